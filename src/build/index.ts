@@ -1,0 +1,37 @@
+/** @file The build room's public face. */
+export {
+  type Architecture,
+  architecture,
+  catalogue,
+  choice,
+  common,
+  type Definition,
+  type Option,
+  type Paper,
+  parseOptions,
+  real,
+  type ValuesOf,
+  whole,
+} from './architecture.ts';
+export {
+  around,
+  asymmetric,
+  type BottleneckOptions,
+  bottleneck,
+  type ConvNormOptions,
+  convNorm,
+  convNormAct,
+  depthwise,
+  depthwiseSeparable,
+  dilated,
+  grouped,
+  type InvertedResidualOptions,
+  invertedResidual,
+  preActivation,
+  type ResidualOptions,
+  residual,
+  round8,
+  type Shortcut,
+  squeezeExcite,
+} from './blocks.ts';
+export { type Block, chain, type ConvOptions, Flow, graph, input, type NormOptions, type PoolOptions, type Rank, repeat, skip } from './flow.ts';

@@ -1,0 +1,201 @@
+/**
+ * @file Moonshine's cheap blocks as an edit. Crowley, Gray and Storkey, NeurIPS 2018, arXiv:1711.02613.
+ *
+ * In every residual branch, with N channels in and kernels of k x k:
+ *   S           both convs stay
+ *   G(g)        each conv -> grouped k x k at the input width (norm, act), then 1x1
+ *   B(b)        both convs -> one bottleneck: 1x1 to M = out/b, k x k, 1x1 back
+ *   BG(b,g)     the same, its k x k in g groups
+ * Groups may be said relative to the width: N/k of the input's, M/k of the middle's. Stem, classifier and shortcuts
+ * stay. The graph that comes back has other weights: it is a student to be trained.
+ */
+import { Refusal, UsageError } from '../errors.ts';
+import {
+  type Activation,
+  type Conv,
+  channelsOf,
+  check,
+  consumers,
+  type Graph,
+  type Node,
+  nodesById,
+  type OpOf,
+  type Pair,
+  prune,
+  rename,
+  type Shape,
+  shapes,
+} from '../graph/index.ts';
+
+/** A count of groups: that many, or the width divided by `per`. */
+type Groups = { readonly count: number } | { readonly per: number };
+type CheapBlock =
+  | { readonly kind: 'S' }
+  | { readonly kind: 'G'; readonly groups: Groups }
+  | { readonly kind: 'B'; readonly reduce: number; readonly groups: Groups };
+
+const forms = "'S', 'G(4)', 'G(N)', 'G(N/8)', 'B(2)', 'BG(2,4)', 'BG(2,M)' or 'BG(2,M/8)'";
+
+/** @throws UsageError for text that is none of the paper's names. */
+function parseBlock(text: string): CheapBlock {
+  const unknown = (): never => {
+    throw new UsageError(`cheapen: no block "${text}"; expected ${forms}`);
+  };
+  const tight = text.replace(/\s+/g, '');
+  if (tight === 'S') return { kind: 'S' };
+  const whole = (s: string): number => (/^[1-9]\d{0,5}$/.test(s) ? Number(s) : unknown());
+  const groups = (s: string, width: 'N' | 'M'): Groups =>
+    s === width ? { per: 1 } : s.startsWith(`${width}/`) ? { per: whole(s.slice(2)) } : { count: whole(s) };
+  const [, kind, first = '', second] = /^(G|B|BG)\(([^,()]+)(?:,([^,()]+))?\)$/.exec(tight) ?? unknown();
+  if (kind === 'G' && second === undefined) return { kind: 'G', groups: groups(first, 'N') };
+  if (kind === 'B' && second === undefined) return { kind: 'B', reduce: whole(first), groups: { count: 1 } };
+  if (kind === 'BG' && second !== undefined) return { kind: 'B', reduce: whole(first), groups: groups(second, 'M') };
+  return unknown();
+}
+
+type ConvNode = Node & { readonly op: Conv };
+const isFullConv = (n: Node): n is ConvNode => n.op.kind === 'conv' && n.op.groups === 1 && n.op.kernel.some((k) => k > 1);
+
+/** The nodes of a branch from its fork to the add that ends it, in order. */
+type Branch = readonly Node[];
+
+/** The branches of residual adds that hold full k x k convs. */
+function bodies(graph: Graph): readonly Branch[] {
+  const byId = nodesById(graph);
+  const users = consumers(graph);
+  const found: Branch[] = [];
+  for (const add of graph.nodes) {
+    if (add.op.kind !== 'add') continue;
+    for (const id of add.inputs) {
+      const chain: Node[] = [];
+      let node = byId.get(id);
+      while (node && node.inputs.length === 1 && users.get(node.id)?.length === 1 && !graph.outputs.includes(node.id)) {
+        chain.unshift(node);
+        node = byId.get(node.inputs[0] as string);
+      }
+      if (chain.some(isFullConv)) found.push(chain);
+    }
+  }
+  return found;
+}
+
+/**
+ * Every block of the graph made cheap. `S` gives the graph itself.
+ * @throws Refusal when the graph has no such block, or widths do not divide; the path and the reason are named.
+ * @example cheapen(wrn({ depth: 40, width: 2 }), 'G(4)') // 2,243,546 -> 814,650 parameters
+ */
+export function cheapen(graph: Graph, block: string): Graph {
+  const cheap = parseBlock(block);
+  const branches = bodies(graph);
+  if (!branches.length) {
+    throw new Refusal(`${graph.name}: no residual block with a full k x k conv, so nothing to make cheap by ${block}`);
+  }
+  if (cheap.kind === 'S') return graph;
+  const shapeById = shapes(graph);
+  const width = (n: Node): number => channelsOf(shapeById.get(n.inputs[0] as string) as Shape);
+  const replaced = new Map<string, readonly Node[]>();
+  const named = new Map<string, string>();
+  for (const branch of branches) {
+    const convs = branch.filter(isFullConv);
+    if (cheap.kind === 'G') {
+      for (const conv of convs) replaced.set(conv.id, groupedNodes(conv, width(conv), cheap.groups, branch, named));
+    } else {
+      const [first, second] = pairIn(branch, convs, block);
+      replaced.set(second.id, bottleneckNodes(first, second, cheap, branch, named));
+    }
+  }
+  const nodes = graph.nodes.flatMap((n) => replaced.get(n.id) ?? [n]);
+  return check(rename(prune({ ...graph, name: `${graph.name} ${block.replace(/\s+/g, '')}`, nodes }), named));
+}
+
+/** The two convs that a bottleneck replaces: only norms, activations and dropout stand between them. */
+function pairIn(branch: Branch, convs: readonly ConvNode[], block: string): readonly [ConvNode, ConvNode] {
+  const [first, second] = convs;
+  const between = first && second ? branch.slice(branch.indexOf(first) + 1, branch.indexOf(second)) : [];
+  const light = between.every((n) => ['norm', 'act', 'dropout'].includes(n.op.kind));
+  if (convs.length === 2 && first && second && light) return [first, second];
+  throw new Refusal(`${(branch[0] as Node).id}: ${block} replaces a pair of k x k convs, and this branch has ${convs.length}`);
+}
+
+/** Norm and activation as the branch has them. */
+function manners(branch: Branch): readonly [OpOf<'norm'>, Activation] {
+  const norm = branch.map((n) => n.op).find((op) => op.kind === 'norm');
+  const act = branch.map((n) => n.op).find((op) => op.kind === 'act');
+  return [norm ?? { kind: 'norm', eps: 1e-5, momentum: 0.9, scale: true, offset: true }, act?.fn ?? 'relu'];
+}
+
+function divide(groups: Groups, channels: number, path: string, widthName: string): number {
+  const count = 'count' in groups ? groups.count : channels / groups.per;
+  if (Number.isInteger(count) && count >= 1 && channels % count === 0) return count;
+  const asked = 'count' in groups ? `${groups.count} groups` : `groups of ${groups.per}`;
+  throw new Refusal(`${path}: ${widthName} = ${channels} channels do not divide into ${asked}; choose a divisor of ${channels}`);
+}
+
+const pointwise = (out: number, bias: boolean): Conv => ({
+  kind: 'conv',
+  out,
+  kernel: [1, 1],
+  stride: [1, 1],
+  dilation: [1, 1],
+  groups: 1,
+  padding: 'same',
+  bias,
+});
+const parent = (id: string): string => id.split('/').slice(0, -1).join('/');
+
+/** One after another, each reading the one before. */
+function series(from: string, steps: readonly (readonly [id: string, op: Node['op']])[]): Node[] {
+  let above = from;
+  return steps.map(([id, op]) => {
+    const node: Node = { id, op, inputs: [above] };
+    above = id;
+    return node;
+  });
+}
+
+function groupedNodes(conv: ConvNode, width: number, groups: Groups, branch: Branch, named: Map<string, string>): Node[] {
+  const [norm, fn] = manners(branch);
+  const count = divide(groups, width, conv.id, 'N');
+  const place = branch.filter(isFullConv).filter((n) => parent(n.id) === parent(conv.id)).length > 1 ? conv.id : parent(conv.id);
+  named.set(conv.id, `${place}/mix/conv`);
+  return series(conv.inputs[0] as string, [
+    [`${place}/filter/conv`, { ...conv.op, out: width, groups: count, bias: false }],
+    [`${place}/filter/norm`, norm],
+    [`${place}/filter/act`, { kind: 'act', fn }],
+    [conv.id, pointwise(conv.op.out, conv.op.bias)],
+  ]);
+}
+
+function bottleneckNodes(
+  first: ConvNode,
+  second: ConvNode,
+  { reduce, groups }: { readonly reduce: number; readonly groups: Groups },
+  branch: Branch,
+  named: Map<string, string>,
+): Node[] {
+  const [norm, fn] = manners(branch);
+  const out = second.op.out;
+  if (out % reduce) throw new Refusal(`${second.id}: ${out} channels do not divide by b = ${reduce}; choose a divisor of ${out}`);
+  const middle = out / reduce;
+  const count = divide(groups, middle, second.id, 'M');
+  const act: Node['op'] = { kind: 'act', fn };
+  const stride: Pair = [first.op.stride[0] * second.op.stride[0], first.op.stride[1] * second.op.stride[1]];
+  const place = commonPath(first.id, second.id);
+  named.set(second.id, `${place}widen/conv`);
+  return series(first.inputs[0] as string, [
+    [`${place}narrow/conv`, pointwise(middle, false)],
+    [`${place}narrow/norm`, norm],
+    [`${place}narrow/act`, act],
+    [`${place}filter/conv`, { ...first.op, out: middle, groups: count, stride, bias: false }],
+    [`${place}filter/norm`, norm],
+    [`${place}filter/act`, act],
+    [second.id, pointwise(out, second.op.bias)],
+  ]);
+}
+
+/** The steps that two paths share, with a slash behind, or nothing. */
+function commonPath(a: string, b: string): string {
+  const [p, q] = [a.split('/'), b.split('/')];
+  const n = p.findIndex((step, i) => step !== q[i]);
+  return p.slice(0, n).map((step) => `${step}/`).join('');
+}

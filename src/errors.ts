@@ -1,0 +1,39 @@
+/** @file The errors that a person is meant to read. Anything else that is thrown is a bug of ours. */
+
+/** One clear line: what, where, what it got, and the remedy. The command line prints it alone and exits with 1. */
+export class MoonletError extends Error {
+  override name = 'MoonletError';
+}
+
+/** The call itself is wrong: an unknown name, an option out of range. The command line exits with 2. */
+export class UsageError extends MoonletError {
+  override name = 'UsageError';
+}
+
+/** An edit that cannot be done as asked, with the reason. */
+export class Refusal extends MoonletError {
+  override name = 'Refusal';
+}
+
+/** The nearest of `names` to what was typed, as ` Did you mean "wrn"?`, or nothing when none is near. */
+export function suggestion(typed: string, names: readonly string[]): string {
+  const ranked = names
+    .map((name) => ({ name, distance: editDistance(typed.toLowerCase(), name.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best && best.distance <= Math.max(2, Math.floor(typed.length / 2)) ? ` Did you mean "${best.name}"?` : '';
+}
+
+/** Levenshtein's distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? a.length;
+}

@@ -1,0 +1,58 @@
+/** @file What makes a list of nodes a graph. Files and edits pass through here. */
+import { MoonletError } from '../errors.ts';
+import { nodesById } from './graph.ts';
+import type { Graph, Node } from './op.ts';
+import { shapes } from './shape.ts';
+
+/** Paths of letters, digits, '_' and '-', joined by '/': they survive every file format that we write. */
+const path = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
+
+/**
+ * The graph itself, once it is known to be sound: paths well-formed and used once, inputs before their users,
+ * shapes that fit, outputs and shared weights that exist.
+ * @throws MoonletError or ShapeError that names the node.
+ */
+export function check(graph: Graph): Graph {
+  const seen = new Map<string, Node>();
+  for (const node of graph.nodes) {
+    const fail = (reason: string): never => {
+      throw new MoonletError(`${node.id}: ${reason}`);
+    };
+    if (!path.test(node.id)) fail("a path is made of letters, digits, '_' and '-', joined by '/'");
+    if (seen.has(node.id)) fail('two nodes have this path; name one of them differently');
+    if (node.op.kind === 'input' && node.inputs.length) fail('an input reads nothing');
+    for (const id of node.inputs) if (!seen.has(id)) fail(`reads "${id}", which does not come before it`);
+    seen.set(node.id, node);
+    if (node.weightsOf !== undefined) checkSharing(node, seen.get(node.weightsOf), fail);
+  }
+  if (!graph.nodes.some((n) => n.op.kind === 'input')) throw new MoonletError(`${graph.name}: the graph has no input`);
+  if (!graph.outputs.length) throw new MoonletError(`${graph.name}: the graph has no output`);
+  for (const id of graph.outputs) {
+    if (!seen.has(id)) throw new MoonletError(`${graph.name}: the output "${id}" is not a node`);
+  }
+  checkSharedShapes(graph);
+  return graph;
+}
+
+function checkSharing(node: Node, owner: Node | undefined, fail: (reason: string) => never): void {
+  if (!owner || owner.id === node.id) return fail(`shares the weights of "${node.weightsOf}", which does not come before it`);
+  if (owner.weightsOf) fail(`shares the weights of "${owner.id}", which itself shares; name the owner "${owner.weightsOf}"`);
+  if (!['conv', 'dense', 'norm'].includes(node.op.kind)) fail(`a ${node.op.kind} has no weights to share`);
+  if (owner.op.kind !== node.op.kind) fail(`a ${node.op.kind} cannot share the weights of "${owner.id}", a ${owner.op.kind}`);
+}
+
+function checkSharedShapes(graph: Graph): void {
+  const shapeOfId = shapes(graph);
+  const byId = nodesById(graph);
+  for (const node of graph.nodes) {
+    if (!node.weightsOf) continue;
+    const owner = byId.get(node.weightsOf) as Node;
+    const channels = (n: Node): string => `${shapeOfId.get(n.inputs[0] as string)?.at(-1)} -> ${shapeOfId.get(n.id)?.at(-1)}`;
+    const size = (n: Node): string => (n.op.kind === 'conv' ? ` ${n.op.kernel.join('x')} in ${n.op.groups} groups` : '');
+    const mine = channels(node) + size(node);
+    const theirs = channels(owner) + size(owner);
+    if (mine !== theirs) {
+      throw new MoonletError(`${node.id}: ${mine} channels cannot share the weights of "${owner.id}", ${theirs}`);
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/** @file The graph room's public face. */
+export { check } from './check.ts';
+export { ancestors, consumers, fold, nodesById, prune, rename } from './graph.ts';
+export { fromJson, issueText, opSchema, toJson } from './json.ts';
+export {
+  type Activation,
+  activations,
+  type Conv,
+  channelsOf,
+  type FeatureMap,
+  type Graph,
+  isMap,
+  isStatistic,
+  type Kind,
+  type Node,
+  type Norm,
+  type Op,
+  type OpOf,
+  type Padding,
+  type Pair,
+  type Pool,
+  type Shape,
+  type Slot,
+  sizeOf,
+  slots,
+  weightShapes,
+} from './op.ts';
+export { print, printOp } from './print.ts';
+export { type Place, type Rule, rewrite } from './rewrite.ts';
+export { nodeAt, Selection, select } from './select.ts';
+export { type Pads, printShape, ShapeError, shapeOf, shapes, slide } from './shape.ts';

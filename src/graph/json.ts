@@ -1,0 +1,96 @@
+/** @file Graphs as JSON, versioned, one node a line. What comes from outside is validated to the last field. */
+import { z } from 'zod';
+import { MoonletError } from '../errors.ts';
+import { check } from './check.ts';
+import { activations, type Graph } from './op.ts';
+
+const format = 'moonlet-graph';
+const version = 1;
+
+const whole = z.int().min(0);
+const positive = z.int().min(1);
+const pair = z.tuple([positive, positive]);
+const padding = z.union([z.enum(['same', 'valid']), z.tuple([whole, whole, whole, whole])]);
+const rate = z.number().min(0).lt(1);
+
+const op = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('input'), shape: z.union([z.tuple([positive, positive, positive]), z.tuple([positive])]) }),
+  z.strictObject({
+    kind: z.literal('conv'),
+    out: positive,
+    kernel: pair,
+    stride: pair,
+    dilation: pair,
+    groups: positive,
+    padding,
+    bias: z.boolean(),
+  }),
+  z.strictObject({ kind: z.literal('dense'), out: positive, bias: z.boolean() }),
+  z.strictObject({
+    kind: z.literal('norm'),
+    eps: z.number().min(0),
+    momentum: z.number().min(0).max(1),
+    scale: z.boolean(),
+    offset: z.boolean(),
+  }),
+  z.strictObject({ kind: z.literal('act'), fn: z.enum(activations) }),
+  z.strictObject({ kind: z.literal('pool'), fn: z.enum(['max', 'avg']), size: pair, stride: pair, padding }),
+  z.strictObject({ kind: z.literal('globalPool'), fn: z.enum(['max', 'avg']) }),
+  z.strictObject({ kind: z.literal('add') }),
+  z.strictObject({ kind: z.literal('mul') }),
+  z.strictObject({ kind: z.literal('concat') }),
+  z.strictObject({ kind: z.literal('slice'), from: whole, to: positive }),
+  z.strictObject({ kind: z.literal('shuffle'), groups: positive }),
+  z.strictObject({ kind: z.literal('permute'), order: z.array(whole) }),
+  z.strictObject({ kind: z.literal('flatten') }),
+  z.strictObject({ kind: z.literal('maxout'), pieces: positive }),
+  z.strictObject({ kind: z.literal('shift'), kernel: positive }),
+  z.strictObject({ kind: z.literal('upsample'), factor: positive, fn: z.enum(['nearest', 'bilinear']) }),
+  z.strictObject({ kind: z.literal('dropout'), rate }),
+  z.strictObject({ kind: z.literal('dropPath'), rate }),
+]);
+/** The shape of an op in JSON. Layers that carry an op validate it with this. */
+export const opSchema = op;
+
+const schema = z.strictObject({
+  format: z.literal(format),
+  version: z.literal(version),
+  name: z.string(),
+  outputs: z.array(z.string()).min(1),
+  nodes: z.array(z.strictObject({ id: z.string(), op, inputs: z.array(z.string()), weightsOf: z.string().optional() })),
+});
+
+export function toJson({ name, nodes, outputs }: Graph): string {
+  const head = JSON.stringify({ format, version, name, outputs }).slice(1, -1);
+  return `{${head},"nodes":[\n${nodes.map((n) => JSON.stringify(n)).join(',\n')}\n]}\n`;
+}
+
+/** @throws MoonletError that says where the JSON departs from a graph, or what is unsound in the graph. */
+export function fromJson(text: string): Graph {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (e) {
+    throw new MoonletError(`graph: not JSON (${(e as Error).message}); expected a file that toJson wrote`);
+  }
+  const seen = value as { format?: unknown; version?: unknown } | null;
+  if (seen?.format === format && typeof seen.version === 'number' && seen.version > version) {
+    throw new MoonletError(`graph: version ${seen.version} is newer than ${version}, which this release reads; update moonlet`);
+  }
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new MoonletError(`graph: ${issueText(parsed.error)}`);
+  const { name, nodes, outputs } = parsed.data;
+  return check({
+    name,
+    nodes: nodes.map(({ weightsOf, ...node }) => (weightsOf === undefined ? node : { ...node, weightsOf })),
+    outputs,
+  });
+}
+
+/** The first thing that a schema found wrong, with its place: `nodes[3].op.out: ...`. */
+export function issueText(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (!issue) return error.message;
+  const place = issue.path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+  return `${place.replace(/^\./, '') || 'top level'}: ${issue.message}`;
+}

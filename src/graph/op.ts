@@ -1,0 +1,151 @@
+/** @file The one idea: a network is plain data. A reading folds it, an edit rewrites it. */
+import { match } from 'ts-pattern';
+
+/** One example, no batch axis: a feature map [h, w, c] (channels last) or a vector [c]. */
+export type FeatureMap = readonly [h: number, w: number, c: number];
+export type Vector = readonly [c: number];
+export type Shape = FeatureMap | Vector;
+
+/** Height, then width. */
+export type Pair = readonly [h: number, w: number];
+
+/**
+ * `same` pads as TensorFlow does (more at the bottom and right), `valid` not at all. Nets of PyTorch descent pad
+ * symmetrically, which differs from `same` when the stride is 2: they say the four sides.
+ */
+export type Padding = 'same' | 'valid' | readonly [top: number, right: number, bottom: number, left: number];
+
+export const activations = [
+  'relu',
+  'relu6',
+  'hardSwish',
+  'hardSigmoid',
+  'sigmoid',
+  'swish',
+  'tanh',
+  'gelu',
+  'softmax',
+] as const;
+export type Activation = (typeof activations)[number];
+
+/** Kernel layout HWIO: [kh, kw, in / groups, out]. One kind for full, grouped, depthwise and dilated convs. */
+export interface Conv {
+  readonly kind: 'conv';
+  readonly out: number;
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly dilation: Pair;
+  readonly groups: number;
+  readonly padding: Padding;
+  readonly bias: boolean;
+}
+/** Batch norm over channels. `momentum` is the share of the old running statistics that a step keeps. */
+export interface Norm {
+  readonly kind: 'norm';
+  readonly eps: number;
+  readonly momentum: number;
+  readonly scale: boolean;
+  readonly offset: boolean;
+}
+/** Padding of a max pool counts as minus infinity; that of an average pool is not counted. */
+export interface Pool {
+  readonly kind: 'pool';
+  readonly fn: 'max' | 'avg';
+  readonly size: Pair;
+  readonly stride: Pair;
+  readonly padding: Padding;
+}
+
+export type Op =
+  | { readonly kind: 'input'; readonly shape: Shape }
+  | Conv
+  | { readonly kind: 'dense'; readonly out: number; readonly bias: boolean }
+  | Norm
+  | { readonly kind: 'act'; readonly fn: Activation }
+  | Pool
+  | { readonly kind: 'globalPool'; readonly fn: 'avg' | 'max' } // [h, w, c] -> [c]
+  | { readonly kind: 'add' } // equal shapes, two or more
+  | { readonly kind: 'mul' } // equal shapes, or a gate [c] over a map [h, w, c]
+  | { readonly kind: 'concat' } // along channels
+  | { readonly kind: 'slice'; readonly from: number; readonly to: number } // channels from .. to - 1
+  | { readonly kind: 'shuffle'; readonly groups: number } // channel g * n + i goes to i * groups + g
+  | { readonly kind: 'permute'; readonly order: readonly number[] } // channel j of the output is order[j] of the input
+  | { readonly kind: 'flatten' } // [h, w, c] -> [h * w * c], channels fastest
+  | { readonly kind: 'maxout'; readonly pieces: number } // the largest of each `pieces` neighbouring channels
+  | { readonly kind: 'shift'; readonly kernel: number } // groups of channels move by each offset of a kernel x kernel window
+  | { readonly kind: 'upsample'; readonly factor: number; readonly fn: 'nearest' | 'bilinear' }
+  | { readonly kind: 'dropout'; readonly rate: number } // of single values
+  | { readonly kind: 'dropPath'; readonly rate: number }; // of a whole sample (stochastic depth)
+
+export type Kind = Op['kind'];
+export type OpOf<K extends Kind> = Extract<Op, { kind: K }>;
+
+export interface Node {
+  /** The path that a person would point at: 'stage3/2/expand/conv'. */
+  readonly id: string;
+  readonly op: Op;
+  readonly inputs: readonly string[];
+  /** Uses the weights of that node, which has the same op and the same kind of input. */
+  readonly weightsOf?: string;
+}
+
+/** Nodes in topological order: inputs come before their users. */
+export interface Graph {
+  readonly name: string;
+  readonly nodes: readonly Node[];
+  /** One or more node ids. */
+  readonly outputs: readonly string[];
+}
+
+export const channelsOf = (shape: Shape): number => shape[shape.length - 1] as number;
+export const isMap = (shape: Shape): shape is FeatureMap => shape.length === 3;
+export const sizeOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
+
+/** What a node stores, in the order in which files and models list it. */
+export const slots = ['kernel', 'bias', 'gamma', 'beta', 'mean', 'variance', 'alpha'] as const;
+export type Slot = (typeof slots)[number];
+/** The running statistics of norms: kept, but not trained by gradients. */
+export const isStatistic = (slot: Slot): boolean => slot === 'mean' || slot === 'variance';
+
+/** The shape of each weight of an op, in the order of `slots`. Empty for ops that store nothing. */
+export const weightShapes = (op: Op, ins: readonly Shape[]): readonly (readonly [Slot, readonly number[]])[] =>
+  match(op)
+    .returnType<readonly (readonly [Slot, readonly number[]])[]>()
+    .with({ kind: 'conv' }, ({ out, kernel, groups, bias }) => [
+      ['kernel', [...kernel, channelsOf(ins[0] as Shape) / groups, out]],
+      ...(bias ? ([['bias', [out]]] as const) : []),
+    ])
+    .with({ kind: 'dense' }, ({ out, bias }) => [
+      ['kernel', [channelsOf(ins[0] as Shape), out]],
+      ...(bias ? ([['bias', [out]]] as const) : []),
+    ])
+    .with({ kind: 'norm' }, ({ scale, offset }) => {
+      const c = [channelsOf(ins[0] as Shape)];
+      return [
+        ...(scale ? ([['gamma', c]] as const) : []),
+        ...(offset ? ([['beta', c]] as const) : []),
+        ['mean', c],
+        ['variance', c],
+      ];
+    })
+    .with(...weightless, () => [])
+    .exhaustive();
+
+const weightless = [
+  { kind: 'input' },
+  { kind: 'act' },
+  { kind: 'pool' },
+  { kind: 'globalPool' },
+  { kind: 'add' },
+  { kind: 'mul' },
+  { kind: 'concat' },
+  { kind: 'slice' },
+  { kind: 'shuffle' },
+  { kind: 'permute' },
+  { kind: 'flatten' },
+  { kind: 'maxout' },
+  { kind: 'shift' },
+  { kind: 'upsample' },
+  { kind: 'dropout' },
+  { kind: 'dropPath' },
+] as const;

@@ -1,0 +1,14 @@
+/** @file Writes and reads ONNX protobufs. A leaf: it knows nothing of networks or tensors. */
+
+export { decodeModel } from './decode.ts';
+export { encodeModel } from './encode.ts';
+export { float, floats, int, ints, string } from './model.ts';
+export type {
+  OnnxAttribute,
+  OnnxData,
+  OnnxDtype,
+  OnnxModel,
+  OnnxNode,
+  OnnxTensor,
+  OnnxValue,
+} from './model.ts';

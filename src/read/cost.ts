@@ -1,0 +1,132 @@
+/** @file What a network costs: parameters, multiply-adds, memory. Exact integers, no tensors. */
+import { match } from 'ts-pattern';
+import { MoonletError } from '../errors.ts';
+import {
+  channelsOf,
+  type Graph,
+  isMap,
+  isStatistic,
+  type Kind,
+  type Node,
+  type Op,
+  type Shape,
+  shapes,
+  sizeOf,
+  weightShapes,
+} from '../graph/index.ts';
+
+export interface LayerCost {
+  readonly id: string;
+  readonly kind: Kind;
+  readonly shape: Shape;
+  /** Trained weights, without running statistics. A layer that shares weights counts 0. */
+  readonly params: number;
+  readonly macs: number;
+  /** Bytes of the output in float32, for one example. */
+  readonly activationBytes: number;
+}
+export interface Cost {
+  readonly name: string;
+  readonly params: number;
+  /** Running means and variances of norms: stored, not trained. */
+  readonly normStats: number;
+  /** Multiply-adds of convs and dense layers for one example, as papers count them. */
+  readonly macs: number;
+  /** Bytes of all outputs of all layers in float32, for one example: what training keeps. */
+  readonly activationBytes: number;
+  /** The most bytes alive at once when each output is freed after its last reader: what inference needs. */
+  readonly peakBytes: number;
+  readonly layers: readonly LayerCost[];
+}
+
+const macsOf = (op: Op, ins: readonly Shape[], out: Shape): number =>
+  match(op)
+    .returnType<number>()
+    .with({ kind: 'conv' }, ({ kernel, groups }) => {
+      const perOutput = (kernel[0] * kernel[1] * channelsOf(ins[0] as Shape)) / groups;
+      return perOutput * sizeOf(out);
+    })
+    .with({ kind: 'dense' }, () => sizeOf(ins[0] as Shape) * sizeOf(out))
+    .with(
+      { kind: 'input' },
+      { kind: 'norm' },
+      { kind: 'act' },
+      { kind: 'pool' },
+      { kind: 'globalPool' },
+      { kind: 'add' },
+      { kind: 'mul' },
+      { kind: 'concat' },
+      { kind: 'slice' },
+      { kind: 'shuffle' },
+      { kind: 'permute' },
+      { kind: 'flatten' },
+      { kind: 'maxout' },
+      { kind: 'shift' },
+      { kind: 'upsample' },
+      { kind: 'dropout' },
+      { kind: 'dropPath' },
+      () => 0,
+    )
+    .exhaustive();
+
+/** @throws MoonletError when a count passes 2^53, beyond which it would not be exact. */
+export function cost(graph: Graph): Cost {
+  const shapeById = shapes(graph);
+  let normStats = 0;
+  const layers = graph.nodes.map((node): LayerCost => {
+    const ins = node.inputs.map((id) => shapeById.get(id) as Shape);
+    const shape = shapeById.get(node.id) as Shape;
+    let params = 0;
+    for (const [slot, dims] of node.weightsOf ? [] : weightShapes(node.op, ins)) {
+      const n = dims.reduce((a, d) => a * d, 1);
+      if (isStatistic(slot)) normStats += n;
+      else params += n;
+    }
+    const macs = macsOf(node.op, ins, shape);
+    return { id: node.id, kind: node.op.kind, shape, params, macs, activationBytes: 4 * sizeOf(shape) };
+  });
+  const sum = (of: (layer: LayerCost) => number): number => layers.reduce((n, layer) => n + of(layer), 0);
+  const total: Cost = {
+    name: graph.name,
+    params: sum((l) => l.params),
+    normStats,
+    macs: sum((l) => l.macs),
+    activationBytes: sum((l) => l.activationBytes),
+    peakBytes: peakBytes(graph.nodes, graph.outputs, new Map(layers.map((l) => [l.id, l.activationBytes]))),
+    layers,
+  };
+  for (const key of ['params', 'macs', 'activationBytes'] as const) {
+    if (!Number.isSafeInteger(total[key])) throw new MoonletError(`${graph.name}: ${key} pass 2^53; choose a smaller net`);
+  }
+  return total;
+}
+
+/** Liveness: an output is allocated at its node and freed after its last reader. */
+function peakBytes(nodes: readonly Node[], outputs: readonly string[], bytes: ReadonlyMap<string, number>): number {
+  const lastReader = new Map<string, number>();
+  nodes.forEach((node, i) => {
+    for (const id of node.inputs) lastReader.set(id, i);
+  });
+  for (const id of outputs) lastReader.set(id, nodes.length);
+  let alive = 0;
+  let peak = 0;
+  nodes.forEach((node, i) => {
+    alive += bytes.get(node.id) ?? 0;
+    peak = Math.max(peak, alive);
+    for (const id of new Set(node.inputs)) if (lastReader.get(id) === i) alive -= bytes.get(id) ?? 0;
+  });
+  return peak;
+}
+
+/** Height, width and channels of the first input, or its length. */
+export function inputShape(graph: Graph): Shape {
+  for (const { op } of graph.nodes) if (op.kind === 'input') return op.shape;
+  throw new MoonletError(`${graph.name}: the graph has no input`);
+}
+
+/** How many classes the last output tells apart. */
+export function classesOf(graph: Graph): number {
+  const last = shapes(graph).get(graph.outputs.at(-1) as string) as Shape;
+  if (isMap(last)) throw new MoonletError(`${graph.name}: the output is a map ${last.join('x')}, not a vector of classes`);
+  return last[0];
+}

@@ -1,0 +1,68 @@
+/** @file First weights, seeded. Each weight has a random stream of its own, keyed by its path. */
+import type { Graph, Slot } from '../graph/index.ts';
+import { nodesById } from '../graph/index.ts';
+import { random } from '../random.ts';
+import { type Entry, entries, float, type Net, type Weight, type WeightKey } from './weights.ts';
+
+/**
+ * How kernels begin. `heFanOut`: normal, variance 2 / (kh kw out / groups) (He et al. 2015, arXiv:1502.01852,
+ * equation 14; the choice of wide residual nets). `heFanIn`: the same with in / groups (equation 10). `glorot`:
+ * uniform within sqrt(6 / (fan in + fan out)) (Glorot and Bengio 2010, equation 16). `zeros`.
+ */
+export type Scheme = 'heFanOut' | 'heFanIn' | 'glorot' | 'zeros';
+export interface InitOptions {
+  readonly seed?: number;
+  /** For the kernels of convs; `heFanOut` unless told. */
+  readonly conv?: Scheme;
+  /** For the kernels of dense layers; `glorot` unless told. */
+  readonly dense?: Scheme;
+}
+
+/** A net with fresh weights: kernels by scheme, norms as the identity, biases zero. */
+export function init(graph: Graph, { seed = 0, conv = 'heFanOut', dense = 'glorot' }: InitOptions = {}): Net {
+  const byId = nodesById(graph);
+  const weights = new Map<WeightKey, Weight>();
+  for (const entry of entries(graph)) {
+    const op = byId.get(entry.node)?.op;
+    const groups = op?.kind === 'conv' ? op.groups : 1;
+    const scheme = op?.kind === 'dense' ? dense : conv;
+    const data =
+      entry.slot === 'kernel' ? kernel(entry, scheme, groups, seed) : new Float32Array(size(entry.shape)).fill(start[entry.slot]);
+    weights.set(entry.key, float(entry.shape, data));
+  }
+  return { graph, weights };
+}
+
+const start: Readonly<Record<Exclude<Slot, 'kernel'>, number>> = {
+  bias: 0,
+  gamma: 1,
+  beta: 0,
+  mean: 0,
+  variance: 1,
+  alpha: 0.25, // PReLU's slope (He et al. 2015, section 2.1)
+};
+
+function kernel({ key, shape }: Entry, scheme: Scheme, groups: number, seed: number): Float32Array {
+  const taps = size(shape.slice(0, -2));
+  const fanIn = taps * (shape.at(-2) as number);
+  const fanOut = (taps * (shape.at(-1) as number)) / groups;
+  const source = random('init', seed, key);
+  const normal = (fan: number): Float32Array => {
+    const deviation = Math.sqrt(2 / fan);
+    return Float32Array.from({ length: size(shape) }, () => deviation * source.normal());
+  };
+  switch (scheme) {
+    case 'heFanOut':
+      return normal(fanOut);
+    case 'heFanIn':
+      return normal(fanIn);
+    case 'glorot': {
+      const limit = Math.sqrt(6 / (fanIn + fanOut));
+      return Float32Array.from({ length: size(shape) }, () => limit * (2 * source.uniform() - 1));
+    }
+    case 'zeros':
+      return new Float32Array(size(shape));
+  }
+}
+
+const size = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);

@@ -1,0 +1,101 @@
+/**
+ * @file Safetensors: 8 bytes of header length, a JSON header, then the bytes of the tensors without gaps.
+ * The format's own rules are checked before a byte is believed: a file from outside may claim anything.
+ */
+import { MoonletError } from '../errors.ts';
+
+export type TensorDtype = 'F32' | 'I32' | 'U8';
+export interface StoredTensor {
+  readonly dtype: TensorDtype;
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array | Uint8Array;
+}
+export interface SafetensorsFile {
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Free text under `__metadata__`. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const kinds = { F32: Float32Array, I32: Int32Array, U8: Uint8Array } as const;
+/** The format's own ceiling for its header. */
+const maxHeader = 100_000_000;
+
+export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
+  let offset = 0;
+  const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
+  for (const [name, { dtype, shape, data }] of tensors) {
+    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
+    offset += data.byteLength;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const padded = Math.ceil(json.length / 8) * 8; // the tensors begin at a multiple of 8 bytes
+  const bytes = new Uint8Array(8 + padded + offset).fill(0x20, 8, 8 + padded);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.set(json, 8);
+  let at = 8 + padded;
+  for (const { data } of tensors.values()) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+/** @throws MoonletError that says what is wrong with the file; `name` is how it is called there. */
+export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): SafetensorsFile {
+  const fail = (reason: string): never => {
+    throw new MoonletError(`${name}: ${reason}`);
+  };
+  if (bytes.length < 8) fail(`truncated: ${bytes.length} bytes, and the header's length alone takes 8`);
+  const claimed = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (claimed > BigInt(Math.min(maxHeader, bytes.length - 8))) {
+    fail(`the header claims ${claimed} bytes, and the file has ${bytes.length - 8} more; it is truncated or no safetensors file`);
+  }
+  const body = 8 + Number(claimed);
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, body)));
+  } catch {
+    return fail('the header is not JSON; the file is damaged or no safetensors file');
+  }
+  if (!isRecord(header)) return fail('the header is not a JSON object');
+  const tensors = new Map<string, StoredTensor>();
+  let metadata: Record<string, string> = {};
+  const spans: [number, number][] = [];
+  for (const [key, entry] of Object.entries(header)) {
+    if (key === '__metadata__') {
+      if (!isRecord(entry) || !Object.values(entry).every((v) => typeof v === 'string')) return fail('__metadata__ is not text');
+      metadata = entry as Record<string, string>;
+      continue;
+    }
+    const { dtype, shape, begin, end } = tensorEntry(key, entry, bytes.length - body, fail);
+    spans.push([begin, end]);
+    const copy = bytes.slice(body + begin, body + end); // a copy is aligned, and outlives the file's buffer
+    tensors.set(key, { dtype, shape, data: new kinds[dtype](copy.buffer, 0, (end - begin) / kinds[dtype].BYTES_PER_ELEMENT) });
+  }
+  spans.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  let at = 0;
+  for (const [begin, end] of spans) {
+    if (begin !== at) fail('the tensors overlap or leave gaps; the file is damaged');
+    at = end;
+  }
+  if (at !== bytes.length - body) fail(`${bytes.length - body - at} bytes belong to no tensor; the file is damaged`);
+  return { tensors, metadata };
+}
+
+function tensorEntry(key: string, entry: unknown, available: number, fail: (reason: string) => never) {
+  if (!isRecord(entry)) return fail(`"${key}" is not described by an object`);
+  const dtype = (Object.keys(kinds) as TensorDtype[]).find((d) => d === entry['dtype']);
+  if (!dtype) return fail(`"${key}" has dtype ${JSON.stringify(entry['dtype'])}; expected ${Object.keys(kinds).join(', ')}`);
+  const shape = entry['shape'];
+  if (!isSizes(shape)) return fail(`"${key}" has no valid shape`);
+  const offsets = entry['data_offsets'];
+  if (!isSizes(offsets) || offsets.length !== 2) return fail(`"${key}" has no valid data_offsets`);
+  const [begin, end] = offsets as [number, number];
+  const needed = shape.reduce((n, d) => n * d, kinds[dtype].BYTES_PER_ELEMENT);
+  if (end - begin !== needed) return fail(`"${key}" of shape [${shape.join(', ')}] needs ${needed} bytes and has ${end - begin}`);
+  if (end > available) return fail(`truncated: "${key}" ends at byte ${end} of ${available}`);
+  return { dtype, shape, begin, end };
+}
+
+const isRecord = (x: unknown): x is Record<string, unknown> => typeof x === 'object' && x !== null && !Array.isArray(x);
+const isSizes = (x: unknown): x is number[] => Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0);

@@ -1,0 +1,80 @@
+/** @file Weights stand beside the graph, under the path of their node: 'stage1/0/conv:kernel'. */
+import { MoonletError } from '../errors.ts';
+import { fold, type Graph, isStatistic, printShape, type Shape, type Slot, shapes, slots, weightShapes } from '../graph/index.ts';
+
+/** A plain array. Other encodings (quantized, codebook, sparse, ...) will join this union. */
+export interface FloatWeight {
+  readonly encoding: 'float32';
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+export type Weight = FloatWeight;
+export type WeightKey = `${string}:${Slot}`;
+export type Weights = ReadonlyMap<WeightKey, Weight>;
+/** A network that runs: what it computes, and with which numbers. */
+export interface Net {
+  readonly graph: Graph;
+  readonly weights: Weights;
+}
+
+export const float = (shape: readonly number[], data: Float32Array): FloatWeight => ({ encoding: 'float32', shape, data });
+
+/** The float array that a weight stands for. */
+export const materialize = (weight: Weight): Float32Array => weight.data;
+
+/** Bytes that the weights really take, encodings counted as they are stored. */
+export const bytesOf = (net: Net): number => [...net.weights.values()].reduce((n, w) => n + w.data.byteLength, 0);
+
+export interface Entry {
+  readonly key: WeightKey;
+  readonly node: string;
+  readonly slot: Slot;
+  readonly shape: readonly number[];
+  /** Trained by gradients; false for running statistics. */
+  readonly trained: boolean;
+}
+
+/** What a graph needs to be a net, in node order. Nodes that share weights add nothing. */
+export function entries(graph: Graph): readonly Entry[] {
+  const all: Entry[] = [];
+  const shapeById = shapes(graph);
+  fold<void>(graph, (node) => {
+    if (node.weightsOf) return;
+    const ins = node.inputs.map((id) => shapeById.get(id) as Shape);
+    for (const [slot, shape] of weightShapes(node.op, ins)) {
+      all.push({ key: `${node.id}:${slot}`, node: node.id, slot, shape, trained: !isStatistic(slot) });
+    }
+  });
+  return all;
+}
+
+/**
+ * The net of these two, once each weight that the graph needs is there in its shape, and no other.
+ * @throws MoonletError that names the first weight that is missing, misshapen or not needed.
+ */
+export function net(graph: Graph, weights: Weights): Net {
+  const needed = entries(graph);
+  for (const { key, shape } of needed) {
+    const weight = weights.get(key);
+    if (!weight) throw new MoonletError(`${graph.name}: the weight "${key}" ${printShape(shape)} is missing`);
+    if (printShape(weight.shape) !== printShape(shape)) {
+      throw new MoonletError(
+        `${graph.name}: the weight "${key}" has shape ${printShape(weight.shape)}; the graph needs ${printShape(shape)}`,
+      );
+    }
+  }
+  if (weights.size > needed.length) {
+    const known = new Set<string>(needed.map((e) => e.key));
+    const stray = [...weights.keys()].find((key) => !known.has(key));
+    throw new MoonletError(`${graph.name}: the graph has no weight "${stray}"; are these the weights of another graph?`);
+  }
+  return { graph, weights };
+}
+
+/** Split 'a/b:kernel' into node and slot. @throws MoonletError for another form. */
+export function splitKey(key: string): readonly [node: string, slot: Slot] {
+  const at = key.lastIndexOf(':');
+  const slot = slots.find((s) => s === key.slice(at + 1));
+  if (at < 1 || !slot) throw new MoonletError(`"${key}" is not a weight's name, such as stage1/0/conv:kernel`);
+  return [key.slice(0, at), slot];
+}

@@ -1,0 +1,48 @@
+/**
+ * @file MobileNetV2: Inverted Residuals and Linear Bottlenecks. Sandler et al., CVPR 2018, arXiv:1801.04381.
+ * As in the released models, the last conv is never narrower than 1280.
+ */
+import { architecture, common, convNormAct, input, invertedResidual, real, repeat, round8 } from '../../src/build/index.ts';
+
+// table 2: expansion t, channels c, repeats n, stride s of the first repeat
+const stages = [
+  [1, 16, 1, 1],
+  [6, 24, 2, 2],
+  [6, 32, 3, 2],
+  [6, 64, 4, 2],
+  [6, 96, 3, 1],
+  [6, 160, 3, 2],
+  [6, 320, 1, 1],
+] as const;
+
+export const mobilenetV2 = architecture({
+  name: 'mobilenet-v2',
+  paper: {
+    title: 'MobileNetV2: Inverted Residuals and Linear Bottlenecks',
+    authors: 'Sandler, Howard, Zhu, Zhmoginov, Chen',
+    year: 2018,
+    arxiv: '1801.04381',
+  },
+  options: {
+    width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
+    dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
+    ...common({ classes: 1000, size: 224 }),
+  },
+  net: ({ width, dropout, classes, size, channels }) =>
+    stages
+      .reduce(
+        (x, [t, c, n, s], i) =>
+          x.stack(
+            `stage${i + 1}`,
+            repeat(n, (j) => invertedResidual(round8(c * width), { expand: t, stride: j ? 1 : s })),
+          ),
+        input(size, size, channels).pipe('stem', convNormAct(round8(32 * width), { kernel: 3, stride: 2, act: 'relu6' })),
+      )
+      .pipe('head', (x) =>
+        x
+          .pipe('mix', convNormAct(Math.max(1280, round8(1280 * width)), { act: 'relu6' }))
+          .globalPool()
+          .dropout(dropout)
+          .dense(classes),
+      ),
+});
