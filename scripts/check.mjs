@@ -1,4 +1,7 @@
-/** @file Every check in turn, one line each, up to the first that fails: `npm run check`, `npm run check:fast`. */
+/**
+ * @file Every check in turn, one line each, up to the first that fails: `npm run check`, `npm run
+ * check:fast`.
+ */
 import { spawnSync } from 'node:child_process';
 
 const fast = process.argv.includes('--fast');

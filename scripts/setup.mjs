@@ -1,11 +1,12 @@
 /**
  * @file Brings node_modules up to date with package-lock.json, then runs a program of ours in this process:
- * `node scripts/setup.mjs [-- FILE ARGS]`. Plain JavaScript with no dependencies, since it runs before they exist.
- * Silent when nothing is to be done; everything that it says goes to stderr.
+ * `node scripts/setup.mjs [-- FILE ARGS]`. Plain JavaScript with no dependencies, since it runs before they
+ * exist. Silent when nothing is to be done; everything that it says goes to stderr.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -20,13 +21,16 @@ const fail = (text) => {
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
   fail(
-    `needs Node ${oldest.join('.')} or newer, and this is ${process.version}; get one from https://nodejs.org`,
+    `needs Node ${oldest.join('.')} or newer, this is ${process.version}; get one from https://nodejs.org`,
   );
 }
 if (findStale()) await install();
 if (process.argv[2] === '--') await run(process.argv.slice(3));
 
-/** What is wrong with node_modules, or nothing. npm writes its own record last, so that half an install has none. */
+/**
+ * What is wrong with node_modules, or nothing. npm writes its own record last, so that half an install has
+ * none.
+ */
 function findStale() {
   const wanted = readPackages('package-lock.json');
   const found = readPackages(join('node_modules', '.package-lock.json'));
@@ -72,7 +76,7 @@ async function install() {
   const reason = findStale(); // another process may have done it while this one waited
   let end = { code: 0, signal: null };
   if (reason) {
-    say(`${reason}; running npm ci (a few minutes at most)`);
+    say(`${reason}; running npm ci`);
     const started = Date.now();
     end = await npm([
       'ci',
@@ -86,8 +90,7 @@ async function install() {
   }
   rmSync(lockFile, { force: true });
   if (end.signal) process.kill(process.pid, end.signal);
-  if (end.code !== 0)
-    fail(`npm ci failed (exit code ${end.code}); its reason is above. The next run tries again`);
+  if (end.code !== 0) fail(`npm ci failed (${end.code}); its reason is above, and the next run tries again`);
   const still = reason && findStale();
   if (still?.startsWith('onnxruntime-node ')) {
     fail(`${still}: npm could not install it here, and training needs it; try npm install onnxruntime-node`);
@@ -95,40 +98,46 @@ async function install() {
   if (still) fail(`${still}, even after npm ci; remove node_modules and try again`);
 }
 
-/** The lock is a file with the owner's process id; that of a dead process is nobody's. */
+/** The lock is a file with the ids of its owner and of its npm. That of dead processes is nobody's. */
 async function takeLock() {
+  const mine = `${lockFile}.${process.pid}.tmp`;
+  writeFileSync(mine, String(process.pid));
   for (let waited = 0; ; waited++) {
     try {
-      writeSync(openSync(lockFile, 'wx'), String(process.pid));
-      return;
+      linkSync(mine, lockFile); // the one call that creates a file with its content, or fails
+      await sleep(100); // two that removed the lock of a dead process see here whose it became
+      if (readOwners().includes(process.pid)) break;
     } catch (error) {
       if (error.code !== 'EEXIST') fail(`cannot write ${lockFile}: ${error.code}; make the folder writable`);
     }
-    const owner = readOwner(lockFile);
-    if (owner === undefined) {
-      const aside = `${lockFile}.${process.pid}.tmp`;
-      try {
-        renameSync(lockFile, aside); // only one of two waiting processes succeeds
-        rmSync(aside);
-      } catch {}
-      continue;
-    }
-    if (waited === 0) say(`waiting for the set-up that process ${owner} runs`);
-    await new Promise((done) => setTimeout(done, 250));
+    const owner = readOwners().find(isAlive);
+    if (owner === undefined) rmSync(lockFile, { force: true });
+    else if (waited === 0) say(`waiting for the set-up that process ${owner} runs`);
+    await sleep(owner === undefined ? 0 : 250);
   }
+  rmSync(mine);
 }
 
-function readOwner(file) {
+function readOwners() {
   try {
-    const pid = Number(readFileSync(file, 'utf8'));
-    if (pid > 0) process.kill(pid, 0);
-    return pid > 0 ? pid : undefined;
-  } catch (error) {
-    return error.code === 'EPERM' ? 'another user' : undefined;
+    return readFileSync(lockFile, 'utf8').split(' ').map(Number);
+  } catch {
+    return [];
   }
 }
 
-/** npm with its output on stderr. Signals go on to it, and it decides. */
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+/**
+ * npm with its output on stderr. Signals go on to it; how it was stopped is told, even if it calls that a
+ * failure.
+ */
 function npm(args) {
   const cli = process.env.npm_execpath;
   const [command, first] = cli && basename(cli) === 'npm-cli.js' ? [process.execPath, [cli]] : ['npm', []];
@@ -136,14 +145,20 @@ function npm(args) {
     cwd: root,
     stdio: ['ignore', 2, 2],
     shell: command === 'npm' && process.platform === 'win32',
-    env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' }, // no CUDA downloads: the CPU library is in the package
+    // no CUDA downloads: the CPU library is in the package
+    env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
   });
-  const forward = (signal) => child.kill(signal);
+  writeFileSync(lockFile, `${process.pid} ${child.pid}`);
+  let stopped = null;
+  const forward = (signal) => {
+    stopped = signal;
+    child.kill(signal);
+  };
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, forward);
   return new Promise((done) => {
     const end = (code, signal) => {
       for (const name of ['SIGINT', 'SIGTERM']) process.off(name, forward);
-      done({ code, signal });
+      done({ code, signal: stopped ?? signal });
     };
     child.on('error', (error) => end(error.code, null));
     child.on('exit', end);
@@ -155,13 +170,17 @@ async function run([file, ...args]) {
   if (file === undefined) return;
   const path = file === 'mocha' ? join(root, 'node_modules/mocha/bin/mocha.js') : resolve(root, file);
   process.argv = [process.execPath, path, ...args];
-  joinTwins();
+  mendSignals();
   if (path.endsWith('.ts')) await import('tsx');
   await import(pathToFileURL(path).href);
 }
 
-/** Ctrl-C reaches this process twice, from the terminal and from npm: two within 100 ms are told as one. */
-function joinTwins() {
+/**
+ * Each signal once. Ctrl-C comes twice, from the terminal and from npm: two within 100 ms are told as one. A
+ * signal to npm alone may not come at all, since npm tells only its shell: when that is gone, this process is
+ * told to stop.
+ */
+function mendSignals() {
   const emit = process.emit;
   const last = { SIGINT: Number.NEGATIVE_INFINITY, SIGTERM: Number.NEGATIVE_INFINITY };
   process.emit = function (event, ...rest) {
@@ -172,4 +191,12 @@ function joinTwins() {
     }
     return emit.call(this, event, ...rest);
   };
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    if (last.SIGINT < 0 && last.SIGTERM < 0) process.kill(process.pid, 'SIGTERM');
+  }, 200);
+  watch.unref();
 }

@@ -34,7 +34,10 @@ export const real = (o: Bounds<number>): Option<number> => ({
   parse: numberOf,
   allows: (n) => Number.isFinite(n) && n >= o.min && n <= o.max,
 });
-export const choice = <const T extends string>(names: readonly T[], o: { doc: string; default: T }): Option<T> => ({
+export const choice = <const T extends string>(
+  names: readonly T[],
+  o: { doc: string; default: T },
+): Option<T> => ({
   ...o,
   range: `one of ${names.join(', ')}`,
   parse: (text) => names.find((n) => n === text),
@@ -80,7 +83,8 @@ export function architecture<T extends Table>(d: Definition<T>): Architecture<T>
     const values = Object.fromEntries(
       Object.entries(d.options).map(([key, option]) => {
         const value = given[key] ?? option.default;
-        if (!option.allows(value)) throw new UsageError(`${d.name}: ${key} must be ${option.range}, got ${String(value)}`);
+        if (!option.allows(value))
+          throw new UsageError(`${d.name}: ${key} must be ${option.range}, got ${String(value)}`);
         return [key, value];
       }),
     ) as ValuesOf<T>;
@@ -105,11 +109,15 @@ function optionOf(name: string, options: Table, key: string): Option<unknown> {
  * The options that words like `depth=40` say.
  * @throws UsageError for words of another form, unknown options, values out of range and options said twice.
  */
-export function parseOptions<T extends Table>(arch: Architecture<T>, words: readonly string[]): Partial<ValuesOf<T>> {
+export function parseOptions<T extends Table>(
+  arch: Architecture<T>,
+  words: readonly string[],
+): Partial<ValuesOf<T>> {
   const values: Record<string, unknown> = {};
   for (const word of words) {
     const at = word.indexOf('=');
-    if (at < 1) throw new UsageError(`${arch.name}: "${word}" is not of the form option=value, such as classes=10`);
+    if (at < 1)
+      throw new UsageError(`${arch.name}: "${word}" is not of the form option=value, such as classes=10`);
     const key = word.slice(0, at);
     const text = word.slice(at + 1);
     const option = optionOf(arch.name, arch.options, key);

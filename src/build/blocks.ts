@@ -9,7 +9,9 @@ export function around(kernel: Size, dilation: Size = 1): Padding {
 }
 /** `around` where it differs from 'same', which is where the stride is not 1. */
 const symmetric = (o: ConvOptions): { padding: Padding } | undefined =>
-  o.padding === undefined && pairOf(o.stride ?? 1).some((n) => n > 1) && pairOf(o.kernel ?? 1).some((n) => n > 1)
+  o.padding === undefined &&
+  pairOf(o.stride ?? 1).some((n) => n > 1) &&
+  pairOf(o.kernel ?? 1).some((n) => n > 1)
     ? { padding: around(o.kernel ?? 1, o.dilation) }
     : undefined;
 
@@ -27,7 +29,8 @@ export const convNormAct =
   };
 
 /** Conv and batch norm: the linear end of a branch. */
-export const convNorm = (out: number, o: Omit<ConvNormOptions, 'act'> = {}): Block => convNormAct(out, { ...o, act: 'none' });
+export const convNorm = (out: number, o: Omit<ConvNormOptions, 'act'> = {}): Block =>
+  convNormAct(out, { ...o, act: 'none' });
 
 /** A k x k filter a channel, norm, activation. */
 export const depthwise =
@@ -42,7 +45,10 @@ export const depthwiseSeparable =
   (out: number, { stride, dilation, kernel, ...both }: ConvNormOptions = {}): Block =>
   (x) =>
     x
-      .pipe('filter', depthwise({ ...both, kernel: kernel ?? 3, stride: stride ?? 1, dilation: dilation ?? 1 }))
+      .pipe(
+        'filter',
+        depthwise({ ...both, kernel: kernel ?? 3, stride: stride ?? 1, dilation: dilation ?? 1 }),
+      )
       .pipe('mix', convNormAct(out, both));
 
 /** A k x k conv in groups that do not see each other. */
@@ -69,7 +75,10 @@ export interface BottleneckOptions extends ConvNormOptions {
 }
 /** Narrow by 1x1, filter k x k, widen by 1x1; the last conv is linear (He et al. 2015, arXiv:1512.03385, figure 5). */
 export const bottleneck =
-  (out: number, { reduce = 4, stride = 1, groups = 1, kernel = 3, act = 'relu', norm }: BottleneckOptions = {}): Block =>
+  (
+    out: number,
+    { reduce = 4, stride = 1, groups = 1, kernel = 3, act = 'relu', norm }: BottleneckOptions = {},
+  ): Block =>
   (x) => {
     const shared = { act, ...(norm ? { norm } : {}) };
     const middle = Math.floor(out / reduce);
@@ -89,7 +98,10 @@ const shortcutTo =
   (out: number, stride: number, kind: Shortcut, norm: NormOptions | undefined): Block =>
   (x) => {
     if (kind === 'identity' || (x.channels === out && stride === 1)) return x;
-    return x.pipe('shortcut', kind === 'conv' ? (y) => y.conv(out, { stride }) : convNorm(out, withNorm({ stride }, norm)));
+    return x.pipe(
+      'shortcut',
+      kind === 'conv' ? (y) => y.conv(out, { stride }) : convNorm(out, withNorm({ stride }, norm)),
+    );
   };
 const withNorm = <T extends object>(o: T, norm: NormOptions | undefined): T & { norm?: NormOptions } =>
   norm ? { ...o, norm } : o;
@@ -103,7 +115,11 @@ export interface ResidualOptions {
 
 /** act(shortcut(x) + body(x)), the first residual block (He et al. 2015, arXiv:1512.03385). The body ends linear. */
 export const residual =
-  (out: number, body: Block, { stride = 1, act = 'relu', shortcut = 'convNorm', norm }: ResidualOptions = {}): Block =>
+  (
+    out: number,
+    body: Block,
+    { stride = 1, act = 'relu', shortcut = 'convNorm', norm }: ResidualOptions = {},
+  ): Block =>
   (x) =>
     x.residual(body, shortcutTo(out, stride, shortcut, norm)).act(act);
 
@@ -113,7 +129,11 @@ export const residual =
  * 2016, arXiv:1605.07146).
  */
 export const preActivation =
-  (out: number, body: Block, { stride = 1, act = 'relu', shortcut = 'conv', norm }: ResidualOptions = {}): Block =>
+  (
+    out: number,
+    body: Block,
+    { stride = 1, act = 'relu', shortcut = 'conv', norm }: ResidualOptions = {},
+  ): Block =>
   (x) => {
     const a = x.pipe('pre', (y) => y.norm(norm).act(act));
     const same = x.channels === out && stride === 1;
@@ -134,7 +154,10 @@ export interface InvertedResidualOptions {
  * allow (Sandler et al. 2018, arXiv:1801.04381, section 3). An expansion of 1 is left out.
  */
 export const invertedResidual =
-  (out: number, { expand, stride = 1, kernel = 3, act = 'relu6', norm, attention = skip }: InvertedResidualOptions): Block =>
+  (
+    out: number,
+    { expand, stride = 1, kernel = 3, act = 'relu6', norm, attention = skip }: InvertedResidualOptions,
+  ): Block =>
   (x) => {
     const shared = withNorm({ act }, norm);
     const body: Block = (y) =>

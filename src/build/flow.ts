@@ -1,9 +1,11 @@
 /** @file Flow, the typed chain that writes a graph; blocks are plain functions from Flow to Flow. */
+
+import { MoonletError } from '../errors.ts';
 import {
   type Activation,
   type Conv,
-  check,
   channelsOf,
+  check,
   type Graph,
   type Node,
   type Norm,
@@ -16,11 +18,12 @@ import {
   ShapeError,
   shapeOf,
 } from '../graph/index.ts';
-import { MoonletError } from '../errors.ts';
 
 /** A feature map [h, w, c] or a vector [c]: all that the types track. */
 export type Rank = 'map' | 'vec';
-type ShapeOf<R extends Rank> = R extends 'map' ? readonly [h: number, w: number, c: number] : readonly [c: number];
+type ShapeOf<R extends Rank> = R extends 'map'
+  ? readonly [h: number, w: number, c: number]
+  : readonly [c: number];
 /** A reusable piece of network. The only macro mechanism there is. */
 export type Block<I extends Rank = 'map', O extends Rank = I> = (x: Flow<I>) => Flow<O>;
 
@@ -70,7 +73,12 @@ export class Flow<R extends Rank> {
     return Flow.#emit({ nodes: [], used: new Map(), path: '' }, { kind: 'input', shape }, []);
   }
 
-  static #emit<O extends Rank>(draft: Draft, op: Op, ins: readonly Flow<Rank>[], sharing: Sharing = {}): Flow<O> {
+  static #emit<O extends Rank>(
+    draft: Draft,
+    op: Op,
+    ins: readonly Flow<Rank>[],
+    sharing: Sharing = {},
+  ): Flow<O> {
     const base = draft.path + op.kind;
     const n = (draft.used.get(base) ?? 0) + 1;
     draft.used.set(base, n);
@@ -80,7 +88,10 @@ export class Flow<R extends Rank> {
     }
     let shape: Shape;
     try {
-      shape = shapeOf(op, ins.map((x) => x.shape));
+      shape = shapeOf(
+        op,
+        ins.map((x) => x.shape),
+      );
     } catch (e) {
       throw e instanceof ShapeError ? e.at(id) : e;
     }
@@ -113,7 +124,10 @@ export class Flow<R extends Rank> {
     return this.#next(op, o);
   }
   /** One filter a channel, 3x3 unless told; `multiplier` outputs a channel. */
-  depthwise(this: Flow<'map'>, o: Omit<ConvOptions, 'groups'> & { readonly multiplier?: number } = {}): Flow<'map'> {
+  depthwise(
+    this: Flow<'map'>,
+    o: Omit<ConvOptions, 'groups'> & { readonly multiplier?: number } = {},
+  ): Flow<'map'> {
     const { multiplier = 1, ...rest } = o;
     return this.conv(this.channels * multiplier, { kernel: 3, ...rest, groups: this.channels });
   }
@@ -228,7 +242,8 @@ export const graph = (name: string, ...outputs: readonly Flow<Rank>[]): Graph =>
 
 /** The block that does nothing. */
 export const skip = <R extends Rank>(x: Flow<R>): Flow<R> => x;
-export const repeat = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
+export const repeat = <T>(n: number, make: (i: number) => T): T[] =>
+  Array.from({ length: n }, (_, i) => make(i));
 /** Blocks one after another, without a path of their own. */
 export const chain =
   <R extends Rank>(...blocks: readonly Block<R>[]): Block<R> =>

@@ -34,4 +34,16 @@ export {
   type Shortcut,
   squeezeExcite,
 } from './blocks.ts';
-export { type Block, chain, type ConvOptions, Flow, graph, input, type NormOptions, type PoolOptions, type Rank, repeat, skip } from './flow.ts';
+export {
+  type Block,
+  type ConvOptions,
+  chain,
+  Flow,
+  graph,
+  input,
+  type NormOptions,
+  type PoolOptions,
+  type Rank,
+  repeat,
+  skip,
+} from './flow.ts';

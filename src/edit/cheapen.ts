@@ -49,12 +49,14 @@ function parseBlock(text: string): CheapBlock {
   const [, kind, first = '', second] = /^(G|B|BG)\(([^,()]+)(?:,([^,()]+))?\)$/.exec(tight) ?? unknown();
   if (kind === 'G' && second === undefined) return { kind: 'G', groups: groups(first, 'N') };
   if (kind === 'B' && second === undefined) return { kind: 'B', reduce: whole(first), groups: { count: 1 } };
-  if (kind === 'BG' && second !== undefined) return { kind: 'B', reduce: whole(first), groups: groups(second, 'M') };
+  if (kind === 'BG' && second !== undefined)
+    return { kind: 'B', reduce: whole(first), groups: groups(second, 'M') };
   return unknown();
 }
 
 type ConvNode = Node & { readonly op: Conv };
-const isFullConv = (n: Node): n is ConvNode => n.op.kind === 'conv' && n.op.groups === 1 && n.op.kernel.some((k) => k > 1);
+const isFullConv = (n: Node): n is ConvNode =>
+  n.op.kind === 'conv' && n.op.groups === 1 && n.op.kernel.some((k) => k > 1);
 
 /** The nodes of a branch from its fork to the add that ends it, in order. */
 type Branch = readonly Node[];
@@ -69,7 +71,12 @@ function bodies(graph: Graph): readonly Branch[] {
     for (const id of add.inputs) {
       const chain: Node[] = [];
       let node = byId.get(id);
-      while (node && node.inputs.length === 1 && users.get(node.id)?.length === 1 && !graph.outputs.includes(node.id)) {
+      while (
+        node &&
+        node.inputs.length === 1 &&
+        users.get(node.id)?.length === 1 &&
+        !graph.outputs.includes(node.id)
+      ) {
         chain.unshift(node);
         node = byId.get(node.inputs[0] as string);
       }
@@ -88,7 +95,9 @@ export function cheapen(graph: Graph, block: string): Graph {
   const cheap = parseBlock(block);
   const branches = bodies(graph);
   if (!branches.length) {
-    throw new Refusal(`${graph.name}: no residual block with a full k x k conv, so nothing to make cheap by ${block}`);
+    throw new Refusal(
+      `${graph.name}: no residual block with a full k x k conv, so nothing to make cheap by ${block}`,
+    );
   }
   if (cheap.kind === 'S') return graph;
   const shapeById = shapes(graph);
@@ -98,7 +107,8 @@ export function cheapen(graph: Graph, block: string): Graph {
   for (const branch of branches) {
     const convs = branch.filter(isFullConv);
     if (cheap.kind === 'G') {
-      for (const conv of convs) replaced.set(conv.id, groupedNodes(conv, width(conv), cheap.groups, branch, named));
+      for (const conv of convs)
+        replaced.set(conv.id, groupedNodes(conv, width(conv), cheap.groups, branch, named));
     } else {
       const [first, second] = pairIn(branch, convs, block);
       replaced.set(second.id, bottleneckNodes(first, second, cheap, branch, named));
@@ -114,7 +124,9 @@ function pairIn(branch: Branch, convs: readonly ConvNode[], block: string): read
   const between = first && second ? branch.slice(branch.indexOf(first) + 1, branch.indexOf(second)) : [];
   const light = between.every((n) => ['norm', 'act', 'dropout'].includes(n.op.kind));
   if (convs.length === 2 && first && second && light) return [first, second];
-  throw new Refusal(`${(branch[0] as Node).id}: ${block} replaces a pair of k x k convs, and this branch has ${convs.length}`);
+  throw new Refusal(
+    `${(branch[0] as Node).id}: ${block} replaces a pair of k x k convs, and this branch has ${convs.length}`,
+  );
 }
 
 /** Norm and activation as the branch has them. */
@@ -128,7 +140,9 @@ function divide(groups: Groups, channels: number, path: string, widthName: strin
   const count = 'count' in groups ? groups.count : channels / groups.per;
   if (Number.isInteger(count) && count >= 1 && channels % count === 0) return count;
   const asked = 'count' in groups ? `${groups.count} groups` : `groups of ${groups.per}`;
-  throw new Refusal(`${path}: ${widthName} = ${channels} channels do not divide into ${asked}; choose a divisor of ${channels}`);
+  throw new Refusal(
+    `${path}: ${widthName} = ${channels} channels do not divide into ${asked}; choose a divisor of ${channels}`,
+  );
 }
 
 const pointwise = (out: number, bias: boolean): Conv => ({
@@ -153,10 +167,19 @@ function series(from: string, steps: readonly (readonly [id: string, op: Node['o
   });
 }
 
-function groupedNodes(conv: ConvNode, width: number, groups: Groups, branch: Branch, named: Map<string, string>): Node[] {
+function groupedNodes(
+  conv: ConvNode,
+  width: number,
+  groups: Groups,
+  branch: Branch,
+  named: Map<string, string>,
+): Node[] {
   const [norm, fn] = manners(branch);
   const count = divide(groups, width, conv.id, 'N');
-  const place = branch.filter(isFullConv).filter((n) => parent(n.id) === parent(conv.id)).length > 1 ? conv.id : parent(conv.id);
+  const place =
+    branch.filter(isFullConv).filter((n) => parent(n.id) === parent(conv.id)).length > 1
+      ? conv.id
+      : parent(conv.id);
   named.set(conv.id, `${place}/mix/conv`);
   return series(conv.inputs[0] as string, [
     [`${place}/filter/conv`, { ...conv.op, out: width, groups: count, bias: false }],
@@ -175,7 +198,10 @@ function bottleneckNodes(
 ): Node[] {
   const [norm, fn] = manners(branch);
   const out = second.op.out;
-  if (out % reduce) throw new Refusal(`${second.id}: ${out} channels do not divide by b = ${reduce}; choose a divisor of ${out}`);
+  if (out % reduce)
+    throw new Refusal(
+      `${second.id}: ${out} channels do not divide by b = ${reduce}; choose a divisor of ${out}`,
+    );
   const middle = out / reduce;
   const count = divide(groups, middle, second.id, 'M');
   const act: Node['op'] = { kind: 'act', fn };
@@ -197,5 +223,8 @@ function bottleneckNodes(
 function commonPath(a: string, b: string): string {
   const [p, q] = [a.split('/'), b.split('/')];
   const n = p.findIndex((step, i) => step !== q[i]);
-  return p.slice(0, n).map((step) => `${step}/`).join('');
+  return p
+    .slice(0, n)
+    .map((step) => `${step}/`)
+    .join('');
 }

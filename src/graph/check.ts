@@ -25,7 +25,8 @@ export function check(graph: Graph): Graph {
     seen.set(node.id, node);
     if (node.weightsOf !== undefined) checkSharing(node, seen.get(node.weightsOf), fail);
   }
-  if (!graph.nodes.some((n) => n.op.kind === 'input')) throw new MoonletError(`${graph.name}: the graph has no input`);
+  if (!graph.nodes.some((n) => n.op.kind === 'input'))
+    throw new MoonletError(`${graph.name}: the graph has no input`);
   if (!graph.outputs.length) throw new MoonletError(`${graph.name}: the graph has no output`);
   for (const id of graph.outputs) {
     if (!seen.has(id)) throw new MoonletError(`${graph.name}: the output "${id}" is not a node`);
@@ -35,10 +36,13 @@ export function check(graph: Graph): Graph {
 }
 
 function checkSharing(node: Node, owner: Node | undefined, fail: (reason: string) => never): void {
-  if (!owner || owner.id === node.id) return fail(`shares the weights of "${node.weightsOf}", which does not come before it`);
-  if (owner.weightsOf) fail(`shares the weights of "${owner.id}", which itself shares; name the owner "${owner.weightsOf}"`);
+  if (!owner || owner.id === node.id)
+    return fail(`shares the weights of "${node.weightsOf}", which does not come before it`);
+  if (owner.weightsOf)
+    fail(`shares the weights of "${owner.id}", which itself shares; name the owner "${owner.weightsOf}"`);
   if (!['conv', 'dense', 'norm'].includes(node.op.kind)) fail(`a ${node.op.kind} has no weights to share`);
-  if (owner.op.kind !== node.op.kind) fail(`a ${node.op.kind} cannot share the weights of "${owner.id}", a ${owner.op.kind}`);
+  if (owner.op.kind !== node.op.kind)
+    fail(`a ${node.op.kind} cannot share the weights of "${owner.id}", a ${owner.op.kind}`);
 }
 
 function checkSharedShapes(graph: Graph): void {
@@ -47,12 +51,16 @@ function checkSharedShapes(graph: Graph): void {
   for (const node of graph.nodes) {
     if (!node.weightsOf) continue;
     const owner = byId.get(node.weightsOf) as Node;
-    const channels = (n: Node): string => `${shapeOfId.get(n.inputs[0] as string)?.at(-1)} -> ${shapeOfId.get(n.id)?.at(-1)}`;
-    const size = (n: Node): string => (n.op.kind === 'conv' ? ` ${n.op.kernel.join('x')} in ${n.op.groups} groups` : '');
+    const channels = (n: Node): string =>
+      `${shapeOfId.get(n.inputs[0] as string)?.at(-1)} -> ${shapeOfId.get(n.id)?.at(-1)}`;
+    const size = (n: Node): string =>
+      n.op.kind === 'conv' ? ` ${n.op.kernel.join('x')} in ${n.op.groups} groups` : '';
     const mine = channels(node) + size(node);
     const theirs = channels(owner) + size(owner);
     if (mine !== theirs) {
-      throw new MoonletError(`${node.id}: ${mine} channels cannot share the weights of "${owner.id}", ${theirs}`);
+      throw new MoonletError(
+        `${node.id}: ${mine} channels cannot share the weights of "${owner.id}", ${theirs}`,
+      );
     }
   }
 }

@@ -5,12 +5,19 @@ import type { Graph, Node } from './op.ts';
 export function fold<R>(graph: Graph, visit: (node: Node, ins: readonly R[]) => R): ReadonlyMap<string, R> {
   const values = new Map<string, R>();
   for (const node of graph.nodes) {
-    values.set(node.id, visit(node, node.inputs.map((id) => values.get(id) as R)));
+    values.set(
+      node.id,
+      visit(
+        node,
+        node.inputs.map((id) => values.get(id) as R),
+      ),
+    );
   }
   return values;
 }
 
-export const nodesById = (graph: Graph): ReadonlyMap<string, Node> => new Map(graph.nodes.map((n) => [n.id, n]));
+export const nodesById = (graph: Graph): ReadonlyMap<string, Node> =>
+  new Map(graph.nodes.map((n) => [n.id, n]));
 
 /** For each node, the nodes that read it, in order. */
 export function consumers(graph: Graph): ReadonlyMap<string, readonly Node[]> {
@@ -36,7 +43,8 @@ export function ancestors(graph: Graph, ids: readonly string[]): ReadonlySet<str
 export function prune(graph: Graph): Graph {
   const live = new Set(ancestors(graph, graph.outputs));
   for (const node of graph.nodes) {
-    if (live.has(node.id) && node.weightsOf) for (const id of ancestors(graph, [node.weightsOf])) live.add(id);
+    if (live.has(node.id) && node.weightsOf)
+      for (const id of ancestors(graph, [node.weightsOf])) live.add(id);
   }
   const nodes = graph.nodes.filter((n) => live.has(n.id) || n.op.kind === 'input');
   return nodes.length === graph.nodes.length ? graph : { ...graph, nodes };

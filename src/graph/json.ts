@@ -14,7 +14,10 @@ const padding = z.union([z.enum(['same', 'valid']), z.tuple([whole, whole, whole
 const rate = z.number().min(0).lt(1);
 
 const op = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('input'), shape: z.union([z.tuple([positive, positive, positive]), z.tuple([positive])]) }),
+  z.strictObject({
+    kind: z.literal('input'),
+    shape: z.union([z.tuple([positive, positive, positive]), z.tuple([positive])]),
+  }),
   z.strictObject({
     kind: z.literal('conv'),
     out: positive,
@@ -57,7 +60,9 @@ const schema = z.strictObject({
   version: z.literal(version),
   name: z.string(),
   outputs: z.array(z.string()).min(1),
-  nodes: z.array(z.strictObject({ id: z.string(), op, inputs: z.array(z.string()), weightsOf: z.string().optional() })),
+  nodes: z.array(
+    z.strictObject({ id: z.string(), op, inputs: z.array(z.string()), weightsOf: z.string().optional() }),
+  ),
 });
 
 export function toJson({ name, nodes, outputs }: Graph): string {
@@ -75,7 +80,9 @@ export function fromJson(text: string): Graph {
   }
   const seen = value as { format?: unknown; version?: unknown } | null;
   if (seen?.format === format && typeof seen.version === 'number' && seen.version > version) {
-    throw new MoonletError(`graph: version ${seen.version} is newer than ${version}, which this release reads; update moonlet`);
+    throw new MoonletError(
+      `graph: version ${seen.version} is newer than ${version}, which this release reads; update moonlet`,
+    );
   }
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new MoonletError(`graph: ${issueText(parsed.error)}`);

@@ -108,7 +108,10 @@ export type Slot = (typeof slots)[number];
 export const isStatistic = (slot: Slot): boolean => slot === 'mean' || slot === 'variance';
 
 /** The shape of each weight of an op, in the order of `slots`. Empty for ops that store nothing. */
-export const weightShapes = (op: Op, ins: readonly Shape[]): readonly (readonly [Slot, readonly number[]])[] =>
+export const weightShapes = (
+  op: Op,
+  ins: readonly Shape[],
+): readonly (readonly [Slot, readonly number[]])[] =>
   match(op)
     .returnType<readonly (readonly [Slot, readonly number[]])[]>()
     .with({ kind: 'conv' }, ({ out, kernel, groups, bias }) => [

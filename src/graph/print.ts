@@ -1,7 +1,7 @@
 /** @file One line per node, in the words of the builder. */
 import { match } from 'ts-pattern';
 import { fold } from './graph.ts';
-import type { Graph, Op, Pair, Padding } from './op.ts';
+import type { Graph, Op, Padding, Pair } from './op.ts';
 import { printShape, shapes } from './shape.ts';
 
 const pair = ([h, w]: Pair): string => (h === w ? `${h}` : `${h}x${w}`);
@@ -17,9 +17,15 @@ export const printOp = (op: Op): string =>
     .with({ kind: 'conv' }, (o) =>
       [
         `conv ${o.kernel.join('x')} ${o.out}`,
-        unless(` stride=${pair(o.stride)}`, o.stride.every((n) => n === 1)),
+        unless(
+          ` stride=${pair(o.stride)}`,
+          o.stride.every((n) => n === 1),
+        ),
         unless(` groups=${o.groups}`, o.groups === 1),
-        unless(` dilation=${pair(o.dilation)}`, o.dilation.every((n) => n === 1)),
+        unless(
+          ` dilation=${pair(o.dilation)}`,
+          o.dilation.every((n) => n === 1),
+        ),
         padded(o.padding),
         unless(' bias', !o.bias),
       ].join(''),
@@ -27,11 +33,17 @@ export const printOp = (op: Op): string =>
     .with({ kind: 'dense' }, (o) => `dense ${o.out}${unless(' no bias', o.bias)}`)
     .with({ kind: 'norm' }, (o) => `norm${unless(' no scale', o.scale)}${unless(' no offset', o.offset)}`)
     .with({ kind: 'act' }, ({ fn }) => fn)
-    .with({ kind: 'pool' }, (o) => `${o.fn}Pool ${o.size.join('x')} stride=${pair(o.stride)}${padded(o.padding)}`)
+    .with(
+      { kind: 'pool' },
+      (o) => `${o.fn}Pool ${o.size.join('x')} stride=${pair(o.stride)}${padded(o.padding)}`,
+    )
     .with({ kind: 'globalPool' }, ({ fn }) => `global${fn === 'avg' ? 'Avg' : 'Max'}Pool`)
     .with({ kind: 'slice' }, ({ from, to }) => `slice ${from}..${to}`)
     .with({ kind: 'shuffle' }, ({ groups }) => `shuffle ${groups}`)
-    .with({ kind: 'permute' }, ({ order }) => `permute ${order.slice(0, 4).join(',')}${order.length > 4 ? ',...' : ''}`)
+    .with(
+      { kind: 'permute' },
+      ({ order }) => `permute ${order.slice(0, 4).join(',')}${order.length > 4 ? ',...' : ''}`,
+    )
     .with({ kind: 'maxout' }, ({ pieces }) => `maxout ${pieces}`)
     .with({ kind: 'shift' }, ({ kernel }) => `shift ${kernel}x${kernel}`)
     .with({ kind: 'upsample' }, ({ factor, fn }) => `upsample ${factor} ${fn}`)

@@ -27,7 +27,12 @@ export class Selection {
   glob(pattern: string): Selection {
     const source = pattern
       .split('**')
-      .map((part) => part.split('*').map((s) => s.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('[^/]*'))
+      .map((part) =>
+        part
+          .split('*')
+          .map((s) => s.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+          .join('[^/]*'),
+      )
       .join('.*');
     const regex = new RegExp(`^${source}$`);
     return this.where((n) => regex.test(n.id));
@@ -52,6 +57,8 @@ export function nodeAt(graph: Graph, path: string): Node {
   const exact = graph.nodes.find((n) => n.id === path);
   const last = exact ?? select(graph).under(path).nodes.at(-1);
   if (last) return last;
-  const prefixes = new Set(graph.nodes.flatMap((n) => n.id.split('/').map((_, i, all) => all.slice(0, i + 1).join('/'))));
+  const prefixes = new Set(
+    graph.nodes.flatMap((n) => n.id.split('/').map((_, i, all) => all.slice(0, i + 1).join('/'))),
+  );
   throw new MoonletError(`${graph.name}: no node at "${path}".${suggestion(path, [...prefixes])}`);
 }

@@ -2,7 +2,16 @@
 import { match } from 'ts-pattern';
 import { MoonletError } from '../errors.ts';
 import { fold } from './graph.ts';
-import { channelsOf, type FeatureMap, type Graph, isMap, type Op, type Pair, type Padding, type Shape } from './op.ts';
+import {
+  channelsOf,
+  type FeatureMap,
+  type Graph,
+  isMap,
+  type Op,
+  type Padding,
+  type Pair,
+  type Shape,
+} from './op.ts';
 
 /** The error is the data; the message is a view of it. */
 export class ShapeError extends MoonletError {
@@ -51,7 +60,8 @@ export function slide(
     return { size: [oh, ow], pads: { top, right, bottom, left } };
   }
   const [top, right, bottom, left] = padding === 'valid' ? ([0, 0, 0, 0] as const) : padding;
-  const out = (n: number, pads: number, i: 0 | 1): number => Math.floor((n + pads - reach(i)) / stride[i]) + 1;
+  const out = (n: number, pads: number, i: 0 | 1): number =>
+    Math.floor((n + pads - reach(i)) / stride[i]) + 1;
   return {
     size: [out(h as number, top + bottom, 0), out(w as number, left + right, 1)],
     pads: { top, right, bottom, left },
@@ -70,20 +80,28 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
     const x = oneIn();
     return isMap(x) ? x : fail('expects a feature map [h, w, c]; put it before globalPool() or flatten()');
   };
-  const oneIn = (): Shape => (ins.length === 1 ? (ins[0] as Shape) : fail(`expects one input, got ${ins.length}`));
-  const several = (): Shape => (ins.length >= 2 ? (ins[0] as Shape) : fail(`expects two inputs or more, got ${ins.length}`));
+  const oneIn = (): Shape =>
+    ins.length === 1 ? (ins[0] as Shape) : fail(`expects one input, got ${ins.length}`);
+  const several = (): Shape =>
+    ins.length >= 2 ? (ins[0] as Shape) : fail(`expects two inputs or more, got ${ins.length}`);
   const whole = (what: string, n: number, least = 1): void => {
     if (!Number.isInteger(n) || n < least) fail(`${what} must be a whole number from ${least} up, got ${n}`);
   };
   const window = (kernel: Pair, stride: Pair, dilation: Pair, padding: Padding): Pair => {
     const [h, w] = mapIn();
-    for (const [what, pair] of [['kernel', kernel], ['stride', stride], ['dilation', dilation]] as const) {
+    for (const [what, pair] of [
+      ['kernel', kernel],
+      ['stride', stride],
+      ['dilation', dilation],
+    ] as const) {
       for (const n of pair) whole(what, n);
     }
     if (typeof padding !== 'string') for (const n of padding) whole('padding', n, 0);
     const { size } = slide([h, w], { kernel, stride, dilation, padding });
     if (size[0] < 1 || size[1] < 1) {
-      fail(`the ${kernel.join('x')} window does not fit; use a larger input, a smaller kernel or 'same' padding`);
+      fail(
+        `the ${kernel.join('x')} window does not fit; use a larger input, a smaller kernel or 'same' padding`,
+      );
     }
     return size;
   };
@@ -102,7 +120,10 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
       }
       return [...window(kernel, stride, dilation, padding), out];
     })
-    .with({ kind: 'pool' }, ({ size, stride, padding }) => [...window(size, stride, [1, 1], padding), channelsOf(mapIn())])
+    .with({ kind: 'pool' }, ({ size, stride, padding }) => [
+      ...window(size, stride, [1, 1], padding),
+      channelsOf(mapIn()),
+    ])
     .with({ kind: 'dense' }, ({ out }) => {
       whole('out', out);
       if (oneIn().length !== 1) fail('expects a vector [c]; add globalPool() or flatten() first');
@@ -113,19 +134,23 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
     .with({ kind: 'norm' }, { kind: 'act' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => oneIn())
     .with({ kind: 'add' }, () => {
       const first = several();
-      if (!ins.every((s) => sameShape(s, first))) fail('expects equal shapes; match them with a 1x1 conv (and its stride)');
+      if (!ins.every((s) => sameShape(s, first)))
+        fail('expects equal shapes; match them with a 1x1 conv (and its stride)');
       return first;
     })
     .with({ kind: 'mul' }, () => {
       const first = several();
-      const fits = (s: Shape): boolean => sameShape(s, first) || (s.length === 1 && channelsOf(s) === channelsOf(first));
+      const fits = (s: Shape): boolean =>
+        sameShape(s, first) || (s.length === 1 && channelsOf(s) === channelsOf(first));
       if (!ins.every(fits)) fail('expects equal shapes, or a map and a gate [c] of as many channels');
       return first;
     })
     .with({ kind: 'concat' }, () => {
       const first = several();
-      const fits = (s: Shape): boolean => s.length === first.length && sameShape(s.slice(0, -1), first.slice(0, -1));
-      if (!ins.every(fits)) fail('expects maps of one height and width, or vectors; pool or upsample the others first');
+      const fits = (s: Shape): boolean =>
+        s.length === first.length && sameShape(s.slice(0, -1), first.slice(0, -1));
+      if (!ins.every(fits))
+        fail('expects maps of one height and width, or vectors; pool or upsample the others first');
       return [...first.slice(0, -1), ins.reduce((c, s) => c + channelsOf(s), 0)] as unknown as Shape;
     })
     .with({ kind: 'slice' }, ({ from, to }) => {
@@ -137,12 +162,17 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
     })
     .with({ kind: 'shuffle' }, ({ groups }) => {
       whole('groups', groups);
-      if (channelsOf(oneIn()) % groups) fail(`${channelsOf(oneIn())} channels do not divide into ${groups} groups`);
+      if (channelsOf(oneIn()) % groups)
+        fail(`${channelsOf(oneIn())} channels do not divide into ${groups} groups`);
       return oneIn();
     })
     .with({ kind: 'permute' }, ({ order }) => {
       const c = channelsOf(oneIn());
-      if (order.length !== c || new Set(order).size !== c || !order.every((i) => Number.isInteger(i) && i >= 0 && i < c)) {
+      if (
+        order.length !== c ||
+        new Set(order).size !== c ||
+        !order.every((i) => Number.isInteger(i) && i >= 0 && i < c)
+      ) {
         fail(`the order must name each of the ${c} channels once`);
       }
       return oneIn();

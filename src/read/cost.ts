@@ -4,7 +4,6 @@ import { MoonletError } from '../errors.ts';
 import {
   channelsOf,
   type Graph,
-  isMap,
   isStatistic,
   type Kind,
   type Node,
@@ -96,13 +95,18 @@ export function cost(graph: Graph): Cost {
     layers,
   };
   for (const key of ['params', 'macs', 'activationBytes'] as const) {
-    if (!Number.isSafeInteger(total[key])) throw new MoonletError(`${graph.name}: ${key} pass 2^53; choose a smaller net`);
+    if (!Number.isSafeInteger(total[key]))
+      throw new MoonletError(`${graph.name}: ${key} pass 2^53; choose a smaller net`);
   }
   return total;
 }
 
 /** Liveness: an output is allocated at its node and freed after its last reader. */
-function peakBytes(nodes: readonly Node[], outputs: readonly string[], bytes: ReadonlyMap<string, number>): number {
+function peakBytes(
+  nodes: readonly Node[],
+  outputs: readonly string[],
+  bytes: ReadonlyMap<string, number>,
+): number {
   const lastReader = new Map<string, number>();
   nodes.forEach((node, i) => {
     for (const id of node.inputs) lastReader.set(id, i);
@@ -116,17 +120,4 @@ function peakBytes(nodes: readonly Node[], outputs: readonly string[], bytes: Re
     for (const id of new Set(node.inputs)) if (lastReader.get(id) === i) alive -= bytes.get(id) ?? 0;
   });
   return peak;
-}
-
-/** Height, width and channels of the first input, or its length. */
-export function inputShape(graph: Graph): Shape {
-  for (const { op } of graph.nodes) if (op.kind === 'input') return op.shape;
-  throw new MoonletError(`${graph.name}: the graph has no input`);
-}
-
-/** How many classes the last output tells apart. */
-export function classesOf(graph: Graph): number {
-  const last = shapes(graph).get(graph.outputs.at(-1) as string) as Shape;
-  if (isMap(last)) throw new MoonletError(`${graph.name}: the output is a map ${last.join('x')}, not a vector of classes`);
-  return last[0];
 }

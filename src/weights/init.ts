@@ -27,7 +27,9 @@ export function init(graph: Graph, { seed = 0, conv = 'heFanOut', dense = 'gloro
     const groups = op?.kind === 'conv' ? op.groups : 1;
     const scheme = op?.kind === 'dense' ? dense : conv;
     const data =
-      entry.slot === 'kernel' ? kernel(entry, scheme, groups, seed) : new Float32Array(size(entry.shape)).fill(start[entry.slot]);
+      entry.slot === 'kernel'
+        ? kernel(entry, scheme, groups, seed)
+        : new Float32Array(size(entry.shape)).fill(start[entry.slot]);
     weights.set(entry.key, float(entry.shape, data));
   }
   return { graph, weights };

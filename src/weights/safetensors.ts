@@ -48,7 +48,9 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
   if (bytes.length < 8) fail(`truncated: ${bytes.length} bytes, and the header's length alone takes 8`);
   const claimed = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (claimed > BigInt(Math.min(maxHeader, bytes.length - 8))) {
-    fail(`the header claims ${claimed} bytes, and the file has ${bytes.length - 8} more; it is truncated or no safetensors file`);
+    fail(
+      `the header claims ${claimed} bytes, and the file has ${bytes.length - 8} more; it is truncated or no safetensors file`,
+    );
   }
   const body = 8 + Number(claimed);
   let header: unknown;
@@ -63,14 +65,19 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
   const spans: [number, number][] = [];
   for (const [key, entry] of Object.entries(header)) {
     if (key === '__metadata__') {
-      if (!isRecord(entry) || !Object.values(entry).every((v) => typeof v === 'string')) return fail('__metadata__ is not text');
+      if (!isRecord(entry) || !Object.values(entry).every((v) => typeof v === 'string'))
+        return fail('__metadata__ is not text');
       metadata = entry as Record<string, string>;
       continue;
     }
     const { dtype, shape, begin, end } = tensorEntry(key, entry, bytes.length - body, fail);
     spans.push([begin, end]);
     const copy = bytes.slice(body + begin, body + end); // a copy is aligned, and outlives the file's buffer
-    tensors.set(key, { dtype, shape, data: new kinds[dtype](copy.buffer, 0, (end - begin) / kinds[dtype].BYTES_PER_ELEMENT) });
+    tensors.set(key, {
+      dtype,
+      shape,
+      data: new kinds[dtype](copy.buffer, 0, (end - begin) / kinds[dtype].BYTES_PER_ELEMENT),
+    });
   }
   spans.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   let at = 0;
@@ -78,24 +85,31 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
     if (begin !== at) fail('the tensors overlap or leave gaps; the file is damaged');
     at = end;
   }
-  if (at !== bytes.length - body) fail(`${bytes.length - body - at} bytes belong to no tensor; the file is damaged`);
+  if (at !== bytes.length - body)
+    fail(`${bytes.length - body - at} bytes belong to no tensor; the file is damaged`);
   return { tensors, metadata };
 }
 
 function tensorEntry(key: string, entry: unknown, available: number, fail: (reason: string) => never) {
   if (!isRecord(entry)) return fail(`"${key}" is not described by an object`);
   const dtype = (Object.keys(kinds) as TensorDtype[]).find((d) => d === entry['dtype']);
-  if (!dtype) return fail(`"${key}" has dtype ${JSON.stringify(entry['dtype'])}; expected ${Object.keys(kinds).join(', ')}`);
+  if (!dtype)
+    return fail(
+      `"${key}" has dtype ${JSON.stringify(entry['dtype'])}; expected ${Object.keys(kinds).join(', ')}`,
+    );
   const shape = entry['shape'];
   if (!isSizes(shape)) return fail(`"${key}" has no valid shape`);
   const offsets = entry['data_offsets'];
   if (!isSizes(offsets) || offsets.length !== 2) return fail(`"${key}" has no valid data_offsets`);
   const [begin, end] = offsets as [number, number];
   const needed = shape.reduce((n, d) => n * d, kinds[dtype].BYTES_PER_ELEMENT);
-  if (end - begin !== needed) return fail(`"${key}" of shape [${shape.join(', ')}] needs ${needed} bytes and has ${end - begin}`);
+  if (end - begin !== needed)
+    return fail(`"${key}" of shape [${shape.join(', ')}] needs ${needed} bytes and has ${end - begin}`);
   if (end > available) return fail(`truncated: "${key}" ends at byte ${end} of ${available}`);
   return { dtype, shape, begin, end };
 }
 
-const isRecord = (x: unknown): x is Record<string, unknown> => typeof x === 'object' && x !== null && !Array.isArray(x);
-const isSizes = (x: unknown): x is number[] => Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0);
+const isRecord = (x: unknown): x is Record<string, unknown> =>
+  typeof x === 'object' && x !== null && !Array.isArray(x);
+const isSizes = (x: unknown): x is number[] =>
+  Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0);

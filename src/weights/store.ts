@@ -2,7 +2,17 @@
 import { MoonletError } from '../errors.ts';
 import { fromJson, type Graph, toJson } from '../graph/index.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
-import { entries, float, materialize, type Net, net, splitKey, type Weight, type WeightKey, type Weights } from './weights.ts';
+import {
+  entries,
+  float,
+  materialize,
+  type Net,
+  net,
+  splitKey,
+  type Weight,
+  type WeightKey,
+  type Weights,
+} from './weights.ts';
 
 export interface StoredNet {
   readonly graphJson: string;
@@ -31,7 +41,8 @@ export function unpack({ graphJson, weights }: StoredNet, name = 'weights'): Net
   const found = new Map<WeightKey, Weight>();
   for (const [key, { dtype, shape, data }] of readSafetensors(weights, name).tensors) {
     const [node, slot] = splitKey(key);
-    if (!(data instanceof Float32Array)) throw new MoonletError(`${name}: "${key}" is ${dtype}; a weight is F32`);
+    if (!(data instanceof Float32Array))
+      throw new MoonletError(`${name}: "${key}" is ${dtype}; a weight is F32`);
     found.set(`${node}:${slot}`, float(shape, data));
   }
   return net(graph, found);

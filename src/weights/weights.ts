@@ -1,6 +1,16 @@
 /** @file Weights stand beside the graph, under the path of their node: 'stage1/0/conv:kernel'. */
 import { MoonletError } from '../errors.ts';
-import { fold, type Graph, isStatistic, printShape, type Shape, type Slot, shapes, slots, weightShapes } from '../graph/index.ts';
+import {
+  fold,
+  type Graph,
+  isStatistic,
+  printShape,
+  type Shape,
+  type Slot,
+  shapes,
+  slots,
+  weightShapes,
+} from '../graph/index.ts';
 
 /** A plain array. Other encodings (quantized, codebook, sparse, ...) will join this union. */
 export interface FloatWeight {
@@ -17,13 +27,18 @@ export interface Net {
   readonly weights: Weights;
 }
 
-export const float = (shape: readonly number[], data: Float32Array): FloatWeight => ({ encoding: 'float32', shape, data });
+export const float = (shape: readonly number[], data: Float32Array): FloatWeight => ({
+  encoding: 'float32',
+  shape,
+  data,
+});
 
 /** The float array that a weight stands for. */
 export const materialize = (weight: Weight): Float32Array => weight.data;
 
 /** Bytes that the weights really take, encodings counted as they are stored. */
-export const bytesOf = (net: Net): number => [...net.weights.values()].reduce((n, w) => n + w.data.byteLength, 0);
+export const bytesOf = (net: Net): number =>
+  [...net.weights.values()].reduce((n, w) => n + w.data.byteLength, 0);
 
 export interface Entry {
   readonly key: WeightKey;
@@ -66,7 +81,9 @@ export function net(graph: Graph, weights: Weights): Net {
   if (weights.size > needed.length) {
     const known = new Set<string>(needed.map((e) => e.key));
     const stray = [...weights.keys()].find((key) => !known.has(key));
-    throw new MoonletError(`${graph.name}: the graph has no weight "${stray}"; are these the weights of another graph?`);
+    throw new MoonletError(
+      `${graph.name}: the graph has no weight "${stray}"; are these the weights of another graph?`,
+    );
   }
   return { graph, weights };
 }
@@ -75,6 +92,7 @@ export function net(graph: Graph, weights: Weights): Net {
 export function splitKey(key: string): readonly [node: string, slot: Slot] {
   const at = key.lastIndexOf(':');
   const slot = slots.find((s) => s === key.slice(at + 1));
-  if (at < 1 || !slot) throw new MoonletError(`"${key}" is not a weight's name, such as stage1/0/conv:kernel`);
+  if (at < 1 || !slot)
+    throw new MoonletError(`"${key}" is not a weight's name, such as stage1/0/conv:kernel`);
   return [key.slice(0, at), slot];
 }

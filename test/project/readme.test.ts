@@ -1,7 +1,7 @@
 /**
- * @file The README's code runs and prints what it says. Every block marked `ts` is a whole program; a `text` block that
- * comes next is its output, in which a line `...` stands for any lines. Blocks marked otherwise (`ts fragment`) are
- * not run.
+ * @file The README's code runs and prints what it says. Every block marked `ts` is a whole program; a `text`
+ * block that comes next is its output, in which a line `...` stands for any lines. Blocks marked otherwise
+ * (`ts fragment`) are not run.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

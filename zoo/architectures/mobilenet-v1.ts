@@ -1,13 +1,37 @@
 /** @file MobileNets. Howard et al. 2017, arXiv:1704.04861, table 1. Every norm is followed by a relu. */
-import { architecture, common, convNormAct, depthwiseSeparable, input, real, round8 } from '../../src/build/index.ts';
+import {
+  architecture,
+  common,
+  convNormAct,
+  depthwiseSeparable,
+  input,
+  real,
+  round8,
+} from '../../src/build/index.ts';
 
 // table 1, from the second row: per stage the filters and strides of its depthwise-separable convs
 const stages = [
   [[64, 1]],
-  [[128, 2], [128, 1]],
-  [[256, 2], [256, 1]],
-  [[512, 2], [512, 1], [512, 1], [512, 1], [512, 1], [512, 1]],
-  [[1024, 2], [1024, 1]],
+  [
+    [128, 2],
+    [128, 1],
+  ],
+  [
+    [256, 2],
+    [256, 1],
+  ],
+  [
+    [512, 2],
+    [512, 1],
+    [512, 1],
+    [512, 1],
+    [512, 1],
+    [512, 1],
+  ],
+  [
+    [1024, 2],
+    [1024, 1],
+  ],
 ] as const;
 
 export const mobilenetV1 = architecture({
@@ -26,7 +50,10 @@ export const mobilenetV1 = architecture({
     stages
       .reduce(
         (x, blocks, i) =>
-          x.stack(`stage${i + 1}`, blocks.map(([c, stride]) => depthwiseSeparable(round8(c * width), { stride }))),
+          x.stack(
+            `stage${i + 1}`,
+            blocks.map(([c, stride]) => depthwiseSeparable(round8(c * width), { stride })),
+          ),
         input(size, size, channels).pipe('stem', convNormAct(round8(32 * width), { kernel: 3, stride: 2 })),
       )
       .pipe('head', (x) => x.globalPool().dense(classes)),

@@ -2,7 +2,16 @@
  * @file MobileNetV2: Inverted Residuals and Linear Bottlenecks. Sandler et al., CVPR 2018, arXiv:1801.04381.
  * As in the released models, the last conv is never narrower than 1280.
  */
-import { architecture, common, convNormAct, input, invertedResidual, real, repeat, round8 } from '../../src/build/index.ts';
+import {
+  architecture,
+  common,
+  convNormAct,
+  input,
+  invertedResidual,
+  real,
+  repeat,
+  round8,
+} from '../../src/build/index.ts';
 
 // table 2: expansion t, channels c, repeats n, stride s of the first repeat
 const stages = [
@@ -36,7 +45,10 @@ export const mobilenetV2 = architecture({
             `stage${i + 1}`,
             repeat(n, (j) => invertedResidual(round8(c * width), { expand: t, stride: j ? 1 : s })),
           ),
-        input(size, size, channels).pipe('stem', convNormAct(round8(32 * width), { kernel: 3, stride: 2, act: 'relu6' })),
+        input(size, size, channels).pipe(
+          'stem',
+          convNormAct(round8(32 * width), { kernel: 3, stride: 2, act: 'relu6' }),
+        ),
       )
       .pipe('head', (x) =>
         x

@@ -3,12 +3,23 @@
  * Deviation: where sizes change the shortcut is a 1x1 conv with norm (option B), as the distillation benchmarks
  * have it, while the paper pads with zeros (option A).
  */
-import { architecture, type Block, common, convNorm, convNormAct, input, repeat, residual, whole } from '../../src/build/index.ts';
+import {
+  architecture,
+  type Block,
+  common,
+  convNorm,
+  convNormAct,
+  input,
+  repeat,
+  residual,
+  whole,
+} from '../../src/build/index.ts';
 
 const block = (out: number, stride: number): Block =>
   residual(
     out,
-    (x) => x.pipe('first', convNormAct(out, { kernel: 3, stride })).pipe('second', convNorm(out, { kernel: 3 })),
+    (x) =>
+      x.pipe('first', convNormAct(out, { kernel: 3, stride })).pipe('second', convNorm(out, { kernel: 3 })),
     { stride },
   );
 
@@ -21,19 +32,30 @@ const stages = [
 
 export const resnetCifar = architecture({
   name: 'resnet-cifar',
-  paper: { title: 'Deep Residual Learning for Image Recognition', authors: 'He, Zhang, Ren, Sun', year: 2016, arxiv: '1512.03385' },
+  paper: {
+    title: 'Deep Residual Learning for Image Recognition',
+    authors: 'He, Zhang, Ren, Sun',
+    year: 2016,
+    arxiv: '1512.03385',
+  },
   options: {
     depth: whole({ doc: 'layers, 6n + 2', default: 20, min: 8, max: 1202 }),
     ...common({ classes: 10, size: 32 }),
   },
   problem: ({ depth }) => {
     const near = Math.max(8, 6 * Math.round((depth - 2) / 6) + 2);
-    return (depth - 2) % 6 ? `depth must be 6n + 2 (8, 14, 20, 32, 56, ...), got ${depth}; the nearest is ${near}` : undefined;
+    return (depth - 2) % 6
+      ? `depth must be 6n + 2 (8, 14, 20, 32, 56, ...), got ${depth}; the nearest is ${near}`
+      : undefined;
   },
   net: ({ depth, classes, size, channels }) =>
     stages
       .reduce(
-        (x, [name, c, stride]) => x.stack(name, repeat((depth - 2) / 6, (i) => block(c, i ? 1 : stride))),
+        (x, [name, c, stride]) =>
+          x.stack(
+            name,
+            repeat((depth - 2) / 6, (i) => block(c, i ? 1 : stride)),
+          ),
         input(size, size, channels).pipe('stem', convNormAct(16, { kernel: 3 })),
       )
       .pipe('head', (x) => x.globalPool().dense(classes)),

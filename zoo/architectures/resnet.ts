@@ -15,12 +15,20 @@ import {
   residual,
 } from '../../src/build/index.ts';
 
-const paper = { title: 'Deep Residual Learning for Image Recognition', authors: 'He, Zhang, Ren, Sun', year: 2016, arxiv: '1512.03385' };
+const paper = {
+  title: 'Deep Residual Learning for Image Recognition',
+  authors: 'He, Zhang, Ren, Sun',
+  year: 2016,
+  arxiv: '1512.03385',
+};
 
 const basic = (width: number, stride: number): Block =>
   residual(
     width,
-    (x) => x.pipe('first', convNormAct(width, { kernel: 3, stride })).pipe('second', convNorm(width, { kernel: 3 })),
+    (x) =>
+      x
+        .pipe('first', convNormAct(width, { kernel: 3, stride }))
+        .pipe('second', convNorm(width, { kernel: 3 })),
     { stride },
   );
 /** Four times as wide outside as inside. */
@@ -28,7 +36,11 @@ const deep = (width: number, stride: number): Block =>
   residual(4 * width, bottleneck(4 * width, { reduce: 4, stride }), { stride });
 
 /** Table 1: conv2_x to conv5_x are our stages 1 to 4, of widths 64 to 512; all but the first halve the map. */
-const resnet = (name: string, block: (width: number, stride: number) => Block, repeats: readonly [number, number, number, number]) =>
+const resnet = (
+  name: string,
+  block: (width: number, stride: number) => Block,
+  repeats: readonly [number, number, number, number],
+) =>
   architecture({
     name,
     paper,
@@ -36,7 +48,11 @@ const resnet = (name: string, block: (width: number, stride: number) => Block, r
     net: ({ classes, size, channels }) =>
       repeats
         .reduce(
-          (x, n, i) => x.stack(`stage${i + 1}`, repeat(n, (j) => block(64 * 2 ** i, i && !j ? 2 : 1))),
+          (x, n, i) =>
+            x.stack(
+              `stage${i + 1}`,
+              repeat(n, (j) => block(64 * 2 ** i, i && !j ? 2 : 1)),
+            ),
           input(size, size, channels).pipe('stem', (x) =>
             convNormAct(64, { kernel: 7, stride: 2 })(x).maxPool({ size: 3, stride: 2, padding: around(3) }),
           ),

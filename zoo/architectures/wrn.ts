@@ -2,11 +2,20 @@
  * @file Wide Residual Networks. Zagoruyko and Komodakis, BMVC 2016, arXiv:1605.07146.
  * Official code: szagoruyko/wide-residual-networks (BSD). The stem is always 16 wide, as there.
  */
-import { architecture, common, convNormAct, input, preActivation, real, repeat, whole, type Block } from '../../src/build/index.ts';
+import {
+  architecture,
+  type Block,
+  common,
+  convNormAct,
+  input,
+  preActivation,
+  real,
+  repeat,
+  whole,
+} from '../../src/build/index.ts';
 
 /** Two 3x3 convs, norm and activation first; a bare 1x1 conv of the activated input where shapes change. */
-const block =
-  (out: number, stride: number, dropout: number): Block =>
+const block = (out: number, stride: number, dropout: number): Block =>
   preActivation(
     out,
     (x) =>
@@ -26,7 +35,12 @@ const groups = [
 
 export const wrn = architecture({
   name: 'wrn',
-  paper: { title: 'Wide Residual Networks', authors: 'Zagoruyko, Komodakis', year: 2016, arxiv: '1605.07146' },
+  paper: {
+    title: 'Wide Residual Networks',
+    authors: 'Zagoruyko, Komodakis',
+    year: 2016,
+    arxiv: '1605.07146',
+  },
   options: {
     depth: whole({ doc: 'layers, 6n + 4', default: 16, min: 10, max: 1000 }),
     width: whole({ doc: 'widening factor k', default: 1, min: 1, max: 64 }),
@@ -35,12 +49,18 @@ export const wrn = architecture({
   },
   problem: ({ depth }) => {
     const near = Math.max(10, 6 * Math.round((depth - 4) / 6) + 4);
-    return (depth - 4) % 6 ? `depth must be 6n + 4 (10, 16, 22, 28, 40, ...), got ${depth}; the nearest is ${near}` : undefined;
+    return (depth - 4) % 6
+      ? `depth must be 6n + 4 (10, 16, 22, 28, 40, ...), got ${depth}; the nearest is ${near}`
+      : undefined;
   },
   net: ({ depth, width, dropout, classes, size, channels }) =>
     groups
       .reduce(
-        (x, [name, c, stride]) => x.stack(name, repeat((depth - 4) / 6, (i) => block(c * width, i ? 1 : stride, dropout))),
+        (x, [name, c, stride]) =>
+          x.stack(
+            name,
+            repeat((depth - 4) / 6, (i) => block(c * width, i ? 1 : stride, dropout)),
+          ),
         input(size, size, channels).pipe('stem', (x) => x.conv(16, { kernel: 3 })),
       )
       .pipe('head', (x) => x.norm().relu().globalPool().dense(classes)),

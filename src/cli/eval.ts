@@ -1,0 +1,42 @@
+/** @file `moonlet eval`: how often a student is right on the test split. */
+import type { Command } from 'commander';
+import { loadStudent, readCard, studentNames } from '../../zoo/index.ts';
+import { datasets, loadDataset } from '../data/index.ts';
+import { engineNamed, engineNames } from '../engine/index.ts';
+import { checkFit, evaluate } from '../learn/index.ts';
+import { cost } from '../read/cost.ts';
+import { classesOf } from '../read/ends.ts';
+import { bytesOf } from '../weights/index.ts';
+import { count, note, percent, print, printJson } from './say.ts';
+
+export const evalCommand = (program: Command): void => {
+  program
+    .command('eval')
+    .description('evaluate a student on the test split of its dataset')
+    .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
+    .option('--data <name>', `${datasets.join(' or ')}; a shipped student's own unless told, else mnist`)
+    .option('--engine <name>', engineNames.join(', '), 'onnxruntime')
+    .option('--json', 'print one JSON document')
+    .action(async (name: string, o: { data?: string; engine: string; json?: boolean }) => {
+      const engine = engineNamed(o.engine);
+      const net = loadStudent(name);
+      const own = studentNames().includes(name) ? readCard(name).data : 'mnist';
+      const data = await loadDataset(o.data ?? own);
+      checkFit(net.graph, classesOf(net.graph), data);
+      const { accuracy, n } = await evaluate(net, data.test, data, { engine });
+      const result = {
+        id: name,
+        data: data.name,
+        accuracy,
+        n,
+        params: cost(net.graph).params,
+        bytes: bytesOf(net),
+        engine,
+      };
+      if (o.json) return printJson(result);
+      print(
+        `${name}: ${percent(accuracy)} of ${count(n)} test images of ${data.name}, ${count(result.params)} parameters, by ${engine}`,
+      );
+      if (data.note) note(data.note);
+    });
+};

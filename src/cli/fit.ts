@@ -1,0 +1,221 @@
+/** @file `moonlet fit` and `moonlet distill`: a run from a recipe file or from flags, resumable. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { architectures, compose, loadStudent } from '../../zoo/index.ts';
+import { hold, loadDataset, take } from '../data/index.ts';
+import { cheapen } from '../edit/cheapen.ts';
+import { engineNamed, engineNames } from '../engine/index.ts';
+import { MoonletError, UsageError } from '../errors.ts';
+import {
+  checkFit,
+  evaluate,
+  fit,
+  fitOptions,
+  parseRecipe,
+  type Recipe,
+  scheduleNames,
+} from '../learn/index.ts';
+import { cost } from '../read/cost.ts';
+import { classesOf } from '../read/ends.ts';
+import { init, type Net } from '../weights/index.ts';
+import { checkpointFiles, outFolder, readText, saveNet, writeAtomically } from './files.ts';
+import { count, note, percent, print, printJson, trainingBar } from './say.ts';
+
+interface Flags {
+  readonly data?: string;
+  readonly block?: string;
+  readonly teacher?: string;
+  readonly steps?: string;
+  readonly batch?: string;
+  readonly seed?: string;
+  readonly rate?: string;
+  readonly schedule?: string;
+  readonly temperature?: string;
+  readonly alpha?: string;
+  readonly attention?: string;
+  readonly out: string;
+  readonly force?: boolean;
+  readonly engine: string;
+  readonly checkpointEvery: string;
+  readonly json?: boolean;
+}
+
+const common = (command: Command): Command =>
+  command
+    .argument('<recipe or arch...>', 'a recipe file (.json), or an architecture with its options')
+    .requiredOption(
+      '--out <folder>',
+      'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed',
+    )
+    .option('--data <name>', 'mnist or fashion-mnist')
+    .option('--block <block>', "a cheap block for the architecture, such as 'BG(2,2)'")
+    .option('--steps <n>', 'training steps')
+    .option('--batch <n>', 'images in a step')
+    .option('--seed <n>', 'of weights, order and augmentation')
+    .option('--rate <x>', 'peak learning rate')
+    .option('--schedule <name>', scheduleNames.join(', '))
+    .option('--checkpoint-every <n>', 'steps between checkpoints', '100')
+    .option('--engine <name>', engineNames.join(', '), 'onnxruntime')
+    .option('--force', 'empty the folder first')
+    .option('--json', 'print one JSON document at the end');
+
+export const fitCommand = (program: Command): void => {
+  common(program.command('fit').description('train a net')).action((words: string[], flags: Flags) =>
+    run(words, flags),
+  );
+};
+export const distillCommand = (program: Command): void => {
+  common(program.command('distill').description('train a student by a teacher'))
+    .option('--teacher <student>', '<dataset>/<id> or a folder')
+    .option('--temperature <x>', 'of the soft targets')
+    .option('--alpha <x>', 'share of the soft targets; the rest is for the labels')
+    .option('--attention <beta>', 'adds attention transfer with this weight')
+    .action((words: string[], flags: Flags) => run(words, flags, true));
+};
+
+const numberFlag = (flags: Flags, name: keyof Flags): number | undefined => {
+  const text = flags[name];
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (typeof text === 'string' && text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new UsageError(`--${name} must be a number, got "${String(text)}"`);
+};
+
+/** The recipe of a file, or of words, with what the flags say put over it. */
+function recipeOf(words: readonly string[], flags: Flags, teaches: boolean): Recipe {
+  const [first = ''] = words;
+  const fromFile = first.endsWith('.json');
+  if (fromFile && words.length > 1)
+    throw new UsageError(`"${words[1]}" behind a recipe file; say it by flags or in the file`);
+  let base: Record<string, unknown> = { student: words.join(' '), data: 'mnist' };
+  if (fromFile) {
+    try {
+      base = JSON.parse(readText(first)) as Record<string, unknown>;
+    } catch (e) {
+      if (e instanceof MoonletError) throw e;
+      throw new UsageError(`${first}: not JSON (${(e as Error).message})`);
+    }
+  }
+  const [steps, batch, seed, rate] = (['steps', 'batch', 'seed', 'rate'] as const).map((k) =>
+    numberFlag(flags, k),
+  );
+  const over = {
+    data: flags.data,
+    block: flags.block,
+    teacher: flags.teacher,
+    steps: steps ?? (fromFile ? undefined : 1000),
+    batch,
+    seed,
+    rate:
+      rate === undefined && !flags.schedule
+        ? undefined
+        : { kind: flags.schedule ?? 'one-cycle', peak: rate ?? 0.1 },
+    losses: teaches ? lossFlags(flags) : undefined,
+  };
+  const recipe = parseRecipe(
+    { ...base, ...Object.fromEntries(Object.entries(over).filter(([, v]) => v !== undefined)) },
+    fromFile ? first : 'recipe',
+  );
+  if (teaches && !recipe.teacher)
+    throw new UsageError('distill needs a teacher: --teacher <student>, or "teacher" in the recipe');
+  return recipe;
+}
+
+function lossFlags(flags: Flags): unknown {
+  const [temperature = 4, alpha, beta] = (['temperature', 'alpha', 'attention'] as const).map((k) =>
+    numberFlag(flags, k),
+  );
+  if (flags.temperature === undefined && alpha === undefined && beta === undefined) return undefined;
+  const soft = alpha ?? 0.9;
+  return [
+    { kind: 'cross-entropy', weight: 1 - soft },
+    { kind: 'soft-targets', weight: soft, temperature },
+    ...(beta === undefined ? [] : [{ kind: 'attention', weight: beta }]),
+  ];
+}
+
+/** The net that a recipe trains, with fresh weights or those of a folder. */
+function studentOf(recipe: Recipe): Net {
+  const known = architectures.has(recipe.student.trim().split(/\s+/)[0] ?? '');
+  if (!known && existsSync(join(recipe.student, 'graph.json'))) return loadStudent(recipe.student);
+  const graph = compose(recipe.student);
+  return init(recipe.block ? cheapen(graph, recipe.block) : graph, { seed: recipe.seed });
+}
+
+async function run(words: readonly string[], flags: Flags, teaches = false): Promise<void> {
+  const engine = engineNamed(flags.engine);
+  const recipe = recipeOf(words, flags, teaches);
+  const every = numberFlag(flags, 'checkpointEvery') ?? 100;
+  if (!Number.isInteger(every) || every < 1)
+    throw new UsageError(`--checkpoint-every must be a whole number from 1 up, got ${every}`);
+  const net = studentOf(recipe);
+  const teacher = recipe.teacher === undefined ? undefined : loadStudent(recipe.teacher);
+  const data = await loadDataset(recipe.data);
+  checkFit(net.graph, classesOf(net.graph), data);
+  if (teacher) checkFit(teacher.graph, classesOf(teacher.graph), data);
+  const checkpointFolder = join(flags.out, 'checkpoints');
+  const resumes =
+    !flags.force &&
+    existsSync(join(checkpointFolder, 'last.safetensors')) &&
+    !existsSync(join(flags.out, 'graph.json'));
+  if (!resumes) outFolder(flags.out, flags.force ?? false);
+
+  const parts = recipe.validation
+    ? hold(data.train, recipe.validation, recipe.seed)
+    : { train: data.train, validation: undefined };
+  const train = recipe.limit ? take(parts.train, recipe.limit, recipe.seed) : parts.train;
+  note(
+    `${net.graph.name}: ${count(cost(net.graph).params)} parameters, ${count(recipe.steps)} steps of ${recipe.batch} on ${data.name}`,
+  );
+  if (data.note) note(data.note);
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    note('\nstopping after this step; run the same command again to resume');
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  let bar: ReturnType<typeof trainingBar> | undefined;
+  let from = 0;
+  const fitted = await fit(net, train, data, {
+    ...fitOptions(recipe),
+    engine,
+    checkpoints: checkpointFiles(checkpointFolder),
+    checkpointEvery: every,
+    signal: stop.signal,
+    ...(teacher ? { teacher } : {}),
+    ...(parts.validation ? { validation: parts.validation } : {}),
+    onResume: (step) => {
+      from = step;
+      note(`resuming after step ${step}`);
+    },
+    onStep: (at) => {
+      bar ??= trainingBar('training', recipe.steps, recipe.batch, from);
+      bar.step(at);
+    },
+    onValidation: (step, accuracy) => bar?.say(`step ${step}: ${percent(accuracy)} of the held-out images`),
+  });
+  bar?.end();
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  if (!fitted.finished) {
+    note(`stopped at step ${fitted.history.loss.length} of ${recipe.steps}; the checkpoint is saved`);
+    process.exitCode = 130;
+    return;
+  }
+  const { accuracy, n } = await evaluate(fitted.net, data.test, data, { engine });
+  const result = {
+    out: flags.out,
+    steps: recipe.steps,
+    finalLoss: fitted.history.loss.at(-1),
+    accuracy,
+    n,
+    params: cost(net.graph).params,
+  };
+  writeAtomically(join(flags.out, 'recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
+  writeAtomically(join(flags.out, 'history.json'), `${JSON.stringify(fitted.history)}\n`);
+  saveNet(flags.out, fitted.net);
+  if (flags.json) return printJson(result);
+  print(
+    `${percent(accuracy)} of ${count(n)} test images of ${data.name}; final loss ${result.finalLoss}; saved in ${flags.out}`,
+  );
+}

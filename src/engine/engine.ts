@@ -1,0 +1,105 @@
+/** @file Which engines run here, and one way to run a tensor function on any of them. */
+import * as tf from '@tensorflow/tfjs-core';
+import { MoonletError, suggestion, UsageError } from '../errors.ts';
+import {
+  type Arrays,
+  type Jitted,
+  jit,
+  type Specs,
+  type Tensors,
+  type TracedFunction,
+} from '../jit/index.ts';
+
+/**
+ * `onnxruntime` traces a function once and runs it natively. The others run it eagerly, op by op: `wasm` and `cpu`
+ * from npm alone, `tfjs-node` where that package is installed.
+ */
+export const engineNames = ['onnxruntime', 'tfjs-node', 'wasm', 'cpu'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+type Eager = Exclude<EngineName, 'onnxruntime'>;
+
+export interface EngineOptions {
+  /** `onnxruntime` unless told. */
+  readonly engine?: EngineName;
+  /** Threads of onnxruntime; 1 unless told, which is the fastest on the nets that we measured. */
+  readonly threads?: number;
+}
+/** A tensor function made ready: `(state, inputs) -> (state, outputs)` on plain arrays. */
+export type Prepared = Pick<Jitted, 'run' | 'release'>;
+
+/** @throws UsageError for a name that is no engine. */
+export function engineNamed(name: string): EngineName {
+  const found = engineNames.find((n) => n === name);
+  if (found) return found;
+  throw new UsageError(
+    `no engine "${name}".${suggestion(name, engineNames)} Known: ${engineNames.join(', ')}`,
+  );
+}
+
+/** Make a function ready on an engine. Release it when done. */
+export async function prepare(
+  fn: TracedFunction,
+  specs: { readonly state: Specs; readonly inputs: Specs },
+  { engine = 'onnxruntime', threads = 1 }: EngineOptions = {},
+): Promise<Prepared> {
+  if (engine === 'onnxruntime') return jit(fn, specs, { threads });
+  await useBackend(engine);
+  return { run: (state, inputs) => runEagerly(fn, specs, state, inputs, engine), release: async () => {} };
+}
+
+async function runEagerly(
+  fn: TracedFunction,
+  specs: { readonly state: Specs; readonly inputs: Specs },
+  state: Arrays,
+  inputs: Arrays,
+  engine: Eager,
+): Promise<{ state: Arrays; outputs: Arrays }> {
+  await useBackend(engine);
+  const result = tf.tidy(() => {
+    const done = fn(tensors(specs.state, state), tensors(specs.inputs, inputs));
+    return { state: { ...done.state }, outputs: { ...done.outputs } };
+  });
+  const read = (all: Tensors): Arrays =>
+    Object.fromEntries(
+      Object.entries(all).map(([key, t]) => [key, t.dataSync() as Float32Array | Int32Array]),
+    );
+  const arrays = { state: read(result.state), outputs: read(result.outputs) };
+  tf.dispose([result.state, result.outputs]);
+  return arrays;
+}
+
+const tensors = (specs: Specs, arrays: Arrays): Tensors =>
+  Object.fromEntries(
+    Object.entries(specs).map(([key, { shape, dtype = 'float32' }]) => {
+      const data = arrays[key];
+      if (!data) throw new MoonletError(`the input "${key}" is missing`);
+      return [key, tf.tensor(data, [...shape], dtype)];
+    }),
+  );
+
+/** tf's name of each eager engine's backend. */
+const backendOf = { 'tfjs-node': 'tensorflow', wasm: 'wasm', cpu: 'cpu' } as const;
+
+/** Load an eager engine's backend and make it tf's current one. @throws MoonletError when it is not installed. */
+export async function useBackend(engine: Eager): Promise<void> {
+  const backend = backendOf[engine];
+  if (tf.getBackend() === backend) return;
+  if (!tf.findBackendFactory(backend)) await load(engine);
+  if (!(await tf.setBackend(backend))) throw new MoonletError(`the engine ${engine} did not start`);
+}
+
+async function load(engine: Eager): Promise<void> {
+  if (engine === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
+  else if (engine === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
+  else {
+    const name = '@tensorflow/tfjs-node';
+    try {
+      await import(name);
+    } catch {
+      throw new MoonletError(
+        'the engine tfjs-node is not installed; install it by: npm install @tensorflow/tfjs-node@4.22.0',
+      );
+    }
+  }
+}

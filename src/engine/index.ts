@@ -1,0 +1,11 @@
+/** @file The engine room's public face. */
+export { type Compiled, type CompileOptions, compile } from './compile.ts';
+export {
+  type EngineName,
+  type EngineOptions,
+  engineNamed,
+  engineNames,
+  type Prepared,
+  prepare,
+  useBackend,
+} from './engine.ts';

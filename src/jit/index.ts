@@ -1,0 +1,20 @@
+/**
+ * @file Any pure tf function, its gradients included, as one ONNX model that onnxruntime runs at native speed.
+ *
+ * Knows nothing of networks.
+ */
+
+export { jit } from './session.ts';
+export { trace } from './trace.ts';
+export type {
+  Arrays,
+  Dtype,
+  Jitted,
+  JitOptions,
+  Spec,
+  Specs,
+  TracedFunction,
+  TracedModel,
+  TraceOptions,
+  Tensors,
+} from './types.ts';

@@ -1,0 +1,138 @@
+/**
+ * @file The typed graph that a trace writes: every value has a static shape, channels last as in tf.
+ *
+ * How values lie in memory (channels first, for ONNX's convs) is decided when the graph is lowered.
+ */
+
+import type { AvgPoolAttrs, ConvGeometry, PoolGeometry } from '../kernels/index.ts';
+import type { OnnxAttribute } from '../onnx/index.ts';
+
+export type ValueType = 'float32' | 'int32' | 'bool';
+export type Data = Float32Array | Int32Array | Uint8Array;
+export type Attributes = Readonly<Record<string, OnnxAttribute>>;
+
+export type Op =
+  | { readonly kind: 'input'; readonly name: string }
+  /** A number stands for a tensor of that one value everywhere. */
+  | { readonly kind: 'constant'; readonly data: Data | number }
+  /** An elementwise ONNX op, with numpy's broadcasting. */
+  | { readonly kind: 'map'; readonly op: string; readonly attributes?: Attributes }
+  | { readonly kind: 'reduce'; readonly op: string; readonly axes: readonly number[]; readonly keepDims: boolean }
+  | { readonly kind: 'expand' }
+  | { readonly kind: 'reshape' }
+  | { readonly kind: 'transpose'; readonly perm: readonly number[] }
+  | { readonly kind: 'concat'; readonly axis: number }
+  | {
+      readonly kind: 'pad';
+      readonly before: readonly number[];
+      readonly after: readonly number[];
+      readonly value: number;
+      readonly mode: 'constant' | 'reflect';
+    }
+  /** Each `stride`-th value from `begin` on; strides may be negative. The output's shape says how many. */
+  | { readonly kind: 'slice'; readonly begin: readonly number[]; readonly strides: readonly number[] }
+  | { readonly kind: 'matmul'; readonly transposeA: boolean; readonly transposeB: boolean }
+  | { readonly kind: 'conv'; readonly geometry: ConvGeometry }
+  | { readonly kind: 'convInputGrad'; readonly geometry: ConvGeometry }
+  | { readonly kind: 'convFilterGrad'; readonly geometry: ConvGeometry }
+  /** x, gamma, beta -> y, mean, variance */
+  | { readonly kind: 'norm'; readonly eps: number }
+  /** dy, x, gamma, mean, variance -> dx, dgamma, dbeta */
+  | { readonly kind: 'normGrad'; readonly eps: number }
+  | { readonly kind: 'maxPool'; readonly geometry: PoolGeometry }
+  /** dy, x -> dx */
+  | { readonly kind: 'maxPoolGrad'; readonly geometry: PoolGeometry }
+  | { readonly kind: 'avgPool'; readonly geometry: AvgPoolAttrs }
+  | { readonly kind: 'avgPoolGrad'; readonly geometry: AvgPoolAttrs }
+  /** Any other ONNX op, on values as tf lays them out. */
+  | { readonly kind: 'onnx'; readonly op: string; readonly attributes?: Attributes };
+
+export interface Node {
+  readonly op: Op;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  /** The tf kernel it came from. */
+  readonly source: string;
+}
+
+export interface Value {
+  readonly id: number;
+  readonly shape: readonly number[];
+  readonly dtype: ValueType;
+  readonly node: Node;
+}
+
+export interface Type {
+  readonly shape: readonly number[];
+  readonly dtype: ValueType;
+}
+
+/** The graph under construction. Nodes are in topological order, since a node is added after its inputs. */
+export interface Trace {
+  readonly nodes: Node[];
+  readonly optimize: boolean;
+  /** Nodes by what they compute, so that the same thing is computed once. */
+  readonly known: Map<string, Node>;
+  /** The tf kernel that is being traced. */
+  source: string;
+  values: number;
+}
+
+export function newTrace(optimize: boolean): Trace {
+  return { nodes: [], optimize, known: new Map(), source: 'constant', values: 0 };
+}
+
+/** Adds a node, or finds the one that computes the same. */
+export function add(trace: Trace, op: Op, inputs: readonly Value[], types: readonly Type[]): readonly Value[] {
+  const key = trace.optimize && shareable(op) ? keyOf(op, inputs, types) : undefined;
+  const found = key === undefined ? undefined : trace.known.get(key);
+  if (found) return found.outputs;
+  const outputs: Value[] = [];
+  const node: Node = { op, inputs, outputs, source: trace.source };
+  for (const { shape, dtype } of types) outputs.push({ id: trace.values++, shape, dtype, node });
+  trace.nodes.push(node);
+  if (key !== undefined) trace.known.set(key, node);
+  return outputs;
+}
+
+/** `add` for a node of one output. */
+export function add1(trace: Trace, op: Op, inputs: readonly Value[], type: Type): Value {
+  const [output] = add(trace, op, inputs, [type]);
+  if (!output) throw new Error(`internal: ${op.kind} without output`);
+  return output;
+}
+
+function shareable(op: Op): boolean {
+  return op.kind !== 'input' && !(op.kind === 'constant' && typeof op.data !== 'number' && op.data.length > 64);
+}
+
+function keyOf(op: Op, inputs: readonly Value[], types: readonly Type[]): string {
+  const attributes = JSON.stringify(op, (_, value) => {
+    if (ArrayBuffer.isView(value)) return Array.from(value as Float32Array, spell);
+    return typeof value === 'number' ? spell(value) : value;
+  });
+  return `${attributes}|${inputs.map((i) => i.id).join()}|${types.map((t) => `${t.dtype}${t.shape.join('x')}`).join()}`;
+}
+
+/** Numbers that JSON would not tell apart. */
+function spell(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value);
+}
+
+/** The one number that `value` holds everywhere, if it is known to be such a constant. */
+export function splatOf(value: Value): number | undefined {
+  const { op } = value.node;
+  return op.kind === 'constant' && typeof op.data === 'number' ? op.data : undefined;
+}
+
+/** Every node that `outputs` depend on, in topological order. */
+export function reachable(trace: Trace, outputs: readonly Value[]): Node[] {
+  const needed = new Set<Node>();
+  const stack = outputs.map((value) => value.node);
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (needed.has(node)) continue;
+    needed.add(node);
+    for (const input of node.inputs) stack.push(input.node);
+  }
+  return trace.nodes.filter((node) => needed.has(node));
+}

@@ -1,0 +1,55 @@
+/** @file In which layout an op that does not care should run: the one that brings the fewest values elsewhere. */
+
+import type { Value } from '../ir.ts';
+import { sizeOf } from '../types.ts';
+import type { Emitter } from './emitter.ts';
+import { between, isFree, isPlain, type Layout, lay, nchw, plain } from './layout.ts';
+
+/** How many values must move to have `value` in `layout`. */
+function cost(emitter: Emitter, value: Value, layout: Layout): number {
+  if (value.node.op.kind === 'constant') return 0;
+  const free = emitter
+    .layouts(value)
+    .some((from) => isFree(lay(value.shape, from), between(from, layout)));
+  return free ? 0 : sizeOf(value.shape);
+}
+
+/** Whether `value` lies in memory as a real BCHW image, one that would have to be moved to be read as BHWC. */
+function isImage(emitter: Emitter, value: Value): boolean {
+  return emitter.layouts(value).some((layout) => !isPlain(layout) && !isFree(value.shape, layout));
+}
+
+/** The layout for an op over `values` whose result has that rank. Operands of smaller rank are broadcast. */
+export function chooseLayout(emitter: Emitter, values: readonly Value[], rank: number): Layout {
+  const natural = plain(rank);
+  if (!emitter.carry || rank < 4) return natural;
+  const full = values.filter((value) => value.shape.length === rank);
+  const candidates = new Map<string, Layout>();
+  if (rank === 4) candidates.set(nchw.join(), nchw);
+  else for (const layout of full.flatMap((value) => emitter.layouts(value))) candidates.set(layout.join(), layout);
+  candidates.set(natural.join(), natural);
+  const price = (layout: Layout): number => full.reduce((sum, value) => sum + cost(emitter, value, layout), 0);
+  const images = full.some((value) => isImage(emitter, value));
+  let best = natural;
+  let least = price(natural);
+  for (const layout of candidates.values()) {
+    const here = price(layout);
+    if (here < least || (here === least && images && isPlain(best))) [best, least] = [layout, here];
+  }
+  return best;
+}
+
+/** The name of `value` as an operand that broadcasts against a result of `rank` axes in `layout`. */
+export function operand(emitter: Emitter, value: Value, rank: number, layout: Layout): string {
+  const { shape } = value;
+  if (shape.length === rank) return emitter.get(value, layout);
+  if (isPlain(layout) || sizeOf(shape) === 1) return emitter.get(value);
+  const padded = [...Array<number>(rank - shape.length).fill(1), ...shape];
+  const name = emitter.get(value);
+  return emitter.once(`operand ${value.id} ${layout.join()}`, () => {
+    const target = lay(padded, layout);
+    if (!isFree(padded, layout)) return emitter.transpose(emitter.reshape(name, padded), layout);
+    const first = target.findIndex((dim) => dim !== 1);
+    return emitter.reshape(name, target.slice(first));
+  });
+}

@@ -1,0 +1,132 @@
+/** @file Writes ONNX nodes, and remembers in which layouts each value of the graph already lies in memory. */
+
+import { float, int, ints, type OnnxAttribute, type OnnxData, type OnnxNode, type OnnxTensor } from '../../onnx/index.ts';
+import type { Attributes, Value, ValueType } from '../ir.ts';
+import { sizeOf } from '../types.ts';
+import { between, isFree, isPlain, type Layout, lay, permuted, plain } from './layout.ts';
+
+export interface Emitter {
+  readonly nodes: OnnxNode[];
+  readonly initializers: Map<string, OnnxTensor>;
+  /** Whether values may stay in other layouts than tf's from op to op. */
+  readonly carry: boolean;
+  readonly block: number | undefined;
+  /** Appends a node and gives its outputs' names. */
+  emit(op: string, inputs: readonly string[], attributes?: Attributes, outputs?: number, domain?: string): string[];
+  /** The same for a node of one output. */
+  emit1(op: string, inputs: readonly string[], attributes?: Attributes, domain?: string): string;
+  /** An int64 vector. */
+  longs(values: readonly number[]): string;
+  /** A constant of one value. */
+  scalar(value: number, dtype: ValueType): string;
+  constant(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], dtype: ValueType): string;
+  /** The name under which `value` lies in that layout; it is brought there when it does not yet. */
+  get(value: Value, layout?: Layout): string;
+  put(value: Value, name: string, layout?: Layout): void;
+  has(value: Value, layout: Layout): boolean;
+  layouts(value: Value): readonly Layout[];
+  reshape(name: string, shape: readonly number[]): string;
+  transpose(name: string, perm: readonly number[]): string;
+  /** A fixed result per key, such as a vector reshaped for broadcasting. */
+  once(key: string, make: () => string): string;
+}
+
+export function newEmitter(carry: boolean, block: number | undefined): Emitter {
+  const nodes: OnnxNode[] = [];
+  const initializers = new Map<string, OnnxTensor>();
+  const forms = new Map<Value, Map<string, { name: string; layout: Layout }>>();
+  const made = new Map<string, string>();
+  let count = 0;
+
+  const emit: Emitter['emit'] = (opType, inputs, attributes = {}, outputs = 1, domain) => {
+    const names = Array.from({ length: outputs }, () => `t${count++}`);
+    nodes.push({ opType, inputs, outputs: names, attributes, ...(domain ? { domain } : {}) });
+    return names;
+  };
+  const emit1: Emitter['emit1'] = (op, inputs, attributes, domain) => emit(op, inputs, attributes, 1, domain)[0] as string;
+  const initializer = (key: string, dtype: OnnxTensor['dtype'], shape: readonly number[], data: OnnxData): string => {
+    const known = initializers.get(key);
+    if (known) return known.name;
+    const name = `c${initializers.size}`;
+    initializers.set(key, { name, dtype, shape, data });
+    return name;
+  };
+  const longs: Emitter['longs'] = (values) => initializer(`long ${values.join()}`, 'int64', [values.length], values);
+  const scalar: Emitter['scalar'] = (value, dtype) =>
+    initializer(`${dtype} ${Object.is(value, -0) ? '-0' : value}`, dtype, [], typed([value], dtype));
+  const constant: Emitter['constant'] = (data, shape, dtype) =>
+    initializer(`data ${initializers.size}`, dtype, shape, data);
+  const once: Emitter['once'] = (key, make) => {
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const name = make();
+    made.set(key, name);
+    return name;
+  };
+  const reshape: Emitter['reshape'] = (name, shape) => emit1('Reshape', [name, longs(shape)]);
+  const transpose: Emitter['transpose'] = (name, perm) => emit1('Transpose', [name], { perm: ints(perm) });
+
+  const put: Emitter['put'] = (value, name, layout = plain(value.shape.length)) => {
+    const known = forms.get(value) ?? new Map<string, { name: string; layout: Layout }>();
+    known.set(layout.join(), { name, layout });
+    forms.set(value, known);
+  };
+
+  const get: Emitter['get'] = (value, layout = plain(value.shape.length)) => {
+    const known = forms.get(value)?.get(layout.join());
+    if (known) return known.name;
+    const name = bring(value, layout);
+    put(value, name, layout);
+    return name;
+  };
+
+  const bring = (value: Value, layout: Layout): string => {
+    const { op } = value.node;
+    const shape = lay(value.shape, layout);
+    if (op.kind === 'constant') {
+      if (typeof op.data !== 'number') {
+        return constant(permuted(op.data, value.shape, layout), shape, value.dtype);
+      }
+      if (shape.length === 0) return scalar(op.data, value.dtype);
+      const { data } = op;
+      const key = `splat ${value.dtype} ${Object.is(data, -0) ? '-0' : data} ${shape.join()}`;
+      if (sizeOf(shape) <= 16) return initializer(key, value.dtype, shape, typed(Array(sizeOf(shape)).fill(data), value.dtype));
+      return once(key, () => emit1('Expand', [scalar(data, value.dtype), longs(shape)]));
+    }
+    const sources = [...(forms.get(value)?.values() ?? [])];
+    const [first] = sources;
+    if (!first) throw new Error(`internal: a value of ${value.node.source} used before it was lowered`);
+    for (const source of sources) {
+      const perm = between(source.layout, layout);
+      if (isFree(lay(value.shape, source.layout), perm)) return reshape(source.name, shape);
+    }
+    const best = sources.find((source) => isPlain(source.layout)) ?? first;
+    return transpose(best.name, between(best.layout, layout));
+  };
+
+  return {
+    nodes,
+    initializers,
+    carry,
+    block,
+    emit,
+    emit1,
+    longs,
+    scalar,
+    constant,
+    get,
+    put,
+    has: (value, layout) => forms.get(value)?.has(layout.join()) ?? false,
+    layouts: (value) => [...(forms.get(value)?.values() ?? [])].map((form) => form.layout),
+    reshape,
+    transpose,
+    once,
+  };
+}
+
+function typed(values: readonly number[], dtype: ValueType): Float32Array | Int32Array | Uint8Array {
+  if (dtype === 'float32') return Float32Array.from(values);
+  return dtype === 'int32' ? Int32Array.from(values) : Uint8Array.from(values);
+}
+
+export { float, int, ints, type OnnxAttribute };

@@ -1,0 +1,178 @@
+/** @file Lowers one node of the graph: those that carry any layout here, convs and norms in files of their own. */
+
+import { int } from '../../onnx/index.ts';
+import { sameShape } from '../build.ts';
+import type { Node, Op, Value } from '../ir.ts';
+import { chooseLayout, operand } from './choose.ts';
+import { lowerConv, lowerFilterGrad, lowerInputGrad } from './conv.ts';
+import type { Emitter } from './emitter.ts';
+import { type Layout, isPlain, lay, plain } from './layout.ts';
+import { lowerNorm, lowerNormGrad } from './norm.ts';
+import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.ts';
+
+type Of<K extends Op['kind']> = Extract<Op, { kind: K }>;
+
+export function lowerNode(e: Emitter, node: Node): void {
+  const { op, inputs } = node;
+  const [x, x2, x3, x4, x5] = inputs as readonly [Value, Value, Value, Value, Value];
+  const [y, y2, y3] = node.outputs as readonly [Value, Value, Value];
+  switch (op.kind) {
+    case 'input':
+    case 'constant':
+      return;
+    case 'map':
+      return lowerMap(e, op, inputs, y);
+    case 'reduce':
+      return lowerReduce(e, op, x, y);
+    case 'expand':
+      return e.put(y, e.emit1('Expand', [e.get(x), e.longs(y.shape)]));
+    case 'reshape':
+      return lowerReshape(e, x, y);
+    case 'transpose':
+      return lowerTranspose(e, op.perm, x, y);
+    case 'concat':
+      return lowerConcat(e, op.axis, inputs, y);
+    case 'pad':
+      return lowerPad(e, op, x, y);
+    case 'slice':
+      return lowerSlice(e, op, x, y);
+    case 'matmul':
+      return lowerMatmul(e, op, x, x2, y);
+    case 'conv':
+      return lowerConv(e, op.geometry, x, x2, y);
+    case 'convInputGrad':
+      return lowerInputGrad(e, op.geometry, x, x2, y);
+    case 'convFilterGrad':
+      return lowerFilterGrad(e, op.geometry, x, x2, y);
+    case 'norm':
+      return lowerNorm(e, op.eps, [x, x2, x3], [y, y2, y3]);
+    case 'normGrad':
+      return lowerNormGrad(e, op.eps, [x, x2, x3, x4, x5], [y, y2, y3]);
+    case 'maxPool':
+      return lowerMaxPool(e, op.geometry, x, y);
+    case 'maxPoolGrad':
+      return lowerMaxPoolGrad(e, op.geometry, x, x2, y);
+    case 'avgPool':
+      return lowerAvgPool(e, op.geometry, x, y);
+    case 'avgPoolGrad':
+      return lowerAvgPoolGrad(e, op.geometry, x, y);
+    case 'onnx':
+      return lowerOnnx(e, op, inputs, node.outputs);
+  }
+}
+
+function lowerMap(e: Emitter, op: Of<'map'>, inputs: readonly Value[], y: Value): void {
+  const rank = y.shape.length;
+  const layout = chooseLayout(e, inputs, rank);
+  const operands = inputs.map((input) => {
+    // a constant of one value broadcasts as a scalar wherever another operand gives the shape
+    const { op: source } = input.node;
+    const alone = !inputs.some((other) => other !== input && sameShape(other.shape, y.shape));
+    if (source.kind === 'constant' && typeof source.data === 'number' && !alone) return e.scalar(source.data, input.dtype);
+    return operand(e, input, rank, layout);
+  });
+  e.put(y, e.emit1(op.op, operands, op.attributes), layout);
+}
+
+function lowerReduce(e: Emitter, op: Of<'reduce'>, x: Value, y: Value): void {
+  const layout = chooseLayout(e, [x], x.shape.length);
+  const axes = op.axes.map((axis) => layout.indexOf(axis));
+  const left = layout.filter((axis) => !op.axes.includes(axis)); // axes of x, in the order they stay in memory
+  const ascending = left.toSorted((a, b) => a - b);
+  const result: Layout = op.keepDims ? layout : left.map((axis) => ascending.indexOf(axis));
+  const attributes = { keepdims: int(op.keepDims ? 1 : 0) };
+  e.put(y, e.emit1(op.op, [e.get(x, layout), e.longs(axes)], attributes), result);
+}
+
+/** Splitting or merging channels needs no move of a channels-first image: [b, c, h, w] is [b, g, c/g, h, w]. */
+function lowerReshape(e: Emitter, x: Value, y: Value): void {
+  if (e.carry && x.shape.length === 4 && y.shape.length > 4 && sameShape(x.shape.slice(0, 3), y.shape.slice(0, 3))) {
+    const layout = chooseLayout(e, [x], 4);
+    if (!isPlain(layout)) return e.put(y, e.reshape(e.get(x, layout), lay(y.shape, split(y.shape.length))), split(y.shape.length));
+  }
+  if (e.carry && x.shape.length > 4 && y.shape.length === 4 && sameShape(x.shape.slice(0, 3), y.shape.slice(0, 3))) {
+    const firsts = e.layouts(x).some((layout) => layout.indexOf(1) === layout.length - 2 && layout.at(-1) === 2);
+    if (firsts) return e.put(y, e.reshape(e.get(x, split(x.shape.length)), lay(y.shape, split(4))), split(4));
+  }
+  e.put(y, e.reshape(e.get(x), y.shape));
+}
+
+/** Axis 0, then all that were made of channels, then height and width. */
+const split = (rank: number): Layout => [0, ...plain(rank).slice(3), 1, 2];
+
+/** A transpose moves nothing here: what lies in memory is another layout of the result. */
+function lowerTranspose(e: Emitter, perm: readonly number[], x: Value, y: Value): void {
+  if (!e.carry) return e.put(y, e.transpose(e.get(x), perm));
+  if (e.layouts(x).length === 0) e.get(x);
+  for (const layout of e.layouts(x)) e.put(y, e.get(x, layout), layout.map((axis) => perm.indexOf(axis)));
+}
+
+function lowerConcat(e: Emitter, axis: number, inputs: readonly Value[], y: Value): void {
+  const layout = chooseLayout(e, inputs, y.shape.length);
+  const parts = inputs.map((input) => e.get(input, layout));
+  e.put(y, e.emit1('Concat', parts, { axis: int(layout.indexOf(axis)) }), layout);
+}
+
+function lowerPad(e: Emitter, op: Of<'pad'>, x: Value, y: Value): void {
+  const layout = chooseLayout(e, [x], x.shape.length);
+  const inputs = [e.get(x, layout), e.longs([...lay(op.before, layout), ...lay(op.after, layout)])];
+  if (op.mode === 'constant' && op.value !== 0) inputs.push(e.scalar(op.value, x.dtype));
+  const attributes = op.mode === 'constant' ? {} : { mode: { kind: 'string', value: op.mode } as const };
+  e.put(y, e.emit1('Pad', inputs, attributes), layout);
+}
+
+function lowerSlice(e: Emitter, op: Of<'slice'>, x: Value, y: Value): void {
+  const layout = chooseLayout(e, [x], x.shape.length);
+  const touched = plain(x.shape.length).filter((axis) => y.shape[axis] !== x.shape[axis] || (op.strides[axis] ?? 1) < 0);
+  const ends = touched.map((axis) => {
+    const [begin, stride, size] = [op.begin[axis] ?? 0, op.strides[axis] ?? 1, y.shape[axis] ?? 0];
+    const end = begin + stride * size;
+    // a negative end would count from the back; one before the first value is said by a far negative
+    return stride < 0 && end < 0 ? -2147483648 : end;
+  });
+  const name = e.emit1('Slice', [
+    e.get(x, layout),
+    e.longs(touched.map((axis) => op.begin[axis] ?? 0)),
+    e.longs(ends),
+    e.longs(touched.map((axis) => layout.indexOf(axis))),
+    e.longs(touched.map((axis) => op.strides[axis] ?? 1)),
+  ]);
+  e.put(y, name, layout);
+}
+
+function lowerMatmul(e: Emitter, op: Of<'matmul'>, a: Value, b: Value, y: Value): void {
+  if (a.shape.length === 2 && b.shape.length === 2) {
+    const attributes = { transA: int(op.transposeA ? 1 : 0), transB: int(op.transposeB ? 1 : 0) };
+    return e.put(y, op.transposeA || op.transposeB
+      ? e.emit1('Gemm', [e.get(a), e.get(b)], attributes)
+      : e.emit1('MatMul', [e.get(a), e.get(b)]));
+  }
+  const turned = (value: Value, turn: boolean): string => {
+    const axes = plain(value.shape.length);
+    return e.get(value, turn ? [...axes.slice(0, -2), ...axes.slice(-2).reverse()] : axes);
+  };
+  e.put(y, e.emit1('MatMul', [turned(a, op.transposeA), turned(b, op.transposeB)]));
+}
+
+/** ONNX's indices are int64, tf's int32; a few ops take int64 vectors where the graph has int32 constants. */
+function lowerOnnx(e: Emitter, op: Of<'onnx'>, inputs: readonly Value[], outputs: readonly Value[]): void {
+  const longAt: Readonly<Record<string, number>> = { Tile: 1 };
+  const castAt: Readonly<Record<string, number>> = { ScatterND: 1 };
+  const names = inputs.map((input, i) => {
+    if (longAt[op.op] === i && input.node.op.kind === 'constant') {
+      const { data } = input.node.op;
+      return e.longs(typeof data === 'number' ? Array<number>(input.shape[0] ?? 1).fill(data) : Array.from(data));
+    }
+    return castAt[op.op] === i ? e.emit1('Cast', [e.get(input)], { to: int(7) }) : e.get(input);
+  });
+  if (op.op === 'TopK') names.push(e.longs([op.attributes?.['k']?.kind === 'int' ? op.attributes['k'].value : 1]));
+  const attributes =
+    op.op === 'TopK' ? {} : op.op === 'ScatterND' ? { reduction: { kind: 'string', value: 'add' } as const } : op.attributes;
+  const results = e.emit(op.op, names, attributes, outputs.length);
+  outputs.forEach((output, i) => {
+    const long = (op.op === 'TopK' && i === 1) || op.op === 'ArgMax' || op.op === 'ArgMin';
+    const name = results[i] as string;
+    e.put(output, long ? e.emit1('Cast', [name], { to: int(6) }) : name);
+  });
+}
+

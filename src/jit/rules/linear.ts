@@ -1,0 +1,175 @@
+/** @file Matrix products and convolutions: tf's stock convs and ours share the same three nodes. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { MoonletError } from '../../errors.ts';
+import { type ConvGeometry, convShape } from '../../kernels/index.ts';
+import { add1, map, matmul, reshape, splat } from '../build.ts';
+import type { Op, Trace, Value } from '../ir.ts';
+import { type Call, numbersAttr, type Rule, type Rules } from '../rule.ts';
+import { activation } from './elementwise.ts';
+
+const product = ({ trace, in: at, attrs }: Call): Value =>
+  matmul(trace, at('a'), at('b'), attrs['transposeA'] === true, attrs['transposeB'] === true);
+
+const biased = (call: Call, y: Value): Value => {
+  const bias = call.maybe('bias');
+  return activation(call, bias ? map(call.trace, 'Add', [y, bias]) : y);
+};
+
+type Pair = readonly [number, number];
+type Shape4 = [number, number, number, number];
+
+const geometryOf = ({ attrs }: Call): ConvGeometry => {
+  const { stride, dilation, pads, groups } = attrs as unknown as ConvGeometry;
+  return { stride, dilation, pads, groups };
+};
+
+/** The geometry of one of tf's own convs, from its attributes. */
+function stockGeometry(call: Call, x: readonly number[], filter: readonly number[], depthwise: boolean): ConvGeometry {
+  const { attrs } = call;
+  const dataFormat = attrs['dataFormat'] ?? 'NHWC';
+  if (dataFormat !== 'NHWC') throw new MoonletError(`jit: a conv in ${String(dataFormat)} has no rule; use NHWC`);
+  const info = tf.backend_util.computeConv2DInfo(
+    x as Shape4,
+    filter as Shape4,
+    attrs['strides'] as [number, number],
+    (attrs['dilations'] as [number, number] | undefined) ?? 1,
+    attrs['pad'] as 'same' | 'valid' | number | tf.backend_util.ExplicitPadding,
+    attrs['dimRoundingMode'] as 'floor' | 'round' | 'ceil' | undefined,
+    depthwise,
+  );
+  const { top, bottom, left, right } = info.padInfo;
+  return {
+    stride: [info.strideHeight, info.strideWidth],
+    dilation: [info.dilationHeight, info.dilationWidth],
+    pads: { top, bottom, left, right },
+    groups: depthwise ? info.inChannels : 1,
+  };
+}
+
+/** tf's depthwise kernel `[kh, kw, c, mult]` as a grouped one, `[kh, kw, 1, c*mult]`. */
+const grouped = ([kh = 1, kw = 1, c = 1, mult = 1]: readonly number[]): number[] => [kh, kw, 1, c * mult];
+
+function convNode(trace: Trace, kind: ConvKind, inputs: readonly Value[], geometry: ConvGeometry, shape: readonly number[]): Value {
+  const op: Op = { kind, geometry };
+  return add1(trace, op, inputs, { shape, dtype: 'float32' });
+}
+type ConvKind = 'conv' | 'convInputGrad' | 'convFilterGrad';
+
+function conv(trace: Trace, x: Value, kernel: Value, geometry: ConvGeometry): Value {
+  return convNode(trace, 'conv', [x, kernel], geometry, convShape(x.shape, kernel.shape, geometry));
+}
+
+const stockConv =
+  (depthwise: boolean): Rule =>
+  (call) => {
+    const [x, filter] = [call.in('x'), call.in('filter')];
+    const geometry = stockGeometry(call, x.shape, filter.shape, depthwise);
+    const kernel = depthwise ? reshape(call.trace, filter, grouped(filter.shape)) : filter;
+    return biased(call, conv(call.trace, x, kernel, geometry));
+  };
+
+const stockInputGrad =
+  (depthwise: boolean): Rule =>
+  (call) => {
+    const [dy, filter] = [call.in('dy'), call.in('filter')];
+    const inputShape = numbersAttr(call, 'inputShape');
+    const geometry = stockGeometry(call, inputShape, filter.shape, depthwise);
+    const kernel = depthwise ? reshape(call.trace, filter, grouped(filter.shape)) : filter;
+    return convNode(call.trace, 'convInputGrad', [dy, kernel], geometry, inputShape);
+  };
+
+const stockFilterGrad =
+  (depthwise: boolean): Rule =>
+  (call) => {
+    const [x, dy] = [call.in('x'), call.in('dy')];
+    const filterShape = numbersAttr(call, 'filterShape');
+    const geometry = stockGeometry(call, x.shape, filterShape, depthwise);
+    const shape = depthwise ? grouped(filterShape) : filterShape;
+    return reshape(call.trace, convNode(call.trace, 'convFilterGrad', [x, dy], geometry, shape), filterShape);
+  };
+
+/** An interpolation matrix `[to, from]` of one axis, as tf places and weighs the samples. */
+function resizeMatrix(call: Call, from: number, to: number, nearest: boolean): Value {
+  const corners = call.attrs['alignCorners'] === true && to > 1;
+  const half = call.attrs['halfPixelCenters'] === true;
+  const scale = corners ? (from - 1) / (to - 1) : from / to;
+  const matrix = new Float32Array(to * from);
+  for (let i = 0; i < to; i++) {
+    const place = half ? scale * (i + 0.5) - (nearest ? 0 : 0.5) : scale * i;
+    if (nearest) {
+      const pick = corners ? Math.round(place) : Math.floor(place);
+      matrix[i * from + Math.min(from - 1, Math.max(0, pick))] = 1;
+      continue;
+    }
+    const low = Math.max(0, Math.floor(place));
+    const high = Math.min(from - 1, Math.ceil(place));
+    const part = place - low;
+    matrix[i * from + low] = (matrix[i * from + low] ?? 0) + 1 - Math.max(0, part);
+    matrix[i * from + high] = (matrix[i * from + high] ?? 0) + Math.max(0, part);
+  }
+  return add1(call.trace, { kind: 'constant', data: matrix }, [], { shape: [to, from], dtype: 'float32' });
+}
+
+/** Resizing is linear and separable: y = H x W^T per channel; its gradient multiplies by the transposes. */
+function resize(call: Call, x: Value, size: Pair, matrices: Pair, nearest: boolean, transposed: boolean): Value {
+  const { trace } = call;
+  const [b = 1, h = 1, w = 1, c = 1] = x.shape;
+  const [toH, toW] = size;
+  const [fromH, fromW] = matrices;
+  const rows = transposed ? resizeMatrix(call, toH, fromH, nearest) : resizeMatrix(call, fromH, toH, nearest);
+  const columns = transposed ? resizeMatrix(call, toW, fromW, nearest) : resizeMatrix(call, fromW, toW, nearest);
+  const tall = matmul(trace, rows, reshape(trace, x, [b, h, w * c]), transposed);
+  const wide = matmul(trace, columns, reshape(trace, tall, [b * toH, w, c]), transposed);
+  return reshape(trace, wide, [b, toH, toW, c]);
+}
+
+const resized =
+  (nearest: boolean): Rule =>
+  (call) => {
+    const x = call.in('images');
+    const [h = 1, w = 1] = numbersAttr(call, 'size');
+    return resize(call, x, [h, w], [x.shape[1] ?? 1, x.shape[2] ?? 1], nearest, false);
+  };
+
+const resizedGrad =
+  (nearest: boolean): Rule =>
+  (call) => {
+    const [dy, images] = [call.in('dy'), call.in('images')];
+    const size: Pair = [images.shape[1] ?? 1, images.shape[2] ?? 1];
+    return resize(call, dy, size, [dy.shape[1] ?? 1, dy.shape[2] ?? 1], nearest, true);
+  };
+
+const inferenceNorm: Rule = (call) => {
+  const { trace } = call;
+  const at = call.in;
+  const eps = splat(trace, (call.attrs['varianceEpsilon'] as number | undefined) ?? 0.001);
+  const deviation = map(trace, 'Sqrt', [map(trace, 'Add', [at('variance'), eps])]);
+  const scale = map(trace, 'Div', [call.maybe('scale') ?? splat(trace, 1), deviation]);
+  const y = map(trace, 'Mul', [map(trace, 'Sub', [at('x'), at('mean')]), scale]);
+  const offset = call.maybe('offset');
+  return offset ? map(trace, 'Add', [y, offset]) : y;
+};
+
+export const linear: Rules = {
+  BatchMatMul: product,
+  _FusedMatMul: (call) => biased(call, product(call)),
+  Conv2D: stockConv(false),
+  FusedConv2D: stockConv(false),
+  Conv2DBackpropInput: stockInputGrad(false),
+  Conv2DBackpropFilter: stockFilterGrad(false),
+  DepthwiseConv2dNative: stockConv(true),
+  FusedDepthwiseConv2D: stockConv(true),
+  DepthwiseConv2dNativeBackpropInput: stockInputGrad(true),
+  DepthwiseConv2dNativeBackpropFilter: stockFilterGrad(true),
+  MoonletConv: (call) => conv(call.trace, call.in('x'), call.in('kernel'), geometryOf(call)),
+  MoonletConvInputGrad: (call) =>
+    convNode(call.trace, 'convInputGrad', [call.in('dy'), call.in('kernel')], geometryOf(call), numbersAttr(call, 'inputShape')),
+  MoonletConvFilterGrad: (call) =>
+    convNode(call.trace, 'convFilterGrad', [call.in('x'), call.in('dy')], geometryOf(call), numbersAttr(call, 'kernelShape')),
+  ResizeBilinear: resized(false),
+  ResizeBilinearGrad: resizedGrad(false),
+  ResizeNearestNeighbor: resized(true),
+  ResizeNearestNeighborGrad: resizedGrad(true),
+  FusedBatchNorm: inferenceNorm,
+};

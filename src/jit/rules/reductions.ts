@@ -1,0 +1,116 @@
+/** @file Reductions, sorting, cumulative sums, softmax. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { add, cast, expand, int, map, onnx, reduce, reshape, splat } from '../build.ts';
+import type { Value } from '../ir.ts';
+import { type Call, numberAttr, type Rule, type Rules } from '../rule.ts';
+import { sizeOf } from '../types.ts';
+
+function axesOf(call: Call, x: Value, name = 'axis'): number[] {
+  const axis = call.attrs[name] as number | number[] | undefined;
+  return tf.util.parseAxisParam(axis ?? x.shape.map((_, i) => i), [...x.shape]);
+}
+
+const over =
+  (op: string, axisName = 'axis'): Rule =>
+  (call) => {
+    const x = call.in('x');
+    return reduce(call.trace, op, x, axesOf(call, x, axisName), call.attrs['keepDims'] === true);
+  };
+
+const mean: Rule = (call) => {
+  const { trace } = call;
+  const x = cast(trace, call.in('x'), 'float32');
+  return reduce(trace, 'ReduceMean', x, axesOf(call, x), call.attrs['keepDims'] === true);
+};
+
+/** ONNX reduces no booleans: as integers, whose least (greatest) is that of all (any). */
+const logical =
+  (op: string): Rule =>
+  (call) => {
+    const { trace } = call;
+    const x = cast(trace, call.in('x'), 'int32');
+    return cast(trace, reduce(trace, op, x, axesOf(call, x), call.attrs['keepDims'] === true), 'bool');
+  };
+
+const extreme =
+  (op: string): Rule =>
+  (call) => {
+    const x = call.in('x');
+    const axis = axesOf(call, x)[0] ?? 0;
+    const shape = x.shape.filter((_, i) => i !== axis);
+    // ONNX gives int64, which the emitter casts to the int32 that tf has
+    return onnx(call.trace, op, [x], shape, 'int32', { axis: int(axis), keepdims: int(0) });
+  };
+
+const topK: Rule = (call) => {
+  const x = call.in('x');
+  const k = numberAttr(call, 'k', 1);
+  const shape = [...x.shape.slice(0, -1), k];
+  return add(call.trace, { kind: 'onnx', op: 'TopK', attributes: { k: int(k) } }, [x], [
+    { shape, dtype: x.dtype },
+    { shape, dtype: 'int32' },
+  ]);
+};
+
+const cumsum: Rule = (call) => {
+  const x = call.in('x');
+  const flag = (name: string): ReturnType<typeof int> => int(call.attrs[name] === true ? 1 : 0);
+  const axis = axesOf(call, x)[0] ?? 0;
+  return onnx(call.trace, 'CumSum', [x, splat(call.trace, axis, [], 'int32')], x.shape, x.dtype, {
+    exclusive: flag('exclusive'),
+    reverse: flag('reverse'),
+  });
+};
+
+const softmax =
+  (op: string, axisName: string): Rule =>
+  (call) => {
+    const x = call.in('logits');
+    const axis = numberAttr(call, axisName, -1);
+    return onnx(call.trace, op, [x], x.shape, x.dtype, { axis: int(axis < 0 ? axis + x.shape.length : axis) });
+  };
+
+/** Rows of x added up by segment: ScatterND of the rows into zeros. */
+const segmentSum: Rule = (call) => {
+  const { trace } = call;
+  const [x, ids] = [call.in('x'), call.in('segmentIds')];
+  const shape = [numberAttr(call, 'numSegments'), ...x.shape.slice(ids.shape.length)];
+  const rows = reshape(trace, x, [sizeOf(ids.shape), ...shape.slice(1)]);
+  const places = reshape(trace, ids, [sizeOf(ids.shape), 1]);
+  return onnx(trace, 'ScatterND', [splat(trace, 0, shape, x.dtype), places, rows], shape, x.dtype);
+};
+
+const oneHot: Rule = (call) => {
+  const { trace } = call;
+  const indices = cast(trace, call.in('indices'), 'int32');
+  const depth = numberAttr(call, 'depth');
+  const shape = [...indices.shape, depth];
+  const classes = add(trace, { kind: 'constant', data: Int32Array.from({ length: depth }, (_, i) => i) }, [], [
+    { shape: [depth], dtype: 'int32' },
+  ])[0] as Value;
+  const hit = map(trace, 'Equal', [reshape(trace, indices, [...indices.shape, 1]), classes]);
+  const dtype = call.attrs['dtype'] === 'int32' ? 'int32' : 'float32';
+  const on = numberAttr(call, 'onValue', 1);
+  const off = numberAttr(call, 'offValue', 0);
+  const value = map(trace, 'Where', [hit, splat(trace, on, [], dtype), splat(trace, off, [], dtype)]);
+  return expand(trace, on === 1 && off === 0 ? cast(trace, hit, dtype) : value, shape);
+};
+
+export const reductions: Rules = {
+  Sum: over('ReduceSum'),
+  Mean: mean,
+  Max: over('ReduceMax', 'reductionIndices'),
+  Min: over('ReduceMin'),
+  Prod: over('ReduceProd'),
+  All: logical('ReduceMin'),
+  Any: logical('ReduceMax'),
+  ArgMax: extreme('ArgMax'),
+  ArgMin: extreme('ArgMin'),
+  TopK: topK,
+  Cumsum: cumsum,
+  Softmax: softmax('Softmax', 'dim'),
+  LogSoftmax: softmax('LogSoftmax', 'axis'),
+  UnsortedSegmentSum: segmentSum,
+  OneHot: oneHot,
+};

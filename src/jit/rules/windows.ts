@@ -1,0 +1,82 @@
+/** @file Pools and batch norm. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { type AvgPoolAttrs, type PoolGeometry, poolShape } from '../../kernels/index.ts';
+import { add, add1 } from '../build.ts';
+import type { Value } from '../ir.ts';
+import { type Call, numberAttr, numbersAttr, type Rule, type Rules } from '../rule.ts';
+
+/** The geometry of one of tf's own pools. */
+function stockGeometry(call: Call, x: readonly number[]): PoolGeometry {
+  const { attrs } = call;
+  const info = tf.backend_util.computePool2DInfo(
+    x as [number, number, number, number],
+    attrs['filterSize'] as [number, number],
+    attrs['strides'] as [number, number],
+    1,
+    attrs['pad'] as 'same' | 'valid' | number | tf.backend_util.ExplicitPadding,
+    attrs['dimRoundingMode'] as 'floor' | 'round' | 'ceil' | undefined,
+  );
+  const { top, bottom, left, right } = info.padInfo;
+  return {
+    size: [info.filterHeight, info.filterWidth],
+    stride: [info.strideHeight, info.strideWidth],
+    pads: { top, bottom, left, right },
+  };
+}
+
+const poolOf = ({ attrs }: Call): PoolGeometry => {
+  const { size, stride, pads } = attrs as unknown as PoolGeometry;
+  return { size, stride, pads };
+};
+
+const avgOf = (call: Call): AvgPoolAttrs => ({ ...poolOf(call), countPadding: call.attrs['countPadding'] === true });
+
+function maxPool(call: Call, geometry: PoolGeometry): Value {
+  const x = call.in('x');
+  return add1(call.trace, { kind: 'maxPool', geometry }, [x], { shape: poolShape(x.shape, geometry), dtype: x.dtype });
+}
+
+function maxPoolGrad(call: Call, x: Value, geometry: PoolGeometry): Value {
+  return add1(call.trace, { kind: 'maxPoolGrad', geometry }, [call.in('dy'), x], x);
+}
+
+function avgPool(call: Call, geometry: AvgPoolAttrs): Value {
+  const x = call.in('x');
+  return add1(call.trace, { kind: 'avgPool', geometry }, [x], { shape: poolShape(x.shape, geometry), dtype: x.dtype });
+}
+
+function avgPoolGrad(call: Call, shape: readonly number[], geometry: AvgPoolAttrs): Value {
+  return add1(call.trace, { kind: 'avgPoolGrad', geometry }, [call.in('dy')], { shape, dtype: 'float32' });
+}
+
+const stockAvg = (call: Call, x: Value): AvgPoolAttrs => ({ ...stockGeometry(call, x.shape), countPadding: false });
+
+const norm: Rule = (call) => {
+  const { trace } = call;
+  const x = call.in('x');
+  const channels = { shape: [x.shape.at(-1) ?? 1], dtype: 'float32' } as const;
+  const inputs = [x, call.in('gamma'), call.in('beta')];
+  return add(trace, { kind: 'norm', eps: numberAttr(call, 'eps') }, inputs, [x, channels, channels]);
+};
+
+const normGrad: Rule = (call) => {
+  const { trace } = call;
+  const x = call.in('x');
+  const channels = { shape: [x.shape.at(-1) ?? 1], dtype: 'float32' } as const;
+  const inputs = ['dy', 'x', 'gamma', 'mean', 'variance'].map(call.in);
+  return add(trace, { kind: 'normGrad', eps: numberAttr(call, 'eps') }, inputs, [x, channels, channels]);
+};
+
+export const windows: Rules = {
+  MaxPool: (call) => maxPool(call, stockGeometry(call, call.in('x').shape)),
+  MaxPoolGrad: (call) => maxPoolGrad(call, call.in('input'), stockGeometry(call, call.in('input').shape)),
+  AvgPool: (call) => avgPool(call, stockAvg(call, call.in('x'))),
+  AvgPoolGrad: (call) => avgPoolGrad(call, call.in('input').shape, stockAvg(call, call.in('input'))),
+  MoonletMaxPool: (call) => maxPool(call, poolOf(call)),
+  MoonletMaxPoolGrad: (call) => maxPoolGrad(call, call.in('x'), poolOf(call)),
+  MoonletAvgPool: (call) => avgPool(call, avgOf(call)),
+  MoonletAvgPoolGrad: (call) => avgPoolGrad(call, numbersAttr(call, 'inputShape'), avgOf(call)),
+  MoonletBatchNorm: norm,
+  MoonletBatchNormGrad: normGrad,
+};

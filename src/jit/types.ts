@@ -1,0 +1,66 @@
+/** @file What goes into a trace and what comes out of it. */
+
+import type * as tf from '@tensorflow/tfjs-core';
+
+export type Dtype = 'float32' | 'int32';
+
+/** The type of one state or input tensor; float32 unless said. A scalar has shape `[]`. */
+export interface Spec {
+  readonly shape: readonly number[];
+  readonly dtype?: Dtype;
+}
+
+export type Specs = Readonly<Record<string, Spec>>;
+export type Tensors = Readonly<Record<string, tf.Tensor>>;
+export type Arrays = Readonly<Record<string, Float32Array | Int32Array>>;
+
+/** A pure function of tensors. The new state has the keys, shapes and dtypes of the old one. */
+export type TracedFunction = (
+  state: Tensors,
+  inputs: Tensors,
+) => { readonly state: Tensors; readonly outputs: Tensors };
+
+export interface TraceOptions {
+  /** Our own passes (layout, algebra, shared subexpressions); default true. */
+  readonly optimize?: boolean;
+  /** Channels per block of onnxruntime's blocked convs on this machine; without it only portable ops are used. */
+  readonly block?: number;
+}
+
+export interface JitOptions {
+  /** Threads within an op; default 1, since small nets lose on more. */
+  readonly threads?: number;
+  /** Our own passes; default true. */
+  readonly optimize?: boolean;
+}
+
+/** A traced function as an ONNX model. */
+export interface TracedModel {
+  /** The ONNX protobuf. */
+  readonly model: Uint8Array;
+  /** How many ONNX nodes it has. */
+  readonly nodes: number;
+  /** How often each ONNX op occurs. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly state: Specs;
+  readonly inputs: Specs;
+  readonly outputs: Specs;
+}
+
+/** A traced function that is ready to run. */
+export interface Jitted {
+  /**
+   * One call of the function. Every array is row-major with as many values as its spec has.
+   *
+   * @throws MoonletError when a name is missing or unknown, or an array has the wrong type or length.
+   */
+  run(state: Arrays, inputs: Arrays): Promise<{ state: Arrays; outputs: Arrays }>;
+  /** The ONNX protobuf. */
+  readonly model: Uint8Array;
+  /** How many ONNX nodes it has. */
+  readonly nodes: number;
+  /** Frees the session; `run` cannot be called after. */
+  release(): Promise<void>;
+}
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);

@@ -1,0 +1,17 @@
+/**
+ * @file Ops that tf lacks or leaves without a gradient, each one tf kernel on every backend: grouped and dilated
+ * convolution, batch norm in training, pooling with explicit padding.
+ */
+
+export { conv, convFilterGrad, convInputGrad, type FilterGradAttrs, type InputGradAttrs } from './conv.ts';
+export {
+  type ConvGeometry,
+  convShape,
+  type Pads,
+  type PoolGeometry,
+  places,
+  poolShape,
+  type Shape4D,
+} from './geometry.ts';
+export { batchNorm, type NormAttrs } from './norm.ts';
+export { type AvgPoolAttrs, type AvgPoolGradAttrs, avgPool, inverseCounts, maxPool } from './pool.ts';

@@ -1,0 +1,115 @@
+/**
+ * @file Batch norm by the batch's own statistics, and its gradient, each one tf kernel.
+ *
+ * With m the count of values per channel, xhat = (x - mean)/sqrt(var + eps), y = gamma xhat + beta:
+ *   dbeta = sum dy,  dgamma = sum dy xhat,  dx = gamma/sqrt(var + eps) (dy - dbeta/m - xhat dgamma/m).
+ * (Ioffe and Szegedy, 2015, arXiv:1502.03167.)
+ */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { MoonletError } from '../errors.ts';
+import { input, type KernelSpec, run } from './register.ts';
+
+export interface NormAttrs {
+  readonly eps: number;
+}
+
+/**
+ * Batch norm of `x` (rank 2 or 4, channels last) by its own mean and biased variance per channel.
+ *
+ * `gamma` and `beta` are `[channels]`, 1 and 0 when undefined. No gradient flows through `mean` and `variance`,
+ * which are for running averages.
+ *
+ * @throws MoonletError when x is of another rank, or gamma or beta does not have one value per channel.
+ */
+export function batchNorm(
+  x: tf.Tensor,
+  gamma: tf.Tensor1D | undefined,
+  beta: tf.Tensor1D | undefined,
+  eps: number,
+): { y: tf.Tensor; mean: tf.Tensor1D; variance: tf.Tensor1D } {
+  const channels = x.shape.at(-1) ?? 0;
+  if (x.rank !== 2 && x.rank !== 4) {
+    throw new MoonletError(`batchNorm([${x.shape.join(', ')}]): rank ${x.rank}; give [b, c] or [b, h, w, c]`);
+  }
+  for (const [name, vector] of [['gamma', gamma], ['beta', beta]] as const) {
+    if (vector && (vector.rank !== 1 || vector.shape[0] !== channels)) {
+      const got = vector.shape.join(', ');
+      throw new MoonletError(
+        `batchNorm([${x.shape.join(', ')}]): ${name} has shape [${got}]; give one value for each of ${channels} channels`,
+      );
+    }
+  }
+  return tf.tidy(() => {
+    const scale = gamma ?? tf.ones([channels]);
+    const shift = beta ?? tf.zeros([channels]);
+    const [y, mean, variance] = run(normKernel, { x, gamma: scale, beta: shift }, { eps });
+    return { y: y as tf.Tensor, mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D };
+  });
+}
+
+const batchAxes = (x: tf.Tensor): number[] => (x.rank === 2 ? [0] : [0, 1, 2]);
+
+const normKernel: KernelSpec<NormAttrs> = {
+  name: 'MoonletBatchNorm',
+  compute: ({ inputs, attrs }) => {
+    const x = input(inputs, 'x');
+    const mean = tf.mean(x, batchAxes(x));
+    const centred = tf.sub(x, mean);
+    const variance = tf.mean(tf.square(centred), batchAxes(x));
+    const scale = tf.mul(input(inputs, 'gamma'), tf.rsqrt(tf.add(variance, attrs.eps)));
+    return [tf.add(tf.mul(centred, scale), input(inputs, 'beta')), mean, variance];
+  },
+  saveInputs: ['x', 'gamma'],
+  saveOutputs: [false, true, true],
+  gradient: ([dy], saved, attrs) => {
+    const [x, gamma, mean, variance] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    // at once, not in the thunks: tf runs each of these in a tidy of its own
+    const [dx, dgamma, dbeta] = run(normGradKernel, { dy: dy as tf.Tensor, x, gamma, mean, variance }, attrs);
+    const is = (grad: tf.Tensor | undefined) => (): tf.Tensor => tf.clone(grad as tf.Tensor);
+    return { x: is(dx), gamma: is(dgamma), beta: is(dbeta) };
+  },
+};
+
+const normGradKernel: KernelSpec<NormAttrs> = {
+  name: 'MoonletBatchNormGrad',
+  compute: ({ inputs, attrs }) => {
+    const [dy, x, gamma] = [input(inputs, 'dy'), input(inputs, 'x'), input(inputs, 'gamma')];
+    return normGrad(dy, x, gamma, input(inputs, 'mean'), input(inputs, 'variance'), attrs.eps);
+  },
+  saveInputs: ['dy', 'x', 'gamma'],
+  // the gradient of the gradient, from tf's own rules for the formula with the statistics as functions of x
+  gradient: (ddys, saved, { eps }) => {
+    const [dy, x, gamma] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+    const at = (index: number) => (): tf.Tensor =>
+      tf.tidy(() => {
+        const dot = tf.grads((a, b, c) => {
+          const mean = tf.mean(b, batchAxes(b));
+          const variance = tf.mean(tf.squaredDifference(b, mean), batchAxes(b));
+          const parts = normGrad(a, b, c, mean, variance, eps);
+          return tf.addN(parts.map((part, i) => tf.sum(tf.mul(part, ddys[i] as tf.Tensor)))) as tf.Scalar;
+        });
+        return dot([dy, x, gamma])[index] as tf.Tensor;
+      });
+    return { dy: at(0), x: at(1), gamma: at(2), mean: () => zeros(gamma), variance: () => zeros(gamma) };
+  },
+};
+
+const zeros = (like: tf.Tensor): tf.Tensor => tf.zerosLike(like);
+
+function normGrad(
+  dy: tf.Tensor,
+  x: tf.Tensor,
+  gamma: tf.Tensor,
+  mean: tf.Tensor,
+  variance: tf.Tensor,
+  eps: number,
+): tf.Tensor[] {
+  const count = x.size / (x.shape.at(-1) ?? 1);
+  const inverse = tf.rsqrt(tf.add(variance, eps));
+  const hat = tf.mul(tf.sub(x, mean), inverse);
+  const dbeta = tf.sum(dy, batchAxes(x));
+  const dgamma = tf.sum(tf.mul(dy, hat), batchAxes(x));
+  const centred = tf.sub(tf.sub(dy, tf.div(dbeta, count)), tf.mul(hat, tf.div(dgamma, count)));
+  return [tf.mul(centred, tf.mul(gamma, inverse)), dgamma, dbeta];
+}

@@ -1,0 +1,149 @@
+/** @file Max and average pooling with explicit padding, and their gradients, each one tf kernel. */
+
+import * as tf from '@tensorflow/tfjs-core';
+import { type PoolGeometry, poolShape } from './geometry.ts';
+import { input, type KernelSpec, run1 } from './register.ts';
+import { padImage, tap, untap } from './windows.ts';
+
+export interface AvgPoolAttrs extends PoolGeometry {
+  readonly countPadding: boolean;
+}
+
+export interface AvgPoolGradAttrs extends AvgPoolAttrs {
+  readonly inputShape: readonly number[];
+}
+
+/**
+ * Max pooling of `x [b, h, w, c]`. Padding counts as -infinity. Of equal maxima the first in row-major order
+ * gets the gradient.
+ *
+ * @throws MoonletError when a window could lie in padding alone.
+ */
+export function maxPool(x: tf.Tensor4D, g: PoolGeometry): tf.Tensor4D {
+  poolShape(x.shape, g);
+  return run1(maxKernel, { x }, plain(g)) as tf.Tensor4D;
+}
+
+/**
+ * Average pooling of `x [b, h, w, c]`. Padding is not counted in the mean unless `countPadding`.
+ *
+ * @throws MoonletError when a window could lie in padding alone.
+ */
+export function avgPool(x: tf.Tensor4D, g: PoolGeometry, countPadding = false): tf.Tensor4D {
+  poolShape(x.shape, g);
+  return run1(avgKernel, { x }, { ...plain(g), countPadding }) as tf.Tensor4D;
+}
+
+function plain({ size, stride, pads }: PoolGeometry): PoolGeometry {
+  return { size, stride, pads };
+}
+
+function offsets([kh, kw]: readonly [number, number]): [number, number][] {
+  return Array.from({ length: kh * kw }, (_, t) => [Math.floor(t / kw), t % kw]);
+}
+
+function taps(x: tf.Tensor4D, g: PoolGeometry, padding: number): tf.Tensor4D[] {
+  const [, oh, ow] = poolShape(x.shape, g);
+  const padded = padImage(x, g.pads, padding);
+  return offsets(g.size).map((offset) => tap(padded, offset, [oh, ow], g.stride));
+}
+
+/** The adjoint of `taps`: each of `parts` where its tap came from, summed, without the padding. */
+function untaps(parts: readonly tf.Tensor4D[], inputShape: readonly number[], g: PoolGeometry): tf.Tensor4D {
+  const [, h = 0, w = 0] = inputShape;
+  const { top, bottom, left, right } = g.pads;
+  const laid = offsets(g.size).map((offset, t) =>
+    untap(parts[t] as tf.Tensor4D, offset, [h + top + bottom, w + left + right], g.stride),
+  );
+  return padImage(tf.addN(laid), { top: -top, bottom: -bottom, left: -left, right: -right });
+}
+
+/** For each tap 1 where it holds the window's first maximum, else 0. */
+function firstMaxima(x: tf.Tensor4D, y: tf.Tensor, g: PoolGeometry): tf.Tensor4D[] {
+  let free: tf.Tensor = tf.onesLike(y);
+  return taps(x, g, -Infinity).map((values) => {
+    const first = tf.mul(tf.cast(tf.equal(values, y), 'float32'), free) as tf.Tensor4D;
+    free = tf.sub(free, first);
+    return first;
+  });
+}
+
+const maxKernel: KernelSpec<PoolGeometry> = {
+  name: 'MoonletMaxPool',
+  compute: ({ inputs, attrs }) =>
+    taps(input<tf.Tensor4D>(inputs, 'x'), attrs, -Infinity).reduce((a, b) => tf.maximum(a, b)),
+  saveInputs: ['x'],
+  saveOutputs: [true],
+  gradient: ([dy], saved, attrs) => {
+    const [x, y] = saved as [tf.Tensor, tf.Tensor];
+    return { x: () => run1(maxGradKernel, { dy: dy as tf.Tensor, x, y }, plain(attrs)) };
+  },
+};
+
+const maxGradKernel: KernelSpec<PoolGeometry> = {
+  name: 'MoonletMaxPoolGrad',
+  compute: ({ inputs, attrs }) => {
+    const x = input<tf.Tensor4D>(inputs, 'x');
+    const dy = input<tf.Tensor4D>(inputs, 'dy');
+    const parts = firstMaxima(x, input(inputs, 'y'), attrs).map((first) => tf.mul(first, dy));
+    return untaps(parts as tf.Tensor4D[], x.shape, attrs);
+  },
+  saveInputs: ['dy', 'x', 'y'],
+  // linear in dy: the adjoint picks ddx at the maxima; x and y only choose the places
+  gradient: ([ddx], saved, attrs) => {
+    const [, x, y] = saved as [tf.Tensor, tf.Tensor4D, tf.Tensor];
+    return {
+      dy: () =>
+        tf.tidy(() => {
+          const firsts = firstMaxima(x, y, attrs);
+          return tf.addN(taps(ddx as tf.Tensor4D, attrs, 0).map((d, t) => tf.mul(d, firsts[t] as tf.Tensor)));
+        }),
+      x: () => tf.zerosLike(x),
+      y: () => tf.zerosLike(y),
+    };
+  },
+};
+
+/** 1 over the count of values that each place averages: `[oh, ow, 1]`, computed here since shapes are known. */
+export function inverseCounts(inputShape: readonly number[], g: AvgPoolAttrs): Float32Array {
+  const [, h = 0, w = 0] = inputShape;
+  const [, oh, ow] = poolShape(inputShape, g);
+  const along = (place: number, size: number, stride: number, before: number, length: number): number => {
+    if (g.countPadding) return size;
+    const start = place * stride - before;
+    return Math.min(start + size, length) - Math.max(start, 0);
+  };
+  return Float32Array.from({ length: oh * ow }, (_, i) => {
+    const rows = along(Math.floor(i / ow), g.size[0], g.stride[0], g.pads.top, h);
+    return 1 / (rows * along(i % ow, g.size[1], g.stride[1], g.pads.left, w));
+  });
+}
+
+function weighted(y: tf.Tensor, inputShape: readonly number[], g: AvgPoolAttrs): tf.Tensor4D {
+  const [, oh, ow] = poolShape(inputShape, g);
+  return tf.mul(y, tf.tensor3d(inverseCounts(inputShape, g), [oh, ow, 1]));
+}
+
+const avgKernel: KernelSpec<AvgPoolAttrs> = {
+  name: 'MoonletAvgPool',
+  compute: ({ inputs, attrs }) => {
+    const x = input<tf.Tensor4D>(inputs, 'x');
+    return weighted(tf.addN(taps(x, attrs, 0)), x.shape, attrs);
+  },
+  saveInputs: ['x'],
+  gradient: ([dy], [x], attrs) => {
+    const inputShape = (x as tf.Tensor).shape;
+    return { x: () => run1(avgGradKernel, { dy: dy as tf.Tensor }, { ...attrs, inputShape }) };
+  },
+};
+
+const avgGradKernel: KernelSpec<AvgPoolGradAttrs> = {
+  name: 'MoonletAvgPoolGrad',
+  compute: ({ inputs, attrs }) => {
+    const share = weighted(input(inputs, 'dy'), attrs.inputShape, attrs);
+    return untaps(offsets(attrs.size).map(() => share), attrs.inputShape, attrs);
+  },
+  gradient: ([ddx], _saved, { inputShape: _, ...attrs }) => ({
+    dy: () => run1(avgKernel, { x: ddx as tf.Tensor }, attrs),
+  }),
+};

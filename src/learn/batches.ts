@@ -1,0 +1,124 @@
+/** @file Batches of a split: shuffled by epoch, augmented, normalized. A function of seed and step alone. */
+import type { Dataset, Split } from '../data/index.ts';
+import { MoonletError } from '../errors.ts';
+import { type Graph, printShape } from '../graph/index.ts';
+import { permutation, random } from '../random.ts';
+import { inputShape } from '../read/ends.ts';
+
+export interface Augment {
+  /** Moves each image by up to so many pixels down and right; what enters is black. */
+  readonly shift?: number;
+  /** Mirrors half of the images. */
+  readonly flip?: boolean;
+}
+/** What turns bytes into inputs: x = (byte / 255 - mean) / std. */
+export type Scale = Pick<Dataset, 'shape' | 'mean' | 'std'>;
+export interface Batch {
+  /** [batch, h, w, c], flat. */
+  readonly x: Float32Array;
+  readonly labels: Int32Array;
+}
+export interface BatchOptions {
+  readonly batch: number;
+  readonly seed: number;
+  readonly augment?: Augment;
+}
+
+/** Training batches by step. An epoch's last partial batch is dropped. @throws MoonletError when there is not one. */
+export function batches(
+  split: Split,
+  scale: Scale,
+  { batch, seed, augment = {} }: BatchOptions,
+): (step: number) => Batch {
+  const perEpoch = Math.floor(split.count / batch);
+  if (perEpoch < 1)
+    throw new MoonletError(`a batch of ${batch} is larger than the ${split.count} training examples`);
+  let epoch = -1;
+  let order = new Uint32Array();
+  return (step) => {
+    const now = Math.floor(step / perEpoch);
+    if (now !== epoch) {
+      epoch = now;
+      order = Uint32Array.from(permutation(split.count, random('order', seed, epoch)));
+    }
+    const first = (step % perEpoch) * batch;
+    const source = random('augment', seed, step);
+    const [h, w, c] = scale.shape;
+    const x = new Float32Array(batch * h * w * c);
+    const labels = new Int32Array(batch);
+    const { shift = 0, flip = false } = augment;
+    for (let i = 0; i < batch; i++) {
+      const index = order[first + i] as number;
+      labels[i] = split.labels[index] as number;
+      const down = shift ? source.below(2 * shift + 1) - shift : 0;
+      const right = shift ? source.below(2 * shift + 1) - shift : 0;
+      place(split.pixels, index, scale, x, i, down, right, flip && source.uniform() < 0.5);
+    }
+    return { x, labels };
+  };
+}
+
+/** Whole passes over a split for evaluation. The last batch is padded with the first example; `count` says how many are real. */
+export function* passes(
+  split: Split,
+  scale: Scale,
+  batch: number,
+): Generator<Batch & { readonly count: number }> {
+  const [h, w, c] = scale.shape;
+  for (let first = 0; first < split.count; first += batch) {
+    const count = Math.min(batch, split.count - first);
+    const x = new Float32Array(batch * h * w * c);
+    const labels = new Int32Array(batch);
+    for (let i = 0; i < batch; i++) {
+      const index = i < count ? first + i : 0;
+      labels[i] = split.labels[index] as number;
+      place(split.pixels, index, scale, x, i, 0, 0, false);
+    }
+    yield { x, labels, count };
+  }
+}
+
+/** One image into place i of a batch, moved and mirrored. */
+function place(
+  pixels: Uint8Array,
+  index: number,
+  { shape: [h, w, c], mean, std }: Scale,
+  x: Float32Array,
+  i: number,
+  down: number,
+  right: number,
+  mirror: boolean,
+): void {
+  const from = index * h * w * c;
+  const to = i * h * w * c;
+  const scale = 1 / (255 * std);
+  const offset = mean / std;
+  for (let row = 0; row < h; row++) {
+    const sourceRow = row - down;
+    for (let column = 0; column < w; column++) {
+      const moved = column - right;
+      const sourceColumn = mirror ? w - 1 - moved : moved;
+      const inside = sourceRow >= 0 && sourceRow < h && moved >= 0 && moved < w;
+      for (let k = 0; k < c; k++) {
+        const value = inside ? (pixels[from + (sourceRow * w + sourceColumn) * c + k] as number) : 0;
+        x[to + (row * w + column) * c + k] = value * scale - offset;
+      }
+    }
+  }
+}
+
+/** @throws MoonletError when a net does not take what a dataset gives. */
+export function checkFit(graph: Graph, classes: number, data: Dataset): void {
+  const shape = inputShape(graph);
+  if (printShape(shape) !== printShape(data.shape)) {
+    const [h, , c] = data.shape;
+    throw new MoonletError(
+      `${graph.name}: takes ${printShape(shape)}, and ${data.name} gives ${printShape(data.shape)}; compose it with size=${h} channels=${c}`,
+    );
+  }
+  if (classes !== data.classes) {
+    throw new MoonletError(
+      `${graph.name}: tells ${classes} classes apart, and ${data.name} has ${data.classes}; compose it with classes=${data.classes}`,
+    );
+  }
+}

@@ -1,0 +1,61 @@
+/** @file A run's whole state as one safetensors file: weights, optimizer, step, history. */
+import { MoonletError } from '../errors.ts';
+import type { Arrays, Specs } from '../jit/index.ts';
+import { readSafetensors, type StoredTensor, writeSafetensors } from '../weights/index.ts';
+
+/** Where a run keeps its checkpoints. `save` must be atomic: a reader sees the old file or the new one. */
+export interface CheckpointStore {
+  load(name: CheckpointName): Promise<Uint8Array | undefined>;
+  save(name: CheckpointName, bytes: Uint8Array): Promise<void>;
+}
+export type CheckpointName = 'last' | 'best';
+
+export interface Progress {
+  /** Steps done. */
+  readonly step: number;
+  /** What the run is: another recipe must not resume it. */
+  readonly recipe: string;
+  readonly history: History;
+}
+export interface History {
+  /** The total loss at each step. */
+  readonly loss: readonly number[];
+  /** Accuracy on the held-out part at some steps. */
+  readonly validation: readonly (readonly [step: number, accuracy: number])[];
+}
+
+export function packCheckpoint(state: Arrays, specs: Specs, progress: Progress): Uint8Array {
+  const tensors = new Map<string, StoredTensor>();
+  for (const [key, { shape }] of Object.entries(specs)) {
+    tensors.set(key, { dtype: 'F32', shape, data: state[key] as Float32Array });
+  }
+  return writeSafetensors({
+    tensors,
+    metadata: { format: 'moonlet-checkpoint', progress: JSON.stringify(progress) },
+  });
+}
+
+/** @throws MoonletError when the file is damaged or belongs to another recipe. */
+export function unpackCheckpoint(
+  bytes: Uint8Array,
+  specs: Specs,
+  recipe: string,
+): { state: Arrays; progress: Progress } {
+  const { tensors, metadata } = readSafetensors(bytes, 'checkpoint');
+  if (metadata['format'] !== 'moonlet-checkpoint')
+    throw new MoonletError('checkpoint: the file is not one of ours');
+  const progress = JSON.parse(metadata['progress'] ?? '{}') as Progress;
+  if (progress.recipe !== recipe) {
+    throw new MoonletError(
+      'checkpoint: it was made by another recipe; choose another folder, or remove it by --force',
+    );
+  }
+  const state = Object.fromEntries(
+    Object.keys(specs).map((key) => {
+      const tensor = tensors.get(key);
+      if (!tensor) throw new MoonletError(`checkpoint: "${key}" is missing; the file is damaged`);
+      return [key, tensor.data as Float32Array];
+    }),
+  );
+  return { state, progress };
+}

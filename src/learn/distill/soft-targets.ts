@@ -1,0 +1,52 @@
+/**
+ * @file Soft targets. Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network",
+ * arXiv:1503.02531, section 2 [153].
+ *
+ *   L = T^2 sum_k p_k (log p_k - log q_k),  p = softmax(v / T) of the teacher, q = softmax(z / T) of the student
+ *
+ * averaged over the batch. The factor T^2 keeps the gradient's size when T changes. With hard labels beside it:
+ * `[crossEntropy({ weight: 1 - alpha }), softTargets({ weight: alpha, temperature })]`.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { MoonletError } from '../../errors.ts';
+import { classesOf, onlyOutput } from '../../read/ends.ts';
+import { type LossMaker, teacherOf } from '../loss.ts';
+import type { Schedule } from '../schedule.ts';
+
+export interface SoftTargetsOptions {
+  /** The share alpha of the soft part; 0.9 unless told. */
+  readonly weight?: number | Schedule;
+  /** 4 unless told. */
+  readonly temperature?: number | Schedule;
+}
+
+/** @throws MoonletError when there is no teacher, or it tells other classes apart. */
+export const softTargets =
+  ({ weight = 0.9, temperature = 4 }: SoftTargetsOptions = {}): LossMaker =>
+  (nets) => {
+    const teacher = teacherOf(nets, 'soft-targets');
+    const [mine, theirs] = [classesOf(nets.student), classesOf(teacher)];
+    if (mine !== theirs) {
+      throw new MoonletError(
+        `soft-targets: the student tells ${mine} classes apart, the teacher ${theirs}; they must agree`,
+      );
+    }
+    const [z, v] = [onlyOutput(nets.student), onlyOutput(teacher)];
+    return {
+      name: 'soft-targets',
+      weight,
+      settings: { temperature },
+      student: [z],
+      teacher: [v],
+      compute: (at) =>
+        softTargetsOf(at.student(z) as tf.Tensor2D, at.teacher(v) as tf.Tensor2D, at.setting('temperature')),
+    };
+  };
+
+/** The value itself: logits of student and teacher, [batch, classes]. */
+export function softTargetsOf(student: tf.Tensor2D, teacher: tf.Tensor2D, temperature: tf.Scalar): tf.Scalar {
+  const logQ = tf.logSoftmax(tf.div(student, temperature) as tf.Tensor2D);
+  const logP = tf.logSoftmax(tf.div(teacher, temperature) as tf.Tensor2D);
+  const divergence = tf.mean(tf.sum(tf.mul(tf.exp(logP), tf.sub(logP, logQ)), 1));
+  return tf.mul(divergence, tf.square(temperature));
+}

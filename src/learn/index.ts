@@ -1,0 +1,20 @@
+/** @file `moonlet/learn`: training and distillation. */
+export { type Augment, type Batch, batches, checkFit, passes, type Scale } from './batches.ts';
+export {
+  type CheckpointName,
+  type CheckpointStore,
+  type History,
+  packCheckpoint,
+  unpackCheckpoint,
+} from './checkpoint.ts';
+export { type CrossEntropyOptions, crossEntropy, crossEntropyOf } from './cross-entropy.ts';
+export { type AttentionOptions, attention, attentionMap, attentionOf } from './distill/attention.ts';
+export { type SoftTargetsOptions, softTargets, softTargetsOf } from './distill/soft-targets.ts';
+export { type DistillOptions, distill } from './distill.ts';
+export { type EvaluateOptions, type Evaluation, evaluate, score } from './evaluate.ts';
+export { type FitOptions, type Fitted, fit, type StepReport } from './fit.ts';
+export { type Loss, type LossMaker, type Nets, type Signals, tap, teacherOf } from './loss.ts';
+export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';
+export { fitOptions, type LossRecipe, parseRecipe, type Recipe, type RecipeInput } from './recipe.ts';
+export { constant, cosine, oneCycle, type Schedule, schedule, scheduleNames, stepwise } from './schedule.ts';
+export { firstState, type Step, type StepPlan, step, weightsIn } from './step.ts';

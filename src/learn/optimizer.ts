@@ -1,0 +1,82 @@
+/** @file Optimizers as pure functions of tensors: a weight, its gradient and its slots in; the new ones out. */
+import * as tf from '@tensorflow/tfjs-core';
+
+export interface Update {
+  readonly weight: tf.Tensor;
+  readonly slots: Readonly<Record<string, tf.Tensor>>;
+}
+export interface Moment {
+  /** The learning rate of this step, a scalar tensor: an input, so that a trace does not freeze it. */
+  readonly rate: tf.Scalar;
+  /** The count of this step from 1 up, likewise. */
+  readonly count: tf.Scalar;
+  /** Whether weight decay applies: to kernels, not to norms and biases. */
+  readonly decays: boolean;
+}
+export interface Optimizer {
+  readonly name: string;
+  /** Each weight carries one array of its own size under each of these names, zero at first. */
+  readonly slots: readonly string[];
+  update(
+    weight: tf.Tensor,
+    gradient: tf.Tensor,
+    slots: Readonly<Record<string, tf.Tensor>>,
+    at: Moment,
+  ): Update;
+}
+
+export interface SgdOptions {
+  readonly momentum?: number;
+  readonly nesterov?: boolean;
+  /** L2 penalty added to the gradient of kernels. */
+  readonly weightDecay?: number;
+}
+/**
+ * g += decay w; v = momentum v + g; w -= rate (nesterov ? g + momentum v : v)
+ * (Sutskever et al. 2013, in the form that PyTorch uses: the rate stands outside the velocity).
+ */
+export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
+  return {
+    name: 'sgd',
+    slots: momentum ? ['velocity'] : [],
+    update: (weight, gradient, slots, { rate, decays }) => {
+      const g = decays && weightDecay ? tf.add(gradient, tf.mul(weight, weightDecay)) : gradient;
+      if (!momentum) return { weight: tf.sub(weight, tf.mul(g, rate)), slots: {} };
+      const velocity = tf.add(tf.mul(slots['velocity'] as tf.Tensor, momentum), g);
+      const move = nesterov ? tf.add(g, tf.mul(velocity, momentum)) : velocity;
+      return { weight: tf.sub(weight, tf.mul(move, rate)), slots: { velocity } };
+    },
+  };
+}
+
+export interface AdamOptions {
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly eps?: number;
+  /** Decoupled from the gradient, as AdamW has it (Loshchilov and Hutter 2017, arXiv:1711.05101). */
+  readonly weightDecay?: number;
+}
+/** Kingma and Ba 2014, arXiv:1412.6980, algorithm 1. */
+export function adam({
+  beta1 = 0.9,
+  beta2 = 0.999,
+  eps = 1e-8,
+  weightDecay = 0,
+}: AdamOptions = {}): Optimizer {
+  return {
+    name: 'adam',
+    slots: ['first', 'second'],
+    update: (weight, gradient, slots, { rate, count, decays }) => {
+      const first = tf.add(tf.mul(slots['first'] as tf.Tensor, beta1), tf.mul(gradient, 1 - beta1));
+      const second = tf.add(
+        tf.mul(slots['second'] as tf.Tensor, beta2),
+        tf.mul(tf.square(gradient), 1 - beta2),
+      );
+      const unbiased = (moment: tf.Tensor, beta: number): tf.Tensor =>
+        tf.div(moment, tf.sub(1, tf.pow(beta, count)));
+      const move = tf.div(unbiased(first, beta1), tf.add(tf.sqrt(unbiased(second, beta2)), eps));
+      const decayed = decays && weightDecay ? tf.mul(weight, tf.sub(1, tf.mul(rate, weightDecay))) : weight;
+      return { weight: tf.sub(decayed, tf.mul(move, rate)), slots: { first, second } };
+    },
+  };
+}

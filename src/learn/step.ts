@@ -1,0 +1,171 @@
+/** @file One training step as a pure function: forward, losses, gradients, update. Runs eagerly or traced. */
+import * as tf from '@tensorflow/tfjs-core';
+import { ancestors, type Graph, isMap, nodesById, type Shape, shapes } from '../graph/index.ts';
+import type { Arrays, Spec, Specs, Tensors, TracedFunction } from '../jit/index.ts';
+import { inputShape, onlyOutput } from '../read/ends.ts';
+import { forward, type WeightTensors } from '../read/tfjs/index.ts';
+import {
+  type Entry,
+  entries,
+  float,
+  materialize,
+  type Net,
+  type WeightKey,
+  type Weights,
+} from '../weights/index.ts';
+import type { Loss } from './loss.ts';
+import type { Optimizer } from './optimizer.ts';
+
+export interface StepPlan {
+  readonly graph: Graph;
+  readonly losses: readonly Loss[];
+  readonly optimizer: Optimizer;
+  readonly batch: number;
+  /** The teacher's shapes by id, for the values that the losses read. */
+  readonly teacher?: ReadonlyMap<string, Shape>;
+  /** Nodes whose weights are trained; all unless told. */
+  readonly trained?: (node: string) => boolean;
+}
+export interface Step {
+  readonly fn: TracedFunction;
+  readonly specs: { readonly state: Specs; readonly inputs: Specs };
+  /** Nodes that need noise, with its shape. */
+  readonly noise: ReadonlyMap<string, readonly number[]>;
+}
+
+/**
+ * State: `weight/KEY` for every weight and statistic, `SLOT/KEY` for what the optimizer keeps.
+ * Inputs: x, labels, rate, count, `loss/NAME` (its weight), `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`.
+ * Outputs: loss, `loss/NAME` before weighting, and correct, the count of right first guesses in the batch.
+ */
+export function step({
+  graph,
+  losses,
+  optimizer,
+  batch,
+  teacher = new Map(),
+  trained = () => true,
+}: StepPlan): Step {
+  const logits = onlyOutput(graph);
+  const wanted = [...new Set([logits, ...losses.flatMap((l) => l.student)])];
+  const needed = ancestors(graph, wanted);
+  const all = entries(graph);
+  const owners = new Set(graph.nodes.filter((n) => needed.has(n.id)).map((n) => n.weightsOf ?? n.id));
+  const learning = all.filter((e) => e.trained && owners.has(e.node) && trained(e.node));
+  const noise = noiseShapes(graph, batch);
+  const fixed = all.filter((e) => !learning.includes(e));
+
+  const fn: TracedFunction = (state, inputs) => {
+    const weight = (e: Entry): tf.Tensor => state[`weight/${e.key}`] as tf.Tensor;
+    const constants = Object.fromEntries(fixed.map((e) => [e.key, weight(e)]));
+    const aux: Record<string, tf.Tensor> = {};
+    const note = (name: string, t: tf.Tensor): void => {
+      aux[name] = tf.keep(t); // the tape's own scope would free it
+    };
+    const loss = (...values: tf.Tensor[]): tf.Scalar => {
+      const weights = {
+        ...constants,
+        ...Object.fromEntries(learning.map((e, i) => [e.key, values[i]])),
+      } as WeightTensors;
+      const run = forward(graph, weights, inputs['x'] as tf.Tensor, {
+        training: true,
+        values: wanted,
+        noise: (id) => inputs[`noise/${id}`] as tf.Tensor,
+        frozen: (id) => !trained(id),
+      });
+      for (const [key, value] of run.statistics) note(`weight/${key}`, value);
+      const labels = inputs['labels'] as tf.Tensor1D;
+      note('correct', correct(run.values.get(logits) as tf.Tensor2D, labels));
+      const terms = losses.map((l) => {
+        const value = l.compute({
+          student: (id) => run.values.get(id) as tf.Tensor,
+          teacher: (id) => inputs[`teacher/${id}`] as tf.Tensor,
+          labels,
+          setting: (name) => inputs[`setting/${l.name}/${name}`] as tf.Scalar,
+        });
+        note(`loss/${l.name}`, value);
+        return tf.mul(value, inputs[`loss/${l.name}`] as tf.Scalar) as tf.Scalar;
+      });
+      return terms.length > 1 ? (tf.addN(terms) as tf.Scalar) : (terms[0] as tf.Scalar);
+    };
+    const { value, grads } = tf.valueAndGrads(loss)(learning.map(weight));
+    const next: Record<string, tf.Tensor> = { ...state };
+    const at = { rate: inputs['rate'] as tf.Scalar, count: inputs['count'] as tf.Scalar };
+    learning.forEach((e, i) => {
+      const slots = Object.fromEntries(
+        optimizer.slots.map((slot) => [slot, state[`${slot}/${e.key}`] as tf.Tensor]),
+      );
+      const done = optimizer.update(weight(e), grads[i] as tf.Tensor, slots, {
+        ...at,
+        decays: e.slot === 'kernel',
+      });
+      next[`weight/${e.key}`] = done.weight;
+      for (const slot of optimizer.slots) next[`${slot}/${e.key}`] = done.slots[slot] as tf.Tensor;
+    });
+    return {
+      state: { ...next, ...take(aux, 'weight/') },
+      outputs: { loss: value, ...take(aux, 'loss/'), ...take(aux, 'correct') },
+    };
+  };
+
+  const scalar: Spec = { shape: [] };
+  const inputs: Record<string, Spec> = {
+    x: { shape: [batch, ...inputShape(graph)] },
+    labels: { shape: [batch], dtype: 'int32' },
+    rate: scalar,
+    count: scalar,
+  };
+  for (const l of losses) {
+    inputs[`loss/${l.name}`] = scalar;
+    for (const name of Object.keys(l.settings ?? {})) inputs[`setting/${l.name}/${name}`] = scalar;
+    for (const id of l.teacher ?? [])
+      inputs[`teacher/${id}`] = { shape: [batch, ...(teacher.get(id) as Shape)] };
+  }
+  for (const [id, shape] of noise) inputs[`noise/${id}`] = { shape };
+  const state: Record<string, Spec> = {};
+  for (const e of all) state[`weight/${e.key}`] = { shape: e.shape };
+  for (const e of learning)
+    for (const slot of optimizer.slots) state[`${slot}/${e.key}`] = { shape: e.shape };
+  return { fn, specs: { state, inputs }, noise };
+}
+
+const take = (all: Tensors, prefix: string): Tensors =>
+  Object.fromEntries(Object.entries(all).filter(([key]) => key.startsWith(prefix)));
+
+/** How many rows have their largest logit at the label. */
+const correct = (logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar =>
+  tf.sum(tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32'));
+
+function noiseShapes(graph: Graph, batch: number): ReadonlyMap<string, readonly number[]> {
+  const shapeById = shapes(graph);
+  const all = new Map<string, readonly number[]>();
+  for (const { id, op } of nodesById(graph).values()) {
+    if (op.kind !== 'dropout' && op.kind !== 'dropPath') continue;
+    const shape = shapeById.get(id) as Shape;
+    const one: readonly number[] = isMap(shape) ? [1, 1, 1] : [1];
+    all.set(id, [batch, ...(op.kind === 'dropout' ? shape : one)]);
+  }
+  return all;
+}
+
+/** A net's first state: its weights, and zeros for what the optimizer keeps. */
+export function firstState({ weights }: Net, specs: Specs): Arrays {
+  return Object.fromEntries(
+    Object.entries(specs).map(([key, { shape }]) => {
+      const weight = key.startsWith('weight/')
+        ? weights.get(key.slice('weight/'.length) as WeightKey)
+        : undefined;
+      return [
+        key,
+        weight ? Float32Array.from(materialize(weight)) : new Float32Array(shape.reduce((n, d) => n * d, 1)),
+      ];
+    }),
+  );
+}
+
+/** The weights in a state. */
+export function weightsIn(graph: Graph, state: Arrays): Weights {
+  return new Map(
+    entries(graph).map(({ key, shape }) => [key, float(shape, state[`weight/${key}`] as Float32Array)]),
+  );
+}

@@ -1,0 +1,85 @@
+/** @file A net as a pure function of tensors: inputs and weights in, values and new statistics out. */
+import * as tf from '@tensorflow/tfjs-core';
+import { MoonletError } from '../../errors.ts';
+import { ancestors, type Graph, printShape } from '../../graph/index.ts';
+import { materialize, splitKey, type WeightKey, type Weights } from '../../weights/index.ts';
+import { apply } from './apply.ts';
+
+export type WeightTensors = Readonly<Record<WeightKey, tf.Tensor>>;
+
+export interface ForwardOptions {
+  /** Batch statistics and dropout; false unless told. */
+  readonly training?: boolean;
+  /** Ids whose values are wanted; the graph's outputs unless told. Nothing that they do not need is computed. */
+  readonly values?: readonly string[];
+  /** Uniform noise in [0, 1) for a node, [batch, ...]; needed in training when the graph drops anything. */
+  readonly noise?: (node: string, shape: readonly number[]) => tf.Tensor;
+  /** Norms that keep their running statistics even in training. */
+  readonly frozen?: (node: string) => boolean;
+}
+export interface Forward {
+  /** The wanted values, by node id. */
+  readonly values: ReadonlyMap<string, tf.Tensor>;
+  /** New running statistics, in training only. */
+  readonly statistics: ReadonlyMap<WeightKey, tf.Tensor>;
+}
+
+/**
+ * Run a graph. `x` is the batch for its one input, [batch, h, w, c] or [batch, c], or one batch for each input by id.
+ * @throws MoonletError when an input is missing or misshapen, or noise is needed and not given.
+ */
+export function forward(
+  graph: Graph,
+  weights: WeightTensors,
+  x: tf.Tensor | Readonly<Record<string, tf.Tensor>>,
+  { training = false, values = graph.outputs, noise, frozen = () => false }: ForwardOptions = {},
+): Forward {
+  const needed = ancestors(graph, values);
+  const found = new Map<string, tf.Tensor>();
+  const statistics = new Map<WeightKey, tf.Tensor>();
+  for (const node of graph.nodes) {
+    if (!needed.has(node.id)) continue;
+    const owner = node.weightsOf ?? node.id;
+    const ins =
+      node.op.kind === 'input'
+        ? [inputOf(node.id, node.op.shape, x)]
+        : node.inputs.map((id) => found.get(id) as tf.Tensor);
+    const value = apply(node.op, ins, {
+      training: training && !frozen(node.id),
+      weight: (slot) => statistics.get(`${owner}:${slot}`) ?? weights[`${owner}:${slot}`],
+      noise: (shape) => {
+        if (!noise)
+          throw new MoonletError(
+            `${node.id}: a ${node.op.kind} in training needs noise; pass the option "noise"`,
+          );
+        return noise(node.id, shape);
+      },
+      keep: (slot, tensor) => statistics.set(`${owner}:${slot}`, tensor),
+    });
+    found.set(node.id, value);
+  }
+  return { values: new Map(values.map((id) => [id, found.get(id) as tf.Tensor])), statistics };
+}
+
+function inputOf(
+  id: string,
+  shape: readonly number[],
+  x: tf.Tensor | Readonly<Record<string, tf.Tensor>>,
+): tf.Tensor {
+  const value = x instanceof tf.Tensor ? x : x[id];
+  if (!value) throw new MoonletError(`${id}: no batch was given for this input`);
+  if (printShape(value.shape.slice(1)) !== printShape(shape)) {
+    throw new MoonletError(`${id}: expects a batch of ${printShape(shape)}, got ${printShape(value.shape)}`);
+  }
+  return value;
+}
+
+/** The weights as tensors on the current backend. The caller disposes of them. */
+export function weightTensors(weights: Weights): Record<WeightKey, tf.Tensor> {
+  const all: Record<WeightKey, tf.Tensor> = {};
+  for (const [key, weight] of weights) {
+    const [node, slot] = splitKey(key);
+    all[`${node}:${slot}`] = tf.tensor(materialize(weight), [...weight.shape]);
+  }
+  return all;
+}

@@ -1,0 +1,162 @@
+/** @file A functional or sequential tf.LayersModel as a net. Layers that we cannot mirror exactly are refused by name. */
+import type * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
+import { MoonletError } from '../../errors.ts';
+import { check, type Node, type Op, type Pair, type Slot, slots } from '../../graph/index.ts';
+import { float, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
+import { OpLayer } from './layer.ts';
+import { layerOps } from './layer-ops.ts';
+import type { Memory } from './to-layers.ts';
+
+/** A call of a layer: what tf's graph is made of. */
+interface Call {
+  readonly layer: tfl.layers.Layer;
+  readonly index: number;
+  readonly inputs: readonly tfl.SymbolicTensor[];
+}
+
+/** Every call that the outputs need, inputs first. */
+function calls(model: tfl.LayersModel): Call[] {
+  const found = new Map<string, Call>();
+  const visit = (tensor: tfl.SymbolicTensor): void => {
+    const key = callKey(tensor);
+    if (found.has(key)) return;
+    const layer = tensor.sourceLayer;
+    const inputs =
+      layer.getClassName() === 'InputLayer' ? [] : (layer.inboundNodes[tensor.nodeIndex]?.inputTensors ?? []);
+    for (const x of inputs) visit(x);
+    found.set(key, { layer, index: tensor.nodeIndex, inputs });
+  };
+  for (const tensor of model.outputs) visit(tensor);
+  return [...found.values()];
+}
+const callKey = (tensor: tfl.SymbolicTensor): string => `${tensor.sourceLayer.name}#${tensor.nodeIndex}`;
+
+/** A layer's name as a path: the dots of `layerName` are slashes again; other strangers become '_'. */
+const pathOf = (name: string): string =>
+  name
+    .replace(/[^A-Za-z0-9_\-./]/g, '_')
+    .split(/[./]+/)
+    .filter(Boolean)
+    .join('/');
+
+/**
+ * The net that a model computes, weights included (copied).
+ * @throws MoonletError that names the layer and what about it has no counterpart.
+ */
+export function fromLayers(model: tfl.LayersModel): Net {
+  const memory = memoryOf(model);
+  const nodes: Node[] = [];
+  const weights = new Map<WeightKey, Weight>();
+  const outputOf = new Map<string, string>(); // call -> the node that gives its value
+  const padding = new Map<string, readonly [Pair, Pair]>(); // node -> zeros that its reader must add
+  const aliases = new Map<string, string>(); // a padding's value -> what it pads
+  const owners = new Map<tfl.layers.Layer, { id: string; uses: number }>();
+  for (const call of calls(model)) {
+    const { layer } = call;
+    const owner = owners.get(layer);
+    const id = owner
+      ? (memory?.calls[owner.id]?.[owner.uses - 1] ?? `${owner.id}_call${owner.uses + 1}`)
+      : pathOf(layer.name);
+    if (owner) owner.uses++;
+    else owners.set(layer, { id, uses: 1 });
+    const inputs = call.inputs.map((x) => outputOf.get(callKey(x)) as string);
+    const key = `${layer.name}#${call.index}`;
+    const pads = inputs.map((x) => padding.get(x));
+    const read = layerOps(layer, pads[0]);
+    if (read === 'input') {
+      nodes.push({ id, op: { kind: 'input', shape: inputShape(layer) }, inputs: [] });
+      outputOf.set(key, id);
+    } else if ('zeros' in read) {
+      const alias = `${id}#pad`;
+      padding.set(alias, read.zeros);
+      outputOf.set(key, alias);
+      aliases.set(alias, inputs[0] as string);
+    } else {
+      outputOf.set(
+        key,
+        push(
+          nodes,
+          id,
+          read.ops,
+          inputs.map((x) => aliases.get(x) ?? x),
+          owner?.id,
+        ),
+      );
+      if (!owner) for (const [k, w] of weightsOf(layer, id, read.ops)) weights.set(k, w);
+    }
+  }
+  const outputs = model.outputs.map((x) => outputOf.get(callKey(x)) as string);
+  return net(check({ name: memory?.name ?? model.name, nodes: ordered(nodes, memory), outputs }), weights);
+}
+
+function inputShape(layer: tfl.layers.Layer) {
+  const shape = (layer.batchInputShape ?? []).slice(1);
+  const known = shape.every((n): n is number => typeof n === 'number');
+  if (!known || (shape.length !== 1 && shape.length !== 3)) {
+    throw new MoonletError(
+      `${layer.name}: an input must be [h, w, c] or [c] with sizes known, got [${shape.join(', ')}]`,
+    );
+  }
+  return shape as unknown as readonly [number, number, number] | readonly [number];
+}
+
+/** A layer's ops one after another; the first with the layer's own id, the others below it. */
+function push(
+  nodes: Node[],
+  id: string,
+  ops: readonly Op[],
+  inputs: readonly string[],
+  owner: string | undefined,
+): string {
+  let last = id;
+  ops.forEach((op, i) => {
+    const weighted = op.kind === 'conv' || op.kind === 'dense' || op.kind === 'norm';
+    const below = (base: string): string => (i ? `${base}/${op.kind}` : base);
+    const node: Node = { id: below(id), op, inputs: i ? [last] : inputs };
+    nodes.push(owner && weighted ? { ...node, weightsOf: below(owner) } : node);
+    last = node.id;
+  });
+  return last;
+}
+
+/** A layer's weights under the slots of its ops: its own order is that of our slots, op after op. */
+function weightsOf(layer: tfl.layers.Layer, id: string, ops: readonly Op[]): [WeightKey, Weight][] {
+  const tensors = layer.getWeights();
+  const wanted = ops.flatMap((op, i) =>
+    slotsOf(op).map((slot): [string, Op, Slot] => [i ? `${id}/${op.kind}` : id, op, slot]),
+  );
+  // a separable conv has its one bias last, behind both kernels, which is where our second conv has it
+  return wanted.map(([node, op, slot], i) => {
+    const tensor = tensors[i] as tf.Tensor;
+    const [kh, kw, c, m] = tensor.shape as [number, number, number, number];
+    const depthwise = slot === 'kernel' && op.kind === 'conv' && op.groups > 1 && !(layer instanceof OpLayer); // [kh, kw, c, m]
+    const shape = depthwise ? [kh, kw, 1, c * m] : tensor.shape;
+    return [`${node}:${slot}`, float(shape, Float32Array.from(tensor.dataSync()))];
+  });
+}
+
+const slotsOf = (op: Op): readonly Slot[] =>
+  slots.filter((slot) => {
+    if (op.kind === 'conv' || op.kind === 'dense') return slot === 'kernel' || (slot === 'bias' && op.bias);
+    if (op.kind !== 'norm') return false;
+    return (
+      slot === 'mean' ||
+      slot === 'variance' ||
+      (slot === 'gamma' && op.scale) ||
+      (slot === 'beta' && op.offset)
+    );
+  });
+
+/** What `toLayers` wrote into the model, if it did. */
+function memoryOf(model: tfl.LayersModel): Memory | undefined {
+  const memory = (model.getUserDefinedMetadata() as { moonlet?: Memory } | undefined)?.moonlet;
+  return memory?.version === 1 && Array.isArray(memory.order) ? memory : undefined;
+}
+
+/** The remembered order where it fits these nodes; tf's own otherwise. Both are topological. */
+function ordered(nodes: readonly Node[], memory: Memory | undefined): readonly Node[] {
+  const place = new Map((memory?.order ?? []).map((id, i) => [id, i]));
+  if (place.size !== nodes.length || !nodes.every((n) => place.has(n.id))) return nodes;
+  return [...nodes].sort((a, b) => (place.get(a.id) as number) - (place.get(b.id) as number));
+}

@@ -1,0 +1,158 @@
+/** @file The ops that a tf layer stands for: a table from class names to readers of their configs. */
+import type * as tfl from '@tensorflow/tfjs-layers';
+import { MoonletError } from '../../errors.ts';
+import {
+  type Activation,
+  activations,
+  type Conv,
+  type Op,
+  type Padding,
+  type Pair,
+} from '../../graph/index.ts';
+import { OpLayer } from './layer.ts';
+
+type Config = Readonly<Record<string, unknown>>;
+type Ops = { readonly ops: readonly Op[] };
+export type Reading = 'input' | { readonly zeros: readonly [Pair, Pair] } | Ops;
+
+/**
+ * What a layer is in our words. `pad` are the zeros that a ZeroPadding2D before it added.
+ * @throws MoonletError that names the layer and what about it has no counterpart.
+ */
+export function layerOps(layer: tfl.layers.Layer, pad: readonly [Pair, Pair] | undefined): Reading {
+  const config: Config = layer.getConfig();
+  const kind = layer.getClassName();
+  const fail = (reason: string): never => {
+    throw new MoonletError(`${layer.name}: ${kind} ${reason}`);
+  };
+  const is = (key: string, ...usual: unknown[]): void => {
+    const value = config[key] ?? null;
+    if (!usual.includes(value))
+      fail(`with ${key} ${JSON.stringify(value)} has no counterpart; expected ${usual.join(' or ')}`);
+  };
+  if (layer instanceof OpLayer) return { ops: [layer.op] };
+  if (pad && kind !== 'Conv2D' && kind !== 'DepthwiseConv2D')
+    fail('after ZeroPadding2D has no counterpart; pad before a conv');
+  const act = (): Op[] => activation(config['activation'], fail);
+  const inShape = (layer.inboundNodes[0]?.inputShapes[0] ?? []) as readonly (number | null)[];
+  const channels = (): number => inShape.at(-1) as number;
+  const conv = (out: number, groups: number): Conv => {
+    is('dataFormat', null, 'channelsLast');
+    return {
+      kind: 'conv',
+      out,
+      kernel: pair(config['kernelSize']),
+      stride: pair(config['strides']),
+      dilation: pair(config['dilationRate'] ?? 1),
+      groups,
+      padding: pad ? around(pad, config['padding'], fail) : (config['padding'] as Padding),
+      bias: config['useBias'] as boolean,
+    };
+  };
+  const pool = (fn: 'max' | 'avg'): Ops => {
+    is('dataFormat', null, 'channelsLast');
+    const size = pair(config['poolSize']);
+    return {
+      ops: [
+        {
+          kind: 'pool',
+          fn,
+          size,
+          stride: pair(config['strides'] ?? size),
+          padding: config['padding'] as Padding,
+        },
+      ],
+    };
+  };
+  const readers: Readonly<Record<string, () => Reading>> = {
+    InputLayer: () => 'input',
+    ZeroPadding2D: () => ({ zeros: config['padding'] as [Pair, Pair] }),
+    Conv2D: () => ({ ops: [conv(config['filters'] as number, 1), ...act()] }),
+    DepthwiseConv2D: () => ({
+      ops: [conv(channels() * (config['depthMultiplier'] as number), channels()), ...act()],
+    }),
+    SeparableConv2D: () => {
+      const filter = conv(channels() * (config['depthMultiplier'] as number), channels());
+      const one: Pair = [1, 1];
+      const out = config['filters'] as number;
+      const mix: Conv = {
+        ...filter,
+        out,
+        kernel: one,
+        stride: one,
+        dilation: one,
+        groups: 1,
+        padding: 'same',
+      };
+      return { ops: [{ ...filter, bias: false }, mix, ...act()] };
+    },
+    Dense: () => {
+      if (inShape.length !== 2) fail('over a map has no counterpart; use a 1x1 conv');
+      return {
+        ops: [
+          { kind: 'dense', out: config['units'] as number, bias: config['useBias'] as boolean },
+          ...act(),
+        ],
+      };
+    },
+    BatchNormalization: () => {
+      is('axis', -1, inShape.length === 4 ? 3 : 1);
+      const [eps, momentum] = [config['epsilon'] as number, config['momentum'] as number];
+      return {
+        ops: [
+          {
+            kind: 'norm',
+            eps,
+            momentum,
+            scale: config['scale'] as boolean,
+            offset: config['center'] as boolean,
+          },
+        ],
+      };
+    },
+    Activation: () => ({ ops: act() }),
+    Softmax: () => ({ ops: [{ kind: 'act', fn: 'softmax' }] }),
+    ReLU: () => {
+      is('maxValue', null, 6);
+      return { ops: [{ kind: 'act', fn: config['maxValue'] ? 'relu6' : 'relu' }] };
+    },
+    MaxPooling2D: () => pool('max'),
+    AveragePooling2D: () => pool('avg'),
+    GlobalAveragePooling2D: () => ({ ops: [{ kind: 'globalPool', fn: 'avg' }] }),
+    GlobalMaxPooling2D: () => ({ ops: [{ kind: 'globalPool', fn: 'max' }] }),
+    Add: () => ({ ops: [{ kind: 'add' }] }),
+    Multiply: () => ({ ops: [{ kind: 'mul' }] }),
+    Concatenate: () => {
+      is('axis', -1, inShape.length === 4 ? 3 : 1);
+      return { ops: [{ kind: 'concat' }] };
+    },
+    Flatten: () => ({ ops: [{ kind: 'flatten' }] }),
+    Dropout: () => ({ ops: [{ kind: 'dropout', rate: config['rate'] as number }] }),
+    UpSampling2D: () => {
+      is('interpolation', null, 'nearest');
+      const [h, w] = pair(config['size']);
+      if (h !== w) fail('with two factors has no counterpart');
+      return { ops: [{ kind: 'upsample', factor: h, fn: 'nearest' }] };
+    },
+  };
+  const read = Object.hasOwn(readers, kind) ? readers[kind] : undefined;
+  return read ? read() : fail(`has no counterpart; known: ${Object.keys(readers).join(', ')}`);
+}
+
+/** tf's names of activations that are also ours, letter by letter; its hardSigmoid is another function than ours. */
+function activation(name: unknown, fail: (reason: string) => never): Op[] {
+  if (name === undefined || name === null || name === 'linear') return [];
+  const fn = activations.find((a: Activation) => a === name && a !== 'hardSigmoid');
+  return fn ? [{ kind: 'act', fn }] : fail(`with activation ${JSON.stringify(name)} has no counterpart`);
+}
+
+function around(
+  [[top, bottom], [left, right]]: readonly [Pair, Pair],
+  own: unknown,
+  fail: (reason: string) => never,
+): Padding {
+  return own === 'valid' ? [top, right, bottom, left] : fail("after ZeroPadding2D must have padding 'valid'");
+}
+
+const pair = (value: unknown): Pair =>
+  Array.isArray(value) ? [value[0] as number, value.at(-1) as number] : [value as number, value as number];

@@ -1,0 +1,83 @@
+/** @file The one layer of ours: an op that tf.layers lacks, as a serializable tf layer. */
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { MoonletError } from '../../errors.ts';
+import {
+  issueText,
+  type Op,
+  opSchema,
+  type Shape,
+  type Slot,
+  shapeOf,
+  weightShapes,
+} from '../../graph/index.ts';
+import { apply } from './apply.ts';
+
+type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
+export interface OpLayerArgs extends NonNullable<LayerArgs> {
+  readonly op: Op;
+}
+type Variable = ReturnType<tfl.layers.Layer['addWeight']>;
+
+/**
+ * Any op as a layer: grouped and dilated convs, hard-swish, hard-sigmoid as relu6(x + 3) / 6, shuffle, slices, norms
+ * without scale or offset. A norm whose layer is not trainable is frozen: it keeps its running statistics in training.
+ */
+export class OpLayer extends tfl.layers.Layer {
+  static readonly className = 'MoonletOp';
+  readonly op: Op;
+  readonly #variables = new Map<Slot, Variable>();
+
+  constructor(args: OpLayerArgs) {
+    super(args);
+    const parsed = opSchema.safeParse(args.op);
+    if (!parsed.success)
+      throw new MoonletError(`${args.name ?? OpLayer.className}: op ${issueText(parsed.error)}`);
+    this.op = parsed.data;
+  }
+
+  override build(inputShape: tfl.Shape | tfl.Shape[]): void {
+    for (const [slot, shape] of weightShapes(this.op, shapesIn(inputShape))) {
+      const begin = slot === 'gamma' || slot === 'variance' ? 'ones' : 'zeros';
+      const trained = slot !== 'mean' && slot !== 'variance';
+      const variable = this.addWeight(
+        slot,
+        [...shape],
+        'float32',
+        tfl.initializers[begin](),
+        undefined,
+        trained,
+      );
+      this.#variables.set(slot, variable);
+    }
+    this.built = true;
+  }
+
+  override computeOutputShape(inputShape: tfl.Shape | tfl.Shape[]): tfl.Shape {
+    return [batchOf(inputShape), ...shapeOf(this.op, shapesIn(inputShape))];
+  }
+
+  override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Record<string, unknown>): tf.Tensor {
+    const ins = Array.isArray(inputs) ? inputs : [inputs];
+    return tf.tidy(() =>
+      apply(this.op, ins, {
+        training: kwargs['training'] === true && this.trainable,
+        weight: (slot) => this.#variables.get(slot)?.read(),
+        noise: (shape) => tf.randomUniform([...shape]),
+        keep: (slot, value) => this.#variables.get(slot)?.write(value),
+      }),
+    );
+  }
+
+  override getConfig(): tf.serialization.ConfigDict {
+    return { ...super.getConfig(), op: this.op as unknown as tf.serialization.ConfigDict };
+  }
+}
+tf.serialization.registerClass(OpLayer as unknown as tf.serialization.SerializableConstructor<OpLayer>);
+
+const shapesIn = (shape: tfl.Shape | tfl.Shape[]): Shape[] =>
+  (Array.isArray(shape[0]) ? (shape as tfl.Shape[]) : [shape as tfl.Shape]).map(
+    (s) => s.slice(1) as unknown as Shape,
+  );
+const batchOf = (shape: tfl.Shape | tfl.Shape[]): number | null =>
+  (Array.isArray(shape[0]) ? shape[0][0] : (shape as tfl.Shape)[0]) ?? null;

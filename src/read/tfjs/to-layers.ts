@@ -1,0 +1,188 @@
+/** @file A net as a tf.LayersModel: stock layers where tf has them, ours where it has not. */
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { match, P } from 'ts-pattern';
+import { MoonletError } from '../../errors.ts';
+import {
+  type Conv,
+  channelsOf,
+  type Graph,
+  type Node,
+  type Op,
+  type Shape,
+  shapes,
+  slots,
+} from '../../graph/index.ts';
+import { materialize, type Net } from '../../weights/index.ts';
+import { OpLayer } from './layer.ts';
+
+export interface ToLayersOptions {
+  /** Norms (by node id) that keep their running statistics when the model is trained. */
+  readonly frozen?: (node: string) => boolean;
+}
+
+/** A path as a tf layer's name, and back. Paths hold no dot, so this loses nothing. */
+export const layerName = (id: string): string => id.replaceAll('/', '.');
+export const padName = (name: string): string => `${name}..pad`;
+
+/** What a model remembers of its graph besides its layers: their order, and the paths of calls of a shared layer. */
+export interface Memory {
+  readonly version: 1;
+  readonly name: string;
+  readonly order: readonly string[];
+  readonly calls: Readonly<Record<string, readonly string[]>>;
+}
+
+/**
+ * The model, with the net's weights in it. `model.save` writes it, `fromLayers` brings it back; loading one that has
+ * layers of ours needs `moonlet/tfjs` imported, which registers them. The caller disposes of the model.
+ */
+export function toLayers(
+  { graph, weights }: Net,
+  { frozen = () => false }: ToLayersOptions = {},
+): tfl.LayersModel {
+  const shapeById = shapes(graph);
+  const layers = new Map<string, tfl.layers.Layer>();
+  const calls: Record<string, string[]> = {};
+  const values = new Map<string, tfl.SymbolicTensor>();
+  for (const node of graph.nodes) {
+    const ins = node.inputs.map((id) => shapeById.get(id) as Shape);
+    const xs = node.inputs.map((id) => values.get(id) as tfl.SymbolicTensor);
+    if (node.op.kind === 'input') {
+      values.set(node.id, tfl.input({ shape: [...node.op.shape], name: layerName(node.id) }));
+      continue;
+    }
+    const owner = node.weightsOf ?? node.id;
+    const layer = layers.get(owner) ?? layerOf(node, ins, frozen(node.id));
+    if (node.weightsOf) sameLayer(graph, node, calls, owner);
+    layers.set(owner, layer);
+    values.set(node.id, layer.apply(padded(node, node.op, xs)) as tfl.SymbolicTensor);
+  }
+  const inputs = graph.nodes
+    .filter((n) => n.op.kind === 'input')
+    .map((n) => values.get(n.id) as tfl.SymbolicTensor);
+  const outputs = graph.outputs.map((id) => values.get(id) as tfl.SymbolicTensor);
+  const model = tfl.model({ inputs, outputs, name: graph.name });
+  for (const [id, layer] of layers) setWeights(layer, id, { graph, weights });
+  const memory: Memory = { version: 1, name: graph.name, order: graph.nodes.map((n) => n.id), calls };
+  model.setUserDefinedMetadata({ moonlet: memory });
+  return model;
+}
+
+function sameLayer(graph: Graph, node: Node, calls: Record<string, string[]>, owner: string): void {
+  const op = graph.nodes.find((n) => n.id === owner)?.op;
+  if (JSON.stringify(op) !== JSON.stringify(node.op)) {
+    throw new MoonletError(
+      `${node.id}: shares weights with "${owner}" but has other options; one tf layer cannot do both`,
+    );
+  }
+  calls[owner] = [...(calls[owner] ?? []), node.id];
+}
+
+const isDepthwise = (op: Conv, channels: number): boolean => op.groups === channels && channels > 1;
+/** Whether tf's own conv layers compute this conv and its gradients. */
+const isStock = (op: Conv, channels: number): boolean =>
+  op.dilation.every((d) => d === 1) &&
+  (op.groups === 1 || (isDepthwise(op, channels) && op.stride[0] === op.stride[1]));
+
+/** Explicit padding is a layer of its own before a stock conv. */
+function padded(node: Node, op: Op, xs: tfl.SymbolicTensor[]): tfl.SymbolicTensor | tfl.SymbolicTensor[] {
+  const x = xs[0] as tfl.SymbolicTensor;
+  if (xs.length > 1) return xs;
+  if (op.kind !== 'conv' || typeof op.padding === 'string' || !isStock(op, x.shape.at(-1) as number))
+    return x;
+  const [top, right, bottom, left] = op.padding;
+  const name = padName(layerName(node.id));
+  return tfl.layers
+    .zeroPadding2d({
+      padding: [
+        [top, bottom],
+        [left, right],
+      ],
+      name,
+    })
+    .apply(x) as tfl.SymbolicTensor;
+}
+
+const zeros = (): { kernelInitializer: 'zeros'; biasInitializer: 'zeros' } => ({
+  kernelInitializer: 'zeros',
+  biasInitializer: 'zeros',
+});
+const two = ([a, b]: readonly [number, number]): [number, number] => [a, b];
+
+/** The tf layer of an op. */
+function layerOf(node: Node, ins: readonly Shape[], frozen: boolean): tfl.layers.Layer {
+  const name = layerName(node.id);
+  const ours = (op: Op, trainable = true): tfl.layers.Layer => new OpLayer({ op, name, trainable });
+  const { layers } = tfl;
+  return match(node.op)
+    .returnType<tfl.layers.Layer>()
+    .with({ kind: 'conv' }, (op) => {
+      const c = channelsOf(ins[0] as Shape);
+      if (!isStock(op, c)) return ours(op);
+      const shared = {
+        name,
+        kernelSize: two(op.kernel),
+        strides: two(op.stride),
+        padding: typeof op.padding === 'string' ? op.padding : ('valid' as const),
+        useBias: op.bias,
+      };
+      if (op.groups === 1) return layers.conv2d({ ...shared, ...zeros(), filters: op.out });
+      return layers.depthwiseConv2d({
+        ...shared,
+        depthMultiplier: op.out / c,
+        depthwiseInitializer: 'zeros',
+        biasInitializer: 'zeros',
+      });
+    })
+    .with({ kind: 'dense' }, (op) => layers.dense({ name, units: op.out, useBias: op.bias, ...zeros() }))
+    .with({ kind: 'norm' }, (op) =>
+      frozen || !op.scale || !op.offset
+        ? ours(op, !frozen)
+        : layers.batchNormalization({ name, epsilon: op.eps, momentum: op.momentum }),
+    )
+    .with({ kind: 'act', fn: 'relu' }, () => layers.reLU({ name }))
+    .with({ kind: 'act', fn: 'relu6' }, () => layers.reLU({ name, maxValue: 6 }))
+    .with({ kind: 'act', fn: P.union('sigmoid', 'tanh', 'softmax', 'swish') }, ({ fn }) =>
+      layers.activation({ name, activation: fn }),
+    )
+    .with({ kind: 'pool', padding: P.string }, ({ fn, size, stride, padding }) => {
+      const args = { name, poolSize: two(size), strides: two(stride), padding };
+      return fn === 'max' ? layers.maxPooling2d(args) : layers.averagePooling2d(args);
+    })
+    .with({ kind: 'globalPool', fn: 'avg' }, () => layers.globalAveragePooling2d({ name }))
+    .with({ kind: 'globalPool', fn: 'max' }, () => layers.globalMaxPooling2d({ name }))
+    .with({ kind: 'add' }, () => layers.add({ name }))
+    .with({ kind: 'mul' }, (op) =>
+      ins.every((s) => s.length === ins[0]?.length) ? layers.multiply({ name }) : ours(op),
+    )
+    .with({ kind: 'concat' }, () => layers.concatenate({ name }))
+    .with({ kind: 'flatten' }, () => layers.flatten({ name }))
+    .with({ kind: 'dropout' }, ({ rate }) => layers.dropout({ name, rate }))
+    .with({ kind: 'upsample', fn: 'nearest' }, ({ factor }) =>
+      layers.upSampling2d({ name, size: [factor, factor] }),
+    )
+    .with(
+      { kind: 'act' },
+      { kind: 'pool' },
+      { kind: 'slice' },
+      { kind: 'shuffle' },
+      { kind: 'permute' },
+      { kind: 'maxout' },
+      { kind: 'shift' },
+      { kind: 'upsample' },
+      { kind: 'dropPath' },
+      { kind: 'input' },
+      (op) => ours(op),
+    )
+    .exhaustive();
+}
+
+function setWeights(layer: tfl.layers.Layer, id: string, { weights }: Net): void {
+  if (!layer.weights.length) return;
+  // tf lists a layer's weights in the order of our slots
+  const found = slots.flatMap((slot) => weights.get(`${id}:${slot}`) ?? []);
+  tf.tidy(() =>
+    layer.setWeights(found.map((w, i) => tf.tensor(materialize(w), layer.weights[i]?.shape as number[]))),
+  );
+}

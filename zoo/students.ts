@@ -1,0 +1,97 @@
+/** @file Trained students and their teachers: found by name, read from disk, verified. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { MoonletError, suggestion, UsageError } from '../src/errors.ts';
+import { issueText } from '../src/graph/index.ts';
+import { type Net, unpack } from '../src/weights/index.ts';
+
+const card = z.strictObject({
+  id: z.string(),
+  data: z.string(),
+  /** The id of the net that taught it; a teacher has none. */
+  teacher: z.string().optional(),
+  /** On the test split, by the command below. */
+  accuracy: z.number().min(0).max(1),
+  n: z.int(),
+  params: z.int(),
+  macs: z.int(),
+  bytes: z.int(),
+  /** What must be said beside the number. */
+  note: z.string().optional(),
+  license: z.string(),
+  /** The commands that made and measured it. */
+  commands: z.array(z.string()),
+  sha256: z.strictObject({ 'graph.json': z.string(), 'weights.safetensors': z.string() }),
+});
+export type Card = z.output<typeof card>;
+
+/** Where the shipped students are: beside the sources, or in the package beside `dist`. */
+function studentsFolder(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return join(folder, 'zoo', 'students');
+    if (folder === dirname(folder))
+      throw new MoonletError('the folder of the shipped students is missing; reinstall moonlet');
+  }
+}
+
+const folders = (path: string): string[] =>
+  existsSync(path)
+    ? readdirSync(path, { withFileTypes: true })
+        .flatMap((e) => (e.isDirectory() ? [e.name] : []))
+        .sort()
+    : [];
+
+/** Every shipped student's name, `<dataset>/<id>`; teachers stand beside students. */
+export function studentNames(): readonly string[] {
+  const root = studentsFolder();
+  return folders(root).flatMap((data) => folders(join(root, data)).map((id) => `${data}/${id}`));
+}
+
+/** @throws MoonletError when the card is missing or damaged. */
+export const readCard = (name: string): Card => {
+  const path = join(studentsFolder(), name, 'card.json');
+  const parsed = card.safeParse(JSON.parse(readText(path)));
+  if (!parsed.success) throw new MoonletError(`${path}: ${issueText(parsed.error)}`);
+  return parsed.data;
+};
+
+/**
+ * The net of a shipped student or of a folder with graph.json and weights.safetensors.
+ * @throws UsageError when it is neither, MoonletError when the files are damaged or not those of the card.
+ */
+export function loadStudent(name: string): Net {
+  const names = studentNames();
+  const shipped = names.includes(name);
+  const folder = shipped ? join(studentsFolder(), name) : resolve(name);
+  if (!shipped && !existsSync(join(folder, 'graph.json'))) {
+    throw new UsageError(
+      `no student "${name}", and no folder of that name with graph.json.${suggestion(name, names)} Shipped: ${names.join(', ')}`,
+    );
+  }
+  const graphJson = readText(join(folder, 'graph.json'));
+  const weights = read(join(folder, 'weights.safetensors'));
+  if (shipped) {
+    const { sha256 } = readCard(name);
+    verify(join(folder, 'graph.json'), graphJson, sha256['graph.json']);
+    verify(join(folder, 'weights.safetensors'), weights, sha256['weights.safetensors']);
+  }
+  return unpack({ graphJson, weights }, join(folder, 'weights.safetensors'));
+}
+
+function verify(path: string, content: string | Uint8Array, expected: string): void {
+  const got = createHash('sha256').update(content).digest('hex');
+  if (got !== expected)
+    throw new MoonletError(`${path}: sha256 is ${got}, and its card says ${expected}; reinstall moonlet`);
+}
+
+function read(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (e) {
+    throw new MoonletError(`${path}: cannot be read (${(e as NodeJS.ErrnoException).code ?? String(e)})`);
+  }
+}
+const readText = (path: string): string => new TextDecoder().decode(read(path));
