@@ -1,9 +1,10 @@
 /**
  * @file Times one training step (forward, backward, SGD with momentum) of two small nets, traced and native.
  *
- * `npx tsx scripts/bench-step.ts [separable|wide] [--threads 1,2] [--steps 40] [--plain]` prints medians in ms.
+ * `npx tsx scripts/bench-step.ts [separable|wide] [--threads 1,2] [--steps 40] [--plain] [--save FILE]` prints medians in ms.
  */
 
+import { writeFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { jit, type Spec, type TracedFunction } from '../src/jit/index.ts';
@@ -26,14 +27,27 @@ function same(size: number, kernel: number, stride: number): [number, number] {
   return [Math.floor(total / 2), total - Math.floor(total / 2)];
 }
 
-function addConv(net: Net, name: string, kernel: number, inC: number, outC: number, stride: number, groups = 1): Layer {
+function addConv(
+  net: Net,
+  name: string,
+  kernel: number,
+  inC: number,
+  outC: number,
+  stride: number,
+  groups = 1,
+): Layer {
   net.shapes[`${name}:kernel`] = [kernel, kernel, inC / groups, outC];
   return (x, params) => {
     const image = x as tf.Tensor4D;
     const [top, bottom] = same(image.shape[1], kernel, stride);
     const [left, right] = same(image.shape[2], kernel, stride);
     const pads = { top, bottom, left, right };
-    return conv(image, params[`${name}:kernel`] as tf.Tensor4D, { stride: [stride, stride], dilation: [1, 1], pads, groups });
+    return conv(image, params[`${name}:kernel`] as tf.Tensor4D, {
+      stride: [stride, stride],
+      dilation: [1, 1],
+      pads,
+      groups,
+    });
   };
 }
 
@@ -43,7 +57,12 @@ function addNorm(net: Net, name: string, channels: number): Layer {
   net.stats[`${name}:mean`] = channels;
   net.stats[`${name}:variance`] = channels;
   return (x, params, stats) => {
-    const { y, mean, variance } = batchNorm(x, params[`${name}:gamma`] as tf.Tensor1D, params[`${name}:beta`] as tf.Tensor1D, 1e-3);
+    const { y, mean, variance } = batchNorm(
+      x,
+      params[`${name}:gamma`] as tf.Tensor1D,
+      params[`${name}:beta`] as tf.Tensor1D,
+      1e-3,
+    );
     stats[`${name}:mean`] = tf.keep(mean);
     stats[`${name}:variance`] = tf.keep(variance);
     return tf.relu(y);
@@ -54,18 +73,40 @@ function addHead(net: Net, channels: number): Layer {
   net.shapes['head:kernel'] = [channels, 10];
   net.shapes['head:bias'] = [10];
   return (x, params) =>
-    tf.add(tf.matMul(tf.mean(x, [1, 2]) as tf.Tensor2D, params['head:kernel'] as tf.Tensor2D), params['head:bias'] as tf.Tensor);
+    tf.add(
+      tf.matMul(tf.mean(x, [1, 2]) as tf.Tensor2D, params['head:kernel'] as tf.Tensor2D),
+      params['head:bias'] as tf.Tensor,
+    );
 }
 
 /** Depthwise-separable: 39,914 parameters. */
 function separable(): Net {
   const net: Net = { shapes: {}, stats: {}, layers: [] };
-  const block = (name: string, kernel: number, inC: number, outC: number, stride: number, groups = 1): void => {
-    net.layers.push(addConv(net, `${name}/conv`, kernel, inC, outC, stride, groups), addNorm(net, `${name}/norm`, outC));
+  const block = (
+    name: string,
+    kernel: number,
+    inC: number,
+    outC: number,
+    stride: number,
+    groups = 1,
+  ): void => {
+    net.layers.push(
+      addConv(net, `${name}/conv`, kernel, inC, outC, stride, groups),
+      addNorm(net, `${name}/norm`, outC),
+    );
   };
   block('stem', 3, 1, 16, 1);
   let channels = 16;
-  for (const [i, [out, stride]] of ([[32, 2], [32, 1], [64, 2], [64, 1], [128, 2], [128, 1]] as const).entries()) {
+  for (const [i, [out, stride]] of (
+    [
+      [32, 2],
+      [32, 1],
+      [64, 2],
+      [64, 1],
+      [128, 2],
+      [128, 1],
+    ] as const
+  ).entries()) {
     block(`${i}/depthwise`, 3, channels, channels, stride, channels);
     block(`${i}/pointwise`, 1, channels, out, 1);
     channels = out;
@@ -133,7 +174,13 @@ function random(): () => number {
   };
 }
 
-async function bench(label: string, net: Net, threads: number, steps: number, optimize: boolean): Promise<void> {
+async function bench(
+  label: string,
+  net: Net,
+  threads: number,
+  steps: number,
+  optimize: boolean,
+): Promise<void> {
   const draw = random();
   const specs: Record<string, Spec> = {};
   let state: Record<string, Float32Array | Int32Array> = {};
@@ -154,6 +201,8 @@ async function bench(label: string, net: Net, threads: number, steps: number, op
   let start = performance.now();
   const step = await jit(stepOf(net), { state: specs, inputs: inputSpecs }, { threads, optimize });
   const compileMs = performance.now() - start;
+  const file = option('save');
+  if (file) await writeFile(file, step.model);
   const x = Float32Array.from({ length: batch * 784 }, () => draw() * 3.4);
   const y = Float32Array.from({ length: batch * 10 }, (_, i) => Number(i % 10 === Math.floor(i / 10) % 10));
   const inputs = { x, y, rate: Float32Array.of(0.05) };

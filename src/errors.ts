@@ -15,13 +15,24 @@ export class Refusal extends MoonletError {
   override name = 'Refusal';
 }
 
+/** What `read` returns; its errors are said of this file. */
+export function within<T>(file: string, read: () => T): T {
+  try {
+    return read();
+  } catch (e) {
+    throw e instanceof MoonletError ? new MoonletError(`${file}: ${e.message}`, { cause: e }) : e;
+  }
+}
+
 /** The nearest of `names` to what was typed, as ` Did you mean "wrn"?`, or nothing when none is near. */
 export function suggestion(typed: string, names: readonly string[]): string {
   const ranked = names
     .map((name) => ({ name, distance: editDistance(typed.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best && best.distance <= Math.max(2, Math.floor(typed.length / 2)) ? ` Did you mean "${best.name}"?` : '';
+  return best && best.distance <= Math.max(2, Math.floor(typed.length / 2))
+    ? ` Did you mean "${best.name}"?`
+    : '';
 }
 
 /** Levenshtein's distance, one row at a time. */

@@ -53,7 +53,14 @@ export function studentNames(): readonly string[] {
 /** @throws MoonletError when the card is missing or damaged. */
 export const readCard = (name: string): Card => {
   const path = join(studentsFolder(), name, 'card.json');
-  const parsed = card.safeParse(JSON.parse(readText(path)));
+  let json: unknown;
+  try {
+    json = JSON.parse(readText(path));
+  } catch (e) {
+    if (e instanceof MoonletError) throw e;
+    throw new MoonletError(`${path}: not JSON (${(e as Error).message}); reinstall moonlet`);
+  }
+  const parsed = card.safeParse(json);
   if (!parsed.success) throw new MoonletError(`${path}: ${issueText(parsed.error)}`);
   return parsed.data;
 };
@@ -68,7 +75,7 @@ export function loadStudent(name: string): Net {
   const folder = shipped ? join(studentsFolder(), name) : resolve(name);
   if (!shipped && !existsSync(join(folder, 'graph.json'))) {
     throw new UsageError(
-      `no student "${name}", and no folder of that name with graph.json.${suggestion(name, names)} Shipped: ${names.join(', ')}`,
+      `no student "${name}", and no folder of that name with graph.json.${suggestion(name, names)} Shipped: ${names.join(', ') || 'none'}`,
     );
   }
   const graphJson = readText(join(folder, 'graph.json'));
@@ -78,7 +85,7 @@ export function loadStudent(name: string): Net {
     verify(join(folder, 'graph.json'), graphJson, sha256['graph.json']);
     verify(join(folder, 'weights.safetensors'), weights, sha256['weights.safetensors']);
   }
-  return unpack({ graphJson, weights }, join(folder, 'weights.safetensors'));
+  return unpack({ graphJson, weights }, folder);
 }
 
 function verify(path: string, content: string | Uint8Array, expected: string): void {

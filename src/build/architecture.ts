@@ -19,7 +19,7 @@ export interface Bounds<T> {
   readonly max: number;
 }
 
-const numeral = /^-?\d+(\.\d+)?(e\d+)?$/i;
+const numeral = /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const numberOf = (text: string): number | undefined => (numeral.test(text) ? Number(text) : undefined);
 
 export const whole = (o: Bounds<number>): Option<number> => ({

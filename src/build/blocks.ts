@@ -42,12 +42,18 @@ export const depthwise =
 
 /** MobileNet's pair: filter each channel, then mix them by a 1x1 conv (Howard et al. 2017, arXiv:1704.04861). */
 export const depthwiseSeparable =
-  (out: number, { stride, dilation, kernel, ...both }: ConvNormOptions = {}): Block =>
+  (out: number, { stride, dilation, kernel, padding, ...both }: ConvNormOptions = {}): Block =>
   (x) =>
     x
       .pipe(
         'filter',
-        depthwise({ ...both, kernel: kernel ?? 3, stride: stride ?? 1, dilation: dilation ?? 1 }),
+        depthwise({
+          ...both,
+          kernel: kernel ?? 3,
+          stride: stride ?? 1,
+          dilation: dilation ?? 1,
+          ...(padding === undefined ? {} : { padding }),
+        }),
       )
       .pipe('mix', convNormAct(out, both));
 
@@ -63,28 +69,33 @@ export const dilated = (out: number, dilation: Size, o: ConvNormOptions = {}): B
 export const asymmetric =
   (out: number, n: number, o: Omit<ConvNormOptions, 'kernel'> = {}): Block =>
   (x) => {
-    const [down, right] = pairOf(o.stride ?? 1);
+    const [down, across] = pairOf(o.stride ?? 1);
+    // of four explicit sides, each conv pads those along its kernel
+    const [row, column] =
+      o.padding === undefined || typeof o.padding === 'string'
+        ? [{}, {}]
+        : [
+            { padding: [0, o.padding[1], 0, o.padding[3]] as const },
+            { padding: [o.padding[0], 0, o.padding[2], 0] as const },
+          ];
     return x
-      .pipe('row', convNormAct(out, { ...o, kernel: [1, n], stride: [1, right] }))
-      .pipe('column', convNormAct(out, { ...o, kernel: [n, 1], stride: [down, 1] }));
+      .pipe('row', convNormAct(out, { ...o, kernel: [1, n], stride: [1, across], ...row }))
+      .pipe('column', convNormAct(out, { ...o, kernel: [n, 1], stride: [down, 1], ...column }));
   };
 
 export interface BottleneckOptions extends ConvNormOptions {
-  /** The middle is out / reduce channels wide. */
+  /** The middle is out / reduce channels wide, rounded down. */
   readonly reduce?: number;
 }
 /** Narrow by 1x1, filter k x k, widen by 1x1; the last conv is linear (He et al. 2015, arXiv:1512.03385, figure 5). */
 export const bottleneck =
-  (
-    out: number,
-    { reduce = 4, stride = 1, groups = 1, kernel = 3, act = 'relu', norm }: BottleneckOptions = {},
-  ): Block =>
+  (out: number, { reduce = 4, act = 'relu', norm, ...filter }: BottleneckOptions = {}): Block =>
   (x) => {
     const shared = { act, ...(norm ? { norm } : {}) };
     const middle = Math.floor(out / reduce);
     return x
       .pipe('narrow', convNormAct(middle, shared))
-      .pipe('filter', convNormAct(middle, { ...shared, kernel, stride, groups }))
+      .pipe('filter', convNormAct(middle, { kernel: 3, ...filter, ...shared }))
       .pipe('widen', convNormAct(out, { ...shared, act: 'none' }));
   };
 

@@ -177,10 +177,10 @@ export class Flow<R extends Rank> {
     return this.#next({ kind: 'upsample', factor, fn });
   }
   dropout(rate: number): Flow<R> {
-    return rate > 0 ? this.#next({ kind: 'dropout', rate }) : this;
+    return rate === 0 ? this : this.#next({ kind: 'dropout', rate });
   }
   dropPath(rate: number): Flow<R> {
-    return rate > 0 ? this.#next({ kind: 'dropPath', rate }) : this;
+    return rate === 0 ? this : this.#next({ kind: 'dropPath', rate });
   }
 
   add(...others: readonly Flow<R>[]): Flow<R> {

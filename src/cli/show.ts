@@ -1,14 +1,17 @@
 /** @file `moonlet show`: the layers as a table or a mermaid picture. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { architectures, compose, loadStudent } from '../../zoo/index.ts';
 import { type Graph, print as printGraph, toJson } from '../graph/index.ts';
 import { mermaid, table } from '../read/show.ts';
 import { print } from './say.ts';
 
-/** An architecture by its words, or the graph of a student. */
+/** An architecture by its words, or the graph of a student: a path, or the name of a folder that holds one. */
 export const graphOf = (words: readonly string[]): Graph => {
   const [name = ''] = words;
-  return words.length === 1 && !architectures.has(name) && /[/.\\]/.test(name)
+  const isStudent = /[/.\\]/.test(name) || existsSync(join(name, 'graph.json'));
+  return words.length === 1 && !architectures.has(name) && isStudent
     ? loadStudent(name).graph
     : compose(words);
 };

@@ -12,6 +12,7 @@
 import { Refusal, UsageError } from '../errors.ts';
 import {
   type Activation,
+  ancestors,
   type Conv,
   channelsOf,
   check,
@@ -61,7 +62,7 @@ const isFullConv = (n: Node): n is ConvNode =>
 /** The nodes of a branch from its fork to the add that ends it, in order. */
 type Branch = readonly Node[];
 
-/** The branches of residual adds that hold full k x k convs. */
+/** The branches of residual adds that hold full k x k convs. What they leave from, another branch of the add needs too. */
 function bodies(graph: Graph): readonly Branch[] {
   const byId = nodesById(graph);
   const users = consumers(graph);
@@ -80,7 +81,8 @@ function bodies(graph: Graph): readonly Branch[] {
         chain.unshift(node);
         node = byId.get(node.inputs[0] as string);
       }
-      if (chain.some(isFullConv)) found.push(chain);
+      const others = add.inputs.filter((other) => other !== id);
+      if (chain.some(isFullConv) && node && ancestors(graph, others).has(node.id)) found.push(chain);
     }
   }
   return found;
@@ -103,30 +105,87 @@ export function cheapen(graph: Graph, block: string): Graph {
   const shapeById = shapes(graph);
   const width = (n: Node): number => channelsOf(shapeById.get(n.inputs[0] as string) as Shape);
   const replaced = new Map<string, readonly Node[]>();
-  const named = new Map<string, string>();
+  const names = namesOf(graph);
   for (const branch of branches) {
     const convs = branch.filter(isFullConv);
+    for (const conv of convs) refuseShared(graph, conv);
     if (cheap.kind === 'G') {
-      for (const conv of convs)
-        replaced.set(conv.id, groupedNodes(conv, width(conv), cheap.groups, branch, named));
+      for (const conv of convs) {
+        const place = names.place(
+          convs.length > 1 && sameParent(convs) ? [conv.id] : [parent(conv.id), conv.id],
+        );
+        replaced.set(conv.id, groupedNodes(conv, width(conv), cheap.groups, branch, place));
+        names.call(conv.id, `${place}/mix/conv`);
+      }
     } else {
       const [first, second] = pairIn(branch, convs, block);
-      replaced.set(second.id, bottleneckNodes(first, second, cheap, branch, named));
+      const place = names.place([commonPath(first.id, second.id), first.id]);
+      replaced.set(second.id, bottleneckNodes(first, second, cheap, branch, place));
+      names.call(second.id, `${place}/widen/conv`);
     }
   }
   const nodes = graph.nodes.flatMap((n) => replaced.get(n.id) ?? [n]);
-  return check(rename(prune({ ...graph, name: `${graph.name} ${block.replace(/\s+/g, '')}`, nodes }), named));
+  return check(
+    rename(prune({ ...graph, name: `${graph.name} ${block.replace(/\s+/g, '')}`, nodes }), names.given),
+  );
+}
+
+/** Where new nodes go: the first of the wanted places that is a path and holds no such nodes yet. */
+function namesOf(graph: Graph) {
+  const given = new Map<string, string>();
+  const taken = new Set<string>();
+  const holds = (path: string): boolean =>
+    ['narrow', 'filter', 'widen', 'mix'].some((part) =>
+      graph.nodes.some(({ id }) => id.startsWith(`${path}/${part}/`)),
+    );
+  return {
+    given,
+    place(wanted: readonly string[]): string {
+      const free =
+        wanted.find((path) => path && !taken.has(path) && !holds(path)) ?? (wanted.at(-1) as string);
+      taken.add(free);
+      return free;
+    },
+    call: (id: string, path: string): void => void given.set(id, path),
+  };
+}
+
+const sameParent = (convs: readonly Node[]): boolean =>
+  new Set(convs.map((n) => parent(n.id))).size < convs.length;
+
+/** Two convs with one kernel stay one in no cheap block that we know. */
+function refuseShared(graph: Graph, conv: Node): void {
+  const twin = graph.nodes.find((n) => n.weightsOf === conv.id)?.id ?? conv.weightsOf;
+  if (twin !== undefined)
+    throw new Refusal(
+      `${conv.id}: shares its weights with "${twin}"; give each conv weights of its own first`,
+    );
 }
 
 /** The two convs that a bottleneck replaces: only norms, activations and dropout stand between them. */
 function pairIn(branch: Branch, convs: readonly ConvNode[], block: string): readonly [ConvNode, ConvNode] {
   const [first, second] = convs;
   const between = first && second ? branch.slice(branch.indexOf(first) + 1, branch.indexOf(second)) : [];
-  const light = between.every((n) => ['norm', 'act', 'dropout'].includes(n.op.kind));
-  if (convs.length === 2 && first && second && light) return [first, second];
-  throw new Refusal(
-    `${(branch[0] as Node).id}: ${block} replaces a pair of k x k convs, and this branch has ${convs.length}`,
-  );
+  const place = (branch[0] as Node).id;
+  if (convs.length !== 2 || !first || !second) {
+    throw new Refusal(
+      `${place}: ${block} replaces a pair of k x k convs, and this branch has ${convs.length}; use a G block`,
+    );
+  }
+  const foreign = between.find((n) => !['norm', 'act', 'dropout'].includes(n.op.kind));
+  if (foreign) {
+    throw new Refusal(
+      `${place}: ${block} replaces a pair of k x k convs, and "${foreign.id}" (${foreign.op.kind}) stands between them; use a G block`,
+    );
+  }
+  const window = ({ op }: ConvNode): string =>
+    `${op.kernel.join('x')}${op.dilation.some((d) => d > 1) ? ` dilated ${op.dilation.join('x')}` : ''}`;
+  if (window(first) !== window(second)) {
+    throw new Refusal(
+      `${place}: ${block} replaces a pair of equal convs, and this branch has ${window(first)} and ${window(second)}; use a G block`,
+    );
+  }
+  return [first, second];
 }
 
 /** Norm and activation as the branch has them. */
@@ -167,20 +226,9 @@ function series(from: string, steps: readonly (readonly [id: string, op: Node['o
   });
 }
 
-function groupedNodes(
-  conv: ConvNode,
-  width: number,
-  groups: Groups,
-  branch: Branch,
-  named: Map<string, string>,
-): Node[] {
+function groupedNodes(conv: ConvNode, width: number, groups: Groups, branch: Branch, place: string): Node[] {
   const [norm, fn] = manners(branch);
   const count = divide(groups, width, conv.id, 'N');
-  const place =
-    branch.filter(isFullConv).filter((n) => parent(n.id) === parent(conv.id)).length > 1
-      ? conv.id
-      : parent(conv.id);
-  named.set(conv.id, `${place}/mix/conv`);
   return series(conv.inputs[0] as string, [
     [`${place}/filter/conv`, { ...conv.op, out: width, groups: count, bias: false }],
     [`${place}/filter/norm`, norm],
@@ -194,7 +242,7 @@ function bottleneckNodes(
   second: ConvNode,
   { reduce, groups }: { readonly reduce: number; readonly groups: Groups },
   branch: Branch,
-  named: Map<string, string>,
+  place: string,
 ): Node[] {
   const [norm, fn] = manners(branch);
   const out = second.op.out;
@@ -206,25 +254,24 @@ function bottleneckNodes(
   const count = divide(groups, middle, second.id, 'M');
   const act: Node['op'] = { kind: 'act', fn };
   const stride: Pair = [first.op.stride[0] * second.op.stride[0], first.op.stride[1] * second.op.stride[1]];
-  const place = commonPath(first.id, second.id);
-  named.set(second.id, `${place}widen/conv`);
   return series(first.inputs[0] as string, [
-    [`${place}narrow/conv`, pointwise(middle, false)],
-    [`${place}narrow/norm`, norm],
-    [`${place}narrow/act`, act],
-    [`${place}filter/conv`, { ...first.op, out: middle, groups: count, stride, bias: false }],
-    [`${place}filter/norm`, norm],
-    [`${place}filter/act`, act],
+    [`${place}/narrow/conv`, pointwise(middle, false)],
+    [`${place}/narrow/norm`, norm],
+    [`${place}/narrow/act`, act],
+    [`${place}/filter/conv`, { ...first.op, out: middle, groups: count, stride, bias: false }],
+    [`${place}/filter/norm`, norm],
+    [`${place}/filter/act`, act],
     [second.id, pointwise(out, second.op.bias)],
   ]);
 }
 
-/** The steps that two paths share, with a slash behind, or nothing. */
+/** The steps that two paths share, or ''. */
 function commonPath(a: string, b: string): string {
   const [p, q] = [a.split('/'), b.split('/')];
-  const n = p.findIndex((step, i) => step !== q[i]);
   return p
-    .slice(0, n)
-    .map((step) => `${step}/`)
-    .join('');
+    .slice(
+      0,
+      p.findIndex((step, i) => step !== q[i]),
+    )
+    .join('/');
 }

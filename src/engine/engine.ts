@@ -90,9 +90,17 @@ export async function useBackend(engine: Eager): Promise<void> {
 }
 
 async function load(engine: Eager): Promise<void> {
-  if (engine === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
-  else if (engine === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
-  else {
+  if (engine === 'cpu') {
+    await import('@tensorflow/tfjs-backend-cpu');
+    await tf.setBackend('cpu');
+    // its first tensor prints an advertisement, but not to tests
+    const was = tf.env().getBool('IS_TEST');
+    tf.env().set('IS_TEST', true);
+    tf.scalar(0).dispose();
+    tf.env().set('IS_TEST', was);
+  }
+  if (engine === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
+  if (engine === 'tfjs-node') {
     const name = '@tensorflow/tfjs-node';
     try {
       await import(name);

@@ -1,8 +1,8 @@
 /** @file What makes a list of nodes a graph. Files and edits pass through here. */
 import { MoonletError } from '../errors.ts';
 import { nodesById } from './graph.ts';
-import type { Graph, Node } from './op.ts';
-import { shapes } from './shape.ts';
+import { type Graph, type Node, type Shape, weightShapes } from './op.ts';
+import { printShape, shapes } from './shape.ts';
 
 /** Paths of letters, digits, '_' and '-', joined by '/': they survive every file format that we write. */
 const path = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
@@ -51,15 +51,17 @@ function checkSharedShapes(graph: Graph): void {
   for (const node of graph.nodes) {
     if (!node.weightsOf) continue;
     const owner = byId.get(node.weightsOf) as Node;
-    const channels = (n: Node): string =>
-      `${shapeOfId.get(n.inputs[0] as string)?.at(-1)} -> ${shapeOfId.get(n.id)?.at(-1)}`;
-    const size = (n: Node): string =>
-      n.op.kind === 'conv' ? ` ${n.op.kernel.join('x')} in ${n.op.groups} groups` : '';
-    const mine = channels(node) + size(node);
-    const theirs = channels(owner) + size(owner);
-    if (mine !== theirs) {
+    const needs = (n: Node): string => {
+      const ins = n.inputs.map((id) => shapeOfId.get(id) as Shape);
+      const groups = n.op.kind === 'conv' && n.op.groups > 1 ? [`${n.op.groups} groups`] : [];
+      return [
+        ...weightShapes(n.op, ins).map(([slot, shape]) => `${slot} ${printShape(shape)}`),
+        ...groups,
+      ].join(', ');
+    };
+    if (needs(node) !== needs(owner)) {
       throw new MoonletError(
-        `${node.id}: ${mine} channels cannot share the weights of "${owner.id}", ${theirs}`,
+        `${node.id}: needs ${needs(node)} and cannot share the weights of "${owner.id}", ${needs(owner)}; match its options and its input's channels`,
       );
     }
   }

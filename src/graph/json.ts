@@ -1,6 +1,6 @@
 /** @file Graphs as JSON, versioned, one node a line. What comes from outside is validated to the last field. */
 import { z } from 'zod';
-import { MoonletError } from '../errors.ts';
+import { MoonletError, within } from '../errors.ts';
 import { check } from './check.ts';
 import { activations, type Graph } from './op.ts';
 
@@ -70,28 +70,35 @@ export function toJson({ name, nodes, outputs }: Graph): string {
   return `{${head},"nodes":[\n${nodes.map((n) => JSON.stringify(n)).join(',\n')}\n]}\n`;
 }
 
-/** @throws MoonletError that says where the JSON departs from a graph, or what is unsound in the graph. */
-export function fromJson(text: string): Graph {
+/**
+ * The graph that a text holds; `file` is where it comes from, for the errors.
+ * @throws MoonletError that says where the JSON departs from a graph, or what is unsound in the graph.
+ */
+export function fromJson(text: string, file?: string): Graph {
+  const source = file ?? 'graph';
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (e) {
-    throw new MoonletError(`graph: not JSON (${(e as Error).message}); expected a file that toJson wrote`);
+    throw new MoonletError(
+      `${source}: not JSON (${(e as Error).message}); expected a file that toJson wrote`,
+    );
   }
   const seen = value as { format?: unknown; version?: unknown } | null;
   if (seen?.format === format && typeof seen.version === 'number' && seen.version > version) {
     throw new MoonletError(
-      `graph: version ${seen.version} is newer than ${version}, which this release reads; update moonlet`,
+      `${source}: version ${seen.version} is newer than ${version}, which this release reads; update moonlet`,
     );
   }
   const parsed = schema.safeParse(value);
-  if (!parsed.success) throw new MoonletError(`graph: ${issueText(parsed.error)}`);
+  if (!parsed.success) throw new MoonletError(`${source}: ${issueText(parsed.error)}`);
   const { name, nodes, outputs } = parsed.data;
-  return check({
+  const graph: Graph = {
     name,
     nodes: nodes.map(({ weightsOf, ...node }) => (weightsOf === undefined ? node : { ...node, weightsOf })),
     outputs,
-  });
+  };
+  return file === undefined ? check(graph) : within(file, () => check(graph));
 }
 
 /** The first thing that a schema found wrong, with its place: `nodes[3].op.out: ...`. */

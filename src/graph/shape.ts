@@ -108,6 +108,9 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
   return match(op)
     .returnType<Shape>()
     .with({ kind: 'input' }, ({ shape }) => {
+      const { length }: readonly number[] = shape;
+      if (length !== 1 && length !== 3)
+        fail(`expects a map [h, w, c] or a vector [c], got ${printShape(shape)}`);
       for (const n of shape) whole('size', n);
       return shape;
     })
@@ -131,7 +134,16 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
     })
     .with({ kind: 'globalPool' }, () => [channelsOf(mapIn())])
     .with({ kind: 'flatten' }, () => [mapIn().reduce((n, d) => n * d, 1)])
-    .with({ kind: 'norm' }, { kind: 'act' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => oneIn())
+    .with({ kind: 'act' }, () => oneIn())
+    .with({ kind: 'norm' }, ({ eps, momentum }) => {
+      if (!(eps >= 0)) fail(`eps must be 0 or more, got ${eps}`);
+      if (!(momentum >= 0 && momentum <= 1)) fail(`momentum must lie within 0 and 1, got ${momentum}`);
+      return oneIn();
+    })
+    .with({ kind: 'dropout' }, { kind: 'dropPath' }, ({ rate }) => {
+      if (!(rate >= 0 && rate < 1)) fail(`rate must be a number from 0 up and below 1, got ${rate}`);
+      return oneIn();
+    })
     .with({ kind: 'add' }, () => {
       const first = several();
       if (!ins.every((s) => sameShape(s, first)))

@@ -55,6 +55,11 @@ export class TraceBackend extends tf.KernelBackend {
     return value;
   }
 
+  /** Whether `tensor` is alive and was made in this trace. */
+  owns(tensor: tf.Tensor): boolean {
+    return !tensor.isDisposed && this.#entries.has(tensor.dataId);
+  }
+
   /** The tensor of a graph value. */
   infoOf(value: Value): tf.TensorInfo {
     const dataId = {};

@@ -144,8 +144,8 @@ function guarded<T>(backend: TraceBackend, work: () => T): T {
   } finally {
     tf.Variable.prototype.assign = assign;
     Math.random = mathRandom;
-    engine.keep = keep;
-    for (const tensor of kept) tensor.dispose();
+    Reflect.deleteProperty(engine, 'keep'); // the method of its class again
+    for (const tensor of kept) if (backend.owns(tensor)) tensor.dispose();
     for (const [name, variable] of Object.entries(engine.state.registeredVariables)) {
       if (!variables.has(name)) variable.dispose();
     }
@@ -154,7 +154,7 @@ function guarded<T>(backend: TraceBackend, work: () => T): T {
 
 /** tf's own complaint about a kernel without a rule, in our words. */
 function explained(error: unknown): unknown {
-  const missing = error instanceof Error ? /Cannot find registered kernel '([^']+)'/.exec(error.message) : undefined;
+  const missing = error instanceof Error ? /[Kk]ernel '([^']+)' (?:not registered )?for backend/.exec(error.message) : undefined;
   if (!missing) return error;
   return new MoonletError(
     `jit: tf kernel ${missing[1]} has no rule and cannot be traced; write it with ops that have one ` +

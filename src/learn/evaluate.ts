@@ -9,6 +9,8 @@ export interface Evaluation {
   /** A fraction of 1. */
   readonly accuracy: number;
   readonly n: number;
+  /** The class taken for each example, in the split's order. */
+  readonly guesses: Int32Array;
   /** How often class i was taken for class j: confusion[i][j]. */
   readonly confusion: readonly (readonly number[])[];
 }
@@ -52,7 +54,7 @@ function largest(values: Float32Array, from: number, count: number): number {
 }
 
 /** Accuracy and confusion of guesses against labels. */
-export function score(guesses: ArrayLike<number>, labels: ArrayLike<number>, classes: number): Evaluation {
+export function score(guesses: Int32Array, labels: ArrayLike<number>, classes: number): Evaluation {
   const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   let right = 0;
   for (let i = 0; i < guesses.length; i++) {
@@ -61,5 +63,5 @@ export function score(guesses: ArrayLike<number>, labels: ArrayLike<number>, cla
     const row = confusion[label];
     if (row) row[guess] = (row[guess] ?? 0) + 1;
   }
-  return { accuracy: right / guesses.length, n: guesses.length, confusion };
+  return { accuracy: right / guesses.length, n: guesses.length, guesses, confusion };
 }

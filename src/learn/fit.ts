@@ -1,7 +1,7 @@
 /** @file Training: one loop for plain fitting and for distillation, seeded, resumable to the same numbers. */
 import type { Split } from '../data/index.ts';
 import { compile, type EngineOptions, prepare } from '../engine/index.ts';
-import { UsageError } from '../errors.ts';
+import { MoonletError, UsageError } from '../errors.ts';
 import { toJson } from '../graph/index.ts';
 import type { Arrays } from '../jit/index.ts';
 import { random } from '../random.ts';
@@ -133,14 +133,20 @@ export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): 
         x,
         labels,
         rate: scalar(rate(at)),
-        count: scalar(at + 1),
       };
+      for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
+        inputs[`optimizer/${name}`] = scalar(value);
       for (const l of losses) setLoss(inputs, l, at);
       for (const [id, value] of guide ? await guide.run(x) : []) inputs[`teacher/${id}`] = value;
       for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = noise(shape, seed, at, id);
       const done = await runner.run(state, inputs);
-      state = done.state;
       const read = (key: string): number => Number(done.outputs[key]?.[0]);
+      if (!Number.isFinite(read('loss'))) {
+        throw new MoonletError(
+          `step ${at + 1}: the loss is ${read('loss')}; lower the learning rate or check the data`,
+        );
+      }
+      state = done.state;
       history.loss.push(read('loss'));
       o.onStep?.({
         step: at + 1,

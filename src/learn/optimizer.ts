@@ -8,8 +8,8 @@ export interface Update {
 export interface Moment {
   /** The learning rate of this step, a scalar tensor: an input, so that a trace does not freeze it. */
   readonly rate: tf.Scalar;
-  /** The count of this step from 1 up, likewise. */
-  readonly count: tf.Scalar;
+  /** What `numbers` gave for this step, as scalar tensors: inputs likewise. */
+  number(name: string): tf.Scalar;
   /** Whether weight decay applies: to kernels, not to norms and biases. */
   readonly decays: boolean;
 }
@@ -17,6 +17,8 @@ export interface Optimizer {
   readonly name: string;
   /** Each weight carries one array of its own size under each of these names, zero at first. */
   readonly slots: readonly string[];
+  /** Numbers that depend on the step, counted from 1: worked out in double precision, outside the trace. */
+  numbers(count: number): Readonly<Record<string, number>>;
   update(
     weight: tf.Tensor,
     gradient: tf.Tensor,
@@ -39,6 +41,7 @@ export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOp
   return {
     name: 'sgd',
     slots: momentum ? ['velocity'] : [],
+    numbers: () => ({}),
     update: (weight, gradient, slots, { rate, decays }) => {
       const g = decays && weightDecay ? tf.add(gradient, tf.mul(weight, weightDecay)) : gradient;
       if (!momentum) return { weight: tf.sub(weight, tf.mul(g, rate)), slots: {} };
@@ -66,15 +69,16 @@ export function adam({
   return {
     name: 'adam',
     slots: ['first', 'second'],
-    update: (weight, gradient, slots, { rate, count, decays }) => {
+    // in float32, 1 - 0.999 alone would be wrong by 1e-5
+    numbers: (count) => ({ unbias1: 1 / (1 - beta1 ** count), unbias2: 1 / (1 - beta2 ** count) }),
+    update: (weight, gradient, slots, { rate, number, decays }) => {
       const first = tf.add(tf.mul(slots['first'] as tf.Tensor, beta1), tf.mul(gradient, 1 - beta1));
       const second = tf.add(
         tf.mul(slots['second'] as tf.Tensor, beta2),
         tf.mul(tf.square(gradient), 1 - beta2),
       );
-      const unbiased = (moment: tf.Tensor, beta: number): tf.Tensor =>
-        tf.div(moment, tf.sub(1, tf.pow(beta, count)));
-      const move = tf.div(unbiased(first, beta1), tf.add(tf.sqrt(unbiased(second, beta2)), eps));
+      const root = tf.add(tf.sqrt(tf.mul(second, number('unbias2'))), eps);
+      const move = tf.div(tf.mul(first, number('unbias1')), root);
       const decayed = decays && weightDecay ? tf.mul(weight, tf.sub(1, tf.mul(rate, weightDecay))) : weight;
       return { weight: tf.sub(decayed, tf.mul(move, rate)), slots: { first, second } };
     },

@@ -35,7 +35,7 @@ export interface Step {
 
 /**
  * State: `weight/KEY` for every weight and statistic, `SLOT/KEY` for what the optimizer keeps.
- * Inputs: x, labels, rate, count, `loss/NAME` (its weight), `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`.
+ * Inputs: x, labels, rate, `optimizer/NAME`, `loss/NAME` (its weight), `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`.
  * Outputs: loss, `loss/NAME` before weighting, and correct, the count of right first guesses in the batch.
  */
 export function step({
@@ -90,7 +90,10 @@ export function step({
     };
     const { value, grads } = tf.valueAndGrads(loss)(learning.map(weight));
     const next: Record<string, tf.Tensor> = { ...state };
-    const at = { rate: inputs['rate'] as tf.Scalar, count: inputs['count'] as tf.Scalar };
+    const at = {
+      rate: inputs['rate'] as tf.Scalar,
+      number: (name: string) => inputs[`optimizer/${name}`] as tf.Scalar,
+    };
     learning.forEach((e, i) => {
       const slots = Object.fromEntries(
         optimizer.slots.map((slot) => [slot, state[`${slot}/${e.key}`] as tf.Tensor]),
@@ -113,8 +116,8 @@ export function step({
     x: { shape: [batch, ...inputShape(graph)] },
     labels: { shape: [batch], dtype: 'int32' },
     rate: scalar,
-    count: scalar,
   };
+  for (const name of Object.keys(optimizer.numbers(1))) inputs[`optimizer/${name}`] = scalar;
   for (const l of losses) {
     inputs[`loss/${l.name}`] = scalar;
     for (const name of Object.keys(l.settings ?? {})) inputs[`setting/${l.name}/${name}`] = scalar;

@@ -20,10 +20,20 @@ const kinds = { F32: Float32Array, I32: Int32Array, U8: Uint8Array } as const;
 /** The format's own ceiling for its header. */
 const maxHeader = 100_000_000;
 
+/** @throws MoonletError when a tensor takes the metadata's name, or its data does not fill its shape. */
 export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
   let offset = 0;
-  const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
+  const header: Record<string, unknown> = Object.create(null); // so that "__proto__" is a name like any other
+  if (Object.keys(metadata).length) header['__metadata__'] = metadata;
   for (const [name, { dtype, shape, data }] of tensors) {
+    if (name === '__metadata__')
+      throw new MoonletError('safetensors: a tensor cannot be called "__metadata__"; rename it');
+    const needed = shape.reduce((n, d) => n * d, 1);
+    if (!(data instanceof kinds[dtype]) || data.length !== needed) {
+      throw new MoonletError(
+        `safetensors: "${name}" of shape [${shape.join(', ')}] takes ${needed} ${dtype} values; got ${data.length} in ${data.constructor.name}`,
+      );
+    }
     header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
     offset += data.byteLength;
   }
@@ -72,7 +82,8 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
     }
     const { dtype, shape, begin, end } = tensorEntry(key, entry, bytes.length - body, fail);
     spans.push([begin, end]);
-    const copy = bytes.slice(body + begin, body + end); // a copy is aligned, and outlives the file's buffer
+    // a copy is aligned, and outlives the file's buffer; a Buffer's own slice() would be no copy
+    const copy = new Uint8Array(bytes.subarray(body + begin, body + end));
     tensors.set(key, {
       dtype,
       shape,

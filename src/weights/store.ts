@@ -1,5 +1,5 @@
 /** @file A net as two files: graph.json and weights.safetensors. Here their contents; who has a disk writes them. */
-import { MoonletError } from '../errors.ts';
+import { MoonletError, within } from '../errors.ts';
 import { fromJson, type Graph, toJson } from '../graph/index.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
 import {
@@ -35,15 +35,19 @@ export const pack = ({ graph, weights }: Net): StoredNet => ({
   weights: packWeights(graph, weights),
 });
 
-/** @throws MoonletError when a file is damaged or the two do not belong together; `name` says where they come from. */
-export function unpack({ graphJson, weights }: StoredNet, name = 'weights'): Net {
-  const graph = fromJson(graphJson);
-  const found = new Map<WeightKey, Weight>();
-  for (const [key, { dtype, shape, data }] of readSafetensors(weights, name).tensors) {
-    const [node, slot] = splitKey(key);
-    if (!(data instanceof Float32Array))
-      throw new MoonletError(`${name}: "${key}" is ${dtype}; a weight is F32`);
-    found.set(`${node}:${slot}`, float(shape, data));
-  }
-  return net(graph, found);
+/** @throws MoonletError when a file is damaged or the two do not belong together; `folder` is where they stand. */
+export function unpack({ graphJson, weights }: StoredNet, folder = ''): Net {
+  const at = (file: string): string => (folder ? `${folder}/${file}` : file);
+  const graph = fromJson(graphJson, at('graph.json'));
+  const file = at('weights.safetensors');
+  const { tensors } = readSafetensors(weights, file);
+  return within(file, () => {
+    const found = new Map<WeightKey, Weight>();
+    for (const [key, { dtype, shape, data }] of tensors) {
+      const [node, slot] = splitKey(key);
+      if (!(data instanceof Float32Array)) throw new MoonletError(`"${key}" is ${dtype}; a weight is F32`);
+      found.set(`${node}:${slot}`, float(shape, data));
+    }
+    return net(graph, found);
+  });
 }

@@ -160,6 +160,13 @@ const range: Rule = (call) => {
   return constant(call.trace, dtype === 'int32' ? Int32Array.from(values) : Float32Array.from(values), [length], dtype);
 };
 
+const linSpace: Rule = (call) => {
+  const [start, stop] = [numberAttr(call, 'start'), numberAttr(call, 'stop')];
+  const count = numberAttr(call, 'num', 1);
+  const step = count > 1 ? (stop - start) / (count - 1) : 0;
+  return constant(call.trace, Float32Array.from({ length: count }, (_, i) => start + i * step), [count], 'float32');
+};
+
 export const shapes: Rules = {
   Reshape: toShape,
   ExpandDims: expandDims,
@@ -177,6 +184,7 @@ export const shapes: Rules = {
   Reverse: reverse,
   GatherV2: gatherV2,
   Range: range,
+  LinSpace: linSpace,
   Fill: fill,
   ZerosLike: like(0),
   OnesLike: like(1),

@@ -13,22 +13,24 @@ interface Call {
   readonly layer: tfl.layers.Layer;
   readonly index: number;
   readonly inputs: readonly tfl.SymbolicTensor[];
+  /** tf counts its symbolic tensors: later ones have larger numbers. */
+  readonly born: number;
 }
 
-/** Every call that the outputs need, inputs first. */
+/** The inputs, and every call that the outputs need, in the order of their making: a layer's first call comes first. */
 function calls(model: tfl.LayersModel): Call[] {
   const found = new Map<string, Call>();
-  const visit = (tensor: tfl.SymbolicTensor): void => {
+  const todo = [...model.inputs, ...model.outputs];
+  for (let tensor = todo.pop(); tensor; tensor = todo.pop()) {
     const key = callKey(tensor);
-    if (found.has(key)) return;
+    if (found.has(key)) continue;
     const layer = tensor.sourceLayer;
     const inputs =
       layer.getClassName() === 'InputLayer' ? [] : (layer.inboundNodes[tensor.nodeIndex]?.inputTensors ?? []);
-    for (const x of inputs) visit(x);
-    found.set(key, { layer, index: tensor.nodeIndex, inputs });
-  };
-  for (const tensor of model.outputs) visit(tensor);
-  return [...found.values()];
+    todo.push(...inputs);
+    found.set(key, { layer, index: tensor.nodeIndex, inputs, born: tensor.id });
+  }
+  return [...found.values()].sort((a, b) => a.born - b.born);
 }
 const callKey = (tensor: tfl.SymbolicTensor): string => `${tensor.sourceLayer.name}#${tensor.nodeIndex}`;
 
@@ -63,7 +65,10 @@ export function fromLayers(model: tfl.LayersModel): Net {
     const inputs = call.inputs.map((x) => outputOf.get(callKey(x)) as string);
     const key = `${layer.name}#${call.index}`;
     const pads = inputs.map((x) => padding.get(x));
-    const read = layerOps(layer, pads[0]);
+    const read = layerOps(
+      layer,
+      pads.find((p) => p !== undefined),
+    );
     if (read === 'input') {
       nodes.push({ id, op: { kind: 'input', shape: inputShape(layer) }, inputs: [] });
       outputOf.set(key, id);
@@ -86,7 +91,13 @@ export function fromLayers(model: tfl.LayersModel): Net {
       if (!owner) for (const [k, w] of weightsOf(layer, id, read.ops)) weights.set(k, w);
     }
   }
-  const outputs = model.outputs.map((x) => outputOf.get(callKey(x)) as string);
+  const outputs = model.outputs.map((x) => {
+    const id = outputOf.get(callKey(x)) as string;
+    if (!aliases.has(id)) return id;
+    throw new MoonletError(
+      `${x.sourceLayer.name}: ZeroPadding2D as an output has no counterpart; pad before a conv`,
+    );
+  });
   return net(check({ name: memory?.name ?? model.name, nodes: ordered(nodes, memory), outputs }), weights);
 }
 

@@ -28,29 +28,28 @@ export function layerOps(layer: tfl.layers.Layer, pad: readonly [Pair, Pair] | u
   const is = (key: string, ...usual: unknown[]): void => {
     const value = config[key] ?? null;
     if (!usual.includes(value))
-      fail(`with ${key} ${JSON.stringify(value)} has no counterpart; expected ${usual.join(' or ')}`);
+      fail(
+        `with ${key} ${JSON.stringify(value)} has no counterpart; expected ${usual.map((u) => u ?? 'none').join(' or ')}`,
+      );
   };
   if (layer instanceof OpLayer) return { ops: [layer.op] };
   if (pad && kind !== 'Conv2D' && kind !== 'DepthwiseConv2D')
     fail('after ZeroPadding2D has no counterpart; pad before a conv');
+  is('dataFormat', null, 'channelsLast');
   const act = (): Op[] => activation(config['activation'], fail);
   const inShape = (layer.inboundNodes[0]?.inputShapes[0] ?? []) as readonly (number | null)[];
   const channels = (): number => inShape.at(-1) as number;
-  const conv = (out: number, groups: number): Conv => {
-    is('dataFormat', null, 'channelsLast');
-    return {
-      kind: 'conv',
-      out,
-      kernel: pair(config['kernelSize']),
-      stride: pair(config['strides']),
-      dilation: pair(config['dilationRate'] ?? 1),
-      groups,
-      padding: pad ? around(pad, config['padding'], fail) : (config['padding'] as Padding),
-      bias: config['useBias'] as boolean,
-    };
-  };
+  const conv = (out: number, groups: number): Conv => ({
+    kind: 'conv',
+    out,
+    kernel: pair(config['kernelSize']),
+    stride: pair(config['strides']),
+    dilation: pair(config['dilationRate'] ?? 1),
+    groups,
+    padding: pad ? around(pad, config['padding'], fail) : (config['padding'] as Padding),
+    bias: config['useBias'] as boolean,
+  });
   const pool = (fn: 'max' | 'avg'): Ops => {
-    is('dataFormat', null, 'channelsLast');
     const size = pair(config['poolSize']);
     return {
       ops: [
@@ -111,7 +110,10 @@ export function layerOps(layer: tfl.layers.Layer, pad: readonly [Pair, Pair] | u
       };
     },
     Activation: () => ({ ops: act() }),
-    Softmax: () => ({ ops: [{ kind: 'act', fn: 'softmax' }] }),
+    Softmax: () => {
+      is('axis', null, -1, inShape.length - 1);
+      return { ops: [{ kind: 'act', fn: 'softmax' }] };
+    },
     ReLU: () => {
       is('maxValue', null, 6);
       return { ops: [{ kind: 'act', fn: config['maxValue'] ? 'relu6' : 'relu' }] };
@@ -127,7 +129,10 @@ export function layerOps(layer: tfl.layers.Layer, pad: readonly [Pair, Pair] | u
       return { ops: [{ kind: 'concat' }] };
     },
     Flatten: () => ({ ops: [{ kind: 'flatten' }] }),
-    Dropout: () => ({ ops: [{ kind: 'dropout', rate: config['rate'] as number }] }),
+    Dropout: () => {
+      is('noiseShape', null);
+      return { ops: [{ kind: 'dropout', rate: config['rate'] as number }] };
+    },
     UpSampling2D: () => {
       is('interpolation', null, 'nearest');
       const [h, w] = pair(config['size']);

@@ -1,0 +1,46 @@
+/** @file Law 6 for small nets of the zoo: eager and traced engines agree in inference and in training. */
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { cheapen } from '../../src/edit/cheapen.ts';
+import { useBackend } from '../../src/engine/index.ts';
+import { wrn } from '../../zoo/architectures/index.ts';
+import {
+  expectAdamAgrees,
+  expectForwardAgrees,
+  expectRunsAgree,
+  expectStepsAgree,
+  steps,
+} from '../support/agreement.ts';
+import { small, smallZoo } from '../support/nets.ts';
+
+describe('engines agree (law 6)', () => {
+  for (const graph of smallZoo(32)) {
+    it(`${graph.name}: inference on cpu, wasm and onnxruntime`, () => expectForwardAgrees(graph)).timeout(
+      60_000,
+    );
+  }
+  // mobilenets at 64: at 32 their last maps are 1x1, and a norm over four values multiplies any rounding
+  for (const graph of [
+    small('wrn', 16),
+    small('resnet-cifar', 16),
+    small('mobilenet-v1', 64),
+    small('mobilenet-v2', 64),
+  ]) {
+    it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph)).timeout(120_000);
+  }
+  for (const block of ['G(4)', 'BG(2,2)']) {
+    it(`wrn with ${block}: one training step, eager and traced`, () =>
+      expectStepsAgree(cheapen(small('wrn', 16), block)));
+  }
+  it('wrn: the moments of Adam, eager and traced', () => expectAdamAgrees(small('wrn', 16)));
+  it('wrn-16-1: three steps of SGD agree in each tensor within 1e-4', () =>
+    expectRunsAgree(wrn({ size: 16 }), 3, 1e-4)).timeout(120_000);
+  it('an eager run leaves no tensor behind', async () => {
+    const graph = cheapen(small('wrn', 16), 'B(4)');
+    await useBackend('cpu');
+    await steps(graph, 'cpu');
+    const before = tf.memory().numTensors;
+    await steps(graph, 'cpu');
+    expect(tf.memory().numTensors).to.equal(before);
+  });
+});

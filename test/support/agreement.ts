@@ -1,0 +1,115 @@
+/** @file Law 6: engines agree. One function a claim, so that small and deep suites say the same. */
+import { expect } from 'chai';
+import { compile, type EngineName, prepare } from '../../src/engine/index.ts';
+import type { Graph } from '../../src/graph/index.ts';
+import type { Arrays } from '../../src/jit/index.ts';
+import { adam, crossEntropy, firstState, type Optimizer, sgd, step } from '../../src/learn/index.ts';
+import { inputShape, onlyOutput } from '../../src/read/ends.ts';
+import { distance, largestDifference, noise, oneUlpOff, shaken, sizeOf } from './nets.ts';
+
+interface Made {
+  readonly before: Arrays;
+  /** The state after each step. */
+  readonly after: readonly Arrays[];
+}
+/** Some steps of a net on made-up images, on an engine. */
+export async function steps(
+  graph: Graph,
+  engine: EngineName,
+  o: { count?: number; batch?: number; optimizer?: Optimizer; ulp?: boolean; rate?: number } = {},
+): Promise<Made> {
+  const {
+    count = 1,
+    batch = 4,
+    optimizer = sgd({ nesterov: true, weightDecay: 5e-4 }),
+    ulp = false,
+    rate = 0.05,
+  } = o;
+  const net = shaken(graph);
+  const plan = step({
+    graph,
+    losses: [crossEntropy({ labelSmoothing: 0.1 })({ student: graph })],
+    optimizer,
+    batch,
+  });
+  const ready = await prepare(plan.fn, plan.specs, { engine });
+  const before = firstState(net, plan.specs.state);
+  const after: Arrays[] = [];
+  let state = before;
+  for (let i = 0; i < count; i++) {
+    const x = noise(batch * sizeOf(inputShape(graph)), 'x', i);
+    const inputs: Record<string, Float32Array | Int32Array> = {
+      x: ulp ? oneUlpOff(x) : x,
+      labels: Int32Array.from({ length: batch }, (_, k) => (3 * k + i) % 10),
+      rate: Float32Array.of(rate),
+      'loss/cross-entropy': Float32Array.of(1),
+    };
+    for (const [name, value] of Object.entries(optimizer.numbers(i + 1))) {
+      inputs[`optimizer/${name}`] = Float32Array.of(value);
+    }
+    for (const [id, shape] of plan.noise)
+      inputs[`noise/${id}`] = noise(sizeOf(shape), id, i).map((v) => Math.abs(v) % 1);
+    state = (await ready.run(state, inputs)).state;
+    after.push(state);
+  }
+  await ready.release();
+  return { before, after };
+}
+
+const named = (state: Arrays, prefix: string): [string, Float32Array][] =>
+  Object.entries(state).filter((e): e is [string, Float32Array] => e[0].startsWith(prefix));
+const change = ({ before, after }: Made): Float32Array[] =>
+  named(after[0] as Arrays, 'weight/').map(([key, now]) => {
+    const then = before[key] as Float32Array;
+    return now.map((value, i) => value - (then[i] as number));
+  });
+
+/** |dW - dW'| / |dW| of one step, against ten times what one ulp of the input does, and never above 5e-2. */
+export async function expectStepsAgree(graph: Graph, batch = 4): Promise<void> {
+  const eager = change(await steps(graph, 'cpu', { batch }));
+  const chaos = distance(change(await steps(graph, 'cpu', { batch, ulp: true })), eager);
+  const traced = distance(change(await steps(graph, 'onnxruntime', { batch })), eager);
+  expect(traced, `${graph.name}: one ulp of the input changes ${chaos}`).to.be.below(
+    Math.min(5e-2, Math.max(10 * chaos, 1e-5)),
+  );
+}
+
+/** Adam's moments after one step: its update divides by their root, which makes a sign of any small gradient. */
+export async function expectAdamAgrees(graph: Graph): Promise<void> {
+  const [eager, traced] = await Promise.all(
+    (['cpu', 'onnxruntime'] as const).map((engine) => steps(graph, engine, { optimizer: adam() })),
+  );
+  for (const slot of ['first/', 'second/']) {
+    const [a, b] = [traced, eager].map((m) => named(m?.after[0] as Arrays, slot).map(([, v]) => v));
+    expect(distance(a as Float32Array[], b as Float32Array[]), slot).to.be.below(1e-3);
+  }
+}
+
+/** Weights after some steps, tensor by tensor. */
+export async function expectRunsAgree(graph: Graph, count: number, bound: number): Promise<void> {
+  const eager = (await steps(graph, 'cpu', { count })).after.at(-1) as Arrays;
+  const traced = (await steps(graph, 'onnxruntime', { count })).after.at(-1) as Arrays;
+  for (const [key, value] of named(eager, 'weight/')) {
+    expect(distance([traced[key] as Float32Array], [value]), key).to.be.below(bound);
+  }
+}
+
+/** Inference on every engine that npm alone gives, within 1e-4 of the largest output. */
+export async function expectForwardAgrees(
+  graph: Graph,
+  engines: readonly EngineName[] = ['cpu', 'wasm', 'onnxruntime'],
+): Promise<void> {
+  const net = shaken(graph);
+  const batch = 2;
+  const x = noise(batch * sizeOf(inputShape(graph)), 'forward');
+  const outputs: Float32Array[] = [];
+  for (const engine of engines) {
+    const runner = await compile(net, { engine, batch });
+    outputs.push((await runner.run(x)).get(onlyOutput(graph)) as Float32Array);
+    await runner.release();
+  }
+  const [first, ...others] = outputs as [Float32Array, ...Float32Array[]];
+  others.forEach((other, i) => {
+    expect(largestDifference(other, first), `${graph.name} on ${engines[i + 1]}`).to.be.below(1e-4);
+  });
+}

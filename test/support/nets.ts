@@ -1,0 +1,86 @@
+/** @file Small versions of every architecture, found by their options: a new one is tested by existing. */
+import { cheapen } from '../../src/edit/cheapen.ts';
+import type { Graph } from '../../src/graph/index.ts';
+import { random } from '../../src/random.ts';
+import { float, init, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
+import { architectures } from '../../zoo/architectures/index.ts';
+
+/** The least of each option that an architecture still makes sense with. */
+const least: Readonly<Record<string, number>> = { width: 0.25, size: 32, classes: 10 };
+
+/** An architecture at a small size, with ten classes. */
+export function small(name: string, size = 32): Graph {
+  const arch = architectures.get(name);
+  if (!arch) throw new Error(`no architecture ${name}`);
+  const options: Record<string, unknown> = {};
+  for (const [key, option] of Object.entries(arch.options)) {
+    const value = key === 'size' ? size : least[key];
+    if (value !== undefined) options[key] = option.allows(value) ? value : option.default;
+  }
+  if (name === 'wrn') options['depth'] = 10;
+  if (name === 'resnet-cifar') options['depth'] = 8;
+  return arch(options);
+}
+
+/** Every architecture at a small size, and a cheap one. */
+export const smallZoo = (size = 32): readonly Graph[] => [
+  ...[...architectures.keys()].map((name) => small(name, size)),
+  cheapen(small('wrn', size), 'G(4)'),
+  cheapen(small('wrn', size), 'BG(2,2)'),
+];
+
+/** A net whose norms are not the identity: scales, offsets and statistics are drawn too. */
+export function shaken(graph: Graph, seed = 1): Net {
+  const { weights } = init(graph, { seed });
+  const drawn = new Map<WeightKey, Weight>();
+  for (const [key, weight] of weights) {
+    const source = random('shaken', seed, key);
+    const slot = key.slice(key.lastIndexOf(':') + 1);
+    const draw: Readonly<Record<string, () => number>> = {
+      gamma: () => 0.5 + source.uniform(),
+      beta: () => 0.4 * source.normal(),
+      bias: () => 0.2 * source.normal(),
+      mean: () => 0.2 * source.normal(),
+      variance: () => 0.5 + source.uniform(),
+    };
+    const one = draw[slot];
+    drawn.set(key, one ? float(weight.shape, Float32Array.from(weight.data, one)) : weight);
+  }
+  return { graph, weights: drawn };
+}
+
+/** Standard normal numbers. */
+export function noise(length: number, ...keys: readonly (string | number)[]): Float32Array {
+  const source = random('test', ...keys);
+  return Float32Array.from({ length }, source.normal);
+}
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+/** |a - b| / |b|, in the Euclidean norm over all arrays. */
+export function distance(a: readonly Float32Array[], b: readonly Float32Array[]): number {
+  let [difference, size] = [0, 0];
+  b.forEach((y, k) => {
+    const x = a[k] as Float32Array;
+    for (let i = 0; i < y.length; i++) {
+      difference += ((x[i] as number) - (y[i] as number)) ** 2;
+      size += (y[i] as number) ** 2;
+    }
+  });
+  return Math.sqrt(difference / (size || 1));
+}
+/** max |a - b| / max |b| */
+export function largestDifference(a: Float32Array, b: Float32Array): number {
+  let [difference, size] = [0, 0];
+  for (let i = 0; i < b.length; i++) {
+    difference = Math.max(difference, Math.abs((a[i] as number) - (b[i] as number)));
+    size = Math.max(size, Math.abs(b[i] as number));
+  }
+  return difference / (size || 1);
+}
+/** Each number moved to the next one that float32 has. */
+export function oneUlpOff(x: Float32Array): Float32Array {
+  const moved = Float32Array.from(x);
+  const bits = new Int32Array(moved.buffer);
+  for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) + 1;
+  return moved;
+}
