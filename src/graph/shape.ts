@@ -123,10 +123,13 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
       }
       return [...window(kernel, stride, dilation, padding), out];
     })
-    .with({ kind: 'pool' }, ({ size, stride, padding }) => [
-      ...window(size, stride, [1, 1], padding),
-      channelsOf(mapIn()),
-    ])
+    .with({ kind: 'pool' }, ({ size, stride, padding }) => {
+      const places = window(size, stride, [1, 1], padding);
+      // else a window could hold nothing but padding, which has no largest and no mean value
+      if (typeof padding !== 'string' && padding.some((n, side) => n >= (size[side % 2] as number)))
+        fail(`padding ${printShape(padding)} must be smaller than the ${size.join('x')} window`);
+      return [...places, channelsOf(mapIn())];
+    })
     .with({ kind: 'dense' }, ({ out }) => {
       whole('out', out);
       if (oneIn().length !== 1) fail('expects a vector [c]; add globalPool() or flatten() first');
