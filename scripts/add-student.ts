@@ -21,7 +21,11 @@ const program = new Command()
   .option('--force')
   .parse();
 const [run = '', name = ''] = program.args;
-const { teacher, recipe, force = false } = program.opts<{ teacher?: string; recipe: string; force?: boolean }>();
+const {
+  teacher,
+  recipe,
+  force = false,
+} = program.opts<{ teacher?: string; recipe: string; force?: boolean }>();
 
 const net = loadStudent(run);
 const made = parseRecipe(JSON.parse(readText(join(run, 'recipe.json'))));
@@ -31,7 +35,10 @@ const { params, macs } = cost(net.graph);
 
 const folder = outFolder(join('zoo', 'students', name), force);
 saveNet(folder, net);
-const sha256 = (file: string): string => createHash('sha256').update(readFileSync(join(folder, file))).digest('hex');
+const sha256 = (file: string): string =>
+  createHash('sha256')
+    .update(readFileSync(join(folder, file)))
+    .digest('hex');
 const card: Card = {
   id: name,
   data: data.name,

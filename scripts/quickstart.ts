@@ -154,7 +154,7 @@ if (again.accuracy !== accuracy)
   throw new MoonletError(`the student read back scores ${again.accuracy}, not ${accuracy}`);
 
 const runs = [distilled, alone];
-const [lossChart, accuracyChart] = await Promise.all([
+const [lossChart, errorChart] = await Promise.all([
   lineChart({
     title: 'Cross-entropy on the training batches',
     xLabel: 'step',
@@ -166,10 +166,15 @@ const [lossChart, accuracyChart] = await Promise.all([
     })),
   }),
   lineChart({
-    title: `Accuracy on ${count(plan.heldOut)} held-out digits`,
+    title: `Errors on ${count(plan.heldOut)} held-out digits`,
     xLabel: 'step',
-    yLabel: 'fraction right',
-    series: runs.map((run) => ({ name: run.name, points: run.validation })),
+    yLabel: 'fraction wrong',
+    yScale: 'log',
+    series: runs.map((run) => ({
+      name: run.name,
+      // half an error where there is none, since a log scale has no zero
+      points: run.validation.map(([step, right]) => [step, Math.max(1 - right, 0.5 / plan.heldOut)] as const),
+    })),
   }),
 ]);
 const [guesses, better] = ['distilled', 'teacher'].map((name) => (results.get(name) as Evaluation).guesses);
@@ -194,7 +199,7 @@ const report = page(
           `Accuracy on MNIST's ${count(data.test.count)} test digits. "Distilled" and "alone" are the same net from the same first weights, with the same images in the same order; only the losses differ. The student as saved was read back and scores ${percent(again.accuracy)}.`,
         ),
     },
-    { title: 'Training', html: lossChart + accuracyChart },
+    { title: 'Training', html: lossChart + errorChart },
     { title: 'What the student gets wrong', html: gallery(mistakes, data.shape) },
     {
       title: 'How',

@@ -2,6 +2,7 @@
 
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { MoonletError } from '../errors.ts';
+import { encodeModel } from '../onnx/index.ts';
 import { trace } from './trace.ts';
 import { type Arrays, type Jitted, type JitOptions, type Specs, sizeOf, type TracedFunction } from './types.ts';
 
@@ -32,14 +33,10 @@ export async function jit(
   options: JitOptions = {},
 ): Promise<Jitted> {
   const ort = await runtime();
-  const traced = trace(fn, specs, { optimize: options.optimize ?? true });
-  const session = await ort.InferenceSession.create(traced.model, {
-    intraOpNumThreads: options.threads ?? 1,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-  });
+  const optimize = options.optimize ?? true;
+  const block = optimize ? await blockOf(ort) : undefined;
+  const traced = trace(fn, specs, { optimize, ...(block ? { block } : {}) });
+  const session = await ort.InferenceSession.create(traced.model, sessionOptions(options.threads ?? 1));
   let released = false;
   return {
     model: traced.model,
@@ -59,6 +56,44 @@ export async function jit(
       await session.release();
     },
   };
+}
+
+function sessionOptions(threads: number): InferenceSession.SessionOptions {
+  return {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  };
+}
+
+let block: Promise<number | undefined> | undefined;
+
+/** Channels per block of this machine's blocked convs: how long one block of 4 channels gets. */
+function blockOf(ort: Runtime): Promise<number | undefined> {
+  block ??= probe(ort);
+  return block;
+}
+
+async function probe(ort: Runtime): Promise<number | undefined> {
+  const domain = 'com.microsoft.nchwc';
+  const model = encodeModel({
+    name: 'probe',
+    nodes: [{ opType: 'ReorderInput', domain, inputs: ['x'], outputs: ['y'] }],
+    initializers: [],
+    inputs: [{ name: 'x', dtype: 'float32', shape: [1, 4, 1, 1] }],
+    outputs: [{ name: 'y', dtype: 'float32', shape: [1, 'block', 1, 1] }],
+    domains: { [domain]: 1 },
+  });
+  try {
+    const session = await ort.InferenceSession.create(model, sessionOptions(1));
+    const { y } = await session.run({ x: new ort.Tensor('float32', new Float32Array(4), [1, 4, 1, 1]) });
+    await session.release();
+    return y?.dims[1] === 8 || y?.dims[1] === 16 ? y.dims[1] : undefined;
+  } catch {
+    return undefined; // a build or a machine without them: plain convs do
+  }
 }
 
 function feedsOf(ort: Runtime, room: string, specs: Specs, arrays: Arrays): Record<string, OrtTensor> {

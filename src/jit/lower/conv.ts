@@ -7,6 +7,7 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
+import { type BlockedShape, blockedConv, canBlock } from './blocked.ts';
 import type { Emitter } from './emitter.ts';
 import { type Layout, nchw } from './layout.ts';
 
@@ -53,13 +54,13 @@ export const isPointwise = (g: ConvGeometry, s: Sizes): boolean =>
 
 export function lowerConv(e: Emitter, g: ConvGeometry, x: Value, kernel: Value, y: Value): void {
   const s = sizesOf(x.shape, kernel.shape, y.shape, g);
-  e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributesOf(g, s)), nchw);
+  e.put(y, convolved(e, { ...s, groups: g.groups }, e.get(x, nchw), kernel, attributesOf(g, s)), nchw);
 }
 
-/** The reverse order of the last two axes. */
-export function turned(e: Emitter, name: string): string {
-  const back = e.longs([-1, -1]);
-  return e.emit1('Slice', [name, back, e.longs([-2147483648, -2147483648]), e.longs([2, 3]), back]);
+/** A conv with the kernel as it is: blocked where that is possible. */
+function convolved(e: Emitter, s: BlockedShape, image: string, kernel: Value, attributes: Attributes): string {
+  if (canBlock(e, s)) return blockedConv(e, image, e.get(kernel), s, attributes);
+  return e.emit1('Conv', [image, e.get(kernel, oihw)], attributes);
 }
 
 export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: Value, dx: Value): void {
@@ -67,10 +68,8 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
   if (isPointwise(g, s)) {
     return e.put(dx, e.emit1('Conv', [e.get(dy, nchw), e.get(kernel, [2, 3, 0, 1])], { kernel_shape: ints([1, 1]) }), nchw);
   }
-  if (g.groups > 1 && g.stride.every((d) => d === 1)) {
-    const name = byTurnedKernel(e, g, s, dy, kernel);
-    if (name) return e.put(dx, name, nchw);
-  }
+  const turned = byTurnedKernel(e, g, s, dy, kernel);
+  if (turned) return e.put(dx, turned, nchw);
   const left = (size: number, pads: number, taps: number, axis: 0 | 1): number =>
     (size + pads - g.dilation[axis] * (taps - 1) - 1) % g.stride[axis];
   const rest = [
@@ -81,20 +80,40 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
   e.put(dx, e.emit1('ConvTranspose', [e.get(dy, nchw), e.get(kernel, oihw)], attributes), nchw);
 }
 
-/** At stride 1 the input gradient is a conv of dy with the kernel turned by half a turn, channels exchanged. */
+/**
+ * At stride 1 the input gradient is a conv of dy with the kernel turned by half a turn, channels exchanged. Worth it
+ * where that conv is blocked, or grouped: onnxruntime's transposed convs are slow on groups and fast otherwise.
+ */
 function byTurnedKernel(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Value): string | undefined {
-  const reach = [g.dilation[0] * (s.kernelHeight - 1), g.dilation[1] * (s.kernelWidth - 1)] as const;
+  const { kernelHeight: kh, kernelWidth: kw, groupIn, groupOut } = s;
+  const reach = [g.dilation[0] * (kh - 1), g.dilation[1] * (kw - 1)] as const;
   const pads = [reach[0] - g.pads.top, reach[1] - g.pads.left, reach[0] - g.pads.bottom, reach[1] - g.pads.right];
-  if (pads.some((p) => p < 0)) return undefined;
+  if (g.stride.some((step) => step > 1) || pads.some((p) => p < 0)) return undefined;
+  const shape: BlockedShape = {
+    kernelHeight: kh,
+    kernelWidth: kw,
+    groupIn: groupOut,
+    channels: s.outChannels,
+    outChannels: s.channels,
+    groups: g.groups,
+  };
+  const blocked = canBlock(e, shape);
+  if (!blocked && g.groups === 1) return undefined;
   const attributes = { ...attributesOf(g, s), pads: ints(pads) };
-  return e.emit1('Conv', [e.get(dy, nchw), turned(e, exchanged(e, g, s, kernel))], attributes);
+  const back = e.longs([-1, -1]);
+  const ends = e.longs([-2147483648, -2147483648]);
+  const turned = e.emit1('Slice', [e.get(kernel), back, ends, e.longs([0, 1]), back]);
+  const exchanged = exchange(e, turned, [kh, kw, groupIn, g.groups, groupOut]);
+  const image = e.get(dy, nchw);
+  if (blocked) return blockedConv(e, image, exchanged, shape, attributes);
+  return e.emit1('Conv', [image, e.transpose(exchanged, oihw)], attributes);
 }
 
-/** HWIO [kh, kw, cg, g*og] as [g*cg, og, kh, kw]: the channels of each group exchanged. */
-export function exchanged(e: Emitter, g: ConvGeometry, s: Sizes, kernel: Value): string {
-  const { kernelHeight: kh, kernelWidth: kw, groupIn, groupOut } = s;
-  if (g.groups === 1) return e.get(kernel, [2, 3, 0, 1]);
-  if (groupIn === 1 && groupOut === 1) return e.get(kernel, oihw);
-  const parts = e.reshape(e.get(kernel), [kh, kw, groupIn, g.groups, groupOut]);
-  return e.reshape(e.transpose(parts, [3, 2, 4, 0, 1]), [g.groups * groupIn, groupOut, kh, kw]);
+/** HWIO [kh, kw, cg, g*og] as [kh, kw, og, g*cg]: the channels of each group exchanged. */
+function exchange(e: Emitter, kernel: string, sizes: readonly [number, number, number, number, number]): string {
+  const [kh, kw, groupIn, groups, groupOut] = sizes;
+  if (groupIn === 1 && groupOut === 1) return kernel;
+  if (groups === 1) return e.transpose(kernel, [0, 1, 3, 2]);
+  const parts = e.transpose(e.reshape(kernel, [kh, kw, groupIn, groups, groupOut]), [0, 1, 4, 3, 2]);
+  return e.reshape(parts, [kh, kw, groupOut, groups * groupIn]);
 }

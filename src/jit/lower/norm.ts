@@ -3,7 +3,7 @@
 import { float, int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { chooseLayout, operand } from './choose.ts';
+import { operand } from './choose.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw, plain } from './layout.ts';
 
@@ -34,8 +34,9 @@ export function lowerNorm(e: Emitter, eps: number, [x, gamma, beta]: Three, [y, 
 }
 
 /**
- * dbeta = sum dy, dgamma = sum dy xhat, dx = gamma s (dy - dbeta/m - xhat dgamma/m) with s = 1/sqrt(var + eps),
- * in as few passes over the images as ONNX's ops allow.
+ * dbeta = sum dy, dgamma = sum dy xhat, dx = k dy - (xhat k dgamma/m + k dbeta/m) with k = gamma/sqrt(var + eps).
+ *
+ * The bracket is an affine map of x per channel, for which ONNX's BatchNormalization in inference is one pass.
  */
 export function lowerNormGrad(
   e: Emitter,
@@ -44,26 +45,23 @@ export function lowerNormGrad(
   [dx, dgamma, dbeta]: Three,
 ): void {
   const rank = x.shape.length;
-  const layout = chooseLayout(e, [dy, x], rank);
-  const count = sizeOf(x.shape) / (x.shape.at(-1) ?? 1);
+  const channels = x.shape.at(-1) ?? 1;
+  const layout = rank === 4 ? nchw : plain(rank);
   const axes = e.longs(plain(rank - 1).map((axis) => layout.indexOf(axis)));
   const [image, gradient] = [e.get(x, layout), e.get(dy, layout)];
-  const wide = (name: string): string => {
-    const at = layout.indexOf(rank - 1);
-    return at === rank - 1 ? name : e.reshape(name, [dx.shape.at(-1) ?? 1, 1, 1]);
-  };
   const two = (op: string, a: string, b: string): string => e.emit1(op, [a, b]);
-  const inverse = e.emit1('Reciprocal', [e.emit1('Sqrt', [two('Add', e.get(variance), e.scalar(eps, 'float32'))])]);
-  const centred = two('Sub', image, operand(e, mean, rank, layout));
   const sum = (name: string): string => e.emit1('ReduceSum', [name, axes], { keepdims: int(0) });
+  const inverse = e.emit1('Reciprocal', [e.emit1('Sqrt', [two('Add', e.get(variance), e.scalar(eps, 'float32'))])]);
+  // x is centred before it meets dy: sum dy x - mean sum dy would cancel
+  const centred = two('Sub', image, operand(e, mean, rank, layout));
   const sumDy = sum(gradient);
   const gradGamma = two('Mul', sum(two('Mul', gradient, centred)), inverse);
   const scale = two('Mul', e.get(gamma), inverse);
-  const share = e.scalar(1 / count, 'float32');
-  const slope = two('Mul', two('Mul', scale, inverse), two('Mul', gradGamma, share));
-  const shift = two('Mul', scale, two('Mul', sumDy, share));
-  const away = two('Add', two('Mul', centred, wide(slope)), wide(shift));
-  e.put(dx, two('Sub', two('Mul', gradient, wide(scale)), away), layout);
+  const share = two('Mul', scale, e.scalar(channels / sizeOf(x.shape), 'float32'));
+  const statistics = [two('Mul', share, gradGamma), two('Mul', share, sumDy), e.get(mean), e.get(variance)];
+  const away = e.emit1('BatchNormalization', [image, ...statistics], { epsilon: float(eps) });
+  const wide = rank === 4 ? e.reshape(scale, [channels, 1, 1]) : scale;
+  e.put(dx, two('Sub', two('Mul', gradient, wide), away), layout);
   e.put(dgamma, gradGamma);
   e.put(dbeta, sumDy);
 }

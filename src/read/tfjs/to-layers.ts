@@ -41,6 +41,9 @@ export function toLayers(
   { graph, weights }: Net,
   { frozen = () => false }: ToLayersOptions = {},
 ): tfl.LayersModel {
+  if (!tf.getBackend() && !Object.keys(tf.engine().registryFactory).length) {
+    throw new MoonletError("toLayers: tf has no backend; import '@tensorflow/tfjs-backend-cpu' or another first");
+  }
   const shapeById = shapes(graph);
   const layers = new Map<string, tfl.layers.Layer>();
   const calls: Record<string, string[]> = {};
