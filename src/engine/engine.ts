@@ -17,7 +17,7 @@ import {
 export const engineNames = ['onnxruntime', 'tfjs-node', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof engineNames)[number];
 
-type Eager = Exclude<EngineName, 'onnxruntime'>;
+export type EagerEngine = Exclude<EngineName, 'onnxruntime'>;
 
 export interface EngineOptions {
   /** `onnxruntime` unless told. */
@@ -53,7 +53,7 @@ async function runEagerly(
   specs: { readonly state: Specs; readonly inputs: Specs },
   state: Arrays,
   inputs: Arrays,
-  engine: Eager,
+  engine: EagerEngine,
 ): Promise<{ state: Arrays; outputs: Arrays }> {
   await useBackend(engine);
   const result = tf.tidy(() => {
@@ -82,14 +82,14 @@ const tensors = (specs: Specs, arrays: Arrays): Tensors =>
 const backendOf = { 'tfjs-node': 'tensorflow', wasm: 'wasm', cpu: 'cpu' } as const;
 
 /** Load an eager engine's backend and make it tf's current one. @throws MoonletError when it is not installed. */
-export async function useBackend(engine: Eager): Promise<void> {
+export async function useBackend(engine: EagerEngine): Promise<void> {
   const backend = backendOf[engine];
   if (tf.getBackend() === backend) return;
   if (!tf.findBackendFactory(backend)) await load(engine);
   if (!(await tf.setBackend(backend))) throw new MoonletError(`the engine ${engine} did not start`);
 }
 
-async function load(engine: Eager): Promise<void> {
+async function load(engine: EagerEngine): Promise<void> {
   if (engine === 'cpu') {
     await import('@tensorflow/tfjs-backend-cpu');
     await tf.setBackend('cpu');

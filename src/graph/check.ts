@@ -18,7 +18,11 @@ export function check(graph: Graph): Graph {
     const fail = (reason: string): never => {
       throw new MoonletError(`${node.id}: ${reason}`);
     };
-    if (!path.test(node.id)) fail("a path is made of letters, digits, '_' and '-', joined by '/'");
+    if (!path.test(node.id)) {
+      throw new MoonletError(
+        `${JSON.stringify(node.id)}: a path is made of letters, digits, '_' and '-', joined by '/'`,
+      );
+    }
     if (seen.has(node.id)) fail('two nodes have this path; name one of them differently');
     if (node.op.kind === 'input' && node.inputs.length) fail('an input reads nothing');
     for (const id of node.inputs) if (!seen.has(id)) fail(`reads "${id}", which does not come before it`);
@@ -30,6 +34,8 @@ export function check(graph: Graph): Graph {
   if (!graph.outputs.length) throw new MoonletError(`${graph.name}: the graph has no output`);
   for (const id of graph.outputs) {
     if (!seen.has(id)) throw new MoonletError(`${graph.name}: the output "${id}" is not a node`);
+    if (graph.outputs.indexOf(id) !== graph.outputs.lastIndexOf(id))
+      throw new MoonletError(`${graph.name}: the output "${id}" is named twice; once is enough`);
   }
   checkSharedShapes(graph);
   return graph;
@@ -40,7 +46,7 @@ function checkSharing(node: Node, owner: Node | undefined, fail: (reason: string
     return fail(`shares the weights of "${node.weightsOf}", which does not come before it`);
   if (owner.weightsOf)
     fail(`shares the weights of "${owner.id}", which itself shares; name the owner "${owner.weightsOf}"`);
-  if (!['conv', 'dense', 'norm'].includes(node.op.kind)) fail(`a ${node.op.kind} has no weights to share`);
+  if (!['conv', 'dense', 'norm'].includes(node.op.kind)) fail(`${node.op.kind} has no weights to share`);
   if (owner.op.kind !== node.op.kind)
     fail(`a ${node.op.kind} cannot share the weights of "${owner.id}", a ${owner.op.kind}`);
 }

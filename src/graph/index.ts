@@ -21,6 +21,7 @@ export {
   type Pool,
   type Shape,
   type Slot,
+  shiftTap,
   sizeOf,
   slots,
   weightShapes,

@@ -1,6 +1,6 @@
 /** @file Graphs as JSON, versioned, one node a line. What comes from outside is validated to the last field. */
 import { z } from 'zod';
-import { MoonletError, within } from '../errors.ts';
+import { MoonletError, oneLine, within } from '../errors.ts';
 import { check } from './check.ts';
 import { activations, type Graph } from './op.ts';
 
@@ -81,7 +81,7 @@ export function fromJson(text: string, file?: string): Graph {
     value = JSON.parse(text);
   } catch (e) {
     throw new MoonletError(
-      `${source}: not JSON (${(e as Error).message}); expected a file that toJson wrote`,
+      `${source}: not JSON (${oneLine((e as Error).message)}); expected a file that toJson wrote`,
     );
   }
   const seen = value as { format?: unknown; version?: unknown } | null;

@@ -25,6 +25,7 @@ export const activations = [
   'tanh',
   'gelu',
   'softmax',
+  'negate', // with relu and concat it makes CReLU
 ] as const;
 export type Activation = (typeof activations)[number];
 
@@ -100,6 +101,16 @@ export interface Graph {
 export const channelsOf = (shape: Shape): number => shape[shape.length - 1] as number;
 export const isMap = (shape: Shape): shape is FeatureMap => shape.length === 3;
 export const sizeOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
+
+/**
+ * The place of the window, row by row, that a channel of the op `shift` reads: that of its group, or the middle for
+ * the channels that do not fill a group.
+ */
+export function shiftTap(channel: number, channels: number, kernel: number): number {
+  const perGroup = Math.floor(channels / kernel ** 2);
+  const group = perGroup ? Math.floor(channel / perGroup) : kernel ** 2;
+  return group < kernel ** 2 ? group : (kernel ** 2 - 1) / 2;
+}
 
 /** What a node stores, in the order in which files and models list it. */
 export const slots = ['kernel', 'bias', 'gamma', 'beta', 'mean', 'variance', 'alpha'] as const;

@@ -29,7 +29,7 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const { batch = 250, onBatch, ...engine } = o;
   const logits = onlyOutput(net.graph);
-  const runner = await compile(net, { ...engine, batch });
+  const runner = await compile(net, engine);
   try {
     const guesses = new Int32Array(split.count);
     let done = 0;

@@ -98,8 +98,7 @@ export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): 
   const next = batches(train, scale, { batch, seed, ...(o.augment ? { augment: o.augment } : {}) });
 
   const wanted = [...new Set(losses.flatMap((l) => l.teacher ?? []))];
-  const guide =
-    teacher && wanted.length ? await compile(teacher, { ...engine, batch, values: wanted }) : undefined;
+  const guide = teacher && wanted.length ? await compile(teacher, { ...engine, values: wanted }) : undefined;
   const plan = makeStep({
     graph,
     losses,

@@ -104,7 +104,7 @@ export async function expectForwardAgrees(
   const x = noise(batch * sizeOf(inputShape(graph)), 'forward');
   const outputs: Float32Array[] = [];
   for (const engine of engines) {
-    const runner = await compile(net, { engine, batch });
+    const runner = await compile(net, { engine });
     outputs.push((await runner.run(x)).get(onlyOutput(graph)) as Float32Array);
     await runner.release();
   }

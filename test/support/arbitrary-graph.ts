@@ -3,7 +3,7 @@
  * picks an earlier value and does one thing to it if it can. Steps are plain numbers, so fast-check shrinks a failing
  * graph by dropping steps and by making their numbers smaller.
  */
-import fc from 'fast-check';
+
 import { type Flow, graph, input, type Rank } from '../../src/build/index.ts';
 import {
   activations,
@@ -14,6 +14,7 @@ import {
   nodesById,
   type Padding,
 } from '../../src/graph/index.ts';
+import { fc } from './property.ts';
 
 export type StepName = keyof typeof steps;
 export interface GraphOptions {
@@ -184,7 +185,7 @@ const steps = {
       ...(fits ? ([[1, 0, 0, 0]] as const) : []),
       [1, 1, 1, 1],
     ];
-    const padded = pick(paddings.slice(0, size[0] === 3 ? 4 : 2), c); // a window never holds only padding
+    const padded = pick(size[0] === 3 ? paddings : paddings.slice(0, fits ? 2 : 1), c); // padding < window
     return a % 2
       ? x.maxPool({ size, stride, padding: padded })
       : x.avgPool({ size, stride, padding: padded });
@@ -283,22 +284,21 @@ function build({ size, list, ends }: Recipe, classes: number | undefined): Graph
     if (y && y.channels <= most.channels * 17) all.push(y);
   });
   const last = all.at(-1) as Value;
-  if (classes !== undefined) return alive(last, [classifier(last, classes)], all);
+  if (classes !== undefined) return alive([classifier(last, classes)], all);
   const outputs = [last, ...(all.length > 1 ? ends.map((n) => pick(all.slice(1), n)) : [])];
   return alive(
-    last,
     outputs.filter((x, i) => outputs.findIndex((y) => y.id === x.id) === i),
     all,
   );
 }
 
 /** The graph; owners of weights whose own values lead nowhere become outputs too, so that every node is needed. */
-function alive(last: Value, outputs: readonly Value[], all: readonly Value[]): Graph {
+function alive(outputs: readonly Value[], all: readonly Value[]): Graph {
   const made = graph('random', ...outputs);
   const needed = ancestors(made, made.outputs);
   const idle = made.nodes.filter((n) => !needed.has(n.id) && n.op.kind !== 'input');
   const extra = all.filter((x) => idle.some((n) => n.id === x.id));
-  return idle.length ? graph('random', ...outputs, ...extra, last) : made;
+  return extra.length ? graph('random', ...outputs, ...extra) : made;
 }
 
 function classifier(x: Value, classes: number): Value {
@@ -335,7 +335,7 @@ export function arbitraryGraph(o: GraphOptions = {}): fc.Arbitrary<Graph> {
       ends: fc.array(fc.nat({ max: 60 }), { maxLength: (o.outputs ?? 3) - 1 }),
     })
     .map((recipe) => build(recipe, o.classes))
-    .filter((g) => g.nodes.length > 1);
+    .filter((g) => g.nodes.length > 1 && (o.classes === undefined || g.outputs.length === 1));
 }
 
 /** How often each kind stands in these graphs. */

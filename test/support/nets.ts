@@ -2,6 +2,7 @@
 import { cheapen } from '../../src/edit/cheapen.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { random } from '../../src/random.ts';
+import { cost } from '../../src/read/cost.ts';
 import { float, init, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { architectures } from '../../zoo/architectures/index.ts';
 
@@ -28,6 +29,10 @@ export const smallZoo = (size = 32): readonly Graph[] => [
   cheapen(small('wrn', size), 'G(4)'),
   cheapen(small('wrn', size), 'BG(2,2)'),
 ];
+
+/** Those of the small zoo that take little time to fill with weights. */
+export const lightZoo = (size = 32): readonly Graph[] =>
+  smallZoo(size).filter((graph) => cost(graph).params < 5_000_000);
 
 /** A net whose norms are not the identity: scales, offsets and statistics are drawn too. */
 export function shaken(graph: Graph, seed = 1): Net {

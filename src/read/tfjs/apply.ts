@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { match } from 'ts-pattern';
 import type { Activation, Norm, Op, Padding, Pair, Slot } from '../../graph/index.ts';
-import { channelsOf, slide } from '../../graph/index.ts';
+import { channelsOf, shiftTap, slide } from '../../graph/index.ts';
 import { avgPool, batchNorm, conv, maxPool } from '../../kernels/index.ts';
 
 /** What an op needs to know beyond its inputs. */
@@ -118,6 +118,8 @@ export function activate(x: tf.Tensor, fn: Activation): tf.Tensor {
       return tf.mul(x, tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5));
     case 'softmax':
       return tf.softmax(x);
+    case 'negate':
+      return tf.neg(x);
   }
 }
 
@@ -165,13 +167,8 @@ function permute(x: tf.Tensor, order: readonly number[]): tf.Tensor {
  */
 function shift(x: tf.Tensor4D, kernel: number): tf.Tensor {
   const c = x.shape[3];
-  const per = Math.floor(c / kernel ** 2);
   const taps = new Float32Array(kernel * kernel * c);
-  for (let channel = 0; channel < c; channel++) {
-    const group = per ? Math.floor(channel / per) : kernel ** 2;
-    const tap = group < kernel ** 2 ? group : (kernel ** 2 - 1) / 2;
-    taps[tap * c + channel] = 1;
-  }
+  for (let channel = 0; channel < c; channel++) taps[shiftTap(channel, c, kernel) * c + channel] = 1;
   const side = (kernel - 1) / 2;
   const pads = { top: side, bottom: side, left: side, right: side };
   return conv(x, tf.tensor4d(taps, [kernel, kernel, 1, c]), { stride: one, dilation: one, pads, groups: c });

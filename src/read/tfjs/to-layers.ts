@@ -42,7 +42,9 @@ export function toLayers(
   { frozen = () => false }: ToLayersOptions = {},
 ): tfl.LayersModel {
   if (!tf.getBackend() && !Object.keys(tf.engine().registryFactory).length) {
-    throw new MoonletError("toLayers: tf has no backend; import '@tensorflow/tfjs-backend-cpu' or another first");
+    throw new MoonletError(
+      "toLayers: tf has no backend; import '@tensorflow/tfjs-backend-cpu' or another first",
+    );
   }
   const shapeById = shapes(graph);
   const layers = new Map<string, tfl.layers.Layer>();
@@ -69,7 +71,24 @@ export function toLayers(
   for (const [id, layer] of layers) setWeights(layer, id, { graph, weights });
   const memory: Memory = { version: 1, name: graph.name, order: graph.nodes.map((n) => n.id), calls };
   model.setUserDefinedMetadata({ moonlet: memory });
+  disposeShared(
+    model,
+    Object.entries(calls).map(([id, more]) => [layers.get(id) as tfl.layers.Layer, more.length]),
+  );
   return model;
+}
+
+/** tf counts the calls of a layer as its owners, and a model gives back one: a shared layer would never be freed. */
+function disposeShared(
+  model: tfl.LayersModel,
+  shared: readonly (readonly [layer: tfl.layers.Layer, moreCalls: number])[],
+): void {
+  const dispose = model.dispose.bind(model);
+  model.dispose = () => {
+    const result = dispose();
+    for (const [layer, moreCalls] of shared) for (let i = 0; i < moreCalls; i++) layer.dispose();
+    return result;
+  };
 }
 
 function sameLayer(graph: Graph, node: Node, calls: Record<string, string[]>, owner: string): void {

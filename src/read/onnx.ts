@@ -1,0 +1,304 @@
+/** @file A net as an ONNX model for inference: channels first inside, dynamic batch, dropout gone. */
+import { match } from 'ts-pattern';
+import { MoonletError } from '../errors.ts';
+import {
+  type Activation,
+  ancestors,
+  channelsOf,
+  fold,
+  type Graph,
+  isMap,
+  type Node,
+  type Padding,
+  type Pair,
+  type Shape,
+  type Slot,
+  shapes,
+  shiftTap,
+  slide,
+} from '../graph/index.ts';
+import {
+  float,
+  int,
+  ints,
+  type OnnxAttribute,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  string,
+} from '../onnx/index.ts';
+import { materialize, type Net } from '../weights/index.ts';
+
+export interface ToOnnxOptions {
+  /** Ids whose values are wanted, each an output of its own name; the graph's outputs unless told. */
+  readonly values?: readonly string[];
+  /** Of inputs and of outputs that are maps; the insides are NCHW in any case. NHWC unless told. */
+  readonly layout?: 'NHWC' | 'NCHW';
+  /** A fixed batch; any batch unless told. */
+  readonly batch?: number;
+}
+
+/** ONNX operator set of the models: the oldest that has all we need. */
+export const opset = 18;
+
+/** What a graph under construction collects. */
+interface Draft {
+  readonly nodes: OnnxNode[];
+  readonly initializers: OnnxTensor[];
+  /** Appends a node and gives its output's name. */
+  emit(
+    opType: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, OnnxAttribute>>,
+    name?: string,
+  ): string;
+  /** A constant's name. */
+  constant(
+    dtype: 'float32' | 'int64',
+    shape: readonly number[],
+    data: Float32Array | readonly number[],
+  ): string;
+}
+
+function draft(): Draft {
+  const nodes: OnnxNode[] = [];
+  const initializers: OnnxTensor[] = [];
+  let made = 0;
+  return {
+    nodes,
+    initializers,
+    emit(opType, inputs, attributes = {}, name = `#${made++}`) {
+      nodes.push({ name, opType, inputs, outputs: [name], attributes });
+      return name;
+    },
+    constant(dtype, shape, data) {
+      const name = `#${made++}`;
+      initializers.push({ name, dtype, shape, data });
+      return name;
+    },
+  };
+}
+
+/**
+ * The model. Inputs and outputs bear the names of their nodes; batch norms stand as they are (fold them first for speed).
+ * @throws MoonletError when a wanted value is no node of the graph.
+ */
+export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxModel {
+  const { layout = 'NHWC', batch = 'batch' } = o;
+  const values = [...new Set(o.values ?? graph.outputs)];
+  const shapeById = shapes(graph);
+  for (const id of values) {
+    if (!shapeById.has(id)) throw new MoonletError(`${graph.name}: no node "${id}" whose value could be had`);
+  }
+  const needed = ancestors(graph, values);
+  const d = draft();
+  const inputs = graph.nodes.filter((n) => n.op.kind === 'input' && needed.has(n.id));
+  const kept: Graph = { ...graph, nodes: graph.nodes.filter((n) => needed.has(n.id)) };
+  const value = fold<string>(kept, (node, ins) => {
+    const shapesIn = node.inputs.map((id) => shapeById.get(id) as Shape);
+    if (node.op.kind === 'input') {
+      return isMap(node.op.shape) && layout === 'NHWC'
+        ? d.emit('Transpose', [node.id], { perm: ints(toNchw) })
+        : node.id;
+    }
+    return emitOp(d, node, ins, shapesIn, (slot) => {
+      const weight = weights.get(`${node.weightsOf ?? node.id}:${slot}`);
+      return weight && { shape: weight.shape, data: materialize(weight) };
+    });
+  });
+  for (const id of values) {
+    const turned = isMap(shapeById.get(id) as Shape) && layout === 'NHWC';
+    const inner = value.get(id) as string;
+    d.emit(
+      turned ? 'Transpose' : 'Identity',
+      [inner],
+      turned ? { perm: ints(toNhwc) } : {},
+      outputName(id, inputs),
+    );
+  }
+  const outer = (id: string): readonly (number | string)[] => {
+    const shape = shapeById.get(id) as Shape;
+    return [batch, ...(isMap(shape) && layout === 'NCHW' ? [shape[2], shape[0], shape[1]] : shape)];
+  };
+  return {
+    name: graph.name,
+    nodes: d.nodes,
+    initializers: d.initializers,
+    inputs: inputs.map((n) => ({ name: n.id, dtype: 'float32', shape: outer(n.id) })),
+    outputs: values.map((id) => ({ name: outputName(id, inputs), dtype: 'float32', shape: outer(id) })),
+    opset,
+  };
+}
+
+const toNchw = [0, 3, 1, 2] as const;
+const toNhwc = [0, 2, 3, 1] as const;
+/** An input that is asked for as a value needs a second name. */
+const outputName = (id: string, inputs: readonly Node[]): string =>
+  inputs.some((n) => n.id === id) ? `${id}:value` : id;
+
+type WeightOf = (
+  slot: Slot,
+) => { readonly shape: readonly number[]; readonly data: Float32Array } | undefined;
+
+/** One op, channels first; the name of its value. */
+function emitOp(
+  d: Draft,
+  node: Node,
+  ins: readonly string[],
+  shapesIn: readonly Shape[],
+  weight: WeightOf,
+): string {
+  const x = ins[0] as string;
+  const shape = shapesIn[0] as Shape;
+  const c = channelsOf(shape);
+  const channelAxis = { axis: int(1) };
+  const vector = (slot: Slot, otherwise: number): string => {
+    const data = weight(slot)?.data ?? new Float32Array(c).fill(otherwise);
+    return d.constant('float32', [data.length], data);
+  };
+  const spatial = isMap(shape) ? [shape[0], shape[1]] : [];
+  const reshape = (from: string, dims: readonly number[]): string =>
+    d.emit('Reshape', [from, d.constant('int64', [dims.length + 1], [-1, ...dims])]);
+  return match(node.op)
+    .returnType<string>()
+    .with({ kind: 'input' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => x)
+    .with({ kind: 'conv' }, (op) => {
+      const kernel = weight('kernel') as { shape: readonly number[]; data: Float32Array };
+      const weights = d.constant('float32', oihwShape(kernel.shape), oihw(kernel.data, kernel.shape));
+      const bias = op.bias ? [vector('bias', 0)] : [];
+      return d.emit('Conv', [x, weights, ...bias], {
+        kernel_shape: ints(op.kernel),
+        strides: ints(op.stride),
+        dilations: ints(op.dilation),
+        group: int(op.groups),
+        pads: ints(padsOf(shape, op.kernel, op.stride, op.dilation, op.padding)),
+      });
+    })
+    .with({ kind: 'dense' }, (op) => {
+      const kernel = weight('kernel') as { shape: readonly number[]; data: Float32Array };
+      return d.emit('Gemm', [
+        x,
+        d.constant('float32', kernel.shape, kernel.data),
+        ...(op.bias ? [vector('bias', 0)] : []),
+      ]);
+    })
+    .with({ kind: 'norm' }, ({ eps }) =>
+      d.emit(
+        'BatchNormalization',
+        [x, vector('gamma', 1), vector('beta', 0), vector('mean', 0), vector('variance', 1)],
+        {
+          epsilon: float(eps),
+        },
+      ),
+    )
+    .with({ kind: 'act' }, ({ fn }) => emitActivation(d, x, fn))
+    .with({ kind: 'pool' }, ({ fn, size, stride, padding }) =>
+      d.emit(fn === 'max' ? 'MaxPool' : 'AveragePool', [x], {
+        kernel_shape: ints(size),
+        strides: ints(stride),
+        pads: ints(padsOf(shape, size, stride, [1, 1], padding)),
+        ...(fn === 'avg' ? { count_include_pad: int(0) } : {}),
+      }),
+    )
+    .with({ kind: 'globalPool' }, ({ fn }) =>
+      d.emit('Flatten', [d.emit(fn === 'avg' ? 'GlobalAveragePool' : 'GlobalMaxPool', [x])], channelAxis),
+    )
+    .with({ kind: 'add' }, () => ins.slice(1).reduce((sum, y) => d.emit('Add', [sum, y]), x))
+    .with({ kind: 'mul' }, () =>
+      ins.slice(1).reduce((product, y, i) => {
+        const gate = shapesIn[i + 1]?.length === 1 && isMap(shape) ? reshape(y, [c, 1, 1]) : y;
+        return d.emit('Mul', [product, gate]);
+      }, x),
+    )
+    .with({ kind: 'concat' }, () => d.emit('Concat', ins, channelAxis))
+    .with({ kind: 'slice' }, ({ from, to }) => {
+      const at = (n: number): string => d.constant('int64', [1], [n]);
+      return d.emit('Slice', [x, at(from), at(to), at(1)]);
+    })
+    .with({ kind: 'shuffle' }, ({ groups }) => {
+      const cells = reshape(x, [groups, c / groups, ...spatial]);
+      const order = [0, 2, 1, ...spatial.map((_, i) => i + 3)];
+      return reshape(d.emit('Transpose', [cells], { perm: ints(order) }), [c, ...spatial]);
+    })
+    .with({ kind: 'permute' }, ({ order }) =>
+      d.emit('Gather', [x, d.constant('int64', [c], order)], channelAxis),
+    )
+    .with({ kind: 'flatten' }, () =>
+      d.emit('Flatten', [d.emit('Transpose', [x], { perm: ints(toNhwc) })], channelAxis),
+    )
+    .with({ kind: 'maxout' }, ({ pieces }) => {
+      const units = reshape(x, [c / pieces, pieces, ...spatial]);
+      return d.emit('ReduceMax', [units, d.constant('int64', [1], [2])], { keepdims: int(0) });
+    })
+    .with({ kind: 'shift' }, ({ kernel }) => {
+      const side = (kernel - 1) / 2;
+      return d.emit('Conv', [x, d.constant('float32', [c, 1, kernel, kernel], shiftTaps(c, kernel))], {
+        kernel_shape: ints([kernel, kernel]),
+        group: int(c),
+        pads: ints([side, side, side, side]),
+      });
+    })
+    .with({ kind: 'upsample' }, ({ factor, fn }) =>
+      d.emit('Resize', [x, '', d.constant('float32', [4], Float32Array.of(1, 1, factor, factor))], {
+        mode: string(fn === 'nearest' ? 'nearest' : 'linear'),
+        coordinate_transformation_mode: string(fn === 'nearest' ? 'asymmetric' : 'half_pixel'),
+        ...(fn === 'nearest' ? { nearest_mode: string('floor') } : {}),
+      }),
+    )
+    .exhaustive();
+}
+
+function emitActivation(d: Draft, x: string, fn: Activation): string {
+  const scalar = (value: number): string => d.constant('float32', [], Float32Array.of(value));
+  const sixth = { alpha: float(1 / 6), beta: float(0.5) };
+  switch (fn) {
+    case 'relu':
+      return d.emit('Relu', [x]);
+    case 'relu6':
+      return d.emit('Clip', [x, scalar(0), scalar(6)]);
+    case 'hardSigmoid':
+      return d.emit('HardSigmoid', [x], sixth);
+    case 'hardSwish':
+      return d.emit('Mul', [x, d.emit('HardSigmoid', [x], sixth)]);
+    case 'sigmoid':
+      return d.emit('Sigmoid', [x]);
+    case 'swish':
+      return d.emit('Mul', [x, d.emit('Sigmoid', [x])]);
+    case 'tanh':
+      return d.emit('Tanh', [x]);
+    case 'gelu': {
+      const erf = d.emit('Erf', [d.emit('Mul', [x, scalar(Math.SQRT1_2)])]);
+      return d.emit('Mul', [d.emit('Mul', [x, d.emit('Add', [erf, scalar(1)])]), scalar(0.5)]);
+    }
+    case 'softmax':
+      return d.emit('Softmax', [x], { axis: int(1) });
+  }
+}
+
+/** ONNX's order: top, left, bottom, right. */
+function padsOf(shape: Shape, kernel: Pair, stride: Pair, dilation: Pair, padding: Padding): number[] {
+  const { top, left, bottom, right } = slide(shape, { kernel, stride, dilation, padding }).pads;
+  return [top, left, bottom, right];
+}
+
+const oihwShape = ([kh, kw, i, o]: readonly number[]): number[] => [o, i, kh, kw] as number[];
+/** kernel_HWIO -> kernel_OIHW */
+function oihw(data: Float32Array, [kh, kw, i, o]: readonly number[]): Float32Array {
+  const [places, inner, outer] = [(kh as number) * (kw as number), i as number, o as number];
+  const turned = new Float32Array(data.length);
+  for (let p = 0; p < places; p++) {
+    for (let a = 0; a < inner; a++) {
+      for (let b = 0; b < outer; b++)
+        turned[(b * inner + a) * places + p] = data[(p * inner + a) * outer + b] as number;
+    }
+  }
+  return turned;
+}
+
+/** Depthwise filters [c, 1, kernel, kernel] of single ones; see the op `shift`. */
+function shiftTaps(c: number, kernel: number): Float32Array {
+  const taps = new Float32Array(c * kernel ** 2);
+  for (let channel = 0; channel < c; channel++)
+    taps[channel * kernel ** 2 + shiftTap(channel, c, kernel)] = 1;
+  return taps;
+}

@@ -1,0 +1,110 @@
+/** @file Engines by name, and nets made ready on them. */
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import { compile, engineNamed, prepare, useBackend } from '../../src/engine/index.ts';
+import { MoonletError, UsageError } from '../../src/errors.ts';
+import { wrn } from '../../zoo/architectures/index.ts';
+import { largestDifference, noise, shaken } from '../support/nets.ts';
+
+const net = shaken(wrn({ depth: 10, size: 16 }));
+const rejection = async (promise: Promise<unknown>): Promise<Error> =>
+  promise.then(
+    () => {
+      throw new Error('expected a rejection');
+    },
+    (e: Error) => e,
+  );
+
+describe('engines', () => {
+  it('are known by name; another is refused with the nearest', () => {
+    expect(engineNamed('wasm')).to.equal('wasm');
+    expect(() => engineNamed('onnx')).to.throw(
+      UsageError,
+      'no engine "onnx". Known: onnxruntime, tfjs-node, wasm, cpu',
+    );
+    expect(() => engineNamed('wsam')).to.throw(UsageError, 'Did you mean "wasm"?');
+  });
+
+  it('run one function alike: state in, state out', async () => {
+    const specs = { state: { w: { shape: [2] } }, inputs: { rate: { shape: [] } } };
+    for (const engine of ['cpu', 'wasm', 'onnxruntime'] as const) {
+      const ready = await prepare(
+        ({ w }, { rate }) => ({
+          state: { w: tf.sub(w as tf.Tensor, rate as tf.Tensor) },
+          outputs: { sum: tf.sum(w as tf.Tensor) },
+        }),
+        specs,
+        { engine },
+      );
+      const first = await ready.run({ w: Float32Array.of(1, 2) }, { rate: Float32Array.of(0.5) });
+      const second = await ready.run(first.state, { rate: Float32Array.of(1) });
+      expect([...(second.state['w'] ?? [])], engine).to.deep.equal([-0.5, 0.5]);
+      expect([...(second.outputs['sum'] ?? [])], engine).to.deep.equal([2]);
+      await ready.release();
+    }
+  });
+
+  it('say which input is missing', async () => {
+    const specs = { state: {}, inputs: { x: { shape: [1] } } };
+    const ready = await prepare((_, { x }) => ({ state: {}, outputs: { x: x as tf.Tensor } }), specs, {
+      engine: 'cpu',
+    });
+    expect((await rejection(ready.run({}, {}))).message).to.equal('the input "x" is missing');
+  });
+
+  it('leave no tensors behind on eager backends', async () => {
+    await useBackend('cpu');
+    const runner = await compile(net, { engine: 'cpu' });
+    await runner.run(noise(2 * 768, 'a'));
+    const before = tf.memory().numTensors;
+    await runner.run(noise(2 * 768, 'b'));
+    expect(tf.memory().numTensors).to.equal(before);
+  });
+
+  it('give the values of any nodes, with their shapes', async () => {
+    const runner = await compile(net, { values: ['stage1/0/add', 'head/dense'] });
+    const values = await runner.run(noise(2 * 768, 'c'));
+    expect([...runner.shapes]).to.deep.equal([
+      ['stage1/0/add', [16, 16, 16]],
+      ['head/dense', [10]],
+    ]);
+    expect(values.get('stage1/0/add')).to.have.length(2 * 16 * 16 * 16);
+    expect(values.get('head/dense')).to.have.length(20);
+    await runner.release();
+  });
+
+  it('run any number of examples, alone, at once or in batches, in either layout', async () => {
+    const x = noise(5 * 768, 'many');
+    for (const engine of ['cpu', 'onnxruntime'] as const) {
+      const runner = await compile(net, { engine });
+      const once = (await runner.run(x)).get('head/dense') as Float32Array;
+      const many = (await runner.runMany(x, 2)).get('head/dense') as Float32Array;
+      const alone = (await runner.run(x.subarray(768, 1536))).get('head/dense') as Float32Array;
+      expect(largestDifference(many, once), engine).to.be.below(1e-5);
+      expect(largestDifference(alone, once.subarray(10, 20)), engine).to.be.below(1e-5);
+      await runner.release();
+      const turned = tf.tidy(
+        () => tf.transpose(tf.tensor(x, [5, 16, 16, 3]), [0, 3, 1, 2]).dataSync() as Float32Array,
+      );
+      const first = await compile(net, { engine, layout: 'NCHW' });
+      expect(
+        largestDifference((await first.run(turned)).get('head/dense') as Float32Array, once),
+        engine,
+      ).to.be.below(1e-5);
+      await first.release();
+    }
+  });
+
+  it('refuse values that no node has, and batches of another length', async () => {
+    expect((await rejection(compile(net, { values: ['stage9'] }))).message).to.equal(
+      'wrn depth=10 size=16: no node "stage9" whose value could be had',
+    );
+    const runner = await compile(net);
+    const error = await rejection(runner.run(new Float32Array(5)));
+    expect(error).to.be.instanceOf(MoonletError);
+    expect(error.message).to.equal(
+      'wrn depth=10 size=16: expects whole examples of 16 x 16 x 3 = 768 values, got 5',
+    );
+    await runner.release();
+  });
+});

@@ -1,0 +1,112 @@
+/** @file The ONNX reading computes what the eager one does, for every op, in both layouts and for any batch. */
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import * as ort from 'onnxruntime-node';
+import { useBackend } from '../../src/engine/index.ts';
+import { type Graph, MoonletError, shapes } from '../../src/index.ts';
+import { decodeModel, encodeModel } from '../../src/onnx/index.ts';
+import { inputShape } from '../../src/read/ends.ts';
+import { type ToOnnxOptions, toOnnx } from '../../src/read/onnx.ts';
+import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
+import type { Net } from '../../src/weights/index.ts';
+import { wrn } from '../../zoo/architectures/index.ts';
+import { arbitraryGraph } from '../support/arbitrary-graph.ts';
+import { largestDifference, lightZoo, noise, shaken, sizeOf } from '../support/nets.ts';
+import { fc } from '../support/property.ts';
+
+async function run(net: Net, x: Float32Array, batch: number, o: ToOnnxOptions = {}) {
+  const [id] = net.graph.nodes.flatMap((n) => (n.op.kind === 'input' ? [n.id] : []));
+  const session = await ort.InferenceSession.create(encodeModel(toOnnx(net, o)), { intraOpNumThreads: 1 });
+  const shape = inputShape(net.graph);
+  const [h, w, c] = shape as readonly [number, number, number];
+  const dims = shape.length === 3 && o.layout === 'NCHW' ? [c, h, w] : shape;
+  const out = await session.run({ [id as string]: new ort.Tensor('float32', x, [batch, ...dims]) });
+  await session.release();
+  return out;
+}
+
+/** max |onnx - eager| / max |eager| over all outputs. */
+async function difference(graph: Graph, batch = 2): Promise<number> {
+  const net = shaken(graph);
+  const x = noise(batch * sizeOf(inputShape(graph)), graph.name);
+  const found = await run(net, x, batch);
+  const expected = tf.tidy(() => {
+    const values = forward(
+      graph,
+      weightTensors(net.weights),
+      tf.tensor(x, [batch, ...inputShape(graph)]),
+    ).values;
+    return graph.outputs.map((id) => [id, values.get(id)?.dataSync() as Float32Array] as const);
+  });
+  return Math.max(...expected.map(([id, y]) => largestDifference(found[id]?.data as Float32Array, y)));
+}
+
+describe('toOnnx', () => {
+  before(() => useBackend('cpu'));
+
+  for (const graph of lightZoo(32)) {
+    it(`${graph.name}: computes what the eager reading does`, async () => {
+      expect(await difference(graph)).to.be.below(1e-4);
+    });
+  }
+
+  it('computes what the eager reading does on random graphs of all ops', () =>
+    fc.assert(
+      fc.asyncProperty(arbitraryGraph(), async (graph) => {
+        expect(await difference(graph)).to.be.below(1e-4);
+      }),
+      { numRuns: 60 },
+    )).timeout(60_000);
+
+  it('takes any batch, or the one that it is told', async () => {
+    const net = shaken(wrn({ depth: 10, size: 16 }));
+    const [first] = toOnnx(net).inputs;
+    expect(first?.shape).to.deep.equal(['batch', 16, 16, 3]);
+    expect(toOnnx(net, { batch: 7 }).outputs[0]?.shape).to.deep.equal([7, 10]);
+    const x = noise(3 * 768, 'any');
+    const three = (await run(net, x, 3))['head/dense']?.data as Float32Array;
+    const one = (await run(net, x.slice(768, 1536), 1))['head/dense']?.data as Float32Array;
+    expect(largestDifference(one, three.slice(10, 20))).to.be.below(1e-5);
+  });
+
+  it('takes and gives channels first when told', async () => {
+    const net = shaken(wrn({ depth: 10, size: 16 }));
+    const x = tf.tensor(noise(2 * 768, 'layout'), [2, 16, 16, 3]);
+    const turned = tf.transpose(x, [0, 3, 1, 2]);
+    const values = ['stage2/0/add', 'head/dense'];
+    const last = await run(net, x.dataSync() as Float32Array, 2, { values });
+    const firstOut = await run(net, turned.dataSync() as Float32Array, 2, { values, layout: 'NCHW' });
+    expect(last['stage2/0/add']?.dims).to.deep.equal([2, 8, 8, 32]);
+    expect(firstOut['stage2/0/add']?.dims).to.deep.equal([2, 32, 8, 8]);
+    expect(
+      largestDifference(
+        firstOut['head/dense']?.data as Float32Array,
+        last['head/dense']?.data as Float32Array,
+      ),
+    ).to.be.below(1e-5);
+    tf.dispose([x, turned]);
+  });
+
+  it('leaves out what the wanted values do not need', () => {
+    const graph = wrn({ depth: 10 });
+    const model = toOnnx(shaken(graph), { values: ['stage1'.concat('/0/add')] });
+    expect(model.nodes.filter((n) => n.opType === 'Conv')).to.have.length(3);
+    expect(model.outputs.map((o) => o.name)).to.deep.equal(['stage1/0/add']);
+    expect(shapes(graph).get('stage1/0/add')).to.deep.equal([32, 32, 16]);
+  });
+
+  it('survives being written and read', () => {
+    const model = toOnnx(shaken(wrn({ depth: 10, size: 16 })));
+    const back = decodeModel(encodeModel(model));
+    expect(back.nodes.map((n) => [n.opType, n.inputs, n.outputs])).to.deep.equal(
+      model.nodes.map((n) => [n.opType, n.inputs, n.outputs]),
+    );
+  });
+
+  it('refuses a value that no node has', () => {
+    expect(() => toOnnx(shaken(wrn()), { values: ['stage7'] })).to.throw(
+      MoonletError,
+      'wrn: no node "stage7" whose value could be had',
+    );
+  });
+});
