@@ -1,7 +1,8 @@
 /**
  * @file Times one training step (forward, backward, SGD with momentum) of two small nets, traced and native.
  *
- * `npx tsx scripts/bench-step.ts [separable|wide] [--threads 1,2] [--steps 40] [--plain] [--save FILE]` prints medians in ms.
+ * `npx tsx scripts/bench-step.ts [separable|wide] [--threads 1,2] [--steps 40] [--plain] [--save FILE]`
+ * prints medians in ms.
  */
 
 import { writeFile } from 'node:fs/promises';

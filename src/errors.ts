@@ -15,6 +15,9 @@ export class Refusal extends MoonletError {
   override name = 'Refusal';
 }
 
+/** A text as one line, for messages that quote what others said. */
+export const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, ' ').trim();
+
 /** What `read` returns; its errors are said of this file. */
 export function within<T>(file: string, read: () => T): T {
   try {

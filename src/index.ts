@@ -57,8 +57,8 @@ export {
   net,
   pack,
   readSafetensors,
+  unpack,
   type Weight,
   type Weights,
-  unpack,
   writeSafetensors,
 } from './weights/index.ts';

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { MoonletError, suggestion, UsageError } from '../src/errors.ts';
+import { MoonletError, oneLine, suggestion, UsageError } from '../src/errors.ts';
 import { issueText } from '../src/graph/index.ts';
 import { type Net, unpack } from '../src/weights/index.ts';
 
@@ -58,7 +58,7 @@ export const readCard = (name: string): Card => {
     json = JSON.parse(readText(path));
   } catch (e) {
     if (e instanceof MoonletError) throw e;
-    throw new MoonletError(`${path}: not JSON (${(e as Error).message}); reinstall moonlet`);
+    throw new MoonletError(`${path}: not JSON (${oneLine((e as Error).message)}); reinstall moonlet`);
   }
   const parsed = card.safeParse(json);
   if (!parsed.success) throw new MoonletError(`${path}: ${issueText(parsed.error)}`);

@@ -43,6 +43,12 @@ export const choice = <const T extends string>(
   parse: (text) => names.find((n) => n === text),
   allows: (value) => names.includes(value),
 });
+export const flag = (o: { doc: string; default: boolean }): Option<boolean> => ({
+  ...o,
+  range: 'true or false',
+  parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+  allows: (value) => typeof value === 'boolean',
+});
 
 /** The options that every architecture has. */
 export const common = (o: { classes: number; size: number; channels?: number }) => ({
@@ -50,6 +56,9 @@ export const common = (o: { classes: number; size: number; channels?: number }) 
   size: whole({ doc: 'height and width of the input', default: o.size, min: 1, max: 4096 }),
   channels: whole({ doc: 'channels of the input', default: o.channels ?? 3, min: 1, max: 4096 }),
 });
+/** The option of nets with stochastic depth; zoo files scale it by how far along a block stands. */
+export const dropPathOption = (o: { default: number } = { default: 0 }): Option<number> =>
+  real({ doc: 'how often training leaves out the last residual body', ...o, min: 0, max: 0.9 });
 
 // biome-ignore lint/suspicious/noExplicitAny: options of any type stand in one table; the table's own type says which
 type Table = Readonly<Record<string, Option<any>>>;

@@ -122,6 +122,8 @@ export interface ResidualOptions {
   readonly act?: Activation;
   readonly shortcut?: Shortcut;
   readonly norm?: NormOptions;
+  /** How often training leaves the body out: stochastic depth (Huang et al. 2016, arXiv:1603.09382). */
+  readonly dropPath?: number;
 }
 
 /** act(shortcut(x) + body(x)), the first residual block (He et al. 2015, arXiv:1512.03385). The body ends linear. */
@@ -129,10 +131,10 @@ export const residual =
   (
     out: number,
     body: Block,
-    { stride = 1, act = 'relu', shortcut = 'convNorm', norm }: ResidualOptions = {},
+    { stride = 1, act = 'relu', shortcut = 'convNorm', norm, dropPath = 0 }: ResidualOptions = {},
   ): Block =>
   (x) =>
-    x.residual(body, shortcutTo(out, stride, shortcut, norm)).act(act);
+    x.residual((y) => body(y).dropPath(dropPath), shortcutTo(out, stride, shortcut, norm)).act(act);
 
 /**
  * Norm and activation first: a = act(norm(x)); y = shortcut + body(a), where the shortcut is x itself when shapes
@@ -143,12 +145,12 @@ export const preActivation =
   (
     out: number,
     body: Block,
-    { stride = 1, act = 'relu', shortcut = 'conv', norm }: ResidualOptions = {},
+    { stride = 1, act = 'relu', shortcut = 'conv', norm, dropPath = 0 }: ResidualOptions = {},
   ): Block =>
   (x) => {
     const a = x.pipe('pre', (y) => y.norm(norm).act(act));
     const same = x.channels === out && stride === 1;
-    return (same ? x : shortcutTo(out, stride, shortcut, norm)(a)).add(body(a));
+    return (same ? x : shortcutTo(out, stride, shortcut, norm)(a)).add(body(a).dropPath(dropPath));
   };
 
 export interface InvertedResidualOptions {
@@ -159,6 +161,8 @@ export interface InvertedResidualOptions {
   readonly norm?: NormOptions;
   /** Between filter and projection, such as squeezeExcite. */
   readonly attention?: Block;
+  /** How often training leaves a residual body out. */
+  readonly dropPath?: number;
 }
 /**
  * Expand by 1x1, filter depthwise, project by 1x1. The projection is linear, and the block is residual where shapes
@@ -167,17 +171,35 @@ export interface InvertedResidualOptions {
 export const invertedResidual =
   (
     out: number,
-    { expand, stride = 1, kernel = 3, act = 'relu6', norm, attention = skip }: InvertedResidualOptions,
+    {
+      expand,
+      stride = 1,
+      kernel = 3,
+      act = 'relu6',
+      norm,
+      attention = skip,
+      dropPath = 0,
+    }: InvertedResidualOptions,
   ): Block =>
   (x) => {
     const shared = withNorm({ act }, norm);
-    const body: Block = (y) =>
-      y
-        .pipe('expand', expand === 1 ? skip : convNormAct(Math.round(expand * x.channels), shared))
-        .pipe('filter', depthwise({ ...shared, kernel, stride }))
-        .pipe('attention', attention)
-        .pipe('project', convNorm(out, withNorm({}, norm)));
-    return stride === 1 && out === x.channels ? x.residual(body) : body(x);
+    return whereShapesAllow(
+      (y) =>
+        y
+          .pipe('expand', expand === 1 ? skip : convNormAct(Math.round(expand * x.channels), shared))
+          .pipe('filter', depthwise({ ...shared, kernel, stride }))
+          .pipe('attention', attention)
+          .pipe('project', convNorm(out, withNorm({}, norm))),
+      dropPath,
+    )(x);
+  };
+
+/** x + body(x) where the body keeps the shape of x, else body(x) alone. */
+export const whereShapesAllow =
+  (body: Block, dropPath = 0): Block =>
+  (x) => {
+    const y = body(x);
+    return y.shape.every((n, i) => n === x.shape[i]) ? x.add(y.dropPath(dropPath)) : y;
   };
 
 export interface SqueezeExciteOptions {
@@ -196,10 +218,11 @@ export const squeezeExcite =
   };
 
 /**
- * Channels to a multiple of 8, never below nine tenths of what was asked (the rule of the MobileNets' code).
+ * Channels to a multiple of `divisor`, never below nine tenths of what was asked (the rule of the MobileNets' code).
  * `least` is the floor.
  */
-export function round8(channels: number, least = 8): number {
-  const near = Math.max(least, Math.floor(channels / 8 + 0.5) * 8);
-  return near < 0.9 * channels ? near + 8 : near;
+export function roundTo(divisor: number, channels: number, least = divisor): number {
+  const near = Math.max(least, Math.floor(channels / divisor + 0.5) * divisor);
+  return near < 0.9 * channels ? near + divisor : near;
 }
+export const round8 = (channels: number, least = 8): number => roundTo(8, channels, least);

@@ -218,6 +218,8 @@ export class Flow<R extends Rank> {
   static finish(name: string, outputs: readonly Flow<Rank>[]): Graph {
     const first = outputs[0];
     if (!first) throw new MoonletError(`${name}: a graph needs at least one output`);
+    if (outputs.some((x) => x.#draft !== first.#draft))
+      throw new MoonletError(`${name}: joins values of two networks; begin both from one input()`);
     return check(prune({ name, nodes: [...first.#draft.nodes], outputs: outputs.map((x) => x.id) }));
   }
 }

@@ -6,6 +6,8 @@ export {
   choice,
   common,
   type Definition,
+  dropPathOption,
+  flag,
   type Option,
   type Paper,
   parseOptions,
@@ -13,6 +15,14 @@ export {
   type ValuesOf,
   whole,
 } from './architecture.ts';
+export {
+  type BlockSpec,
+  blocksOf,
+  parseBlock,
+  printBlock,
+  type SpecContext,
+  stagesOf,
+} from './block-strings.ts';
 export {
   around,
   asymmetric,
@@ -31,8 +41,10 @@ export {
   type ResidualOptions,
   residual,
   round8,
+  roundTo,
   type Shortcut,
   squeezeExcite,
+  whereShapesAllow,
 } from './blocks.ts';
 export {
   type Block,
@@ -47,3 +59,13 @@ export {
   repeat,
   skip,
 } from './flow.ts';
+export {
+  collaborative,
+  concatRelu,
+  expander,
+  interleaved,
+  maxoutConv,
+  maxPoolCeil,
+  reparameterized,
+  stochasticDepth,
+} from './special.ts';

@@ -6,7 +6,7 @@ import { architectures, compose, loadStudent } from '../../zoo/index.ts';
 import { hold, loadDataset, take } from '../data/index.ts';
 import { cheapen } from '../edit/cheapen.ts';
 import { engineNamed, engineNames } from '../engine/index.ts';
-import { MoonletError, UsageError } from '../errors.ts';
+import { MoonletError, oneLine, UsageError } from '../errors.ts';
 import {
   checkFit,
   evaluate,
@@ -94,7 +94,7 @@ function recipeOf(words: readonly string[], flags: Flags, teaches: boolean): Rec
       base = JSON.parse(readText(first)) as Record<string, unknown>;
     } catch (e) {
       if (e instanceof MoonletError) throw e;
-      throw new UsageError(`${first}: not JSON (${(e as Error).message})`);
+      throw new UsageError(`${first}: not JSON (${oneLine((e as Error).message)})`);
     }
   }
   const [steps, batch, seed, rate] = (['steps', 'batch', 'seed', 'rate'] as const).map((k) =>

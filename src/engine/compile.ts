@@ -122,7 +122,9 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
           return tf.transpose(tf.tensor(x, [batch, c, h, w]), [0, 2, 3, 1]);
         };
         const run = forward(graph, constants, batchOf(), { values });
-        return Object.fromEntries([...run.values].map(([id, t]) => [id, first(t).dataSync() as Float32Array]));
+        return Object.fromEntries(
+          [...run.values].map(([id, t]) => [id, first(t).dataSync() as Float32Array]),
+        );
       });
       return new Map(Object.entries(found));
     },

@@ -9,6 +9,7 @@ import {
   type Tensors,
   type TracedFunction,
 } from '../jit/index.ts';
+import { loadTfjsNode } from './tfjs-node.ts';
 
 /**
  * `onnxruntime` traces a function once and runs it natively. The others run it eagerly, op by op: `wasm` and `cpu`
@@ -101,13 +102,7 @@ async function load(engine: EagerEngine): Promise<void> {
   }
   if (engine === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
   if (engine === 'tfjs-node') {
-    const name = '@tensorflow/tfjs-node';
-    try {
-      await import(name);
-    } catch {
-      throw new MoonletError(
-        'the engine tfjs-node is not installed; install it by: npm install @tensorflow/tfjs-node@4.22.0',
-      );
-    }
+    await load('cpu'); // it brings that backend along, with the advertisement
+    await loadTfjsNode();
   }
 }

@@ -1,4 +1,13 @@
 /** @file The graph room's public face. */
+export {
+  type Balance,
+  type ChannelOptions,
+  type Channels,
+  channels,
+  isDepthwise,
+  shuffled,
+  type Variable,
+} from './channels.ts';
 export { check } from './check.ts';
 export { ancestors, consumers, fold, nodesById, prune, rename } from './graph.ts';
 export { fromJson, issueText, opSchema, toJson } from './json.ts';

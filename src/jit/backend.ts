@@ -50,7 +50,12 @@ export class TraceBackend extends tf.KernelBackend {
           'with what is made inside; tf.keep it there (a trace frees what it keeps)',
       );
     }
-    const value = constant(this.trace, typed(info.backend.readSync(tensor.dataId), dtype), tensor.shape, dtype);
+    const value = constant(
+      this.trace,
+      typed(info.backend.readSync(tensor.dataId), dtype),
+      tensor.shape,
+      dtype,
+    );
     this.#captured.set(tensor.dataId, value);
     return value;
   }
@@ -77,7 +82,13 @@ export class TraceBackend extends tf.KernelBackend {
     return dataId;
   }
 
-  override move(dataId: tf.DataId, written: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType, refs: number): void {
+  override move(
+    dataId: tf.DataId,
+    written: tf.backend_util.BackendValues,
+    shape: number[],
+    dtype: tf.DataType,
+    refs: number,
+  ): void {
     this.#entries.set(dataId, { refs, shape, dtype, written });
   }
 
@@ -148,7 +159,9 @@ export class TraceBackend extends tf.KernelBackend {
 /** The types that a graph can hold. */
 export function valueType(dtype: tf.DataType, where: string): ValueType {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
-  throw new MoonletError(`jit: ${where} has dtype ${dtype}, which cannot be traced; use float32, int32 or bool`);
+  throw new MoonletError(
+    `jit: ${where} has dtype ${dtype}, which cannot be traced; use float32, int32 or bool`,
+  );
 }
 
 function typed(values: tf.backend_util.BackendValues | undefined, dtype: ValueType): Data {
@@ -170,4 +183,3 @@ function randomError(op: string): MoonletError {
       'draw them outside and pass them as an input',
   );
 }
-

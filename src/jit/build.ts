@@ -1,7 +1,19 @@
-/** @file Makers of graph nodes: they infer shapes and, when optimizing, simplify what can be said more simply. */
+/**
+ * @file Makers of graph nodes: they infer shapes and, when optimizing, simplify what can be said more
+ * simply.
+ */
 
 import { float, int, ints, type OnnxAttribute } from '../onnx/index.ts';
-import { add, add1, type Attributes, type Data, splatOf, type Trace, type Value, type ValueType } from './ir.ts';
+import {
+  type Attributes,
+  add,
+  add1,
+  type Data,
+  splatOf,
+  type Trace,
+  type Value,
+  type ValueType,
+} from './ir.ts';
 import { foldMap } from './simplify.ts';
 import { sizeOf } from './types.ts';
 
@@ -28,12 +40,27 @@ export function constant(trace: Trace, data: Data, shape: readonly number[], dty
   return add1(trace, { kind: 'constant', data: uniform ? first : data }, [], { shape, dtype });
 }
 
-export function splat(trace: Trace, value: number, shape: readonly number[] = [], dtype: ValueType = 'float32'): Value {
+export function splat(
+  trace: Trace,
+  value: number,
+  shape: readonly number[] = [],
+  dtype: ValueType = 'float32',
+): Value {
   const data = dtype === 'float32' ? Math.fround(value) : Math.trunc(value);
   return add1(trace, { kind: 'constant', data }, [], { shape, dtype });
 }
 
-const comparisons = new Set(['Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Equal', 'And', 'Or', 'Xor', 'Not']);
+const comparisons = new Set([
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'Equal',
+  'And',
+  'Or',
+  'Xor',
+  'Not',
+]);
 
 /** An elementwise ONNX op; its dtype is bool for comparisons, else that of the last operand. */
 export function map(trace: Trace, op: string, operands: readonly Value[], attributes?: Attributes): Value {
@@ -104,7 +131,11 @@ export function transpose(trace: Trace, x: Value, perm: readonly number[]): Valu
     if (number !== undefined) return splat(trace, number, shape, x.dtype);
     const { op, inputs } = x.node;
     if (op.kind === 'transpose' && inputs[0]) {
-      return transpose(trace, inputs[0], perm.map((axis) => op.perm[axis] ?? 0));
+      return transpose(
+        trace,
+        inputs[0],
+        perm.map((axis) => op.perm[axis] ?? 0),
+      );
     }
   }
   return add1(trace, { kind: 'transpose', perm }, [x], { shape, dtype: x.dtype });
@@ -143,7 +174,8 @@ export function slice(
   size: readonly number[],
   strides: readonly number[] = begin.map(() => 1),
 ): Value {
-  if (sameShape(size, x.shape) && strides.every((stride, i) => stride === 1 || (size[i] === 1 && stride > 0))) return x;
+  if (sameShape(size, x.shape) && strides.every((stride, i) => stride === 1 || (size[i] === 1 && stride > 0)))
+    return x;
   const number = splatOf(x);
   if (trace.optimize && number !== undefined) return splat(trace, number, size, x.dtype);
   return add1(trace, { kind: 'slice', begin, strides }, [x], { shape: size, dtype: x.dtype });

@@ -1,5 +1,6 @@
 /**
- * @file Any pure tf function, its gradients included, as one ONNX model that onnxruntime runs at native speed.
+ * @file Any pure tf function, its gradients included, as one ONNX model that onnxruntime runs at native
+ * speed.
  *
  * Knows nothing of networks.
  */
@@ -9,12 +10,12 @@ export { trace } from './trace.ts';
 export type {
   Arrays,
   Dtype,
-  Jitted,
   JitOptions,
+  Jitted,
   Spec,
   Specs,
+  Tensors,
   TracedFunction,
   TracedModel,
   TraceOptions,
-  Tensors,
 } from './types.ts';

@@ -17,7 +17,12 @@ export type Op =
   | { readonly kind: 'constant'; readonly data: Data | number }
   /** An elementwise ONNX op, with numpy's broadcasting. */
   | { readonly kind: 'map'; readonly op: string; readonly attributes?: Attributes }
-  | { readonly kind: 'reduce'; readonly op: string; readonly axes: readonly number[]; readonly keepDims: boolean }
+  | {
+      readonly kind: 'reduce';
+      readonly op: string;
+      readonly axes: readonly number[];
+      readonly keepDims: boolean;
+    }
   | { readonly kind: 'expand' }
   | { readonly kind: 'reshape' }
   | { readonly kind: 'transpose'; readonly perm: readonly number[] }
@@ -83,7 +88,12 @@ export function newTrace(optimize: boolean): Trace {
 }
 
 /** Adds a node, or finds the one that computes the same. */
-export function add(trace: Trace, op: Op, inputs: readonly Value[], types: readonly Type[]): readonly Value[] {
+export function add(
+  trace: Trace,
+  op: Op,
+  inputs: readonly Value[],
+  types: readonly Type[],
+): readonly Value[] {
   const key = trace.optimize && shareable(op) ? keyOf(op, inputs, types) : undefined;
   const found = key === undefined ? undefined : trace.known.get(key);
   if (found) return found.outputs;
@@ -103,7 +113,9 @@ export function add1(trace: Trace, op: Op, inputs: readonly Value[], type: Type)
 }
 
 function shareable(op: Op): boolean {
-  return op.kind !== 'input' && !(op.kind === 'constant' && typeof op.data !== 'number' && op.data.length > 64);
+  return (
+    op.kind !== 'input' && !(op.kind === 'constant' && typeof op.data !== 'number' && op.data.length > 64)
+  );
 }
 
 function keyOf(op: Op, inputs: readonly Value[], types: readonly Type[]): string {

@@ -17,24 +17,35 @@ export interface Recorded {
 export type Values = Readonly<Record<string, Value>>;
 
 /** The graph of `fn`; see `trace` for what is thrown. */
-export function record(fn: TracedFunction, specs: { state: Specs; inputs: Specs }, optimize: boolean): Recorded {
+export function record(
+  fn: TracedFunction,
+  specs: { state: Specs; inputs: Specs },
+  optimize: boolean,
+): Recorded {
   const trace = newTrace(optimize);
   const backend = new TraceBackend(trace);
-  return onBackend(backend, () => guarded(backend, () => {
-    const state = declare(backend, 'state', specs.state);
-    const inputs = declare(backend, 'inputs', specs.inputs);
-    const results = fn(state.tensors, inputs.tensors);
-    if (backend.pending) throw backend.pending;
-    if (!results || !results.state || !results.outputs) {
-      const got = results instanceof Promise ? 'a promise' : 'something else';
-      throw new MoonletError(`jit: the traced function returned ${got}; return { state, outputs } at once, without await`);
-    }
-    return {
-      trace,
-      inputs: { state: state.values, inputs: inputs.values },
-      results: { state: returnedState(backend, specs.state, results.state), outputs: valuesOf(backend, 'outputs', results.outputs) },
-    };
-  }));
+  return onBackend(backend, () =>
+    guarded(backend, () => {
+      const state = declare(backend, 'state', specs.state);
+      const inputs = declare(backend, 'inputs', specs.inputs);
+      const results = fn(state.tensors, inputs.tensors);
+      if (backend.pending) throw backend.pending;
+      if (!results?.state || !results.outputs) {
+        const got = results instanceof Promise ? 'a promise' : 'something else';
+        throw new MoonletError(
+          `jit: the traced function returned ${got}; return { state, outputs } at once, without await`,
+        );
+      }
+      return {
+        trace,
+        inputs: { state: state.values, inputs: inputs.values },
+        results: {
+          state: returnedState(backend, specs.state, results.state),
+          outputs: valuesOf(backend, 'outputs', results.outputs),
+        },
+      };
+    }),
+  );
 }
 
 function declare(backend: TraceBackend, room: string, specs: Specs): { tensors: Tensors; values: Values } {
@@ -43,7 +54,10 @@ function declare(backend: TraceBackend, room: string, specs: Specs): { tensors: 
   for (const [name, spec] of Object.entries(specs)) {
     const dtype = spec.dtype ?? 'float32';
     backend.trace.source = `${room}.${name}`;
-    const value = add1(backend.trace, { kind: 'input', name: `${room}/${name}` }, [], { shape: spec.shape, dtype });
+    const value = add1(backend.trace, { kind: 'input', name: `${room}/${name}` }, [], {
+      shape: spec.shape,
+      dtype,
+    });
     values[name] = value;
     const { dataId } = backend.infoOf(value);
     tensors[name] = tf.engine().makeTensorFromDataId(dataId, [...spec.shape], dtype);
@@ -55,7 +69,9 @@ function valuesOf(backend: TraceBackend, room: string, tensors: Tensors): Values
   const values: Record<string, Value> = {};
   for (const [name, tensor] of Object.entries(tensors)) {
     if (!(tensor instanceof tf.Tensor) || tensor.isDisposed) {
-      throw new MoonletError(`jit: ${room}.${name} is not a live tensor; return tensors that were not disposed`);
+      throw new MoonletError(
+        `jit: ${room}.${name} is not a live tensor; return tensors that were not disposed`,
+      );
     }
     const value = backend.graphValue(tensor);
     values[name] = value.dtype === 'bool' ? cast(backend.trace, value, 'int32') : value;
@@ -69,7 +85,8 @@ const describe = (type: { shape: readonly number[]; dtype?: Dtype | string }): s
 function returnedState(backend: TraceBackend, specs: Specs, tensors: Tensors): Values {
   const fitting = (name: string, spec: Spec): void => {
     const tensor = tensors[name];
-    if (!tensor) throw new MoonletError(`jit: the returned state lacks "${name}"; return every key of the state`);
+    if (!tensor)
+      throw new MoonletError(`jit: the returned state lacks "${name}"; return every key of the state`);
     if (!sameShape(tensor.shape, spec.shape) || tensor.dtype !== (spec.dtype ?? 'float32')) {
       throw new MoonletError(
         `jit: state "${name}" went in as ${describe(spec)} and came back as ${describe(tensor)}; keep shape and dtype`,
@@ -79,7 +96,9 @@ function returnedState(backend: TraceBackend, specs: Specs, tensors: Tensors): V
   for (const [name, spec] of Object.entries(specs)) fitting(name, spec);
   for (const name of Object.keys(tensors)) {
     if (!(name in specs)) {
-      throw new MoonletError(`jit: the returned state has "${name}", which the state specs lack; add it to the specs`);
+      throw new MoonletError(
+        `jit: the returned state has "${name}", which the state specs lack; add it to the specs`,
+      );
     }
   }
   return valuesOf(backend, 'state', tensors);
@@ -89,7 +108,8 @@ function returnedState(backend: TraceBackend, specs: Specs, tensors: Tensors): V
 function onBackend<T>(backend: TraceBackend, work: () => T): T {
   const engine = tf.engine();
   const former: string | undefined = engine.backendName;
-  if (former === backendName) throw new MoonletError('jit: a traced function traces another; call jit outside of it');
+  if (former === backendName)
+    throw new MoonletError('jit: a traced function traces another; call jit outside of it');
   registerRules();
   tf.registerBackend(backendName, () => backend, 0);
   try {
@@ -136,7 +156,9 @@ function guarded<T>(backend: TraceBackend, work: () => T): T {
     const result = work();
     for (const name of Object.keys(engine.state.registeredVariables)) {
       if (variables.has(name)) continue;
-      throw new MoonletError(`jit: the traced function makes variable "${name}"; take it in as state instead`);
+      throw new MoonletError(
+        `jit: the traced function makes variable "${name}"; take it in as state instead`,
+      );
     }
     return result;
   } catch (error) {
@@ -154,11 +176,13 @@ function guarded<T>(backend: TraceBackend, work: () => T): T {
 
 /** tf's own complaint about a kernel without a rule, in our words. */
 function explained(error: unknown): unknown {
-  const missing = error instanceof Error ? /[Kk]ernel '([^']+)' (?:not registered )?for backend/.exec(error.message) : undefined;
+  const missing =
+    error instanceof Error
+      ? /[Kk]ernel '([^']+)' (?:not registered )?for backend/.exec(error.message)
+      : undefined;
   if (!missing) return error;
   return new MoonletError(
     `jit: tf kernel ${missing[1]} has no rule and cannot be traced; write it with ops that have one ` +
       '(arithmetic, reductions, slices, matMul, the kernels of moonlet), or compute it outside and pass it as an input',
   );
 }
-

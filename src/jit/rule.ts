@@ -27,4 +27,5 @@ export const numbersAttr = (call: Call, name: string): number[] => {
   return ArrayBuffer.isView(value) || Array.isArray(value) ? Array.from(value as number[]) : [];
 };
 
-export const dtypeAttr = (call: Call): tf.DataType | undefined => call.attrs['dtype'] as tf.DataType | undefined;
+export const dtypeAttr = (call: Call): tf.DataType | undefined =>
+  call.attrs['dtype'] as tf.DataType | undefined;

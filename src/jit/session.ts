@@ -2,41 +2,42 @@
 
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { MoonletError } from '../errors.ts';
-import { encodeModel } from '../onnx/index.ts';
+import { blockOf, loadRuntime, type Runtime, sessionOptions } from './runtime.ts';
 import { trace } from './trace.ts';
-import { type Arrays, type Jitted, type JitOptions, type Specs, sizeOf, type TracedFunction } from './types.ts';
-
-type Runtime = typeof import('onnxruntime-node');
-
-/** @throws MoonletError with the line that installs onnxruntime, when it is not there. */
-async function runtime(): Promise<Runtime> {
-  try {
-    const loaded = (await import('onnxruntime-node')) as Runtime & { default?: Runtime };
-    return loaded.default ?? loaded;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    throw new MoonletError(
-      `jit: onnxruntime-node does not load (${reason}); ` +
-        'npm install --onnxruntime-node-install=skip onnxruntime-node@1.30.0',
-    );
-  }
-}
+import {
+  type Arrays,
+  type JitOptions,
+  type Jitted,
+  type Specs,
+  sizeOf,
+  type TracedFunction,
+  type TracedModel,
+} from './types.ts';
 
 /**
  * Traces `fn` (see `trace`) and compiles it for onnxruntime.
  *
- * @throws MoonletError when the function cannot be traced or onnxruntime is not installed.
+ * @throws MoonletError when the function cannot be traced, onnxruntime is not installed, or it lacks a
+ * kernel.
  */
 export async function jit(
   fn: TracedFunction,
   specs: { state: Specs; inputs: Specs },
   options: JitOptions = {},
 ): Promise<Jitted> {
-  const ort = await runtime();
+  const ort = await loadRuntime();
   const optimize = options.optimize ?? true;
-  const block = optimize ? await blockOf(ort) : undefined;
-  const traced = trace(fn, specs, { optimize, ...(block ? { block } : {}) });
-  const session = await ort.InferenceSession.create(traced.model, sessionOptions(options.threads ?? 1));
+  const compile = async (block: number | undefined): Promise<[TracedModel, InferenceSession]> => {
+    const traced = trace(fn, specs, { optimize, ...(block ? { block } : {}) });
+    try {
+      return [traced, await ort.InferenceSession.create(traced.model, sessionOptions(options.threads ?? 1))];
+    } catch (error) {
+      // blocked convs are onnxruntime's own affair: where they fail, plain ones may do
+      if (block) return compile(undefined);
+      throw refusal(error);
+    }
+  };
+  const [traced, session] = await compile(optimize ? await blockOf(ort) : undefined);
   let released = false;
   return {
     model: traced.model,
@@ -48,7 +49,10 @@ export async function jit(
         ...feedsOf(ort, 'inputs', specs.inputs, inputs),
       };
       const results = await session.run(feeds);
-      return { state: pick(results, 'newState/', specs.state), outputs: pick(results, 'outputs/', traced.outputs) };
+      return {
+        state: pick(results, 'newState/', specs.state),
+        outputs: pick(results, 'outputs/', traced.outputs),
+      };
     },
     async release() {
       if (released) return;
@@ -58,42 +62,13 @@ export async function jit(
   };
 }
 
-function sessionOptions(threads: number): InferenceSession.SessionOptions {
-  return {
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-  };
-}
-
-let block: Promise<number | undefined> | undefined;
-
-/** Channels per block of this machine's blocked convs: how long one block of 4 channels gets. */
-function blockOf(ort: Runtime): Promise<number | undefined> {
-  block ??= probe(ort);
-  return block;
-}
-
-async function probe(ort: Runtime): Promise<number | undefined> {
-  const domain = 'com.microsoft.nchwc';
-  const model = encodeModel({
-    name: 'probe',
-    nodes: [{ opType: 'ReorderInput', domain, inputs: ['x'], outputs: ['y'] }],
-    initializers: [],
-    inputs: [{ name: 'x', dtype: 'float32', shape: [1, 4, 1, 1] }],
-    outputs: [{ name: 'y', dtype: 'float32', shape: [1, 'block', 1, 1] }],
-    domains: { [domain]: 1 },
-  });
-  try {
-    const session = await ort.InferenceSession.create(model, sessionOptions(1));
-    const { y } = await session.run({ x: new ort.Tensor('float32', new Float32Array(4), [1, 4, 1, 1]) });
-    await session.release();
-    return y?.dims[1] === 8 || y?.dims[1] === 16 ? y.dims[1] : undefined;
-  } catch {
-    return undefined; // a build or a machine without them: plain convs do
-  }
+/** What onnxruntime says of a graph that it does not run, in a line. */
+function refusal(error: unknown): MoonletError {
+  const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+  return new MoonletError(
+    `jit: onnxruntime refuses the traced graph (${reason}); ` +
+      'cast the operands of that op to float32, or write it with other ops',
+  );
 }
 
 function feedsOf(ort: Runtime, room: string, specs: Specs, arrays: Arrays): Record<string, OrtTensor> {
@@ -113,7 +88,9 @@ function feedsOf(ort: Runtime, room: string, specs: Specs, arrays: Arrays): Reco
   }
   for (const name of Object.keys(arrays)) {
     if (!(name in specs)) {
-      throw new MoonletError(`jit: run got ${room}.${name}, which the specs lack; known: ${Object.keys(specs).join(', ')}`);
+      throw new MoonletError(
+        `jit: run got ${room}.${name}, which the specs lack; known: ${Object.keys(specs).join(', ')}`,
+      );
     }
   }
   return feeds;

@@ -51,9 +51,12 @@ export function foldMap(
     return add1(trace, { kind: 'constant', data }, [], { shape, dtype });
   };
   if (operands.length === 1 && a !== undefined && unary[op]) return known(unary[op](a));
-  if (operands.length === 2 && a !== undefined && b !== undefined && binary[op]) return known(binary[op](a, b));
+  if (operands.length === 2 && a !== undefined && b !== undefined && binary[op])
+    return known(binary[op](a, b));
   const whole = (value: Value | undefined): Value | undefined =>
-    value && value.shape.length === shape.length && value.shape.every((dim, i) => dim === shape[i]) ? value : undefined;
+    value && value.shape.length === shape.length && value.shape.every((dim, i) => dim === shape[i])
+      ? value
+      : undefined;
   if ((op === 'Mul' || op === 'Div') && b === 1) return whole(x);
   if (op === 'Mul' && a === 1) return whole(y);
   if ((op === 'Add' || op === 'Sub') && b === 0) return whole(x); // -0 + 0 is 0: the sign of zero may differ

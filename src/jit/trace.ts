@@ -9,11 +9,12 @@ import type { Spec, Specs, TracedFunction, TracedModel, TraceOptions } from './t
  * Runs `fn` once on symbolic tensors and gives what it does, tf's autodiff included, as one ONNX model.
  *
  * What changes from call to call must be an input: rates, counts, and all randomness, since a random number
- * drawn inside `fn` would be the same at every call (an unseeded one is refused; a seeded one too, when a tf op
- * draws it). Tensors that `fn` captures become constants. tf's backend and variables are left as they were.
+ * drawn inside `fn` would be the same at every call (an unseeded one is refused; a seeded one too, when a tf
+ * op draws it). Tensors that `fn` captures become constants; what it `tf.keep`s is freed. tf's backend and
+ * variables are left as they were.
  *
- * @throws MoonletError when `fn` reads a traced tensor, uses a kernel without a rule, assigns or makes a variable,
- * draws random numbers, or returns a state of other keys, shapes or dtypes.
+ * @throws MoonletError when `fn` reads a traced tensor, uses a kernel without a rule, assigns or makes a
+ * variable, draws random numbers, or returns a state of other keys, shapes or dtypes.
  */
 export function trace(
   fn: TracedFunction,

@@ -23,7 +23,10 @@ export type TracedFunction = (
 export interface TraceOptions {
   /** Our own passes (layout, algebra, shared subexpressions); default true. */
   readonly optimize?: boolean;
-  /** Channels per block of onnxruntime's blocked convs on this machine; without it only portable ops are used. */
+  /**
+   * Channels per block of onnxruntime's blocked convs on this machine; without it only portable ops are
+   * used.
+   */
   readonly block?: number;
 }
 

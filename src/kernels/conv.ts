@@ -152,7 +152,10 @@ function inputGrad(dy: tf.Tensor4D, kernel: tf.Tensor4D, attrs: InputGradAttrs):
   return forward(wide, turned, { stride: [1, 1], dilation, pads: { top, bottom, left, right }, groups });
 }
 
-/** One product per tap: x under the tap, transposed, times dy; a multiply and sum when groups are single channels. */
+/**
+ * One product per tap: x under the tap, transposed, times dy; a multiply and sum when groups are single
+ * channels.
+ */
 function filterGrad(x: tf.Tensor4D, dy: tf.Tensor4D, attrs: FilterGradAttrs): tf.Tensor4D {
   const { stride, dilation, pads, groups, kernelShape } = attrs;
   const [kh = 1, kw = 1, cg = 1, cout = 1] = kernelShape;

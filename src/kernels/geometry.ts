@@ -26,7 +26,10 @@ export interface PoolGeometry {
 
 export type Shape4D = readonly [number, number, number, number];
 
-/** The places that a window of `size` taps takes along one axis: floor((in + pads - dilation*(size-1) - 1)/stride) + 1. */
+/**
+ * The places that a window of `size` taps takes along one axis: floor((in + pads - dilation*(size-1) -
+ * 1)/stride) + 1.
+ */
 export function places(input: number, pads: number, size: number, stride: number, dilation = 1): number {
   return Math.floor((input + pads - dilation * (size - 1) - 1) / stride) + 1;
 }
@@ -42,7 +45,9 @@ export function convShape(x: readonly number[], kernel: readonly number[], geome
   const { stride, dilation, pads, groups } = geometry;
   const where = `conv([${x.join(', ')}], kernel [${kernel.join(', ')}], groups ${groups})`;
   if (x.length !== 4 || kernel.length !== 4) {
-    throw new MoonletError(`${where}: ranks ${x.length} and ${kernel.length}; give x as BHWC and the kernel as HWIO`);
+    throw new MoonletError(
+      `${where}: ranks ${x.length} and ${kernel.length}; give x as BHWC and the kernel as HWIO`,
+    );
   }
   if (c !== i * groups) {
     throw new MoonletError(
@@ -50,7 +55,9 @@ export function convShape(x: readonly number[], kernel: readonly number[], geome
     );
   }
   if (o % groups !== 0) {
-    throw new MoonletError(`${where}: ${o} output channels do not divide into ${groups} groups; change either`);
+    throw new MoonletError(
+      `${where}: ${o} output channels do not divide into ${groups} groups; change either`,
+    );
   }
   const oh = places(h, pads.top + pads.bottom, kh, stride[0], dilation[0]);
   const ow = places(w, pads.left + pads.right, kw, stride[1], dilation[1]);
@@ -70,7 +77,9 @@ export function poolShape(x: readonly number[], { size, stride, pads }: PoolGeom
   const where = `pool([${x.join(', ')}], size ${size.join(' x ')})`;
   if (x.length !== 4) throw new MoonletError(`${where}: rank ${x.length}; give x as BHWC`);
   if (Math.max(pads.top, pads.bottom) >= size[0] || Math.max(pads.left, pads.right) >= size[1]) {
-    throw new MoonletError(`${where}: padding reaches the window's size, some windows would be empty; pad less`);
+    throw new MoonletError(
+      `${where}: padding reaches the window's size, some windows would be empty; pad less`,
+    );
   }
   const oh = places(h, pads.top + pads.bottom, size[0], stride[0]);
   const ow = places(w, pads.left + pads.right, size[1], stride[1]);

@@ -1,6 +1,6 @@
 /**
- * @file Ops that tf lacks or leaves without a gradient, each one tf kernel on every backend: grouped and dilated
- * convolution, batch norm in training, pooling with explicit padding.
+ * @file Ops that tf lacks or leaves without a gradient, each one tf kernel on every backend: grouped and
+ * dilated convolution, batch norm in training, pooling with explicit padding.
  */
 
 export { conv, convFilterGrad, convInputGrad, type FilterGradAttrs, type InputGradAttrs } from './conv.ts';

@@ -17,8 +17,8 @@ export interface NormAttrs {
 /**
  * Batch norm of `x` (rank 2 or 4, channels last) by its own mean and biased variance per channel.
  *
- * `gamma` and `beta` are `[channels]`, 1 and 0 when undefined. No gradient flows through `mean` and `variance`,
- * which are for running averages.
+ * `gamma` and `beta` are `[channels]`, 1 and 0 when undefined. No gradient flows through `mean` and
+ * `variance`, which are for running averages.
  *
  * @throws MoonletError when x is of another rank, or gamma or beta does not have one value per channel.
  */
@@ -32,7 +32,10 @@ export function batchNorm(
   if (x.rank !== 2 && x.rank !== 4) {
     throw new MoonletError(`batchNorm([${x.shape.join(', ')}]): rank ${x.rank}; give [b, c] or [b, h, w, c]`);
   }
-  for (const [name, vector] of [['gamma', gamma], ['beta', beta]] as const) {
+  for (const [name, vector] of [
+    ['gamma', gamma],
+    ['beta', beta],
+  ] as const) {
     if (vector && (vector.rank !== 1 || vector.shape[0] !== channels)) {
       const got = vector.shape.join(', ');
       throw new MoonletError(
@@ -78,24 +81,48 @@ const normGradKernel: KernelSpec<NormAttrs> = {
     return normGrad(dy, x, gamma, input(inputs, 'mean'), input(inputs, 'variance'), attrs.eps);
   },
   saveInputs: ['dy', 'x', 'gamma'],
-  // the gradient of the gradient, from tf's own rules for the formula with the statistics as functions of x
-  gradient: (ddys, saved, { eps }) => {
-    const [dy, x, gamma] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
-    const at = (index: number) => (): tf.Tensor =>
-      tf.tidy(() => {
-        const dot = tf.grads((a, b, c) => {
-          const mean = tf.mean(b, batchAxes(b));
-          const variance = tf.mean(tf.squaredDifference(b, mean), batchAxes(b));
-          const parts = normGrad(a, b, c, mean, variance, eps);
-          return tf.addN(parts.map((part, i) => tf.sum(tf.mul(part, ddys[i] as tf.Tensor)))) as tf.Scalar;
-        });
-        return dot([dy, x, gamma])[index] as tf.Tensor;
-      });
-    return { dy: at(0), x: at(1), gamma: at(2), mean: () => zeros(gamma), variance: () => zeros(gamma) };
-  },
+  gradient: (ddys, saved, { eps }) => secondGradient(ddys, saved, eps),
 };
 
-const zeros = (like: tf.Tensor): tf.Tensor => tf.zerosLike(like);
+/**
+ * The gradient of <u, dx> + <v, dgamma> + <w, dbeta> in dy, gamma and x (through the statistics as well).
+ *
+ * With s = 1/sqrt(var + eps), P z = z - mean z - xhat mean(z xhat), a projection, a = sum u xhat, b = sum dy
+ * xhat:
+ *   dx = gamma s P dy, so in dy: gamma s P u + v xhat + w, and in gamma: s <u, P dy>;
+ *   q = v dy - gamma s (b u + a dy)/m is the gradient in xhat, and in x: s P q - gamma s^2 <u, P dy> xhat/m.
+ */
+function secondGradient(
+  ddys: readonly tf.Tensor[],
+  saved: readonly tf.Tensor[],
+  eps: number,
+): Record<string, () => tf.Tensor> {
+  const [u, v, w] = ddys as readonly [tf.Tensor, tf.Tensor, tf.Tensor];
+  const [dy, x, gamma] = saved as readonly [tf.Tensor, tf.Tensor, tf.Tensor];
+  const axes = batchAxes(x);
+  const count = x.size / (x.shape.at(-1) ?? 1);
+  const sum = (z: tf.Tensor): tf.Tensor => tf.sum(z, axes);
+  const centred = tf.sub(x, tf.mean(x, axes));
+  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes), eps));
+  const hat = tf.mul(centred, inverse);
+  const project = (z: tf.Tensor): tf.Tensor =>
+    tf.sub(tf.sub(z, tf.mean(z, axes)), tf.mul(hat, tf.mean(tf.mul(z, hat), axes)));
+  const scale = tf.mul(gamma, inverse);
+  const inGamma = (): tf.Tensor => tf.mul(inverse, sum(tf.mul(u, project(dy))));
+  return {
+    dy: () => tf.add(tf.add(tf.mul(scale, project(u)), tf.mul(v, hat)), w),
+    x: () => {
+      const shared = tf.div(scale, count);
+      const mixed = tf.add(tf.mul(u, sum(tf.mul(dy, hat))), tf.mul(dy, sum(tf.mul(u, hat))));
+      const q = tf.sub(tf.mul(v, dy), tf.mul(shared, mixed));
+      return tf.sub(tf.mul(inverse, project(q)), tf.mul(tf.mul(shared, inGamma()), hat));
+    },
+    gamma: inGamma,
+    // already counted in x
+    mean: () => tf.zerosLike(gamma),
+    variance: () => tf.zerosLike(gamma),
+  };
+}
 
 function normGrad(
   dy: tf.Tensor,

@@ -104,7 +104,9 @@ const maxGradKernel: KernelSpec<PoolGeometry> = {
   },
 };
 
-/** 1 over the count of values that each place averages: `[oh, ow, 1]`, computed here since shapes are known. */
+/**
+ * 1 over the count of values that each place averages: `[oh, ow, 1]`, computed here since shapes are known.
+ */
 export function inverseCounts(inputShape: readonly number[], g: AvgPoolAttrs): Float32Array {
   const [, h = 0, w = 0] = inputShape;
   const [, oh, ow] = poolShape(inputShape, g);
@@ -141,7 +143,11 @@ const avgGradKernel: KernelSpec<AvgPoolGradAttrs> = {
   name: 'MoonletAvgPoolGrad',
   compute: ({ inputs, attrs }) => {
     const share = weighted(input(inputs, 'dy'), attrs.inputShape, attrs);
-    return untaps(offsets(attrs.size).map(() => share), attrs.inputShape, attrs);
+    return untaps(
+      offsets(attrs.size).map(() => share),
+      attrs.inputShape,
+      attrs,
+    );
   },
   gradient: ([ddx], _saved, { inputShape: _, ...attrs }) => ({
     dy: () => run1(avgKernel, { x: ddx as tf.Tensor }, attrs),

@@ -1,7 +1,8 @@
 /** @file Registers a kernel for whatever tf backend is current, and its gradient once for all. */
 
 import * as tf from '@tensorflow/tfjs-core';
-// tfjs-core's entry for Node leaves tf's gradients unregistered; tfjs-layers registers them all, and is where they are
+// tfjs-core's entry for Node leaves tf's gradients unregistered; tfjs-layers registers them all, and is where
+// they are
 import '@tensorflow/tfjs-layers';
 
 /** Inputs by name, attributes as the caller gave them. */
@@ -53,8 +54,7 @@ export function run<A extends object>(
       kernelName: spec.name,
       inputsToSave: [...(spec.saveInputs ?? [])],
       outputsToSave: [...(spec.saveOutputs ?? [])],
-      gradFunc: (dy, saved, config) =>
-        gradient(Array.isArray(dy) ? dy : [dy], saved, config as unknown as A),
+      gradFunc: (dy, saved, config) => gradient(Array.isArray(dy) ? dy : [dy], saved, config as unknown as A),
     });
   }
   const outputs: tf.Tensor | tf.Tensor[] = tf

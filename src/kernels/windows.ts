@@ -1,4 +1,7 @@
-/** @file Taps of a sliding window as whole tensors: tap (i, j) of x is every value that the window's (i, j) meets. */
+/**
+ * @file Taps of a sliding window as whole tensors: tap (i, j) of x is every value that the window's (i, j)
+ * meets.
+ */
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Pads } from './geometry.ts';
@@ -10,12 +13,26 @@ export function padImage(x: tf.Tensor4D, pads: Pads, value = 0): tf.Tensor4D {
   const crop = (pad: number): number => Math.max(0, -pad);
   let y = x;
   if (top < 0 || bottom < 0 || left < 0 || right < 0) {
-    const size: [number, number, number, number] = [b, h - crop(top) - crop(bottom), w - crop(left) - crop(right), c];
+    const size: [number, number, number, number] = [
+      b,
+      h - crop(top) - crop(bottom),
+      w - crop(left) - crop(right),
+      c,
+    ];
     y = tf.slice4d(y, [0, crop(top), crop(left), 0], size);
   }
   const grow = (pad: number): number => Math.max(0, pad);
   if (grow(top) + grow(bottom) + grow(left) + grow(right) === 0) return y;
-  return tf.pad4d(y, [[0, 0], [grow(top), grow(bottom)], [grow(left), grow(right)], [0, 0]], value);
+  return tf.pad4d(
+    y,
+    [
+      [0, 0],
+      [grow(top), grow(bottom)],
+      [grow(left), grow(right)],
+      [0, 0],
+    ],
+    value,
+  );
 }
 
 /** Every `stride`-th of the values that lie under the window's tap at offset (i, j): `[b, oh, ow, c]`. */
@@ -35,8 +52,18 @@ export function tap(
 export function spread(x: tf.Tensor4D, [sh, sw]: readonly [number, number]): tf.Tensor4D {
   const [b, h, w, c] = x.shape;
   let y: tf.Tensor = x;
-  if (sw > 1) y = tf.pad3d(tf.reshape(y, [b * h * w, 1, c]), [[0, 0], [0, sw - 1], [0, 0]]);
-  if (sh > 1) y = tf.pad3d(tf.reshape(y, [b * h, 1, w * sw * c]), [[0, 0], [0, sh - 1], [0, 0]]);
+  if (sw > 1)
+    y = tf.pad3d(tf.reshape(y, [b * h * w, 1, c]), [
+      [0, 0],
+      [0, sw - 1],
+      [0, 0],
+    ]);
+  if (sh > 1)
+    y = tf.pad3d(tf.reshape(y, [b * h, 1, w * sw * c]), [
+      [0, 0],
+      [0, sh - 1],
+      [0, 0],
+    ]);
   return tf.reshape(y, [b, h * sh, w * sw, c]);
 }
 

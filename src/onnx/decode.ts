@@ -2,7 +2,15 @@
 
 import { MoonletError } from '../errors.ts';
 import { dataTypes } from './encode.ts';
-import type { OnnxAttribute, OnnxData, OnnxDtype, OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model.ts';
+import type {
+  OnnxAttribute,
+  OnnxData,
+  OnnxDtype,
+  OnnxModel,
+  OnnxNode,
+  OnnxTensor,
+  OnnxValue,
+} from './model.ts';
 import { modelType } from './proto.ts';
 
 interface TensorMessage {
@@ -34,7 +42,9 @@ interface ValueMessage {
   readonly type: {
     readonly tensorType: {
       readonly elemType: number;
-      readonly shape: { readonly dim: readonly { readonly dimValue: number; readonly dimParam: string }[] } | null;
+      readonly shape: {
+        readonly dim: readonly { readonly dimValue: number; readonly dimParam: string }[];
+      } | null;
     } | null;
   } | null;
 }
@@ -64,7 +74,8 @@ interface ModelMessage {
 /**
  * The model in `bytes`.
  *
- * @throws MoonletError when the bytes are no ONNX model, or hold a type or an external tensor that is not read here.
+ * @throws MoonletError when the bytes are no ONNX model, or hold a type or an external tensor that is not
+ * read here.
  */
 export function decodeModel(bytes: Uint8Array): OnnxModel {
   const message = parse(bytes);
@@ -103,18 +114,23 @@ function parse(bytes: Uint8Array): ModelMessage {
     return type.toObject(type.decode(bytes), options) as unknown as ModelMessage;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new MoonletError(`onnx model of ${bytes.length} bytes: not a protobuf (${reason}); give an .onnx file`);
+    throw new MoonletError(
+      `onnx model of ${bytes.length} bytes: not a protobuf (${reason}); give an .onnx file`,
+    );
   }
 }
 
 function dtypeOf(code: number, where: string): OnnxDtype {
   for (const [name, number] of Object.entries(dataTypes)) if (number === code) return name as OnnxDtype;
-  throw new MoonletError(`onnx ${where}: data type ${code} is not read here; use ${Object.keys(dataTypes).join(', ')}`);
+  throw new MoonletError(
+    `onnx ${where}: data type ${code} is not read here; use ${Object.keys(dataTypes).join(', ')}`,
+  );
 }
 
 function value(message: ValueMessage): OnnxValue {
   const tensorType = message.type?.tensorType;
-  if (!tensorType) throw new MoonletError(`onnx value "${message.name}": not a tensor; only tensors are read`);
+  if (!tensorType)
+    throw new MoonletError(`onnx value "${message.name}": not a tensor; only tensors are read`);
   return {
     name: message.name,
     dtype: dtypeOf(tensorType.elemType, `value "${message.name}"`),
@@ -141,20 +157,29 @@ function read(message: AttributeMessage): OnnxAttribute {
     case 8:
       return { kind: 'strings', value: message.strings.map(text) };
   }
-  throw new MoonletError(`onnx attribute "${message.name}": type ${message.type} is not read here; no subgraphs`);
+  throw new MoonletError(
+    `onnx attribute "${message.name}": type ${message.type} is not read here; no subgraphs`,
+  );
 }
 
 function tensor(message: TensorMessage): OnnxTensor {
   const dtype = dtypeOf(message.dataType, `tensor "${message.name}"`);
   if (message.dataLocation === 1) {
-    throw new MoonletError(`onnx tensor "${message.name}": its data lie in another file; save one file with all data`);
+    throw new MoonletError(
+      `onnx tensor "${message.name}": its data lie in another file; save one file with all data`,
+    );
   }
   const raw = message.rawData.length > 0;
-  return { name: message.name, dtype, shape: message.dims, data: raw ? fromRaw(dtype, message.rawData) : typed(dtype, message) };
+  return {
+    name: message.name,
+    dtype,
+    shape: message.dims,
+    data: raw ? fromRaw(dtype, message.rawData) : typed(dtype, message),
+  };
 }
 
 function fromRaw(dtype: OnnxDtype, bytes: Uint8Array): OnnxData {
-  const buffer = bytes.slice().buffer; // a copy, since views need aligned offsets
+  const { buffer } = Uint8Array.from(bytes); // a copy, since views need aligned offsets (and a Buffer's slice is none)
   switch (dtype) {
     case 'float32':
       return new Float32Array(buffer);

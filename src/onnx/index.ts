@@ -2,7 +2,6 @@
 
 export { decodeModel } from './decode.ts';
 export { encodeModel } from './encode.ts';
-export { float, floats, int, ints, string } from './model.ts';
 export type {
   OnnxAttribute,
   OnnxData,
@@ -12,3 +11,4 @@ export type {
   OnnxTensor,
   OnnxValue,
 } from './model.ts';
+export { float, floats, int, ints, string } from './model.ts';

@@ -1,4 +1,6 @@
-/** @file ONNX models as plain data: the parts of onnx.proto that networks need, with small typed interfaces. */
+/**
+ * @file ONNX models as plain data: the parts of onnx.proto that networks need, with small typed interfaces.
+ */
 
 export type OnnxDtype = 'float32' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'float64';
 

@@ -1,4 +1,7 @@
-/** @file The messages of onnx.proto that we use, by their public field numbers (proto2 in spirit: lists unpacked). */
+/**
+ * @file The messages of onnx.proto that we use, by their public field numbers (proto2 in spirit: lists
+ * unpacked).
+ */
 
 import protobuf from 'protobufjs/light.js';
 

@@ -270,6 +270,8 @@ function emitActivation(d: Draft, x: string, fn: Activation): string {
       const erf = d.emit('Erf', [d.emit('Mul', [x, scalar(Math.SQRT1_2)])]);
       return d.emit('Mul', [d.emit('Mul', [x, d.emit('Add', [erf, scalar(1)])]), scalar(0.5)]);
     }
+    case 'negate':
+      return d.emit('Neg', [x]);
     case 'softmax':
       return d.emit('Softmax', [x], { axis: int(1) });
   }

@@ -77,6 +77,12 @@ export function net(graph: Graph, weights: Weights): Net {
         `${graph.name}: the weight "${key}" has shape ${printShape(weight.shape)}; the graph needs ${printShape(shape)}`,
       );
     }
+    const size = shape.reduce((n, d) => n * d, 1);
+    if (materialize(weight).length !== size) {
+      throw new MoonletError(
+        `${graph.name}: the weight "${key}" of shape ${printShape(shape)} has ${materialize(weight).length} values; expected ${size}`,
+      );
+    }
   }
   if (weights.size > needed.length) {
     const known = new Set<string>(needed.map((e) => e.key));

@@ -1,10 +1,10 @@
 /** @file What is no graph, and how it is said. */
 import { expect } from 'chai';
-import fc from 'fast-check';
 import { check, type Graph, type Node, type Op, ShapeError } from '../../src/graph/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { messageOf } from '../support/errors.ts';
 import { byHand, conv, map, node, norm, relu } from '../support/hand.ts';
+import { fc } from '../support/property.ts';
 
 const x = node('x', map(4, 4, 2));
 const dense: Op = { kind: 'dense', out: 2, bias: true };
@@ -21,7 +21,7 @@ describe('check', () => {
 
   for (const id of ['', '/', 'a/', '/a', 'a//b', 'a b', 'a.b', 'a:b', 'ä', '..', 'a\n']) {
     it(`refuses the path ${JSON.stringify(id)}`, () => {
-      const message = `${id}: a path is made of letters, digits, '_' and '-', joined by '/'`;
+      const message = `${JSON.stringify(id)}: a path is made of letters, digits, '_' and '-', joined by '/'`;
       expect(messageOf(() => check(byHand([x, node(id, relu, ['x'])])))).to.equal(message);
     });
   }
@@ -63,7 +63,7 @@ describe('check', () => {
     [
       'sharing of what has no weights',
       [x, node('a', relu, ['x']), node('b', relu, ['a'], 'a')],
-      'b: a act has no weights to share',
+      'b: act has no weights to share',
     ],
     [
       'sharing between kinds',
@@ -98,9 +98,12 @@ describe('check', () => {
     it(`refuses ${title}`, () => expect(messageOf(() => check(byHand(nodes, ['x'])))).to.equal(message));
   }
 
-  it('refuses a graph without output, or with one that is not there', () => {
+  it('refuses a graph without output, with one that is not there, or with one twice', () => {
     expect(messageOf(() => check(byHand([x], [])))).to.equal('g: the graph has no output');
     expect(messageOf(() => check(byHand([x], ['x', 'y'])))).to.equal('g: the output "y" is not a node');
+    expect(messageOf(() => check(byHand([x], ['x', 'x'])))).to.equal(
+      'g: the output "x" is named twice; once is enough',
+    );
   });
 
   it('refuses shapes that do not fit, with the path', () => {

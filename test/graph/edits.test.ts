@@ -1,6 +1,5 @@
 /** @file The engine of edits: rewrite, prune, rename, and walking. */
 import { expect } from 'chai';
-import fc from 'fast-check';
 import {
   ancestors,
   check,
@@ -17,6 +16,7 @@ import {
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { messageOf } from '../support/errors.ts';
 import { byHand, conv, map, node, norm, relu } from '../support/hand.ts';
+import { fc } from '../support/property.ts';
 
 const g: Graph = byHand([
   node('x', map(4, 4, 2)),

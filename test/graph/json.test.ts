@@ -1,12 +1,12 @@
 /** @file Law 2 for graphs: JSON and back, and what JSON is refused with which place. */
 import { expect } from 'chai';
-import fc from 'fast-check';
 import { fromJson, toJson } from '../../src/graph/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { messageOf } from '../support/errors.ts';
 import { byHand, conv, map, node, relu } from '../support/hand.ts';
 import { smallZoo } from '../support/nets.ts';
+import { fc } from '../support/property.ts';
 
 const small = byHand([
   node('input', map(4, 4, 2)),

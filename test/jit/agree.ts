@@ -29,7 +29,9 @@ export function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
     most = Number.isNaN(difference) ? Infinity : Math.max(most, difference);
     scale = Math.max(scale, Math.abs(x));
   }
-  return most === 0 ? 0 : most / Math.max(scale, ...Array.from(a, (x) => (Number.isFinite(x) ? Math.abs(x) : 0)));
+  return most === 0
+    ? 0
+    : most / Math.max(scale, ...Array.from(a, (x) => (Number.isFinite(x) ? Math.abs(x) : 0)));
 }
 
 /** A function with the gradients of a weighted sum of its first result, as more results. */
@@ -62,7 +64,10 @@ export async function both(
     return Object.fromEntries(results.map((result, i) => [`y${i}`, result]));
   };
   const step = await jit(
-    (_, x) => ({ state: {}, outputs: named(listOf(fn(...inputs.map((_, i) => x[`x${i}`] as tf.Tensor))), 0) }),
+    (_, x) => ({
+      state: {},
+      outputs: named(listOf(fn(...inputs.map((_, i) => x[`x${i}`] as tf.Tensor))), 0),
+    }),
     { state: {}, inputs: specs },
     { optimize },
   );
@@ -77,7 +82,12 @@ export async function both(
 }
 
 /** Asserts the law of agreement: each result within `bound` of its largest value. */
-export async function expectAgreement(fn: Fn, inputs: readonly tf.Tensor[], bound = 1e-5, optimize = true): Promise<void> {
+export async function expectAgreement(
+  fn: Fn,
+  inputs: readonly tf.Tensor[],
+  bound = 1e-5,
+  optimize = true,
+): Promise<void> {
   const { traced, eager, shapes } = await both(fn, inputs, optimize);
   expect(shapes[0]).to.deep.equal(shapes[1]);
   for (const [i, result] of eager.entries()) {

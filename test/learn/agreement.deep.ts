@@ -1,7 +1,12 @@
 /** @file Law 6 for every architecture at a size that matters: `npm run test:deep`. */
 import { cheapen } from '../../src/edit/cheapen.ts';
 import { compose, wrn } from '../../zoo/architectures/index.ts';
-import { expectAdamAgrees, expectForwardAgrees, expectRunsAgree, expectStepsAgree } from '../support/agreement.ts';
+import {
+  expectAdamAgrees,
+  expectForwardAgrees,
+  expectRunsAgree,
+  expectStepsAgree,
+} from '../support/agreement.ts';
 
 const nets = [
   'wrn depth=16 width=2',
@@ -15,7 +20,9 @@ const nets = [
   'mobilenet-v1 classes=10 size=96',
   'mobilenet-v2 classes=10 size=96',
 ].map(compose);
-const cheap = ['G(4)', 'G(N)', 'B(2)', 'BG(2,2)', 'BG(4,M)'].map((block) => cheapen(wrn({ depth: 16, width: 2 }), block));
+const cheap = ['G(4)', 'G(N)', 'B(2)', 'BG(2,2)', 'BG(4,M)'].map((block) =>
+  cheapen(wrn({ depth: 16, width: 2 }), block),
+);
 
 describe('engines agree on every architecture (law 6)', () => {
   for (const graph of [...nets, ...cheap]) {

@@ -19,14 +19,17 @@ describe('engines agree (law 6)', () => {
       60_000,
     );
   }
-  // mobilenets at 64: at 32 their last maps are 1x1, and a norm over four values multiplies any rounding
   for (const graph of [
     small('wrn', 16),
     small('resnet-cifar', 16),
-    small('mobilenet-v1', 64),
-    small('mobilenet-v2', 64),
+    small('mobilenet-v1'),
+    small('mobilenet-v2'),
   ]) {
-    it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph)).timeout(120_000);
+    // the last maps of mobilenets are 1x1 here: a norm over few values would multiply any rounding
+    const batch = graph.name.startsWith('mobilenet') ? 16 : 4;
+    it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph, batch)).timeout(
+      120_000,
+    );
   }
   for (const block of ['G(4)', 'BG(2,2)']) {
     it(`wrn with ${block}: one training step, eager and traced`, () =>

@@ -67,6 +67,7 @@ describe('an op computes', () => {
     sigmoid,
     swish: (v) => v * sigmoid(v),
     tanh: Math.tanh,
+    negate: (v) => -v,
     gelu: (v, i) => v * (phi[i] as number),
     softmax: (v) => Math.exp(v) / x.reduce((s, u) => s + Math.exp(u), 0),
   };

@@ -16,13 +16,13 @@ interface Made {
 export async function steps(
   graph: Graph,
   engine: EngineName,
-  o: { count?: number; batch?: number; optimizer?: Optimizer; ulp?: boolean; rate?: number } = {},
+  o: { count?: number; batch?: number; optimizer?: Optimizer; ulp?: number; rate?: number } = {},
 ): Promise<Made> {
   const {
     count = 1,
     batch = 4,
     optimizer = sgd({ nesterov: true, weightDecay: 5e-4 }),
-    ulp = false,
+    ulp = 0,
     rate = 0.05,
   } = o;
   const net = shaken(graph);
@@ -39,7 +39,7 @@ export async function steps(
   for (let i = 0; i < count; i++) {
     const x = noise(batch * sizeOf(inputShape(graph)), 'x', i);
     const inputs: Record<string, Float32Array | Int32Array> = {
-      x: ulp ? oneUlpOff(x) : x,
+      x: ulp ? oneUlpOff(x, ulp) : x,
       labels: Int32Array.from({ length: batch }, (_, k) => (3 * k + i) % 10),
       rate: Float32Array.of(rate),
       'loss/cross-entropy': Float32Array.of(1),
@@ -64,11 +64,16 @@ const change = ({ before, after }: Made): Float32Array[] =>
     return now.map((value, i) => value - (then[i] as number));
   });
 
-/** |dW - dW'| / |dW| of one step, against ten times what one ulp of the input does, and never above 5e-2. */
+/**
+ * |dW - dW'| / |dW| of one step, against ten times the most that one ulp of the input does in three tries, and never
+ * above 5e-2.
+ */
 export async function expectStepsAgree(graph: Graph, batch = 4): Promise<void> {
   const eager = change(await steps(graph, 'cpu', { batch }));
-  const chaos = distance(change(await steps(graph, 'cpu', { batch, ulp: true })), eager);
   const traced = distance(change(await steps(graph, 'onnxruntime', { batch })), eager);
+  let chaos = 0;
+  for (const ulp of [1, 2, 3])
+    chaos = Math.max(chaos, distance(change(await steps(graph, 'cpu', { batch, ulp })), eager));
   expect(traced, `${graph.name}: one ulp of the input changes ${chaos}`).to.be.below(
     Math.min(5e-2, Math.max(10 * chaos, 1e-5)),
   );

@@ -82,10 +82,11 @@ export function largestDifference(a: Float32Array, b: Float32Array): number {
   }
   return difference / (size || 1);
 }
-/** Each number moved to the next one that float32 has. */
-export function oneUlpOff(x: Float32Array): Float32Array {
+/** Each number moved to one of the next ones that float32 has, up or down by the seed. */
+export function oneUlpOff(x: Float32Array, seed: number): Float32Array {
   const moved = Float32Array.from(x);
   const bits = new Int32Array(moved.buffer);
-  for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) + 1;
+  const source = random('ulp', seed);
+  for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) + (source.uniform() < 0.5 ? -1 : 1);
   return moved;
 }

@@ -1,9 +1,10 @@
 /**
  * @file onnxruntime's blocked convs: images as [batch, channels/block, height, width, block] in memory.
  *
- * onnxruntime uses these kernels by itself only for constant weights. Their ops can also be named in a model, with
- * weights brought into blocks by the graph; so a training step runs on them too. A block is as many channels as a
- * vector register holds, which the session asks onnxruntime for. Model files with these ops are for this machine.
+ * onnxruntime uses these kernels by itself only for constant weights. Their ops can also be named in a model,
+ * with weights brought into blocks by the graph; so a training step runs on them too. A block is as many
+ * channels as a vector register holds, which the session asks onnxruntime for. Model files with these ops are
+ * for this machine.
  */
 
 import { int } from '../../onnx/index.ts';
@@ -31,10 +32,17 @@ export function canBlock(e: Emitter, s: BlockedShape): boolean {
   return s.groupIn % block === 0 && (s.outChannels / s.groups) % block === 0;
 }
 
-const isDepthwise = (s: BlockedShape): boolean => s.groupIn === 1 && s.groups > 1 && s.outChannels === s.groups;
+const isDepthwise = (s: BlockedShape): boolean =>
+  s.groupIn === 1 && s.groups > 1 && s.outChannels === s.groups;
 
 /** The conv of a BCHW image with an HWIO kernel `[kh, kw, groupIn, out]`, as a BCHW image. See `canBlock`. */
-export function blockedConv(e: Emitter, image: string, kernel: string, s: BlockedShape, attributes: Attributes): string {
+export function blockedConv(
+  e: Emitter,
+  image: string,
+  kernel: string,
+  s: BlockedShape,
+  attributes: Attributes,
+): string {
   const block = e.block ?? 1;
   const up = (channels: number): number => Math.ceil(channels / block) * block;
   const { kernelHeight: kh, kernelWidth: kw } = s;
@@ -43,11 +51,17 @@ export function blockedConv(e: Emitter, image: string, kernel: string, s: Blocke
   const missing = [0, 0, 0, 0, 0, 0, inputs - s.groupIn, outputs - s.outChannels];
   const filled = missing.some((count) => count > 0) ? e.emit1('Pad', [kernel, e.longs(missing)]) : kernel;
   const direct = !isDepthwise(s) && s.groupIn < block; // few channels are read as they are
-  const blocks = isDepthwise(s) || direct
-    ? e.transpose(e.reshape(filled, [kh, kw, inputs, outputs / block, block]), [3, 2, 0, 1, 4])
-    : e.transpose(e.reshape(filled, [kh, kw, inputs / block, block, outputs / block, block]), [4, 2, 0, 1, 3, 5]);
+  const blocks =
+    isDepthwise(s) || direct
+      ? e.transpose(e.reshape(filled, [kh, kw, inputs, outputs / block, block]), [3, 2, 0, 1, 4])
+      : e.transpose(
+          e.reshape(filled, [kh, kw, inputs / block, block, outputs / block, block]),
+          [4, 2, 0, 1, 3, 5],
+        );
   const weights = e.reshape(blocks, [outputs, inputs, kh, kw]);
-  const source = direct ? image : e.once(`blocked ${image}`, () => e.emit1('ReorderInput', [image], {}, domain));
+  const source = direct
+    ? image
+    : e.once(`blocked ${image}`, () => e.emit1('ReorderInput', [image], {}, domain));
   const group = int(isDepthwise(s) ? outputs : s.groups);
   const result = e.emit1('Conv', [source, weights], { ...attributes, group }, domain);
   return e.emit1('ReorderOutput', [result], { channels: int(s.outChannels) }, domain);

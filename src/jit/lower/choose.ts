@@ -1,4 +1,7 @@
-/** @file In which layout an op that does not care should run: the one that brings the fewest values elsewhere. */
+/**
+ * @file In which layout an op that does not care should run: the one that brings the fewest values
+ * elsewhere.
+ */
 
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
@@ -8,13 +11,13 @@ import { between, isFree, isPlain, type Layout, lay, nchw, plain } from './layou
 /** How many values must move to have `value` in `layout`. */
 function cost(emitter: Emitter, value: Value, layout: Layout): number {
   if (value.node.op.kind === 'constant') return 0;
-  const free = emitter
-    .layouts(value)
-    .some((from) => isFree(lay(value.shape, from), between(from, layout)));
+  const free = emitter.layouts(value).some((from) => isFree(lay(value.shape, from), between(from, layout)));
   return free ? 0 : sizeOf(value.shape);
 }
 
-/** Whether `value` lies in memory as a real BCHW image, one that would have to be moved to be read as BHWC. */
+/**
+ * Whether `value` lies in memory as a real BCHW image, one that would have to be moved to be read as BHWC.
+ */
 function isImage(emitter: Emitter, value: Value): boolean {
   return emitter.layouts(value).some((layout) => !isPlain(layout) && !isFree(value.shape, layout));
 }
@@ -26,9 +29,12 @@ export function chooseLayout(emitter: Emitter, values: readonly Value[], rank: n
   const full = values.filter((value) => value.shape.length === rank);
   const candidates = new Map<string, Layout>();
   if (rank === 4) candidates.set(nchw.join(), nchw);
-  else for (const layout of full.flatMap((value) => emitter.layouts(value))) candidates.set(layout.join(), layout);
+  else
+    for (const layout of full.flatMap((value) => emitter.layouts(value)))
+      candidates.set(layout.join(), layout);
   candidates.set(natural.join(), natural);
-  const price = (layout: Layout): number => full.reduce((sum, value) => sum + cost(emitter, value, layout), 0);
+  const price = (layout: Layout): number =>
+    full.reduce((sum, value) => sum + cost(emitter, value, layout), 0);
   const images = full.some((value) => isImage(emitter, value));
   let best = natural;
   let least = price(natural);

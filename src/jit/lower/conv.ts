@@ -28,12 +28,29 @@ export interface Sizes {
   readonly groupOut: number;
 }
 
-export function sizesOf(x: readonly number[], kernel: readonly number[], y: readonly number[], g: ConvGeometry): Sizes {
+export function sizesOf(
+  x: readonly number[],
+  kernel: readonly number[],
+  y: readonly number[],
+  g: ConvGeometry,
+): Sizes {
   const [batch = 1, height = 1, width = 1, channels = 1] = x;
   const [, outHeight = 1, outWidth = 1, outChannels = 1] = y;
   const [kernelHeight = 1, kernelWidth = 1, groupIn = 1] = kernel;
   const groupOut = outChannels / g.groups;
-  return { batch, height, width, channels, outHeight, outWidth, outChannels, kernelHeight, kernelWidth, groupIn, groupOut };
+  return {
+    batch,
+    height,
+    width,
+    channels,
+    outHeight,
+    outWidth,
+    outChannels,
+    kernelHeight,
+    kernelWidth,
+    groupIn,
+    groupOut,
+  };
 }
 
 const padsOf = ({ pads }: ConvGeometry): number[] => [pads.top, pads.left, pads.bottom, pads.right];
@@ -50,7 +67,10 @@ function attributesOf(g: ConvGeometry, s: Sizes): Attributes {
 
 /** Whether the conv is a matrix product of the channels of each place. */
 export const isPointwise = (g: ConvGeometry, s: Sizes): boolean =>
-  s.kernelHeight * s.kernelWidth === 1 && g.groups === 1 && g.stride.every((d) => d === 1) && padsOf(g).every((p) => p === 0);
+  s.kernelHeight * s.kernelWidth === 1 &&
+  g.groups === 1 &&
+  g.stride.every((d) => d === 1) &&
+  padsOf(g).every((p) => p === 0);
 
 export function lowerConv(e: Emitter, g: ConvGeometry, x: Value, kernel: Value, y: Value): void {
   const s = sizesOf(x.shape, kernel.shape, y.shape, g);
@@ -58,7 +78,13 @@ export function lowerConv(e: Emitter, g: ConvGeometry, x: Value, kernel: Value, 
 }
 
 /** A conv with the kernel as it is: blocked where that is possible. */
-function convolved(e: Emitter, s: BlockedShape, image: string, kernel: Value, attributes: Attributes): string {
+function convolved(
+  e: Emitter,
+  s: BlockedShape,
+  image: string,
+  kernel: Value,
+  attributes: Attributes,
+): string {
   if (canBlock(e, s)) return blockedConv(e, image, e.get(kernel), s, attributes);
   return e.emit1('Conv', [image, e.get(kernel, oihw)], attributes);
 }
@@ -66,7 +92,11 @@ function convolved(e: Emitter, s: BlockedShape, image: string, kernel: Value, at
 export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: Value, dx: Value): void {
   const s = sizesOf(dx.shape, kernel.shape, dy.shape, g);
   if (isPointwise(g, s)) {
-    return e.put(dx, e.emit1('Conv', [e.get(dy, nchw), e.get(kernel, [2, 3, 0, 1])], { kernel_shape: ints([1, 1]) }), nchw);
+    return e.put(
+      dx,
+      e.emit1('Conv', [e.get(dy, nchw), e.get(kernel, [2, 3, 0, 1])], { kernel_shape: ints([1, 1]) }),
+      nchw,
+    );
   }
   const turned = byTurnedKernel(e, g, s, dy, kernel);
   if (turned) return e.put(dx, turned, nchw);
@@ -81,13 +111,19 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
 }
 
 /**
- * At stride 1 the input gradient is a conv of dy with the kernel turned by half a turn, channels exchanged. Worth it
- * where that conv is blocked, or grouped: onnxruntime's transposed convs are slow on groups and fast otherwise.
+ * At stride 1 the input gradient is a conv of dy with the kernel turned by half a turn, channels exchanged.
+ * Worth it where that conv is blocked, or grouped: onnxruntime's transposed convs are slow on groups and fast
+ * otherwise.
  */
 function byTurnedKernel(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Value): string | undefined {
   const { kernelHeight: kh, kernelWidth: kw, groupIn, groupOut } = s;
   const reach = [g.dilation[0] * (kh - 1), g.dilation[1] * (kw - 1)] as const;
-  const pads = [reach[0] - g.pads.top, reach[1] - g.pads.left, reach[0] - g.pads.bottom, reach[1] - g.pads.right];
+  const pads = [
+    reach[0] - g.pads.top,
+    reach[1] - g.pads.left,
+    reach[0] - g.pads.bottom,
+    reach[1] - g.pads.right,
+  ];
   if (g.stride.some((step) => step > 1) || pads.some((p) => p < 0)) return undefined;
   const shape: BlockedShape = {
     kernelHeight: kh,
@@ -110,7 +146,11 @@ function byTurnedKernel(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel
 }
 
 /** HWIO [kh, kw, cg, g*og] as [kh, kw, og, g*cg]: the channels of each group exchanged. */
-function exchange(e: Emitter, kernel: string, sizes: readonly [number, number, number, number, number]): string {
+function exchange(
+  e: Emitter,
+  kernel: string,
+  sizes: readonly [number, number, number, number, number],
+): string {
   const [kh, kw, groupIn, groups, groupOut] = sizes;
   if (groupIn === 1 && groupOut === 1) return kernel;
   if (groups === 1) return e.transpose(kernel, [0, 1, 3, 2]);

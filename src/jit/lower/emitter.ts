@@ -1,6 +1,14 @@
 /** @file Writes ONNX nodes, and remembers in which layouts each value of the graph already lies in memory. */
 
-import { float, int, ints, type OnnxAttribute, type OnnxData, type OnnxNode, type OnnxTensor } from '../../onnx/index.ts';
+import {
+  float,
+  int,
+  ints,
+  type OnnxAttribute,
+  type OnnxData,
+  type OnnxNode,
+  type OnnxTensor,
+} from '../../onnx/index.ts';
 import type { Attributes, Value, ValueType } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { between, isFree, isPlain, type Layout, lay, permuted, plain } from './layout.ts';
@@ -12,7 +20,13 @@ export interface Emitter {
   readonly carry: boolean;
   readonly block: number | undefined;
   /** Appends a node and gives its outputs' names. */
-  emit(op: string, inputs: readonly string[], attributes?: Attributes, outputs?: number, domain?: string): string[];
+  emit(
+    op: string,
+    inputs: readonly string[],
+    attributes?: Attributes,
+    outputs?: number,
+    domain?: string,
+  ): string[];
   /** The same for a node of one output. */
   emit1(op: string, inputs: readonly string[], attributes?: Attributes, domain?: string): string;
   /** An int64 vector. */
@@ -43,15 +57,22 @@ export function newEmitter(carry: boolean, block: number | undefined): Emitter {
     nodes.push({ opType, inputs, outputs: names, attributes, ...(domain ? { domain } : {}) });
     return names;
   };
-  const emit1: Emitter['emit1'] = (op, inputs, attributes, domain) => emit(op, inputs, attributes, 1, domain)[0] as string;
-  const initializer = (key: string, dtype: OnnxTensor['dtype'], shape: readonly number[], data: OnnxData): string => {
+  const emit1: Emitter['emit1'] = (op, inputs, attributes, domain) =>
+    emit(op, inputs, attributes, 1, domain)[0] as string;
+  const initializer = (
+    key: string,
+    dtype: OnnxTensor['dtype'],
+    shape: readonly number[],
+    data: OnnxData,
+  ): string => {
     const known = initializers.get(key);
     if (known) return known.name;
     const name = `c${initializers.size}`;
     initializers.set(key, { name, dtype, shape, data });
     return name;
   };
-  const longs: Emitter['longs'] = (values) => initializer(`long ${values.join()}`, 'int64', [values.length], values);
+  const longs: Emitter['longs'] = (values) =>
+    initializer(`long ${values.join()}`, 'int64', [values.length], values);
   const scalar: Emitter['scalar'] = (value, dtype) =>
     initializer(`${dtype} ${Object.is(value, -0) ? '-0' : value}`, dtype, [], typed([value], dtype));
   const constant: Emitter['constant'] = (data, shape, dtype) =>
@@ -90,7 +111,8 @@ export function newEmitter(carry: boolean, block: number | undefined): Emitter {
       if (shape.length === 0) return scalar(op.data, value.dtype);
       const { data } = op;
       const key = `splat ${value.dtype} ${Object.is(data, -0) ? '-0' : data} ${shape.join()}`;
-      if (sizeOf(shape) <= 16) return initializer(key, value.dtype, shape, typed(Array(sizeOf(shape)).fill(data), value.dtype));
+      if (sizeOf(shape) <= 16)
+        return initializer(key, value.dtype, shape, typed(Array(sizeOf(shape)).fill(data), value.dtype));
       return once(key, () => emit1('Expand', [scalar(data, value.dtype), longs(shape)]));
     }
     const sources = [...(forms.get(value)?.values() ?? [])];

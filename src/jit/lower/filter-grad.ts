@@ -1,8 +1,8 @@
 /**
  * @file The gradient of a conv in its kernel: which of several formulations runs fastest on onnxruntime.
  *
- * dk(i, j, c, o) = sum over batch and places of x(at tap i, j; c) dy(o). Written naively, that copies x once per
- * tap. The forms below copy less: they let a matrix product meet all taps at once.
+ * dk(i, j, c, o) = sum over batch and places of x(at tap i, j; c) dy(o). Written naively, that copies x once
+ * per tap. The forms below copy less: they let a matrix product meet all taps at once.
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
@@ -15,13 +15,17 @@ import { depthwiseFilterGrad } from './toeplitz.ts';
 
 export function lowerFilterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value, dk: Value): void {
   const s = sizesOf(x.shape, dk.shape, dy.shape, g);
-  if (isPointwise(g, s)) return pointwise(e, s, e.get(x, nchw), dy, dk);
+  if (isPointwise(g, s)) {
+    const many = 2 * s.channels * s.outChannels > (s.channels + s.outChannels) * s.height * s.width;
+    return many ? pointwiseWhole(e, s, x, dy, dk) : pointwise(e, s, e.get(x, nchw), dy, dk);
+  }
   const unpadded = g.pads.top + g.pads.bottom + g.pads.left + g.pads.right === 0;
   if (s.kernelHeight * s.kernelWidth === 1 && g.groups === 1 && unpadded) {
     return pointwise(e, s, everyOther(e, g, s, e.get(x, nchw)), dy, dk);
   }
   if (s.groupIn === 1 && s.groupOut === 1) return depthwiseFilterGrad(e, g, s, x, dy, dk);
-  if (g.stride.some((step) => step > 1)) return overBatch(e, g, s, x, dy, dk);
+  // with hardly a channel the copies below cost more than the product
+  if (g.stride.some((step) => step > 1) || s.channels < 4) return overBatch(e, g, s, x, dy, dk);
   const product = s.kernelWidth * s.channels * s.kernelHeight * s.outChannels;
   const operands = (s.kernelWidth * s.channels + s.kernelHeight * s.outChannels) * s.outHeight * s.outWidth;
   if (g.groups === 1 && 2 * product > operands) return shiftedWhole(e, g, s, x, dy, dk);
@@ -44,6 +48,14 @@ function pointwise(e: Emitter, s: Sizes, image: string, dy: Value, dk: Value): v
   e.put(dk, e.reshape(sum, dk.shape));
 }
 
+/** The same as one product over batch and places, for many channels on few places. */
+function pointwiseWhole(e: Emitter, s: Sizes, x: Value, dy: Value, dk: Value): void {
+  const length = s.batch * s.outHeight * s.outWidth;
+  const rows = e.reshape(e.get(x, [3, 0, 1, 2]), [s.channels, length]);
+  const columns = e.reshape(e.get(dy, [3, 0, 1, 2]), [s.outChannels, length]);
+  e.put(dk, e.reshape(e.emit1('Gemm', [rows, columns], { transB: int(1) }), dk.shape));
+}
+
 /** A Pad of height and width; negative pads crop. */
 function padded(e: Emitter, name: string, top: number, left: number, bottom: number, right: number): string {
   if (top === 0 && left === 0 && bottom === 0 && right === 0) return name;
@@ -51,8 +63,9 @@ function padded(e: Emitter, name: string, top: number, left: number, bottom: num
 }
 
 /**
- * At stride 1, dk(i, j) = <x shifted down by i and right by j, dy> = <x shifted right by j, dy shifted up by i>:
- * kernelWidth copies of x and kernelHeight copies of dy, on a grid as tall as both need, meet in one product.
+ * At stride 1, dk(i, j) = <x shifted down by i and right by j, dy> = <x shifted right by j, dy shifted up by
+ * i>: kernelWidth copies of x and kernelHeight copies of dy, on a grid as tall as both need, meet in one
+ * product.
  */
 function shiftedPerImage(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
   const { kernelHeight, kernelWidth, batch, channels, outChannels, outHeight, outWidth } = s;
@@ -109,15 +122,19 @@ function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value
   );
   const length = s.batch * (outHeight + reach) * outWidth;
   const all = (parts: readonly string[], of: number): string =>
-    e.reshape(parts.length === 1 ? (parts[0] as string) : e.emit1('Concat', parts, { axis: int(0) }), [parts.length * of, length]);
+    e.reshape(parts.length === 1 ? (parts[0] as string) : e.emit1('Concat', parts, { axis: int(0) }), [
+      parts.length * of,
+      length,
+    ]);
   const product = e.emit1('Gemm', [all(columns, channels), all(lines, outChannels)], { transB: int(1) });
   const parts = e.reshape(product, [kernelWidth, channels, kernelHeight, outChannels]);
   e.put(dk, e.transpose(parts, [2, 0, 1, 3]));
 }
 
 /**
- * dk(c, o) is the conv of channel c with the image of dy's channel o as the kernel, summed over the batch: a conv
- * whose batch is x's channels, whose channels are the batch, and whose stride and dilation are exchanged.
+ * dk(c, o) is the conv of channel c with the image of dy's channel o as the kernel, summed over the batch: a
+ * conv whose batch is x's channels, whose channels are the batch, and whose stride and dilation are
+ * exchanged.
  */
 function overBatch(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
   const { groups, stride, dilation, pads } = g;
@@ -136,8 +153,10 @@ function overBatch(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, d
     group: int(groups),
   });
   // rows and columns that the forward conv's stride left over give places beyond the kernel
-  const tall = Math.floor((height + pads.top + pads.bottom - stride[0] * (s.outHeight - 1) - 1) / dilation[0]) + 1;
-  const wide = Math.floor((width + pads.left + pads.right - stride[1] * (s.outWidth - 1) - 1) / dilation[1]) + 1;
+  const tall =
+    Math.floor((height + pads.top + pads.bottom - stride[0] * (s.outHeight - 1) - 1) / dilation[0]) + 1;
+  const wide =
+    Math.floor((width + pads.left + pads.right - stride[1] * (s.outWidth - 1) - 1) / dilation[1]) + 1;
   const exact = tall === s.kernelHeight && wide === s.kernelWidth;
   const ends = e.longs([s.kernelHeight, s.kernelWidth]);
   const kept = exact ? name : e.emit1('Slice', [name, e.longs([0, 0]), ends, e.longs([2, 3])]);

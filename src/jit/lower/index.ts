@@ -7,13 +7,20 @@ import type { TraceOptions } from '../types.ts';
 import { newEmitter } from './emitter.ts';
 import { lowerNode } from './node.ts';
 
-/** The ONNX model of a recorded function. Inputs are `state/x`, `inputs/x`; outputs `newState/x`, `outputs/x`. */
+/**
+ * The ONNX model of a recorded function. Inputs are `state/x`, `inputs/x`; outputs `newState/x`,
+ * `outputs/x`.
+ */
 export function lower({ trace, inputs, results }: Recorded, options: TraceOptions): OnnxModel {
   const emitter = newEmitter(options.optimize ?? true, options.block);
   const given = [...named('state', inputs.state), ...named('inputs', inputs.inputs)];
   const wanted = [...named('newState', results.state), ...named('outputs', results.outputs)];
   for (const [name, value] of given) emitter.put(value, name);
-  for (const node of reachable(trace, wanted.map(([, value]) => value))) lowerNode(emitter, node);
+  for (const node of reachable(
+    trace,
+    wanted.map(([, value]) => value),
+  ))
+    lowerNode(emitter, node);
   const produced = wanted.map(([name, value]): [string, string] => [name, emitter.get(value)]);
   const nodes = withOutputs(emitter.nodes, produced);
   return {
@@ -33,8 +40,14 @@ function typeOf([name, value]: [string, Value]): OnnxValue {
   return { name, dtype: value.dtype, shape: value.shape };
 }
 
-/** Gives the outputs their names: at the node that makes them, or by a copy of what is no node's or has a name. */
-function withOutputs(nodes: readonly OnnxNode[], outputs: readonly (readonly [string, string])[]): OnnxNode[] {
+/**
+ * Gives the outputs their names: at the node that makes them, or by a copy of what is no node's or has a
+ * name.
+ */
+function withOutputs(
+  nodes: readonly OnnxNode[],
+  outputs: readonly (readonly [string, string])[],
+): OnnxNode[] {
   const made = new Set(nodes.flatMap((node) => node.outputs));
   const renamed = new Map<string, string>();
   const copies: OnnxNode[] = [];

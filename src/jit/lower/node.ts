@@ -1,4 +1,7 @@
-/** @file Lowers one node of the graph: those that carry any layout here, convs and norms in files of their own. */
+/**
+ * @file Lowers one node of the graph: those that carry any layout here, convs and norms in files of their
+ * own.
+ */
 
 import { int } from '../../onnx/index.ts';
 import { sameShape } from '../build.ts';
@@ -7,7 +10,7 @@ import { chooseLayout, operand } from './choose.ts';
 import { lowerConv, lowerInputGrad } from './conv.ts';
 import type { Emitter } from './emitter.ts';
 import { lowerFilterGrad } from './filter-grad.ts';
-import { type Layout, isPlain, lay, plain } from './layout.ts';
+import { isPlain, type Layout, lay, plain } from './layout.ts';
 import { lowerNorm, lowerNormGrad } from './norm.ts';
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.ts';
 
@@ -69,7 +72,8 @@ function lowerMap(e: Emitter, op: Of<'map'>, inputs: readonly Value[], y: Value)
     // a constant of one value broadcasts as a scalar wherever another operand gives the shape
     const { op: source } = input.node;
     const alone = !inputs.some((other) => other !== input && sameShape(other.shape, y.shape));
-    if (source.kind === 'constant' && typeof source.data === 'number' && !alone) return e.scalar(source.data, input.dtype);
+    if (source.kind === 'constant' && typeof source.data === 'number' && !alone)
+      return e.scalar(source.data, input.dtype);
     return operand(e, input, rank, layout);
   });
   e.put(y, e.emit1(op.op, operands, op.attributes), layout);
@@ -85,14 +89,33 @@ function lowerReduce(e: Emitter, op: Of<'reduce'>, x: Value, y: Value): void {
   e.put(y, e.emit1(op.op, [e.get(x, layout), e.longs(axes)], attributes), result);
 }
 
-/** Splitting or merging channels needs no move of a channels-first image: [b, c, h, w] is [b, g, c/g, h, w]. */
+/**
+ * Splitting or merging channels needs no move of a channels-first image: [b, c, h, w] is [b, g, c/g, h, w].
+ */
 function lowerReshape(e: Emitter, x: Value, y: Value): void {
-  if (e.carry && x.shape.length === 4 && y.shape.length > 4 && sameShape(x.shape.slice(0, 3), y.shape.slice(0, 3))) {
+  if (
+    e.carry &&
+    x.shape.length === 4 &&
+    y.shape.length > 4 &&
+    sameShape(x.shape.slice(0, 3), y.shape.slice(0, 3))
+  ) {
     const layout = chooseLayout(e, [x], 4);
-    if (!isPlain(layout)) return e.put(y, e.reshape(e.get(x, layout), lay(y.shape, split(y.shape.length))), split(y.shape.length));
+    if (!isPlain(layout))
+      return e.put(
+        y,
+        e.reshape(e.get(x, layout), lay(y.shape, split(y.shape.length))),
+        split(y.shape.length),
+      );
   }
-  if (e.carry && x.shape.length > 4 && y.shape.length === 4 && sameShape(x.shape.slice(0, 3), y.shape.slice(0, 3))) {
-    const firsts = e.layouts(x).some((layout) => layout.indexOf(1) === layout.length - 2 && layout.at(-1) === 2);
+  if (
+    e.carry &&
+    x.shape.length > 4 &&
+    y.shape.length === 4 &&
+    sameShape(x.shape.slice(0, 3), y.shape.slice(0, 3))
+  ) {
+    const firsts = e
+      .layouts(x)
+      .some((layout) => layout.indexOf(1) === layout.length - 2 && layout.at(-1) === 2);
     if (firsts) return e.put(y, e.reshape(e.get(x, split(x.shape.length)), lay(y.shape, split(4))), split(4));
   }
   e.put(y, e.reshape(e.get(x), y.shape));
@@ -105,7 +128,12 @@ const split = (rank: number): Layout => [0, ...plain(rank).slice(3), 1, 2];
 function lowerTranspose(e: Emitter, perm: readonly number[], x: Value, y: Value): void {
   if (!e.carry) return e.put(y, e.transpose(e.get(x), perm));
   if (e.layouts(x).length === 0) e.get(x);
-  for (const layout of e.layouts(x)) e.put(y, e.get(x, layout), layout.map((axis) => perm.indexOf(axis)));
+  for (const layout of e.layouts(x))
+    e.put(
+      y,
+      e.get(x, layout),
+      layout.map((axis) => perm.indexOf(axis)),
+    );
 }
 
 function lowerConcat(e: Emitter, axis: number, inputs: readonly Value[], y: Value): void {
@@ -124,7 +152,9 @@ function lowerPad(e: Emitter, op: Of<'pad'>, x: Value, y: Value): void {
 
 function lowerSlice(e: Emitter, op: Of<'slice'>, x: Value, y: Value): void {
   const layout = chooseLayout(e, [x], x.shape.length);
-  const touched = plain(x.shape.length).filter((axis) => y.shape[axis] !== x.shape[axis] || (op.strides[axis] ?? 1) < 0);
+  const touched = plain(x.shape.length).filter(
+    (axis) => y.shape[axis] !== x.shape[axis] || (op.strides[axis] ?? 1) < 0,
+  );
   const ends = touched.map((axis) => {
     const [begin, stride, size] = [op.begin[axis] ?? 0, op.strides[axis] ?? 1, y.shape[axis] ?? 0];
     const end = begin + stride * size;
@@ -142,11 +172,14 @@ function lowerSlice(e: Emitter, op: Of<'slice'>, x: Value, y: Value): void {
 }
 
 function lowerMatmul(e: Emitter, op: Of<'matmul'>, a: Value, b: Value, y: Value): void {
-  if (a.shape.length === 2 && b.shape.length === 2) {
+  if (a.shape.length === 2 && b.shape.length === 2 && a.dtype === 'float32') {
     const attributes = { transA: int(op.transposeA ? 1 : 0), transB: int(op.transposeB ? 1 : 0) };
-    return e.put(y, op.transposeA || op.transposeB
-      ? e.emit1('Gemm', [e.get(a), e.get(b)], attributes)
-      : e.emit1('MatMul', [e.get(a), e.get(b)]));
+    return e.put(
+      y,
+      op.transposeA || op.transposeB
+        ? e.emit1('Gemm', [e.get(a), e.get(b)], attributes)
+        : e.emit1('MatMul', [e.get(a), e.get(b)]),
+    );
   }
   const turned = (value: Value, turn: boolean): string => {
     const axes = plain(value.shape.length);
@@ -162,13 +195,20 @@ function lowerOnnx(e: Emitter, op: Of<'onnx'>, inputs: readonly Value[], outputs
   const names = inputs.map((input, i) => {
     if (longAt[op.op] === i && input.node.op.kind === 'constant') {
       const { data } = input.node.op;
-      return e.longs(typeof data === 'number' ? Array<number>(input.shape[0] ?? 1).fill(data) : Array.from(data));
+      return e.longs(
+        typeof data === 'number' ? Array<number>(input.shape[0] ?? 1).fill(data) : Array.from(data),
+      );
     }
     return castAt[op.op] === i ? e.emit1('Cast', [e.get(input)], { to: int(7) }) : e.get(input);
   });
-  if (op.op === 'TopK') names.push(e.longs([op.attributes?.['k']?.kind === 'int' ? op.attributes['k'].value : 1]));
+  if (op.op === 'TopK')
+    names.push(e.longs([op.attributes?.['k']?.kind === 'int' ? op.attributes['k'].value : 1]));
   const attributes =
-    op.op === 'TopK' ? {} : op.op === 'ScatterND' ? { reduction: { kind: 'string', value: 'add' } as const } : op.attributes;
+    op.op === 'TopK'
+      ? {}
+      : op.op === 'ScatterND'
+        ? { reduction: { kind: 'string', value: 'add' } as const }
+        : op.attributes;
   const results = e.emit(op.op, names, attributes, outputs.length);
   outputs.forEach((output, i) => {
     const long = (op.op === 'TopK' && i === 1) || op.op === 'ArgMax' || op.op === 'ArgMin';
@@ -176,4 +216,3 @@ function lowerOnnx(e: Emitter, op: Of<'onnx'>, inputs: readonly Value[], outputs
     e.put(output, long ? e.emit1('Cast', [name], { to: int(6) }) : name);
   });
 }
-

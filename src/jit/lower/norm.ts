@@ -10,12 +10,18 @@ import { nchw, plain } from './layout.ts';
 type Three = readonly [Value, Value, Value];
 
 /**
- * One BatchNormalization. With momentum 0 its running outputs are the batch's own statistics (biased variance).
+ * One BatchNormalization. With momentum 0 its running outputs are the batch's own statistics (biased
+ * variance).
  *
  * onnxruntime writes these outputs into the buffers of the running inputs, whatever else reads these. So the
  * inputs are two values that nothing else can share: made from this x, by two different ops.
  */
-export function lowerNorm(e: Emitter, eps: number, [x, gamma, beta]: Three, [y, mean, variance]: Three): void {
+export function lowerNorm(
+  e: Emitter,
+  eps: number,
+  [x, gamma, beta]: Three,
+  [y, mean, variance]: Three,
+): void {
   const rank = x.shape.length;
   const channels = x.shape.at(-1) ?? 1;
   const layout = rank === 4 ? nchw : plain(rank);
@@ -34,9 +40,11 @@ export function lowerNorm(e: Emitter, eps: number, [x, gamma, beta]: Three, [y, 
 }
 
 /**
- * dbeta = sum dy, dgamma = sum dy xhat, dx = k dy - (xhat k dgamma/m + k dbeta/m) with k = gamma/sqrt(var + eps).
+ * dbeta = sum dy, dgamma = sum dy xhat, dx = k dy - (xhat k dgamma/m + k dbeta/m) with k = gamma/sqrt(var +
+ * eps).
  *
- * The bracket is an affine map of x per channel, for which ONNX's BatchNormalization in inference is one pass.
+ * The bracket is an affine map of x per channel, for which ONNX's BatchNormalization in inference is one
+ * pass.
  */
 export function lowerNormGrad(
   e: Emitter,
@@ -51,7 +59,9 @@ export function lowerNormGrad(
   const [image, gradient] = [e.get(x, layout), e.get(dy, layout)];
   const two = (op: string, a: string, b: string): string => e.emit1(op, [a, b]);
   const sum = (name: string): string => e.emit1('ReduceSum', [name, axes], { keepdims: int(0) });
-  const inverse = e.emit1('Reciprocal', [e.emit1('Sqrt', [two('Add', e.get(variance), e.scalar(eps, 'float32'))])]);
+  const inverse = e.emit1('Reciprocal', [
+    e.emit1('Sqrt', [two('Add', e.get(variance), e.scalar(eps, 'float32'))]),
+  ]);
   // x is centred before it meets dy: sum dy x - mean sum dy would cancel
   const centred = two('Sub', image, operand(e, mean, rank, layout));
   const sumDy = sum(gradient);

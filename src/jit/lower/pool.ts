@@ -19,7 +19,10 @@ export function lowerMaxPool(e: Emitter, g: PoolGeometry, x: Value, y: Value): v
   e.put(y, e.emit1('MaxPool', [e.get(x, nchw)], attributesOf(g)), nchw);
 }
 
-/** dy is added to zeros at the places that MaxPool names: the first maximum of each window, in the whole tensor. */
+/**
+ * dy is added to zeros at the places that MaxPool names: the first maximum of each window, in the whole
+ * tensor.
+ */
 export function lowerMaxPoolGrad(e: Emitter, g: PoolGeometry, dy: Value, x: Value, dx: Value): void {
   const size = sizeOf(x.shape);
   const [, indices] = e.emit('MaxPool', [e.get(x, nchw)], attributesOf(g), 2);
@@ -43,7 +46,10 @@ export function lowerAvgPoolGrad(e: Emitter, g: AvgPoolAttrs, dy: Value, dx: Val
   const weights = e.constant(inverseCounts(dx.shape, g), [oh, ow], 'float32');
   const shared = e.reshape(e.emit1('Mul', [e.get(dy, nchw), weights]), [b * c, 1, oh, ow]);
   const { pads, size, stride } = g;
-  const rest = [(h + pads.top + pads.bottom - size[0]) % stride[0], (w + pads.left + pads.right - size[1]) % stride[1]];
+  const rest = [
+    (h + pads.top + pads.bottom - size[0]) % stride[0],
+    (w + pads.left + pads.right - size[1]) % stride[1],
+  ];
   const ones = e.constant(new Float32Array(size[0] * size[1]).fill(1), [1, 1, size[0], size[1]], 'float32');
   const name = e.emit1('ConvTranspose', [shared, ones], { ...attributesOf(g), output_padding: ints(rest) });
   e.put(dx, e.reshape(name, [b, c, h, w]), nchw);

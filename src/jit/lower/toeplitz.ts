@@ -1,9 +1,9 @@
 /**
  * @file The filter gradient of a depthwise conv, without copies of x per tap.
  *
- * Per channel c, the matrix M = sum over the batch of x_c (as a vector of places) times dy_c^T holds the product of
- * every place of x with every place of dy. The kernel's gradient at a tap is the sum of M along that tap's
- * diagonal: M times a constant 0/1 matrix. For large images M is made for pairs of rows only.
+ * Per channel c, the matrix M = sum over the batch of x_c (as a vector of places) times dy_c^T holds the
+ * product of every place of x with every place of dy. The kernel's gradient at a tap is the sum of M along
+ * that tap's diagonal: M times a constant 0/1 matrix. For large images M is made for pairs of rows only.
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
@@ -24,16 +24,34 @@ interface Axis {
   readonly before: number;
 }
 
-export function depthwiseFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
+export function depthwiseFilterGrad(
+  e: Emitter,
+  g: ConvGeometry,
+  s: Sizes,
+  x: Value,
+  dy: Value,
+  dk: Value,
+): void {
   const axis = (a: 0 | 1, size: number, out: number, taps: number, before: number): Axis => ({
-    size, out, taps, before, stride: g.stride[a], dilation: g.dilation[a],
+    size,
+    out,
+    taps,
+    before,
+    stride: g.stride[a],
+    dilation: g.dilation[a],
   });
   const rows = axis(0, s.height, s.outHeight, s.kernelHeight, g.pads.top);
   const columns = axis(1, s.width, s.outWidth, s.kernelWidth, g.pads.left);
   // multiply-adds of both forms; a product of rows also copies the images about twice per further tap
-  const whole = rows.size * rows.out * columns.size * columns.out;
-  const byRow = rows.out * rows.taps * columns.size * columns.out + 40 * rows.taps * (rows.size * columns.size);
-  const sums = whole <= byRow ? wholePlaces(e, s, rows, columns, x, dy) : pairsOfRows(e, s, rows, columns, x, dy);
+  const pairs = rows.size * rows.out * columns.size * columns.out;
+  const taps = rows.taps * columns.taps;
+  const whole = pairs * (1 + taps / s.batch);
+  const byRow =
+    rows.out * rows.taps * columns.size * columns.out + 40 * rows.taps * (rows.size * columns.size);
+  const sums =
+    whole <= byRow && pairs * taps <= 1e6
+      ? wholePlaces(e, s, rows, columns, x, dy)
+      : pairsOfRows(e, s, rows, columns, x, dy);
   e.put(dk, e.reshape(sums, [s.channels, 1, s.kernelHeight, s.kernelWidth]), oihw);
 }
 
@@ -65,7 +83,10 @@ function wholePlaces(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, 
   return e.emit1('MatMul', [products, selector]);
 }
 
-/** Per tap row the rows of x and dy that meet, multiplied over the batch, summed over rows, then over diagonals. */
+/**
+ * Per tap row the rows of x and dy that meet, multiplied over the batch, summed over rows, then over
+ * diagonals.
+ */
 function pairsOfRows(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, dy: Value): string {
   const selector = e.once(`columns ${JSON.stringify(columns)}`, () => {
     const data = new Float32Array(columns.size * columns.out * columns.taps);
@@ -94,7 +115,14 @@ function pairsOfRows(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, 
   return sums.length === 1 && only !== undefined ? only : e.emit1('Concat', sums, { axis: int(1) });
 }
 
-function someRows(e: Emitter, name: string, begin: number, count: number, stride: number, size: number): string {
+function someRows(
+  e: Emitter,
+  name: string,
+  begin: number,
+  count: number,
+  stride: number,
+  size: number,
+): string {
   if (begin === 0 && stride === 1 && count === size) return name;
   const end = begin + (count - 1) * stride + 1;
   return e.emit1('Slice', [name, e.longs([begin]), e.longs([end]), e.longs([2]), e.longs([stride])]);

@@ -51,7 +51,9 @@ export function clip(trace: Trace, x: Value, low: number, high: number): Value {
   return map(trace, 'Max', [capped, number(trace, low, x)]);
 }
 
-/** exp(x) - 1 = tanh(x/2) (exp(x) + 1), which keeps small x; the exponent is held below float32's overflow. */
+/**
+ * exp(x) - 1 = tanh(x/2) (exp(x) + 1), which keeps small x; the exponent is held below float32's overflow.
+ */
 function expm1(trace: Trace, x: Value): Value {
   const half = map(trace, 'Tanh', [map(trace, 'Mul', [x, splat(trace, 0.5)])]);
   return map(trace, 'Mul', [half, map(trace, 'Add', [map(trace, 'Exp', [x]), splat(trace, 1)])]);
@@ -89,7 +91,8 @@ export const elementwise: Rules = {
   AddN: ({ trace, all }) => all.reduce((sum, x) => map(trace, 'Add', [sum, x])),
   Sub: binary('Sub'),
   Multiply: binary('Mul'),
-  RealDiv: ({ trace, in: at }) => map(trace, 'Div', [cast(trace, at('a'), 'float32'), cast(trace, at('b'), 'float32')]),
+  RealDiv: ({ trace, in: at }) =>
+    map(trace, 'Div', [cast(trace, at('a'), 'float32'), cast(trace, at('b'), 'float32')]),
   FloorDiv: floorDiv,
   Mod: mod,
   Maximum: binary('Max'),

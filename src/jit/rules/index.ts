@@ -22,7 +22,9 @@ export function registerRules(): void {
       kernelFunc: ({ inputs, attrs, backend }) => {
         const tracer = backend as TraceBackend;
         tracer.trace.source = kernelName;
-        const values = rule(callOf(tracer, kernelName, inputs as unknown as Record<string, tf.TensorInfo>, attrs));
+        const values = rule(
+          callOf(tracer, kernelName, inputs as unknown as Record<string, tf.TensorInfo>, attrs),
+        );
         return 'shape' in values ? tracer.infoOf(values) : values.map((value) => tracer.infoOf(value));
       },
     });
@@ -44,7 +46,8 @@ function callOf(
     maybe,
     in: (name) => {
       const value = maybe(name);
-      if (!value) throw new MoonletError(`jit: tf kernel ${kernelName} came without its input "${name}"; pass it`);
+      if (!value)
+        throw new MoonletError(`jit: tf kernel ${kernelName} came without its input "${name}"; pass it`);
       return value;
     },
     get all() {

@@ -25,10 +25,16 @@ const geometryOf = ({ attrs }: Call): ConvGeometry => {
 };
 
 /** The geometry of one of tf's own convs, from its attributes. */
-function stockGeometry(call: Call, x: readonly number[], filter: readonly number[], depthwise: boolean): ConvGeometry {
+function stockGeometry(
+  call: Call,
+  x: readonly number[],
+  filter: readonly number[],
+  depthwise: boolean,
+): ConvGeometry {
   const { attrs } = call;
   const dataFormat = attrs['dataFormat'] ?? 'NHWC';
-  if (dataFormat !== 'NHWC') throw new MoonletError(`jit: a conv in ${String(dataFormat)} has no rule; use NHWC`);
+  if (dataFormat !== 'NHWC')
+    throw new MoonletError(`jit: a conv in ${String(dataFormat)} has no rule; use NHWC`);
   const info = tf.backend_util.computeConv2DInfo(
     x as Shape4,
     filter as Shape4,
@@ -50,7 +56,13 @@ function stockGeometry(call: Call, x: readonly number[], filter: readonly number
 /** tf's depthwise kernel `[kh, kw, c, mult]` as a grouped one, `[kh, kw, 1, c*mult]`. */
 const grouped = ([kh = 1, kw = 1, c = 1, mult = 1]: readonly number[]): number[] => [kh, kw, 1, c * mult];
 
-function convNode(trace: Trace, kind: ConvKind, inputs: readonly Value[], geometry: ConvGeometry, shape: readonly number[]): Value {
+function convNode(
+  trace: Trace,
+  kind: ConvKind,
+  inputs: readonly Value[],
+  geometry: ConvGeometry,
+  shape: readonly number[],
+): Value {
   const op: Op = { kind, geometry };
   return add1(trace, op, inputs, { shape, dtype: 'float32' });
 }
@@ -112,13 +124,22 @@ function resizeMatrix(call: Call, from: number, to: number, nearest: boolean): V
 }
 
 /** Resizing is linear and separable: y = H x W^T per channel; its gradient multiplies by the transposes. */
-function resize(call: Call, x: Value, size: Pair, matrices: Pair, nearest: boolean, transposed: boolean): Value {
+function resize(
+  call: Call,
+  x: Value,
+  size: Pair,
+  matrices: Pair,
+  nearest: boolean,
+  transposed: boolean,
+): Value {
   const { trace } = call;
   const [b = 1, h = 1, w = 1, c = 1] = x.shape;
   const [toH, toW] = size;
   const [fromH, fromW] = matrices;
   const rows = transposed ? resizeMatrix(call, toH, fromH, nearest) : resizeMatrix(call, fromH, toH, nearest);
-  const columns = transposed ? resizeMatrix(call, toW, fromW, nearest) : resizeMatrix(call, fromW, toW, nearest);
+  const columns = transposed
+    ? resizeMatrix(call, toW, fromW, nearest)
+    : resizeMatrix(call, fromW, toW, nearest);
   const tall = matmul(trace, rows, reshape(trace, x, [b, h, w * c]), transposed);
   const wide = matmul(trace, columns, reshape(trace, tall, [b * toH, w, c]), transposed);
   return reshape(trace, wide, [b, toH, toW, c]);
@@ -164,9 +185,21 @@ export const linear: Rules = {
   DepthwiseConv2dNativeBackpropFilter: stockFilterGrad(true),
   MoonletConv: (call) => conv(call.trace, call.in('x'), call.in('kernel'), geometryOf(call)),
   MoonletConvInputGrad: (call) =>
-    convNode(call.trace, 'convInputGrad', [call.in('dy'), call.in('kernel')], geometryOf(call), numbersAttr(call, 'inputShape')),
+    convNode(
+      call.trace,
+      'convInputGrad',
+      [call.in('dy'), call.in('kernel')],
+      geometryOf(call),
+      numbersAttr(call, 'inputShape'),
+    ),
   MoonletConvFilterGrad: (call) =>
-    convNode(call.trace, 'convFilterGrad', [call.in('x'), call.in('dy')], geometryOf(call), numbersAttr(call, 'kernelShape')),
+    convNode(
+      call.trace,
+      'convFilterGrad',
+      [call.in('x'), call.in('dy')],
+      geometryOf(call),
+      numbersAttr(call, 'kernelShape'),
+    ),
   ResizeBilinear: resized(false),
   ResizeBilinearGrad: resizedGrad(false),
   ResizeNearestNeighbor: resized(true),

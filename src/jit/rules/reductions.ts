@@ -47,10 +47,15 @@ const topK: Rule = (call) => {
   const x = call.in('x');
   const k = numberAttr(call, 'k', 1);
   const shape = [...x.shape.slice(0, -1), k];
-  return add(call.trace, { kind: 'onnx', op: 'TopK', attributes: { k: int(k) } }, [x], [
-    { shape, dtype: x.dtype },
-    { shape, dtype: 'int32' },
-  ]);
+  return add(
+    call.trace,
+    { kind: 'onnx', op: 'TopK', attributes: { k: int(k) } },
+    [x],
+    [
+      { shape, dtype: x.dtype },
+      { shape, dtype: 'int32' },
+    ],
+  );
 };
 
 const cumsum: Rule = (call) => {
@@ -68,7 +73,9 @@ const softmax =
   (call) => {
     const x = call.in('logits');
     const axis = numberAttr(call, axisName, -1);
-    return onnx(call.trace, op, [x], x.shape, x.dtype, { axis: int(axis < 0 ? axis + x.shape.length : axis) });
+    return onnx(call.trace, op, [x], x.shape, x.dtype, {
+      axis: int(axis < 0 ? axis + x.shape.length : axis),
+    });
   };
 
 /** Rows of x added up by segment: ScatterND of the rows into zeros. */
@@ -86,9 +93,12 @@ const oneHot: Rule = (call) => {
   const indices = cast(trace, call.in('indices'), 'int32');
   const depth = numberAttr(call, 'depth');
   const shape = [...indices.shape, depth];
-  const classes = add(trace, { kind: 'constant', data: Int32Array.from({ length: depth }, (_, i) => i) }, [], [
-    { shape: [depth], dtype: 'int32' },
-  ])[0] as Value;
+  const classes = add(
+    trace,
+    { kind: 'constant', data: Int32Array.from({ length: depth }, (_, i) => i) },
+    [],
+    [{ shape: [depth], dtype: 'int32' }],
+  )[0] as Value;
   const hit = map(trace, 'Equal', [reshape(trace, indices, [...indices.shape, 1]), classes]);
   const dtype = call.attrs['dtype'] === 'int32' ? 'int32' : 'float32';
   const on = numberAttr(call, 'onValue', 1);

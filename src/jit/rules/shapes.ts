@@ -1,9 +1,23 @@
-/** @file Kernels that move values without computing: reshape, slice, pad, gather, and constants of a shape. */
+/**
+ * @file Kernels that move values without computing: reshape, slice, pad, gather, and constants of a shape.
+ */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { valueType } from '../backend.ts';
-import { add1, concat, constant, expand, int, onnx, pad, reshape, slice, splat, transpose } from '../build.ts';
+import {
+  add1,
+  concat,
+  constant,
+  expand,
+  int,
+  onnx,
+  pad,
+  reshape,
+  slice,
+  splat,
+  transpose,
+} from '../build.ts';
 import type { Trace, Value } from '../ir.ts';
 import { type Call, dtypeAttr, numberAttr, numbersAttr, type Rule, type Rules } from '../rule.ts';
 import { sizeOf } from '../types.ts';
@@ -34,7 +48,12 @@ const pack: Rule = (call) => {
 /** The piece of `x` from `begin` to `begin + size` along one axis. */
 function piece(trace: Trace, x: Value, axis: number, begin: number, size: number): Value {
   const start = x.shape.map((_, i) => (i === axis ? begin : 0));
-  return slice(trace, x, start, x.shape.map((dim, i) => (i === axis ? size : dim)));
+  return slice(
+    trace,
+    x,
+    start,
+    x.shape.map((dim, i) => (i === axis ? size : dim)),
+  );
 }
 
 const unpack: Rule = (call) => {
@@ -62,7 +81,11 @@ const split: Rule = (call) => {
 const toSlice: Rule = (call) => {
   const x = call.in('x');
   const like = { shape: [...x.shape], rank: x.shape.length } as tf.Tensor;
-  const [begin, size] = tf.slice_util.parseSliceParams(like, numbersAttr(call, 'begin'), numbersAttr(call, 'size'));
+  const [begin, size] = tf.slice_util.parseSliceParams(
+    like,
+    numbersAttr(call, 'begin'),
+    numbersAttr(call, 'size'),
+  );
   return slice(call.trace, x, begin as number[], size as number[]);
 };
 
@@ -80,7 +103,11 @@ const stridedSlice: Rule = (call) => {
     mask('newAxisMask'),
     mask('shrinkAxisMask'),
   );
-  return reshape(call.trace, slice(call.trace, x, info.begin, info.finalShapeSparse, info.strides), info.finalShape);
+  return reshape(
+    call.trace,
+    slice(call.trace, x, info.begin, info.finalShapeSparse, info.strides),
+    info.finalShape,
+  );
 };
 
 const reverse: Rule = (call) => {
@@ -88,13 +115,25 @@ const reverse: Rule = (call) => {
   const dims = tf.util.parseAxisParam(numbersAttr(call, 'dims'), [...x.shape]);
   if (dims.length === 0) return x;
   const begin = x.shape.map((dim, i) => (dims.includes(i) ? dim - 1 : 0));
-  return slice(call.trace, x, begin, x.shape, x.shape.map((_, i) => (dims.includes(i) ? -1 : 1)));
+  return slice(
+    call.trace,
+    x,
+    begin,
+    x.shape,
+    x.shape.map((_, i) => (dims.includes(i) ? -1 : 1)),
+  );
 };
 
 const padded: Rule = (call) => {
   const paddings = call.attrs['paddings'] as readonly (readonly [number, number])[];
   const before = paddings.map((pair) => pair[0]);
-  return pad(call.trace, call.in('x'), before, paddings.map((pair) => pair[1]), numberAttr(call, 'constantValue'));
+  return pad(
+    call.trace,
+    call.in('x'),
+    before,
+    paddings.map((pair) => pair[1]),
+    numberAttr(call, 'constantValue'),
+  );
 };
 
 /** Reflection leaves the edge out, symmetry repeats it: a gather of mirrored places along each axis. */
@@ -136,12 +175,20 @@ const tile: Rule = (call) => {
 
 /** An int32 constant; the emitter hands it to ONNX as int64 where that is asked for. */
 function longs(trace: Trace, values: readonly number[]): Value {
-  return add1(trace, { kind: 'constant', data: Int32Array.from(values) }, [], { shape: [values.length], dtype: 'int32' });
+  return add1(trace, { kind: 'constant', data: Int32Array.from(values) }, [], {
+    shape: [values.length],
+    dtype: 'int32',
+  });
 }
 
 const fill: Rule = (call) => {
   const shape = numbersAttr(call, 'shape');
-  return splat(call.trace, numberAttr(call, 'value'), shape, valueType(dtypeAttr(call) ?? 'float32', 'tf.fill'));
+  return splat(
+    call.trace,
+    numberAttr(call, 'value'),
+    shape,
+    valueType(dtypeAttr(call) ?? 'float32', 'tf.fill'),
+  );
 };
 
 const like =
@@ -157,14 +204,24 @@ const range: Rule = (call) => {
   const dtype = valueType(dtypeAttr(call) ?? 'float32', 'tf.range');
   const length = Math.max(0, Math.ceil((stop - start) / step));
   const values = Array.from({ length }, (_, i) => start + i * step);
-  return constant(call.trace, dtype === 'int32' ? Int32Array.from(values) : Float32Array.from(values), [length], dtype);
+  return constant(
+    call.trace,
+    dtype === 'int32' ? Int32Array.from(values) : Float32Array.from(values),
+    [length],
+    dtype,
+  );
 };
 
 const linSpace: Rule = (call) => {
   const [start, stop] = [numberAttr(call, 'start'), numberAttr(call, 'stop')];
   const count = numberAttr(call, 'num', 1);
   const step = count > 1 ? (stop - start) / (count - 1) : 0;
-  return constant(call.trace, Float32Array.from({ length: count }, (_, i) => start + i * step), [count], 'float32');
+  return constant(
+    call.trace,
+    Float32Array.from({ length: count }, (_, i) => start + i * step),
+    [count],
+    'float32',
+  );
 };
 
 export const shapes: Rules = {

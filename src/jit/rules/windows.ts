@@ -30,11 +30,17 @@ const poolOf = ({ attrs }: Call): PoolGeometry => {
   return { size, stride, pads };
 };
 
-const avgOf = (call: Call): AvgPoolAttrs => ({ ...poolOf(call), countPadding: call.attrs['countPadding'] === true });
+const avgOf = (call: Call): AvgPoolAttrs => ({
+  ...poolOf(call),
+  countPadding: call.attrs['countPadding'] === true,
+});
 
 function maxPool(call: Call, geometry: PoolGeometry): Value {
   const x = call.in('x');
-  return add1(call.trace, { kind: 'maxPool', geometry }, [x], { shape: poolShape(x.shape, geometry), dtype: x.dtype });
+  return add1(call.trace, { kind: 'maxPool', geometry }, [x], {
+    shape: poolShape(x.shape, geometry),
+    dtype: x.dtype,
+  });
 }
 
 function maxPoolGrad(call: Call, x: Value, geometry: PoolGeometry): Value {
@@ -43,14 +49,20 @@ function maxPoolGrad(call: Call, x: Value, geometry: PoolGeometry): Value {
 
 function avgPool(call: Call, geometry: AvgPoolAttrs): Value {
   const x = call.in('x');
-  return add1(call.trace, { kind: 'avgPool', geometry }, [x], { shape: poolShape(x.shape, geometry), dtype: x.dtype });
+  return add1(call.trace, { kind: 'avgPool', geometry }, [x], {
+    shape: poolShape(x.shape, geometry),
+    dtype: x.dtype,
+  });
 }
 
 function avgPoolGrad(call: Call, shape: readonly number[], geometry: AvgPoolAttrs): Value {
   return add1(call.trace, { kind: 'avgPoolGrad', geometry }, [call.in('dy')], { shape, dtype: 'float32' });
 }
 
-const stockAvg = (call: Call, x: Value): AvgPoolAttrs => ({ ...stockGeometry(call, x.shape), countPadding: false });
+const stockAvg = (call: Call, x: Value): AvgPoolAttrs => ({
+  ...stockGeometry(call, x.shape),
+  countPadding: false,
+});
 
 const norm: Rule = (call) => {
   const { trace } = call;

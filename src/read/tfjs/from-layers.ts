@@ -112,7 +112,7 @@ function inputShape(layer: tfl.layers.Layer) {
   return shape as unknown as readonly [number, number, number] | readonly [number];
 }
 
-/** A layer's ops one after another; the first with the layer's own id, the others below it. */
+/** A layer's ops one after another; the first with the layer's own id, the others below it. No op: the input itself. */
 function push(
   nodes: Node[],
   id: string,
@@ -120,7 +120,7 @@ function push(
   inputs: readonly string[],
   owner: string | undefined,
 ): string {
-  let last = id;
+  let last = ops.length ? id : (inputs[0] as string);
   ops.forEach((op, i) => {
     const weighted = op.kind === 'conv' || op.kind === 'dense' || op.kind === 'norm';
     const below = (base: string): string => (i ? `${base}/${op.kind}` : base);

@@ -39,6 +39,8 @@ export function layerOps(layer: tfl.layers.Layer, pad: readonly [Pair, Pair] | u
   const act = (): Op[] => activation(config['activation'], fail);
   const inShape = (layer.inboundNodes[0]?.inputShapes[0] ?? []) as readonly (number | null)[];
   const channels = (): number => inShape.at(-1) as number;
+  // of the depthwise kernel [kh, kw, c, m]: a separable conv's config does not say it
+  const multiplier = (): number => layer.weights[0]?.shape[3] as number;
   const conv = (out: number, groups: number): Conv => ({
     kind: 'conv',
     out,
@@ -67,11 +69,16 @@ export function layerOps(layer: tfl.layers.Layer, pad: readonly [Pair, Pair] | u
     InputLayer: () => 'input',
     ZeroPadding2D: () => ({ zeros: config['padding'] as [Pair, Pair] }),
     Conv2D: () => ({ ops: [conv(config['filters'] as number, 1), ...act()] }),
-    DepthwiseConv2D: () => ({
-      ops: [conv(channels() * (config['depthMultiplier'] as number), channels()), ...act()],
-    }),
+    DepthwiseConv2D: () => {
+      const op = conv(channels() * multiplier(), channels());
+      if (op.dilation.some((d) => d > 1))
+        fail(
+          `with dilationRate [${op.dilation.join(', ')}] has no counterpart; tf.layers itself computes it undilated`,
+        );
+      return { ops: [op, ...act()] };
+    },
     SeparableConv2D: () => {
-      const filter = conv(channels() * (config['depthMultiplier'] as number), channels());
+      const filter = conv(channels() * multiplier(), channels());
       const one: Pair = [1, 1];
       const out = config['filters'] as number;
       const mix: Conv = {

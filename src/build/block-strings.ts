@@ -1,0 +1,327 @@
+/**
+ * @file The block strings of timm, such as `ir_r2_k3_s2_e6_c24_se0.25`, as a strict input form: parsed, printed back,
+ * built. Strings come from published tables: what a string says and its block cannot do is an error, never ignored.
+ */
+import { suggestion, UsageError } from '../errors.ts';
+import type { Activation } from '../graph/index.ts';
+import {
+  convNorm,
+  convNormAct,
+  depthwise,
+  round8,
+  type SqueezeExciteOptions,
+  squeezeExcite,
+  whereShapesAllow,
+} from './blocks.ts';
+import { type Block, type Flow, type NormOptions, repeat } from './flow.ts';
+
+interface Common {
+  /** r: how many such blocks; only the first has the stride. */
+  readonly repeats: number;
+  /** s */
+  readonly stride: 1 | 2;
+  /** c, before any width multiplier */
+  readonly out: number;
+  /** n: activation, where it is not the net's own */
+  readonly act?: Activation;
+  /** gs: channels in a group of the block's k x k conv */
+  readonly groupSize?: number;
+}
+interface Squeezed {
+  /** se: units of squeeze and excite per channel */
+  readonly squeeze?: number;
+}
+/** What a string says. `k` kernel, `e` expansion; `noskip` and `skip` force or forbid the residual sum. */
+export type BlockSpec =
+  /** Inverted residual: expand, filter depthwise, project. */
+  | (Common & Squeezed & { type: 'ir'; kernel: number; expand: number; noskip?: true })
+  /** Depthwise-separable, its pointwise conv linear. */
+  | (Common & Squeezed & { type: 'ds'; kernel: number; expand?: 1; noskip?: true })
+  /** Depthwise-separable, activated at its end, never residual. */
+  | (Common & Squeezed & { type: 'dsa'; kernel: number; expand?: 1 })
+  /** Edge residual: expand by a full k x k conv, project. */
+  | (Common & Squeezed & { type: 'er'; kernel: number; expand: number; noskip?: true })
+  /** Conv, norm, activation. */
+  | (Common & { type: 'cn'; kernel: number; expand?: 1; skip?: true })
+  /** Universal inverted residual: depthwise `start` (a), expand, depthwise `kernel` (k), project, depthwise `end` (p). */
+  | (Common &
+      Squeezed & {
+        type: 'uir';
+        start?: number;
+        kernel: number;
+        end?: number;
+        expand: number;
+        noskip?: true;
+      });
+type Type = BlockSpec['type'];
+
+const acts: Readonly<Record<string, Activation>> = { re: 'relu', r6: 'relu6', hs: 'hardSwish', sw: 'swish' };
+
+type Field =
+  | 'repeats'
+  | 'start'
+  | 'kernel'
+  | 'end'
+  | 'stride'
+  | 'expand'
+  | 'out'
+  | 'squeeze'
+  | 'groupSize'
+  | 'act';
+/** Letters and fields, in the order in which they are printed. */
+const letters: readonly (readonly [letter: string, field: Field])[] = [
+  ['r', 'repeats'],
+  ['a', 'start'],
+  ['k', 'kernel'],
+  ['p', 'end'],
+  ['s', 'stride'],
+  ['e', 'expand'],
+  ['c', 'out'],
+  ['se', 'squeeze'],
+  ['gs', 'groupSize'],
+  ['n', 'act'],
+];
+/** What each type must say, may say, and the word about its residual sum. */
+const grammar: Readonly<Record<Type, { must: string; may: string; word?: 'noskip' | 'skip' }>> = {
+  ir: { must: 'r k s e c', may: 'se gs n', word: 'noskip' },
+  ds: { must: 'r k s c', may: 'e se gs n', word: 'noskip' },
+  dsa: { must: 'r k s c', may: 'e se gs n' },
+  er: { must: 'r k s e c', may: 'se gs n', word: 'noskip' },
+  cn: { must: 'r k s c', may: 'e gs n', word: 'skip' },
+  uir: { must: 'r k s e c', may: 'a p se gs n', word: 'noskip' },
+};
+/** What timm has and this library does not build. */
+const foreign: Readonly<Record<string, string>> = {
+  mha: 'attention blocks',
+  mqa: 'attention blocks',
+  cc: 'conditional convs',
+  fc: 'forced input channels',
+  d: 'space-to-depth and key sizes',
+  h: 'attention heads',
+  v: 'strides of keys',
+};
+
+/** @throws UsageError that names the string, the position (from 1) and the remedy. */
+export function parseBlock(text: string): BlockSpec {
+  const fail = (at: number, reason: string): never => {
+    throw new UsageError(`block string "${text}", at ${at + 1}: ${reason}`);
+  };
+  const [type = '', ...words] = text.split('_');
+  if (!isType(type)) {
+    if (Object.hasOwn(foreign, type)) fail(0, `"${type}": ${foreign[type]} are not built here`);
+    return fail(
+      0,
+      `no block "${type}" (${Object.keys(grammar).join(', ')}).${suggestion(type, Object.keys(grammar))}`,
+    );
+  }
+  const { must, may, word: sumWord } = grammar[type];
+  const known = [...must.split(' '), ...may.split(' ')];
+  const all = sumWord ? [...known, sumWord] : known;
+  const seen = new Map<string, number>();
+  const spec: Record<string, unknown> = { type };
+  let at = type.length + 1;
+  for (const word of words) {
+    const [letter, value] = splitWord(word);
+    if (!all.includes(letter)) fail(at, unknownOption(type, letter, word, all));
+    if (seen.has(letter)) fail(at, `"${letter}" is said twice, first at ${(seen.get(letter) as number) + 1}`);
+    seen.set(letter, at);
+    if (letter === sumWord) spec[letter] = true;
+    else {
+      const [, field] = letters.find(([l]) => l === letter) as (typeof letters)[number];
+      spec[field] = readValue(type, letter, value, (reason) => fail(at, reason));
+    }
+    at += word.length + 1;
+  }
+  for (const letter of must.split(' ')) {
+    if (!seen.has(letter))
+      fail(text.length, `"${letter}" is missing; ${type} needs ${must.split(' ').join(', ')}`);
+  }
+  const parsed = spec as unknown as BlockSpec;
+  if (parsed.type === 'uir' && parsed.stride > 1 && !parsed.start && !parsed.kernel && !parsed.end)
+    fail(seen.get('s') as number, 'a stride needs a depthwise conv (a, k or p) that takes it');
+  return parsed;
+}
+
+/** Letters and value: `se0.25` is se and 0.25, `nre` is n and re; `noskip` has no value. */
+function splitWord(word: string): readonly [letter: string, value: string] {
+  if (/^(no)?skip$/.test(word)) return [word, ''];
+  const [, letter = word, value = ''] = /^(n|[a-z]+)(.*)$/.exec(word) ?? [];
+  return [letter, value];
+}
+
+const isType = (word: string): word is Type => Object.hasOwn(grammar, word);
+
+function unknownOption(type: Type, letter: string, word: string, all: readonly string[]): string {
+  if (!word) return 'an option is missing between two "_"';
+  if (Object.hasOwn(foreign, letter)) return `"${letter}": ${foreign[letter]} are not built here`;
+  const elsewhere = Object.entries(grammar)
+    .filter(([, g]) => [...`${g.must} ${g.may}`.split(' '), g.word].includes(letter))
+    .map(([name]) => name);
+  const has = `${type} has ${all.join(', ')}`;
+  return elsewhere.length
+    ? `"${letter}" means nothing for ${type}, only for ${elsewhere.join(', ')}; leave it out (${has})`
+    : `no option "${letter}" (${has}).${suggestion(letter, all)}`;
+}
+
+function readValue(
+  type: Type,
+  letter: string,
+  text: string,
+  fail: (reason: string) => never,
+): number | Activation {
+  if (letter === 'n') {
+    if (Object.hasOwn(acts, text)) return acts[text] as Activation;
+    return fail(
+      `no activation "${text}" (${Object.keys(acts).join(', ')}).${suggestion(text, Object.keys(acts))}`,
+    );
+  }
+  if (/^\d+(\.\d+)+$/.test(text) && ['k', 'a', 'p'].includes(letter))
+    return fail(
+      `"${letter}${text}": kernels of several sizes are not built here; give one, such as ${letter}3`,
+    );
+  const whole = !['e', 'se'].includes(letter);
+  if (!(whole ? /^\d{1,6}$/ : /^\d{1,6}(\.\d{1,6})?$/).test(text))
+    return fail(`"${letter}" takes a ${whole ? 'whole ' : ''}number, got ${text ? `"${text}"` : 'nothing'}`);
+  const n = Number(text);
+  const zero = type === 'uir' && ['k', 'a', 'p'].includes(letter);
+  if (n === 0 && !zero) return fail(`"${letter}" must be above 0`);
+  if (['k', 'a', 'p'].includes(letter) && n % 2 === 0 && n > 0) return fail(`kernels are odd, got ${n}`);
+  if (letter === 's' && n > 2) return fail(`the stride is 1 or 2, got ${n}`);
+  if (letter === 'se' && n > 1) return fail(`"se" is a share of the channels, up to 1, got ${n}`);
+  if (letter === 'e' && !grammar[type].must.includes('e') && n !== 1)
+    return fail(`${type} does not expand; leave "e${text}" out`);
+  return n;
+}
+
+/** The string that parses to this. Options come in the order of timm's tables. */
+export function printBlock(spec: BlockSpec): string {
+  const said = spec as unknown as Readonly<Record<string, unknown>>;
+  const words = letters.flatMap(([letter, field]) => {
+    const value = said[field];
+    if (value === undefined) return [];
+    return [`${letter}${field === 'act' ? Object.keys(acts).find((k) => acts[k] === value) : value}`];
+  });
+  const sum = (['noskip', 'skip'] as const).filter((word) => said[word]);
+  return [spec.type, ...words, ...sum].join('_');
+}
+
+/** What a table of strings leaves to the net. */
+export interface SpecContext {
+  readonly act: Activation;
+  readonly norm?: NormOptions;
+  /** Channels after the width multiplier; as they are unless told. */
+  readonly round?: (channels: number) => number;
+  /** Squeeze and excite: its activations, and its units from the ratio and the block's channels. */
+  readonly squeeze?: SqueezeExciteOptions & {
+    readonly units: (ratio: number, input: number, expanded: number) => number;
+  };
+  /** How often training leaves out the last residual body; earlier ones less often, in proportion. */
+  readonly dropPath?: number;
+}
+
+/** The blocks that a string stands for. `place` says where they stand among all blocks, for stochastic depth. */
+export const blocksOf = (
+  spec: BlockSpec,
+  context: SpecContext,
+  place: { readonly first: number; readonly of: number } = { first: 0, of: spec.repeats },
+): readonly Block[] =>
+  repeat(spec.repeats, (i) =>
+    blockOf(
+      i ? { ...spec, stride: 1 } : spec,
+      context,
+      ((context.dropPath ?? 0) * (place.first + i)) / place.of,
+    ),
+  );
+
+function blockOf(spec: BlockSpec, context: SpecContext, dropPath: number): Block {
+  const { act = context.act, stride } = spec;
+  const { norm, round = (c) => c } = context;
+  const out = round(spec.out);
+  const shared = { act, ...(norm ? { norm } : {}) };
+  const linear = { ...shared, act: 'none' } as const;
+  const attention =
+    (input: number): Block =>
+    (y) => {
+      const ratio = 'squeeze' in spec ? spec.squeeze : undefined;
+      if (ratio === undefined) return y;
+      const { units, ...gates } = context.squeeze ?? {
+        units: (r: number, from: number) => Math.round(r * from),
+      };
+      return squeezeExcite(units(ratio, input, y.channels), gates)(y);
+    };
+  const filter =
+    (kernel: number, o: { stride?: number; linear?: boolean } = {}): Block =>
+    (y) =>
+      kernel
+        ? depthwiseOr(spec.groupSize)({ kernel, stride: o.stride ?? 1, ...(o.linear ? linear : shared) })(y)
+        : y;
+  const middle = (x: Flow<'map'>): number => round8(x.channels * (spec.expand ?? 1));
+  const body: Block = (x) => {
+    switch (spec.type) {
+      case 'ir':
+        return x
+          .pipe('expand', convNormAct(middle(x), shared))
+          .pipe('filter', filter(spec.kernel, { stride }))
+          .pipe('attention', attention(x.channels))
+          .pipe('project', convNorm(out, linear));
+      case 'ds':
+      case 'dsa':
+        return x
+          .pipe('filter', filter(spec.kernel, { stride }))
+          .pipe('attention', attention(x.channels))
+          .pipe(
+            spec.type === 'ds' ? 'project' : 'mix',
+            convNormAct(out, spec.type === 'ds' ? linear : shared),
+          );
+      case 'er':
+        return x
+          .pipe(
+            'expand',
+            convNormAct(middle(x), { ...shared, kernel: spec.kernel, stride, groups: groupsOf(middle(x)) }),
+          )
+          .pipe('attention', attention(x.channels))
+          .pipe('project', convNorm(out, linear));
+      case 'cn':
+        return convNormAct(out, { ...shared, kernel: spec.kernel, stride, groups: groupsOf(x.channels) })(x);
+      case 'uir':
+        return x
+          .pipe('start', filter(spec.start ?? 0, { stride: spec.kernel ? 1 : stride, linear: true }))
+          .pipe('expand', convNormAct(middle(x), shared))
+          .pipe('filter', filter(spec.kernel, { stride }))
+          .pipe('attention', attention(x.channels))
+          .pipe('project', convNorm(out, linear))
+          .pipe(
+            'end',
+            filter(spec.end ?? 0, { stride: spec.start || spec.kernel ? 1 : stride, linear: true }),
+          );
+    }
+  };
+  const groupsOf = (channels: number): number => (spec.groupSize ? channels / spec.groupSize : 1);
+  const sums = spec.type === 'cn' ? spec.skip : spec.type !== 'dsa' && !spec.noskip;
+  return sums ? whereShapesAllow(body, dropPath) : body;
+}
+
+/** Depthwise, or in groups of so many channels. */
+const depthwiseOr =
+  (groupSize: number | undefined) =>
+  (o: Parameters<typeof convNormAct>[1]): Block =>
+  (y) =>
+    groupSize ? convNormAct(y.channels, { ...o, groups: y.channels / groupSize })(y) : depthwise(o)(y);
+
+/** A table of strings as stages `stage1`, `stage2`, ..., the blocks of each numbered from 0. */
+export const stagesOf =
+  (table: readonly (readonly string[])[], context: SpecContext): Block =>
+  (x) => {
+    const specs = table.map((row) => row.map(parseBlock));
+    const count = (rows: readonly BlockSpec[]): number => rows.reduce((n, s) => n + s.repeats, 0);
+    const of = count(specs.flat());
+    let first = 0;
+    return specs.reduce((y, row, i) => {
+      const blocks = row.flatMap((spec) => {
+        const made = blocksOf(spec, context, { first, of });
+        first += spec.repeats;
+        return made;
+      });
+      return y.stack(`stage${i + 1}`, blocks);
+    }, x);
+  };

@@ -1,0 +1,164 @@
+/** @file Layers that papers add to a net without being a net: sparse, gated, mirrored, interleaved, dropped. */
+import { MoonletError } from '../errors.ts';
+import type { Activation, Padding } from '../graph/index.ts';
+import { permutation, random } from '../random.ts';
+import { convNormAct } from './blocks.ts';
+import { type Block, type ConvOptions, type Flow, type NormOptions, repeat } from './flow.ts';
+
+/**
+ * How often block i of n (from 0) is left out, when the last is left out at rate `last`: l / L * (1 - p_L), growing
+ * linearly with depth (Huang et al. 2016, arXiv:1603.09382, equation 4).
+ */
+export const stochasticDepth = (last: number, i: number, n: number): number => (last * (i + 1)) / n;
+
+/** [relu(x), relu(-x)]: both phases of a filter for the price of one; doubles channels (Shang et al. 2016, arXiv:1603.05201). */
+export const concatRelu = (): Block => (x) =>
+  x.relu().concat(x.pipe('mirror', (y) => y.act('negate').relu()));
+
+export interface CollaborativeOptions {
+  readonly stride?: number;
+  readonly norm?: NormOptions;
+}
+/**
+ * body(x) * relu(norm(1x1 conv of x)): where the cheap branch is zero the body need not be computed. A low-cost
+ * collaborative layer (Dong et al. 2017, arXiv:1703.08651, section 3.1).
+ */
+export const collaborative =
+  (body: Block, { stride = 1, norm }: CollaborativeOptions = {}): Block =>
+  (x) => {
+    const y = body(x);
+    return y.mul(
+      x.pipe('cheap', convNormAct(y.channels, { kernel: 1, stride, act: 'relu', ...(norm ? { norm } : {}) })),
+    );
+  };
+
+export interface ExpanderOptions extends Omit<ConvOptions, 'groups' | 'weightsOf'> {
+  /** Which random connections; 1 unless told. */
+  readonly seed?: number;
+}
+/**
+ * A k x k conv in which each output reads only `fanIn` inputs, chosen at random and then fixed: a sum of grouped convs
+ * of shuffled channels, which is how random regular (expander) graphs are drawn: k k fanIn out weights (Prabhu et al.
+ * 2018, arXiv:1711.08757, section 3.2).
+ * @throws MoonletError when in, out and fanIn do not divide.
+ */
+export const expander =
+  (out: number, fanIn: number, { seed = 1, ...conv }: ExpanderOptions = {}): Block =>
+  (x) => {
+    const groups = greatestDivisor(x.channels, out);
+    const perDraw = x.channels / groups;
+    if (!Number.isInteger(fanIn) || fanIn < 1 || fanIn > x.channels || fanIn % perDraw) {
+      throw new MoonletError(
+        `expander(${x.channels} -> ${out}): fanIn must be a multiple of ${perDraw} up to ${x.channels}, got ${fanIn}`,
+      );
+    }
+    const draws = Array.from({ length: fanIn / perDraw }, (_, i) =>
+      x.pipe(`draw${i}`, (y) => {
+        const read = y.permute(shuffled(x.channels, seed, i, 'in')).conv(out, {
+          kernel: 3,
+          ...conv,
+          groups,
+          bias: i === 0 && (conv.bias ?? false),
+        });
+        // outputs of one group have read the same inputs: each draw groups others
+        return out === groups ? read : read.permute(shuffled(out, seed, i, 'out'));
+      }),
+    );
+    const [first, ...others] = draws;
+    return others.length ? first!.add(...others) : first!;
+  };
+
+function greatestDivisor(a: number, b: number): number {
+  return b ? greatestDivisor(b, a % b) : a;
+}
+const shuffled = (n: number, ...keys: readonly (string | number)[]): number[] => [
+  ...permutation(n, random('expander', n, ...keys)),
+];
+
+export interface InterleavedOptions {
+  readonly stride?: number;
+  readonly kernel?: number;
+  readonly norm?: NormOptions;
+  readonly act?: Activation;
+}
+/**
+ * Two group convs that complement each other: `partitions` spatial ones (L), then pointwise ones, each of which takes
+ * one channel from every spatial group; k k C M + C L weights for C = L M channels (Zhang et al. 2017,
+ * arXiv:1707.02725, section 3.1). Norm and activation follow the pair.
+ */
+export const interleaved =
+  (
+    out: number,
+    partitions: number,
+    { stride, kernel = 3, norm, act = 'relu' }: InterleavedOptions = {},
+  ): Block =>
+  (x) => {
+    const half = (kernel - 1) >> 1;
+    return x
+      .pipe('primary', (y) =>
+        y.conv(out, { kernel, stride: stride ?? 1, padding: [half, half, half, half], groups: partitions }),
+      )
+      .shuffle(partitions)
+      .pipe('secondary', (y) => y.conv(out, { groups: out / partitions }))
+      .shuffle(out / partitions)
+      .norm(norm)
+      .act(act);
+  };
+
+/** A conv of out * pieces channels of which the largest of each `pieces` stays (Goodfellow et al. 2013, arXiv:1302.4389). */
+export const maxoutConv =
+  (
+    out: number,
+    {
+      pieces = 2,
+      norm,
+      ...conv
+    }: ConvOptions & { readonly pieces?: number; readonly norm?: NormOptions | false } = {},
+  ): Block =>
+  (x) => {
+    const y = x.conv(out * pieces, { kernel: 3, ...conv });
+    return (norm ? y.norm(norm) : y).maxout(pieces);
+  };
+
+/**
+ * A max pool that also takes the last window that does not fill: sizes are rounded up (ceil mode of Caffe and PyTorch),
+ * with all padding at the bottom and right.
+ */
+export const maxPoolCeil =
+  (size: number, stride: number): Block =>
+  (x) => {
+    const missing = (n: number): number => {
+      const places = Math.ceil(Math.max(0, n - size) / stride);
+      return Math.max(0, places * stride + size - n);
+    };
+    return x.maxPool({ size, stride, padding: [0, missing(x.shape[1]), missing(x.shape[0]), 0] });
+  };
+
+export interface ReparameterizedOptions {
+  readonly kernel?: number;
+  readonly stride?: number;
+  readonly groups?: number;
+  /** Parallel convs of the full kernel; 1 unless told. */
+  readonly branches?: number;
+  /** `train` has all branches, `deploy` the one conv that they fold into. */
+  readonly form: 'train' | 'deploy';
+}
+/**
+ * A conv that trains as a sum of branches, each a linear map with a norm: k x k convs, a 1x1 conv beside larger ones,
+ * and the identity where shapes agree (Ding et al. 2021, arXiv:2101.03697, figure 2). An activation follows the sum.
+ */
+export const reparameterized =
+  (out: number, { kernel = 1, stride = 1, groups = 1, branches = 1, form }: ReparameterizedOptions): Block =>
+  (x) => {
+    const half = (kernel - 1) >> 1;
+    const padding: Padding = stride > 1 && kernel > 1 ? [half, half, half, half] : 'same';
+    const full = { kernel, stride, groups, padding };
+    if (form === 'deploy') return x.conv(out, { ...full, bias: true }).relu();
+    const sums: Flow<'map'>[] = [
+      ...repeat(branches, (i) => x.pipe(`conv${i}`, (y) => y.conv(out, full).norm())),
+      ...(kernel > 1 ? [x.pipe('point', (y) => y.conv(out, { stride, groups }).norm())] : []),
+      ...(stride === 1 && out === x.channels ? [x.pipe('identity', (y) => y.norm())] : []),
+    ];
+    const [first, ...others] = sums;
+    return (others.length ? first!.add(...others) : first!).relu();
+  };

@@ -1,0 +1,133 @@
+/**
+ * @file Convolution and its two gradients on TensorFlow's CPU ops. Layouts: x_BHWC, kernel_HWIO, dy_BHWC.
+ *
+ * `Conv2D` takes groups and dilation; `Conv2DBackprop*` take neither, their depthwise sisters no dilation. What is left
+ * is written as forward convs: the input gradient is one of dy, spread by the stride, with the turned kernel, and the
+ * filter gradient one of x with dy as its kernel, images and channels exchanged, stride and dilation exchanged.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { explicitly, type Kernel, op1, overImage, type Pads, padded, shapeTensor } from './ops.ts';
+
+interface Geometry {
+  readonly stride: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly pads: Pads;
+  readonly groups: number;
+}
+
+const attrsOf = ({ stride, dilation, pads }: Geometry) => ({
+  ...explicitly(pads),
+  strides: overImage(stride),
+  dilations: overImage(dilation),
+});
+const isPlain = ({ dilation: [h, w] }: Geometry): boolean => h === 1 && w === 1;
+/** Each group is one channel, and steps are as TensorFlow's depthwise ops want them. */
+const isDepthwise = (perGroup: number, { groups, stride: [sh, sw], dilation: [dh, dw] }: Geometry): boolean =>
+  groups > 1 && perGroup === 1 && sh === sw && dh === dw;
+
+/** `[kh, kw, 1, g*m] -> [kh, kw, g, m]`: TensorFlow's layout of depthwise kernels. */
+const depthwiseShape = ([kh = 1, kw = 1, , out = 1]: readonly number[], groups: number) =>
+  [kh, kw, groups, out / groups] as [number, number, number, number];
+
+function forward(x: tf.Tensor4D, kernel: tf.Tensor4D, g: Geometry): tf.Tensor4D {
+  if (Object.values(g.pads).some((pad) => pad < 0))
+    return forward(padded(x, g.pads), kernel, { ...g, pads: { top: 0, bottom: 0, left: 0, right: 0 } });
+  if (isDepthwise(kernel.shape[2], g)) {
+    const spatial = tf.reshape(kernel, depthwiseShape(kernel.shape, g.groups));
+    return op1('DepthwiseConv2dNative', [x, spatial], attrsOf(g)) as tf.Tensor4D;
+  }
+  return op1('Conv2D', [x, kernel], { ...attrsOf(g), use_cudnn_on_gpu: false }) as tf.Tensor4D;
+}
+
+export const convolve: Kernel<Geometry> = ({ x, kernel }, g) =>
+  forward(x as tf.Tensor4D, kernel as tf.Tensor4D, g);
+
+export const inputGrad: Kernel<Geometry & { readonly inputShape: readonly number[] }> = (inputs, g) => {
+  const [dy, kernel] = [inputs['dy'] as tf.Tensor4D, inputs['kernel'] as tf.Tensor4D];
+  const { groups, inputShape, dilation, stride, pads } = g;
+  const [kh, kw, perGroup, out] = kernel.shape;
+  const shape = shapeTensor(inputShape);
+  if (groups === 1 && isPlain(g))
+    return op1('Conv2DBackpropInput', [shape, kernel, dy], { ...attrsOf(g), use_cudnn_on_gpu: false });
+  if (isPlain(g) && isDepthwise(perGroup, g)) {
+    const spatial = tf.reshape(kernel, depthwiseShape(kernel.shape, groups));
+    return op1('DepthwiseConv2dNativeBackpropInput', [shape, spatial, dy], attrsOf(g));
+  }
+  const wide = spread(dy, stride);
+  const [, h = 0, w = 0] = inputShape;
+  const [reachH, reachW] = [dilation[0] * (kh - 1), dilation[1] * (kw - 1)];
+  const [top, left] = [reachH - pads.top, reachW - pads.left];
+  const around = {
+    top,
+    left,
+    bottom: h + reachH - top - wide.shape[1],
+    right: w + reachW - left - wide.shape[2],
+  };
+  const exchanged = tf.transpose(
+    tf.reshape(kernel, [kh, kw, perGroup, groups, out / groups]),
+    [0, 1, 4, 3, 2],
+  );
+  const turned = tf.reverse(
+    tf.reshape(exchanged, [kh, kw, out / groups, groups * perGroup]) as tf.Tensor4D,
+    [0, 1],
+  );
+  return forward(wide, turned, { stride: [1, 1], dilation, pads: around, groups });
+};
+
+/** Puts `stride - 1` zeros behind each row and column: `[b, h, w, c] -> [b, h*sh, w*sw, c]`. */
+function spread(x: tf.Tensor4D, [sh, sw]: readonly [number, number]): tf.Tensor4D {
+  if (sh === 1 && sw === 1) return x;
+  const [b, h, w, c] = x.shape;
+  const cells = tf.pad(tf.reshape(x, [b * h, 1, w, 1, c]), [
+    [0, 0],
+    [0, sh - 1],
+    [0, 0],
+    [0, sw - 1],
+    [0, 0],
+  ]);
+  return tf.reshape(cells, [b, h * sh, w * sw, c]);
+}
+
+export const filterGrad: Kernel<Geometry & { readonly kernelShape: readonly number[] }> = (inputs, g) => {
+  const [x, dy] = [inputs['x'] as tf.Tensor4D, inputs['dy'] as tf.Tensor4D];
+  const { groups, kernelShape } = g;
+  const [kh = 1, kw = 1, perGroup = 1, out = 1] = kernelShape;
+  if (isPlain(g) && isDepthwise(perGroup, g)) {
+    const shape = shapeTensor(depthwiseShape(kernelShape, groups));
+    return tf.reshape(op1('DepthwiseConv2dNativeBackpropFilter', [x, shape, dy], attrsOf(g)), [
+      ...kernelShape,
+    ]);
+  }
+  const one = [kh, kw, perGroup, out / groups] as const;
+  const ofGroup = (xs: tf.Tensor4D, dys: tf.Tensor4D): tf.Tensor4D =>
+    isPlain(g)
+      ? (op1('Conv2DBackpropFilter', [xs, shapeTensor(one), dys], {
+          ...attrsOf(g),
+          use_cudnn_on_gpu: false,
+        }) as tf.Tensor4D)
+      : asForward(xs, dys, g, [kh, kw]);
+  if (groups === 1) return ofGroup(x, dy);
+  const [xs, dys] = [x, dy].map((all) => tf.split(all, groups, 3) as tf.Tensor4D[]) as [
+    tf.Tensor4D[],
+    tf.Tensor4D[],
+  ];
+  return tf.concat(
+    xs.map((part, i) => ofGroup(part, dys[i] as tf.Tensor4D)),
+    3,
+  );
+};
+
+/** dk[i, j, ci, co] = sum over b, y, x of x[b, y*s + i*d, x*s + j*d, ci] dy[b, y, x, co]: a conv with images as channels. */
+function asForward(
+  x: tf.Tensor4D,
+  dy: tf.Tensor4D,
+  { stride, dilation, pads }: Geometry,
+  [kh, kw]: readonly [number, number],
+): tf.Tensor4D {
+  const images = tf.transpose(x, [3, 1, 2, 0]) as tf.Tensor4D;
+  const kernel = tf.transpose(dy, [1, 2, 0, 3]) as tf.Tensor4D;
+  const wide = forward(images, kernel, { stride: dilation, dilation: stride, pads, groups: 1 });
+  // a stride that does not reach the image's end leaves places over
+  const [ci, , , co] = wide.shape;
+  return tf.transpose(tf.slice4d(wide, [0, 0, 0, 0], [ci, kh, kw, co]), [1, 2, 0, 3]) as tf.Tensor4D;
+}

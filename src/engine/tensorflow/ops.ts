@@ -1,0 +1,96 @@
+/** @file TensorFlow's ops by name, as tfjs-node's backend runs them. */
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Inputs by name, attributes as `src/kernels` gives them. */
+export type Kernel<A> = (inputs: Readonly<Record<string, tf.Tensor>>, attrs: A) => tf.Tensor | tf.Tensor[];
+
+export interface Pads {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** An attribute: whole numbers, a flag, a text; `{ float }` for a real number, `{ type }` for a type. */
+type Value = readonly number[] | boolean | string | { readonly float: number } | { readonly type: number };
+
+/** What we use of tfjs-node's backend. */
+interface NodeBackend {
+  readonly binding: Readonly<
+    Record<
+      'TF_ATTR_INT' | 'TF_ATTR_BOOL' | 'TF_ATTR_STRING' | 'TF_ATTR_FLOAT' | 'TF_ATTR_TYPE' | 'TF_FLOAT',
+      number
+    >
+  >;
+  executeMultipleOutputs(
+    name: string,
+    attrs: readonly object[],
+    inputs: readonly tf.Tensor[],
+    count: number,
+  ): tf.Tensor[];
+}
+
+/** Run one op of TensorFlow on float32 tensors. */
+export function op(
+  name: string,
+  inputs: readonly tf.Tensor[],
+  attrs: Readonly<Record<string, Value>>,
+  outputs = 1,
+): tf.Tensor[] {
+  const backend = tf.backend() as unknown as NodeBackend;
+  const { binding } = backend;
+  const typed = Object.entries(attrs).map(([key, value]) => {
+    if (typeof value === 'boolean') return { name: key, type: binding.TF_ATTR_BOOL, value };
+    if (typeof value === 'string') return { name: key, type: binding.TF_ATTR_STRING, value };
+    if (typeof value === 'object' && 'float' in value)
+      return { name: key, type: binding.TF_ATTR_FLOAT, value: value.float };
+    if (typeof value === 'object' && 'type' in value)
+      return { name: key, type: binding.TF_ATTR_TYPE, value: value.type };
+    return { name: key, type: binding.TF_ATTR_INT, value };
+  });
+  const type = { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT };
+  return backend.executeMultipleOutputs(name, [type, ...typed], inputs, outputs);
+}
+
+export const op1 = (...call: Parameters<typeof op>): tf.Tensor => op(...call)[0] as tf.Tensor;
+
+/** `FusedBatchNorm` and its gradient have a second type. */
+export const floatType = (): number => (tf.backend() as unknown as NodeBackend).binding.TF_FLOAT;
+
+/** A shape as an input of an op. */
+export const shapeTensor = (shape: readonly number[]): tf.Tensor => tf.tensor1d([...shape], 'int32');
+
+/** `x_BHWC` with `pads` of zeros around it; negative pads crop. */
+export function padded(x: tf.Tensor4D, { top, bottom, left, right }: Pads): tf.Tensor4D {
+  const [b, h, w, c] = x.shape;
+  const crop = (pad: number): number => Math.max(0, -pad);
+  const grow = (pad: number): number => Math.max(0, pad);
+  const inner = tf.slice4d(
+    x,
+    [0, crop(top), crop(left), 0],
+    [b, h - crop(top) - crop(bottom), w - crop(left) - crop(right), c],
+  );
+  return tf.pad4d(inner, [
+    [0, 0],
+    [grow(top), grow(bottom)],
+    [grow(left), grow(right)],
+    [0, 0],
+  ]);
+}
+
+export const areZero = (pads: Pads): boolean => Object.values(pads).every((pad) => pad === 0);
+/** The pads that take those away again. */
+export const without = ({ top, bottom, left, right }: Pads): Pads => ({
+  top: -top,
+  bottom: -bottom,
+  left: -left,
+  right: -right,
+});
+
+/** Attributes of an op with a window over `BHWC`. */
+export const explicitly = ({ top, bottom, left, right }: Pads) => ({
+  padding: 'EXPLICIT',
+  explicit_paddings: [0, 0, top, bottom, left, right, 0, 0],
+  data_format: 'NHWC',
+});
+export const overImage = ([h, w]: readonly [number, number]): readonly number[] => [1, h, w, 1];

@@ -1,0 +1,53 @@
+/** @file Pooling on TensorFlow's CPU ops. `MaxPool` takes any padding; `AvgPool` none, so its counts are pooled as well. */
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  areZero,
+  explicitly,
+  type Kernel,
+  op1,
+  overImage,
+  type Pads,
+  padded,
+  shapeTensor,
+  without,
+} from './ops.ts';
+
+interface PoolAttrs {
+  readonly size: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly pads: Pads;
+}
+interface AvgAttrs extends PoolAttrs {
+  readonly countPadding: boolean;
+}
+
+const window = ({ size, stride }: PoolAttrs) => ({ ksize: overImage(size), strides: overImage(stride) });
+const valid = (g: PoolAttrs) => ({ ...window(g), padding: 'VALID', data_format: 'NHWC' });
+/** An empty list of pads is refused with EXPLICIT, and pads of zero are VALID. */
+const anyPadding = (g: PoolAttrs) => (areZero(g.pads) ? valid(g) : { ...window(g), ...explicitly(g.pads) });
+
+export const maximum: Kernel<PoolAttrs> = ({ x }, g) => op1('MaxPool', [x as tf.Tensor], anyPadding(g));
+
+export const maximumGrad: Kernel<PoolAttrs> = ({ dy, x, y }, g) =>
+  op1('MaxPoolGrad', [x, y, dy] as tf.Tensor[], anyPadding(g));
+
+/** The mean over a window whose padding counts. */
+const plain = (x: tf.Tensor4D, g: AvgAttrs): tf.Tensor => op1('AvgPool', [padded(x, g.pads)], valid(g));
+/** What share of each window is image: `[1, oh, ow, 1]`, or nothing where all of it counts. */
+const share = ([, h = 1, w = 1]: readonly number[], g: AvgAttrs): tf.Tensor | undefined =>
+  g.countPadding || areZero(g.pads) ? undefined : plain(tf.ones([1, h, w, 1]), g);
+
+export const average: Kernel<AvgAttrs> = ({ x }, g) => {
+  const map = x as tf.Tensor4D;
+  const parts = share(map.shape, g);
+  return parts ? tf.div(plain(map, g), parts) : plain(map, g);
+};
+
+export const averageGrad: Kernel<AvgAttrs & { readonly inputShape: readonly number[] }> = ({ dy }, g) => {
+  const [b = 1, h = 1, w = 1, c = 1] = g.inputShape;
+  const { top, bottom, left, right } = g.pads;
+  const parts = share(g.inputShape, g);
+  const shared = parts ? tf.div(dy as tf.Tensor, parts) : (dy as tf.Tensor);
+  const shape = shapeTensor([b, h + top + bottom, w + left + right, c]);
+  return padded(op1('AvgPoolGrad', [shape, shared], valid(g)) as tf.Tensor4D, without(g.pads));
+};

@@ -1,0 +1,192 @@
+/** @file list, cost, show and cheapen: their figures, their JSON, their help. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { expect } from 'chai';
+import { cheapen } from '../../src/edit/cheapen.ts';
+import { fromJson } from '../../src/graph/index.ts';
+import { cost } from '../../src/read/cost.ts';
+import { architectures, compose } from '../../zoo/index.ts';
+import { moonlet, spawned } from '../support/cli.ts';
+
+/** The JSON that a command printed, and nothing else on either stream. */
+async function json<T>(...args: readonly string[]): Promise<T> {
+  const { code, stdout, stderr } = await moonlet(...args, '--json');
+  expect([code, stderr]).to.deep.equal([0, '']);
+  expect(stdout.endsWith('\n') && stdout.trimEnd().split('\n').length).to.be.greaterThan(0);
+  return JSON.parse(stdout) as T;
+}
+
+describe('moonlet cost', () => {
+  it('--json prints the whole cost, as the library counts it', async () => {
+    const c = await json<ReturnType<typeof cost>>(
+      'cost',
+      'wrn',
+      'depth=40',
+      'width=2',
+      'classes=10',
+      'size=32',
+    );
+    expect([c.params, c.macs, c.normStats]).to.deep.equal([2_243_546, 327_599_360, 5408]);
+    expect(Object.keys(c)).to.deep.equal([
+      'name',
+      'params',
+      'normStats',
+      'macs',
+      'activationBytes',
+      'peakBytes',
+      'layers',
+    ]);
+    expect(c).to.deep.equal(JSON.parse(JSON.stringify(cost(compose('wrn depth=40 width=2')))));
+  });
+
+  it('prints the figures for people', async () => {
+    const { code, stdout, stderr } = await moonlet('cost', 'mobilenet-v2');
+    expect([code, stderr]).to.deep.equal([0, '']);
+    expect(stdout).to.equal(
+      [
+        'mobilenet-v2',
+        'params              3,504,872',
+        'norm statistics        34,112',
+        'macs              300,774,272',
+        `activation bytes   ${cost(compose('mobilenet-v2')).activationBytes.toLocaleString('en-US')}`,
+        `peak bytes          ${cost(compose('mobilenet-v2')).peakBytes.toLocaleString('en-US')}`,
+        '',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('moonlet cheapen', () => {
+  it('--json prints the costs before and after', async () => {
+    type Both = Readonly<Record<'before' | 'after', ReturnType<typeof cost>>>;
+    const { before, after } = await json<Both>(
+      'cheapen',
+      'wrn',
+      'depth=40',
+      'width=2',
+      'classes=10',
+      'size=32',
+      '--block',
+      'G(4)',
+    );
+    expect([before.params, after.params]).to.deep.equal([2_243_546, 814_650]);
+    expect(after).to.deep.equal(
+      JSON.parse(JSON.stringify(cost(cheapen(compose('wrn depth=40 width=2'), 'G(4)')))),
+    );
+  });
+
+  it('prints both for people', async () => {
+    const { code, stdout } = await moonlet('cheapen', 'resnet-34', '--block', 'G(N)');
+    expect(code).to.equal(0);
+    expect(stdout.split('\n')[1]).to.match(/^params +21,797,672 +3,132,520$/);
+  });
+});
+
+describe('moonlet show', () => {
+  it('prints a table, a mermaid chart, lines or the graph itself', async () => {
+    const words = ['show', 'wrn', 'depth=10'];
+    const table = await moonlet(...words);
+    const chart = await moonlet(...words, '--mermaid');
+    const lines = await moonlet(...words, '--text');
+    const graph = await moonlet(...words, '--json');
+    expect(table.stdout).to.match(/^wrn depth=10\n\npath +op +output +params +macs\n/);
+    expect(table.stdout).to.match(/\ntotal +29 layers +77,850 +12,501,632\n$/);
+    expect(chart.stdout).to.match(/^flowchart TD\n/);
+    expect(lines.stdout).to.match(/\noutputs: head\/dense\n$/);
+    expect(fromJson(graph.stdout)).to.deep.equal(compose('wrn depth=10'));
+    for (const out of [table, chart, lines, graph]) expect([out.code, out.stderr]).to.deep.equal([0, '']);
+  });
+});
+
+describe('moonlet list', () => {
+  it('--json prints architectures with their options, students with their teachers, and pairs', async () => {
+    interface Listed {
+      readonly architectures: readonly {
+        name: string;
+        options: Record<string, { default: unknown }>;
+        paper: object;
+      }[];
+      readonly students: readonly { id: string; teacher: string | null; card: { accuracy: number } }[];
+      readonly pairs: readonly { student: string; teacher: string }[];
+    }
+    const all = await json<Listed>('list');
+    expect(all.architectures.map((a) => a.name)).to.deep.equal([...architectures.keys()]);
+    expect(all.architectures[0]?.options).to.have.keys(
+      'depth',
+      'width',
+      'dropout',
+      'classes',
+      'size',
+      'channels',
+    );
+    const ids = new Set(all.students.map((s) => s.id));
+    for (const { teacher } of all.students) if (teacher) expect(ids).to.include(teacher);
+    expect(all.pairs).to.deep.equal(
+      all.students.flatMap((s) => (s.teacher ? [{ student: s.id, teacher: s.teacher }] : [])),
+    );
+  });
+
+  it('prints a row for each architecture', async () => {
+    const { stdout } = await moonlet('list');
+    for (const name of architectures.keys()) expect(stdout).to.match(new RegExp(`^${name} +`, 'm'));
+  });
+});
+
+describe('a process of moonlet', () => {
+  it('prints one JSON document on stdout and nothing else, and exits with 0', async () => {
+    const { code, stdout, stderr } = await spawned('cost', 'wrn', '--json');
+    expect([code, stderr]).to.deep.equal([0, '']);
+    expect((JSON.parse(stdout) as { params: number }).params).to.equal(175_066);
+  });
+
+  it('ends in peace when its reader has seen enough', async () => {
+    const child = spawn(
+      process.execPath,
+      ['--import', 'tsx', 'src/cli/main.ts', 'cost', 'wrn', 'depth=1000', '--json'],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    child.stdout.once('data', () => child.stdout.destroy());
+    let said = '';
+    child.stderr.on('data', (part) => {
+      said += String(part);
+    });
+    const [code] = (await once(child, 'close')) as [number];
+    expect([code, said]).to.deep.equal([0, '']);
+  });
+
+  it('exits with 1 for what cannot be done, with 2 for wrong usage', async () => {
+    const refused = await spawned('cheapen', 'wrn', '--block', 'G(3)');
+    expect(refused).to.deep.equal({
+      code: 1,
+      stdout: '',
+      stderr:
+        'moonlet: stage1/0/first/conv: N = 16 channels do not divide into 3 groups; choose a divisor of 16\n',
+    });
+    const wrong = await spawned('cost', 'wrn', 'width=0');
+    expect(wrong).to.deep.equal({
+      code: 2,
+      stdout: '',
+      stderr: 'moonlet: wrn: width must be a whole number from 1 to 64, got 0\n',
+    });
+  });
+});
+
+describe('moonlet --help', () => {
+  it('says what there is and exits with 0, for the whole and for each command', async () => {
+    const { code, stdout, stderr } = await moonlet('--help');
+    expect([code, stderr]).to.deep.equal([0, '']);
+    const commands = ['list', 'cost', 'show', 'cheapen', 'fit', 'distill', 'eval'];
+    for (const command of commands) expect(stdout).to.match(new RegExp(`^  ${command} `, 'm'));
+    const { code: one, stdout: help } = await moonlet('cheapen', '--help');
+    expect(one).to.equal(0);
+    expect(help).to.match(/^Usage: moonlet cheapen \[options\] <arch\.\.\.>/);
+  });
+
+  it('is what a call without a command gets, on stderr, with exit 2', async () => {
+    const { code, stdout, stderr } = await moonlet();
+    expect([code, stdout]).to.deep.equal([2, '']);
+    expect(stderr).to.match(/^Usage: moonlet /);
+  });
+});

@@ -1,0 +1,150 @@
+/** @file Bad input to the command line: one clear line on stderr, exit 1 or 2, and nothing half-written. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { init, pack, readSafetensors, type StoredTensor, writeSafetensors } from '../../src/weights/index.ts';
+import { compose } from '../../zoo/index.ts';
+import { expectRefusal, moonlet, scratch } from '../support/cli.ts';
+
+describe('wrong usage is said in one line, with exit 2', () => {
+  const cases: readonly (readonly [args: string, line: string | RegExp])[] = [
+    ['cost wrm depth=16', /^moonlet: no architecture "wrm"\. Did you mean "wrn"\? Known: wrn, /],
+    ['cost wrn dept=16', /^moonlet: wrn: no option "dept" \(it has depth, .*\)\. Did you mean "depth"\?$/m],
+    ['cost mobilenet-v1 width=-1', 'mobilenet-v1: width must be a number from 0.05 to 8, got -1'],
+    ['cost wrn size=banana', 'wrn: size must be a whole number from 1 to 4096, got banana'],
+    ['cost wrn size=1e9', 'wrn: size must be a whole number from 1 to 4096, got 1e9'],
+    ['cost wrn depth=17', 'wrn: depth must be 6n + 4 (10, 16, 22, 28, 40, ...), got 17; the nearest is 16'],
+    ['cost wrn depth', 'wrn: "depth" is not of the form option=value, such as classes=10'],
+    ['cost', "missing required argument 'arch'; see moonlet --help"],
+    ['cheapen wrn', "required option '--block <block>' not specified; see moonlet --help"],
+    ['cheapen wrn --block G[4]', /^moonlet: cheapen: no block "G\[4\]"; expected 'S', 'G\(4\)'/],
+    ['csot wrn', "unknown command 'csot' (Did you mean cost?); see moonlet --help"],
+    ['cost wrn --jsno', "unknown option '--jsno' (Did you mean --json?); see moonlet --help"],
+    [
+      'show nowhere/at-all',
+      /^moonlet: no student "nowhere\/at-all", and no folder of that name with graph\.json\./,
+    ],
+    ['eval nobody', /^moonlet: no student "nobody", and no folder of that name with graph\.json\./],
+    ['eval nobody --engine gpu', /^moonlet: .*"gpu"/],
+  ];
+  for (const [args, line] of cases) it(args, () => expectRefusal(args.split(' '), 2, line));
+});
+
+describe('what cannot be done is said in one line, with exit 1', () => {
+  it('an impossible block, with the place and the reason', () =>
+    expectRefusal(
+      ['cheapen', 'wrn', 'depth=40', 'width=2', '--block', 'BG(4,16)', '--json'],
+      1,
+      'stage1/0/second/conv: M = 8 channels do not divide into 16 groups; choose a divisor of 8',
+    ));
+});
+
+describe('a damaged student', () => {
+  const at = scratch();
+  const { graphJson, weights } = pack(init(compose('wrn depth=10 size=28 channels=1')));
+  /** A student's folder with these files. */
+  const student = (name: string, files: { graph?: string; weights?: Uint8Array }): string => {
+    mkdirSync(at(name));
+    writeFileSync(at(name, 'graph.json'), files.graph ?? graphJson);
+    writeFileSync(at(name, 'weights.safetensors'), files.weights ?? weights);
+    return at(name);
+  };
+  const changed = (change: (tensors: Map<string, StoredTensor>) => void): Uint8Array => {
+    const tensors = new Map(readSafetensors(weights).tensors);
+    change(tensors);
+    return writeSafetensors({ tensors, metadata: {} });
+  };
+  const evaluated = (folder: string, line: string | RegExp): Promise<void> =>
+    expectRefusal(['eval', folder, '--json'], 1, line);
+
+  it('whose weights were cut', async () => {
+    const folder = student('cut', {});
+    truncateSync(at('cut', 'weights.safetensors'), 5000);
+    await evaluated(
+      folder,
+      /^moonlet: .*\/cut\/weights\.safetensors: truncated: ".*" ends at byte \d+ of \d+$/m,
+    );
+  });
+
+  it('whose header claims 2^60 bytes', async () => {
+    const bytes = Uint8Array.from(weights);
+    new DataView(bytes.buffer).setBigUint64(0, 2n ** 60n, true);
+    await evaluated(
+      student('huge', { weights: bytes }),
+      /^moonlet: .*\/huge\/weights\.safetensors: the header claims 1152921504606846976 bytes, and the file has \d+ more; it is truncated or no safetensors file$/m,
+    );
+  });
+
+  it('whose weight has another shape', () =>
+    evaluated(
+      student('shape', {
+        weights: changed((t) =>
+          t.set('head/dense:bias', { dtype: 'F32', shape: [9], data: new Float32Array(9) }),
+        ),
+      }),
+      /^moonlet: .*\/shape\/weights\.safetensors: wrn .*: the weight "head\/dense:bias" has shape \[9\]; the graph needs \[10\]$/m,
+    ));
+
+  it('whose weight is missing', () =>
+    evaluated(
+      student('missing', { weights: changed((t) => t.delete('stem/conv:kernel')) }),
+      /^moonlet: .*\/weights\.safetensors: wrn .*: the weight "stem\/conv:kernel" \[3, 3, 1, 16\] is missing$/m,
+    ));
+
+  it('whose graph is no JSON, or of a later version', async () => {
+    await evaluated(
+      student('nojson', { graph: graphJson.slice(0, 300) }),
+      /^moonlet: .*\/nojson\/graph\.json: not JSON \(.*\); expected a file that toJson wrote$/m,
+    );
+    await evaluated(
+      student('later', { graph: graphJson.replace('"version":1', '"version":2') }),
+      /^moonlet: .*\/later\/graph\.json: version 2 is newer than 1, which this release reads; update moonlet$/m,
+    );
+  });
+
+  it('whose weights are not there', async () => {
+    mkdirSync(at('half'));
+    writeFileSync(at('half', 'graph.json'), graphJson);
+    await evaluated(at('half'), /^moonlet: .*\/half\/weights\.safetensors: cannot be read \(ENOENT\)$/m);
+  });
+
+  it('that is sound is shown, by its folder', async () => {
+    const { code, stdout, stderr } = await moonlet('show', student('sound', {}), '--text');
+    expect([code, stderr, stdout.split('\n')[0]]).to.deep.equal([0, '', 'wrn depth=10 size=28 channels=1']);
+  });
+});
+
+describe('an OUT folder', () => {
+  const at = scratch();
+  const run = ['fit', 'wrn', 'depth=10', 'size=28', 'channels=1', '--steps', '1', '--batch', '2', '--out'];
+
+  it('that cannot be written is refused before any work', async () => {
+    writeFileSync(at('file'), 'mine');
+    const below = at('file', 'out');
+    await expectRefusal([...run, below], 1, `${below}: cannot be written (ENOTDIR); choose another folder`);
+    await expectRefusal(
+      [...run, at('file')],
+      1,
+      `${at('file')}: cannot be written (EEXIST); choose another folder`,
+    );
+    expect(readFileSync(at('file'), 'utf8')).to.equal('mine');
+  });
+
+  it('that is not empty is refused without --force, and stays as it was', async () => {
+    mkdirSync(at('full'));
+    writeFileSync(at('full', 'thesis.txt'), 'mine');
+    await expectRefusal(
+      [...run, at('full')],
+      1,
+      `${at('full')}: the folder is not empty; choose another, or overwrite it by --force`,
+    );
+    expect(readdirSync(at('full'))).to.deep.equal(['thesis.txt']);
+  });
+
+  it('is not made for a call that is wrong', async () => {
+    await expectRefusal([...run, at('new'), '--rate', 'fast'], 2, '--rate must be a number, got "fast"');
+    await expectRefusal(['fit', 'wrm', '--out', at('new')], 2, /^moonlet: no architecture "wrm"/);
+    await expectRefusal(['fit', 'wrn', 'classes=7', '--out', at('new')], 1, /^moonlet: /);
+    await expectRefusal(['distill', 'wrn', '--out', at('new')], 2, /^moonlet: distill needs a teacher/);
+    expect(existsSync(at('new'))).to.equal(false);
+  });
+});

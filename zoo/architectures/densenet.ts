@@ -1,0 +1,97 @@
+/**
+ * @file DenseNet. Huang, Liu, van der Maaten and Weinberger, CVPR 2017, arXiv:1608.06993, table 1 (DenseNet-121), and
+ * section 4.1 for CIFAR: three blocks, with bottleneck and compression (DenseNet-BC) or without the bottleneck.
+ * Deviation: without the bottleneck, too, transitions halve the channels, as the published counts have it.
+ */
+import {
+  architecture,
+  around,
+  type Block,
+  common,
+  flag,
+  input,
+  repeat,
+  whole,
+} from '../../src/build/index.ts';
+
+const paper = {
+  title: 'Densely Connected Convolutional Networks',
+  authors: 'Huang, Liu, van der Maaten, Weinberger',
+  year: 2017,
+  arxiv: '1608.06993',
+};
+
+const preConv =
+  (out: number, kernel: number): Block =>
+  (x) =>
+    x.norm().relu().conv(out, { kernel });
+
+/** Section 3: all that came before, and `growth` new channels. With the bottleneck, 1x1 to 4 * growth comes first. */
+const layer =
+  (growth: number, bottleneck: boolean): Block =>
+  (x) =>
+    x.concat((bottleneck ? x.pipe('narrow', preConv(4 * growth, 1)) : x).pipe('filter', preConv(growth, 3)));
+
+/** Between dense blocks: half the channels, half the size. */
+const transition: Block = (x) =>
+  preConv(Math.floor(x.channels / 2), 1)(x).avgPool({ size: 2, padding: 'valid' });
+
+const denseStages =
+  (depths: readonly number[], growth: number, bottleneck: boolean): Block =>
+  (x) =>
+    depths.reduce(
+      (y, n, i) =>
+        (i ? y.pipe(`stage${i + 1}/transition`, transition) : y).stack(
+          `stage${i + 1}`,
+          repeat(n, () => layer(growth, bottleneck)),
+        ),
+      x,
+    );
+
+const head =
+  (classes: number): Block<'map', 'vec'> =>
+  (x) =>
+    x.norm().relu().globalPool().dense(classes);
+
+export const densenet121 = architecture({
+  name: 'densenet-121',
+  paper,
+  options: common({ classes: 1000, size: 224 }),
+  net: ({ classes, size, channels }) =>
+    denseStages(
+      [6, 12, 24, 16],
+      32,
+      true,
+    )(
+      input(size, size, channels).pipe('stem', (x) =>
+        x
+          .conv(64, { kernel: 7, stride: 2, padding: around(7) })
+          .norm()
+          .relu()
+          .maxPool({ size: 3, stride: 2, padding: around(3) }),
+      ),
+    ).pipe('head', head(classes)),
+});
+
+export const densenetCifar = architecture({
+  name: 'densenet-cifar',
+  paper,
+  options: {
+    depth: whole({ doc: 'layers, 3n + 4, or 6n + 4 with bottlenecks', default: 40, min: 7, max: 400 }),
+    growth: whole({ doc: 'new channels a layer, k', default: 12, min: 1, max: 256 }),
+    bottleneck: flag({ doc: 'a 1x1 conv to 4k channels before each 3x3 conv', default: false }),
+    ...common({ classes: 10, size: 32 }),
+  },
+  problem: ({ depth, bottleneck }) => {
+    const step = bottleneck ? 6 : 3;
+    const near = Math.max(step, step * Math.round((depth - 4) / step)) + 4;
+    return (depth - 4) % step
+      ? `depth must be ${step}n + 4${bottleneck ? ' with bottlenecks' : ''}, got ${depth}; the nearest is ${near}`
+      : undefined;
+  },
+  net: ({ depth, growth, bottleneck, classes, size, channels }) => {
+    const n = (depth - 4) / (bottleneck ? 6 : 3);
+    const stem = input(size, size, channels).pipe('stem', (x) => x.conv(2 * growth, { kernel: 3 }));
+    return denseStages([n, n, n], growth, bottleneck)(stem).pipe('head', head(classes));
+  },
+});

@@ -1,0 +1,61 @@
+/**
+ * @file MobileNetV4, the small convolutional one. Qin et al., ECCV 2024, arXiv:2404.10518, table 11, in timm's block
+ * strings: `uir` filters depthwise before the expansion (a) and after it (k), 0 means not at all; s stride,
+ * e expansion, c channels. As in timm, stem (below width 1) and features (always) keep their channels.
+ */
+import {
+  architecture,
+  common,
+  convNormAct,
+  dropPathOption,
+  input,
+  real,
+  round8,
+  stagesOf,
+} from '../../src/build/index.ts';
+
+const stages = [
+  ['cn_r1_k3_s2_e1_c32', 'cn_r1_k1_s1_e1_c32'],
+  ['cn_r1_k3_s2_e1_c96', 'cn_r1_k1_s1_e1_c64'],
+  [
+    'uir_r1_a5_k5_s2_e3_c96', // both filters
+    'uir_r4_a0_k3_s1_e2_c96', // inverted residual
+    'uir_r1_a3_k0_s1_e4_c96', // as in ConvNeXt
+  ],
+  [
+    'uir_r1_a3_k3_s2_e6_c128',
+    'uir_r1_a5_k5_s1_e4_c128',
+    'uir_r1_a0_k5_s1_e4_c128',
+    'uir_r1_a0_k5_s1_e3_c128',
+    'uir_r2_a0_k3_s1_e4_c128',
+  ],
+] as const;
+
+export const mobilenetV4ConvSmall = architecture({
+  name: 'mobilenet-v4-conv-small',
+  paper: {
+    title: 'MobileNetV4: Universal Models for the Mobile Ecosystem',
+    authors: 'Qin et al.',
+    year: 2024,
+    arxiv: '2404.10518',
+  },
+  options: {
+    width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
+    dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
+    dropPath: dropPathOption(),
+    ...common({ classes: 1000, size: 224 }),
+  },
+  net: ({ width, dropout, dropPath, classes, size, channels }) => {
+    const round = (c: number): number => round8(c * width);
+    const stem = convNormAct(width < 1 ? 32 : round(32), { kernel: 3, stride: 2 });
+    const body = stagesOf(stages, { act: 'relu', round, dropPath });
+    return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
+      x
+        .pipe('mix', convNormAct(round(960)))
+        .globalPool()
+        .pipe('features', (y) => y.dense(1280, { bias: false }).norm().relu())
+        .dropout(dropout)
+        .dense(classes),
+    );
+  },
+});

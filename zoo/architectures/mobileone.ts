@@ -1,0 +1,71 @@
+/**
+ * @file MobileOne. Vasu et al., CVPR 2023, arXiv:2206.04040, tables 2 and 3: depthwise and pointwise blocks in turn.
+ * In training each conv is the sum of `branches` convs, a 1x1 conv (beside 3x3 ones) and, where shapes agree, the
+ * identity, each with a norm; in deployment it is one conv with a bias, which `fold` computes.
+ */
+import {
+  architecture,
+  type Block,
+  choice,
+  common,
+  input,
+  reparameterized,
+  repeat,
+} from '../../src/build/index.ts';
+
+// table 2: blocks of each stage, and its channels at width 1
+const stages = [
+  [2, 64],
+  [8, 128],
+  [10, 256],
+  [1, 512],
+] as const;
+// table 3: width multipliers of the stages, over-parameterization k
+const variants = {
+  'mobileone-s0': { widths: [0.75, 1, 1, 2], branches: 4 },
+  'mobileone-s1': { widths: [1.5, 1.5, 2, 2.5], branches: 1 },
+} as const;
+
+const mobileone = (name: keyof typeof variants) =>
+  architecture({
+    name,
+    paper: {
+      title: 'MobileOne: An Improved One millisecond Mobile Backbone',
+      authors: 'Vasu, Gabriel, Zhu, Tuzel, Ranjan',
+      year: 2023,
+      arxiv: '2206.04040',
+    },
+    options: {
+      form: choice(['train', 'deploy'], {
+        doc: 'with all branches, or as the plain net they fold into',
+        default: 'train',
+      }),
+      ...common({ classes: 1000, size: 224 }),
+    },
+    net: ({ form, classes, size, channels }) => {
+      const { widths, branches } = variants[name];
+      const block =
+        (out: number, stride: number): Block =>
+        (x) =>
+          x
+            .pipe(
+              'filter',
+              reparameterized(x.channels, { kernel: 3, stride, groups: x.channels, branches, form }),
+            )
+            .pipe('mix', reparameterized(out, { branches, form }));
+      const stem = Math.min(64, 64 * widths[0]);
+      return stages
+        .reduce(
+          (x, [n, c], i) =>
+            x.stack(
+              `stage${i + 1}`,
+              repeat(n, (j) => block(c * (widths[i] as number), j ? 1 : 2)),
+            ),
+          input(size, size, channels).pipe('stem', reparameterized(stem, { kernel: 3, stride: 2, form })),
+        )
+        .pipe('head', (x) => x.globalPool().dense(classes));
+    },
+  });
+
+export const mobileoneS0 = mobileone('mobileone-s0');
+export const mobileoneS1 = mobileone('mobileone-s1');

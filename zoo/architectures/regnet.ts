@@ -1,0 +1,103 @@
+/**
+ * @file RegNet X and Y. Radosavovic et al., CVPR 2020, arXiv:2003.13678, table 8 and equations 2 to 4, with the
+ * constants of pycls (MIT): initial width w0, slope wa, step wm, depth, channels in a group.
+ */
+import {
+  architecture,
+  type Block,
+  common,
+  convNorm,
+  convNormAct,
+  dropPathOption,
+  input,
+  repeat,
+  residual,
+  skip,
+  squeezeExcite,
+  stochasticDepth,
+} from '../../src/build/index.ts';
+
+interface Constants {
+  readonly w0: number;
+  readonly wa: number;
+  readonly wm: number;
+  readonly depth: number;
+  readonly group: number;
+}
+
+/** Halves go to the even neighbour, as in Python: 24.5 is 24, and that decides a width of RegNetX-400MF. */
+const halfEven = (x: number): number => (x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+
+/** Width and depth of each stage: linear widths u_j = w0 + wa j become powers w0 wm^s, then multiples of 8 and of a group. */
+function stagesFrom({
+  w0,
+  wa,
+  wm,
+  depth,
+  group,
+}: Constants): { width: number; depth: number; group: number }[] {
+  const widths = repeat(depth, (j) => {
+    const power = halfEven(Math.log((w0 + wa * j) / w0) / Math.log(wm));
+    return 8 * halfEven((w0 * wm ** power) / 8);
+  });
+  return [...new Set(widths)].map((width) => {
+    const grouped = Math.min(group, width);
+    return {
+      width: grouped * halfEven(width / grouped),
+      depth: widths.filter((w) => w === width).length,
+      group: grouped,
+    };
+  });
+}
+
+/** The X block, and the Y block, which squeezes to a quarter of the block's input. No bottleneck: all three convs are out wide. */
+const block =
+  (out: number, o: { stride: number; group: number; attention: boolean; dropPath: number }): Block =>
+  (x) =>
+    residual(
+      out,
+      (y) =>
+        y
+          .pipe('narrow', convNormAct(out))
+          .pipe('filter', convNormAct(out, { kernel: 3, stride: o.stride, groups: out / o.group }))
+          .pipe('attention', o.attention ? squeezeExcite(Math.round(x.channels / 4)) : skip)
+          .pipe('widen', convNorm(out)),
+      { stride: o.stride, dropPath: o.dropPath },
+    )(x);
+
+const regnet = (name: string, constants: Constants) =>
+  architecture({
+    name,
+    paper: {
+      title: 'Designing Network Design Spaces',
+      authors: 'Radosavovic, Kosaraju, Girshick, He, Dollar',
+      year: 2020,
+      arxiv: '2003.13678',
+    },
+    options: { dropPath: dropPathOption(), ...common({ classes: 1000, size: 224 }) },
+    net: ({ dropPath, classes, size, channels }) => {
+      let place = 0;
+      return stagesFrom(constants)
+        .reduce(
+          (x, { width, depth, group }, i) =>
+            x.stack(
+              `stage${i + 1}`,
+              repeat(depth, (j) =>
+                block(width, {
+                  stride: j ? 1 : 2,
+                  group,
+                  attention: name.startsWith('regnet-y'),
+                  dropPath: stochasticDepth(dropPath, place++, constants.depth),
+                }),
+              ),
+            ),
+          input(size, size, channels).pipe('stem', convNormAct(32, { kernel: 3, stride: 2 })),
+        )
+        .pipe('head', (x) => x.globalPool().dense(classes));
+    },
+  });
+
+export const regnetX200mf = regnet('regnet-x-200mf', { w0: 24, wa: 36.44, wm: 2.49, depth: 13, group: 8 });
+export const regnetX400mf = regnet('regnet-x-400mf', { w0: 24, wa: 24.48, wm: 2.54, depth: 22, group: 16 });
+export const regnetY200mf = regnet('regnet-y-200mf', { w0: 24, wa: 36.44, wm: 2.49, depth: 13, group: 8 });
+export const regnetY400mf = regnet('regnet-y-400mf', { w0: 48, wa: 27.89, wm: 2.09, depth: 16, group: 8 });
