@@ -1,5 +1,5 @@
 /** @file The eight cases: which net, which batch, what one step is. */
-import { type Block, chain, convNormAct, depthwiseSeparable, input, repeat } from '../../src/build/index.ts';
+import { type Block, convNormAct, depthwiseSeparable, graph, input } from '../../src/build/index.ts';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { architectures, compose, loadStudent, readCard, studentNames } from '../../zoo/index.ts';
@@ -33,14 +33,12 @@ export function sketch(): Graph {
     [128, 2],
     [128, 1],
   ] as const;
-  const body = stages.map(
-    ([out, stride]): Block => depthwiseSeparable(out, { stride, norm }),
-  );
-  return input(28, 28, 1)
+  const body = stages.map(([out, stride]): Block => depthwiseSeparable(out, { stride, norm }));
+  const net = input(28, 28, 1)
     .pipe('stem', convNormAct(16, { kernel: 3, norm }))
     .stack('stage1', body)
-    .pipe('head', (x) => x.globalPool().dense(10))
-    .graph('sketch');
+    .pipe('head', (x) => x.globalPool().dense(10));
+  return graph('sketch', net);
 }
 
 const make: Readonly<Record<CaseName, () => Omit<Case, 'name'>>> = {
@@ -87,7 +85,9 @@ function groupedNet(): Graph {
 /** By parameters, of all that ship. */
 function smallestStudent(): readonly [string, Graph] {
   const [name] = [...studentNames()].sort((a, b) => readCard(a).params - readCard(b).params);
-  return name === undefined ? ['none ships, so WRN-16-1 with G(4)', cheap()] : [name, loadStudent(name).graph];
+  return name === undefined
+    ? ['none ships, so WRN-16-1 with G(4)', cheap()]
+    : [name, loadStudent(name).graph];
 }
 
 export const caseOf = (name: CaseName): Case => ({ name, ...make[name]() });

@@ -154,11 +154,12 @@ export const reparameterized =
     const padding: Padding = stride > 1 && kernel > 1 ? [half, half, half, half] : 'same';
     const full = { kernel, stride, groups, padding };
     if (form === 'deploy') return x.conv(out, { ...full, bias: true }).relu();
-    const sums: Flow<'map'>[] = [
-      ...repeat(branches, (i) => x.pipe(`conv${i}`, (y) => y.conv(out, full).norm())),
+    const same = stride === 1 && out === x.channels;
+    if (branches === 1 && kernel === 1 && !same) return x.conv(out, full).norm().relu();
+    const [first, ...others] = [
+      ...repeat(branches, (i) => x.pipe(`branch${i}`, (y) => y.conv(out, full).norm())),
       ...(kernel > 1 ? [x.pipe('point', (y) => y.conv(out, { stride, groups }).norm())] : []),
-      ...(stride === 1 && out === x.channels ? [x.pipe('identity', (y) => y.norm())] : []),
+      ...(same ? [x.pipe('identity', (y) => y.norm())] : []),
     ];
-    const [first, ...others] = sums;
-    return (others.length ? first!.add(...others) : first!).relu();
+    return (first as Flow<'map'>).add(...others).relu();
   };

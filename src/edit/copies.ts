@@ -60,64 +60,104 @@ const globOf = (where: string): RegExp | undefined =>
  */
 export function chooseCopies(all: Channels, requests: readonly Request[], seed: number): Copies {
   const copies = new Map<number, number>();
-  const labels = labelsOf(all.balances);
+  const cellsOf = new Map(requests.map(({ variable }) => [variable, cells(all, variable)]));
+  const factors = tiedFactors(all, requests, cellsOf);
   for (const { variable, width } of requests) {
-    const free = [...variable.classes].filter((id) => !all.frozen.has(id));
-    const cells = new Map<string, number[]>();
-    for (const id of free) {
-      const label = labels.get(id) ?? '';
-      const cell = cells.get(label);
-      if (cell) cell.push(id);
-      else cells.set(label, [id]);
-    }
-    const targets = shiftTargets(all, variable, cells, width) ?? evenTargets(variable, free.length, [...cells.values()], width);
-    let at = 0;
-    for (const cell of cells.values()) {
-      const source = random('copies', seed, variable.name, at);
-      for (let extra = (targets[at++] as number) - cell.length; extra > 0; extra--) {
+    const own = cellsOf.get(variable) as readonly Cell[];
+    const targets =
+      shiftTargets(all, variable, own, width) ?? evenTargets(variable, own, factors.get(variable) ?? width);
+    own.forEach((cell, c) => {
+      const source = random('copies', seed, variable.name, c);
+      for (let extra = (targets[c] as number) - cell.length; extra > 0; extra--) {
         const id = cell[source.below(cell.length)] as number;
         copies.set(id, (copies.get(id) ?? 1) + 1);
       }
-    }
+    });
   }
   verifyBalances(all, copies);
   return copies;
+}
+
+/** Channels that no op tells apart: within a cell, any may be copied. */
+type Cell = readonly number[];
+
+function cells(all: Channels, variable: Variable): readonly Cell[] {
+  const labels = labelsOf(all.balances);
+  const byLabel = new Map<string, number[]>();
+  for (const id of variable.classes) {
+    if (all.frozen.has(id)) continue;
+    const label = labels.get(id) ?? '';
+    const cell = byLabel.get(label);
+    if (cell) cell.push(id);
+    else byLabel.set(label, [id]);
+  }
+  return [...byLabel.values()];
+}
+
+/** Variables that meet in one grouped conv grow by one factor: the nearest that all their cells can share. */
+function tiedFactors(
+  all: Channels,
+  requests: readonly Request[],
+  cellsOf: ReadonlyMap<Variable, readonly Cell[]>,
+): ReadonlyMap<Variable, Width> {
+  const owner = new Map<number, number>();
+  requests.forEach(({ variable }, i) => {
+    for (const id of variable.classes) owner.set(id, i);
+  });
+  const group = requests.map((_, i) => i);
+  const find = (i: number): number => (group[i] === i ? i : find(group[i] as number));
+  for (const { kind, classes } of all.balances) {
+    const here = [...new Set(Array.from(classes, (id) => owner.get(id)).filter((i) => i !== undefined))];
+    if (kind === 'groups') for (const i of here) group[find(i)] = find(here[0] as number);
+  }
+  const factors = new Map<Variable, Width>();
+  requests.forEach(({ variable, width }, i) => {
+    const tied = requests.filter((_, k) => find(k) === find(i));
+    if (tied.length < 2 || typeof width === 'number') return;
+    const grain = tied.reduce((d, r) => (cellsOf.get(r.variable) as readonly Cell[]).reduce((e, cell) => gcd(e, cell.length), d), 0);
+    const wanted = Math.max(1 + 1 / grain, Math.round(Number(width.slice(1)) * grain) / grain);
+    factors.set(variable, `x${wanted}`);
+  });
+  return factors;
 }
 
 /** The total that a width means, of so many channels. */
 const totalOf = (n: number, width: Width): number => (typeof width === 'number' ? width : Math.round(n * Number(width.slice(1))));
 
 /** Each cell's share of the new width. A factor is met by the nearest width that all cells can share. */
-function evenTargets(variable: Variable, n: number, cells: readonly (readonly number[])[], width: Width): readonly number[] {
+function evenTargets(variable: Variable, own: readonly Cell[], width: Width): readonly number[] {
+  const n = own.reduce((sum, cell) => sum + cell.length, 0);
   const fixed = variable.classes.length - n; // frozen channels stay as they are
-  const step = n / cells.reduce((d, cell) => gcd(d, cell.length), 0);
+  const step = n / own.reduce((d, cell) => gcd(d, cell.length), 0);
   const wanted = totalOf(variable.classes.length, width) - fixed;
   if (wanted < n) {
-    throw new Refusal(`${variable.name}: it is ${variable.classes.length} wide, and widening to ${wanted + fixed} would lose channels`);
+    throw new Refusal(
+      `${variable.name}: it is ${variable.classes.length} wide, and widening to ${wanted + fixed} would lose channels`,
+    );
   }
-  let total = wanted;
-  if (wanted % step) {
-    const below = Math.floor(wanted / step) * step;
-    if (typeof width === 'number') {
-      const near = [Math.max(n, below), below + step].map((t) => t + fixed);
-      throw new Refusal(`${variable.name}: ${width} channels do not share evenly over its groups; the nearest widths are ${near.join(' and ')}`);
-    }
-    total = wanted - below < below + step - wanted && below > n ? below : below + step;
+  const below = Math.floor(wanted / step) * step;
+  if (wanted % step && typeof width === 'number') {
+    const near = [Math.max(n, below), below + step].map((t) => t + fixed);
+    throw new Refusal(
+      `${variable.name}: ${width} channels do not share evenly over its groups; the nearest widths are ${near.join(' and ')}`,
+    );
   }
-  return cells.map((cell) => (cell.length * total) / n);
+  const nearer = wanted - below <= below + step - wanted && below > n ? below : below + step;
+  const total = wanted % step ? nearer : wanted;
+  return own.map((cell) => (cell.length * total) / n);
 }
 const gcd = (a: number, b: number): number => (b ? gcd(b, a % b) : a);
 
 /** Where a shift alone ties a variable: its offsets get floor(c / kernel^2) channels each, the middle the rest. */
-function shiftTargets(all: Channels, variable: Variable, cells: ReadonlyMap<string, readonly number[]>, width: Width): readonly number[] | undefined {
-  const own = new Set(variable.classes);
-  const ties = all.balances.filter((b) => b.classes.some((id) => own.has(id)));
+function shiftTargets(all: Channels, variable: Variable, own: readonly Cell[], width: Width): readonly number[] | undefined {
+  const classes = new Set(variable.classes);
+  const ties = all.balances.filter((b) => b.classes.some((id) => classes.has(id)));
   const [tie] = ties;
   if (ties.length !== 1 || tie?.kind !== 'shift' || tie.classes.length !== variable.classes.length) return undefined;
   const total = totalOf(tie.classes.length, width);
   const per = Math.floor(total / tie.count);
   const groupOf = new Map([...tie.classes].map((id, i) => [id, tie.groups[i] as number]));
-  return [...cells.values()].map((cell) =>
+  return own.map((cell) =>
     groupOf.get(cell[0] as number) === (tie.count - 1) / 2 ? total - (tie.count - 1) * per : per,
   );
 }

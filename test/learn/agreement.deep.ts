@@ -25,6 +25,10 @@ const cheap = ['G(4)', 'G(N)', 'B(2)', 'BG(2,2)', 'BG(4,M)'].map((block) =>
 );
 
 describe('engines agree on every architecture (law 6)', () => {
+  for (const graph of smallZoo(32)) {
+    it(`${graph.name}: inference on cpu, wasm and onnxruntime`, () => expectForwardAgrees(graph));
+    it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph, 16));
+  }
   for (const graph of [...nets, ...cheap]) {
     it(`${graph.name}: inference on cpu, wasm and onnxruntime`, () => expectForwardAgrees(graph));
     it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph, 8));

@@ -1,4 +1,7 @@
-/** @file MobileNets. Howard et al. 2017, arXiv:1704.04861, table 1. Every norm is followed by a relu. */
+/**
+ * @file MobileNets. Howard et al. 2017, arXiv:1704.04861, table 1. Every norm is followed by a relu6, as in the released
+ * nets (tf-slim, Keras, timm); the paper says relu.
+ */
 import {
   architecture,
   common,
@@ -52,9 +55,12 @@ export const mobilenetV1 = architecture({
         (x, blocks, i) =>
           x.stack(
             `stage${i + 1}`,
-            blocks.map(([c, stride]) => depthwiseSeparable(round8(c * width), { stride })),
+            blocks.map(([c, stride]) => depthwiseSeparable(round8(c * width), { stride, act: 'relu6' })),
           ),
-        input(size, size, channels).pipe('stem', convNormAct(round8(32 * width), { kernel: 3, stride: 2 })),
+        input(size, size, channels).pipe(
+          'stem',
+          convNormAct(round8(32 * width), { kernel: 3, stride: 2, act: 'relu6' }),
+        ),
       )
       .pipe('head', (x) => x.globalPool().dense(classes)),
 });

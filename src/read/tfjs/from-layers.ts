@@ -91,6 +91,7 @@ export function fromLayers(model: tfl.LayersModel): Net {
       if (!owner) for (const [k, w] of weightsOf(layer, id, read.ops)) weights.set(k, w);
     }
   }
+  refuseMisread(nodes, memory);
   const outputs = model.outputs.map((x) => {
     const id = outputOf.get(callKey(x)) as string;
     if (!aliases.has(id)) return id;
@@ -162,7 +163,19 @@ const slotsOf = (op: Op): readonly Slot[] =>
 /** What `toLayers` wrote into the model, if it did. */
 function memoryOf(model: tfl.LayersModel): Memory | undefined {
   const memory = (model.getUserDefinedMetadata() as { moonlet?: Memory } | undefined)?.moonlet;
-  return memory?.version === 1 && Array.isArray(memory.order) ? memory : undefined;
+  return memory?.version === 1 && Array.isArray(memory.order) && memory.reads ? memory : undefined;
+}
+
+/** tf loads the calls of a shared layer in the order in which their inputs appear, and may take one for another. */
+function refuseMisread(nodes: readonly Node[], memory: Memory | undefined): void {
+  for (const { id, inputs } of nodes) {
+    const wanted = memory?.reads[id] ?? inputs;
+    if (wanted.join() !== inputs.join()) {
+      throw new MoonletError(
+        `${id}: tf loaded this shared layer to read "${inputs.join(', ')}" where "${wanted.join(', ')}" was saved, and so computes something else; keep the net as graph.json and weights.safetensors`,
+      );
+    }
+  }
 }
 
 /** The remembered order where it fits these nodes; tf's own otherwise. Both are topological. */

@@ -25,12 +25,13 @@ export interface ToLayersOptions {
 export const layerName = (id: string): string => id.replaceAll('/', '.');
 export const padName = (name: string): string => `${name}..pad`;
 
-/** What a model remembers of its graph besides its layers: their order, and the paths of calls of a shared layer. */
+/** What a model remembers of its graph besides its layers: their order, and what each call of a shared layer reads. */
 export interface Memory {
   readonly version: 1;
   readonly name: string;
   readonly order: readonly string[];
   readonly calls: Readonly<Record<string, readonly string[]>>;
+  readonly reads: Readonly<Record<string, readonly string[]>>;
 }
 
 /**
@@ -69,7 +70,14 @@ export function toLayers(
   const outputs = graph.outputs.map((id) => values.get(id) as tfl.SymbolicTensor);
   const model = tfl.model({ inputs, outputs, name: graph.name });
   for (const [id, layer] of layers) setWeights(layer, id, { graph, weights });
-  const memory: Memory = { version: 1, name: graph.name, order: graph.nodes.map((n) => n.id), calls };
+  const shared = new Set(Object.entries(calls).flatMap(([owner, more]) => [owner, ...more]));
+  const memory: Memory = {
+    version: 1,
+    name: graph.name,
+    order: graph.nodes.map((n) => n.id),
+    calls,
+    reads: Object.fromEntries(graph.nodes.filter((n) => shared.has(n.id)).map((n) => [n.id, n.inputs])),
+  };
   model.setUserDefinedMetadata({ moonlet: memory });
   disposeShared(
     model,

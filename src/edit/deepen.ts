@@ -1,0 +1,268 @@
+/**
+ * @file Net2DeeperNet on any graph. Chen, Goodfellow and Shlens, ICLR 2016, arXiv:1511.05641, section 3.2, and the
+ * residual form, which preserves in training as well.
+ *
+ *   block   another block of the stage's own kind, its branch ending in zeros: y = x + 0 (exact in both modes; the inner
+ *           weights begin to move on the second step, when the last ones have)
+ *   branch  a depthwise-separable residual branch that ends in a zero-scaled norm (exact in both modes)
+ *   dirac   a conv that passes each channel on, a norm compensated for its eps, and the activation that the value has
+ *           been through: f(f(x)) = f(x). Exact in inference only, since a norm in training takes the batch's own
+ *           statistics; without the norm it is exact in both.
+ */
+import { MoonletError, Refusal } from '../errors.ts';
+import {
+  type Activation,
+  type Conv,
+  check,
+  consumers,
+  type Graph,
+  isMap,
+  type Node,
+  nodeAt,
+  nodesById,
+  type Op,
+  printShape,
+  type Shape,
+  shapes,
+} from '../graph/index.ts';
+import { entries, float, init, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
+import type { Growth, Preserves } from './growth.ts';
+
+export interface DeepenOptions {
+  /** `block` where the stage has one that fits, else `branch`, unless told. */
+  readonly kind?: 'block' | 'branch' | 'dirac';
+  readonly seed?: number;
+  /** Of a dirac: whether a norm follows the conv; true unless told. */
+  readonly norm?: boolean;
+}
+/** New nodes behind a place, and what their weights must be for nothing to change. */
+interface Insertion {
+  readonly nodes: readonly Node[];
+  /** Nodes whose weights are zeros (a norm's scale and offset, a layer's kernel and bias). */
+  readonly zeros: readonly string[];
+  /** Convs that pass each channel on. */
+  readonly diracs: readonly string[];
+  readonly preserves: Preserves;
+}
+
+/** The graph with `n` more layers behind a place, and what must be zero there. Needs no weights. */
+export function deepenGraph(graph: Graph, where: string, n: number, o: DeepenOptions = {}) {
+  if (!Number.isInteger(n) || n < 1 || n > 1000) throw new Refusal(`${where}: deepen by a whole number of layers, got ${n}`);
+  let deeper = graph;
+  const zeros: string[] = [];
+  const diracs: string[] = [];
+  const added: string[] = [];
+  let preserves: Preserves = 'both';
+  for (let i = 0; i < n; i++) {
+    const place = nodeAt(deeper, where);
+    const done = insertion(deeper, place, where, o);
+    deeper = insertBehind(deeper, place, done.nodes);
+    zeros.push(...done.zeros);
+    diracs.push(...done.diracs);
+    added.push(...done.nodes.map((node) => node.id));
+    if (done.preserves !== 'both') preserves = done.preserves;
+  }
+  return { graph: check(deeper), zeros, diracs, added, preserves };
+}
+
+/**
+ * Insert `n` layers at the end of a stage, a block, or behind a node.
+ * @throws Refusal when nothing can be inserted there that preserves the function, with the alternative.
+ */
+export function deepen(net: Net, where: string, n = 1, o: DeepenOptions = {}): Growth {
+  const { graph, zeros, diracs, added, preserves } = deepenGraph(net.graph, where, n, o);
+  const fresh = init(graph, { seed: o.seed ?? 0 }).weights;
+  const [isZero, isDirac] = [new Set(zeros), new Set(diracs)];
+  const byId = nodesById(graph);
+  const weights = new Map<WeightKey, Weight>();
+  for (const { key, node, slot, shape } of entries(graph)) {
+    const old = net.weights.get(key);
+    const made = materialize(fresh.get(key) as Weight);
+    if (old) weights.set(key, old);
+    else if (isZero.has(node) && slot !== 'mean' && slot !== 'variance') weights.set(key, float(shape, new Float32Array(made.length)));
+    else if (isDirac.has(node)) weights.set(key, float(shape, diracWeight(byId.get(node)?.op as Op, slot, shape, made)));
+    else weights.set(key, float(shape, made));
+  }
+  return {
+    net: { graph, weights },
+    maps: new Map(),
+    added,
+    preserves,
+    follow: (key, array) => (net.weights.has(key) ? array : undefined),
+  };
+}
+
+/** Everything that read the place now reads the last of the new nodes. */
+function insertBehind(graph: Graph, place: Node, fresh: readonly Node[]): Graph {
+  const last = fresh.at(-1)?.id as string;
+  const turned = (id: string): string => (id === place.id ? last : id);
+  const nodes = graph.nodes.flatMap((node): Node[] => {
+    const moved = node.id === place.id ? node : { ...node, inputs: node.inputs.map(turned) };
+    return node.id === place.id ? [moved, ...fresh] : [moved];
+  });
+  return { ...graph, nodes, outputs: graph.outputs.map(turned) };
+}
+
+function insertion(graph: Graph, place: Node, where: string, o: DeepenOptions): Insertion {
+  const shape = shapes(graph).get(place.id) as Shape;
+  if (graph.outputs.includes(place.id)) throw new Refusal(`${where}: it is an output, which stays; deepen a stage before it`);
+  if (o.kind === 'dirac') return dirac(graph, place, shape, where, o.norm ?? true);
+  if (o.kind !== 'branch') {
+    const block = ownBlock(graph, place, where);
+    if (block) return block;
+    if (o.kind === 'block') {
+      throw new Refusal(`${where}: no block there has equal input and output, so none can be repeated; use the kind 'branch'`);
+    }
+  }
+  return branch(graph, place, shape, where);
+}
+
+const idempotent: readonly Activation[] = ['relu', 'relu6'];
+/** The activation that a value has been through, when a second time would change nothing. */
+function settledBy(graph: Graph, id: string): Activation | undefined {
+  const byId = nodesById(graph);
+  for (let node = byId.get(id); node; node = byId.get(node.inputs[0] as string)) {
+    if (node.op.kind === 'act') return idempotent.includes(node.op.fn) ? node.op.fn : undefined;
+    const { kind } = node.op;
+    const passes = ['slice', 'shuffle', 'permute', 'dropout', 'dropPath'].includes(kind) || (kind === 'pool' && node.inputs.length === 1);
+    if (!passes) return undefined;
+  }
+  return undefined;
+}
+
+/** The stage's last block again, when it takes what it gives. */
+function ownBlock(graph: Graph, place: Node, where: string): Insertion | undefined {
+  const [stage = '', ...below] = where.split('/');
+  const numbers = graph.nodes.flatMap((n) => {
+    const [s, k] = n.id.split('/');
+    return s === stage && /^\d+$/.test(k ?? '') ? [Number(k)] : [];
+  });
+  if (!numbers.length) return undefined;
+  const shapeById = shapes(graph);
+  const shape = printShape(shapeById.get(place.id) as Shape);
+  const asked = /^\d+$/.test(below[0] ?? '') ? [Number(below[0])] : [...new Set(numbers)].sort((a, b) => b - a);
+  const fresh = `${stage}/${Math.max(...numbers) + 1}`;
+  for (const k of asked) {
+    const own = graph.nodes.filter((n) => n.id.startsWith(`${stage}/${k}/`));
+    const ids = new Set(own.map((n) => n.id));
+    const outside = [...new Set(own.flatMap((n) => n.inputs.filter((id) => !ids.has(id))))];
+    const [entry] = outside;
+    const last = own.at(-1);
+    if (outside.length !== 1 || !entry || !last) continue;
+    if (printShape(shapeById.get(entry) as Shape) !== shape || printShape(shapeById.get(last.id) as Shape) !== shape) continue;
+    const named = (id: string): string => (id === entry ? place.id : id.replace(`${stage}/${k}/`, `${fresh}/`));
+    const copy = own.map(({ weightsOf: _, ...n }): Node => ({ ...n, id: named(n.id), inputs: n.inputs.map(named) }));
+    const silenced = silence(graph, copy, place.id);
+    if (silenced) return silenced;
+  }
+  return undefined;
+}
+
+/** A copied block made to add nothing: its residual branch ends in zeros, or it becomes one. */
+function silence(graph: Graph, copy: readonly Node[], x: string): Insertion | undefined {
+  const byId = new Map(copy.map((n) => [n.id, n]));
+  const last = copy.at(-1) as Node;
+  const settled = settledBy(graph, x);
+  const tail = last.op.kind === 'act' ? byId.get(last.inputs[0] as string) : last;
+  if (!tail) return undefined;
+  const done = (nodes: readonly Node[], end: string | undefined): Insertion | undefined =>
+    end === undefined ? undefined : { nodes, zeros: [end], diracs: [], preserves: 'both' };
+  // y = x + body(x), or act(x + body(x)) where x has been through that act
+  if (tail.op.kind === 'add' && tail.inputs.length === 2 && tail.inputs.includes(x)) {
+    if (last.op.kind === 'act' && last.op.fn !== settled) return undefined;
+    return done(copy, lastScale(byId, tail.inputs.find((id) => id !== x) as string));
+  }
+  // y = body(x): becomes x + body(x) without its last act, and the act behind the add where x has been through it
+  if (copy.some((n) => ['add', 'concat', 'slice', 'shuffle'].includes(n.op.kind))) return undefined;
+  const end = lastScale(byId, tail.id);
+  const body = last === tail ? copy : copy.slice(0, -1);
+  const prefix = last.id.split('/').slice(0, 2).join('/');
+  const sum: Node = { id: `${prefix}/add`, op: { kind: 'add' }, inputs: [x, tail.id] };
+  const act = last.op.kind === 'act' && last.op.fn === settled ? [{ ...last, inputs: [sum.id] }] : [];
+  return done([...body, sum, ...act], end);
+}
+
+/** The norm or layer whose zeros silence a value: behind it only ops that pass zeros and gradients on. */
+function lastScale(byId: ReadonlyMap<string, Node>, id: string): string | undefined {
+  for (let node = byId.get(id); node; node = byId.get(node.inputs[0] as string)) {
+    const { kind } = node.op;
+    if (kind === 'norm' && node.op.scale && node.op.offset) return node.id;
+    if (kind === 'conv' || kind === 'dense') return node.id;
+    if (!['dropout', 'dropPath', 'mul', 'shuffle', 'permute', 'pool'].includes(kind)) return undefined;
+  }
+  return undefined;
+}
+
+const plain = { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], groups: 1, padding: 'same', bias: false } as const;
+const usualNorm: Op = { kind: 'norm', eps: 1e-5, momentum: 0.9, scale: true, offset: true };
+
+/** A path below the stage that is not taken yet. */
+function freshPath(graph: Graph, place: Node, word: string): string {
+  const base = place.id.split('/').slice(0, -1).join('/') || place.id;
+  for (let k = 1; ; k++) {
+    const path = `${base}/${word}${k}`;
+    if (!graph.nodes.some((n) => n.id.startsWith(`${path}/`))) return path;
+  }
+}
+
+function branch(graph: Graph, place: Node, shape: Shape, where: string): Insertion {
+  const path = freshPath(graph, place, 'branch');
+  const c = shape[shape.length - 1] as number;
+  const settled = settledBy(graph, place.id);
+  const nodes: Node[] = [];
+  let above = place.id;
+  const push = (name: string, op: Op): string => {
+    nodes.push({ id: `${path}/${name}`, op, inputs: [above] });
+    above = `${path}/${name}`;
+    return above;
+  };
+  if (isMap(shape)) {
+    push('filter/conv', { ...plain, kind: 'conv', out: c, kernel: [3, 3], groups: c });
+    push('filter/norm', usualNorm);
+    push('filter/act', { kind: 'act', fn: 'relu' });
+    push('mix/conv', { ...plain, kind: 'conv', out: c });
+  } else {
+    push('mix/dense', { kind: 'dense', out: c, bias: false });
+  }
+  const end = push('mix/norm', usualNorm);
+  nodes.push({ id: `${path}/add`, op: { kind: 'add' }, inputs: [place.id, above] });
+  if (settled) nodes.push({ id: `${path}/act`, op: { kind: 'act', fn: settled }, inputs: [`${path}/add`] });
+  if (!consumers(graph).get(place.id)?.length) throw new MoonletError(`${where}: nothing reads this value`);
+  return { nodes, zeros: [end], diracs: [], preserves: 'both' };
+}
+
+function dirac(graph: Graph, place: Node, shape: Shape, where: string, withNorm: boolean): Insertion {
+  const settled = settledBy(graph, place.id);
+  if (!isMap(shape)) throw new Refusal(`${where}: a dirac conv needs a feature map, and this is ${printShape(shape)}`);
+  if (!settled) {
+    throw new Refusal(
+      `${where}: its value has not been through relu or relu6, so that one more would change it; use the kind 'branch'`,
+    );
+  }
+  const path = freshPath(graph, place, 'dirac');
+  const conv: Conv = { ...plain, kind: 'conv', out: shape[2], kernel: [3, 3] };
+  const steps: [string, Op][] = [
+    ['conv', conv],
+    ...(withNorm ? ([['norm', usualNorm]] as [string, Op][]) : []),
+    ['act', { kind: 'act', fn: settled }],
+  ];
+  let above = place.id;
+  const nodes = steps.map(([name, op]): Node => {
+    const node: Node = { id: `${path}/${name}`, op, inputs: [above] };
+    above = node.id;
+    return node;
+  });
+  const names = nodes.filter((n) => n.op.kind !== 'act').map((n) => n.id);
+  return { nodes, zeros: [], diracs: names, preserves: withNorm ? 'inference' : 'both' };
+}
+
+/** Ones in the middle of a kernel; a norm's scale that makes up for its eps: gamma = sqrt(1 + eps). */
+function diracWeight(op: Op, slot: string, shape: readonly number[], usual: Float32Array): Float32Array {
+  if (op.kind === 'norm') return slot === 'gamma' ? new Float32Array(usual.length).fill(Math.sqrt(1 + op.eps)) : usual;
+  if (slot !== 'kernel') return new Float32Array(usual.length);
+  const [kh, kw, i, o] = shape as readonly [number, number, number, number];
+  const kernel = new Float32Array(usual.length);
+  const centre = ((kh - 1) >> 1) * kw + ((kw - 1) >> 1);
+  for (let j = 0; j < o; j++) kernel[(centre * i + (j % i)) * o + j] = 1;
+  return kernel;
+}

@@ -1,0 +1,283 @@
+/**
+ * @file The engine of growth: every channel stands as often as it is told, and every consumer splits its weights among
+ * the copies, so that the network computes what it did.
+ *
+ * For every value an old channel is kept for each new one: new[..., j] = old[..., map[j]]. Producers gather their
+ * outputs by it, consumers gather and split: W'[..., i, j] = share_i W[..., map_in[i], map_out[j]], where the shares
+ * of the copies of one channel sum to one. Where an op needs another order of channels than it gets (slices, groups,
+ * maxout units, adds after a shuffle), a `permute` is put before it.
+ */
+import { match } from 'ts-pattern';
+import { Refusal } from '../errors.ts';
+import {
+  type Channels,
+  type Conv,
+  channelsOf,
+  type Graph,
+  isDepthwise,
+  type Node,
+  type Op,
+  type Shape,
+  shapes,
+  shiftTap,
+  shuffled,
+} from '../graph/index.ts';
+import type { Copies } from './copies.ts';
+
+/** For each new channel the old one that it copies. */
+export type ChannelMap = Int32Array;
+/** How a weight's arrays follow: its input and output axes, gathered by these maps. */
+export interface WeightMaps {
+  /** Of the second last axis of a kernel; the identity when missing. */
+  readonly input: ChannelMap | undefined;
+  /** Of the last axis. */
+  readonly output: ChannelMap;
+  /** Old input channels that no other group of the conv sees are `perGroup` long; the whole axis when there are no groups. */
+  readonly groups: { readonly old: number; readonly now: number };
+}
+export interface Replicated {
+  readonly graph: Graph;
+  /** The map of each node's value, for old and inserted nodes. */
+  readonly maps: ReadonlyMap<string, ChannelMap>;
+  /** How the weights of each node follow. */
+  readonly weights: ReadonlyMap<string, WeightMaps>;
+}
+
+/** A value of the new graph: who makes it, and what its channels copy. */
+interface Value {
+  readonly id: string;
+  readonly map: ChannelMap;
+}
+
+/** @throws Refusal when an op cannot take what it would get. `copies` 0 drops a channel. */
+export function replicate(graph: Graph, all: Channels, copies: Copies): Replicated {
+  const shapeById = shapes(graph);
+  const nodes: Node[] = [];
+  const maps = new Map<string, ChannelMap>();
+  const weights = new Map<string, WeightMaps>();
+  const values = new Map<string, Value>();
+  const orders = new Map<string, string>();
+  const readBy = new Map<string, ChannelMap>();
+  const taken = new Set(graph.nodes.map((n) => n.id));
+  const times = (id: number): number => copies.get(id) ?? 1;
+
+  /** The value in this order of old channels: itself, or through a permute that is made once. */
+  const inOrder = (x: Value, wanted: ChannelMap): Value => {
+    if (same(x.map, wanted)) return x;
+    const key = `${x.id}:${wanted.join()}`;
+    const id = orders.get(key) ?? freshId(`${x.id}/order`, taken);
+    if (!orders.has(key)) {
+      orders.set(key, id);
+      taken.add(id);
+      nodes.push({ id, op: { kind: 'permute', order: orderTo(x.map, wanted) }, inputs: [x.id] });
+      maps.set(id, wanted);
+    }
+    return { id, map: wanted };
+  };
+
+  for (const node of graph.nodes) {
+    const given = node.inputs.map((id) => values.get(id) as Value);
+    // what shares weights must read its channels in the same order
+    const shared = node.weightsOf === undefined ? undefined : readBy.get(node.weightsOf);
+    const ins = shared ? [inOrder(given[0] as Value, shared)] : given;
+    const x = ins[0] as Value;
+    const readClasses = all.of.get(node.inputs[0] ?? node.id) as Int32Array;
+    const c = channelsOf(shapeById.get(node.inputs[0] ?? node.id) as Shape);
+    const own = all.of.get(node.id) as Int32Array;
+    const done = match(node.op)
+      .returnType<{ op: Op; ins: readonly Value[]; map: ChannelMap }>()
+      .with({ kind: 'input' }, (op) => ({ op, ins: [], map: identity(c) }))
+      .with({ kind: 'conv' }, (op) => {
+        const whole = byGroups(op, readClasses, own) && !isDepthwise(op, c);
+        const read = inOrder(x, orderForConv(op, x.map, c, whole));
+        const map = mapOfConv(op, read.map, c, own, times, whole);
+        const groups = isDepthwise(op, c) ? read.map.length : whole ? read.map.length / (c / op.groups) : op.groups;
+        const now = { ...op, out: map.length, groups };
+        readBy.set(node.id, read.map);
+        weights.set(node.id, {
+          input: isDepthwise(op, c) ? undefined : read.map,
+          output: map,
+          groups: { old: op.groups, now: now.groups },
+        });
+        return { op: now, ins: [read], map };
+      })
+      .with({ kind: 'dense' }, (op) => {
+        const map = repeated(own, times);
+        readBy.set(node.id, x.map);
+        weights.set(node.id, { input: x.map, output: map, groups: { old: 1, now: 1 } });
+        return { op: { ...op, out: map.length }, ins, map };
+      })
+      .with({ kind: 'norm' }, (op) => {
+        readBy.set(node.id, x.map);
+        weights.set(node.id, { input: undefined, output: x.map, groups: { old: 1, now: 1 } });
+        return { op, ins, map: x.map };
+      })
+      .with({ kind: 'act' }, { kind: 'pool' }, { kind: 'globalPool' }, { kind: 'dropout' }, { kind: 'dropPath' }, { kind: 'upsample' }, (op) => ({
+        op,
+        ins,
+        map: x.map,
+      }))
+      .with({ kind: 'add' }, { kind: 'mul' }, (op) => ({ op, ins: ins.map((y) => inOrder(y, x.map)), map: x.map }))
+      .with({ kind: 'concat' }, (op) => {
+        const map: number[] = [];
+        let offset = 0;
+        ins.forEach((y, i) => {
+          for (const from of y.map) map.push(from + offset);
+          offset += channelsOf(shapeById.get(node.inputs[i] as string) as Shape);
+        });
+        return { op, ins, map: Int32Array.from(map) };
+      })
+      .with({ kind: 'slice' }, ({ from, to }) => {
+        const inside = (old: number): boolean => old >= from && old < to;
+        const y = contiguous(x.map, inside) ? x : inOrder(x, sorted(x.map));
+        const first = y.map.findIndex(inside);
+        const count = y.map.filter(inside).length;
+        if (!count) throw new Refusal(`${node.id}: every channel of the slice would be gone`);
+        return { op: { kind: 'slice', from: first, to: first + count }, ins: [y], map: y.map.slice(first, first + count).map((old) => old - from) };
+      })
+      .with({ kind: 'shuffle' }, ({ groups }) => {
+        const old = inverseOfShuffle(c, groups);
+        const now = x.map.length;
+        if (now % groups === 0) {
+          const map = Int32Array.from({ length: now }, (_, j) => old[x.map[shuffled(j, now, groups)] as number] as number);
+          return { op: { kind: 'shuffle', groups }, ins, map };
+        }
+        const moved = x.map.map((from) => old[from] as number);
+        const order = [...moved.keys()].sort((a, b) => (moved[a] as number) - (moved[b] as number) || a - b);
+        return { op: { kind: 'permute', order }, ins, map: Int32Array.from(order, (i) => moved[i] as number) };
+      })
+      .with({ kind: 'permute' }, ({ order }) => {
+        const at = positions(x.map);
+        const moved = order.flatMap((from) => at.get(from) ?? []);
+        const map = order.flatMap((from, j) => (at.get(from) ?? []).map(() => j));
+        return { op: { kind: 'permute', order: moved }, ins, map: Int32Array.from(map) };
+      })
+      .with({ kind: 'flatten' }, (op) => {
+        const [h, w] = shapeById.get(node.inputs[0] as string) as unknown as readonly [number, number];
+        const now = x.map.length;
+        const map = Int32Array.from({ length: h * w * now }, (_, i) => Math.floor(i / now) * c + (x.map[i % now] as number));
+        return { op, ins, map };
+      })
+      .with({ kind: 'maxout' }, (op) => {
+        const y = inOrder(x, inBlocks(x.map, op.pieces));
+        const map = Int32Array.from({ length: y.map.length / op.pieces }, (_, u) => (y.map[u * op.pieces] as number) / op.pieces);
+        return { op, ins: [y], map };
+      })
+      .with({ kind: 'shift' }, (op) => ({ op, ...orderForShift(node.id, op.kernel, c, x, inOrder) }))
+      .exhaustive();
+    nodes.push({ ...node, op: done.op, inputs: done.ins.map((y) => y.id) });
+    maps.set(node.id, done.map);
+    values.set(node.id, { id: node.id, map: done.map });
+  }
+  return { graph: { ...graph, nodes }, maps, weights };
+}
+
+const identity = (n: number): ChannelMap => Int32Array.from({ length: n }, (_, i) => i);
+const same = (a: ChannelMap, b: ChannelMap): boolean => a.length === b.length && a.every((v, i) => v === b[i]);
+const sorted = (map: ChannelMap): ChannelMap => map.slice().sort();
+
+/** A producer's map: channels in order, each as often as its class is told; neighbours of one class are copied as a block. */
+function repeated(classes: Int32Array, times: (id: number) => number): ChannelMap {
+  const map: number[] = [];
+  for (let from = 0; from < classes.length; ) {
+    let to = from + 1;
+    while (to < classes.length && classes[to] === classes[from]) to++;
+    for (let copy = 0; copy < times(classes[from] as number); copy++) for (let j = from; j < to; j++) map.push(j);
+    from = to;
+  }
+  return Int32Array.from(map);
+}
+
+/** New channels by the old one that they copy. */
+function positions(map: ChannelMap): Map<number, number[]> {
+  const at = new Map<number, number[]>();
+  map.forEach((old, i) => {
+    const list = at.get(old);
+    if (list) list.push(i);
+    else at.set(old, [i]);
+  });
+  return at;
+}
+
+/** The order that makes `wanted` of `map`. */
+function orderTo(map: ChannelMap, wanted: ChannelMap): number[] {
+  const at = positions(map);
+  return [...wanted].map((old) => {
+    const i = at.get(old)?.shift();
+    if (i === undefined) throw new Error(`internal: channel ${old} is not there as often as needed`);
+    return i;
+  });
+}
+
+/** Copies of old blocks of `size` channels, each whole and in order; the map itself when it lies so already. */
+function inBlocks(map: ChannelMap, size: number): ChannelMap {
+  const fits = map.every((old, i) => old % size === i % size && (i % size === 0 || old === (map[i - 1] as number) + 1));
+  if (fits && map.length % size === 0) return map;
+  const counts = new Map<number, number>();
+  for (const old of map) if (old % size === 0) counts.set(old, (counts.get(old) ?? 0) + 1);
+  const wanted: number[] = [];
+  for (const [first, count] of [...counts].sort((a, b) => a[0] - b[0])) {
+    for (let copy = 0; copy < count; copy++) for (let k = 0; k < size; k++) wanted.push(first + k);
+  }
+  return Int32Array.from(wanted);
+}
+
+function contiguous(map: ChannelMap, inside: (old: number) => boolean): boolean {
+  const first = map.findIndex(inside);
+  const count = map.filter(inside).length;
+  return map.slice(first, first + count).every(inside);
+}
+
+/** Whether a grouped conv grows by whole groups: then its groups read and make one class each. */
+const byGroups = (op: Conv, read: Int32Array, made: Int32Array): boolean => op.groups > 1 && read[0] === made[0];
+
+/** The order in which a conv can read its input: groups side by side. */
+function orderForConv(op: Conv, map: ChannelMap, c: number, whole: boolean): ChannelMap {
+  if (op.groups === 1 || isDepthwise(op, c)) return map;
+  const size = c / op.groups;
+  if (whole) return inBlocks(map, size);
+  const groups = map.map((old) => Math.floor(old / size));
+  return groups.every((g, i) => i === 0 || g >= (groups[i - 1] as number)) ? map : sorted(map);
+}
+
+/** The map of a conv's outputs. Depthwise convs and whole groups follow what they read. */
+function mapOfConv(op: Conv, read: ChannelMap, c: number, own: Int32Array, times: (id: number) => number, whole: boolean): ChannelMap {
+  if (!whole && !isDepthwise(op, c)) return repeated(own, times);
+  const [reads, makes] = [c / op.groups, op.out / op.groups];
+  return Int32Array.from({ length: (read.length / reads) * makes }, (_, j) => {
+    const group = Math.floor((read[Math.floor(j / makes) * reads] as number) / reads);
+    return group * makes + (j % makes);
+  });
+}
+
+/** For each channel of a shuffle's input, its place in the output. */
+function inverseOfShuffle(c: number, groups: number): Int32Array {
+  const to = new Int32Array(c);
+  for (let j = 0; j < c; j++) to[shuffled(j, c, groups)] = j;
+  return to;
+}
+
+/** A shift reads by place: every copy must stand where the offset is that of its original. */
+function orderForShift(id: string, kernel: number, c: number, x: Value, inOrder: (x: Value, wanted: ChannelMap) => Value) {
+  const now = x.map.length;
+  const byTap = new Map<number, number[]>();
+  for (const old of x.map) {
+    const tap = shiftTap(old, c, kernel);
+    const list = byTap.get(tap);
+    if (list) list.push(old);
+    else byTap.set(tap, [old]);
+  }
+  const wanted = Int32Array.from({ length: now }, (_, i) => {
+    const old = byTap.get(shiftTap(i, now, kernel))?.shift();
+    if (old === undefined) throw new Refusal(`${id}: ${now} channels cannot be shifted as ${c} were; choose another width`);
+    return old;
+  });
+  const y = inOrder(x, wanted);
+  return { ins: [y], map: y.map };
+}
+
+function freshId(wanted: string, taken: ReadonlySet<string>): string {
+  let id = wanted;
+  for (let n = 2; taken.has(id); n++) id = `${wanted}_${n}`;
+  return id;
+}
