@@ -18,7 +18,9 @@ export function parseWidth(text: string): Width {
   const factor = /^x(\d+(\.\d+)?)$/.exec(text);
   if (factor && Number(factor[1]) >= 1) return `x${Number(factor[1])}`;
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new UsageError(`"${text}" is no width; give a number of channels, or a factor from 1 up such as x1.5`);
+  throw new UsageError(
+    `"${text}" is no width; give a number of channels, or a factor from 1 up such as x1.5`,
+  );
 }
 
 /**
@@ -26,12 +28,18 @@ export function parseWidth(text: string): Width {
  * such as `stage2/*`. A stage whose value is put together from several layers is scaled as a whole.
  * @throws UsageError with the nearest name; Refusal when what it means cannot change.
  */
-export function request(graph: Graph, { variables, of, frozen }: Channels, where: string, width: Width): readonly Request[] {
+export function request(
+  graph: Graph,
+  { variables, of, frozen }: Channels,
+  where: string,
+  width: Width,
+): readonly Request[] {
   const stage = /^(stage\d+)(\/width)?$/.exec(where)?.[1];
   if (stage) {
     const end = of.get(nodeAt(graph, stage).id) as Int32Array;
     const there = variables.filter((v) => !v.frozen && v.classes.some((id) => end.includes(id)));
-    if (!there.length) throw new Refusal(`${where}: its width cannot change, since ${frozen.get(end[0] as number)}`);
+    if (!there.length)
+      throw new Refusal(`${where}: its width cannot change, since ${frozen.get(end[0] as number)}`);
     if (there.length === 1 && there[0]?.classes.length === end.length) return [{ variable: there[0], width }];
     const factor: Width = typeof width === 'number' ? `x${width / end.length}` : width;
     return there.map((variable) => ({ variable, width: factor }));
@@ -41,7 +49,9 @@ export function request(graph: Graph, { variables, of, frozen }: Channels, where
   const found = variables.filter((v) => named(v).some((n) => (pattern ? pattern.test(n) : n === where)));
   if (!found.length) {
     const names = variables.map((v) => v.name);
-    throw new UsageError(`${graph.name}: nothing to widen at "${where}".${suggestion(where, names)} There are ${names.slice(0, 12).join(', ')}`);
+    throw new UsageError(
+      `${graph.name}: nothing to widen at "${where}".${suggestion(where, names)} There are ${names.slice(0, 12).join(', ')}`,
+    );
   }
   const free = found.filter((v) => !v.frozen);
   if (!free.length) throw new Refusal(`${where}: its width cannot change, since ${found[0]?.frozen}`);
@@ -50,7 +60,13 @@ export function request(graph: Graph, { variables, of, frozen }: Channels, where
 
 const globOf = (where: string): RegExp | undefined =>
   where.includes('*')
-    ? new RegExp(`^${where.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('**', '\u0000').replaceAll('*', '[^/]*').replaceAll('\u0000', '.*')}$`)
+    ? new RegExp(
+        `^${where
+          .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+          .replaceAll('**', '\u0000')
+          .replaceAll('*', '[^/]*')
+          .replaceAll('\u0000', '.*')}$`,
+      )
     : undefined;
 
 /**
@@ -114,7 +130,10 @@ function tiedFactors(
   requests.forEach(({ variable, width }, i) => {
     const tied = requests.filter((_, k) => find(k) === find(i));
     if (tied.length < 2 || typeof width === 'number') return;
-    const grain = tied.reduce((d, r) => (cellsOf.get(r.variable) as readonly Cell[]).reduce((e, cell) => gcd(e, cell.length), d), 0);
+    const grain = tied.reduce(
+      (d, r) => (cellsOf.get(r.variable) as readonly Cell[]).reduce((e, cell) => gcd(e, cell.length), d),
+      0,
+    );
     const wanted = Math.max(1 + 1 / grain, Math.round(Number(width.slice(1)) * grain) / grain);
     factors.set(variable, `x${wanted}`);
   });
@@ -122,7 +141,8 @@ function tiedFactors(
 }
 
 /** The total that a width means, of so many channels. */
-const totalOf = (n: number, width: Width): number => (typeof width === 'number' ? width : Math.round(n * Number(width.slice(1))));
+const totalOf = (n: number, width: Width): number =>
+  typeof width === 'number' ? width : Math.round(n * Number(width.slice(1)));
 
 /** Each cell's share of the new width. A factor is met by the nearest width that all cells can share. */
 function evenTargets(variable: Variable, own: readonly Cell[], width: Width): readonly number[] {
@@ -149,11 +169,17 @@ function evenTargets(variable: Variable, own: readonly Cell[], width: Width): re
 const gcd = (a: number, b: number): number => (b ? gcd(b, a % b) : a);
 
 /** Where a shift alone ties a variable: its offsets get floor(c / kernel^2) channels each, the middle the rest. */
-function shiftTargets(all: Channels, variable: Variable, own: readonly Cell[], width: Width): readonly number[] | undefined {
+function shiftTargets(
+  all: Channels,
+  variable: Variable,
+  own: readonly Cell[],
+  width: Width,
+): readonly number[] | undefined {
   const classes = new Set(variable.classes);
   const ties = all.balances.filter((b) => b.classes.some((id) => classes.has(id)));
   const [tie] = ties;
-  if (ties.length !== 1 || tie?.kind !== 'shift' || tie.classes.length !== variable.classes.length) return undefined;
+  if (ties.length !== 1 || tie?.kind !== 'shift' || tie.classes.length !== variable.classes.length)
+    return undefined;
   const total = totalOf(tie.classes.length, width);
   const per = Math.floor(total / tie.count);
   const groupOf = new Map([...tie.classes].map((id, i) => [id, tie.groups[i] as number]));

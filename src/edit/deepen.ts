@@ -25,7 +25,15 @@ import {
   type Shape,
   shapes,
 } from '../graph/index.ts';
-import { entries, float, init, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
+import {
+  entries,
+  float,
+  init,
+  materialize,
+  type Net,
+  type Weight,
+  type WeightKey,
+} from '../weights/index.ts';
 import type { Growth, Preserves } from './growth.ts';
 
 export interface DeepenOptions {
@@ -47,7 +55,8 @@ interface Insertion {
 
 /** The graph with `n` more layers behind a place, and what must be zero there. Needs no weights. */
 export function deepenGraph(graph: Graph, where: string, n: number, o: DeepenOptions = {}) {
-  if (!Number.isInteger(n) || n < 1 || n > 1000) throw new Refusal(`${where}: deepen by a whole number of layers, got ${n}`);
+  if (!Number.isInteger(n) || n < 1 || n > 1000)
+    throw new Refusal(`${where}: deepen by a whole number of layers, got ${n}`);
   let deeper = graph;
   const zeros: string[] = [];
   const diracs: string[] = [];
@@ -79,8 +88,10 @@ export function deepen(net: Net, where: string, n = 1, o: DeepenOptions = {}): G
     const old = net.weights.get(key);
     const made = materialize(fresh.get(key) as Weight);
     if (old) weights.set(key, old);
-    else if (isZero.has(node) && slot !== 'mean' && slot !== 'variance') weights.set(key, float(shape, new Float32Array(made.length)));
-    else if (isDirac.has(node)) weights.set(key, float(shape, diracWeight(byId.get(node)?.op as Op, slot, shape, made)));
+    else if (isZero.has(node) && slot !== 'mean' && slot !== 'variance')
+      weights.set(key, float(shape, new Float32Array(made.length)));
+    else if (isDirac.has(node))
+      weights.set(key, float(shape, diracWeight(byId.get(node)?.op as Op, slot, shape, made)));
     else weights.set(key, float(shape, made));
   }
   return {
@@ -105,13 +116,16 @@ function insertBehind(graph: Graph, place: Node, fresh: readonly Node[]): Graph 
 
 function insertion(graph: Graph, place: Node, where: string, o: DeepenOptions): Insertion {
   const shape = shapes(graph).get(place.id) as Shape;
-  if (graph.outputs.includes(place.id)) throw new Refusal(`${where}: it is an output, which stays; deepen a stage before it`);
+  if (graph.outputs.includes(place.id))
+    throw new Refusal(`${where}: it is an output, which stays; deepen a stage before it`);
   if (o.kind === 'dirac') return dirac(graph, place, shape, where, o.norm ?? true);
   if (o.kind !== 'branch') {
     const block = ownBlock(graph, place, where);
     if (block) return block;
     if (o.kind === 'block') {
-      throw new Refusal(`${where}: no block there has equal input and output, so none can be repeated; use the kind 'branch'`);
+      throw new Refusal(
+        `${where}: no block there has equal input and output, so none can be repeated; use the kind 'branch'`,
+      );
     }
   }
   return branch(graph, place, shape, where);
@@ -124,7 +138,9 @@ function settledBy(graph: Graph, id: string): Activation | undefined {
   for (let node = byId.get(id); node; node = byId.get(node.inputs[0] as string)) {
     if (node.op.kind === 'act') return idempotent.includes(node.op.fn) ? node.op.fn : undefined;
     const { kind } = node.op;
-    const passes = ['slice', 'shuffle', 'permute', 'dropout', 'dropPath'].includes(kind) || (kind === 'pool' && node.inputs.length === 1);
+    const passes =
+      ['slice', 'shuffle', 'permute', 'dropout', 'dropPath'].includes(kind) ||
+      (kind === 'pool' && node.inputs.length === 1);
     if (!passes) return undefined;
   }
   return undefined;
@@ -140,7 +156,9 @@ function ownBlock(graph: Graph, place: Node, where: string): Insertion | undefin
   if (!numbers.length) return undefined;
   const shapeById = shapes(graph);
   const shape = printShape(shapeById.get(place.id) as Shape);
-  const asked = /^\d+$/.test(below[0] ?? '') ? [Number(below[0])] : [...new Set(numbers)].sort((a, b) => b - a);
+  const asked = /^\d+$/.test(below[0] ?? '')
+    ? [Number(below[0])]
+    : [...new Set(numbers)].sort((a, b) => b - a);
   const fresh = `${stage}/${Math.max(...numbers) + 1}`;
   for (const k of asked) {
     const own = graph.nodes.filter((n) => n.id.startsWith(`${stage}/${k}/`));
@@ -149,9 +167,16 @@ function ownBlock(graph: Graph, place: Node, where: string): Insertion | undefin
     const [entry] = outside;
     const last = own.at(-1);
     if (outside.length !== 1 || !entry || !last) continue;
-    if (printShape(shapeById.get(entry) as Shape) !== shape || printShape(shapeById.get(last.id) as Shape) !== shape) continue;
-    const named = (id: string): string => (id === entry ? place.id : id.replace(`${stage}/${k}/`, `${fresh}/`));
-    const copy = own.map(({ weightsOf: _, ...n }): Node => ({ ...n, id: named(n.id), inputs: n.inputs.map(named) }));
+    if (
+      printShape(shapeById.get(entry) as Shape) !== shape ||
+      printShape(shapeById.get(last.id) as Shape) !== shape
+    )
+      continue;
+    const named = (id: string): string =>
+      id === entry ? place.id : id.replace(`${stage}/${k}/`, `${fresh}/`);
+    const copy = own.map(
+      ({ weightsOf: _, ...n }): Node => ({ ...n, id: named(n.id), inputs: n.inputs.map(named) }),
+    );
     const silenced = silence(graph, copy, place.id);
     if (silenced) return silenced;
   }
@@ -193,7 +218,14 @@ function lastScale(byId: ReadonlyMap<string, Node>, id: string): string | undefi
   return undefined;
 }
 
-const plain = { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], groups: 1, padding: 'same', bias: false } as const;
+const plain = {
+  kernel: [1, 1],
+  stride: [1, 1],
+  dilation: [1, 1],
+  groups: 1,
+  padding: 'same',
+  bias: false,
+} as const;
 const usualNorm: Op = { kind: 'norm', eps: 1e-5, momentum: 0.9, scale: true, offset: true };
 
 /** A path below the stage that is not taken yet. */
@@ -233,7 +265,8 @@ function branch(graph: Graph, place: Node, shape: Shape, where: string): Inserti
 
 function dirac(graph: Graph, place: Node, shape: Shape, where: string, withNorm: boolean): Insertion {
   const settled = settledBy(graph, place.id);
-  if (!isMap(shape)) throw new Refusal(`${where}: a dirac conv needs a feature map, and this is ${printShape(shape)}`);
+  if (!isMap(shape))
+    throw new Refusal(`${where}: a dirac conv needs a feature map, and this is ${printShape(shape)}`);
   if (!settled) {
     throw new Refusal(
       `${where}: its value has not been through relu or relu6, so that one more would change it; use the kind 'branch'`,
@@ -258,7 +291,8 @@ function dirac(graph: Graph, place: Node, shape: Shape, where: string, withNorm:
 
 /** Ones in the middle of a kernel; a norm's scale that makes up for its eps: gamma = sqrt(1 + eps). */
 function diracWeight(op: Op, slot: string, shape: readonly number[], usual: Float32Array): Float32Array {
-  if (op.kind === 'norm') return slot === 'gamma' ? new Float32Array(usual.length).fill(Math.sqrt(1 + op.eps)) : usual;
+  if (op.kind === 'norm')
+    return slot === 'gamma' ? new Float32Array(usual.length).fill(Math.sqrt(1 + op.eps)) : usual;
   if (slot !== 'kernel') return new Float32Array(usual.length);
   const [kh, kw, i, o] = shape as readonly [number, number, number, number];
   const kernel = new Float32Array(usual.length);

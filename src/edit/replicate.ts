@@ -91,7 +91,11 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
         const whole = byGroups(op, readClasses, own) && !isDepthwise(op, c);
         const read = inOrder(x, orderForConv(op, x.map, c, whole));
         const map = mapOfConv(op, read.map, c, own, times, whole);
-        const groups = isDepthwise(op, c) ? read.map.length : whole ? read.map.length / (c / op.groups) : op.groups;
+        const groups = isDepthwise(op, c)
+          ? read.map.length
+          : whole
+            ? read.map.length / (c / op.groups)
+            : op.groups;
         const now = { ...op, out: map.length, groups };
         readBy.set(node.id, read.map);
         weights.set(node.id, {
@@ -112,12 +116,24 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
         weights.set(node.id, { input: undefined, output: x.map, groups: { old: 1, now: 1 } });
         return { op, ins, map: x.map };
       })
-      .with({ kind: 'act' }, { kind: 'pool' }, { kind: 'globalPool' }, { kind: 'dropout' }, { kind: 'dropPath' }, { kind: 'upsample' }, (op) => ({
+      .with(
+        { kind: 'act' },
+        { kind: 'pool' },
+        { kind: 'globalPool' },
+        { kind: 'dropout' },
+        { kind: 'dropPath' },
+        { kind: 'upsample' },
+        (op) => ({
+          op,
+          ins,
+          map: x.map,
+        }),
+      )
+      .with({ kind: 'add' }, { kind: 'mul' }, (op) => ({
         op,
-        ins,
+        ins: ins.map((y) => inOrder(y, x.map)),
         map: x.map,
       }))
-      .with({ kind: 'add' }, { kind: 'mul' }, (op) => ({ op, ins: ins.map((y) => inOrder(y, x.map)), map: x.map }))
       .with({ kind: 'concat' }, (op) => {
         const map: number[] = [];
         let offset = 0;
@@ -133,18 +149,29 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
         const first = y.map.findIndex(inside);
         const count = y.map.filter(inside).length;
         if (!count) throw new Refusal(`${node.id}: every channel of the slice would be gone`);
-        return { op: { kind: 'slice', from: first, to: first + count }, ins: [y], map: y.map.slice(first, first + count).map((old) => old - from) };
+        return {
+          op: { kind: 'slice', from: first, to: first + count },
+          ins: [y],
+          map: y.map.slice(first, first + count).map((old) => old - from),
+        };
       })
       .with({ kind: 'shuffle' }, ({ groups }) => {
         const old = inverseOfShuffle(c, groups);
         const now = x.map.length;
         if (now % groups === 0) {
-          const map = Int32Array.from({ length: now }, (_, j) => old[x.map[shuffled(j, now, groups)] as number] as number);
+          const map = Int32Array.from(
+            { length: now },
+            (_, j) => old[x.map[shuffled(j, now, groups)] as number] as number,
+          );
           return { op: { kind: 'shuffle', groups }, ins, map };
         }
         const moved = x.map.map((from) => old[from] as number);
         const order = [...moved.keys()].sort((a, b) => (moved[a] as number) - (moved[b] as number) || a - b);
-        return { op: { kind: 'permute', order }, ins, map: Int32Array.from(order, (i) => moved[i] as number) };
+        return {
+          op: { kind: 'permute', order },
+          ins,
+          map: Int32Array.from(order, (i) => moved[i] as number),
+        };
       })
       .with({ kind: 'permute' }, ({ order }) => {
         const at = positions(x.map);
@@ -155,12 +182,18 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
       .with({ kind: 'flatten' }, (op) => {
         const [h, w] = shapeById.get(node.inputs[0] as string) as unknown as readonly [number, number];
         const now = x.map.length;
-        const map = Int32Array.from({ length: h * w * now }, (_, i) => Math.floor(i / now) * c + (x.map[i % now] as number));
+        const map = Int32Array.from(
+          { length: h * w * now },
+          (_, i) => Math.floor(i / now) * c + (x.map[i % now] as number),
+        );
         return { op, ins, map };
       })
       .with({ kind: 'maxout' }, (op) => {
         const y = inOrder(x, inBlocks(x.map, op.pieces));
-        const map = Int32Array.from({ length: y.map.length / op.pieces }, (_, u) => (y.map[u * op.pieces] as number) / op.pieces);
+        const map = Int32Array.from(
+          { length: y.map.length / op.pieces },
+          (_, u) => (y.map[u * op.pieces] as number) / op.pieces,
+        );
         return { op, ins: [y], map };
       })
       .with({ kind: 'shift' }, (op) => ({ op, ...orderForShift(node.id, op.kernel, c, x, inOrder) }))
@@ -173,7 +206,8 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
 }
 
 const identity = (n: number): ChannelMap => Int32Array.from({ length: n }, (_, i) => i);
-const same = (a: ChannelMap, b: ChannelMap): boolean => a.length === b.length && a.every((v, i) => v === b[i]);
+const same = (a: ChannelMap, b: ChannelMap): boolean =>
+  a.length === b.length && a.every((v, i) => v === b[i]);
 const sorted = (map: ChannelMap): ChannelMap => map.slice().sort();
 
 /** A producer's map: channels in order, each as often as its class is told; neighbours of one class are copied as a block. */
@@ -182,7 +216,8 @@ function repeated(classes: Int32Array, times: (id: number) => number): ChannelMa
   for (let from = 0; from < classes.length; ) {
     let to = from + 1;
     while (to < classes.length && classes[to] === classes[from]) to++;
-    for (let copy = 0; copy < times(classes[from] as number); copy++) for (let j = from; j < to; j++) map.push(j);
+    for (let copy = 0; copy < times(classes[from] as number); copy++)
+      for (let j = from; j < to; j++) map.push(j);
     from = to;
   }
   return Int32Array.from(map);
@@ -211,7 +246,9 @@ function orderTo(map: ChannelMap, wanted: ChannelMap): number[] {
 
 /** Copies of old blocks of `size` channels, each whole and in order; the map itself when it lies so already. */
 function inBlocks(map: ChannelMap, size: number): ChannelMap {
-  const fits = map.every((old, i) => old % size === i % size && (i % size === 0 || old === (map[i - 1] as number) + 1));
+  const fits = map.every(
+    (old, i) => old % size === i % size && (i % size === 0 || old === (map[i - 1] as number) + 1),
+  );
   if (fits && map.length % size === 0) return map;
   const counts = new Map<number, number>();
   for (const old of map) if (old % size === 0) counts.set(old, (counts.get(old) ?? 0) + 1);
@@ -229,7 +266,8 @@ function contiguous(map: ChannelMap, inside: (old: number) => boolean): boolean 
 }
 
 /** Whether a grouped conv grows by whole groups: then its groups read and make one class each. */
-const byGroups = (op: Conv, read: Int32Array, made: Int32Array): boolean => op.groups > 1 && read[0] === made[0];
+const byGroups = (op: Conv, read: Int32Array, made: Int32Array): boolean =>
+  op.groups > 1 && read[0] === made[0];
 
 /** The order in which a conv can read its input: groups side by side. */
 function orderForConv(op: Conv, map: ChannelMap, c: number, whole: boolean): ChannelMap {
@@ -241,7 +279,14 @@ function orderForConv(op: Conv, map: ChannelMap, c: number, whole: boolean): Cha
 }
 
 /** The map of a conv's outputs. Depthwise convs and whole groups follow what they read. */
-function mapOfConv(op: Conv, read: ChannelMap, c: number, own: Int32Array, times: (id: number) => number, whole: boolean): ChannelMap {
+function mapOfConv(
+  op: Conv,
+  read: ChannelMap,
+  c: number,
+  own: Int32Array,
+  times: (id: number) => number,
+  whole: boolean,
+): ChannelMap {
   if (!whole && !isDepthwise(op, c)) return repeated(own, times);
   const [reads, makes] = [c / op.groups, op.out / op.groups];
   return Int32Array.from({ length: (read.length / reads) * makes }, (_, j) => {
@@ -258,7 +303,13 @@ function inverseOfShuffle(c: number, groups: number): Int32Array {
 }
 
 /** A shift reads by place: every copy must stand where the offset is that of its original. */
-function orderForShift(id: string, kernel: number, c: number, x: Value, inOrder: (x: Value, wanted: ChannelMap) => Value) {
+function orderForShift(
+  id: string,
+  kernel: number,
+  c: number,
+  x: Value,
+  inOrder: (x: Value, wanted: ChannelMap) => Value,
+) {
   const now = x.map.length;
   const byTap = new Map<number, number[]>();
   for (const old of x.map) {
@@ -269,7 +320,8 @@ function orderForShift(id: string, kernel: number, c: number, x: Value, inOrder:
   }
   const wanted = Int32Array.from({ length: now }, (_, i) => {
     const old = byTap.get(shiftTap(i, now, kernel))?.shift();
-    if (old === undefined) throw new Refusal(`${id}: ${now} channels cannot be shifted as ${c} were; choose another width`);
+    if (old === undefined)
+      throw new Refusal(`${id}: ${now} channels cannot be shifted as ${c} were; choose another width`);
     return old;
   });
   const y = inOrder(x, wanted);

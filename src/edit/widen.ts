@@ -38,12 +38,21 @@ export function widen(net: Net, widths: Widths, o: WidenOptions = {}): Growth {
 }
 
 /** Copy channels as often as told; the core of `widen`, for those who choose by themselves. */
-export function copyChannels(net: Net, copies: Copies, o: WidenOptions & { readonly name?: string } = {}): Growth {
+export function copyChannels(
+  net: Net,
+  copies: Copies,
+  o: WidenOptions & { readonly name?: string } = {},
+): Growth {
   const { seed = 0, split = 'random', noise = 0 } = o;
   for (const count of copies.values()) {
-    if (!Number.isInteger(count) || count < 0) throw new Refusal(`widen: a channel cannot stand ${count} times`);
+    if (!Number.isInteger(count) || count < 0)
+      throw new Refusal(`widen: a channel cannot stand ${count} times`);
   }
-  const { graph, maps, weights } = replicate(net.graph, channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {}), copies);
+  const { graph, maps, weights } = replicate(
+    net.graph,
+    channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {}),
+    copies,
+  );
   const grown = new Map<WeightKey, Weight>();
   const old = new Map(entries(net.graph).map((e) => [e.key, e]));
   const named: Graph = check(prune({ ...graph, name: net.graph.name }));
@@ -52,7 +61,11 @@ export function copyChannels(net: Net, copies: Copies, o: WidenOptions & { reado
     const weight = net.weights.get(key);
     const follow = weights.get(node);
     if (!source || !weight || !follow) throw new Error(`internal: no source for "${key}"`);
-    const data = mapWeight(materialize(weight), source.shape, slot, follow, shape, { kind: split, seed, key });
+    const data = mapWeight(materialize(weight), source.shape, slot, follow, shape, {
+      kind: split,
+      seed,
+      key,
+    });
     if (noise && slot === 'kernel') shake(data, materialize(weight), noise, seed, key);
     grown.set(key, float(shape, data));
   }
@@ -95,7 +108,9 @@ function mapWeight(
   const outPerGroup = newOut / groups.now;
   for (let group = 0; group < groups.now; group++) {
     // the old channel, within its group, that each of this group's new input channels copies
-    const reads = Int32Array.from({ length: newIn }, (_, i) => (input ? (input[group * newIn + i] as number) % oldIn : i));
+    const reads = Int32Array.from({ length: newIn }, (_, i) =>
+      input ? (input[group * newIn + i] as number) % oldIn : i,
+    );
     for (let p = 0; p < places; p++) {
       for (let i = 0; i < newIn; i++) {
         for (let j = group * outPerGroup; j < (group + 1) * outPerGroup; j++) {
@@ -105,7 +120,16 @@ function mapWeight(
       }
     }
     if (sharing && groups.now === groups.old && input) {
-      splitRows(grown, places, newIn, newOut, [group * outPerGroup, (group + 1) * outPerGroup], reads, sharing, group);
+      splitRows(
+        grown,
+        places,
+        newIn,
+        newOut,
+        [group * outPerGroup, (group + 1) * outPerGroup],
+        reads,
+        sharing,
+        group,
+      );
     }
   }
   return grown;
@@ -167,4 +191,3 @@ function shake(data: Float32Array, old: Float32Array, share: number, seed: numbe
   const source = random('noise', seed, key);
   for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) + share * deviation * source.normal();
 }
-

@@ -8,7 +8,7 @@
  */
 import { match } from 'ts-pattern';
 import { fold } from './graph.ts';
-import { channelsOf, type Conv, type Graph, type Node, type Shape, shiftTap, sizeOf } from './op.ts';
+import { type Conv, channelsOf, type Graph, type Node, type Shape, shiftTap, sizeOf } from './op.ts';
 import { shapes } from './shape.ts';
 
 /** Channels whose numbers an op ties: equal ones in the groups of a grouped conv, set ones at the offsets of a shift. */
@@ -97,19 +97,38 @@ export function channels(graph: Graph, { byGroups = () => false }: ChannelOption
         return made;
       })
       .with({ kind: 'conv' }, (op) => {
-        if (isDepthwise(op, c)) return Int32Array.from({ length: op.out }, (_, j) => x[Math.floor((j * c) / op.out)] as number);
+        if (isDepthwise(op, c))
+          return Int32Array.from({ length: op.out }, (_, j) => x[Math.floor((j * c) / op.out)] as number);
         const made = fresh(op.out);
         if (op.groups > 1) {
-          const groupOf = (n: number): Int32Array => Int32Array.from({ length: n }, (_, i) => Math.floor((i * op.groups) / n));
+          const groupOf = (n: number): Int32Array =>
+            Int32Array.from({ length: n }, (_, i) => Math.floor((i * op.groups) / n));
           if (byGroups(node.id)) tieGroups(x, made, groupOf, unite);
-          else for (const classes of [x, made]) balances.push({ node: node.id, kind: 'groups', classes, groups: groupOf(classes.length), count: op.groups });
+          else
+            for (const classes of [x, made])
+              balances.push({
+                node: node.id,
+                kind: 'groups',
+                classes,
+                groups: groupOf(classes.length),
+                count: op.groups,
+              });
         }
         return made;
       })
       .with({ kind: 'dense' }, (op) => fresh(op.out))
-      .with({ kind: 'norm' }, { kind: 'pool' }, { kind: 'globalPool' }, { kind: 'dropout' }, { kind: 'dropPath' }, { kind: 'upsample' }, () => x)
+      .with(
+        { kind: 'norm' },
+        { kind: 'pool' },
+        { kind: 'globalPool' },
+        { kind: 'dropout' },
+        { kind: 'dropPath' },
+        { kind: 'upsample' },
+        () => x,
+      )
       .with({ kind: 'act' }, ({ fn }) => {
-        if (fn === 'softmax') frozen.push([x, `the softmax "${node.id}" weighs its channels against each other`]);
+        if (fn === 'softmax')
+          frozen.push([x, `the softmax "${node.id}" weighs its channels against each other`]);
         return x;
       })
       .with({ kind: 'add' }, { kind: 'mul' }, () => {
@@ -118,16 +137,21 @@ export function channels(graph: Graph, { byGroups = () => false }: ChannelOption
       })
       .with({ kind: 'concat' }, () => joined(ins))
       .with({ kind: 'slice' }, ({ from, to }) => x.slice(from, to))
-      .with({ kind: 'shuffle' }, ({ groups }) => Int32Array.from(x, (_, j) => x[shuffled(j, c, groups)] as number))
+      .with({ kind: 'shuffle' }, ({ groups }) =>
+        Int32Array.from(x, (_, j) => x[shuffled(j, c, groups)] as number),
+      )
       .with({ kind: 'permute' }, ({ order }) => Int32Array.from(order, (from) => x[from] as number))
-      .with({ kind: 'flatten' }, () => Int32Array.from({ length: sizeOf(shape) }, (_, i) => x[i % c] as number))
+      .with({ kind: 'flatten' }, () =>
+        Int32Array.from({ length: sizeOf(shape) }, (_, i) => x[i % c] as number),
+      )
       .with({ kind: 'maxout' }, ({ pieces }) => {
         for (let i = 0; i < c; i++) unite(x[i] as number, x[i - (i % pieces)] as number);
         return Int32Array.from({ length: c / pieces }, (_, u) => x[u * pieces] as number);
       })
       .with({ kind: 'shift' }, ({ kernel }) => {
         const taps = Int32Array.from(x, (_, i) => shiftTap(i, c, kernel));
-        if (c >= kernel ** 2) balances.push({ node: node.id, kind: 'shift', classes: x, groups: taps, count: kernel ** 2 });
+        if (c >= kernel ** 2)
+          balances.push({ node: node.id, kind: 'shift', classes: x, groups: taps, count: kernel ** 2 });
         return x;
       })
       .exhaustive();
@@ -143,7 +167,8 @@ export function channels(graph: Graph, { byGroups = () => false }: ChannelOption
 
   const settled = new Map([...of].map(([id, classes]) => [id, classes.map(find)]));
   const reasons = new Map<number, string>();
-  for (const [classes, reason] of frozen) for (const id of classes) if (!reasons.has(find(id))) reasons.set(find(id), reason);
+  for (const [classes, reason] of frozen)
+    for (const id of classes) if (!reasons.has(find(id))) reasons.set(find(id), reason);
   return {
     of: settled,
     frozen: reasons,
@@ -159,7 +184,12 @@ export const shuffled = (j: number, channelCount: number, groups: number): numbe
 const joined = (parts: readonly Int32Array[]): Int32Array => Int32Array.from(parts.flatMap((p) => [...p]));
 
 /** All channels of a group, read and made, are one class: they are copied as a whole. */
-function tieGroups(x: Int32Array, made: Int32Array, groupOf: (n: number) => Int32Array, unite: (a: number, b: number) => void): void {
+function tieGroups(
+  x: Int32Array,
+  made: Int32Array,
+  groupOf: (n: number) => Int32Array,
+  unite: (a: number, b: number) => void,
+): void {
   const firsts: number[] = [];
   for (const classes of [x, made]) {
     groupOf(classes.length).forEach((group, i) => {
@@ -173,8 +203,14 @@ const makesChannels = (node: Node, c: number): boolean =>
   node.op.kind === 'dense' || (node.op.kind === 'conv' && !isDepthwise(node.op, c));
 
 /** Producers that share a class are one variable. */
-function variablesOf(graph: Graph, of: ReadonlyMap<string, Int32Array>, frozen: ReadonlyMap<number, string>): readonly Variable[] {
-  const producers = graph.nodes.filter((n) => !n.weightsOf && makesChannels(n, of.get(n.inputs[0] ?? '')?.length ?? 0));
+function variablesOf(
+  graph: Graph,
+  of: ReadonlyMap<string, Int32Array>,
+  frozen: ReadonlyMap<number, string>,
+): readonly Variable[] {
+  const producers = graph.nodes.filter(
+    (n) => !n.weightsOf && makesChannels(n, of.get(n.inputs[0] ?? '')?.length ?? 0),
+  );
   const { fresh, find, unite } = sets();
   fresh(producers.length);
   const maker = new Map<number, number>();
@@ -199,15 +235,25 @@ function variablesOf(graph: Graph, of: ReadonlyMap<string, Int32Array>, frozen: 
     taken.add(name);
     const free = classes.some((id) => !frozen.has(id));
     const reason = free ? undefined : frozen.get(first);
-    return { name, aliases: [...new Set([...short, ...ids])].filter((a) => a !== name), producers: ids, classes, frozen: reason };
+    return {
+      name,
+      aliases: [...new Set([...short, ...ids])].filter((a) => a !== name),
+      producers: ids,
+      classes,
+      frozen: reason,
+    };
   });
 }
 
 /** A layer's path without the name of its op: 'stage1/0/expand' for 'stage1/0/expand/conv'. */
-const blockPath = (id: string): string => (/\/(conv|dense)(_\d+)?$/.test(id) ? id.slice(0, id.lastIndexOf('/')) : id);
+const blockPath = (id: string): string =>
+  /\/(conv|dense)(_\d+)?$/.test(id) ? id.slice(0, id.lastIndexOf('/')) : id;
 
 /** stage1, stage2, ...: the classes of the value that leaves each. */
-function stageEnds(graph: Graph, of: ReadonlyMap<string, Int32Array>): ReadonlyMap<string, ReadonlySet<number>> {
+function stageEnds(
+  graph: Graph,
+  of: ReadonlyMap<string, Int32Array>,
+): ReadonlyMap<string, ReadonlySet<number>> {
   const ends = new Map<string, ReadonlySet<number>>();
   for (const { id } of graph.nodes) {
     const [stage] = /^stage\d+/.exec(id) ?? [];

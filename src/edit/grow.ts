@@ -1,0 +1,146 @@
+/** @file Growth in several steps: a plan is data, its cost is known before anything is done. */
+import { z } from 'zod';
+import { Refusal, UsageError } from '../errors.ts';
+import { channels, type Graph, issueText, select } from '../graph/index.ts';
+import { cost } from '../read/cost.ts';
+import type { Net } from '../weights/index.ts';
+import { chooseCopies, request, type Width } from './copies.ts';
+import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
+import { enlarge, enlargeGraph } from './enlarge.ts';
+import type { Growth, Preserves } from './growth.ts';
+import { replicate } from './replicate.ts';
+import { type WidenOptions, type Widths, widen } from './widen.ts';
+
+const width = z.union([z.int().min(1), z.templateLiteral(['x', z.number().min(1)])]);
+const stepSchema = z.union([
+  z.strictObject({ widen: z.record(z.string(), width) }),
+  z.strictObject({
+    deepen: z.string(),
+    by: z.int().min(1).default(1),
+    kind: z.enum(['block', 'branch', 'dirac']).optional(),
+  }),
+  z.strictObject({ enlarge: z.string(), to: z.int().min(2) }),
+]);
+export type GrowStep =
+  | { readonly widen: Widths }
+  | { readonly deepen: string; readonly by?: number; readonly kind?: DeepenOptions['kind'] }
+  | { readonly enlarge: string; readonly to: number };
+/** Steps one after another, or a cost to reach by width and depth together. */
+export type GrowPlan = readonly GrowStep[] | { readonly macs: number } | { readonly params: number };
+
+/** @throws UsageError that says where the value departs from a plan. */
+export function parsePlan(value: unknown): readonly GrowStep[] {
+  const parsed = z.array(stepSchema).min(1).safeParse(value);
+  if (!parsed.success) throw new UsageError(`plan: ${issueText(parsed.error)}`);
+  return parsed.data as readonly GrowStep[];
+}
+
+/** One step's outcome, on the graph alone. */
+export interface Planned {
+  readonly step: GrowStep;
+  readonly graph: Graph;
+  readonly params: number;
+  readonly macs: number;
+  readonly preserves: Preserves;
+}
+
+/**
+ * What each step of a plan would cost and preserve, without weights.
+ * @throws what the steps themselves would.
+ */
+export function plan(graph: Graph, wanted: GrowPlan, seed = 0): readonly Planned[] {
+  const done: Planned[] = [];
+  let now = graph;
+  stepsOf(graph, wanted, seed).forEach((step, i) => {
+    const { next, preserves } = apply(now, step, seed + i);
+    now = next;
+    const { params, macs } = cost(now);
+    done.push({ step, graph: now, params, macs, preserves });
+  });
+  return done;
+}
+
+function apply(graph: Graph, step: GrowStep, seed: number): { next: Graph; preserves: Preserves } {
+  if ('widen' in step) return { next: widenGraph(graph, step.widen, seed), preserves: 'both' };
+  if ('enlarge' in step) return { next: enlargeGraph(graph, step.enlarge, step.to).graph, preserves: 'both' };
+  const deeper = deepenGraph(graph, step.deepen, step.by ?? 1, step.kind ? { kind: step.kind } : {});
+  return { next: deeper.graph, preserves: deeper.preserves };
+}
+
+/** The graph that `widen` makes. */
+export function widenGraph(graph: Graph, widths: Widths, seed = 0): Graph {
+  const all = channels(graph);
+  const requests = Object.entries(widths).flatMap(([where, w]) => request(graph, all, where, w as Width));
+  return replicate(graph, all, chooseCopies(all, requests, seed)).graph;
+}
+
+/**
+ * Grow a net by a plan. What comes back follows all steps: `follow` carries optimizer slots through each.
+ * @throws what the steps throw; the net itself is never changed.
+ */
+export function grow(net: Net, wanted: GrowPlan, o: WidenOptions = {}): Growth {
+  const seed = o.seed ?? 0;
+  const done = stepsOf(net.graph, wanted, seed).reduce<readonly Growth[]>((all, step, i) => {
+    const before = all.at(-1)?.net ?? net;
+    return [...all, one(before, step, { ...o, seed: seed + i })];
+  }, []);
+  const last = done.at(-1);
+  if (!last) throw new UsageError('plan: it has no steps');
+  const weakest =
+    (['neither', 'inference', 'both'] as const).find((p) => done.some((g) => g.preserves === p)) ?? 'both';
+  return {
+    net: last.net,
+    maps: last.maps,
+    added: done.flatMap((g) => g.added),
+    preserves: weakest,
+    follow: (key, array) => done.reduce<Float32Array | undefined>((a, g) => a && g.follow(key, a), array),
+  };
+}
+
+function one(net: Net, step: GrowStep, o: WidenOptions & { readonly seed: number }): Growth {
+  if ('widen' in step) return widen(net, step.widen, o);
+  if ('enlarge' in step) return enlarge(net, step.enlarge, step.to);
+  return deepen(net, step.deepen, step.by ?? 1, { seed: o.seed, ...(step.kind ? { kind: step.kind } : {}) });
+}
+
+const isSteps = (wanted: GrowPlan): wanted is readonly GrowStep[] => Array.isArray(wanted);
+
+/**
+ * The steps of a plan. A target of cost is met in both directions: every stage one block deeper while that costs at most
+ * half of the growth (on a scale of ratios), then all widths by one factor, found by bisection.
+ */
+function stepsOf(graph: Graph, wanted: GrowPlan, seed: number): readonly GrowStep[] {
+  if (isSteps(wanted)) return wanted;
+  const [key, ratio] =
+    'macs' in wanted ? (['macs', wanted.macs] as const) : (['params', wanted.params] as const);
+  if (!(ratio > 1))
+    throw new Refusal(`plan: to grow to ${ratio} times the ${key} the factor must be above 1`);
+  const start = cost(graph)[key];
+  const stages = [...new Set(select(graph).nodes.map((n) => n.id.split('/')[0] as string))].filter((s) =>
+    /^stage\d+$/.test(s),
+  );
+  const steps: GrowStep[] = [];
+  let deeper = graph;
+  for (const stage of stages) {
+    const next = deepenGraph(deeper, stage, 1).graph;
+    if (cost(next)[key] / start > Math.sqrt(ratio)) continue;
+    deeper = next;
+    steps.push({ deepen: stage, by: 1 });
+  }
+  const wider = (factor: number): GrowStep => ({
+    widen: Object.fromEntries(stages.map((s) => [s, `x${factor}` as const])),
+  });
+  const reached = (factor: number): number =>
+    cost(apply(deeper, wider(factor), seed + steps.length).next)[key] / start;
+  let [low, high] = [1, ratio];
+  for (let i = 0; i < 12; i++) {
+    const middle = (low + high) / 2;
+    if (reached(middle) <= ratio) low = middle;
+    else high = middle;
+  }
+  const factor = Number(low.toFixed(3));
+  if (factor > 1) steps.push(wider(factor));
+  if (!steps.length)
+    throw new Refusal(`plan: no step of ${graph.name} fits within ${ratio} times its ${key}`);
+  return steps;
+}
