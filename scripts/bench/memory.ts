@@ -3,7 +3,7 @@
  * resident memory after 200 steps and at the end, and fails when it grew by 5 % or a tensor stayed behind.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { prepare } from '../../src/engine/index.ts';
+import { prepare, useBackend } from '../../src/engine/index.ts';
 import { crossEntropy, firstState, sgd, step } from '../../src/learn/index.ts';
 import { random } from '../../src/random.ts';
 import { init } from '../../src/weights/index.ts';
@@ -20,6 +20,7 @@ const plan = step({
   optimizer: sgd({ nesterov: true }),
   batch,
 });
+await useBackend('cpu'); // tf counts its tensors only where it has a backend
 const runner = await prepare(plan.fn, plan.specs);
 let state = firstState(init(graph, { seed: 1 }), plan.specs.state);
 const x = Float32Array.from({ length: batch * 784 }, random('memory').normal);

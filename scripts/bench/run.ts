@@ -15,7 +15,7 @@ export interface Plan {
 }
 /** How long an engine may take: to its first warm step, in a round, and over all rounds. */
 const limits = {
-  quick: { readyMs: 60_000, rounds: 3, roundMs: 100, totalMs: 10_000 },
+  quick: { readyMs: 120_000, rounds: 3, roundMs: 100, totalMs: 10_000 },
   full: { readyMs: 600_000, rounds: 12, roundMs: 500, totalMs: 90_000 },
 } as const;
 

@@ -5,6 +5,7 @@ import { cheapenCommand } from './cheapen.ts';
 import { costCommand } from './cost.ts';
 import { evalCommand } from './eval.ts';
 import { distillCommand, fitCommand } from './fit.ts';
+import { growCommand } from './grow.ts';
 import { listCommand } from './list.ts';
 import { note } from './say.ts';
 import { showCommand } from './show.ts';
@@ -29,6 +30,7 @@ export async function moonlet(words: readonly string[]): Promise<number> {
     fitCommand,
     distillCommand,
     evalCommand,
+    growCommand,
   ])
     add(program);
   // options that commander found wrong are thrown by every subcommand alike

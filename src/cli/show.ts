@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { architectures, compose, loadStudent } from '../../zoo/index.ts';
-import { type Graph, print as printGraph, toJson } from '../graph/index.ts';
-import { mermaid, table } from '../read/show.ts';
+import { channels, type Graph, print as printGraph, toJson } from '../graph/index.ts';
+import { columns, mermaid, table } from '../read/show.ts';
 import { print } from './say.ts';
 
 /** An architecture by its words, or the graph of a student: a path, or the name of a folder that holds one. */
@@ -16,6 +16,17 @@ export const graphOf = (words: readonly string[]): Graph => {
     : compose(words);
 };
 
+/** The variables of growth, a line each. */
+function channelTable(graph: Graph): string {
+  const rows = channels(graph).variables.map((v) => [
+    v.name,
+    String(v.classes.length),
+    v.producers.length > 3 ? `${v.producers.slice(0, 3).join(', ')}, ...` : v.producers.join(', '),
+    v.frozen ? `fixed: ${v.frozen}` : '',
+  ]);
+  return columns([['name', 'width', 'layers', ''], ...rows], [1]);
+}
+
 export const showCommand = (program: Command): void => {
   program
     .command('show')
@@ -23,10 +34,14 @@ export const showCommand = (program: Command): void => {
     .argument('<what...>', 'architecture and options, or a student')
     .option('--mermaid', 'a mermaid flowchart instead of the table')
     .option('--text', 'one line per node instead of the table')
+    .option('--channels', 'what can be widened: each decision, its width and its layers')
     .option('--json', 'the graph itself, as graph.json holds it')
-    .action((words: string[], o: { mermaid?: boolean; text?: boolean; json?: boolean }) => {
-      const graph = graphOf(words);
-      if (o.json) print(toJson(graph).trimEnd());
-      else print(o.mermaid ? mermaid(graph) : o.text ? printGraph(graph) : table(graph));
-    });
+    .action(
+      (words: string[], o: { mermaid?: boolean; text?: boolean; channels?: boolean; json?: boolean }) => {
+        const graph = graphOf(words);
+        if (o.json) print(toJson(graph).trimEnd());
+        else if (o.channels) print(channelTable(graph));
+        else print(o.mermaid ? mermaid(graph) : o.text ? printGraph(graph) : table(graph));
+      },
+    );
 };

@@ -80,10 +80,10 @@ export function widenGraph(graph: Graph, widths: Widths, seed = 0): Graph {
  */
 export function grow(net: Net, wanted: GrowPlan, o: WidenOptions = {}): Growth {
   const seed = o.seed ?? 0;
-  const done = stepsOf(net.graph, wanted, seed).reduce<readonly Growth[]>((all, step, i) => {
-    const before = all.at(-1)?.net ?? net;
-    return [...all, one(before, step, { ...o, seed: seed + i })];
-  }, []);
+  const done: Growth[] = [];
+  for (const [i, step] of stepsOf(net.graph, wanted, seed).entries()) {
+    done.push(one(done.at(-1)?.net ?? net, step, { ...o, seed: seed + i }));
+  }
   const last = done.at(-1);
   if (!last) throw new UsageError('plan: it has no steps');
   const weakest =
@@ -138,7 +138,7 @@ function stepsOf(graph: Graph, wanted: GrowPlan, seed: number): readonly GrowSte
     if (reached(middle) <= ratio) low = middle;
     else high = middle;
   }
-  const factor = Number(low.toFixed(3));
+  const factor = Math.floor(low * 1000) / 1000;
   if (factor > 1) steps.push(wider(factor));
   if (!steps.length)
     throw new Refusal(`plan: no step of ${graph.name} fits within ${ratio} times its ${key}`);

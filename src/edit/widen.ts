@@ -150,7 +150,11 @@ function splitRows(
   group: number,
 ): void {
   const copiesOf = new Map<number, number[]>();
-  reads.forEach((old, i) => copiesOf.set(old, [...(copiesOf.get(old) ?? []), i]));
+  for (const [i, old] of reads.entries()) {
+    const copies = copiesOf.get(old);
+    if (copies) copies.push(i);
+    else copiesOf.set(old, [i]);
+  }
   for (const [old, copies] of copiesOf) {
     const m = copies.length;
     if (m === 1) continue;

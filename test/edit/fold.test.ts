@@ -2,31 +2,18 @@
 import { expect } from 'chai';
 import { type Flow, graph, input } from '../../src/build/index.ts';
 import { fold, foldNorms } from '../../src/edit/fold.ts';
-import { prepare } from '../../src/engine/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { cost } from '../../src/read/cost.ts';
 import { inputShape } from '../../src/read/ends.ts';
-import { forward, type WeightTensors, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { largestDifference, noise, shaken, sizeOf } from '../support/nets.ts';
 import { fc } from '../support/property.ts';
+import { runForward } from '../support/run.ts';
 
-/** All outputs of a net on two made-up examples, as one array. */
-async function outputs({ graph, weights }: Net): Promise<Float32Array> {
-  const shape = [2, ...inputShape(graph)];
-  const ready = await prepare(
-    (_, { x }) => {
-      const { values } = forward(graph, weightTensors(weights) as WeightTensors, x as never);
-      return { state: {}, outputs: Object.fromEntries([...values.values()].map((v, i) => [`y${i}`, v])) };
-    },
-    { state: {}, inputs: { x: { shape } } },
-  );
-  const { outputs } = await ready.run({}, { x: noise(sizeOf(shape), 'fold') });
-  await ready.release();
-  return Float32Array.from(Object.values(outputs).flatMap((y) => [...y]));
-}
+const outputs = (net: Net): Promise<Float32Array> =>
+  runForward(net, noise(2 * sizeOf(inputShape(net.graph)), 'fold'));
 
 async function expectKept(before: Net, after: Net): Promise<void> {
   expect(largestDifference(await outputs(after), await outputs(before)), before.graph.name).to.be.below(1e-4);

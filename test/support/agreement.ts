@@ -5,6 +5,7 @@ import type { Graph } from '../../src/graph/index.ts';
 import type { Arrays } from '../../src/jit/index.ts';
 import { adam, crossEntropy, firstState, type Optimizer, sgd, step } from '../../src/learn/index.ts';
 import { inputShape, onlyOutput } from '../../src/read/ends.ts';
+import { calibrated } from './calibrated.ts';
 import { distance, largestDifference, noise, oneUlpOff, shaken, sizeOf } from './nets.ts';
 
 interface Made {
@@ -104,7 +105,7 @@ export async function expectForwardAgrees(
   graph: Graph,
   engines: readonly EngineName[] = ['cpu', 'wasm', 'onnxruntime'],
 ): Promise<void> {
-  const net = shaken(graph);
+  const net = await calibrated(graph);
   const batch = 2;
   const x = noise(batch * sizeOf(inputShape(graph)), 'forward');
   const outputs: Float32Array[] = [];

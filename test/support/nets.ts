@@ -9,6 +9,16 @@ import { architectures } from '../../zoo/architectures/index.ts';
 /** The least of each option that an architecture still makes sense with. */
 const least: Readonly<Record<string, number>> = { width: 0.25, size: 32, classes: 10 };
 
+/** The least that some say by options of their own. */
+const slight: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  wrn: { depth: 10 },
+  'resnet-cifar': { depth: 8 },
+  'resnext-cifar': { depth: 11, groups: 8 },
+  'densenet-cifar': { depth: 10 },
+  igcv1: { depth: 5, partitions: 8 },
+  snn: { units: 64, bottleneck: 16 },
+};
+
 /** An architecture at a small size, with ten classes. */
 export function small(name: string, size = 32): Graph {
   const arch = architectures.get(name);
@@ -18,9 +28,7 @@ export function small(name: string, size = 32): Graph {
     const value = key === 'size' ? size : least[key];
     if (value !== undefined) options[key] = option.allows(value) ? value : option.default;
   }
-  if (name === 'wrn') options['depth'] = 10;
-  if (name === 'resnet-cifar') options['depth'] = 8;
-  return arch(options);
+  return arch({ ...options, ...slight[name] });
 }
 
 /** Every architecture at a small size, and a cheap one. */

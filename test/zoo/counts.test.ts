@@ -23,6 +23,16 @@ describe('published counts', () => {
     });
   }
 
+  const counted = JSON.parse(readFileSync(new URL('reference/counts.json', import.meta.url), 'utf8')) as {
+    readonly counts: readonly { net: string; params: number; macs: number; normStats: number; by: string }[];
+  };
+  for (const { net, by, ...counts } of counted.counts) {
+    it(`${net}, by ${by}`, () => {
+      const { params, macs, normStats } = cost(compose(net));
+      expect({ params, macs, normStats }).to.deep.equal(counts);
+    });
+  }
+
   it('are there for every architecture', () => {
     const counted = new Set(rows.map(([words]) => words.split(' ')[0]));
     expect([...architectures.keys()].filter((name) => !counted.has(name))).to.deep.equal([]);

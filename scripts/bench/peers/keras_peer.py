@@ -82,7 +82,7 @@ def run(job):
 
         return make
 
-    jits = [(False, ""), (True, " with XLA")]
+    jits = [(False, ""), *([] if job.quick else [(True, " with XLA")])]
     if job.kind == "infer":
         variants = [(f"tf.function{name}", reading(jit)) for jit, name in jits]
     else:

@@ -1,0 +1,216 @@
+/** @file `moonlet grow`: a wider and deeper net that computes the same, with the proof. */
+import type { Command } from 'commander';
+import { loadStudent } from '../../zoo/index.ts';
+import { type GrowStep, grow, parsePlan, parseWidth, plan, verifyCertificate, widen } from '../edit/index.ts';
+import { prepare } from '../engine/index.ts';
+import { MoonletError, UsageError } from '../errors.ts';
+import type { Graph } from '../graph/index.ts';
+import { random } from '../random.ts';
+import { cost } from '../read/cost.ts';
+import { inputShape } from '../read/ends.ts';
+import { columns } from '../read/show.ts';
+import { forward, type WeightTensors } from '../read/tfjs/index.ts';
+import type { Net } from '../weights/index.ts';
+import { outFolder, readText, saveNet } from './files.ts';
+import { count, note, print, printJson } from './say.ts';
+
+interface Flags {
+  readonly widen: readonly string[];
+  readonly deepen: readonly string[];
+  readonly enlarge: readonly string[];
+  readonly plan?: string;
+  readonly macs?: string;
+  readonly seed: string;
+  readonly out?: string;
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+}
+const more = (value: string, all: readonly string[]): readonly string[] => [...all, value];
+
+export const growCommand = (program: Command): void => {
+  program
+    .command('grow')
+    .description('make a net wider and deeper without changing what it computes (Net2Net)')
+    .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
+    .option(
+      '--widen <where=width>',
+      "such as 'stage1=x1.5' or 'stage2/0/first=48'; may be repeated",
+      more,
+      [],
+    )
+    .option('--deepen <where=n>', "such as 'stage2=1'; may be repeated", more, [])
+    .option('--enlarge <where=size>', "kernels, such as 'stage2=5'; may be repeated", more, [])
+    .option('--plan <file>', 'steps as JSON: [{"widen":{"stage1":"x1.5"}},{"deepen":"stage2","by":1}]')
+    .option('--macs <ratio>', 'grow to so many times the multiply-adds, in width and depth')
+    .option('--seed <n>', 'of copies, splits and new weights', '0')
+    .option('--dry-run', 'show what each step would cost and preserve, and do nothing')
+    .option('--out <folder>', 'where graph.json and weights.safetensors go')
+    .option('--force', 'empty the folder first')
+    .option('--json', 'print one JSON document')
+    .action(run);
+};
+
+async function run(name: string, flags: Flags): Promise<void> {
+  const net = loadStudent(name);
+  const steps = stepsOf(flags);
+  const seed = Number(flags.seed);
+  if (!Number.isInteger(seed) || seed < 0)
+    throw new UsageError(`--seed must be a whole number from 0 up, got "${flags.seed}"`);
+  if (flags.dryRun) return show(net.graph, steps, seed, flags);
+  if (flags.out === undefined)
+    throw new UsageError('grow needs a folder: --out <folder>, or --dry-run to see what it would do');
+  const out = outFolder(flags.out, flags.force ?? false);
+  const grown = grow(net, steps, { seed });
+  const inference = await difference(net, grown.net, false);
+  const training = grown.preserves === 'both' ? await difference(net, grown.net, true) : undefined;
+  if (inference.maxAbsDiff > 1e-5 * inference.scale) {
+    throw new MoonletError(`${name}: the grown net differs by ${inference.maxAbsDiff}; nothing is saved`);
+  }
+  const findings = certify(net, steps, seed);
+  if (findings.length)
+    throw new MoonletError(`${name}: the certificate fails at ${findings[0]}; nothing is saved`);
+  saveNet(out, grown.net);
+  const [before, after] = [cost(net.graph), cost(grown.net.graph)];
+  if (flags.json) {
+    const { maxAbsDiff, scale } = inference;
+    return printJson({
+      maxAbsDiff,
+      scale,
+      training: training ?? null,
+      preserves: grown.preserves,
+      before,
+      after,
+    });
+  }
+  const rows = (['params', 'macs', 'peakBytes'] as const).map((k) => [k, count(before[k]), count(after[k])]);
+  print(columns([['', 'before', 'after'], ...rows], [1, 2]));
+  print(
+    `largest difference in inference ${inference.maxAbsDiff.toExponential(1)} of outputs up to ${inference.scale.toFixed(2)}`,
+  );
+  if (training) print(`largest difference in training mode ${training.maxAbsDiff.toExponential(1)}`);
+  else note('a step preserves in inference only: training continues from other batch statistics');
+  print(`saved in ${out}`);
+}
+
+/** Widening steps checked one by one against their maps. */
+function certify(
+  net: Net,
+  steps: readonly GrowStep[] | { readonly macs: number },
+  seed: number,
+): readonly string[] {
+  if (!Array.isArray(steps)) return [];
+  let now = net;
+  for (const [i, step] of (steps as readonly GrowStep[]).entries()) {
+    const next =
+      'widen' in step ? widen(now, step.widen, { seed: seed + i }) : grow(now, [step], { seed: seed + i });
+    const findings = 'widen' in step ? verifyCertificate(now, next.net, next.maps) : [];
+    if (findings.length) return findings;
+    now = next.net;
+  }
+  return [];
+}
+
+function stepsOf(flags: Flags): readonly GrowStep[] | { readonly macs: number } {
+  if (flags.macs !== undefined) {
+    const macs = Number(flags.macs);
+    if (!(macs > 1)) throw new UsageError(`--macs must be a ratio above 1, got "${flags.macs}"`);
+    return { macs };
+  }
+  const steps: GrowStep[] = [];
+  if (flags.plan !== undefined) {
+    let json: unknown;
+    try {
+      json = JSON.parse(readText(flags.plan));
+    } catch (e) {
+      throw e instanceof MoonletError
+        ? e
+        : new UsageError(`${flags.plan}: not JSON (${(e as Error).message})`);
+    }
+    steps.push(...parsePlan(json));
+  }
+  for (const text of flags.widen) {
+    const [where, width] = pairOf(text, '--widen');
+    steps.push({ widen: { [where]: parseWidth(width) } });
+  }
+  for (const text of flags.deepen) {
+    const [where, by] = pairOf(text, '--deepen');
+    steps.push(...parsePlan([{ deepen: where, by: Number(by) }]));
+  }
+  for (const text of flags.enlarge) {
+    const [where, to] = pairOf(text, '--enlarge');
+    steps.push(...parsePlan([{ enlarge: where, to: Number(to) }]));
+  }
+  if (!steps.length)
+    throw new UsageError('grow needs a step: --widen, --deepen, --enlarge, --plan or --macs');
+  return steps;
+}
+
+function pairOf(text: string, flag: string): readonly [string, string] {
+  const at = text.lastIndexOf('=');
+  if (at < 1) throw new UsageError(`${flag} "${text}" is not of the form where=value, such as stage1=x1.5`);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function show(
+  graph: Graph,
+  steps: readonly GrowStep[] | { readonly macs: number },
+  seed: number,
+  { json }: Flags,
+): void {
+  const planned = plan(graph, steps, seed);
+  if (json) {
+    return printJson(planned.map(({ step, params, macs, preserves }) => ({ step, params, macs, preserves })));
+  }
+  const start = cost(graph);
+  const rows = planned.map((p) => [JSON.stringify(p.step), count(p.params), count(p.macs), p.preserves]);
+  print(
+    columns(
+      [
+        ['step', 'params', 'macs', 'preserves'],
+        ['before', count(start.params), count(start.macs), ''],
+        ...rows,
+      ],
+      [1, 2],
+    ),
+  );
+}
+
+/** The largest difference of two nets' outputs on seeded normal inputs, and the largest output. */
+async function difference(a: Net, b: Net, training: boolean): Promise<{ maxAbsDiff: number; scale: number }> {
+  const batch = 8;
+  const source = random('grow', 1);
+  const shape = inputShape(a.graph);
+  const x = Float32Array.from({ length: batch * shape.reduce((n, d) => n * d, 1) }, source.normal);
+  const [before, after] = [await outputs(a, x, batch, training), await outputs(b, x, batch, training)];
+  let [maxAbsDiff, scale] = [0, 0];
+  before.forEach((v, i) => {
+    maxAbsDiff = Math.max(maxAbsDiff, Math.abs(v - (after[i] as number)));
+    scale = Math.max(scale, Math.abs(v));
+  });
+  return { maxAbsDiff, scale };
+}
+
+/** All outputs, flat; nothing is dropped in training mode. */
+async function outputs(
+  { graph, weights }: Net,
+  x: Float32Array,
+  batch: number,
+  training: boolean,
+): Promise<Float32Array> {
+  const nodes = graph.nodes.map((n) =>
+    n.op.kind === 'dropout' || n.op.kind === 'dropPath' ? { ...n, op: { ...n.op, rate: 0 } } : n,
+  );
+  const still: Graph = { ...graph, nodes };
+  const state = Object.fromEntries([...weights].map(([key, w]) => [key, { shape: w.shape }]));
+  const ready = await prepare(
+    (tensors, { x: input }) => {
+      const { values } = forward(still, tensors as WeightTensors, input as never, { training });
+      return { state: tensors, outputs: Object.fromEntries(values) };
+    },
+    { state, inputs: { x: { shape: [batch, ...inputShape(graph)] } } },
+  );
+  const done = await ready.run(Object.fromEntries([...weights].map(([key, w]) => [key, w.data])), { x });
+  await ready.release();
+  return Float32Array.from(Object.values(done.outputs).flatMap((v) => [...v]));
+}

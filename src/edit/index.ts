@@ -1,0 +1,10 @@
+/** @file The edit room's public face. */
+
+export { type Findings, verifyCertificate } from './certificate.ts';
+export { cheapen } from './cheapen.ts';
+export { parseWidth, type Width } from './copies.ts';
+export { type DeepenOptions, deepen } from './deepen.ts';
+export { enlarge } from './enlarge.ts';
+export { type GrowPlan, type GrowStep, grow, type Planned, parsePlan, plan } from './grow.ts';
+export type { Growth, Preserves } from './growth.ts';
+export { copyChannels, type WidenOptions, type Widths, widen } from './widen.ts';
