@@ -20,9 +20,8 @@ export const wrn = (depth = 16, width = 1): Graph =>
   compose(`wrn depth=${depth} width=${width} size=28 channels=1`);
 
 /**
- * The net of our first sketch of a traced step: depthwise-separable, 39,914 numbers, of which 1,600 are
- * statistics of norms. Its two strided convs are padded
- * on both sides alike, which is how every peer pads best.
+ * The net of our first sketch of a traced step: depthwise-separable, 39,914 numbers, of which 1,600 are statistics of
+ * norms. Its two strided convs are padded on both sides alike, which suits every peer.
  */
 export function sketch(): Graph {
   const norm = { eps: 1e-3, momentum: 0.99 };

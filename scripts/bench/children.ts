@@ -1,6 +1,7 @@
 /** @file Workers as children: started one after another, then asked for steps in turn. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -56,7 +57,13 @@ interface Command {
   readonly program: string;
   readonly args: readonly string[];
 }
-const pythonProgram = (name: string): string => join(here, 'peers', `${name}.py`);
+/** A program of the peers: beside this file, or in the package beside `dist`. */
+export function peer(name: string): string {
+  const beside = join(here, 'peers', `${name}.py`);
+  return existsSync(beside)
+    ? beside
+    : join(here, '..', '..', '..', 'scripts', 'bench', 'peers', `${name}.py`);
+}
 const nodeWorker = (...args: string[]): Command => {
   const own = extname(fileURLToPath(import.meta.url));
   return {
@@ -66,11 +73,11 @@ const nodeWorker = (...args: string[]): Command => {
 };
 
 async function commandOf(engine: Engine, folder: string, limitMs: number): Promise<Command | Absent> {
-  if (engine === 'python-torch') return { program: python(), args: [pythonProgram('torch_peer'), folder] };
-  if (engine === 'python-keras') return { program: python(), args: [pythonProgram('keras_peer'), folder] };
+  if (engine === 'python-torch') return { program: python(), args: [peer('torch_peer'), folder] };
+  if (engine === 'python-keras') return { program: python(), args: [peer('keras_peer'), folder] };
   if (engine !== 'onnxruntime-python-export') return nodeWorker(folder, engine);
   const file = join(folder, 'export.onnx');
-  const lines = new Lines(python(), [pythonProgram('torch_peer'), folder, file]);
+  const lines = new Lines(python(), [peer('torch_peer'), folder, file]);
   const answer = await lines.next(limitMs);
   lines.kill();
   if (answer && 'exported' in answer) return nodeWorker(folder, engine, file);

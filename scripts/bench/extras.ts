@@ -1,14 +1,12 @@
 /** @file What comes before a step: composing and counting an architecture, building and loading a net, compiling it. */
 import { spawnSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { compile, prepare, useBackend } from '../../src/engine/index.ts';
 import { crossEntropy, sgd, step } from '../../src/learn/index.ts';
 import { cost } from '../../src/read/cost.ts';
 import { toLayers } from '../../src/read/tfjs/index.ts';
 import { init, pack, unpack } from '../../src/weights/index.ts';
 import { compose } from '../../zoo/index.ts';
-import { python } from './children.ts';
+import { peer, python } from './children.ts';
 import { median, rounded } from './numbers.ts';
 import type { Plan } from './run.ts';
 import type { Engine, Extra } from './types.ts';
@@ -60,8 +58,7 @@ export async function extras({ engines, quick, say = () => {} }: Plan): Promise<
 
 /** The library's own MobileNetV2, built and counted; undefined where the library is not there. */
 function countInPython(library: string, times: number): number | undefined {
-  const file = join(dirname(fileURLToPath(import.meta.url)), 'peers', 'count.py');
-  const { stdout } = spawnSync(python(), [file, library, String(times)], {
+  const { stdout } = spawnSync(python(), [peer('count'), library, String(times)], {
     encoding: 'utf8',
     timeout: 300_000,
   });

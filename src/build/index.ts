@@ -15,14 +15,8 @@ export {
   type ValuesOf,
   whole,
 } from './architecture.ts';
-export {
-  type BlockSpec,
-  blocksOf,
-  parseBlock,
-  printBlock,
-  type SpecContext,
-  stagesOf,
-} from './block-strings.ts';
+export { type BlockSpec, parseBlock, printBlock } from './block-strings.ts';
+export { blocksOf, type SpecContext, stagesOf } from './block-tables.ts';
 export {
   around,
   asymmetric,

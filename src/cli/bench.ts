@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { benchmark } from '../../scripts/bench/bench.ts';
 import { reportText } from '../../scripts/bench/text.ts';
-import { type CaseName, caseNames, type Engine, engines } from '../../scripts/bench/types.ts';
-import { suggestion, UsageError } from '../errors.ts';
+import { type CaseName, caseNames, type Engine, engines, type Report } from '../../scripts/bench/types.ts';
+import { MoonletError, suggestion, UsageError } from '../errors.ts';
 import { note, print, printJson } from './say.ts';
 
 interface Flags {
@@ -31,12 +31,7 @@ export const benchCommand = (program: Command): void => {
         extras: flags.only === undefined,
         say: note,
       });
-      if (flags.write) {
-        // a name that no compiler follows: the plots need packages of the checkout
-        const writer = '../../scripts/bench/write.ts';
-        const { writeDocs } = (await import(writer)) as typeof import('../../scripts/bench/write.ts');
-        for (const file of await writeDocs(report)) note(`wrote ${file}`);
-      }
+      if (flags.write) for (const file of await write(report)) note(`wrote ${file}`);
       if (flags.json) return printJson(report);
       print(reportText(report));
     });
@@ -53,4 +48,18 @@ function chosen<T extends string>(text: string | undefined, known: readonly T[],
       );
   }
   return known.filter((name) => words.includes(name));
+}
+
+/** The writer draws plots by packages that only a checkout has. */
+async function write(report: Report): Promise<readonly string[]> {
+  const writer = '../../scripts/bench/write.ts'; // a name that no compiler follows
+  try {
+    const { writeDocs } = (await import(writer)) as {
+      writeDocs: (report: Report) => Promise<readonly string[]>;
+    };
+    return await writeDocs(report);
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw e;
+    throw new MoonletError('bench --write: writes the docs/ of a checkout, and this is the package');
+  }
 }

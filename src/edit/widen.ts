@@ -79,7 +79,8 @@ export function copyChannels(
       const [source, shape] = [old.get(key), shapeOfKey.get(key)];
       const follow = source && weights.get(source.node);
       if (!source || !shape || !follow) return undefined;
-      return mapWeight(array, source.shape, source.slot, follow, shape, undefined);
+      // split as the weights are: momentum then moves the function as it moved the old net's
+      return mapWeight(array, source.shape, source.slot, follow, shape, { kind: split, seed, key });
     },
   };
 }

@@ -12,7 +12,7 @@ export { type AttentionOptions, attention, attentionMap, attentionOf } from './d
 export { type SoftTargetsOptions, softTargets, softTargetsOf } from './distill/soft-targets.ts';
 export { type DistillOptions, distill } from './distill.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, score } from './evaluate.ts';
-export { type FitOptions, type Fitted, fit, type StepReport } from './fit.ts';
+export { type FitOptions, type Fitted, fit, type Growing, type StepReport } from './fit.ts';
 export { type Loss, type LossMaker, type Nets, type Signals, tap, teacherOf } from './loss.ts';
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';
 export { fitOptions, type LossRecipe, parseRecipe, type Recipe, type RecipeInput } from './recipe.ts';

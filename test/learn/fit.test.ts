@@ -33,14 +33,20 @@ function corners(count: number, seed: number) {
 }
 const train = corners(160, 1);
 const test = corners(80, 2);
-const net = (seed = 1) =>
+const net = (seed = 1, drops = 0.2) =>
   init(
     graph(
       'corners',
       input(6, 6, 1)
         .pipe('stem', (x) => x.conv(8, { kernel: 3 }).norm().relu())
-        .pipe('stage1', (x) => x.depthwise({ stride: 2 }).norm().act('hardSwish').dropPath(0.1))
-        .pipe('head', (x) => x.globalPool().dropout(0.2).dense(4)),
+        .pipe('stage1', (x) =>
+          x
+            .depthwise({ stride: 2 })
+            .norm()
+            .act('hardSwish')
+            .dropPath(drops / 2),
+        )
+        .pipe('head', (x) => x.globalPool().dropout(drops).dense(4)),
     ),
     { seed },
   );
@@ -162,6 +168,31 @@ describe('fit', () => {
       [1, 2, 0.1],
       [2, 2, 0.2],
     ]);
+  });
+
+  it('grows in mid-run without a jump, with momentum along, and resumes to the same numbers', async () => {
+    const growth = [
+      { at: 20, plan: [{ widen: { stage1: 12 } }, { deepen: 'stage1', by: 1 }] },
+      { at: 30, plan: [{ enlarge: 'stage1', to: 5 }] },
+    ] as const;
+    const plain = await fit(net(1, 0), train, scale, { ...options, rate: 0.02 });
+    const whole = await fit(net(1, 0), train, scale, { ...options, rate: 0.02, growth });
+    expect(whole.history.loss.slice(0, 20)).to.deep.equal(plain.history.loss.slice(0, 20));
+    // the step at which it grows still sees the old function: the loss goes on as without growth
+    expect(whole.history.loss[20]).to.be.closeTo(plain.history.loss[20] as number, 1e-4);
+    expect(whole.net.weights.get('stem/conv:kernel')?.shape).to.deep.equal([3, 3, 1, 12]);
+    for (const stopAt of [15, 20, 25, 33]) {
+      const checkpoints = memory();
+      const stop = new AbortController();
+      const o = { ...options, rate: 0.02, growth, checkpoints };
+      await fit(net(1, 0), train, scale, {
+        ...o,
+        signal: stop.signal,
+        onStep: ({ step }) => step === stopAt && stop.abort(),
+      });
+      const resumed = await fit(net(1, 0), train, scale, o);
+      expect(resumed.history, `stopped after ${stopAt}`).to.deep.equal(whole.history);
+    }
   });
 
   it('stops with one line when the loss is no number any more', async () => {

@@ -3,7 +3,16 @@
  * block strings: k kernel, s stride of the first repeat r, e expansion, c channels. Stem and stages are widened, the
  * last conv keeps its 1280 channels.
  */
-import { architecture, common, convNormAct, input, real, round8, stagesOf } from '../../src/build/index.ts';
+import {
+  architecture,
+  common,
+  convNormAct,
+  dropPathOption,
+  input,
+  real,
+  round8,
+  stagesOf,
+} from '../../src/build/index.ts';
 
 const stages = [
   ['ds_r1_k3_s1_c16_noskip'],
@@ -26,12 +35,13 @@ export const mnasnet = architecture({
   options: {
     width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
     dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
+    dropPath: dropPathOption(),
     ...common({ classes: 1000, size: 224 }),
   },
-  net: ({ width, dropout, classes, size, channels }) => {
+  net: ({ width, dropout, dropPath, classes, size, channels }) => {
     const round = (c: number): number => round8(c * width);
     const stem = convNormAct(round(32), { kernel: 3, stride: 2 });
-    const body = stagesOf(stages, { act: 'relu', round });
+    const body = stagesOf(stages, { act: 'relu', round, dropPath });
     return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
       x.pipe('mix', convNormAct(1280)).globalPool().dropout(dropout).dense(classes),
     );

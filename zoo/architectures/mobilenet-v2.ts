@@ -6,11 +6,13 @@ import {
   architecture,
   common,
   convNormAct,
+  dropPathOption,
   input,
   invertedResidual,
   real,
   repeat,
   round8,
+  stochasticDepth,
 } from '../../src/build/index.ts';
 
 // table 2: expansion t, channels c, repeats n, stride s of the first repeat
@@ -24,6 +26,8 @@ const stages = [
   [6, 320, 1, 1],
 ] as const;
 
+const blocks = stages.reduce((sum, [, , n]) => sum + n, 0);
+
 export const mobilenetV2 = architecture({
   name: 'mobilenet-v2',
   paper: {
@@ -35,15 +39,20 @@ export const mobilenetV2 = architecture({
   options: {
     width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
     dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
+    dropPath: dropPathOption(),
     ...common({ classes: 1000, size: 224 }),
   },
-  net: ({ width, dropout, classes, size, channels }) =>
-    stages
+  net: ({ width, dropout, dropPath, classes, size, channels }) => {
+    let place = 0;
+    const rate = (): number => stochasticDepth(dropPath, place++, blocks);
+    return stages
       .reduce(
         (x, [t, c, n, s], i) =>
           x.stack(
             `stage${i + 1}`,
-            repeat(n, (j) => invertedResidual(round8(c * width), { expand: t, stride: j ? 1 : s })),
+            repeat(n, (j) =>
+              invertedResidual(round8(c * width), { expand: t, stride: j ? 1 : s, dropPath: rate() }),
+            ),
           ),
         input(size, size, channels).pipe(
           'stem',
@@ -56,5 +65,6 @@ export const mobilenetV2 = architecture({
           .globalPool()
           .dropout(dropout)
           .dense(classes),
-      ),
+      );
+  },
 });

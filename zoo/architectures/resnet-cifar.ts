@@ -9,18 +9,20 @@ import {
   common,
   convNorm,
   convNormAct,
+  dropPathOption,
   input,
   repeat,
   residual,
+  stochasticDepth,
   whole,
 } from '../../src/build/index.ts';
 
-const block = (out: number, stride: number): Block =>
+const block = (out: number, stride: number, dropPath: number): Block =>
   residual(
     out,
     (x) =>
       x.pipe('first', convNormAct(out, { kernel: 3, stride })).pipe('second', convNorm(out, { kernel: 3 })),
-    { stride },
+    { stride, dropPath },
   );
 
 // the table of section 4.2: stage, filters, stride of its first block; n = (depth - 2) / 6 blocks in each
@@ -40,6 +42,7 @@ export const resnetCifar = architecture({
   },
   options: {
     depth: whole({ doc: 'layers, 6n + 2', default: 20, min: 8, max: 1202 }),
+    dropPath: dropPathOption(),
     ...common({ classes: 10, size: 32 }),
   },
   problem: ({ depth }) => {
@@ -48,15 +51,17 @@ export const resnetCifar = architecture({
       ? `depth must be 6n + 2 (8, 14, 20, 32, 56, ...), got ${depth}; the nearest is ${near}`
       : undefined;
   },
-  net: ({ depth, classes, size, channels }) =>
-    stages
+  net: ({ depth, dropPath, classes, size, channels }) => {
+    const n = (depth - 2) / 6;
+    return stages
       .reduce(
-        (x, [name, c, stride]) =>
+        (x, [name, c, stride], s) =>
           x.stack(
             name,
-            repeat((depth - 2) / 6, (i) => block(c, i ? 1 : stride)),
+            repeat(n, (i) => block(c, i ? 1 : stride, stochasticDepth(dropPath, s * n + i, 3 * n))),
           ),
         input(size, size, channels).pipe('stem', convNormAct(16, { kernel: 3 })),
       )
-      .pipe('head', (x) => x.globalPool().dense(classes)),
+      .pipe('head', (x) => x.globalPool().dense(classes));
+  },
 });

@@ -10,9 +10,11 @@ import {
   common,
   convNorm,
   convNormAct,
+  dropPathOption,
   input,
   repeat,
   residual,
+  stochasticDepth,
 } from '../../src/build/index.ts';
 
 const paper = {
@@ -22,42 +24,46 @@ const paper = {
   arxiv: '1512.03385',
 };
 
-const basic = (width: number, stride: number): Block =>
+const basic = (width: number, stride: number, dropPath: number): Block =>
   residual(
     width,
     (x) =>
       x
         .pipe('first', convNormAct(width, { kernel: 3, stride }))
         .pipe('second', convNorm(width, { kernel: 3 })),
-    { stride },
+    { stride, dropPath },
   );
 /** Four times as wide outside as inside. */
-const deep = (width: number, stride: number): Block =>
-  residual(4 * width, bottleneck(4 * width, { reduce: 4, stride }), { stride });
+const deep = (width: number, stride: number, dropPath: number): Block =>
+  residual(4 * width, bottleneck(4 * width, { reduce: 4, stride }), { stride, dropPath });
 
 /** Table 1: conv2_x to conv5_x are our stages 1 to 4, of widths 64 to 512; all but the first halve the map. */
 const resnet = (
   name: string,
-  block: (width: number, stride: number) => Block,
+  block: (width: number, stride: number, dropPath: number) => Block,
   repeats: readonly [number, number, number, number],
 ) =>
   architecture({
     name,
     paper,
-    options: common({ classes: 1000, size: 224 }),
-    net: ({ classes, size, channels }) =>
-      repeats
+    options: { dropPath: dropPathOption(), ...common({ classes: 1000, size: 224 }) },
+    net: ({ dropPath, classes, size, channels }) => {
+      let place = 0;
+      const blocks = repeats.reduce((sum, n) => sum + n, 0);
+      const rate = (): number => stochasticDepth(dropPath, place++, blocks);
+      return repeats
         .reduce(
           (x, n, i) =>
             x.stack(
               `stage${i + 1}`,
-              repeat(n, (j) => block(64 * 2 ** i, i && !j ? 2 : 1)),
+              repeat(n, (j) => block(64 * 2 ** i, i && !j ? 2 : 1, rate())),
             ),
           input(size, size, channels).pipe('stem', (x) =>
             convNormAct(64, { kernel: 7, stride: 2 })(x).maxPool({ size: 3, stride: 2, padding: around(3) }),
           ),
         )
-        .pipe('head', (x) => x.globalPool().dense(classes)),
+        .pipe('head', (x) => x.globalPool().dense(classes));
+    },
   });
 
 export const resnet18 = resnet('resnet-18', basic, [2, 2, 2, 2]);

@@ -1,0 +1,134 @@
+/** @file Blocks, and the stages of whole tables, from timm's block strings. */
+import type { Activation } from '../graph/index.ts';
+import { type BlockSpec, parseBlock } from './block-strings.ts';
+import {
+  convNorm,
+  convNormAct,
+  depthwise,
+  round8,
+  type SqueezeExciteOptions,
+  squeezeExcite,
+  whereShapesAllow,
+} from './blocks.ts';
+import { type Block, type Flow, type NormOptions, repeat } from './flow.ts';
+
+/** What a table of strings leaves to the net. */
+export interface SpecContext {
+  readonly act: Activation;
+  readonly norm?: NormOptions;
+  /** Channels after the width multiplier; as they are unless told. */
+  readonly round?: (channels: number) => number;
+  /** Squeeze and excite: its activations, and its units from the ratio and the block's channels. */
+  readonly squeeze?: SqueezeExciteOptions & {
+    readonly units: (ratio: number, input: number, expanded: number) => number;
+  };
+  /** How often training leaves out the last residual body; earlier ones less often, in proportion. */
+  readonly dropPath?: number;
+}
+
+/** The blocks that a string stands for. `place` says where they stand among all blocks, for stochastic depth. */
+export const blocksOf = (
+  spec: BlockSpec,
+  context: SpecContext,
+  place: { readonly first: number; readonly of: number } = { first: 0, of: spec.repeats },
+): readonly Block[] =>
+  repeat(spec.repeats, (i) =>
+    blockOf(
+      i ? { ...spec, stride: 1 } : spec,
+      context,
+      ((context.dropPath ?? 0) * (place.first + i)) / place.of,
+    ),
+  );
+
+function blockOf(spec: BlockSpec, context: SpecContext, dropPath: number): Block {
+  const { act = context.act, stride } = spec;
+  const { norm, round = (c) => c } = context;
+  const out = round(spec.out);
+  const shared = { act, ...(norm ? { norm } : {}) };
+  const linear = { ...shared, act: 'none' } as const;
+  const attention =
+    (input: number): Block =>
+    (y) => {
+      const ratio = 'squeeze' in spec ? spec.squeeze : undefined;
+      if (ratio === undefined) return y;
+      const { units, ...gates } = context.squeeze ?? {
+        units: (r: number, from: number) => Math.round(r * from),
+      };
+      return squeezeExcite(units(ratio, input, y.channels), gates)(y);
+    };
+  const filter =
+    (kernel: number, o: { stride?: number; linear?: boolean } = {}): Block =>
+    (y) =>
+      kernel
+        ? depthwiseOr(spec.groupSize)({ kernel, stride: o.stride ?? 1, ...(o.linear ? linear : shared) })(y)
+        : y;
+  const middle = (x: Flow<'map'>): number => round8(x.channels * (spec.expand ?? 1));
+  const body: Block = (x) => {
+    switch (spec.type) {
+      case 'ir':
+        return x
+          .pipe('expand', convNormAct(middle(x), shared))
+          .pipe('filter', filter(spec.kernel, { stride }))
+          .pipe('attention', attention(x.channels))
+          .pipe('project', convNorm(out, linear));
+      case 'ds':
+      case 'dsa':
+        return x
+          .pipe('filter', filter(spec.kernel, { stride }))
+          .pipe('attention', attention(x.channels))
+          .pipe(
+            spec.type === 'ds' ? 'project' : 'mix',
+            convNormAct(out, spec.type === 'ds' ? linear : shared),
+          );
+      case 'er':
+        return x
+          .pipe(
+            'expand',
+            convNormAct(middle(x), { ...shared, kernel: spec.kernel, stride, groups: groupsOf(middle(x)) }),
+          )
+          .pipe('attention', attention(x.channels))
+          .pipe('project', convNorm(out, linear));
+      case 'cn':
+        return convNormAct(out, { ...shared, kernel: spec.kernel, stride, groups: groupsOf(x.channels) })(x);
+      case 'uir':
+        return x
+          .pipe('start', filter(spec.start ?? 0, { stride: spec.kernel ? 1 : stride, linear: true }))
+          .pipe('expand', convNormAct(middle(x), shared))
+          .pipe('filter', filter(spec.kernel, { stride }))
+          .pipe('attention', attention(x.channels))
+          .pipe('project', convNorm(out, linear))
+          .pipe(
+            'end',
+            filter(spec.end ?? 0, { stride: spec.start || spec.kernel ? 1 : stride, linear: true }),
+          );
+    }
+  };
+  const groupsOf = (channels: number): number => (spec.groupSize ? channels / spec.groupSize : 1);
+  const sums = spec.type === 'cn' ? spec.skip : spec.type !== 'dsa' && !spec.noskip;
+  return sums ? whereShapesAllow(body, dropPath) : body;
+}
+
+/** Depthwise, or in groups of so many channels. */
+const depthwiseOr =
+  (groupSize: number | undefined) =>
+  (o: Parameters<typeof convNormAct>[1]): Block =>
+  (y) =>
+    groupSize ? convNormAct(y.channels, { ...o, groups: y.channels / groupSize })(y) : depthwise(o)(y);
+
+/** A table of strings as stages `stage1`, `stage2`, ..., the blocks of each numbered from 0. */
+export const stagesOf =
+  (table: readonly (readonly string[])[], context: SpecContext): Block =>
+  (x) => {
+    const specs = table.map((row) => row.map(parseBlock));
+    const count = (rows: readonly BlockSpec[]): number => rows.reduce((n, s) => n + s.repeats, 0);
+    const of = count(specs.flat());
+    let first = 0;
+    return specs.reduce((y, row, i) => {
+      const blocks = row.flatMap((spec) => {
+        const made = blocksOf(spec, context, { first, of });
+        first += spec.repeats;
+        return made;
+      });
+      return y.stack(`stage${i + 1}`, blocks);
+    }, x);
+  };

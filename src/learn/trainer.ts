@@ -1,0 +1,118 @@
+/** @file One step of a run, made ready: the traced function, the teacher beside it, and what changes from step to step. */
+import type { Split } from '../data/index.ts';
+import { compile, type EngineOptions, prepare } from '../engine/index.ts';
+import { MoonletError } from '../errors.ts';
+import type { Graph } from '../graph/index.ts';
+import type { Arrays, Specs } from '../jit/index.ts';
+import { random } from '../random.ts';
+import type { Net } from '../weights/index.ts';
+import { type Augment, batches, type Scale } from './batches.ts';
+import { crossEntropy } from './cross-entropy.ts';
+import type { Loss, LossMaker } from './loss.ts';
+import { type Optimizer, sgd } from './optimizer.ts';
+import { oneCycle, type Schedule, scheduleOf } from './schedule.ts';
+import { step as makeStep } from './step.ts';
+
+export interface TrainerOptions extends EngineOptions {
+  readonly steps: number;
+  /** 64 unless told. */
+  readonly batch?: number;
+  readonly seed?: number;
+  /** Weighted and added up; plain cross-entropy unless told. */
+  readonly losses?: readonly LossMaker[];
+  /** SGD with momentum 0.9 and Nesterov, weight decay 5e-4, unless told. */
+  readonly optimizer?: Optimizer;
+  /** The learning rate; one cycle with peak 0.1 unless told. */
+  readonly rate?: number | Schedule;
+  readonly augment?: Augment;
+  /** The net whose values the losses may read. It is frozen. */
+  readonly teacher?: Net;
+  /** Nodes whose weights are trained; all unless told. */
+  readonly trained?: (node: string) => boolean;
+}
+export interface StepReport {
+  /** Steps done, 1 .. steps. */
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  /** Each loss by name, before its weight. */
+  readonly losses: Readonly<Record<string, number>>;
+  /** The share of this batch that was guessed right, with the weights before the step. */
+  readonly accuracy: number;
+  readonly rate: number;
+}
+export interface Trainer {
+  readonly specs: Specs;
+  /** Names of the arrays that the optimizer keeps for each weight. */
+  readonly slots: readonly string[];
+  /** Do step `at`, 0 .. steps - 1. @throws MoonletError when the loss is no number any more. */
+  run(state: Arrays, at: number): Promise<{ readonly state: Arrays; readonly report: StepReport }>;
+  release(): Promise<void>;
+}
+
+/** @throws MoonletError when nets, data and losses do not fit together. */
+export async function trainer(graph: Graph, train: Split, scale: Scale, o: TrainerOptions): Promise<Trainer> {
+  const { steps, batch = 64, seed = 0, teacher } = o;
+  const engine: EngineOptions = { engine: o.engine ?? 'onnxruntime', threads: o.threads ?? 1 };
+  const losses = (o.losses ?? [crossEntropy()]).map((make) =>
+    make({ student: graph, teacher: teacher?.graph }),
+  );
+  const optimizer = o.optimizer ?? sgd({ nesterov: true, weightDecay: 5e-4 });
+  const rate = scheduleOf(o.rate ?? oneCycle({ steps, peak: 0.1 }));
+  const next = batches(train, scale, { batch, seed, ...(o.augment ? { augment: o.augment } : {}) });
+  const wanted = [...new Set(losses.flatMap((l) => l.teacher ?? []))];
+  const guide = teacher && wanted.length ? await compile(teacher, { ...engine, values: wanted }) : undefined;
+  const plan = makeStep({
+    graph,
+    losses,
+    optimizer,
+    batch,
+    ...(guide ? { teacher: guide.shapes } : {}),
+    ...(o.trained ? { trained: o.trained } : {}),
+  });
+  const runner = await prepare(plan.fn, plan.specs, engine);
+  return {
+    specs: plan.specs.state,
+    slots: optimizer.slots,
+    release: async () => {
+      await runner.release();
+      await guide?.release();
+    },
+    run: async (before, at) => {
+      const { x, labels } = next(at);
+      const inputs: Record<string, Float32Array | Int32Array> = { x, labels, rate: scalar(rate(at)) };
+      for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
+        inputs[`optimizer/${name}`] = scalar(value);
+      for (const l of losses) setLoss(inputs, l, at);
+      for (const [id, value] of guide ? await guide.run(x) : []) inputs[`teacher/${id}`] = value;
+      for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = noise(shape, seed, at, id);
+      const { state, outputs } = await runner.run(before, inputs);
+      const read = (key: string): number => Number(outputs[key]?.[0]);
+      const loss = read('loss');
+      if (!Number.isFinite(loss)) {
+        throw new MoonletError(
+          `step ${at + 1}: the loss is ${loss}; lower the learning rate or check the data`,
+        );
+      }
+      const parts = Object.fromEntries(losses.map((l) => [l.name, read(`loss/${l.name}`)]));
+      const accuracy = read('correct') / batch;
+      return { state, report: { step: at + 1, steps, loss, losses: parts, accuracy, rate: rate(at) } };
+    },
+  };
+}
+
+const scalar = (value: number): Float32Array => Float32Array.of(value);
+
+/** A loss's weight and settings at a step. */
+function setLoss(inputs: Record<string, Float32Array | Int32Array>, l: Loss, at: number): void {
+  inputs[`loss/${l.name}`] = scalar(scheduleOf(l.weight)(at));
+  for (const [name, value] of Object.entries(l.settings ?? {})) {
+    inputs[`setting/${l.name}/${name}`] = scalar(scheduleOf(value)(at));
+  }
+}
+
+/** Uniform noise of a node at a step: a function of the seed, so that a resumed run sees the same. */
+function noise(shape: readonly number[], seed: number, at: number, id: string): Float32Array {
+  const source = random('noise', seed, at, id);
+  return Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, source.uniform);
+}
