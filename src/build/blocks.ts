@@ -84,15 +84,19 @@ export const asymmetric =
   };
 
 export interface BottleneckOptions extends ConvNormOptions {
-  /** The middle is out / reduce channels wide, rounded down. */
+  /** The middle is out / reduce channels wide, rounded down; 4 unless told. */
   readonly reduce?: number;
+  /** Channels of the middle, where they are no such share. */
+  readonly middle?: number;
 }
 /** Narrow by 1x1, filter k x k, widen by 1x1; the last conv is linear (He et al. 2015, arXiv:1512.03385, figure 5). */
 export const bottleneck =
-  (out: number, { reduce = 4, act = 'relu', norm, ...filter }: BottleneckOptions = {}): Block =>
+  (
+    out: number,
+    { reduce = 4, middle = Math.floor(out / reduce), act = 'relu', norm, ...filter }: BottleneckOptions = {},
+  ): Block =>
   (x) => {
     const shared = { act, ...(norm ? { norm } : {}) };
-    const middle = Math.floor(out / reduce);
     return x
       .pipe('narrow', convNormAct(middle, shared))
       .pipe('filter', convNormAct(middle, { kernel: 3, ...filter, ...shared }))

@@ -115,6 +115,7 @@ describe('moonlet list', () => {
       'depth',
       'width',
       'dropout',
+      'dropPath',
       'classes',
       'size',
       'channels',

@@ -10,9 +10,11 @@ import {
   bottleneck,
   common,
   convNormAct,
+  dropPathOption,
   input,
   repeat,
   residual,
+  stochasticDepth,
   whole,
 } from '../../src/build/index.ts';
 
@@ -27,25 +29,31 @@ interface Shape {
   readonly groups: number;
   /** Channels of a group in the first stage. */
   readonly width: number;
+  readonly dropPath: number;
 }
 /** Stages of `repeats` blocks, the first 256 channels wide; each later one halves the map and doubles the channels. */
 const stagesFor =
-  (repeats: readonly number[], { groups, width }: Shape): Block =>
-  (x) =>
-    repeats.reduce(
+  (repeats: readonly number[], { groups, width, dropPath }: Shape): Block =>
+  (x) => {
+    let place = 0;
+    const blocks = repeats.reduce((sum, n) => sum + n, 0);
+    return repeats.reduce(
       (y, n, i) =>
         y.stack(
           `stage${i + 1}`,
           repeat(n, (j) => {
             const out = 256 * 2 ** i;
             const stride = i && !j ? 2 : 1;
-            return residual(out, bottleneck(out, { reduce: 256 / (groups * width), stride, groups }), {
+            const rate = stochasticDepth(dropPath, place++, blocks);
+            return residual(out, bottleneck(out, { middle: groups * width * 2 ** i, stride, groups }), {
               stride,
+              dropPath: rate,
             });
           }),
         ),
       x,
     );
+  };
 
 export const resnext50 = architecture({
   name: 'resnext-50',
@@ -53,13 +61,14 @@ export const resnext50 = architecture({
   options: {
     groups: whole({ doc: 'cardinality', default: 32, min: 1, max: 256 }),
     width: whole({ doc: 'channels of a group in the first stage', default: 4, min: 1, max: 256 }),
+    dropPath: dropPathOption(),
     ...common({ classes: 1000, size: 224 }),
   },
-  net: ({ groups, width, classes, size, channels }) => {
+  net: ({ groups, width, dropPath, classes, size, channels }) => {
     const stem = input(size, size, channels).pipe('stem', (x) =>
       convNormAct(64, { kernel: 7, stride: 2 })(x).maxPool({ size: 3, stride: 2, padding: around(3) }),
     );
-    return stagesFor([3, 4, 6, 3], { groups, width })(stem).pipe('head', (x) =>
+    return stagesFor([3, 4, 6, 3], { groups, width, dropPath })(stem).pipe('head', (x) =>
       x.globalPool().dense(classes),
     );
   },
@@ -72,6 +81,7 @@ export const resnextCifar = architecture({
     depth: whole({ doc: 'layers, 9n + 2', default: 29, min: 11, max: 1001 }),
     groups: whole({ doc: 'cardinality', default: 32, min: 1, max: 256 }),
     width: whole({ doc: 'channels of a group in the first stage', default: 4, min: 1, max: 256 }),
+    dropPath: dropPathOption(),
     ...common({ classes: 10, size: 32 }),
   },
   problem: ({ depth }) => {
@@ -80,9 +90,11 @@ export const resnextCifar = architecture({
       ? `depth must be 9n + 2 (11, 20, 29, ...), got ${depth}; the nearest is ${near}`
       : undefined;
   },
-  net: ({ depth, groups, width, classes, size, channels }) => {
+  net: ({ depth, groups, width, dropPath, classes, size, channels }) => {
     const n = (depth - 2) / 9;
     const stem = input(size, size, channels).pipe('stem', convNormAct(64, { kernel: 3 }));
-    return stagesFor([n, n, n], { groups, width })(stem).pipe('head', (x) => x.globalPool().dense(classes));
+    return stagesFor([n, n, n], { groups, width, dropPath })(stem).pipe('head', (x) =>
+      x.globalPool().dense(classes),
+    );
   },
 });

@@ -7,23 +7,25 @@ import {
   type Block,
   common,
   convNormAct,
+  dropPathOption,
   input,
   preActivation,
   real,
   repeat,
+  stochasticDepth,
   whole,
 } from '../../src/build/index.ts';
 
 /** Two 3x3 convs, norm and activation first; a bare 1x1 conv of the activated input where shapes change. */
-const block = (out: number, stride: number, dropout: number): Block =>
+const block = (out: number, stride: number, o: { dropout: number; dropPath: number }): Block =>
   preActivation(
     out,
     (x) =>
       x
         .pipe('first', convNormAct(out, { kernel: 3, stride }))
-        .dropout(dropout)
+        .dropout(o.dropout)
         .pipe('second', (y) => y.conv(out, { kernel: 3 })),
-    { stride, shortcut: 'conv' },
+    { stride, shortcut: 'conv', dropPath: o.dropPath },
   );
 
 // Table 1: group name, channels at width 1, stride of the first block; n = (depth - 4) / 6 blocks in each
@@ -45,6 +47,7 @@ export const wrn = architecture({
     depth: whole({ doc: 'layers, 6n + 4', default: 16, min: 10, max: 1000 }),
     width: whole({ doc: 'widening factor k', default: 1, min: 1, max: 64 }),
     dropout: real({ doc: 'rate between the convs of a block', default: 0, min: 0, max: 0.9 }),
+    dropPath: dropPathOption(),
     ...common({ classes: 10, size: 32 }),
   },
   problem: ({ depth }) => {
@@ -53,15 +56,22 @@ export const wrn = architecture({
       ? `depth must be 6n + 4 (10, 16, 22, 28, 40, ...), got ${depth}; the nearest is ${near}`
       : undefined;
   },
-  net: ({ depth, width, dropout, classes, size, channels }) =>
-    groups
+  net: ({ depth, width, dropout, dropPath, classes, size, channels }) => {
+    const n = (depth - 4) / 6;
+    return groups
       .reduce(
-        (x, [name, c, stride]) =>
+        (x, [name, c, stride], g) =>
           x.stack(
             name,
-            repeat((depth - 4) / 6, (i) => block(c * width, i ? 1 : stride, dropout)),
+            repeat(n, (i) =>
+              block(c * width, i ? 1 : stride, {
+                dropout,
+                dropPath: stochasticDepth(dropPath, g * n + i, 3 * n),
+              }),
+            ),
           ),
         input(size, size, channels).pipe('stem', (x) => x.conv(16, { kernel: 3 })),
       )
-      .pipe('head', (x) => x.norm().relu().globalPool().dense(classes)),
+      .pipe('head', (x) => x.norm().relu().globalPool().dense(classes));
+  },
 });

@@ -1,0 +1,215 @@
+/**
+ * @file The experiment of Net2Net (Chen et al. 2016, section 4) on Fashion-MNIST: a net grown from a trained smaller one,
+ * against the same large net from scratch, and against the small net padded with random weights. Three seeds.
+ * Finished runs are kept in out/experiments/growth, so that a broken experiment goes on where it was.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { readText, writeAtomically } from '../../src/cli/files.ts';
+import { count, note, trainingBar } from '../../src/cli/say.ts';
+import { hold, loadDataset, type Split } from '../../src/data/index.ts';
+import { type GrowStep, grow } from '../../src/edit/index.ts';
+import { cost, init, type Net, type Weight } from '../../src/index.ts';
+import { cosine, evaluate, fit, oneCycle, type Schedule } from '../../src/learn/index.ts';
+import { columns } from '../../src/read/show.ts';
+import type { WeightKey } from '../../src/weights/index.ts';
+import { compose } from '../../zoo/index.ts';
+import { lineChart } from '../lib/plots.ts';
+
+const { seeds, only } = new Command()
+  .option('--seeds <n>', 'how many seeds', '3')
+  .option('--only <seed>', 'one seed alone')
+  .parse()
+  .opts<{ seeds: string; only?: string }>();
+
+const folder = join('out', 'experiments', 'growth');
+const small = 'resnet-cifar depth=8 size=28 channels=1';
+const plan: readonly GrowStep[] = [
+  { widen: { stage1: 'x1.5', stage2: 'x1.5', stage3: 'x1.5' } },
+  { deepen: 'stage1', by: 1 },
+  { deepen: 'stage2', by: 1 },
+  { deepen: 'stage3', by: 1 },
+];
+const smallSteps = 2000;
+const steps = 1200;
+const every = 50;
+const heldOut = 5000;
+const augment = { shift: 2, flip: true };
+/** The paper goes on with a tenth of the first rate. */
+const rates: Readonly<Record<Kind, Schedule>> = {
+  small: oneCycle({ steps: smallSteps, peak: 0.2 }),
+  scratch: oneCycle({ steps, peak: 0.2 }),
+  grown: cosine({ steps, peak: 0.05, warmup: 20 }),
+  padded: cosine({ steps, peak: 0.05, warmup: 20 }),
+};
+const kinds = ['small', 'scratch', 'grown', 'padded'] as const;
+type Kind = (typeof kinds)[number];
+
+interface Result {
+  readonly kind: Kind;
+  readonly seed: number;
+  readonly params: number;
+  readonly macs: number;
+  readonly curve: readonly (readonly [step: number, accuracy: number])[];
+  /** On the 10,000 images of our test split. */
+  readonly test: number;
+  readonly msPerStep: number;
+}
+
+const data = await loadDataset('fashion-mnist');
+
+/** The large net with the small one's weights where it had them, and fresh random ones elsewhere. */
+function padded(from: Net, seed: number): Net {
+  const grown = grow(from, plan, { seed });
+  const fresh = init(grown.net.graph, { seed: seed + 1000 });
+  const weights = new Map<WeightKey, Weight>(fresh.weights);
+  for (const [key, old] of from.weights) {
+    const weight = fresh.weights.get(key);
+    if (weight) weights.set(key, { ...weight, data: corner(weight, old) });
+  }
+  return { graph: grown.net.graph, weights };
+}
+/** A weight with another in its first rows and columns. */
+function corner(into: Weight, from: Weight): Float32Array {
+  const data = Float32Array.from(into.data);
+  const [rows, columnCount] = [into.shape.at(-2) ?? 1, into.shape.at(-1) as number];
+  const [oldRows, oldColumns] = [from.shape.at(-2) ?? 1, from.shape.at(-1) as number];
+  const places = from.data.length / (oldRows * oldColumns);
+  for (let p = 0; p < places; p++) {
+    for (let i = 0; i < oldRows; i++) {
+      const at = (p * oldRows + i) * oldColumns;
+      data.set(from.data.subarray(at, at + oldColumns), (p * rows + i) * columnCount);
+    }
+  }
+  return data;
+}
+
+async function run(
+  kind: Kind,
+  seed: number,
+  start: Net,
+  parts: { train: Split; validation: Split },
+): Promise<{ net: Net; result: Result }> {
+  const total = kind === 'small' ? smallSteps : steps;
+  const bar = trainingBar(`seed ${seed} ${kind}`, total, 64);
+  const curve: [number, number][] = [];
+  const first = await evaluate(start, parts.validation, data);
+  curve.push([0, first.accuracy]);
+  const began = performance.now();
+  const { net } = await fit(start, parts.train, data, {
+    steps: total,
+    seed,
+    rate: rates[kind],
+    augment,
+    validation: parts.validation,
+    evaluateEvery: every,
+    onStep: bar.step,
+    onValidation: (step, accuracy) => curve.push([step, accuracy]),
+  });
+  bar.end();
+  const { accuracy } = await evaluate(net, data.test, data);
+  const { params, macs } = cost(net.graph);
+  const msPerStep = (performance.now() - began) / total;
+  return { net, result: { kind, seed, params, macs, curve, test: accuracy, msPerStep } };
+}
+
+async function seedRuns(seed: number): Promise<readonly Result[]> {
+  const file = join(folder, `seed-${seed}.json`);
+  if (existsSync(file)) return JSON.parse(readText(file)) as Result[];
+  const parts = hold(data.train, heldOut, seed);
+  const trained = await run('small', seed, init(compose(small), { seed }), parts);
+  const grown = grow(trained.net, plan, { seed });
+  const results = [trained.result];
+  const starts = {
+    scratch: init(grown.net.graph, { seed }),
+    grown: grown.net,
+    padded: padded(trained.net, seed),
+  } as const;
+  for (const kind of ['scratch', 'grown', 'padded'] as const) {
+    results.push((await run(kind, seed, starts[kind], parts)).result);
+  }
+  writeAtomically(file, JSON.stringify(results));
+  return results;
+}
+
+const wanted = only === undefined ? Array.from({ length: Number(seeds) }, (_, i) => i + 1) : [Number(only)];
+const all: Result[] = [];
+for (const seed of wanted) all.push(...(await seedRuns(seed)));
+if (only === undefined) await report();
+
+/** The first step at which a curve is at least as high; undefined when it never is. */
+function reaches(curve: Result['curve'], accuracy: number): number | undefined {
+  return curve.find(([step, a]) => step > 0 && a >= accuracy)?.[0];
+}
+const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
+const of = (kind: Kind): readonly Result[] => all.filter((r) => r.kind === kind);
+
+async function report(): Promise<void> {
+  // for each seed: when does each net reach the from-scratch net's final accuracy on the held-out images?
+  const stepsTo = (kind: Kind): readonly number[] =>
+    of(kind).map((r) => {
+      const goal = of('scratch')
+        .find((s) => s.seed === r.seed)
+        ?.curve.at(-1)?.[1] as number;
+      return reaches(r.curve, goal) ?? Number.POSITIVE_INFINITY;
+    });
+  const told = (n: number): string =>
+    Number.isFinite(n) ? count(Math.round(n)) : `not within ${count(steps)}`;
+  const rows = kinds.map((kind) => [
+    kind,
+    count(of(kind)[0]?.params ?? 0),
+    of(kind)
+      .map((r) => (100 * (r.curve.at(-1)?.[1] ?? 0)).toFixed(2))
+      .join(', '),
+    of(kind)
+      .map((r) => (100 * r.test).toFixed(2))
+      .join(', '),
+    kind === 'small' ? '' : stepsTo(kind).map(told).join(', '),
+    kind === 'small' ? '' : told(mean(stepsTo(kind))),
+  ]);
+  const head = [
+    'net',
+    'parameters',
+    'held-out %, by seed',
+    'test %, by seed',
+    "steps to scratch's final accuracy",
+    'mean',
+  ];
+  note(columns([head, ...rows], [1]));
+  const average = (kind: Kind): [number, number][] =>
+    (of(kind)[0]?.curve ?? []).map(([step], i) => [
+      step,
+      mean(of(kind).map((r) => r.curve[i]?.[1] as number)),
+    ]);
+  const chart = await lineChart({
+    title: 'Held-out accuracy, mean of the seeds',
+    xLabel: 'steps of the large net',
+    yLabel: 'fraction right',
+    yDomain: [0.8, 0.94],
+    series: (['scratch', 'grown', 'padded'] as const).map((kind) => ({
+      name: kind,
+      points: average(kind).filter(([, a]) => a >= 0.8),
+    })),
+  });
+  writeAtomically(join('docs', 'growth.svg'), chart);
+  const table = [head, head.map(() => '---'), ...rows].map((r) => `| ${r.join(' | ')} |`).join('\n');
+  const text = `## The experiment
+
+\`npm run experiment:growth\`: Fashion-MNIST (${data.note}) A \`${small}\` is trained for ${count(smallSteps)} steps of 64, grown by
+\`${JSON.stringify(plan)}\`, and trained for ${count(steps)} more (cosine from 0.05). Against it: the same large net from
+scratch (one cycle, peak 0.2), and the small net padded with random weights (the paper's baseline, trained as the grown one). ${count(heldOut)}
+images are held out from training for the curves, read every ${every} steps; the test split is read once at the end. The steps that
+the small net took are not in the count, as in the paper; they cost ${((mean(of('small').map((r) => r.msPerStep)) * smallSteps) / (mean(of('scratch').map((r) => r.msPerStep)) * steps)).toFixed(2)} of the time of the run from scratch.
+
+${table}
+
+![curves](growth.svg)
+`;
+  const file = join('docs', 'growth.md');
+  const old = existsSync(file) ? readText(file) : '# Growth\n';
+  const at = old.indexOf('## The experiment');
+  const rest = at < 0 ? -1 : old.indexOf('\n## ', at + 5);
+  const before = at < 0 ? `${old.trimEnd()}\n\n` : old.slice(0, at);
+  writeAtomically(file, `${before}${text}${rest < 0 ? '' : old.slice(rest)}`);
+}
