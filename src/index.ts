@@ -33,6 +33,8 @@ export {
   type DeepenOptions,
   deepen,
   enlarge,
+  foldBranches,
+  foldNorms,
   type GrowPlan,
   type GrowStep,
   type Growth,
@@ -42,6 +44,11 @@ export {
   type WidenOptions,
   type Widths,
   widen,
+  withCollaborative,
+  withConcatRelu,
+  withExpander,
+  withShift,
+  withStochasticDepth,
 } from './edit/index.ts';
 export { MoonletError, Refusal, UsageError } from './errors.ts';
 export {

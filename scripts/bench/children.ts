@@ -6,6 +6,7 @@ import { dirname, extname, join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Engine, Ready } from './types.ts';
+import type { Question } from './worker.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 /** The interpreter of the Python peers. */
@@ -68,7 +69,7 @@ const nodeWorker = (...args: string[]): Command => {
   const own = extname(fileURLToPath(import.meta.url));
   return {
     program: process.execPath,
-    args: [...(own === '.ts' ? ['--import', 'tsx'] : []), join(here, `worker${own}`), ...args],
+    args: ['--expose-gc', ...(own === '.ts' ? ['--import', 'tsx'] : []), join(here, `worker${own}`), ...args],
   };
 };
 
@@ -119,7 +120,7 @@ class Lines {
     process.once('exit', this.kill);
   }
 
-  send(message: object): void {
+  send(message: Question): void {
     this.#child.stdin?.write(`${JSON.stringify(message)}\n`);
   }
 

@@ -1,9 +1,19 @@
 /** @file What memory this process holds. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 /** The most at once. Where the system tells it by program, memory of before the start does not count. */
 export function peakMiB(): number {
   return fieldMiB('VmHWM') ?? process.resourceUsage().maxRSS / 1024;
+}
+
+/** Begin to count the peak anew, where the system can. */
+export function forgetPeak(): void {
+  globalThis.gc?.();
+  try {
+    writeFileSync('/proc/self/clear_refs', '5');
+  } catch {
+    // then the peak is that of the whole run
+  }
 }
 
 /** Now. */

@@ -40,6 +40,10 @@ export async function runCases(plan: Plan): Promise<{
 export async function runCase(one: Case, { engines, quick, say = () => {} }: Plan) {
   const limit = limits[quick ? 'quick' : 'full'];
   const folder = writeJob(one, quick);
+  // a run that is stopped takes its children and its files along, by what listens to the exit
+  const stop = (): void => process.exit(130);
+  const clean = (): void => removeJob(folder);
+  process.once('SIGINT', stop).once('SIGTERM', stop).once('exit', clean);
   const rows: Row[] = [];
   const workers: Worker[] = [];
   const versions: Record<string, string> = {};
@@ -85,7 +89,8 @@ export async function runCase(one: Case, { engines, quick, say = () => {} }: Pla
       rows.push(row);
     }
   } finally {
-    removeJob(folder);
+    clean();
+    process.off('SIGINT', stop).off('SIGTERM', stop).off('exit', clean);
   }
   const order = (row: Row): number => engines.indexOf(row.engine);
   return { rows: rows.sort((a, b) => order(a) - order(b)), versions };

@@ -21,10 +21,10 @@ export interface Measured {
   readonly medianMs: number;
   /** Lower and upper quartile. */
   readonly spread: readonly [number, number];
-  /** The most memory that the engine's process held at once. */
+  /** The most memory that the engine's process held at once while its steps were timed. */
   readonly peakMiB: number;
   readonly steps: number;
-  /** From nets and data in memory to a step that can run: tracing, compiling, building. */
+  /** From nets and data in memory to a step that can run: tracing, compiling, building. A Python peer's has two steps in it. */
   readonly readyMs: number;
   /** What else was tried, or what must be known to read the number. */
   readonly note?: string;

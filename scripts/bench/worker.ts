@@ -10,10 +10,13 @@ import { createInterface } from 'node:readline';
 import { oneLine } from '../../src/errors.ts';
 import { cost } from '../../src/read/cost.ts';
 import { unpack } from '../../src/weights/index.ts';
-import { peakMiB } from './memory-of.ts';
+import { forgetPeak, peakMiB } from './memory-of.ts';
 import { median } from './numbers.ts';
 import { exportRunner, makers, type Step } from './steps.ts';
 import type { Job, Ready } from './types.ts';
+
+/** What a worker is asked, one line each. */
+export type Question = { readonly do: 'run'; readonly steps: number } | { readonly do: 'end' };
 
 const [folder = '', engine = '', exported] = process.argv.slice(2);
 const say = (message: object): void => void process.stdout.write(`@${JSON.stringify(message)}\n`);
@@ -87,9 +90,10 @@ async function main(): Promise<void> {
   }
   if (!best) throw new Error('no variant');
   const { step, ready } = best;
+  forgetPeak();
   say({ ready: true, ...ready, note: tried.length > 1 ? tried.join('; ') : '' });
   for await (const line of createInterface({ input: process.stdin })) {
-    const message = JSON.parse(line) as { do: string; steps: number };
+    const message = JSON.parse(line) as Question;
     if (message.do === 'run') say({ ms: await timed(step, message.steps) });
     else break;
   }

@@ -45,14 +45,19 @@ export interface ExpanderOptions extends Omit<ConvOptions, 'groups' | 'weightsOf
 export const expander =
   (out: number, fanIn: number, { seed = 1, ...conv }: ExpanderOptions = {}): Block =>
   (x) => {
-    const groups = greatestDivisor(x.channels, out);
-    const perDraw = x.channels / groups;
-    if (!Number.isInteger(fanIn) || fanIn < 1 || fanIn > x.channels || fanIn % perDraw) {
+    const least = x.channels / greatestDivisor(x.channels, out);
+    if (!Number.isInteger(fanIn) || fanIn < 1 || fanIn > x.channels || fanIn % least) {
       throw new MoonletError(
-        `expander(${x.channels} -> ${out}): fanIn must be a multiple of ${perDraw} up to ${x.channels}, got ${fanIn}`,
+        `expander(${x.channels} -> ${out}): fanIn must be a multiple of ${least} up to ${x.channels}, got ${fanIn}`,
       );
     }
-    const draws = Array.from({ length: fanIn / perDraw }, (_, i) =>
+    // a few draws regroup well enough; more only where groups would not divide
+    const fits = (n: number): boolean =>
+      [fanIn / n, (x.channels * n) / fanIn, (out * fanIn) / (x.channels * n)].every(Number.isInteger);
+    let count = Math.min(4, fanIn / least);
+    while (!fits(count)) count++;
+    const groups = (x.channels * count) / fanIn;
+    const draws = Array.from({ length: count }, (_, i) =>
       x.pipe(`draw${i}`, (y) => {
         const read = y.permute(shuffled(x.channels, seed, i, 'in')).conv(out, {
           kernel: 3,

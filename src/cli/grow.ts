@@ -1,7 +1,16 @@
 /** @file `moonlet grow`: a wider and deeper net that computes the same, with the proof. */
 import type { Command } from 'commander';
 import { loadStudent } from '../../zoo/index.ts';
-import { type GrowStep, grow, parsePlan, parseWidth, plan, verifyCertificate, widen } from '../edit/index.ts';
+import {
+  type GrowPlan,
+  type Growth,
+  growSteps,
+  parsePlan,
+  parseWidth,
+  plan,
+  verifyCertificate,
+  type Width,
+} from '../edit/index.ts';
 import { prepare } from '../engine/index.ts';
 import { MoonletError, UsageError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
@@ -61,13 +70,15 @@ async function run(name: string, flags: Flags): Promise<void> {
   if (flags.out === undefined)
     throw new UsageError('grow needs a folder: --out <folder>, or --dry-run to see what it would do');
   const out = outFolder(flags.out, flags.force ?? false);
-  const grown = grow(net, steps, { seed });
+  const done = growSteps(net, steps, { seed });
+  const grown = done.at(-1) as Growth;
+  const preserves = done.every((g) => g.preserves === 'both') ? 'both' : 'inference';
   const inference = await difference(net, grown.net, false);
-  const training = grown.preserves === 'both' ? await difference(net, grown.net, true) : undefined;
-  if (inference.maxAbsDiff > 1e-5 * inference.scale) {
+  const training = preserves === 'both' ? await difference(net, grown.net, true) : undefined;
+  if (!(inference.maxAbsDiff <= 1e-5 * inference.scale)) {
     throw new MoonletError(`${name}: the grown net differs by ${inference.maxAbsDiff}; nothing is saved`);
   }
-  const findings = certify(net, steps, seed);
+  const findings = done.flatMap((g, i) => verifyCertificate(done[i - 1]?.net ?? net, g.net, g.maps));
   if (findings.length)
     throw new MoonletError(`${name}: the certificate fails at ${findings[0]}; nothing is saved`);
   saveNet(out, grown.net);
@@ -78,7 +89,7 @@ async function run(name: string, flags: Flags): Promise<void> {
       maxAbsDiff,
       scale,
       training: training ?? null,
-      preserves: grown.preserves,
+      preserves,
       before,
       after,
     });
@@ -93,31 +104,18 @@ async function run(name: string, flags: Flags): Promise<void> {
   print(`saved in ${out}`);
 }
 
-/** Widening steps checked one by one against their maps. */
-function certify(
-  net: Net,
-  steps: readonly GrowStep[] | { readonly macs: number },
-  seed: number,
-): readonly string[] {
-  if (!Array.isArray(steps)) return [];
-  let now = net;
-  for (const [i, step] of (steps as readonly GrowStep[]).entries()) {
-    const next =
-      'widen' in step ? widen(now, step.widen, { seed: seed + i }) : grow(now, [step], { seed: seed + i });
-    const findings = 'widen' in step ? verifyCertificate(now, next.net, next.maps) : [];
-    if (findings.length) return findings;
-    now = next.net;
-  }
-  return [];
-}
-
-function stepsOf(flags: Flags): readonly GrowStep[] | { readonly macs: number } {
+function stepsOf(flags: Flags): GrowPlan {
+  const { widen, deepen, enlarge } = flags;
   if (flags.macs !== undefined) {
+    if (flags.plan !== undefined || widen.length || deepen.length || enlarge.length)
+      throw new UsageError(
+        '--macs chooses the steps itself; leave out --widen, --deepen, --enlarge and --plan',
+      );
     const macs = Number(flags.macs);
     if (!(macs > 1)) throw new UsageError(`--macs must be a ratio above 1, got "${flags.macs}"`);
     return { macs };
   }
-  const steps: GrowStep[] = [];
+  const steps: unknown[] = [];
   if (flags.plan !== undefined) {
     let json: unknown;
     try {
@@ -129,21 +127,25 @@ function stepsOf(flags: Flags): readonly GrowStep[] | { readonly macs: number } 
     }
     steps.push(...parsePlan(json));
   }
-  for (const text of flags.widen) {
+  // one step of all, since some widths can only change together
+  const widths = new Map<string, Width>();
+  for (const text of widen) {
     const [where, width] = pairOf(text, '--widen');
-    steps.push({ widen: { [where]: parseWidth(width) } });
+    if (widths.has(where)) throw new UsageError(`--widen names "${where}" twice; once is enough`);
+    widths.set(where, parseWidth(width));
   }
-  for (const text of flags.deepen) {
+  if (widths.size) steps.push({ widen: Object.fromEntries(widths) });
+  for (const text of deepen) {
     const [where, by] = pairOf(text, '--deepen');
-    steps.push(...parsePlan([{ deepen: where, by: Number(by) }]));
+    steps.push({ deepen: where, by: wholeOf(by, '--deepen', text) });
   }
-  for (const text of flags.enlarge) {
+  for (const text of enlarge) {
     const [where, to] = pairOf(text, '--enlarge');
-    steps.push(...parsePlan([{ enlarge: where, to: Number(to) }]));
+    steps.push({ enlarge: where, to: wholeOf(to, '--enlarge', text) });
   }
   if (!steps.length)
     throw new UsageError('grow needs a step: --widen, --deepen, --enlarge, --plan or --macs');
-  return steps;
+  return parsePlan(steps);
 }
 
 function pairOf(text: string, flag: string): readonly [string, string] {
@@ -152,13 +154,15 @@ function pairOf(text: string, flag: string): readonly [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function show(
-  graph: Graph,
-  steps: readonly GrowStep[] | { readonly macs: number },
-  seed: number,
-  { json }: Flags,
-): void {
-  const planned = plan(graph, steps, seed);
+function wholeOf(text: string, flag: string, pair: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new UsageError(
+    `${flag} "${pair}": expected a whole number from 1 to 9999 after the "=", got "${text}"`,
+  );
+}
+
+function show(graph: Graph, steps: GrowPlan, seed: number, { json }: Flags): void {
+  const planned = plan(graph, steps, { seed });
   if (json) {
     return printJson(planned.map(({ step, params, macs, preserves }) => ({ step, params, macs, preserves })));
   }

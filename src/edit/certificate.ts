@@ -1,55 +1,82 @@
 /**
- * @file Is a widened net what its maps say? A checker that shares no code with the edit (but for the graph's shapes): it
- * reads two graphs, two sets of weights and the maps, and verifies every op by its own rule. `map[j]` is the old channel that channel j copies.
+ * @file Is a grown net what its maps say? A checker that shares no code with the edits (but for the graph's shapes and
+ * windows): it reads two graphs, two sets of weights and the maps, and verifies every op by its own rule.
  *
- * A value is sound when new(x)[..., j] = old(x)[..., map[j]]. Inputs and outputs must have the identity. Each rule shows
- * that sound inputs make a sound value; together they prove the whole net, up to rounding.
+ * A value of the new net is sound when it has the channels of an old value: new[..., j] = old[..., map[j]]; or it is
+ * known to be zero. Old nodes must read what they read and be sound under their own name; new nodes must be permutes, or
+ * pass a sound value on (a sum with zeros, a dirac conv, a second relu). Inputs and outputs must have the identity. Each
+ * rule shows that sound inputs make a sound value; together they prove the whole net, up to rounding.
  */
-import { type Node, shapes } from '../graph/index.ts';
-import type { Net, WeightKey } from '../weights/index.ts';
+import { type Node, type Shape, shapes, slide } from '../graph/index.ts';
+import type { Net } from '../weights/index.ts';
+import { passedOn, type Sound, stored } from './certificate-added.ts';
 
 type Maps = ReadonlyMap<string, ArrayLike<number>>;
 /** What is wrong, node by node; empty when the certificate holds. */
 export type Findings = readonly string[];
-
-/** Verify a widened net against the old one. `tolerance` is relative to the largest weight of a layer. */
+/** Verify a grown net against the old one. `tolerance` is relative to the largest weight of a layer. */
 export function verifyCertificate(old: Net, now: Net, maps: Maps, tolerance = 1e-5): Findings {
   const findings: string[] = [];
   const oldNodes = new Map(old.graph.nodes.map((n) => [n.id, n]));
-  const shape = shapes(old.graph);
-  const channelsOf = (id: string): number => shape.get(id)?.at(-1) ?? 0;
-  const map = (id: string): ArrayLike<number> => maps.get(id) ?? [];
+  const [oldShapes, nowShapes] = [shapes(old.graph), shapes(now.graph)];
+  const sound = new Map<string, Sound | undefined>();
   for (const node of now.graph.nodes) {
     const say = (what: string): void => void findings.push(`${node.id}: ${what}`);
-    if (!maps.has(node.id)) {
-      say('it has no map');
-      continue;
-    }
     const was = oldNodes.get(node.id);
-    const ins = node.inputs.map(map);
+    const ins = node.inputs.map((id) => sound.get(id));
     if (!was) {
-      if (node.op.kind !== 'permute') say(`it is new, and no permute but a ${node.op.kind}`);
-      else if (
-        !equal(
-          map(node.id),
-          node.op.order.map((i) => ins[0]?.[i] as number),
-        )
-      )
-        say('its order does not make its map');
+      const value = passedOn(old.graph, node, ins, now);
+      const claimed = maps.get(node.id);
+      if (claimed && value && value !== 'zero' && !equal(claimed, value.map))
+        say('its map is not what it makes');
+      sound.set(node.id, value);
       continue;
     }
-    if (was.op.kind !== node.op.kind && !(was.op.kind === 'shuffle' && node.op.kind === 'permute')) {
+    const map = maps.get(node.id);
+    sound.set(node.id, map && { as: node.id, map });
+    if (!map) say('it has no map');
+    else if (map.length !== nowShapes.get(node.id)?.at(-1)) say('its map is not as long as it has channels');
+    else if (was.op.kind !== node.op.kind && !(was.op.kind === 'shuffle' && node.op.kind === 'permute'))
       say(`it was a ${was.op.kind} and is a ${node.op.kind}`);
-      continue;
+    else if (!equal(ins.map(nameOf), was.inputs)) say(`it reads ${ins.map(nameOf).join(', ') || 'nothing'}`);
+    else if (was.weightsOf !== node.weightsOf) say('it shares the weights of another');
+    else if (!sameOptions(was, node)) say('its options are others');
+    else {
+      checkNode(
+        was,
+        node,
+        ins.map((s) => (s && s !== 'zero' ? s.map : [])),
+        map,
+        was.inputs.map((id) => oldShapes.get(id) as Shape),
+        { old, now, say, tolerance },
+      );
     }
-    checkNode(was, node, ins, map(node.id), was.inputs.map(channelsOf), { old, now, say, tolerance });
   }
   for (const [i, id] of now.graph.outputs.entries()) {
-    const n = channelsOf(old.graph.outputs[i] as string);
-    if (!equal(map(id), range(n)))
+    const wanted = old.graph.outputs[i] ?? '';
+    const value = sound.get(id);
+    const n = oldShapes.get(wanted)?.at(-1) ?? 0;
+    if (!value || value === 'zero' || value.as !== wanted || !equal(value.map, range(n)))
       findings.push(`${id}: it is an output, and its channels are not those of before`);
   }
+  if (now.graph.outputs.length !== old.graph.outputs.length)
+    findings.push('the outputs are not as many as before');
   return findings;
+}
+
+const nameOf = (s: Sound | undefined): string =>
+  s === undefined ? 'a new value' : s === 'zero' ? 'zeros' : s.as;
+
+/** Options that growth leaves alone: all but widths, groups, orders and bounds, and a kernel with its padding. */
+function sameOptions(was: Node, node: Node): boolean {
+  const free = ['out', 'groups', 'order', 'from', 'to', 'kernel', 'padding', 'shape', 'kind'];
+  const rest = (op: object): string =>
+    JSON.stringify(
+      Object.entries(op).filter(
+        ([key]) => !free.includes(key) || (key === 'kernel' && node.op.kind === 'shift'),
+      ),
+    );
+  return rest(was.op) === rest(node.op) || was.op.kind === 'shuffle';
 }
 
 interface Case {
@@ -59,7 +86,7 @@ interface Case {
   say(what: string): void;
 }
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
-const equal = (a: ArrayLike<number>, b: ArrayLike<number>): boolean =>
+const equal = <T>(a: ArrayLike<T>, b: ArrayLike<T>): boolean =>
   a.length === b.length && Array.from(a).every((v, i) => v === b[i]);
 
 /** The rule of one op: sound inputs, and what the op and its weights must be for a sound value. */
@@ -68,11 +95,11 @@ function checkNode(
   node: Node,
   ins: ArrayLike<number>[],
   out: ArrayLike<number>,
-  oldIn: readonly number[],
+  oldIn: readonly Shape[],
   at: Case,
 ): void {
   const x = ins[0] as ArrayLike<number>;
-  const c = oldIn[0] ?? 0;
+  const c = oldIn[0]?.at(-1) ?? 0;
   const must = (holds: boolean, what: string): void => {
     if (!holds) at.say(what);
   };
@@ -81,7 +108,7 @@ function checkNode(
       return must(equal(out, range(out.length)), 'it is an input, and its channels are not those of before');
     case 'conv':
     case 'dense':
-      return checkLayer(was, node, x, out, c, at);
+      return checkLayer(was, node, x, out, oldIn[0] as Shape, at);
     case 'norm':
       must(equal(out, x), 'a norm passes channels on as they are');
       for (const slot of ['gamma', 'beta', 'mean', 'variance'] as const)
@@ -97,7 +124,7 @@ function checkNode(
       let offset = 0;
       const joined = ins.flatMap((m, i) => {
         const part = Array.from(m, (v) => v + offset);
-        offset += oldIn[i] ?? 0;
+        offset += oldIn[i]?.at(-1) ?? 0;
         return part;
       });
       return must(equal(out, joined), 'its channels are not those of its inputs, one after another');
@@ -170,20 +197,10 @@ function checkVector(
   out: ArrayLike<number>,
   { old, now, say }: Case,
 ): void {
-  const [a, b] = [at(old, was, slot), at(now, node, slot)];
-  if (
-    a &&
-    b &&
-    !equal(
-      b,
-      Array.from(out, (from) => a[from] as number),
-    )
-  )
-    say(`its ${slot} is not that of the channels it copies`);
+  const [a, b] = [stored(old, was, slot), stored(now, node, slot)];
+  const wanted = a && Array.from(out, (from) => a[from] as number);
+  if (!equal(b ?? [], wanted ?? [])) say(`its ${slot} is not that of the channels it copies`);
 }
-const at = (net: Net, node: Node, slot: string): Float32Array | undefined =>
-  net.weights.get(`${node.weightsOf ?? node.id}:${slot}` as WeightKey)?.data;
-
 /**
  * A conv or dense layer: for each new output j and each old input channel k that its group read, the new weights of the
  * copies of k must sum to the old weight; copies of channels that the old output did not read must not be there.
@@ -193,11 +210,15 @@ function checkLayer(
   node: Node,
   x: ArrayLike<number>,
   out: ArrayLike<number>,
-  c: number,
+  shape: Shape,
   test: Case,
 ): void {
-  const [a, b] = [at(test.old, was, 'kernel'), at(test.now, node, 'kernel')];
-  if (!a || !b) return test.say('its kernel is missing');
+  const c = shape.at(-1) as number;
+  const [a, b] = [
+    ringed(was, node, shape, stored(test.old, was, 'kernel')),
+    stored(test.now, node, 'kernel'),
+  ];
+  if (!a || !b) return test.say('its kernel is missing, or its windows do not lie where they lay');
   checkVector(was, node, 'bias', out, test);
   const [gOld, gNow] = [was, node].map((n) => (n.op.kind === 'conv' ? n.op.groups : 1)) as [number, number];
   const oldOut = 'out' in was.op ? was.op.out : 0;
@@ -218,10 +239,37 @@ function checkLayer(
       }
       for (let k = 0; k < readOld; k++) {
         const expected = a[(p * readOld + k) * oldOut + from] as number;
-        if (Math.abs((sums[k] as number) - expected) > test.tolerance * largest) {
+        if (!(Math.abs((sums[k] as number) - expected) <= test.tolerance * largest)) {
           return test.say(`the copies of input ${k} do not sum to its weight for output ${j}`);
         }
       }
     }
   }
+}
+
+/** The old kernel with zeros around it, as large as the new one; undefined when the windows would lie elsewhere. */
+function ringed(
+  was: Node,
+  node: Node,
+  shape: Shape,
+  old: Float32Array | undefined,
+): Float32Array | undefined {
+  if (!old || was.op.kind !== 'conv' || node.op.kind !== 'conv') return old;
+  const [kh, kw] = was.op.kernel;
+  const [bigH, bigW] = node.op.kernel;
+  const [down, right] = [(bigH - kh) / 2, (bigW - kw) / 2];
+  const [before, after] = [slide(shape, was.op).pads, slide(shape, node.op).pads];
+  const moved =
+    after.top - before.top !== down * node.op.dilation[0] ||
+    after.left - before.left !== right * node.op.dilation[1] ||
+    !Number.isInteger(down) ||
+    !Number.isInteger(right);
+  if (moved || down < 0 || right < 0) return undefined;
+  const depth = old.length / (kh * kw);
+  const all = new Float32Array(bigH * bigW * depth);
+  for (let y = 0; y < kh; y++)
+    for (let x = 0; x < kw; x++)
+      for (let d = 0; d < depth; d++)
+        all[((y + down) * bigW + x + right) * depth + d] = old[(y * kw + x) * depth + d] as number;
+  return all;
 }

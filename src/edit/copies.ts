@@ -11,6 +11,8 @@ export type Copies = ReadonlyMap<number, number>;
 export interface Request {
   readonly variable: Variable;
   readonly width: Width;
+  /** A value of several variables that shall be so wide. */
+  readonly total?: { readonly where: string; readonly value: Int32Array; readonly channels: number };
 }
 
 /** @throws UsageError for text that is no width. */
@@ -24,38 +26,88 @@ export function parseWidth(text: string): Width {
 }
 
 /**
- * The variables that a name means: its own name, an alias, a stage (the width of the value that leaves it), or a glob
- * such as `stage2/*`. A stage whose value is put together from several layers is scaled as a whole.
+ * What several names ask for. Names may overlap as long as they ask for the same.
+ * @throws UsageError when they do not, and what `request` throws.
+ */
+export function requestsOf(
+  graph: Graph,
+  all: Channels,
+  widths: Readonly<Record<string, Width>>,
+): readonly Request[] {
+  const asked = new Map<Variable, { readonly where: string; readonly request: Request }>();
+  for (const [where, width] of Object.entries(widths)) {
+    for (const one of request(graph, all, where, width)) {
+      const before = asked.get(one.variable);
+      if (before && before.request.width !== one.width) {
+        throw new UsageError(
+          `${where}=${width}: ${one.variable.name} is asked for ${before.request.width} by "${before.where}" already; name it once`,
+        );
+      }
+      asked.set(one.variable, { where, request: one });
+    }
+  }
+  return [...asked.values()].map((a) => a.request);
+}
+
+/**
+ * The variables that a name means: a stage (the width of the value that leaves it), a variable's name, an alias, a node
+ * (the width of its value), or a glob over all of these, such as `stage*` or `stage2/*`. A value that is put together
+ * from several layers is scaled as a whole.
  * @throws UsageError with the nearest name; Refusal when what it means cannot change.
  */
-export function request(
-  graph: Graph,
-  { variables, of, frozen }: Channels,
-  where: string,
-  width: Width,
-): readonly Request[] {
-  const stage = /^(stage\d+)(\/width)?$/.exec(where)?.[1];
-  if (stage) {
-    const end = of.get(nodeAt(graph, stage).id) as Int32Array;
-    const there = variables.filter((v) => !v.frozen && v.classes.some((id) => end.includes(id)));
-    if (!there.length)
-      throw new Refusal(`${where}: its width cannot change, since ${frozen.get(end[0] as number)}`);
-    if (there.length === 1 && there[0]?.classes.length === end.length) return [{ variable: there[0], width }];
-    const factor: Width = typeof width === 'number' ? `x${width / end.length}` : width;
-    return there.map((variable) => ({ variable, width: factor }));
-  }
-  const named = (v: Variable): readonly string[] => [v.name, ...v.aliases];
+function request(graph: Graph, all: Channels, where: string, width: Width): readonly Request[] {
+  const { variables } = all;
+  if (/^stage\d+(\/width)?$/.test(where))
+    return valueRequest(all, where, nodeAt(graph, where.replace(/\/width$/, '')).id, width);
   const pattern = globOf(where);
-  const found = variables.filter((v) => named(v).some((n) => (pattern ? pattern.test(n) : n === where)));
-  if (!found.length) {
+  const found = pattern
+    ? variables.filter((v) => [v.name, ...v.aliases].some((n) => pattern.test(n)))
+    : (variables.filter((v) => v.name === where)[0] ?? variables.filter((v) => v.aliases.includes(where)));
+  const these = Array.isArray(found) ? (found as readonly Variable[]) : [found as Variable];
+  const stages = new Set(graph.nodes.flatMap((n) => /^stage\d+/.exec(n.id) ?? []));
+  const ends = [...stages].filter((s) => pattern?.test(s)).map((s) => nodeAt(graph, s).id);
+  if (!these.length && !ends.length) {
+    if (graph.nodes.some((n) => n.id === where)) return valueRequest(all, where, where, width);
     const names = variables.map((v) => v.name);
     throw new UsageError(
-      `${graph.name}: nothing to widen at "${where}".${suggestion(where, names)} There are ${names.slice(0, 12).join(', ')}`,
+      `${graph.name}: nothing to widen at "${where}".${suggestion(where, names)} There are ${some(names, 12)}`,
     );
   }
-  const free = found.filter((v) => !v.frozen);
-  if (!free.length) throw new Refusal(`${where}: its width cannot change, since ${found[0]?.frozen}`);
-  return free.map((variable) => ({ variable, width }));
+  const free = [
+    ...these,
+    ...variables.filter((v) => ends.some((id) => meets(v, all.of.get(id) as Int32Array))),
+  ].filter((v, i, list) => !v.frozen && list.indexOf(v) === i);
+  if (!free.length) {
+    const reason = these[0]?.frozen ?? all.frozen.get(all.of.get(ends[0] as string)?.[0] as number);
+    throw new Refusal(`${where}: its width cannot change, since ${reason}`);
+  }
+  return free.map((variable) =>
+    typeof width === 'number' && variable.width !== variable.classes.length
+      ? partOf(all, variable, where, variable.producers[0] as string, width)
+      : { variable, width },
+  );
+}
+const meets = (v: Variable, value: Int32Array): boolean => v.classes.some((id) => value.includes(id));
+const some = (names: readonly string[], n: number): string =>
+  names.length > n ? `${names.slice(0, n).join(', ')}, ...` : names.join(', ');
+
+/** The variables that a node's value is made of. */
+function valueRequest(all: Channels, where: string, id: string, width: Width): readonly Request[] {
+  const value = all.of.get(id) as Int32Array;
+  const there = all.variables.filter((v) => !v.frozen && meets(v, value));
+  if (!there.length)
+    throw new Refusal(`${where}: its width cannot change, since ${all.frozen.get(value[0] as number)}`);
+  const [one] = there;
+  if (one && there.length === 1 && one.classes.length === value.length) return [{ variable: one, width }];
+  return there.map((variable) =>
+    typeof width === 'number' ? partOf(all, variable, where, id, width) : { variable, width },
+  );
+}
+
+/** A variable scaled so that a node's value becomes so wide. */
+function partOf(all: Channels, variable: Variable, where: string, id: string, channels: number): Request {
+  const value = all.of.get(id) as Int32Array;
+  return { variable, width: `x${channels / value.length}`, total: { where, value, channels } };
 }
 
 const globOf = (where: string): RegExp | undefined =>
@@ -91,6 +143,14 @@ export function chooseCopies(all: Channels, requests: readonly Request[], seed: 
     });
   }
   verifyBalances(all, copies);
+  for (const { total } of requests) {
+    const reached = total?.value.reduce((sum, id) => sum + (copies.get(id) ?? 1), 0);
+    if (total && reached !== total.channels) {
+      throw new Refusal(
+        `${total.where}: ${total.channels} channels cannot be shared by what makes it; a width near it is ${reached}`,
+      );
+    }
+  }
   return copies;
 }
 
@@ -134,8 +194,8 @@ function tiedFactors(
       (d, r) => (cellsOf.get(r.variable) as readonly Cell[]).reduce((e, cell) => gcd(e, cell.length), d),
       0,
     );
-    const wanted = Math.max(1 + 1 / grain, Math.round(Number(width.slice(1)) * grain) / grain);
-    factors.set(variable, `x${wanted}`);
+    const factor = Number(width.slice(1));
+    if (factor > 1) factors.set(variable, `x${Math.max(1 + 1 / grain, Math.round(factor * grain) / grain)}`);
   });
   return factors;
 }
@@ -188,15 +248,15 @@ function shiftTargets(
   );
 }
 
-/** What sets a class apart from others of its variable: the groups in which ops see it. */
+/** What sets a class apart from others of its variable: the groups in which ops see it, and how often. */
 function labelsOf(balances: readonly Balance[]): ReadonlyMap<number, string> {
   const labels = new Map<number, string>();
   balances.forEach(({ classes, groups }, b) => {
     const here = new Map<number, number[]>();
     classes.forEach((id, i) => {
       const list = here.get(id);
-      if (!list) here.set(id, [groups[i] as number]);
-      else if (list.at(-1) !== groups[i]) list.push(groups[i] as number);
+      if (list) list.push(groups[i] as number);
+      else here.set(id, [groups[i] as number]);
     });
     for (const [id, list] of here) labels.set(id, `${labels.get(id) ?? ''}${b}:${list.join(',')};`);
   });
@@ -218,7 +278,7 @@ export function verifyBalances({ balances, variables }: Channels, copies: Copies
     const own = new Set(classes);
     const names = variables.filter((v) => v.classes.some((id) => own.has(id))).map((v) => v.name);
     throw new Refusal(
-      `${node}: its ${count} ${kind === 'groups' ? 'groups' : 'offsets'} would get ${[...new Set(totals)].join(' and ')} channels; widen ${names.join(', ')} together, by the same factor`,
+      `${node}: its ${count} ${kind === 'groups' ? 'groups' : 'offsets'} would get ${[...new Set(totals)].join(' and ')} channels; widen ${some(names, 6)} together, by the same factor`,
     );
   }
 }

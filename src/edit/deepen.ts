@@ -9,7 +9,7 @@
  *           been through: f(f(x)) = f(x). Exact in inference only, since a norm in training takes the batch's own
  *           statistics; without the norm it is exact in both.
  */
-import { MoonletError, Refusal } from '../errors.ts';
+import { Refusal } from '../errors.ts';
 import {
   type Activation,
   type Conv,
@@ -34,7 +34,7 @@ import {
   type Weight,
   type WeightKey,
 } from '../weights/index.ts';
-import type { Growth, Preserves } from './growth.ts';
+import { type Growth, identityMaps, type Preserves } from './growth.ts';
 
 export interface DeepenOptions {
   /** `block` where the stage has one that fits, else `branch`, unless told. */
@@ -96,7 +96,7 @@ export function deepen(net: Net, where: string, n = 1, o: DeepenOptions = {}): G
   }
   return {
     net: { graph, weights },
-    maps: new Map(),
+    maps: identityMaps(net.graph),
     added,
     preserves,
     follow: (key, array) => (net.weights.has(key) ? array : undefined),
@@ -118,6 +118,8 @@ function insertion(graph: Graph, place: Node, where: string, o: DeepenOptions): 
   const shape = shapes(graph).get(place.id) as Shape;
   if (graph.outputs.includes(place.id))
     throw new Refusal(`${where}: it is an output, which stays; deepen a stage before it`);
+  if (!consumers(graph).get(place.id)?.length)
+    throw new Refusal(`${where}: nothing reads its value; deepen where the net goes on`);
   if (o.kind === 'dirac') return dirac(graph, place, shape, where, o.norm ?? true);
   if (o.kind !== 'branch') {
     const block = ownBlock(graph, place, where);
@@ -128,20 +130,21 @@ function insertion(graph: Graph, place: Node, where: string, o: DeepenOptions): 
       );
     }
   }
-  return branch(graph, place, shape, where);
+  return branch(graph, place, shape);
 }
 
 const idempotent: readonly Activation[] = ['relu', 'relu6'];
 /** The activation that a value has been through, when a second time would change nothing. */
 function settledBy(graph: Graph, id: string): Activation | undefined {
   const byId = nodesById(graph);
+  let scaled = false;
   for (let node = byId.get(id); node; node = byId.get(node.inputs[0] as string)) {
-    if (node.op.kind === 'act') return idempotent.includes(node.op.fn) ? node.op.fn : undefined;
-    const { kind } = node.op;
-    const passes =
-      ['slice', 'shuffle', 'permute', 'dropout', 'dropPath'].includes(kind) ||
-      (kind === 'pool' && node.inputs.length === 1);
-    if (!passes) return undefined;
+    const { op } = node;
+    if (op.kind === 'act')
+      return idempotent.includes(op.fn) && !(scaled && op.fn === 'relu6') ? op.fn : undefined;
+    // what a dropout keeps it makes larger, in training: beyond the 6 of a relu6
+    if (op.kind === 'dropout' || op.kind === 'dropPath') scaled = true;
+    else if (!['slice', 'shuffle', 'permute', 'pool'].includes(op.kind)) return undefined;
   }
   return undefined;
 }
@@ -237,7 +240,7 @@ function freshPath(graph: Graph, place: Node, word: string): string {
   }
 }
 
-function branch(graph: Graph, place: Node, shape: Shape, where: string): Insertion {
+function branch(graph: Graph, place: Node, shape: Shape): Insertion {
   const path = freshPath(graph, place, 'branch');
   const c = shape[shape.length - 1] as number;
   const settled = settledBy(graph, place.id);
@@ -259,7 +262,6 @@ function branch(graph: Graph, place: Node, shape: Shape, where: string): Inserti
   const end = push('mix/norm', usualNorm);
   nodes.push({ id: `${path}/add`, op: { kind: 'add' }, inputs: [place.id, above] });
   if (settled) nodes.push({ id: `${path}/act`, op: { kind: 'act', fn: settled }, inputs: [`${path}/add`] });
-  if (!consumers(graph).get(place.id)?.length) throw new MoonletError(`${where}: nothing reads this value`);
   return { nodes, zeros: [end], diracs: [], preserves: 'both' };
 }
 

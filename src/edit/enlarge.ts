@@ -15,7 +15,7 @@ import {
   slide,
 } from '../graph/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
-import type { Growth } from './growth.ts';
+import { type Growth, identityMaps } from './growth.ts';
 
 /** The convs that a path or glob means, with kernels of `size` x `size`; weights are not needed. */
 export function enlargeGraph(
@@ -23,6 +23,8 @@ export function enlargeGraph(
   where: string,
   size: number,
 ): { readonly graph: Graph; readonly enlarged: ReadonlyMap<string, Pair> } {
+  if (!Number.isInteger(size) || size < 2 || size > 99)
+    throw new Refusal(`${where}: a kernel's size is a whole number from 2 to 99, got ${size}`);
   const chosen = where.includes('*') ? select(graph).glob(where) : select(graph).under(where);
   const convs = chosen.kind('conv').where((n) => {
     const { kernel } = n.op as Conv;
@@ -34,7 +36,7 @@ export function enlargeGraph(
     );
   }
   const shapeById = shapes(graph);
-  const enlarged = new Map(convs.nodes.map((n) => [n.id, (n.op as Conv).kernel]));
+  const enlarged = new Map(convs.nodes.map((n) => [n.weightsOf ?? n.id, (n.op as Conv).kernel]));
   const nodes = graph.nodes.map((n) => {
     if (!enlarged.has(n.weightsOf ?? n.id) || n.op.kind !== 'conv') return n;
     const { op } = n;
@@ -81,12 +83,14 @@ export function enlarge(net: Net, where: string, size: number): Growth {
   const weights = new Map<WeightKey, Weight>();
   for (const [key, weight] of net.weights) {
     const data = grown(key, materialize(weight), weight.shape);
-    const shape = data === weight.data ? weight.shape : [size, size, ...weight.shape.slice(2)];
+    const shape = enlarged.has(key.replace(/:kernel$/, ''))
+      ? [size, size, ...weight.shape.slice(2)]
+      : weight.shape;
     weights.set(key, float(shape, data));
   }
   return {
     net: { graph, weights },
-    maps: new Map(),
+    maps: identityMaps(net.graph),
     added: [],
     preserves: 'both',
     follow: (key, array) => {

@@ -51,7 +51,7 @@ export function foldNorms(whole: Net): Net {
  * Norms into layers as in `foldNorms`, then every sum of convs of one value, of its norm or of the value itself, into
  * one conv: a RepVGG or MobileOne in its training form becomes its deployed form.
  */
-export function fold(whole: Net): Net {
+export function foldBranches(whole: Net): Net {
   let folded = foldNorms(whole);
   for (let next = foldSum(folded); next; next = foldSum(folded)) folded = next;
   return folded;

@@ -4,10 +4,10 @@ import { Refusal, UsageError } from '../errors.ts';
 import { channels, type Graph, issueText, select } from '../graph/index.ts';
 import { cost } from '../read/cost.ts';
 import type { Net } from '../weights/index.ts';
-import { chooseCopies, request, type Width } from './copies.ts';
+import { chooseCopies, requestsOf } from './copies.ts';
 import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
 import { enlarge, enlargeGraph } from './enlarge.ts';
-import type { Growth, Preserves } from './growth.ts';
+import { composed, type Growth, type Preserves } from './growth.ts';
 import { replicate } from './replicate.ts';
 import { type WidenOptions, type Widths, widen } from './widen.ts';
 
@@ -48,11 +48,11 @@ export interface Planned {
  * What each step of a plan would cost and preserve, without weights.
  * @throws what the steps themselves would.
  */
-export function plan(graph: Graph, wanted: GrowPlan, seed = 0): readonly Planned[] {
+export function plan(graph: Graph, wanted: GrowPlan, o: WidenOptions = {}): readonly Planned[] {
   const done: Planned[] = [];
   let now = graph;
-  stepsOf(graph, wanted, seed).forEach((step, i) => {
-    const { next, preserves } = apply(now, step, seed + i);
+  stepsOf(graph, wanted, o).forEach((step, i) => {
+    const { next, preserves } = apply(now, step, { ...o, seed: (o.seed ?? 0) + i });
     now = next;
     const { params, macs } = cost(now);
     done.push({ step, graph: now, params, macs, preserves });
@@ -60,18 +60,18 @@ export function plan(graph: Graph, wanted: GrowPlan, seed = 0): readonly Planned
   return done;
 }
 
-function apply(graph: Graph, step: GrowStep, seed: number): { next: Graph; preserves: Preserves } {
-  if ('widen' in step) return { next: widenGraph(graph, step.widen, seed), preserves: 'both' };
+function apply(graph: Graph, step: GrowStep, o: WidenOptions): { next: Graph; preserves: Preserves } {
+  if ('widen' in step)
+    return { next: widenGraph(graph, step.widen, o), preserves: o.noise ? 'neither' : 'both' };
   if ('enlarge' in step) return { next: enlargeGraph(graph, step.enlarge, step.to).graph, preserves: 'both' };
   const deeper = deepenGraph(graph, step.deepen, step.by ?? 1, step.kind ? { kind: step.kind } : {});
   return { next: deeper.graph, preserves: deeper.preserves };
 }
 
 /** The graph that `widen` makes. */
-export function widenGraph(graph: Graph, widths: Widths, seed = 0): Graph {
-  const all = channels(graph);
-  const requests = Object.entries(widths).flatMap(([where, w]) => request(graph, all, where, w as Width));
-  return replicate(graph, all, chooseCopies(all, requests, seed)).graph;
+function widenGraph(graph: Graph, widths: Widths, { seed = 0, byGroups }: WidenOptions): Graph {
+  const all = channels(graph, byGroups ? { byGroups } : {});
+  return replicate(graph, all, chooseCopies(all, requestsOf(graph, all, widths), seed)).graph;
 }
 
 /**
@@ -79,22 +79,27 @@ export function widenGraph(graph: Graph, widths: Widths, seed = 0): Graph {
  * @throws what the steps throw; the net itself is never changed.
  */
 export function grow(net: Net, wanted: GrowPlan, o: WidenOptions = {}): Growth {
-  const seed = o.seed ?? 0;
-  const done: Growth[] = [];
-  for (const [i, step] of stepsOf(net.graph, wanted, seed).entries()) {
-    done.push(one(done.at(-1)?.net ?? net, step, { ...o, seed: seed + i }));
-  }
-  const last = done.at(-1);
-  if (!last) throw new UsageError('plan: it has no steps');
+  const done = growSteps(net, wanted, o);
+  const last = done.at(-1) as Growth;
   const weakest =
     (['neither', 'inference', 'both'] as const).find((p) => done.some((g) => g.preserves === p)) ?? 'both';
   return {
     net: last.net,
-    maps: last.maps,
+    maps: done.map((g) => g.maps).reduce(composed),
     added: done.flatMap((g) => g.added),
     preserves: weakest,
     follow: (key, array) => done.reduce<Float32Array | undefined>((a, g) => a && g.follow(key, a), array),
   };
+}
+
+/** `grow`, each step by itself: the last one's net is the grown one. */
+export function growSteps(net: Net, wanted: GrowPlan, o: WidenOptions = {}): readonly Growth[] {
+  const done: Growth[] = [];
+  for (const [i, step] of stepsOf(net.graph, wanted, o).entries()) {
+    done.push(one(done.at(-1)?.net ?? net, step, { ...o, seed: (o.seed ?? 0) + i }));
+  }
+  if (!done.length) throw new UsageError('plan: it has no steps');
+  return done;
 }
 
 function one(net: Net, step: GrowStep, o: WidenOptions & { readonly seed: number }): Growth {
@@ -109,7 +114,7 @@ const isSteps = (wanted: GrowPlan): wanted is readonly GrowStep[] => Array.isArr
  * The steps of a plan. A target of cost is met in both directions: every stage one block deeper while that costs at most
  * half of the growth (on a scale of ratios), then all widths by one factor, found by bisection.
  */
-function stepsOf(graph: Graph, wanted: GrowPlan, seed: number): readonly GrowStep[] {
+function stepsOf(graph: Graph, wanted: GrowPlan, o: WidenOptions): readonly GrowStep[] {
   if (isSteps(wanted)) return wanted;
   const [key, ratio] =
     'macs' in wanted ? (['macs', wanted.macs] as const) : (['params', wanted.params] as const);
@@ -122,16 +127,18 @@ function stepsOf(graph: Graph, wanted: GrowPlan, seed: number): readonly GrowSte
   const steps: GrowStep[] = [];
   let deeper = graph;
   for (const stage of stages) {
-    const next = deepenGraph(deeper, stage, 1).graph;
-    if (cost(next)[key] / start > Math.sqrt(ratio)) continue;
+    const next = unlessRefused(() => deepenGraph(deeper, stage, 1).graph);
+    if (!next || cost(next)[key] / start > Math.sqrt(ratio)) continue;
     deeper = next;
     steps.push({ deepen: stage, by: 1 });
   }
+  const free = stages.filter((s) => unlessRefused(() => requestsOf(deeper, channels(deeper), { [s]: 'x1' })));
   const wider = (factor: number): GrowStep => ({
-    widen: Object.fromEntries(stages.map((s) => [s, `x${factor}` as const])),
+    widen: Object.fromEntries(free.map((s) => [s, `x${factor}` as const])),
   });
+  const seed = (o.seed ?? 0) + steps.length;
   const reached = (factor: number): number =>
-    cost(apply(deeper, wider(factor), seed + steps.length).next)[key] / start;
+    cost(apply(deeper, wider(factor), { ...o, seed }).next)[key] / start;
   let [low, high] = [1, ratio];
   for (let i = 0; i < 12; i++) {
     const middle = (low + high) / 2;
@@ -139,8 +146,17 @@ function stepsOf(graph: Graph, wanted: GrowPlan, seed: number): readonly GrowSte
     else high = middle;
   }
   const factor = Math.floor(low * 1000) / 1000;
-  if (factor > 1) steps.push(wider(factor));
+  if (factor > 1 && free.length) steps.push(wider(factor));
   if (!steps.length)
     throw new Refusal(`plan: no step of ${graph.name} fits within ${ratio} times its ${key}`);
   return steps;
+}
+
+function unlessRefused<T>(edit: () => T): T | undefined {
+  try {
+    return edit();
+  } catch (e) {
+    if (e instanceof Refusal) return undefined;
+    throw e;
+  }
 }

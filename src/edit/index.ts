@@ -5,6 +5,14 @@ export { cheapen } from './cheapen.ts';
 export { parseWidth, type Width } from './copies.ts';
 export { type DeepenOptions, deepen } from './deepen.ts';
 export { enlarge } from './enlarge.ts';
-export { type GrowPlan, type GrowStep, grow, type Planned, parsePlan, plan } from './grow.ts';
+export { foldBranches, foldNorms } from './fold.ts';
+export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow.ts';
 export type { Growth, Preserves } from './growth.ts';
+export {
+  withCollaborative,
+  withConcatRelu,
+  withExpander,
+  withShift,
+  withStochasticDepth,
+} from './special-layers.ts';
 export { copyChannels, type WidenOptions, type Widths, widen } from './widen.ts';

@@ -61,11 +61,11 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
   const taken = new Set(graph.nodes.map((n) => n.id));
   const times = (id: number): number => copies.get(id) ?? 1;
 
-  /** The value in this order of old channels: itself, or through a permute that is made once. */
-  const inOrder = (x: Value, wanted: ChannelMap): Value => {
+  /** The value in this order of old channels: itself, or through a permute that is made once, under its first reader. */
+  const inOrder = (x: Value, wanted: ChannelMap, reader: string): Value => {
     if (same(x.map, wanted)) return x;
     const key = `${x.id}:${wanted.join()}`;
-    const id = orders.get(key) ?? freshId(`${x.id}/order`, taken);
+    const id = orders.get(key) ?? freshId(`${reader}/order`, taken);
     if (!orders.has(key)) {
       orders.set(key, id);
       taken.add(id);
@@ -79,17 +79,16 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
     const given = node.inputs.map((id) => values.get(id) as Value);
     // what shares weights must read its channels in the same order
     const shared = node.weightsOf === undefined ? undefined : readBy.get(node.weightsOf);
-    const ins = shared ? [inOrder(given[0] as Value, shared)] : given;
+    const ins = shared ? [inOrder(given[0] as Value, shared, node.id)] : given;
     const x = ins[0] as Value;
-    const readClasses = all.of.get(node.inputs[0] ?? node.id) as Int32Array;
     const c = channelsOf(shapeById.get(node.inputs[0] ?? node.id) as Shape);
     const own = all.of.get(node.id) as Int32Array;
     const done = match(node.op)
       .returnType<{ op: Op; ins: readonly Value[]; map: ChannelMap }>()
       .with({ kind: 'input' }, (op) => ({ op, ins: [], map: identity(c) }))
       .with({ kind: 'conv' }, (op) => {
-        const whole = byGroups(op, readClasses, own) && !isDepthwise(op, c);
-        const read = inOrder(x, orderForConv(op, x.map, c, whole));
+        const whole = all.whole.has(node.id);
+        const read = inOrder(x, orderForConv(op, x.map, c, whole), node.id);
         const map = mapOfConv(op, read.map, c, own, times, whole);
         const groups = isDepthwise(op, c)
           ? read.map.length
@@ -131,7 +130,7 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
       )
       .with({ kind: 'add' }, { kind: 'mul' }, (op) => ({
         op,
-        ins: ins.map((y) => inOrder(y, x.map)),
+        ins: ins.map((y) => inOrder(y, x.map, node.id)),
         map: x.map,
       }))
       .with({ kind: 'concat' }, (op) => {
@@ -145,10 +144,9 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
       })
       .with({ kind: 'slice' }, ({ from, to }) => {
         const inside = (old: number): boolean => old >= from && old < to;
-        const y = contiguous(x.map, inside) ? x : inOrder(x, sorted(x.map));
-        const first = y.map.findIndex(inside);
+        const y = contiguous(x.map, inside) ? x : inOrder(x, sorted(x.map), node.id);
+        const first = Math.max(0, y.map.findIndex(inside));
         const count = y.map.filter(inside).length;
-        if (!count) throw new Refusal(`${node.id}: every channel of the slice would be gone`);
         return {
           op: { kind: 'slice', from: first, to: first + count },
           ins: [y],
@@ -189,7 +187,7 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
         return { op, ins, map };
       })
       .with({ kind: 'maxout' }, (op) => {
-        const y = inOrder(x, inBlocks(x.map, op.pieces));
+        const y = inOrder(x, inBlocks(x.map, op.pieces), node.id);
         const map = Int32Array.from(
           { length: y.map.length / op.pieces },
           (_, u) => (y.map[u * op.pieces] as number) / op.pieces,
@@ -198,6 +196,7 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
       })
       .with({ kind: 'shift' }, (op) => ({ op, ...orderForShift(node.id, op.kernel, c, x, inOrder) }))
       .exhaustive();
+    if (!done.map.length) throw new Refusal(`${node.id}: every channel would be gone; keep one at least`);
     nodes.push({ ...node, op: done.op, inputs: done.ins.map((y) => y.id) });
     maps.set(node.id, done.map);
     values.set(node.id, { id: node.id, map: done.map });
@@ -265,10 +264,6 @@ function contiguous(map: ChannelMap, inside: (old: number) => boolean): boolean 
   return map.slice(first, first + count).every(inside);
 }
 
-/** Whether a grouped conv grows by whole groups: then its groups read and make one class each. */
-const byGroups = (op: Conv, read: Int32Array, made: Int32Array): boolean =>
-  op.groups > 1 && read[0] === made[0];
-
 /** The order in which a conv can read its input: groups side by side. */
 function orderForConv(op: Conv, map: ChannelMap, c: number, whole: boolean): ChannelMap {
   if (op.groups === 1 || isDepthwise(op, c)) return map;
@@ -287,8 +282,14 @@ function mapOfConv(
   times: (id: number) => number,
   whole: boolean,
 ): ChannelMap {
-  if (!whole && !isDepthwise(op, c)) return repeated(own, times);
   const [reads, makes] = [c / op.groups, op.out / op.groups];
+  if (!whole && !isDepthwise(op, c)) {
+    // group by group, since neighbours of one class may stand in two groups
+    const starts = Array.from({ length: op.groups }, (_, g) => g * makes);
+    return Int32Array.from(
+      starts.flatMap((from) => [...repeated(own.slice(from, from + makes), times)].map((j) => j + from)),
+    );
+  }
   return Int32Array.from({ length: (read.length / reads) * makes }, (_, j) => {
     const group = Math.floor((read[Math.floor(j / makes) * reads] as number) / reads);
     return group * makes + (j % makes);
@@ -308,7 +309,7 @@ function orderForShift(
   kernel: number,
   c: number,
   x: Value,
-  inOrder: (x: Value, wanted: ChannelMap) => Value,
+  inOrder: (x: Value, wanted: ChannelMap, reader: string) => Value,
 ) {
   const now = x.map.length;
   const byTap = new Map<number, number[]>();
@@ -324,7 +325,7 @@ function orderForShift(
       throw new Refusal(`${id}: ${now} channels cannot be shifted as ${c} were; choose another width`);
     return old;
   });
-  const y = inOrder(x, wanted);
+  const y = inOrder(x, wanted, id);
   return { ins: [y], map: y.map };
 }
 

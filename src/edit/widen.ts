@@ -6,10 +6,10 @@
  * inference and in training (copies have the statistics of their originals), dropout aside, which draws anew.
  */
 import { Refusal } from '../errors.ts';
-import { channels, check, type Graph, prune, type Slot } from '../graph/index.ts';
+import { type Channels, channels, check, type Graph, prune, type Slot } from '../graph/index.ts';
 import { random } from '../random.ts';
 import { entries, float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
-import { type Copies, chooseCopies, request, type Width } from './copies.ts';
+import { type Copies, chooseCopies, requestsOf, verifyBalances, type Width } from './copies.ts';
 import type { Growth } from './growth.ts';
 import { type ChannelMap, replicate, type WeightMaps } from './replicate.ts';
 
@@ -31,28 +31,20 @@ export type Widths = Readonly<Record<string, Width>>;
  */
 export function widen(net: Net, widths: Widths, o: WidenOptions = {}): Growth {
   const all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {});
-  const requests = Object.entries(widths).flatMap(([where, width]) => request(net.graph, all, where, width));
-  const copies = chooseCopies(all, requests, o.seed ?? 0);
-  const wider = Object.entries(widths).map(([where, width]) => `${where}=${width}`);
-  return copyChannels(net, copies, { ...o, name: `widened ${wider.join(' ')}` });
+  return copyChannels(net, chooseCopies(all, requestsOf(net.graph, all, widths), o.seed ?? 0), o);
 }
 
-/** Copy channels as often as told; the core of `widen`, for those who choose by themselves. */
-export function copyChannels(
-  net: Net,
-  copies: Copies,
-  o: WidenOptions & { readonly name?: string } = {},
-): Growth {
+/**
+ * Let channels stand as often as told, by their classes (see `channels`); the core of `widen`, for those who choose by
+ * themselves. 0 takes a channel away: the function stays where nothing weighs it, which is not looked at.
+ * @throws Refusal for classes that are frozen or not there, and for groups that would not stay equal.
+ */
+export function copyChannels(net: Net, copies: Copies, o: WidenOptions = {}): Growth {
   const { seed = 0, split = 'random', noise = 0 } = o;
-  for (const count of copies.values()) {
-    if (!Number.isInteger(count) || count < 0)
-      throw new Refusal(`widen: a channel cannot stand ${count} times`);
-  }
-  const { graph, maps, weights } = replicate(
-    net.graph,
-    channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {}),
-    copies,
-  );
+  if (!(noise >= 0)) throw new Refusal(`widen: noise must be 0 or more, got ${noise}`);
+  const all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {});
+  verifyCopies(all, copies);
+  const { graph, maps, weights } = replicate(net.graph, all, copies);
   const grown = new Map<WeightKey, Weight>();
   const old = new Map(entries(net.graph).map((e) => [e.key, e]));
   const named: Graph = check(prune({ ...graph, name: net.graph.name }));
@@ -65,8 +57,8 @@ export function copyChannels(
       kind: split,
       seed,
       key,
+      noise,
     });
-    if (noise && slot === 'kernel') shake(data, materialize(weight), noise, seed, key);
     grown.set(key, float(shape, data));
   }
   const shapeOfKey = new Map(entries(named).map((e) => [e.key, e.shape]));
@@ -80,9 +72,26 @@ export function copyChannels(
       const follow = source && weights.get(source.node);
       if (!source || !shape || !follow) return undefined;
       // split as the weights are: momentum then moves the function as it moved the old net's
-      return mapWeight(array, source.shape, source.slot, follow, shape, { kind: split, seed, key });
+      return mapWeight(array, source.shape, source.slot, follow, shape, {
+        kind: split,
+        seed,
+        key,
+        noise: 0,
+      });
     },
   };
+}
+
+function verifyCopies(all: Channels, copies: Copies): void {
+  const known = new Set([...all.of.values()].flatMap((classes) => [...classes]));
+  for (const [id, count] of copies) {
+    if (!Number.isInteger(count) || count < 0)
+      throw new Refusal(`widen: a channel cannot stand ${count} times`);
+    if (!known.has(id)) throw new Refusal(`widen: there is no class ${id} of channels; see channels()`);
+    const reason = count === 1 ? undefined : all.frozen.get(id);
+    if (reason) throw new Refusal(`widen: channel class ${id} cannot change, since ${reason}`);
+  }
+  verifyBalances(all, copies);
 }
 
 /** How the copies of an input channel share its weights. */
@@ -90,6 +99,8 @@ interface Sharing {
   readonly kind: 'random' | 'equal' | 'original';
   readonly seed: number;
   readonly key: string;
+  /** Deviation of the noise on them, as a share of the kernel's own. */
+  readonly noise: number;
 }
 
 /** An array that lies parallel to a weight, in its new shape; with `sharing` it is split among copies, else repeated. */
@@ -147,9 +158,10 @@ function splitRows(
   columns: number,
   [from, to]: readonly [number, number],
   reads: ChannelMap,
-  { kind, seed, key }: Sharing,
+  { kind, seed, key, noise }: Sharing,
   group: number,
 ): void {
+  const shake = noise ? noise * deviationOf(kernel) : 0;
   const copiesOf = new Map<number, number[]>();
   for (const [i, old] of reads.entries()) {
     const copies = copiesOf.get(old);
@@ -174,6 +186,7 @@ function splitRows(
             kernel[at] = part;
             rest = Math.fround(rest - part);
           }
+          if (shake) kernel[at] = (kernel[at] as number) + shake * source.normal();
         });
       }
     }
@@ -189,10 +202,7 @@ function shuffle(list: readonly number[], below: (n: number) => number): number[
   return all;
 }
 
-/** Noise of a share of the old kernel's deviation. */
-function shake(data: Float32Array, old: Float32Array, share: number, seed: number, key: string): void {
-  const mean = old.reduce((a, b) => a + b, 0) / old.length;
-  const deviation = Math.sqrt(old.reduce((a, b) => a + (b - mean) ** 2, 0) / old.length);
-  const source = random('noise', seed, key);
-  for (let i = 0; i < data.length; i++) data[i] = (data[i] as number) + share * deviation * source.normal();
+function deviationOf(all: Float32Array): number {
+  const mean = all.reduce((a, b) => a + b, 0) / all.length;
+  return Math.sqrt(all.reduce((a, b) => a + (b - mean) ** 2, 0) / all.length);
 }

@@ -12,17 +12,6 @@ import { normalize, normalizeGrad } from './tensorflow/norm.ts';
 import type { Kernel } from './tensorflow/ops.ts';
 import { average, averageGrad, maximum, maximumGrad } from './tensorflow/pool.ts';
 
-const kernels: Readonly<Record<string, Kernel<never>>> = {
-  MoonletConv: convolve,
-  MoonletConvInputGrad: inputGrad,
-  MoonletConvFilterGrad: filterGrad,
-  MoonletBatchNorm: normalize,
-  MoonletBatchNormGrad: normalizeGrad,
-  MoonletMaxPool: maximum,
-  MoonletMaxPoolGrad: maximumGrad,
-  MoonletAvgPool: average,
-  MoonletAvgPoolGrad: averageGrad,
-};
 const backendName = 'tensorflow';
 
 /**
@@ -46,10 +35,54 @@ export async function loadTfjsNode(): Promise<void> {
       `the engine tfjs-node does not load: ${oneLine(message)}; install it anew (in a checkout: npm run native)`,
     );
   }
-  for (const [kernelName, kernel] of Object.entries(kernels)) registerNative(kernelName, kernel);
+  if (!(await tf.setBackend(backendName))) throw new MoonletError('the engine tfjs-node did not start');
+  tf.tidy(() => {
+    for (const [kernelName, kernel, inputs, attrs] of kernels())
+      if (runs(() => kernel(inputs, attrs as never))) register(kernelName, kernel);
+  });
 }
 
-function registerNative(kernelName: string, kernel: Kernel<never>): void {
+type Trial = readonly [
+  name: string,
+  kernel: Kernel<never>,
+  inputs: Readonly<Record<string, tf.Tensor>>,
+  attrs: object,
+];
+
+/** Our kernels, each with a small case that asks for all that it can. */
+function kernels(): readonly Trial[] {
+  const [x, kernel, c] = [tf.ones([1, 4, 4, 4]), tf.ones([3, 3, 2, 4]), tf.ones([4])];
+  const half = tf.ones([1, 2, 2, 4]);
+  const pads = { top: 1, bottom: 1, left: 1, right: 1 };
+  const shapes = { inputShape: x.shape, kernelShape: kernel.shape };
+  const conv = { stride: [2, 2], dilation: [1, 1], pads, groups: 2, ...shapes };
+  const norm = { eps: 1e-3 };
+  const statistics = { gamma: c, mean: c, variance: c };
+  const pool = { size: [3, 3], stride: [2, 2], pads, countPadding: false, ...shapes };
+  return [
+    ['MoonletConv', convolve, { x, kernel }, conv],
+    ['MoonletConvInputGrad', inputGrad, { dy: half, kernel }, conv],
+    ['MoonletConvFilterGrad', filterGrad, { x, dy: half }, conv],
+    ['MoonletBatchNorm', normalize, { x, gamma: c, beta: c }, norm],
+    ['MoonletBatchNormGrad', normalizeGrad, { dy: x, x, ...statistics }, norm],
+    ['MoonletMaxPool', maximum, { x }, pool],
+    ['MoonletMaxPoolGrad', maximumGrad, { dy: half, x, y: half }, pool],
+    ['MoonletAvgPool', average, { x }, pool],
+    ['MoonletAvgPoolGrad', averageGrad, { dy: half }, pool],
+  ];
+}
+
+/** Whether this libtensorflow has what a kernel needs; one that it refuses keeps its composed form. */
+function runs(trial: () => unknown): boolean {
+  try {
+    trial();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function register(kernelName: string, kernel: Kernel<never>): void {
   if (tf.getKernel(kernelName, backendName)) tf.unregisterKernel(kernelName, backendName);
   tf.registerKernel({
     kernelName,

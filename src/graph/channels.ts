@@ -28,8 +28,10 @@ export interface Variable {
   readonly aliases: readonly string[];
   /** Convs and dense layers that make its channels. */
   readonly producers: readonly string[];
-  /** Its classes, in the order of its first producer. As many as it is wide. */
+  /** Its classes, in the order of its first producer. */
   readonly classes: Int32Array;
+  /** Channels of its first producer and of what others add to them; more than classes where channels go together. */
+  readonly width: number;
   /** Why it cannot change, when it cannot. */
   readonly frozen: string | undefined;
 }
@@ -38,6 +40,8 @@ export interface Channels {
   readonly of: ReadonlyMap<string, Int32Array>;
   readonly variables: readonly Variable[];
   readonly balances: readonly Balance[];
+  /** Grouped convs that grow by whole groups. */
+  readonly whole: ReadonlySet<string>;
   /** Why a class cannot change: it is an input, an output, or an op forbids it. */
   readonly frozen: ReadonlyMap<number, string>;
 }
@@ -82,7 +86,12 @@ export function channels(graph: Graph, { byGroups = () => false }: ChannelOption
   const { fresh, find, unite } = sets();
   const frozen: [classes: Int32Array, reason: string][] = [];
   const balances: Balance[] = [];
-  const uniteAll = (a: Int32Array, b: Int32Array): void => a.forEach((id, i) => unite(id, b[i] as number));
+  const whole = new Set<string>();
+  const uniteAll = (a: Int32Array, b: Int32Array): void => {
+    a.forEach((id, i) => {
+      unite(id, b[i] as number);
+    });
+  };
   const readBy = new Map<string, Int32Array>();
   const madeBy = new Map<string, Int32Array>();
   const of = fold<Int32Array>(graph, (node, ins) => {
@@ -103,8 +112,10 @@ export function channels(graph: Graph, { byGroups = () => false }: ChannelOption
         if (op.groups > 1) {
           const groupOf = (n: number): Int32Array =>
             Int32Array.from({ length: n }, (_, i) => Math.floor((i * op.groups) / n));
-          if (byGroups(node.id)) tieGroups(x, made, groupOf, unite);
-          else
+          if (byGroups(node.weightsOf ?? node.id)) {
+            whole.add(node.id);
+            tieGroups(x, made, groupOf, unite);
+          } else
             for (const classes of [x, made])
               balances.push({
                 node: node.id,
@@ -172,6 +183,7 @@ export function channels(graph: Graph, { byGroups = () => false }: ChannelOption
   return {
     of: settled,
     frozen: reasons,
+    whole,
     balances: balances.map((b) => ({ ...b, classes: b.classes.map(find) })),
     variables: variablesOf(graph, settled, reasons),
   };
@@ -222,7 +234,8 @@ function variablesOf(
     }
   });
   const members = new Map<number, string[]>();
-  producers.forEach((node, i) => members.set(find(i), [...(members.get(find(i)) ?? []), node.id]));
+  for (const [i, node] of producers.entries())
+    members.set(find(i), [...(members.get(find(i)) ?? []), node.id]);
   const stageOf = stageEnds(graph, of);
   const taken = new Set<string>();
   return [...members.values()].map((ids): Variable => {
@@ -231,7 +244,7 @@ function variablesOf(
     const stages = [...stageOf].flatMap(([stage, classesThere]) => (classesThere.has(first) ? [stage] : []));
     const short = ids.map(blockPath);
     const candidates = [...stages.slice(0, 1).map((s) => `${s}/width`), ...short, ...ids];
-    const name = candidates.find((n) => !taken.has(n)) as string;
+    const name = candidates.find((n) => !taken.has(n)) ?? `${ids[0]}/width`;
     taken.add(name);
     const free = classes.some((id) => !frozen.has(id));
     const reason = free ? undefined : frozen.get(first);
@@ -240,9 +253,20 @@ function variablesOf(
       aliases: [...new Set([...short, ...ids])].filter((a) => a !== name),
       producers: ids,
       classes,
+      width: widthOf(ids.map((id) => of.get(id) as Int32Array)),
       frozen: reason,
     };
   });
+}
+
+/** How many channels the first of some values has, and the others add: those whose class it has not. */
+function widthOf(values: readonly Int32Array[]): number {
+  const seen = new Set<number>();
+  return values.reduce((sum, value) => {
+    const added = value.filter((id) => !seen.has(id));
+    for (const id of added) seen.add(id);
+    return sum + added.length;
+  }, 0);
 }
 
 /** A layer's path without the name of its op: 'stage1/0/expand' for 'stage1/0/expand/conv'. */

@@ -17,18 +17,24 @@ export interface Batch {
   /** [batch, h, w, c], flat. */
   readonly x: Float32Array;
   readonly labels: Int32Array;
+  /** Which image of the split each example is. */
+  readonly images: Uint32Array;
+  /** Which view of it: with the image and the seed it says how it was moved and mirrored. */
+  readonly view: number;
 }
 export interface BatchOptions {
   readonly batch: number;
   readonly seed: number;
   readonly augment?: Augment;
+  /** How many views of an image there are, in turn by epoch; a new one each epoch unless told. */
+  readonly views?: number;
 }
 
 /** Training batches by step. An epoch's last partial batch is dropped. @throws MoonletError when there is not one. */
 export function batches(
   split: Split,
   scale: Scale,
-  { batch, seed, augment = {} }: BatchOptions,
+  { batch, seed, augment = {}, views }: BatchOptions,
 ): (step: number) => Batch {
   const perEpoch = Math.floor(split.count / batch);
   if (perEpoch < 1)
@@ -42,19 +48,21 @@ export function batches(
       order = Uint32Array.from(permutation(split.count, random('order', seed, epoch)));
     }
     const first = (step % perEpoch) * batch;
-    const source = random('augment', seed, step);
+    const view = views === undefined ? epoch : epoch % views;
     const [h, w, c] = scale.shape;
     const x = new Float32Array(batch * h * w * c);
     const labels = new Int32Array(batch);
+    const images = order.slice(first, first + batch);
     const { shift = 0, flip = false } = augment;
     for (let i = 0; i < batch; i++) {
-      const index = order[first + i] as number;
+      const index = images[i] as number;
+      const source = random('view', seed, index, view);
       labels[i] = split.labels[index] as number;
       const down = shift ? source.below(2 * shift + 1) - shift : 0;
       const right = shift ? source.below(2 * shift + 1) - shift : 0;
       place(split.pixels, index, scale, x, i, down, right, flip && source.uniform() < 0.5);
     }
-    return { x, labels };
+    return { x, labels, images, view };
   };
 }
 
@@ -74,7 +82,8 @@ export function* passes(
       labels[i] = split.labels[index] as number;
       place(split.pixels, index, scale, x, i, 0, 0, false);
     }
-    yield { x, labels, count };
+    const images = Uint32Array.from({ length: batch }, (_, i) => (i < count ? first + i : 0));
+    yield { x, labels, images, view: 0, count };
   }
 }
 

@@ -13,6 +13,15 @@ export { type SoftTargetsOptions, softTargets, softTargetsOf } from './distill/s
 export { type DistillOptions, distill } from './distill.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, score } from './evaluate.ts';
 export { type FitOptions, type Fitted, fit, type Growing, type StepReport } from './fit.ts';
+export {
+  type Guide,
+  guide,
+  memoryCache,
+  packCache,
+  type TeacherCache,
+  teacherIdentity,
+  unpackCache,
+} from './guide.ts';
 export { type Loss, type LossMaker, type Nets, type Signals, tap, teacherOf } from './loss.ts';
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';
 export { fitOptions, type LossRecipe, parseRecipe, type Recipe, type RecipeInput } from './recipe.ts';

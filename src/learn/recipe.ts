@@ -6,6 +6,7 @@ import { crossEntropy } from './cross-entropy.ts';
 import { attention } from './distill/attention.ts';
 import { softTargets } from './distill/soft-targets.ts';
 import type { FitOptions } from './fit.ts';
+import { memoryCache } from './guide.ts';
 import type { LossMaker } from './loss.ts';
 import { adam, sgd } from './optimizer.ts';
 import { schedule, scheduleNames } from './schedule.ts';
@@ -71,6 +72,8 @@ const recipe = z.strictObject({
   augment: z
     .strictObject({ shift: z.int().min(0).max(64).default(0), flip: z.boolean().default(false) })
     .optional(),
+  /** How many views of an image there are; then what the teacher says is kept. A new view each epoch unless told. */
+  views: positive.optional(),
   /** Training examples held out, by class, for periodic evaluation. The test split is never looked at. */
   validation: z.int().min(0).default(0),
   /** Train on so many examples only, drawn by class and seed. */
@@ -119,7 +122,17 @@ export function fitOptions(
   r: Recipe,
 ): Pick<
   FitOptions,
-  'steps' | 'batch' | 'seed' | 'losses' | 'optimizer' | 'rate' | 'augment' | 'keep' | 'recipe'
+  | 'steps'
+  | 'batch'
+  | 'seed'
+  | 'losses'
+  | 'optimizer'
+  | 'rate'
+  | 'augment'
+  | 'views'
+  | 'teacherCache'
+  | 'keep'
+  | 'recipe'
 > {
   const losses = r.losses ?? usualLosses(r.teacher !== undefined).map((l) => loss.parse(l));
   return {
@@ -132,5 +145,7 @@ export function fitOptions(
     keep: r.keep,
     recipe: JSON.stringify(r),
     ...(r.augment ? { augment: r.augment } : {}),
+    ...(r.views === undefined ? {} : { views: r.views }),
+    ...(r.views === undefined || r.teacher === undefined ? {} : { teacherCache: memoryCache() }),
   };
 }

@@ -1,6 +1,6 @@
 /** @file One step of a run, made ready: the traced function, the teacher beside it, and what changes from step to step. */
 import type { Split } from '../data/index.ts';
-import { compile, type EngineOptions, prepare } from '../engine/index.ts';
+import { type EngineOptions, prepare } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import type { Arrays, Specs } from '../jit/index.ts';
@@ -8,6 +8,7 @@ import { random } from '../random.ts';
 import type { Net } from '../weights/index.ts';
 import { type Augment, batches, type Scale } from './batches.ts';
 import { crossEntropy } from './cross-entropy.ts';
+import { guide, type TeacherCache } from './guide.ts';
 import type { Loss, LossMaker } from './loss.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
 import { oneCycle, type Schedule, scheduleOf } from './schedule.ts';
@@ -27,6 +28,10 @@ export interface TrainerOptions extends EngineOptions {
   readonly augment?: Augment;
   /** The net whose values the losses may read. It is frozen. */
   readonly teacher?: Net;
+  /** Keeps what the teacher says, by image and view; worth it with few `views`. */
+  readonly teacherCache?: TeacherCache;
+  /** How many views of an image there are; a new one each epoch unless told. */
+  readonly views?: number;
   /** Nodes whose weights are trained; all unless told. */
   readonly trained?: (node: string) => boolean;
 }
@@ -59,15 +64,23 @@ export async function trainer(graph: Graph, train: Split, scale: Scale, o: Train
   );
   const optimizer = o.optimizer ?? sgd({ nesterov: true, weightDecay: 5e-4 });
   const rate = scheduleOf(o.rate ?? oneCycle({ steps, peak: 0.1 }));
-  const next = batches(train, scale, { batch, seed, ...(o.augment ? { augment: o.augment } : {}) });
+  const next = batches(train, scale, {
+    batch,
+    seed,
+    ...(o.augment ? { augment: o.augment } : {}),
+    ...(o.views === undefined ? {} : { views: o.views }),
+  });
   const wanted = [...new Set(losses.flatMap((l) => l.teacher ?? []))];
-  const guide = teacher && wanted.length ? await compile(teacher, { ...engine, values: wanted }) : undefined;
+  const told =
+    teacher && wanted.length
+      ? await guide(teacher, wanted, { ...engine, ...(o.teacherCache ? { cache: o.teacherCache } : {}) })
+      : undefined;
   const plan = makeStep({
     graph,
     losses,
     optimizer,
     batch,
-    ...(guide ? { teacher: guide.shapes } : {}),
+    ...(told ? { teacher: told.shapes } : {}),
     ...(o.trained ? { trained: o.trained } : {}),
   });
   const runner = await prepare(plan.fn, plan.specs, engine);
@@ -76,15 +89,16 @@ export async function trainer(graph: Graph, train: Split, scale: Scale, o: Train
     slots: optimizer.slots,
     release: async () => {
       await runner.release();
-      await guide?.release();
+      await told?.release();
     },
     run: async (before, at) => {
-      const { x, labels } = next(at);
+      const seen = next(at);
+      const { x, labels } = seen;
       const inputs: Record<string, Float32Array | Int32Array> = { x, labels, rate: scalar(rate(at)) };
       for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
         inputs[`optimizer/${name}`] = scalar(value);
       for (const l of losses) setLoss(inputs, l, at);
-      for (const [id, value] of guide ? await guide.run(x) : []) inputs[`teacher/${id}`] = value;
+      for (const [id, value] of told ? await told.of(seen) : []) inputs[`teacher/${id}`] = value;
       for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = noise(shape, seed, at, id);
       const { state, outputs } = await runner.run(before, inputs);
       const read = (key: string): number => Number(outputs[key]?.[0]);

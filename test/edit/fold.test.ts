@@ -1,7 +1,7 @@
 /** @file Folding keeps what a net computes in inference, and leaves alone what it cannot fold exactly. */
 import { expect } from 'chai';
 import { type Flow, graph, input } from '../../src/build/index.ts';
-import { fold, foldNorms } from '../../src/edit/fold.ts';
+import { foldBranches, foldNorms } from '../../src/edit/fold.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { cost } from '../../src/read/cost.ts';
 import { inputShape } from '../../src/read/ends.ts';
@@ -80,14 +80,14 @@ describe('foldNorms', () => {
   });
 });
 
-describe('fold', () => {
+describe('foldBranches', () => {
   for (const words of ['mobileone-s0', 'mobileone-s1', 'repvgg-a0']) {
     it(`makes the deployed form of ${words}`, async () => {
       const [train, deploy] = ['train', 'deploy'].map((f) =>
         compose(`${words} form=${f} size=32 classes=10`),
       );
       const net = shaken(train as Graph);
-      const folded = fold(net);
+      const folded = foldBranches(net);
       expect(folded.graph.nodes).to.deep.equal(deploy?.nodes);
       await expectKept(net, folded);
     });
@@ -97,7 +97,7 @@ describe('fold', () => {
     const net = small((x) =>
       x.conv(4, { kernel: 5 }).add(x.conv(4, { kernel: [3, 1] }), x.conv(4, { bias: true }), x, x.norm()),
     );
-    const folded = fold(net);
+    const folded = foldBranches(net);
     expect(folded.graph.nodes.map((n) => n.op.kind)).to.deep.equal(['input', 'conv']);
     await expectKept(net, folded);
   });
@@ -110,7 +110,7 @@ describe('fold', () => {
         .add(x.conv(8, { groups: 2, stride, padding: 'valid' }).norm())
         .pipe('next', (y) => y.conv(8, { kernel: 3, groups: 4 }).add(y)),
     );
-    const folded = fold(net);
+    const folded = foldBranches(net);
     expect(count(folded.graph, 'conv')).to.equal(2);
     await expectKept(net, folded);
   });
@@ -128,7 +128,7 @@ describe('fold', () => {
         return y.add(x).concat(y);
       }),
     ];
-    for (const net of nets) expect(fold(net)).to.equal(net);
+    for (const net of nets) expect(foldBranches(net)).to.equal(net);
   });
 
   it('keeps the outputs of any graph', async () => {
@@ -137,7 +137,7 @@ describe('fold', () => {
       fc.nat(),
       async (g, seed) => {
         const net = shaken(g, seed);
-        await expectKept(net, fold(net));
+        await expectKept(net, foldBranches(net));
       },
     );
     await fc.assert(kept, { numRuns: 20 });

@@ -1,7 +1,7 @@
 /**
  * @file MobileOne. Vasu et al., CVPR 2023, arXiv:2206.04040, tables 2 and 3: depthwise and pointwise blocks in turn.
  * In training each conv is the sum of `branches` convs, a 1x1 conv (beside 3x3 ones) and, where shapes agree, the
- * identity, each with a norm; in deployment it is one conv with a bias, which `fold` computes.
+ * identity, each with a norm; in deployment it is one conv with a bias, which `foldBranches` computes.
  */
 import {
   architecture,

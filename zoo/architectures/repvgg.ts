@@ -1,7 +1,7 @@
 /**
  * @file RepVGG. Ding et al., CVPR 2021, arXiv:2101.03697, table 2. In training each 3x3 conv has a 1x1 conv and, where
  * shapes agree, the identity beside it, each with a norm; in deployment the three are one conv with a bias, which
- * `fold` computes.
+ * `foldBranches` computes.
  */
 import { architecture, choice, common, input, reparameterized, repeat } from '../../src/build/index.ts';
 

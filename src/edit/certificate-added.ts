@@ -1,0 +1,80 @@
+/** @file The certificate's rules for nodes that growth has added: when they pass an old value on, or make nothing of it. */
+import type { Conv, Graph, Node } from '../graph/index.ts';
+import type { Net, WeightKey } from '../weights/index.ts';
+
+/** The old value that a new one has the channels of, or that it is zero. */
+export type Sound = { readonly as: string; readonly map: ArrayLike<number> } | 'zero';
+
+/** A weight's numbers. */
+export const stored = (net: Net, node: Node, slot: string): Float32Array | undefined =>
+  net.weights.get(`${node.weightsOf ?? node.id}:${slot}` as WeightKey)?.data;
+
+/** What a new node makes of sound values; undefined when no rule says. */
+export function passedOn(
+  old: Graph,
+  node: Node,
+  ins: readonly (Sound | undefined)[],
+  now: Net,
+): Sound | undefined {
+  const [x] = ins;
+  const { op } = node;
+  const weight = (slot: string): Float32Array | undefined => stored(now, node, slot);
+  const isZero = (slot: string): boolean => weight(slot)?.every((v) => v === 0) ?? false;
+  const none = (slot: string): boolean => !weight(slot) || isZero(slot);
+  switch (op.kind) {
+    case 'permute':
+      return x && x !== 'zero' ? { as: x.as, map: op.order.map((i) => x.map[i] as number) } : x;
+    case 'add': {
+      const [value, ...more] = ins.filter((s) => s !== 'zero');
+      return more.length ? undefined : ins.every((s) => s === 'zero') ? 'zero' : value;
+    }
+    case 'mul':
+      return ins.includes('zero') ? 'zero' : undefined;
+    case 'norm': {
+      if (isZero('gamma') && isZero('beta')) return 'zero';
+      const scale = Math.sqrt(1 + op.eps);
+      const passes =
+        weight('gamma')?.every((v) => Math.abs(v - scale) < 1e-6) &&
+        isZero('beta') &&
+        isZero('mean') &&
+        weight('variance')?.every((v) => v === 1);
+      return passes ? x : undefined;
+    }
+    case 'dense':
+    case 'conv':
+      if (isZero('kernel') && none('bias')) return 'zero';
+      return op.kind === 'conv' && none('bias') && isDirac(op, weight('kernel') ?? []) ? x : undefined;
+    case 'act':
+      if (x === 'zero') return ['sigmoid', 'hardSigmoid', 'softmax'].includes(op.fn) ? undefined : 'zero';
+      return x && settled(old, x.as, op.fn) ? x : undefined;
+    case 'dropout':
+    case 'dropPath':
+    case 'pool':
+    case 'shuffle':
+      return x === 'zero' ? x : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** One in the middle of each channel's own filter, zero elsewhere, at stride 1 and 'same'. */
+function isDirac(
+  { kernel: [kh, kw], stride, groups, out, padding }: Conv,
+  kernel: ArrayLike<number>,
+): boolean {
+  if (groups !== 1 || padding !== 'same' || stride[0] !== 1 || stride[1] !== 1) return false;
+  const middle = Math.floor((kh - 1) / 2) * kw + Math.floor((kw - 1) / 2);
+  return Array.from(kernel).every((v, i) => {
+    const [place, row, column] = [Math.floor(i / out / out), Math.floor(i / out) % out, i % out];
+    return v === (place === middle && row === column ? 1 : 0);
+  });
+}
+
+/** Whether an old value has been through an activation that does nothing the second time. */
+function settled({ nodes }: Graph, id: string, fn: string): boolean {
+  if (fn !== 'relu' && fn !== 'relu6') return false;
+  const node = nodes.find((n) => n.id === id);
+  if (node?.op.kind === 'act') return node.op.fn === fn;
+  const passes = ['slice', 'shuffle', 'permute', 'pool', 'dropout', 'dropPath'].includes(node?.op.kind ?? '');
+  return passes && settled({ name: '', nodes, outputs: [] }, node?.inputs[0] ?? '', fn);
+}

@@ -1,0 +1,178 @@
+/** @file Growth in depth and by plans keeps the function (law 3), and what is new then learns. */
+import { expect } from 'chai';
+import { deepen, enlarge, type Growth, grow, plan, widen } from '../../src/edit/index.ts';
+import { useBackend } from '../../src/engine/index.ts';
+import { Refusal } from '../../src/errors.ts';
+import { cost, graph, input } from '../../src/index.ts';
+import type { Net, WeightKey } from '../../src/weights/index.ts';
+import { compose, resnet50, wrn } from '../../zoo/index.ts';
+import { expectSame, trained } from '../support/growing.ts';
+import { shaken, small } from '../support/nets.ts';
+
+describe('growth in steps', () => {
+  before(() => useBackend('cpu'));
+
+  describe('deepen', () => {
+    const kinds = [
+      'resnet-cifar',
+      'mobilenet-v2',
+      'mobilenet-v3-small',
+      'shufflenet-v2',
+      'squeezenet',
+      'ghostnet',
+      'densenet-cifar',
+      'wrn',
+    ];
+    for (const name of kinds) {
+      it(`${name}: every stage, in both modes`, () => {
+        const net = shaken(small(name));
+        const stages = [...new Set(net.graph.nodes.map((n) => n.id.split('/')[0] as string))].filter((s) =>
+          /^stage\d/.test(s),
+        );
+        const grown = grow(
+          net,
+          stages.map((deepen) => ({ deepen, by: 1 })),
+        );
+        expect(grown.preserves).to.equal('both');
+        expect(cost(grown.net.graph).params).to.be.above(cost(net.graph).params);
+        expectSame(net, grown.net);
+        expectSame(net, grown.net, true);
+      }).timeout(60_000);
+    }
+    it('a dirac preserves in inference with its norm, and in both modes without', () => {
+      const net = shaken(small('resnet-cifar', 16));
+      const withNorm = deepen(net, 'stage2', 2, { kind: 'dirac' });
+      expect(withNorm.preserves).to.equal('inference');
+      expectSame(net, withNorm.net);
+      const bare = deepen(net, 'stage2', 2, { kind: 'dirac', norm: false });
+      expect(bare.preserves).to.equal('both');
+      expectSame(net, bare.net, true);
+    });
+    it('refuses what would change the function, with the alternative', () => {
+      const net = shaken(wrn({ depth: 10, size: 16 }));
+      expect(() => deepen(net, 'stage1', 1, { kind: 'dirac' })).to.throw(
+        Refusal,
+        "stage1: its value has not been through relu or relu6, so that one more would change it; use the kind 'branch'",
+      );
+      expect(() => deepen(net, 'stage2', 1, { kind: 'block' })).to.throw(
+        Refusal,
+        "stage2: no block there has equal input and output, so none can be repeated; use the kind 'branch'",
+      );
+      expect(() => deepen(net, 'head')).to.throw(
+        Refusal,
+        'head: it is an output, which stays; deepen a stage before it',
+      );
+      expect(() => deepen(net, 'stage1', 0)).to.throw(
+        Refusal,
+        'stage1: deepen by a whole number of layers, got 0',
+      );
+    });
+  });
+
+  it('larger kernels keep the function, at stride 2 and with dilation too', () => {
+    const net = shaken(compose('mobilenet-v2 width=0.25 size=32 classes=10'));
+    const grown = enlarge(net, '**/filter/*', 5);
+    expectSame(net, grown.net);
+    expectSame(net, grown.net, true);
+    const odd = graph(
+      'odd',
+      input(13, 12, 2)
+        .pipe('stage1', (x) =>
+          x.conv(4, { kernel: 3, stride: 2 }).conv(3, { kernel: 3, dilation: 2, padding: 'valid' }),
+        )
+        .pipe('head', (x) => x.globalPool()),
+    );
+    expectSame(shaken(odd), enlarge(shaken(odd), 'stage1', 7).net);
+    expect(() => enlarge(net, 'head', 5)).to.throw(
+      Refusal,
+      'head: no conv there whose kernel is smaller than 5',
+    );
+  });
+
+  it('a plan shows cost before anything is done, and growing by it costs just that', () => {
+    const net = shaken(small('resnet-cifar', 16));
+    const steps = [
+      { widen: { stage1: 'x1.5' as const } },
+      { deepen: 'stage2', by: 2 },
+      { enlarge: 'stem', to: 5 },
+    ] as const;
+    const planned = plan(net.graph, steps);
+    const grown = grow(net, steps);
+    expect(planned.at(-1)?.params).to.equal(cost(grown.net.graph).params);
+    expect(planned.map((p) => p.preserves)).to.deep.equal(['both', 'both', 'both']);
+    expectSame(net, grown.net);
+  });
+
+  it('a target of cost is met from below by width and depth together', () => {
+    for (const name of ['wrn', 'mobilenet-v2', 'shufflenet-v2']) {
+      const net = shaken(small(name));
+      const { net: grown } = grow(net, { macs: 2 });
+      expect(cost(grown.graph).macs / cost(net.graph).macs, name).to.be.within(1.6, 2.001);
+      expectSame(net, grown);
+    }
+  });
+
+  it('plans for resnet-50 at full size without looking at weights', () => {
+    const planned = plan(resnet50(), [{ widen: { stage1: 'x1.5' } }]);
+    expect(planned[0]?.params).to.be.above(cost(resnet50()).params);
+  });
+
+  describe('what is new learns', () => {
+    type Moves = ReadonlyMap<WeightKey, Float32Array>;
+    /** New weights that no gradient has reached, although it has reached what they copy. */
+    const stuck = (net: Net, grown: Growth, old: Moves, now: Moves, larger: boolean): string[] =>
+      [...now].flatMap(([key, moved]) => {
+        const before = old.get(key);
+        if (before && grown.net.weights.get(key)?.shape.join() === net.weights.get(key)?.shape.join())
+          return [];
+        const could =
+          before &&
+          grown.follow(
+            key,
+            before.map((v) => (v ? 1 : 0)),
+          );
+        // a new layer's weights, and zeros around a kernel, copy nothing
+        const still = [...moved].filter((v, i) => v === 0 && (!could || larger || could[i] !== 0)).length;
+        return still ? [`${key}: ${still} of ${moved.length}`] : [];
+      });
+    const nets: Readonly<Record<string, () => Net>> = {
+      wrn: () => shaken(compose('wrn depth=10 size=16')),
+      'mobilenet-v2': () => shaken(compose('mobilenet-v2 width=0.25 size=64 classes=10')),
+    };
+    const ways: Readonly<Record<string, (net: Net) => Growth>> = {
+      widen: (net) => widen(net, { 'stage*': 'x1.5' }, { seed: 3 }),
+      'deepen by blocks': (net) => deepen(net, 'stage2', 1),
+      'deepen by a branch': (net) => deepen(net, 'stage2', 1, { kind: 'branch' }),
+      enlarge: (net) => enlarge(net, 'stage2', 5),
+    };
+    for (const [name, make] of Object.entries(nets)) {
+      let old: Moves;
+      before(async () => {
+        old = (await trained(make(), 3)).velocity;
+      });
+      for (const [way, edit] of Object.entries(ways)) {
+        it(`${name}: ${way}: after three steps every new weight has moved`, async () => {
+          const grown = edit(make());
+          expect(
+            stuck(make(), grown, old, (await trained(grown.net, 3)).velocity, way === 'enlarge'),
+          ).to.deep.equal([]);
+        }).timeout(60_000);
+      }
+    }
+
+    it('copies of a channel have grown apart after three steps', async () => {
+      const net = nets['wrn']?.() as Net;
+      const grown = widen(net, { 'stage2/0/first': 'x2', stage1: 'x1.5' });
+      const [before, after] = [grown.net, (await trained(grown.net, 3)).net];
+      const columnsOf = (n: Net, id: string): string[] => {
+        const { data, shape } = n.weights.get(`${id}:kernel`) ?? { data: [], shape: [] };
+        const out = shape.at(-1) as number;
+        return Array.from({ length: out }, (_, j) => [...data].filter((_v, i) => i % out === j).join());
+      };
+      const id = 'stage2/0/first/conv';
+      const old = new Set(columnsOf(before, id));
+      expect(old.size).to.equal(32);
+      expect(new Set(columnsOf(after, id)).size).to.equal(64);
+    }).timeout(60_000);
+  });
+});

@@ -1,0 +1,109 @@
+/** @file A teacher's words, kept by image and view: the same as asked anew, refused when they belong to another. */
+import { expect } from 'chai';
+import { init, MoonletError } from '../../src/index.ts';
+import {
+  batches,
+  crossEntropy,
+  fit,
+  guide,
+  memoryCache,
+  packCache,
+  type Scale,
+  softTargets,
+  teacherIdentity,
+  unpackCache,
+} from '../../src/learn/index.ts';
+import { random } from '../../src/random.ts';
+import { wrn } from '../../zoo/architectures/index.ts';
+
+const scale: Scale = { shape: [8, 8, 1], mean: 0.4, std: 0.3 };
+const source = random('guide');
+const split = {
+  count: 48,
+  pixels: Uint8Array.from({ length: 48 * 64 }, () => source.below(256)),
+  labels: Uint8Array.from({ length: 48 }, (_, i) => i % 10),
+};
+const net = (seed: number) => init(wrn({ depth: 10, size: 8, channels: 1 }), { seed });
+const ids = ['stage3/0/add', 'head/dense'];
+const o = { batch: 16, seed: 1, augment: { shift: 2, flip: true }, views: 2 };
+
+describe('a guide', () => {
+  it('with a cache says what it says without, and asks the teacher once for each image and view', async () => {
+    const next = batches(split, scale, o);
+    const cache = memoryCache();
+    const [plain, kept] = [await guide(net(1), ids), await guide(net(1), ids, { cache })];
+    for (let step = 0; step < 12; step++) {
+      const [a, b] = [await plain.of(next(step)), await kept.of(next(step))];
+      for (const id of ids) {
+        const [x, y] = [a.get(id) as Float32Array, b.get(id) as Float32Array];
+        expect(Math.max(...x.map((v, i) => Math.abs(v - (y[i] as number)))), `${id} at ${step}`).to.be.below(
+          1e-5,
+        );
+      }
+    }
+    expect([cache.size, cache.misses, cache.hits]).to.deep.equal([96, 96, 96]);
+    expect(await kept.verify(next(3))).to.be.below(1e-5);
+    await plain.release();
+    await kept.release();
+  });
+
+  it('sees through a cache that is wrong', async () => {
+    const cache = memoryCache();
+    const told = await guide(net(1), ids, { cache });
+    const batch = batches(split, scale, o)(0);
+    await told.of(batch);
+    const values = cache.get(`${batch.images[5]}/${batch.view}`) as Float32Array;
+    values[0] = (values[0] as number) + 1;
+    expect(await told.verify(batch)).to.be.closeTo(1, 1e-4);
+    await told.release();
+  });
+
+  it('the views of an image are the same in every run, and as many as told', () => {
+    const seen = new Map<string, string>();
+    const next = batches(split, scale, o);
+    for (let step = 0; step < 12; step++) {
+      const { x, images, view } = next(step);
+      images.forEach((image, i) => {
+        const key = `${image}/${view}`;
+        const text = x.slice(i * 64, (i + 1) * 64).join();
+        expect(seen.get(key) ?? text).to.equal(text);
+        seen.set(key, text);
+      });
+    }
+    expect(seen.size).to.equal(96);
+  });
+
+  it('keeps no more than its bytes', () => {
+    const cache = memoryCache(100);
+    cache.set('a', new Float32Array(20));
+    cache.set('b', new Float32Array(20));
+    expect([cache.size, cache.bytes]).to.deep.equal([1, 80]);
+  });
+
+  it('a cache on disk comes back, but not for another teacher, other values or other views', async () => {
+    const cache = memoryCache();
+    cache.set('3/0', Float32Array.of(1, 2));
+    const identity = await teacherIdentity(net(1), ids, o.augment);
+    const bytes = packCache(cache, identity);
+    expect([...(unpackCache(bytes, identity).get('3/0') ?? [])]).to.deep.equal([1, 2]);
+    const others = [
+      teacherIdentity(net(2), ids, o.augment),
+      teacherIdentity(net(1), ['head/dense'], o.augment),
+      teacherIdentity(net(1), ids, {}),
+    ];
+    for (const other of await Promise.all(others)) expect(unpackCache(bytes, other).size).to.equal(0);
+    expect(() => unpackCache(bytes.slice(0, 20), identity)).to.throw(MoonletError, 'teacher cache: ');
+  });
+
+  it('a run with a cache ends like one without', async () => {
+    const losses = [crossEntropy({ weight: 0.1 }), softTargets()];
+    const run = { ...o, steps: 12, rate: 0.02, losses, teacher: net(1) };
+    const [plain, cached] = [
+      await fit(net(5), split, scale, run),
+      await fit(net(5), split, scale, { ...run, teacherCache: memoryCache() }),
+    ];
+    cached?.history.loss.forEach((l, i) => {
+      expect(l).to.be.closeTo(plain?.history.loss[i] as number, 1e-3);
+    });
+  });
+});

@@ -1,0 +1,150 @@
+/** @file Law 3 for growth: nets before and after, run eagerly on equal inputs; random growth; training afterwards. */
+import * as tf from '@tensorflow/tfjs-core';
+import { expect } from 'chai';
+import {
+  copyChannels,
+  deepen,
+  enlarge,
+  type Growth,
+  verifyCertificate,
+  type Widths,
+  widen,
+} from '../../src/edit/index.ts';
+import { type Prepared, prepare } from '../../src/engine/index.ts';
+import { Refusal } from '../../src/errors.ts';
+import { channels, type Graph } from '../../src/graph/index.ts';
+import type { Arrays } from '../../src/jit/index.ts';
+import { crossEntropy, firstState, sgd, step, weightsIn } from '../../src/learn/index.ts';
+import { type Random, random } from '../../src/random.ts';
+import { inputShape } from '../../src/read/ends.ts';
+import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
+import type { Net, WeightKey } from '../../src/weights/index.ts';
+import { largestDifference, noise, sizeOf } from './nets.ts';
+
+/** The graph with nothing dropped. */
+export const still = (graph: Graph): Graph => ({
+  ...graph,
+  nodes: graph.nodes.map((n) =>
+    n.op.kind === 'dropout' || n.op.kind === 'dropPath' ? { ...n, op: { ...n.op, rate: 0 } } : n,
+  ),
+});
+
+/** All outputs on made-up inputs, eagerly. Dropout is off in training. */
+export function outputs(net: Net, training: boolean): Float32Array {
+  return tf.tidy(() => {
+    const graph = still(net.graph);
+    const x = tf.tensor(noise(4 * sizeOf(inputShape(graph)), 'growth'), [4, ...inputShape(graph)]);
+    const { values } = forward(graph, weightTensors(net.weights), x, { training });
+    const flat = [...new Set(graph.outputs)].map((id) => tf.reshape(values.get(id) as tf.Tensor, [-1]));
+    return tf.concat(flat).dataSync() as Float32Array;
+  });
+}
+export function expectSame(before: Net, after: Net, training = false): void {
+  const bound = training ? 1e-3 : 1e-5;
+  expect(
+    largestDifference(outputs(after, training), outputs(before, training)),
+    training ? 'training' : 'inference',
+  ).to.be.below(bound);
+}
+/** The same function in the modes that it claims, and certified. */
+export function expectPreserved(before: Net, { net, maps, preserves }: Growth): void {
+  expect(verifyCertificate(before, net, maps)).to.deep.equal([]);
+  expectSame(before, net);
+  if (preserves === 'both') expectSame(before, net, true);
+}
+
+/** Every class that may be copied, a random number of times; those that groups tie all alike. */
+export function randomCopies({ graph }: Net, seed: number): ReadonlyMap<number, number> {
+  const all = channels(graph);
+  const source = random('growth', seed);
+  const tied = new Set(all.balances.flatMap((b) => [...b.classes]));
+  const whole = source.below(2) + 1;
+  const copies = new Map<number, number>();
+  for (const v of all.variables) {
+    for (const id of v.classes) {
+      if (!all.frozen.has(id)) copies.set(id, tied.has(id) ? whole : 1 + source.below(3));
+    }
+  }
+  return copies;
+}
+
+const pick = <T>(list: readonly T[], source: Random): T => list[source.below(list.length)] as T;
+export const undefinedIfRefused = <T>(edit: () => T): T | undefined => {
+  try {
+    return edit();
+  } catch (e) {
+    if (e instanceof Refusal) return undefined;
+    throw e;
+  }
+};
+
+/** One random step of growth: some variables by random factors and splits, a layer behind any node, a larger kernel. */
+export function randomGrowth(net: Net, seed: number): Growth | undefined {
+  const source = random('random growth', seed);
+  const split = pick(['random', 'random', 'equal', 'original'] as const, source);
+  switch (pick(['copies', 'widen', 'widen', 'deepen', 'enlarge'] as const, source)) {
+    case 'copies':
+      return undefinedIfRefused(() => copyChannels(net, randomCopies(net, seed), { seed, split }));
+    case 'widen': {
+      const free = channels(net.graph).variables.filter((v) => !v.frozen);
+      if (!free.length) return undefined;
+      const factor = (): Widths[string] => pick(['x1.25', 'x1.5', 'x2', 'x3'] as const, source);
+      const [one, usual] = [pick(free, source), factor()];
+      const some = free.filter((v) => v === one || source.below(2));
+      const widths = Object.fromEntries(some.map((v) => [v.name, source.below(3) ? usual : factor()]));
+      const byGroups = (id: string): boolean => random(seed, id).below(2) === 0;
+      const o = source.below(3) ? { seed, split } : { seed, split, byGroups };
+      // where groups tie some, one alone or all alike may still grow
+      const tries = [widths, { [one.name]: usual }, Object.fromEntries(free.map((v) => [v.name, usual]))];
+      for (const t of tries) {
+        const grown = undefinedIfRefused(() => widen(net, t, o));
+        if (grown) return grown;
+      }
+      return undefined;
+    }
+    case 'deepen': {
+      const kind = pick(['branch', 'branch', 'dirac'] as const, source);
+      const { id } = pick(net.graph.nodes, source);
+      return undefinedIfRefused(() => deepen(net, id, 1, { seed, kind, norm: source.below(2) === 0 }));
+    }
+    case 'enlarge': {
+      const { id } = pick(net.graph.nodes, source);
+      return undefinedIfRefused(() => enlarge(net, id, pick([3, 4, 5], source)));
+    }
+  }
+}
+
+/** A net after some steps, and each weight's velocity, which is not zero once a gradient has reached it. */
+export interface Trained {
+  readonly net: Net;
+  readonly velocity: ReadonlyMap<WeightKey, Float32Array>;
+}
+/** A few steps of training on made-up images. */
+export async function trained(net: Net, count: number, rate = 0.05): Promise<Trained> {
+  const batch = 8;
+  const optimizer = sgd({ momentum: 0.9 });
+  const graph = still(net.graph);
+  const plan = step({ graph, losses: [crossEntropy()({ student: graph })], optimizer, batch });
+  const ready: Prepared = await prepare(plan.fn, plan.specs);
+  let state: Arrays = firstState(net, plan.specs.state);
+  for (let i = 0; i < count; i++) {
+    const inputs: Record<string, Float32Array | Int32Array> = {
+      x: noise(batch * sizeOf(inputShape(graph)), 'training', i),
+      labels: Int32Array.from({ length: batch }, (_, k) => (3 * k + i) % 10),
+      rate: Float32Array.of(rate),
+      'loss/cross-entropy': Float32Array.of(1),
+    };
+    for (const [name, value] of Object.entries(optimizer.numbers(i + 1)))
+      inputs[`optimizer/${name}`] = Float32Array.of(value);
+    for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = new Float32Array(sizeOf(shape));
+    state = (await ready.run(state, inputs)).state;
+  }
+  await ready.release();
+  const [slot] = optimizer.slots;
+  const velocity = new Map(
+    Object.entries(state).flatMap(([key, v]) =>
+      key.startsWith(`${slot}/`) ? [[key.slice(`${slot}/`.length) as WeightKey, v as Float32Array]] : [],
+    ),
+  );
+  return { net: { graph: net.graph, weights: weightsIn(graph, state) }, velocity };
+}
