@@ -13,6 +13,7 @@ export async function benchmark(o: BenchOptions): Promise<Report> {
   const before = machine(); // the load of others, not ours
   const { rows, versions } = await runCases(o);
   return {
+    quick: o.quick,
     machine: { ...before, versions: { ...before.versions, ...versions } },
     cases: rows,
     ratios: ratiosOf(rows),

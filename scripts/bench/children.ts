@@ -98,6 +98,7 @@ class Lines {
   constructor(program: string, args: readonly string[]) {
     this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     const end = (reason: string): void => {
+      process.off('exit', this.kill);
       this.gone ??= reason;
       for (const tell of this.#waiting.splice(0)) tell(undefined);
     };
@@ -147,8 +148,11 @@ class Lines {
     const timer = setTimeout(this.kill, 5000);
     if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'close');
     clearTimeout(timer);
-    process.off('exit', this.kill);
   }
 }
 
-const lastLine = (text: string): string | undefined => text.trim().split('\n').at(-1)?.trim() || undefined;
+/** Of what a program said before it died, the line that tells the most. */
+function lastLine(text: string): string | undefined {
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.findLast((line) => /^\w*(Error|Exception)\b/.test(line)) ?? lines.findLast(Boolean);
+}

@@ -70,6 +70,8 @@ export interface Growth {
   readonly points: readonly (readonly [size: number, medianMs: number])[];
 }
 export interface Report {
+  /** A run of few steps, whose figures are not to be quoted. */
+  readonly quick: boolean;
   readonly machine: Machine;
   readonly cases: readonly Row[];
   readonly ratios: readonly Ratio[];

@@ -39,10 +39,11 @@ const growthChart = (what: Growth['what'], series: readonly Growth[]): Promise<s
     series: series.map(({ engine, points }) => ({ name: engine, points })),
   });
 
-const table = (rows: readonly (readonly string[])[]): string => {
+/** The first row is the head; the first `words` columns stand to the left. */
+const table = (rows: readonly (readonly string[])[], words = 1): string => {
   const [head = [], ...body] = rows;
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, i) => (i ? '---:' : '---'))), ...body.map(line)].join('\n');
+  return [line(head), line(head.map((_, i) => (i < words ? '---' : '---:'))), ...body.map(line)].join('\n');
 };
 
 export function page(report: Report): string {
@@ -68,11 +69,17 @@ export function page(report: Report): string {
   return [
     '# Benchmarks',
     'Written by `npm run bench -- --write`; do not edit. Every engine and peer that the machine has runs the same nets with the same weights on the same batch. Each has a process of its own; they take their steps in turn, round after round, in one run. `moonlet` is Moonlet as it comes, on one thread of onnxruntime. The Python peers have two threads, and the fastest of their ways is the one that counts. The training step is cross-entropy and SGD with Nesterov momentum, the data already in memory.',
+    ...(report.quick
+      ? ['**A quick run: these figures show that all works; they are not to be quoted.**']
+      : []),
     `${machine.date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}; load at the start ${machine.load}. ${versions.join(', ')}.`,
-    table([
-      ['case', 'what', 'batch'],
-      ...names.map((name) => [name, caseOf(name).what, String(caseOf(name).batch)]),
-    ]),
+    table(
+      [
+        ['case', 'what', 'batch'],
+        ...names.map((name) => [name, caseOf(name).what, String(caseOf(name).batch)]),
+      ],
+      2,
+    ),
     '## Milliseconds a step: median (quartiles)',
     table([['case', ...used], ...names.map((name) => [name, ...used.map((engine) => cell(name, engine))])]),
     "## Our median over the other's",
@@ -86,7 +93,7 @@ export function page(report: Report): string {
     ...(extras.length
       ? [
           '## Before the first step: milliseconds, MobileNetV2',
-          table([['what', 'engine', 'ms'], ...extras.map((e) => [e.what, e.engine, ms(e.medianMs)])]),
+          table([['what', 'engine', 'ms'], ...extras.map((e) => [e.what, e.engine, ms(e.medianMs)])], 2),
         ]
       : []),
     ...(plots.length

@@ -31,8 +31,11 @@ try {
     const made = write ? kept : join(scratch, `${name}.json`);
     const { status, stderr } = run(`scripts/reference/${name}.py`, made);
     if (status !== 0) throw new Error(`scripts/reference/${name}.py failed:\n${stderr}`);
-    if (write) console.log(`${kept}: written`);
-    else differences += compare(kept, made);
+    if (write) {
+      spawnSync(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'format', '--write', kept]);
+      console.log(`${kept}: written`);
+    }
+    if (!write) differences += compare(kept, made);
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });

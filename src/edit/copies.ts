@@ -278,7 +278,7 @@ export function verifyBalances({ balances, variables }: Channels, copies: Copies
     const own = new Set(classes);
     const names = variables.filter((v) => v.classes.some((id) => own.has(id))).map((v) => v.name);
     throw new Refusal(
-      `${node}: its ${count} ${kind === 'groups' ? 'groups' : 'offsets'} would get ${[...new Set(totals)].join(' and ')} channels; widen ${some(names, 6)} together, by the same factor`,
+      `${node}: its ${count} ${kind === 'groups' ? 'groups' : 'offsets'} would get ${[...new Set(totals)].join(' and ')} channels; widen ${some(names, 6)} together, by the same factor (a pattern such as stage* names several)`,
     );
   }
 }

@@ -80,15 +80,18 @@ export function deepenGraph(graph: Graph, where: string, n: number, o: DeepenOpt
  */
 export function deepen(net: Net, where: string, n = 1, o: DeepenOptions = {}): Growth {
   const { graph, zeros, diracs, added, preserves } = deepenGraph(net.graph, where, n, o);
-  const fresh = init(graph, { seed: o.seed ?? 0 }).weights;
+  const fresh = init(alone(graph, new Set(added)), { seed: o.seed ?? 0 }).weights;
   const [isZero, isDirac] = [new Set(zeros), new Set(diracs)];
   const byId = nodesById(graph);
   const weights = new Map<WeightKey, Weight>();
   for (const { key, node, slot, shape } of entries(graph)) {
     const old = net.weights.get(key);
+    if (old) {
+      weights.set(key, old);
+      continue;
+    }
     const made = materialize(fresh.get(key) as Weight);
-    if (old) weights.set(key, old);
-    else if (isZero.has(node) && slot !== 'mean' && slot !== 'variance')
+    if (isZero.has(node) && slot !== 'mean' && slot !== 'variance')
       weights.set(key, float(shape, new Float32Array(made.length)));
     else if (isDirac.has(node))
       weights.set(key, float(shape, diracWeight(byId.get(node)?.op as Op, slot, shape, made)));
@@ -101,6 +104,17 @@ export function deepen(net: Net, where: string, n = 1, o: DeepenOptions = {}): G
     preserves,
     follow: (key, array) => (net.weights.has(key) ? array : undefined),
   };
+}
+
+/** Some nodes of a graph, and inputs for what they read: weights are drawn by path, so they are those of the whole. */
+function alone(graph: Graph, some: ReadonlySet<string>): Graph {
+  const shapeById = shapes(graph);
+  const own = graph.nodes.filter((n) => some.has(n.id));
+  const read = new Set(own.flatMap((n) => n.inputs.filter((id) => !some.has(id))));
+  const inputs = [...read].map(
+    (id): Node => ({ id, op: { kind: 'input', shape: shapeById.get(id) as Shape }, inputs: [] }),
+  );
+  return { ...graph, nodes: [...inputs, ...own] };
 }
 
 /** Everything that read the place now reads the last of the new nodes. */

@@ -115,18 +115,18 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
   return {
     run: async (x, batch) => {
       await useBackend(engine);
-      const found = tf.tidy(() => {
+      const found = new Map<string, Float32Array>();
+      // nothing comes back from the tidy, which would look for tensors in every number of an array
+      tf.tidy(() => {
         const batchOf = (): tf.Tensor => {
           if (!turned || !isMap(shape)) return tf.tensor(x, [batch, ...shape]);
           const [h, w, c] = shape;
           return tf.transpose(tf.tensor(x, [batch, c, h, w]), [0, 2, 3, 1]);
         };
         const run = forward(graph, constants, batchOf(), { values });
-        return Object.fromEntries(
-          [...run.values].map(([id, t]) => [id, first(t).dataSync() as Float32Array]),
-        );
+        for (const [id, t] of run.values) found.set(id, first(t).dataSync() as Float32Array);
       });
-      return new Map(Object.entries(found));
+      return found;
     },
     release: async () => tf.dispose(constants),
   };

@@ -241,7 +241,10 @@ function variablesOf(
   return [...members.values()].map((ids): Variable => {
     const classes = Int32Array.from(new Set(ids.flatMap((id) => [...(of.get(id) as Int32Array)])));
     const first = classes[0] as number;
-    const stages = [...stageOf].flatMap(([stage, classesThere]) => (classesThere.has(first) ? [stage] : []));
+    // of a stage that is put together from several layers none is the width
+    const stages = [...stageOf].flatMap(([stage, there]) =>
+      there.has(first) && there.size === classes.length ? [stage] : [],
+    );
     const short = ids.map(blockPath);
     const candidates = [...stages.slice(0, 1).map((s) => `${s}/width`), ...short, ...ids];
     const name = candidates.find((n) => !taken.has(n)) ?? `${ids[0]}/width`;

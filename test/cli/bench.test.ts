@@ -28,6 +28,7 @@ const rows = [
   { case: 'T1', engine: 'tfjs-node', missing: 'it is not installed' } as const,
 ];
 const report: Report = {
+  quick: false,
   machine: {
     ...{ cpu: 'a processor', cores: 2, memoryGiB: 8, system: 'Linux 6', load: 0.1 },
     ...{ date: '2026-01-02T03:04:05.000Z', versions: { node: '20.20.0', torch: '2.15.0' } },

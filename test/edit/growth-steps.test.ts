@@ -1,13 +1,14 @@
 /** @file Growth in depth and by plans keeps the function (law 3), and what is new then learns. */
 import { expect } from 'chai';
-import { deepen, enlarge, type Growth, grow, plan, widen } from '../../src/edit/index.ts';
+import { deepen, enlarge, type Growth, grow, parsePlan, plan, widen } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
-import { Refusal } from '../../src/errors.ts';
-import { cost, graph, input } from '../../src/index.ts';
+import { Refusal, UsageError } from '../../src/errors.ts';
+import type { Graph } from '../../src/graph/index.ts';
+import { blocks, cost, graph, input } from '../../src/index.ts';
 import type { Net, WeightKey } from '../../src/weights/index.ts';
 import { compose, resnet50, wrn } from '../../zoo/index.ts';
-import { expectSame, trained } from '../support/growing.ts';
-import { shaken, small } from '../support/nets.ts';
+import { expectPreserved, expectSame, outputs, trained } from '../support/growing.ts';
+import { largestDifference, shaken, small } from '../support/nets.ts';
 
 describe('growth in steps', () => {
   before(() => useBackend('cpu'));
@@ -43,6 +44,9 @@ describe('growth in steps', () => {
       const net = shaken(small('resnet-cifar', 16));
       const withNorm = deepen(net, 'stage2', 2, { kind: 'dirac' });
       expect(withNorm.preserves).to.equal('inference');
+      // closer than its eps, which the scale makes up for
+      const far = largestDifference(outputs(withNorm.net, false), outputs(net, false));
+      expect(far).to.be.below(1e-6);
       expectSame(net, withNorm.net);
       const bare = deepen(net, 'stage2', 2, { kind: 'dirac', norm: false });
       expect(bare.preserves).to.equal('both');
@@ -117,6 +121,69 @@ describe('growth in steps', () => {
     expect(planned[0]?.params).to.be.above(cost(resnet50()).params);
   });
 
+  it('a plan that is none, or that cannot be met, is refused', () => {
+    const net = shaken(small('wrn', 16));
+    expect(() => parsePlan([])).to.throw(UsageError, /^plan: /);
+    expect(() => parsePlan([{ widen: { stage1: 'wide' } }])).to.throw(UsageError, /^plan: /);
+    expect(() => grow(net, [])).to.throw(UsageError, 'plan: it has no steps');
+    expect(() => plan(net.graph, { macs: 1 })).to.throw(
+      Refusal,
+      'plan: to grow to 1 times the macs the factor must be above 1',
+    );
+    expect(() => plan(net.graph, { params: 1.0000001 })).to.throw(
+      Refusal,
+      /^plan: no step of wrn .* fits within 1\.0000001 times its params$/,
+    );
+  });
+
+  it('a target of cost leaves out stages that cannot change', () => {
+    const a = input(8, 8, 3).pipe('stage1', blocks.convNormAct(6, { kernel: 3 }));
+    const b = a.pipe('stage2', blocks.convNormAct(8, { kernel: 3 }));
+    const g = graph('taps', b.globalPool().dense(3), a);
+    const net = shaken(g);
+    const { net: grown, preserves } = grow(net, { params: 3 });
+    expect(preserves).to.equal('both');
+    expect(cost(grown.graph).params / cost(g).params).to.be.within(1.5, 3);
+    expectSame(net, grown);
+  });
+
+  it('a plan of whole groups is one that grow follows', () => {
+    const net = shaken(small('resnext-cifar', 16));
+    const o = { byGroups: () => true, seed: 4 };
+    const steps = [{ widen: { 'stage1/0/filter': 'x1.5' as const } }];
+    const grown = grow(net, steps, o);
+    expect(plan(net.graph, steps, o)[0]?.params).to.equal(cost(grown.net.graph).params);
+    expectPreserved(net, grown);
+  });
+
+  it('says where nothing can be inserted', () => {
+    const dead: Graph = {
+      name: 'dead',
+      nodes: [
+        { id: 'input', op: { kind: 'input', shape: [4] }, inputs: [] },
+        { id: 'idle', op: { kind: 'act', fn: 'relu' }, inputs: ['input'] },
+        { id: 'dense', op: { kind: 'dense', out: 2, bias: true }, inputs: ['input'] },
+      ],
+      outputs: ['dense'],
+    };
+    expect(() => deepen(shaken(dead), 'idle')).to.throw(
+      Refusal,
+      'idle: nothing reads its value; deepen where the net goes on',
+    );
+    expect(() => deepen(shaken(dead), 'input', 1, { kind: 'dirac' })).to.throw(
+      Refusal,
+      'input: a dirac conv needs a feature map, and this is [4]',
+    );
+    // what dropout keeps it scales beyond 6, so that a second relu6 would bite in training
+    const capped = graph('capped', input(4, 4, 2).conv(3).act('relu6').dropout(0.5).globalPool());
+    expect(() => deepen(shaken(capped), 'dropout', 1, { kind: 'dirac' })).to.throw(
+      Refusal,
+      "use the kind 'branch'",
+    );
+    const open = graph('open', input(4, 4, 2).conv(3).relu().dropout(0.5).globalPool());
+    expectPreserved(shaken(open), deepen(shaken(open), 'dropout', 1, { kind: 'dirac', norm: false }));
+  });
+
   describe('what is new learns', () => {
     type Moves = ReadonlyMap<WeightKey, Float32Array>;
     /** New weights that no gradient has reached, although it has reached what they copy. */
@@ -125,12 +192,10 @@ describe('growth in steps', () => {
         const before = old.get(key);
         if (before && grown.net.weights.get(key)?.shape.join() === net.weights.get(key)?.shape.join())
           return [];
-        const could =
-          before &&
-          grown.follow(
-            key,
-            before.map((v) => (v ? 1 : 0)),
-          );
+        // what one value at the brink of a relu moves may stand still when rounding pushes it over
+        const least = before && 1e-5 * before.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+        const reached = before?.map((v) => (Math.abs(v) > (least as number) ? 1 : 0));
+        const could = reached && grown.follow(key, reached);
         // a new layer's weights, and zeros around a kernel, copy nothing
         const still = [...moved].filter((v, i) => v === 0 && (!could || larger || could[i] !== 0)).length;
         return still ? [`${key}: ${still} of ${moved.length}`] : [];

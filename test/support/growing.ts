@@ -81,8 +81,23 @@ export const undefinedIfRefused = <T>(edit: () => T): T | undefined => {
 /** One random step of growth: some variables by random factors and splits, a layer behind any node, a larger kernel. */
 export function randomGrowth(net: Net, seed: number): Growth | undefined {
   const source = random('random growth', seed);
+  const ways = ['copies', 'widen', 'widen', 'deepen', 'enlarge'] as const;
+  const from = source.below(ways.length);
+  for (let i = 0; i < ways.length; i++) {
+    const grown = grownBy(ways[(from + i) % ways.length] as (typeof ways)[number], net, seed, source);
+    if (grown) return grown;
+  }
+  return undefined;
+}
+
+function grownBy(
+  way: 'copies' | 'widen' | 'deepen' | 'enlarge',
+  net: Net,
+  seed: number,
+  source: Random,
+): Growth | undefined {
   const split = pick(['random', 'random', 'equal', 'original'] as const, source);
-  switch (pick(['copies', 'widen', 'widen', 'deepen', 'enlarge'] as const, source)) {
+  switch (way) {
     case 'copies':
       return undefinedIfRefused(() => copyChannels(net, randomCopies(net, seed), { seed, split }));
     case 'widen': {

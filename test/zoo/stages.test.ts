@@ -1,7 +1,7 @@
 /** @file What taps rely on: a part of an architecture hands on one value, the last of its nodes. */
 import { expect } from 'chai';
 import { nodeAt, select } from '../../src/graph/index.ts';
-import { architectures } from '../../zoo/index.ts';
+import { architectures, compose } from '../../zoo/index.ts';
 
 describe('of every architecture', () => {
   for (const [name, make] of architectures) {
@@ -22,4 +22,12 @@ describe('of every architecture', () => {
       expect(graph.outputs).to.deep.equal([nodeAt(graph, 'head').id]);
     });
   }
+});
+
+describe('compose', () => {
+  it('takes words apart, or quoted as one', () => {
+    const graph = compose(['wrn', 'depth=22', 'width=2']);
+    expect(compose(' wrn  depth=22 width=2 ')).to.deep.equal(graph);
+    expect(compose(['wrn depth=22', 'width=2'])).to.deep.equal(graph);
+  });
 });

@@ -101,7 +101,8 @@ export const architectures: ReadonlyMap<string, Architecture> = catalogue([
  * @throws UsageError for an unknown name (with the nearest one) or bad options.
  */
 export function compose(words: string | readonly string[]): Graph {
-  const [name = '', ...options] = typeof words === 'string' ? words.trim().split(/\s+/) : words;
+  const all = typeof words === 'string' ? [words] : words;
+  const [name = '', ...options] = all.flatMap((word) => word.trim().split(/\s+/)); // a shell may have quoted them as one
   const found = architectures.get(name);
   if (found) return found(parseOptions(found, options));
   const names = [...architectures.keys()];

@@ -75,7 +75,7 @@ export const shufflenetV1 = architecture({
     const fits = divides(width, groups);
     return fits
       ? undefined
-      : `width=${width} gives channels that do not divide into ${groups} groups; try width=0.5`;
+      : `width=${width} gives channels that do not divide into ${groups} groups; try width=1`;
   },
   net: ({ width, groups, classes, size, channels }) => {
     const [stem, ...stages] = widths(width, groups);

@@ -20,7 +20,8 @@ def run(job):
     pairs = job.pairs if job.kind == "distill" else []
     wanted = [logits, *(s for s, _ in pairs)]
     x, labels = tf.constant(job.x), tf.constant(job.labels)
-    grouped = any(n["op"]["kind"] == "conv" and n["op"]["groups"] > 1 for n in job.graph["nodes"])
+    convs = [n for n in job.graph["nodes"] if n["op"]["kind"] == "conv" and n["op"]["groups"] > 1]
+    grouped = any(job.weights[f"{n['id']}:kernel"].shape[2] > 1 for n in convs)  # depthwise convs have their own op
     entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     count = build(job.graph, job.weights, wanted)
     params = sum(int(tf.size(v)) for v in count.trainable_variables)

@@ -6,7 +6,18 @@
  * filter gradient one of x with dy as its kernel, images and channels exchanged, stride and dilation exchanged.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { explicitly, type Kernel, op1, overImage, type Pads, padded, shapeTensor } from './ops.ts';
+import {
+  areZero,
+  explicitly,
+  grown,
+  type Kernel,
+  op1,
+  overImage,
+  type Pads,
+  padded,
+  shapeTensor,
+  without,
+} from './ops.ts';
 
 interface Geometry {
   readonly stride: readonly [number, number];
@@ -20,6 +31,30 @@ const attrsOf = ({ stride, dilation, pads }: Geometry) => ({
   strides: overImage(stride),
   dilations: overImage(dilation),
 });
+
+/**
+ * Pads as TensorFlow names them, or nothing. With explicit pads `Conv2DBackpropFilter` of TensorFlow 2.21 writes past its
+ * memory on a CPU (seen at 64 images of 28 x 28 and 16 channels), so the gradients of full convs go without.
+ */
+function namedPadding(
+  { pads, stride: [sh, sw] }: Geometry,
+  [, h = 0, w = 0]: readonly number[],
+  [kh = 1, kw = 1]: readonly number[],
+): 'SAME' | 'VALID' | undefined {
+  const needed = (n: number, k: number, s: number): number => Math.max(0, (Math.ceil(n / s) - 1) * s + k - n);
+  const [down, across] = [needed(h, kh, sh), needed(w, kw, sw)];
+  const { top, bottom, left, right } = pads;
+  if (areZero(pads)) return 'VALID';
+  const same = top === down >> 1 && left === across >> 1 && top + bottom === down && left + right === across;
+  return same ? 'SAME' : undefined;
+}
+const withPadding = ({ stride }: Geometry, padding: 'SAME' | 'VALID') => ({
+  padding,
+  strides: overImage(stride),
+  data_format: 'NHWC',
+  use_cudnn_on_gpu: false,
+});
+
 const isPlain = ({ dilation: [h, w] }: Geometry): boolean => h === 1 && w === 1;
 /** Each group is one channel, and steps are as TensorFlow's depthwise ops want them. */
 const isDepthwise = (perGroup: number, { groups, stride: [sh, sw], dilation: [dh, dw] }: Geometry): boolean =>
@@ -46,12 +81,17 @@ export const inputGrad: Kernel<Geometry & { readonly inputShape: readonly number
   const [dy, kernel] = [inputs['dy'] as tf.Tensor4D, inputs['kernel'] as tf.Tensor4D];
   const { groups, inputShape, dilation, stride, pads } = g;
   const [kh, kw, perGroup, out] = kernel.shape;
-  const shape = shapeTensor(inputShape);
-  if (groups === 1 && isPlain(g))
-    return op1('Conv2DBackpropInput', [shape, kernel, dy], { ...attrsOf(g), use_cudnn_on_gpu: false });
+  if (groups === 1 && isPlain(g)) {
+    const named = namedPadding(g, inputShape, kernel.shape);
+    const whole = named ? inputShape : grown(inputShape, pads);
+    const attrs = withPadding(g, named ?? 'VALID');
+    const dx = op1('Conv2DBackpropInput', [shapeTensor(whole), kernel, dy], attrs) as tf.Tensor4D;
+    return named ? dx : padded(dx, without(pads));
+  }
   if (isPlain(g) && isDepthwise(perGroup, g)) {
     const spatial = tf.reshape(kernel, depthwiseShape(kernel.shape, groups));
-    return op1('DepthwiseConv2dNativeBackpropInput', [shape, spatial, dy], attrsOf(g));
+    const inputs = [shapeTensor(inputShape), spatial, dy];
+    return op1('DepthwiseConv2dNativeBackpropInput', inputs, attrsOf(g));
   }
   const wide = spread(dy, stride);
   const [, h = 0, w = 0] = inputShape;
@@ -99,15 +139,15 @@ export const filterGrad: Kernel<Geometry & { readonly kernelShape: readonly numb
     ]);
   }
   const one = [kh, kw, perGroup, out / groups] as const;
+  const named = namedPadding(g, x.shape, kernelShape);
+  const around = isPlain(g) && !named ? padded(x, g.pads) : x;
+  const attrs = withPadding(g, named ?? 'VALID');
   const ofGroup = (xs: tf.Tensor4D, dys: tf.Tensor4D): tf.Tensor4D =>
     isPlain(g)
-      ? (op1('Conv2DBackpropFilter', [xs, shapeTensor(one), dys], {
-          ...attrsOf(g),
-          use_cudnn_on_gpu: false,
-        }) as tf.Tensor4D)
+      ? (op1('Conv2DBackpropFilter', [xs, shapeTensor(one), dys], attrs) as tf.Tensor4D)
       : asForward(xs, dys, g, [kh, kw]);
-  if (groups === 1) return ofGroup(x, dy);
-  const [xs, dys] = [x, dy].map((all) => tf.split(all, groups, 3) as tf.Tensor4D[]) as [
+  if (groups === 1) return ofGroup(around, dy);
+  const [xs, dys] = [around, dy].map((all) => tf.split(all, groups, 3) as tf.Tensor4D[]) as [
     tf.Tensor4D[],
     tf.Tensor4D[],
   ];

@@ -79,6 +79,11 @@ export function padded(x: tf.Tensor4D, { top, bottom, left, right }: Pads): tf.T
 }
 
 export const areZero = (pads: Pads): boolean => Object.values(pads).every((pad) => pad === 0);
+/** The shape of a padded image. */
+export const grown = (
+  [b = 1, h = 1, w = 1, c = 1]: readonly number[],
+  { top, bottom, left, right }: Pads,
+): readonly number[] => [b, h + top + bottom, w + left + right, c];
 /** The pads that take those away again. */
 export const without = ({ top, bottom, left, right }: Pads): Pads => ({
   top: -top,

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import {
   areZero,
   explicitly,
+  grown,
   type Kernel,
   op1,
   overImage,
@@ -44,10 +45,8 @@ export const average: Kernel<AvgAttrs> = ({ x }, g) => {
 };
 
 export const averageGrad: Kernel<AvgAttrs & { readonly inputShape: readonly number[] }> = ({ dy }, g) => {
-  const [b = 1, h = 1, w = 1, c = 1] = g.inputShape;
-  const { top, bottom, left, right } = g.pads;
   const parts = share(g.inputShape, g);
   const shared = parts ? tf.div(dy as tf.Tensor, parts) : (dy as tf.Tensor);
-  const shape = shapeTensor([b, h + top + bottom, w + left + right, c]);
+  const shape = shapeTensor(grown(g.inputShape, g.pads));
   return padded(op1('AvgPoolGrad', [shape, shared], valid(g)) as tf.Tensor4D, without(g.pads));
 };

@@ -1,0 +1,267 @@
+/**
+ * @file Breaks each rule of growth in turn, in a copy of the tree, and expects its tests to notice: a rule that can be
+ * broken unseen is a rule without a test. `--only WORD` takes the mutants whose name has it.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly search: string;
+  readonly replace: string;
+}
+const mutant = (file: string, name: string, search: string, replace: string): Mutant => ({
+  name,
+  file: `src/${file}.ts`,
+  search,
+  replace,
+});
+const [replicate, channels, copies, widen, deepen, enlarge] = [
+  'edit/replicate',
+  'graph/channels',
+  'edit/copies',
+  'edit/widen',
+  'edit/deepen',
+  'edit/enlarge',
+] as const;
+
+const mutants: readonly Mutant[] = [
+  mutant(replicate, 'concat without offset', 'map.push(from + offset)', 'map.push(from)'),
+  mutant(
+    replicate,
+    'slice begins where it did',
+    'const first = Math.max(0, y.map.findIndex(inside));',
+    'const first = from;',
+  ),
+  mutant(replicate, 'slice keeps old numbers', '.map((old) => old - from)', '.map((old) => old)'),
+  mutant(replicate, 'slice of channels that lie apart', 'contiguous(x.map, inside) ? x :', 'true ? x :'),
+  mutant(
+    replicate,
+    'shuffle as if it moved nothing',
+    '(_, j) => old[x.map[shuffled(j, now, groups)] as number] as number,',
+    '(_, j) => x.map[j] as number,',
+  ),
+  mutant(replicate, 'permute keeps its map', '.map(() => j))', '.map(() => from))'),
+  mutant(
+    replicate,
+    'depthwise outputs follow no input',
+    'const group = Math.floor((read[Math.floor(j / makes) * reads] as number) / reads);',
+    'const group = Math.floor(j / makes) % op.groups;',
+  ),
+  mutant(
+    replicate,
+    'flatten channel by channel',
+    'Math.floor(i / now) * c + (x.map[i % now] as number)',
+    '(x.map[Math.floor(i / (h * w))] as number) * h * w + (i % (h * w))',
+  ),
+  mutant(replicate, 'maxout pieces apart', 'inOrder(x, inBlocks(x.map, op.pieces), node.id)', 'x'),
+  mutant(
+    replicate,
+    'shift wherever a channel stands',
+    'byTap.get(shiftTap(i, now, kernel))?.shift()',
+    'x.map[i]',
+  ),
+  mutant(
+    replicate,
+    'operands of a sum in their own orders',
+    'ins.map((y) => inOrder(y, x.map, node.id))',
+    'ins',
+  ),
+  mutant(
+    replicate,
+    'shared weights in their own order',
+    'shared ? [inOrder(given[0] as Value, shared, node.id)] : given',
+    'given',
+  ),
+  mutant(
+    replicate,
+    'groups of a conv mixed',
+    'every((g, i) => i === 0 || g >= (groups[i - 1] as number)) ? map : sorted(map)',
+    'every(() => true) ? map : map',
+  ),
+  mutant(
+    replicate,
+    'outputs of a grouped conv across groups',
+    'own.slice(from, from + makes)',
+    'own.slice(0, makes)',
+  ),
+  mutant(
+    replicate,
+    'whole groups as if within',
+    'const whole = all.whole.has(node.id);',
+    'const whole = false;',
+  ),
+  mutant(
+    channels,
+    'operands of a sum not united',
+    'for (const other of ins.slice(1)) uniteAll(x, other);',
+    '',
+  ),
+  mutant(
+    channels,
+    'outputs not frozen',
+    'for (const id of graph.outputs) frozen.push',
+    'for (const id of [] as string[]) frozen.push',
+  ),
+  mutant(channels, 'shared weights not united', 'uniteAll(x, readBy.get(node.weightsOf) as Int32Array);', ''),
+  mutant(channels, 'softmax not frozen', "if (fn === 'softmax')", 'if (fn === undefined)'),
+  mutant(
+    channels,
+    'pieces of a maxout not united',
+    'for (let i = 0; i < c; i++) unite(x[i] as number, x[i - (i % pieces)] as number);',
+    '',
+  ),
+  mutant(
+    channels,
+    'shuffle the other way',
+    '(j % groups) * (channelCount / groups) + Math.floor(j / groups)',
+    '(j % (channelCount / groups)) * groups + Math.floor(j / (channelCount / groups))',
+  ),
+  mutant(
+    channels,
+    'groups need not stay equal',
+    'for (const classes of [x, made])\n',
+    'for (const classes of [] as Int32Array[])\n',
+  ),
+  mutant(
+    channels,
+    'depthwise channels swapped',
+    'x[Math.floor((j * c) / op.out)] as number',
+    'x[j % c] as number',
+  ),
+  mutant(
+    widen,
+    'shares do not sum to one',
+    'rest = Math.fround(rest - part);',
+    'rest = Math.fround(rest - part * 0.99);',
+  ),
+  mutant(
+    widen,
+    'consumers do not split',
+    'if (sharing && groups.now === groups.old && input)',
+    'if (sharing && groups.now < 0 && input)',
+  ),
+  mutant(
+    widen,
+    'shares across groups',
+    'input ? (input[group * newIn + i] as number) % oldIn : i,',
+    'input ? (input[i] as number) % oldIn : i,',
+  ),
+  mutant(
+    widen,
+    'norms and biases not gathered',
+    '(from) => data[from] as number',
+    '(_from, i) => data[i % data.length] as number',
+  ),
+  mutant(
+    widen,
+    'equal shares without division',
+    "if (kind === 'equal') kernel[at] = rest / m;",
+    "if (kind === 'equal') kernel[at] = rest;",
+  ),
+  mutant(
+    widen,
+    'copies split alike',
+    'const parts = order.map(() => 0.5 + 0.45 * source.uniform());',
+    'const parts = order.map((_, k) => 1 / (m - k));',
+  ),
+  mutant(
+    widen,
+    'frozen classes copied',
+    'const reason = count === 1 ? undefined : all.frozen.get(id);',
+    'const reason = undefined;',
+  ),
+  mutant(copies, 'unequal groups let through', 'if (totals.every(', 'if (totals.length || totals.every('),
+  mutant(
+    deepen,
+    'no zeros at the end',
+    "if (isZero.has(node) && slot !== 'mean'",
+    "if (isZero.has('') && slot !== 'mean'",
+  ),
+  mutant(deepen, 'gamma of a dirac without eps', 'Math.sqrt(1 + op.eps)', '1'),
+  mutant(
+    deepen,
+    'a dirac beside the centre',
+    '((kh - 1) >> 1) * kw + ((kw - 1) >> 1)',
+    '((kh + 1) >> 1) * kw + ((kw - 1) >> 1)',
+  ),
+  mutant(
+    deepen,
+    'any activation taken for idempotent',
+    "const idempotent: readonly Activation[] = ['relu', 'relu6'];",
+    "const idempotent: readonly Activation[] = ['relu', 'relu6', 'swish', 'hardSwish', 'tanh', 'sigmoid', 'gelu'];",
+  ),
+  mutant(
+    deepen,
+    'all weights zero, so that nothing learns',
+    "if (isZero.has(node) && slot !== 'mean'",
+    "if (slot !== 'mean'",
+  ),
+  mutant(
+    enlarge,
+    'the old kernel in a corner',
+    '((y + down) * size + x + right) * depth',
+    '(y * size + x) * depth',
+  ),
+  mutant(enlarge, 'padding as it was', 'pads.top + down * op.dilation[0],', 'pads.top,'),
+  mutant(enlarge, 'rings that forget dilation', 'pads.left + right * op.dilation[1],', 'pads.left + right,'),
+];
+
+const root = resolve('.');
+const tests = ['growth-shapes', 'growth-names', 'growth-steps', 'growth'].map((t) => `test/edit/${t}.test.ts`);
+const only = process.argv.indexOf('--only');
+const chosen = only > 0 ? mutants.filter((m) => m.name.includes(process.argv[only + 1] as string)) : mutants;
+
+const folder = mkdtempSync(join(tmpdir(), 'moonlet-mutants-'));
+for (const part of ['src', 'zoo', 'test', 'package.json', 'tsconfig.json', '.mocharc.json'])
+  cpSync(join(root, part), join(folder, part), { recursive: true });
+symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+
+/** The first test that fails in the copy, or nothing. */
+function firstFailure(): string | undefined {
+  for (const test of tests) {
+    try {
+      execFileSync(
+        process.execPath,
+        ['node_modules/mocha/bin/mocha.js', '--no-parallel', '--bail', '--reporter', 'json', test],
+        { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 28 },
+      );
+    } catch (e) {
+      const out = String((e as { stdout?: string }).stdout ?? '');
+      const failed = /"failures": \[\s*\{\s*"title": "([^"]*)"/.exec(out);
+      return failed?.[1] ?? `${test} does not run`;
+    }
+  }
+  return undefined;
+}
+
+const survivors: string[] = [];
+try {
+  const broken = only > 0 ? undefined : firstFailure();
+  if (broken) throw new Error(`without any mutant "${broken}" fails`);
+  for (const { name, file, search, replace } of chosen) {
+    const path = join(folder, file);
+    const whole = readFileSync(path, 'utf8');
+    if (whole.split(search).length !== 2) {
+      survivors.push(`${name}: its text stands ${whole.split(search).length - 1} times in ${file}`);
+      console.log(`?  ${name}: not found`);
+      continue;
+    }
+    writeFileSync(
+      path,
+      whole.replace(search, () => replace),
+    );
+    const failure = firstFailure();
+    writeFileSync(path, whole);
+    console.log(`${failure ? 'ok' : 'SURVIVES'}  ${name}${failure ? `: ${failure}` : ''}`);
+    if (!failure) survivors.push(name);
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(`${chosen.length - survivors.length} of ${chosen.length} mutants found`);
+for (const s of survivors) console.error(`survives: ${s}`);
+process.exitCode = survivors.length ? 1 : 0;
