@@ -211,7 +211,9 @@ const mutants: readonly Mutant[] = [
 ];
 
 const root = resolve('.');
-const tests = ['growth-shapes', 'growth-names', 'growth-steps', 'growth'].map((t) => `test/edit/${t}.test.ts`);
+const tests = ['growth-shapes', 'growth-names', 'growth-steps', 'growth'].map(
+  (t) => `test/edit/${t}.test.ts`,
+);
 const only = process.argv.indexOf('--only');
 const chosen = only > 0 ? mutants.filter((m) => m.name.includes(process.argv[only + 1] as string)) : mutants;
 

@@ -65,7 +65,9 @@ function request(graph: Graph, all: Channels, where: string, width: Width): read
     : (variables.filter((v) => v.name === where)[0] ?? variables.filter((v) => v.aliases.includes(where)));
   const these = Array.isArray(found) ? (found as readonly Variable[]) : [found as Variable];
   const stages = new Set(graph.nodes.flatMap((n) => /^stage\d+/.exec(n.id) ?? []));
-  const ends = [...stages].filter((s) => pattern?.test(s)).map((s) => nodeAt(graph, s).id);
+  const ends = [...stages].flatMap((s) =>
+    pattern?.test(s) ? [new Set(all.of.get(nodeAt(graph, s).id))] : [],
+  );
   if (!these.length && !ends.length) {
     if (graph.nodes.some((n) => n.id === where)) return valueRequest(all, where, where, width);
     const names = variables.map((v) => v.name);
@@ -73,12 +75,11 @@ function request(graph: Graph, all: Channels, where: string, width: Width): read
       `${graph.name}: nothing to widen at "${where}".${suggestion(where, names)} There are ${some(names, 12)}`,
     );
   }
-  const free = [
-    ...these,
-    ...variables.filter((v) => ends.some((id) => meets(v, all.of.get(id) as Int32Array))),
-  ].filter((v, i, list) => !v.frozen && list.indexOf(v) === i);
+  const free = [...these, ...variables.filter((v) => ends.some((value) => meets(v, value)))].filter(
+    (v, i, list) => !v.frozen && list.indexOf(v) === i,
+  );
   if (!free.length) {
-    const reason = these[0]?.frozen ?? all.frozen.get(all.of.get(ends[0] as string)?.[0] as number);
+    const reason = these[0]?.frozen ?? all.frozen.get([...(ends[0] ?? [])][0] as number);
     throw new Refusal(`${where}: its width cannot change, since ${reason}`);
   }
   return free.map((variable) =>
@@ -87,14 +88,15 @@ function request(graph: Graph, all: Channels, where: string, width: Width): read
       : { variable, width },
   );
 }
-const meets = (v: Variable, value: Int32Array): boolean => v.classes.some((id) => value.includes(id));
+const meets = (v: Variable, value: ReadonlySet<number>): boolean => v.classes.some((id) => value.has(id));
 const some = (names: readonly string[], n: number): string =>
   names.length > n ? `${names.slice(0, n).join(', ')}, ...` : names.join(', ');
 
 /** The variables that a node's value is made of. */
 function valueRequest(all: Channels, where: string, id: string, width: Width): readonly Request[] {
   const value = all.of.get(id) as Int32Array;
-  const there = all.variables.filter((v) => !v.frozen && meets(v, value));
+  const classes = new Set(value);
+  const there = all.variables.filter((v) => !v.frozen && meets(v, classes));
   if (!there.length)
     throw new Refusal(`${where}: its width cannot change, since ${all.frozen.get(value[0] as number)}`);
   const [one] = there;

@@ -12,11 +12,9 @@
 import { Refusal } from '../errors.ts';
 import {
   type Activation,
-  type Conv,
   check,
   consumers,
   type Graph,
-  isMap,
   type Node,
   nodeAt,
   nodesById,
@@ -35,6 +33,7 @@ import {
   type WeightKey,
 } from '../weights/index.ts';
 import { type Growth, identityMaps, type Preserves } from './growth.ts';
+import { branch, dirac, type Insertion } from './insertions.ts';
 
 export interface DeepenOptions {
   /** `block` where the stage has one that fits, else `branch`, unless told. */
@@ -43,16 +42,6 @@ export interface DeepenOptions {
   /** Of a dirac: whether a norm follows the conv; true unless told. */
   readonly norm?: boolean;
 }
-/** New nodes behind a place, and what their weights must be for nothing to change. */
-interface Insertion {
-  readonly nodes: readonly Node[];
-  /** Nodes whose weights are zeros (a norm's scale and offset, a layer's kernel and bias). */
-  readonly zeros: readonly string[];
-  /** Convs that pass each channel on. */
-  readonly diracs: readonly string[];
-  readonly preserves: Preserves;
-}
-
 /** The graph with `n` more layers behind a place, and what must be zero there. Needs no weights. */
 export function deepenGraph(graph: Graph, where: string, n: number, o: DeepenOptions = {}) {
   if (!Number.isInteger(n) || n < 1 || n > 1000)
@@ -129,12 +118,11 @@ function insertBehind(graph: Graph, place: Node, fresh: readonly Node[]): Graph 
 }
 
 function insertion(graph: Graph, place: Node, where: string, o: DeepenOptions): Insertion {
-  const shape = shapes(graph).get(place.id) as Shape;
   if (graph.outputs.includes(place.id))
     throw new Refusal(`${where}: it is an output, which stays; deepen a stage before it`);
   if (!consumers(graph).get(place.id)?.length)
     throw new Refusal(`${where}: nothing reads its value; deepen where the net goes on`);
-  if (o.kind === 'dirac') return dirac(graph, place, shape, where, o.norm ?? true);
+  if (o.kind === 'dirac') return dirac(graph, place, settledBy(graph, place.id), where, o.norm ?? true);
   if (o.kind !== 'branch') {
     const block = ownBlock(graph, place, where);
     if (block) return block;
@@ -144,7 +132,7 @@ function insertion(graph: Graph, place: Node, where: string, o: DeepenOptions): 
       );
     }
   }
-  return branch(graph, place, shape);
+  return branch(graph, place, settledBy(graph, place.id));
 }
 
 const idempotent: readonly Activation[] = ['relu', 'relu6'];
@@ -233,76 +221,6 @@ function lastScale(byId: ReadonlyMap<string, Node>, id: string): string | undefi
     if (!['dropout', 'dropPath', 'mul', 'shuffle', 'permute', 'pool'].includes(kind)) return undefined;
   }
   return undefined;
-}
-
-const plain = {
-  kernel: [1, 1],
-  stride: [1, 1],
-  dilation: [1, 1],
-  groups: 1,
-  padding: 'same',
-  bias: false,
-} as const;
-const usualNorm: Op = { kind: 'norm', eps: 1e-5, momentum: 0.9, scale: true, offset: true };
-
-/** A path below the stage that is not taken yet. */
-function freshPath(graph: Graph, place: Node, word: string): string {
-  const base = place.id.split('/').slice(0, -1).join('/') || place.id;
-  for (let k = 1; ; k++) {
-    const path = `${base}/${word}${k}`;
-    if (!graph.nodes.some((n) => n.id.startsWith(`${path}/`))) return path;
-  }
-}
-
-function branch(graph: Graph, place: Node, shape: Shape): Insertion {
-  const path = freshPath(graph, place, 'branch');
-  const c = shape[shape.length - 1] as number;
-  const settled = settledBy(graph, place.id);
-  const nodes: Node[] = [];
-  let above = place.id;
-  const push = (name: string, op: Op): string => {
-    nodes.push({ id: `${path}/${name}`, op, inputs: [above] });
-    above = `${path}/${name}`;
-    return above;
-  };
-  if (isMap(shape)) {
-    push('filter/conv', { ...plain, kind: 'conv', out: c, kernel: [3, 3], groups: c });
-    push('filter/norm', usualNorm);
-    push('filter/act', { kind: 'act', fn: 'relu' });
-    push('mix/conv', { ...plain, kind: 'conv', out: c });
-  } else {
-    push('mix/dense', { kind: 'dense', out: c, bias: false });
-  }
-  const end = push('mix/norm', usualNorm);
-  nodes.push({ id: `${path}/add`, op: { kind: 'add' }, inputs: [place.id, above] });
-  if (settled) nodes.push({ id: `${path}/act`, op: { kind: 'act', fn: settled }, inputs: [`${path}/add`] });
-  return { nodes, zeros: [end], diracs: [], preserves: 'both' };
-}
-
-function dirac(graph: Graph, place: Node, shape: Shape, where: string, withNorm: boolean): Insertion {
-  const settled = settledBy(graph, place.id);
-  if (!isMap(shape))
-    throw new Refusal(`${where}: a dirac conv needs a feature map, and this is ${printShape(shape)}`);
-  if (!settled) {
-    throw new Refusal(
-      `${where}: its value has not been through relu or relu6, so that one more would change it; use the kind 'branch'`,
-    );
-  }
-  const path = freshPath(graph, place, 'dirac');
-  const conv: Conv = { ...plain, kind: 'conv', out: shape[2], kernel: [3, 3] };
-  const steps: [string, Op][] = [
-    ['conv', conv],
-    ...(withNorm ? ([['norm', usualNorm]] as [string, Op][]) : []),
-    ['act', { kind: 'act', fn: settled }],
-  ];
-  let above = place.id;
-  const nodes = steps.map(([name, op]): Node => {
-    const node: Node = { id: `${path}/${name}`, op, inputs: [above] };
-    above = node.id;
-    return node;
-  });
-  const names = nodes.filter((n) => n.op.kind !== 'act').map((n) => n.id);
-  return { nodes, zeros: [], diracs: names, preserves: withNorm ? 'inference' : 'both' };
 }
 
 /** Ones in the middle of a kernel; a norm's scale that makes up for its eps: gamma = sqrt(1 + eps). */

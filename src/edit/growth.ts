@@ -2,7 +2,7 @@
 
 import { channelsOf, type Graph, shapes } from '../graph/index.ts';
 import type { Net, WeightKey } from '../weights/index.ts';
-import type { ChannelMap } from './replicate.ts';
+import type { ChannelMap } from './channel-map.ts';
 
 /** Where the grown net computes what the old one did: in inference and training, in inference only, or nearly. */
 export type Preserves = 'both' | 'inference' | 'neither';

@@ -9,9 +9,10 @@ import { Refusal } from '../errors.ts';
 import { type Channels, channels, check, type Graph, prune, type Slot } from '../graph/index.ts';
 import { random } from '../random.ts';
 import { entries, float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
+import type { ChannelMap } from './channel-map.ts';
 import { type Copies, chooseCopies, requestsOf, verifyBalances, type Width } from './copies.ts';
 import type { Growth } from './growth.ts';
-import { type ChannelMap, replicate, type WeightMaps } from './replicate.ts';
+import { replicate, type WeightMaps } from './replicate.ts';
 
 export interface WidenOptions {
   readonly seed?: number;

@@ -65,11 +65,11 @@ function sets() {
   };
   return {
     find,
-    fresh: (n: number): Int32Array =>
-      Int32Array.from({ length: n }, () => {
-        parent.push(parent.length);
-        return parent.length - 1;
-      }),
+    fresh: (n: number): Int32Array => {
+      const made = new Int32Array(n);
+      for (let i = 0; i < n; i++) made[i] = parent.push(parent.length) - 1;
+      return made;
+    },
     unite: (a: number, b: number): void => {
       const [x, y] = [find(a), find(b)];
       if (x !== y) parent[Math.max(x, y)] = Math.min(x, y); // the earliest channel names the class
@@ -176,7 +176,10 @@ export function channels(graph: Graph, { byGroups = () => false }: ChannelOption
   });
   for (const id of graph.outputs) frozen.push([of.get(id) as Int32Array, `it is the output "${id}"`]);
 
-  const settled = new Map([...of].map(([id, classes]) => [id, classes.map(find)]));
+  // values that pass channels on share an array, before and after
+  const once = new Map<Int32Array, Int32Array>();
+  for (const classes of of.values()) if (!once.has(classes)) once.set(classes, classes.map(find));
+  const settled = new Map([...of].map(([id, classes]) => [id, once.get(classes) as Int32Array]));
   const reasons = new Map<number, string>();
   for (const [classes, reason] of frozen)
     for (const id of classes) if (!reasons.has(find(id))) reasons.set(find(id), reason);
@@ -281,10 +284,10 @@ function stageEnds(
   graph: Graph,
   of: ReadonlyMap<string, Int32Array>,
 ): ReadonlyMap<string, ReadonlySet<number>> {
-  const ends = new Map<string, ReadonlySet<number>>();
+  const ends = new Map<string, string>();
   for (const { id } of graph.nodes) {
     const [stage] = /^stage\d+/.exec(id) ?? [];
-    if (stage) ends.set(stage, new Set(of.get(id)));
+    if (stage) ends.set(stage, id);
   }
-  return ends;
+  return new Map([...ends].map(([stage, id]) => [stage, new Set(of.get(id))]));
 }
