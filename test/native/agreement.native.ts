@@ -28,10 +28,14 @@ async function change(graph: Graph, engine: EngineName, ulp?: number): Promise<F
  * not come near it: SqueezeNext at this width is so chaotic that no two engines agree.
  */
 async function expectStepAgrees(graph: Graph): Promise<void> {
-  const right = await change(graph, reference(graph));
-  const mine = await change(graph, 'tfjs-node');
+  const other = reference(graph);
+  const [mine, right] = [await change(graph, 'tfjs-node'), await change(graph, other)];
   let chaos = 0;
-  for (const ulp of [1, 2, 3]) chaos = Math.max(chaos, distance(await change(graph, 'tfjs-node', ulp), mine));
+  // a value at the kink of a relu may stand still on one engine and turn on the other: both are asked
+  for (const ulp of [1, 2, 3]) {
+    chaos = Math.max(chaos, distance(await change(graph, 'tfjs-node', ulp), mine));
+    chaos = Math.max(chaos, distance(await change(graph, other, ulp), right));
+  }
   expect(distance(mine, right), `the last digits of the input change ${chaos}`).to.be.below(
     chaos > 1e-2 ? 10 * chaos : Math.min(5e-2, Math.max(10 * chaos, 1e-5)),
   );

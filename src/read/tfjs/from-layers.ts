@@ -4,7 +4,7 @@ import type * as tfl from '@tensorflow/tfjs-layers';
 import { MoonletError } from '../../errors.ts';
 import { check, type Node, type Op, type Pair, type Slot, slots } from '../../graph/index.ts';
 import { float, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
-import { OpLayer } from './layer.ts';
+import { isOpLayer } from './layer.ts';
 import { layerOps } from './layer-ops.ts';
 import type { Memory } from './to-layers.ts';
 
@@ -142,7 +142,7 @@ function weightsOf(layer: tfl.layers.Layer, id: string, ops: readonly Op[]): [We
   return wanted.map(([node, op, slot], i) => {
     const tensor = tensors[i] as tf.Tensor;
     const [kh, kw, c, m] = tensor.shape as [number, number, number, number];
-    const depthwise = slot === 'kernel' && op.kind === 'conv' && op.groups > 1 && !(layer instanceof OpLayer); // [kh, kw, c, m]
+    const depthwise = slot === 'kernel' && op.kind === 'conv' && op.groups > 1 && !isOpLayer(layer); // [kh, kw, c, m]
     const shape = depthwise ? [kh, kw, 1, c * m] : tensor.shape;
     return [`${node}:${slot}`, float(shape, Float32Array.from(tensor.dataSync()))];
   });

@@ -1,5 +1,5 @@
 /** @file `moonlet/tfjs`: graphs as tf.layers models and as pure tensor functions. */
 export { type Forward, type ForwardOptions, forward, type WeightTensors, weightTensors } from './forward.ts';
 export { fromLayers } from './from-layers.ts';
-export { OpLayer, type OpLayerArgs } from './layer.ts';
+export { isOpLayer, OpLayer, type OpLayerArgs } from './layer.ts';
 export { type ToLayersOptions, toLayers } from './to-layers.ts';

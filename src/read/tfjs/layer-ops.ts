@@ -9,7 +9,7 @@ import {
   type Padding,
   type Pair,
 } from '../../graph/index.ts';
-import { OpLayer } from './layer.ts';
+import { isOpLayer } from './layer.ts';
 
 type Config = Readonly<Record<string, unknown>>;
 type Ops = { readonly ops: readonly Op[] };
@@ -32,7 +32,7 @@ export function layerOps(layer: tfl.layers.Layer, pad: readonly [Pair, Pair] | u
         `with ${key} ${JSON.stringify(value)} has no counterpart; expected ${usual.map((u) => u ?? 'none').join(' or ')}`,
       );
   };
-  if (layer instanceof OpLayer) return { ops: [layer.op] };
+  if (isOpLayer(layer)) return { ops: [layer.op] };
   if (pad && kind !== 'Conv2D' && kind !== 'DepthwiseConv2D')
     fail('after ZeroPadding2D has no counterpart; pad before a conv');
   is('dataFormat', null, 'channelsLast');

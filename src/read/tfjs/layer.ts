@@ -73,6 +73,9 @@ export class OpLayer extends tfl.layers.Layer {
     return { ...super.getConfig(), op: this.op as unknown as tf.serialization.ConfigDict };
   }
 }
+/** Whether a layer is ours. By its name, not by its class: a process may hold this module twice, and tf's register only one. */
+export const isOpLayer = (layer: tfl.layers.Layer): layer is OpLayer =>
+  layer.getClassName() === OpLayer.className;
 tf.serialization.registerClass(OpLayer as unknown as tf.serialization.SerializableConstructor<OpLayer>);
 
 const shapesIn = (shape: tfl.Shape | tfl.Shape[]): Shape[] =>
