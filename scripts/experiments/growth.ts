@@ -143,7 +143,6 @@ async function seedRuns(seed: number): Promise<readonly Result[]> {
 const wanted = only === undefined ? Array.from({ length: Number(seeds) }, (_, i) => i + 1) : [Number(only)];
 const all: Result[] = [];
 for (const seed of wanted) all.push(...(await seedRuns(seed)));
-if (only === undefined) await report();
 
 /** The first step at which a curve is at least as high; undefined when it never is. */
 function reaches(curve: Result['curve'], accuracy: number): number | undefined {
@@ -211,6 +210,8 @@ the small net took are not in the count, as in the paper; they cost ${((mean(of(
 
 ${table}
 
+${verdict()}
+
 ![curves](growth.svg)
 `;
   const file = join('docs', 'growth.md');
@@ -220,3 +221,14 @@ ${table}
   const before = at < 0 ? `${old.trimEnd()}\n\n` : old.slice(0, at);
   writeAtomically(file, `${before}${text}${rest < 0 ? '' : old.slice(rest)}`);
 }
+
+/** What the table says, whichever way it came out. */
+function verdict(): string {
+  const lead = (kind: Kind): number =>
+    mean(of('grown').map((r, i) => 100 * (r.test - (of(kind)[i]?.test ?? 0))));
+  const apart = (kind: Kind): string =>
+    `${lead(kind) < 0 ? 'behind' : 'ahead of'} ${kind} by ${Math.abs(lead(kind)).toFixed(2)} points`;
+  return `On the test split, the grown net with half of the steps is ${apart('scratch')} and ${apart('padded')}, mean of the seeds.`;
+}
+
+if (only === undefined) await report();
