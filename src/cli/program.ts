@@ -1,6 +1,7 @@
 /** @file The commands as a function of their words, which tests call and `main` hands the process's own. */
 import { Command, CommanderError } from 'commander';
 import { MoonletError, oneLine, UsageError } from '../errors.ts';
+import { benchCommand } from './bench.ts';
 import { cheapenCommand } from './cheapen.ts';
 import { costCommand } from './cost.ts';
 import { evalCommand } from './eval.ts';
@@ -31,6 +32,7 @@ export async function moonlet(words: readonly string[]): Promise<number> {
     distillCommand,
     evalCommand,
     growCommand,
+    benchCommand,
   ])
     add(program);
   // options that commander found wrong are thrown by every subcommand alike
