@@ -5,24 +5,15 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { deepen, type GrowStep, grow, verifyCertificate, widen } from '../src/edit/index.ts';
-import { compile } from '../src/engine/index.ts';
 import { Refusal } from '../src/errors.ts';
-import { inputShape } from '../src/read/ends.ts';
 import type { Net } from '../src/weights/index.ts';
 import { calibrated } from '../test/support/calibrated.ts';
-import { largestDifference, noise, oneUlpOff, sizeOf, small } from '../test/support/nets.ts';
+import { compiledOutputs, ulpEffect } from '../test/support/growing.ts';
+import { largestDifference, small } from '../test/support/nets.ts';
 import { architectures } from '../zoo/index.ts';
 
 const page = 'docs/growth.md';
 const [begin, end] = ['<!-- table: written by scripts/growth-table.ts -->', '<!-- end of table -->'];
-
-const images = (net: Net): Float32Array => noise(2 * sizeOf(inputShape(net.graph)), 'growth table');
-async function outputs(net: Net, x = images(net)): Promise<Float32Array> {
-  const compiled = await compile(net);
-  const values = await compiled.run(x);
-  await compiled.release();
-  return Float32Array.from([...values.values()].flatMap((v) => [...v]));
-}
 
 /** The steps that can be done of these, and why the others cannot. */
 function possible(net: Net, steps: readonly GrowStep[]): { done: GrowStep[]; refused: string[] } {
@@ -51,14 +42,10 @@ async function cell(
   const grown = grow(net, done);
   const [finding] = verifyCertificate(net, grown.net, grown.maps);
   if (finding) return `**wrong**: ${finding}`;
-  const far = largestDifference(await outputs(grown.net), before);
+  const far = largestDifference(await compiledOutputs(grown.net), before);
   const note = refused.length ? ` (but for ${refused.join('; ')})` : '';
   if (far > 1e-5) {
-    // deep nets with random weights amplify rounding: as a measure, the least change of the input
-    // that float32 knows; growth rounds otherwise in every layer, and may do twice that
-    let ulp = 0;
-    for (const seed of [1, 2, 3])
-      ulp = Math.max(ulp, largestDifference(await outputs(net, oneUlpOff(images(net), seed)), before));
+    const ulp = await ulpEffect(net);
     if (far <= 2 * ulp)
       return `${far.toExponential(0)}, where one ulp of the input makes ${ulp.toExponential(0)}${note}`;
   }
@@ -69,7 +56,7 @@ async function cell(
 
 async function row(name: string): Promise<readonly string[]> {
   const net = await calibrated(small(name, 64));
-  const before = await outputs(net);
+  const before = await compiledOutputs(net);
   const stages = [...new Set(net.graph.nodes.flatMap((n) => /^stage\d+/.exec(n.id) ?? []))];
   const all: GrowStep[] = [{ widen: Object.fromEntries(stages.map((s) => [s, 'x1.5'])) }];
   const together = possible(net, all);

@@ -10,7 +10,7 @@ import {
   type Widths,
   widen,
 } from '../../src/edit/index.ts';
-import { type Prepared, prepare } from '../../src/engine/index.ts';
+import { compile, type Prepared, prepare } from '../../src/engine/index.ts';
 import { Refusal } from '../../src/errors.ts';
 import { channels, type Graph } from '../../src/graph/index.ts';
 import type { Arrays } from '../../src/jit/index.ts';
@@ -19,7 +19,7 @@ import { type Random, random } from '../../src/random.ts';
 import { inputShape } from '../../src/read/ends.ts';
 import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net, WeightKey } from '../../src/weights/index.ts';
-import { largestDifference, noise, sizeOf } from './nets.ts';
+import { largestDifference, noise, oneUlpOff, sizeOf } from './nets.ts';
 
 /** The graph with nothing dropped. */
 export const still = (graph: Graph): Graph => ({
@@ -51,6 +51,28 @@ export function expectPreserved(before: Net, { net, maps, preserves }: Growth): 
   expect(verifyCertificate(before, net, maps)).to.deep.equal([]);
   expectSame(before, net);
   if (preserves === 'both') expectSame(before, net, true);
+}
+
+const images = (net: Net): Float32Array => noise(2 * sizeOf(inputShape(net.graph)), 'compiled growth');
+/** All outputs on made-up images, by the compiled net. */
+export async function compiledOutputs(net: Net, x = images(net)): Promise<Float32Array> {
+  const compiled = await compile(net);
+  const values = await compiled.run(x);
+  await compiled.release();
+  return Float32Array.from([...values.values()].flatMap((v) => [...v]));
+}
+/**
+ * What one ulp of the input does to the outputs, at most in three tries. Deep nets with random weights amplify rounding;
+ * growth sums otherwise in every layer, and may do twice that where it is more than law 3 allows.
+ */
+export async function ulpEffect(net: Net): Promise<number> {
+  const before = await compiledOutputs(net);
+  let most = 0;
+  for (const seed of [1, 2, 3]) {
+    const off = await compiledOutputs(net, oneUlpOff(images(net), seed));
+    most = Math.max(most, largestDifference(off, before));
+  }
+  return most;
 }
 
 /** Every class that may be copied, a random number of times; those that groups tie all alike. */
