@@ -4,28 +4,12 @@ import { copyChannels, enlarge, grow, verifyCertificate, widen } from '../../src
 import { useBackend } from '../../src/engine/index.ts';
 import { Refusal, UsageError } from '../../src/errors.ts';
 import { channels, type Graph } from '../../src/graph/index.ts';
-import { type Flow, graph, input } from '../../src/index.ts';
+import { graph, input } from '../../src/index.ts';
 import { float, type Net, type WeightKey } from '../../src/weights/index.ts';
 import { compose } from '../../zoo/index.ts';
-import { expectPreserved, expectSame, outputs } from '../support/growing.ts';
+import { expectPreserved, expectSame, layer, made, outputs } from '../support/growing.ts';
 import { largestDifference, shaken } from '../support/nets.ts';
 
-type Map = Flow<'map'>;
-const made = (build: (x: Map) => Flow<'map'> | Flow<'vec'>, c = 3, size = 6): Graph => {
-  const end = build(input(size, size, c));
-  return graph(
-    'made',
-    end.shape.length === 3 ? (end as Map).globalPool().dense(3) : (end as Flow<'vec'>).dense(3),
-  );
-};
-/** Conv, norm and relu under a path. */
-const layer = (x: Map, name: string, out: number, o: Parameters<Map['conv']>[1] = {}): Map =>
-  x.pipe(name, (y) =>
-    y
-      .conv(out, { kernel: 3, ...o })
-      .norm()
-      .relu(),
-  );
 const widths = (net: Net, id: string): number | undefined => {
   const op = net.graph.nodes.find((n) => n.id === id)?.op;
   return op && 'out' in op ? op.out : undefined;

@@ -4,26 +4,9 @@ import { type WidenOptions, widen } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { Refusal } from '../../src/errors.ts';
 import { channels, type Graph } from '../../src/graph/index.ts';
-import { type Flow, graph, input } from '../../src/index.ts';
-import { expectPreserved } from '../support/growing.ts';
+import { expectPreserved, layer, made } from '../support/growing.ts';
 import { shaken } from '../support/nets.ts';
 
-type Map = Flow<'map'>;
-const made = (build: (x: Map) => Flow<'map'> | Flow<'vec'>, c = 3, size = 6): Graph => {
-  const end = build(input(size, size, c));
-  return graph(
-    'made',
-    end.shape.length === 3 ? (end as Map).globalPool().dense(3) : (end as Flow<'vec'>).dense(3),
-  );
-};
-/** Conv, norm and relu under a path. */
-const layer = (x: Map, name: string, out: number, o: Parameters<Map['conv']>[1] = {}): Map =>
-  x.pipe(name, (y) =>
-    y
-      .conv(out, { kernel: 3, ...o })
-      .norm()
-      .relu(),
-  );
 const cases: Readonly<Record<string, Graph>> = {
   'shared weights that read their channels in another order': made((x) => {
     const a = layer(x, 'a', 6);

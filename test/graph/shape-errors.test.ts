@@ -2,26 +2,8 @@
 import { expect } from 'chai';
 import { type Graph, type Op, type Shape, ShapeError, shapeOf, shapes } from '../../src/graph/index.ts';
 import { messageOf } from '../support/errors.ts';
+import { conv, pool } from '../support/ops.ts';
 
-const conv = (o: object): Op => ({
-  kind: 'conv',
-  out: 8,
-  kernel: [3, 3],
-  stride: [1, 1],
-  dilation: [1, 1],
-  groups: 1,
-  padding: 'same',
-  bias: false,
-  ...o,
-});
-const pool = (o: object): Op => ({
-  kind: 'pool',
-  fn: 'max',
-  size: [2, 2],
-  stride: [2, 2],
-  padding: 'same',
-  ...o,
-});
 const map: Shape = [8, 6, 4];
 
 describe('a shape error says the op, what it got, the reason and the remedy', () => {

@@ -1,29 +1,11 @@
-/** @file Shapes against closed forms; every shape error, whole. */
+/** @file Shapes against closed forms. */
 import { expect } from 'chai';
 import { input } from '../../src/build/index.ts';
 import { type Graph, type Op, type Shape, shapeOf, shapes, slide } from '../../src/graph/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
+import { conv, pool } from '../support/ops.ts';
 import { fc } from '../support/property.ts';
 
-const conv = (o: object): Op => ({
-  kind: 'conv',
-  out: 8,
-  kernel: [3, 3],
-  stride: [1, 1],
-  dilation: [1, 1],
-  groups: 1,
-  padding: 'same',
-  bias: false,
-  ...o,
-});
-const pool = (o: object): Op => ({
-  kind: 'pool',
-  fn: 'max',
-  size: [2, 2],
-  stride: [2, 2],
-  padding: 'same',
-  ...o,
-});
 const map: Shape = [8, 6, 4];
 
 describe('shapes', () => {

@@ -44,7 +44,7 @@ async function difference(graph: Graph, batch = 2): Promise<number> {
 describe('toOnnx', () => {
   before(() => useBackend('cpu'));
 
-  // the whole zoo is compared in learn/agreement
+  // the whole zoo is compared in zoo/engines
   for (const graph of [small('mobilenet-v2'), small('shufflenet-v2'), small('ghostnet')]) {
     it(`${graph.name}: computes what the eager reading does`, async () => {
       expect(await difference(graph)).to.be.below(1e-4);

@@ -65,17 +65,34 @@ const change = ({ before, after }: Made): Float32Array[] =>
     return now.map((value, i) => value - (then[i] as number));
   });
 
+interface Pair {
+  readonly batch?: number;
+  /** Held against `reference`. */
+  readonly engine?: EngineName;
+  readonly reference?: EngineName;
+  /** Where one ulp of the input is tried; the reference alone unless told. */
+  readonly chaosOn?: readonly EngineName[];
+}
 /**
  * |dW - dW'| / |dW| of one step, against ten times the most that one ulp of the input does in three tries, and never
  * above 5e-2.
  */
-export async function expectStepsAgree(graph: Graph, batch = 4): Promise<void> {
-  const eager = change(await steps(graph, 'cpu', { batch }));
-  const traced = distance(change(await steps(graph, 'onnxruntime', { batch })), eager);
+export async function expectStepsAgree(graph: Graph, o: Pair = {}): Promise<void> {
+  const { batch = 4, engine = 'onnxruntime', reference = 'cpu', chaosOn = [reference] } = o;
+  const on = async (name: EngineName, ulp = 0): Promise<Float32Array[]> =>
+    change(await steps(graph, name, { batch, ulp }));
+  const found = new Map([
+    [reference, await on(reference)],
+    [engine, await on(engine)],
+  ]);
   let chaos = 0;
-  for (const ulp of [1, 2, 3])
-    chaos = Math.max(chaos, distance(change(await steps(graph, 'cpu', { batch, ulp })), eager));
-  expect(traced, `${graph.name}: one ulp of the input changes ${chaos}`).to.be.below(
+  for (const name of chaosOn) {
+    for (const ulp of [1, 2, 3]) {
+      chaos = Math.max(chaos, distance(await on(name, ulp), found.get(name) as Float32Array[]));
+    }
+  }
+  const difference = distance(found.get(engine) as Float32Array[], found.get(reference) as Float32Array[]);
+  expect(difference, `${graph.name}: one ulp of the input changes ${chaos}`).to.be.below(
     Math.min(5e-2, Math.max(10 * chaos, 1e-5)),
   );
 }

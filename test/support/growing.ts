@@ -13,6 +13,7 @@ import {
 import { compile, type Prepared, prepare } from '../../src/engine/index.ts';
 import { Refusal } from '../../src/errors.ts';
 import { channels, type Graph } from '../../src/graph/index.ts';
+import { type Flow, graph, input } from '../../src/index.ts';
 import type { Arrays } from '../../src/jit/index.ts';
 import { crossEntropy, firstState, sgd, step, weightsIn } from '../../src/learn/index.ts';
 import { type Random, random } from '../../src/random.ts';
@@ -20,6 +21,25 @@ import { inputShape } from '../../src/read/ends.ts';
 import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net, WeightKey } from '../../src/weights/index.ts';
 import { largestDifference, noise, oneUlpOff, sizeOf } from './nets.ts';
+
+/** A feature map on its way. */
+export type Map = Flow<'map'>;
+/** A classifier of three classes around what is built. */
+export const made = (build: (x: Map) => Flow<'map'> | Flow<'vec'>, c = 3, size = 6): Graph => {
+  const end = build(input(size, size, c));
+  return graph(
+    'made',
+    end.shape.length === 3 ? (end as Map).globalPool().dense(3) : (end as Flow<'vec'>).dense(3),
+  );
+};
+/** Conv, norm and relu under a path. */
+export const layer = (x: Map, name: string, out: number, o: Parameters<Map['conv']>[1] = {}): Map =>
+  x.pipe(name, (y) =>
+    y
+      .conv(out, { kernel: 3, ...o })
+      .norm()
+      .relu(),
+  );
 
 /** The graph with nothing dropped. */
 export const still = (graph: Graph): Graph => ({

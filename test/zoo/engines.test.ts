@@ -28,9 +28,8 @@ describe('engines agree (law 6)', () => {
   ]) {
     // the last maps of mobilenets are 1x1 here: a norm over few values would multiply any rounding
     const batch = graph.name.startsWith('mobilenet') ? 16 : 4;
-    it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph, batch)).timeout(
-      120_000,
-    );
+    it(`${graph.name}: one training step, eager and traced`, () =>
+      expectStepsAgree(graph, { batch })).timeout(120_000);
   }
   for (const block of ['G(4)', 'BG(2,2)']) {
     it(`wrn with ${block}: one training step, eager and traced`, () =>

@@ -30,11 +30,11 @@ describe('engines agree on every architecture (law 6)', () => {
   for (const graph of smallZoo(32)) {
     it(`${graph.name}: inference on cpu, wasm and onnxruntime`, () => expectForwardAgrees(graph));
     if (cost(graph).params > 6_000_000) continue; // eager steps of these take minutes each
-    it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph, 8));
+    it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph, { batch: 8 }));
   }
   for (const graph of [...nets, ...cheap]) {
     it(`${graph.name}: inference on cpu, wasm and onnxruntime`, () => expectForwardAgrees(graph));
-    it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph, 8));
+    it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph, { batch: 8 }));
   }
   it('wrn: the moments of Adam, eager and traced', () => expectAdamAgrees(wrn()));
   it('wrn-16-1: three steps of SGD agree in each tensor within 1e-4', () => expectRunsAgree(wrn(), 3, 1e-4));
