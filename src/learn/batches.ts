@@ -16,11 +16,18 @@ export type Scale = Pick<Dataset, 'shape' | 'mean' | 'std'>;
 export interface Batch {
   /** [batch, h, w, c], flat. */
   readonly x: Float32Array;
-  readonly labels: Int32Array;
+  /** What the losses may read beside the nets' values, by the names of the task, each [batch, ...], flat. */
+  readonly targets: Readonly<Record<string, Float32Array | Int32Array>>;
+  /** [batch, ...], flat: what the teacher sees where that is not x, such as the same scenes in another modality. */
+  readonly teacherX?: Float32Array;
   /** Which image of the split each example is. */
   readonly images: Uint32Array;
   /** Which view of it: with the image and the seed it says how it was moved and mirrored. */
   readonly view: number;
+}
+/** A batch of images of classes. */
+export interface Labelled extends Batch {
+  readonly targets: { readonly labels: Int32Array };
 }
 export interface BatchOptions {
   readonly batch: number;
@@ -35,7 +42,7 @@ export function batches(
   split: Split,
   scale: Scale,
   { batch, seed, augment = {}, views }: BatchOptions,
-): (step: number) => Batch {
+): (step: number) => Labelled {
   const perEpoch = Math.floor(split.count / batch);
   if (perEpoch < 1)
     throw new MoonletError(`a batch of ${batch} is larger than the ${split.count} training examples`);
@@ -62,7 +69,7 @@ export function batches(
       const right = shift ? source.below(2 * shift + 1) - shift : 0;
       place(split.pixels, index, scale, x, i, down, right, flip && source.uniform() < 0.5);
     }
-    return { x, labels, images, view };
+    return { x, targets: { labels }, images, view };
   };
 }
 
@@ -71,7 +78,7 @@ export function* passes(
   split: Split,
   scale: Scale,
   batch: number,
-): Generator<Batch & { readonly count: number }> {
+): Generator<Labelled & { readonly count: number }> {
   const [h, w, c] = scale.shape;
   for (let first = 0; first < split.count; first += batch) {
     const count = Math.min(batch, split.count - first);
@@ -83,7 +90,7 @@ export function* passes(
       place(split.pixels, index, scale, x, i, 0, 0, false);
     }
     const images = Uint32Array.from({ length: batch }, (_, i) => (i < count ? first + i : 0));
-    yield { x, labels, images, view: 0, count };
+    yield { x, targets: { labels }, images, view: 0, count };
   }
 }
 

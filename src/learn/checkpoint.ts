@@ -20,8 +20,8 @@ export interface Progress {
 export interface History {
   /** The total loss at each step. */
   readonly loss: readonly number[];
-  /** Accuracy on the held-out part at some steps. */
-  readonly validation: readonly (readonly [step: number, accuracy: number])[];
+  /** The task's measure of the held-out part at some steps: for classes, accuracy. */
+  readonly validation: readonly (readonly [step: number, measure: number])[];
 }
 
 export function packCheckpoint(state: Arrays, specs: Specs, progress: Progress): Uint8Array {

@@ -20,6 +20,7 @@ export const crossEntropy =
       name: 'cross-entropy',
       weight,
       student: [logits],
+      targets: ['labels'],
       compute: (at) => crossEntropyOf(at.student(logits) as tf.Tensor2D, at.labels, classes, labelSmoothing),
     };
   };

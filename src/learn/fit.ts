@@ -8,8 +8,8 @@ import type { Arrays, Specs } from '../jit/index.ts';
 import type { Net, WeightKey } from '../weights/index.ts';
 import type { Scale } from './batches.ts';
 import { type CheckpointStore, type History, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
-import { evaluate } from './evaluate.ts';
 import { firstState, weightsIn } from './step.ts';
+import { type ClassificationOptions, classification, type Task } from './task.ts';
 import { type StepReport, type Trainer, type TrainerOptions, trainer } from './trainer.ts';
 
 export type { StepReport } from './trainer.ts';
@@ -19,9 +19,7 @@ export interface Growing {
   readonly at: number;
   readonly plan: GrowPlan;
 }
-export interface FitOptions extends TrainerOptions {
-  /** Held-out examples for periodic evaluation. */
-  readonly validation?: Split;
+export interface FitTaskOptions extends TrainerOptions {
   /** Steps between evaluations; a tenth of the run unless told. */
   readonly evaluateEvery?: number;
   /** Which weights come back: the last ones (unless told), or those that did best on the held-out part. */
@@ -36,9 +34,11 @@ export interface FitOptions extends TrainerOptions {
   /** Stops after the step under way, with a checkpoint saved. */
   readonly signal?: AbortSignal;
   readonly onStep?: (at: StepReport) => void;
-  readonly onValidation?: (step: number, accuracy: number) => void;
+  /** The task's measure of what is held out: for classes, accuracy. */
+  readonly onValidation?: (step: number, measure: number) => void;
   readonly onResume?: (step: number) => void;
 }
+export interface FitOptions extends FitTaskOptions, ClassificationOptions {}
 export interface Fitted {
   readonly net: Net;
   readonly history: History;
@@ -46,17 +46,22 @@ export interface Fitted {
   readonly finished: boolean;
 }
 
+/** Train a classifier on a split. @throws MoonletError before the first step when nets, data and losses do not fit. */
+export const fit = (net: Net, train: Split, scale: Scale, o: FitOptions): Promise<Fitted> =>
+  fitTask(net, classification(train, scale, o), o);
+
 /**
- * Train a net on a split. The last partial batch of an epoch is dropped; weight decay spares norms and biases.
+ * Train a net for a task. The last partial batch of an epoch is dropped; weight decay spares norms and biases.
  * With `checkpoints` it resumes where it stopped, and ends with the numbers of an unbroken run.
- * @throws MoonletError before the first step when nets, data and losses do not fit together.
+ * @throws MoonletError before the first step when nets, task and losses do not fit together.
  */
-export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): Promise<Fitted> {
-  const { steps, batch = 64, seed = 0, checkpoints, checkpointEvery = 100, validation, keep = 'last' } = o;
+export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<Fitted> {
+  const { steps, batch = 64, seed = 0, checkpoints, checkpointEvery = 100, keep = 'last' } = o;
+  const { validate } = task;
   if (!Number.isInteger(steps) || steps < 1) {
     throw new UsageError(`steps must be a whole number from 1 up, got ${steps}`);
   }
-  if (keep === 'best' && !validation) {
+  if (keep === 'best' && !validate) {
     throw new UsageError('keeping the best weights needs held-out examples ("validation")');
   }
   const engine: EngineOptions = { engine: o.engine ?? 'onnxruntime', threads: o.threads ?? 1 };
@@ -70,7 +75,7 @@ export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): 
   let now = growth
     .filter((g) => g.at < from)
     .reduce((n, g, i) => grow(n, g.plan, { seed: seed + i }).net, net);
-  let on: Trainer = await trainer(now.graph, train, scale, o);
+  let on: Trainer = await trainer(now.graph, task, o);
   try {
     let state: Arrays = firstState(now, on.specs);
     let history: { loss: number[]; validation: [number, number][] } = { loss: [], validation: [] };
@@ -86,7 +91,7 @@ export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): 
         packCheckpoint(state, on.specs, { step: history.loss.length, recipe, history }),
       );
     const weights = (): Net => ({ graph: now.graph, weights: weightsIn(now.graph, state) });
-    let best = Math.max(0, ...history.validation.map(([, accuracy]) => accuracy));
+    let best = Math.max(0, ...history.validation.map(([, measure]) => measure));
     let bestState: Arrays | undefined;
     while (history.loss.length < steps && !o.signal?.aborted) {
       const at = history.loss.length;
@@ -95,7 +100,7 @@ export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): 
         const grown = growState(weights(), state, on, g.plan, seed + i);
         now = grown.net;
         await on.release();
-        on = await trainer(now.graph, train, scale, o);
+        on = await trainer(now.graph, task, o);
         state = grown.state(on.specs);
         [best, bestState] = [0, undefined]; // weights of another size are no rivals
       }
@@ -103,12 +108,12 @@ export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): 
       state = done.state;
       history.loss.push(done.report.loss);
       o.onStep?.(done.report);
-      if (validation && ((at + 1) % evaluateEvery === 0 || at + 1 === steps)) {
-        const { accuracy } = await evaluate(weights(), validation, scale, engine);
-        history.validation.push([at + 1, accuracy]);
-        o.onValidation?.(at + 1, accuracy);
-        if (accuracy > best) {
-          best = accuracy;
+      if (validate && ((at + 1) % evaluateEvery === 0 || at + 1 === steps)) {
+        const measure = await validate(weights(), engine);
+        history.validation.push([at + 1, measure]);
+        o.onValidation?.(at + 1, measure);
+        if (measure > best) {
+          best = measure;
           bestState = state;
           await save('best');
         }

@@ -131,16 +131,17 @@ export async function guide(
     shapes: runner.shapes,
     release: () => runner.release(),
     of: async (batch) => {
-      if (!cache) return runner.run(batch.x);
-      const count = batch.labels.length;
-      const example = batch.x.length / count;
+      const seen = batch.teacherX ?? batch.x;
+      if (!cache) return runner.run(seen);
+      const count = batch.images.length;
+      const example = seen.length / count;
       const kept = Array.from({ length: count }, (_, i) => cache.get(keyOf(batch, i)));
       const missing = kept.flatMap((k, i) => (k ? [] : [i]));
       if (missing.length) {
         // one pass over what is missing: other batch sizes give the same values to the last bit or nearly
         const x = new Float32Array(missing.length * example);
         for (const [k, i] of missing.entries()) {
-          x.set(batch.x.subarray(i * example, (i + 1) * example), k * example);
+          x.set(seen.subarray(i * example, (i + 1) * example), k * example);
         }
         const said = await ask(x, missing.length);
         for (const [k, i] of missing.entries()) {
@@ -151,8 +152,8 @@ export async function guide(
       return joined(kept as Float32Array[]);
     },
     verify: async (batch) => {
-      const count = batch.labels.length;
-      const fresh = await ask(batch.x, count);
+      const count = batch.images.length;
+      const fresh = await ask(batch.teacherX ?? batch.x, count);
       let worst = 0;
       fresh.forEach((values, i) => {
         const kept = cache?.get(keyOf(batch, i));

@@ -1,5 +1,5 @@
 /** @file `moonlet/learn`: training and distillation. */
-export { type Augment, type Batch, batches, checkFit, passes, type Scale } from './batches.ts';
+export { type Augment, type Batch, batches, checkFit, type Labelled, passes, type Scale } from './batches.ts';
 export {
   type CheckpointName,
   type CheckpointStore,
@@ -12,7 +12,15 @@ export { type AttentionOptions, attention, attentionMap, attentionOf } from './d
 export { type SoftTargetsOptions, softTargets, softTargetsOf } from './distill/soft-targets.ts';
 export { type DistillOptions, distill } from './distill.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, score } from './evaluate.ts';
-export { type FitOptions, type Fitted, fit, type Growing, type StepReport } from './fit.ts';
+export {
+  type FitOptions,
+  type FitTaskOptions,
+  type Fitted,
+  fit,
+  fitTask,
+  type Growing,
+  type StepReport,
+} from './fit.ts';
 export {
   type Guide,
   guide,
@@ -26,4 +34,5 @@ export { type Loss, type LossMaker, type Nets, type Signals, tap, teacherOf } fr
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';
 export { fitOptions, type LossRecipe, parseRecipe, type Recipe, type RecipeInput } from './recipe.ts';
 export { constant, cosine, oneCycle, type Schedule, schedule, scheduleNames, stepwise } from './schedule.ts';
-export { firstState, type Step, type StepPlan, step, weightsIn } from './step.ts';
+export { firstState, type Step, type StepPlan, step, targetInput, weightsIn } from './step.ts';
+export { type ClassificationOptions, classification, type Targets, type Task } from './task.ts';

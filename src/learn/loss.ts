@@ -10,8 +10,10 @@ export interface Signals {
   student(id: string): tf.Tensor;
   /** The teacher's value at a node: a constant, no gradient flows there. */
   teacher(id: string): tf.Tensor;
-  /** Class indices, int32 [batch]. */
+  /** Class indices, int32 [batch]: the target of that name. */
   readonly labels: tf.Tensor1D;
+  /** What a batch holds beside its images, [batch, ...], by the task's name for it. */
+  target(name: string): tf.Tensor;
   /** A setting's value at this step, a scalar tensor. */
   setting(name: string): tf.Scalar;
 }
@@ -24,6 +26,8 @@ export interface Loss {
   /** Ids whose values it reads. */
   readonly student: readonly string[];
   readonly teacher?: readonly string[];
+  /** Names of the targets that it reads. */
+  readonly targets?: readonly string[];
   compute(at: Signals): tf.Scalar;
 }
 export interface Nets {

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ancestors, type Graph, isMap, nodesById, type Shape, shapes } from '../graph/index.ts';
 import type { Arrays, Spec, Specs, Tensors, TracedFunction } from '../jit/index.ts';
-import { inputShape, onlyOutput } from '../read/ends.ts';
+import { inputShape } from '../read/ends.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
 import {
   type Entry,
@@ -15,12 +15,15 @@ import {
 } from '../weights/index.ts';
 import type { Loss } from './loss.ts';
 import type { Optimizer } from './optimizer.ts';
+import { classLabels, type Targets } from './task.ts';
 
 export interface StepPlan {
   readonly graph: Graph;
   readonly losses: readonly Loss[];
   readonly optimizer: Optimizer;
   readonly batch: number;
+  /** What a batch holds beside its images; class labels unless told. */
+  readonly targets?: Targets;
   /** The teacher's shapes by id, for the values that the losses read. */
   readonly teacher?: ReadonlyMap<string, Shape>;
   /** Nodes whose weights are trained; all unless told. */
@@ -35,19 +38,22 @@ export interface Step {
 
 /**
  * State: `weight/KEY` for every weight and statistic, `SLOT/KEY` for what the optimizer keeps.
- * Inputs: x, labels, rate, `optimizer/NAME`, `loss/NAME` (its weight), `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`.
- * Outputs: loss, `loss/NAME` before weighting, and correct, the count of right first guesses in the batch.
+ * Inputs: x, labels (the other targets: `target/NAME`), rate, `optimizer/NAME`, `loss/NAME` (its weight), `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`.
+ * Outputs: loss, `loss/NAME` before weighting, and, when there are labels, correct: the count of right first guesses of
+ * the first output in the batch.
  */
 export function step({
   graph,
   losses,
   optimizer,
   batch,
+  targets = classLabels,
   teacher = new Map(),
   trained = () => true,
 }: StepPlan): Step {
-  const logits = onlyOutput(graph);
-  const wanted = [...new Set([logits, ...losses.flatMap((l) => l.student)])];
+  const logits = 'labels' in targets ? graph.outputs[0] : undefined;
+  const read = losses.flatMap((l) => l.student);
+  const wanted = [...new Set([...(logits === undefined ? [] : [logits]), ...read])];
   const needed = ancestors(graph, wanted);
   const all = entries(graph);
   const owners = new Set(graph.nodes.filter((n) => needed.has(n.id)).map((n) => n.weightsOf ?? n.id));
@@ -75,12 +81,13 @@ export function step({
       });
       for (const [key, value] of run.statistics) note(`weight/${key}`, value);
       const labels = inputs['labels'] as tf.Tensor1D;
-      note('correct', correct(run.values.get(logits) as tf.Tensor2D, labels));
+      if (logits !== undefined) note('correct', correct(run.values.get(logits) as tf.Tensor2D, labels));
       const terms = losses.map((l) => {
         const value = l.compute({
           student: (id) => run.values.get(id) as tf.Tensor,
           teacher: (id) => inputs[`teacher/${id}`] as tf.Tensor,
           labels,
+          target: (name) => inputs[targetInput(name)] as tf.Tensor,
           setting: (name) => inputs[`setting/${l.name}/${name}`] as tf.Scalar,
         });
         note(`loss/${l.name}`, value);
@@ -114,9 +121,10 @@ export function step({
   const scalar: Spec = { shape: [] };
   const inputs: Record<string, Spec> = {
     x: { shape: [batch, ...inputShape(graph)] },
-    labels: { shape: [batch], dtype: 'int32' },
     rate: scalar,
   };
+  for (const [name, spec] of Object.entries(targets))
+    inputs[targetInput(name)] = { ...spec, shape: [batch, ...spec.shape] };
   for (const name of Object.keys(optimizer.numbers(1))) inputs[`optimizer/${name}`] = scalar;
   for (const l of losses) {
     inputs[`loss/${l.name}`] = scalar;
@@ -131,6 +139,9 @@ export function step({
     for (const slot of optimizer.slots) state[`${slot}/${e.key}`] = { shape: e.shape };
   return { fn, specs: { state, inputs }, noise };
 }
+
+/** The input of a step that holds a target. */
+export const targetInput = (name: string): string => (name === 'labels' ? name : `target/${name}`);
 
 const take = (all: Tensors, prefix: string): Tensors =>
   Object.fromEntries(Object.entries(all).filter(([key]) => key.startsWith(prefix)));

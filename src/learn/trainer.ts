@@ -1,18 +1,17 @@
 /** @file One step of a run, made ready: the traced function, the teacher beside it, and what changes from step to step. */
-import type { Split } from '../data/index.ts';
 import { type EngineOptions, prepare } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import type { Arrays, Specs } from '../jit/index.ts';
 import { random } from '../random.ts';
 import type { Net } from '../weights/index.ts';
-import { type Augment, batches, type Scale } from './batches.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import { guide, type TeacherCache } from './guide.ts';
 import type { Loss, LossMaker } from './loss.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
 import { oneCycle, type Schedule, scheduleOf } from './schedule.ts';
-import { step as makeStep } from './step.ts';
+import { step as makeStep, targetInput } from './step.ts';
+import { checkTargets, type Task } from './task.ts';
 
 export interface TrainerOptions extends EngineOptions {
   readonly steps: number;
@@ -25,13 +24,10 @@ export interface TrainerOptions extends EngineOptions {
   readonly optimizer?: Optimizer;
   /** The learning rate; one cycle with peak 0.1 unless told. */
   readonly rate?: number | Schedule;
-  readonly augment?: Augment;
   /** The net whose values the losses may read. It is frozen. */
   readonly teacher?: Net;
-  /** Keeps what the teacher says, by image and view; worth it with few `views`. */
+  /** Keeps what the teacher says, by image and view; worth it where views are few. */
   readonly teacherCache?: TeacherCache;
-  /** How many views of an image there are; a new one each epoch unless told. */
-  readonly views?: number;
   /** Nodes whose weights are trained; all unless told. */
   readonly trained?: (node: string) => boolean;
 }
@@ -42,8 +38,8 @@ export interface StepReport {
   readonly loss: number;
   /** Each loss by name, before its weight. */
   readonly losses: Readonly<Record<string, number>>;
-  /** The share of this batch that was guessed right, with the weights before the step. */
-  readonly accuracy: number;
+  /** The share of this batch that was guessed right, with the weights before the step; only where there are labels. */
+  readonly accuracy?: number;
   readonly rate: number;
 }
 export interface Trainer {
@@ -55,8 +51,8 @@ export interface Trainer {
   release(): Promise<void>;
 }
 
-/** @throws MoonletError when nets, data and losses do not fit together. */
-export async function trainer(graph: Graph, train: Split, scale: Scale, o: TrainerOptions): Promise<Trainer> {
+/** @throws MoonletError when nets, task and losses do not fit together. */
+export async function trainer(graph: Graph, task: Task, o: TrainerOptions): Promise<Trainer> {
   const { steps, batch = 64, seed = 0, teacher } = o;
   const engine: EngineOptions = { engine: o.engine ?? 'onnxruntime', threads: o.threads ?? 1 };
   const losses = (o.losses ?? [crossEntropy()]).map((make) =>
@@ -64,12 +60,8 @@ export async function trainer(graph: Graph, train: Split, scale: Scale, o: Train
   );
   const optimizer = o.optimizer ?? sgd({ nesterov: true, weightDecay: 5e-4 });
   const rate = scheduleOf(o.rate ?? oneCycle({ steps, peak: 0.1 }));
-  const next = batches(train, scale, {
-    batch,
-    seed,
-    ...(o.augment ? { augment: o.augment } : {}),
-    ...(o.views === undefined ? {} : { views: o.views }),
-  });
+  checkTargets(graph, losses, task);
+  const next = task.batches({ batch, seed });
   const wanted = [...new Set(losses.flatMap((l) => l.teacher ?? []))];
   const told =
     teacher && wanted.length
@@ -80,6 +72,7 @@ export async function trainer(graph: Graph, train: Split, scale: Scale, o: Train
     losses,
     optimizer,
     batch,
+    targets: task.targets,
     ...(told ? { teacher: told.shapes } : {}),
     ...(o.trained ? { trained: o.trained } : {}),
   });
@@ -93,8 +86,8 @@ export async function trainer(graph: Graph, train: Split, scale: Scale, o: Train
     },
     run: async (before, at) => {
       const seen = next(at);
-      const { x, labels } = seen;
-      const inputs: Record<string, Float32Array | Int32Array> = { x, labels, rate: scalar(rate(at)) };
+      const inputs: Record<string, Float32Array | Int32Array> = { x: seen.x, rate: scalar(rate(at)) };
+      for (const [name, value] of Object.entries(seen.targets)) inputs[targetInput(name)] = value;
       for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
         inputs[`optimizer/${name}`] = scalar(value);
       for (const l of losses) setLoss(inputs, l, at);
@@ -109,8 +102,8 @@ export async function trainer(graph: Graph, train: Split, scale: Scale, o: Train
         );
       }
       const parts = Object.fromEntries(losses.map((l) => [l.name, read(`loss/${l.name}`)]));
-      const accuracy = read('correct') / batch;
-      return { state, report: { step: at + 1, steps, loss, losses: parts, accuracy, rate: rate(at) } };
+      const accuracy = 'correct' in outputs ? { accuracy: read('correct') / batch } : {};
+      return { state, report: { step: at + 1, steps, loss, losses: parts, ...accuracy, rate: rate(at) } };
     },
   };
 }

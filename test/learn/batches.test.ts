@@ -20,14 +20,14 @@ describe('batches', () => {
   });
   it('show each example once an epoch, in another order each time', () => {
     const next = batches(split, scale, { batch: 5, seed: 1 });
-    const epoch = (e: number): number[] => [...next(2 * e).labels, ...next(2 * e + 1).labels];
+    const epoch = (e: number): number[] => [...next(2 * e).targets.labels, ...next(2 * e + 1).targets.labels];
     expect([...epoch(0)].sort()).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect([...epoch(1)].sort()).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(epoch(0)).not.to.deep.equal(epoch(1));
   });
   it('drop the last partial batch of an epoch', () => {
     const next = batches(split, scale, { batch: 4, seed: 1 });
-    const seen = [...next(0).labels, ...next(1).labels];
+    const seen = [...next(0).targets.labels, ...next(1).targets.labels];
     expect(new Set(seen).size).to.equal(8);
   });
   it('depend on seed and step alone, whatever was asked before', () => {
@@ -65,7 +65,9 @@ describe('batches', () => {
   it('of an evaluation show every example once; the last is padded and says so', () => {
     const all = [...passes(split, scale, 4)];
     expect(all.map((b) => b.count)).to.deep.equal([4, 4, 2]);
-    expect(all.flatMap((b) => [...b.labels.slice(0, b.count)])).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(all.flatMap((b) => [...b.targets.labels.slice(0, b.count)])).to.deep.equal([
+      0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+    ]);
     expect(all[2]?.x).to.have.length(36);
   });
   it('refuse a batch larger than the split', () => {

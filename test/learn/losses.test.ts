@@ -157,6 +157,7 @@ describe('losses', () => {
             student: () => student,
             teacher: signals(l.teacher),
             labels: tf.tensor1d([0]),
+            target: () => tf.tensor1d([0]),
             setting: () => tf.scalar(0),
           }),
         );
