@@ -1,26 +1,29 @@
 /** @file `moonlet fit` and `moonlet distill`: a run from a recipe file or from flags, resumable. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { architectures, compose, loadStudent } from '../../zoo/index.ts';
 import { hold, loadDataset, take } from '../data/index.ts';
 import { cheapen } from '../edit/cheapen.ts';
 import { engineNamed, engineNames } from '../engine/index.ts';
-import { MoonletError, oneLine, UsageError } from '../errors.ts';
+import { MoonletError, oneLine, suggestion, UsageError } from '../errors.ts';
 import {
   checkFit,
   evaluate,
   fit,
   fitOptions,
+  methods,
   parseRecipe,
   type Recipe,
   scheduleNames,
 } from '../learn/index.ts';
 import { cost } from '../read/cost.ts';
 import { classesOf } from '../read/ends.ts';
+import { columns } from '../read/show.ts';
 import { init, type Net } from '../weights/index.ts';
 import { checkpointFiles, outFolder, readText, saveNet, writeAtomically } from './files.ts';
 import { count, note, percent, print, printJson, trainingBar } from './say.ts';
+import { type Task, tasks } from './tasks.ts';
 
 interface Flags {
   readonly data?: string;
@@ -34,19 +37,20 @@ interface Flags {
   readonly temperature?: string;
   readonly alpha?: string;
   readonly attention?: string;
-  readonly out: string;
+  readonly out?: string;
+  readonly list?: boolean;
   readonly force?: boolean;
   readonly engine: string;
   readonly checkpointEvery: string;
   readonly json?: boolean;
 }
 
-const common = (command: Command): Command =>
+const common = (command: Command, words = '<recipe or arch...>'): Command =>
   command
-    .argument('<recipe or arch...>', 'a recipe file (.json), or an architecture with its options')
-    .requiredOption(
+    .argument(words, 'a recipe file (.json), or an architecture with its options')
+    .option(
       '--out <folder>',
-      'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed',
+      'where graph.json, weights.safetensors and checkpoints go, out/<recipe> unless told; an unfinished run there is resumed',
     )
     .option('--data <name>', 'mnist or fashion-mnist')
     .option('--block <block>', "a cheap block for the architecture, such as 'BG(2,2)'")
@@ -66,13 +70,35 @@ export const fitCommand = (program: Command): void => {
   );
 };
 export const distillCommand = (program: Command): void => {
-  common(program.command('distill').description('train a student by a teacher'))
+  common(program.command('distill').description('train a student by a teacher'), '[recipe or arch...]')
+    .option('--list', 'the methods of the survey, and nothing else')
     .option('--teacher <student>', '<dataset>/<id> or a folder')
     .option('--temperature <x>', 'of the soft targets')
     .option('--alpha <x>', 'share of the soft targets; the rest is for the labels')
     .option('--attention <beta>', 'adds attention transfer with this weight')
-    .action((words: string[], flags: Flags) => run(words, flags, true));
+    .action((words: string[], flags: Flags) => (flags.list ? list(flags) : run(needed(words), flags, true)));
 };
+
+function list({ json }: Flags): void {
+  if (json) return printJson(methods);
+  const rows = methods.map((m) => [`[${m.ref}]`, m.id, `${m.authors} ${m.year}`, m.title]);
+  print(columns([['ref', 'method', 'authors', 'title'], ...rows]));
+}
+
+function needed(words: readonly string[]): readonly string[] {
+  if (words.length) return words;
+  throw new UsageError(
+    'distill needs a recipe file, an architecture with its options, or --list to see the methods',
+  );
+}
+
+/** Where a run without --out goes: `out/hints` for `hints.json`. */
+function outOf(words: readonly string[], { out }: Flags): string {
+  if (out !== undefined) return out;
+  const [first = ''] = words;
+  if (first.endsWith('.json')) return join('out', basename(first, '.json'));
+  throw new UsageError('an architecture needs a folder for what is trained: --out <folder>');
+}
 
 const numberFlag = (flags: Flags, name: keyof Flags): number | undefined => {
   const text = flags[name];
@@ -82,21 +108,36 @@ const numberFlag = (flags: Flags, name: keyof Flags): number | undefined => {
   throw new UsageError(`--${name} must be a number, got "${String(text)}"`);
 };
 
-/** The recipe of a file, or of words, with what the flags say put over it. */
-function recipeOf(words: readonly string[], flags: Flags, teaches: boolean): Recipe {
+function taskNamed(name: string): Task {
+  const known = Object.keys(tasks);
+  const task = tasks[name];
+  if (task) return task;
+  throw new UsageError(`no task "${name}".${suggestion(name, known)} Known: ${known.join(', ') || 'none'}`);
+}
+
+/** What a recipe file says, or what the words stand for. */
+function baseOf(words: readonly string[]): Readonly<Record<string, unknown>> {
+  const [first = ''] = words;
+  if (!first.endsWith('.json')) return { student: words.join(' '), data: 'mnist' };
+  if (words.length > 1)
+    throw new UsageError(`"${words[1]}" behind a recipe file; say it by flags or in the file`);
+  try {
+    return JSON.parse(readText(first)) as Record<string, unknown>;
+  } catch (e) {
+    if (e instanceof MoonletError) throw e;
+    throw new UsageError(`${first}: not JSON (${oneLine((e as Error).message)})`);
+  }
+}
+
+/** The recipe with what the flags say put over it. */
+function recipeOf(
+  base: Readonly<Record<string, unknown>>,
+  words: readonly string[],
+  flags: Flags,
+  teaches: boolean,
+): Recipe {
   const [first = ''] = words;
   const fromFile = first.endsWith('.json');
-  if (fromFile && words.length > 1)
-    throw new UsageError(`"${words[1]}" behind a recipe file; say it by flags or in the file`);
-  let base: Record<string, unknown> = { student: words.join(' '), data: 'mnist' };
-  if (fromFile) {
-    try {
-      base = JSON.parse(readText(first)) as Record<string, unknown>;
-    } catch (e) {
-      if (e instanceof MoonletError) throw e;
-      throw new UsageError(`${first}: not JSON (${oneLine((e as Error).message)})`);
-    }
-  }
   const [steps, batch, seed, rate] = (['steps', 'batch', 'seed', 'rate'] as const).map((k) =>
     numberFlag(flags, k),
   );
@@ -145,7 +186,13 @@ function studentOf(recipe: Recipe): Net {
 
 async function run(words: readonly string[], flags: Flags, teaches = false): Promise<void> {
   const engine = engineNamed(flags.engine);
-  const recipe = recipeOf(words, flags, teaches);
+  const out = outOf(words, flags);
+  const base = baseOf(words);
+  if (typeof base['task'] === 'string') {
+    const at = { name: words[0] ?? '', out, force: flags.force ?? false, json: flags.json ?? false, engine };
+    return taskNamed(base['task'])(base, at);
+  }
+  const recipe = recipeOf(base, words, flags, teaches);
   const every = numberFlag(flags, 'checkpointEvery') ?? 100;
   if (!Number.isInteger(every) || every < 1)
     throw new UsageError(`--checkpoint-every must be a whole number from 1 up, got ${every}`);
@@ -154,12 +201,12 @@ async function run(words: readonly string[], flags: Flags, teaches = false): Pro
   const data = await loadDataset(recipe.data);
   checkFit(net.graph, classesOf(net.graph), data);
   if (teacher) checkFit(teacher.graph, classesOf(teacher.graph), data);
-  const checkpointFolder = join(flags.out, 'checkpoints');
+  const checkpointFolder = join(out, 'checkpoints');
   const resumes =
     !flags.force &&
     existsSync(join(checkpointFolder, 'last.safetensors')) &&
-    !existsSync(join(flags.out, 'graph.json'));
-  if (!resumes) outFolder(flags.out, flags.force ?? false);
+    !existsSync(join(out, 'graph.json'));
+  if (!resumes) outFolder(out, flags.force ?? false);
 
   const parts = recipe.validation
     ? hold(data.train, recipe.validation, recipe.seed)
@@ -204,18 +251,18 @@ async function run(words: readonly string[], flags: Flags, teaches = false): Pro
   }
   const { accuracy, n } = await evaluate(fitted.net, data.test, data, { engine });
   const result = {
-    out: flags.out,
+    out,
     steps: recipe.steps,
     finalLoss: fitted.history.loss.at(-1),
     accuracy,
     n,
     params: cost(net.graph).params,
   };
-  writeAtomically(join(flags.out, 'recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
-  writeAtomically(join(flags.out, 'history.json'), `${JSON.stringify(fitted.history)}\n`);
-  saveNet(flags.out, fitted.net);
+  writeAtomically(join(out, 'recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
+  writeAtomically(join(out, 'history.json'), `${JSON.stringify(fitted.history)}\n`);
+  saveNet(out, fitted.net);
   if (flags.json) return printJson(result);
   print(
-    `${percent(accuracy)} of ${count(n)} test images of ${data.name}; final loss ${result.finalLoss}; saved in ${flags.out}`,
+    `${percent(accuracy)} of ${count(n)} test images of ${data.name}; final loss ${result.finalLoss}; saved in ${out}`,
   );
 }

@@ -9,6 +9,7 @@ export {
 } from './checkpoint.ts';
 export { type CrossEntropyOptions, crossEntropy, crossEntropyOf } from './cross-entropy.ts';
 export { type AttentionOptions, attention, attentionMap, attentionOf } from './distill/attention.ts';
+export { type Method, methods } from './distill/methods.ts';
 export { type SoftTargetsOptions, softTargets, softTargetsOf } from './distill/soft-targets.ts';
 export { type DistillOptions, distill } from './distill.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, score } from './evaluate.ts';

@@ -1,0 +1,94 @@
+/**
+ * @file The distillation methods that the survey of Gao, Tian, Xu and Zhong (Journal of Software 2021, 32(1): 68-92)
+ * names, by its reference numbers. Each is the file of its id in this folder, and `zoo/recipes/<id>.json` runs it.
+ *
+ * The survey cites Li and Hoiem [150] for growth in width and depth, which they do not treat; `lwf` is their method, and
+ * growth is the edit `grow` with the option `growth` of a run.
+ */
+
+export interface Method {
+  /** The name of its file and of its recipe. */
+  readonly id: string;
+  /** Its number in the survey's references. */
+  readonly ref: number;
+  readonly title: string;
+  readonly authors: string;
+  readonly year: number;
+}
+
+const rows = [
+  [146, 'munge', 2006, 'Bucila, Caruana, Niculescu-Mizil', 'Model Compression'],
+  [147, 'logits', 2014, 'Ba, Caruana', 'Do Deep Nets Really Need to be Deep?'],
+  [148, 'hints', 2015, 'Romero, Ballas, Kahou, Chassang, Gatta, Bengio', 'FitNets: Hints for Thin Deep Nets'],
+  [149, 'net2net', 2016, 'Chen, Goodfellow, Shlens', 'Net2Net: Accelerating Learning via Knowledge Transfer'],
+  [150, 'lwf', 2017, 'Li, Hoiem', 'Learning without Forgetting'],
+  [151, 'moonshine', 2018, 'Crowley, Gray, Storkey', 'Moonshine: Distilling with Cheap Convolutions'],
+  [152, 'one', 2018, 'Lan, Zhu, Gong', 'Knowledge Distillation by On-the-Fly Native Ensemble'],
+  [153, 'soft-targets', 2015, 'Hinton, Vinyals, Dean', 'Distilling the Knowledge in a Neural Network'],
+  [
+    154,
+    'fsp',
+    2017,
+    'Yim, Joo, Bae, Kim',
+    'A Gift from Knowledge Distillation: Fast Optimization, Network Minimization and Transfer Learning',
+  ],
+  [
+    155,
+    'darkrank',
+    2018,
+    'Chen, Wang, Zhang',
+    'DarkRank: Accelerating Deep Metric Learning via Cross Sample Similarities Transfer',
+  ],
+  [
+    156,
+    'sobolev',
+    2017,
+    'Czarnecki, Osindero, Jaderberg, Swirszcz, Pascanu',
+    'Sobolev Training for Neural Networks',
+  ],
+  [
+    157,
+    'data-free',
+    2017,
+    'Lopes, Fenu, Starner',
+    'Data-Free Knowledge Distillation for Deep Neural Networks',
+  ],
+  [
+    158,
+    'rocket',
+    2018,
+    'Zhou, Fan, Cui, Bian, Zhu, Gai',
+    'Rocket Launching: A Universal and Efficient Framework for Training Well-Performing Light Net',
+  ],
+  [159, 'mimic', 2017, 'Li, Jin, Yan', 'Mimicking Very Efficient Network for Object Detection'],
+  [
+    160,
+    'detection',
+    2017,
+    'Chen, Choi, Yu, Han, Chandraker',
+    'Learning Efficient Object Detection Models with Knowledge Distillation',
+  ],
+  [
+    161,
+    'neuron-selection',
+    2016,
+    'Luo, Zhu, Liu, Wang, Tang',
+    'Face Model Compression by Distilling Knowledge from Neurons',
+  ],
+  [162, 'cross-modal', 2016, 'Gupta, Hoffman, Malik', 'Cross Modal Distillation for Supervision Transfer'],
+  [
+    163,
+    'multi-task',
+    2018,
+    'Xu, Ouyang, Wang, Sebe',
+    'PAD-Net: Multi-Tasks Guided Prediction-and-Distillation Network for Simultaneous Depth Estimation and Scene Parsing',
+  ],
+] as const;
+
+export const methods: readonly Method[] = rows.map(([ref, id, year, authors, title]) => ({
+  id,
+  ref,
+  title,
+  authors,
+  year,
+}));

@@ -1,0 +1,39 @@
+/** @file The register of methods: one entry for each of the survey's references. */
+import { existsSync } from 'node:fs';
+import { expect } from 'chai';
+import { methods } from '../../../src/learn/index.ts';
+import { expectRefusal, moonlet } from '../../support/cli.ts';
+
+describe('the methods of the survey', () => {
+  it('are those of references 146 to 163, each once', () => {
+    expect(methods.map((m) => m.ref)).to.deep.equal(Array.from({ length: 18 }, (_, i) => 146 + i));
+    expect(new Set(methods.map((m) => m.id)).size).to.equal(18);
+    for (const { id, year, authors, title } of methods) {
+      expect(id).to.match(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+      expect(year).to.be.within(2006, 2018);
+      expect(authors).to.not.equal('');
+      expect(title).to.not.equal('');
+    }
+  });
+
+  it('are listed by the command line, as JSON exactly these', async () => {
+    const { stdout } = await moonlet('distill', '--list', '--json');
+    expect(JSON.parse(stdout)).to.deep.equal(methods);
+    const lines = (await moonlet('distill', '--list')).stdout.trim().split('\n');
+    expect(lines).to.have.length(19);
+    expect(lines[8]).to.match(/^\[153\]\s+soft-targets\s+Hinton, Vinyals, Dean 2015\s+Distilling/);
+  });
+
+  it('are named by a file each, as far as they are built', () => {
+    for (const id of ['soft-targets']) {
+      expect(existsSync(new URL(`../../../src/learn/distill/${id}.ts`, import.meta.url))).to.equal(true);
+    }
+  });
+
+  it('need a recipe, an architecture or --list', () =>
+    expectRefusal(
+      ['distill'],
+      2,
+      'distill needs a recipe file, an architecture with its options, or --list to see the methods',
+    ));
+});
