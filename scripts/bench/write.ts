@@ -68,7 +68,7 @@ export function page(report: Report): string {
   const plots = [...new Set(growth.map((g) => g.what))];
   return [
     '# Benchmarks',
-    'Written by `npm run bench -- --write`; do not edit. Every engine and peer that the machine has runs the same nets with the same weights on the same batch. Each has a process of its own; they take their steps in turn, round after round, in one run. `moonlet` is Moonlet as it comes, on one thread of onnxruntime. The Python peers have two threads, and the fastest of their ways is the one that counts. The training step is cross-entropy and SGD with Nesterov momentum, the data already in memory.',
+    'Written by `npm run bench -- --write`; do not edit. Every engine and peer that the machine has runs the same nets with the same weights on the same batch. Each has a process of its own; they take their steps in turn, round after round, in one run. `moonlet` is Moonlet as it comes, with a thread of onnxruntime for each core. The Python peers have two threads, and the fastest of their ways is the one that counts. The training step is cross-entropy and SGD with Nesterov momentum, the data already in memory.',
     ...(report.quick
       ? ['**A quick run: these figures show that all works; they are not to be quoted.**']
       : []),

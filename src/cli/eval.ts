@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { loadStudent, readCard, studentNames } from '../../zoo/index.ts';
 import { datasets, loadDataset } from '../data/index.ts';
-import { engineNamed, engineNames } from '../engine/index.ts';
+import { engineNamed, engineNames, threadsOf } from '../engine/index.ts';
 import { checkFit, evaluate } from '../learn/index.ts';
 import { cost } from '../read/cost.ts';
 import { classesOf } from '../read/ends.ts';
@@ -16,14 +16,15 @@ export const evalCommand = (program: Command): void => {
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
     .option('--data <name>', `${datasets.join(' or ')}; a shipped student's own unless told, else mnist`)
     .option('--engine <name>', engineNames.join(', '), 'onnxruntime')
+    .option('--threads <n>', 'of onnxruntime; one for each core unless told')
     .option('--json', 'print one JSON document')
-    .action(async (name: string, o: { data?: string; engine: string; json?: boolean }) => {
+    .action(async (name: string, o: { data?: string; engine: string; threads?: string; json?: boolean }) => {
       const engine = engineNamed(o.engine);
       const net = loadStudent(name);
       const own = studentNames().includes(name) ? readCard(name).data : 'mnist';
       const data = await loadDataset(o.data ?? own);
       checkFit(net.graph, classesOf(net.graph), data);
-      const { accuracy, n } = await evaluate(net, data.test, data, { engine });
+      const { accuracy, n } = await evaluate(net, data.test, data, { engine, ...threadsOf(o.threads) });
       const result = {
         id: name,
         data: data.name,

@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { architectures, compose, loadStudent } from '../../zoo/index.ts';
 import { hold, loadDataset, take } from '../data/index.ts';
 import { cheapen } from '../edit/cheapen.ts';
-import { engineNamed, engineNames } from '../engine/index.ts';
+import { engineNamed, engineNames, threadsOf } from '../engine/index.ts';
 import { MoonletError, oneLine, suggestion, UsageError } from '../errors.ts';
 import {
   checkFit,
@@ -41,6 +41,7 @@ interface Flags {
   readonly list?: boolean;
   readonly force?: boolean;
   readonly engine: string;
+  readonly threads?: string;
   readonly checkpointEvery: string;
   readonly json?: boolean;
 }
@@ -61,6 +62,7 @@ const common = (command: Command, words = '<recipe or arch...>'): Command =>
     .option('--schedule <name>', scheduleNames.join(', '))
     .option('--checkpoint-every <n>', 'steps between checkpoints', '100')
     .option('--engine <name>', engineNames.join(', '), 'onnxruntime')
+    .option('--threads <n>', 'of onnxruntime; one for each core unless told')
     .option('--force', 'empty the folder first')
     .option('--json', 'print one JSON document at the end');
 
@@ -185,11 +187,17 @@ function studentOf(recipe: Recipe): Net {
 }
 
 async function run(words: readonly string[], flags: Flags, teaches = false): Promise<void> {
-  const engine = engineNamed(flags.engine);
+  const engine = { engine: engineNamed(flags.engine), ...threadsOf(flags.threads) };
   const out = outOf(words, flags);
   const base = baseOf(words);
   if (typeof base['task'] === 'string') {
-    const at = { name: words[0] ?? '', out, force: flags.force ?? false, json: flags.json ?? false, engine };
+    const at = {
+      name: words[0] ?? '',
+      out,
+      force: flags.force ?? false,
+      json: flags.json ?? false,
+      ...engine,
+    };
     return taskNamed(base['task'])(base, at);
   }
   const recipe = recipeOf(base, words, flags, teaches);
@@ -226,7 +234,7 @@ async function run(words: readonly string[], flags: Flags, teaches = false): Pro
   let from = 0;
   const fitted = await fit(net, train, data, {
     ...fitOptions(recipe),
-    engine,
+    ...engine,
     checkpoints: checkpointFiles(checkpointFolder),
     checkpointEvery: every,
     signal: stop.signal,
@@ -249,7 +257,7 @@ async function run(words: readonly string[], flags: Flags, teaches = false): Pro
     process.exitCode = 130;
     return;
   }
-  const { accuracy, n } = await evaluate(fitted.net, data.test, data, { engine });
+  const { accuracy, n } = await evaluate(fitted.net, data.test, data, engine);
   const result = {
     out,
     steps: recipe.steps,

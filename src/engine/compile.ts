@@ -86,8 +86,11 @@ interface Ready {
   release(): Promise<void>;
 }
 
-async function native(net: Net, { threads = 1, values, layout = 'NHWC' }: CompileOptions): Promise<Ready> {
-  const ort = await loadRuntime();
+async function native(
+  net: Net,
+  { threads, runtime, values, layout = 'NHWC' }: CompileOptions,
+): Promise<Ready> {
+  const ort = runtime ?? (await loadRuntime());
   const model = toOnnx(net, { layout, ...(values ? { values } : {}) });
   const session: InferenceSession = await ort.InferenceSession.create(
     encodeModel(model),

@@ -9,6 +9,7 @@ import {
   type Tensors,
   type TracedFunction,
 } from '../jit/index.ts';
+import type { Runtime } from '../jit/runtime.ts';
 import { loadTfjsNode } from './tfjs-node.ts';
 
 /**
@@ -23,8 +24,10 @@ export type EagerEngine = Exclude<EngineName, 'onnxruntime'>;
 export interface EngineOptions {
   /** `onnxruntime` unless told. */
   readonly engine?: EngineName;
-  /** Threads of onnxruntime; 1 unless told, which is the fastest on the nets that we measured. */
+  /** Threads of onnxruntime; one for each core, or what `MOONLET_THREADS` says, unless told. */
   readonly threads?: number;
+  /** The onnxruntime to run on, such as `onnxruntime-web` in a browser; `onnxruntime-node` unless told. */
+  readonly runtime?: Runtime;
 }
 /** A tensor function made ready: `(state, inputs) -> (state, outputs)` on plain arrays. */
 export type Prepared = Pick<Jitted, 'run' | 'release'>;
@@ -38,13 +41,21 @@ export function engineNamed(name: string): EngineName {
   );
 }
 
+/** The option `threads` in words, as a command line has it. @throws UsageError when it is no such number. */
+export function threadsOf(text: string | undefined): Pick<EngineOptions, 'threads'> {
+  if (text === undefined) return {};
+  const threads = Number(text);
+  if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return { threads };
+  throw new UsageError(`--threads must be a whole number from 1 to 1024, got "${text}"`);
+}
+
 /** Make a function ready on an engine. Release it when done. */
 export async function prepare(
   fn: TracedFunction,
   specs: { readonly state: Specs; readonly inputs: Specs },
-  { engine = 'onnxruntime', threads = 1 }: EngineOptions = {},
+  { engine = 'onnxruntime', ...options }: EngineOptions = {},
 ): Promise<Prepared> {
-  if (engine === 'onnxruntime') return jit(fn, specs, { threads });
+  if (engine === 'onnxruntime') return jit(fn, specs, options);
   await useBackend(engine);
   return { run: (state, inputs) => runEagerly(fn, specs, state, inputs, engine), release: async () => {} };
 }

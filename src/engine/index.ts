@@ -7,5 +7,6 @@ export {
   engineNames,
   type Prepared,
   prepare,
+  threadsOf,
   useBackend,
 } from './engine.ts';

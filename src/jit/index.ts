@@ -5,6 +5,7 @@
  * Knows nothing of networks.
  */
 
+export type { Runtime } from './runtime.ts';
 export { jit } from './session.ts';
 export { trace } from './trace.ts';
 export type {

@@ -1,10 +1,11 @@
 /** @file onnxruntime: loaded when first needed, its options, and what of it this machine has. */
 
 import type { InferenceSession } from 'onnxruntime-node';
-import { MoonletError } from '../errors.ts';
+import { MoonletError, UsageError } from '../errors.ts';
 import { encodeModel } from '../onnx/index.ts';
 
-export type Runtime = typeof import('onnxruntime-node');
+/** What we call of onnxruntime: its build for Node, or the one for browsers, `onnxruntime-web`. */
+export type Runtime = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor'>;
 
 /** @throws MoonletError with the line that installs onnxruntime, when it is not there. */
 export async function loadRuntime(
@@ -22,25 +23,46 @@ export async function loadRuntime(
   }
 }
 
+/** More are not known to help nets as small as ours. */
+const mostThreads = 8;
+
+/** The threads of `MOONLET_THREADS`; without it one for each core, up to 8. */
+export function defaultThreads(): number {
+  const told = globalThis.process?.env?.['MOONLET_THREADS'];
+  if (told !== undefined && told !== '') {
+    const threads = Number(told);
+    if (Number.isInteger(threads) && threads > 0) return threads;
+    throw new UsageError(`MOONLET_THREADS must be a whole number from 1 up, got "${told}"`);
+  }
+  const cores =
+    globalThis.process?.getBuiltinModule?.('node:os').availableParallelism() ??
+    globalThis.navigator?.hardwareConcurrency ??
+    1;
+  return Math.min(cores, mostThreads);
+}
+
 /**
  * The arena and its patterns, which are onnxruntime's defaults, halve the time of a step; ops run in
- * sequence.
+ * sequence. A thread without work spins for so short a time that it costs little where other programs want
+ * the core, and still catches the next op of a step.
  */
-export function sessionOptions(threads: number): InferenceSession.SessionOptions {
+export function sessionOptions(threads = defaultThreads()): InferenceSession.SessionOptions {
   return {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
+    extra: { session: { intra_op: { spin_duration_us: '50' } } },
   };
 }
 
-let block: Promise<number | undefined> | undefined;
+const blocks = new WeakMap<object, Promise<number | undefined>>();
 
-/** Channels per block of this machine's blocked convs; undefined where there are none. */
+/** Channels per block of a runtime's blocked convs on this machine; undefined where there are none. */
 export function blockOf(ort: Runtime): Promise<number | undefined> {
-  block ??= probe(ort);
+  const block = blocks.get(ort.InferenceSession) ?? probe(ort);
+  blocks.set(ort.InferenceSession, block);
   return block;
 }
 

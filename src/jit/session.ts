@@ -25,12 +25,12 @@ export async function jit(
   specs: { state: Specs; inputs: Specs },
   options: JitOptions = {},
 ): Promise<Jitted> {
-  const ort = await loadRuntime();
+  const ort = options.runtime ?? (await loadRuntime());
   const optimize = options.optimize ?? true;
   const compile = async (block: number | undefined): Promise<[TracedModel, InferenceSession]> => {
     const traced = trace(fn, specs, { optimize, ...(block ? { block } : {}) });
     try {
-      return [traced, await ort.InferenceSession.create(traced.model, sessionOptions(options.threads ?? 1))];
+      return [traced, await ort.InferenceSession.create(traced.model, sessionOptions(options.threads))];
     } catch (error) {
       // blocked convs are onnxruntime's own affair: where they fail, plain ones may do
       if (block) return compile(undefined);

@@ -1,6 +1,7 @@
 /** @file What goes into a trace and what comes out of it. */
 
 import type * as tf from '@tensorflow/tfjs-core';
+import type { Runtime } from './runtime.ts';
 
 export type Dtype = 'float32' | 'int32';
 
@@ -31,10 +32,12 @@ export interface TraceOptions {
 }
 
 export interface JitOptions {
-  /** Threads within an op; default 1, since small nets lose on more. */
+  /** Threads within an op; one for each core, or what `MOONLET_THREADS` says, unless told. */
   readonly threads?: number;
   /** Our own passes; default true. */
   readonly optimize?: boolean;
+  /** The onnxruntime to run on, such as `onnxruntime-web` in a browser; `onnxruntime-node` unless told. */
+  readonly runtime?: Runtime;
 }
 
 /** A traced function as an ONNX model. */

@@ -64,7 +64,11 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
   if (keep === 'best' && !validate) {
     throw new UsageError('keeping the best weights needs held-out examples ("validation")');
   }
-  const engine: EngineOptions = { engine: o.engine ?? 'onnxruntime', threads: o.threads ?? 1 };
+  const engine: EngineOptions = {
+    engine: o.engine ?? 'onnxruntime',
+    ...(o.threads === undefined ? {} : { threads: o.threads }),
+    ...(o.runtime ? { runtime: o.runtime } : {}),
+  };
   const growth = [...(o.growth ?? [])].sort((a, b) => a.at - b.at);
   const evaluateEvery = o.evaluateEvery ?? Math.max(1, Math.ceil(steps / 10));
   const recipe = o.recipe ?? JSON.stringify({ steps, batch, seed, graph: toJson(net.graph), growth });

@@ -54,7 +54,11 @@ export interface Trainer {
 /** @throws MoonletError when nets, task and losses do not fit together. */
 export async function trainer(graph: Graph, task: Task, o: TrainerOptions): Promise<Trainer> {
   const { steps, batch = 64, seed = 0, teacher } = o;
-  const engine: EngineOptions = { engine: o.engine ?? 'onnxruntime', threads: o.threads ?? 1 };
+  const engine: EngineOptions = {
+    engine: o.engine ?? 'onnxruntime',
+    ...(o.threads === undefined ? {} : { threads: o.threads }),
+    ...(o.runtime ? { runtime: o.runtime } : {}),
+  };
   const losses = (o.losses ?? [crossEntropy()]).map((make) =>
     make({ student: graph, teacher: teacher?.graph }),
   );
