@@ -13,7 +13,7 @@ import { type GrowStep, grow } from '../../src/edit/index.ts';
 import { cost, init, type Net, type Weight } from '../../src/index.ts';
 import { cosine, evaluate, fit, oneCycle, type Schedule } from '../../src/learn/index.ts';
 import { columns } from '../../src/read/show.ts';
-import type { WeightKey } from '../../src/weights/index.ts';
+import { float, materialize, type WeightKey } from '../../src/weights/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { lineChart } from '../lib/plots.ts';
 
@@ -73,20 +73,21 @@ function padded(from: Net, seed: number): Net {
   const weights = new Map<WeightKey, Weight>(fresh.weights);
   for (const [key, old] of from.weights) {
     const weight = fresh.weights.get(key);
-    if (weight) weights.set(key, { ...weight, data: corner(weight, old) });
+    if (weight) weights.set(key, float(weight.shape, corner(weight, old)));
   }
   return { graph: grown.net.graph, weights };
 }
 /** A weight with another in its first rows and columns. */
 function corner(into: Weight, from: Weight): Float32Array {
-  const data = Float32Array.from(into.data);
+  const data = Float32Array.from(materialize(into));
   const [rows, columnCount] = [into.shape.at(-2) ?? 1, into.shape.at(-1) as number];
   const [oldRows, oldColumns] = [from.shape.at(-2) ?? 1, from.shape.at(-1) as number];
-  const places = from.data.length / (oldRows * oldColumns);
+  const old = materialize(from);
+  const places = old.length / (oldRows * oldColumns);
   for (let p = 0; p < places; p++) {
     for (let i = 0; i < oldRows; i++) {
       const at = (p * oldRows + i) * oldColumns;
-      data.set(from.data.subarray(at, at + oldColumns), (p * rows + i) * columnCount);
+      data.set(old.subarray(at, at + oldColumns), (p * rows + i) * columnCount);
     }
   }
   return data;

@@ -19,7 +19,7 @@ import { cost } from '../read/cost.ts';
 import { inputShape } from '../read/ends.ts';
 import { columns } from '../read/show.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
-import type { Net } from '../weights/index.ts';
+import { materialize, type Net } from '../weights/index.ts';
 import { outFolder, readText, saveNet } from './files.ts';
 import { count, note, print, printJson } from './say.ts';
 
@@ -214,7 +214,9 @@ async function outputs(
     },
     { state, inputs: { x: { shape: [batch, ...inputShape(graph)] } } },
   );
-  const done = await ready.run(Object.fromEntries([...weights].map(([key, w]) => [key, w.data])), { x });
+  const done = await ready.run(Object.fromEntries([...weights].map(([key, w]) => [key, materialize(w)])), {
+    x,
+  });
   await ready.release();
   return Float32Array.from(Object.values(done.outputs).flatMap((v) => [...v]));
 }

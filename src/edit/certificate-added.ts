@@ -1,13 +1,15 @@
 /** @file The certificate's rules for nodes that growth has added: when they pass an old value on, or make nothing of it. */
 import type { Conv, Graph, Node } from '../graph/index.ts';
-import type { Net, WeightKey } from '../weights/index.ts';
+import { materialize, type Net, type WeightKey } from '../weights/index.ts';
 
 /** The old value that a new one has the channels of, or that it is zero. */
 export type Sound = { readonly as: string; readonly map: ArrayLike<number> } | 'zero';
 
 /** A weight's numbers. */
-export const stored = (net: Net, node: Node, slot: string): Float32Array | undefined =>
-  net.weights.get(`${node.weightsOf ?? node.id}:${slot}` as WeightKey)?.data;
+export const stored = (net: Net, node: Node, slot: string): Float32Array | undefined => {
+  const weight = net.weights.get(`${node.weightsOf ?? node.id}:${slot}` as WeightKey);
+  return weight && materialize(weight);
+};
 
 /** What a new node makes of sound values; undefined when no rule says. */
 export function passedOn(

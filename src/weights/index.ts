@@ -1,4 +1,43 @@
 /** @file The weights room's public face. */
+export { packBits, packedLength, unpackBits } from './bits.ts';
+export {
+  binary,
+  circulant,
+  codebook,
+  half,
+  hashed,
+  largestByChannel,
+  levelsOf,
+  nearest,
+  quantized,
+  roundHalfEven,
+  sparse,
+  ternary,
+  ternaryBy,
+} from './encode.ts';
+export {
+  arraysOf,
+  type BinaryWeight,
+  bytesOfWeight,
+  type CirculantWeight,
+  type CodebookWeight,
+  circulantIndex,
+  codeWidth,
+  type Encoding,
+  encodings,
+  type FloatWeight,
+  faultOf,
+  type HalfWeight,
+  type HashedWeight,
+  hashOf,
+  materialize,
+  type PlacedWeight,
+  placesOf,
+  type QuantizedWeight,
+  type SparseWeight,
+  type TernaryWeight,
+  type Weight,
+} from './encodings.ts';
 export { type InitOptions, init, type Scheme } from './init.ts';
 export {
   readSafetensors,
@@ -12,13 +51,10 @@ export {
   bytesOf,
   type Entry,
   entries,
-  type FloatWeight,
   float,
-  materialize,
   type Net,
   net,
   splitKey,
-  type Weight,
   type WeightKey,
   type Weights,
 } from './weights.ts';

@@ -2,7 +2,8 @@
 import type { Graph, Slot } from '../graph/index.ts';
 import { nodesById } from '../graph/index.ts';
 import { random } from '../random.ts';
-import { type Entry, entries, float, type Net, type Weight, type WeightKey } from './weights.ts';
+import type { Weight } from './encodings.ts';
+import { type Entry, entries, float, type Net, type WeightKey } from './weights.ts';
 
 /**
  * How kernels begin. `heFanOut`: normal, variance 2 / (kh kw out / groups) (He et al. 2015, arXiv:1502.01852,

@@ -4,11 +4,12 @@
  */
 import { MoonletError } from '../errors.ts';
 
-export type TensorDtype = 'F32' | 'I32' | 'U8';
+/** F16 as the bits of each number. */
+export type TensorDtype = 'F32' | 'F16' | 'I32' | 'I8' | 'U8';
 export interface StoredTensor {
   readonly dtype: TensorDtype;
   readonly shape: readonly number[];
-  readonly data: Float32Array | Int32Array | Uint8Array;
+  readonly data: Float32Array | Uint16Array | Int32Array | Int8Array | Uint8Array;
 }
 export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
@@ -16,7 +17,13 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const kinds = { F32: Float32Array, I32: Int32Array, U8: Uint8Array } as const;
+const kinds = {
+  F32: Float32Array,
+  F16: Uint16Array,
+  I32: Int32Array,
+  I8: Int8Array,
+  U8: Uint8Array,
+} as const;
 /** The format's own ceiling for its header. */
 const maxHeader = 100_000_000;
 

@@ -1,18 +1,10 @@
 /** @file A net as two files: graph.json and weights.safetensors. Here their contents; who has a disk writes them. */
 import { MoonletError, within } from '../errors.ts';
 import { fromJson, type Graph, toJson } from '../graph/index.ts';
+import type { Weight } from './encodings.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
-import {
-  entries,
-  float,
-  materialize,
-  type Net,
-  net,
-  splitKey,
-  type Weight,
-  type WeightKey,
-  type Weights,
-} from './weights.ts';
+import { type Description, describe, tensorsOf, weightsFrom } from './stored.ts';
+import { entries, type Net, net, splitKey, type WeightKey, type Weights } from './weights.ts';
 
 export interface StoredNet {
   readonly graphJson: string;
@@ -22,12 +14,18 @@ export interface StoredNet {
 /** Weights in the graph's own order: the same net gives the same bytes. */
 export function packWeights(graph: Graph, weights: Weights): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
-  for (const { key, shape } of entries(graph)) {
+  const encoded: Record<string, Description> = {};
+  for (const { key } of entries(graph)) {
     const weight = weights.get(key);
     if (!weight) throw new MoonletError(`${graph.name}: the weight "${key}" is missing`);
-    tensors.set(key, { dtype: 'F32', shape, data: materialize(weight) });
+    for (const [name, tensor] of tensorsOf(key, weight)) tensors.set(name, tensor);
+    if (weight.encoding !== 'float32' && weight.encoding !== 'float16') encoded[key] = describe(weight);
   }
-  return writeSafetensors({ tensors, metadata: { format: 'moonlet-weights' } });
+  const metadata = {
+    format: 'moonlet-weights',
+    ...(Object.keys(encoded).length ? { encodings: JSON.stringify(encoded) } : {}),
+  };
+  return writeSafetensors({ tensors, metadata });
 }
 
 export const pack = ({ graph, weights }: Net): StoredNet => ({
@@ -40,13 +38,12 @@ export function unpack({ graphJson, weights }: StoredNet, folder = ''): Net {
   const at = (file: string): string => (folder ? `${folder}/${file}` : file);
   const graph = fromJson(graphJson, at('graph.json'));
   const file = at('weights.safetensors');
-  const { tensors } = readSafetensors(weights, file);
+  const { tensors, metadata } = readSafetensors(weights, file);
   return within(file, () => {
     const found = new Map<WeightKey, Weight>();
-    for (const [key, { dtype, shape, data }] of tensors) {
+    for (const [key, weight] of weightsFrom(tensors, metadata['encodings'])) {
       const [node, slot] = splitKey(key);
-      if (!(data instanceof Float32Array)) throw new MoonletError(`"${key}" is ${dtype}; a weight is F32`);
-      found.set(`${node}:${slot}`, float(shape, data));
+      found.set(`${node}:${slot}`, weight);
     }
     return net(graph, found);
   });

@@ -11,14 +11,8 @@ import {
   slots,
   weightShapes,
 } from '../graph/index.ts';
+import { bytesOfWeight, type FloatWeight, faultOf, type Weight } from './encodings.ts';
 
-/** A plain array. Other encodings (quantized, codebook, sparse, ...) will join this union. */
-export interface FloatWeight {
-  readonly encoding: 'float32';
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-export type Weight = FloatWeight;
 export type WeightKey = `${string}:${Slot}`;
 export type Weights = ReadonlyMap<WeightKey, Weight>;
 /** A network that runs: what it computes, and with which numbers. */
@@ -33,12 +27,9 @@ export const float = (shape: readonly number[], data: Float32Array): FloatWeight
   data,
 });
 
-/** The float array that a weight stands for. */
-export const materialize = (weight: Weight): Float32Array => weight.data;
-
 /** Bytes that the weights really take, encodings counted as they are stored. */
 export const bytesOf = (net: Net): number =>
-  [...net.weights.values()].reduce((n, w) => n + w.data.byteLength, 0);
+  [...net.weights.values()].reduce((n, w) => n + bytesOfWeight(w), 0);
 
 export interface Entry {
   readonly key: WeightKey;
@@ -77,12 +68,9 @@ export function net(graph: Graph, weights: Weights): Net {
         `${graph.name}: the weight "${key}" has shape ${printShape(weight.shape)}; the graph needs ${printShape(shape)}`,
       );
     }
-    const size = shape.reduce((n, d) => n * d, 1);
-    if (materialize(weight).length !== size) {
-      throw new MoonletError(
-        `${graph.name}: the weight "${key}" of shape ${printShape(shape)} has ${materialize(weight).length} values; expected ${size}`,
-      );
-    }
+    const fault = faultOf(weight);
+    if (fault)
+      throw new MoonletError(`${graph.name}: the weight "${key}" of shape ${printShape(shape)} ${fault}`);
   }
   if (weights.size > needed.length) {
     const known = new Set<string>(needed.map((e) => e.key));

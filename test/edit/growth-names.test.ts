@@ -5,7 +5,7 @@ import { useBackend } from '../../src/engine/index.ts';
 import { Refusal, UsageError } from '../../src/errors.ts';
 import { channels, type Graph } from '../../src/graph/index.ts';
 import { graph, input } from '../../src/index.ts';
-import { float, type Net, type WeightKey } from '../../src/weights/index.ts';
+import { float, materialize, type Net, type WeightKey } from '../../src/weights/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { expectPreserved, expectSame, layer, made, outputs } from '../support/growing.ts';
 import { largestDifference, shaken } from '../support/nets.ts';
@@ -88,7 +88,7 @@ describe('growth by name', () => {
       const weight = net.weights.get(`${node.id}:kernel`);
       const [rows, columns] = (weight?.shape.slice(-2) as [number, number] | undefined) ?? [0, 0];
       if (!weight || rows !== value.length) continue;
-      const data = weight.data.map((v, i) =>
+      const data = materialize(weight).map((v, i) =>
         gone.has(value[Math.floor(i / columns) % rows] as number) ? 0 : v,
       );
       weights.set(`${node.id}:kernel` as WeightKey, float(weight.shape, data));
@@ -150,7 +150,7 @@ describe('growth by name', () => {
     const noisy = widen(net, { 'stage2/0/first': 'x1.5' }, { noise: 0.1 }).net;
     const quiet = widen(net, { 'stage2/0/first': 'x1.5' }).net;
     const differ = [...quiet.weights].flatMap(([key, w]) =>
-      largestDifference(noisy.weights.get(key)?.data as Float32Array, w.data) ? [key] : [],
+      largestDifference(noisy.weights.get(key)?.data as Float32Array, materialize(w)) ? [key] : [],
     );
     expect(differ).to.deep.equal(['stage2/0/second/conv:kernel']);
   });

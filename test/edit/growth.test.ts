@@ -5,7 +5,7 @@ import { useBackend } from '../../src/engine/index.ts';
 import { MoonletError, Refusal, UsageError } from '../../src/errors.ts';
 import { channels } from '../../src/graph/index.ts';
 import { blocks, graph, input } from '../../src/index.ts';
-import type { Net, Weight } from '../../src/weights/index.ts';
+import { float, materialize, type Net, type Weight } from '../../src/weights/index.ts';
 import { architectures, compose, wrn } from '../../zoo/architectures/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import {
@@ -160,9 +160,9 @@ describe('growth', () => {
       const weights = new Map(wide.weights);
       const w = weights.get(key as never);
       if (!w) throw new Error(key);
-      const data = Float32Array.from(w.data);
+      const data = Float32Array.from(materialize(w));
       data[0] = (data[0] as number) + 1;
-      weights.set(key as never, { ...w, data });
+      weights.set(key as never, float(w.shape, data));
       return { ...wide, weights };
     };
     const kernel = [...wide.weights.keys()].find(
@@ -189,7 +189,7 @@ describe('growth', () => {
     const grown = grow(net, [{ widen: { stage1: 24 } }, { deepen: 'stage2', by: 1 }]);
     for (const [key, { data }] of grown.net.weights) {
       const old = net.weights.get(key);
-      const followed = old && grown.follow(key, old.data);
+      const followed = old && grown.follow(key, materialize(old));
       if (old) expect(followed, key).to.have.length(data.length);
     }
     const gamma = grown.follow(

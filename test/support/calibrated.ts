@@ -7,7 +7,7 @@ import { prepare } from '../../src/engine/index.ts';
 import type { Graph, Node } from '../../src/graph/index.ts';
 import { inputShape } from '../../src/read/ends.ts';
 import { forward, type WeightTensors } from '../../src/read/tfjs/index.ts';
-import { float, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
+import { float, materialize, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { noise, shaken, sizeOf } from './nets.ts';
 
 export async function calibrated(graph: Graph, seed = 1): Promise<Net> {
@@ -28,11 +28,13 @@ export async function calibrated(graph: Graph, seed = 1): Promise<Net> {
     { state, inputs: { x: { shape: [batch, ...inputShape(graph)] } } },
   );
   const x = noise(batch * sizeOf(inputShape(graph)), 'calibrated', seed);
-  const done = await ready.run(Object.fromEntries([...weights].map(([key, w]) => [key, w.data])), { x });
+  const done = await ready.run(Object.fromEntries([...weights].map(([key, w]) => [key, materialize(w)])), {
+    x,
+  });
   await ready.release();
   const settled = new Map<WeightKey, Weight>();
   for (const [key, w] of weights) {
-    const data = (done.state[key] as Float32Array | undefined) ?? w.data;
+    const data = (done.state[key] as Float32Array | undefined) ?? materialize(w);
     settled.set(key, float(w.shape, key.endsWith(':variance') ? floored(data) : data));
   }
   return { graph, weights: settled };

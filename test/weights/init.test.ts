@@ -4,10 +4,13 @@ import { graph, input } from '../../src/build/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { permutation, random } from '../../src/random.ts';
 import { cost } from '../../src/read/cost.ts';
-import { bytesOf, init, type Net, type WeightKey } from '../../src/weights/index.ts';
+import { bytesOf, init, materialize, type Net, type WeightKey } from '../../src/weights/index.ts';
 import { lightZoo } from '../support/nets.ts';
 
-const at = ({ weights }: Net, key: WeightKey): Float32Array => weights.get(key)?.data ?? new Float32Array();
+const at = ({ weights }: Net, key: WeightKey): Float32Array => {
+  const weight = weights.get(key);
+  return weight ? materialize(weight) : new Float32Array();
+};
 const mean = (x: Float32Array): number => x.reduce((a, b) => a + b, 0) / x.length;
 const deviation = (x: Float32Array): number => {
   const center = mean(x);

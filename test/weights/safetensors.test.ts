@@ -169,12 +169,12 @@ describe('safetensors that are none', () => {
     [
       'an unknown dtype',
       raw({ a: entry([1], [0, 2], 'BF16') }, 2),
-      '"a" has dtype "BF16"; expected F32, I32, U8',
+      '"a" has dtype "BF16"; expected F32, F16, I32, I8, U8',
     ],
     [
       'no dtype',
       raw({ a: { shape: [], data_offsets: [0, 4] } }, 4),
-      '"a" has dtype undefined; expected F32, I32, U8',
+      '"a" has dtype undefined; expected F32, F16, I32, I8, U8',
     ],
     ['a negative size', raw({ a: entry([-1], [0, 4]) }, 4), '"a" has no valid shape'],
     ['a size of 1.5', raw({ a: entry([1.5], [0, 6]) }, 6), '"a" has no valid shape'],
