@@ -8,7 +8,7 @@ import type { Arrays, Specs } from '../jit/index.ts';
 import type { Net, WeightKey } from '../weights/index.ts';
 import type { Scale } from './batches.ts';
 import { type CheckpointStore, type History, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
-import { firstState, weightsIn } from './step.ts';
+import { firstState, parametersIn, weightsIn } from './step.ts';
 import { type ClassificationOptions, classification, type Task } from './task.ts';
 import { type StepReport, type Trainer, type TrainerOptions, trainer } from './trainer.ts';
 
@@ -58,12 +58,17 @@ export const fit = (net: Net, train: Split, scale: Scale, o: FitOptions): Promis
 export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<Fitted> {
   const { steps, batch = 64, seed = 0, checkpoints, checkpointEvery = 100, keep = 'last' } = o;
   const { validate } = task;
+  const { form } = o;
   if (!Number.isInteger(steps) || steps < 1) {
     throw new UsageError(`steps must be a whole number from 1 up, got ${steps}`);
   }
   if (keep === 'best' && !validate) {
     throw new UsageError('keeping the best weights needs held-out examples ("validation")');
   }
+  if (form && o.growth?.length)
+    throw new UsageError(
+      `growth changes the shapes of weights that the form "${form.name}" holds; do one of the two`,
+    );
   const engine: EngineOptions = {
     engine: o.engine ?? 'onnxruntime',
     ...(o.threads === undefined ? {} : { threads: o.threads }),
@@ -81,7 +86,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
     .reduce((n, g, i) => grow(n, g.plan, { seed: seed + i }).net, net);
   let on: Trainer = await trainer(now.graph, task, o);
   try {
-    let state: Arrays = firstState(now, on.specs);
+    let state: Arrays = firstState(now, on.specs, form);
     let history: { loss: number[]; validation: [number, number][] } = { loss: [], validation: [] };
     if (stored) {
       const found = unpackCheckpoint(stored, on.specs, recipe);
@@ -95,6 +100,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
         packCheckpoint(state, on.specs, { step: history.loss.length, recipe, history }),
       );
     const weights = (): Net => ({ graph: now.graph, weights: weightsIn(now.graph, state) });
+    const settled = (): Net => (form ? form.settle(weights(), parametersIn(form, state)) : weights());
     let best = Math.max(0, ...history.validation.map(([, measure]) => measure));
     let bestState: Arrays | undefined;
     while (history.loss.length < steps && !o.signal?.aborted) {
@@ -113,7 +119,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
       history.loss.push(done.report.loss);
       o.onStep?.(done.report);
       if (validate && ((at + 1) % evaluateEvery === 0 || at + 1 === steps)) {
-        const measure = await validate(weights(), engine);
+        const measure = await validate(settled(), engine);
         history.validation.push([at + 1, measure]);
         o.onValidation?.(at + 1, measure);
         if (measure > best) {
@@ -128,7 +134,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
     if (!finished) await save('last');
     if (keep === 'best' && finished)
       state = bestState ?? (await storedBest(checkpoints, on.specs, recipe)) ?? state;
-    return { net: weights(), history, finished };
+    return { net: settled(), history, finished };
   } finally {
     await on.release();
   }

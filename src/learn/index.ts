@@ -22,6 +22,7 @@ export {
   type Growing,
   type StepReport,
 } from './fit.ts';
+export { type Form, inTurn } from './form.ts';
 export {
   type Guide,
   guide,
@@ -35,5 +36,5 @@ export { type Loss, type LossMaker, type Nets, type Signals, tap, teacherOf } fr
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';
 export { fitOptions, type LossRecipe, parseRecipe, type Recipe, type RecipeInput } from './recipe.ts';
 export { constant, cosine, oneCycle, type Schedule, schedule, scheduleNames, stepwise } from './schedule.ts';
-export { firstState, type Step, type StepPlan, step, targetInput, weightsIn } from './step.ts';
+export { firstState, parametersIn, type Step, type StepPlan, step, targetInput, weightsIn } from './step.ts';
 export { type ClassificationOptions, classification, type Targets, type Task } from './task.ts';

@@ -13,6 +13,7 @@ import {
   type WeightKey,
   type Weights,
 } from '../weights/index.ts';
+import type { Form } from './form.ts';
 import type { Loss } from './loss.ts';
 import type { Optimizer } from './optimizer.ts';
 import { classLabels, type Targets } from './task.ts';
@@ -28,6 +29,8 @@ export interface StepPlan {
   readonly teacher?: ReadonlyMap<string, Shape>;
   /** Nodes whose weights are trained; all unless told. */
   readonly trained?: (node: string) => boolean;
+  /** What the net sees of the trained weights. */
+  readonly form?: Form;
 }
 export interface Step {
   readonly fn: TracedFunction;
@@ -37,7 +40,8 @@ export interface Step {
 }
 
 /**
- * State: `weight/KEY` for every weight and statistic, `SLOT/KEY` for what the optimizer keeps.
+ * State: `weight/KEY` for every weight and statistic, `form/NAME` for a form's own numbers, `SLOT/KEY` and
+ * `SLOT/form/NAME` for what the optimizer keeps.
  * Inputs: x, labels (the other targets: `target/NAME`), rate, `optimizer/NAME`, `loss/NAME` (its weight), `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`.
  * Outputs: loss, `loss/NAME` before weighting, and, when there are labels, correct: the count of right first guesses of
  * the first output in the batch.
@@ -50,6 +54,7 @@ export function step({
   targets = classLabels,
   teacher = new Map(),
   trained = () => true,
+  form,
 }: StepPlan): Step {
   const logits = 'labels' in targets ? graph.outputs[0] : undefined;
   const read = losses.flatMap((l) => l.student);
@@ -60,6 +65,7 @@ export function step({
   const learning = all.filter((e) => e.trained && owners.has(e.node) && trained(e.node));
   const noise = noiseShapes(graph, batch);
   const fixed = all.filter((e) => !learning.includes(e));
+  const own = [...(form?.parameters ?? [])].map(([name, { shape }]) => ({ name: `form/${name}`, shape }));
 
   const fn: TracedFunction = (state, inputs) => {
     const weight = (e: Entry): tf.Tensor => state[`weight/${e.key}`] as tf.Tensor;
@@ -69,9 +75,13 @@ export function step({
       aux[name] = tf.keep(t); // the tape's own scope would free it
     };
     const loss = (...values: tf.Tensor[]): tf.Scalar => {
+      const parameter = (name: string): tf.Tensor =>
+        values[learning.length + own.findIndex((p) => p.name === `form/${name}`)] as tf.Tensor;
+      const seen = (e: Entry, value: tf.Tensor): tf.Tensor =>
+        form ? form.through(e.key, value, parameter) : value;
       const weights = {
         ...constants,
-        ...Object.fromEntries(learning.map((e, i) => [e.key, values[i]])),
+        ...Object.fromEntries(learning.map((e, i) => [e.key, seen(e, values[i] as tf.Tensor)])),
       } as WeightTensors;
       const run = forward(graph, weights, inputs['x'] as tf.Tensor, {
         training: true,
@@ -95,22 +105,30 @@ export function step({
       });
       return terms.length > 1 ? (tf.addN(terms) as tf.Scalar) : (terms[0] as tf.Scalar);
     };
-    const { value, grads } = tf.valueAndGrads(loss)(learning.map(weight));
+    const moving = [
+      ...learning.map((e) => ({
+        name: `weight/${e.key}`,
+        slots: e.key as string,
+        decays: e.slot === 'kernel',
+      })),
+      ...own.map(({ name }) => ({ name, slots: name, decays: false })),
+    ];
+    const { value, grads } = tf.valueAndGrads(loss)(moving.map(({ name }) => state[name] as tf.Tensor));
     const next: Record<string, tf.Tensor> = { ...state };
     const at = {
       rate: inputs['rate'] as tf.Scalar,
       number: (name: string) => inputs[`optimizer/${name}`] as tf.Scalar,
     };
-    learning.forEach((e, i) => {
+    moving.forEach(({ name, slots: key, decays }, i) => {
       const slots = Object.fromEntries(
-        optimizer.slots.map((slot) => [slot, state[`${slot}/${e.key}`] as tf.Tensor]),
+        optimizer.slots.map((slot) => [slot, state[`${slot}/${key}`] as tf.Tensor]),
       );
-      const done = optimizer.update(weight(e), grads[i] as tf.Tensor, slots, {
+      const done = optimizer.update(state[name] as tf.Tensor, grads[i] as tf.Tensor, slots, {
         ...at,
-        decays: e.slot === 'kernel',
+        decays,
       });
-      next[`weight/${e.key}`] = done.weight;
-      for (const slot of optimizer.slots) next[`${slot}/${e.key}`] = done.slots[slot] as tf.Tensor;
+      next[name] = done.weight;
+      for (const slot of optimizer.slots) next[`${slot}/${key}`] = done.slots[slot] as tf.Tensor;
     });
     return {
       state: { ...next, ...take(aux, 'weight/') },
@@ -135,8 +153,9 @@ export function step({
   for (const [id, shape] of noise) inputs[`noise/${id}`] = { shape };
   const state: Record<string, Spec> = {};
   for (const e of all) state[`weight/${e.key}`] = { shape: e.shape };
-  for (const e of learning)
-    for (const slot of optimizer.slots) state[`${slot}/${e.key}`] = { shape: e.shape };
+  for (const { name, shape } of own) state[name] = { shape };
+  for (const { name, shape } of [...learning.map((e) => ({ name: e.key, shape: e.shape })), ...own])
+    for (const slot of optimizer.slots) state[`${slot}/${name}`] = { shape };
   return { fn, specs: { state, inputs }, noise };
 }
 
@@ -162,13 +181,14 @@ function noiseShapes(graph: Graph, batch: number): ReadonlyMap<string, readonly 
   return all;
 }
 
-/** A net's first state: its weights, and zeros for what the optimizer keeps. */
-export function firstState({ weights }: Net, specs: Specs): Arrays {
+/** A net's first state: its weights, a form's own numbers, and zeros for what the optimizer keeps. */
+export function firstState({ weights }: Net, specs: Specs, form?: Form): Arrays {
   return Object.fromEntries(
     Object.entries(specs).map(([key, { shape }]) => {
-      const weight = key.startsWith('weight/')
-        ? weights.get(key.slice('weight/'.length) as WeightKey)
-        : undefined;
+      const at = key.indexOf('/');
+      const [room, name] = [key.slice(0, at), key.slice(at + 1)];
+      const own = room === 'form' ? form?.parameters?.get(name) : undefined;
+      const weight = room === 'weight' ? weights.get(name as WeightKey) : own;
       return [
         key,
         weight ? Float32Array.from(materialize(weight)) : new Float32Array(shape.reduce((n, d) => n * d, 1)),
@@ -176,6 +196,10 @@ export function firstState({ weights }: Net, specs: Specs): Arrays {
     }),
   );
 }
+
+/** A form's own numbers in a state. */
+export const parametersIn = (form: Form, state: Arrays): ReadonlyMap<string, Float32Array> =>
+  new Map([...(form.parameters?.keys() ?? [])].map((name) => [name, state[`form/${name}`] as Float32Array]));
 
 /** The weights in a state. */
 export function weightsIn(graph: Graph, state: Arrays): Weights {

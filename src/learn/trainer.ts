@@ -6,6 +6,7 @@ import type { Arrays, Specs } from '../jit/index.ts';
 import { random } from '../random.ts';
 import type { Net } from '../weights/index.ts';
 import { crossEntropy } from './cross-entropy.ts';
+import type { Form } from './form.ts';
 import { guide, type TeacherCache } from './guide.ts';
 import type { Loss, LossMaker } from './loss.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
@@ -30,6 +31,8 @@ export interface TrainerOptions extends EngineOptions {
   readonly teacherCache?: TeacherCache;
   /** Nodes whose weights are trained; all unless told. */
   readonly trained?: (node: string) => boolean;
+  /** What the net sees of its weights in training, such as quantized ones; the net that comes out has them so. */
+  readonly form?: Form;
 }
 export interface StepReport {
   /** Steps done, 1 .. steps. */
@@ -79,6 +82,7 @@ export async function trainer(graph: Graph, task: Task, o: TrainerOptions): Prom
     targets: task.targets,
     ...(told ? { teacher: told.shapes } : {}),
     ...(o.trained ? { trained: o.trained } : {}),
+    ...(o.form ? { form: o.form } : {}),
   });
   const runner = await prepare(plan.fn, plan.specs, engine);
   return {
