@@ -112,7 +112,7 @@ function partOf(all: Channels, variable: Variable, where: string, id: string, ch
   return { variable, width: `x${channels / value.length}`, total: { where, value, channels } };
 }
 
-const globOf = (where: string): RegExp | undefined =>
+export const globOf = (where: string): RegExp | undefined =>
   where.includes('*')
     ? new RegExp(
         `^${where

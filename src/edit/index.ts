@@ -9,6 +9,20 @@ export { foldBranches, foldNorms } from './fold.ts';
 export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow.ts';
 export type { Growth, Preserves } from './growth.ts';
 export {
+  type Evidence,
+  type Importance,
+  importances,
+  masked,
+  type Pruned,
+  type PruneOptions,
+  type PruneTarget,
+  type Pruning,
+  planPruning,
+  pruneChannels,
+  type Scores,
+  scores,
+} from './prune/index.ts';
+export {
   withCollaborative,
   withConcatRelu,
   withExpander,

@@ -1,0 +1,197 @@
+/**
+ * @file How much a channel matters. Scores belong to classes of channels (see graph/channels.ts), since channels that
+ * meet in a sum go together; the score of a class is the mean over the layers that make it.
+ *
+ * - `l1`, `l2`: the norm of a filter. Li et al. 2017, arXiv:1608.08710, section 3.1.
+ * - `norm-scale`: |gamma| of its batch norms. Liu et al. 2017, arXiv:1708.06519 (network slimming), section 3.
+ * - `geometric-median`: sum over k of |F_j - F_k|, small for filters that others can stand in for. He et al. 2019,
+ *   arXiv:1811.00250, equation 6.
+ * - `taylor`: (sum of gradient times weight)^2, what the loss would change by, to first order. Molchanov et al. 2019,
+ *   arXiv:1906.10771, equations 8 and 9, with the gate behind the batch norm where there is one.
+ * - `reconstruction`: sum over its readers of |W_i|^2 E[x_i^2], the error that its loss makes in what they compute. The
+ *   criterion of He et al. 2017, arXiv:1707.06168, equation 1, for one channel alone.
+ */
+import { Refusal } from '../../errors.ts';
+import { type Channels, isDepthwise, type Node, type Slot } from '../../graph/index.ts';
+import { materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
+
+export const importances = [
+  'l1',
+  'l2',
+  'norm-scale',
+  'geometric-median',
+  'taylor',
+  'reconstruction',
+] as const;
+export type Importance = (typeof importances)[number];
+
+/** What some ways of scoring need to know of the data. */
+export interface Evidence {
+  /** Gradients of the loss by weight, one map a batch: for `taylor`. */
+  readonly gradients?: readonly ReadonlyMap<WeightKey, Float32Array>[];
+  /** The mean square of each channel of a value, by node: for `reconstruction`. */
+  readonly energies?: ReadonlyMap<string, ArrayLike<number>>;
+}
+/** By class. Only classes that some layer makes have one. */
+export type Scores = ReadonlyMap<number, number>;
+
+/** @throws Refusal when the evidence that a way of scoring needs is not there. */
+export function scores(net: Net, all: Channels, by: Importance, evidence: Evidence = {}): Scores {
+  switch (by) {
+    case 'l1':
+      return means(filterScores(net, all, (f) => f.reduce((sum, w) => sum + Math.abs(w), 0)));
+    case 'l2':
+      return means(filterScores(net, all, (f) => Math.sqrt(f.reduce((sum, w) => sum + w * w, 0))));
+    case 'geometric-median':
+      return means(filterScores(net, all, (f, others) => others.reduce((sum, o) => sum + distance(f, o), 0)));
+    case 'norm-scale':
+      return normScores(net, all);
+    case 'taylor':
+      return taylorScores(net, all, evidence.gradients);
+    case 'reconstruction':
+      return readerScores(net, all, evidence.energies);
+  }
+}
+
+/** A class, and the score that one layer gives it. */
+type Vote = readonly [id: number, score: number];
+
+function means(votes: Iterable<Vote>): Scores {
+  const sums = new Map<number, { sum: number; count: number }>();
+  for (const [id, score] of votes) {
+    const { sum, count } = sums.get(id) ?? { sum: 0, count: 0 };
+    sums.set(id, { sum: sum + score, count: count + 1 });
+  }
+  return new Map([...sums].map(([id, { sum, count }]) => [id, sum / count]));
+}
+
+const channelsIn = (all: Channels, node: Node): number => all.of.get(node.inputs[0] ?? '')?.length ?? 0;
+
+/** Convs and dense layers that make channels of their own. */
+export const producersOf = ({ graph }: Net, all: Channels): readonly Node[] =>
+  graph.nodes.filter(
+    (n) =>
+      !n.weightsOf &&
+      (n.op.kind === 'dense' || (n.op.kind === 'conv' && !isDepthwise(n.op, channelsIn(all, n)))),
+  );
+
+/** The weights of each output channel of a layer. */
+export function filtersOf(net: Net, node: string): readonly Float32Array[] {
+  const weight = net.weights.get(`${node}:kernel`);
+  if (!weight) throw new Error(`internal: no kernel at "${node}"`);
+  const data = materialize(weight);
+  const out = weight.shape.at(-1) as number;
+  return Array.from({ length: out }, (_, j) =>
+    Float32Array.from({ length: data.length / out }, (_, i) => data[i * out + j] as number),
+  );
+}
+
+function* filterScores(
+  net: Net,
+  all: Channels,
+  score: (filter: Float32Array, all: readonly Float32Array[]) => number,
+): Generator<Vote> {
+  for (const { id } of producersOf(net, all)) {
+    const filters = filtersOf(net, id);
+    const classes = all.of.get(id) as Int32Array;
+    for (const [j, f] of filters.entries()) yield [classes[j] as number, score(f, filters)];
+  }
+}
+
+const distance = (a: Float32Array, b: Float32Array): number => {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
+  return Math.sqrt(sum);
+};
+
+/** Norms with a scale, and the classes that they scale. */
+const scaled = ({ graph }: Net, all: Channels): readonly (readonly [Node, Int32Array])[] =>
+  graph.nodes.flatMap((n) =>
+    n.op.kind === 'norm' && n.op.scale && !n.weightsOf ? [[n, all.of.get(n.id) as Int32Array] as const] : [],
+  );
+
+function normScores(net: Net, all: Channels): Scores {
+  const found = means(
+    scaled(net, all).flatMap(([n, classes]) => {
+      const gamma = materialize(net.weights.get(`${n.id}:gamma`) as Weight);
+      return [...classes].map((id, i): Vote => [id, Math.abs(gamma[i] as number)]);
+    }),
+  );
+  if (found.size) return found;
+  throw new Refusal(
+    `${net.graph.name}: norm-scale needs batch norms with a scale, and it has none; score by l1 or l2`,
+  );
+}
+
+function taylorScores(net: Net, all: Channels, gradients: Evidence['gradients']): Scores {
+  if (!gradients?.length)
+    throw new Refusal(
+      `${net.graph.name}: taylor needs gradients of the loss; compute them on some batches (gradients() of moonlet/learn)`,
+    );
+  const norms = scaled(net, all).map(([n]) => n);
+  const producers = producersOf(net, all);
+  const sums = new Map<number, number>();
+  for (const batch of gradients) {
+    // a norm's scale and offset are the gate of its channels; they stand for the filters before them
+    const gates = new Map([
+      ...gatesOf(net, all, producers, ['kernel', 'bias'], batch),
+      ...gatesOf(net, all, norms, ['gamma', 'beta'], batch),
+    ]);
+    for (const [id, gate] of gates) sums.set(id, (sums.get(id) ?? 0) + gate ** 2);
+  }
+  return new Map([...sums].map(([id, sum]) => [id, sum / gradients.length]));
+}
+
+/** By class: sum of gradient times weight over some layers' output channels. */
+function gatesOf(
+  net: Net,
+  all: Channels,
+  nodes: readonly Node[],
+  slots: readonly Slot[],
+  gradients: ReadonlyMap<WeightKey, Float32Array>,
+): ReadonlyMap<number, number> {
+  const gates = new Map<number, number>();
+  for (const { id } of nodes) {
+    const classes = all.of.get(id) as Int32Array;
+    for (const slot of slots) {
+      const [weight, gradient] = [net.weights.get(`${id}:${slot}`), gradients.get(`${id}:${slot}`)];
+      if (!weight || !gradient) continue;
+      materialize(weight).forEach((w, i) => {
+        const c = classes[i % classes.length] as number;
+        gates.set(c, (gates.get(c) ?? 0) + w * (gradient[i] as number));
+      });
+    }
+  }
+  return gates;
+}
+
+function readerScores(net: Net, all: Channels, energies: Evidence['energies']): Scores {
+  if (!energies)
+    throw new Refusal(
+      `${net.graph.name}: reconstruction needs the mean squares of its values; compute them on some examples (energies() of moonlet/learn)`,
+    );
+  const sums = new Map<number, number>();
+  for (const node of net.graph.nodes) {
+    const { op } = node;
+    const c = channelsIn(all, node);
+    if (op.kind !== 'dense' && (op.kind !== 'conv' || isDepthwise(op, c))) continue;
+    const energy = energies.get(node.inputs[0] as string);
+    const weight = net.weights.get(`${node.weightsOf ?? node.id}:kernel`);
+    if (!energy || !weight)
+      throw new Refusal(`${node.id}: its input "${node.inputs[0]}" has no mean squares; give all values`);
+    const data = materialize(weight);
+    const [rows, out] = [weight.shape.at(-2) as number, weight.shape.at(-1) as number];
+    const groups = op.kind === 'conv' ? op.groups : 1;
+    const squares = new Float64Array(c);
+    for (let at = 0; at < data.length; at++) {
+      const [j, i] = [at % out, Math.floor(at / out) % rows];
+      const channel = Math.floor((j * groups) / out) * rows + i;
+      squares[channel] = (squares[channel] as number) + (data[at] as number) ** 2;
+    }
+    const read = all.of.get(node.inputs[0] as string) as Int32Array;
+    read.forEach((id, i) => {
+      sums.set(id, (sums.get(id) ?? 0) + (squares[i] as number) * (energy[i] as number));
+    });
+  }
+  return sums;
+}

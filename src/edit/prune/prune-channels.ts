@@ -1,0 +1,225 @@
+/**
+ * @file Channels taken away for real: the least important ones of each layer or of the whole net, down to a ratio or a
+ * budget. It reaches through sums, concats, grouped and depthwise convs, shuffles and gates, since it decides on classes
+ * of channels, never on layers.
+ *
+ * What it preserves: the pruned net is the masked one (masked.ts), in inference and in training, to rounding. It is the
+ * old net where what went was not read.
+ */
+import { Refusal, suggestion, UsageError } from '../../errors.ts';
+import { type Channels, channels, type Graph, type Variable } from '../../graph/index.ts';
+import { type Cost, cost } from '../../read/cost.ts';
+import type { Net } from '../../weights/index.ts';
+import { globOf } from '../copies.ts';
+import type { Growth } from '../growth.ts';
+import { copyChannels } from '../widen.ts';
+import { type Evidence, type Importance, importances, type Scores, scores } from './importance.ts';
+import { masked } from './masked.ts';
+import { type Move, type Path, paths } from './moves.ts';
+
+export interface PruneOptions extends Evidence {
+  /** How channels are scored; by the L2 norm of their filters unless told. Or scores by class (see `channels`). */
+  readonly by?: Importance | Scores;
+  /**
+   * `layer` takes the same share everywhere (unless told), `global` the least important ones wherever they are. Scores
+   * that depend on a layer's size are then divided by their layer's mean.
+   */
+  readonly scope?: 'layer' | 'global';
+  /** Widths end as multiples of it; where a width never does, the layer stays. 1 unless told. */
+  readonly roundTo?: number;
+  /** The largest share of its channels that a layer may lose; 0.9 unless told. */
+  readonly most?: number;
+  /** Names of what may be pruned: variables, layers, or globs such as `stage2/**`; all unless told. */
+  readonly only?: readonly string[];
+  readonly except?: readonly string[];
+  /** Grouped convs (by node id) that lose whole groups instead of the same number in each. */
+  readonly byGroups?: (node: string) => boolean;
+}
+
+/** What would go first, second, and so on: pruning at any strength is a prefix of it. */
+export interface Pruning {
+  readonly channels: Channels;
+  /** In the order in which they go. */
+  readonly moves: readonly Move[];
+  /** The number of moves that come nearest to a ratio of the channels that may go. */
+  movesFor(ratio: number): number;
+  /** The classes that are gone after so many moves. */
+  gone(moves: number): ReadonlySet<number>;
+  /** The graph's cost after so many moves. */
+  cost(moves: number): Cost;
+  /** The net after so many moves. */
+  prune(moves: number): Pruned;
+}
+export interface Pruned extends Pick<Growth, 'net' | 'maps' | 'follow'> {
+  /** Classes of channels that are gone; of the old net's `channels`. */
+  readonly gone: ReadonlySet<number>;
+  /** The old graph with what went set to zero: what the pruned net computes. */
+  masked(): Net;
+}
+
+/**
+ * Decide what goes first.
+ * @throws Refusal when nothing can go, UsageError for names that are not there.
+ */
+export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
+  const { by = 'l2', scope = 'layer', roundTo = 1, most = 0.9 } = o;
+  if (!Number.isInteger(roundTo) || roundTo < 1)
+    throw new UsageError(`roundTo must be a whole number from 1 up, got ${roundTo}`);
+  if (!(most > 0 && most <= 1))
+    throw new UsageError(`most must be a share above 0 and at most 1, got ${most}`);
+  const all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {});
+  const raw = typeof by === 'string' ? scores(net, all, importanceNamed(by), o) : by;
+  const own = chosen(net.graph, all, o.only, o.except);
+  const found = paths(
+    all,
+    scope === 'global' && by !== 'norm-scale' && by !== 'taylor' ? evened(all, raw) : raw,
+    {
+      free: (id) => own.has(id) && !all.frozen.has(id),
+      roundTo,
+      most,
+    },
+  );
+  if (!found.some((p) => p.moves.length))
+    throw new Refusal(`${net.graph.name}: ${whyNot(all, found, roundTo)}`);
+  const steps = merged(found, scope);
+  const free = found.reduce((n, p) => n + p.free, 0);
+  const copies = (moves: number): ReadonlyMap<number, 0> =>
+    new Map(steps.slice(0, moves).flatMap(({ move }) => move.classes.map((id) => [id, 0] as const)));
+  const at = (moves: number): Growth =>
+    copyChannels(net, copies(moves), o.byGroups ? { byGroups: o.byGroups } : {});
+  return {
+    channels: all,
+    moves: steps.map((s) => s.move),
+    movesFor: (ratio) => {
+      if (!(ratio > 0 && ratio < 1)) throw new UsageError(`the ratio must lie within 0 and 1, got ${ratio}`);
+      if (scope === 'layer') return steps.filter((s) => s.share <= ratio).length;
+      let [count, gone] = [0, 0];
+      for (const { move } of steps) {
+        if (gone + move.classes.length / 2 > ratio * free) break;
+        gone += move.classes.length;
+        count++;
+      }
+      return count;
+    },
+    gone: (moves) => new Set(copies(moves).keys()),
+    cost: (moves) => cost(at(moves).net.graph),
+    prune: (moves) => {
+      const { net: pruned, maps, follow } = at(moves);
+      const gone = new Set(copies(moves).keys());
+      return { net: pruned, maps, follow, gone, masked: () => masked(net, all, gone) };
+    },
+  };
+}
+
+const importanceNamed = (name: string): Importance => {
+  const known = importances.find((i) => i === name);
+  if (known) return known;
+  throw new UsageError(
+    `no way "${name}" to score channels.${suggestion(name, importances)} Known: ${importances.join(', ')}`,
+  );
+};
+
+/** How strongly to prune. */
+export type PruneTarget =
+  | { readonly ratio: number }
+  | { readonly macs: number }
+  | { readonly params: number };
+
+/**
+ * Prune to a ratio of the channels, or to at most so many multiply-adds or parameters.
+ * @throws Refusal when nothing can go or the budget cannot be met, with the least that can be reached.
+ */
+export function pruneChannels(net: Net, target: PruneTarget, o: PruneOptions = {}): Pruned {
+  const plan = planPruning(net, o);
+  if ('ratio' in target) {
+    const moves = plan.movesFor(target.ratio);
+    if (moves) return plan.prune(moves);
+    throw new Refusal(
+      `${net.graph.name}: no layer can lose a share near ${target.ratio}; choose a larger ratio or a smaller roundTo`,
+    );
+  }
+  const [key, budget] =
+    'macs' in target ? (['macs', target.macs] as const) : (['params', target.params] as const);
+  return plan.prune(fewestMoves(plan, (moves) => plan.cost(moves)[key], budget, `${net.graph.name}: ${key}`));
+}
+
+/**
+ * The fewest moves after which a size that falls with them is within the budget.
+ * @throws Refusal when it is not, even after all of them.
+ */
+function fewestMoves(plan: Pruning, size: (moves: number) => number, budget: number, what: string): number {
+  let [low, high] = [0, plan.moves.length];
+  const least = size(high);
+  if (!(least <= budget))
+    throw new Refusal(
+      `${what} cannot come down to ${budget} by pruning; the least that can be reached is ${least}`,
+    );
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (size(middle) <= budget) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** The classes of the variables that these names mean. @throws UsageError for a name that means none. */
+function chosen(
+  graph: Graph,
+  { variables }: Channels,
+  only: readonly string[] | undefined,
+  except: readonly string[] = [],
+): ReadonlySet<number> {
+  const named = (where: string): readonly Variable[] => {
+    const pattern = globOf(where);
+    const found = variables.filter((v) =>
+      [v.name, ...v.aliases].some((n) =>
+        pattern ? pattern.test(n) : n === where || n.startsWith(`${where}/`),
+      ),
+    );
+    if (found.length) return found;
+    const names = variables.map((v) => v.name);
+    throw new UsageError(`${graph.name}: nothing to prune at "${where}".${suggestion(where, names)}`);
+  };
+  const out = new Set(except.flatMap(named));
+  const list = (only ? only.flatMap(named) : variables).filter((v) => !out.has(v));
+  return new Set(list.flatMap((v) => [...v.classes]));
+}
+
+/** Each variable's scores divided by their mean. */
+function evened(all: Channels, raw: Scores): Scores {
+  const even = new Map(raw);
+  for (const { classes } of all.variables) {
+    const mean = classes.reduce((sum, id) => sum + (raw.get(id) ?? 0), 0) / classes.length;
+    if (mean > 0) for (const id of classes) even.set(id, (raw.get(id) ?? 0) / mean);
+  }
+  return even;
+}
+
+interface Step {
+  readonly move: Move;
+  /** The share of its component that is gone when half of the move is done: a ratio above it takes the move. */
+  readonly share: number;
+}
+
+/** All paths as one: by the share that is gone, or by score; each path stays in its own order. */
+function merged(found: readonly Path[], scope: 'layer' | 'global'): readonly Step[] {
+  const steps = found.flatMap(({ moves, free }) => {
+    let [gone, highest] = [0, 0];
+    return moves.map((move) => {
+      const share = (gone + move.classes.length / 2) / free;
+      gone += move.classes.length;
+      highest = Math.max(highest, move.score);
+      return { move, share, key: scope === 'layer' ? share : highest };
+    });
+  });
+  return steps.sort((a, b) => a.key - b.key);
+}
+
+function whyNot(all: Channels, found: readonly Path[], roundTo: number): string {
+  if (found.length)
+    return roundTo > 1
+      ? `no width can become a multiple of ${roundTo}; choose a smaller roundTo`
+      : 'no channel can go alone; its groups tie them all';
+  const reason = all.variables.find((v) => v.frozen)?.frozen;
+  return reason ? `no channel can go, since ${reason}` : 'there is no channel that may go';
+}
