@@ -8,14 +8,46 @@ import { MoonletError, oneLine, suggestion, UsageError } from '../src/errors.ts'
 import { issueText } from '../src/graph/index.ts';
 import { type Net, unpack } from '../src/weights/index.ts';
 
+const share = z.number().min(0).max(1);
+const counted = z.int().min(0);
 const card = z.strictObject({
   id: z.string(),
+  architecture: z.strictObject({
+    name: z.string(),
+    options: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
+  }),
+  /** The cheap block put in place of the architecture's own. */
+  block: z.string().optional(),
   data: z.string(),
+  /** Examples: trained on, held out, tested on. */
+  split: z.strictObject({ train: counted, validation: counted, test: counted }),
+  /** What the net takes: x = (byte / 255 - mean) / std, of images of this size, [h, w, channels]. */
+  preprocessing: z.strictObject({
+    mean: z.number(),
+    std: z.number().positive(),
+    size: z.tuple([counted, counted, counted]),
+  }),
   /** The id of the net that taught it; a teacher has none. */
   teacher: z.string().optional(),
+  /** Names of the losses that it was trained by. */
+  methods: z.array(z.string()).min(1),
+  /** The hyper-parameters: a recipe as `fit` and `distill` read it. */
+  recipe: z.record(z.string(), z.unknown()),
+  seed: counted,
+  epochs: z.number().positive(),
   /** On the test split, by the command below. */
-  accuracy: z.number().min(0).max(1),
+  accuracy: share,
   n: z.int(),
+  /** Wilson's interval at 95 %. */
+  interval95: z.tuple([share, share]),
+  teacherAccuracy: share.optional(),
+  /** Means over the seeds: as it was taught, and by labels alone at the same budget. */
+  withTeacher: share.optional(),
+  withoutTeacher: share.optional(),
+  bySeed: z
+    .array(z.strictObject({ seed: counted, withTeacher: share, withoutTeacher: share }))
+    .min(1)
+    .optional(),
   params: z.int(),
   macs: z.int(),
   bytes: z.int(),
@@ -28,12 +60,11 @@ const card = z.strictObject({
 });
 export type Card = z.output<typeof card>;
 
-/** Where the shipped students are: beside the sources, or in the package beside `dist`. */
-function studentsFolder(): string {
+/** A folder of the zoo's data: beside the sources, or in the package beside `dist`. */
+export function zooFolder(kind: 'students' | 'pairs' | 'recipes'): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) return join(folder, 'zoo', 'students');
-    if (folder === dirname(folder))
-      throw new MoonletError('the folder of the shipped students is missing; reinstall moonlet');
+    if (existsSync(join(folder, 'package.json'))) return join(folder, 'zoo', kind);
+    if (folder === dirname(folder)) throw new MoonletError('the folder zoo is missing; reinstall moonlet');
   }
 }
 
@@ -46,13 +77,13 @@ const folders = (path: string): string[] =>
 
 /** Every shipped student's name, `<dataset>/<id>`; teachers stand beside students. */
 export function studentNames(): readonly string[] {
-  const root = studentsFolder();
+  const root = zooFolder('students');
   return folders(root).flatMap((data) => folders(join(root, data)).map((id) => `${data}/${id}`));
 }
 
 /** @throws MoonletError when the card is missing or damaged. */
 export const readCard = (name: string): Card => {
-  const path = join(studentsFolder(), name, 'card.json');
+  const path = join(zooFolder('students'), name, 'card.json');
   let json: unknown;
   try {
     json = JSON.parse(readText(path));
@@ -72,7 +103,7 @@ export const readCard = (name: string): Card => {
 export function loadStudent(name: string): Net {
   const names = studentNames();
   const shipped = names.includes(name);
-  const folder = shipped ? join(studentsFolder(), name) : resolve(name);
+  const folder = shipped ? join(zooFolder('students'), name) : resolve(name);
   if (!shipped && !existsSync(join(folder, 'graph.json'))) {
     throw new UsageError(
       `no student "${name}", and no folder of that name with graph.json.${suggestion(name, names)} Shipped: ${names.join(', ') || 'none'}`,

@@ -60,6 +60,23 @@ export const common = (o: { classes: number; size: number; channels?: number }) 
 export const dropPathOption = (o: { default: number } = { default: 0 }): Option<number> =>
   real({ doc: 'how often training leaves out the last residual body', ...o, min: 0, max: 0.9 });
 
+/**
+ * The option of nets that halve their maps five times: how many pixels of the input one place of the last map stands
+ * for. Small images want less than 32; then the first reductions do not reduce (as common implementations for CIFAR do).
+ */
+export const strideOption: Option<number> = {
+  doc: 'pixels of the input to a place of the last map; below 32 the first strides become 1',
+  default: 32,
+  range: '4, 8, 16 or 32',
+  parse: numberOf,
+  allows: (n) => [4, 8, 16, 32].includes(n),
+};
+/** The strides of a net whose table says five twos, asked in order: the first ones are 1 where `stride` is below 32. */
+export const stridesFor = (stride: number): ((s: number) => number) => {
+  let spared = Math.log2(32 / stride);
+  return (s) => (s === 1 || spared-- <= 0 ? s : 1);
+};
+
 // biome-ignore lint/suspicious/noExplicitAny: options of any type stand in one table; the table's own type says which
 type Table = Readonly<Record<string, Option<any>>>;
 export type ValuesOf<T extends Table> = { readonly [K in keyof T]: T[K]['default'] };

@@ -12,6 +12,8 @@ export {
   type Paper,
   parseOptions,
   real,
+  strideOption,
+  stridesFor,
   type ValuesOf,
   whole,
 } from './architecture.ts';

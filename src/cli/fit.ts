@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { architectures, compose, loadStudent } from '../../zoo/index.ts';
-import { hold, loadDataset, take } from '../data/index.ts';
+import { type Dataset, hold, loadDataset, type Split, take } from '../data/index.ts';
 import { cheapen } from '../edit/cheapen.ts';
 import { engineNamed, engineNames, threadsOf } from '../engine/index.ts';
 import { MoonletError, oneLine, suggestion, UsageError } from '../errors.ts';
@@ -179,11 +179,18 @@ function lossFlags(flags: Flags): unknown {
 }
 
 /** The net that a recipe trains, with fresh weights or those of a folder. */
-function studentOf(recipe: Recipe): Net {
+export function studentOf(recipe: Recipe): Net {
   const known = architectures.has(recipe.student.trim().split(/\s+/)[0] ?? '');
   if (!known && existsSync(join(recipe.student, 'graph.json'))) return loadStudent(recipe.student);
   const graph = compose(recipe.student);
   return init(recipe.block ? cheapen(graph, recipe.block) : graph, { seed: recipe.seed });
+}
+
+/** What a recipe trains on, and what it holds out. */
+export function partsOf(recipe: Recipe, { train }: Dataset): { train: Split; validation?: Split } {
+  const seed = recipe.viewSeed ?? recipe.seed;
+  const parts = recipe.validation ? hold(train, recipe.validation, seed) : { train };
+  return recipe.limit ? { ...parts, train: take(parts.train, recipe.limit, seed) } : parts;
 }
 
 async function run(words: readonly string[], flags: Flags, teaches = false): Promise<void> {
@@ -216,10 +223,7 @@ async function run(words: readonly string[], flags: Flags, teaches = false): Pro
     !existsSync(join(out, 'graph.json'));
   if (!resumes) outFolder(out, flags.force ?? false);
 
-  const parts = recipe.validation
-    ? hold(data.train, recipe.validation, recipe.seed)
-    : { train: data.train, validation: undefined };
-  const train = recipe.limit ? take(parts.train, recipe.limit, recipe.seed) : parts.train;
+  const parts = partsOf(recipe, data);
   note(
     `${net.graph.name}: ${count(cost(net.graph).params)} parameters, ${count(recipe.steps)} steps of ${recipe.batch} on ${data.name}`,
   );
@@ -232,7 +236,7 @@ async function run(words: readonly string[], flags: Flags, teaches = false): Pro
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   let bar: ReturnType<typeof trainingBar> | undefined;
   let from = 0;
-  const fitted = await fit(net, train, data, {
+  const fitted = await fit(net, parts.train, data, {
     ...fitOptions(recipe),
     ...engine,
     checkpoints: checkpointFiles(checkpointFolder),

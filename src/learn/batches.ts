@@ -22,7 +22,7 @@ export interface Batch {
   readonly teacherX?: Float32Array;
   /** Which image of the split each example is. */
   readonly images: Uint32Array;
-  /** Which view of it: with the image and the seed it says how it was moved and mirrored. */
+  /** Which view of it: with the image and the view seed it says how it was moved and mirrored. */
   readonly view: number;
 }
 /** A batch of images of classes. */
@@ -35,13 +35,15 @@ export interface BatchOptions {
   readonly augment?: Augment;
   /** How many views of an image there are, in turn by epoch; a new one each epoch unless told. */
   readonly views?: number;
+  /** Of how views are moved and mirrored; `seed` unless told. Runs with one view seed see the same views. */
+  readonly viewSeed?: number;
 }
 
 /** Training batches by step. An epoch's last partial batch is dropped. @throws MoonletError when there is not one. */
 export function batches(
   split: Split,
   scale: Scale,
-  { batch, seed, augment = {}, views }: BatchOptions,
+  { batch, seed, augment = {}, views, viewSeed = seed }: BatchOptions,
 ): (step: number) => Labelled {
   const perEpoch = Math.floor(split.count / batch);
   if (perEpoch < 1)
@@ -63,7 +65,7 @@ export function batches(
     const { shift = 0, flip = false } = augment;
     for (let i = 0; i < batch; i++) {
       const index = images[i] as number;
-      const source = random('view', seed, index, view);
+      const source = random('view', viewSeed, index, view);
       labels[i] = split.labels[index] as number;
       const down = shift ? source.below(2 * shift + 1) - shift : 0;
       const right = shift ? source.below(2 * shift + 1) - shift : 0;

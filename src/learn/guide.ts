@@ -52,10 +52,27 @@ export function memoryCache(maxBytes = 2 ** 30): TeacherCache {
   };
 }
 
-/** A cache as a file's content. `identity` says what it belongs to: see `teacherIdentity`. */
+/**
+ * A cache as a file's content: by view, the images and a row of values for each. `identity` says what it belongs to:
+ * see `teacherIdentity`.
+ */
 export function packCache(cache: TeacherCache, identity: string): Uint8Array {
+  const byView = new Map<string, [image: number, values: Float32Array][]>();
+  for (const [key, values] of cache.entries()) {
+    const [image, view = ''] = key.split('/');
+    const rows = byView.get(view) ?? [];
+    rows.push([Number(image), values]);
+    byView.set(view, rows);
+  }
   const tensors = new Map<string, StoredTensor>();
-  for (const [key, data] of cache.entries()) tensors.set(key, { dtype: 'F32', shape: [data.length], data });
+  for (const [view, rows] of byView) {
+    const length = rows[0]?.[1].length ?? 0;
+    const data = new Float32Array(rows.length * length);
+    for (const [i, [, values]] of rows.entries()) data.set(values, i * length);
+    const images = Int32Array.from(rows, ([image]) => image);
+    tensors.set(`images/${view}`, { dtype: 'I32', shape: [rows.length], data: images });
+    tensors.set(`values/${view}`, { dtype: 'F32', shape: [rows.length, length], data });
+  }
   return writeSafetensors({ tensors, metadata: { format: 'moonlet-teacher-cache', identity } });
 }
 
@@ -66,7 +83,15 @@ export function unpackCache(bytes: Uint8Array, identity: string, maxBytes?: numb
   if (metadata['format'] !== 'moonlet-teacher-cache')
     throw new MoonletError('teacher cache: the file is not one of ours');
   if (metadata['identity'] !== identity) return cache;
-  for (const [key, { data }] of tensors) cache.set(key, data as Float32Array);
+  for (const [name, images] of tensors) {
+    const [kind, view] = name.split('/');
+    const values = tensors.get(`values/${view}`);
+    const length = values?.shape[1] ?? 0;
+    if (kind !== 'images' || !values) continue;
+    images.data.forEach((image, i) => {
+      cache.set(`${image}/${view}`, (values.data as Float32Array).subarray(i * length, (i + 1) * length));
+    });
+  }
   return cache;
 }
 

@@ -32,9 +32,17 @@ export {
   teacherIdentity,
   unpackCache,
 } from './guide.ts';
+export { interval95 } from './interval.ts';
 export { type Loss, type LossMaker, type Nets, type Signals, tap, teacherOf } from './loss.ts';
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';
-export { fitOptions, type LossRecipe, parseRecipe, type Recipe, type RecipeInput } from './recipe.ts';
+export {
+  fitOptions,
+  type LossRecipe,
+  parseRecipe,
+  type Recipe,
+  type RecipeInput,
+  usualLosses,
+} from './recipe.ts';
 export { constant, cosine, oneCycle, type Schedule, schedule, scheduleNames, stepwise } from './schedule.ts';
 export { firstState, parametersIn, type Step, type StepPlan, step, targetInput, weightsIn } from './step.ts';
 export { type ClassificationOptions, classification, type Targets, type Task } from './task.ts';

@@ -74,6 +74,8 @@ const recipe = z.strictObject({
     .optional(),
   /** How many views of an image there are; then what the teacher says is kept. A new view each epoch unless told. */
   views: positive.optional(),
+  /** Of the views, and of which examples are held out or drawn; `seed` unless told. */
+  viewSeed: z.int().min(0).optional(),
   /** Training examples held out, by class, for periodic evaluation. The test split is never looked at. */
   validation: z.int().min(0).default(0),
   /** Train on so many examples only, drawn by class and seed. */
@@ -130,6 +132,7 @@ export function fitOptions(
   | 'rate'
   | 'augment'
   | 'views'
+  | 'viewSeed'
   | 'teacherCache'
   | 'keep'
   | 'recipe'
@@ -146,6 +149,7 @@ export function fitOptions(
     recipe: JSON.stringify(r),
     ...(r.augment ? { augment: r.augment } : {}),
     ...(r.views === undefined ? {} : { views: r.views }),
+    ...(r.viewSeed === undefined ? {} : { viewSeed: r.viewSeed }),
     ...(r.views === undefined || r.teacher === undefined ? {} : { teacherCache: memoryCache() }),
   };
 }

@@ -28,6 +28,8 @@ export interface ClassificationOptions {
   readonly augment?: Augment;
   /** How many views of an image there are; a new one each epoch unless told. */
   readonly views?: number;
+  /** Of the views; the run's seed unless told. Runs of one view seed can share a teacher cache. */
+  readonly viewSeed?: number;
   /** Held-out examples for periodic evaluation. */
   readonly validation?: Split;
 }
@@ -38,7 +40,7 @@ export const classLabels: Targets = { labels: { shape: [], dtype: 'int32' } };
 export function classification(
   train: Split,
   scale: Scale,
-  { augment, views, validation }: ClassificationOptions = {},
+  { augment, views, viewSeed, validation }: ClassificationOptions = {},
 ): Task {
   return {
     name: 'classes',
@@ -48,6 +50,7 @@ export function classification(
         ...o,
         ...(augment ? { augment } : {}),
         ...(views === undefined ? {} : { views }),
+        ...(viewSeed === undefined ? {} : { viewSeed }),
       }),
     ...(validation
       ? { validate: async (net, engine) => (await evaluate(net, validation, scale, engine)).accuracy }

@@ -40,8 +40,12 @@ describe('scenes', () => {
   });
 
   it('are the same bytes for the same seed, on every machine', () => {
-    expect(digest(some(digits, 20))).to.equal('92ec02e9609fb69c92caf7bb33e159e3abe20e812857e60e6585f1ab1c2dc2ab');
-    expect(digest(some(clothes, 20))).to.equal('cd38bf2cc30de23b2ae95ffc55fce7b926ae93c9875f133a0759f9e1ca85ecc6');
+    expect(digest(some(digits, 20))).to.equal(
+      '92ec02e9609fb69c92caf7bb33e159e3abe20e812857e60e6585f1ab1c2dc2ab',
+    );
+    expect(digest(some(clothes, 20))).to.equal(
+      'cd38bf2cc30de23b2ae95ffc55fce7b926ae93c9875f133a0759f9e1ca85ecc6',
+    );
     expect(digest(some(digits, 3, 1))).not.to.equal(digest(some(digits, 3, 0)));
   });
 

@@ -13,6 +13,8 @@ import {
   real,
   roundTo,
   squeezeExcite,
+  strideOption,
+  stridesFor,
 } from '../../src/build/index.ts';
 
 // table 1: kernel k, expansion size, channels c, squeeze and excite, stride s
@@ -86,18 +88,22 @@ export const ghostnet = architecture({
   options: {
     width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
     dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
+    stride: strideOption,
     ...common({ classes: 1000, size: 224 }),
   },
-  net: ({ width, dropout, classes, size, channels }) => {
+  net: ({ width, dropout, stride, classes, size, channels }) => {
+    const strideOf = stridesFor(stride);
     const wide = (c: number): number => roundTo(4, c * width);
     return stages
       .reduce(
         (x, rows, i) =>
           x.stack(
             `stage${i + 1}`,
-            rows.map(([k, middle, c, attention, s]) => bottleneck(k, wide(middle), wide(c), attention, s)),
+            rows.map(([k, middle, c, attention, s]) =>
+              bottleneck(k, wide(middle), wide(c), attention, strideOf(s)),
+            ),
           ),
-        input(size, size, channels).pipe('stem', convNormAct(wide(16), { kernel: 3, stride: 2 })),
+        input(size, size, channels).pipe('stem', convNormAct(wide(16), { kernel: 3, stride: strideOf(2) })),
       )
       .pipe('head', (x) =>
         x

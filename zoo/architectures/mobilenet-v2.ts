@@ -13,6 +13,8 @@ import {
   repeat,
   round8,
   stochasticDepth,
+  strideOption,
+  stridesFor,
 } from '../../src/build/index.ts';
 
 // table 2: expansion t, channels c, repeats n, stride s of the first repeat
@@ -40,9 +42,11 @@ export const mobilenetV2 = architecture({
     width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
     dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
     dropPath: dropPathOption(),
+    stride: strideOption,
     ...common({ classes: 1000, size: 224 }),
   },
-  net: ({ width, dropout, dropPath, classes, size, channels }) => {
+  net: ({ width, dropout, dropPath, stride, classes, size, channels }) => {
+    const strideOf = stridesFor(stride);
     let place = 0;
     const rate = (): number => stochasticDepth(dropPath, place++, blocks);
     return stages
@@ -51,12 +55,16 @@ export const mobilenetV2 = architecture({
           x.stack(
             `stage${i + 1}`,
             repeat(n, (j) =>
-              invertedResidual(round8(c * width), { expand: t, stride: j ? 1 : s, dropPath: rate() }),
+              invertedResidual(round8(c * width), {
+                expand: t,
+                stride: strideOf(j ? 1 : s),
+                dropPath: rate(),
+              }),
             ),
           ),
         input(size, size, channels).pipe(
           'stem',
-          convNormAct(round8(32 * width), { kernel: 3, stride: 2, act: 'relu6' }),
+          convNormAct(round8(32 * width), { kernel: 3, stride: strideOf(2), act: 'relu6' }),
         ),
       )
       .pipe('head', (x) =>

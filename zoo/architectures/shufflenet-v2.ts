@@ -9,6 +9,9 @@ import {
   input,
   real,
   repeat,
+  skip,
+  strideOption,
+  stridesFor,
 } from '../../src/build/index.ts';
 
 // table 5: channels of the three stages and of the last conv
@@ -42,7 +45,7 @@ const unit =
     const left: Block = (y) =>
       y.pipe('filter', depthwise({ stride, act: 'none' })).pipe('mix', convNormAct(half));
     const joined =
-      stride === 1
+      stride === 1 && x.channels === out
         ? x.slice(0, half).concat(x.slice(half, out).pipe('right', branch(half, 1)))
         : x.pipe('left', left).concat(x.pipe('right', branch(half, stride)));
     return joined.shuffle(2);
@@ -58,9 +61,14 @@ export const shufflenetV2 = architecture({
   },
   options: {
     width: real({ doc: 'width multiplier; the paper has 0.5, 1, 1.5 and 2', default: 1, min: 0.05, max: 8 }),
+    stride: strideOption,
     ...common({ classes: 1000, size: 224 }),
   },
-  net: ({ width, classes, size, channels }) => {
+  net: ({ width, stride, classes, size, channels }) => {
+    const strideOf = stridesFor(stride);
+    const stem = convNormAct(24, { kernel: 3, stride: strideOf(2) });
+    const pool: Block =
+      strideOf(2) === 2 ? (x) => x.maxPool({ size: 3, stride: 2, padding: around(3) }) : skip;
     const [last, ...stages] = channelsFor(width).toReversed();
     return stages
       .toReversed()
@@ -68,11 +76,9 @@ export const shufflenetV2 = architecture({
         (x, c, i) =>
           x.stack(
             `stage${i + 1}`,
-            repeat(repeats[i] as number, (j) => unit(c, j ? 1 : 2)),
+            repeat(repeats[i] as number, (j) => unit(c, strideOf(j ? 1 : 2))),
           ),
-        input(size, size, channels).pipe('stem', (x) =>
-          convNormAct(24, { kernel: 3, stride: 2 })(x).maxPool({ size: 3, stride: 2, padding: around(3) }),
-        ),
+        input(size, size, channels).pipe('stem', (x) => pool(stem(x))),
       )
       .pipe('head', (x) =>
         x

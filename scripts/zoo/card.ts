@@ -1,0 +1,90 @@
+/** @file A net's place in the zoo: its files and its card. Every number on a card is measured here. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseOptions } from '../../src/build/index.ts';
+import { saveNet, writeAtomically } from '../../src/cli/files.ts';
+import { partsOf } from '../../src/cli/fit.ts';
+import type { Pair } from '../../src/cli/pairs.ts';
+import { type Dataset, loadDataset } from '../../src/data/index.ts';
+import type { EngineOptions } from '../../src/engine/index.ts';
+import { evaluate, interval95, type Recipe, usualLosses } from '../../src/learn/index.ts';
+import { cost } from '../../src/read/cost.ts';
+import { bytesOf, type Net } from '../../src/weights/index.ts';
+import { architectures } from '../../zoo/index.ts';
+import { type Card, readCard, zooFolder } from '../../zoo/students.ts';
+
+/** What a card claims of a net that can be measured again. */
+export type Measured = Pick<Card, 'accuracy' | 'n' | 'params' | 'macs' | 'bytes'>;
+
+export async function measure(net: Net, data: Dataset, engine: EngineOptions = {}): Promise<Measured> {
+  const { accuracy, n } = await evaluate(net, data.test, data, engine);
+  const { params, macs } = cost(net.graph);
+  return { accuracy, n, params, macs, bytes: bytesOf(net) };
+}
+
+export const sha256 = (bytes: string | Uint8Array): string =>
+  createHash('sha256').update(bytes).digest('hex');
+
+const round = (x: number, digits: number): number => Number(x.toFixed(digits));
+const mean = (all: readonly number[]): number => round(all.reduce((a, b) => a + b, 0) / all.length, 6);
+
+function architectureOf({ student }: Recipe): Card['architecture'] {
+  const [name = '', ...words] = student.trim().split(/\s+/);
+  const found = architectures.get(name);
+  if (!found) throw new Error(`internal: the recipe's student "${student}" is no architecture`);
+  return { name, options: parseOptions(found, words) };
+}
+
+export interface Install {
+  readonly pair: Pair;
+  readonly net: Net;
+  /** Test accuracy of each seed's runs; a teacher has none. */
+  readonly bySeed?: Card['bySeed'];
+}
+
+/** Measures a net and writes its folder; the card comes last. */
+export async function install({ pair, net, bySeed }: Install, engine: EngineOptions = {}): Promise<Card> {
+  const { id, recipe, teacher } = pair;
+  const data = await loadDataset(recipe.data);
+  const measured = await measure(net, data, engine);
+  const folder = join(zooFolder('students'), id);
+  saveNet(folder, net);
+  const digest = (file: string): string => sha256(readFileSync(join(folder, file)));
+  const parts = partsOf(recipe, data);
+  const losses = recipe.losses ?? usualLosses(teacher !== undefined);
+  const [low, high] = interval95(measured.accuracy, measured.n);
+  const card: Card = {
+    id,
+    architecture: architectureOf(recipe),
+    ...(recipe.block ? { block: recipe.block } : {}),
+    data: data.name,
+    split: { train: parts.train.count, validation: parts.validation?.count ?? 0, test: data.test.count },
+    preprocessing: { mean: data.mean, std: data.std, size: [...data.shape] },
+    ...(teacher ? { teacher } : {}),
+    methods: losses.map((l) => l.kind),
+    recipe: JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>,
+    seed: recipe.seed,
+    epochs: round((recipe.steps * recipe.batch) / parts.train.count, 2),
+    accuracy: measured.accuracy,
+    n: measured.n,
+    interval95: [round(low, 6), round(high, 6)],
+    ...(teacher ? { teacherAccuracy: readCard(teacher).accuracy } : {}),
+    ...(bySeed
+      ? {
+          withTeacher: mean(bySeed.map((s) => s.withTeacher)),
+          withoutTeacher: mean(bySeed.map((s) => s.withoutTeacher)),
+          bySeed,
+        }
+      : {}),
+    params: measured.params,
+    macs: measured.macs,
+    bytes: measured.bytes,
+    ...(data.note ? { note: data.note } : {}),
+    license: 'Apache-2.0',
+    commands: [`npm run zoo:train -- ${id}`, `npm run -s moonlet -- eval ${id} --json`],
+    sha256: { 'graph.json': digest('graph.json'), 'weights.safetensors': digest('weights.safetensors') },
+  };
+  writeAtomically(join(folder, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
+  return card;
+}
