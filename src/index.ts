@@ -33,6 +33,7 @@ export {
   type DeepenOptions,
   deepen,
   enlarge,
+  foldBottlenecks,
   foldBranches,
   foldNorms,
   type GrowPlan,

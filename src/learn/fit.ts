@@ -7,6 +7,7 @@ import { toJson } from '../graph/index.ts';
 import type { Arrays, Specs } from '../jit/index.ts';
 import type { Net, WeightKey } from '../weights/index.ts';
 import type { Scale } from './batches.ts';
+import { withBeside } from './bind.ts';
 import { type CheckpointStore, type History, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
 import { firstState, parametersIn, weightsIn } from './step.ts';
 import { type ClassificationOptions, classification, type Task } from './task.ts';
@@ -37,10 +38,14 @@ export interface FitTaskOptions extends TrainerOptions {
   /** The task's measure of what is held out: for classes, accuracy. */
   readonly onValidation?: (step: number, measure: number) => void;
   readonly onResume?: (step: number) => void;
+  /** What the losses chose for the pair, such as adapters that were made; called before the first step. */
+  readonly onNotes?: (notes: readonly string[]) => void;
 }
 export interface FitOptions extends FitTaskOptions, ClassificationOptions {}
 export interface Fitted {
   readonly net: Net;
+  /** The net with what stood beside it in training: branches, a booster, adapters. */
+  readonly whole: Net;
   readonly history: History;
   /** False when a signal stopped it before its last step. */
   readonly finished: boolean;
@@ -85,8 +90,9 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
     .filter((g) => g.at < from)
     .reduce((n, g, i) => grow(n, g.plan, { seed: seed + i }).net, net);
   let on: Trainer = await trainer(now.graph, task, o);
+  o.onNotes?.(on.notes);
   try {
-    let state: Arrays = firstState(now, on.specs, form);
+    let state: Arrays = firstState(withBeside(now, on.graph, seed), on.specs, form);
     let history: { loss: number[]; validation: [number, number][] } = { loss: [], validation: [] };
     if (stored) {
       const found = unpackCheckpoint(stored, on.specs, recipe);
@@ -111,7 +117,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
         now = grown.net;
         await on.release();
         on = await trainer(now.graph, task, o);
-        state = grown.state(on.specs);
+        state = grown.state(on);
         [best, bestState] = [0, undefined]; // weights of another size are no rivals
       }
       const done = await on.run(state, at);
@@ -134,7 +140,8 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
     if (!finished) await save('last');
     if (keep === 'best' && finished)
       state = bestState ?? (await storedBest(checkpoints, on.specs, recipe)) ?? state;
-    return { net: settled(), history, finished };
+    const whole: Net = { graph: on.graph, weights: weightsIn(on.graph, state) };
+    return { net: settled(), whole, history, finished };
   } finally {
     await on.release();
   }
@@ -145,11 +152,10 @@ function growState(net: Net, state: Arrays, { slots }: Trainer, plan: GrowPlan, 
   const grown = grow(net, plan, { seed });
   return {
     net: grown.net,
-    state: (specs: Specs): Arrays => {
-      const next: Record<string, Float32Array | Int32Array> = firstState(grown.net, specs) as Record<
-        string,
-        Float32Array
-      >;
+    state: ({ specs, graph }: Trainer): Arrays => {
+      const next: Record<string, Float32Array | Int32Array> = {
+        ...firstState(withBeside(grown.net, graph, seed), specs),
+      };
       for (const slot of slots) {
         for (const key of net.weights.keys()) {
           const kept = state[`${slot}/${key}`];

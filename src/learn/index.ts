@@ -1,5 +1,6 @@
 /** @file `moonlet/learn`: training and distillation. */
 export { type Augment, type Batch, batches, checkFit, type Labelled, passes, type Scale } from './batches.ts';
+export { type Bound, bind, type Teachers } from './bind.ts';
 export {
   type CheckpointName,
   type CheckpointStore,
@@ -33,7 +34,7 @@ export {
   unpackCache,
 } from './guide.ts';
 export { interval95 } from './interval.ts';
-export { type Loss, type LossMaker, type Nets, type Signals, tap, teacherOf } from './loss.ts';
+export { type Loss, type LossMaker, type Nets, type Signals, taughtBy, teacherOf } from './loss.ts';
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';
 export {
   fitOptions,
@@ -45,4 +46,6 @@ export {
 } from './recipe.ts';
 export { constant, cosine, oneCycle, type Schedule, schedule, scheduleNames, stepwise } from './schedule.ts';
 export { firstState, parametersIn, type Step, type StepPlan, step, targetInput, weightsIn } from './step.ts';
+export { stopGradient } from './stop-gradient.ts';
+export { stagePairs, strideTaps, type Tap, type TapPair, tap } from './taps.ts';
 export { type ClassificationOptions, classification, type Targets, type Task } from './task.ts';

@@ -42,9 +42,10 @@ export interface Step {
 /**
  * State: `weight/KEY` for every weight and statistic, `form/NAME` for a form's own numbers, `SLOT/KEY` and
  * `SLOT/form/NAME` for what the optimizer keeps.
- * Inputs: x, labels (the other targets: `target/NAME`), rate, `optimizer/NAME`, `loss/NAME` (its weight), `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`.
- * Outputs: loss, `loss/NAME` before weighting, and, when there are labels, correct: the count of right first guesses of
- * the first output in the batch.
+ * Inputs: x, labels (the other targets: `target/NAME`), rate, `optimizer/NAME`, `loss/NAME` (its weight), `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`,
+ * `draw/LOSS/NAME`.
+ * Outputs: loss, `loss/NAME` before weighting, and, when there are labels and the first output is computed, correct: the
+ * count of its right first guesses in the batch.
  */
 export function step({
   graph,
@@ -56,12 +57,13 @@ export function step({
   trained = () => true,
   form,
 }: StepPlan): Step {
-  const logits = 'labels' in targets ? graph.outputs[0] : undefined;
   const read = losses.flatMap((l) => l.student);
+  // only what the losses read is computed and trained: FitNets' first stage ends at the guided layer
+  const reached = ancestors(graph, read);
+  const logits = 'labels' in targets && reached.has(graph.outputs[0] ?? '') ? graph.outputs[0] : undefined;
   const wanted = [...new Set([...(logits === undefined ? [] : [logits]), ...read])];
-  const needed = ancestors(graph, wanted);
   const all = entries(graph);
-  const owners = new Set(graph.nodes.filter((n) => needed.has(n.id)).map((n) => n.weightsOf ?? n.id));
+  const owners = new Set(graph.nodes.filter((n) => reached.has(n.id)).map((n) => n.weightsOf ?? n.id));
   const learning = all.filter((e) => e.trained && owners.has(e.node) && trained(e.node));
   const noise = noiseShapes(graph, batch);
   const fixed = all.filter((e) => !learning.includes(e));
@@ -99,6 +101,8 @@ export function step({
           labels,
           target: (name) => inputs[targetInput(name)] as tf.Tensor,
           setting: (name) => inputs[`setting/${l.name}/${name}`] as tf.Scalar,
+          x: inputs['x'] as tf.Tensor,
+          draw: (name) => inputs[`draw/${l.name}/${name}`] as tf.Tensor,
         });
         note(`loss/${l.name}`, value);
         return tf.mul(value, inputs[`loss/${l.name}`] as tf.Scalar) as tf.Scalar;
@@ -147,6 +151,8 @@ export function step({
   for (const l of losses) {
     inputs[`loss/${l.name}`] = scalar;
     for (const name of Object.keys(l.settings ?? {})) inputs[`setting/${l.name}/${name}`] = scalar;
+    for (const [name, shape] of Object.entries(l.draws ?? {}))
+      inputs[`draw/${l.name}/${name}`] = { shape: [batch, ...shape] };
     for (const id of l.teacher ?? [])
       inputs[`teacher/${id}`] = { shape: [batch, ...(teacher.get(id) as Shape)] };
   }

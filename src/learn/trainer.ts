@@ -4,17 +4,17 @@ import { MoonletError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import type { Arrays, Specs } from '../jit/index.ts';
 import { random } from '../random.ts';
-import type { Net } from '../weights/index.ts';
+import { bind, type Teachers } from './bind.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import type { Form } from './form.ts';
-import { guide, type TeacherCache } from './guide.ts';
+import { type Guide, guide, type TeacherCache } from './guide.ts';
 import type { Loss, LossMaker } from './loss.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
 import { oneCycle, type Schedule, scheduleOf } from './schedule.ts';
 import { step as makeStep, targetInput } from './step.ts';
 import { checkTargets, type Task } from './task.ts';
 
-export interface TrainerOptions extends EngineOptions {
+export interface TrainerOptions extends EngineOptions, Teachers {
   readonly steps: number;
   /** 64 unless told. */
   readonly batch?: number;
@@ -25,8 +25,6 @@ export interface TrainerOptions extends EngineOptions {
   readonly optimizer?: Optimizer;
   /** The learning rate; one cycle with peak 0.1 unless told. */
   readonly rate?: number | Schedule;
-  /** The net whose values the losses may read. It is frozen. */
-  readonly teacher?: Net;
   /** Keeps what the teacher says, by image and view; worth it where views are few. */
   readonly teacherCache?: TeacherCache;
   /** Nodes whose weights are trained; all unless told. */
@@ -49,48 +47,49 @@ export interface Trainer {
   readonly specs: Specs;
   /** Names of the arrays that the optimizer keeps for each weight. */
   readonly slots: readonly string[];
+  /** What is trained: the student, and what its losses put beside it. */
+  readonly graph: Graph;
+  /** What the losses chose and a person should know. */
+  readonly notes: readonly string[];
   /** Do step `at`, 0 .. steps - 1. @throws MoonletError when the loss is no number any more. */
   run(state: Arrays, at: number): Promise<{ readonly state: Arrays; readonly report: StepReport }>;
   release(): Promise<void>;
 }
 
 /** @throws MoonletError when nets, task and losses do not fit together. */
-export async function trainer(graph: Graph, task: Task, o: TrainerOptions): Promise<Trainer> {
-  const { steps, batch = 64, seed = 0, teacher } = o;
+export async function trainer(student: Graph, task: Task, o: TrainerOptions): Promise<Trainer> {
+  const { steps, batch = 64, seed = 0, trained } = o;
   const engine: EngineOptions = {
     engine: o.engine ?? 'onnxruntime',
     ...(o.threads === undefined ? {} : { threads: o.threads }),
     ...(o.runtime ? { runtime: o.runtime } : {}),
   };
-  const losses = (o.losses ?? [crossEntropy()]).map((make) =>
-    make({ student: graph, teacher: teacher?.graph }),
-  );
+  const bound = bind(student, o.losses ?? [crossEntropy()], o);
+  const { losses, graph } = bound;
   const optimizer = o.optimizer ?? sgd({ nesterov: true, weightDecay: 5e-4 });
   const rate = scheduleOf(o.rate ?? oneCycle({ steps, peak: 0.1 }));
   checkTargets(graph, losses, task);
   const next = task.batches({ batch, seed });
-  const wanted = [...new Set(losses.flatMap((l) => l.teacher ?? []))];
-  const told =
-    teacher && wanted.length
-      ? await guide(teacher, wanted, { ...engine, ...(o.teacherCache ? { cache: o.teacherCache } : {}) })
-      : undefined;
+  const told = await guides(losses, o, engine);
   const plan = makeStep({
     graph,
     losses,
     optimizer,
     batch,
     targets: task.targets,
-    ...(told ? { teacher: told.shapes } : {}),
-    ...(o.trained ? { trained: o.trained } : {}),
+    teacher: told.shapes,
+    ...(trained ? { trained: (node) => bound.isBeside(node) || trained(node) } : {}),
     ...(o.form ? { form: o.form } : {}),
   });
   const runner = await prepare(plan.fn, plan.specs, engine);
   return {
     specs: plan.specs.state,
     slots: optimizer.slots,
+    graph,
+    notes: bound.notes,
     release: async () => {
       await runner.release();
-      await told?.release();
+      await told.release();
     },
     run: async (before, at) => {
       const seen = next(at);
@@ -99,7 +98,8 @@ export async function trainer(graph: Graph, task: Task, o: TrainerOptions): Prom
       for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
         inputs[`optimizer/${name}`] = scalar(value);
       for (const l of losses) setLoss(inputs, l, at);
-      for (const [id, value] of told ? await told.of(seen) : []) inputs[`teacher/${id}`] = value;
+      for (const l of losses) for (const d of draws(l, batch, seed, at)) inputs[d.key] = d.values;
+      for (const [id, value] of await told.of(seen)) inputs[`teacher/${id}`] = value;
       for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = noise(shape, seed, at, id);
       const { state, outputs } = await runner.run(before, inputs);
       const read = (key: string): number => Number(outputs[key]?.[0]);
@@ -114,6 +114,52 @@ export async function trainer(graph: Graph, task: Task, o: TrainerOptions): Prom
       return { state, report: { step: at + 1, steps, loss, losses: parts, ...accuracy, rate: rate(at) } };
     },
   };
+}
+
+/** What the teachers say, each asked for what the losses read of it: an id alone is the teacher's, `big:id` that of `big`. */
+async function guides(
+  losses: readonly Loss[],
+  o: TrainerOptions,
+  engine: EngineOptions,
+): Promise<Omit<Guide, 'verify'>> {
+  const wanted = [...new Set(losses.flatMap((l) => l.teacher ?? []))];
+  const all: { prefix: string; guide: Guide }[] = [];
+  for (const [name, net] of [['', o.teacher] as const, ...Object.entries(o.teachers ?? {})]) {
+    const prefix = name && `${name}:`;
+    const ids = wanted.filter((id) => id.slice(0, id.indexOf(':') + 1) === prefix);
+    if (!net || !ids.length) continue;
+    const cache = o.teacherCache && !name ? { cache: o.teacherCache } : {};
+    all.push({
+      prefix,
+      guide: await guide(
+        net,
+        ids.map((id) => id.slice(prefix.length)),
+        { ...engine, ...cache },
+      ),
+    });
+  }
+  const named = <T>(prefix: string, values: ReadonlyMap<string, T>): (readonly [string, T])[] =>
+    [...values].map(([id, value]) => [`${prefix}${id}`, value] as const);
+  return {
+    shapes: new Map(all.flatMap((g) => named(g.prefix, g.guide.shapes))),
+    of: async (batch) => {
+      const said: (readonly [string, Float32Array])[] = [];
+      for (const g of all) said.push(...named(g.prefix, await g.guide.of(batch)));
+      return new Map(said);
+    },
+    release: async () => {
+      for (const g of all) await g.guide.release();
+    },
+  };
+}
+
+/** The normal numbers of a loss at a step: a function of the seed, so that a resumed run sees the same. */
+function draws(l: Loss, batch: number, seed: number, at: number): { key: string; values: Float32Array }[] {
+  return Object.entries(l.draws ?? {}).map(([name, shape]) => {
+    const source = random('draw', seed, at, l.name, name);
+    const length = shape.reduce((n, d) => n * d, batch);
+    return { key: `draw/${l.name}/${name}`, values: Float32Array.from({ length }, source.normal) };
+  });
 }
 
 const scalar = (value: number): Float32Array => Float32Array.of(value);

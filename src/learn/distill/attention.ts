@@ -10,14 +10,15 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { type Graph, isMap, printShape } from '../../graph/index.ts';
-import { type LossMaker, tap, teacherOf } from '../loss.ts';
+import { printShape } from '../../graph/index.ts';
+import { type LossMaker, teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
+import { sameSize, stagePairs, tap } from '../taps.ts';
 
 export interface AttentionOptions {
   /** beta; 1000 unless told. */
   readonly weight?: number | Schedule;
-  /** Paths in student and teacher whose maps are compared; the stages that both have unless told. */
+  /** Places in student and teacher whose maps are compared; the stages or strides that both have unless told. */
   readonly pairs?: readonly (readonly [student: string, teacher: string])[];
 }
 
@@ -26,18 +27,16 @@ export const attention =
   ({ weight = 1000, pairs }: AttentionOptions = {}): LossMaker =>
   (nets) => {
     const teacher = teacherOf(nets, 'attention');
-    const named = pairs ?? sharedStages(nets.student, teacher).map((stage) => [stage, stage] as const);
-    if (!named.length)
-      throw new MoonletError('attention: student and teacher have no stage of the same name; give "pairs"');
-    const taps = named.map(([mine, theirs]) => {
-      const [s, t] = [tap(nets.student, mine), tap(teacher, theirs)];
-      if (!isMap(s.shape) || !isMap(t.shape) || s.shape[0] !== t.shape[0] || s.shape[1] !== t.shape[1]) {
-        throw new MoonletError(
-          `attention: ${mine} ${printShape(s.shape)} and ${theirs} ${printShape(t.shape)} differ in height or width`,
-        );
-      }
-      return [s.id, t.id] as const;
+    const named = pairs?.map(([mine, theirs]) => {
+      const pair = { student: tap(nets.student, mine), teacher: tap(teacher, theirs) };
+      if (sameSize(pair)) return pair;
+      throw new MoonletError(
+        `attention: ${mine} ${printShape(pair.student.shape)} and ${theirs} ${printShape(pair.teacher.shape)} differ in height or width`,
+      );
     });
+    const taps = (named ?? stagePairs(nets.student, teacher, 'attention')).map(
+      ({ student, teacher: theirs }) => [student.id, theirs.id] as const,
+    );
     return {
       name: 'attention',
       weight,
@@ -61,12 +60,4 @@ export function attentionMap(x: tf.Tensor4D): tf.Tensor3D {
   const f = tf.mean(tf.square(x), 3);
   const squares = tf.sum(tf.square(f), [1, 2], true);
   return tf.mul(f, tf.rsqrt(tf.maximum(squares, 1e-24)));
-}
-
-/** stage1, stage2, ... as far as both graphs name them. */
-function sharedStages(a: Graph, b: Graph): readonly string[] {
-  const stages = (g: Graph): Set<string> =>
-    new Set(g.nodes.map((n) => n.id.split('/')[0] as string).filter((s) => /^stage\d+$/.test(s)));
-  const inB = stages(b);
-  return [...stages(a)].filter((s) => inB.has(s));
 }

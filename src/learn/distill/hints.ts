@@ -1,0 +1,60 @@
+/**
+ * @file Hints. Romero et al. 2015, "FitNets: Hints for Thin Deep Nets", arXiv:1412.6550, equations 3 and 4 [148].
+ *
+ *   L = 1/2 |u - r(v)|^2,  u the teacher's hint layer, v the student's guided layer, r a regressor
+ *
+ * The layers stand in the middle of their nets unless told. Where shapes differ the regressor is a conv without padding,
+ * k = N_student - N_teacher + 1, with the hint's own activation behind it; the teacher's map must not be the larger one.
+ * Two stages: this loss alone trains the student up to the guided layer and the regressor; then soft targets with labels
+ * train all of it (temperature 3, lambda from 4 to 1, and no factor T^2: weights 4/9 to 1/9 of ours).
+ * Deviation: the square is divided by the number of values, so that one weight serves maps of all sizes; the paper's sum
+ * is `weight` = h w c.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { type LossMaker, teacherOf } from '../loss.ts';
+import type { Schedule } from '../schedule.ts';
+import { stagePairs, type TapPair, tap } from '../taps.ts';
+import { adapter } from './adapters.ts';
+
+export interface HintsOptions {
+  /** 1 unless told. */
+  readonly weight?: number | Schedule;
+  /** Guided and hint layers; the middle one of the stages or strides that both nets have unless told. */
+  readonly pairs?: readonly (readonly [student: string, teacher: string])[];
+  /** False: refuse a pair whose shapes differ, instead of putting a regressor between. */
+  readonly adapt?: boolean;
+}
+
+/** @throws MoonletError when there is no teacher, a path is unknown, or no regressor can be made. */
+export const hints =
+  ({ weight = 1, pairs, adapt = true }: HintsOptions = {}): LossMaker =>
+  (nets) => {
+    const teacher = teacherOf(nets, 'hints');
+    const chosen: readonly TapPair[] = pairs
+      ? pairs.map(([s, t]) => ({ student: tap(nets.student, s), teacher: tap(teacher, t) }))
+      : middle(stagePairs(nets.student, teacher, 'hints'));
+    const regressors = chosen.map((pair, index) =>
+      adapter(pair, { loss: 'hints', index, adapt, shrink: 'conv', like: teacher }),
+    );
+    return {
+      name: 'hints',
+      weight,
+      student: regressors.map((r) => r.id),
+      teacher: chosen.map((pair) => pair.teacher.id),
+      beside: regressors.flatMap((r) => r.nodes),
+      notes: regressors.flatMap((r) => r.note ?? []),
+      compute: (at) =>
+        tf.addN(
+          chosen.map((pair, i) =>
+            hintOf(at.student(regressors[i]?.id as string), at.teacher(pair.teacher.id)),
+          ),
+        ) as tf.Scalar,
+    };
+  };
+
+const middle = <T>(all: readonly T[]): readonly T[] =>
+  all.slice((all.length - 1) >> 1, ((all.length - 1) >> 1) + 1);
+
+/** One pair's value: half of the mean square. */
+export const hintOf = (student: tf.Tensor, teacher: tf.Tensor): tf.Scalar =>
+  tf.div(tf.mean(tf.squaredDifference(student, teacher)), 2);

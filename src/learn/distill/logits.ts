@@ -1,0 +1,44 @@
+/**
+ * @file Logit regression. Ba and Caruana 2014, "Do Deep Nets Really Need to be Deep?", arXiv:1312.6184, equation 1 [147].
+ *
+ *   L = 1 / (2 batch) sum over the batch of |g - z|^2,  g the student's logits, z the teacher's
+ *
+ * with gradient (g - z) / batch: the logits before the softmax, on which it would squash what is not the largest. The
+ * paper's students are shallow and wide (`snn`), with a linear bottleneck that `foldBottlenecks` takes away afterwards.
+ * Deviation: the paper normalizes the teacher's logits to zero mean and unit deviation; we take them as they are.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { MoonletError } from '../../errors.ts';
+import { classesOf, onlyOutput } from '../../read/ends.ts';
+import { type LossMaker, teacherOf } from '../loss.ts';
+import type { Schedule } from '../schedule.ts';
+
+export interface LogitsOptions {
+  /** 1 unless told, with no other loss beside it: the paper uses no labels. */
+  readonly weight?: number | Schedule;
+}
+
+/** @throws MoonletError when there is no teacher, or it tells other classes apart. */
+export const logits =
+  ({ weight = 1 }: LogitsOptions = {}): LossMaker =>
+  (nets) => {
+    const teacher = teacherOf(nets, 'logits');
+    const [mine, theirs] = [classesOf(nets.student), classesOf(teacher)];
+    if (mine !== theirs) {
+      throw new MoonletError(
+        `logits: the student tells ${mine} classes apart, the teacher ${theirs}; they must agree`,
+      );
+    }
+    const [g, z] = [onlyOutput(nets.student), onlyOutput(teacher)];
+    return {
+      name: 'logits',
+      weight,
+      student: [g],
+      teacher: [z],
+      compute: (at) => logitsOf(at.student(g) as tf.Tensor2D, at.teacher(z) as tf.Tensor2D),
+    };
+  };
+
+/** The value itself: logits of student and teacher, [batch, classes]. */
+export const logitsOf = (student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Scalar =>
+  tf.div(tf.sum(tf.squaredDifference(student, teacher)), 2 * student.shape[0]);

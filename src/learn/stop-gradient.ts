@@ -1,0 +1,8 @@
+/** @file A value as a constant: what reads it trains nothing before it. */
+import * as tf from '@tensorflow/tfjs-core';
+
+export const stopGradient = <T extends tf.Tensor>(x: T): T =>
+  tf.customGrad((t) => ({
+    value: tf.clone(t as tf.Tensor),
+    gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
+  }))(x) as T;
