@@ -32,7 +32,8 @@ export function foldBottlenecks(whole: Net): Net {
     const add = (row: Float64Array, into: Float64Array, at: number): void => {
       for (let k = 0; k < middle; k++) {
         const scale = row[k] as number;
-        for (let o = 0; o < out; o++) into[at + o] = (into[at + o] as number) + scale * (u.kernel[k * out + o] as number);
+        for (let o = 0; o < out; o++)
+          into[at + o] = (into[at + o] as number) + scale * (u.kernel[k * out + o] as number);
       }
     };
     for (let i = 0; i < inputs; i++) add(v.kernel.subarray(i * middle, (i + 1) * middle), kernel, i * out);

@@ -5,8 +5,8 @@ export { cheapen } from './cheapen.ts';
 export { parseWidth, type Width } from './copies.ts';
 export { type DeepenOptions, deepen } from './deepen.ts';
 export { enlarge } from './enlarge.ts';
-export { foldBottlenecks } from './fold-dense.ts';
 export { foldBranches, foldNorms } from './fold.ts';
+export { foldBottlenecks } from './fold-dense.ts';
 export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow.ts';
 export type { Growth, Preserves } from './growth.ts';
 export {

@@ -9,7 +9,21 @@ export {
   unpackCheckpoint,
 } from './checkpoint.ts';
 export { type CrossEntropyOptions, crossEntropy, crossEntropyOf } from './cross-entropy.ts';
+export { type Adapter, type AdapterOptions, adapter } from './distill/adapters.ts';
 export { type AttentionOptions, attention, attentionMap, attentionOf } from './distill/attention.ts';
+export {
+  type DarkRankOptions,
+  darkRank,
+  embeddingOf,
+  hardRankOf,
+  logOrders,
+  orders,
+  scoresOf,
+  softRankOf,
+} from './distill/darkrank.ts';
+export { type FspOptions, flowOf, fsp } from './distill/fsp.ts';
+export { type HintsOptions, hintOf, hints } from './distill/hints.ts';
+export { type LogitsOptions, logits, logitsOf } from './distill/logits.ts';
 export { type Method, methods } from './distill/methods.ts';
 export { type SoftTargetsOptions, softTargets, softTargetsOf } from './distill/soft-targets.ts';
 export { type DistillOptions, distill } from './distill.ts';

@@ -31,18 +31,20 @@ export function tap(graph: Graph, path: string): Tap {
   return { id, shape: shapes(graph).get(id) as Shape };
 }
 
-/** The last map at each stride on the way to the first output, in order of strides; of the stages, where there are any. */
+/**
+ * The last map at each stride on the way to the first output, in order of strides. Of a net with stages these are ends of
+ * stages: what a stage does before it strides is not yet its own.
+ */
 export function strideTaps(graph: Graph): ReadonlyMap<number, Tap> {
   const size = inputShape(graph);
   const found = new Map<number, Tap>();
   if (!isMap(size)) return found;
   const live = ancestors(graph, graph.outputs.slice(0, 1));
-  const staged = graph.nodes.some((n) => stageOf(n.id) !== undefined);
   const shapeById = shapes(graph);
+  const ends = new Map([...stages(graph)].map((stage) => [nodeAt(graph, stage).id, stage]));
   for (const { id, op } of graph.nodes) {
     const shape = shapeById.get(id) as Shape;
-    if (!live.has(id) || op.kind === 'input' || !isMap(shape)) continue;
-    if (staged && stageOf(id) === undefined) continue;
+    if (!live.has(id) || op.kind === 'input' || !isMap(shape) || (ends.size && !ends.has(id))) continue;
     const stride = size[0] / shape[0];
     if (Number.isInteger(stride)) found.set(stride, { id, shape });
   }

@@ -14,24 +14,22 @@ async function expectKept(before: Net, after: Net, size: number): Promise<void> 
 }
 
 describe('foldBottlenecks', () => {
-  it("leaves the shallow net without its bottleneck: H D weights for k (H + D), and the same function", async () => {
+  it('leaves the shallow net without its bottleneck: H D weights for k (H + D), and the same function', async () => {
     const net = shaken(compose('snn units=50 bottleneck=12 size=8'));
     const folded = foldBottlenecks(net);
-    expect(folded.graph.nodes.map((n) => n.op.kind)).to.deep.equal(['input', 'flatten', 'dense', 'act', 'dense']);
+    expect(folded.graph.nodes.map((n) => n.op.kind)).to.deep.equal([
+      'input',
+      'flatten',
+      'dense',
+      'act',
+      'dense',
+    ]);
     expect(cost(net.graph).params - cost(folded.graph).params).to.equal(12 * (50 + 64) - 50 * 64);
     await expectKept(net, folded, 64);
   });
 
   it('carries biases through, and folds a whole chain', async () => {
-    const net = shaken(
-      graph(
-        'chain',
-        input(5)
-          .dense(7)
-          .dense(3, { bias: false })
-          .dense(4),
-      ),
-    );
+    const net = shaken(graph('chain', input(5).dense(7).dense(3, { bias: false }).dense(4)));
     const folded = foldBottlenecks(net);
     expect(folded.graph.nodes).to.have.length(2);
     await expectKept(net, folded, 5);

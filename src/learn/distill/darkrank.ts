@@ -85,7 +85,7 @@ export function scoresOf(
   const query = tf.slice(grouped, [0, 0, 0], [groups, 1, d]);
   const candidates = tf.slice(grouped, [0, 1, 0], [groups, list, d]);
   // |q - x|^beta from the square, held off zero, where the root has no gradient
-  const squares = tf.maximum(tf.sum(tf.squaredDifference(candidates, query), 2), 1e-12);
+  const squares = tf.maximum(tf.sum(tf.square(tf.sub(candidates, query)), 2), 1e-12);
   return tf.mul(tf.exp(tf.mul(tf.log(squares), beta / 2)), -alpha) as tf.Tensor2D;
 }
 
@@ -131,5 +131,5 @@ export function hardRankOf(student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Scala
   const order = tf.topk(teacher, list).indices; // [groups, place]
   const picks = tf.cast(tf.oneHot(tf.cast(order, 'int32'), list), 'float32'); // [groups, place, candidate]
   const ordered = tf.matMul(picks as tf.Tensor3D, tf.reshape(student, [groups, list, 1]));
-  return tf.neg(tf.mean(logLikelihood(tf.reshape(ordered, [groups, 1, list]))));
+  return tf.neg(tf.mean<tf.Scalar>(logLikelihood(tf.reshape(ordered, [groups, 1, list]))));
 }
