@@ -93,7 +93,8 @@ export interface Definition<T extends Table> {
   readonly options: T;
   /** What is wrong with these values together, or nothing. */
   readonly problem?: (o: ValuesOf<T>) => string | undefined;
-  readonly net: (o: ValuesOf<T>) => Flow<Rank>;
+  /** Its end, or its ends in the order of the graph's outputs. */
+  readonly net: (o: ValuesOf<T>) => Flow<Rank> | readonly Flow<Rank>[];
 }
 export interface Architecture<T extends Table = Table> {
   /** @throws UsageError for an unknown option or a value out of range, with the remedy. */
@@ -118,7 +119,7 @@ export function architecture<T extends Table>(d: Definition<T>): Architecture<T>
     if (problem) throw new UsageError(`${d.name}: ${problem}`);
     const unusual = Object.entries(values).filter(([key, value]) => value !== d.options[key]?.default);
     const name = [d.name, ...unusual.map(([key, value]) => `${key}=${value}`)].join(' ');
-    return graph(name, d.net(values));
+    return graph(name, ...[d.net(values)].flat());
   };
   Object.defineProperty(make, 'name', { value: d.name });
   return Object.assign(make, { paper: d.paper, options: d.options });

@@ -9,6 +9,13 @@ export {
   unpackCheckpoint,
 } from './checkpoint.ts';
 export { type CrossEntropyOptions, crossEntropy, crossEntropyOf } from './cross-entropy.ts';
+export {
+  type DetectionOptions,
+  type DetectorLossOptions,
+  detection,
+  detectorLoss,
+  evaluateDetector,
+} from './detect/index.ts';
 export { type Adapter, type AdapterOptions, adapter } from './distill/adapters.ts';
 export { type AttentionOptions, attention, attentionMap, attentionOf } from './distill/attention.ts';
 export {

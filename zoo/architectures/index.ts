@@ -4,6 +4,7 @@ import { suggestion, UsageError } from '../../src/errors.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { condensenet } from './condensenet.ts';
 import { densenet121, densenetCifar } from './densenet.ts';
+import { detector } from './detector.ts';
 import {
   efficientnetB0,
   efficientnetLite0,
@@ -26,6 +27,7 @@ import { mobilenetV3Large, mobilenetV3Small } from './mobilenet-v3.ts';
 import { mobilenetV4ConvSmall } from './mobilenet-v4.ts';
 import { mobileoneS0, mobileoneS1 } from './mobileone.ts';
 import { nin } from './nin.ts';
+import { padNet, parser } from './pad-net.ts';
 import { regnetX200mf, regnetX400mf, regnetY200mf, regnetY400mf } from './regnet.ts';
 import { repvggA0, repvggA1 } from './repvgg.ts';
 import { resnet18, resnet34, resnet50 } from './resnet.ts';
@@ -41,7 +43,7 @@ import { starnetS1, starnetS050 } from './starnet.ts';
 import { wrn } from './wrn.ts';
 import { xception } from './xception.ts';
 
-export { mobilenetV1, mobilenetV2, resnet18, resnet34, resnet50, resnetCifar, wrn };
+export { detector, mobilenetV1, mobilenetV2, padNet, parser, resnet18, resnet34, resnet50, resnetCifar, wrn };
 
 export const architectures: ReadonlyMap<string, Architecture> = catalogue([
   wrn,
@@ -96,6 +98,9 @@ export const architectures: ReadonlyMap<string, Architecture> = catalogue([
   lenet5,
 ]);
 
+/** Those that do not tell classes of images apart, by name: they work on scenes, and have several outputs. */
+export const sceneArchitectures: ReadonlyMap<string, Architecture> = catalogue([detector, padNet, parser]);
+
 /**
  * The graph that words say: `['wrn', 'depth=40', 'width=2']`, or the same in one string.
  * @throws UsageError for an unknown name (with the nearest one) or bad options.
@@ -103,8 +108,8 @@ export const architectures: ReadonlyMap<string, Architecture> = catalogue([
 export function compose(words: string | readonly string[]): Graph {
   const all = typeof words === 'string' ? [words] : words;
   const [name = '', ...options] = all.flatMap((word) => word.trim().split(/\s+/)); // a shell may have quoted them as one
-  const found = architectures.get(name);
+  const found = architectures.get(name) ?? sceneArchitectures.get(name);
   if (found) return found(parseOptions(found, options));
-  const names = [...architectures.keys()];
+  const names = [...architectures.keys(), ...sceneArchitectures.keys()];
   throw new UsageError(`no architecture "${name}".${suggestion(name, names)} Known: ${names.join(', ')}`);
 }

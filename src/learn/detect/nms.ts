@@ -1,0 +1,24 @@
+/** @file Non-maximum suppression: of boxes that say the same, the surest. */
+import { type Box, iou } from './boxes.ts';
+
+export interface NmsOptions {
+  /** Boxes with more than this in common say the same. */
+  readonly threshold: number;
+  /** How many are kept at most; all unless told. */
+  readonly most?: number;
+}
+
+/** Indices of the boxes that stay, surest first; of equally sure ones the earlier. */
+export function nms(
+  boxes: readonly Box[],
+  scores: ArrayLike<number>,
+  { threshold, most = Number.POSITIVE_INFINITY }: NmsOptions,
+): readonly number[] {
+  const order = boxes.map((_, i) => i).sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
+  const kept: number[] = [];
+  for (const i of order) {
+    if (kept.length >= most) break;
+    if (kept.every((k) => iou(boxes[i] as Box, boxes[k] as Box) <= threshold)) kept.push(i);
+  }
+  return kept;
+}

@@ -1,0 +1,142 @@
+/**
+ * @file PAD-Net: Multi-Tasks Guided Prediction-and-Distillation Network. Xu, Ouyang, Wang, Sebe, CVPR 2018,
+ * arXiv:1805.04409. Features F of three tasks (segmentation, depth, contour) are each held to labels by a head of their
+ * own; then the final tasks (segmentation, depth) take in what the others know by one of three modules (section 3.3):
+ *
+ *   A  F_o = conv([F_1, ..., F_T])
+ *   B  F_o^k = F^k + sum over t != k of W_tk * F^t
+ *   C  F_o^k = F^k + sum over t != k of G^k (.) (W_t * F^t),   G^k = sigmoid(W_g^k * F^k)
+ *
+ * Deviations: a front-end of a few small stages instead of ResNet-50; surface normals are no task of ours; predictions
+ * have half of the image's height and width. `none` leaves the module out: F_o^k = F^k.
+ */
+import {
+  architecture,
+  type Block,
+  choice,
+  common,
+  convNormAct,
+  type Flow,
+  input,
+  repeat,
+  whole,
+} from '../../src/build/index.ts';
+import { basic } from './detector.ts';
+
+const sizes = common({ classes: 10, size: 64, channels: 1 });
+const widths = {
+  width: whole({
+    doc: 'channels of the stem; stages have 2 and 4 times as many',
+    default: 8,
+    min: 1,
+    max: 256,
+  }),
+  depth: whole({ doc: 'blocks of stage2', default: 2, min: 1, max: 32 }),
+};
+
+/** Features at half of the image's size: a stage at a fourth, brought up and joined with the stem. */
+const frontEnd =
+  (width: number, depth: number): Block =>
+  (x) => {
+    const stem = x.pipe('stem', convNormAct(width, { kernel: 3, stride: 2 }));
+    return stem
+      .stack('stage1', [basic(2 * width, 2)])
+      .stack(
+        'stage2',
+        repeat(depth, () => basic(4 * width)),
+      )
+      .pipe('join', (deep) =>
+        deep
+          .pipe('narrow', convNormAct(2 * width))
+          .upsample(2, 'bilinear')
+          .concat(stem)
+          .pipe('mix', convNormAct(2 * width, { kernel: 3 })),
+      );
+  };
+const problem = ({ size }: { readonly size: number }): string | undefined =>
+  size % 4 ? `size must be a multiple of 4, got ${size}` : undefined;
+
+/** The task's own features, and the prediction from any: logits of ground and classes, a depth, a logit of contour. */
+const tasks = ['segmentation', 'depth', 'contour'] as const;
+type Task = (typeof tasks)[number];
+const predict =
+  (task: Task, classes: number): Block =>
+  (x) =>
+    x.conv(task === 'segmentation' ? classes + 1 : 1, { bias: true });
+
+const modules = ['none', 'A', 'B', 'C'] as const;
+type Module = (typeof modules)[number];
+const conv3 =
+  (out: number): Block =>
+  (x) =>
+    x.conv(out, { kernel: 3, bias: true });
+
+/** What task k takes in, F_o^k, of shape F^k. */
+export function distilled(module: Module, k: Task, features: ReadonlyMap<Task, Flow<'map'>>): Flow<'map'> {
+  const own = features.get(k) as Flow<'map'>;
+  const others = [...features].filter(([t]) => t !== k);
+  switch (module) {
+    case 'none':
+      return own;
+    case 'A':
+      return own.pipe(`distill/${k}`, (x) =>
+        x.concat(...others.map(([, f]) => f)).pipe('mix', conv3(own.channels)),
+      );
+    case 'B':
+      return own.pipe(`distill/${k}`, (x) => x.add(...others.map(([t, f]) => sent(t, f))));
+    case 'C':
+      return own.pipe(`distill/${k}`, (x) => {
+        const gate = x.pipe('gate', (y) => conv3(y.channels)(y).act('sigmoid'));
+        return x.add(...others.map(([t, f]) => sent(t, f).mul(gate)));
+      });
+  }
+}
+/** The message of another task. */
+const sent = (task: Task, features: Flow<'map'>): Flow<'map'> =>
+  features.pipe(`from-${task}`, conv3(features.channels));
+
+export const padNet = architecture({
+  name: 'pad-net',
+  paper: {
+    title:
+      'PAD-Net: Multi-Tasks Guided Prediction-and-Distillation Network for Simultaneous Depth Estimation and Scene Parsing',
+    authors: 'Xu, Ouyang, Wang, Sebe',
+    year: 2018,
+    arxiv: '1805.04409',
+  },
+  options: {
+    module: choice(modules, { doc: 'how tasks take in what the others know', default: 'C' }),
+    ...widths,
+    ...sizes,
+  },
+  problem,
+  net: ({ module, width, depth, classes, size, channels }) => {
+    const shared = frontEnd(width, depth)(input(size, size, channels));
+    const features = new Map(
+      tasks.map(
+        (t) => [t, shared.pipe(`first/${t}/features`, convNormAct(2 * width, { kernel: 3 }))] as const,
+      ),
+    );
+    const first = tasks.map((t) =>
+      (features.get(t) as Flow<'map'>).pipe(`first/${t}/predict`, predict(t, classes)),
+    );
+    const final = (['segmentation', 'depth'] as const).map((k) =>
+      distilled(module, k, features)
+        .pipe(`head/${k}/features`, convNormAct(2 * width, { kernel: 3 }))
+        .pipe(`head/${k}/predict`, predict(k, classes)),
+    );
+    return [...final, ...first];
+  },
+});
+
+export const parser = architecture({
+  name: 'parser',
+  paper: padNet.paper,
+  options: { ...widths, ...sizes },
+  problem,
+  net: ({ width, depth, classes, size, channels }) =>
+    frontEnd(
+      width,
+      depth,
+    )(input(size, size, channels)).pipe('head/segmentation/predict', predict('segmentation', classes)),
+});
