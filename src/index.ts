@@ -28,6 +28,7 @@ export {
 } from './build/index.ts';
 export * as special from './build/special.ts';
 export {
+  channelSensitivity,
   cheapen,
   copyChannels,
   type DeepenOptions,
@@ -48,9 +49,14 @@ export {
   plan,
   planPruning,
   pruneChannels,
+  pruneToLatency,
+  pruneWeights,
+  ratiosWithin,
+  sparsityOf,
   verifyCertificate,
   type WidenOptions,
   type Widths,
+  weightSensitivity,
   widen,
   withCollaborative,
   withConcatRelu,

@@ -10,9 +10,13 @@ export { foldBottlenecks } from './fold-dense.ts';
 export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow.ts';
 export type { Growth, Preserves } from './growth.ts';
 export {
+  channelSensitivity,
   type Evidence,
   type Importance,
   importances,
+  kernelsNamed,
+  leastSquares,
+  type Measure,
   masked,
   type Pruned,
   type PruneOptions,
@@ -20,8 +24,17 @@ export {
   type Pruning,
   planPruning,
   pruneChannels,
+  pruneToLatency,
+  pruneWeights,
+  ratiosWithin,
   type Scores,
+  type Sensitivity,
+  type SensitivityOptions,
   scores,
+  sparsityOf,
+  type WeightPruneOptions,
+  weightSensitivity,
+  zeroSmallest,
 } from './prune/index.ts';
 export {
   withCollaborative,

@@ -10,3 +10,4 @@ export {
   threadsOf,
   useBackend,
 } from './engine.ts';
+export { type LatencyOptions, latency } from './latency.ts';

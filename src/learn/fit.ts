@@ -9,6 +9,7 @@ import type { Net, WeightKey } from '../weights/index.ts';
 import type { Scale } from './batches.ts';
 import { withBeside } from './bind.ts';
 import { type CheckpointStore, type History, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
+import type { Projection } from './sparse.ts';
 import { firstState, parametersIn, weightsIn } from './step.ts';
 import { type ClassificationOptions, classification, type Task } from './task.ts';
 import { type StepReport, type Trainer, type TrainerOptions, trainer } from './trainer.ts';
@@ -27,6 +28,8 @@ export interface FitTaskOptions extends TrainerOptions {
   readonly keep?: 'last' | 'best';
   /** When and how the net grows, in order of steps. */
   readonly growth?: readonly Growing[];
+  /** What is done to the weights after each step, such as zeros that come in little by little (`gradually`). */
+  readonly project?: Projection;
   readonly checkpoints?: CheckpointStore;
   /** Steps between checkpoints; 100 unless told. */
   readonly checkpointEvery?: number;
@@ -74,6 +77,10 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
     throw new UsageError(
       `growth changes the shapes of weights that the form "${form.name}" holds; do one of the two`,
     );
+  if (o.project && o.growth?.length)
+    throw new UsageError(
+      `growth changes the shapes of weights that "${o.project.name}" works on; do one of the two`,
+    );
   const engine: EngineOptions = {
     engine: o.engine ?? 'onnxruntime',
     ...(o.threads === undefined ? {} : { threads: o.threads }),
@@ -107,6 +114,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
       );
     const weights = (): Net => ({ graph: now.graph, weights: weightsIn(now.graph, state) });
     const settled = (): Net => (form ? form.settle(weights(), parametersIn(form, state)) : weights());
+    const project = o.project?.begin((key) => state[`weight/${key}`] as Float32Array);
     let best = Math.max(0, ...history.validation.map(([, measure]) => measure));
     let bestState: Arrays | undefined;
     while (history.loss.length < steps && !o.signal?.aborted) {
@@ -122,6 +130,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
       }
       const done = await on.run(state, at);
       state = done.state;
+      project?.(at + 1);
       history.loss.push(done.report.loss);
       o.onStep?.(done.report);
       if (validate && ((at + 1) % evaluateEvery === 0 || at + 1 === steps)) {

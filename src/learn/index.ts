@@ -35,6 +35,7 @@ export { type Method, methods } from './distill/methods.ts';
 export { type SoftTargetsOptions, softTargets, softTargetsOf } from './distill/soft-targets.ts';
 export { type DistillOptions, distill } from './distill.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, score } from './evaluate.ts';
+export { energies, type GradientOptions, gradients } from './evidence.ts';
 export {
   type FitOptions,
   type FitTaskOptions,
@@ -65,7 +66,11 @@ export {
   type RecipeInput,
   usualLosses,
 } from './recipe.ts';
+export { type ReconstructOptions, reconstruct } from './reconstruct.ts';
 export { constant, cosine, oneCycle, type Schedule, schedule, scheduleNames, stepwise } from './schedule.ts';
+export { type SlimmingOptions, slimming } from './slimming.ts';
+export { type GradualOptions, gradually, keepZeros, type Projection, sparsityAt } from './sparse.ts';
+export { reestimateNorms } from './statistics.ts';
 export { firstState, parametersIn, type Step, type StepPlan, step, targetInput, weightsIn } from './step.ts';
 export { stopGradient } from './stop-gradient.ts';
 export { stagePairs, strideTaps, type Tap, type TapPair, tap } from './taps.ts';

@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, suggestion } from '../errors.ts';
 import type { Graph, Node } from '../graph/index.ts';
-import type { Net } from '../weights/index.ts';
+import type { Net, WeightKey } from '../weights/index.ts';
 import type { Schedule } from './schedule.ts';
 
 /** What a loss sees of one step. */
@@ -21,6 +21,10 @@ export interface Signals {
   setting(name: string): tf.Scalar;
   /** Standard normal numbers, fresh at every step, [batch, ...]: one of the loss's `draws`. */
   draw(name: string): tf.Tensor;
+  /** A weight as the net sees it, for penalties. */
+  weight(key: WeightKey): tf.Tensor;
+  /** A number of the form's own, trained along. */
+  parameter(name: string): tf.Tensor;
 }
 export interface Loss {
   readonly name: string;

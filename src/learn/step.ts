@@ -103,6 +103,8 @@ export function step({
           setting: (name) => inputs[`setting/${l.name}/${name}`] as tf.Scalar,
           x: inputs['x'] as tf.Tensor,
           draw: (name) => inputs[`draw/${l.name}/${name}`] as tf.Tensor,
+          weight: (key) => weights[key] as tf.Tensor,
+          parameter,
         });
         note(`loss/${l.name}`, value);
         return tf.mul(value, inputs[`loss/${l.name}`] as tf.Scalar) as tf.Scalar;

@@ -1,5 +1,6 @@
 /** @file Pruning's public face. */
 export { type Evidence, type Importance, importances, type Scores, scores } from './importance.ts';
+export { type Fit, leastSquares, type Rows } from './least-squares.ts';
 export { masked } from './masked.ts';
 export {
   type Pruned,
@@ -8,4 +9,20 @@ export {
   type Pruning,
   planPruning,
   pruneChannels,
+  pruneToLatency,
 } from './prune-channels.ts';
+export {
+  kernelsNamed,
+  pruneWeights,
+  sparsityOf,
+  type WeightPruneOptions,
+  zeroSmallest,
+} from './prune-weights.ts';
+export {
+  channelSensitivity,
+  type Measure,
+  ratiosWithin,
+  type Sensitivity,
+  type SensitivityOptions,
+  weightSensitivity,
+} from './sensitivity.ts';

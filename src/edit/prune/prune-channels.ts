@@ -29,6 +29,8 @@ export interface PruneOptions extends Evidence {
   readonly roundTo?: number;
   /** The largest share of its channels that a layer may lose; 0.9 unless told. */
   readonly most?: number;
+  /** A ratio for each of some layers, by name or glob; the others stay. Then strength 1 means these ratios. */
+  readonly ratios?: Readonly<Record<string, number>>;
   /** Names of what may be pruned: variables, layers, or globs such as `stage2/**`; all unless told. */
   readonly only?: readonly string[];
   readonly except?: readonly string[];
@@ -39,9 +41,13 @@ export interface PruneOptions extends Evidence {
 /** What would go first, second, and so on: pruning at any strength is a prefix of it. */
 export interface Pruning {
   readonly channels: Channels;
+  /** Layers that go together, by the names of their variables. */
+  readonly layers: readonly (readonly string[])[];
+  /** Why nothing can go, when nothing can. */
+  readonly reason: string | undefined;
   /** In the order in which they go. */
   readonly moves: readonly Move[];
-  /** The number of moves that come nearest to a ratio of the channels that may go. */
+  /** The number of moves that come nearest to a ratio of the channels that may go, or to the ratios of the options. */
   movesFor(ratio: number): number;
   /** The classes that are gone after so many moves. */
   gone(moves: number): ReadonlySet<number>;
@@ -59,7 +65,7 @@ export interface Pruned extends Pick<Growth, 'net' | 'maps' | 'follow'> {
 
 /**
  * Decide what goes first.
- * @throws Refusal when nothing can go, UsageError for names that are not there.
+ * @throws UsageError for names that are not there, Refusal when scores lack their evidence.
  */
 export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
   const { by = 'l2', scope = 'layer', roundTo = 1, most = 0.9 } = o;
@@ -79,9 +85,7 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
       most,
     },
   );
-  if (!found.some((p) => p.moves.length))
-    throw new Refusal(`${net.graph.name}: ${whyNot(all, found, roundTo)}`);
-  const steps = merged(found, scope);
+  const steps = merged(found, o.ratios ? 'layer' : scope, strengths(net.graph, all, o.ratios));
   const free = found.reduce((n, p) => n + p.free, 0);
   const copies = (moves: number): ReadonlyMap<number, 0> =>
     new Map(steps.slice(0, moves).flatMap(({ move }) => move.classes.map((id) => [id, 0] as const)));
@@ -89,8 +93,11 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
     copyChannels(net, copies(moves), o.byGroups ? { byGroups: o.byGroups } : {});
   return {
     channels: all,
+    layers: found.flatMap((p) => (p.moves.length ? [p.variables.map((v) => v.name)] : [])),
+    reason: steps.length ? undefined : `${net.graph.name}: ${whyNot(all, found, roundTo)}`,
     moves: steps.map((s) => s.move),
     movesFor: (ratio) => {
+      if (o.ratios) return steps.filter((s) => s.share <= 1).length;
       if (!(ratio > 0 && ratio < 1)) throw new UsageError(`the ratio must lie within 0 and 1, got ${ratio}`);
       if (scope === 'layer') return steps.filter((s) => s.share <= ratio).length;
       let [count, gone] = [0, 0];
@@ -126,16 +133,18 @@ export type PruneTarget =
   | { readonly params: number };
 
 /**
- * Prune to a ratio of the channels, or to at most so many multiply-adds or parameters.
+ * Prune to a ratio of the channels, to a ratio for each layer, or to at most so many multiply-adds or parameters.
  * @throws Refusal when nothing can go or the budget cannot be met, with the least that can be reached.
  */
 export function pruneChannels(net: Net, target: PruneTarget, o: PruneOptions = {}): Pruned {
-  const plan = planPruning(net, o);
-  if ('ratio' in target) {
-    const moves = plan.movesFor(target.ratio);
+  const plan = planPruning(net, 'ratios' in target ? { ...o, ratios: target.ratios } : o);
+  if (plan.reason) throw new Refusal(plan.reason);
+  if ('ratio' in target || 'ratios' in target) {
+    const moves = plan.movesFor('ratio' in target ? target.ratio : 1);
     if (moves) return plan.prune(moves);
+    const near = 'ratio' in target ? `near ${target.ratio}` : 'near its ratio';
     throw new Refusal(
-      `${net.graph.name}: no layer can lose a share near ${target.ratio}; choose a larger ratio or a smaller roundTo`,
+      `${net.graph.name}: no layer can lose a share ${near}; choose a larger ratio or a smaller roundTo`,
     );
   }
   const [key, budget] =
@@ -144,16 +153,40 @@ export function pruneChannels(net: Net, target: PruneTarget, o: PruneOptions = {
 }
 
 /**
+ * Prune until the measured time is within the budget, in milliseconds or whatever the caller measures. Measuring is the
+ * caller's: see `latency` of moonlet/engine.
+ * @throws Refusal when it is not within the budget even after all that can go.
+ */
+export async function pruneToLatency(
+  net: Net,
+  budget: number,
+  measure: (net: Net) => Promise<number>,
+  o: PruneOptions = {},
+): Promise<Pruned> {
+  const plan = planPruning(net, o);
+  if (plan.reason) throw new Refusal(plan.reason);
+  let [low, high] = [0, plan.moves.length];
+  const least = await measure(plan.prune(high).net);
+  if (!(least <= budget)) throw new Refusal(cannot(`${net.graph.name}: the measured time`, budget, least));
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((await measure(plan.prune(middle).net)) <= budget) high = middle;
+    else low = middle + 1;
+  }
+  return plan.prune(low);
+}
+
+const cannot = (what: string, budget: number, least: number): string =>
+  `${what} cannot come down to ${budget} by pruning; the least that can be reached is ${least}`;
+
+/**
  * The fewest moves after which a size that falls with them is within the budget.
  * @throws Refusal when it is not, even after all of them.
  */
 function fewestMoves(plan: Pruning, size: (moves: number) => number, budget: number, what: string): number {
   let [low, high] = [0, plan.moves.length];
   const least = size(high);
-  if (!(least <= budget))
-    throw new Refusal(
-      `${what} cannot come down to ${budget} by pruning; the least that can be reached is ${least}`,
-    );
+  if (!(least <= budget)) throw new Refusal(cannot(what, budget, least));
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     if (size(middle) <= budget) high = middle;
@@ -162,27 +195,42 @@ function fewestMoves(plan: Pruning, size: (moves: number) => number, budget: num
   return low;
 }
 
-/** The classes of the variables that these names mean. @throws UsageError for a name that means none. */
+/** The variables that a name or glob means. @throws UsageError when it means none. */
+function variablesNamed(graph: Graph, { variables }: Channels, where: string): readonly Variable[] {
+  const pattern = globOf(where);
+  const found = variables.filter((v) =>
+    [v.name, ...v.aliases].some((n) =>
+      pattern ? pattern.test(n) : n === where || n.startsWith(`${where}/`),
+    ),
+  );
+  if (found.length) return found;
+  const names = variables.map((v) => v.name);
+  throw new UsageError(`${graph.name}: nothing to prune at "${where}".${suggestion(where, names)}`);
+}
+
+/** The classes of the variables that these names mean. */
 function chosen(
   graph: Graph,
-  { variables }: Channels,
+  all: Channels,
   only: readonly string[] | undefined,
   except: readonly string[] = [],
 ): ReadonlySet<number> {
-  const named = (where: string): readonly Variable[] => {
-    const pattern = globOf(where);
-    const found = variables.filter((v) =>
-      [v.name, ...v.aliases].some((n) =>
-        pattern ? pattern.test(n) : n === where || n.startsWith(`${where}/`),
-      ),
-    );
-    if (found.length) return found;
-    const names = variables.map((v) => v.name);
-    throw new UsageError(`${graph.name}: nothing to prune at "${where}".${suggestion(where, names)}`);
-  };
+  const named = (where: string): readonly Variable[] => variablesNamed(graph, all, where);
   const out = new Set(except.flatMap(named));
-  const list = (only ? only.flatMap(named) : variables).filter((v) => !out.has(v));
+  const list = (only ? only.flatMap(named) : all.variables).filter((v) => !out.has(v));
   return new Set(list.flatMap((v) => [...v.classes]));
+}
+
+/** The ratio of a path, which is what its shares are counted against; 1 where none are given. */
+function strengths(graph: Graph, all: Channels, ratios: PruneOptions['ratios']): (path: Path) => number {
+  if (!ratios) return () => 1;
+  const byVariable = new Map<Variable, number>();
+  for (const [where, ratio] of Object.entries(ratios)) {
+    if (!(ratio >= 0 && ratio < 1))
+      throw new UsageError(`the ratio of "${where}" must be from 0 up and below 1, got ${ratio}`);
+    for (const v of variablesNamed(graph, all, where)) byVariable.set(v, ratio);
+  }
+  return ({ variables }) => Math.max(0, ...variables.map((v) => byVariable.get(v) ?? 0));
 }
 
 /** Each variable's scores divided by their mean. */
@@ -202,11 +250,17 @@ interface Step {
 }
 
 /** All paths as one: by the share that is gone, or by score; each path stays in its own order. */
-function merged(found: readonly Path[], scope: 'layer' | 'global'): readonly Step[] {
-  const steps = found.flatMap(({ moves, free }) => {
+function merged(
+  found: readonly Path[],
+  scope: 'layer' | 'global',
+  strength: (path: Path) => number,
+): readonly Step[] {
+  const steps = found.flatMap((path) => {
+    const wanted = strength(path);
     let [gone, highest] = [0, 0];
-    return moves.map((move) => {
-      const share = (gone + move.classes.length / 2) / free;
+    if (!wanted) return [];
+    return path.moves.map((move) => {
+      const share = (gone + move.classes.length / 2) / path.free / wanted;
       gone += move.classes.length;
       highest = Math.max(highest, move.score);
       return { move, share, key: scope === 'layer' ? share : highest };
