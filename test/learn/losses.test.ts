@@ -162,6 +162,8 @@ describe('losses', () => {
             setting: () => tf.scalar(0),
             x: student,
             draw: () => student,
+            weight: () => student,
+            parameter: () => student,
           }),
         );
       const one = attention({ pairs: [['stage1', 'stage1']] })({ student: wrn(), teacher: wrn() });

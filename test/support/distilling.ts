@@ -31,6 +31,8 @@ export function signals(given: {
   labels?: readonly number[];
   settings?: Readonly<Record<string, number>>;
   draws?: Readonly<Record<string, tf.Tensor>>;
+  weights?: Readonly<Record<string, tf.Tensor>>;
+  parameters?: Readonly<Record<string, tf.Tensor>>;
   x?: tf.Tensor;
 }): Signals {
   const from =
@@ -49,6 +51,8 @@ export function signals(given: {
     target: from('target', { labels }),
     setting: (name) => tf.scalar(given.settings?.[name] ?? Number.NaN),
     draw: from('draw', given.draws),
+    weight: from('weight', given.weights),
+    parameter: from('parameter', given.parameters),
   };
 }
 

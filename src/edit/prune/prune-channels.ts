@@ -129,6 +129,7 @@ const importanceNamed = (name: string): Importance => {
 /** How strongly to prune. */
 export type PruneTarget =
   | { readonly ratio: number }
+  | { readonly ratios: Readonly<Record<string, number>> }
   | { readonly macs: number }
   | { readonly params: number };
 

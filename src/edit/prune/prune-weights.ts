@@ -26,8 +26,8 @@ export function kernelsNamed(
       pattern ? pattern.test(node) : node === where || node.startsWith(`${where}/`),
     );
     if (found.length) return found.map((e) => e.key);
-    const nodes = all.map((e) => e.node);
-    throw new UsageError(`${graph.name}: no kernel at "${where}".${suggestion(where, nodes)}`);
+    const paths = all.flatMap(({ node }) => node.split('/').map((_, i, s) => s.slice(0, i + 1).join('/')));
+    throw new UsageError(`${graph.name}: no kernel at "${where}".${suggestion(where, [...new Set(paths)])}`);
   };
   const out = new Set(except.flatMap(named));
   const these = only ? new Set(only.flatMap(named)) : undefined;
