@@ -39,4 +39,6 @@ export { squeezenext } from './architectures/squeezenext.ts';
 export { starnetS1, starnetS050 } from './architectures/starnet.ts';
 export { wrn } from './architectures/wrn.ts';
 export { xception } from './architectures/xception.ts';
+export { cacheFolder, type Pulled, type PullOptions, pull } from './pull.ts';
+export { makeIndex, parseIndex, type RegistryIndex } from './registry.ts';
 export { type Card, loadStudent, readCard, studentNames } from './students.ts';

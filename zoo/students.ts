@@ -1,12 +1,12 @@
 /** @file Trained students and their teachers: found by name, read from disk, verified. */
-import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { MoonletError, oneLine, suggestion, UsageError } from '../src/errors.ts';
 import { issueText } from '../src/graph/index.ts';
 import { type Net, unpack } from '../src/weights/index.ts';
+import { folders, sha256 } from './registry.ts';
 
 const share = z.number().min(0).max(1);
 const counted = z.int().min(0);
@@ -68,32 +68,29 @@ export function zooFolder(kind: 'students' | 'pairs' | 'recipes'): string {
   }
 }
 
-const folders = (path: string): string[] =>
-  existsSync(path)
-    ? readdirSync(path, { withFileTypes: true })
-        .flatMap((e) => (e.isDirectory() ? [e.name] : []))
-        .sort()
-    : [];
-
 /** Every shipped student's name, `<dataset>/<id>`; teachers stand beside students. */
 export function studentNames(): readonly string[] {
   const root = zooFolder('students');
   return folders(root).flatMap((data) => folders(join(root, data)).map((id) => `${data}/${id}`));
 }
 
-/** @throws MoonletError when the card is missing or damaged. */
-export const readCard = (name: string): Card => {
-  const path = join(zooFolder('students'), name, 'card.json');
+/** @throws MoonletError when the text is no card; `path` is where it stands. */
+export function parseCard(text: string, path: string): Card {
   let json: unknown;
   try {
-    json = JSON.parse(readText(path));
+    json = JSON.parse(text);
   } catch (e) {
-    if (e instanceof MoonletError) throw e;
-    throw new MoonletError(`${path}: not JSON (${oneLine((e as Error).message)}); reinstall moonlet`);
+    throw new MoonletError(`${path}: not JSON (${oneLine((e as Error).message)})`);
   }
   const parsed = card.safeParse(json);
   if (!parsed.success) throw new MoonletError(`${path}: ${issueText(parsed.error)}`);
   return parsed.data;
+}
+
+/** @throws MoonletError when the card is missing or damaged. */
+export const readCard = (name: string): Card => {
+  const path = join(zooFolder('students'), name, 'card.json');
+  return parseCard(readText(path), path);
 };
 
 /**
@@ -120,7 +117,7 @@ export function loadStudent(name: string): Net {
 }
 
 function verify(path: string, content: string | Uint8Array, expected: string): void {
-  const got = createHash('sha256').update(content).digest('hex');
+  const got = sha256(content);
   if (got !== expected)
     throw new MoonletError(`${path}: sha256 is ${got}, and its card says ${expected}; reinstall moonlet`);
 }

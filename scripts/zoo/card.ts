@@ -1,5 +1,4 @@
 /** @file A net's place in the zoo: its files and its card. Every number on a card is measured here. */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseOptions } from '../../src/build/index.ts';
@@ -12,6 +11,7 @@ import { evaluate, interval95, type Recipe, usualLosses } from '../../src/learn/
 import { cost } from '../../src/read/cost.ts';
 import { bytesOf, type Net } from '../../src/weights/index.ts';
 import { architectures } from '../../zoo/index.ts';
+import { makeIndex, sha256 } from '../../zoo/registry.ts';
 import { type Card, readCard, zooFolder } from '../../zoo/students.ts';
 
 /** What a card claims of a net that can be measured again. */
@@ -22,9 +22,6 @@ export async function measure(net: Net, data: Dataset, engine: EngineOptions = {
   const { params, macs } = cost(net.graph);
   return { accuracy, n, params, macs, bytes: bytesOf(net) };
 }
-
-export const sha256 = (bytes: string | Uint8Array): string =>
-  createHash('sha256').update(bytes).digest('hex');
 
 const round = (x: number, digits: number): number => Number(x.toFixed(digits));
 const mean = (all: readonly number[]): number => round(all.reduce((a, b) => a + b, 0) / all.length, 6);
@@ -86,5 +83,10 @@ export async function install({ pair, net, bySeed }: Install, engine: EngineOpti
     sha256: { 'graph.json': digest('graph.json'), 'weights.safetensors': digest('weights.safetensors') },
   };
   writeAtomically(join(folder, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
+  writeIndex(zooFolder('students'));
   return card;
 }
+
+/** Brings a registry's index up to date with its folders. */
+export const writeIndex = (root: string): void => writeAtomically(join(root, 'index.json'), indexText(root));
+export const indexText = (root: string): string => `${JSON.stringify(makeIndex(root), null, 2)}\n`;

@@ -8,6 +8,7 @@ import { evalCommand } from './eval.ts';
 import { distillCommand, fitCommand } from './fit.ts';
 import { growCommand } from './grow.ts';
 import { listCommand } from './list.ts';
+import { pullCommand } from './pull.ts';
 import { note } from './say.ts';
 import { showCommand } from './show.ts';
 
@@ -30,6 +31,7 @@ export async function moonlet(words: readonly string[]): Promise<number> {
     cheapenCommand,
     fitCommand,
     distillCommand,
+    pullCommand,
     evalCommand,
     growCommand,
     benchCommand,

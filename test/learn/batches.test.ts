@@ -37,6 +37,16 @@ describe('batches', () => {
     expect(inOrder(7)).to.deep.equal(batches(split, scale, o)(7));
     expect(batches(split, scale, { ...o, seed: 6 })(7)).not.to.deep.equal(inOrder(7));
   });
+  it('show the same views of the same images at other seeds, when the view seed is said', () => {
+    const o = { batch: 10, viewSeed: 4, augment: { shift: 1, flip: true } };
+    const of = (seed: number): ReadonlyMap<number, string> => {
+      const { x, images } = batches(split, scale, { ...o, seed })(1);
+      return new Map([...images].map((image, i) => [image, String(x.subarray(9 * i, 9 * i + 9))]));
+    };
+    const [a, b] = [of(1), of(2)];
+    for (const [image, pixels] of a) expect(b.get(image)).to.equal(pixels);
+    expect([...a.keys()], 'in another order').not.to.deep.equal([...b.keys()]);
+  });
   it('shift by up to the bound and let black flow in', () => {
     const centre = {
       count: 1,

@@ -1,16 +1,26 @@
 /** @file The shipped students: whole, and as their cards say. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { UsageError } from '../../src/errors.ts';
 import { isMap, shapes } from '../../src/graph/index.ts';
 import { cost } from '../../src/read/cost.ts';
 import { bytesOf } from '../../src/weights/index.ts';
-import { loadStudent, readCard, studentNames } from '../../zoo/index.ts';
+import { loadStudent, makeIndex, parseIndex, readCard, studentNames } from '../../zoo/index.ts';
+import { zooFolder } from '../../zoo/students.ts';
 import { messageOf } from '../support/errors.ts';
 
 const names = studentNames();
 
 describe('a shipped student', () => {
   it('is there: at least the teacher of the main job', () => expect(names).to.include('mnist/wrn-16-1'));
+
+  it('stands in the index of the registry as it is on disk', () => {
+    const root = zooFolder('students');
+    const index = parseIndex(readFileSync(join(root, 'index.json'), 'utf8'), 'index.json');
+    expect(index).to.deep.equal(makeIndex(root));
+    expect(index.nets.map((net) => net.id)).to.deep.equal(names);
+  });
 
   for (const name of names) {
     it(`${name} has the files and the counts of its card`, () => {

@@ -1,0 +1,200 @@
+/** @file One file over HTTP: with a limit, a time-out for silence, retries that go on where the last try ended, a hash. */
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MoonletError } from '../src/errors.ts';
+
+export interface DownloadOptions {
+  /** Milliseconds without a byte after which a try is given up; 15,000 unless told. */
+  readonly stallMs?: number;
+  /** Tries after the first; 4 unless told. Each goes on where the last one stopped. */
+  readonly retries?: number;
+  /** Milliseconds before the second try, doubled for each later one; 250 unless told. */
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
+}
+export interface Wanted {
+  readonly url: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** What another try may mend; from the start when what was had is of no use. */
+class Passing extends Error {
+  readonly fromStart: boolean;
+  constructor(reason: string, fromStart = false) {
+    super(reason);
+    this.fromStart = fromStart;
+  }
+}
+
+/** A try, and more of them after what may pass. */
+async function insist<T>(url: string, o: DownloadOptions, attempt: () => Promise<T>): Promise<T> {
+  const { retries = 4, waitMs = 250 } = o;
+  for (let i = 0; ; i++) {
+    try {
+      return await attempt();
+    } catch (e) {
+      o.signal?.throwIfAborted();
+      if (!(e instanceof Passing)) throw e;
+      if (i >= retries) throw new MoonletError(`${url}: ${e.message}, after ${i + 1} tries; try again later`);
+      await sleep(waitMs * 2 ** i, undefined, o.signal ? { signal: o.signal } : {});
+    }
+  }
+}
+
+/** The body of a response, chunk by chunk. @throws Passing when the server is silent, gone, or busy. */
+async function* body(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  { stallMs = 15_000, signal }: DownloadOptions,
+  onResponse: (response: Response) => Promise<void> | void,
+): AsyncGenerator<Uint8Array> {
+  const stop = new AbortController();
+  const give = (): void => stop.abort();
+  let timer = setTimeout(give, stallMs);
+  signal?.addEventListener('abort', give);
+  try {
+    const response = await fetch(url, {
+      headers: { 'accept-encoding': 'identity', ...headers },
+      signal: stop.signal,
+    });
+    refuse(url, response);
+    await onResponse(response);
+    const reader = response.body?.getReader();
+    for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
+      clearTimeout(timer);
+      timer = setTimeout(give, stallMs);
+      yield next.value;
+    }
+  } catch (e) {
+    if (e instanceof MoonletError || e instanceof Passing) throw e;
+    if (stop.signal.aborted) throw new Passing(`nothing came for ${stallMs / 1000} s`);
+    const { cause } = e as { cause?: NodeJS.ErrnoException };
+    throw new Passing(`the connection broke (${cause?.code ?? cause?.message ?? (e as Error).message})`);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', give);
+    stop.abort(); // nothing of a body that is not wanted any more goes on coming
+  }
+}
+
+function refuse(url: string, { status }: Response): void {
+  if (status === 200 || status === 206) return;
+  const answered = `the server answered ${status}`;
+  if (status === 416) throw new Passing(answered, true); // the range lies outside of the file
+  if (status >= 500 || status === 408 || status === 429) throw new Passing(answered);
+  throw new MoonletError(`${url}: ${answered}; check the address`);
+}
+
+/** A small file as text. @throws MoonletError when it is larger than the limit or does not come. */
+export const fetchText = (url: string, limit: number, o: DownloadOptions = {}): Promise<string> =>
+  insist(url, o, async () => {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    let promised: number | undefined;
+    const note = ({ headers }: Response): void => {
+      promised = lengthIn(headers);
+    };
+    for await (const chunk of body(url, {}, o, note)) {
+      length += chunk.length;
+      if (length > limit)
+        throw new MoonletError(`${url}: more than the ${limit} bytes that such a file may have`);
+      chunks.push(chunk);
+    }
+    if (promised !== undefined && length < promised)
+      throw new Passing(`it ended after ${length} of ${promised} bytes`);
+    return Buffer.concat(chunks).toString('utf8');
+  });
+
+/** The body's length as the server says it, where it is that of the bytes that we count. */
+const lengthIn = (headers: Headers): number | undefined => {
+  const length = headers.get('content-length');
+  return length === null || headers.has('content-encoding') ? undefined : Number(length);
+};
+
+/**
+ * Fills `<part>/data` with the wanted bytes, going on from what is there, and verifies them.
+ * @throws MoonletError when they do not come, are too many, or are others: then nothing of them is kept.
+ */
+export async function download(wanted: Wanted, part: string, o: DownloadOptions = {}): Promise<string> {
+  const { url } = wanted;
+  const [data, tag] = [join(part, 'data'), join(part, 'etag')];
+  const forget = async (): Promise<void> => {
+    await rm(data, { force: true });
+    await rm(tag, { force: true });
+  };
+  return insist(url, o, async () => {
+    const had = await sizeOf(data);
+    if (had > wanted.bytes) await forget();
+    const from = had > wanted.bytes ? 0 : had;
+    try {
+      if (from < wanted.bytes) await append(wanted, from, data, tag, o);
+    } catch (e) {
+      if (e instanceof MoonletError || (e instanceof Passing && e.fromStart)) await forget();
+      throw e;
+    }
+    const got = await sizeOf(data);
+    if (got < wanted.bytes) throw new Passing(`it ended after ${got} of ${wanted.bytes} bytes`);
+    const digest = await digestOf(data);
+    if (digest === wanted.sha256) return data;
+    await forget();
+    // of two halves one may be of another version: from the start it is tried once more
+    if (from > 0) throw new Passing('the resumed file has another sha256');
+    throw new MoonletError(`${url}: its sha256 is ${digest}, and the index says ${wanted.sha256}`);
+  });
+}
+
+/** Asks for the rest of a file and writes it behind what is there; from the start when the server gives all. */
+async function append(
+  { url, bytes }: Wanted,
+  from: number,
+  data: string,
+  tag: string,
+  o: DownloadOptions,
+): Promise<void> {
+  const etag = from ? await readFile(tag, 'utf8').catch(() => '') : '';
+  const range = from ? { range: `bytes=${from}-`, ...(etag ? { 'if-range': etag } : {}) } : {};
+  let at = from;
+  const file = await open(data, 'a');
+  try {
+    const begin = async (response: Response): Promise<void> => {
+      at = response.status === 206 ? startOf(response, from) : 0;
+      if (at !== from) {
+        if (at !== 0) throw new Passing(`it sent bytes from ${at} on, not from ${from}`);
+        await file.truncate(0);
+      }
+      const length = lengthIn(response.headers);
+      if (length !== undefined && at + length !== bytes)
+        throw new MoonletError(`${url}: it has ${at + length} bytes, and the index says ${bytes}`);
+      const strong = response.headers.get('etag') ?? '';
+      await writeFile(tag, strong.startsWith('W/') ? '' : strong);
+    };
+    for await (const chunk of body(url, range, o, begin)) {
+      if (at + chunk.length > bytes)
+        throw new MoonletError(`${url}: more than the ${bytes} bytes that the index says`);
+      await file.appendFile(chunk);
+      at += chunk.length;
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Where the bytes of a partial answer begin. */
+const startOf = ({ headers }: Response, from: number): number => {
+  const start = /^bytes (\d+)-/.exec(headers.get('content-range') ?? '')?.[1];
+  return start === undefined ? from : Number(start);
+};
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}
+
+const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;

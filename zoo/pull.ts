@@ -1,0 +1,240 @@
+/**
+ * @file Nets from registries: the package's own, a folder, or a static HTTP server. Bytes are verified before anybody
+ * sees them, and a net's folder appears whole or not at all.
+ */
+import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { MoonletError, UsageError } from '../src/errors.ts';
+import { type DownloadOptions, download, fetchText } from './download.ts';
+import { claimPart, isDead, leavePart } from './parts.ts';
+import {
+  checkId,
+  fileNames,
+  netNamed,
+  parseIndex,
+  type RegistryFile,
+  type RegistryNet,
+  sha256,
+} from './registry.ts';
+import { type Card, parseCard, zooFolder } from './students.ts';
+
+export interface PullOptions extends DownloadOptions {
+  /** A registry: a folder or an http(s) address with an `index.json`. The package's own unless told. */
+  readonly from?: string;
+  /** The folder where the net goes; unless told it stays in the package, or in the cache. */
+  readonly to?: string;
+  /** Overwrites what is in `to`. */
+  readonly force?: boolean;
+  /** Instead of `cacheFolder()`. */
+  readonly cache?: string;
+  /** The most that a net may weigh, in bytes; one gibibyte unless told. */
+  readonly maxBytes?: number;
+}
+export interface Pulled {
+  readonly id: string;
+  /** Holds graph.json, weights.safetensors and card.json; `loadStudent` reads it. */
+  readonly folder: string;
+  readonly card: Card;
+}
+
+const maxIndexBytes = 4 * 2 ** 20;
+
+/** Where pulled nets are kept: MOONLET_CACHE, else `moonlet` in XDG_CACHE_HOME or in the system's own place for caches. */
+export function cacheFolder(): string {
+  const { MOONLET_CACHE: own, XDG_CACHE_HOME: xdg, LOCALAPPDATA: local } = process.env;
+  if (own) return resolve(own);
+  if (xdg) return join(xdg, 'moonlet');
+  return process.platform === 'win32' && local
+    ? join(local, 'moonlet', 'Cache')
+    : join(homedir(), '.cache', 'moonlet');
+}
+
+/** A registry that can be asked for its index, and for a net's files as paths to verified bytes. */
+interface Source {
+  readonly name: string;
+  index(): Promise<string>;
+  /** Calls `use` with the paths, which are good until it is done. */
+  files<T>(net: RegistryNet, use: (paths: ReadonlyMap<string, string>) => Promise<T>): Promise<T>;
+}
+
+/**
+ * A trained net by its id, verified by sha256. Two pulls at once are safe, in one process or in two; what a broken
+ * download left is gone on with by the next.
+ * @throws UsageError for an unknown id or an unusable `to`; MoonletError when bytes do not come or are not those of the index.
+ */
+export async function pull(id: string, o: PullOptions = {}): Promise<Pulled> {
+  checkId(id);
+  const { from, to, force = false, maxBytes = 2 ** 30, cache = cacheFolder() } = o;
+  if (to !== undefined && !force) await refuseFull(to);
+  const source = sourceOf(from ?? zooFolder('students'), cache, o);
+  const net = netNamed(parseIndex(await source.index(), source.name), id, source.name);
+  const total = net.files.reduce((sum, f) => sum + f.bytes, 0);
+  if (total > maxBytes)
+    throw new MoonletError(`${source.name}: ${id} weighs ${total} bytes, more than the ${maxBytes} allowed`);
+  if (from === undefined && to === undefined) {
+    const folder = join(zooFolder('students'), id);
+    return { id, folder, card: await source.files(net, () => cardOf(folder, net)) };
+  }
+  const folder = resolve(to ?? join(cache, 'nets', ...id.split('/'), keyOf(net)));
+  if (to === undefined && (await isWhole(folder, net)))
+    return { id, folder, card: await cardOf(folder, net) };
+  try {
+    await source.files(net, (paths) => place(paths, folder, net, to === undefined || force));
+    return { id, folder, card: await cardOf(folder, net) };
+  } catch (e) {
+    const { code } = e as { code?: unknown };
+    if (e instanceof MoonletError || typeof code !== 'string') throw e;
+    throw new MoonletError(`${folder}: cannot be written (${code}); choose another folder`);
+  }
+}
+
+/** Copies files into a new folder and moves it into place in one step. Where another pull was faster, its net stays. */
+async function place(
+  paths: ReadonlyMap<string, string>,
+  folder: string,
+  net: RegistryNet,
+  overwrite: boolean,
+): Promise<void> {
+  const [parent, name] = [dirname(folder), basename(folder)];
+  await sweep(parent, `.${name}.`);
+  const staging = join(parent, `.${name}.${process.pid}-${counter++}.tmp`);
+  try {
+    await mkdir(staging, { recursive: true });
+    for (const [file, path] of paths) await copyFile(path, join(staging, file));
+    if (!(await isWhole(staging, net)))
+      throw new MoonletError(`${folder}: the files changed while they were read; pull again`);
+    await cardOf(staging, net);
+    if (!overwrite) await rmdir(folder).catch(() => {}); // only an empty one goes
+    if (await moved(staging, folder)) return;
+    if (await isWhole(folder, net)) return;
+    if (!overwrite)
+      throw new MoonletError(`${folder}: another has written there meanwhile; choose another folder`);
+    const aside = `${staging}.old`;
+    await rename(folder, aside);
+    if (!(await moved(staging, folder))) await rename(aside, folder);
+    await rm(aside, { recursive: true, force: true });
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+let counter = 0;
+
+/** False when a folder that is not empty stands there. */
+async function moved(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (e) {
+    if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes((e as NodeJS.ErrnoException).code ?? '')) return false;
+    throw e;
+  }
+}
+
+/** Removes what a process that died here in the middle of a move had begun. */
+async function sweep(parent: string, prefix: string): Promise<void> {
+  for (const name of await readdir(parent).catch(() => []))
+    if (name.startsWith(prefix) && name.includes('.tmp') && isDead(name))
+      await rm(join(parent, name), { recursive: true, force: true });
+}
+
+/** A net's contents as a name: other files, another folder. */
+const keyOf = ({ files }: RegistryNet): string =>
+  sha256(fileNames.map((name) => files.find((f) => f.name === name)?.sha256).join('\n')).slice(0, 16);
+
+const sourceOf = (from: string, cache: string, o: DownloadOptions): Source =>
+  /^https?:\/\//i.test(from) ? server(from, join(cache, 'parts'), o) : folder(from);
+
+function server(from: string, parts: string, o: DownloadOptions): Source {
+  if (!URL.canParse(from)) throw new UsageError(`--from: "${from}" is no address`);
+  const base = new URL(from);
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  const at = (path: string): string => {
+    const url = new URL(base);
+    url.pathname += path;
+    return url.href;
+  };
+  return {
+    name: at('index.json'),
+    index: () => fetchText(at('index.json'), maxIndexBytes, o),
+    files: async ({ id, files }, use) => {
+      const claimed: (readonly [file: RegistryFile, part: string])[] = [];
+      const paths = new Map<string, string>();
+      try {
+        for (const file of files) {
+          const part = await claimPart(parts, file.sha256);
+          claimed.push([file, part]);
+          paths.set(file.name, await download({ ...file, url: at(`${id}/${file.name}`) }, part, o));
+        }
+        const used = await use(paths);
+        for (const [, part] of claimed) await rm(part, { recursive: true, force: true });
+        return used;
+      } catch (e) {
+        for (const [file, part] of claimed) await leavePart(parts, file.sha256, part);
+        throw e;
+      }
+    },
+  };
+}
+
+function folder(root: string): Source {
+  const read = async (path: string): Promise<Uint8Array> => {
+    try {
+      return await readFile(path);
+    } catch (e) {
+      throw new MoonletError(`${path}: cannot be read (${(e as NodeJS.ErrnoException).code})`);
+    }
+  };
+  const name = join(root, 'index.json');
+  return {
+    name,
+    index: async () => {
+      if ((await stat(name).catch(() => undefined)) === undefined)
+        throw new UsageError(`--from ${root}: no index.json there; make one by npm run zoo:index -- ${root}`);
+      return Buffer.from(await read(name)).toString('utf8');
+    },
+    files: async ({ id, files }, use) => {
+      const paths = new Map(files.map((file) => [file.name, join(root, id, file.name)] as const));
+      for (const file of files) {
+        const path = paths.get(file.name) as string;
+        verify(path, await read(path), file);
+      }
+      return use(paths);
+    },
+  };
+}
+
+function verify(path: string, bytes: Uint8Array, file: RegistryFile): void {
+  const got = sha256(bytes);
+  if (got !== file.sha256)
+    throw new MoonletError(`${path}: its sha256 is ${got}, and the index says ${file.sha256}`);
+}
+
+/** Whether a folder holds the net's files, to the byte. */
+async function isWhole(at: string, { files }: RegistryNet): Promise<boolean> {
+  for (const file of files) {
+    const bytes = await readFile(join(at, file.name)).catch(() => undefined);
+    if (!bytes || sha256(bytes) !== file.sha256) return false;
+  }
+  return true;
+}
+
+/** The card, when it is this net's. */
+async function cardOf(at: string, { id, files }: RegistryNet): Promise<Card> {
+  const path = join(at, 'card.json');
+  const card = parseCard(await readFile(path, 'utf8'), path);
+  if (card.id !== id) throw new MoonletError(`${path}: it is the card of ${card.id}, not of ${id}`);
+  for (const { name, sha256: said } of files)
+    if (name !== 'card.json' && card.sha256[name] !== said)
+      throw new MoonletError(`${path}: it says another sha256 of ${name} than the index does`);
+  return card;
+}
+
+async function refuseFull(to: string): Promise<void> {
+  const there = await readdir(to).catch((e: NodeJS.ErrnoException) => {
+    if (e.code === 'ENOENT') return [];
+    throw new UsageError(`${to}: cannot be a folder for a net (${e.code}); choose another`);
+  });
+  if (there.length)
+    throw new MoonletError(`${to}: the folder is not empty; choose another, or overwrite it by --force`);
+}

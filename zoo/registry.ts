@@ -1,0 +1,96 @@
+/**
+ * @file A registry of nets: a folder, or any static HTTP server, with an `index.json` that says of each net which files
+ * it has, how large they are and what their sha256 is. The files of `<dataset>/<id>` lie at `<dataset>/<id>/<file>`.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { MoonletError, oneLine, suggestion, UsageError } from '../src/errors.ts';
+import { issueText } from '../src/graph/index.ts';
+
+export const fileNames = ['card.json', 'graph.json', 'weights.safetensors'] as const;
+export type FileName = (typeof fileNames)[number];
+
+/** Both halves begin with a letter or digit, so that no id leads out of its folder. */
+const idPattern = /^[a-z0-9][a-z0-9._-]{0,63}\/[a-z0-9][a-z0-9._-]{0,63}$/;
+const entry = z.strictObject({
+  name: z.enum(fileNames),
+  bytes: z.int().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits'),
+});
+const index = z.strictObject({
+  format: z.literal('moonlet-registry'),
+  version: z.literal(1),
+  nets: z.array(
+    z.strictObject({
+      id: z.string().regex(idPattern, 'an id of the form <dataset>/<id>'),
+      files: z.array(entry).length(fileNames.length),
+    }),
+  ),
+});
+export type RegistryFile = z.output<typeof entry>;
+export type RegistryNet = z.output<typeof index>['nets'][number];
+export type RegistryIndex = z.output<typeof index>;
+
+export const sha256 = (bytes: string | Uint8Array): string =>
+  createHash('sha256').update(bytes).digest('hex');
+
+/** @throws UsageError for what is no `<dataset>/<id>`: above all for paths that lead elsewhere. */
+export function checkId(id: string): string {
+  if (idPattern.test(id)) return id;
+  throw new UsageError(
+    `"${oneLine(id)}" is no net's id; expected <dataset>/<id> of small letters, digits, dots, dashes and underscores`,
+  );
+}
+
+/** @throws MoonletError that says where the text departs from an index. */
+export function parseIndex(text: string, where: string): RegistryIndex {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (e) {
+    throw new MoonletError(`${where}: not JSON (${oneLine((e as Error).message)})`);
+  }
+  const parsed = index.safeParse(json);
+  if (!parsed.success) throw new MoonletError(`${where}: ${issueText(parsed.error)}`);
+  for (const { id, files } of parsed.data.nets) {
+    const missing = fileNames.find((name) => !files.some((f) => f.name === name));
+    if (missing) throw new MoonletError(`${where}: ${id} has no ${missing}`);
+  }
+  return parsed.data;
+}
+
+/** @throws UsageError with the nearest name. */
+export function netNamed({ nets }: RegistryIndex, id: string, where: string): RegistryNet {
+  const found = nets.find((net) => net.id === id);
+  if (found) return found;
+  const ids = nets.map((net) => net.id);
+  throw new UsageError(`${where}: no net "${id}".${suggestion(id, ids)} There: ${ids.join(', ') || 'none'}`);
+}
+
+/** The index of a folder of nets, in the order of their names. Folders that lack a file are no nets. */
+export function makeIndex(root: string): RegistryIndex {
+  const nets = folders(root)
+    .flatMap((data) => folders(join(root, data)).map((id) => `${data}/${id}`))
+    .filter((id) => idPattern.test(id) && fileNames.every((name) => existsSync(join(root, id, name))));
+  return {
+    format: 'moonlet-registry',
+    version: 1,
+    nets: nets.map((id) => ({
+      id,
+      files: fileNames.map((name) => {
+        const bytes = readFileSync(join(root, id, name));
+        return { name, bytes: bytes.length, sha256: sha256(bytes) };
+      }),
+    })),
+  };
+}
+
+/** The names of the folders in a folder, sorted; none when it is not there. */
+export const folders = (path: string): string[] =>
+  existsSync(path)
+    ? readdirSync(path, { withFileTypes: true })
+        .flatMap((e) => (e.isDirectory() ? [e.name] : []))
+        .sort()
+    : [];
