@@ -7,6 +7,7 @@ import { costCommand } from './cost.ts';
 import { evalCommand } from './eval.ts';
 import { distillCommand, fitCommand } from './fit.ts';
 import { growCommand } from './grow.ts';
+import { importCommand } from './import.ts';
 import { listCommand } from './list.ts';
 import { pullCommand } from './pull.ts';
 import { note } from './say.ts';
@@ -34,6 +35,7 @@ export async function moonlet(words: readonly string[]): Promise<number> {
     pullCommand,
     evalCommand,
     growCommand,
+    importCommand,
     benchCommand,
   ])
     add(program);

@@ -40,9 +40,11 @@ export {
 } from './encodings.ts';
 export { type InitOptions, init, type Scheme } from './init.ts';
 export {
+  type RawTensor,
   readSafetensors,
   type SafetensorsFile,
   type StoredTensor,
+  safetensorsIn,
   type TensorDtype,
   writeSafetensors,
 } from './safetensors.ts';

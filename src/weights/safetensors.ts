@@ -17,6 +17,18 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** A tensor as the file has it: its dtype by the format's name, and its bytes in place. */
+export interface RawTensor {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly bytes: Uint8Array;
+}
+/** Bytes of a value, for the dtypes that the format names. */
+const widths: Readonly<Record<string, number>> = {
+  ...{ F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2 },
+  ...{ I8: 1, U8: 1, BOOL: 1, F8_E4M3: 1, F8_E5M2: 1 },
+};
+
 const kinds = {
   F32: Float32Array,
   F16: Uint16Array,
@@ -59,6 +71,26 @@ export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8A
 
 /** @throws MoonletError that says what is wrong with the file; `name` is how it is called there. */
 export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): SafetensorsFile {
+  const { tensors: raw, metadata } = safetensorsIn(bytes, name, Object.keys(kinds));
+  const tensors = new Map<string, StoredTensor>();
+  for (const [key, tensor] of raw) {
+    const dtype = tensor.dtype as TensorDtype;
+    // a copy is aligned, and outlives the file's buffer; a Buffer's own slice() would be no copy
+    const { buffer } = new Uint8Array(tensor.bytes);
+    tensors.set(key, { dtype, shape: tensor.shape, data: new kinds[dtype](buffer) });
+  }
+  return { tensors, metadata };
+}
+
+/** The tensors of a file, of any dtype that the format names, not yet copied. @throws MoonletError as above. */
+export function safetensorsIn(
+  bytes: Uint8Array,
+  name: string,
+  dtypes: readonly string[] = Object.keys(widths),
+): {
+  readonly tensors: ReadonlyMap<string, RawTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+} {
   const fail = (reason: string): never => {
     throw new MoonletError(`${name}: ${reason}`);
   };
@@ -77,7 +109,7 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
     return fail('the header is not JSON; the file is damaged or no safetensors file');
   }
   if (!isRecord(header)) return fail('the header is not a JSON object');
-  const tensors = new Map<string, StoredTensor>();
+  const tensors = new Map<string, RawTensor>();
   let metadata: Record<string, string> = {};
   const spans: [number, number][] = [];
   for (const [key, entry] of Object.entries(header)) {
@@ -87,15 +119,13 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
       metadata = entry as Record<string, string>;
       continue;
     }
-    const { dtype, shape, begin, end } = tensorEntry(key, entry, bytes.length - body, fail);
-    spans.push([begin, end]);
-    // a copy is aligned, and outlives the file's buffer; a Buffer's own slice() would be no copy
-    const copy = new Uint8Array(bytes.subarray(body + begin, body + end));
-    tensors.set(key, {
-      dtype,
-      shape,
-      data: new kinds[dtype](copy.buffer, 0, (end - begin) / kinds[dtype].BYTES_PER_ELEMENT),
+    const { dtype, shape, begin, end } = tensorEntry(key, entry, {
+      dtypes,
+      available: bytes.length - body,
+      fail,
     });
+    spans.push([begin, end]);
+    tensors.set(key, { dtype, shape, bytes: bytes.subarray(body + begin, body + end) });
   }
   spans.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   let at = 0;
@@ -108,19 +138,22 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
   return { tensors, metadata };
 }
 
-function tensorEntry(key: string, entry: unknown, available: number, fail: (reason: string) => never) {
+interface Allowed {
+  readonly dtypes: readonly string[];
+  readonly available: number;
+  readonly fail: (reason: string) => never;
+}
+function tensorEntry(key: string, entry: unknown, { dtypes, available, fail }: Allowed) {
   if (!isRecord(entry)) return fail(`"${key}" is not described by an object`);
-  const dtype = (Object.keys(kinds) as TensorDtype[]).find((d) => d === entry['dtype']);
+  const dtype = dtypes.find((d) => d === entry['dtype']);
   if (!dtype)
-    return fail(
-      `"${key}" has dtype ${JSON.stringify(entry['dtype'])}; expected ${Object.keys(kinds).join(', ')}`,
-    );
+    return fail(`"${key}" has dtype ${JSON.stringify(entry['dtype'])}; expected ${dtypes.join(', ')}`);
   const shape = entry['shape'];
   if (!isSizes(shape)) return fail(`"${key}" has no valid shape`);
   const offsets = entry['data_offsets'];
   if (!isSizes(offsets) || offsets.length !== 2) return fail(`"${key}" has no valid data_offsets`);
   const [begin, end] = offsets as [number, number];
-  const needed = shape.reduce((n, d) => n * d, kinds[dtype].BYTES_PER_ELEMENT);
+  const needed = shape.reduce((n, d) => n * d, widths[dtype] as number);
   if (end - begin !== needed)
     return fail(`"${key}" of shape [${shape.join(', ')}] needs ${needed} bytes and has ${end - begin}`);
   if (end > available) return fail(`truncated: "${key}" ends at byte ${end} of ${available}`);

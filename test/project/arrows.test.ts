@@ -19,6 +19,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ...['graph', 'build', 'weights', 'read', 'read/tfjs', 'edit', 'edit/fold'],
     ...['jit', 'kernels', 'engine', 'data'],
   ],
+  import: ['graph', 'weights'],
   data: [],
   cli: ['*'],
   'src/index.ts': ['graph', 'build', 'weights', 'onnx', 'read', 'edit', 'edit/fold'],

@@ -4,7 +4,7 @@ import { entries, float, type Net, type Weight, type WeightKey } from '../../src
 import { sizeOf } from './nets.ts';
 
 /** u(k, i) in [0, 1): a hash of the tensor's number and the flat index. */
-function uniform(k: number, i: number): number {
+export function uniform(k: number, i: number): number {
   let h = (Math.imul(k, 0x9e3779b1) + Math.imul(i, 0x85ebca77)) | 0;
   h ^= h >>> 15;
   h = Math.imul(h, 0x2c1b3c6d);

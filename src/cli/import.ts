@@ -1,0 +1,176 @@
+/** @file `moonlet import`: weights that another library trained, as a net of the zoo, with a report of every tensor. */
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import { compose } from '../../zoo/index.ts';
+import { MoonletError, UsageError } from '../errors.ts';
+import type { Graph } from '../graph/index.ts';
+import {
+  type Imported,
+  type ImportReport,
+  importWeights,
+  type Preprocessing,
+  readTimmConfig,
+  readWeightFile,
+  sources,
+  type TimmConfig,
+  usualPreprocessing,
+} from '../import/index.ts';
+import { cost } from '../read/cost.ts';
+import { inputShape } from '../read/ends.ts';
+import { columns } from '../read/show.ts';
+import { bytesOf, type Net, pack } from '../weights/index.ts';
+import { outFolder, readText, saveNet, writeAtomically } from './files.ts';
+import { count, print, printJson } from './say.ts';
+
+interface Flags {
+  readonly as: string;
+  readonly out: string;
+  readonly source?: string;
+  readonly dropBackground?: boolean;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+/** A file longer than this is no net of the zoo, whose largest has 100 MB. */
+const longest = 2 ** 31;
+
+export const importCommand = (program: Command): void => {
+  program
+    .command('import')
+    .description('import weights of timm, torchvision, Keras or tf.layers')
+    .argument(
+      '<file>',
+      '.safetensors, .pth, .h5, .weights.h5, .keras, or model.json with its shards beside it',
+    )
+    .requiredOption('--as <arch>', "name and options in quotes, such as 'mobilenet-v2 width=0.5 classes=10'")
+    .requiredOption('--out <folder>', 'where graph.json, weights.safetensors and card.json go')
+    .option('--source <library>', `${sources.join(', ')}; the one whose names fit best unless told`)
+    .option('--drop-background', 'leave out the classifier\'s first output, TensorFlow\'s class "background"')
+    .option('--force', 'empty the folder first')
+    .option('--json', 'print the report as one JSON document')
+    .action(run);
+};
+
+function run(path: string, flags: Flags): void {
+  const graph = compose(flags.as);
+  const bytes = readFile(path);
+  const file = readWeightFile(bytes, path, (shard) => readFile(join(dirname(path), shard)));
+  const config = configBeside(path);
+  const ported = config?.architecture?.startsWith('tf_') ? 'timm-tf' : undefined;
+  const source = flags.source ?? (file.format === 'safetensors' ? ported : undefined);
+  const done = importWeights(graph, file, path, {
+    ...(source === undefined ? {} : { source }),
+    dropBackground: flags.dropBackground ?? false,
+  });
+  const { report, net } = done;
+  if (net)
+    save(outFolder(flags.out, flags.force ?? false), net, {
+      path,
+      bytes,
+      format: file.format,
+      report,
+      graph,
+      config,
+    });
+  if (flags.json) printJson({ file: path, format: file.format, complete: net !== undefined, ...report });
+  else print(`${table(report)}${net ? `\nsaved in ${flags.out}` : ''}`);
+  if (!net) throw new MoonletError(`${path}: ${wrong(done)}; nothing is saved`);
+}
+
+/** What is read in full, once. @throws MoonletError when it is no file, cannot be read, or is too long. */
+function readFile(path: string): Uint8Array {
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    const stat = fstatSync(file);
+    if (!stat.isFile()) throw new UsageError(`${path}: not a file`);
+    if (stat.size > longest)
+      throw new MoonletError(`${path}: ${stat.size} bytes; at most ${longest} are read`);
+    return readFileSync(file);
+  } catch (e) {
+    if (e instanceof MoonletError) throw e;
+    throw new MoonletError(`${path}: cannot be read (${(e as NodeJS.ErrnoException).code ?? String(e)})`);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/** What timm keeps beside a model: config.json. */
+function configBeside(path: string): TimmConfig | undefined {
+  const config = join(dirname(path), 'config.json');
+  return existsSync(config) && config !== path ? readTimmConfig(readText(config), config) : undefined;
+}
+
+const kinds = ['matched', 'transposed', 'skipped', 'missing', 'unexpected', 'misshapen'] as const;
+
+/** A count a line, with the first names of those that a person may want to look at. */
+function table(report: ImportReport): string {
+  const rows = kinds.map((kind) => [kind, count(report[kind].length), told(report, kind)]);
+  const differences = report.differences.map((d) => `  ${d}`);
+  return [
+    `names as ${report.source} writes them`,
+    columns(rows, [1]),
+    ...(differences.length
+      ? [`${report.source} computes otherwise than our architecture; the net follows it:`]
+      : []),
+    ...differences,
+  ].join('\n');
+}
+function told(report: ImportReport, kind: (typeof kinds)[number]): string {
+  const names = report[kind];
+  if (kind === 'matched' || kind === 'transposed' || !names.length) return '';
+  return names.length > 3 ? `${names.slice(0, 3).join(', ')}, ...` : names.join(', ');
+}
+
+function wrong({ report, hint }: Imported): string {
+  const { missing, unexpected, misshapen } = report;
+  const parts = [
+    misshapen.length ? `${count(misshapen.length)} tensors have another shape (${misshapen[0]})` : '',
+    missing.length ? `${count(missing.length)} are missing (${missing[0]})` : '',
+    unexpected.length ? `${count(unexpected.length)} are not expected (${unexpected[0]})` : '',
+  ].filter((part) => part);
+  return `${parts.join(', ')}${hint ? `: ${hint}` : ''}`;
+}
+
+interface Origin {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly format: string;
+  readonly report: ImportReport;
+  /** As composed, before it was adapted. */
+  readonly graph: Graph;
+  readonly config: TimmConfig | undefined;
+}
+
+/** The net and its card: where it is from, what an input must be, what it costs. */
+function save(folder: string, net: Net, { path, bytes, format, report, graph, config }: Origin): void {
+  saveNet(folder, net);
+  const { graphJson, weights } = pack(net);
+  const usual = usualPreprocessing(graph, report.source, inputShape(graph)[0]);
+  const own = config?.preprocessing;
+  const preprocessing: Preprocessing | undefined =
+    usual && own ? { ...usual, ...own, from: 'config.json beside the file' } : usual;
+  const { params, macs } = cost(net.graph);
+  const card = {
+    name: net.graph.name,
+    architecture: graph.name,
+    imported: {
+      file: basename(path),
+      format,
+      source: report.source,
+      bytes: bytes.length,
+      sha256: sha256(bytes),
+    },
+    differences: report.differences,
+    preprocessing: preprocessing ?? null,
+    params,
+    macs,
+    bytes: bytesOf(net),
+    sha256: { 'graph.json': sha256(graphJson), 'weights.safetensors': sha256(weights) },
+    license: 'that of the imported file',
+  };
+  writeAtomically(join(folder, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
+}
+
+const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');

@@ -1,0 +1,107 @@
+/**
+ * @file What an architecture computes differently in the library that trained it. Names alone would load weights into
+ * a net of other eps or padding, which runs and is wrong: here the graph becomes that of the library, and each
+ * difference is said.
+ */
+import type { Graph, Norm, Op } from '../graph/index.ts';
+import { rewrite } from '../graph/index.ts';
+import { archOf, type Source } from './names/index.ts';
+
+interface Numerics {
+  readonly eps?: number;
+  /** Of the running statistics: the share that is kept. */
+  readonly momentum?: number;
+  /** Strided convs, and pools, pad as TensorFlow does, or (`end`) one zero at the bottom and right in any case. */
+  readonly padding?: 'same' | 'end';
+  /** The stride of a bottleneck stands on its first conv, not on the 3x3 conv (ResNet v1, not v1.5). */
+  readonly earlyStride?: boolean;
+  /** Convs before norms have biases. */
+  readonly biases?: boolean;
+}
+const tensorflow: Numerics = { eps: 1e-3, padding: 'same' };
+const byArch: Readonly<Partial<Record<Source, Readonly<Record<string, Numerics>>>>> = {
+  torchvision: {
+    'mobilenet-v3-small': { eps: 1e-3, momentum: 0.99 },
+    'mobilenet-v3-large': { eps: 1e-3, momentum: 0.99 },
+    mnasnet: { momentum: 0.9997 },
+  },
+  keras: {
+    'mobilenet-v1': { eps: 1e-3, momentum: 0.99, padding: 'end' },
+    'mobilenet-v2': { ...tensorflow, momentum: 0.999 },
+    'mobilenet-v3-small': { ...tensorflow, momentum: 0.999 },
+    'mobilenet-v3-large': { ...tensorflow, momentum: 0.999 },
+    'efficientnet-b0': { ...tensorflow, momentum: 0.99 },
+    xception: { ...tensorflow, momentum: 0.99 },
+    'densenet-121': { eps: 1.001e-5, momentum: 0.99 },
+    'resnet-50': { eps: 1.001e-5, momentum: 0.99, earlyStride: true, biases: true },
+  },
+};
+export const numericsOf = (graph: Graph, source: Source): Numerics =>
+  source === 'timm-tf' ? { ...tensorflow, momentum: 0.99 } : (byArch[source]?.[archOf(graph)] ?? {});
+
+export interface Adapted {
+  readonly graph: Graph;
+  /** Each kind of difference in a few words. */
+  readonly differences: readonly string[];
+}
+
+/** The graph as the library computes it; `eps` (by node) is what the file itself says of its norms. */
+export function adapt(graph: Graph, source: Source, eps: ReadonlyMap<string, number> = new Map()): Adapted {
+  const numerics = numericsOf(graph, source);
+  const counts = new Map<string, number>();
+  const changed = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
+  const adapted = rewrite(graph, (node) => {
+    const op = adaptedOp(node.id, node.op, numerics, eps.get(node.id), changed);
+    return op === node.op ? undefined : [{ ...node, op }];
+  });
+  const differences = [...counts].map(([what, n]) => `${what} (${n})`);
+  return {
+    graph: differences.length ? { ...adapted, name: `${graph.name} as ${source}` } : graph,
+    differences,
+  };
+}
+
+function adaptedOp(
+  id: string,
+  op: Op,
+  numerics: Numerics,
+  told: number | undefined,
+  changed: (what: string) => void,
+): Op {
+  switch (op.kind) {
+    case 'norm':
+      return adaptedNorm(op, numerics, told, changed);
+    case 'conv': {
+      const { padding, earlyStride } = numerics;
+      if (padding && Array.isArray(op.padding) && Math.max(...op.stride) > 1) {
+        changed('strided convs padded at the bottom and right, not all around');
+        return { ...op, padding: padding === 'same' || id === 'stem/conv' ? 'same' : [0, 1, 1, 0] };
+      }
+      const place = earlyStride ? /^stage([2-4])\/0\/(narrow|filter)\/conv$/.exec(id) : null;
+      if (!place) return op;
+      if (place[2] === 'narrow') {
+        changed('strides on the first conv of a bottleneck, not on the second');
+        return { ...op, stride: [2, 2] };
+      }
+      return { ...op, stride: [1, 1], padding: 'same' };
+    }
+    case 'pool':
+      if (!numerics.padding || !Array.isArray(op.padding)) return op;
+      changed('pools padded at the bottom and right, not all around');
+      return { ...op, padding: 'same' };
+    default:
+      return op;
+  }
+}
+
+function adaptedNorm(
+  op: Norm,
+  { eps = op.eps, momentum = op.momentum }: Numerics,
+  told: number | undefined,
+  changed: (what: string) => void,
+): Op {
+  const wanted = told ?? eps;
+  if (wanted !== op.eps) changed(`norms of eps ${wanted}, not ${op.eps}`);
+  if (momentum !== op.momentum) changed(`norms of momentum ${momentum}, not ${op.momentum}`);
+  return wanted === op.eps && momentum === op.momentum ? op : { ...op, eps: wanted, momentum };
+}

@@ -1,0 +1,182 @@
+/** @file Weights of another library into a graph of ours: matched by name, checked by shape, turned to our layout. */
+import { MoonletError } from '../errors.ts';
+import { type Graph, printShape } from '../graph/index.ts';
+import { float, materialize, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
+import { adapt, numericsOf } from './adapt.ts';
+import { type Expected, expected, transposed } from './expect.ts';
+import type { ForeignTensor, WeightFile } from './file.ts';
+import { archOf, layoutOf, type Source, sourceNamed, sourcesOf } from './names/index.ts';
+
+/** What became of every tensor of the file, by its name there, and of every weight of the net. */
+export interface ImportReport {
+  readonly source: Source;
+  readonly matched: readonly string[];
+  /** Those of the matched whose axes were put in our order. */
+  readonly transposed: readonly string[];
+  /** What no net needs, such as counters of batches and an optimizer's state. */
+  readonly skipped: readonly string[];
+  /** Names that the file should have and has not. */
+  readonly missing: readonly string[];
+  /** Weights in the file that the net has no place for. */
+  readonly unexpected: readonly string[];
+  /** Names that are there in another shape than the net's, with both. */
+  readonly misshapen: readonly string[];
+  /** Where the library computes otherwise than our architecture, which the imported graph follows. */
+  readonly differences: readonly string[];
+}
+export interface Imported {
+  readonly report: ImportReport;
+  /** Only when nothing is missing, misshapen or unexpected. */
+  readonly net?: Net;
+  /** What to try when it is not complete. */
+  readonly hint?: string;
+}
+export interface ImportOptions {
+  /** The library that wrote the file; the one whose names fit best unless told. */
+  readonly source?: string;
+  /** Leave out the first output of the classifier, TensorFlow's class 'background'. */
+  readonly dropBackground?: boolean;
+}
+
+const ignored = /(^|[./])(num_batches_tracked|n_averaged|seed_generator_state)$|seed_generator/;
+/** What DataParallel and torch.compile put before every name. */
+const wrappers = ['module.', '_orig_mod.'];
+
+/**
+ * Weights of a file for a graph of the zoo.
+ * @throws MoonletError when no name of the file is one of the architecture's, or the library's names are not known.
+ */
+export function importWeights(graph: Graph, file: WeightFile, name: string, o: ImportOptions = {}): Imported {
+  const tensors = unwrapped(file.tensors, archOf(graph));
+  const source =
+    o.source === undefined ? likeliest(graph, file, tensors, name) : sourceNamed(o.source, graph);
+  const wanted = expected(graph, source, file.format);
+  const eps = new Map(
+    wanted.flatMap(({ node, slot, name }) => {
+      const told = slot === 'mean' ? file.told.eps?.get(name.replace(/\/[^/]*$/, '')) : undefined;
+      return told === undefined ? [] : [[node, told] as const];
+    }),
+  );
+  const adapted = adapt(graph, source, eps);
+  const folded = numericsOf(graph, source).biases ? biasNames(wanted) : new Map<string, string>();
+  const known = new Set([...wanted.map((e) => e.name), ...folded.keys()]);
+  const rest = [...tensors.keys()].filter((key) => !known.has(key));
+  const isSkipped = (key: string): boolean =>
+    ignored.test(key) || (layoutOf(source) === 'keras' && /^normalization(_\d+)?\//.test(key));
+  const skipped = [...file.skipped, ...rest.filter(isSkipped)];
+  const missing = [...known].filter((key) => !tensors.has(key));
+  const found = wanted.flatMap((e) => {
+    const tensor = tensors.get(e.name);
+    return tensor ? [{ ...e, tensor, ...cut(e, o) }] : [];
+  });
+  const misshapen = found.flatMap((e) =>
+    printShape(e.tensor.shape) === printShape(e.fileShape)
+      ? []
+      : [`${e.name} is ${printShape(e.tensor.shape)} and should be ${printShape(e.fileShape)}`],
+  );
+  const report: ImportReport = {
+    source,
+    matched: [...found.map((e) => e.name), ...[...folded.keys()].filter((key) => tensors.has(key))],
+    transposed: found.filter((e) => e.order).map((e) => e.name),
+    skipped,
+    missing,
+    unexpected: rest.filter((key) => !isSkipped(key)),
+    misshapen,
+    differences: [
+      ...adapted.differences,
+      ...(folded.size ? [`biases of convs, now part of the means of their norms (${folded.size})`] : []),
+    ],
+  };
+  if (missing.length || misshapen.length || report.unexpected.length)
+    return { report, ...hintFor(graph, report, found) };
+  const weights = new Map<WeightKey, Weight>();
+  for (const e of found) weights.set(e.key, float(e.shape, valuesOf(e)));
+  for (const [bias, norm] of folded) shiftMean(weights, norm, (tensors.get(bias) as ForeignTensor).read());
+  return { report, net: net(adapted.graph, weights) };
+}
+
+/** norm(x + bias) of mean m is norm(x) of mean m - bias. */
+function shiftMean(weights: Map<WeightKey, Weight>, norm: string, bias: Float32Array): void {
+  const mean = weights.get(`${norm}:mean`) as Weight;
+  const values = materialize(mean).map((m, i) => m - (bias[i] as number));
+  weights.set(`${norm}:mean`, float(mean.shape, values));
+}
+
+/** Biases that our convs do not have, by their name, with the norm that follows the conv. */
+const biasNames = (wanted: readonly Expected[]): Map<string, string> =>
+  new Map(
+    wanted.flatMap(({ node, slot, name }) =>
+      slot === 'kernel' && node.endsWith('/conv')
+        ? [[name.replace(/kernel$/, 'bias'), node.replace(/conv$/, 'norm')] as const]
+        : [],
+    ),
+  );
+
+interface Found extends Expected {
+  readonly tensor: ForeignTensor;
+  readonly fileShape: readonly number[];
+  /** Outputs of the file that come before ours. */
+  readonly before: number;
+}
+
+/** With a background class before ours, the classifier has one output more in the file. */
+function cut(e: Expected, { dropBackground = false }: ImportOptions) {
+  if (!dropBackground || e.node !== 'head/dense') return { fileShape: e.foreignShape, before: 0 };
+  const outputs = e.order ? e.order.at(-1) : e.foreignShape.length - 1; // that axis of the file's
+  return { fileShape: e.foreignShape.map((d, axis) => (axis === outputs ? d + 1 : d)), before: 1 };
+}
+
+function valuesOf({ tensor, order, fileShape, shape, before }: Found): Float32Array {
+  const read = tensor.read();
+  const values = order ? transposed(read, fileShape, order) : read;
+  if (!before) return values;
+  const outputs = shape.at(-1) as number;
+  return values.filter((_, i) => i % (outputs + before) >= before);
+}
+
+/** The library with the most names in the file; of equals, the first. */
+function likeliest(
+  graph: Graph,
+  file: WeightFile,
+  tensors: ReadonlyMap<string, ForeignTensor>,
+  name: string,
+): Source {
+  const known = sourcesOf(graph).filter((s) => s !== 'timm-tf');
+  const scored = known.map((source) => ({
+    source,
+    score: expected(graph, source, file.format).filter((e) => tensors.has(e.name)).length,
+  }));
+  const best = scored.reduce((a, b) => (b.score > a.score ? b : a));
+  if (best.score) return best.source;
+  const first = [...tensors.keys()][0];
+  throw new MoonletError(
+    `${name}: no tensor has a name of ${archOf(graph)} in ${known.join(', ')}; the first of ${tensors.size} is "${first?.slice(0, 80) ?? ''}". Is it another architecture?`,
+  );
+}
+
+/** Names as the model itself has them, and DenseNets of before 2018 as those of today. */
+function unwrapped(
+  tensors: ReadonlyMap<string, ForeignTensor>,
+  arch: string,
+): ReadonlyMap<string, ForeignTensor> {
+  const keys = [...tensors.keys()];
+  const wrapper = wrappers.find((w) => keys.length > 0 && keys.every((key) => key.startsWith(w))) ?? '';
+  const old = arch === 'densenet-121';
+  return new Map(
+    [...tensors].map(([key, tensor]) => {
+      const own = key.slice(wrapper.length);
+      return [old ? own.replace(/(denselayer\d+\.(?:norm|conv))\.(\d)/, '$1$2') : own, tensor];
+    }),
+  );
+}
+
+function hintFor(graph: Graph, report: ImportReport, found: readonly Found[]): { hint?: string } {
+  const classifier = found.find((e) => e.node === 'head/dense' && e.slot === 'bias');
+  const [ours, theirs] = [classifier?.shape[0], classifier?.tensor.shape[0]];
+  if (ours !== theirs && theirs !== undefined && ours !== undefined)
+    return {
+      hint: `the file tells ${theirs} classes apart and the net ${ours}: add classes=${theirs}${theirs === ours + 1 ? ', or leave out its class "background" by --drop-background' : ''}`,
+    };
+  if (report.misshapen.length) return { hint: 'another width, or other options, of the architecture?' };
+  return { hint: `is it another architecture than ${archOf(graph)}?` };
+}

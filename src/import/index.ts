@@ -1,0 +1,6 @@
+/** @file Weights from elsewhere: readers of other libraries' files, and names by rule. */
+export { type ForeignTensor, type Format, formats, type WeightFile } from './file.ts';
+export { type Imported, type ImportOptions, type ImportReport, importWeights } from './import.ts';
+export { type Source, sources, sourcesOf } from './names/index.ts';
+export { readWeightFile } from './open.ts';
+export { type Preprocessing, readTimmConfig, type TimmConfig, usualPreprocessing } from './preprocessing.ts';

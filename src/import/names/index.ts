@@ -1,0 +1,53 @@
+/** @file The libraries whose files are read, and the architectures that each is known to name. */
+import { suggestion, UsageError } from '../../errors.ts';
+import type { Graph } from '../../graph/index.ts';
+import { keras } from './keras.ts';
+import { type Named, named, type Scheme } from './scheme.ts';
+import { timm } from './timm.ts';
+import { torchvision } from './torchvision.ts';
+
+/** `timm-tf`: timm's ports from TensorFlow (`tf_...`), of the same names but other padding and eps. */
+export const sources = ['torchvision', 'timm', 'timm-tf', 'keras', 'moonlet'] as const;
+export type Source = (typeof sources)[number];
+/** How a library lays out the weights of a layer, and calls them. */
+export type Layout = 'torch' | 'keras' | 'moonlet';
+
+const ported = ['efficientnet-b0', 'mobilenet-v3-small', 'mobilenet-v3-large'];
+const isPorted = (arch: string): boolean => ported.includes(arch) || arch.startsWith('efficientnet-lite');
+const schemes: Readonly<Record<Exclude<Source, 'moonlet'>, Readonly<Record<string, Scheme>>>> = {
+  torchvision,
+  timm,
+  'timm-tf': Object.fromEntries(Object.entries(timm).filter(([arch]) => isPorted(arch))),
+  keras,
+};
+
+export const layoutOf = (source: Source): Layout =>
+  source === 'keras' || source === 'moonlet' ? source : 'torch';
+
+/** 'mobilenet-v2 width=0.5' is of the architecture mobilenet-v2. */
+export const archOf = ({ name }: Graph): string => name.split(' ')[0] as string;
+
+/** The libraries whose names of this architecture are known, ours always. */
+export const sourcesOf = (graph: Graph): readonly Source[] =>
+  sources.filter((source) => source === 'moonlet' || Object.hasOwn(schemes[source], archOf(graph)));
+
+/** @throws UsageError for another name, or an architecture whose names in this library are not known. */
+export function sourceNamed(name: string, graph: Graph): Source {
+  const known = sourcesOf(graph);
+  const source = known.find((s) => s === name);
+  if (source) return source;
+  throw new UsageError(
+    `${archOf(graph)}: names are known of ${known.join(', ')}, not of "${name}".${suggestion(name, known)}`,
+  );
+}
+
+/** The nodes with weights (by their ids), each with its module in the files of this library. */
+export function namesOf(graph: Graph, source: Source, ids: readonly string[]): readonly Named[] {
+  const scheme = source === 'moonlet' ? undefined : schemes[source][archOf(graph)];
+  if (scheme) return named(graph, scheme, ids);
+  const byId = new Map(graph.nodes.map((node) => [node.id, node]));
+  return ids.flatMap((id) => {
+    const node = byId.get(id);
+    return node ? [{ node, module: id, pointwise: false }] : [];
+  });
+}

@@ -1,0 +1,121 @@
+/** @file Names of torchvision's models (0.29) where they are not timm's. */
+import { type Place, pair, type Scheme } from './scheme.ts';
+import { both } from './timm.ts';
+
+const mobilenetV2: Scheme = {
+  ends: {
+    ...pair('stem', 'features.0.0', 'features.0.1'),
+    'head/mix/conv': ({ blocks }) => `features.${blocks + 1}.0`,
+    'head/mix/norm': ({ blocks }) => `features.${blocks + 1}.1`,
+    'head/dense': 'classifier.1',
+  },
+  block: ({ index }) => `features.${index + 1}.conv`,
+  parts: (p) => {
+    const at = p.has('expand') ? 1 : 0;
+    return {
+      ...pair('expand', '0.0', '0.1'),
+      ...pair('filter', `${at}.0`, `${at}.1`),
+      ...pair('project', `${at + 1}`, `${at + 2}`),
+    };
+  },
+};
+
+const squeezed = ['attention/squeeze/dense', 'attention/excite/dense'];
+/** Expansion, filter, squeeze and projection are numbered, those that are there. */
+const numbered = (p: Place): Record<string, string> => {
+  const there = ['expand', 'filter', 'attention', 'project'].filter((path) => p.has(path));
+  const at = (path: string): number => there.indexOf(path);
+  return {
+    ...pair('expand', `${at('expand')}.0`, `${at('expand')}.1`),
+    ...pair('filter', `${at('filter')}.0`, `${at('filter')}.1`),
+    'attention/squeeze/dense': `${at('attention')}.fc1`,
+    'attention/excite/dense': `${at('attention')}.fc2`,
+    ...pair('project', `${at('project')}.0`, `${at('project')}.1`),
+  };
+};
+const mobilenetV3: Scheme = {
+  ends: {
+    ...mobilenetV2.ends,
+    'head/features/dense': 'classifier.0',
+    'head/dense': 'classifier.3',
+  },
+  block: ({ index }) => `features.${index + 1}.block`,
+  parts: numbered,
+  pointwise: squeezed,
+};
+const efficientnet: Scheme = {
+  ends: {
+    ...pair('stem', 'features.0.0', 'features.0.1'),
+    'head/mix/conv': ({ stages }) => `features.${stages + 1}.0`,
+    'head/mix/norm': ({ stages }) => `features.${stages + 1}.1`,
+    'head/dense': 'classifier.1',
+  },
+  block: ({ stage, block }) => `features.${stage + 1}.${block}.block`,
+  parts: numbered,
+  pointwise: squeezed,
+};
+
+/** Stem and first stage are one list of layers, activations counted. */
+const mnasnet: Scheme = {
+  ends: {
+    ...pair('stem', 'layers.0', 'layers.1'),
+    ...pair('head/mix', 'layers.14', 'layers.15'),
+    'head/dense': 'classifier.1',
+  },
+  block: ({ stage, block }) => (stage ? `layers.${stage + 7}.${block}.layers` : 'layers'),
+  parts: {
+    ...pair('expand', '0', '1'),
+    ...pair('filter', '3', '4'),
+    ...pair('project', '6', '7'),
+  },
+};
+
+const shufflenetV2: Scheme = {
+  ends: {
+    ...pair('stem', 'conv1.0', 'conv1.1'),
+    ...pair('head/mix', 'conv5.0', 'conv5.1'),
+    'head/dense': 'fc',
+  },
+  block: ({ stage, block }) => `stage${stage + 2}.${block}`,
+  parts: {
+    ...pair('left/filter', 'branch1.0', 'branch1.1'),
+    ...pair('left/mix', 'branch1.2', 'branch1.3'),
+    ...pair('right/first', 'branch2.0', 'branch2.1'),
+    ...pair('right/filter', 'branch2.3', 'branch2.4'),
+    ...pair('right/second', 'branch2.5', 'branch2.6'),
+  },
+};
+
+/** Fires are counted together with the conv, its relu and the pools. */
+const squeezenet: Scheme = {
+  ends: { 'stem/conv': 'features.0', 'head/conv': 'classifier.1' },
+  block: ({ index, stage }) => `features.${3 + index + stage}`,
+  parts: { 'squeeze/conv': 'squeeze', 'expand1x1/conv': 'expand1x1', 'expand3x3/conv': 'expand3x3' },
+};
+
+const regnet: Scheme = {
+  ends: { ...pair('stem', 'stem.0', 'stem.1'), 'head/dense': 'fc' },
+  block: ({ stage, block }) => `trunk_output.block${stage + 1}.block${stage + 1}-${block}`,
+  parts: {
+    ...pair('narrow', 'f.a.0', 'f.a.1'),
+    ...pair('filter', 'f.b.0', 'f.b.1'),
+    'attention/squeeze/dense': 'f.se.fc1',
+    'attention/excite/dense': 'f.se.fc2',
+    ...pair('widen', 'f.c.0', 'f.c.1'),
+    ...pair('shortcut', 'proj.0', 'proj.1'),
+  },
+  pointwise: squeezed,
+};
+
+export const torchvision: Readonly<Record<string, Scheme>> = {
+  ...both,
+  'mobilenet-v2': mobilenetV2,
+  'mobilenet-v3-small': mobilenetV3,
+  'mobilenet-v3-large': mobilenetV3,
+  'efficientnet-b0': efficientnet,
+  mnasnet,
+  'shufflenet-v2': shufflenetV2,
+  squeezenet,
+  'regnet-x-400mf': regnet,
+  'regnet-y-400mf': regnet,
+};

@@ -1,0 +1,26 @@
+/** @file Safetensors as timm, Hugging Face and we ourselves write them: weights of any float type. */
+import { MoonletError } from '../errors.ts';
+import { safetensorsIn } from '../weights/index.ts';
+import { type Bytes, type Dtype, decode, type ForeignTensor, type WeightFile } from './file.ts';
+
+const dtypes: Readonly<Record<string, Dtype>> = {
+  ...{ F64: 'f64', F32: 'f32', F16: 'f16', BF16: 'bf16' },
+  ...{ I64: 'i64', I32: 'i32', I16: 'i16', I8: 'i8', U8: 'u8', BOOL: 'bool' },
+};
+
+/** @throws MoonletError that says what is wrong with the file. */
+export function readSafetensorsFile(bytes: Bytes, name: string): WeightFile {
+  const tensors = new Map<string, ForeignTensor>();
+  for (const [key, { dtype, shape, bytes: own }] of safetensorsIn(bytes, name).tensors) {
+    tensors.set(key, {
+      shape,
+      dtype,
+      read: () => {
+        const known = dtypes[dtype];
+        if (!known) throw new MoonletError(`${name}: "${key}" has dtype ${dtype}, which is not read here`);
+        return decode(own, known);
+      },
+    });
+  }
+  return { format: 'safetensors', tensors, skipped: [], told: {} };
+}

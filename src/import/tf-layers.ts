@@ -1,0 +1,106 @@
+/** @file tf.layers models: model.json names the weights and the files beside it that hold their bytes. */
+import { z } from 'zod';
+import { MoonletError } from '../errors.ts';
+import { issueText } from '../graph/index.ts';
+import { type Bytes, type Dtype, decode, type ForeignTensor, sizeOf, type WeightFile } from './file.ts';
+import { plainDepthwise } from './keras.ts';
+
+const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** Values stored as whole numbers: value = min + scale * stored (tfjs-converter's quantization). */
+const quantization = z.object({
+  dtype: z.enum(['uint8', 'uint16', 'float16']),
+  min: z.number().optional(),
+  scale: z.number().optional(),
+});
+const weight = z.object({
+  name: z.string().max(1000),
+  shape: z.array(size).max(16),
+  dtype: z.enum(['float32', 'int32', 'bool']),
+  quantization: quantization.optional(),
+});
+const model = z.object({
+  format: z.string().optional(),
+  modelTopology: z.unknown(),
+  weightsManifest: z.array(
+    z.object({ paths: z.array(z.string().max(255)).max(10_000), weights: z.array(weight) }),
+  ),
+});
+const widths = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 } as const;
+const dtypes: Readonly<Record<string, Dtype>> = {
+  float32: 'f32',
+  int32: 'i32',
+  bool: 'u8',
+  float16: 'f16',
+  uint8: 'u8',
+};
+const longest = 64 * 2 ** 20;
+
+/**
+ * `shard` gives the bytes of a file beside model.json.
+ * @throws MoonletError when the model is of another kind, damaged, or names files elsewhere.
+ */
+export function readTfLayers(bytes: Bytes, name: string, shard: (file: string) => Bytes): WeightFile {
+  if (bytes.length > longest) throw new MoonletError(`${name}: too long for a model.json`);
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new MoonletError(`${name}: not JSON; the file is damaged`);
+  }
+  const parsed = model.safeParse(json);
+  if (!parsed.success)
+    throw new MoonletError(`${name}: no model.json of tf.layers: ${issueText(parsed.error)}`);
+  const { format, weightsManifest } = parsed.data;
+  if (format !== undefined && format !== 'layers-model')
+    throw new MoonletError(
+      `${name}: a ${format.slice(0, 40)}, whose layers are gone; only layers-model is read`,
+    );
+  const tensors = new Map<string, ForeignTensor>();
+  for (const { paths, weights } of weightsManifest) {
+    const elsewhere = paths.find((path) => !/^[\w.-]+$/.test(path) || path.startsWith('.'));
+    if (elsewhere !== undefined)
+      throw new MoonletError(
+        `${name}: names the file "${elsewhere}", which is not beside it; it is not read`,
+      );
+    const parts = paths.map(shard);
+    const all = parts.length === 1 ? (parts[0] as Bytes) : joined(parts);
+    let at = 0;
+    for (const entry of weights) {
+      const { shape, dtype, quantization } = entry;
+      const length = sizeOf(shape) * widths[quantization?.dtype ?? dtype];
+      if (at + length > all.length)
+        throw new MoonletError(
+          `${name}: "${entry.name}" ends at byte ${at + length} of ${all.length}; a file is truncated`,
+        );
+      const own = all.subarray(at, at + length);
+      tensors.set(entry.name, { shape, dtype, read: () => values(own, entry) });
+      at += length;
+    }
+    if (at !== all.length)
+      throw new MoonletError(`${name}: ${all.length - at} bytes of the shards belong to no weight`);
+  }
+  return { format: 'tf-layers', tensors: plainDepthwise(tensors), skipped: [], told: {} };
+}
+
+function values(bytes: Bytes, { dtype, quantization }: z.output<typeof weight>): Float32Array {
+  if (!quantization) return decode(bytes, dtypes[dtype] as Dtype);
+  const { scale = 1, min = 0 } = quantization;
+  const stored =
+    quantization.dtype === 'uint16' ? whole16(bytes) : decode(bytes, dtypes[quantization.dtype] as Dtype);
+  return quantization.dtype === 'float16' ? stored : stored.map((v) => v * scale + min);
+}
+const whole16 = (bytes: Bytes): Float32Array =>
+  Float32Array.from(
+    { length: bytes.length >> 1 },
+    (_, i) => (bytes[2 * i] as number) + 256 * (bytes[2 * i + 1] as number),
+  );
+
+function joined(parts: readonly Bytes[]): Bytes {
+  const all = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

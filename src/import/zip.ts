@@ -1,0 +1,117 @@
+/**
+ * @file Zip archives from outside (PyTorch's .pth and Keras's .keras are zips): the directory is read here, where every
+ * claim is checked before memory is given for it; fflate inflates, and is stopped where an entry outgrows its claim.
+ * Format: APPNOTE.TXT of PKWARE, sections 4.3.7 to 4.3.16.
+ */
+import { Inflate } from 'fflate';
+import { MoonletError } from '../errors.ts';
+import { type Bytes, guarded } from './file.ts';
+
+/** Entries stored as they are add up to no more than the file; packed ones may grow to this beyond four times it. */
+const slack = 48 * 2 ** 20;
+const smallestEntry = 46; // bytes of an entry in the directory
+const pushed = 2 ** 14; // packed bytes at a time: at most 16 MiB when inflated
+
+interface Entry {
+  readonly name: string;
+  readonly method: number;
+  readonly packed: number;
+  readonly size: number;
+  /** Where its local header begins. */
+  readonly at: number;
+}
+type Fail = (reason: string) => never;
+
+/** The entries that `wanted` names. @throws MoonletError when the archive is damaged or unpacks to too much. */
+export function unzip(
+  bytes: Bytes,
+  name: string,
+  wanted: (entry: string) => boolean,
+): ReadonlyMap<string, Bytes> {
+  const fail: Fail = (reason) => {
+    throw new MoonletError(`${name}: ${reason}`);
+  };
+  return guarded(name, 'zip archive', () => {
+    const most = 4 * bytes.length + slack;
+    const files = new Map<string, Bytes>();
+    let total = 0;
+    for (const entry of directory(bytes, fail)) {
+      if (!wanted(entry.name)) continue;
+      if (files.has(entry.name)) fail(`the zip has two entries "${entry.name}"`);
+      total += entry.size;
+      if (total > most)
+        fail(`the zip unpacks to more than ${most} bytes from ${bytes.length}; it is not unpacked`);
+      files.set(entry.name, contents(bytes, entry, fail));
+    }
+    return files;
+  });
+}
+
+function directory(bytes: Bytes, fail: Fail): readonly Entry[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const far = (at: number): number => Number(view.getBigUint64(at, true));
+  // the end record: 22 bytes and a comment of at most 65,535
+  let end = bytes.length - 22;
+  const first = Math.max(0, end - 65_535);
+  while (end >= first && view.getUint32(end, true) !== 0x06054b50) end--;
+  if (end < first) fail('the zip has no end; it is truncated');
+  let [count, at] = [view.getUint16(end + 10, true), view.getUint32(end + 16, true)];
+  if (end >= 20 && view.getUint32(end - 20, true) === 0x07064b50) {
+    const record = far(end - 12); // zip64
+    if (view.getUint32(record, true) !== 0x06064b50) fail('the zip64 end record is not where it should be');
+    [count, at] = [far(record + 32), far(record + 48)];
+  }
+  if (count * smallestEntry > bytes.length) fail(`the zip claims ${count} entries and has no room for them`);
+  const entries: Entry[] = [];
+  for (let i = 0; i < count; i++) {
+    if (view.getUint32(at, true) !== 0x02014b50) fail('the directory of the zip is damaged');
+    const [nameLength, extraLength] = [view.getUint16(at + 28, true), view.getUint16(at + 30, true)];
+    const extra = at + 46 + nameLength;
+    const sizes = { size: view.getUint32(at + 24, true), packed: view.getUint32(at + 20, true) };
+    const place = { ...sizes, at: view.getUint32(at + 42, true) };
+    // zip64: those that are all ones stand as 64 bits in the extra field 1, in this order
+    const large = (['size', 'packed', 'at'] as const).filter((key) => place[key] === 0xffffffff);
+    for (let e = extra; large.length && e + 4 <= extra + extraLength; e += 4 + view.getUint16(e + 2, true)) {
+      if (view.getUint16(e, true) !== 1) continue;
+      if (view.getUint16(e + 2, true) < 8 * large.length) fail('a zip64 field is too short');
+      for (const [j, key] of large.entries()) place[key] = far(e + 4 + 8 * j);
+      break;
+    }
+    const entryName = new TextDecoder().decode(bytes.subarray(at + 46, extra));
+    entries.push({ name: entryName, method: view.getUint16(at + 10, true), ...place });
+    at = extra + extraLength + view.getUint16(at + 32, true);
+  }
+  return entries;
+}
+
+function contents(bytes: Bytes, { name, method, packed, size, at }: Entry, fail: Fail): Bytes {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (view.getUint32(at, true) !== 0x04034b50) fail(`"${name}" is not where the directory of the zip says`);
+  const from = at + 30 + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
+  if (from + packed > bytes.length)
+    fail(`truncated: "${name}" ends at byte ${from + packed} of ${bytes.length}`);
+  const stored = bytes.subarray(from, from + packed);
+  if (method === 0) {
+    if (packed !== size) fail(`"${name}" claims ${size} bytes and has ${packed}`);
+    return stored;
+  }
+  if (method !== 8) fail(`"${name}" is packed by method ${method}; stored or deflated are read`);
+  const parts: Bytes[] = [];
+  let got = 0;
+  const inflate = new Inflate((part) => {
+    got += part.length;
+    if (got > size) fail(`"${name}" claims ${size} bytes and unpacks to more`);
+    parts.push(part);
+  });
+  for (let i = 0; i < packed; i += pushed) {
+    inflate.push(stored.subarray(i, Math.min(i + pushed, packed)), i + pushed >= packed);
+  }
+  if (got !== size) fail(`"${name}" claims ${size} bytes and unpacks to ${got}`);
+  const whole = new Uint8Array(size);
+  let to = 0;
+  for (const part of parts) {
+    whole.set(part, to);
+    to += part.length;
+  }
+  return whole;
+}
