@@ -15,3 +15,4 @@ export {
 } from './geometry.ts';
 export { batchNorm, type NormAttrs } from './norm.ts';
 export { type AvgPoolAttrs, type AvgPoolGradAttrs, avgPool, inverseCounts, maxPool } from './pool.ts';
+export { registerSecondOrder } from './second-order.ts';

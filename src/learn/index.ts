@@ -31,7 +31,11 @@ export {
 export { type FspOptions, flowOf, fsp } from './distill/fsp.ts';
 export { type HintsOptions, hintOf, hints } from './distill/hints.ts';
 export { type LogitsOptions, logits, logitsOf } from './distill/logits.ts';
+export { type LwfOptions, lwf, lwfOf, withHead, withOutput } from './distill/lwf.ts';
 export { type Method, methods } from './distill/methods.ts';
+export { branchesOf, ensembleOf, type OneOptions, one } from './distill/one.ts';
+export { hintOfRocket, type RocketOptions, rocket } from './distill/rocket.ts';
+export { type SobolevOptions, slopeOf, slopesOf, sobolev, unit } from './distill/sobolev.ts';
 export { type SoftTargetsOptions, softTargets, softTargetsOf } from './distill/soft-targets.ts';
 export { type DistillOptions, distill } from './distill.ts';
 export { type EvaluateOptions, type Evaluation, evaluate, score } from './evaluate.ts';
@@ -57,13 +61,16 @@ export {
 } from './guide.ts';
 export { interval95 } from './interval.ts';
 export { type Loss, type LossMaker, type Nets, type Signals, taughtBy, teacherOf } from './loss.ts';
+export { type LossContext, type LossRecipe, lossKinds } from './loss-recipes.ts';
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';
 export {
   fitOptions,
-  type LossRecipe,
+  type Locate,
   parseRecipe,
   type Recipe,
   type RecipeInput,
+  stageRecipes,
+  type Transfer,
   usualLosses,
 } from './recipe.ts';
 export { type ReconstructOptions, reconstruct } from './reconstruct.ts';

@@ -1,40 +1,24 @@
 /** @file A run as data: what is trained on what, with which losses, for how long. JSON, validated to the last field. */
 import { z } from 'zod';
-import { UsageError } from '../errors.ts';
+import { parsePlan } from '../edit/index.ts';
+import { suggestion, UsageError } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
-import { crossEntropy } from './cross-entropy.ts';
-import { attention } from './distill/attention.ts';
-import { softTargets } from './distill/soft-targets.ts';
 import type { FitOptions } from './fit.ts';
 import { memoryCache } from './guide.ts';
-import type { LossMaker } from './loss.ts';
+import {
+  type LossContext,
+  type LossRecipe,
+  loss,
+  lossOf,
+  needsTeacher,
+  type ParsedLoss,
+  teacherNamed,
+} from './loss-recipes.ts';
 import { adam, sgd } from './optimizer.ts';
 import { schedule, scheduleNames } from './schedule.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.int().min(1);
-
-const loss = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('cross-entropy'),
-    weight: z.number().min(0).default(1),
-    labelSmoothing: share.default(0),
-  }),
-  z.strictObject({
-    kind: z.literal('soft-targets'),
-    weight: z.number().min(0).default(0.9),
-    temperature: z.number().positive().default(4),
-  }),
-  z.strictObject({
-    kind: z.literal('attention'),
-    weight: z.number().min(0).default(1000),
-    pairs: z
-      .array(z.tuple([z.string(), z.string()]))
-      .min(1)
-      .optional(),
-  }),
-]);
-export type LossRecipe = z.input<typeof loss>;
 
 const optimizer = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -52,6 +36,50 @@ const optimizer = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const rate = z.strictObject({ kind: z.enum(scheduleNames), peak: z.number().positive() });
+const count = positive.max(100_000_000);
+/** Paths whose nodes are trained, the rest stays as it is: `head`, `stage3/0`. */
+const train = z.array(z.string().min(1)).min(1);
+/** Steps of growth: `parsePlan` looks into them. */
+const plan = z.array(z.record(z.string(), z.unknown())).min(1);
+
+/** A part of a run with losses of its own; what it does not say is the recipe's. */
+const stage = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+$/)
+    .optional(),
+  steps: count,
+  losses: z.array(loss).min(1).optional(),
+  optimizer: optimizer.optional(),
+  rate: rate.optional(),
+  train: train.optional(),
+});
+
+/** Where images come from when they are not the data's own. */
+const transfer = z.discriminatedUnion('kind', [
+  /** More of the training images, made by MUNGE. */
+  z.strictObject({
+    kind: z.literal('munge'),
+    copies: positive.max(1000).default(4),
+    p: share.default(0.5),
+    s: z.number().positive().default(1),
+  }),
+  /** Made from what was recorded of the teacher, without any image. */
+  z.strictObject({
+    kind: z.literal('data-free'),
+    /** A file of `recordMetadata`; that beside the teacher unless told. */
+    metadata: z.string().optional(),
+    images: positive.max(1_000_000).default(2000),
+    steps: positive.default(200),
+    rate: z.number().positive().default(0.07),
+    layers: z.enum(['top', 'all']).default('all'),
+  }),
+  /** Noise with the data's mean and deviation: what data-free images are held against. */
+  z.strictObject({ kind: z.literal('noise'), images: positive.max(1_000_000).default(2000) }),
+]);
+export type Transfer = z.output<typeof transfer>;
+
 const recipe = z.strictObject({
   /** Where images come from: `mnist` or `fashion-mnist`. */
   data: z.string(),
@@ -61,12 +89,42 @@ const recipe = z.strictObject({
   block: z.string().optional(),
   /** What teaches: `<dataset>/<id>` or a folder. */
   teacher: z.string().optional(),
+  /** In place of one teacher: several, whose mean logits teach. */
+  ensemble: z.array(z.string()).min(2).optional(),
+  /** More teachers, by the names that losses call them by: `{ "kind": "hints", "teacher": "big" }`. */
+  teachers: z.record(z.string().regex(/^[A-Za-z0-9_-]+$/), z.string()).optional(),
+  /** Nets between teacher and student, each taught by the one before: an architecture and, where they differ, steps. */
+  assistants: z
+    .array(z.strictObject({ student: z.string(), steps: count.optional() }))
+    .min(1)
+    .optional(),
   losses: z.array(loss).min(1).optional(),
   optimizer: optimizer.prefault({ kind: 'sgd' }),
-  rate: z
-    .strictObject({ kind: z.enum(scheduleNames), peak: z.number().positive() })
-    .prefault({ kind: 'one-cycle', peak: 0.1 }),
-  steps: positive.max(100_000_000),
+  rate: rate.prefault({ kind: 'one-cycle', peak: 0.1 }),
+  /** Of the whole run, or of each assistant where there are `stages`. */
+  steps: count.optional(),
+  /** Parts of the run, one after another, each on what the one before left. */
+  stages: z.array(stage).min(1).optional(),
+  train: train.optional(),
+  /** Growth of the student before its first step: Net2Net's way to a student. */
+  grow: plan.optional(),
+  /** Growth in the middle of the run. */
+  growth: z
+    .array(z.strictObject({ at: z.int().min(1), plan }))
+    .min(1)
+    .optional(),
+  /** One more head for this data beside the student's own, which the teacher's data is for. */
+  newHead: z
+    .strictObject({
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]+$/)
+        .default('new'),
+      /** What the old head is measured on. */
+      oldData: z.string().optional(),
+    })
+    .optional(),
+  transfer: transfer.optional(),
   batch: positive.max(4096).default(64),
   seed: z.int().min(0).default(0),
   augment: z
@@ -82,33 +140,74 @@ const recipe = z.strictObject({
   limit: positive.optional(),
   keep: z.enum(['last', 'best']).default('last'),
 });
-export type Recipe = z.output<typeof recipe>;
+type Parsed = z.output<typeof recipe>;
+export interface Recipe extends Parsed {
+  /** Of the whole run. */
+  readonly steps: number;
+}
 export type RecipeInput = z.input<typeof recipe>;
 
+type Path = readonly PropertyKey[];
+/** Where a value stands in its file, such as `:12:5`; the empty text where that is not known. */
+export type Locate = (path: Path) => string;
+
 /** @throws UsageError that says where the value departs from a recipe. */
-export function parseRecipe(value: unknown, name = 'recipe'): Recipe {
+export function parseRecipe(value: unknown, name = 'recipe', locate: Locate = () => ''): Recipe {
+  const fail = (path: Path, text: string): never => {
+    throw new UsageError(`${name}${locate(path)}: ${text}`);
+  };
   const parsed = recipe.safeParse(value);
-  if (!parsed.success) throw new UsageError(`${name}: ${issueText(parsed.error)}`);
+  if (!parsed.success) return fail(parsed.error.issues[0]?.path ?? [], issueText(parsed.error));
   const found = parsed.data;
-  const needsTeacher = (found.losses ?? []).find((l) => l.kind !== 'cross-entropy');
-  if (needsTeacher && !found.teacher)
-    throw new UsageError(`${name}: the loss ${needsTeacher.kind} needs a "teacher"`);
-  const kinds = (found.losses ?? []).map((l) => l.kind);
-  const twice = kinds.find((kind, i) => kinds.indexOf(kind) !== i);
-  if (twice) throw new UsageError(`${name}: the loss ${twice} stands twice; give it one weight`);
-  return found;
+  if (found.teacher !== undefined && found.ensemble)
+    fail(['ensemble'], 'ensemble: stands in place of "teacher"; give one of the two');
+  checkLosses(found.losses, ['losses'], found, fail);
+  found.stages?.forEach((s, i) => {
+    checkLosses(s.losses, ['stages', i, 'losses'], found, fail);
+  });
+  const steps = found.steps ?? found.stages?.reduce((n, s) => n + s.steps, 0);
+  if (steps === undefined) return fail([], 'steps: say how many, or give "stages" with steps of their own');
+  if (found.assistants && !taughtOf(found)) fail(['assistants'], 'assistants: need a "teacher" above them');
+  return { ...found, steps };
 }
 
-const lossOf = (l: z.output<typeof loss>): LossMaker => {
-  switch (l.kind) {
-    case 'cross-entropy':
-      return crossEntropy(l);
-    case 'soft-targets':
-      return softTargets(l);
-    case 'attention':
-      return attention({ weight: l.weight, ...(l.pairs ? { pairs: l.pairs } : {}) });
-  }
-};
+const taughtOf = (r: Parsed): boolean => r.teacher !== undefined || r.ensemble !== undefined;
+
+function checkLosses(
+  losses: readonly ParsedLoss[] = [],
+  path: Path,
+  r: Parsed,
+  fail: (path: Path, text: string) => never,
+): void {
+  const known = Object.keys(r.teachers ?? {});
+  const names = losses.map((l) => `${l.kind}${teacherNamed(l) === undefined ? '' : `@${teacherNamed(l)}`}`);
+  losses.forEach((l, i) => {
+    const at = [...path, i];
+    const teacher = teacherNamed(l);
+    if (teacher === undefined && needsTeacher(l) && !taughtOf(r))
+      fail(at, `the loss ${l.kind} needs a "teacher"`);
+    if (teacher !== undefined && !known.includes(teacher)) {
+      const given = known.join(', ') || 'none';
+      fail(
+        [...at, 'teacher'],
+        `no teacher "${teacher}".${suggestion(teacher, known)} In "teachers": ${given}`,
+      );
+    }
+    if (names.indexOf(names[i] as string) !== i && l.kind !== 'custom')
+      fail(at, `the loss ${names[i]} stands twice; give it one weight`);
+  });
+}
+
+/** A recipe's stages as recipes of their own, in order; itself alone when it has none. */
+export function stageRecipes(r: Recipe): readonly (Recipe & { readonly stage: string })[] {
+  const { stages, ...whole } = r;
+  if (!stages) return [{ ...whole, stage: 'training' }];
+  return stages.map(({ name, ...s }, i) => ({
+    ...whole,
+    ...(Object.fromEntries(Object.entries(s).filter(([, v]) => v !== undefined)) as Pick<Recipe, 'steps'>),
+    stage: name ?? `stage-${i + 1}`,
+  }));
+}
 
 /** The losses that a recipe without any means: soft targets beside hard labels when there is a teacher. */
 export const usualLosses = (teacher: boolean): readonly LossRecipe[] =>
@@ -119,9 +218,10 @@ export const usualLosses = (teacher: boolean): readonly LossRecipe[] =>
       ]
     : [{ kind: 'cross-entropy' }];
 
-/** What `fit` needs to know of a recipe; nets and data are the caller's to load. */
+/** What `fit` needs to know of a recipe without stages; nets and data are the caller's to load. */
 export function fitOptions(
   r: Recipe,
+  context: Omit<LossContext, 'steps'> = {},
 ): Pick<
   FitOptions,
   | 'steps'
@@ -136,13 +236,15 @@ export function fitOptions(
   | 'teacherCache'
   | 'keep'
   | 'recipe'
+  | 'trained'
+  | 'growth'
 > {
-  const losses = r.losses ?? usualLosses(r.teacher !== undefined).map((l) => loss.parse(l));
+  const losses = r.losses ?? usualLosses(taughtOf(r)).map((l) => loss.parse(l));
   return {
     steps: r.steps,
     batch: r.batch,
     seed: r.seed,
-    losses: losses.map(lossOf),
+    losses: losses.map((l) => lossOf(l, { ...context, steps: r.steps })),
     optimizer: r.optimizer.kind === 'sgd' ? sgd(r.optimizer) : adam(r.optimizer),
     rate: schedule(r.rate.kind, { steps: r.steps, peak: r.rate.peak }),
     keep: r.keep,
@@ -150,6 +252,14 @@ export function fitOptions(
     ...(r.augment ? { augment: r.augment } : {}),
     ...(r.views === undefined ? {} : { views: r.views }),
     ...(r.viewSeed === undefined ? {} : { viewSeed: r.viewSeed }),
+    ...(r.train ? { trained: under(r.train) } : {}),
+    ...(r.growth ? { growth: r.growth.map((g) => ({ at: g.at, plan: parsePlan(g.plan) })) } : {}),
     ...(r.views === undefined || r.teacher === undefined ? {} : { teacherCache: memoryCache() }),
   };
 }
+
+/** Whether a node stands at or below one of these paths. */
+const under =
+  (paths: readonly string[]) =>
+  (node: string): boolean =>
+    paths.some((path) => node === path || node.startsWith(`${path}/`));

@@ -244,7 +244,32 @@ describe('recipes', () => {
     ['a missing field', { steps: undefined }, /^recipe: steps: /],
     ['an unknown field', { stepz: 3 }, /^recipe: top level: .*stepz/],
     ['a number out of range', { batch: 0 }, /^recipe: batch: /],
-    ['an unknown loss', { losses: [{ kind: 'hints' }] }, /^recipe: losses\[0\]\.kind: /],
+    [
+      'an unknown loss',
+      { losses: [{ kind: 'hint' }] },
+      /^recipe: losses\[0\](\.kind)?: no loss "hint"\. Did you mean "hints"\? Known: cross-entropy, /,
+    ],
+    ['a loss without a kind', { losses: [{ weight: 1 }] }, /: a loss has a "kind", one of cross-entropy, /],
+    [
+      'a teacher that is not there',
+      { losses: [{ kind: 'hints', teacher: 'bug' }], teachers: { big: 'mnist/wrn-16-1' } },
+      /^recipe: no teacher "bug"\. Did you mean "big"\? In "teachers": big$/,
+    ],
+    [
+      'a loss of a stage that needs a teacher',
+      { stages: [{ steps: 3, losses: [{ kind: 'fsp' }] }] },
+      /^recipe: the loss fsp needs a "teacher"$/,
+    ],
+    [
+      'assistants without a teacher',
+      { assistants: [{ student: 'wrn' }] },
+      /^recipe: assistants: need a "teacher"/,
+    ],
+    [
+      'two kinds of teacher',
+      { teacher: 'a', ensemble: ['a', 'b'] },
+      /^recipe: ensemble: stands in place of "teacher"/,
+    ],
     [
       'a loss that needs a teacher, without one',
       { losses: [{ kind: 'attention' }] },

@@ -101,7 +101,10 @@ export async function expectStepAgrees(losses: readonly LossMaker[], o: StepCase
       .map((key) => values(done.whole, key).map((v, i) => v - (values(still.whole, key)[i] as number)));
   };
   const eager = await run('cpu');
-  expect(Math.max(...eager.flatMap((d) => [...d].map(Math.abs))), 'the step moves weights').to.be.above(0);
+  expect(
+    eager.some((d) => d.some((v) => v !== 0)),
+    'the step moves weights',
+  ).to.equal(true);
   let chaos = 0;
   for (const ulp of [1, 2]) chaos = Math.max(chaos, distance(await run('cpu', ulp), eager));
   const apart = distance(await run('onnxruntime'), eager);

@@ -1,0 +1,83 @@
+/**
+ * @file Learning without forgetting. Li and Hoiem, PAMI 2017, arXiv:1606.09282, equations 1 to 3 and figure 3 [150]: a net
+ * that learns a new task from the new task's images alone, and keeps what it said of them for the old one.
+ *
+ *   L_old = -sum_k y'_k log yhat'_k,  y'_k = y_k^(1/T) / sum_j y_j^(1/T),  y of the net as it was, yhat of the net as it is
+ *
+ * T = 2, weight 1; y^(1/T) normalized is the softmax of the logits over T. The old net stands as the teacher and is asked
+ * about the new images. A new head is added by `withHead`; it alone is trained first, then all.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { MoonletError, Refusal } from '../../errors.ts';
+import { ancestors, check, type Node, nodeAt } from '../../graph/index.ts';
+import { onlyOutput } from '../../read/ends.ts';
+import { init, type Net } from '../../weights/index.ts';
+import { type LossMaker, teacherOf } from '../loss.ts';
+import type { Schedule } from '../schedule.ts';
+import { tap } from '../taps.ts';
+
+export interface LwfOptions {
+  /** lambda_o; 1 unless told. */
+  readonly weight?: number | Schedule;
+  /** 2 unless told. */
+  readonly temperature?: number | Schedule;
+  /** The old task's logits in the student; the node that was the old net's output unless told. */
+  readonly old?: string;
+}
+
+/** @throws MoonletError when there is no old net, or the student has not its head any more. */
+export const lwf =
+  ({ weight = 1, temperature = 2, old }: LwfOptions = {}): LossMaker =>
+  (nets) => {
+    const theirs = onlyOutput(teacherOf(nets, 'lwf'));
+    if (old === undefined && !nets.student.nodes.some((n) => n.id === theirs))
+      throw new MoonletError(
+        `lwf: ${nets.student.name} has no "${theirs}", the old net's head; name it by "old"`,
+      );
+    const { id } = tap(nets.student, old ?? theirs);
+    return {
+      name: 'lwf',
+      weight,
+      settings: { temperature },
+      student: [id],
+      teacher: [theirs],
+      compute: (at) =>
+        lwfOf(at.student(id) as tf.Tensor2D, at.teacher(theirs) as tf.Tensor2D, at.setting('temperature')),
+    };
+  };
+
+/** L_old, averaged over the batch: logits [batch, classes] of the net as it is and as it was. */
+export function lwfOf(now: tf.Tensor2D, then: tf.Tensor2D, temperature: tf.Scalar): tf.Scalar {
+  const target = tf.softmax(tf.div(then, temperature) as tf.Tensor2D);
+  const log = tf.logSoftmax(tf.div(now, temperature) as tf.Tensor2D);
+  return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(target, log), 1)));
+}
+
+/**
+ * The net with one more head, which is its output from now on: a dense layer on what the last dense layer reads, under
+ * `heads/<name>`. The old head stays in the graph, though no output needs it; `withOutput` brings it back.
+ */
+export function withHead(
+  net: Net,
+  o: { readonly name: string; readonly classes: number; readonly seed?: number },
+): Net {
+  const { graph } = net;
+  const live = ancestors(graph, graph.outputs);
+  const last = graph.nodes.findLast((n) => n.op.kind === 'dense' && live.has(n.id));
+  const source = last?.inputs[0];
+  if (source === undefined)
+    throw new Refusal(`${graph.name}: no dense layer, beside which a head could stand`);
+  const head: Node = {
+    id: `heads/${o.name}/dense`,
+    op: { kind: 'dense', out: o.classes, bias: true },
+    inputs: [source],
+  };
+  const grown = check({ ...graph, nodes: [...graph.nodes, head], outputs: [head.id] });
+  return { graph: grown, weights: new Map([...init(grown, { seed: o.seed ?? 0 }).weights, ...net.weights]) };
+}
+
+/** The net with another of its nodes as its output. @throws MoonletError with the nearest path. */
+export const withOutput = ({ graph, weights }: Net, path: string): Net => ({
+  graph: { ...graph, outputs: [nodeAt(graph, path).id] },
+  weights,
+});

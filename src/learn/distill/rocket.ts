@@ -1,0 +1,120 @@
+/**
+ * @file Rocket launching. Zhou et al., AAAI 2018, arXiv:1708.04106, equations 1 and 5 [158]: a light net and a booster on
+ * shared low layers, trained together from scratch.
+ *
+ *   L = CE(l) + CE(z) + lambda |l - z|^2,  l the light net's logits, z the booster's
+ *
+ * lambda = 0.03, the square summed over classes and averaged over the batch. Gradient block: in the last term z is a
+ * constant, so that the light net follows the booster and never holds it back. CE(l) is the loss `crossEntropy` beside
+ * this one: `[crossEntropy(), rocket({ booster })]`.
+ * Deviation: the authors' code shares convs and gives light net and booster norms of their own; here they share the value.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { MoonletError } from '../../errors.ts';
+import { type Graph, type Node, nodesById, printShape } from '../../graph/index.ts';
+import { classesOf, inputShape, onlyOutput } from '../../read/ends.ts';
+import { crossEntropyOf } from '../cross-entropy.ts';
+import type { LossMaker } from '../loss.ts';
+import type { Schedule } from '../schedule.ts';
+import { stopGradient } from '../stop-gradient.ts';
+import { tap } from '../taps.ts';
+
+export interface RocketOptions {
+  /** Of booster's cross-entropy and hint together; 1 unless told. */
+  readonly weight?: number | Schedule;
+  /** The larger net, for the same images and classes. */
+  readonly booster: Graph;
+  /** The place in both nets up to which they are one; `stage1` unless told. Undefined by `null`: nothing is shared. */
+  readonly share?: string | null;
+  /** 0.03 unless told. */
+  readonly lambda?: number | Schedule;
+}
+
+/** @throws MoonletError when the two nets do not tell the same classes apart, or cannot be joined there. */
+export const rocket =
+  ({ weight = 1, booster, share = 'stage1', lambda = 0.03 }: RocketOptions): LossMaker =>
+  ({ student }) => {
+    const [classes, theirs] = [classesOf(student), classesOf(booster)];
+    if (classes !== theirs)
+      throw new MoonletError(
+        `rocket: the light net tells ${classes} classes apart, the booster ${theirs}; they must agree`,
+      );
+    const light = onlyOutput(student);
+    const { nodes, output } = share === null ? whole(student, booster) : joined(student, booster, share);
+    return {
+      name: 'rocket',
+      weight,
+      settings: { lambda },
+      student: [light, output],
+      targets: ['labels'],
+      beside: nodes,
+      notes: [
+        `rocket: a booster of ${booster.name} ${share === null ? 'beside the student' : `from ${share} on`} (gone after training)`,
+      ],
+      compute: (at) => {
+        const [l, z] = [at.student(light) as tf.Tensor2D, at.student(output) as tf.Tensor2D];
+        const hint = tf.mul(hintOfRocket(l, z), at.setting('lambda'));
+        return tf.add(crossEntropyOf(z, at.labels, classes), hint);
+      },
+    };
+  };
+
+/** |l - z|^2 averaged over the batch; no gradient reaches z. */
+export const hintOfRocket = (light: tf.Tensor2D, booster: tf.Tensor2D): tf.Scalar =>
+  tf.div(tf.sum(tf.square(tf.sub(light, stopGradient(booster)))), light.shape[0]);
+
+interface Joined {
+  readonly nodes: readonly Node[];
+  /** The booster's logits. */
+  readonly output: string;
+}
+
+/** The booster on the student's input. */
+function whole(student: Graph, booster: Graph): Joined {
+  const [mine, theirs] = [student, booster].map((g) => g.nodes.find((n) => n.op.kind === 'input')?.id ?? '');
+  const [a, b] = [inputShape(student), inputShape(booster)];
+  if (printShape(a) !== printShape(b))
+    throw new MoonletError(
+      `rocket: the light net takes ${printShape(a)}, the booster ${printShape(b)}; they must agree`,
+    );
+  return attached(booster, theirs as string, mine as string, 'its input');
+}
+
+/** The booster from a place on, reading what the student has there. */
+function joined(student: Graph, booster: Graph, share: string): Joined {
+  const [mine, theirs] = [tap(student, share), tap(booster, share)];
+  if (printShape(mine.shape) !== printShape(theirs.shape)) {
+    throw new MoonletError(
+      `rocket: at ${share} the light net has ${printShape(mine.shape)}, the booster ${printShape(theirs.shape)}; share a place where they agree`,
+    );
+  }
+  return attached(booster, theirs.id, mine.id, share);
+}
+
+function attached(booster: Graph, from: string, to: string, share: string): Joined {
+  const byId = nodesById(booster);
+  const kept = new Set<string>();
+  const output = onlyOutput(booster);
+  const todo = [output];
+  for (let id = todo.pop(); id !== undefined; id = todo.pop()) {
+    if (id === from || kept.has(id)) continue;
+    if (byId.get(id)?.op.kind === 'input')
+      throw new MoonletError(
+        `rocket: the booster ${booster.name} reads more than its ${share}; share another place`,
+      );
+    kept.add(id);
+    todo.push(...(byId.get(id)?.inputs ?? []));
+  }
+  if (!kept.size)
+    throw new MoonletError(`rocket: nothing of the booster lies behind ${share}; share an earlier place`);
+  const name = (id: string): string => (id === from ? to : `booster/${id}`);
+  const nodes = booster.nodes
+    .filter((n) => kept.has(n.id))
+    .map(({ weightsOf, ...n }) => ({
+      ...n,
+      id: name(n.id),
+      inputs: n.inputs.map(name),
+      ...(weightsOf === undefined ? {} : { weightsOf: name(weightsOf) }),
+    }));
+  return { nodes, output: name(output) };
+}

@@ -1,0 +1,95 @@
+/**
+ * @file Sobolev training. Czarnecki, Osindero, Jaderberg, Swirszcz and Pascanu, NeurIPS 2017, arXiv:1706.04859, equation 1
+ * and section 3 [156]: beside its values, the student follows the derivatives of the teacher, projected on random vectors
+ * for cheapness.
+ *
+ *   L = sum over j of |d<m(x), v_j>/dx - d<f(x), v_j>/dx|^2,  m the student, f the teacher, v_j uniform on the unit sphere
+ *
+ * of logits, in the input's own units, summed over pixels and averaged over the batch; E_v L = |J_m - J_f|^2 / classes. The
+ * values are another loss's affair: `[logits(), sobolev()]`. The student is in training mode: where it has batch norm, an
+ * image's derivative counts what it does to the logits of its whole batch.
+ *
+ * Its step differentiates a gradient. Our convs, norms and pools have gradients of any order (`src/kernels`), depthwise and
+ * grouped convs among them. Of tf's own ops the comparisons in the gradient of relu6 lacked one and get it there; its
+ * resizing has none: a student with `upsample` is refused.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { MoonletError } from '../../errors.ts';
+import type { Graph } from '../../graph/index.ts';
+import { printShape } from '../../graph/index.ts';
+import { registerSecondOrder } from '../../kernels/index.ts';
+import { classesOf, inputShape, onlyOutput } from '../../read/ends.ts';
+import { forward, weightTensors } from '../../read/tfjs/index.ts';
+import type { LossMaker } from '../loss.ts';
+import { teacherOf } from '../loss.ts';
+import type { Schedule } from '../schedule.ts';
+
+export interface SobolevOptions {
+  /** 1 unless told. */
+  readonly weight?: number | Schedule;
+  /** Random vectors in a step, K; 1 unless told. */
+  readonly projections?: number;
+}
+
+/** @throws MoonletError when there is no teacher, inputs or classes differ, or a net has no second derivative. */
+export const sobolev =
+  ({ weight = 1, projections = 1 }: SobolevOptions = {}): LossMaker =>
+  (nets) => {
+    const teacher = teacherOf(nets, 'sobolev');
+    const { teacherNet } = nets;
+    if (!teacherNet)
+      throw new MoonletError('sobolev: needs the teacher with its weights; pass it as "teacherNet"');
+    if (!Number.isInteger(projections) || projections < 1 || projections > 64)
+      throw new MoonletError(`sobolev: 1 to 64 projections, got ${projections}`);
+    const [classes, theirs] = [classesOf(nets.student), classesOf(teacher)];
+    if (classes !== theirs)
+      throw new MoonletError(
+        `sobolev: the student tells ${classes} classes apart, the teacher ${theirs}; they must agree`,
+      );
+    const [a, b] = [inputShape(nets.student), inputShape(teacher)].map(printShape);
+    if (a !== b) throw new MoonletError(`sobolev: the student takes ${a}, the teacher ${b}; they must agree`);
+    refuseResizing(nets.student);
+    registerSecondOrder();
+    const logits = onlyOutput(nets.student);
+    const names = Array.from({ length: projections }, (_, j) => `v${j + 1}`);
+    return {
+      name: 'sobolev',
+      weight,
+      student: [logits],
+      draws: Object.fromEntries(names.map((name) => [name, [classes]])),
+      compute: (at) => {
+        const said = (x: tf.Tensor): tf.Tensor =>
+          forward(teacher, weightTensors(teacherNet.weights), x).values.get(onlyOutput(teacher)) as tf.Tensor;
+        const terms = names.map((name) => {
+          const v = unit(at.draw(name) as tf.Tensor2D);
+          const mine = slopeOf(at.student(logits), v, at.x);
+          const target = tf.grad((x) => tf.sum(tf.mul(said(x), v)))(at.x);
+          return slopesOf(mine, target);
+        });
+        return tf.addN(terms) as tf.Scalar;
+      },
+    };
+  };
+
+function refuseResizing({ name, nodes }: Graph): void {
+  const bad = nodes.find((n) => n.op.kind === 'upsample');
+  if (bad)
+    throw new MoonletError(
+      `sobolev: ${name} resizes at ${bad.id}, which has no second derivative; choose another net`,
+    );
+}
+
+/** Rows of length one: normal numbers become uniform on the sphere. */
+export const unit = (v: tf.Tensor2D): tf.Tensor2D =>
+  tf.mul(v, tf.rsqrt(tf.maximum(tf.sum(tf.square(v), 1, true), 1e-12)));
+
+/** d<y, v>/dx of a y that is already on the tape. */
+export function slopeOf(y: tf.Tensor, v: tf.Tensor, x: tf.Tensor): tf.Tensor {
+  const projected = tf.sum(tf.mul(y, v));
+  const { grads } = tf.engine().gradients(() => projected, [x]);
+  return grads[0] as tf.Tensor;
+}
+
+/** The squared distance of two derivatives, [batch, ...], averaged over the batch. */
+export const slopesOf = (student: tf.Tensor, teacher: tf.Tensor): tf.Scalar =>
+  tf.div(tf.sum(tf.square(tf.sub(student, teacher))), student.shape[0] as number);
