@@ -1,13 +1,36 @@
 /**
- * @file Gradients of gradients that tf lacks. The gradient of relu6 multiplies by the comparison 0 <= x <= 6, and tf has no
- * gradient of comparisons: they are constant wherever they are differentiable, so theirs is zero.
+ * @file Gradients of gradients that tf lacks.
+ *
+ * The gradient of relu6 multiplies by the comparison 0 <= x <= 6, and tf has no gradient of comparisons: they are constant
+ * wherever they are differentiable, so theirs is zero. The gradients of sigmoid, tanh and softmax read the op's saved
+ * output, whose way back to x tf's tape loses (the copy is recorded before the op): a second derivative would come out
+ * wrong without a word. Here they are written in x.
  */
 import * as tf from '@tensorflow/tfjs-core';
 
 const comparisons = ['Less', 'LessEqual', 'Greater', 'GreaterEqual', 'Equal', 'NotEqual'] as const;
+type Slope = (dy: tf.Tensor, x: tf.Tensor) => tf.Tensor;
+const slopes: Readonly<Record<string, readonly [input: string, Slope]>> = {
+  Sigmoid: [
+    'x',
+    (dy, x) => {
+      const y = tf.sigmoid(x);
+      return tf.mul(dy, tf.mul(y, tf.sub(1, y)));
+    },
+  ],
+  Tanh: ['x', (dy, x) => tf.mul(dy, tf.sub(1, tf.square(tf.tanh(x))))],
+  Softmax: [
+    'logits', // of the last axis, the only one that tf's own gradient knows
+    (dy, x) => {
+      const y = tf.softmax(x);
+      const weighted = tf.mul(dy, y);
+      return tf.sub(weighted, tf.mul(tf.sum(weighted, -1, true), y));
+    },
+  ],
+};
 let done = false;
 
-/** Makes tf's own ops differentiable twice, once for all. What tf knows already stays. */
+/** Makes tf's own ops differentiable twice, once for all; first gradients stay what they are. */
 export function registerSecondOrder(): void {
   if (done) return;
   done = true;
@@ -20,6 +43,13 @@ export function registerSecondOrder(): void {
         const [a, b] = saved as [tf.Tensor, tf.Tensor];
         return { a: () => tf.zerosLike(a), b: () => tf.zerosLike(b) };
       },
+    });
+  }
+  for (const [kernelName, [input, slope]] of Object.entries(slopes)) {
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: [input],
+      gradFunc: (dy, saved) => ({ [input]: () => slope(dy as tf.Tensor, saved[0] as tf.Tensor) }),
     });
   }
 }

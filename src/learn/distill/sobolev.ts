@@ -10,8 +10,8 @@
  * image's derivative counts what it does to the logits of its whole batch.
  *
  * Its step differentiates a gradient. Our convs, norms and pools have gradients of any order (`src/kernels`), depthwise and
- * grouped convs among them. Of tf's own ops the comparisons in the gradient of relu6 lacked one and get it there; its
- * resizing has none: a student with `upsample` is refused.
+ * grouped convs among them; where tf's own activations lack one they get it there (`second-order.ts`). Its resizing has
+ * none: a student with `upsample` is refused.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
