@@ -69,12 +69,21 @@ export function map(trace: Trace, op: string, operands: readonly Value[], attrib
   if (!trace.optimize) return rawMap(trace, op, operands, shape, dtype, attributes);
   const folded = foldMap(trace, op, operands, shape, dtype);
   if (folded) return folded;
+  const [a, b] = operands.map(truth);
+  // two masks meet as bools, a quarter of the memory
+  if (op === 'Mul' && a && b) return cast(trace, map(trace, 'And', [a, b]), dtype);
   // broadcasting does what an expansion would: op(expand(a), b) = expand(op(a, b))
   const small = operands.map((operand) => shrunk(trace, operand));
   const inner = broadcastShape(small.map((operand) => operand.shape));
   const padded = [...Array<number>(shape.length - inner.length).fill(1), ...inner];
   const result = rawMap(trace, op, small, sameShape(padded, shape) ? shape : inner, dtype, attributes);
   return expand(trace, result, shape);
+}
+
+/** The bools that a number of 0 and 1 was cast from. */
+function truth({ node: { op, inputs } }: Value): Value | undefined {
+  const [source] = inputs;
+  return op.kind === 'map' && op.op === 'Cast' && source?.dtype === 'bool' ? source : undefined;
 }
 
 function rawMap(

@@ -2,6 +2,7 @@
 
 import { encodeModel } from '../onnx/index.ts';
 import { lower } from './lower/index.ts';
+import { packed } from './pack.ts';
 import { record } from './record.ts';
 import type { Spec, Specs, TracedFunction, TracedModel, TraceOptions } from './types.ts';
 
@@ -21,7 +22,9 @@ export function trace(
   specs: { state: Specs; inputs: Specs },
   options: TraceOptions = {},
 ): TracedModel {
-  const recorded = record(fn, specs, options.optimize ?? true);
+  const optimize = options.optimize ?? true;
+  const written = record(fn, specs, optimize);
+  const recorded = optimize ? packed(written) : written;
   const model = lower(recorded, options);
   const counts: Record<string, number> = {};
   for (const { opType } of model.nodes) counts[opType] = (counts[opType] ?? 0) + 1;

@@ -98,7 +98,7 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
       nchw,
     );
   }
-  const turned = byTurnedKernel(e, g, s, dy, kernel);
+  const turned = byTurnedKernel(e, g, s, () => e.get(dy, nchw), kernel) ?? bySpreading(e, g, s, dy, kernel);
   if (turned) return e.put(dx, turned, nchw);
   const left = (size: number, pads: number, taps: number, axis: 0 | 1): number =>
     (size + pads - g.dilation[axis] * (taps - 1) - 1) % g.stride[axis];
@@ -115,7 +115,13 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
  * Worth it where that conv is blocked, or grouped: onnxruntime's transposed convs are slow on groups and fast
  * otherwise.
  */
-function byTurnedKernel(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Value): string | undefined {
+function byTurnedKernel(
+  e: Emitter,
+  g: ConvGeometry,
+  s: Sizes,
+  gradient: () => string,
+  kernel: Value,
+): string | undefined {
   const { kernelHeight: kh, kernelWidth: kw, groupIn, groupOut } = s;
   const reach = [g.dilation[0] * (kh - 1), g.dilation[1] * (kw - 1)] as const;
   const pads = [
@@ -140,9 +146,57 @@ function byTurnedKernel(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel
   const ends = e.longs([-2147483648, -2147483648]);
   const turned = e.emit1('Slice', [e.get(kernel), back, ends, e.longs([0, 1]), back]);
   const exchanged = exchange(e, turned, [kh, kw, groupIn, g.groups, groupOut]);
-  const image = e.get(dy, nchw);
+  const image = gradient();
   if (blocked) return blockedConv(e, image, exchanged, shape, attributes);
   return e.emit1('Conv', [image, e.transpose(exchanged, oihw)], attributes);
+}
+
+/** Rows of dy are spread over strided rows by a product with a constant of so many columns at most. */
+const widest = 256;
+
+/**
+ * At a stride, dy with zeros between its places is what a conv of stride 1 would have had. That is worth it where the
+ * kernel has one place, which meets dy before the zeros come in, and on depthwise convs, where onnxruntime's transposed
+ * convs are slow.
+ */
+function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Value): string | undefined {
+  const [down, across] = g.stride;
+  if ((down === 1 && across === 1) || down * (s.width + g.pads.left) > widest) return undefined;
+  const tall = s.outHeight * down;
+  if (s.kernelHeight * s.kernelWidth === 1 && g.groups === 1 && padsOf(g).every((p) => p === 0)) {
+    const met = e.emit1('Conv', [e.get(dy, nchw), e.get(kernel, [2, 3, 0, 1])], {
+      kernel_shape: ints([1, 1]),
+    });
+    const wide = spread(e, g, s, met, s.channels, s.width);
+    return tall === s.height
+      ? wide
+      : e.emit1('Slice', [wide, e.longs([0]), e.longs([s.height]), e.longs([2])]);
+  }
+  if (s.groupIn !== 1 || s.groupOut !== 1) return undefined;
+  const width = Math.min(s.outWidth * across, s.width + g.pads.left);
+  const reach = [g.dilation[0] * (s.kernelHeight - 1), g.dilation[1] * (s.kernelWidth - 1)] as const;
+  const { top, left } = g.pads;
+  const bottom = tall - s.height - top + reach[0];
+  const right = width - s.width - left + reach[1];
+  const straight: ConvGeometry = { ...g, stride: [1, 1], pads: { top, left, bottom, right } };
+  return byTurnedKernel(e, straight, s, () => spread(e, g, s, e.get(dy, nchw), s.outChannels, width), kernel);
+}
+
+/** [b, c, oh, ow] -> [b, c, down oh, width]: a place at every stride, zeros between. */
+function spread(
+  e: Emitter,
+  { stride: [down, across] }: ConvGeometry,
+  { batch, outHeight, outWidth }: Sizes,
+  image: string,
+  channels: number,
+  width: number,
+): string {
+  const places = e.once(`spread ${[down, across, outWidth, width].join()}`, () => {
+    const data = new Float32Array(outWidth * down * width);
+    for (let out = 0; out < outWidth; out++) data[out * down * width + out * across] = 1;
+    return e.constant(data, [outWidth, down * width], 'float32');
+  });
+  return e.reshape(e.emit1('MatMul', [image, places]), [batch, channels, outHeight * down, width]);
 }
 
 /** HWIO [kh, kw, cg, g*og] as [kh, kw, og, g*cg]: the channels of each group exchanged. */

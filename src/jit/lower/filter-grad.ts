@@ -11,6 +11,7 @@ import type { Value } from '../ir.ts';
 import { isPointwise, type Sizes, sizesOf } from './conv.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw } from './layout.ts';
+import { isShiftable, shiftedPerImage, shiftedWhole } from './shifted.ts';
 import { depthwiseFilterGrad } from './toeplitz.ts';
 
 export function lowerFilterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value, dk: Value): void {
@@ -24,8 +25,7 @@ export function lowerFilterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value
     return pointwise(e, s, everyOther(e, g, s, e.get(x, nchw)), dy, dk);
   }
   if (s.groupIn === 1 && s.groupOut === 1) return depthwiseFilterGrad(e, g, s, x, dy, dk);
-  // with hardly a channel the copies below cost more than the product
-  if (g.stride.some((step) => step > 1) || s.channels < 4) return overBatch(e, g, s, x, dy, dk);
+  if (!isShiftable(g, s)) return overBatch(e, g, s, x, dy, dk);
   const product = s.kernelWidth * s.channels * s.kernelHeight * s.outChannels;
   const operands = (s.kernelWidth * s.channels + s.kernelHeight * s.outChannels) * s.outHeight * s.outWidth;
   if (g.groups === 1 && 2 * product > operands) return shiftedWhole(e, g, s, x, dy, dk);
@@ -54,81 +54,6 @@ function pointwiseWhole(e: Emitter, s: Sizes, x: Value, dy: Value, dk: Value): v
   const rows = e.reshape(e.get(x, [3, 0, 1, 2]), [s.channels, length]);
   const columns = e.reshape(e.get(dy, [3, 0, 1, 2]), [s.outChannels, length]);
   e.put(dk, e.reshape(e.emit1('Gemm', [rows, columns], { transB: int(1) }), dk.shape));
-}
-
-/** A Pad of height and width; negative pads crop. */
-function padded(e: Emitter, name: string, top: number, left: number, bottom: number, right: number): string {
-  if (top === 0 && left === 0 && bottom === 0 && right === 0) return name;
-  return e.emit1('Pad', [name, e.longs([0, 0, top, left, 0, 0, bottom, right])]);
-}
-
-/**
- * At stride 1, dk(i, j) = <x shifted down by i and right by j, dy> = <x shifted right by j, dy shifted up by
- * i>: kernelWidth copies of x and kernelHeight copies of dy, on a grid as tall as both need, meet in one
- * product.
- */
-function shiftedPerImage(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
-  const { kernelHeight, kernelWidth, batch, channels, outChannels, outHeight, outWidth } = s;
-  const { groups, dilation, pads } = g;
-  const rows = outHeight + dilation[0] * (kernelHeight - 1);
-  const zeros = (count: number, of: number): string =>
-    e.once(`zeros ${batch} ${of} ${count} ${outWidth}`, () =>
-      e.emit1('Expand', [e.scalar(0, 'float32'), e.longs([batch, of, count, outWidth])]),
-    );
-  // below copy i come (kernelHeight - 1 - i) * dilation empty rows, above copy i + 1 come (i + 1) * dilation
-  const gap = kernelHeight * dilation[0];
-  const gradient = e.get(dy, nchw);
-  const lines: string[] = [];
-  for (let i = 0; i < kernelHeight; i++) lines.push(...(i > 0 ? [zeros(gap, outChannels)] : []), gradient);
-  const right = stacked(e, lines);
-  const image = e.get(x, nchw);
-  const columns: string[] = [];
-  const { top, bottom } = pads;
-  for (let j = 0; j < kernelWidth; j++) {
-    const left = pads.left - j * dilation[1];
-    const between = j === 0 ? top : top + bottom;
-    if (between > 0) columns.push(zeros(between, channels));
-    columns.push(padded(e, image, 0, left, 0, outWidth - s.width - left));
-  }
-  if (bottom > 0) columns.push(zeros(bottom, channels));
-  const places = rows * outWidth;
-  const a = e.reshape(stacked(e, columns), [batch, groups, s.groupIn * kernelWidth, places]);
-  const b = e.reshape(right, [batch, groups, s.groupOut * kernelHeight, places]);
-  const products = e.emit1('FusedMatMul', [a, b], { transB: int(1) }, 'com.microsoft');
-  const sum = e.emit1('ReduceSum', [products, e.longs([0])], { keepdims: int(0) });
-  const parts = e.reshape(sum, [groups, s.groupIn, kernelWidth, s.groupOut, kernelHeight]);
-  e.put(dk, e.reshape(e.transpose(parts, [4, 2, 1, 0, 3]), dk.shape));
-}
-
-const stacked = (e: Emitter, parts: readonly string[]): string => {
-  const [only] = parts;
-  return parts.length === 1 && only !== undefined ? only : e.emit1('Concat', parts, { axis: int(2) });
-};
-
-/** The same as one product over batch and places, for many channels on few places. */
-function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
-  const { kernelHeight, kernelWidth, channels, outChannels, outHeight, outWidth } = s;
-  const { dilation, pads } = g;
-  const reach = dilation[0] * (kernelHeight - 1);
-  const byChannel = [3, 0, 1, 2];
-  const image = e.get(x, byChannel);
-  const gradient = e.get(dy, byChannel);
-  const columns = Array.from({ length: kernelWidth }, (_, j) => {
-    const left = pads.left - j * dilation[1];
-    return padded(e, image, pads.top, left, pads.bottom, outWidth - s.width - left);
-  });
-  const lines = Array.from({ length: kernelHeight }, (_, i) =>
-    padded(e, gradient, i * dilation[0], 0, reach - i * dilation[0], 0),
-  );
-  const length = s.batch * (outHeight + reach) * outWidth;
-  const all = (parts: readonly string[], of: number): string =>
-    e.reshape(parts.length === 1 ? (parts[0] as string) : e.emit1('Concat', parts, { axis: int(0) }), [
-      parts.length * of,
-      length,
-    ]);
-  const product = e.emit1('Gemm', [all(columns, channels), all(lines, outChannels)], { transB: int(1) });
-  const parts = e.reshape(product, [kernelWidth, channels, kernelHeight, outChannels]);
-  e.put(dk, e.transpose(parts, [2, 0, 1, 3]));
 }
 
 /**

@@ -203,6 +203,7 @@ function lowerOnnx(e: Emitter, op: Of<'onnx'>, inputs: readonly Value[], outputs
   });
   if (op.op === 'TopK')
     names.push(e.longs([op.attributes?.['k']?.kind === 'int' ? op.attributes['k'].value : 1]));
+  if (op.op === 'Split') names.push(e.longs(outputs.map(({ shape }) => shape[0] ?? 0)));
   const attributes =
     op.op === 'TopK'
       ? {}

@@ -47,8 +47,7 @@ const step: Rule = (call) => {
 };
 
 export function clip(trace: Trace, x: Value, low: number, high: number): Value {
-  const capped = map(trace, 'Min', [x, number(trace, high, x)]);
-  return map(trace, 'Max', [capped, number(trace, low, x)]);
+  return map(trace, 'Clip', [x, number(trace, low, x), number(trace, high, x)]);
 }
 
 /**

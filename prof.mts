@@ -1,0 +1,38 @@
+import * as ort from 'onnxruntime-node';
+import { readFileSync } from 'node:fs';
+import { caseOf } from './scripts/bench/cases.ts';
+import { trace } from './src/jit/index.ts';
+import { blockOf, sessionOptions } from './src/jit/runtime.ts';
+import { crossEntropy, firstState, sgd, step } from './src/learn/index.ts';
+import { init } from './src/weights/index.ts';
+import { random } from './src/random.ts';
+import { inputShape } from './src/read/ends.ts';
+const [name='T4', threads='2', detail] = process.argv.slice(2);
+const { graph, batch } = caseOf(name as never);
+const plan = step({ graph, losses: [crossEntropy()({ student: graph })], optimizer: sgd({ nesterov: true }), batch });
+const block = await blockOf(ort);
+const traced = trace(plan.fn, plan.specs, { optimize: true, ...(block?{block}:{}) });
+const session = await ort.InferenceSession.create(traced.model, { ...sessionOptions(Number(threads)), enableProfiling: true, profileFilePrefix: '/tmp/prof/p' } as never);
+let state = firstState(init(graph, { seed: 1 }), plan.specs.state);
+const len = inputShape(graph).reduce((a,b)=>a*b,1)*batch;
+const inputs: Record<string, any> = { x: Float32Array.from({length: len}, random('m').normal), labels: Int32Array.from({length: batch}, (_, i) => i % 10), rate: Float32Array.of(0.01), 'loss/cross-entropy': Float32Array.of(1)};
+const feeds: Record<string, any> = {};
+for (const [k,s] of Object.entries(plan.specs.state)) feeds['state/'+k] = new ort.Tensor('float32', state[k] as Float32Array, [...s.shape]);
+for (const [k,s] of Object.entries(plan.specs.inputs)) feeds['inputs/'+k] = new ort.Tensor((s.dtype ?? 'float32') as never, inputs[k] ?? Float32Array.of(1), [...s.shape]);
+const t: number[] = [];
+for (let i=0;i<25;i++){ const b=performance.now(); await session.run(feeds); t.push(performance.now()-b); }
+t.sort((a,b)=>a-b); console.log(name, 'median with profiling', t[12]!.toFixed(1));
+(session as any).endProfiling();
+await new Promise(r=>setTimeout(r,300));
+const { readdirSync } = await import('node:fs');
+const f = readdirSync('/tmp/prof').filter(f=>f.startsWith('p')).sort().at(-1)!;
+const ev = JSON.parse(readFileSync('/tmp/prof/'+f,'utf8')) as any[];
+const by = new Map<string,{n:number,us:number}>();
+let total=0;
+for (const e of ev) { if (e.cat!=='Node' || !e.name.endsWith('_kernel_time')) continue;
+  const sh = (e.args.input_type_shape??[]).map((o:any)=>Object.values(o)[0]).map((s:any)=>'['+s.join(',')+']').join(' ');
+  const key = detail ? `${e.args.op_name} ${sh} -> ${(e.args.output_type_shape??[]).map((o:any)=>'['+(Object.values(o)[0] as any).join(',')+']').join(' ')}` : e.args.op_name;
+  const b = by.get(key)??{n:0,us:0}; b.n++; b.us+=e.dur; by.set(key,b); total+=e.dur; }
+console.log('sum ms/step', (total/25/1000).toFixed(1), 'nodes/step', [...by.values()].reduce((a,b)=>a+b.n,0)/25);
+for (const [k,b] of [...by].sort((a,b)=>b[1].us-a[1].us).slice(0, detail?45:25)) console.log((b.us/25/1000).toFixed(2).padStart(8), (b.n/25).toFixed(0).padStart(4), k.slice(0,220));
+await session.release(); process.exit(0);

@@ -1,0 +1,185 @@
+/**
+ * @file The filter gradient of a conv as one matrix product that meets all taps at once.
+ *
+ * Let tap row i read the input's row stride t + p, with p and q from i dilation - top = stride q + p, 0 <= p < stride.
+ * Then
+ *
+ *   dk(i, j) = < X(p, j) shifted down by -q, dy > = < X(p, j), dy shifted down by q >,
+ *
+ * where X(p, j) has of every stride-th row from p on the columns that tap column j meets. The copies X(p, j), one below
+ * the other, times the copies of dy, one for each q, hold all dk(i, j). Columns are chosen by a product with a constant
+ * 0/1 matrix, which onnxruntime does on all threads, unlike a Pad or a Slice.
+ */
+
+import type { ConvGeometry } from '../../kernels/index.ts';
+import { int } from '../../onnx/index.ts';
+import type { Value } from '../ir.ts';
+import type { Sizes } from './conv.ts';
+import type { Emitter } from './emitter.ts';
+import { nchw } from './layout.ts';
+
+/** Wider rows are worth no product with a matrix that is mostly zeros. */
+const widest = 128;
+
+/** Whether this form serves: not where copies of hardly a channel cost more than the product, nor on wide strided rows. */
+export const isShiftable = (g: ConvGeometry, s: Sizes): boolean =>
+  s.channels >= 4 && (g.stride.every((step) => step === 1) || g.stride[0] * s.width <= widest);
+
+/** Which rows each tap meets, and the common grid of X and the copies of dy: rows qs[0] .. of X. */
+interface Rows {
+  /** Phases p that occur, and shifts q that occur, ascending. */
+  readonly phases: readonly number[];
+  readonly shifts: readonly number[];
+  /** For each tap row the places of its p and q in these lists. */
+  readonly taps: readonly (readonly [phase: number, shift: number])[];
+  /** Rows of the grid, in steps of the stride. */
+  readonly count: number;
+  /** Empty rows of x before and behind it, to fill the grid; negative where x has more. */
+  readonly before: number;
+  readonly behind: number;
+}
+
+function rowsOf({ stride: [stride], dilation, pads }: ConvGeometry, s: Sizes): Rows {
+  const reads = Array.from({ length: s.kernelHeight }, (_, i) => i * dilation[0] - pads.top);
+  const shiftOf = (row: number): number => Math.floor(row / stride);
+  const phaseOf = (row: number): number => row - stride * shiftOf(row);
+  const sorted = (values: readonly number[]): number[] => [...new Set(values)].sort((a, b) => a - b);
+  const phases = sorted(reads.map(phaseOf));
+  const shifts = sorted(reads.map(shiftOf));
+  const [first = 0, last = 0] = [shifts[0], shifts.at(-1)];
+  const count = s.outHeight + last - first;
+  const before = -first * stride;
+  return {
+    phases,
+    shifts,
+    taps: reads.map((row) => [phases.indexOf(phaseOf(row)), shifts.indexOf(shiftOf(row))]),
+    count,
+    before,
+    behind: count * stride - before - s.height,
+  };
+}
+
+/** One product for each image and group, summed over the batch. */
+export function shiftedPerImage(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
+  const rows = rowsOf(g, s);
+  const { batch, outWidth } = s;
+  const { groups } = g;
+  const places = rows.count * outWidth;
+  const copies = columnsOf(e, g, s, rows, filled(e, e.get(x, nchw), rows, [batch, s.channels, s.width]), [
+    batch,
+    s.channels,
+  ]);
+  const lines = linesOf(rows, e.get(dy, nchw), (count) => zeros(e, [batch, s.outChannels, count, outWidth]));
+  const [ins, outs] = [copies.length, rows.shifts.length];
+  const a = e.reshape(joined(e, copies, 2), [batch, groups, s.groupIn * ins, places]);
+  const b = e.reshape(joined(e, lines, 2), [batch, groups, s.groupOut * outs, places]);
+  const products = e.emit1('FusedMatMul', [a, b], { transB: int(1) }, 'com.microsoft');
+  const sum = e.emit1('ReduceSum', [products, e.longs([0])], { keepdims: int(0) });
+  e.put(dk, kernelOf(e, g, s, rows, sum));
+}
+
+/** One product over batch and places, for many channels on few places. */
+export function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
+  const rows = rowsOf(g, s);
+  const { batch, channels, outChannels, outWidth } = s;
+  const byChannel = [3, 0, 1, 2];
+  const length = batch * rows.count * outWidth;
+  const image = filled(e, e.get(x, byChannel), rows, [channels, batch, s.width]);
+  const copies = columnsOf(e, g, s, rows, image, [channels, batch]).map((name) =>
+    e.reshape(name, [channels, length]),
+  );
+  // the rows below the last shift are empty in every image: so shifts are shifts of the whole channel
+  const span = rows.count - s.outHeight;
+  const tall = joined(
+    e,
+    [e.get(dy, byChannel), ...(span ? [zeros(e, [outChannels, batch, span, outWidth])] : [])],
+    2,
+  );
+  const flat = e.reshape(tall, [outChannels, length]);
+  const kept = length - span * outWidth;
+  const line = span ? e.emit1('Slice', [flat, e.longs([0]), e.longs([kept]), e.longs([1])]) : flat;
+  const lines = linesOf(rows, line, (count) => zeros(e, [outChannels, count * outWidth]));
+  const a = e.reshape(joined(e, copies, 1), [channels * copies.length, length]);
+  const b = e.reshape(joined(e, lines, 1), [outChannels * rows.shifts.length, length]);
+  e.put(dk, kernelOf(e, g, s, rows, e.emit1('Gemm', [a, b], { transB: int(1) })));
+}
+
+const zeros = (e: Emitter, shape: readonly number[]): string =>
+  e.once(`zeros ${shape.join()}`, () => e.emit1('Expand', [e.scalar(0, 'float32'), e.longs(shape)]));
+
+function joined(e: Emitter, parts: readonly string[], axis: number): string {
+  const [only] = parts;
+  return parts.length === 1 && only !== undefined ? only : e.emit1('Concat', parts, { axis: int(axis) });
+}
+
+/** x, [.., height, width], with as many rows as the grid has. */
+function filled(
+  e: Emitter,
+  image: string,
+  { before, behind }: Rows,
+  [a, b, width]: readonly [number, number, number],
+): string {
+  const whole = behind < 0 ? e.emit1('Slice', [image, e.longs([0]), e.longs([behind]), e.longs([2])]) : image;
+  const empty = (count: number): string[] => (count > 0 ? [zeros(e, [a, b, count, width])] : []);
+  return joined(e, [...empty(before), whole, ...empty(behind)], 2);
+}
+
+/** X(p, j) for every phase p and tap column j, each [.., rows, outWidth]. */
+function columnsOf(
+  e: Emitter,
+  g: ConvGeometry,
+  s: Sizes,
+  rows: Rows,
+  image: string,
+  [a, b]: readonly [number, number],
+): string[] {
+  const [down, across] = g.stride;
+  const taps = Array.from({ length: s.kernelWidth }, (_, j) => j * g.dilation[1] - g.pads.left);
+  if (down * s.width > widest) {
+    return taps.map((first) => cropped(e, image, first, s.outWidth - s.width + first));
+  }
+  const wide = e.reshape(image, [a, b, rows.count, down * s.width]);
+  return rows.phases.flatMap((phase) =>
+    taps.map((first) => {
+      if (down === 1 && across === 1 && first === 0 && s.width === s.outWidth) return image;
+      const key = `columns ${[down, across, s.width, s.outWidth, phase, first].join()}`;
+      const chosen = e.once(key, () => {
+        const data = new Float32Array(down * s.width * s.outWidth);
+        for (let out = 0; out < s.outWidth; out++) {
+          const column = out * across + first;
+          if (column >= 0 && column < s.width) data[(phase * s.width + column) * s.outWidth + out] = 1;
+        }
+        return e.constant(data, [down * s.width, s.outWidth], 'float32');
+      });
+      return e.emit1('MatMul', [wide, chosen]);
+    }),
+  );
+}
+
+/** Rows moved left by `by`, and cut or filled to the right: at stride 1 the columns that a tap meets. */
+function cropped(e: Emitter, image: string, by: number, more: number): string {
+  return by === 0 && more === 0 ? image : e.emit1('Pad', [image, e.longs([0, 0, 0, -by, 0, 0, 0, more])]);
+}
+
+/** dy shifted down by every q, with what `empty` makes of so many rows between. */
+function linesOf(rows: Rows, line: string, empty: (count: number) => string): string[] {
+  const [first = 0, last = 0] = [rows.shifts[0], rows.shifts.at(-1)];
+  return rows.shifts.flatMap((shift, i) => {
+    const previous = rows.shifts[i - 1];
+    const gap = previous === undefined ? 0 : last - previous + shift - first;
+    return gap ? [empty(gap), line] : [line];
+  });
+}
+
+/** The kernel's gradient out of [groups, c, p, j, o, q]. */
+function kernelOf(e: Emitter, g: ConvGeometry, s: Sizes, rows: Rows, product: string): string {
+  const { groupIn, groupOut, kernelHeight, kernelWidth, outChannels } = s;
+  const [phases, shifts] = [rows.phases.length, rows.shifts.length];
+  const all = e.reshape(product, [g.groups, groupIn, phases, kernelWidth, groupOut, shifts]);
+  const turned = e.transpose(all, [2, 5, 3, 1, 0, 4]); // [p, q, j, c, groups, o]
+  const pairs = e.reshape(turned, [phases * shifts, kernelWidth, groupIn, outChannels]);
+  const wanted = rows.taps.map(([phase, shift]) => phase * shifts + shift);
+  const straight = wanted.length === phases * shifts && wanted.every((pair, i) => pair === i);
+  const kernel = straight ? pairs : e.emit1('Gather', [pairs, e.longs(wanted)], { axis: int(0) });
+  return e.reshape(kernel, [kernelHeight, kernelWidth, groupIn, outChannels]);
+}

@@ -1,0 +1,123 @@
+/**
+ * @file Many small elementwise ops as few large ones: what an optimizer does with hundreds of little weights, and a step
+ * with the running statistics of its norms, is done once on all of them, one after another in a vector.
+ *
+ * Only ops whose results go nowhere but to the end are packed, so that nothing waits for them. Those that hang together
+ * are a component; components that compute the same from different values become one.
+ */
+
+import { add, concat, int, map, reshape, sameShape } from './build.ts';
+import { type Node, reachable, splatOf, type Trace, type Value } from './ir.ts';
+import type { Recorded, Values } from './record.ts';
+import { sizeOf } from './types.ts';
+
+/** Values of more numbers gain nothing: the time goes into their memory, not into the calls. */
+const largest = 8192;
+
+interface Component {
+  readonly nodes: readonly Node[];
+  /** Values from elsewhere of the component's shape, in the order of their first use. */
+  readonly leaves: readonly Value[];
+  readonly shape: readonly number[];
+  /** What it computes, whatever its shape and leaves. */
+  readonly form: string;
+}
+
+export function packed(recorded: Recorded): Recorded {
+  const { trace, results } = recorded;
+  const ends = new Set([...Object.values(results.state), ...Object.values(results.outputs)]);
+  const groups = new Map<string, Component[]>();
+  for (const component of componentsOf(reachable(trace, [...ends]), ends)) {
+    groups.set(component.form, [...(groups.get(component.form) ?? []), component]);
+  }
+  trace.source = 'pack';
+  const instead = new Map<Value, Value>();
+  for (const group of groups.values()) if (group.length > 1) pack(trace, group, ends, instead);
+  const replaced = (values: Values): Values =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, instead.get(value) ?? value]));
+  return {
+    ...recorded,
+    results: { state: replaced(results.state), outputs: replaced(results.outputs) },
+  };
+}
+
+/** Whether a node makes one float vector of modest size from values of its own shape and from scalars. */
+function isSmallMap({ op, inputs, outputs: [output] }: Node): boolean {
+  if (op.kind !== 'map' || output?.dtype !== 'float32') return false;
+  const size = sizeOf(output.shape);
+  if (size < 2 || size > largest) return false;
+  return inputs.every(
+    (x) => x.dtype === 'float32' && (sameShape(x.shape, output.shape) || sizeOf(x.shape) === 1),
+  );
+}
+
+function componentsOf(nodes: readonly Node[], ends: ReadonlySet<Value>): Component[] {
+  const readers = new Map<Node, Node[]>();
+  for (const node of nodes) {
+    for (const { node: source } of node.inputs) {
+      const known = readers.get(source);
+      if (known) known.push(node);
+      else readers.set(source, [node]);
+    }
+  }
+  const last = new Set<Node>();
+  for (const node of nodes.toReversed()) {
+    const read = readers.get(node) ?? [];
+    if (isSmallMap(node) && read.every((reader) => last.has(reader))) last.add(node);
+  }
+  const parts = new Map<Node, Set<Node>>();
+  for (const node of nodes) {
+    if (!last.has(node)) continue;
+    const part = new Set([node]);
+    for (const { node: source } of node.inputs) for (const n of parts.get(source) ?? []) part.add(n);
+    for (const n of part) parts.set(n, part);
+  }
+  return [...new Set(parts.values())].map((part) => component([...part], nodes, ends));
+}
+
+function component(part: readonly Node[], order: readonly Node[], ends: ReadonlySet<Value>): Component {
+  const within = new Set(part);
+  const nodes = order.filter((node) => within.has(node));
+  const shape = nodes[0]?.outputs[0]?.shape ?? [];
+  const leaves: Value[] = [];
+  const reference = (x: Value): string => {
+    if (within.has(x.node)) return `n${nodes.indexOf(x.node)}`;
+    if (!sameShape(x.shape, shape)) return `scalar ${splatOf(x) ?? `of ${x.id}`}`;
+    if (!leaves.includes(x)) leaves.push(x);
+    return `leaf ${leaves.indexOf(x)}`;
+  };
+  const form = nodes.map(({ op, inputs, outputs }) => {
+    const isEnd = outputs.some((output) => ends.has(output));
+    return JSON.stringify([op, inputs.map(reference), isEnd]);
+  });
+  return { nodes, leaves, shape, form: form.join() };
+}
+
+/** One component instead of many; says which of the old results is which part of the new ones. */
+function pack(
+  trace: Trace,
+  group: readonly Component[],
+  ends: ReadonlySet<Value>,
+  instead: Map<Value, Value>,
+): void {
+  const [model] = group;
+  if (!model) return;
+  const sizes = group.map(({ shape }) => sizeOf(shape));
+  const values = new Map<Value, Value>();
+  model.leaves.forEach((leaf, i) => {
+    const parts = group.map(({ leaves }, k) => reshape(trace, leaves[i] as Value, [sizes[k] as number]));
+    values.set(leaf, concat(trace, parts, 0));
+  });
+  model.nodes.forEach(({ op, inputs, outputs: [output] }, n) => {
+    if (op.kind !== 'map' || !output) return;
+    const operands = inputs.map((x) => values.get(x) ?? x);
+    const result = map(trace, op.op, operands, op.attributes);
+    values.set(output, result);
+    if (!ends.has(output)) return;
+    const types = sizes.map((size) => ({ shape: [size], dtype: output.dtype }));
+    const parts = add(trace, { kind: 'onnx', op: 'Split', attributes: { axis: int(0) } }, [result], types);
+    group.forEach(({ nodes, shape }, k) => {
+      instead.set(nodes[n]?.outputs[0] as Value, reshape(trace, parts[k] as Value, shape));
+    });
+  });
+}
