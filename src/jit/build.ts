@@ -69,9 +69,9 @@ export function map(trace: Trace, op: string, operands: readonly Value[], attrib
   if (!trace.optimize) return rawMap(trace, op, operands, shape, dtype, attributes);
   const folded = foldMap(trace, op, operands, shape, dtype);
   if (folded) return folded;
-  const [a, b] = operands.map(truth);
+  const [a, b] = op === 'Mul' ? operands.map((operand) => truth(trace, operand)) : [];
   // two masks meet as bools, a quarter of the memory
-  if (op === 'Mul' && a && b) return cast(trace, map(trace, 'And', [a, b]), dtype);
+  if (a && b) return cast(trace, map(trace, 'And', [a, b]), dtype);
   // broadcasting does what an expansion would: op(expand(a), b) = expand(op(a, b))
   const small = operands.map((operand) => shrunk(trace, operand));
   const inner = broadcastShape(small.map((operand) => operand.shape));
@@ -80,10 +80,15 @@ export function map(trace: Trace, op: string, operands: readonly Value[], attrib
   return expand(trace, result, shape);
 }
 
-/** The bools that a number of 0 and 1 was cast from. */
-function truth({ node: { op, inputs } }: Value): Value | undefined {
+/** With these ONNX's HardSigmoid, max(0, min(1, alpha x + beta)), is 1 where x > 0, else 0. */
+export const stepAttributes: Attributes = { alpha: float(3.4028234663852886e38), beta: float(0) };
+
+/** The bools that numbers of 0 and 1 stand for; undefined for other numbers. */
+function truth(trace: Trace, { node: { op, inputs } }: Value): Value | undefined {
   const [source] = inputs;
-  return op.kind === 'map' && op.op === 'Cast' && source?.dtype === 'bool' ? source : undefined;
+  if (op.kind !== 'map' || !source) return undefined;
+  if (op.op === 'Cast') return source.dtype === 'bool' ? source : undefined;
+  return op.attributes === stepAttributes ? map(trace, 'Greater', [source, splat(trace, 0)]) : undefined;
 }
 
 function rawMap(

@@ -28,8 +28,35 @@ export function canBlock(e: Emitter, s: BlockedShape): boolean {
   const { block } = e;
   if (block === undefined || s.kernelHeight * s.kernelWidth === 1 || 2 * s.outChannels < block) return false;
   if (isDepthwise(s)) return s.channels % 4 === 0;
+  if (isPadded(s, block)) return true;
   if (s.groups === 1) return s.groupIn < block || s.groupIn % 4 === 0;
   return s.groupIn % block === 0 && (s.outChannels / s.groups) % block === 0;
+}
+
+/**
+ * Few groups of few channels are faster as one dense conv with zeros between the groups: at most eightfold work, which
+ * blocked convs do ten times as fast as onnxruntime its convs of a few channels.
+ */
+const isPadded = (s: BlockedShape, block: number): boolean =>
+  s.groups > 1 &&
+  s.groups <= 8 &&
+  s.channels % 4 === 0 &&
+  (s.groupIn < block || s.outChannels / s.groups < block) &&
+  !isDepthwise(s);
+
+/** A grouped kernel [kh, kw, c/g, o] as the dense one [kh, kw, c, o]. */
+function dense(e: Emitter, kernel: string, s: BlockedShape): string {
+  const groupOut = s.outChannels / s.groups;
+  const mask = e.once(`groups ${[s.channels, s.outChannels, s.groups].join()}`, () => {
+    const data = new Float32Array(s.channels * s.outChannels);
+    for (let i = 0; i < data.length; i++) {
+      const [c, o] = [Math.floor(i / s.outChannels), i % s.outChannels];
+      if (Math.floor(c / s.groupIn) === Math.floor(o / groupOut)) data[i] = 1;
+    }
+    return e.constant(data, [s.channels, s.outChannels], 'float32');
+  });
+  const copies = e.emit1('Concat', Array<string>(s.groups).fill(kernel), { axis: int(2) });
+  return e.emit1('Mul', [copies, mask]);
 }
 
 const isDepthwise = (s: BlockedShape): boolean =>
@@ -44,6 +71,10 @@ export function blockedConv(
   attributes: Attributes,
 ): string {
   const block = e.block ?? 1;
+  if (isPadded(s, block)) {
+    const whole = { ...s, groups: 1, groupIn: s.channels };
+    return blockedConv(e, image, dense(e, kernel, s), whole, attributes);
+  }
   const up = (channels: number): number => Math.ceil(channels / block) * block;
   const { kernelHeight: kh, kernelWidth: kw } = s;
   const inputs = s.groupIn < block ? s.groupIn : up(s.groupIn);

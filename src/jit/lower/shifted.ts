@@ -65,13 +65,24 @@ export function shiftedPerImage(e: Emitter, g: ConvGeometry, s: Sizes, x: Value,
   const { batch, outWidth } = s;
   const { groups } = g;
   const places = rows.count * outWidth;
-  const copies = columnsOf(e, g, s, rows, filled(e, e.get(x, nchw), rows, [batch, s.channels, s.width]), [
-    batch,
-    s.channels,
-  ]);
+  const [stride] = g.stride;
+  // where x's rows and the empty ones around them are whole steps, the empty ones wait until the copies are joined
+  const later = s.height % stride === 0 && rows.behind >= 0;
+  const image = e.get(x, nchw);
+  const copies = later
+    ? columnsOf(e, g, s, rows, image, [batch, s.channels, s.height / stride])
+    : columnsOf(e, g, s, rows, filled(e, image, rows, [batch, s.channels, s.width]), [
+        batch,
+        s.channels,
+        rows.count,
+      ]);
+  const [before, behind] = later ? [rows.before / stride, rows.behind / stride] : [0, 0];
+  const empty = (count: number): string[] =>
+    count > 0 ? [zeros(e, [batch, s.channels, count, outWidth])] : [];
+  const columns = copies.flatMap((copy, i) => [...empty(i > 0 ? behind + before : before), copy]);
   const lines = linesOf(rows, e.get(dy, nchw), (count) => zeros(e, [batch, s.outChannels, count, outWidth]));
   const [ins, outs] = [copies.length, rows.shifts.length];
-  const a = e.reshape(joined(e, copies, 2), [batch, groups, s.groupIn * ins, places]);
+  const a = e.reshape(joined(e, [...columns, ...empty(behind)], 2), [batch, groups, s.groupIn * ins, places]);
   const b = e.reshape(joined(e, lines, 2), [batch, groups, s.groupOut * outs, places]);
   const products = e.emit1('FusedMatMul', [a, b], { transB: int(1) }, 'com.microsoft');
   const sum = e.emit1('ReduceSum', [products, e.longs([0])], { keepdims: int(0) });
@@ -85,7 +96,7 @@ export function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy
   const byChannel = [3, 0, 1, 2];
   const length = batch * rows.count * outWidth;
   const image = filled(e, e.get(x, byChannel), rows, [channels, batch, s.width]);
-  const copies = columnsOf(e, g, s, rows, image, [channels, batch]).map((name) =>
+  const copies = columnsOf(e, g, s, rows, image, [channels, batch, rows.count]).map((name) =>
     e.reshape(name, [channels, length]),
   );
   // the rows below the last shift are empty in every image: so shifts are shifts of the whole channel
@@ -124,21 +135,21 @@ function filled(
   return joined(e, [...empty(before), whole, ...empty(behind)], 2);
 }
 
-/** X(p, j) for every phase p and tap column j, each [.., rows, outWidth]. */
+/** X(p, j) for every phase p and tap column j, each [a, b, count, outWidth], out of [a, b, stride count, width]. */
 function columnsOf(
   e: Emitter,
   g: ConvGeometry,
   s: Sizes,
   rows: Rows,
   image: string,
-  [a, b]: readonly [number, number],
+  [a, b, count]: readonly [number, number, number],
 ): string[] {
   const [down, across] = g.stride;
   const taps = Array.from({ length: s.kernelWidth }, (_, j) => j * g.dilation[1] - g.pads.left);
   if (down * s.width > widest) {
     return taps.map((first) => cropped(e, image, first, s.outWidth - s.width + first));
   }
-  const wide = e.reshape(image, [a, b, rows.count, down * s.width]);
+  const wide = e.reshape(image, [a, b, count, down * s.width]);
   return rows.phases.flatMap((phase) =>
     taps.map((first) => {
       if (down === 1 && across === 1 && first === 0 && s.width === s.outWidth) return image;

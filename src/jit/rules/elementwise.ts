@@ -2,7 +2,7 @@
 
 import { MoonletError } from '../../errors.ts';
 import { valueType } from '../backend.ts';
-import { cast, float, map, splat } from '../build.ts';
+import { cast, float, map, splat, stepAttributes } from '../build.ts';
 import type { Trace, Value } from '../ir.ts';
 import { type Call, dtypeAttr, numberAttr, type Rule, type Rules } from '../rule.ts';
 
@@ -35,12 +35,21 @@ const mod: Rule = ({ trace, in: at }) => {
 
 const square = (trace: Trace, x: Value): Value => map(trace, 'Mul', [x, x]);
 
+/**
+ * 1 where x > 0, else 0. On floats as max(0, min(1, x largest)): one pass on all threads, where a comparison and a cast
+ * are two, and the cast on one. It departs from the comparison only below 3e-39.
+ */
+function isAbove(trace: Trace, x: Value): Value {
+  if (x.dtype !== 'float32') return cast(trace, map(trace, 'Greater', [x, number(trace, 0, x)]), x.dtype);
+  return map(trace, 'HardSigmoid', [x], stepAttributes);
+}
+
 /** 1 where x > 0, else `alpha`. */
 const step: Rule = (call) => {
   const { trace } = call;
   const x = call.in('x');
   const alpha = numberAttr(call, 'alpha');
-  const above = cast(trace, map(trace, 'Greater', [x, number(trace, 0, x)]), x.dtype);
+  const above = isAbove(trace, x);
   if (alpha === 0) return above;
   const rest = map(trace, 'Mul', [above, number(trace, 1 - alpha, x)]);
   return map(trace, 'Add', [rest, number(trace, alpha, x)]);
@@ -49,6 +58,10 @@ const step: Rule = (call) => {
 export function clip(trace: Trace, x: Value, low: number, high: number): Value {
   return map(trace, 'Clip', [x, number(trace, low, x), number(trace, high, x)]);
 }
+
+/** On floats as a clip, which onnxruntime does twice as fast as its Relu. */
+const relu = (trace: Trace, x: Value): Value =>
+  x.dtype === 'float32' ? clip(trace, x, 0, Infinity) : map(trace, 'Relu', [x]);
 
 /**
  * exp(x) - 1 = tanh(x/2) (exp(x) + 1), which keeps small x; the exponent is held below float32's overflow.
@@ -70,7 +83,7 @@ export function activation(call: Call, x: Value): Value {
     case 'linear':
       return x;
     case 'relu':
-      return map(trace, 'Relu', [x]);
+      return relu(trace, x);
     case 'relu6':
       return clip(trace, x, 0, 6);
     case 'elu':
@@ -111,7 +124,7 @@ export const elementwise: Rules = {
   Select: ({ trace, in: at }) => map(trace, 'Where', [at('condition'), at('t'), at('e')]),
   Cast: (call) => cast(call.trace, call.in('x'), valueType(dtypeAttr(call) ?? 'float32', 'tf.cast')),
   Identity: ({ in: at }) => at('x'),
-  Relu: unary('Relu'),
+  Relu: ({ trace, in: at }) => relu(trace, at('x')),
   Relu6: ({ trace, in: at }) => clip(trace, at('x'), 0, 6),
   LeakyRelu: (call) => leakyRelu(call.trace, call.in('x'), numberAttr(call, 'alpha')),
   Prelu: ({ trace, in: at }) => map(trace, 'PRelu', [at('x'), at('alpha')]),
