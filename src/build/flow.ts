@@ -14,6 +14,7 @@ import {
   type Pair,
   type Pool,
   prune,
+  type Quantize,
   type Shape,
   ShapeError,
   shapeOf,
@@ -175,6 +176,10 @@ export class Flow<R extends Rank> {
   }
   upsample(this: Flow<'map'>, factor: number, fn: 'nearest' | 'bilinear' = 'nearest'): Flow<'map'> {
     return this.#next({ kind: 'upsample', factor, fn });
+  }
+  /** Rounds values to steps; see the op. `moonlet.quantize` places these by calibration. */
+  quantize(o: Omit<Quantize, 'kind'>): Flow<R> {
+    return this.#next({ kind: 'quantize', ...o });
   }
   dropout(rate: number): Flow<R> {
     return rate === 0 ? this : this.#next({ kind: 'dropout', rate });

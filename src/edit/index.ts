@@ -37,6 +37,15 @@ export {
   zeroSmallest,
 } from './prune/index.ts';
 export {
+  correctBias,
+  type EqualizeOptions,
+  equalize,
+  type QuantizeOptions,
+  quantize,
+  type Range,
+  valuesToCalibrate,
+} from './quantize/index.ts';
+export {
   withCollaborative,
   withConcatRelu,
   withExpander,

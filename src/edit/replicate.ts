@@ -131,6 +131,7 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
         { kind: 'dropout' },
         { kind: 'dropPath' },
         { kind: 'upsample' },
+        { kind: 'quantize' },
         (op) => ({
           op,
           ins,

@@ -135,6 +135,7 @@ export function channels(graph: Graph, { byGroups = () => false }: ChannelOption
         { kind: 'dropout' },
         { kind: 'dropPath' },
         { kind: 'upsample' },
+        { kind: 'quantize' },
         () => x,
       )
       .with({ kind: 'act' }, ({ fn }) => {

@@ -49,6 +49,13 @@ const op = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('maxout'), pieces: positive }),
   z.strictObject({ kind: z.literal('shift'), kernel: positive }),
   z.strictObject({ kind: z.literal('upsample'), factor: positive, fn: z.enum(['nearest', 'bilinear']) }),
+  z.strictObject({
+    kind: z.literal('quantize'),
+    scale: z.number().positive(),
+    zero: z.int(),
+    bits: z.int().min(2).max(8),
+    signed: z.boolean(),
+  }),
   z.strictObject({ kind: z.literal('dropout'), rate }),
   z.strictObject({ kind: z.literal('dropPath'), rate }),
 ]);

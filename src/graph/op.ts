@@ -57,6 +57,19 @@ export interface Pool {
   readonly padding: Padding;
 }
 
+/**
+ * Rounds each value to one of 2^bits steps and clips it to their range:
+ * y = (clip(round(x / scale) + zero) - zero) scale, halves to even; `signed` codes go from -2^(bits - 1), others from 0.
+ */
+export interface Quantize {
+  readonly kind: 'quantize';
+  /** A float32. */
+  readonly scale: number;
+  readonly zero: number;
+  readonly bits: number;
+  readonly signed: boolean;
+}
+
 export type Op =
   | { readonly kind: 'input'; readonly shape: Shape }
   | Conv
@@ -75,6 +88,7 @@ export type Op =
   | { readonly kind: 'maxout'; readonly pieces: number } // the largest of each `pieces` neighbouring channels
   | { readonly kind: 'shift'; readonly kernel: number } // groups of channels move by each offset of a kernel x kernel window
   | { readonly kind: 'upsample'; readonly factor: number; readonly fn: 'nearest' | 'bilinear' }
+  | Quantize
   | { readonly kind: 'dropout'; readonly rate: number } // of single values
   | { readonly kind: 'dropPath'; readonly rate: number }; // of a whole sample (stochastic depth)
 
@@ -111,6 +125,10 @@ export function shiftTap(channel: number, channels: number, kernel: number): num
   const group = perGroup ? Math.floor(channel / perGroup) : kernel ** 2;
   return group < kernel ** 2 ? group : (kernel ** 2 - 1) / 2;
 }
+
+/** The least and the largest code of a quantization. */
+export const codeRange = ({ bits, signed }: Pick<Quantize, 'bits' | 'signed'>): readonly [number, number] =>
+  signed ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] : [0, 2 ** bits - 1];
 
 /** What a node stores, in the order in which files and models list it. */
 export const slots = ['kernel', 'bias', 'gamma', 'beta', 'mean', 'variance', 'alpha'] as const;
@@ -160,6 +178,7 @@ const weightless = [
   { kind: 'maxout' },
   { kind: 'shift' },
   { kind: 'upsample' },
+  { kind: 'quantize' },
   { kind: 'dropout' },
   { kind: 'dropPath' },
 ] as const;

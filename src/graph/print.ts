@@ -47,6 +47,11 @@ export const printOp = (op: Op): string =>
     .with({ kind: 'maxout' }, ({ pieces }) => `maxout ${pieces}`)
     .with({ kind: 'shift' }, ({ kernel }) => `shift ${kernel}x${kernel}`)
     .with({ kind: 'upsample' }, ({ factor, fn }) => `upsample ${factor} ${fn}`)
+    .with(
+      { kind: 'quantize' },
+      (o) =>
+        `quantize ${o.signed ? 'int' : 'uint'}${o.bits} scale=${o.scale.toPrecision(4)}${unless(` zero=${o.zero}`, o.zero === 0)}`,
+    )
     .with({ kind: 'dropout' }, { kind: 'dropPath' }, ({ kind, rate }) => `${kind} ${rate}`)
     .with({ kind: 'add' }, { kind: 'mul' }, { kind: 'concat' }, { kind: 'flatten' }, ({ kind }) => kind)
     .exhaustive();

@@ -4,6 +4,7 @@ import { MoonletError } from '../errors.ts';
 import { fold } from './graph.ts';
 import {
   channelsOf,
+  codeRange,
   type FeatureMap,
   type Graph,
   isMap,
@@ -145,6 +146,15 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
     })
     .with({ kind: 'dropout' }, { kind: 'dropPath' }, ({ rate }) => {
       if (!(rate >= 0 && rate < 1)) fail(`rate must be a number from 0 up and below 1, got ${rate}`);
+      return oneIn();
+    })
+    .with({ kind: 'quantize' }, ({ scale, zero, bits, signed }) => {
+      if (!(scale > 0 && Number.isFinite(scale))) fail(`scale must be a number above 0, got ${scale}`);
+      whole('bits', bits, 2);
+      if (bits > 8) fail(`bits must be 8 at most, got ${bits}`);
+      const [low, high] = codeRange({ bits, signed });
+      if (!Number.isInteger(zero) || zero < low || zero > high)
+        fail(`zero must be a whole number from ${low} to ${high}, got ${zero}`);
       return oneIn();
     })
     .with({ kind: 'add' }, () => {

@@ -62,6 +62,7 @@ const macsOf = (op: Op, ins: readonly Shape[], out: Shape): number =>
       { kind: 'maxout' },
       { kind: 'shift' },
       { kind: 'upsample' },
+      { kind: 'quantize' },
       { kind: 'dropout' },
       { kind: 'dropPath' },
       () => 0,

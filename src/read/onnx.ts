@@ -9,6 +9,8 @@ import {
   type Graph,
   isMap,
   type Node,
+  nodesById,
+  type Op,
   type Padding,
   type Pair,
   type Shape,
@@ -17,17 +19,10 @@ import {
   shiftTap,
   slide,
 } from '../graph/index.ts';
-import {
-  float,
-  int,
-  ints,
-  type OnnxAttribute,
-  type OnnxModel,
-  type OnnxNode,
-  type OnnxTensor,
-  string,
-} from '../onnx/index.ts';
-import { materialize, type Net } from '../weights/index.ts';
+import { float, int, ints, type OnnxModel, string } from '../onnx/index.ts';
+import { materialize, type Net, type Weight } from '../weights/index.ts';
+import { type Draft, draft } from './onnx-draft.ts';
+import { emitQuantize, linearOperands } from './onnx-integer.ts';
 
 export interface ToOnnxOptions {
   /** Ids whose values are wanted, each an output of its own name; the graph's outputs unless told. */
@@ -41,44 +36,6 @@ export interface ToOnnxOptions {
 /** ONNX operator set of the models: the oldest that has all we need. */
 export const opset = 18;
 
-/** What a graph under construction collects. */
-interface Draft {
-  readonly nodes: OnnxNode[];
-  readonly initializers: OnnxTensor[];
-  /** Appends a node and gives its output's name. */
-  emit(
-    opType: string,
-    inputs: readonly string[],
-    attributes?: Readonly<Record<string, OnnxAttribute>>,
-    name?: string,
-  ): string;
-  /** A constant's name. */
-  constant(
-    dtype: 'float32' | 'int64',
-    shape: readonly number[],
-    data: Float32Array | readonly number[],
-  ): string;
-}
-
-function draft(): Draft {
-  const nodes: OnnxNode[] = [];
-  const initializers: OnnxTensor[] = [];
-  let made = 0;
-  return {
-    nodes,
-    initializers,
-    emit(opType, inputs, attributes = {}, name = `#${made++}`) {
-      nodes.push({ name, opType, inputs, outputs: [name], attributes });
-      return name;
-    },
-    constant(dtype, shape, data) {
-      const name = `#${made++}`;
-      initializers.push({ name, dtype, shape, data });
-      return name;
-    },
-  };
-}
-
 /**
  * The model. Inputs and outputs bear the names of their nodes; batch norms stand as they are (fold them first for speed).
  * @throws MoonletError when a wanted value is no node of the graph.
@@ -91,6 +48,7 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
     if (!shapeById.has(id)) throw new MoonletError(`${graph.name}: no node "${id}" whose value could be had`);
   }
   const needed = ancestors(graph, values);
+  const byId = nodesById(graph);
   const d = draft();
   const inputs = graph.nodes.filter((n) => n.op.kind === 'input' && needed.has(n.id));
   const kept: Graph = { ...graph, nodes: graph.nodes.filter((n) => needed.has(n.id)) };
@@ -101,10 +59,10 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
         ? d.emit('Transpose', [node.id], { perm: ints(toNchw) })
         : node.id;
     }
-    return emitOp(d, node, ins, shapesIn, (slot) => {
-      const weight = weights.get(`${node.weightsOf ?? node.id}:${slot}`);
-      return weight && { shape: weight.shape, data: materialize(weight) };
-    });
+    const source = byId.get(node.inputs[0] as string)?.op;
+    return emitOp(d, node, ins, shapesIn, source, (slot) =>
+      weights.get(`${node.weightsOf ?? node.id}:${slot}`),
+    );
   });
   for (const id of values) {
     const turned = isMap(shapeById.get(id) as Shape) && layout === 'NHWC';
@@ -136,16 +94,15 @@ const toNhwc = [0, 2, 3, 1] as const;
 const outputName = (id: string, inputs: readonly Node[]): string =>
   inputs.some((n) => n.id === id) ? `${id}:value` : id;
 
-type WeightOf = (
-  slot: Slot,
-) => { readonly shape: readonly number[]; readonly data: Float32Array } | undefined;
+type WeightOf = (slot: Slot) => Weight | undefined;
 
-/** One op, channels first; the name of its value. */
+/** One op, channels first; the name of its value. `source` is the op that made its first input. */
 function emitOp(
   d: Draft,
   node: Node,
   ins: readonly string[],
   shapesIn: readonly Shape[],
+  source: Op | undefined,
   weight: WeightOf,
 ): string {
   const x = ins[0] as string;
@@ -153,7 +110,8 @@ function emitOp(
   const c = channelsOf(shape);
   const channelAxis = { axis: int(1) };
   const vector = (slot: Slot, otherwise: number): string => {
-    const data = weight(slot)?.data ?? new Float32Array(c).fill(otherwise);
+    const stored = weight(slot);
+    const data = stored ? materialize(stored) : new Float32Array(c).fill(otherwise);
     return d.constant('float32', [data.length], data);
   };
   const spatial = isMap(shape) ? [shape[0], shape[1]] : [];
@@ -163,10 +121,13 @@ function emitOp(
     .returnType<string>()
     .with({ kind: 'input' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => x)
     .with({ kind: 'conv' }, (op) => {
-      const kernel = weight('kernel') as { shape: readonly number[]; data: Float32Array };
-      const weights = d.constant('float32', oihwShape(kernel.shape), oihw(kernel.data, kernel.shape));
-      const bias = op.bias ? [vector('bias', 0)] : [];
-      return d.emit('Conv', [x, weights, ...bias], {
+      const operands = linearOperands(
+        d,
+        source,
+        weight('kernel') as Weight,
+        op.bias ? weight('bias') : undefined,
+      );
+      return d.emit('Conv', [x, ...operands], {
         kernel_shape: ints(op.kernel),
         strides: ints(op.stride),
         dilations: ints(op.dilation),
@@ -174,14 +135,13 @@ function emitOp(
         pads: ints(padsOf(shape, op.kernel, op.stride, op.dilation, op.padding)),
       });
     })
-    .with({ kind: 'dense' }, (op) => {
-      const kernel = weight('kernel') as { shape: readonly number[]; data: Float32Array };
-      return d.emit('Gemm', [
+    .with({ kind: 'dense' }, (op) =>
+      d.emit('Gemm', [
         x,
-        d.constant('float32', kernel.shape, kernel.data),
-        ...(op.bias ? [vector('bias', 0)] : []),
-      ]);
-    })
+        ...linearOperands(d, source, weight('kernel') as Weight, op.bias ? weight('bias') : undefined),
+      ]),
+    )
+    .with({ kind: 'quantize' }, (op) => emitQuantize(d, x, op))
     .with({ kind: 'norm' }, ({ eps }) =>
       d.emit(
         'BatchNormalization',
@@ -281,20 +241,6 @@ function emitActivation(d: Draft, x: string, fn: Activation): string {
 function padsOf(shape: Shape, kernel: Pair, stride: Pair, dilation: Pair, padding: Padding): number[] {
   const { top, left, bottom, right } = slide(shape, { kernel, stride, dilation, padding }).pads;
   return [top, left, bottom, right];
-}
-
-const oihwShape = ([kh, kw, i, o]: readonly number[]): number[] => [o, i, kh, kw] as number[];
-/** kernel_HWIO -> kernel_OIHW */
-function oihw(data: Float32Array, [kh, kw, i, o]: readonly number[]): Float32Array {
-  const [places, inner, outer] = [(kh as number) * (kw as number), i as number, o as number];
-  const turned = new Float32Array(data.length);
-  for (let p = 0; p < places; p++) {
-    for (let a = 0; a < inner; a++) {
-      for (let b = 0; b < outer; b++)
-        turned[(b * inner + a) * places + p] = data[(p * inner + a) * outer + b] as number;
-    }
-  }
-  return turned;
 }
 
 /** Depthwise filters [c, 1, kernel, kernel] of single ones; see the op `shift`. */

@@ -20,6 +20,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ...['jit', 'kernels', 'engine', 'data'],
   ],
   import: ['graph', 'weights'],
+  compress: [
+    ...['graph', 'weights', 'read', 'read/tfjs', 'edit', 'edit/fold'],
+    ...['engine', 'learn', 'data'],
+  ],
   data: [],
   cli: ['*'],
   'src/index.ts': ['graph', 'build', 'weights', 'onnx', 'read', 'edit', 'edit/fold'],
@@ -27,7 +31,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   zoo: ['graph', 'build', 'weights', 'zoo/architectures'],
 };
 const leaves = ['src/errors.ts', 'src/random.ts'];
-const tensors = ['read/tfjs', 'kernels', 'jit', 'engine', 'learn'];
+const tensors = ['read/tfjs', 'kernels', 'jit', 'engine', 'learn', 'compress'];
 const native = ['jit', 'engine', 'learn', 'cli'];
 const node = ['cli', 'data', 'zoo'];
 

@@ -3,6 +3,7 @@ import { cheapen } from '../../src/edit/cheapen.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { random } from '../../src/random.ts';
 import { cost } from '../../src/read/cost.ts';
+import { inputShape } from '../../src/read/ends.ts';
 import { float, init, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { architectures } from '../../zoo/architectures/index.ts';
 
@@ -68,6 +69,10 @@ export function noise(length: number, ...keys: readonly (string | number)[]): Fl
   const source = random('test', ...keys);
   return Float32Array.from({ length }, source.normal);
 }
+
+/** Standard normal examples for a graph, flat. */
+export const examples = (graph: Graph, count: number, name = 'examples'): Float32Array =>
+  noise(count * sizeOf(inputShape(graph)), name);
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 /** |a - b| / |b|, in the Euclidean norm over all arrays. */

@@ -1,5 +1,5 @@
 /** @file What a net computes, by the definition that training uses: `forward`, traced once and run natively. */
-import { prepare } from '../../src/engine/index.ts';
+import { compile, prepare } from '../../src/engine/index.ts';
 import { inputShape } from '../../src/read/ends.ts';
 import { forward, type WeightTensors, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net } from '../../src/weights/index.ts';
@@ -19,4 +19,12 @@ export async function runForward({ graph, weights }: Net, x: Float32Array): Prom
   const { outputs } = await ready.run({}, { x });
   await ready.release();
   return Float32Array.from(Object.values(outputs).flatMap((y) => [...y]));
+}
+
+/** The first output of a batch, by the compiled net. */
+export async function runCompiled(net: Net, x: Float32Array): Promise<Float32Array> {
+  const runner = await compile(net);
+  const [values] = [...(await runner.run(x)).values()];
+  await runner.release();
+  return values as Float32Array;
 }

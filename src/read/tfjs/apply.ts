@@ -1,8 +1,8 @@
 /** @file What each op means in tensors, batch first and channels last: the one definition that eager, traced and tf.layers runs share. */
 import * as tf from '@tensorflow/tfjs-core';
 import { match } from 'ts-pattern';
-import type { Activation, Norm, Op, Padding, Pair, Slot } from '../../graph/index.ts';
-import { channelsOf, shiftTap, slide } from '../../graph/index.ts';
+import type { Activation, Norm, Op, Padding, Pair, Quantize, Slot } from '../../graph/index.ts';
+import { channelsOf, codeRange, shiftTap, slide } from '../../graph/index.ts';
 import { avgPool, batchNorm, conv, maxPool } from '../../kernels/index.ts';
 
 /** What an op needs to know beyond its inputs. */
@@ -73,6 +73,7 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
         ? tf.image.resizeNearestNeighbor(map, size, false, true)
         : tf.image.resizeBilinear(map, size, false, true);
     })
+    .with({ kind: 'quantize' }, (op) => quantize(x, op))
     .with({ kind: 'dropout' }, ({ rate }) => drop(x, rate, x.shape, at))
     .with({ kind: 'dropPath' }, ({ rate }) =>
       drop(
@@ -143,6 +144,28 @@ function drop(x: tf.Tensor, rate: number, shape: readonly number[], at: Surround
   if (!at.training || rate === 0) return x;
   const stays = tf.cast(tf.greaterEqual(at.noise(shape), rate), 'float32');
   return tf.mul(x, tf.mul(stays, 1 / (1 - rate)));
+}
+
+/**
+ * Rounding, with the straight-through gradient: that of the identity within the range, zero where it clips (Jacob et al.
+ * 2017, arXiv:1712.05877, section 3; Bengio et al. 2013, arXiv:1308.3432).
+ */
+function quantize(x: tf.Tensor, op: Quantize): tf.Tensor {
+  const [low, high] = codeRange(op);
+  const code = (t: tf.Tensor): tf.Tensor => tf.add(tf.round(tf.div(t, op.scale)), op.zero);
+  const run = tf.customGrad((t, save) => {
+    (save as (tensors: tf.Tensor[]) => void)([t as tf.Tensor]);
+    const clipped = tf.clipByValue(code(t as tf.Tensor), low, high);
+    return {
+      value: tf.mul(tf.sub(clipped, op.zero), op.scale),
+      gradFunc: (dy: tf.Tensor, [seen]: tf.Tensor[]) => {
+        const codes = code(seen as tf.Tensor);
+        const inside = tf.logicalAnd(tf.greaterEqual(codes, low), tf.lessEqual(codes, high));
+        return tf.mul(dy, tf.cast(inside, 'float32'));
+      },
+    };
+  });
+  return run(x);
 }
 
 /** Channel j of the result is order[j] of x. The gradient is the inverse order, which tf's gather does not know. */

@@ -201,6 +201,7 @@ function layerOf(node: Node, ins: readonly Shape[], frozen: boolean): tfl.layers
       { kind: 'maxout' },
       { kind: 'shift' },
       { kind: 'upsample' },
+      { kind: 'quantize' },
       { kind: 'dropPath' },
       { kind: 'input' },
       (op) => ours(op),

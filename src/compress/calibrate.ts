@@ -1,0 +1,158 @@
+/** @file Calibration: what values a net's layers make of some examples, and the range that is worth telling apart. */
+
+import { foldNorms } from '../edit/fold.ts';
+import { type Range, stepsOf, valuesToCalibrate } from '../edit/quantize/index.ts';
+import { compile, type EngineOptions } from '../engine/index.ts';
+import { MoonletError } from '../errors.ts';
+import { channelsOf, type Graph, type Shape } from '../graph/index.ts';
+import type { Net } from '../weights/index.ts';
+
+/**
+ * `min-max`: all that was seen. `percentile`: without a share of the values at each end. `mse`: the range whose rounding
+ * loses least, in squared error over what was seen.
+ */
+export type CalibrationMethod = 'min-max' | 'percentile' | 'mse';
+export const calibrationMethods: readonly CalibrationMethod[] = ['min-max', 'percentile', 'mse'];
+
+export interface CalibrateOptions extends EngineOptions {
+  /** `min-max` unless told. */
+  readonly method?: CalibrationMethod;
+  /** Of `percentile`: the percentage of values within the range; 99.99 unless told. */
+  readonly percentile?: number;
+  /** Of `mse`: the bits that the range is for; 8 unless told. */
+  readonly bits?: number;
+  /** Calibrate the graph's outputs too. */
+  readonly outputs?: boolean;
+}
+export interface Calibration {
+  readonly ranges: ReadonlyMap<string, Range>;
+  /** The mean of each value by channel. */
+  readonly means: ReadonlyMap<string, Float32Array>;
+}
+
+const bins = 2048;
+/** What was seen of a value: extremes first, then how often each of `bins` equal parts of the range between them. */
+interface Seen {
+  low: number;
+  high: number;
+  readonly sums: Float64Array;
+  count: number;
+  readonly histogram: Float64Array;
+}
+
+/**
+ * Run a net (norms folded, as `quantize` folds them) on batches of examples, each [n, ...input] flat.
+ * @throws MoonletError when there is no example, or a value is not finite.
+ */
+export async function calibrate(
+  whole: Net,
+  batches: readonly Float32Array[],
+  o: CalibrateOptions = {},
+): Promise<Calibration> {
+  const { method = 'min-max', percentile = 99.99, bits = 8, outputs = false, ...engine } = o;
+  if (!batches.some((b) => b.length))
+    throw new MoonletError('calibration needs data: give it some examples of what the net will see');
+  const net = foldNorms(whole);
+  const ids = valuesToCalibrate(net.graph, outputs);
+  const runner = await compile(net, { ...engine, values: ids });
+  try {
+    const seen = new Map(ids.map((id) => [id, empty(channelsOf(runner.shapes.get(id) as Shape))]));
+    for (const x of batches) {
+      for (const [id, values] of await runner.run(x)) survey(seen.get(id) as Seen, values);
+    }
+    checkFinite(net.graph, seen);
+    if (method !== 'min-max') {
+      for (const x of batches)
+        for (const [id, values] of await runner.run(x)) tally(seen.get(id) as Seen, values);
+    }
+    const rangeOf = (s: Seen): Range => {
+      if (method === 'percentile') return byPercentile(s, percentile);
+      return method === 'mse' ? byError(s, bits) : [s.low, s.high];
+    };
+    return {
+      ranges: new Map([...seen].map(([id, s]) => [id, rangeOf(s)])),
+      means: new Map(
+        [...seen].map(([id, s]) => [id, Float32Array.from(s.sums, (v) => (v * s.sums.length) / s.count)]),
+      ),
+    };
+  } finally {
+    await runner.release();
+  }
+}
+
+const empty = (channels: number): Seen => ({
+  low: Number.POSITIVE_INFINITY,
+  high: Number.NEGATIVE_INFINITY,
+  sums: new Float64Array(channels),
+  count: 0,
+  histogram: new Float64Array(bins),
+});
+
+function survey(seen: Seen, values: Float32Array): void {
+  const { sums } = seen;
+  const channels = sums.length;
+  let { low, high } = seen;
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i] as number;
+    if (v < low) low = v;
+    if (v > high) high = v;
+    sums[i % channels] = (sums[i % channels] as number) + v;
+  }
+  seen.low = low;
+  seen.high = high;
+  seen.count += values.length;
+}
+
+function checkFinite({ name }: Graph, seen: ReadonlyMap<string, Seen>): void {
+  for (const [id, { sums }] of seen) {
+    // a sum remembers what a comparison with NaN would not
+    if (!sums.every(Number.isFinite)) {
+      throw new MoonletError(
+        `${name}: "${id}" makes values that are no finite numbers; check the net and the data`,
+      );
+    }
+  }
+}
+
+function tally({ low, high, histogram }: Seen, values: Float32Array): void {
+  const scale = bins / (high - low || 1);
+  for (let i = 0; i < values.length; i++) {
+    const bin = Math.min(bins - 1, Math.floor(((values[i] as number) - low) * scale));
+    histogram[bin] = (histogram[bin] as number) + 1;
+  }
+}
+
+/** The range without (100 - p) / 2 per cent of the values at each end. */
+function byPercentile({ low, high, histogram, count }: Seen, p: number): Range {
+  const cut = (count * (100 - p)) / 200;
+  const width = (high - low) / bins;
+  let [first, below] = [0, 0];
+  while (below + (histogram[first] as number) <= cut && first < bins - 1)
+    below += histogram[first++] as number;
+  let [last, above] = [bins - 1, 0];
+  while (above + (histogram[last] as number) <= cut && last > first) above += histogram[last--] as number;
+  return [low + first * width, low + (last + 1) * width];
+}
+
+/** The best of ranges from a fifth of the full one up, in squared error of rounding the middles of the bins. */
+function byError({ low, high, histogram }: Seen, bits: number): Range {
+  const width = (high - low) / bins;
+  let best: Range = [low, high];
+  let least = Number.POSITIVE_INFINITY;
+  for (let share = 1; share >= 0.2; share -= 0.02) {
+    const range: Range = [Math.min(low, 0) * share, Math.max(high, 0) * share];
+    const { scale, zero } = stepsOf(range, bits);
+    const most = 2 ** bits - 1;
+    let error = 0;
+    histogram.forEach((times, bin) => {
+      if (!times) return;
+      const v = low + (bin + 0.5) * width;
+      const code = Math.max(0, Math.min(most, Math.round(v / scale) + zero));
+      error += times * (v - (code - zero) * scale) ** 2;
+    });
+    if (error >= least) continue;
+    least = error;
+    best = range;
+  }
+  return best;
+}

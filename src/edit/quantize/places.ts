@@ -1,0 +1,69 @@
+/**
+ * @file Where a quantized net rounds its values: after every layer, but not between a layer and the activation that an
+ * integer runtime fuses with it, nor where a value only moves (then it keeps the steps that it has).
+ */
+import { consumers, type Graph, type Node, nodesById } from '../../graph/index.ts';
+
+/** A value that is rounded, by steps of its own or those of another. */
+export interface Place {
+  readonly id: string;
+  /** The rounded value whose steps this one has, since its op only moves values. */
+  readonly as?: string;
+}
+
+/** Values of the inputs come out unchanged, in other places. */
+function moves({ op }: Node): boolean {
+  switch (op.kind) {
+    case 'pool':
+      return op.fn === 'max';
+    case 'globalPool':
+      return op.fn === 'max';
+    case 'upsample':
+      return op.fn === 'nearest';
+    case 'slice':
+    case 'shuffle':
+    case 'permute':
+    case 'flatten':
+    case 'maxout':
+    case 'dropout':
+    case 'dropPath':
+      return true;
+    default:
+      return false;
+  }
+}
+/** Clipping that a rounding to a range does as well. */
+const fuses = ({ op }: Node): boolean => op.kind === 'act' && (op.fn === 'relu' || op.fn === 'relu6');
+
+/**
+ * The values that are rounded, in order. A graph's outputs are left in float unless `outputs` asks for them; what a
+ * softmax makes always is.
+ */
+export function places(graph: Graph, outputs = false): readonly Place[] {
+  const readers = consumers(graph);
+  const byId = nodesById(graph);
+  const found = new Map<string, Place>();
+  for (const node of graph.nodes) {
+    const { id, op } = node;
+    const users = readers.get(id) ?? [];
+    const isOutput = graph.outputs.includes(id);
+    if (!users.length && !(isOutput && outputs)) continue;
+    if (op.kind === 'quantize' || (op.kind === 'act' && op.fn === 'softmax')) continue;
+    const [user] = users;
+    const alone = users.length === 1 && !isOutput && user !== undefined;
+    if (alone && (fuses(user) || (op.kind === 'norm' && user.op.kind === 'act'))) continue;
+    if (users.length && users.every((u) => u.op.kind === 'quantize')) continue;
+    if (!moves(node)) found.set(id, { id });
+    else {
+      const [from = ''] = node.inputs;
+      const source = found.get(from);
+      if (source) found.set(id, { id, as: source.as ?? source.id });
+      else if (byId.get(from)?.op.kind !== 'act') found.set(id, { id });
+    }
+  }
+  return [...found.values()];
+}
+
+/** The values whose range must be known before a net can be quantized. */
+export const valuesToCalibrate = (graph: Graph, outputs = false): readonly string[] =>
+  places(graph, outputs).flatMap((p) => (p.as === undefined ? [p.id] : []));

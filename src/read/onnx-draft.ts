@@ -1,0 +1,36 @@
+/** @file An ONNX graph under construction. */
+import type { OnnxAttribute, OnnxData, OnnxDtype, OnnxNode, OnnxTensor } from '../onnx/index.ts';
+
+/** What a graph under construction collects. */
+export interface Draft {
+  readonly nodes: OnnxNode[];
+  readonly initializers: OnnxTensor[];
+  /** Appends a node and gives its output's name. */
+  emit(
+    opType: string,
+    inputs: readonly string[],
+    attributes?: Readonly<Record<string, OnnxAttribute>>,
+    name?: string,
+  ): string;
+  /** A constant's name. */
+  constant(dtype: OnnxDtype, shape: readonly number[], data: OnnxData): string;
+}
+
+export function draft(): Draft {
+  const nodes: OnnxNode[] = [];
+  const initializers: OnnxTensor[] = [];
+  let made = 0;
+  return {
+    nodes,
+    initializers,
+    emit(opType, inputs, attributes = {}, name = `#${made++}`) {
+      nodes.push({ name, opType, inputs, outputs: [name], attributes });
+      return name;
+    },
+    constant(dtype, shape, data) {
+      const name = `#${made++}`;
+      initializers.push({ name, dtype, shape, data });
+      return name;
+    },
+  };
+}

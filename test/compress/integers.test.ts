@@ -1,0 +1,79 @@
+/** @file The integer net of onnxruntime against its simulation in floats. */
+import { expect } from 'chai';
+import { quantizeByData } from '../../src/compress/index.ts';
+import { loadDataset, take } from '../../src/data/index.ts';
+import { foldNorms, graph, input, type OpOf, print } from '../../src/index.ts';
+import { passes } from '../../src/learn/index.ts';
+import { encodeModel } from '../../src/onnx/index.ts';
+import { toOnnx } from '../../src/read/onnx.ts';
+import type { Net } from '../../src/weights/index.ts';
+import { loadStudent } from '../../zoo/index.ts';
+import { arbitraryGraph } from '../support/arbitrary-graph.ts';
+import { calibrated } from '../support/calibrated.ts';
+import { examples, small } from '../support/nets.ts';
+import { fc } from '../support/property.ts';
+import { runCompiled, runForward } from '../support/run.ts';
+
+type Quantize = OpOf<'quantize'>;
+
+/** A residual net with all that is fused: pre-activation, plain relu, pools. */
+const residual = graph(
+  'residual',
+  input(8, 8, 3)
+    .pipe('stem', (x) => x.conv(8, { kernel: 3 }).norm().relu())
+    .pipe('stage1', (x) => x.residual((y) => y.norm().relu().conv(8, { kernel: 3 })).maxPool({ size: 2 }))
+    .pipe('head', (x) => x.globalPool().dense(5)),
+);
+
+/** Shares of outputs that differ by at most so many output steps. */
+async function agreement(net: Net, count: number) {
+  const x = examples(net.graph, count);
+  const q = await quantizeByData(net, [x], { outputs: true });
+  const last = q.graph.nodes.find((n) => n.id === q.graph.outputs[0])?.op as Quantize;
+  const [integers, simulated] = [await runCompiled(q, x), await runForward(q, x)];
+  const apart = Array.from(integers, (v, i) => Math.abs(v - (simulated[i] as number)) / last.scale);
+  return { within: apart.filter((d) => d < 1.001).length / apart.length, last };
+}
+
+describe('the integer net', () => {
+  for (const name of ['wrn', 'mobilenet-v3-small', 'shufflenet-v2', 'squeezenet']) {
+    it(`of ${name} in onnxruntime is its simulation, within a step for 99 % of the outputs`, async () => {
+      const { within } = await agreement(await calibrated(small(name)), 40);
+      expect(within).to.be.at.least(0.99);
+    });
+  }
+
+  it('of the shipped teacher tells the same of real digits', async () => {
+    const data = await loadDataset('mnist');
+    const net = loadStudent('mnist/wrn-16-1');
+    const seen = [...passes(take(data.train, 128, 1), data, 64)].map((b) => b.x);
+    const q = await quantizeByData(net, seen, { outputs: true });
+    const last = q.graph.nodes.find((n) => n.id === q.graph.outputs[0])?.op as Quantize;
+    const [batch] = [...passes(take(data.test, 200, 1), data, 200)];
+    const x = batch?.x as Float32Array;
+    const [integers, simulated] = [await runCompiled(q, x), await runForward(q, x)];
+    const near = integers.filter((v, i) => Math.abs(v - (simulated[i] as number)) < 1.001 * last.scale);
+    expect(near.length / integers.length).to.be.at.least(0.99);
+  });
+
+  it('of a random net is its simulation', async () => {
+    const graphs = fc.sample(arbitraryGraph({ steps: 8, classes: 4 }), 12);
+    for (const g of graphs) {
+      const { within } = await agreement(await calibrated(g), 40);
+      expect(within, print(g)).to.be.at.least(0.95);
+    }
+  });
+
+  it('has whole kernels and whole biases in its ONNX form', async () => {
+    const net = await calibrated(residual);
+    const q = await quantizeByData(net, [examples(residual, 8)]);
+    const model = toOnnx(q);
+    const kinds = model.initializers.map((t) => t.dtype);
+    expect(kinds.filter((k) => k === 'int32')).to.have.length(2 * 2); // bias and its zero-points
+    expect(model.nodes.filter((n) => n.opType === 'QuantizeLinear')).to.have.length(7);
+    expect(encodeModel(model).length).to.be.below(encodeModel(toOnnx(foldNorms(net))).length);
+    // no kernel is left in float
+    const floats = model.initializers.filter((t) => t.dtype === 'float32').map((t) => t.data.length);
+    expect(Math.max(...floats)).to.equal(8);
+  });
+});
