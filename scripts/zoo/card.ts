@@ -40,18 +40,17 @@ export interface Install {
   readonly bySeed?: Card['bySeed'];
 }
 
-/** Measures a net and writes its folder; the card comes last. */
-export async function install({ pair, net, bySeed }: Install, engine: EngineOptions = {}): Promise<Card> {
-  const { id, recipe, teacher } = pair;
-  const data = await loadDataset(recipe.data);
-  const measured = await measure(net, data, engine);
-  const folder = join(zooFolder('students'), id);
-  saveNet(folder, net);
-  const digest = (file: string): string => sha256(readFileSync(join(folder, file)));
+/** The card of a net that was measured, with the hashes of its files. */
+export function cardOf(
+  { pair: { id, recipe, teacher }, bySeed }: Install,
+  data: Dataset,
+  measured: Measured,
+  files: Card['sha256'],
+): Card {
   const parts = partsOf(recipe, data);
   const losses = recipe.losses ?? usualLosses(teacher !== undefined);
   const [low, high] = interval95(measured.accuracy, measured.n);
-  const card: Card = {
+  return {
     id,
     architecture: architectureOf(recipe),
     ...(recipe.block ? { block: recipe.block } : {}),
@@ -80,8 +79,37 @@ export async function install({ pair, net, bySeed }: Install, engine: EngineOpti
     ...(data.note ? { note: data.note } : {}),
     license: 'Apache-2.0',
     commands: [`npm run zoo:train -- ${id}`, `npm run -s moonlet -- eval ${id} --json`],
-    sha256: { 'graph.json': digest('graph.json'), 'weights.safetensors': digest('weights.safetensors') },
+    sha256: files,
   };
+}
+
+/** The fields of a card that are not as they should be, each as a line. */
+export function differences(card: Card, expected: Card): string[] {
+  const [is, should]: readonly Readonly<Record<string, unknown>>[] = [card, expected];
+  const fields = new Set([...Object.keys(card), ...Object.keys(expected)]);
+  const wrong = [...fields].flatMap((field) => {
+    const [a, b] = [is, should].map((all) => JSON.stringify(all?.[field]));
+    return a === b ? [] : [`${card.id}: the card says ${field} = ${a}, measured ${b}`];
+  });
+  const first = card.bySeed?.find(({ seed }) => seed === card.seed);
+  return first && first.withTeacher !== card.accuracy
+    ? [
+        ...wrong,
+        `${card.id}: its run of seed ${card.seed} scored ${first.withTeacher}, its net ${card.accuracy}`,
+      ]
+    : wrong;
+}
+
+/** Measures a net and writes its folder; the card comes last. */
+export async function install(what: Install, engine: EngineOptions = {}): Promise<Card> {
+  const { pair, net } = what;
+  const data = await loadDataset(pair.recipe.data);
+  const measured = await measure(net, data, engine);
+  const folder = join(zooFolder('students'), pair.id);
+  saveNet(folder, net);
+  const digest = (file: string): string => sha256(readFileSync(join(folder, file)));
+  const files = { 'graph.json': digest('graph.json'), 'weights.safetensors': digest('weights.safetensors') };
+  const card = cardOf(what, data, measured, files);
   writeAtomically(join(folder, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
   writeIndex(zooFolder('students'));
   return card;

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { architectures, readCard, studentNames } from '../../zoo/index.ts';
 import { columns } from '../read/show.ts';
+import { pairs } from './pairs.ts';
 import { count, percent, print, printJson } from './say.ts';
 
 export const listCommand = (program: Command): void => {
@@ -24,8 +25,8 @@ export const listCommand = (program: Command): void => {
             paper,
           })),
           students: students.map(({ name, card }) => ({ id: name, teacher: card.teacher ?? null, card })),
-          pairs: students.flatMap(({ name, card }) =>
-            card.teacher ? [{ student: name, teacher: card.teacher }] : [],
+          pairs: pairs().flatMap(({ id, teacher, stages, recipe }) =>
+            teacher === undefined ? [] : [{ student: id, teacher, stages, recipe }],
           ),
         });
         return;

@@ -59,7 +59,7 @@ export {
   teacherIdentity,
   unpackCache,
 } from './guide.ts';
-export { interval95 } from './interval.ts';
+export { interval95, wilson } from './interval.ts';
 export { type Loss, type LossMaker, type Nets, type Signals, taughtBy, teacherOf } from './loss.ts';
 export { type LossContext, type LossRecipe, lossKinds } from './loss-recipes.ts';
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';

@@ -122,9 +122,12 @@ describe('moonlet list', () => {
     );
     const ids = new Set(all.students.map((s) => s.id));
     for (const { teacher } of all.students) if (teacher) expect(ids).to.include(teacher);
-    expect(all.pairs).to.deep.equal(
-      all.students.flatMap((s) => (s.teacher ? [{ student: s.id, teacher: s.teacher }] : [])),
+    const taught = all.students.filter((s) => s.teacher !== null);
+    expect(all.pairs.map((p) => [p.student, p.teacher])).to.include.deep.members(
+      taught.map((s) => [s.id, s.teacher]),
     );
+    for (const pair of all.pairs)
+      expect(pair, pair.student).to.have.all.keys('student', 'teacher', 'stages', 'recipe');
   });
 
   it('prints a row for each architecture', async () => {

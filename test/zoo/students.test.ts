@@ -2,11 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { pairNamed } from '../../src/cli/pairs.ts';
+import { loadDataset, take } from '../../src/data/index.ts';
+import { cheapen } from '../../src/edit/cheapen.ts';
 import { UsageError } from '../../src/errors.ts';
 import { isMap, shapes } from '../../src/graph/index.ts';
+import { evaluate, interval95, wilson } from '../../src/learn/index.ts';
 import { cost } from '../../src/read/cost.ts';
 import { bytesOf } from '../../src/weights/index.ts';
-import { loadStudent, makeIndex, parseIndex, readCard, studentNames } from '../../zoo/index.ts';
+import { compose, loadStudent, makeIndex, parseIndex, readCard, studentNames } from '../../zoo/index.ts';
 import { zooFolder } from '../../zoo/students.ts';
 import { messageOf } from '../support/errors.ts';
 
@@ -33,6 +37,36 @@ describe('a shipped student', () => {
       if (card.teacher !== undefined) expect(names).to.include(card.teacher);
       expect(net.graph.outputs.every((id) => !isMap(shapes(net.graph).get(id) ?? [0]))).to.equal(true);
       for (const [key, { data }] of net.weights) expect(data.every(Number.isFinite), key).to.equal(true);
+    });
+  }
+
+  for (const name of names) {
+    it(`${name} is as good on 500 of its test images as its card says, give or take their number`, async () => {
+      const card = readCard(name);
+      const data = await loadDataset(card.data);
+      const { accuracy } = await evaluate(loadStudent(name), take(data.test, 500), data);
+      const [low, high] = wilson(card.accuracy, 500, 3.29); // 99.9 %, since there are many nets
+      expect(accuracy).to.be.within(low, high);
+    });
+
+    it(`${name} says on its card what it was made of and by`, () => {
+      const card = readCard(name);
+      const { recipe, teacher } = pairNamed(name);
+      expect(card.recipe).to.deep.equal(JSON.parse(JSON.stringify(recipe)));
+      expect([card.teacher, card.block, card.seed]).to.deep.equal([teacher, recipe.block, recipe.seed]);
+      const options = Object.entries(card.architecture.options).map(([key, value]) => `${key}=${value}`);
+      const composed = compose([card.architecture.name, ...options]);
+      const made = card.block ? cheapen(composed, card.block) : composed;
+      expect(made.nodes).to.deep.equal(loadStudent(name).graph.nodes);
+      expect(card.interval95.map((x) => x.toFixed(6))).to.deep.equal(
+        interval95(card.accuracy, card.n).map((x) => x.toFixed(6)),
+      );
+      if (teacher === undefined) return;
+      expect(card.teacherAccuracy).to.equal(readCard(teacher).accuracy);
+      const runs = card.bySeed ?? [];
+      expect(runs.find((run) => run.seed === card.seed)?.withTeacher).to.equal(card.accuracy);
+      for (const key of ['withTeacher', 'withoutTeacher'] as const)
+        expect(card[key]).to.be.closeTo(runs.reduce((sum, run) => sum + run[key], 0) / runs.length, 1e-6);
     });
   }
 
