@@ -7,7 +7,7 @@ import { partsOf } from '../../src/cli/fit.ts';
 import type { Pair } from '../../src/cli/pairs.ts';
 import { type Dataset, loadDataset } from '../../src/data/index.ts';
 import type { EngineOptions } from '../../src/engine/index.ts';
-import { evaluate, interval95, type Recipe, usualLosses } from '../../src/learn/index.ts';
+import { evaluate, interval95, type Recipe, stageRecipes, usualLosses } from '../../src/learn/index.ts';
 import { cost } from '../../src/read/cost.ts';
 import { bytesOf, type Net } from '../../src/weights/index.ts';
 import { architectures } from '../../zoo/index.ts';
@@ -33,6 +33,15 @@ function architectureOf({ student }: Recipe): Card['architecture'] {
   return { name, options: parseOptions(found, words) };
 }
 
+/** The losses of a recipe and of its stages, each once. */
+const methodsOf = (recipe: Recipe): string[] => [
+  ...new Set(
+    stageRecipes(recipe).flatMap((stage) =>
+      (stage.losses ?? usualLosses(stage.teacher !== undefined)).map((l) => l.kind),
+    ),
+  ),
+];
+
 export interface Install {
   readonly pair: Pair;
   readonly net: Net;
@@ -48,7 +57,6 @@ export function cardOf(
   files: Card['sha256'],
 ): Card {
   const parts = partsOf(recipe, data);
-  const losses = recipe.losses ?? usualLosses(teacher !== undefined);
   const [low, high] = interval95(measured.accuracy, measured.n);
   return {
     id,
@@ -58,7 +66,7 @@ export function cardOf(
     split: { train: parts.train.count, validation: parts.validation?.count ?? 0, test: data.test.count },
     preprocessing: { mean: data.mean, std: data.std, size: [...data.shape] },
     ...(teacher ? { teacher } : {}),
-    methods: losses.map((l) => l.kind),
+    methods: methodsOf(recipe),
     recipe: JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>,
     seed: recipe.seed,
     epochs: round((recipe.steps * recipe.batch) / parts.train.count, 2),

@@ -7,8 +7,17 @@ import { alone, type Pair } from '../../src/cli/pairs.ts';
 import { note, percent, trainingBar } from '../../src/cli/say.ts';
 import { type Dataset, loadDataset } from '../../src/data/index.ts';
 import { MoonletError } from '../../src/errors.ts';
-import { checkFit, evaluate, fit, fitOptions, type Recipe } from '../../src/learn/index.ts';
+import {
+  checkFit,
+  evaluate,
+  type Fitted,
+  fit,
+  fitOptions,
+  type Recipe,
+  stageRecipes,
+} from '../../src/learn/index.ts';
 import { classesOf } from '../../src/read/ends.ts';
+import type { Net } from '../../src/weights/index.ts';
 import { loadStudent } from '../../zoo/students.ts';
 import { diskCache } from './cache.ts';
 
@@ -73,21 +82,55 @@ export async function doRun(run: Run, o: RunOptions): Promise<RunResult | undefi
   if (before) return before;
   const recipe = recipeOf(run);
   const data = await dataset(recipe.data);
-  const net = studentOf(recipe);
-  checkFit(net.graph, classesOf(net.graph), data);
   const teacher = recipe.teacher === undefined ? undefined : loadStudent(recipe.teacher);
-  const kept = teacher && (await diskCache(join(o.out, 'cache'), net.graph, teacher, recipe));
+  let net = studentOf(recipe);
+  checkFit(net.graph, classesOf(net.graph), data);
   const parts = partsOf(recipe, data);
-  const store = checkpointFiles(join(folder, 'checkpoints'));
   const engine = o.threads === undefined ? {} : { threads: o.threads };
   const start = performance.now();
+  let finalLoss = Number.NaN;
+  note(folder);
+  for (const stage of stageRecipes(recipe)) {
+    const fitted = await doStage(stage, net, teacher, data, parts, folder, o);
+    if (!fitted.finished) return undefined;
+    net = fitted.net;
+    finalLoss = fitted.history.loss.at(-1) as number;
+  }
+  const { accuracy, n } = await evaluate(net, data.test, data, engine);
+  const result: RunResult = {
+    recipe,
+    accuracy,
+    n,
+    finalLoss,
+    train: parts.train.count,
+    validation: parts.validation?.count ?? 0,
+    seconds: Math.round((performance.now() - start) / 1000),
+  };
+  saveNet(folder, net);
+  writeAtomically(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
+  rmSync(join(folder, 'checkpoints'), { recursive: true, force: true });
+  note(`${folder}: ${percent(accuracy)} of ${n} test images, ${result.seconds} s`);
+  return result;
+}
+
+/** One part of a run, from its own checkpoint or from the net that the part before left. */
+async function doStage(
+  recipe: ReturnType<typeof stageRecipes>[number],
+  net: Net,
+  teacher: Net | undefined,
+  data: Dataset,
+  parts: ReturnType<typeof partsOf>,
+  folder: string,
+  o: RunOptions,
+): Promise<Fitted> {
+  const kept = teacher && (await diskCache(join(o.out, 'cache'), net.graph, teacher, recipe));
+  const store = checkpointFiles(join(folder, 'checkpoints', recipe.stage));
   let bar: ReturnType<typeof trainingBar> | undefined;
   let from = 0;
-  note(folder);
   const { teacherCache: _, ...options } = fitOptions(recipe);
   const fitted = await fit(net, parts.train, data, {
     ...options,
-    ...engine,
+    ...(o.threads === undefined ? {} : { threads: o.threads }),
     ...(teacher ? { teacher } : {}),
     ...(kept ? { teacherCache: kept.cache } : {}),
     ...(parts.validation ? { validation: parts.validation } : {}),
@@ -102,29 +145,14 @@ export async function doRun(run: Run, o: RunOptions): Promise<RunResult | undefi
     signal: o.signal,
     onResume: (step) => {
       from = step;
-      note(`resuming after step ${step}`);
+      note(`${recipe.stage}: resuming after step ${step}`);
     },
     onStep: (at) => {
-      bar ??= trainingBar('training', recipe.steps, recipe.batch, from);
+      bar ??= trainingBar(recipe.stage, recipe.steps, recipe.batch, from);
       bar.step(at);
     },
     onValidation: (step, accuracy) => bar?.say(`step ${step}: ${percent(accuracy)} of the held-out images`),
   });
   bar?.end();
-  if (!fitted.finished) return undefined;
-  const { accuracy, n } = await evaluate(fitted.net, data.test, data, engine);
-  const result: RunResult = {
-    recipe,
-    accuracy,
-    n,
-    finalLoss: fitted.history.loss.at(-1) as number,
-    train: parts.train.count,
-    validation: parts.validation?.count ?? 0,
-    seconds: Math.round((performance.now() - start) / 1000),
-  };
-  saveNet(folder, fitted.net);
-  writeAtomically(join(folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
-  rmSync(join(folder, 'checkpoints'), { recursive: true, force: true });
-  note(`${folder}: ${percent(accuracy)} of ${n} test images, ${result.seconds} s`);
-  return result;
+  return fitted;
 }

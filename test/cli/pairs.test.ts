@@ -4,7 +4,7 @@ import { studentOf } from '../../src/cli/fit.ts';
 import { alone, pairNamed, pairs, parsePairs } from '../../src/cli/pairs.ts';
 import { UsageError } from '../../src/errors.ts';
 import { shapes } from '../../src/graph/index.ts';
-import { fitOptions } from '../../src/learn/index.ts';
+import { fitOptions, stageRecipes } from '../../src/learn/index.ts';
 import { classesOf, inputShape } from '../../src/read/ends.ts';
 import { compose } from '../../zoo/index.ts';
 import { messageOf } from '../support/errors.ts';
@@ -93,7 +93,8 @@ describe("the zoo's pairs", () => {
         );
       };
       for (const [mine, theirs] of stages) expect(places(graph, mine), mine).to.equal(places(taught, theirs));
-      for (const make of fitOptions(recipe).losses ?? []) make({ student: graph, teacher: taught });
+      for (const stage of stageRecipes(recipe))
+        for (const make of fitOptions(stage).losses ?? []) make({ student: graph, teacher: taught });
       expect(recipe.views).to.be.greaterThan(0);
       expect(recipe.viewSeed).to.equal(7);
     });

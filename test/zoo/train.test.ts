@@ -48,7 +48,9 @@ describe('zoo:train', () => {
     const stop = new AbortController();
     stop.abort();
     expect(await quietly(() => doRun(run(1, true), { out, signal: stop.signal }))).to.equal(undefined);
-    expect(existsSync(join(folderOf(run(1, true), out), 'checkpoints', 'last.safetensors'))).to.equal(true);
+    expect(
+      existsSync(join(folderOf(run(1, true), out), 'checkpoints', 'training', 'last.safetensors')),
+    ).to.equal(true);
     const resumed = await quietly(() => doRun(run(1, true), { out, signal: never }));
     const whole = path('whole');
     const unbroken = await quietly(() => doRun(run(1, true), { out: whole, signal: never }));
