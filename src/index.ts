@@ -101,6 +101,8 @@ export {
 } from './graph/index.ts';
 export { type Cost, cost, type LayerCost } from './read/cost.ts';
 export { mermaid, table } from './read/show.ts';
+export { type SourceOptions, toSource } from './read/source.ts';
+export { svg } from './read/svg.ts';
 export {
   bytesOf,
   type InitOptions,

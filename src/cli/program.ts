@@ -5,6 +5,7 @@ import { benchCommand } from './bench.ts';
 import { cheapenCommand } from './cheapen.ts';
 import { costCommand } from './cost.ts';
 import { evalCommand } from './eval.ts';
+import { exportCommand } from './export.ts';
 import { distillCommand, fitCommand } from './fit.ts';
 import { growCommand } from './grow.ts';
 import { importCommand } from './import.ts';
@@ -36,6 +37,7 @@ export async function moonlet(words: readonly string[]): Promise<number> {
     evalCommand,
     growCommand,
     importCommand,
+    exportCommand,
     benchCommand,
   ])
     add(program);

@@ -5,6 +5,8 @@ import type { Command } from 'commander';
 import { architectures, compose, loadStudent } from '../../zoo/index.ts';
 import { channels, type Graph, print as printGraph, toJson } from '../graph/index.ts';
 import { columns, mermaid, table } from '../read/show.ts';
+import { svg } from '../read/svg.ts';
+import { writeAtomically } from './files.ts';
 import { print } from './say.ts';
 
 /** An architecture by its words, or the graph of a student: a path, or the name of a folder that holds one. */
@@ -33,14 +35,21 @@ export const showCommand = (program: Command): void => {
     .description('show the layers of an architecture or a student')
     .argument('<what...>', 'architecture and options, or a student')
     .option('--mermaid', 'a mermaid flowchart instead of the table')
+    .option('--svg <file>', 'a picture, written to this file')
     .option('--text', 'one line per node instead of the table')
     .option('--channels', 'what can be widened: each decision, its width and its layers')
     .option('--json', 'the graph itself, as graph.json holds it')
     .action(
-      (words: string[], o: { mermaid?: boolean; text?: boolean; channels?: boolean; json?: boolean }) => {
+      (
+        words: string[],
+        o: { mermaid?: boolean; svg?: string; text?: boolean; channels?: boolean; json?: boolean },
+      ) => {
         const graph = graphOf(words);
         if (o.json) print(toJson(graph).trimEnd());
-        else if (o.channels) print(channelTable(graph));
+        else if (o.svg !== undefined) {
+          writeAtomically(o.svg, svg(graph));
+          print(o.svg);
+        } else if (o.channels) print(channelTable(graph));
         else print(o.mermaid ? mermaid(graph) : o.text ? printGraph(graph) : table(graph));
       },
     );

@@ -11,3 +11,4 @@ export {
   useBackend,
 } from './engine.ts';
 export { type LatencyOptions, latency } from './latency.ts';
+export { runModel } from './run-model.ts';

@@ -183,6 +183,8 @@ function fromRaw(dtype: OnnxDtype, bytes: Uint8Array): OnnxData {
   switch (dtype) {
     case 'float32':
       return new Float32Array(buffer);
+    case 'float16':
+      return new Uint16Array(buffer);
     case 'float64':
       return new Float64Array(buffer);
     case 'int32':
@@ -201,6 +203,8 @@ function typed(dtype: OnnxDtype, message: TensorMessage): OnnxData {
   switch (dtype) {
     case 'float32':
       return Float32Array.from(message.floatData);
+    case 'float16':
+      return Uint16Array.from(message.int32Data); // onnx.proto keeps their bits there
     case 'float64':
       return Float64Array.from(message.doubleData);
     case 'int32':

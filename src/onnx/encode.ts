@@ -12,6 +12,7 @@ export const dataTypes: Readonly<Record<OnnxDtype, number>> = {
   int32: 6,
   int64: 7,
   bool: 9,
+  float16: 10,
   float64: 11,
 };
 
@@ -94,6 +95,8 @@ function rawBytes({ dtype, data }: OnnxTensor): Uint8Array {
   switch (dtype) {
     case 'float32':
       return view(data instanceof Float32Array ? data : Float32Array.from(data));
+    case 'float16':
+      return view(data instanceof Uint16Array ? data : Uint16Array.from(data));
     case 'float64':
       return view(data instanceof Float64Array ? data : Float64Array.from(data));
     case 'int32':

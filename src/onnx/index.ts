@@ -2,6 +2,7 @@
 
 export { decodeModel } from './decode.ts';
 export { encodeModel } from './encode.ts';
+export { halved } from './half.ts';
 export type {
   OnnxAttribute,
   OnnxData,

@@ -2,12 +2,19 @@
  * @file ONNX models as plain data: the parts of onnx.proto that networks need, with small typed interfaces.
  */
 
-export type OnnxDtype = 'float32' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'float64';
+export type OnnxDtype = 'float32' | 'float16' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'float64';
 
-/** int64 values are given as numbers; they are exact up to 2^53. */
-export type OnnxData = Float32Array | Float64Array | Int32Array | Int8Array | Uint8Array | readonly number[];
+/** int64 values are given as numbers; they are exact up to 2^53. float16 values are given as their bits. */
+export type OnnxData =
+  | Float32Array
+  | Uint16Array
+  | Float64Array
+  | Int32Array
+  | Int8Array
+  | Uint8Array
+  | readonly number[];
 
-/** A tensor with its values in row-major order. `data` is a `number[]` for int64, a `Uint8Array` for bool. */
+/** A tensor with its values in row-major order. `data` is a `number[]` for int64, a `Uint8Array` for bool, a `Uint16Array` of bits for float16. */
 export interface OnnxTensor {
   readonly name: string;
   readonly dtype: OnnxDtype;

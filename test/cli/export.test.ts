@@ -1,0 +1,193 @@
+/** @file `moonlet export` and `show --svg`: files that other runtimes load, compared before they are saved. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { saveNet } from '../../src/cli/files.ts';
+import { loadDataset, type Split } from '../../src/data/index.ts';
+import { compile, runModel } from '../../src/engine/index.ts';
+import { init } from '../../src/index.ts';
+import { evaluate, passes } from '../../src/learn/index.ts';
+import { decodeModel } from '../../src/onnx/index.ts';
+import { fromLayers, unpackLayers } from '../../src/read/tfjs/index.ts';
+import { materialize, type Net } from '../../src/weights/index.ts';
+import { loadStudent } from '../../zoo/index.ts';
+import { expectRefusal, moonlet, scratch } from '../support/cli.ts';
+import { expectSame } from '../support/laws.ts';
+import { largestDifference, noise, shaken, small } from '../support/nets.ts';
+
+const student = 'mnist/wrn-16-1';
+const images = noise(2 * 28 * 28, 'export');
+async function logits(net: Net, x = images): Promise<Float32Array> {
+  const compiled = await compile(net);
+  const [values] = [...(await compiled.run(x)).values()];
+  await compiled.release();
+  return values as Float32Array;
+}
+
+describe('moonlet export', () => {
+  const at = scratch();
+  const exported = async (...words: readonly string[]): Promise<Record<string, unknown>> => {
+    const { code, stdout } = await moonlet('export', ...words, '--json');
+    expect(code).to.equal(0);
+    return JSON.parse(stdout) as Record<string, unknown>;
+  };
+
+  it('onnx: onnxruntime guesses what the student does', async () => {
+    const out = at('onnx');
+    const said = await exported(student, '--format', 'onnx', '--out', out);
+    const bytes = readFileSync(join(out, 'model.onnx'));
+    expect(said).to.deep.include({
+      opset: 18,
+      layout: 'NHWC',
+      precision: 'float',
+      files: [{ file: 'model.onnx', bytes: bytes.length }],
+    });
+    const model = decodeModel(bytes);
+    expect(model.inputs[0]?.shape).to.deep.equal(['batch', 28, 28, 1]);
+    const data = await loadDataset('mnist');
+    const some: Split = {
+      count: 300,
+      pixels: data.test.pixels.slice(0, 300 * 784),
+      labels: data.test.labels.slice(0, 300),
+    };
+    const { guesses } = await evaluate(loadStudent(student), some, data);
+    const all: number[] = [];
+    for (const { x } of passes(some, data, 100)) {
+      const [y] = await runModel(bytes, x, 100);
+      for (let i = 0; i < 100; i++) {
+        const row = [...(y as Float32Array).subarray(i * 10, i * 10 + 10)];
+        all.push(row.indexOf(Math.max(...row)));
+      }
+    }
+    expect(all).to.deep.equal([...guesses]);
+  });
+
+  it('onnx --half: half of the bytes; the weights are rounded and nothing else', async () => {
+    const out = at('half');
+    const said = await exported(student, '--format', 'onnx', '--half', '--layout', 'nchw', '--out', out);
+    const bytes = readFileSync(join(out, 'model.onnx'));
+    expect(bytes.length).to.be.below(0.52 * 704_123);
+    expect(said['roundingDiff'])
+      .to.be.above(0)
+      .and.below(0.01 * (said['scale'] as number));
+    expect(decodeModel(bytes).inputs[0]?.shape).to.deep.equal(['batch', 1, 28, 28]);
+    const [y] = await runModel(bytes, images, 2);
+    expect(largestDifference(y as Float32Array, await logits(loadStudent(student)))).to.be.below(0.01);
+  });
+
+  it('onnx --int8: a quarter of the bytes, integers inside', async () => {
+    const out = at('int8');
+    await exported(student, '--format', 'onnx', '--int8', '--out', out);
+    const bytes = readFileSync(join(out, 'model.onnx'));
+    expect(bytes.length).to.be.below(0.3 * 704_123);
+    expect(decodeModel(bytes).nodes.filter((n) => n.opType === 'QuantizeLinear').length).to.be.above(10);
+  });
+
+  it('tfjs: tf.layers alone loads it, in a process that has nothing of ours', async () => {
+    const out = at('tfjs');
+    const said = await exported(student, '--format', 'tfjs', '--out', out);
+    expect(said['ours']).to.deep.equal([]);
+    writeFileSync(join(out, 'x.json'), JSON.stringify([...images]));
+    const script = `
+      import { readFileSync } from 'node:fs';
+      import '@tensorflow/tfjs-backend-cpu';
+      import * as tf from '@tensorflow/tfjs-core';
+      import { loadLayersModel } from '@tensorflow/tfjs-layers';
+      const { modelTopology, weightsManifest } = JSON.parse(readFileSync('${out}/model.json', 'utf8'));
+      const [{ paths, weights }] = weightsManifest;
+      const bytes = readFileSync('${out}/' + paths[0]);
+      const weightData = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+      const model = await loadLayersModel({ load: async () => ({ modelTopology, weightSpecs: weights, weightData }) });
+      const x = tf.tensor(JSON.parse(readFileSync('${out}/x.json', 'utf8')), [2, 28, 28, 1]);
+      process.stdout.write('logits:' + JSON.stringify([...model.predict(x).dataSync()]));
+    `;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    });
+    const found = /logits:(.*)$/s.exec(stdout)?.[1];
+    expect(found, stderr).not.to.equal(undefined);
+    const y = Float32Array.from(JSON.parse(found as string) as number[]);
+    expect(largestDifference(y, await logits(loadStudent(student)))).to.be.below(1e-4);
+  }).timeout(60_000);
+
+  it('tfjs: layers of ours are named, and the model goes back to the graph', async () => {
+    const net = shaken(small('shufflenet-v2'));
+    saveNet(at('shuffle'), net);
+    const { code, stderr } = await moonlet(
+      'export',
+      at('shuffle'),
+      '--format',
+      'tfjs',
+      '--out',
+      at('shuffle-tfjs'),
+    );
+    expect(code).to.equal(0);
+    expect(stderr).to.match(
+      /^\d+ layers are ours \(.*slice.*\), since tf\.layers has none that do this: import 'moonlet\/tfjs' before loading\n$/,
+    );
+    const model = await unpackLayers(
+      readFileSync(join(at('shuffle-tfjs'), 'model.json'), 'utf8'),
+      readFileSync(join(at('shuffle-tfjs'), 'weights.bin')),
+    );
+    expectSame(fromLayers(model), net);
+    model.dispose();
+  });
+
+  it('safetensors: the same net to the bit', async () => {
+    await exported(student, '--format', 'safetensors', '--out', at('st'));
+    const [a, b] = [loadStudent(student), loadStudent(at('st'))];
+    expect(b.graph).to.deep.equal(a.graph);
+    for (const [key, w] of a.weights)
+      expect(materialize(b.weights.get(key) as typeof w)).to.deep.equal(materialize(w));
+  });
+
+  it('source: the code and the weights', async () => {
+    const said = await exported(student, '--format', 'source', '--out', at('source'));
+    expect(said).to.deep.include({ format: 'source', maxAbsDiff: 0 });
+    expect(readFileSync(join(at('source'), 'net.ts'), 'utf8')).to.include(
+      "import { type Graph, graph, input } from 'moonlet';",
+    );
+    expect(existsSync(join(at('source'), 'weights.safetensors'))).to.equal(true);
+  });
+
+  it('refuses in one line what it cannot do, and saves nothing', async () => {
+    const out = at('nothing');
+    const refused = (words: readonly string[], text: string) =>
+      expectRefusal(['export', student, '--out', out, ...words], 1, text);
+    await refused(
+      ['--format', 'onx'],
+      'no format "onx". Did you mean "onnx"? There are tfjs, onnx, safetensors, source',
+    );
+    await refused(
+      ['--format', 'tfjs', '--int8'],
+      'tfjs holds no integers; --int8 is for onnx and safetensors',
+    );
+    await refused(['--format', 'source', '--half'], 'source holds no half precision; --half is for onnx');
+    await refused(
+      ['--format', 'onnx', '--half', '--int8'],
+      '--int8 and --half are two precisions; choose one',
+    );
+    await refused(['--format', 'onnx', '--layout', 'HWC'], 'no layout "HWC"; NHWC and NCHW are there');
+    saveNet(at('plain'), init(small('lenet-5', 28)));
+    await expectRefusal(
+      ['export', at('plain'), '--format', 'onnx', '--int8', '--out', out],
+      1,
+      `${at('plain')}: --int8 needs images to calibrate on; name a dataset by --data`,
+    );
+    expect(existsSync(out)).to.equal(false);
+  });
+});
+
+describe('moonlet show --svg', () => {
+  const at = scratch();
+  it('writes a picture with every layer in it', async () => {
+    const file = at('net.svg');
+    const { code, stdout } = await moonlet('show', 'shufflenet-v2', 'width=0.5', '--svg', file);
+    expect([code, stdout]).to.deep.equal([0, `${file}\n`]);
+    const text = readFileSync(file, 'utf8');
+    expect(text).to.match(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" width="\d+"/);
+    for (const word of ['shufflenet-v2 width=0.5', 'shuffle 2', 'stage3', '1,366,792 parameters'])
+      expect(text).to.include(word);
+  });
+});
