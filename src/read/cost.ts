@@ -27,7 +27,7 @@ export interface LayerCost {
 export interface Cost {
   readonly name: string;
   readonly params: number;
-  /** Running means and variances of norms: stored, not trained. */
+  /** Stored, not trained: running means and variances of norms, and the channel indices of `permute`. */
   readonly normStats: number;
   /** Multiply-adds of convs and dense layers for one example, as papers count them. */
   readonly macs: number;
@@ -82,6 +82,7 @@ export function cost(graph: Graph): Cost {
       if (isStatistic(slot)) normStats += n;
       else params += n;
     }
+    if (node.op.kind === 'permute') normStats += node.op.order.length;
     const macs = macsOf(node.op, ins, shape);
     return { id: node.id, kind: node.op.kind, shape, params, macs, activationBytes: 4 * sizeOf(shape) };
   });

@@ -34,7 +34,8 @@ describe('cost', () => {
         expectSums(c);
         const count = (trained: boolean): number =>
           entries(g).reduce((n, e) => n + (e.trained === trained ? sizeOf(e.shape as [number]) : 0), 0);
-        expect([c.params, c.normStats]).to.deep.equal([count(true), count(false)]);
+        const indices = g.nodes.reduce((n, { op }) => n + (op.kind === 'permute' ? op.order.length : 0), 0);
+        expect([c.params, c.normStats]).to.deep.equal([count(true), count(false) + indices]);
       }),
       { numRuns: 200 },
     );

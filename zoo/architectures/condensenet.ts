@@ -1,10 +1,21 @@
 /**
  * @file CondenseNet-74. Huang, Liu, van der Maaten and Weinberger, CVPR 2018, arXiv:1711.09224, table 2, in its
  * converted form: what learned group convs have become after training, grouped convs of chosen channels.
- * Which channels a group reads is learned; here a shuffle stands for that choice, and lets each group see features of
- * every earlier layer. The classifier reads the newer half of the features.
+ * Which channels a group reads is learned and kept as an index; before training the index is a shuffle, which lets each
+ * group see features of every earlier layer. The classifier reads the newer half of the features, by an index as well.
  */
-import { architecture, around, type Block, common, input, repeat, whole } from '../../src/build/index.ts';
+import {
+  architecture,
+  around,
+  type Block,
+  common,
+  type Flow,
+  input,
+  type Rank,
+  repeat,
+  whole,
+} from '../../src/build/index.ts';
+import { shuffled } from '../../src/graph/index.ts';
 
 // table 2: layers of each dense block, and the growth rate, which doubles with the stage
 const stages = [
@@ -20,13 +31,17 @@ const preConv =
   (x) =>
     x.norm().relu().conv(out, { kernel, groups });
 
+/** The channels in the order of their index, at first that of a shuffle. */
+const indexed = <R extends Rank>(x: Flow<R>, groups: number): Flow<R> =>
+  x.permute(Array.from({ length: x.channels }, (_, j) => shuffled(j, x.channels, groups)));
+
 /** Figure 3: 1x1 group conv to four times the growth, shuffle, 3x3 group conv; concatenated with the input. */
 const layer =
   (growth: number, groups: number): Block =>
   (x) =>
     x.concat(
       x
-        .pipe('narrow', (y) => preConv(4 * growth, 1, groups)(y.shuffle(groups)))
+        .pipe('narrow', (y) => preConv(4 * growth, 1, groups)(indexed(y, groups)))
         .shuffle(groups)
         .pipe('filter', preConv(growth, 3, groups)),
     );
@@ -63,6 +78,6 @@ export const condensenet = architecture({
       )
       .pipe('head', (x) => {
         const features = x.norm().relu().globalPool();
-        return features.slice(Math.ceil(features.channels / 2), features.channels).dense(classes);
+        return indexed(features.slice(Math.ceil(features.channels / 2), features.channels), 1).dense(classes);
       }),
 });
