@@ -11,6 +11,7 @@ import sys
 
 os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and PyTorch do not live in one process
 
+import h5py
 import keras
 import numpy as np
 import timm
@@ -88,6 +89,42 @@ keep("keras-mobilenet-v2.keras", k2.save)
 keep("keras-mobilenet-v2.weights.h5", k2.save_weights)
 x = images(1, SIZE).numpy().transpose(0, 2, 3, 1)
 logits[f"keras mobilenet-v2 width=0.05 size={SIZE} classes={CLASSES}"] = k2.predict(x, verbose=0)[0].tolist()
+
+
+
+# HDF5 as Keras does not write it, which is refused: values in another file, in packed chunks, behind a link; a later
+# superblock. And weights alone, as Keras 2 wrote them, which are read.
+def h5(path, write, **options):
+    with h5py.File(path, "w", **options) as file:
+        write(file)
+
+
+def external(file):
+    file.create_dataset("dense/dense/kernel", (4,), dtype="f4", external=[("/etc/hostname", 0, 16)])
+
+
+def chunked(file):
+    file.create_dataset("dense/dense/kernel", data=np.zeros((64, 64), "f4"), chunks=(8, 8), compression="gzip")
+
+
+def linked(file):
+    file["dense/dense/kernel"] = h5py.ExternalLink("/etc/hostname", "kernel")
+
+
+def alone(file):
+    file["dense/dense/kernel:0"] = np.arange(6, dtype="f4").reshape(2, 3)
+    file["dense/dense/bias:0"] = np.arange(3, dtype="f2")
+    file["depthwise/depthwise/depthwise_kernel:0"] = np.arange(4, dtype="f8").reshape(2, 2, 1, 1)
+
+
+keep("external.h5", lambda path: h5(path, external))
+keep("chunked.h5", lambda path: h5(path, chunked))
+keep("linked.h5", lambda path: h5(path, linked))
+keep("latest.h5", lambda path: h5(path, alone, libver="latest"))
+keep("alone.h5", lambda path: h5(path, alone))
+keep("old.pth", lambda path: torch.save({"w": torch.ones(2)}, path, _use_new_zipfile_serialization=False))
+keep("module.pth", lambda path: torch.save(torch.nn.Linear(2, 2), path))
+keep("script.pt", lambda path: torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), path))
 
 with open(os.path.join(folder, "logits.json"), "w", encoding="utf-8") as file:
     json.dump(logits, file, indent=2)

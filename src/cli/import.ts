@@ -1,10 +1,10 @@
 /** @file `moonlet import`: weights that another library trained, as a net of the zoo, with a report of every tensor. */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { compose } from '../../zoo/index.ts';
-import { MoonletError, UsageError } from '../errors.ts';
+import { MoonletError, quote, UsageError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import {
   type Imported,
@@ -80,19 +80,15 @@ function run(path: string, flags: Flags): void {
 
 /** What is read in full, once. @throws MoonletError when it is no file, cannot be read, or is too long. */
 function readFile(path: string): Uint8Array {
-  let file: number | undefined;
   try {
-    file = openSync(path, 'r');
-    const stat = fstatSync(file);
+    const stat = statSync(path);
     if (!stat.isFile()) throw new UsageError(`${path}: not a file`);
     if (stat.size > longest)
       throw new MoonletError(`${path}: ${stat.size} bytes; at most ${longest} are read`);
-    return readFileSync(file);
+    return readFileSync(path);
   } catch (e) {
     if (e instanceof MoonletError) throw e;
     throw new MoonletError(`${path}: cannot be read (${(e as NodeJS.ErrnoException).code ?? String(e)})`);
-  } finally {
-    if (file !== undefined) closeSync(file);
   }
 }
 
@@ -120,15 +116,15 @@ function table(report: ImportReport): string {
 function told(report: ImportReport, kind: (typeof kinds)[number]): string {
   const names = report[kind];
   if (kind === 'matched' || kind === 'transposed' || !names.length) return '';
-  return names.length > 3 ? `${names.slice(0, 3).join(', ')}, ...` : names.join(', ');
+  return `${names.slice(0, 3).map(quote).join(', ')}${names.length > 3 ? ', ...' : ''}`;
 }
 
 function wrong({ report, hint }: Imported): string {
   const { missing, unexpected, misshapen } = report;
   const parts = [
     misshapen.length ? `${count(misshapen.length)} tensors have another shape (${misshapen[0]})` : '',
-    missing.length ? `${count(missing.length)} are missing (${missing[0]})` : '',
-    unexpected.length ? `${count(unexpected.length)} are not expected (${unexpected[0]})` : '',
+    missing.length ? `${count(missing.length)} are missing (${quote(missing[0] ?? '')})` : '',
+    unexpected.length ? `${count(unexpected.length)} are not expected (${quote(unexpected[0] ?? '')})` : '',
   ].filter((part) => part);
   return `${parts.join(', ')}${hint ? `: ${hint}` : ''}`;
 }

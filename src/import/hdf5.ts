@@ -3,7 +3,7 @@
  * attributes that are text. (HDF5 File Format Specification 2.0.) Every part of a file is read once at most and only
  * inside the file, so that damage cannot make this go on or grow; what is not of that subset is refused.
  */
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 import { type Bytes, type Dtype, decode, type ForeignTensor, guarded, sizeOf, widthOf } from './file.ts';
 
 const signature = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -19,7 +19,9 @@ export interface Hdf5 {
 /** Messages of an object header, by their number (section IV.A.2). */
 const kinds = {
   dataspace: 0x01,
+  linkInfo: 0x02,
   datatype: 0x03,
+  link: 0x06,
   externalFiles: 0x07,
   layout: 0x08,
   filters: 0x0b,
@@ -159,7 +161,8 @@ class Reader {
     return Array.from({ length: this.#u16(node + 6) }, (_, i) => {
       this.#spend();
       const entry = node + 8 + 40 * i;
-      if (this.#u32(entry + 16) > 1) this.#fail(`"${path}" has a link by name, which Keras does not write`);
+      if (this.#u32(entry + 16) > 1)
+        this.#fail(`${quote(path)} has a link by name, which Keras does not write`);
       const from = names.at + this.#u64(entry);
       const most = Math.min(from + longestPath, names.at + names.size);
       const length = this.#bytes.subarray(from, most).indexOf(0);
@@ -172,20 +175,23 @@ class Reader {
   #dataset(messages: readonly Message[], path: string): ForeignTensor {
     const of = (kind: number): Message | undefined => messages.find((m) => m.kind === kind);
     const [space, type, layout] = [of(kinds.dataspace), of(kinds.datatype), of(kinds.layout)];
-    if (!space || !type || !layout) return this.#fail(`damaged: "${path}" is neither a group nor an array`);
+    if (of(kinds.linkInfo) || of(kinds.link))
+      return this.#fail(`${quote(path)} links as later HDF5 does, or to another file; Keras does neither`);
+    if (!space || !type || !layout)
+      return this.#fail(`damaged: ${quote(path)} is neither a group nor an array`);
     const shape = this.#shape(space.at);
     const dtype = this.#number(type.at);
     const read = (): Float32Array => {
-      if (!dtype) return this.#fail(`"${path}" holds no little-endian numbers`);
-      if (of(kinds.externalFiles)) return this.#fail(`"${path}" keeps its values in another file`);
+      if (!dtype) return this.#fail(`${quote(path)} holds no little-endian numbers`);
+      if (of(kinds.externalFiles)) return this.#fail(`${quote(path)} keeps its values in another file`);
       if (of(kinds.filters) || this.#u8(layout.at) !== 3 || this.#u8(layout.at + 1) !== 1)
         return this.#fail(
-          `"${path}" is stored in chunks or packed, which Keras does not do; save it again in Keras`,
+          `${quote(path)} is stored in chunks or packed, which Keras does not do; save it again in Keras`,
         );
       const bytes = sizeOf(shape) * widthOf(dtype);
       const at = this.#u64(layout.at + 2);
       if (this.#u64(layout.at + 10) < bytes || at + bytes > this.#bytes.length)
-        return this.#fail(`damaged: "${path}" of shape [${shape.join(', ')}] is not all there`);
+        return this.#fail(`damaged: ${quote(path)} of shape [${shape.join(', ')}] is not all there`);
       return decode(this.#bytes.subarray(at, at + bytes), dtype);
     };
     return {

@@ -1,5 +1,5 @@
 /** @file Weights of another library into a graph of ours: matched by name, checked by shape, turned to our layout. */
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 import { type Graph, printShape } from '../graph/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
 import { adapt, numericsOf } from './adapt.ts';
@@ -72,7 +72,7 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
   const misshapen = found.flatMap((e) =>
     printShape(e.tensor.shape) === printShape(e.fileShape)
       ? []
-      : [`${e.name} is ${printShape(e.tensor.shape)} and should be ${printShape(e.fileShape)}`],
+      : [`${quote(e.name)} is ${printShape(e.tensor.shape)} and should be ${printShape(e.fileShape)}`],
   );
   const report: ImportReport = {
     source,
@@ -150,7 +150,7 @@ function likeliest(
   if (best.score) return best.source;
   const first = [...tensors.keys()][0];
   throw new MoonletError(
-    `${name}: no tensor has a name of ${archOf(graph)} in ${known.join(', ')}; the first of ${tensors.size} is "${first?.slice(0, 80) ?? ''}". Is it another architecture?`,
+    `${name}: no tensor has a name of ${archOf(graph)} in ${known.join(', ')}; the first of ${tensors.size} is ${quote(first ?? '')}. Is it another architecture?`,
   );
 }
 

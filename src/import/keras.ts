@@ -2,8 +2,8 @@
  * @file Keras's three formats, all HDF5 inside: .h5 (Keras 2 and 3), .weights.h5 and .keras (Keras 3). Tensors are
  * called by layer and variable, as in 'block_1_expand/kernel', whatever the file calls them.
  */
-import { MoonletError } from '../errors.ts';
-import type { Bytes, ForeignTensor, Format, Told, WeightFile } from './file.ts';
+import { MoonletError, quote } from '../errors.ts';
+import type { Bytes, ForeignTensor, Format, WeightFile } from './file.ts';
 import { type Hdf5, readHdf5 } from './hdf5.ts';
 import { unzip } from './zip.ts';
 
@@ -26,7 +26,7 @@ export function readKerasH5(bytes: Bytes, name: string): WeightFile {
   );
   if (numbered) return weightsFile(file, 'keras-weights', name);
   const config = file.text('', 'model_config', most.config);
-  return legacyFile(file, config === undefined ? undefined : parse(config, `${name}: model_config`));
+  return legacyFile(file, name, config === undefined ? undefined : parse(config, `${name}: model_config`));
 }
 
 /** .keras: a zip of the model's configuration and its .weights.h5. */
@@ -70,25 +70,69 @@ const at = (x: unknown, key: string): unknown =>
     ? (x as Record<string, unknown>)[key]
     : undefined;
 
-const toldOf = (layers: readonly Layer[] | undefined): Told =>
-  layers
-    ? { eps: new Map(layers.flatMap(({ name, eps }) => (eps === undefined ? [] : [[name, eps] as const]))) }
-    : {};
+/**
+ * The file, with layers that Keras named itself counted from the first: a session's tenth net begins at 'conv2d_57'.
+ * Keras 2 calls the kernel of a depthwise conv 'depthwise_kernel', Keras 3 'kernel': it is 'kernel' here.
+ */
+function fileOf(
+  format: Format,
+  found: ReadonlyMap<string, ForeignTensor>,
+  skipped: readonly string[],
+  layers: readonly Layer[] | undefined,
+): WeightFile {
+  const renamed = counted([...found.keys()].map((key) => key.replace(/\/[^/]*$/, '')));
+  const tensors = new Map(
+    [...found].map(([key, tensor]) => {
+      const cut = key.lastIndexOf('/');
+      const layer = key.slice(0, cut);
+      return [`${renamed.get(layer) ?? layer}${key.slice(cut)}`, tensor] as const;
+    }),
+  );
+  const eps = layers?.flatMap(({ name, eps }) =>
+    eps === undefined ? [] : [[renamed.get(name) ?? name, eps] as const],
+  );
+  return { format, tensors: plainDepthwise(tensors), skipped, told: eps ? { eps: new Map(eps) } : {} };
+}
 
-/** 'model_weights/conv1/conv1/kernel:0', or without the first when weights were saved alone. */
-function legacyFile(file: Hdf5, layers: readonly Layer[] | undefined): WeightFile {
+/** 'conv2d_57', 'conv2d_58' are 'conv2d', 'conv2d_1'. */
+function counted(layers: readonly string[]): ReadonlyMap<string, string> {
+  const renamed = new Map<string, string>();
+  for (const kind of ['conv2d', 'batch_normalization']) {
+    const numbers = layers.flatMap((layer) => {
+      const found = new RegExp(`^${kind}(?:_(\\d{1,9}))?$`).exec(layer);
+      return found ? [Number(found[1] ?? 0)] : [];
+    });
+    const name = (n: number): string => (n ? `${kind}_${n}` : kind);
+    for (const [i, n] of [...new Set(numbers)].sort((a, b) => a - b).entries()) renamed.set(name(n), name(i));
+  }
+  return renamed;
+}
+
+/**
+ * 'model_weights/conv1/conv1/kernel:0', or without the first when weights were saved alone, or with names of models
+ * around the layer's: the layer is what stands before the variable.
+ */
+function legacyFile(file: Hdf5, name: string, layers: readonly Layer[] | undefined): WeightFile {
   const tensors = new Map<string, ForeignTensor>();
   const skipped: string[] = [];
   const whole = [...file.datasets.keys()].some((path) => path.startsWith('model_weights/'));
   for (const [path, tensor] of file.datasets) {
     const parts = path.split('/');
-    if (whole && parts.shift() !== 'model_weights') skipped.push(path);
-    else tensors.set(`${parts[0]}/${(parts.at(-1) as string).replace(/:0$/, '')}`, tensor);
+    if (whole && parts[0] !== 'model_weights') {
+      skipped.push(path);
+      continue;
+    }
+    const key = parts.slice(-2).join('/').replace(/:0$/, '');
+    if (tensors.has(key))
+      throw new MoonletError(
+        `${name}: two of its weights are called ${quote(key)}; save the model again in Keras 3`,
+      );
+    tensors.set(key, tensor);
   }
-  return { format: 'keras-h5', tensors: plainDepthwise(tensors), skipped, told: toldOf(layers) };
+  return fileOf('keras-h5', tensors, skipped, layers);
 }
 
-/** Keras 2 calls the kernel of a depthwise conv 'depthwise_kernel', Keras 3 'kernel'. */
+/** `kernel` where a layer has a depthwise kernel and no pointwise one. */
 export function plainDepthwise(tensors: ReadonlyMap<string, ForeignTensor>): Map<string, ForeignTensor> {
   return new Map(
     [...tensors].map(([key, tensor]) => {
@@ -126,7 +170,7 @@ function weightsFile(file: Hdf5, format: Format, name: string, layers?: readonly
       );
     tensors.set(`${layer}/${slot}`, tensor);
   }
-  return { format, tensors, skipped, told: toldOf(layers) };
+  return fileOf(format, tensors, skipped, layers);
 }
 
 /** Keras's own rule: 'DepthwiseConv2D' is 'depthwise_conv2d', 'Conv2D' 'conv2d'. */

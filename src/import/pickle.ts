@@ -3,7 +3,7 @@
  * that PyTorch's state dicts are made of; a GLOBAL is a name on a list, and a REDUCE of it makes plain data. Anything
  * else is refused. There is no recursion; time and memory are in proportion to the bytes, each read once.
  */
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 import type { Bytes } from './file.ts';
 
 export class Name {
@@ -103,7 +103,7 @@ export function unpickle(bytes: Bytes, name: string): Pickled {
     const full = `${module}.${attribute}`;
     if (!names.has(full))
       fail(
-        `the pickle calls for ${full.slice(0, 80)}, which is not run here; save model.state_dict() alone, or convert it to safetensors`,
+        `the pickle calls for ${quote(full)}, which is not run here; save model.state_dict() alone, or convert it to safetensors`,
       );
     return new Name(full);
   };

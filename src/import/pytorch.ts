@@ -1,5 +1,5 @@
 /** @file PyTorch's zip format (since 1.6): data.pkl says which tensor is which view of which storage. */
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 import {
   type Bytes,
   type Dtype,
@@ -41,7 +41,10 @@ export function readPytorch(bytes: Bytes, name: string): WeightFile {
   const skipped: string[] = [];
   for (const [key, value] of dict) {
     if (typeof key === 'string' && isKind(value, 'tensor'))
-      tensors.set(key, lazy(value, entries.get(`${root}data/${value.storage.key}`), `${name}: "${key}"`));
+      tensors.set(
+        key,
+        lazy(value, entries.get(`${root}data/${value.storage.key}`), `${name}: ${quote(key)}`),
+      );
     else skipped.push(String(key).slice(0, 80));
   }
   return { format: 'pytorch', tensors, skipped, told: {} };
@@ -69,7 +72,7 @@ function lazy(
     const fail = (reason: string): never => {
       throw new MoonletError(`${what} ${reason}; the file is damaged`);
     };
-    if (!bytes) return fail(`lies in the storage ${storage.key.slice(0, 40)}, which is missing`);
+    if (!bytes) return fail(`lies in the storage ${quote(storage.key)}, which is missing`);
     const held = Math.floor(bytes.length / widthOf(dtype));
     const size = sizeOf(shape);
     const last = size ? shape.reduce((n, d, i) => n + (d - 1) * (strides[i] as number), offset) : offset - 1;

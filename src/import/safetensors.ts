@@ -1,5 +1,5 @@
 /** @file Safetensors as timm, Hugging Face and we ourselves write them: weights of any float type. */
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 import { safetensorsIn } from '../weights/index.ts';
 import { type Bytes, type Dtype, decode, type ForeignTensor, type WeightFile } from './file.ts';
 
@@ -17,7 +17,8 @@ export function readSafetensorsFile(bytes: Bytes, name: string): WeightFile {
       dtype,
       read: () => {
         const known = dtypes[dtype];
-        if (!known) throw new MoonletError(`${name}: "${key}" has dtype ${dtype}, which is not read here`);
+        if (!known)
+          throw new MoonletError(`${name}: ${quote(key)} has dtype ${dtype}, which is not read here`);
         return decode(own, known);
       },
     });

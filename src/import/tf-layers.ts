@@ -1,6 +1,6 @@
 /** @file tf.layers models: model.json names the weights and the files beside it that hold their bytes. */
 import { z } from 'zod';
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
 import { type Bytes, type Dtype, decode, type ForeignTensor, sizeOf, type WeightFile } from './file.ts';
 import { plainDepthwise } from './keras.ts';
@@ -52,15 +52,13 @@ export function readTfLayers(bytes: Bytes, name: string, shard: (file: string) =
     throw new MoonletError(`${name}: no model.json of tf.layers: ${issueText(parsed.error)}`);
   const { format, weightsManifest } = parsed.data;
   if (format !== undefined && format !== 'layers-model')
-    throw new MoonletError(
-      `${name}: a ${format.slice(0, 40)}, whose layers are gone; only layers-model is read`,
-    );
+    throw new MoonletError(`${name}: a ${quote(format)}, whose layers are gone; only layers-model is read`);
   const tensors = new Map<string, ForeignTensor>();
   for (const { paths, weights } of weightsManifest) {
     const elsewhere = paths.find((path) => !/^[\w.-]+$/.test(path) || path.startsWith('.'));
     if (elsewhere !== undefined)
       throw new MoonletError(
-        `${name}: names the file "${elsewhere}", which is not beside it; it is not read`,
+        `${name}: names the file ${quote(elsewhere)}, which is not beside it; it is not read`,
       );
     const parts = paths.map(shard);
     const all = parts.length === 1 ? (parts[0] as Bytes) : joined(parts);
@@ -70,7 +68,7 @@ export function readTfLayers(bytes: Bytes, name: string, shard: (file: string) =
       const length = sizeOf(shape) * widths[quantization?.dtype ?? dtype];
       if (at + length > all.length)
         throw new MoonletError(
-          `${name}: "${entry.name}" ends at byte ${at + length} of ${all.length}; a file is truncated`,
+          `${name}: ${quote(entry.name)} ends at byte ${at + length} of ${all.length}; a file is truncated`,
         );
       const own = all.subarray(at, at + length);
       tensors.set(entry.name, { shape, dtype, read: () => values(own, entry) });

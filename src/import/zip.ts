@@ -4,7 +4,7 @@
  * Format: APPNOTE.TXT of PKWARE, sections 4.3.7 to 4.3.16.
  */
 import { Inflate } from 'fflate';
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 import { type Bytes, guarded } from './file.ts';
 
 /** Entries stored as they are add up to no more than the file; packed ones may grow to this beyond four times it. */
@@ -37,7 +37,7 @@ export function unzip(
     let total = 0;
     for (const entry of directory(bytes, fail)) {
       if (!wanted(entry.name)) continue;
-      if (files.has(entry.name)) fail(`the zip has two entries "${entry.name}"`);
+      if (files.has(entry.name)) fail(`the zip has two entries ${quote(entry.name)}`);
       total += entry.size;
       if (total > most)
         fail(`the zip unpacks to more than ${most} bytes from ${bytes.length}; it is not unpacked`);
@@ -86,32 +86,27 @@ function directory(bytes: Bytes, fail: Fail): readonly Entry[] {
 
 function contents(bytes: Bytes, { name, method, packed, size, at }: Entry, fail: Fail): Bytes {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint32(at, true) !== 0x04034b50) fail(`"${name}" is not where the directory of the zip says`);
+  if (view.getUint32(at, true) !== 0x04034b50)
+    fail(`${quote(name)} is not where the directory of the zip says`);
   const from = at + 30 + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
   if (from + packed > bytes.length)
-    fail(`truncated: "${name}" ends at byte ${from + packed} of ${bytes.length}`);
+    fail(`truncated: ${quote(name)} ends at byte ${from + packed} of ${bytes.length}`);
   const stored = bytes.subarray(from, from + packed);
   if (method === 0) {
-    if (packed !== size) fail(`"${name}" claims ${size} bytes and has ${packed}`);
+    if (packed !== size) fail(`${quote(name)} claims ${size} bytes and has ${packed}`);
     return stored;
   }
-  if (method !== 8) fail(`"${name}" is packed by method ${method}; stored or deflated are read`);
-  const parts: Bytes[] = [];
+  if (method !== 8) fail(`${quote(name)} is packed by method ${method}; stored or deflated are read`);
+  const whole = new Uint8Array(size);
   let got = 0;
   const inflate = new Inflate((part) => {
+    if (got + part.length > size) fail(`${quote(name)} claims ${size} bytes and unpacks to more`);
+    whole.set(part, got);
     got += part.length;
-    if (got > size) fail(`"${name}" claims ${size} bytes and unpacks to more`);
-    parts.push(part);
   });
   for (let i = 0; i < packed; i += pushed) {
     inflate.push(stored.subarray(i, Math.min(i + pushed, packed)), i + pushed >= packed);
   }
-  if (got !== size) fail(`"${name}" claims ${size} bytes and unpacks to ${got}`);
-  const whole = new Uint8Array(size);
-  let to = 0;
-  for (const part of parts) {
-    whole.set(part, to);
-    to += part.length;
-  }
+  if (got !== size) fail(`${quote(name)} claims ${size} bytes and unpacks to ${got}`);
   return whole;
 }

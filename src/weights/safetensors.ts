@@ -2,7 +2,7 @@
  * @file Safetensors: 8 bytes of header length, a JSON header, then the bytes of the tensors without gaps.
  * The format's own rules are checked before a byte is believed: a file from outside may claim anything.
  */
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 
 /** F16 as the bits of each number. */
 export type TensorDtype = 'F32' | 'F16' | 'I32' | 'I8' | 'U8';
@@ -144,19 +144,18 @@ interface Allowed {
   readonly fail: (reason: string) => never;
 }
 function tensorEntry(key: string, entry: unknown, { dtypes, available, fail }: Allowed) {
-  if (!isRecord(entry)) return fail(`"${key}" is not described by an object`);
+  if (!isRecord(entry)) return fail(`${quote(key)} is not described by an object`);
   const dtype = dtypes.find((d) => d === entry['dtype']);
-  if (!dtype)
-    return fail(`"${key}" has dtype ${JSON.stringify(entry['dtype'])}; expected ${dtypes.join(', ')}`);
+  if (!dtype) return fail(`${quote(key)} has dtype ${said(entry['dtype'])}; expected ${dtypes.join(', ')}`);
   const shape = entry['shape'];
-  if (!isSizes(shape)) return fail(`"${key}" has no valid shape`);
+  if (!isSizes(shape) || shape.length > 32) return fail(`${quote(key)} has no valid shape`);
   const offsets = entry['data_offsets'];
-  if (!isSizes(offsets) || offsets.length !== 2) return fail(`"${key}" has no valid data_offsets`);
+  if (!isSizes(offsets) || offsets.length !== 2) return fail(`${quote(key)} has no valid data_offsets`);
   const [begin, end] = offsets as [number, number];
   const needed = shape.reduce((n, d) => n * d, widths[dtype] as number);
   if (end - begin !== needed)
-    return fail(`"${key}" of shape [${shape.join(', ')}] needs ${needed} bytes and has ${end - begin}`);
-  if (end > available) return fail(`truncated: "${key}" ends at byte ${end} of ${available}`);
+    return fail(`${quote(key)} of shape [${shape.join(', ')}] needs ${needed} bytes and has ${end - begin}`);
+  if (end > available) return fail(`truncated: ${quote(key)} ends at byte ${end} of ${available}`);
   return { dtype, shape, begin, end };
 }
 
@@ -164,3 +163,4 @@ const isRecord = (x: unknown): x is Record<string, unknown> =>
   typeof x === 'object' && x !== null && !Array.isArray(x);
 const isSizes = (x: unknown): x is number[] =>
   Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0);
+const said = (x: unknown): string => (typeof x === 'string' ? quote(x) : typeof x);
