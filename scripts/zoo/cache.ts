@@ -41,12 +41,16 @@ export async function diskCache(
     folder,
     `${(recipe.teacher ?? 'teacher').replaceAll('/', '-')}-${identity.slice(0, 12)}.safetensors`,
   );
-  const cache = existsSync(path) ? unpackCache(readFileSync(path), identity) : memoryCache();
+  const stored = (): TeacherCache =>
+    existsSync(path) ? unpackCache(readFileSync(path), identity) : memoryCache();
+  const cache = stored();
   let saved = cache.size;
   return {
     cache,
     save: () => {
       if (cache.size === saved) return;
+      // another run of this teacher may have written meanwhile
+      for (const [key, values] of stored().entries()) cache.set(key, values);
       writeAtomically(path, packCache(cache, identity));
       saved = cache.size;
     },

@@ -13,6 +13,7 @@ import { bytesOf, type Net } from '../../src/weights/index.ts';
 import { architectures } from '../../zoo/index.ts';
 import { makeIndex, sha256 } from '../../zoo/registry.ts';
 import { type Card, readCard, zooFolder } from '../../zoo/students.ts';
+import { page, pageText } from './page.ts';
 
 /** What a card claims of a net that can be measured again. */
 export type Measured = Pick<Card, 'accuracy' | 'n' | 'params' | 'macs' | 'bytes'>;
@@ -120,6 +121,7 @@ export async function install(what: Install, engine: EngineOptions = {}): Promis
   const card = cardOf(what, data, measured, files);
   writeAtomically(join(folder, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
   writeIndex(zooFolder('students'));
+  writeAtomically(page, pageText());
   return card;
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { pageText } from '../../scripts/zoo/page.ts';
 import { pairNamed } from '../../src/cli/pairs.ts';
 import { loadDataset, take } from '../../src/data/index.ts';
 import { cheapen } from '../../src/edit/cheapen.ts';
@@ -69,6 +70,10 @@ describe('a shipped student', () => {
         expect(card[key]).to.be.closeTo(runs.reduce((sum, run) => sum + run[key], 0) / runs.length, 1e-6);
     });
   }
+
+  it('stands in docs/students.md as its card says', () => {
+    expect(readFileSync('docs/students.md', 'utf8')).to.equal(pageText()); // else run npm run docs:students
+  });
 
   it('that does not exist is refused, with the nearest name', () => {
     expect(messageOf(() => loadStudent('mnist/wrn-16-2'), UsageError)).to.match(

@@ -2,9 +2,11 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { diskCache } from '../../scripts/zoo/cache.ts';
 import { doRun, folderOf, type Run, recipeOf, resultOf, runsOf } from '../../scripts/zoo/run.ts';
 import type { Pair } from '../../src/cli/pairs.ts';
 import { parseRecipe } from '../../src/learn/index.ts';
+import { compose, loadStudent } from '../../zoo/index.ts';
 import { scratch } from '../support/cli.ts';
 import { messageOf } from '../support/errors.ts';
 import { quietly } from '../support/quiet.ts';
@@ -68,6 +70,23 @@ describe('zoo:train', () => {
     await quietly(() => doRun(run(2, true), { out, signal: never }));
     expect(cacheFiles()).to.deep.equal(before);
     expect(statSync(join(out, 'cache', before[0] as string)).size).to.equal(size);
+  });
+
+  it('adds to what another run of the teacher has written meanwhile', async () => {
+    const teacher = loadStudent('mnist/wrn-16-1');
+    const [a, b] = [await open(), await open()];
+    a?.cache.set('1/0', Float32Array.of(1));
+    b?.cache.set('2/0', Float32Array.of(2));
+    a?.save();
+    b?.save();
+    const both = await open();
+    expect([...(both?.cache.entries() ?? [])].map(([key, values]) => [key, ...values])).to.have.deep.members([
+      ['1/0', 1],
+      ['2/0', 2],
+    ]);
+    function open() {
+      return diskCache(path('meanwhile'), compose('lenet-5'), teacher, recipe);
+    }
   });
 
   it('keeps no feature maps: a loss that reads them asks the teacher', async () => {

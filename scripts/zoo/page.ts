@@ -1,0 +1,67 @@
+/** @file The tables of docs/students.md: every shipped net, what it is, how good it is, what its teacher was worth to it. */
+import { readFileSync } from 'node:fs';
+import { count } from '../../src/cli/say.ts';
+import { type Card, readCard, studentNames } from '../../zoo/index.ts';
+
+export const page = 'docs/students.md';
+const [begin, end] = ['<!-- table: written by npm run docs:students -->', '<!-- end of table -->'];
+
+const share = (x: number): string => (100 * x).toFixed(2);
+const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+/** The architecture as words, without what the data asks of every net. */
+const made = ({ architecture: { name, options }, block }: Card): string => {
+  const own = Object.entries(options).filter(([key]) => !['classes', 'size', 'channels'].includes(key));
+  return `\`${[name, ...own.map(([key, value]) => `${key}=${value}`)].join(' ')}\`${block ? ` \`${block}\`` : ''}`;
+};
+
+const row = (card: Card): string => {
+  const { withTeacher, withoutTeacher } = card;
+  const gain =
+    withTeacher === undefined || withoutTeacher === undefined
+      ? ['', '', '']
+      : [share(withTeacher), share(withoutTeacher), (100 * (withTeacher - withoutTeacher)).toFixed(2)];
+  return line([
+    `\`${card.id.split('/')[1]}\``,
+    made(card),
+    count(card.params),
+    count(card.macs),
+    `${share(card.accuracy)} (${card.interval95.map(share).join(' to ')})`,
+    ...gain,
+    card.teacher === undefined ? 'teacher' : card.methods.filter((m) => m !== 'cross-entropy').join(', '),
+    count(card.epochs),
+  ]);
+};
+
+/** One table for each dataset: its teachers first, then by size. */
+function tables(): string {
+  const cards = studentNames().map(readCard);
+  const head = [
+    ...['net', 'made of', 'params', 'multiply-adds', 'accuracy (95 %)'],
+    ...['taught', 'alone', 'gain', 'by', 'epochs'],
+  ];
+  return [...new Set(cards.map((c) => c.data))]
+    .map((data) => {
+      const own = cards.filter((c) => c.data === data);
+      const order = (c: Card): number => (c.teacher === undefined ? -c.params : 1 / c.params);
+      const rows = [...own].sort((a, b) => order(a) - order(b)).map(row);
+      const { n, note } = own[0] as Card;
+      return [
+        `### ${data}`,
+        `Of ${count(n)} test images.${note ? ` ${note}` : ''}`,
+        [
+          line(head),
+          line(head.map((_, i) => ([2, 3, 4, 5, 6, 7, 9].includes(i) ? '--:' : '---'))),
+          ...rows,
+        ].join('\n'),
+      ].join('\n\n');
+    })
+    .join('\n\n');
+}
+
+/** The whole page with the tables of today's cards. */
+export function pageText(): string {
+  const text = readFileSync(page, 'utf8');
+  const [before = '', rest = ''] = text.split(begin);
+  return `${before}${begin}\n\n${tables()}\n\n${end}${rest.split(end)[1] ?? ''}`;
+}
