@@ -1,0 +1,82 @@
+/**
+ * @file Proposal mimic. Li, Jin, Yan, CVPR 2017, "Mimicking Very Efficient Network for Object Detection", equations 1
+ * to 3 [159].
+ *
+ *   L = lambda L_m + L_gt,   L_m = 1 / (2 N) sum over the N proposals of |u_i - r(v_i)|^2 / m_i
+ *
+ * u_i and v_i are what the teacher's and the student's feature maps hold inside proposal i, cropped to one grid, m_i how
+ * many values that is, and r a 1x1 conv. Only what lies in proposals counts: a map is mostly ground. (Their student of half the
+ * image's size has a deconvolution in r; ours sees the same image.)
+ *
+ * Deviation: proposals are those that the task draws for the step (around objects, near misses, ground), not the student's
+ * own at that moment; both nets are cropped by them alike. `detectorLoss` is L_gt.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { MoonletError } from '../../errors.ts';
+import { channelsOf, type Node, printShape } from '../../graph/index.ts';
+import { crops } from '../detect/crops.ts';
+import { type LossMaker, teacherOf } from '../loss.ts';
+import type { Schedule } from '../schedule.ts';
+import { sameSize, stagePairs, type TapPair, tap } from '../taps.ts';
+
+export interface MimicOptions {
+  /** lambda; 1 unless told. */
+  readonly weight?: number | Schedule;
+  /** Whose features mimic whose; the last stage that both name unless told. */
+  readonly pair?: readonly [student: string, teacher: string];
+}
+
+/** @throws MoonletError when there is no teacher, a path is unknown, or maps differ in size. */
+export const mimic =
+  ({ weight = 1, pair }: MimicOptions = {}): LossMaker =>
+  (nets) => {
+    const teacher = teacherOf(nets, 'mimic');
+    const taps: TapPair = pair
+      ? { student: tap(nets.student, pair[0]), teacher: tap(teacher, pair[1]) }
+      : (stagePairs(nets.student, teacher, 'mimic').at(-1) as TapPair);
+    const { node, note } = transform(taps);
+    return {
+      name: 'mimic',
+      weight,
+      student: [node.id],
+      teacher: [taps.teacher.id],
+      targets: ['rows', 'columns'],
+      beside: [node],
+      notes: [note],
+      compute: (at) =>
+        mimicOf(
+          at.student(node.id) as tf.Tensor4D,
+          at.teacher(taps.teacher.id) as tf.Tensor4D,
+          at.target('rows') as tf.Tensor4D,
+          at.target('columns') as tf.Tensor4D,
+        ),
+    };
+  };
+
+/** The value: maps [batch, cells, cells, c] of both, and the crops' weights [batch, proposals, bins, cells]. */
+export function mimicOf(
+  student: tf.Tensor4D,
+  teacher: tf.Tensor4D,
+  rows: tf.Tensor4D,
+  columns: tf.Tensor4D,
+): tf.Scalar {
+  // crops are linear, so that the difference may be cropped: 1 / (2 N m) sum = half of the mean
+  return tf.div(tf.mean(tf.square(crops(tf.sub(student, teacher), rows, columns))), 2);
+}
+
+/** r: always a 1x1 conv, also where the channels agree. */
+function transform({ student, teacher }: TapPair): { node: Node; note: string } {
+  const [from, to] = [student.shape, teacher.shape];
+  const where = `${student.id} ${printShape(from)} -> ${teacher.id} ${printShape(to)}`;
+  if (!sameSize({ student, teacher }))
+    throw new MoonletError(
+      `mimic: ${where}: both must be maps of one height and width, since one proposal crops them; choose other places`,
+    );
+  const out = channelsOf(to);
+  const one = [1, 1] as const;
+  const op = { kind: 'conv', out, kernel: one, stride: one, dilation: one, groups: 1, bias: true } as const;
+  return {
+    node: { id: 'adapter/mimic/conv', op: { ...op, padding: 'valid' }, inputs: [student.id] },
+    note: `mimic: ${where} by conv 1x1 (${(channelsOf(from) + 1) * out} parameters, gone after training)`,
+  };
+}
