@@ -1,0 +1,42 @@
+/**
+ * @file Cross-modal supervision transfer. Gupta, Hoffman, Malik, CVPR 2016, arXiv:1507.00448, equation 1 [162].
+ *
+ *   min over W of sum over pairs of f(t(psi(I_s)), phi(I_d; W))
+ *
+ * psi is a layer of a teacher that sees one modality (intensity), phi the student's that sees another of the same scene
+ * (depth, or edges), f the squared error, t the identity, or a 1x1 conv on the student's side where channels differ. The
+ * pairs need no labels. Afterwards the student is trained on the few labelled images of its own modality.
+ *
+ * As everywhere, the square is divided by the number of values.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { type LossMaker, teacherOf } from '../loss.ts';
+import type { Schedule } from '../schedule.ts';
+import { stagePairs, type TapPair, tap } from '../taps.ts';
+import { adapter } from './adapters.ts';
+
+export interface CrossModalOptions {
+  readonly weight?: number | Schedule;
+  /** Layers of student and teacher; the last stage or stride that both have unless told. */
+  readonly pair?: readonly [student: string, teacher: string];
+}
+
+/** @throws MoonletError when there is no teacher, a path is unknown, or sizes cannot be adapted. */
+export const crossModal =
+  ({ weight = 1, pair }: CrossModalOptions = {}): LossMaker =>
+  (nets) => {
+    const teacher = teacherOf(nets, 'cross-modal');
+    const taps: TapPair = pair
+      ? { student: tap(nets.student, pair[0]), teacher: tap(teacher, pair[1]) }
+      : (stagePairs(nets.student, teacher, 'cross-modal').at(-1) as TapPair);
+    const { id, nodes, note } = adapter(taps, { loss: 'cross-modal' });
+    return {
+      name: 'cross-modal',
+      weight,
+      student: [id],
+      teacher: [taps.teacher.id],
+      beside: nodes,
+      notes: note === undefined ? [] : [note],
+      compute: (at) => tf.mean(tf.squaredDifference(at.student(id), at.teacher(taps.teacher.id))),
+    };
+  };
