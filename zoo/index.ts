@@ -2,6 +2,7 @@
 
 export { condensenet } from './architectures/condensenet.ts';
 export { densenet121, densenetCifar } from './architectures/densenet.ts';
+export { detector } from './architectures/detector.ts';
 export {
   efficientnetB0,
   efficientnetLite0,
@@ -15,7 +16,7 @@ export { fitnet1, fitnet2, fitnet3, fitnet4 } from './architectures/fitnet.ts';
 export { ghostnet } from './architectures/ghostnet.ts';
 export { igcv1 } from './architectures/igcv1.ts';
 export { igcv3 } from './architectures/igcv3.ts';
-export { architectures, compose } from './architectures/index.ts';
+export { architectures, compose, sceneArchitectures } from './architectures/index.ts';
 export { lcnet } from './architectures/lcnet.ts';
 export { lenet5 } from './architectures/lenet-5.ts';
 export { mnasnet } from './architectures/mnasnet.ts';
@@ -25,6 +26,7 @@ export { mobilenetV3Large, mobilenetV3Small } from './architectures/mobilenet-v3
 export { mobilenetV4ConvSmall } from './architectures/mobilenet-v4.ts';
 export { mobileoneS0, mobileoneS1 } from './architectures/mobileone.ts';
 export { nin } from './architectures/nin.ts';
+export { padNet, parser } from './architectures/pad-net.ts';
 export { regnetX200mf, regnetX400mf, regnetY200mf, regnetY400mf } from './architectures/regnet.ts';
 export { repvggA0, repvggA1 } from './architectures/repvgg.ts';
 export { resnet18, resnet34, resnet50 } from './architectures/resnet.ts';

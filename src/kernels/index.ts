@@ -1,6 +1,7 @@
 /**
  * @file Ops that tf lacks or leaves without a gradient, each one tf kernel on every backend: grouped and
- * dilated convolution, batch norm in training, pooling with explicit padding.
+ * dilated convolution, batch norm in training, pooling with explicit padding; and bilinear upsampling,
+ * whose gradient tf has wrong.
  */
 
 export { conv, convFilterGrad, convInputGrad, type FilterGradAttrs, type InputGradAttrs } from './conv.ts';
@@ -15,4 +16,5 @@ export {
 } from './geometry.ts';
 export { batchNorm, type NormAttrs } from './norm.ts';
 export { type AvgPoolAttrs, type AvgPoolGradAttrs, avgPool, inverseCounts, maxPool } from './pool.ts';
+export { upsampleBilinear } from './resize.ts';
 export { registerSecondOrder } from './second-order.ts';

@@ -18,6 +18,7 @@ export {
 } from './detect/index.ts';
 export { type Adapter, type AdapterOptions, adapter } from './distill/adapters.ts';
 export { type AttentionOptions, attention, attentionMap, attentionOf } from './distill/attention.ts';
+export { type CrossModalOptions, crossModal } from './distill/cross-modal.ts';
 export {
   type DarkRankOptions,
   darkRank,
@@ -28,13 +29,24 @@ export {
   scoresOf,
   softRankOf,
 } from './distill/darkrank.ts';
+export { type DetectionLossOptions, detectionDistillation } from './distill/detection.ts';
 export { type FspOptions, flowOf, fsp } from './distill/fsp.ts';
 export { type HintsOptions, hintOf, hints } from './distill/hints.ts';
 export { type LogitsOptions, logits, logitsOf } from './distill/logits.ts';
 export { type LwfOptions, lwf, lwfOf, withHead, withOutput } from './distill/lwf.ts';
 export { type Method, methods } from './distill/methods.ts';
+export { type MimicOptions, mimic, mimicOf } from './distill/mimic.ts';
+export { type ParsingLossOptions, parsingLoss } from './distill/multi-task.ts';
+export {
+  type ChooseOptions,
+  type ChosenNeurons,
+  chooseNeurons,
+  type NeuronSelectionOptions,
+  neuronSelection,
+} from './distill/neuron-selection.ts';
 export { branchesOf, ensembleOf, type OneOptions, one } from './distill/one.ts';
 export { hintOfRocket, type RocketOptions, rocket } from './distill/rocket.ts';
+export { type Selection, type SelectOptions, selectNeurons } from './distill/select-neurons.ts';
 export { type SobolevOptions, slopeOf, slopesOf, sobolev, unit } from './distill/sobolev.ts';
 export { type SoftTargetsOptions, softTargets, softTargetsOf } from './distill/soft-targets.ts';
 export { type DistillOptions, distill } from './distill.ts';
@@ -64,8 +76,22 @@ export { type Loss, type LossMaker, type Nets, type Signals, taughtBy, teacherOf
 export { type LossContext, type LossRecipe, lossKinds } from './loss-recipes.ts';
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';
 export {
+  type DepthScore,
+  depthScore,
+  type EvaluateParserOptions,
+  evaluateParser,
+  type ParserEvaluation,
+  type ParsingOptions,
+  pairs,
+  parserLayout,
+  parsing,
+  type SegmentationScore,
+  segmentationScore,
+} from './parse/index.ts';
+export {
   fitOptions,
   type Locate,
+  optimizerOf,
   parseRecipe,
   type Recipe,
   type RecipeInput,
@@ -74,6 +100,15 @@ export {
   usualLosses,
 } from './recipe.ts';
 export { type ReconstructOptions, reconstruct } from './reconstruct.ts';
+export { type Modality, modalities } from './scene-batches.ts';
+export {
+  detectionLosses,
+  parseSceneRecipe,
+  type SceneRecipe,
+  type SceneRecipeInput,
+  type SceneRecipeOf,
+  withoutTeacher,
+} from './scene-recipe.ts';
 export { constant, cosine, oneCycle, type Schedule, schedule, scheduleNames, stepwise } from './schedule.ts';
 export { type SlimmingOptions, slimming } from './slimming.ts';
 export { type GradualOptions, gradually, keepZeros, type Projection, sparsityAt } from './sparse.ts';

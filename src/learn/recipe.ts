@@ -14,13 +14,13 @@ import {
   type ParsedLoss,
   teacherNamed,
 } from './loss-recipes.ts';
-import { adam, sgd } from './optimizer.ts';
+import { adam, type Optimizer, sgd } from './optimizer.ts';
 import { schedule, scheduleNames } from './schedule.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.int().min(1);
 
-const optimizer = z.discriminatedUnion('kind', [
+export const optimizer = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('sgd'),
     momentum: share.default(0.9),
@@ -36,7 +36,9 @@ const optimizer = z.discriminatedUnion('kind', [
   }),
 ]);
 
-const rate = z.strictObject({ kind: z.enum(scheduleNames), peak: z.number().positive() });
+export const rate = z.strictObject({ kind: z.enum(scheduleNames), peak: z.number().positive() });
+export const optimizerOf = (o: z.output<typeof optimizer>): Optimizer =>
+  o.kind === 'sgd' ? sgd(o) : adam(o);
 const count = positive.max(100_000_000);
 /** Paths whose nodes are trained, the rest stays as it is: `head`, `stage3/0`. */
 const train = z.array(z.string().min(1)).min(1);
@@ -245,7 +247,7 @@ export function fitOptions(
     batch: r.batch,
     seed: r.seed,
     losses: losses.map((l) => lossOf(l, { ...context, steps: r.steps })),
-    optimizer: r.optimizer.kind === 'sgd' ? sgd(r.optimizer) : adam(r.optimizer),
+    optimizer: optimizerOf(r.optimizer),
     rate: schedule(r.rate.kind, { steps: r.steps, peak: r.rate.peak }),
     keep: r.keep,
     recipe: JSON.stringify(r),

@@ -19,7 +19,7 @@ export interface ParsingLossOptions {
   readonly classes: number;
   readonly weight?: number | Schedule;
   /** w of each task; 1 unless told. */
-  readonly tasks?: Partial<Readonly<Record<ParsingTask, number>>>;
+  readonly tasks?: Readonly<Partial<Record<ParsingTask, number | undefined>>>;
   /** False: the final heads alone are held to labels. */
   readonly first?: boolean;
 }

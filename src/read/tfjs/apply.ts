@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { match } from 'ts-pattern';
 import type { Activation, Norm, Op, Padding, Pair, Quantize, Slot } from '../../graph/index.ts';
 import { channelsOf, codeRange, shiftTap, slide } from '../../graph/index.ts';
-import { avgPool, batchNorm, conv, maxPool } from '../../kernels/index.ts';
+import { avgPool, batchNorm, conv, maxPool, upsampleBilinear } from '../../kernels/index.ts';
 
 /** What an op needs to know beyond its inputs. */
 export interface Surroundings {
@@ -71,7 +71,7 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
       const map = x as tf.Tensor4D;
       return fn === 'nearest'
         ? tf.image.resizeNearestNeighbor(map, size, false, true)
-        : tf.image.resizeBilinear(map, size, false, true);
+        : upsampleBilinear(map, factor);
     })
     .with({ kind: 'quantize' }, (op) => quantize(x, op))
     .with({ kind: 'dropout' }, ({ rate }) => drop(x, rate, x.shape, at))
