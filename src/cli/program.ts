@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { MoonletError, oneLine, UsageError } from '../errors.ts';
 import { benchCommand } from './bench.ts';
 import { cheapenCommand } from './cheapen.ts';
+import { compressCommand } from './compress.ts';
 import { costCommand } from './cost.ts';
 import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
@@ -31,6 +32,7 @@ export async function moonlet(words: readonly string[]): Promise<number> {
     costCommand,
     showCommand,
     cheapenCommand,
+    compressCommand,
     fitCommand,
     distillCommand,
     pullCommand,

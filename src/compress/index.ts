@@ -1,4 +1,5 @@
 /** @file `moonlet/compress`: what of compression needs a running net, data or training. */
+export { type Budget, type Found, type SearchOptions, search } from './budget.ts';
 export {
   type CalibrateOptions,
   type Calibration,
@@ -6,4 +7,22 @@ export {
   calibrate,
   calibrationMethods,
 } from './calibrate.ts';
+export { type Contract, checkContracts, formOf } from './contracts.ts';
+export { type Measured, type MeasureOptions, measure } from './measure.ts';
+export { type Compressed, type CompressOptions, compress, type Row } from './pipeline.ts';
 export { type PostTrainingOptions, quantizeByData } from './post-training.ts';
+export {
+  type QuantizedFormOptions,
+  type QuantizedKind,
+  quantizedForm,
+  quantizedKinds,
+} from './quantized-form.ts';
+export { keepShared } from './shared-form.ts';
+export {
+  type CompressStep,
+  type CompressStepInput,
+  parseSteps,
+  printStep,
+  type StepName,
+  stepNames,
+} from './steps.ts';

@@ -5,6 +5,15 @@ export { cheapen } from './cheapen.ts';
 export { parseWidth, type Width } from './copies.ts';
 export { type DeepenOptions, deepen } from './deepen.ts';
 export { enlarge } from './enlarge.ts';
+export {
+  type Factorized,
+  type FactorizedLayer,
+  type FactorizeMethod,
+  type FactorizeOptions,
+  factorize,
+  factorizeMethods,
+  type RankChoice,
+} from './factorize/index.ts';
 export { foldBranches, foldNorms } from './fold.ts';
 export { foldBottlenecks } from './fold-dense.ts';
 export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow.ts';
@@ -43,8 +52,19 @@ export {
   type QuantizeOptions,
   quantize,
   type Range,
+  scalesOf,
   valuesToCalibrate,
 } from './quantize/index.ts';
+export {
+  type CentroidStart,
+  type CirculateOptions,
+  circulate,
+  type HashOptions,
+  hashWeights,
+  kMeans,
+  type ShareOptions,
+  shareWeights,
+} from './share/index.ts';
 export {
   withCollaborative,
   withConcatRelu,

@@ -5,7 +5,7 @@
 import type { Op, Quantize } from '../graph/index.ts';
 import { codeRange } from '../graph/index.ts';
 import { int } from '../onnx/index.ts';
-import { materialize, type QuantizedWeight, type Weight } from '../weights/index.ts';
+import { dense, materialize, type QuantizedWeight, type Weight } from '../weights/index.ts';
 import type { Draft } from './onnx-draft.ts';
 
 /** x on its steps, as a float value. */
@@ -36,7 +36,8 @@ export function linearOperands(
   bias: Weight | undefined,
 ): readonly string[] {
   const read = source?.kind === 'quantize' && source.bits === 8 ? source : undefined;
-  const whole = kernel.encoding === 'quantized' && kernel.bits === 8 ? kernel : undefined;
+  const codes = dense(kernel);
+  const whole = codes?.encoding === 'quantized' && codes.bits === 8 ? codes : undefined;
   if (read && whole) return integerOperands(d, read, whole, bias);
   const data = materialize(kernel);
   return [

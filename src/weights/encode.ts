@@ -14,10 +14,12 @@ import {
   hashOf,
   materialize,
   type PlacedWeight,
+  placesOf,
   type QuantizedWeight,
   type SparseWeight,
   sizeOfShape,
   type TernaryWeight,
+  type Weight,
 } from './encodings.ts';
 
 /** Rounded to half precision, ties to even; what is larger than 65504 becomes infinite. */
@@ -191,6 +193,20 @@ export function sparse(weight: PlacedWeight): SparseWeight {
     1,
   );
   return { encoding: 'sparse', shape: weight.shape, data: mask, values: picked(weight, kept) };
+}
+
+/** A sparse weight with its codes at every place, or any other weight as it is; undefined where zero has no code. */
+export function dense(weight: Weight): Weight | undefined {
+  if (weight.encoding !== 'sparse') return weight;
+  const { values, shape } = weight;
+  if (values.encoding !== 'quantized' && values.encoding !== 'ternary') return undefined;
+  const width = codeWidth(values);
+  const codes = unpackBits(values.data, width, values.shape[0] as number);
+  const all = new Uint8Array(sizeOfShape(shape));
+  placesOf(weight).forEach((p, k) => {
+    all[p] = codes[k] as number;
+  });
+  return { ...values, shape, data: packBits(all, width) };
 }
 
 /** The values at some places, as a weight of one axis. */

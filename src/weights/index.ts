@@ -1,9 +1,11 @@
 /** @file The weights room's public face. */
 export { packBits, packedLength, unpackBits } from './bits.ts';
+export { packCompact, unpackCompact } from './compact.ts';
 export {
   binary,
   circulant,
   codebook,
+  dense,
   half,
   hashed,
   largestByChannel,
@@ -38,6 +40,7 @@ export {
   type TernaryWeight,
   type Weight,
 } from './encodings.ts';
+export { codeLengths, huffmanDecode, huffmanEncode } from './huffman.ts';
 export { type InitOptions, init, type Scheme } from './init.ts';
 export {
   type RawTensor,

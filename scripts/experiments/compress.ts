@@ -1,0 +1,161 @@
+/**
+ * @file Every family of compression on trained students: accuracy, parameters, multiply-adds, bytes, gzip and time after each
+ * step. One file a chain under out/compress, so that a run that was killed goes on with the next chain; then the table of
+ * docs/compression.md is written from what is there.
+ *
+ *   npm run experiment:compress -- [students...] [--only CHAIN] [--quick]
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readText, saveNet, writeAtomically } from '../../src/cli/files.ts';
+import { count, note, trainingBar } from '../../src/cli/say.ts';
+import { compress, parseSteps, type Row } from '../../src/compress/index.ts';
+import { loadDataset } from '../../src/data/index.ts';
+import { UsageError } from '../../src/errors.ts';
+import { columns } from '../../src/read/show.ts';
+import { loadStudent, readCard } from '../../zoo/index.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } },
+});
+const folder = join('out', 'compress');
+const students = positionals.length ? positionals : ['mnist/wrn-16-1', 'fashion-mnist/wrn-16-2'];
+
+/** Training steps of a chain's `N` and `n`: 2,000 and 1,000 of 64 images, or few to see that all works. */
+const [long, short] = values.quick ? [20, 10] : [2000, 1000];
+const augment = (data: string): string => (data === 'fashion-mnist' ? ',shift=2,flip=true' : ',shift=2');
+
+/** Chains by name; `FIT` and `fit` become training of the two lengths. */
+const chains: Readonly<Record<string, string>> = {
+  'int8, min-max': 'quantize=8',
+  'int8, percentile': 'quantize=8,method=percentile',
+  'int8, mse, equalized': 'quantize=8,method=mse,equalize=true',
+  'int8, trained': 'quantize=8 fit,rate=0.002',
+  'kernels of 4 bits': 'quantize=4,activations=0,clip=mse',
+  'kernels of 4 bits, trained': 'train-quantized,kind=integers,bits=4,rate=0.01',
+  'ternary kernels (TWN)': 'train-quantized,kind=ternary,rate=0.05,except=stem+head',
+  'ternary kernels (TTQ)': 'train-quantized,kind=trained-ternary,rate=0.05,except=stem+head',
+  'binary kernels': 'train-quantized,kind=binary,rate=0.05,except=stem+head',
+  'svd, half of the macs': 'factorize=svd,macs=0.5 fit',
+  'spatial, half of the macs': 'factorize=spatial,macs=0.5 fit',
+  'tucker, half of the macs': 'factorize=tucker,macs=0.5 fit',
+  'tucker by vbmf': 'factorize=tucker,vbmf=true fit',
+  'cp, half of the params': 'factorize=cp,params=0.5 fit,rate=0.005',
+  'codebooks of 16': 'share=16 fit',
+  'hashed, an eighth': 'hash=0.125 FIT,rate=0.001',
+  'circulant blocks of 4': 'circulate=4,except=stem+head FIT,rate=0.001',
+  'half of the macs by channels': 'channels,macs=0.5 FIT,rate=0.05',
+  'Deep Compression': 'prune=0.85,scope=global FIT,rate=0.05 share=16 fit half huffman',
+  'hybrid: channels, int8': 'channels,macs=0.5 FIT,rate=0.05 quantize=8',
+  'hybrid: tucker, distilled, int8': 'factorize=tucker,macs=0.6 distill,rate=0.02 quantize=8',
+};
+
+interface Result {
+  readonly student: string;
+  readonly chain: string;
+  readonly steps: string;
+  readonly rows: readonly Row[];
+  readonly seconds: number;
+}
+
+const fileOf = (student: string, chain: string): string =>
+  join(folder, student.replaceAll('/', '_'), `${chain.replace(/[^a-z0-9]+/gi, '-')}.json`);
+
+/** The chain with its training lengths and the augmentation of the data. */
+function stepsOf(chain: string, data: string): string {
+  return chain
+    .split(' ')
+    .map((word) => {
+      const [head = '', ...rest] = word.split(',');
+      const tail = rest.length ? `,${rest.join(',')}` : '';
+      const name = head === 'FIT' ? 'fit' : head;
+      if (!['fit', 'distill', 'train-quantized'].includes(name)) return word;
+      return `${name}=${head === 'fit' ? short : long}${tail}${augment(data)}`;
+    })
+    .join(' ');
+}
+
+async function run(student: string, chain: string, words: string): Promise<void> {
+  const file = fileOf(student, chain);
+  if (existsSync(file)) return;
+  const { data: dataName } = readCard(student);
+  const data = await loadDataset(dataName);
+  const text = stepsOf(words, dataName);
+  const began = performance.now();
+  let bar: ReturnType<typeof trainingBar> | undefined;
+  const { rows, net } = await compress(loadStudent(student), parseSteps(text), {
+    data,
+    seed: 1,
+    onTraining: (at) => {
+      if (at.step === 1) bar = trainingBar(`${student} ${chain}`, at.steps, 64);
+      bar?.step(at);
+      if (at.step === at.steps) bar?.end();
+    },
+  });
+  const seconds = Math.round((performance.now() - began) / 1000);
+  saveNet(file.replace(/\.json$/, ''), net);
+  writeAtomically(file, JSON.stringify({ student, chain, steps: text, rows, seconds } satisfies Result));
+  note(`${student} ${chain}: ${((rows.at(-1)?.accuracy ?? 0) * 100).toFixed(2)} %, ${seconds} s`);
+}
+
+/** All results that are there, in the order of the chains. */
+function results(): readonly Result[] {
+  if (!existsSync(folder)) return [];
+  const all = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.json') && !name.endsWith('graph.json'))
+    .map((name) => JSON.parse(readText(join(folder, name))) as Result);
+  const order = Object.keys(chains);
+  return all.sort(
+    (a, b) => a.student.localeCompare(b.student) || order.indexOf(a.chain) - order.indexOf(b.chain),
+  );
+}
+
+const begin = '<!-- experiment: written by scripts/experiments/compress.ts -->';
+const end = '<!-- end of experiment -->';
+
+async function report(): Promise<void> {
+  const head = ['chain', 'accuracy %', 'change', 'params', 'macs', 'bytes', 'smaller', 'gzip', 'ms', 's'];
+  const parts: string[] = [];
+  for (const student of new Set(results().map((r) => r.student))) {
+    const mine = results().filter((r) => r.student === student);
+    const first = mine[0]?.rows[0] as Row;
+    const line = (name: string, row: Row, seconds: number): string[] => [
+      name,
+      (100 * (row.accuracy ?? 0)).toFixed(2),
+      (100 * ((row.accuracy ?? 0) - (first.accuracy ?? 0))).toFixed(2),
+      count(row.params),
+      count(row.macs),
+      count(row.bytes),
+      `${(first.bytes / row.bytes).toFixed(1)}x`,
+      count(row.gzipBytes),
+      (row.latencyMs ?? 0).toFixed(2),
+      String(seconds),
+    ];
+    const rows = [
+      line('as it came', first, 0),
+      ...mine.map((r) => line(r.chain, r.rows.at(-1) as Row, r.seconds)),
+    ];
+    const table = [head, ['---', ...head.slice(1).map(() => '--:')], ...rows].map(
+      (r) => `| ${r.join(' | ')} |`,
+    );
+    const { data } = readCard(student);
+    const { note: said } = await loadDataset(data);
+    parts.push(
+      `**${student}**, on the test split of ${data}.${said ? ` ${said}` : ''}\n\n${table.join('\n')}`,
+    );
+    note(columns([head, ...rows], [1, 2, 3, 4, 5, 6, 7, 8, 9]));
+  }
+  const file = join('docs', 'compression.md');
+  const old = readText(file);
+  const [from, to] = [old.indexOf(begin), old.indexOf(end)];
+  if (from < 0 || to < from) throw new UsageError(`${file}: the marks of the table are missing`);
+  writeAtomically(file, `${old.slice(0, from + begin.length)}\n\n${parts.join('\n\n')}\n\n${old.slice(to)}`);
+}
+
+const names = Object.keys(chains).filter((name) => values.only === undefined || name === values.only);
+if (!names.length)
+  throw new UsageError(`no chain "${values.only}"; known: ${Object.keys(chains).join('; ')}`);
+for (const student of students) for (const name of names) await run(student, name, chains[name] as string);
+if (!values.quick) await report();

@@ -1,0 +1,52 @@
+/** @file What a net is worth and what it costs: one row of a table. */
+import type { Dataset } from '../data/index.ts';
+import { type EngineOptions, latency } from '../engine/index.ts';
+import { evaluate } from '../learn/index.ts';
+import { cost } from '../read/cost.ts';
+import { bytesOf, materialize, type Net, packWeights } from '../weights/index.ts';
+
+export interface MeasureOptions extends EngineOptions {
+  readonly data?: Dataset;
+  /** Timed runs of one example; 30 unless told, 0 measures no time. */
+  readonly runs?: number;
+}
+export interface Measured {
+  /** On the test split, as a fraction of 1; none without data. */
+  readonly accuracy: number | null;
+  readonly params: number;
+  /** Weights that are not zero. */
+  readonly nonzero: number;
+  readonly macs: number;
+  /** Of the weights as they are stored: encodings counted as they are, or the compact file. */
+  readonly bytes: number;
+  /** Of weights.safetensors, or of the compact file, after gzip. */
+  readonly gzipBytes: number;
+  /** Of one example, the median; null when no time is measured. */
+  readonly latencyMs: number | null;
+}
+
+/** `file` is what the weights are stored in, where it is not weights.safetensors. */
+export async function measure(net: Net, o: MeasureOptions, file?: Uint8Array): Promise<Measured> {
+  const { data, runs = 30, ...engine } = o;
+  const { params, macs } = cost(net.graph);
+  let nonzero = 0;
+  for (const [key, w] of net.weights) {
+    if (!/:(mean|variance)$/.test(key)) for (const v of materialize(w)) if (v !== 0) nonzero++;
+  }
+  const options: EngineOptions = engine.engine ? { engine: engine.engine } : {};
+  return {
+    accuracy: data ? (await evaluate(net, data.test, data, options)).accuracy : null,
+    params,
+    nonzero,
+    macs,
+    bytes: file?.length ?? bytesOf(net),
+    gzipBytes: await gzipped(file ?? packWeights(net.graph, net.weights)),
+    latencyMs: runs ? await latency(net, { ...options, runs }) : null,
+  };
+}
+
+/** The length after gzip, by the web's own stream. */
+async function gzipped(bytes: Uint8Array): Promise<number> {
+  const stream = new Blob([bytes as BlobPart]).stream().pipeThrough(new CompressionStream('gzip'));
+  return (await new Response(stream).arrayBuffer()).byteLength;
+}
