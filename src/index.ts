@@ -36,6 +36,7 @@ export {
   type DeepenOptions,
   deepen,
   enlarge,
+  ensemble,
   equalize,
   type Factorized,
   type FactorizeOptions,

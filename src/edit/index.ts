@@ -5,6 +5,7 @@ export { cheapen } from './cheapen.ts';
 export { parseWidth, type Width } from './copies.ts';
 export { type DeepenOptions, deepen } from './deepen.ts';
 export { enlarge } from './enlarge.ts';
+export { ensemble } from './ensemble.ts';
 export {
   type Factorized,
   type FactorizedLayer,

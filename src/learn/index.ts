@@ -17,6 +17,7 @@ export {
   evaluateDetector,
 } from './detect/index.ts';
 export { type Adapter, type AdapterOptions, adapter } from './distill/adapters.ts';
+export { assistants, type Link } from './distill/assistants.ts';
 export { type AttentionOptions, attention, attentionMap, attentionOf } from './distill/attention.ts';
 export { type CrossModalOptions, crossModal } from './distill/cross-modal.ts';
 export {
@@ -29,14 +30,31 @@ export {
   scoresOf,
   softRankOf,
 } from './distill/darkrank.ts';
+export {
+  drawTargets,
+  noiseSplit,
+  type ReconstructImagesOptions,
+  reconstructImages,
+} from './distill/data-free.ts';
 export { type DetectionLossOptions, detectionDistillation } from './distill/detection.ts';
 export { type FspOptions, flowOf, fsp } from './distill/fsp.ts';
 export { type HintsOptions, hintOf, hints } from './distill/hints.ts';
 export { type LogitsOptions, logits, logitsOf } from './distill/logits.ts';
 export { type LwfOptions, lwf, lwfOf, withHead, withOutput } from './distill/lwf.ts';
+export {
+  type LayerRecord,
+  type Metadata,
+  packMetadata,
+  recordedLayers,
+  recordMetadata,
+  unpackMetadata,
+} from './distill/metadata.ts';
 export { type Method, methods } from './distill/methods.ts';
 export { type MimicOptions, mimic, mimicOf } from './distill/mimic.ts';
+export { type Moonshine, type MoonshineOptions, moonshine } from './distill/moonshine.ts';
 export { type ParsingLossOptions, parsingLoss } from './distill/multi-task.ts';
+export { type MungeOptions, munge, nearest } from './distill/munge.ts';
+export { type Net2Net, net2net } from './distill/net2net.ts';
 export {
   type ChooseOptions,
   type ChosenNeurons,
@@ -112,6 +130,7 @@ export {
 export { constant, cosine, oneCycle, type Schedule, schedule, scheduleNames, stepwise } from './schedule.ts';
 export { type SlimmingOptions, slimming } from './slimming.ts';
 export { type GradualOptions, gradually, keepZeros, type Projection, sparsityAt } from './sparse.ts';
+export { checkStage, fitStages, type Stage, type StagesOptions } from './stages.ts';
 export { reestimateNorms } from './statistics.ts';
 export { firstState, parametersIn, type Step, type StepPlan, step, targetInput, weightsIn } from './step.ts';
 export { stopGradient } from './stop-gradient.ts';

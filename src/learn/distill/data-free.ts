@@ -1,0 +1,204 @@
+/**
+ * @file Data-free distillation. Lopes, Fenu and Starner 2017, arXiv:1710.07535, sections 3 and 4 [157]: while there are
+ * data, it is written down how the teacher's layers respond to each class; later, without data, images are made that
+ * respond so, and a student learns from the teacher on these.
+ *
+ *   x* = argmin_x sum over layers of mean (phi(x) - t)^2 / v,  t = m_c + L_c eps,  eps ~ N(0, 1)
+ *
+ * m_c is the mean response to class c; L_c is the Cholesky factor of its covariance for vectors, its deviation for maps.
+ * Adam on the images at rate 0.07; `top` looks at the logits alone, `all` at the last stage's map and the vector before the
+ * logits too.
+ * Deviations: an image is a sigmoid of what is optimized, so that it stays one; each layer is divided by its mean variance
+ * v; targets of maps after a relu are cut at zero, where the authors put a relu over both. Their spectral form, which
+ * keeps eigenvectors of a graph of layers, is not built.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Split } from '../../data/index.ts';
+import { type EngineOptions, prepare } from '../../engine/index.ts';
+import { MoonletError } from '../../errors.ts';
+import { nodeAt, type Shape, shapes, sizeOf } from '../../graph/index.ts';
+import { avgPool } from '../../kernels/index.ts';
+import { random } from '../../random.ts';
+import { inputShape, onlyOutput } from '../../read/ends.ts';
+import { forward, weightTensors } from '../../read/tfjs/index.ts';
+import type { Net } from '../../weights/index.ts';
+import type { Scale } from '../batches.ts';
+import { adam } from '../optimizer.ts';
+import { cellsOf, type LayerRecord, type Metadata } from './metadata.ts';
+
+/** Responses to aim at, one for each of these classes: [classes.length, ...shape], flat. */
+export function drawTargets(
+  layer: LayerRecord,
+  classes: readonly number[],
+  seed: number,
+  relu: boolean,
+): Float32Array {
+  const size = sizeOf(layer.shape);
+  const full = layer.spread.length > layer.mean.length;
+  const targets = new Float32Array(classes.length * size);
+  classes.forEach((c, i) => {
+    const source = random('data-free', seed, layer.id, i);
+    const eps = Float32Array.from({ length: size }, source.normal);
+    const spread = layer.spread.subarray((c * layer.spread.length) / (layer.mean.length / size));
+    for (let a = 0; a < size; a++) {
+      let moved = 0;
+      if (full) for (let b = 0; b <= a; b++) moved += (spread[a * size + b] as number) * (eps[b] as number);
+      else moved = (spread[a] as number) * (eps[a] as number);
+      const value = (layer.mean[c * size + a] as number) + moved;
+      targets[i * size + a] = relu ? Math.max(0, value) : value;
+    }
+  });
+  return targets;
+}
+
+export interface ReconstructImagesOptions extends EngineOptions {
+  /** Rounded up to whole batches; as many of each class as of any other. */
+  readonly images: number;
+  /** Of Adam, for each batch of images; 200 unless told. */
+  readonly steps?: number;
+  /** 0.07 unless told. */
+  readonly rate?: number;
+  /** `all` unless told. */
+  readonly layers?: 'top' | 'all';
+  readonly batch?: number;
+  readonly seed?: number;
+  /** After each batch: images done, and the objective at its first and last step. */
+  readonly onBatch?: (done: number, first: number, last: number) => void;
+}
+
+/** Images that the teacher responds to as it did to data. The teacher is frozen; only images change; no data are read. */
+export async function reconstructImages(
+  teacher: Net,
+  metadata: Metadata,
+  o: ReconstructImagesOptions,
+): Promise<Split> {
+  const { images, steps = 200, rate = 0.07, batch = 100, seed = 0, onBatch, ...rest } = o;
+  const layers = chosen(teacher, metadata, rest.layers ?? 'all');
+  const { classes, scale } = metadata;
+  const shape = [batch, ...scale.shape];
+  const optimizer = adam();
+  const size = sizeOf(scale.shape as Shape);
+  const sized = { shape };
+  const targetSpecs = Object.fromEntries(layers.map((l) => [`t/${l.id}`, { shape: [batch, ...l.shape] }]));
+  const number = { shape: [] };
+  const variances = layers.map(meanVariance);
+  const runner = await prepare(
+    (state, inputs) => {
+      const objective = (u: tf.Tensor): tf.Scalar => {
+        const x = tf.div(tf.sub(tf.sigmoid(u), scale.mean), scale.std);
+        const { values } = forward(teacher.graph, weightTensors(teacher.weights), x, {
+          values: layers.map((l) => l.id),
+        });
+        const terms = layers.map((l, i) => {
+          const said = averagedTo(l.shape, values.get(l.id) as tf.Tensor);
+          const apart = tf.sub(said, inputs[`t/${l.id}`] as tf.Tensor);
+          return tf.div(tf.mean(tf.square(apart)), variances[i] as number);
+        });
+        return tf.addN(terms) as tf.Scalar;
+      };
+      const { value, grad } = tf.valueAndGrad(objective)(state['u'] as tf.Tensor);
+      // the mean over the batch would make an image's step depend on how many are made at once
+      const done = optimizer.update(
+        state['u'] as tf.Tensor,
+        tf.mul(grad, batch),
+        { first: state['first'] as tf.Tensor, second: state['second'] as tf.Tensor },
+        {
+          rate: inputs['rate'] as tf.Scalar,
+          number: (name) => inputs[name] as tf.Scalar,
+          decays: false,
+        },
+      );
+      return { state: { u: done.weight, ...done.slots }, outputs: { objective: value } };
+    },
+    {
+      state: { u: sized, first: sized, second: sized },
+      inputs: { rate: number, unbias1: number, unbias2: number, ...targetSpecs },
+    },
+    rest,
+  );
+  const count = Math.ceil(images / batch) * batch;
+  const pixels = new Uint8Array(count * size);
+  const labels = new Uint8Array(count);
+  try {
+    for (let at = 0; at < count; at += batch) {
+      const wanted = Array.from({ length: batch }, (_, i) => (at + i) % classes);
+      labels.set(wanted, at);
+      const source = random('data-free', seed, 'start', at);
+      const zeros = new Float32Array(batch * size);
+      let state = {
+        u: Float32Array.from({ length: batch * size }, () => source.normal() - 2),
+        first: zeros,
+        second: zeros,
+      } as Record<string, Float32Array>;
+      const targets = Object.fromEntries(
+        layers.map((l) => {
+          const op = nodeAt(teacher.graph, l.id).op;
+          const relu =
+            (op.kind === 'act' && op.fn === 'relu') ||
+            (op.kind === 'globalPool' && l.mean.every((v) => v >= 0));
+          return [`t/${l.id}`, drawTargets(l, wanted, seed + at, relu)];
+        }),
+      );
+      let [first, last] = [0, 0];
+      for (let step = 1; step <= steps; step++) {
+        const numbers = Object.fromEntries(
+          Object.entries(optimizer.numbers(step)).map(([k, v]) => [k, Float32Array.of(v)]),
+        );
+        const done = await runner.run(state, { rate: Float32Array.of(rate), ...numbers, ...targets });
+        state = done.state as typeof state;
+        last = Number(done.outputs['objective']?.[0]);
+        if (step === 1) first = last;
+      }
+      const u = state['u'] as Float32Array;
+      pixels.set(
+        u.map((v) => Math.round(255 / (1 + Math.exp(-v)))),
+        at * size,
+      );
+      onBatch?.(at + batch, first, last);
+    }
+  } finally {
+    await runner.release();
+  }
+  return { count, pixels, labels };
+}
+
+/** A map averaged over the cells that its record is of. */
+function averagedTo([h]: Shape, x: tf.Tensor): tf.Tensor {
+  const cell = x.rank === 4 ? (x.shape[1] as number) / h : 1;
+  if (cell === 1) return x;
+  const pads = { top: 0, bottom: 0, left: 0, right: 0 };
+  return avgPool(x as tf.Tensor4D, { size: [cell, cell], stride: [cell, cell], pads });
+}
+
+/** @throws MoonletError when the records are not this teacher's. */
+function chosen(teacher: Net, metadata: Metadata, which: 'top' | 'all'): readonly LayerRecord[] {
+  const shapeById = shapes(teacher.graph);
+  for (const { id, shape } of metadata.layers) {
+    const full = shapeById.get(id);
+    if (!full || cellsOf(full).join() !== shape.join())
+      throw new MoonletError(
+        `data-free: the metadata are of another net: ${teacher.graph.name} has no "${id}" of that shape`,
+      );
+  }
+  if (inputShape(teacher.graph).join() !== metadata.scale.shape.join())
+    throw new MoonletError('data-free: the metadata are of images of another size');
+  const top = onlyOutput(teacher.graph);
+  return which === 'all' ? metadata.layers : metadata.layers.filter((l) => l.id === top);
+}
+
+/** The variance of a layer's values within a class, averaged over values and classes: the diagonal of L L^T. */
+function meanVariance({ mean, spread }: LayerRecord): number {
+  return Math.max(1e-6, spread.reduce((sum, v) => sum + v * v, 0) / mean.length);
+}
+
+/** Normal noise of the data's mean and deviation, cut to bytes: what reconstructed images are held against. */
+export function noiseSplit({ shape, mean, std }: Scale, images: number, classes: number, seed = 0): Split {
+  const size = sizeOf(shape as Shape);
+  const source = random('noise images', seed);
+  const byte = (): number => Math.min(255, Math.max(0, Math.round(255 * (mean + std * source.normal()))));
+  return {
+    count: images,
+    pixels: Uint8Array.from({ length: images * size }, byte),
+    labels: Uint8Array.from({ length: images }, (_, i) => i % classes),
+  };
+}

@@ -1,0 +1,37 @@
+/**
+ * @file Moonshine. Crowley, Gray and Storkey, NeurIPS 2018, arXiv:1711.02613 [151]: the student is the teacher with every
+ * block made cheap (`cheapen`), trained from scratch beside it with attention transfer.
+ *
+ *   L = CE + beta / n sum over the n stages of the squared mean difference of attention maps,  beta = 1000 (attention.ts)
+ *
+ * Heights, widths and channels agree wherever blocks end, so that no adapter is ever needed.
+ */
+import { cheapen } from '../../edit/index.ts';
+import { init, type Net } from '../../weights/index.ts';
+import { crossEntropy } from '../cross-entropy.ts';
+import type { LossMaker } from '../loss.ts';
+import type { Schedule } from '../schedule.ts';
+import { attention } from './attention.ts';
+
+export interface MoonshineOptions {
+  readonly seed?: number;
+  /** beta; 1000 unless told. */
+  readonly weight?: number | Schedule;
+}
+export interface Moonshine {
+  readonly student: Net;
+  readonly losses: readonly LossMaker[];
+}
+
+/**
+ * The student and its losses, for `distill(student, ..., { teacher, losses })`.
+ * @throws Refusal when the teacher has no block that could be made cheap by it.
+ */
+export const moonshine = (
+  teacher: Net,
+  block: string,
+  { seed = 0, weight = 1000 }: MoonshineOptions = {},
+): Moonshine => ({
+  student: init(cheapen(teacher.graph, block), { seed }),
+  losses: [crossEntropy(), attention({ weight })],
+});
