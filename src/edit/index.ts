@@ -19,6 +19,8 @@ export { foldBranches, foldNorms } from './fold.ts';
 export { foldBottlenecks } from './fold-dense.ts';
 export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow.ts';
 export type { Growth, Preserves } from './growth.ts';
+export { type Budget, expand, type ShrinkOptions, scaleThreshold, shrink } from './morphnet.ts';
+export { type Level, nestChannels, nestWeights } from './nested.ts';
 export {
   channelSensitivity,
   type Evidence,

@@ -123,6 +123,18 @@ function normScores(net: Net, all: Channels): Scores {
   );
 }
 
+/** The largest |gamma| of each class over the norms that scale it. Classes without a norm scale have none. */
+export function classScales(net: Net, all: Channels): Scores {
+  const scales = new Map<number, number>();
+  for (const [n, classes] of scaled(net, all)) {
+    const gamma = materialize(net.weights.get(`${n.id}:gamma`) as Weight);
+    classes.forEach((id, i) => {
+      scales.set(id, Math.max(scales.get(id) ?? 0, Math.abs(gamma[i] as number)));
+    });
+  }
+  return scales;
+}
+
 function taylorScores(net: Net, all: Channels, gradients: Evidence['gradients']): Scores {
   if (!gradients?.length)
     throw new Refusal(

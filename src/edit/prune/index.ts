@@ -1,5 +1,12 @@
 /** @file Pruning's public face. */
-export { type Evidence, type Importance, importances, type Scores, scores } from './importance.ts';
+export {
+  classScales,
+  type Evidence,
+  type Importance,
+  importances,
+  type Scores,
+  scores,
+} from './importance.ts';
 export { type Fit, leastSquares, type Rows } from './least-squares.ts';
 export { masked } from './masked.ts';
 export {

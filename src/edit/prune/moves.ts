@@ -34,9 +34,10 @@ export interface PathOptions {
 export function paths(all: Channels, scores: Scores, o: PathOptions): readonly Path[] {
   const values = valuesOf(all);
   return components(all).flatMap(({ variables, balances }) => {
-    const ids = [...new Set(variables.flatMap((v) => [...v.classes]))].filter(o.free);
+    const own = [...new Set(variables.flatMap((v) => [...v.classes]))];
+    const ids = own.filter(o.free);
     if (!ids.length) return [];
-    const counts = keptCounts(ids, values);
+    const counts = keptCounts(own, values);
     const single = balances.length === 0;
     const moves = single ? oneByOne(ids, scores, counts, o) : balanced(ids, scores, counts, balances, o);
     return [{ variables, free: ids.length, moves: rounded(moves, variables, o.roundTo) }];

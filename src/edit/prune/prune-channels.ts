@@ -34,6 +34,8 @@ export interface PruneOptions extends Evidence {
   /** Names of what may be pruned: variables, layers, or globs such as `stage2/**`; all unless told. */
   readonly only?: readonly string[];
   readonly except?: readonly string[];
+  /** Which classes may go, besides; all unless told. */
+  readonly may?: (id: number) => boolean;
   /** Grouped convs (by node id) that lose whole groups instead of the same number in each. */
   readonly byGroups?: (node: string) => boolean;
 }
@@ -80,7 +82,7 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
     all,
     scope === 'global' && by !== 'norm-scale' && by !== 'taylor' ? evened(all, raw) : raw,
     {
-      free: (id) => own.has(id) && !all.frozen.has(id),
+      free: (id) => own.has(id) && !all.frozen.has(id) && (o.may?.(id) ?? true),
       roundTo,
       most,
     },
