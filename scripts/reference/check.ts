@@ -26,8 +26,12 @@ if (probe.status !== 0) {
 const scratch = mkdtempSync(join(tmpdir(), 'references-'));
 let differences = 0;
 try {
-  for (const name of ['counts', 'logits']) {
-    const kept = join(folder, `${name}.json`);
+  for (const name of ['counts', 'logits', 'imports']) {
+    if (name === 'imports' && run('-c', 'import keras').status !== 0) {
+      console.log('test/import/reference.json: not checked, since Python has no keras');
+      continue;
+    }
+    const kept = name === 'imports' ? 'test/import/reference.json' : join(folder, `${name}.json`);
     const made = write ? kept : join(scratch, `${name}.json`);
     const { status, stderr } = run(`scripts/reference/${name}.py`, made);
     if (status !== 0) throw new Error(`scripts/reference/${name}.py failed:\n${stderr}`);
@@ -42,19 +46,20 @@ try {
 }
 process.exitCode = differences ? 1 : 0;
 
-type Row = Readonly<Record<string, unknown>> & { readonly net: string };
+type Row = Readonly<Record<string, unknown>> & { readonly net: string; readonly source?: string };
+const titleOf = ({ net, source }: Row): string => (source === undefined ? net : `${source} ${net}`);
 
 /** How many rows of the two files differ, each said. */
 function compare(kept: string, made: string): number {
   const rows = (file: string): readonly Row[] =>
     Object.values(JSON.parse(readFileSync(file, 'utf8')) as Record<string, Row[]>)[0] ?? [];
-  const [old, now] = [rows(kept), new Map(rows(made).map((row) => [row.net, row]))];
+  const [old, now] = [rows(kept), new Map(rows(made).map((row) => [titleOf(row), row]))];
   const wrong = old.filter((row) => {
-    const other = now.get(row.net);
+    const other = now.get(titleOf(row));
     const keys = other
       ? Object.keys(row).filter((key) => key !== 'by' && !same(row[key], other[key]))
       : ['net'];
-    if (keys.length) console.error(`${kept}: ${row.net}: ${keys.join(', ')} differ`);
+    if (keys.length) console.error(`${kept}: ${titleOf(row)}: ${keys.join(', ')} differ`);
     return keys.length > 0;
   });
   console.log(`${kept}: ${old.length - wrong.length} of ${old.length} are what the references give`);
@@ -62,7 +67,7 @@ function compare(kept: string, made: string): number {
 }
 
 function same(a: unknown, b: unknown): boolean {
-  if (!Array.isArray(a) || !Array.isArray(b)) return a === b;
+  if (!Array.isArray(a) || !Array.isArray(b)) return JSON.stringify(a) === JSON.stringify(b);
   const [x, y] = [a.flat(), b.flat()] as [number[], number[]];
   const size = Math.max(...y.map(Math.abs));
   return x.length === y.length && x.every((v, i) => Math.abs(v - (y[i] as number)) <= bound * size);

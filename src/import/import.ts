@@ -170,6 +170,12 @@ function unwrapped(
   );
 }
 
+/** Nets of one name that are not one net. */
+const otherwise: Readonly<Record<string, string>> = {
+  'torchvision regnet-x-400mf':
+    "torchvision's last stage has 400 channels, ours 384 as in pycls and timm; take the weights of timm",
+};
+
 function hintFor(graph: Graph, report: ImportReport, found: readonly Found[]): { hint?: string } {
   const classifier = found.find((e) => e.node === 'head/dense' && e.slot === 'bias');
   const [ours, theirs] = [classifier?.shape[0], classifier?.tensor.shape[0]];
@@ -177,6 +183,10 @@ function hintFor(graph: Graph, report: ImportReport, found: readonly Found[]): {
     return {
       hint: `the file tells ${theirs} classes apart and the net ${ours}: add classes=${theirs}${theirs === ours + 1 ? ', or leave out its class "background" by --drop-background' : ''}`,
     };
+  if (report.missing.length > found.length)
+    return { hint: `is it another architecture than ${archOf(graph)}?` };
+  const known = report.misshapen.length ? otherwise[`${report.source} ${archOf(graph)}`] : undefined;
+  if (known !== undefined) return { hint: known };
   if (report.misshapen.length) return { hint: 'another width, or other options, of the architecture?' };
   return { hint: `is it another architecture than ${archOf(graph)}?` };
 }

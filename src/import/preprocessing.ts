@@ -32,6 +32,9 @@ const timm = (arch: string): Usual => {
   if (arch === 'xception') return { ...usual, ...half, crop: 0.8975 };
   if (arch.startsWith('resnet') || arch.startsWith('resnext')) return { ...usual, crop: 0.95 };
   if (arch === 'fasternet-t0') return { ...usual, crop: 1 };
+  if (arch === 'regnet-y-400mf') return { ...usual, crop: 0.965 };
+  if (arch === 'efficientnet-lite1') return { ...usual, crop: 0.882 };
+  if (arch === 'mobileone-s1') return { ...usual, interpolation: 'bilinear', crop: 0.9 };
   if (arch.startsWith('repvgg') || arch.startsWith('mobileone'))
     return { ...usual, interpolation: 'bilinear' };
   return usual;
@@ -63,7 +66,11 @@ export function usualPreprocessing(graph: Graph, source: Source, size: number): 
       return channels(timm(arch), "timm's default configuration; one of the weights' own may differ");
     case 'timm-tf':
       return channels(
-        { ...timm(arch), ...(arch.startsWith('efficientnet-b') ? {} : half) },
+        {
+          ...timm(arch),
+          ...(arch.startsWith('efficientnet-b') ? {} : half),
+          ...(arch.startsWith('mobilenet-v3') ? { interpolation: 'bilinear' } : {}),
+        },
         "timm's default configuration of its tf_ models",
       );
   }
