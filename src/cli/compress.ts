@@ -40,7 +40,7 @@ export const compressCommand = (program: Command): void => {
     .command('compress')
     .description('prune, factorize, quantize, share: a chain of steps, or a budget to meet')
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
-    .option('--steps <steps>', "a .json file, or words such as 'prune=0.8 fit=300 share=16 huffman'")
+    .option('--steps <steps>', "words such as 'prune=0.8 fit=300 share=16 huffman', JSON, or a .json file")
     .requiredOption('--out <folder>', 'where graph.json, weights.safetensors and steps.json go')
     .option('--data <name>', `${datasets.join(' or ')}; a shipped student's own unless told`)
     .option('--max-bytes <n>', 'search for steps that store the weights in so many bytes')
@@ -92,16 +92,18 @@ async function run(name: string, flags: Flags): Promise<void> {
 }
 
 function stepsOf(text: string): readonly CompressStep[] {
-  if (!text.endsWith('.json')) return parseSteps(text, '--steps');
+  const inline = text.trimStart().startsWith('[');
+  if (!inline && !text.endsWith('.json')) return parseSteps(text, '--steps');
+  const name = inline ? '--steps' : text;
   let json: unknown;
   try {
-    json = JSON.parse(readText(text));
+    json = JSON.parse(inline ? text : readText(text));
   } catch (e) {
     throw e instanceof MoonletError
       ? e
-      : new UsageError(`${text}: not JSON (${oneLine((e as Error).message)})`);
+      : new UsageError(`${name}: not JSON (${oneLine((e as Error).message)})`);
   }
-  return parseSteps(json, text);
+  return parseSteps(json, name);
 }
 
 const flagName = (key: string): string => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;

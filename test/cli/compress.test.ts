@@ -119,6 +119,11 @@ describe('moonlet compress', () => {
       2,
       '--max-bytes must be a whole number from 0 up, got "few"',
     );
+    await expectRefusal(
+      args('--steps', '[{"step":"prune","sparsity":2}]'),
+      2,
+      /^moonlet: --steps\[0\]: sparsity: /,
+    );
     writeFileSync(at('bad.json'), '[{]');
     await expectRefusal(args('--steps', at('bad.json')), 2, /bad\.json: not JSON/);
     await expectRefusal(

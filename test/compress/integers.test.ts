@@ -2,11 +2,11 @@
 import { expect } from 'chai';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, take } from '../../src/data/index.ts';
-import { foldNorms, graph, input, type OpOf, print } from '../../src/index.ts';
+import { foldNorms, graph, input, type OpOf, print, pruneWeights } from '../../src/index.ts';
 import { passes } from '../../src/learn/index.ts';
 import { encodeModel } from '../../src/onnx/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
-import type { Net } from '../../src/weights/index.ts';
+import { bytesOf, type Net, sparse } from '../../src/weights/index.ts';
 import { loadStudent } from '../../zoo/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { calibrated } from '../support/calibrated.ts';
@@ -62,6 +62,18 @@ describe('the integer net', () => {
       const { within } = await agreement(await calibrated(g), 40);
       expect(within, print(g)).to.be.at.least(0.95);
     }
+  });
+
+  it('is of whole numbers where zeros are left out, too', async () => {
+    const net = await calibrated(residual);
+    const x = examples(residual, 8);
+    const thin = pruneWeights(foldNorms(net), 0.6);
+    const q = await quantizeByData(thin, [x]);
+    const weights = new Map(q.weights);
+    for (const [key, w] of q.weights) if (w.encoding === 'quantized') weights.set(key, sparse(w));
+    const stored = { ...q, weights };
+    expect(bytesOf(stored)).to.be.below(bytesOf(q));
+    expect(toOnnx(stored)).to.deep.equal(toOnnx(q));
   });
 
   it('has whole kernels and whole biases in its ONNX form', async () => {
