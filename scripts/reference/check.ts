@@ -47,7 +47,9 @@ try {
 process.exitCode = differences ? 1 : 0;
 
 type Row = Readonly<Record<string, unknown>> & { readonly net: string; readonly source?: string };
-const titleOf = ({ net, source }: Row): string => (source === undefined ? net : `${source} ${net}`);
+function titleOf({ net, source }: Row): string {
+  return source === undefined ? net : `${source} ${net}`;
+}
 
 /** How many rows of the two files differ, each said. */
 function compare(kept: string, made: string): number {
