@@ -2,8 +2,8 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkpointFiles, readText, saveNet, writeAtomically } from '../../src/cli/files.ts';
-import { partsOf, studentOf } from '../../src/cli/fit.ts';
 import { alone, type Pair } from '../../src/cli/pairs.ts';
+import { partsOf, studentOf } from '../../src/cli/parts.ts';
 import { note, percent, trainingBar } from '../../src/cli/say.ts';
 import { type Dataset, loadDataset } from '../../src/data/index.ts';
 import { MoonletError } from '../../src/errors.ts';

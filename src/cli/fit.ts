@@ -2,26 +2,14 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
-import { architectures, compose, loadStudent } from '../../zoo/index.ts';
-import { type Dataset, hold, loadDataset, type Split, take } from '../data/index.ts';
-import { cheapen } from '../edit/cheapen.ts';
 import { engineNamed, engineNames, threadsOf } from '../engine/index.ts';
-import { MoonletError, oneLine, suggestion, UsageError } from '../errors.ts';
-import {
-  checkFit,
-  evaluate,
-  fit,
-  fitOptions,
-  methods,
-  parseRecipe,
-  type Recipe,
-  scheduleNames,
-} from '../learn/index.ts';
+import { suggestion, UsageError } from '../errors.ts';
+import { type Locate, methods, parseRecipe, type Recipe, scheduleNames } from '../learn/index.ts';
 import { cost } from '../read/cost.ts';
-import { classesOf } from '../read/ends.ts';
 import { columns } from '../read/show.ts';
-import { init, type Net } from '../weights/index.ts';
-import { checkpointFiles, outFolder, readText, saveNet, writeAtomically } from './files.ts';
+import { checkpointFiles, outFolder, saveNet, writeAtomically } from './files.ts';
+import { readJson } from './json-file.ts';
+import { perform, readyFor } from './run.ts';
 import { count, note, percent, print, printJson, trainingBar } from './say.ts';
 import { type Task, tasks } from './tasks.ts';
 
@@ -117,23 +105,26 @@ function taskNamed(name: string): Task {
   throw new UsageError(`no task "${name}".${suggestion(name, known)} Known: ${known.join(', ') || 'none'}`);
 }
 
+interface Base {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly locate: Locate;
+}
 /** What a recipe file says, or what the words stand for. */
-function baseOf(words: readonly string[]): Readonly<Record<string, unknown>> {
+function baseOf(words: readonly string[]): Base {
   const [first = ''] = words;
-  if (!first.endsWith('.json')) return { student: words.join(' '), data: 'mnist' };
+  if (!first.endsWith('.json'))
+    return { value: { student: words.join(' '), data: 'mnist' }, locate: () => '' };
   if (words.length > 1)
     throw new UsageError(`"${words[1]}" behind a recipe file; say it by flags or in the file`);
-  try {
-    return JSON.parse(readText(first)) as Record<string, unknown>;
-  } catch (e) {
-    if (e instanceof MoonletError) throw e;
-    throw new UsageError(`${first}: not JSON (${oneLine((e as Error).message)})`);
-  }
+  const { value, locate } = readJson(first);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UsageError(`${first}:1:1: a recipe is an object {...}`);
+  return { value: value as Record<string, unknown>, locate };
 }
 
 /** The recipe with what the flags say put over it. */
 function recipeOf(
-  base: Readonly<Record<string, unknown>>,
+  { value: base, locate }: Base,
   words: readonly string[],
   flags: Flags,
   teaches: boolean,
@@ -159,8 +150,17 @@ function recipeOf(
   const recipe = parseRecipe(
     { ...base, ...Object.fromEntries(Object.entries(over).filter(([, v]) => v !== undefined)) },
     fromFile ? first : 'recipe',
+    locate,
   );
-  if (teaches && !recipe.teacher)
+  const kinds = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])].map(
+    (l) => l.kind,
+  );
+  const own =
+    kinds.some((kind) => kind === 'one' || kind === 'rocket') ||
+    recipe.grow ||
+    recipe.growth ||
+    recipe.teachers;
+  if (teaches && !recipe.teacher && !recipe.ensemble && !own)
     throw new UsageError('distill needs a teacher: --teacher <student>, or "teacher" in the recipe');
   return recipe;
 }
@@ -178,26 +178,12 @@ function lossFlags(flags: Flags): unknown {
   ];
 }
 
-/** The net that a recipe trains, with fresh weights or those of a folder. */
-export function studentOf(recipe: Recipe): Net {
-  const known = architectures.has(recipe.student.trim().split(/\s+/)[0] ?? '');
-  if (!known && existsSync(join(recipe.student, 'graph.json'))) return loadStudent(recipe.student);
-  const graph = compose(recipe.student);
-  return init(recipe.block ? cheapen(graph, recipe.block) : graph, { seed: recipe.seed });
-}
-
-/** What a recipe trains on, and what it holds out. */
-export function partsOf(recipe: Recipe, { train }: Dataset): { train: Split; validation?: Split } {
-  const seed = recipe.viewSeed ?? recipe.seed;
-  const parts = recipe.validation ? hold(train, recipe.validation, seed) : { train };
-  return recipe.limit ? { ...parts, train: take(parts.train, recipe.limit, seed) } : parts;
-}
-
 async function run(words: readonly string[], flags: Flags, teaches = false): Promise<void> {
   const engine = { engine: engineNamed(flags.engine), ...threadsOf(flags.threads) };
   const out = outOf(words, flags);
   const base = baseOf(words);
-  if (typeof base['task'] === 'string') {
+  const task = base.value['task'];
+  if (typeof task === 'string') {
     const at = {
       name: words[0] ?? '',
       out,
@@ -205,29 +191,21 @@ async function run(words: readonly string[], flags: Flags, teaches = false): Pro
       json: flags.json ?? false,
       ...engine,
     };
-    return taskNamed(base['task'])(base, at);
+    return taskNamed(task)(base.value, at);
   }
   const recipe = recipeOf(base, words, flags, teaches);
   const every = numberFlag(flags, 'checkpointEvery') ?? 100;
   if (!Number.isInteger(every) || every < 1)
     throw new UsageError(`--checkpoint-every must be a whole number from 1 up, got ${every}`);
-  const net = studentOf(recipe);
-  const teacher = recipe.teacher === undefined ? undefined : loadStudent(recipe.teacher);
-  const data = await loadDataset(recipe.data);
-  checkFit(net.graph, classesOf(net.graph), data);
-  if (teacher) checkFit(teacher.graph, classesOf(teacher.graph), data);
+  const ready = await readyFor(recipe, engine);
   const checkpointFolder = join(out, 'checkpoints');
-  const resumes =
-    !flags.force &&
-    existsSync(join(checkpointFolder, 'last.safetensors')) &&
-    !existsSync(join(out, 'graph.json'));
+  const resumes = !flags.force && existsSync(checkpointFolder) && !existsSync(join(out, 'graph.json'));
   if (!resumes) outFolder(out, flags.force ?? false);
-
-  const parts = partsOf(recipe, data);
+  const { student, data } = ready;
   note(
-    `${net.graph.name}: ${count(cost(net.graph).params)} parameters, ${count(recipe.steps)} steps of ${recipe.batch} on ${data.name}`,
+    `${student.graph.name}: ${count(cost(student.graph).params)} parameters, ${count(recipe.steps)} steps of ${recipe.batch} on ${recipe.data}`,
   );
-  if (data.note) note(data.note);
+  if (data?.note) note(data.note);
   const stop = new AbortController();
   const onSignal = (): void => {
     note('\nstopping after this step; run the same command again to resume');
@@ -236,45 +214,56 @@ async function run(words: readonly string[], flags: Flags, teaches = false): Pro
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   let bar: ReturnType<typeof trainingBar> | undefined;
   let from = 0;
-  const fitted = await fit(net, parts.train, data, {
-    ...fitOptions(recipe),
-    ...engine,
-    checkpoints: checkpointFiles(checkpointFolder),
-    checkpointEvery: every,
-    signal: stop.signal,
-    ...(teacher ? { teacher } : {}),
-    ...(parts.validation ? { validation: parts.validation } : {}),
-    onResume: (step) => {
-      from = step;
-      note(`resuming after step ${step}`);
+  let stage = { name: 'training', steps: recipe.steps };
+  const single = ready.links.length === 1 && ready.links[0]?.stages.length === 1;
+  const done = await perform(ready, {
+    say: note,
+    checkpoints: (name) => checkpointFiles(single ? checkpointFolder : join(checkpointFolder, name)),
+    onStage: (next) => {
+      bar?.end();
+      [bar, from, stage] = [undefined, 0, next];
     },
-    onStep: (at) => {
-      bar ??= trainingBar('training', recipe.steps, recipe.batch, from);
-      bar.step(at);
+    options: {
+      checkpointEvery: every,
+      signal: stop.signal,
+      onResume: (step) => {
+        from = step;
+        note(`resuming after step ${step}`);
+      },
+      onStep: (at) => {
+        bar ??= trainingBar(stage.name, stage.steps, recipe.batch, from);
+        bar.step(at);
+      },
+      onValidation: (step, accuracy) => bar?.say(`step ${step}: ${percent(accuracy)} of the held-out images`),
     },
-    onValidation: (step, accuracy) => bar?.say(`step ${step}: ${percent(accuracy)} of the held-out images`),
   });
   bar?.end();
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  const { fitted } = done;
   if (!fitted.finished) {
-    note(`stopped at step ${fitted.history.loss.length} of ${recipe.steps}; the checkpoint is saved`);
+    note(`stopped at step ${fitted.history.loss.length} of ${stage.steps}; the checkpoint is saved`);
     process.exitCode = 130;
     return;
   }
-  const { accuracy, n } = await evaluate(fitted.net, data.test, data, engine);
   const result = {
     out,
     steps: recipe.steps,
     finalLoss: fitted.history.loss.at(-1),
-    accuracy,
-    n,
-    params: cost(net.graph).params,
+    accuracy: done.accuracy ?? null,
+    n: done.n ?? 0,
+    params: cost(fitted.net.graph).params,
+    ...(done.oldAccuracy === undefined ? {} : { oldAccuracy: done.oldAccuracy }),
+    ...(done.notes.length ? { notes: done.notes } : {}),
   };
   writeAtomically(join(out, 'recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
   writeAtomically(join(out, 'history.json'), `${JSON.stringify(fitted.history)}\n`);
   saveNet(out, fitted.net);
   if (flags.json) return printJson(result);
-  print(
-    `${percent(accuracy)} of ${count(n)} test images of ${data.name}; final loss ${result.finalLoss}; saved in ${out}`,
-  );
+  if (done.oldAccuracy !== undefined)
+    print(`the old head: ${percent(done.oldAccuracy)} of the test images of ${recipe.newHead?.oldData}`);
+  const measured =
+    done.accuracy === undefined
+      ? `no data here to measure it on`
+      : `${percent(done.accuracy)} of ${count(result.n)} test images of ${recipe.data}`;
+  print(`${measured}; final loss ${result.finalLoss}; saved in ${out}`);
 }

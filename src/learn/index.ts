@@ -91,7 +91,7 @@ export {
 } from './guide.ts';
 export { interval95, wilson } from './interval.ts';
 export { type Loss, type LossMaker, type Nets, type Signals, taughtBy, teacherOf } from './loss.ts';
-export { type LossContext, type LossRecipe, lossKinds } from './loss-recipes.ts';
+export { type CustomLoss, type LossContext, type LossRecipe, lossKinds } from './loss-recipes.ts';
 export { type MorphNetOptions, morphnet } from './morphnet.ts';
 export { type NestedOptions, nestedNet } from './nestednet.ts';
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';

@@ -1,4 +1,5 @@
 /** @file Losses by name, for recipes: what each may be told, and how it is made. A new loss is one entry. */
+import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { MoonletError, suggestion } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
@@ -13,7 +14,7 @@ import { one } from './distill/one.ts';
 import { rocket } from './distill/rocket.ts';
 import { sobolev } from './distill/sobolev.ts';
 import { softTargets } from './distill/soft-targets.ts';
-import { type LossMaker, taughtBy } from './loss.ts';
+import { type Loss, type LossMaker, type Nets, taughtBy } from './loss.ts';
 import { changing, ramp } from './ramp.ts';
 
 /** What making a loss may need beside its own fields. */
@@ -22,9 +23,11 @@ export interface LossContext {
   readonly steps: number;
   /** An architecture's graph by its words, for a booster. */
   readonly compose?: (words: string) => Graph;
-  /** A loss that stands in a file of the user. */
-  readonly custom?: (module: string, name: string) => LossMaker;
+  /** A loss that stands in a file of the user. It is handed tf, so that it need not find it. */
+  readonly custom?: (module: string, name: string) => CustomLoss;
 }
+
+export type CustomLoss = (nets: Nets, t: typeof tf) => Loss;
 
 const share = z.number().min(0).max(1);
 const places = z
@@ -107,7 +110,7 @@ const schemas = {
     share: place.nullable().default('stage1'),
     lambda: changing.default(0.03),
   }),
-  /** A loss of the user: the file exports a LossMaker, or a function that makes one, by this name. */
+  /** A loss of the user: the file exports by this name a function of the nets and tf that gives a Loss. */
   custom: z.strictObject({
     kind: z.literal('custom'),
     ...taught,
@@ -201,7 +204,7 @@ function made1(l: ParsedLoss, at: LossContext): LossMaker {
     case 'custom': {
       if (!at.custom) throw new MoonletError('custom: a loss of a file needs "custom", which loads it');
       const make = at.custom(l.module, l.export);
-      return l.weight === undefined ? make : (nets) => ({ ...make(nets), weight });
+      return (nets) => ({ ...make(nets, tf), ...(l.weight === undefined ? {} : { weight }) });
     }
   }
 }

@@ -1,7 +1,7 @@
 /** @file Pairs as data: what a file may say, and that the zoo's own can be trained as they stand. */
 import { expect } from 'chai';
-import { studentOf } from '../../src/cli/fit.ts';
 import { alone, pairNamed, pairs, parsePairs } from '../../src/cli/pairs.ts';
+import { studentOf } from '../../src/cli/parts.ts';
 import { UsageError } from '../../src/errors.ts';
 import { shapes } from '../../src/graph/index.ts';
 import { fitOptions, stageRecipes } from '../../src/learn/index.ts';
