@@ -70,6 +70,7 @@ export {
   shareWeights,
   shrink,
   sparsityOf,
+  splitLayers,
   valuesToCalibrate,
   verifyCertificate,
   type WidenOptions,

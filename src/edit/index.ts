@@ -75,4 +75,11 @@ export {
   withShift,
   withStochasticDepth,
 } from './special-layers.ts';
+export {
+  type Assignment,
+  type Assignments,
+  betweenGroupsZero,
+  splitLayers,
+  unsplittable,
+} from './splitnet.ts';
 export { copyChannels, type WidenOptions, type Widths, widen } from './widen.ts';

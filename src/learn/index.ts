@@ -132,6 +132,7 @@ export {
 export { constant, cosine, oneCycle, type Schedule, schedule, scheduleNames, stepwise } from './schedule.ts';
 export { type SlimmingOptions, slimming } from './slimming.ts';
 export { type GradualOptions, gradually, keepZeros, type Projection, sparsityAt } from './sparse.ts';
+export { between, overlap, type SplitNet, type SplitNetOptions, splitNet } from './splitnet.ts';
 export { checkStage, fitStages, type Stage, type StagesOptions } from './stages.ts';
 export { reestimateNorms } from './statistics.ts';
 export { firstState, parametersIn, type Step, type StepPlan, step, targetInput, weightsIn } from './step.ts';
