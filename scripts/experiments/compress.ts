@@ -10,11 +10,14 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readText, saveNet, writeAtomically } from '../../src/cli/files.ts';
 import { count, note, trainingBar } from '../../src/cli/say.ts';
-import { compress, parseSteps, type Row } from '../../src/compress/index.ts';
-import { loadDataset } from '../../src/data/index.ts';
+import { compress, measure, parseSteps, type Row } from '../../src/compress/index.ts';
+import { type Dataset, loadDataset } from '../../src/data/index.ts';
 import { UsageError } from '../../src/errors.ts';
+import type { StepReport } from '../../src/learn/index.ts';
 import { columns } from '../../src/read/show.ts';
+import type { Net } from '../../src/weights/index.ts';
 import { loadStudent, readCard } from '../../zoo/index.ts';
+import { programs } from './structure.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -47,6 +50,10 @@ const chains: Readonly<Record<string, string>> = {
   'hashed, an eighth': 'hash=0.125 FIT,rate=0.001',
   'circulant blocks of 4': 'circulate=4,except=stem+head FIT,rate=0.001',
   'half of the macs by channels': 'channels,macs=0.5 FIT,rate=0.05',
+  'half of the macs, L1, globally': 'channels,macs=0.5,by=l1,scope=global FIT,rate=0.05',
+  'half of the macs, geometric median': 'channels,macs=0.5,by=geometric-median FIT,rate=0.05',
+  'half of the macs, norm scales': 'channels,macs=0.5,by=norm-scale,scope=global FIT,rate=0.05',
+  'weights to 0.9, kept': 'prune=0.9,scope=global FIT,rate=0.05',
   'Deep Compression': 'prune=0.85,scope=global FIT,rate=0.05 share=16 fit half huffman',
   'hybrid: channels, int8': 'channels,macs=0.5 FIT,rate=0.05 quantize=8',
   'hybrid: tucker, distilled, int8': 'factorize=tucker,macs=0.6 distill,rate=0.02 quantize=8',
@@ -77,27 +84,42 @@ function stepsOf(chain: string, data: string): string {
     .join(' ');
 }
 
-async function run(student: string, chain: string, words: string): Promise<void> {
+async function run(student: string, net: Net, chain: string): Promise<void> {
   const file = fileOf(student, chain);
   if (existsSync(file)) return;
   const { data: dataName } = readCard(student);
   const data = await loadDataset(dataName);
-  const text = stepsOf(words, dataName);
   const began = performance.now();
   let bar: ReturnType<typeof trainingBar> | undefined;
-  const { rows, net } = await compress(loadStudent(student), parseSteps(text), {
-    data,
-    seed: 1,
-    onTraining: (at) => {
-      if (at.step === 1) bar = trainingBar(`${student} ${chain}`, at.steps, 64);
-      bar?.step(at);
-      if (at.step === at.steps) bar?.end();
-    },
-  });
+  const onStep = (at: StepReport): void => {
+    if (at.step === 1) bar = trainingBar(`${student} ${chain}`, at.steps, 64);
+    bar?.step(at);
+    if (at.step === at.steps) bar?.end();
+  };
+  const words = chains[chain];
+  const steps = words === undefined ? chain : stepsOf(words, dataName);
+  const done =
+    words === undefined
+      ? await programmed(net, chain, data, onStep)
+      : await compress(net, parseSteps(steps), { data, seed: 1, onTraining: onStep });
   const seconds = Math.round((performance.now() - began) / 1000);
-  saveNet(file.replace(/\.json$/, ''), net);
-  writeAtomically(file, JSON.stringify({ student, chain, steps: text, rows, seconds } satisfies Result));
+  saveNet(file.replace(/\.json$/, ''), done.net);
+  const { rows } = done;
+  writeAtomically(file, JSON.stringify({ student, chain, steps, rows, seconds } satisfies Result));
   note(`${student} ${chain}: ${((rows.at(-1)?.accuracy ?? 0) * 100).toFixed(2)} %, ${seconds} s`);
+}
+
+/** A chain that is a program, measured before and after. */
+async function programmed(
+  net: Net,
+  chain: string,
+  data: Dataset,
+  onStep: (at: StepReport) => void,
+): Promise<{ readonly net: Net; readonly rows: readonly Row[] }> {
+  const program = programs[chain] as (typeof programs)[string];
+  const made = await program(net, { data, long, short, onStep });
+  const row = async (step: string, now: Net): Promise<Row> => ({ step, ...(await measure(now, { data })) });
+  return { net: made, rows: [await row('as it came', net), await row(chain, made)] };
 }
 
 /** All results that are there, in the order of the chains. */
@@ -106,7 +128,7 @@ function results(): readonly Result[] {
   const all = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.json') && !name.endsWith('graph.json'))
     .map((name) => JSON.parse(readText(join(folder, name))) as Result);
-  const order = Object.keys(chains);
+  const order = [...Object.keys(chains), ...Object.keys(programs)];
   return all.sort(
     (a, b) => a.student.localeCompare(b.student) || order.indexOf(a.chain) - order.indexOf(b.chain),
   );
@@ -154,9 +176,11 @@ async function report(): Promise<void> {
   writeAtomically(file, `${old.slice(0, from + begin.length)}\n\n${parts.join('\n\n')}\n\n${old.slice(to)}`);
 }
 
-const names = Object.keys(chains).filter((name) => values.only === undefined || name === values.only);
-if (!names.length)
-  throw new UsageError(`no chain "${values.only}"; known: ${Object.keys(chains).join('; ')}`);
-for (const student of students) for (const name of names) await run(student, name, chains[name] as string);
-if (values.quick) note('quick: the table of docs/ stays as it is');
-else await report();
+const known = [...Object.keys(chains), ...Object.keys(programs)];
+const names = known.filter((name) => values.only === undefined || name === values.only);
+if (!names.length) throw new UsageError(`no chain "${values.only}"; known: ${known.join('; ')}`);
+for (const student of students) {
+  const net = loadStudent(student);
+  for (const name of names) await run(student, net, name);
+}
+if (!values.quick) await report();
