@@ -115,7 +115,6 @@ export {
 export { type Cost, cost, type LayerCost } from './read/cost.ts';
 export { mermaid, table } from './read/show.ts';
 export { type SourceOptions, toSource } from './read/source.ts';
-export { svg } from './read/svg.ts';
 export {
   bytesOf,
   type InitOptions,
