@@ -24,10 +24,10 @@ describe('the methods of the survey', () => {
     expect(lines[8]).to.match(/^\[153\]\s+soft-targets\s+Hinton, Vinyals, Dean 2015\s+Distilling/);
   });
 
-  it('are named by a file each, as far as they are built', () => {
-    for (const id of ['soft-targets']) {
-      expect(existsSync(new URL(`../../../src/learn/distill/${id}.ts`, import.meta.url))).to.equal(true);
-    }
+  it('are a file and a recipe each', () => {
+    for (const { id } of methods)
+      for (const path of [`src/learn/distill/${id}.ts`, `zoo/recipes/${id}.json`])
+        expect(existsSync(new URL(`../../../${path}`, import.meta.url)), path).to.equal(true);
   });
 
   it('need a recipe, an architecture or --list', () =>
