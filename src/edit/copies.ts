@@ -157,9 +157,9 @@ export function chooseCopies(all: Channels, requests: readonly Request[], seed: 
 }
 
 /** Channels that no op tells apart: within a cell, any may be copied. */
-type Cell = readonly number[];
+export type Cell = readonly number[];
 
-function cells(all: Channels, variable: Variable): readonly Cell[] {
+export function cells(all: Channels, variable: Variable): readonly Cell[] {
   const labels = labelsOf(all.balances);
   const byLabel = new Map<string, number[]>();
   for (const id of variable.classes) {

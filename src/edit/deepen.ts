@@ -32,7 +32,7 @@ import {
   type Weight,
   type WeightKey,
 } from '../weights/index.ts';
-import { type Growth, identityMaps, type Preserves } from './growth.ts';
+import { type Growth, identityMaps, type Preserves, picked } from './growth.ts';
 import { branch, dirac, type Insertion } from './insertions.ts';
 
 export interface DeepenOptions {
@@ -92,6 +92,7 @@ export function deepen(net: Net, where: string, n = 1, o: DeepenOptions = {}): G
     added,
     preserves,
     follow: (key, array) => (net.weights.has(key) ? array : undefined),
+    back: (grown) => ({ graph: net.graph, weights: picked(net.graph, grown) }),
   };
 }
 

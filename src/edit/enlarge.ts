@@ -15,7 +15,7 @@ import {
   slide,
 } from '../graph/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
-import { type Growth, identityMaps } from './growth.ts';
+import { type Follows, type Growth, identityMaps, picked } from './growth.ts';
 
 /** The convs that a path or glob means, with kernels of `size` x `size`; weights are not needed. */
 export function enlargeGraph(
@@ -76,9 +76,17 @@ function wider(op: Conv, [down, right]: Pair, shape: Shape): Padding {
  */
 export function enlarge(net: Net, where: string, size: number): Growth {
   const { graph, enlarged } = enlargeGraph(net.graph, where, size);
-  const grown = (key: WeightKey, array: Float32Array, shape: readonly number[]): Float32Array => {
+  const grown = (
+    key: WeightKey,
+    array: Float32Array,
+    shape: readonly number[],
+    as?: Follows,
+  ): Float32Array => {
     const kernel = enlarged.get(key.replace(/:kernel$/, ''));
-    return kernel ? ringed(array, kernel, size, (shape.at(-2) as number) * (shape.at(-1) as number)) : array;
+    if (!kernel) return array;
+    const depth = (shape.at(-2) as number) * (shape.at(-1) as number);
+    // new places of a filter see what the old ones see, and have squares of gradients like theirs
+    return ringed(array, kernel, size, as === 'square' ? means(array, depth) : new Float64Array(depth));
   };
   const weights = new Map<WeightKey, Weight>();
   for (const [key, weight] of net.weights) {
@@ -93,16 +101,26 @@ export function enlarge(net: Net, where: string, size: number): Growth {
     maps: identityMaps(net.graph),
     added: [],
     preserves: 'both',
-    follow: (key, array) => {
+    follow: (key, array, as) => {
       const weight = net.weights.get(key);
-      return weight && grown(key, array, weight.shape);
+      return weight && grown(key, array, weight.shape, as);
     },
+    back: (large) => ({
+      graph: net.graph,
+      weights: new Map(
+        [...picked(net.graph, large)].map(([key, weight]) => {
+          const kernel = enlarged.get(key.replace(/:kernel$/, ''));
+          return [key, kernel ? inner(weight, kernel) : weight];
+        }),
+      ),
+    }),
   };
 }
 
-/** kernel_HWIO in the middle of zeros. */
-function ringed(data: Float32Array, [kh, kw]: Pair, size: number, depth: number): Float32Array {
-  const all = new Float32Array(size * size * depth);
+/** kernel_HWIO in the middle of a ring that has one number for each input and output. */
+function ringed(data: Float32Array, [kh, kw]: Pair, size: number, ring: Float64Array): Float32Array {
+  const depth = ring.length;
+  const all = Float32Array.from({ length: size * size * depth }, (_, i) => ring[i % depth] as number);
   const [down, right] = [(size - kh) / 2, (size - kw) / 2];
   for (let y = 0; y < kh; y++) {
     for (let x = 0; x < kw; x++) {
@@ -110,5 +128,29 @@ function ringed(data: Float32Array, [kh, kw]: Pair, size: number, depth: number)
       all.set(data.subarray(from, from + depth), ((y + down) * size + x + right) * depth);
     }
   }
+  return all;
+}
+
+/** The middle of a kernel. */
+function inner(weight: Weight, [kh, kw]: Pair): Weight {
+  const [size, , rows, columns] = weight.shape as [number, number, number, number];
+  const depth = rows * columns;
+  const [all, data] = [materialize(weight), new Float32Array(kh * kw * depth)];
+  const [down, right] = [(size - kh) / 2, (size - kw) / 2];
+  for (let y = 0; y < kh; y++) {
+    for (let x = 0; x < kw; x++) {
+      const from = ((y + down) * size + x + right) * depth;
+      data.set(all.subarray(from, from + depth), (y * kw + x) * depth);
+    }
+  }
+  return float([kh, kw, rows, columns], data);
+}
+
+/** For each input and output of a kernel, the mean over its places. */
+function means(data: Float32Array, depth: number): Float64Array {
+  const all = new Float64Array(depth);
+  data.forEach((v, i) => {
+    all[i % depth] = (all[i % depth] as number) + (v * depth) / data.length;
+  });
   return all;
 }

@@ -8,7 +8,7 @@ import { chooseCopies, requestsOf } from './copies.ts';
 import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
 import { enlarge, enlargeGraph } from './enlarge.ts';
 import { composed, type Growth, type Preserves } from './growth.ts';
-import { replicate } from './replicate.ts';
+import { byCopies, replicate } from './replicate.ts';
 import { type WidenOptions, type Widths, widen } from './widen.ts';
 
 const width = z.union([z.int().min(1), z.templateLiteral(['x', z.number().min(1)])]);
@@ -71,7 +71,7 @@ function apply(graph: Graph, step: GrowStep, o: WidenOptions): { next: Graph; pr
 /** The graph that `widen` makes. */
 function widenGraph(graph: Graph, widths: Widths, { seed = 0, byGroups }: WidenOptions): Graph {
   const all = channels(graph, byGroups ? { byGroups } : {});
-  return replicate(graph, all, chooseCopies(all, requestsOf(graph, all, widths), seed)).graph;
+  return replicate(graph, all, byCopies(chooseCopies(all, requestsOf(graph, all, widths), seed))).graph;
 }
 
 /**
@@ -88,7 +88,9 @@ export function grow(net: Net, wanted: GrowPlan, o: WidenOptions = {}): Growth {
     maps: done.map((g) => g.maps).reduce(composed),
     added: done.flatMap((g) => g.added),
     preserves: weakest,
-    follow: (key, array) => done.reduce<Float32Array | undefined>((a, g) => a && g.follow(key, a), array),
+    back: (grown) => done.reduceRight((later, g) => g.back(later), grown),
+    follow: (key, array, as) =>
+      done.reduce<Float32Array | undefined>((a, g) => a && g.follow(key, a, as), array),
   };
 }
 

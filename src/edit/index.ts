@@ -18,9 +18,12 @@ export {
 export { foldBranches, foldNorms } from './fold.ts';
 export { foldBottlenecks } from './fold-dense.ts';
 export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow.ts';
-export type { Growth, Preserves } from './growth.ts';
+export type { Follows, Growth, Preserves } from './growth.ts';
+export { type Merged, mergeCopies } from './merge.ts';
 export { type Budget, expand, type ShrinkOptions, scaleThreshold, shrink } from './morphnet.ts';
+export { narrow } from './narrow.ts';
 export { type Level, nestChannels, nestWeights } from './nested.ts';
+export { type PermuteOptions, permuteChannels } from './permute.ts';
 export {
   channelSensitivity,
   type Evidence,

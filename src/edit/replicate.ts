@@ -58,8 +58,16 @@ interface Value {
   readonly map: ChannelMap;
 }
 
-/** @throws Refusal when an op cannot take what it would get. `copies` 0 drops a channel. */
-export function replicate(graph: Graph, all: Channels, copies: Copies): Replicated {
+/** The channels that a producer makes anew, by the classes of those that it made. */
+export type Arrange = (classes: Int32Array) => ChannelMap;
+/** Each channel as often as its class is told, in order; 0 drops it. */
+export const byCopies =
+  (copies: Copies): Arrange =>
+  (classes) =>
+    repeated(classes, (id) => copies.get(id) ?? 1);
+
+/** @throws Refusal when an op cannot take what it would get. */
+export function replicate(graph: Graph, all: Channels, arrange: Arrange): Replicated {
   const shapeById = shapes(graph);
   const nodes: Node[] = [];
   const maps = new Map<string, ChannelMap>();
@@ -68,7 +76,6 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
   const orders = new Map<string, string>();
   const readBy = new Map<string, ChannelMap>();
   const taken = new Set(graph.nodes.map((n) => n.id));
-  const times = (id: number): number => copies.get(id) ?? 1;
 
   /** The value in this order of old channels: itself, or through a permute that is made once, under its first reader. */
   const inOrder = (x: Value, wanted: ChannelMap, reader: string): Value => {
@@ -98,7 +105,7 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
       .with({ kind: 'conv' }, (op) => {
         const whole = all.whole.has(node.id);
         const read = inOrder(x, orderForConv(op, x.map, c, whole), node.id);
-        const map = mapOfConv(op, read.map, c, own, times, whole);
+        const map = mapOfConv(op, read.map, c, own, arrange, whole);
         const groups = isDepthwise(op, c)
           ? read.map.length
           : whole
@@ -114,7 +121,7 @@ export function replicate(graph: Graph, all: Channels, copies: Copies): Replicat
         return { op: now, ins: [read], map };
       })
       .with({ kind: 'dense' }, (op) => {
-        const map = repeated(own, times);
+        const map = arrange(own);
         readBy.set(node.id, x.map);
         weights.set(node.id, { input: x.map, output: map, groups: { old: 1, now: 1 } });
         return { op: { ...op, out: map.length }, ins, map };
@@ -229,16 +236,16 @@ function mapOfConv(
   read: ChannelMap,
   c: number,
   own: Int32Array,
-  times: (id: number) => number,
+  arrange: Arrange,
   whole: boolean,
 ): ChannelMap {
   const [reads, makes] = [c / op.groups, op.out / op.groups];
   if (!whole && !isDepthwise(op, c)) {
-    if (op.groups === 1) return repeated(own, times);
+    if (op.groups === 1) return arrange(own);
     // group by group, since neighbours of one class may stand in two groups
     const starts = Array.from({ length: op.groups }, (_, g) => g * makes);
     return Int32Array.from(
-      starts.flatMap((from) => [...repeated(own.slice(from, from + makes), times)].map((j) => j + from)),
+      starts.flatMap((from) => [...arrange(own.slice(from, from + makes))].map((j) => j + from)),
     );
   }
   return Int32Array.from({ length: (read.length / reads) * makes }, (_, j) => {

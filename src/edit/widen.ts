@@ -7,12 +7,14 @@
  */
 import { Refusal } from '../errors.ts';
 import { type Channels, channels, check, type Graph, prune, type Slot } from '../graph/index.ts';
-import { random } from '../random.ts';
+import { permutation, random } from '../random.ts';
 import { entries, float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
 import type { ChannelMap } from './channel-map.ts';
 import { type Copies, chooseCopies, requestsOf, verifyBalances, type Width } from './copies.ts';
+import { rescaled } from './follow.ts';
 import type { Growth } from './growth.ts';
-import { replicate, type WeightMaps } from './replicate.ts';
+import { backFrom } from './narrow.ts';
+import { type Arrange, byCopies, replicate, type WeightMaps } from './replicate.ts';
 
 export interface WidenOptions {
   readonly seed?: number;
@@ -41,11 +43,17 @@ export function widen(net: Net, widths: Widths, o: WidenOptions = {}): Growth {
  * @throws Refusal for classes that are frozen or not there, and for groups that would not stay equal.
  */
 export function copyChannels(net: Net, copies: Copies, o: WidenOptions = {}): Growth {
-  const { seed = 0, split = 'random', noise = 0 } = o;
+  const { noise = 0 } = o;
   if (!(noise >= 0)) throw new Refusal(`widen: noise must be 0 or more, got ${noise}`);
   const all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {});
   verifyCopies(all, copies);
-  const { graph, maps, weights } = replicate(net.graph, all, copies);
+  return rearrange(net, all, byCopies(copies), o);
+}
+
+/** The net whose producers make their channels in another order or number; consumers follow. */
+export function rearrange(net: Net, all: Channels, arrange: Arrange, o: WidenOptions = {}): Growth {
+  const { seed = 0, split = 'random', noise = 0 } = o;
+  const { graph, maps, weights } = replicate(net.graph, all, arrange);
   const grown = new Map<WeightKey, Weight>();
   const old = new Map(entries(net.graph).map((e) => [e.key, e]));
   const named: Graph = check(prune({ ...graph, name: net.graph.name }));
@@ -68,18 +76,15 @@ export function copyChannels(net: Net, copies: Copies, o: WidenOptions = {}): Gr
     maps,
     added: [],
     preserves: noise ? 'neither' : 'both',
-    follow: (key, array) => {
+    follow: (key, array, as = 'weight') => {
       const [source, shape] = [old.get(key), shapeOfKey.get(key)];
       const follow = source && weights.get(source.node);
       if (!source || !shape || !follow) return undefined;
-      // split as the weights are: momentum then moves the function as it moved the old net's
-      return mapWeight(array, source.shape, source.slot, follow, shape, {
-        kind: split,
-        seed,
-        key,
-        noise: 0,
-      });
+      const shares = as === 'weight' ? { kind: split, seed, key, noise: 0 } : undefined;
+      const moved = mapWeight(array, source.shape, source.slot, follow, shape, shares);
+      return as === 'weight' ? moved : rescaled(moved, as, source.slot, follow, shape);
     },
+    back: (grown) => backFrom(net.graph, weights, grown),
   };
 }
 
@@ -173,7 +178,7 @@ function splitRows(
     const m = copies.length;
     if (m === 1) continue;
     const source = random('split', seed, key, group, old);
-    const order = kind === 'random' ? shuffle(copies, source.below) : copies;
+    const order = kind === 'random' ? Array.from(permutation(m, source), (k) => copies[k] as number) : copies;
     const parts = order.map(() => 0.5 + 0.45 * source.uniform());
     for (let p = 0; p < places; p++) {
       for (let j = from; j < to; j++) {
@@ -192,15 +197,6 @@ function splitRows(
       }
     }
   }
-}
-
-function shuffle(list: readonly number[], below: (n: number) => number): number[] {
-  const all = [...list];
-  for (let i = all.length - 1; i > 0; i--) {
-    const j = below(i + 1);
-    [all[i], all[j]] = [all[j] as number, all[i] as number];
-  }
-  return all;
 }
 
 function deviationOf(all: Float32Array): number {

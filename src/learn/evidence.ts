@@ -11,7 +11,7 @@ import { trainer } from './trainer.ts';
 /** Leaves the weights alone and keeps their gradients. */
 const keepGradients: Optimizer = {
   name: 'gradients',
-  slots: ['gradient'],
+  slots: { gradient: 'gradient' },
   numbers: () => ({}),
   update: (weight, gradient) => ({ weight, slots: { gradient } }),
 };

@@ -165,10 +165,10 @@ function growState(net: Net, state: Arrays, { slots }: Trainer, plan: GrowPlan, 
       const next: Record<string, Float32Array | Int32Array> = {
         ...firstState(withBeside(grown.net, graph, seed), specs),
       };
-      for (const slot of slots) {
+      for (const [slot, follows] of Object.entries(slots)) {
         for (const key of net.weights.keys()) {
           const kept = state[`${slot}/${key}`];
-          const followed = kept && grown.follow(key as WeightKey, kept as Float32Array);
+          const followed = kept && grown.follow(key as WeightKey, kept as Float32Array, follows);
           if (followed && `${slot}/${key}` in next) next[`${slot}/${key}`] = followed;
         }
       }

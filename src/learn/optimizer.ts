@@ -1,5 +1,6 @@
 /** @file Optimizers as pure functions of tensors: a weight, its gradient and its slots in; the new ones out. */
 import * as tf from '@tensorflow/tfjs-core';
+import type { Follows } from '../edit/index.ts';
 
 export interface Update {
   readonly weight: tf.Tensor;
@@ -15,8 +16,8 @@ export interface Moment {
 }
 export interface Optimizer {
   readonly name: string;
-  /** Each weight carries one array of its own size under each of these names, zero at first. */
-  readonly slots: readonly string[];
+  /** Each weight carries one array of its own size under each of these names, zero at first; it follows so when the net grows. */
+  readonly slots: Readonly<Record<string, Follows>>;
   /** Numbers that depend on the step, counted from 1: worked out in double precision, outside the trace. */
   numbers(count: number): Readonly<Record<string, number>>;
   update(
@@ -40,7 +41,7 @@ export interface SgdOptions {
 export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
   return {
     name: 'sgd',
-    slots: momentum ? ['velocity'] : [],
+    slots: momentum ? { velocity: 'weight' } : {},
     numbers: () => ({}),
     update: (weight, gradient, slots, { rate, decays }) => {
       const g = decays && weightDecay ? tf.add(gradient, tf.mul(weight, weightDecay)) : gradient;
@@ -68,7 +69,7 @@ export function adam({
 }: AdamOptions = {}): Optimizer {
   return {
     name: 'adam',
-    slots: ['first', 'second'],
+    slots: { first: 'gradient', second: 'square' },
     // in float32, 1 - 0.999 alone would be wrong by 1e-5
     numbers: (count) => ({ unbias1: 1 / (1 - beta1 ** count), unbias2: 1 / (1 - beta2 ** count) }),
     update: (weight, gradient, slots, { rate, number, decays }) => {

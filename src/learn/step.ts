@@ -127,14 +127,14 @@ export function step({
     };
     moving.forEach(({ name, slots: key, decays }, i) => {
       const slots = Object.fromEntries(
-        optimizer.slots.map((slot) => [slot, state[`${slot}/${key}`] as tf.Tensor]),
+        Object.keys(optimizer.slots).map((slot) => [slot, state[`${slot}/${key}`] as tf.Tensor]),
       );
       const done = optimizer.update(state[name] as tf.Tensor, grads[i] as tf.Tensor, slots, {
         ...at,
         decays,
       });
       next[name] = done.weight;
-      for (const slot of optimizer.slots) next[`${slot}/${key}`] = done.slots[slot] as tf.Tensor;
+      for (const slot of Object.keys(optimizer.slots)) next[`${slot}/${key}`] = done.slots[slot] as tf.Tensor;
     });
     return {
       state: { ...next, ...take(aux, 'weight/') },
@@ -163,7 +163,7 @@ export function step({
   for (const e of all) state[`weight/${e.key}`] = { shape: e.shape };
   for (const { name, shape } of own) state[name] = { shape };
   for (const { name, shape } of [...learning.map((e) => ({ name: e.key, shape: e.shape })), ...own])
-    for (const slot of optimizer.slots) state[`${slot}/${name}`] = { shape };
+    for (const slot of Object.keys(optimizer.slots)) state[`${slot}/${name}`] = { shape };
   return { fn, specs: { state, inputs }, noise };
 }
 

@@ -45,8 +45,8 @@ export interface StepReport {
 }
 export interface Trainer {
   readonly specs: Specs;
-  /** Names of the arrays that the optimizer keeps for each weight. */
-  readonly slots: readonly string[];
+  /** The arrays that the optimizer keeps for each weight. */
+  readonly slots: Optimizer['slots'];
   /** What is trained: the student, and what its losses put beside it. */
   readonly graph: Graph;
   /** What the losses chose and a person should know. */

@@ -16,7 +16,7 @@ import {
   randomGrowth,
   undefinedIfRefused,
 } from '../support/growing.ts';
-import { largestDifference, shaken, sizeOf, small } from '../support/nets.ts';
+import { largestDifference, shaken, small } from '../support/nets.ts';
 import { fc } from '../support/property.ts';
 
 describe('growth', () => {
@@ -74,25 +74,6 @@ describe('growth', () => {
     expect(rows).to.equal(64);
     const row = (i: number): number[] => [...kernel.data.slice(i * columns, (i + 1) * columns)];
     expect(row(a)).not.to.deep.equal(row(b));
-  });
-
-  it('dropping the copies again gives the old weights back, bit for bit', () => {
-    const net = shaken(compose('mobilenet-v2 width=0.25 size=32 classes=10'));
-    const grown = widen(net, { stage2: 'x1.5', stage4: 'x2', 'stage3/1/expand': 'x1.3' }, { seed: 4 });
-    for (const [key, old] of net.weights) {
-      const now = grown.net.weights.get(key);
-      const node = key.slice(0, key.lastIndexOf(':'));
-      const [slot] = key.split(':').slice(-1);
-      const out = grown.maps.get(node) as Int32Array;
-      const x = net.graph.nodes.find((n) => n.id === node)?.inputs[0] as string;
-      const into = grown.maps.get(
-        grown.net.graph.nodes.find((n) => n.id === node)?.inputs[0] ?? x,
-      ) as Int32Array;
-      expect(
-        collapsed(now?.data as Float32Array, now?.shape as number[], slot as string, out, into, old.shape),
-        key,
-      ).to.deep.equal(old.data);
-    }
   });
 
   it('the ways to split keep the function; noise does not, and says so', () => {
@@ -210,32 +191,3 @@ describe('growth', () => {
     }
   });
 });
-
-/** Sums over copies in order of size, which is exact for parts that were split off one by one; means for gathers. */
-function collapsed(
-  data: Float32Array,
-  shape: readonly number[],
-  slot: string,
-  out: Int32Array,
-  into: Int32Array,
-  oldShape: readonly number[],
-): Float32Array {
-  const oldOut = oldShape.at(-1) as number;
-  const firstOf = Array.from({ length: oldOut }, (_, o) => out.indexOf(o));
-  if (slot !== 'kernel') return Float32Array.from(firstOf, (j) => data[j] as number);
-  const [rows, columns] = [shape.at(-2) as number, shape.at(-1) as number];
-  const oldRows = oldShape.at(-2) as number;
-  const old = new Float32Array(sizeOf(oldShape));
-  for (let p = 0; p < data.length / (rows * columns); p++) {
-    for (let o = 0; o < oldOut; o++) {
-      for (let k = 0; k < oldRows; k++) {
-        const copies = [...Array(rows).keys()].filter((i) => (oldRows === 1 ? true : into[i] === k));
-        const parts = copies.map((i) => data[(p * rows + i) * columns + (firstOf[o] as number)] as number);
-        old[(p * oldRows + k) * oldOut + o] = parts
-          .sort((a, b) => Math.abs(a) - Math.abs(b))
-          .reduce((a, b) => Math.fround(a + b), 0);
-      }
-    }
-  }
-  return old;
-}

@@ -15,7 +15,7 @@ function walk(
 ): number[] {
   let weight: tf.Tensor = tf.scalar(start);
   let slots: Readonly<Record<string, tf.Tensor>> = Object.fromEntries(
-    optimizer.slots.map((s) => [s, tf.scalar(0)]),
+    Object.keys(optimizer.slots).map((s) => [s, tf.scalar(0)]),
   );
   return gradients.map((g, i) => {
     const done = optimizer.update(weight, tf.scalar(g), slots, {

@@ -114,7 +114,7 @@ export async function expectStepAgrees(losses: readonly LossMaker[], o: StepCase
 }
 const idle = {
   name: 'idle',
-  slots: [],
+  slots: {},
   numbers: () => ({}),
   update: (weight: tf.Tensor) => ({ weight: tf.clone(weight), slots: {} }),
 };

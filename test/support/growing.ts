@@ -15,7 +15,7 @@ import { Refusal } from '../../src/errors.ts';
 import { channels, type Graph } from '../../src/graph/index.ts';
 import { type Flow, graph, input } from '../../src/index.ts';
 import type { Arrays } from '../../src/jit/index.ts';
-import { crossEntropy, firstState, sgd, step, weightsIn } from '../../src/learn/index.ts';
+import { crossEntropy, firstState, type Optimizer, sgd, step, weightsIn } from '../../src/learn/index.ts';
 import { type Random, random } from '../../src/random.ts';
 import { inputShape } from '../../src/read/ends.ts';
 import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
@@ -171,20 +171,23 @@ function grownBy(
   }
 }
 
-/** A net after some steps, and each weight's velocity, which is not zero once a gradient has reached it. */
-export interface Trained {
+/** A net after some steps, and what its optimizer keeps. */
+export interface Stepped {
   readonly net: Net;
-  readonly velocity: ReadonlyMap<WeightKey, Float32Array>;
+  readonly state: Arrays;
 }
-/** A few steps of training on made-up images. */
-export async function trained(net: Net, count: number, rate = 0.05): Promise<Trained> {
+/** Steps of training on made-up images, from a state that went before if there is one. */
+export async function stepped(
+  net: Net,
+  optimizer: Optimizer,
+  { from = 0, to, rate, state: start }: { from?: number; to: number; rate: number; state?: Arrays },
+): Promise<Stepped> {
   const batch = 8;
-  const optimizer = sgd({ momentum: 0.9 });
   const graph = still(net.graph);
   const plan = step({ graph, losses: [crossEntropy()({ student: graph })], optimizer, batch });
   const ready: Prepared = await prepare(plan.fn, plan.specs);
-  let state: Arrays = firstState(net, plan.specs.state);
-  for (let i = 0; i < count; i++) {
+  let state: Arrays = start ?? firstState(net, plan.specs.state);
+  for (let i = from; i < to; i++) {
     const inputs: Record<string, Float32Array | Int32Array> = {
       x: noise(batch * sizeOf(inputShape(graph)), 'training', i),
       labels: Int32Array.from({ length: batch }, (_, k) => (3 * k + i) % 10),
@@ -197,11 +200,23 @@ export async function trained(net: Net, count: number, rate = 0.05): Promise<Tra
     state = (await ready.run(state, inputs)).state;
   }
   await ready.release();
-  const [slot] = optimizer.slots;
-  const velocity = new Map(
+  return { net: { graph: net.graph, weights: weightsIn(graph, state) }, state };
+}
+
+/** A net after some steps, and each weight's velocity, which is not zero once a gradient has reached it. */
+export interface Trained {
+  readonly net: Net;
+  readonly velocity: ReadonlyMap<WeightKey, Float32Array>;
+}
+/** A few steps of SGD on made-up images. */
+export async function trained(net: Net, count: number, rate = 0.05): Promise<Trained> {
+  const { net: done, state } = await stepped(net, sgd({ momentum: 0.9 }), { to: count, rate });
+  return { net: done, velocity: slotOf(state, 'velocity') };
+}
+/** What a state keeps under one of the optimizer's names, by weight. */
+export const slotOf = (state: Arrays, slot: string): ReadonlyMap<WeightKey, Float32Array> =>
+  new Map(
     Object.entries(state).flatMap(([key, v]) =>
-      key.startsWith(`${slot}/`) ? [[key.slice(`${slot}/`.length) as WeightKey, v as Float32Array]] : [],
+      key.startsWith(`${slot}/`) ? [[key.slice(slot.length + 1) as WeightKey, v as Float32Array]] : [],
     ),
   );
-  return { net: { graph: net.graph, weights: weightsIn(graph, state) }, velocity };
-}
