@@ -19,34 +19,44 @@ const mutant = (file: string, name: string, search: string, replace: string): Mu
   search,
   replace,
 });
-const [replicate, channels, copies, widen, deepen, enlarge] = [
+const [replicate, orders, channels, copies, widen, mapWeight, own, insert, enlarge, follow, narrow] = [
   'edit/replicate',
+  'edit/orders',
   'graph/channels',
   'edit/copies',
   'edit/widen',
-  'edit/deepen',
+  'edit/map-weight',
+  'edit/own-block',
+  'edit/insert',
   'edit/enlarge',
+  'edit/follow',
+  'edit/narrow',
 ] as const;
 
 const mutants: readonly Mutant[] = [
-  mutant(replicate, 'concat without offset', 'map.push(from + offset)', 'map.push(from)'),
+  mutant(replicate, 'concat without offset', 'isNew(from) ? from : from + offset', 'from'),
   mutant(
     replicate,
     'slice begins where it did',
-    'const first = Math.max(0, y.map.findIndex(inside));',
+    'const first = Math.max(0, owners(y.map).findIndex(inside));',
     'const first = from;',
   ),
-  mutant(replicate, 'slice keeps old numbers', '.map((old) => old - from)', '.map((old) => old)'),
-  mutant(replicate, 'slice of channels that lie apart', 'contiguous(x.map, inside) ? x :', 'true ? x :'),
+  mutant(replicate, 'slice keeps old numbers', 'isNew(old) ? old : old - from', 'old'),
+  mutant(
+    replicate,
+    'slice of channels that lie apart',
+    'contiguous(owners(x.map), inside) ? x :',
+    'true ? x :',
+  ),
   mutant(
     replicate,
     'shuffle as if it moved nothing',
-    '(_, j) => old[x.map[shuffled(j, now, groups)] as number] as number,',
+    '(_, j) => old[x.map[shuffled(j, now, groups)] as number] ?? -1,',
     '(_, j) => x.map[j] as number,',
   ),
   mutant(replicate, 'permute keeps its map', '.map(() => j))', '.map(() => from))'),
   mutant(
-    replicate,
+    orders,
     'depthwise outputs follow no input',
     'const group = Math.floor((read[Math.floor(j / makes) * reads] as number) / reads);',
     'const group = Math.floor(j / makes) % op.groups;',
@@ -54,16 +64,11 @@ const mutants: readonly Mutant[] = [
   mutant(
     replicate,
     'flatten channel by channel',
-    'Math.floor(i / now) * c + (x.map[i % now] as number)',
+    'isNew(old) ? old : Math.floor(i / now) * c + old',
     '(x.map[Math.floor(i / (h * w))] as number) * h * w + (i % (h * w))',
   ),
   mutant(replicate, 'maxout pieces apart', 'inOrder(x, inBlocks(x.map, op.pieces), node.id)', 'x'),
-  mutant(
-    replicate,
-    'shift wherever a channel stands',
-    'byTap.get(shiftTap(i, now, kernel))?.shift()',
-    'x.map[i]',
-  ),
+  mutant(orders, 'shift wherever a channel stands', 'byTap.get(shiftTap(i, now, kernel))?.shift()', 'map[i]'),
   mutant(
     replicate,
     'operands of a sum in their own orders',
@@ -77,13 +82,13 @@ const mutants: readonly Mutant[] = [
     'given',
   ),
   mutant(
-    replicate,
+    orders,
     'groups of a conv mixed',
     'every((g, i) => i === 0 || g >= (groups[i - 1] as number)) ? map : sorted(map)',
     'every(() => true) ? map : map',
   ),
   mutant(
-    replicate,
+    orders,
     'outputs of a grouped conv across groups',
     'own.slice(from, from + makes)',
     'own.slice(0, makes)',
@@ -133,37 +138,37 @@ const mutants: readonly Mutant[] = [
     'x[j % c] as number',
   ),
   mutant(
-    widen,
+    mapWeight,
     'shares do not sum to one',
     'rest = Math.fround(rest - part);',
     'rest = Math.fround(rest - part * 0.99);',
   ),
   mutant(
-    widen,
+    mapWeight,
     'consumers do not split',
     'if (sharing && groups.now === groups.old && input)',
     'if (sharing && groups.now < 0 && input)',
   ),
   mutant(
-    widen,
+    mapWeight,
     'shares across groups',
-    'input ? (input[group * newIn + i] as number) % oldIn : i,',
-    'input ? (input[i] as number) % oldIn : i,',
+    'input ? within(input[group * newIn + i] as number, oldIn) : i,',
+    'input ? within(input[i] as number, oldIn) : i,',
   ),
   mutant(
-    widen,
+    mapWeight,
     'norms and biases not gathered',
-    '(from) => data[from] as number',
-    '(_from, i) => data[i % data.length] as number',
+    '(data[from] as number)',
+    '(data[i % data.length] as number)',
   ),
   mutant(
-    widen,
+    mapWeight,
     'equal shares without division',
     "if (kind === 'equal') kernel[at] = rest / m;",
     "if (kind === 'equal') kernel[at] = rest;",
   ),
   mutant(
-    widen,
+    mapWeight,
     'copies split alike',
     'const parts = order.map(() => 0.5 + 0.45 * source.uniform());',
     'const parts = order.map((_, k) => 1 / (m - k));',
@@ -176,26 +181,26 @@ const mutants: readonly Mutant[] = [
   ),
   mutant(copies, 'unequal groups let through', 'if (totals.every(', 'if (totals.length || totals.every('),
   mutant(
-    deepen,
+    insert,
     'no zeros at the end',
     "if (isZero.has(node) && slot !== 'mean'",
     "if (isZero.has('') && slot !== 'mean'",
   ),
-  mutant(deepen, 'gamma of a dirac without eps', 'Math.sqrt(1 + op.eps)', '1'),
+  mutant(insert, 'gamma of a dirac without eps', 'Math.sqrt(1 + op.eps)', '1'),
   mutant(
-    deepen,
+    insert,
     'a dirac beside the centre',
     '((kh - 1) >> 1) * kw + ((kw - 1) >> 1)',
     '((kh + 1) >> 1) * kw + ((kw - 1) >> 1)',
   ),
   mutant(
-    deepen,
+    own,
     'any activation taken for idempotent',
     "const idempotent: readonly Activation[] = ['relu', 'relu6'];",
     "const idempotent: readonly Activation[] = ['relu', 'relu6', 'swish', 'hardSwish', 'tanh', 'sigmoid', 'gelu'];",
   ),
   mutant(
-    deepen,
+    insert,
     'all weights zero, so that nothing learns',
     "if (isZero.has(node) && slot !== 'mean'",
     "if (slot !== 'mean'",
@@ -203,17 +208,39 @@ const mutants: readonly Mutant[] = [
   mutant(
     enlarge,
     'the old kernel in a corner',
-    '((y + down) * size + x + right) * depth',
-    '(y * size + x) * depth',
+    'data.subarray(from, from + depth), ((y + down) * size + x + right) * depth',
+    'data.subarray(from, from + depth), (y * size + x) * depth',
   ),
   mutant(enlarge, 'padding as it was', 'pads.top + down * op.dilation[0],', 'pads.top,'),
+  mutant(mapWeight, 'new channels weighed', 'else if (!isNew(row))', 'else if (true)'),
+  mutant(own, 'a shuffle unit as if it kept the order', '(m, { op }) => movedBy(op, m)', '(m) => m'),
+  mutant(own, 'a unit without zeros', 'zeros.push(scale);', ''),
+  mutant(
+    follow,
+    'gradients not shared',
+    "if (as === 'gradient') return v * share;",
+    "if (as === 'gradient') return v;",
+  ),
+  mutant(follow, 'squares without their parts', '(parts * share) ** 2', 'share ** 2'),
+  mutant(
+    narrow,
+    'parts not summed',
+    'reduce((sum, v) => Math.fround(sum + v), 0)',
+    'reduce((_sum, v) => v, 0)',
+  ),
   mutant(enlarge, 'rings that forget dilation', 'pads.left + right * op.dilation[1],', 'pads.left + right,'),
 ];
 
 const root = resolve('.');
-const tests = ['growth-shapes', 'growth-names', 'growth-steps', 'growth'].map(
-  (t) => `test/edit/${t}.test.ts`,
-);
+const tests = [
+  'growth-shapes',
+  'growth-names',
+  'own-block',
+  'growth-steps',
+  'narrow',
+  'follow',
+  'growth',
+].map((t) => `test/edit/${t}.test.ts`);
 const only = process.argv.indexOf('--only');
 const chosen = only > 0 ? mutants.filter((m) => m.name.includes(process.argv[only + 1] as string)) : mutants;
 

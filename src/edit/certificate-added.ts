@@ -2,7 +2,7 @@
 import type { Conv, Graph, Node } from '../graph/index.ts';
 import { materialize, type Net, type WeightKey } from '../weights/index.ts';
 
-/** The old value that a new one has the channels of, or that it is zero. */
+/** The old value that a new one has the channels of (-1 for new ones), or that it is zero. */
 export type Sound = { readonly as: string; readonly map: ArrayLike<number> } | 'zero';
 
 /** A weight's numbers. */
@@ -17,6 +17,7 @@ export function passedOn(
   node: Node,
   ins: readonly (Sound | undefined)[],
   now: Net,
+  widths: readonly number[],
 ): Sound | undefined {
   const [x] = ins;
   const { op } = node;
@@ -26,6 +27,19 @@ export function passedOn(
   switch (op.kind) {
     case 'permute':
       return x && x !== 'zero' ? { as: x.as, map: op.order.map((i) => x.map[i] as number) } : x;
+    case 'slice':
+      return x && x !== 'zero' ? { as: x.as, map: Array.from(x.map).slice(op.from, op.to) } : x;
+    case 'shuffle':
+      return x && x !== 'zero' ? { as: x.as, map: shuffledBy(Array.from(x.map), op.groups) } : x;
+    case 'concat': {
+      const known = ins.flatMap((s) => (s && s !== 'zero' ? [s] : []));
+      const as = known[0]?.as;
+      if (as === undefined || known.some((s) => s.as !== as)) return undefined;
+      const parts = ins.map((s, i) =>
+        s && s !== 'zero' ? Array.from(s.map) : new Array<number>(widths[i] ?? 0).fill(-1),
+      );
+      return { as, map: parts.flat() };
+    }
     case 'add': {
       const [value, ...more] = ins.filter((s) => s !== 'zero');
       return more.length ? undefined : ins.every((s) => s === 'zero') ? 'zero' : value;
@@ -52,11 +66,20 @@ export function passedOn(
     case 'dropout':
     case 'dropPath':
     case 'pool':
-    case 'shuffle':
       return x === 'zero' ? x : undefined;
     default:
       return undefined;
   }
+}
+
+/** Channel i of group g goes to place i * groups + g. */
+function shuffledBy(map: readonly number[], groups: number): readonly number[] {
+  const moved: number[] = [];
+  const each = map.length / groups;
+  map.forEach((from, i) => {
+    moved[(i % each) * groups + Math.floor(i / each)] = from;
+  });
+  return moved;
 }
 
 /** One in the middle of each channel's own filter, zero elsewhere, at stride 1 and 'same'. */
@@ -77,6 +100,8 @@ function settled({ nodes }: Graph, id: string, fn: string): boolean {
   if (fn !== 'relu' && fn !== 'relu6') return false;
   const node = nodes.find((n) => n.id === id);
   if (node?.op.kind === 'act') return node.op.fn === fn;
+  if (node?.op.kind === 'concat')
+    return node.inputs.every((x) => settled({ name: '', nodes, outputs: [] }, x, fn));
   const passes = ['slice', 'shuffle', 'permute', 'pool', 'dropout', 'dropPath'].includes(node?.op.kind ?? '');
   return passes && settled({ name: '', nodes, outputs: [] }, node?.inputs[0] ?? '', fn);
 }

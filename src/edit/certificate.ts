@@ -2,8 +2,8 @@
  * @file Is a grown net what its maps say? A checker that shares no code with the edits (but for the graph's shapes and
  * windows): it reads two graphs, two sets of weights and the maps, and verifies every op by its own rule.
  *
- * A value of the new net is sound when it has the channels of an old value: new[..., j] = old[..., map[j]]; or it is
- * known to be zero. Old nodes must read what they read and be sound under their own name; new nodes must be permutes, or
+ * A value of the new net is sound when it has the channels of an old value, new[..., j] = old[..., map[j]], and new ones
+ * that nothing old may weigh (-1); or it is known to be zero. Old nodes must read what they read and be sound under their own name; new nodes must be permutes, or
  * pass a sound value on (a sum with zeros, a dirac conv, a second relu). Inputs and outputs must have the identity. Each
  * rule shows that sound inputs make a sound value; together they prove the whole net, up to rounding.
  */
@@ -25,7 +25,8 @@ export function verifyCertificate(old: Net, now: Net, maps: Maps, tolerance = 1e
     const was = oldNodes.get(node.id);
     const ins = node.inputs.map((id) => sound.get(id));
     if (!was) {
-      const value = passedOn(old.graph, node, ins, now);
+      const widths = node.inputs.map((id) => nowShapes.get(id)?.at(-1) ?? 0);
+      const value = passedOn(old.graph, node, ins, now, widths);
       const claimed = maps.get(node.id);
       if (claimed && value && value !== 'zero' && !equal(claimed, value.map))
         say('its map is not what it makes');
@@ -123,7 +124,7 @@ function checkNode(
     case 'concat': {
       let offset = 0;
       const joined = ins.flatMap((m, i) => {
-        const part = Array.from(m, (v) => v + offset);
+        const part = Array.from(m, (v) => (v < 0 ? v : v + offset));
         offset += oldIn[i]?.at(-1) ?? 0;
         return part;
       });
@@ -135,7 +136,7 @@ function checkNode(
       return must(
         equal(
           out,
-          part.map((v) => v - from),
+          part.map((v) => (v < 0 ? v : v - from)),
         ),
         'it does not cut where the old one did',
       );
@@ -149,13 +150,16 @@ function checkNode(
           : shuffleOrder(c, was.op.kind === 'shuffle' ? was.op.groups : 1);
       const nowFrom = node.op.kind === 'permute' ? node.op.order : shuffleOrder(x.length, node.op.groups);
       return must(
-        nowFrom.length === out.length && nowFrom.every((i, j) => x[i] === oldFrom[out[j] as number]),
+        nowFrom.length === out.length && nowFrom.every((i, j) => x[i] === (oldFrom[out[j] as number] ?? -1)),
         'it moves channels elsewhere than the old one did',
       );
     }
     case 'flatten':
       return must(
-        Array.from(out).every((v, i) => v === Math.floor(i / x.length) * c + (x[i % x.length] as number)),
+        Array.from(out).every((v, i) => {
+          const from = x[i % x.length] as number;
+          return v === (from < 0 ? from : Math.floor(i / x.length) * c + from);
+        }),
         'its vector does not lie place by place, channels fastest',
       );
     case 'maxout': {
@@ -198,7 +202,8 @@ function checkVector(
   { old, now, say }: Case,
 ): void {
   const [a, b] = [stored(old, was, slot), stored(now, node, slot)];
-  const wanted = a && Array.from(out, (from) => a[from] as number);
+  // a new channel has what it has
+  const wanted = a && Array.from(out, (from, i) => (from < 0 ? (b?.[i] ?? 0) : (a[from] as number)));
   if (!equal(b ?? [], wanted ?? [])) say(`its ${slot} is not that of the channels it copies`);
 }
 /**
@@ -229,11 +234,17 @@ function checkLayer(
   const largest = a.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
   for (let j = 0; j < out.length; j++) {
     const from = out[j] as number;
+    if (from < 0) continue;
     const [groupOld, groupNow] = [Math.floor(from / (oldOut / gOld)), Math.floor(j / (out.length / gNow))];
     for (let p = 0; p < places; p++) {
       const sums = new Float64Array(readOld);
       for (let i = 0; i < readNow; i++) {
-        const k = (x[groupNow * readNow + i] as number) - groupOld * readOld;
+        const channel = x[groupNow * readNow + i] as number;
+        const k = channel - groupOld * readOld;
+        if (channel < 0) {
+          if (b[(p * readNow + i) * out.length + j] === 0) continue;
+          return test.say(`output ${j} reads a new channel`);
+        }
         if (k < 0 || k >= readOld) return test.say(`output ${j} reads a channel that its original did not`);
         sums[k] = (sums[k] as number) + (b[(p * readNow + i) * out.length + j] as number);
       }

@@ -1,7 +1,17 @@
 /** @file A map of channels: for each new channel the old one that it copies, and the orders that it can be put in. */
 
-/** For each new channel the old one that it copies. */
+/** For each new channel the old one that it copies; -1 where it copies none. */
 export type ChannelMap = Int32Array;
+
+export const isNew = (old: number): boolean => old < 0;
+/** The old channel that each belongs with: its own, or for a new channel the one before it. */
+export function owners(map: ChannelMap): ChannelMap {
+  let last = map.find((old) => !isNew(old)) ?? 0;
+  return map.map((old) => {
+    if (!isNew(old)) last = old;
+    return last;
+  });
+}
 
 export const identity = (n: number): ChannelMap => Int32Array.from({ length: n }, (_, i) => i);
 export const same = (a: ChannelMap, b: ChannelMap): boolean =>

@@ -7,7 +7,7 @@ import type { Net } from '../weights/index.ts';
 import { chooseCopies, requestsOf } from './copies.ts';
 import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
 import { enlarge, enlargeGraph } from './enlarge.ts';
-import { composed, type Growth, type Preserves } from './growth.ts';
+import { type Growth, inSequence, type Preserves } from './growth.ts';
 import { byCopies, replicate } from './replicate.ts';
 import { type WidenOptions, type Widths, widen } from './widen.ts';
 
@@ -79,29 +79,18 @@ function widenGraph(graph: Graph, widths: Widths, { seed = 0, byGroups }: WidenO
  * @throws what the steps throw; the net itself is never changed.
  */
 export function grow(net: Net, wanted: GrowPlan, o: WidenOptions = {}): Growth {
-  const done = growSteps(net, wanted, o);
-  const last = done.at(-1) as Growth;
-  const weakest =
-    (['neither', 'inference', 'both'] as const).find((p) => done.some((g) => g.preserves === p)) ?? 'both';
-  return {
-    net: last.net,
-    maps: done.map((g) => g.maps).reduce(composed),
-    added: done.flatMap((g) => g.added),
-    preserves: weakest,
-    back: (grown) => done.reduceRight((later, g) => g.back(later), grown),
-    follow: (key, array, as) =>
-      done.reduce<Float32Array | undefined>((a, g) => a && g.follow(key, a, as), array),
-  };
+  return inSequence(growSteps(net, wanted, o));
 }
 
 /** `grow`, each step by itself: the last one's net is the grown one. */
-export function growSteps(net: Net, wanted: GrowPlan, o: WidenOptions = {}): readonly Growth[] {
+export function growSteps(net: Net, wanted: GrowPlan, o: WidenOptions = {}): readonly [Growth, ...Growth[]] {
   const done: Growth[] = [];
   for (const [i, step] of stepsOf(net.graph, wanted, o).entries()) {
     done.push(one(done.at(-1)?.net ?? net, step, { ...o, seed: (o.seed ?? 0) + i }));
   }
-  if (!done.length) throw new UsageError('plan: it has no steps');
-  return done;
+  const [first, ...more] = done;
+  if (!first) throw new UsageError('plan: it has no steps');
+  return [first, ...more];
 }
 
 function one(net: Net, step: GrowStep, o: WidenOptions & { readonly seed: number }): Growth {

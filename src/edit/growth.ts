@@ -21,7 +21,7 @@ export const picked = (graph: Graph, { weights }: Net): Map<WeightKey, Weight> =
   new Map(entries(graph).map(({ key }) => [key, weights.get(key) as Weight]));
 
 /** The maps of two growths, one after the other. */
-export function composed(
+function composed(
   first: ReadonlyMap<string, ChannelMap>,
   second: ReadonlyMap<string, ChannelMap>,
 ): ReadonlyMap<string, ChannelMap> {
@@ -31,7 +31,7 @@ export function composed(
     if (before)
       both.set(
         id,
-        map.map((from) => before[from] as number),
+        map.map((from) => before[from] ?? -1),
       );
   }
   return both;
@@ -58,7 +58,7 @@ export type Follows = 'weight' | 'gradient' | 'square';
 
 export interface Growth {
   readonly net: Net;
-  /** For each value that the old net has too, the old channel that each new one copies. */
+  /** For each value that the old net has too, the old channel that each new one copies; -1 for none. */
   readonly maps: ReadonlyMap<string, ChannelMap>;
   /** Paths of the nodes that are new. */
   readonly added: readonly string[];
@@ -67,4 +67,18 @@ export interface Growth {
   follow(key: WeightKey, array: Float32Array, as?: Follows): Float32Array | undefined;
   /** The old graph with weights read back from a net of the grown graph; see `narrow`, which looks whether it may. */
   back(grown: Net): Net;
+}
+
+/** Several growths, each of what came out of the one before, as one. */
+export function inSequence(done: readonly [Growth, ...Growth[]]): Growth {
+  const weakest = (['neither', 'inference'] as const).find((p) => done.some((g) => g.preserves === p));
+  return {
+    net: (done.at(-1) as Growth).net,
+    maps: done.map((g) => g.maps).reduce(composed),
+    added: done.flatMap((g) => g.added),
+    preserves: weakest ?? 'both',
+    follow: (key, array, as) =>
+      done.reduce<Float32Array | undefined>((a, g) => a && g.follow(key, a, as), array),
+    back: (grown) => done.reduceRight((later, g) => g.back(later), grown),
+  };
 }

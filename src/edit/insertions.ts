@@ -11,6 +11,7 @@ import {
   type Shape,
   shapes,
 } from '../graph/index.ts';
+import type { ChannelMap } from './channel-map.ts';
 import type { Preserves } from './growth.ts';
 
 /** New nodes behind a place, and what their weights must be for nothing to change. */
@@ -21,6 +22,8 @@ export interface Insertion {
   /** Convs that pass each channel on. */
   readonly diracs: readonly string[];
   readonly preserves: Preserves;
+  /** The channels of the place that those of the last node copy, where they are not the same; -1 for none. */
+  readonly map?: ChannelMap;
 }
 
 const plain = {

@@ -7,7 +7,7 @@ import { Refusal } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import { entries, float, materialize, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
 import { verifyCertificate } from './certificate.ts';
-import { positions } from './channel-map.ts';
+import { isNew, positions } from './channel-map.ts';
 import type { Growth } from './growth.ts';
 import type { WeightMaps } from './replicate.ts';
 
@@ -52,7 +52,7 @@ export function backFrom(graph: Graph, maps: ReadonlyMap<string, WeightMaps>, { 
     // for each group, the places of the copies of each input channel
     const copies = Array.from({ length: groups.now }, (_, g) =>
       input
-        ? positions(input.subarray(g * long, (g + 1) * long).map((c) => c % rows))
+        ? positions(input.subarray(g * long, (g + 1) * long).map((c) => (isNew(c) ? c : c % rows)))
         : new Map(Array.from({ length: rows }, (_, i) => [i, [i]])),
     );
     const kernel = new Float32Array(shape.reduce((n, d) => n * d, 1));

@@ -8,7 +8,7 @@ import { permutation, random } from '../random.ts';
 import type { Net } from '../weights/index.ts';
 import { cells, requestsOf } from './copies.ts';
 import type { Growth } from './growth.ts';
-import type { Arrange } from './replicate.ts';
+import type { Arrange } from './orders.ts';
 import { rearrange } from './widen.ts';
 
 export interface PermuteOptions {

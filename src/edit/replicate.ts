@@ -11,7 +11,6 @@ import { match } from 'ts-pattern';
 import { Refusal } from '../errors.ts';
 import {
   type Channels,
-  type Conv,
   channelsOf,
   type Graph,
   isDepthwise,
@@ -19,7 +18,6 @@ import {
   type Op,
   type Shape,
   shapes,
-  shiftTap,
   shuffled,
 } from '../graph/index.ts';
 import {
@@ -27,13 +25,16 @@ import {
   contiguous,
   identity,
   inBlocks,
+  isNew,
   orderTo,
+  owners,
   positions,
   repeated,
   same,
   sorted,
 } from './channel-map.ts';
 import type { Copies } from './copies.ts';
+import { type Arrange, inverseOfShuffle, mapOfConv, orderForConv, orderForShift } from './orders.ts';
 
 /** How a weight's arrays follow: its input and output axes, gathered by these maps. */
 export interface WeightMaps {
@@ -58,16 +59,22 @@ interface Value {
   readonly map: ChannelMap;
 }
 
-/** The channels that a producer makes anew, by the classes of those that it made. */
-export type Arrange = (classes: Int32Array) => ChannelMap;
 /** Each channel as often as its class is told, in order; 0 drops it. */
 export const byCopies =
   (copies: Copies): Arrange =>
   (classes) =>
     repeated(classes, (id) => copies.get(id) ?? 1);
 
+/** New nodes behind a place: whoever read its value reads the last of them, whose channels copy those of the place. */
+export interface Behind {
+  readonly place: string;
+  readonly nodes: readonly Node[];
+  /** -1 where a channel copies none. */
+  readonly map: ChannelMap;
+}
+
 /** @throws Refusal when an op cannot take what it would get. */
-export function replicate(graph: Graph, all: Channels, arrange: Arrange): Replicated {
+export function replicate(graph: Graph, all: Channels, arrange: Arrange, behind?: Behind): Replicated {
   const shapeById = shapes(graph);
   const nodes: Node[] = [];
   const maps = new Map<string, ChannelMap>();
@@ -99,6 +106,7 @@ export function replicate(graph: Graph, all: Channels, arrange: Arrange): Replic
     const x = ins[0] as Value;
     const c = channelsOf(shapeById.get(node.inputs[0] ?? node.id) as Shape);
     const own = all.of.get(node.id) as Int32Array;
+    refuseNew(node, ins, c);
     const done = match(node.op)
       .returnType<{ op: Op; ins: readonly Value[]; map: ChannelMap }>()
       .with({ kind: 'input' }, (op) => ({ op, ins: [], map: identity(c) }))
@@ -154,20 +162,20 @@ export function replicate(graph: Graph, all: Channels, arrange: Arrange): Replic
         const map: number[] = [];
         let offset = 0;
         ins.forEach((y, i) => {
-          for (const from of y.map) map.push(from + offset);
+          for (const from of y.map) map.push(isNew(from) ? from : from + offset);
           offset += channelsOf(shapeById.get(node.inputs[i] as string) as Shape);
         });
         return { op, ins, map: Int32Array.from(map) };
       })
       .with({ kind: 'slice' }, ({ from, to }) => {
         const inside = (old: number): boolean => old >= from && old < to;
-        const y = contiguous(x.map, inside) ? x : inOrder(x, sorted(x.map), node.id);
-        const first = Math.max(0, y.map.findIndex(inside));
-        const count = y.map.filter(inside).length;
+        const y = contiguous(owners(x.map), inside) ? x : inOrder(x, sorted(x.map), node.id);
+        const first = Math.max(0, owners(y.map).findIndex(inside));
+        const count = owners(y.map).filter(inside).length;
         return {
           op: { kind: 'slice', from: first, to: first + count },
           ins: [y],
-          map: y.map.slice(first, first + count).map((old) => old - from),
+          map: y.map.slice(first, first + count).map((old) => (isNew(old) ? old : old - from)),
         };
       })
       .with({ kind: 'shuffle' }, ({ groups }) => {
@@ -176,11 +184,11 @@ export function replicate(graph: Graph, all: Channels, arrange: Arrange): Replic
         if (now % groups === 0) {
           const map = Int32Array.from(
             { length: now },
-            (_, j) => old[x.map[shuffled(j, now, groups)] as number] as number,
+            (_, j) => old[x.map[shuffled(j, now, groups)] as number] ?? -1,
           );
           return { op: { kind: 'shuffle', groups }, ins, map };
         }
-        const moved = x.map.map((from) => old[from] as number);
+        const moved = x.map.map((from) => old[from] ?? -1);
         const order = [...moved.keys()].sort((a, b) => (moved[a] as number) - (moved[b] as number) || a - b);
         return {
           op: { kind: 'permute', order },
@@ -190,17 +198,18 @@ export function replicate(graph: Graph, all: Channels, arrange: Arrange): Replic
       })
       .with({ kind: 'permute' }, ({ order }) => {
         const at = positions(x.map);
-        const moved = order.flatMap((from) => at.get(from) ?? []);
-        const map = order.flatMap((from, j) => (at.get(from) ?? []).map(() => j));
+        const more = at.get(-1) ?? [];
+        const moved = [...order.flatMap((from) => at.get(from) ?? []), ...more];
+        const map = [...order.flatMap((from, j) => (at.get(from) ?? []).map(() => j)), ...more.map(() => -1)];
         return { op: { kind: 'permute', order: moved }, ins, map: Int32Array.from(map) };
       })
       .with({ kind: 'flatten' }, (op) => {
         const [h, w] = shapeById.get(node.inputs[0] as string) as unknown as readonly [number, number];
         const now = x.map.length;
-        const map = Int32Array.from(
-          { length: h * w * now },
-          (_, i) => Math.floor(i / now) * c + (x.map[i % now] as number),
-        );
+        const map = Int32Array.from({ length: h * w * now }, (_, i) => {
+          const old = x.map[i % now] as number;
+          return isNew(old) ? old : Math.floor(i / now) * c + old;
+        });
         return { op, ins, map };
       })
       .with({ kind: 'maxout' }, (op) => {
@@ -211,80 +220,35 @@ export function replicate(graph: Graph, all: Channels, arrange: Arrange): Replic
         );
         return { op, ins: [y], map };
       })
-      .with({ kind: 'shift' }, (op) => ({ op, ...orderForShift(node.id, op.kernel, c, x, inOrder) }))
+      .with({ kind: 'shift' }, (op) => {
+        const y = inOrder(x, orderForShift(node.id, op.kernel, c, x.map), node.id);
+        return { op, ins: [y], map: y.map };
+      })
       .exhaustive();
     if (!done.map.length) throw new Refusal(`${node.id}: every channel would be gone; keep one at least`);
     nodes.push({ ...node, op: done.op, inputs: done.ins.map((y) => y.id) });
     maps.set(node.id, done.map);
     values.set(node.id, { id: node.id, map: done.map });
+    if (behind?.place === node.id) {
+      nodes.push(...behind.nodes);
+      values.set(node.id, { id: behind.nodes.at(-1)?.id as string, map: behind.map });
+    }
   }
   return { graph: { ...graph, nodes }, maps, weights };
 }
 
-/** The order in which a conv can read its input: groups side by side. */
-function orderForConv(op: Conv, map: ChannelMap, c: number, whole: boolean): ChannelMap {
-  if (op.groups === 1 || isDepthwise(op, c)) return map;
-  const size = c / op.groups;
-  if (whole) return inBlocks(map, size);
-  const groups = map.map((old) => Math.floor(old / size));
-  return groups.every((g, i) => i === 0 || g >= (groups[i - 1] as number)) ? map : sorted(map);
-}
-
-/** The map of a conv's outputs. Depthwise convs and whole groups follow what they read. */
-function mapOfConv(
-  op: Conv,
-  read: ChannelMap,
-  c: number,
-  own: Int32Array,
-  arrange: Arrange,
-  whole: boolean,
-): ChannelMap {
-  const [reads, makes] = [c / op.groups, op.out / op.groups];
-  if (!whole && !isDepthwise(op, c)) {
-    if (op.groups === 1) return arrange(own);
-    // group by group, since neighbours of one class may stand in two groups
-    const starts = Array.from({ length: op.groups }, (_, g) => g * makes);
-    return Int32Array.from(
-      starts.flatMap((from) => [...arrange(own.slice(from, from + makes))].map((j) => j + from)),
+/** @throws Refusal where an op cannot take channels that copy none, or not as many as it gets. */
+function refuseNew({ id, op }: Node, ins: readonly Value[], c: number): void {
+  const [first = 0, ...others] = ins.map((y) => y.map.filter(isNew).length);
+  if ((op.kind === 'add' || op.kind === 'mul') && others.some((n) => n !== first))
+    throw new Refusal(`${id}: one of its operands would have channels that the others have not`);
+  if (!first) return;
+  const grouped = op.kind === 'conv' && op.groups > 1 && !isDepthwise(op, c);
+  const softmax = op.kind === 'act' && op.fn === 'softmax';
+  if (grouped || softmax || op.kind === 'maxout' || op.kind === 'shift')
+    throw new Refusal(
+      `${id}: a ${grouped ? 'grouped conv' : softmax ? 'softmax' : op.kind} cannot take more channels`,
     );
-  }
-  return Int32Array.from({ length: (read.length / reads) * makes }, (_, j) => {
-    const group = Math.floor((read[Math.floor(j / makes) * reads] as number) / reads);
-    return group * makes + (j % makes);
-  });
-}
-
-/** For each channel of a shuffle's input, its place in the output. */
-function inverseOfShuffle(c: number, groups: number): Int32Array {
-  const to = new Int32Array(c);
-  for (let j = 0; j < c; j++) to[shuffled(j, c, groups)] = j;
-  return to;
-}
-
-/** A shift reads by place: every copy must stand where the offset is that of its original. */
-function orderForShift(
-  id: string,
-  kernel: number,
-  c: number,
-  x: Value,
-  inOrder: (x: Value, wanted: ChannelMap, reader: string) => Value,
-) {
-  const now = x.map.length;
-  const byTap = new Map<number, number[]>();
-  for (const old of x.map) {
-    const tap = shiftTap(old, c, kernel);
-    const list = byTap.get(tap);
-    if (list) list.push(old);
-    else byTap.set(tap, [old]);
-  }
-  const wanted = Int32Array.from({ length: now }, (_, i) => {
-    const old = byTap.get(shiftTap(i, now, kernel))?.shift();
-    if (old === undefined)
-      throw new Refusal(`${id}: ${now} channels cannot be shifted as ${c} were; choose another width`);
-    return old;
-  });
-  const y = inOrder(x, wanted, id);
-  return { ins: [y], map: y.map };
 }
 
 function freshId(wanted: string, taken: ReadonlySet<string>): string {

@@ -6,15 +6,15 @@
  * inference and in training (copies have the statistics of their originals), dropout aside, which draws anew.
  */
 import { Refusal } from '../errors.ts';
-import { type Channels, channels, check, type Graph, prune, type Slot } from '../graph/index.ts';
-import { permutation, random } from '../random.ts';
+import { type Channels, channels, check, type Graph, prune } from '../graph/index.ts';
 import { entries, float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
-import type { ChannelMap } from './channel-map.ts';
 import { type Copies, chooseCopies, requestsOf, verifyBalances, type Width } from './copies.ts';
 import { rescaled } from './follow.ts';
 import type { Growth } from './growth.ts';
+import { mapWeight } from './map-weight.ts';
 import { backFrom } from './narrow.ts';
-import { type Arrange, byCopies, replicate, type WeightMaps } from './replicate.ts';
+import type { Arrange } from './orders.ts';
+import { byCopies, replicate } from './replicate.ts';
 
 export interface WidenOptions {
   readonly seed?: number;
@@ -98,108 +98,4 @@ function verifyCopies(all: Channels, copies: Copies): void {
     if (reason) throw new Refusal(`widen: channel class ${id} cannot change, since ${reason}`);
   }
   verifyBalances(all, copies);
-}
-
-/** How the copies of an input channel share its weights. */
-interface Sharing {
-  readonly kind: 'random' | 'equal' | 'original';
-  readonly seed: number;
-  readonly key: string;
-  /** Deviation of the noise on them, as a share of the kernel's own. */
-  readonly noise: number;
-}
-
-/** An array that lies parallel to a weight, in its new shape; with `sharing` it is split among copies, else repeated. */
-function mapWeight(
-  data: Float32Array,
-  oldShape: readonly number[],
-  slot: Slot,
-  { input, output, groups }: WeightMaps,
-  newShape: readonly number[],
-  sharing: Sharing | undefined,
-): Float32Array {
-  if (slot !== 'kernel') return Float32Array.from(output, (from) => data[from] as number);
-  const [oldIn, oldOut] = [oldShape.at(-2) as number, oldShape.at(-1) as number];
-  const [newIn, newOut] = [newShape.at(-2) as number, newShape.at(-1) as number];
-  const places = data.length / (oldIn * oldOut);
-  const grown = new Float32Array(places * newIn * newOut);
-  const outPerGroup = newOut / groups.now;
-  for (let group = 0; group < groups.now; group++) {
-    // the old channel, within its group, that each of this group's new input channels copies
-    const reads = Int32Array.from({ length: newIn }, (_, i) =>
-      input ? (input[group * newIn + i] as number) % oldIn : i,
-    );
-    for (let p = 0; p < places; p++) {
-      for (let i = 0; i < newIn; i++) {
-        for (let j = group * outPerGroup; j < (group + 1) * outPerGroup; j++) {
-          const from = (p * oldIn + (reads[i] as number)) * oldOut + (output[j] as number);
-          grown[(p * newIn + i) * newOut + j] = data[from] as number;
-        }
-      }
-    }
-    if (sharing && groups.now === groups.old && input) {
-      splitRows(
-        grown,
-        places,
-        newIn,
-        newOut,
-        [group * outPerGroup, (group + 1) * outPerGroup],
-        reads,
-        sharing,
-        group,
-      );
-    }
-  }
-  return grown;
-}
-
-/**
- * Each weight w of an input channel with copies becomes parts that sum to w exactly in float32: the first takes
- * t w with t in [1/2, 1), which leaves a rest without rounding (Sterbenz 1974), the next its part of the rest, and so on.
- */
-function splitRows(
-  kernel: Float32Array,
-  places: number,
-  rows: number,
-  columns: number,
-  [from, to]: readonly [number, number],
-  reads: ChannelMap,
-  { kind, seed, key, noise }: Sharing,
-  group: number,
-): void {
-  const shake = noise ? noise * deviationOf(kernel) : 0;
-  const copiesOf = new Map<number, number[]>();
-  for (const [i, old] of reads.entries()) {
-    const copies = copiesOf.get(old);
-    if (copies) copies.push(i);
-    else copiesOf.set(old, [i]);
-  }
-  for (const [old, copies] of copiesOf) {
-    const m = copies.length;
-    if (m === 1) continue;
-    const source = random('split', seed, key, group, old);
-    const order = kind === 'random' ? Array.from(permutation(m, source), (k) => copies[k] as number) : copies;
-    const parts = order.map(() => 0.5 + 0.45 * source.uniform());
-    for (let p = 0; p < places; p++) {
-      for (let j = from; j < to; j++) {
-        let rest = kernel[(p * rows + (order[0] as number)) * columns + j] as number;
-        order.forEach((i, k) => {
-          const at = (p * rows + i) * columns + j;
-          if (kind === 'equal') kernel[at] = rest / m;
-          else if (kind === 'original') kernel[at] = k ? 0 : rest;
-          else {
-            const part = k === m - 1 ? rest : Math.fround((parts[k] as number) * rest);
-            kernel[at] = part;
-            rest = Math.fround(rest - part);
-          }
-          if (shake) kernel[at] = (kernel[at] as number) + shake * source.normal();
-        });
-      }
-    }
-  }
-}
-
-function deviationOf(all: Float32Array): number {
-  const mean = all.reduce((a, b) => a + b, 0) / all.length;
-  return Math.sqrt(all.reduce((a, b) => a + (b - mean) ** 2, 0) / all.length);
 }

@@ -60,7 +60,7 @@ describe('growth in steps', () => {
       );
       expect(() => deepen(net, 'stage2', 1, { kind: 'block' })).to.throw(
         Refusal,
-        "stage2: no block there has equal input and output, so none can be repeated; use the kind 'branch'",
+        "stage2: no block there can be repeated, since none has equal input and output or makes new channels beside its input; use the kind 'branch'",
       );
       expect(() => deepen(net, 'head')).to.throw(
         Refusal,
