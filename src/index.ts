@@ -28,9 +28,11 @@ export {
 } from './build/index.ts';
 export * as special from './build/special.ts';
 export {
+  addUnits,
   channelSensitivity,
   cheapen,
   circulate,
+  connect,
   copyChannels,
   correctBias,
   type DeepenOptions,

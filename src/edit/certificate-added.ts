@@ -32,11 +32,11 @@ export function passedOn(
     case 'shuffle':
       return x && x !== 'zero' ? { as: x.as, map: shuffledBy(Array.from(x.map), op.groups) } : x;
     case 'concat': {
-      const known = ins.flatMap((s) => (s && s !== 'zero' ? [s] : []));
-      const as = known[0]?.as;
-      if (as === undefined || known.some((s) => s.as !== as)) return undefined;
+      // a value with more channels, be they new ones or those of another value
+      const as = ins.flatMap((s) => (s && s !== 'zero' ? [s.as] : []))[0];
+      if (as === undefined) return undefined;
       const parts = ins.map((s, i) =>
-        s && s !== 'zero' ? Array.from(s.map) : new Array<number>(widths[i] ?? 0).fill(-1),
+        s && s !== 'zero' && s.as === as ? Array.from(s.map) : new Array<number>(widths[i] ?? 0).fill(-1),
       );
       return { as, map: parts.flat() };
     }

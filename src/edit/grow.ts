@@ -4,11 +4,13 @@ import { Refusal, UsageError } from '../errors.ts';
 import { channels, type Graph, issueText, select } from '../graph/index.ts';
 import { cost } from '../read/cost.ts';
 import type { Net } from '../weights/index.ts';
+import { connect, connectGraph } from './connect.ts';
 import { chooseCopies, requestsOf } from './copies.ts';
 import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
 import { enlarge, enlargeGraph } from './enlarge.ts';
 import { type Growth, inSequence, type Preserves } from './growth.ts';
 import { byCopies, replicate } from './replicate.ts';
+import { addUnits, unitsIn } from './units.ts';
 import { type WidenOptions, type Widths, widen } from './widen.ts';
 
 const width = z.union([z.int().min(1), z.templateLiteral(['x', z.number().min(1)])]);
@@ -20,11 +22,15 @@ const stepSchema = z.union([
     kind: z.enum(['block', 'branch', 'dirac']).optional(),
   }),
   z.strictObject({ enlarge: z.string(), to: z.int().min(2) }),
+  z.strictObject({ units: z.record(z.string(), width), into: z.enum(['zero', 'random']).optional() }),
+  z.strictObject({ connect: z.string(), to: z.string(), by: z.enum(['add', 'concat']).optional() }),
 ]);
 export type GrowStep =
   | { readonly widen: Widths }
   | { readonly deepen: string; readonly by?: number; readonly kind?: DeepenOptions['kind'] }
-  | { readonly enlarge: string; readonly to: number };
+  | { readonly enlarge: string; readonly to: number }
+  | { readonly units: Widths; readonly into?: 'zero' | 'random' }
+  | { readonly connect: string; readonly to: string; readonly by?: 'add' | 'concat' };
 /** Steps one after another, or a cost to reach by width and depth together. */
 export type GrowPlan = readonly GrowStep[] | { readonly macs: number } | { readonly params: number };
 
@@ -63,6 +69,15 @@ export function plan(graph: Graph, wanted: GrowPlan, o: WidenOptions = {}): read
 function apply(graph: Graph, step: GrowStep, o: WidenOptions): { next: Graph; preserves: Preserves } {
   if ('widen' in step)
     return { next: widenGraph(graph, step.widen, o), preserves: o.noise ? 'neither' : 'both' };
+  if ('units' in step) {
+    const next = unitsIn(graph, step.units, o.seed ?? 0).graph;
+    return { next, preserves: step.into === 'random' ? 'neither' : 'both' };
+  }
+  if ('connect' in step)
+    return {
+      next: connectGraph(graph, step.connect, step.to, step.by ? { by: step.by } : {}),
+      preserves: 'both',
+    };
   if ('enlarge' in step) return { next: enlargeGraph(graph, step.enlarge, step.to).graph, preserves: 'both' };
   const deeper = deepenGraph(graph, step.deepen, step.by ?? 1, step.kind ? { kind: step.kind } : {});
   return { next: deeper.graph, preserves: deeper.preserves };
@@ -95,6 +110,8 @@ export function growSteps(net: Net, wanted: GrowPlan, o: WidenOptions = {}): rea
 
 function one(net: Net, step: GrowStep, o: WidenOptions & { readonly seed: number }): Growth {
   if ('widen' in step) return widen(net, step.widen, o);
+  if ('units' in step) return addUnits(net, step.units, { seed: o.seed, into: step.into ?? 'zero' });
+  if ('connect' in step) return connect(net, step.connect, step.to, { seed: o.seed, by: step.by ?? 'add' });
   if ('enlarge' in step) return enlarge(net, step.enlarge, step.to);
   return deepen(net, step.deepen, step.by ?? 1, { seed: o.seed, ...(step.kind ? { kind: step.kind } : {}) });
 }

@@ -26,7 +26,7 @@ export interface Insertion {
   readonly map?: ChannelMap;
 }
 
-const plain = {
+export const plain = {
   kernel: [1, 1],
   stride: [1, 1],
   dilation: [1, 1],
@@ -37,7 +37,7 @@ const plain = {
 const usualNorm: Op = { kind: 'norm', eps: 1e-5, momentum: 0.9, scale: true, offset: true };
 
 /** A path below the stage that is not taken yet. */
-function freshPath(graph: Graph, place: Node, word: string): string {
+export function freshPath(graph: Graph, place: Node, word: string): string {
   const base = place.id.split('/').slice(0, -1).join('/') || place.id;
   for (let k = 1; ; k++) {
     const path = `${base}/${word}${k}`;

@@ -97,6 +97,21 @@ describe('moonlet grow', () => {
     expect(stdout).not.to.contain('training mode');
   }).timeout(60_000);
 
+  it('adds units for a new task and a skip, and says when a step changes the function', async () => {
+    const words = ['--connect', 'stem=stage1', '--units', 'stage3=x1.5', '--json'];
+    const { code, stdout } = await moonlet('grow', student, ...words, '--out', at('units'));
+    expect(code).to.equal(0);
+    const { maxAbsDiff, scale, before, after } = JSON.parse(stdout) as Grown;
+    expect(after.params).to.be.above(before.params);
+    expect(maxAbsDiff).to.be.at.most(1e-5 * scale);
+    writeFileSync(at('mixed.json'), JSON.stringify([{ units: { stage3: 'x1.5' }, into: 'random' }]));
+    const mixed = await moonlet('grow', student, '--plan', at('mixed.json'), '--out', at('mixed'));
+    expect([mixed.code, mixed.stderr]).to.deep.equal([
+      0,
+      'a step changes the function, as it was asked to\n',
+    ]);
+  }).timeout(60_000);
+
   it('--dry-run shows each step and touches nothing', async () => {
     const words = ['grow', student, '--widen', 'stage1=24', '--deepen', 'stage3=2', '--dry-run'];
     const { code, stdout } = await moonlet(...words);
@@ -111,7 +126,7 @@ describe('moonlet grow', () => {
   });
 
   const wrong: readonly (readonly [words: readonly string[], line: string | RegExp])[] = [
-    [['--out', 'x'], 'grow needs a step: --widen, --deepen, --enlarge, --plan or --macs'],
+    [['--out', 'x'], 'grow needs a step: --widen, --deepen, --enlarge, --connect, --units, --plan or --macs'],
     [['--widen', 'stage1=x1.5'], 'grow needs a folder: --out <folder>, or --dry-run to see what it would do'],
     [
       ['--widen', 'stage1', '--out', 'x'],
@@ -144,7 +159,7 @@ describe('moonlet grow', () => {
     [['--macs', 'more', '--out', 'x'], '--macs must be a ratio above 1, got "more"'],
     [
       ['--macs', '2', '--deepen', 'stage1=1', '--out', 'x'],
-      '--macs chooses the steps itself; leave out --widen, --deepen, --enlarge and --plan',
+      '--macs chooses the steps itself; leave out all other steps and --plan',
     ],
     [
       ['--widen', 'stage1=x2', '--seed', 'luck', '--out', 'x'],

@@ -55,11 +55,17 @@ export function lwfOf(now: tf.Tensor2D, then: tf.Tensor2D, temperature: tf.Scala
 
 /**
  * The net with one more head, which is its output from now on: a dense layer on what the last dense layer reads, under
- * `heads/<name>`. The old head stays in the graph, though no output needs it; `withOutput` brings it back.
+ * `heads/<name>`. `normalized` puts a norm before it, which brings each feature to unit variance and learns its scale, so that
+ * units that are new (`addUnits`) and old ones weigh alike at first (Wang et al. 2017, arXiv:1907.07844). The old head stays in the graph, though no output needs it; `withOutput` brings it back.
  */
 export function withHead(
   net: Net,
-  o: { readonly name: string; readonly classes: number; readonly seed?: number },
+  o: {
+    readonly name: string;
+    readonly classes: number;
+    readonly seed?: number;
+    readonly normalized?: boolean;
+  },
 ): Net {
   const { graph } = net;
   const live = ancestors(graph, graph.outputs);
@@ -67,12 +73,18 @@ export function withHead(
   const source = last?.inputs[0];
   if (source === undefined)
     throw new Refusal(`${graph.name}: no dense layer, beside which a head could stand`);
+  const norm: Node = {
+    id: `heads/${o.name}/norm`,
+    op: { kind: 'norm', eps: 1e-5, momentum: 0.9, scale: true, offset: true },
+    inputs: [source],
+  };
   const head: Node = {
     id: `heads/${o.name}/dense`,
     op: { kind: 'dense', out: o.classes, bias: true },
-    inputs: [source],
+    inputs: [o.normalized ? norm.id : source],
   };
-  const grown = check({ ...graph, nodes: [...graph.nodes, head], outputs: [head.id] });
+  const nodes = [...graph.nodes, ...(o.normalized ? [norm] : []), head];
+  const grown = check({ ...graph, nodes, outputs: [head.id] });
   return { graph: grown, weights: new Map([...init(grown, { seed: o.seed ?? 0 }).weights, ...net.weights]) };
 }
 
