@@ -1,7 +1,7 @@
 /** @file `moonlet compress`: a chain of steps, measured after each, or a search for one that meets a budget. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { loadStudent, readCard, studentNames } from '../../zoo/index.ts';
+import { loadStudent } from '../../zoo/index.ts';
 import {
   type Budget,
   type Compressed,
@@ -17,7 +17,7 @@ import { MoonletError, oneLine, UsageError } from '../errors.ts';
 import { checkFit } from '../learn/index.ts';
 import { classesOf } from '../read/ends.ts';
 import { columns } from '../read/show.ts';
-import { outFolder, readText, saveNet, writeAtomically } from './files.ts';
+import { dataOf, type Origin, outFolder, readText, saveNet, writeAtomically } from './files.ts';
 import { count, note, percent, print, printJson } from './say.ts';
 
 interface Flags {
@@ -64,7 +64,7 @@ async function run(name: string, flags: Flags): Promise<void> {
     note('no size is asked for: the strongest chain within the drop is sought');
   const steps = flags.steps === undefined ? undefined : stepsOf(flags.steps);
   const net = loadStudent(name);
-  const own = studentNames().includes(name) ? readCard(name).data : undefined;
+  const own = dataOf(name);
   const wanted = flags.data ?? own;
   const data = wanted === undefined ? undefined : await loadDataset(wanted);
   if (data) checkFit(net.graph, classesOf(net.graph), data);
@@ -84,7 +84,7 @@ async function run(name: string, flags: Flags): Promise<void> {
         onTry: (text) => note(`trying ${text}`),
       });
   checkBudget(net.graph.name, budget, done);
-  save(out, done);
+  save(out, done, wanted === undefined ? undefined : { from: name, data: wanted });
   if (data?.note) note(data.note);
   if (flags.json) return printJson(done.rows);
   print(table(done.rows));
@@ -143,11 +143,12 @@ function checkBudget(name: string, { maxBytes, maxMacs, maxDrop }: Budget, { row
 function save(
   out: string,
   { net, rows, file, steps }: Compressed & { steps: readonly CompressStep[] },
+  origin: Origin | undefined,
 ): void {
   if (file) writeAtomically(join(out, 'weights.compact'), file);
   writeAtomically(join(out, 'steps.json'), `${JSON.stringify(steps, null, 2)}\n`);
   writeAtomically(join(out, 'rows.json'), `${JSON.stringify(rows, null, 2)}\n`);
-  saveNet(out, net);
+  saveNet(out, net, origin);
 }
 
 const said = (row: Row): string =>

@@ -1,12 +1,13 @@
 /** @file `moonlet eval`: how often a student is right on the test split. */
 import type { Command } from 'commander';
-import { loadStudent, readCard, studentNames } from '../../zoo/index.ts';
+import { loadStudent } from '../../zoo/index.ts';
 import { datasets, loadDataset } from '../data/index.ts';
 import { engineNamed, engineNames, threadsOf } from '../engine/index.ts';
 import { checkFit, evaluate } from '../learn/index.ts';
 import { cost } from '../read/cost.ts';
 import { classesOf } from '../read/ends.ts';
 import { bytesOf } from '../weights/index.ts';
+import { dataOf } from './files.ts';
 import { count, note, percent, print, printJson } from './say.ts';
 
 export const evalCommand = (program: Command): void => {
@@ -14,15 +15,17 @@ export const evalCommand = (program: Command): void => {
     .command('eval')
     .description('evaluate a student on the test split of its dataset')
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
-    .option('--data <name>', `${datasets.join(' or ')}; a shipped student's own unless told, else mnist`)
+    .option(
+      '--data <name>',
+      `${datasets.join(' or ')}; the student's own unless told, as its card says, else mnist`,
+    )
     .option('--engine <name>', engineNames.join(', '), 'onnxruntime')
     .option('--threads <n>', 'of onnxruntime; one for each core unless told')
     .option('--json', 'print one JSON document')
     .action(async (name: string, o: { data?: string; engine: string; threads?: string; json?: boolean }) => {
       const engine = engineNamed(o.engine);
       const net = loadStudent(name);
-      const own = studentNames().includes(name) ? readCard(name).data : 'mnist';
-      const data = await loadDataset(o.data ?? own);
+      const data = await loadDataset(o.data ?? dataOf(name) ?? 'mnist');
       checkFit(net.graph, classesOf(net.graph), data);
       const { accuracy, n } = await evaluate(net, data.test, data, { engine, ...threadsOf(o.threads) });
       const result = {

@@ -1,6 +1,8 @@
 /** @file Writing so that nothing is ever half there: to a temporary name, then renamed. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readCard, studentNames } from '../../zoo/index.ts';
+import { datasets } from '../data/index.ts';
 import { MoonletError } from '../errors.ts';
 import type { CheckpointStore } from '../learn/index.ts';
 import { type Net, pack } from '../weights/index.ts';
@@ -53,11 +55,35 @@ export function outFolder(folder: string, force: boolean): string {
   }
 }
 
-/** graph.json and weights.safetensors. The graph comes last: a folder with a graph is complete. */
-export function saveNet(folder: string, net: Net): void {
+/** What a net was made from, and the dataset that it is for. */
+export interface Origin {
+  readonly from: string;
+  readonly data: string;
+}
+
+/** graph.json and weights.safetensors, and card.json when its origin is known. The graph comes last: a folder with a graph is complete. */
+export function saveNet(folder: string, net: Net, origin?: Origin): void {
   const { graphJson, weights } = pack(net);
+  if (origin) writeAtomically(join(folder, 'card.json'), `${JSON.stringify(origin, null, 2)}\n`);
   writeAtomically(join(folder, 'weights.safetensors'), weights);
   writeAtomically(join(folder, 'graph.json'), graphJson);
+}
+
+/** The dataset of a shipped student by its card, or of a folder by its card or recipe; undefined when none says. */
+export function dataOf(name: string): string | undefined {
+  if (studentNames().includes(name)) return datasets.find((d) => d === readCard(name).data);
+  for (const file of ['card.json', 'recipe.json']) {
+    const path = join(name, file);
+    if (!existsSync(path)) continue;
+    try {
+      const { data } = JSON.parse(readText(path)) as { data?: unknown };
+      const known = datasets.find((d) => d === data);
+      if (known) return known;
+    } catch {
+      // a file of another kind says nothing
+    }
+  }
+  return undefined;
 }
 
 /** Checkpoints as files of a folder. */

@@ -21,7 +21,7 @@ import { inputShape } from '../read/ends.ts';
 import { columns } from '../read/show.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
 import { materialize, type Net } from '../weights/index.ts';
-import { outFolder, readText, saveNet } from './files.ts';
+import { dataOf, outFolder, readText, saveNet } from './files.ts';
 import { count, note, print, printJson } from './say.ts';
 
 interface Flags {
@@ -98,7 +98,8 @@ async function run(name: string, flags: Flags): Promise<void> {
   );
   if (findings.length)
     throw new MoonletError(`${name}: the certificate fails at ${findings[0]}; nothing is saved`);
-  saveNet(out, grown.net);
+  const data = dataOf(name);
+  saveNet(out, grown.net, data === undefined ? undefined : { from: name, data });
   const [before, after] = [cost(net.graph), cost(grown.net.graph)];
   if (flags.json) {
     const { maxAbsDiff, scale } = inference;

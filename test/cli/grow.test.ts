@@ -1,5 +1,6 @@
 /** @file `moonlet grow`: every shipped student grows and computes the same; bad input is refused in one line. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadDataset, type Split } from '../../src/data/index.ts';
 import { evaluate } from '../../src/learn/index.ts';
@@ -41,6 +42,10 @@ describe('moonlet grow', () => {
       expect(after.params).to.be.above(before.params);
       expect(before.params).to.equal(readCard(name).params);
       expect(maxAbsDiff).to.be.at.most(1e-5 * scale);
+      expect(JSON.parse(readFileSync(join(out, 'card.json'), 'utf8'))).to.deep.equal({
+        from: name,
+        data: readCard(name).data,
+      });
       const data = await loadDataset(readCard(name).data);
       const some = part(data.test, 500);
       const [then, now] = [
@@ -51,6 +56,14 @@ describe('moonlet grow', () => {
       expect([...now.guesses]).to.deep.equal([...then.guesses]);
     }).timeout(60_000);
   }
+
+  it('what comes out is evaluated on the data of what went in, and is right as often', async () => {
+    const name = 'fashion-mnist/shufflenet-v2-x25';
+    await moonlet('grow', name, '--widen', 'stage1=x1.5', '--deepen', 'stage2=1', '--out', at('garments'));
+    const { stdout } = await moonlet('eval', at('garments'), '--json');
+    const { data, accuracy } = JSON.parse(stdout) as { data: string; accuracy: number };
+    expect({ data, accuracy }).to.deep.equal({ data: 'fashion-mnist', accuracy: readCard(name).accuracy });
+  }).timeout(60_000);
 
   it('widens several together, deepens and enlarges, and prints a table', async () => {
     const out = at('all');
@@ -70,7 +83,7 @@ describe('moonlet grow', () => {
     expect(stdout).to.match(/^largest difference in inference \d\.\de-\d+ of outputs up to \d+\.\d\d$/m);
     expect(stdout).to.match(/^largest difference in training mode \d\.\de[-+]\d+$/m);
     expect(stdout).to.contain(`saved in ${out}`);
-    expect(readdirSync(out).sort()).to.deep.equal(['graph.json', 'weights.safetensors']);
+    expect(readdirSync(out).sort()).to.deep.equal(['card.json', 'graph.json', 'weights.safetensors']);
   }).timeout(60_000);
 
   it('a target of cost is met, and certified step by step', async () => {
