@@ -2,6 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
+  addUnits,
+  connect,
   copyChannels,
   deepen,
   enlarge,
@@ -123,7 +125,7 @@ export const undefinedIfRefused = <T>(edit: () => T): T | undefined => {
 /** One random step of growth: some variables by random factors and splits, a layer behind any node, a larger kernel. */
 export function randomGrowth(net: Net, seed: number): Growth | undefined {
   const source = random('random growth', seed);
-  const ways = ['copies', 'widen', 'widen', 'deepen', 'enlarge'] as const;
+  const ways = ['copies', 'widen', 'widen', 'deepen', 'enlarge', 'units', 'connect'] as const;
   const from = source.below(ways.length);
   for (let i = 0; i < ways.length; i++) {
     const grown = grownBy(ways[(from + i) % ways.length] as (typeof ways)[number], net, seed, source);
@@ -133,7 +135,7 @@ export function randomGrowth(net: Net, seed: number): Growth | undefined {
 }
 
 function grownBy(
-  way: 'copies' | 'widen' | 'deepen' | 'enlarge',
+  way: 'copies' | 'widen' | 'deepen' | 'enlarge' | 'units' | 'connect',
   net: Net,
   seed: number,
   source: Random,
@@ -163,6 +165,16 @@ function grownBy(
       const kind = pick(['branch', 'branch', 'dirac'] as const, source);
       const { id } = pick(net.graph.nodes, source);
       return undefinedIfRefused(() => deepen(net, id, 1, { seed, kind, norm: source.below(2) === 0 }));
+    }
+    case 'units': {
+      const free = channels(net.graph).variables.filter((v) => !v.frozen);
+      if (!free.length) return undefined;
+      return undefinedIfRefused(() => addUnits(net, { [pick(free, source).name]: 'x2' }, { seed }));
+    }
+    case 'connect': {
+      const [a, b] = [pick(net.graph.nodes, source), pick(net.graph.nodes, source)];
+      const by = pick(['add', 'concat'] as const, source);
+      return undefinedIfRefused(() => connect(net, a.id, b.id, { by, seed }));
     }
     case 'enlarge': {
       const { id } = pick(net.graph.nodes, source);
