@@ -11,9 +11,10 @@ import { calibrated } from '../test/support/calibrated.ts';
 import { compiledOutputs, ulpEffect } from '../test/support/growing.ts';
 import { largestDifference, small } from '../test/support/nets.ts';
 import { architectures } from '../zoo/index.ts';
+import { marks, remarked, table } from './lib/markdown.ts';
 
 const page = 'docs/growth.md';
-const [begin, end] = ['<!-- table: written by scripts/growth-table.ts -->', '<!-- end of table -->'];
+const place = marks('scripts/growth-table.ts');
 
 /** The steps that can be done of these, and why the others cannot. */
 function possible(net: Net, steps: readonly GrowStep[]): { done: GrowStep[]; refused: string[] } {
@@ -85,12 +86,7 @@ for (const name of names) {
   rows.push(made);
   console.error(made.join(' | '));
 }
-const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-const table = [
-  line(['architecture', 'stages', 'every stage x1.5', 'every stage one block deeper', 'both']),
-  line(['---', '--:', '--:', '--:', '--:']),
-  ...rows.map(line),
-].join('\n');
+const head = ['architecture', 'stages', 'every stage x1.5', 'every stage one block deeper', 'both'];
 
 const green = [
   'shufflenet-v2',
@@ -108,8 +104,6 @@ const bad = rows.filter((r) => {
 for (const r of bad) console.error(`not green: ${r.join(' | ')}`);
 process.exitCode = bad.length ? 1 : 0;
 if (only < 0 && !process.argv.includes('--check')) {
-  const [before = '', rest = ''] = readFileSync(page, 'utf8').split(begin);
-  const [, after = ''] = rest.split(end);
-  writeFileSync(page, `${before}${begin}\n\n${table}\n\n${end}${after}`);
+  writeFileSync(page, remarked(readFileSync(page, 'utf8'), place, table([head, ...rows])));
   console.log(`${page}: written`);
 }

@@ -12,9 +12,10 @@ import { calibrated } from '../test/support/calibrated.ts';
 import { compiledOutputs, trained } from '../test/support/growing.ts';
 import { largestDifference, small } from '../test/support/nets.ts';
 import { architectures, shufflenetV2 } from '../zoo/index.ts';
+import { marks, remarked, table } from './lib/markdown.ts';
 
 const page = 'docs/compression.md';
-const [begin, end] = ['<!-- table: written by scripts/pruning-table.ts -->', '<!-- end of table -->'];
+const place = marks('scripts/pruning-table.ts');
 const ratio = 0.3;
 
 const millions = (n: number): string => (n / 1e6).toFixed(n < 1e6 ? 3 : 2);
@@ -56,19 +57,12 @@ for (const graph of graphs) {
   rows.push(made);
   console.error(made.join(' | '));
 }
-const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-const table = [
-  line(['architecture', 'ratio', 'M params', 'M macs', 'M params after', 'M macs after', 'difference']),
-  line(['---', '--:', '--:', '--:', '--:', '--:', '--:']),
-  ...rows.map(line),
-].join('\n');
+const head = ['architecture', 'ratio', 'M params', 'M macs', 'M params after', 'M macs after', 'difference'];
 
 const bad = rows.filter((r) => /wrong|refused/.test(r.at(-1) as string));
 for (const r of bad) console.error(`not green: ${r.join(' | ')}`);
 process.exitCode = bad.length ? 1 : 0;
 if (only < 0 && !process.argv.includes('--check')) {
-  const [before = '', rest = ''] = readFileSync(page, 'utf8').split(begin);
-  const [, after = ''] = rest.split(end);
-  writeFileSync(page, `${before}${begin}\n\n${table}\n\n${end}${after}`);
+  writeFileSync(page, remarked(readFileSync(page, 'utf8'), place, table([head, ...rows])));
   console.log(`${page}: written`);
 }

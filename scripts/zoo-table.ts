@@ -9,9 +9,10 @@ import { inputShape, onlyOutput } from '../src/read/ends.ts';
 import { largestDifference, sizeOf } from '../test/support/nets.ts';
 import { referenceImages, referenceNet } from '../test/support/reference-fill.ts';
 import { architectures, compose } from '../zoo/index.ts';
+import { marked, marks, remarked, table } from './lib/markdown.ts';
 
 const page = 'docs/zoo.md';
-const [begin, end] = ['<!-- table: written by scripts/zoo-table.ts -->', '<!-- end of table -->'];
+const place = marks('scripts/zoo-table.ts');
 const read = <T>(file: string): T => JSON.parse(readFileSync(file, 'utf8')) as T;
 
 interface Logits {
@@ -59,7 +60,7 @@ async function differences(): Promise<ReadonlyMap<string, { by: string; largest:
   return found;
 }
 
-async function table(withDifferences: boolean): Promise<string[]> {
+async function zooTable(withDifferences: boolean): Promise<string> {
   const counted = sources();
   const far = withDifferences ? await differences() : new Map();
   const n = (x: number): string => x.toLocaleString('en');
@@ -92,21 +93,17 @@ async function table(withDifferences: boolean): Promise<string[]> {
     'counted by',
     'logits',
   ];
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(['---', '---', '---', '--:', '--:', '--:', '---', '---']), ...rows.map(line)];
+  return table([head, ...rows], [0, 1, 2, 6, 7]);
 }
 
 const text = readFileSync(page, 'utf8');
-const [before = '', rest = ''] = text.split(begin);
-const [old = '', after = ''] = rest.split(end);
 if (process.argv.includes('--check')) {
   // the last column takes a run of every net; the others are the page's promise
-  const short = (lines: readonly string[]): string =>
-    lines.map((l) => l.split(' | ').slice(0, -1).join(' | ')).join('\n');
-  const good = short(old.trim().split('\n')) === short(await table(false));
+  const short = (whole: string): string => whole.replaceAll(/ \| [^|]*\|$/gm, '');
+  const good = short(marked(text, place)) === short(await zooTable(false));
   console.log(good ? `${page} is as the zoo is` : `${page} is not as the zoo is; run npm run docs:zoo`);
   process.exitCode = good ? 0 : 1;
 } else {
-  writeFileSync(page, `${before}${begin}\n\n${(await table(true)).join('\n')}\n\n${end}${after}`);
+  writeFileSync(page, remarked(text, place, await zooTable(true)));
   console.log(`${page}: written`);
 }

@@ -26,7 +26,8 @@ export { mobilenetV3Large, mobilenetV3Small } from './architectures/mobilenet-v3
 export { mobilenetV4ConvSmall } from './architectures/mobilenet-v4.ts';
 export { mobileoneS0, mobileoneS1 } from './architectures/mobileone.ts';
 export { nin } from './architectures/nin.ts';
-export { padNet, parser } from './architectures/pad-net.ts';
+export { padNet } from './architectures/pad-net.ts';
+export { parser } from './architectures/parser.ts';
 export { regnetX200mf, regnetX400mf, regnetY200mf, regnetY400mf } from './architectures/regnet.ts';
 export { repvggA0, repvggA1 } from './architectures/repvgg.ts';
 export { resnet18, resnet34, resnet50 } from './architectures/resnet.ts';

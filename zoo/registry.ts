@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MoonletError, oneLine, suggestion, UsageError } from '../src/errors.ts';
-import { issueText } from '../src/graph/index.ts';
+import { parseJson } from './json.ts';
 
 export const fileNames = ['card.json', 'graph.json', 'weights.safetensors'] as const;
 export type FileName = (typeof fileNames)[number];
@@ -46,19 +46,12 @@ export function checkId(id: string): string {
 
 /** @throws MoonletError that says where the text departs from an index. */
 export function parseIndex(text: string, where: string): RegistryIndex {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (e) {
-    throw new MoonletError(`${where}: not JSON (${oneLine((e as Error).message)})`);
-  }
-  const parsed = index.safeParse(json);
-  if (!parsed.success) throw new MoonletError(`${where}: ${issueText(parsed.error)}`);
-  for (const { id, files } of parsed.data.nets) {
+  const found = parseJson(index, text, where);
+  for (const { id, files } of found.nets) {
     const missing = fileNames.find((name) => !files.some((f) => f.name === name));
     if (missing) throw new MoonletError(`${where}: ${id} has no ${missing}`);
   }
-  return parsed.data;
+  return found;
 }
 
 /** @throws UsageError with the nearest name. */

@@ -2,10 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
-import { MoonletError, oneLine, suggestion, UsageError } from '../src/errors.ts';
-import { issueText } from '../src/graph/index.ts';
+import * as z from 'zod';
+import { MoonletError, suggestion, UsageError } from '../src/errors.ts';
 import { type Net, unpack } from '../src/weights/index.ts';
+import { parseJson } from './json.ts';
 import { folders, sha256 } from './registry.ts';
 
 const share = z.number().min(0).max(1);
@@ -75,17 +75,7 @@ export function studentNames(): readonly string[] {
 }
 
 /** @throws MoonletError when the text is no card; `path` is where it stands. */
-export function parseCard(text: string, path: string): Card {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (e) {
-    throw new MoonletError(`${path}: not JSON (${oneLine((e as Error).message)})`);
-  }
-  const parsed = card.safeParse(json);
-  if (!parsed.success) throw new MoonletError(`${path}: ${issueText(parsed.error)}`);
-  return parsed.data;
-}
+export const parseCard = (text: string, path: string): Card => parseJson(card, text, path);
 
 /** @throws MoonletError when the card is missing or damaged. */
 export const readCard = (name: string): Card => {

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { table } from '../lib/markdown.ts';
 import { lineChart } from '../lib/plots.ts';
 import { caseOf } from './cases.ts';
 import { measured, ms } from './text.ts';
@@ -39,13 +40,6 @@ const growthChart = (what: Growth['what'], series: readonly Growth[]): Promise<s
     series: series.map(({ engine, points }) => ({ name: engine, points })),
   });
 
-/** The first row is the head; the first `words` columns stand to the left. */
-const table = (rows: readonly (readonly string[])[], words = 1): string => {
-  const [head = [], ...body] = rows;
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, i) => (i < words ? '---' : '---:'))), ...body.map(line)].join('\n');
-};
-
 export function page(report: Report): string {
   const { machine, growth, extras } = report;
   const rows = measured(report.cases);
@@ -78,7 +72,7 @@ export function page(report: Report): string {
         ['case', 'what', 'batch'],
         ...names.map((name) => [name, caseOf(name).what, String(caseOf(name).batch)]),
       ],
-      2,
+      [0, 1],
     ),
     '## Milliseconds a step: median (quartiles)',
     table([['case', ...used], ...names.map((name) => [name, ...used.map((engine) => cell(name, engine))])]),
@@ -93,7 +87,7 @@ export function page(report: Report): string {
     ...(extras.length
       ? [
           '## Before the first step: milliseconds, MobileNetV2',
-          table([['what', 'engine', 'ms'], ...extras.map((e) => [e.what, e.engine, ms(e.medianMs)])], 2),
+          table([['what', 'engine', 'ms'], ...extras.map((e) => [e.what, e.engine, ms(e.medianMs)])], [0, 1]),
         ]
       : []),
     ...(plots.length

@@ -17,6 +17,7 @@ import type { StepReport } from '../../src/learn/index.ts';
 import { columns } from '../../src/read/show.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { loadStudent, readCard } from '../../zoo/index.ts';
+import { marks, remarked, table } from '../lib/markdown.ts';
 import { programs } from './structure.ts';
 
 const { values, positionals } = parseArgs({
@@ -134,8 +135,7 @@ function results(): readonly Result[] {
   );
 }
 
-const begin = '<!-- experiment: written by scripts/experiments/compress.ts -->';
-const end = '<!-- end of experiment -->';
+const place = marks('scripts/experiments/compress.ts', 'experiment');
 
 async function report(): Promise<void> {
   const head = ['chain', 'accuracy %', 'change', 'params', 'macs', 'bytes', 'smaller', 'gzip', 'ms', 's'];
@@ -159,21 +159,15 @@ async function report(): Promise<void> {
       line('as it came', first, 0),
       ...mine.map((r) => line(r.chain, r.rows.at(-1) as Row, r.seconds)),
     ];
-    const table = [head, ['---', ...head.slice(1).map(() => '--:')], ...rows].map(
-      (r) => `| ${r.join(' | ')} |`,
-    );
     const { data } = readCard(student);
     const { note: said } = await loadDataset(data);
     parts.push(
-      `**${student}**, on the test split of ${data}.${said ? ` ${said}` : ''}\n\n${table.join('\n')}`,
+      `**${student}**, on the test split of ${data}.${said ? ` ${said}` : ''}\n\n${table([head, ...rows])}`,
     );
     note(columns([head, ...rows], [1, 2, 3, 4, 5, 6, 7, 8, 9]));
   }
   const file = join('docs', 'compression.md');
-  const old = readText(file);
-  const [from, to] = [old.indexOf(begin), old.indexOf(end)];
-  if (from < 0 || to < from) throw new UsageError(`${file}: the marks of the table are missing`);
-  writeAtomically(file, `${old.slice(0, from + begin.length)}\n\n${parts.join('\n\n')}\n\n${old.slice(to)}`);
+  writeAtomically(file, remarked(readText(file), place, parts.join('\n\n')));
 }
 
 const known = [...Object.keys(chains), ...Object.keys(programs)];

@@ -15,6 +15,7 @@ import { UsageError } from '../../src/errors.ts';
 import { methods, parseRecipe, type Recipe, type RecipeInput } from '../../src/learn/index.ts';
 import { columns } from '../../src/read/show.ts';
 import { init, type Net } from '../../src/weights/index.ts';
+import { table as markdown } from '../lib/markdown.ts';
 
 const { seeds, only, quick } = new Command()
   .option('--seeds <n>', 'how many seeds', '3')
@@ -238,7 +239,10 @@ for (const row of rows.filter((r) => !ids || ids.includes(r.id))) {
 print(columns([head, ...table]));
 
 if (!quick && !ids && count >= 3) {
-  const lines = [head, head.map(() => '---'), ...table].map((r) => `| ${r.join(' | ')} |`).join('\n');
+  const lines = markdown(
+    [head, ...table],
+    head.map((_, i) => i),
+  );
   const text = `## The experiment
 
 \`npm run experiment:distill\`: the recipes of \`zoo/recipes\` with each method and without it at the same steps, seeds 1 to ${count},

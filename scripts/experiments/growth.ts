@@ -16,6 +16,7 @@ import { cosine, evaluate, fit, oneCycle, type Schedule } from '../../src/learn/
 import { columns } from '../../src/read/show.ts';
 import { float, materialize, type WeightKey } from '../../src/weights/index.ts';
 import { compose, loadStudent } from '../../zoo/index.ts';
+import { table } from '../lib/markdown.ts';
 import { lineChart } from '../lib/plots.ts';
 
 const { seeds, only } = new Command()
@@ -216,7 +217,10 @@ async function report(): Promise<void> {
     })),
   });
   writeAtomically(join('docs', 'growth.svg'), chart);
-  const table = [head, head.map(() => '---'), ...rows].map((r) => `| ${r.join(' | ')} |`).join('\n');
+  const lines = table(
+    [head, ...rows],
+    head.map((_, i) => i),
+  );
   const text = `## The experiment
 
 \`npm run experiment:growth\`: Fashion-MNIST (${data.note}) A \`${small}\` is trained for ${count(smallSteps)} steps of 64, grown by
@@ -225,7 +229,7 @@ scratch (${count(steps)} steps of one cycle, peak ${peaks.scratch}), and the sma
 images are held out from training for the curves, read every ${every} steps; the test split is read once at the end. The steps that
 the small net took are not in the count, as in the paper; they cost ${((mean(of('small').map((r) => r.msPerStep)) * smallSteps) / (mean(of('scratch').map((r) => r.msPerStep)) * steps)).toFixed(2)} of the time of the run from scratch.
 
-${table}
+${lines}
 
 ${verdict()}
 

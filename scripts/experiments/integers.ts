@@ -17,6 +17,7 @@ import { inputShape } from '../../src/read/ends.ts';
 import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import { init, type Net } from '../../src/weights/index.ts';
 import { compose, loadStudent, readCard } from '../../zoo/index.ts';
+import { marks, remarked, table } from '../lib/markdown.ts';
 
 const students = ['mnist/wrn-16-1', 'fashion-mnist/wrn-16-2'];
 const graphs = ['wrn depth=16 width=4 size=32', 'resnet-18', 'mobilenet-v2'];
@@ -100,15 +101,6 @@ for (const words of graphs) {
 }
 
 const head = ['net', 'float ms', 'int8 ms', 'times faster', 'logits within a step of the simulation'];
-const table = [head, ['---', '--:', '--:', '--:', '--:'], ...rows]
-  .map((r) => `| ${r.join(' | ')} |`)
-  .join('\n');
-const [begin, end] = [
-  '<!-- integers: written by scripts/experiments/integers.ts -->',
-  '<!-- end of integers -->',
-];
 const file = join('docs', 'compression.md');
-const old = readText(file);
-const [from, to] = [old.indexOf(begin), old.indexOf(end)];
-if (from >= 0 && to > from)
-  writeAtomically(file, `${old.slice(0, from + begin.length)}\n\n${table}\n\n${old.slice(to)}`);
+const place = marks('scripts/experiments/integers.ts', 'integers');
+writeAtomically(file, remarked(readText(file), place, table([head, ...rows])));

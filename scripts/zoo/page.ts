@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { count } from '../../src/cli/say.ts';
 import { type Card, readCard, studentNames } from '../../zoo/index.ts';
+import { marks, remarked, table } from '../lib/markdown.ts';
 
 export const page = 'docs/students.md';
-const [begin, end] = ['<!-- table: written by npm run docs:students -->', '<!-- end of table -->'];
+const place = marks('npm run docs:students');
 
 const share = (x: number): string => (100 * x).toFixed(2);
-const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
 
 /** The architecture as words, without what the data asks of every net. */
 const made = ({ architecture: { name, options }, block }: Card): string => {
@@ -15,13 +15,13 @@ const made = ({ architecture: { name, options }, block }: Card): string => {
   return `\`${[name, ...own.map(([key, value]) => `${key}=${value}`)].join(' ')}\`${block ? ` \`${block}\`` : ''}`;
 };
 
-const row = (card: Card): string => {
+const row = (card: Card): string[] => {
   const { withTeacher, withoutTeacher } = card;
   const gain =
     withTeacher === undefined || withoutTeacher === undefined
       ? ['', '', '']
       : [share(withTeacher), share(withoutTeacher), (100 * (withTeacher - withoutTeacher)).toFixed(2)];
-  return line([
+  return [
     `\`${card.id.split('/')[1]}\``,
     made(card),
     count(card.params),
@@ -30,7 +30,7 @@ const row = (card: Card): string => {
     ...gain,
     card.teacher === undefined ? 'teacher' : card.methods.filter((m) => m !== 'cross-entropy').join(', '),
     count(card.epochs),
-  ]);
+  ];
 };
 
 /** One table for each dataset: its teachers first, then by size. */
@@ -49,11 +49,7 @@ function tables(): string {
       return [
         `### ${data}`,
         `Of ${count(n)} test images.${note ? ` ${note}` : ''}`,
-        [
-          line(head),
-          line(head.map((_, i) => ([2, 3, 4, 5, 6, 7, 9].includes(i) ? '--:' : '---'))),
-          ...rows,
-        ].join('\n'),
+        table([head, ...rows], [0, 1, 8]),
       ].join('\n\n');
     })
     .join('\n\n');
@@ -61,7 +57,5 @@ function tables(): string {
 
 /** The whole page with the tables of today's cards. */
 export function pageText(): string {
-  const text = readFileSync(page, 'utf8');
-  const [before = '', rest = ''] = text.split(begin);
-  return `${before}${begin}\n\n${tables()}\n\n${end}${rest.split(end)[1] ?? ''}`;
+  return remarked(readFileSync(page, 'utf8'), place, tables());
 }

@@ -1,7 +1,7 @@
 /** @file Pairs of the zoo as data: who teaches whom, which stage answers to which, and the recipe. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { zooFolder } from '../../zoo/students.ts';
 import { MoonletError, oneLine, suggestion, UsageError } from '../errors.ts';
 import { issueText } from '../graph/index.ts';

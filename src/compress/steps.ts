@@ -2,7 +2,7 @@
  * @file A compression as data: steps with their options, as JSON or as words. `prune=0.8 fit=300 share=16,start=density`
  * says the same as `[{"step":"prune","sparsity":0.8},{"step":"fit","steps":300},{"step":"share","clusters":16,"start":"density"}]`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { factorizeMethods } from '../edit/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { issueText } from '../graph/index.ts';

@@ -1,5 +1,5 @@
 /** @file Growth in several steps: a plan is data, its cost is known before anything is done. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Refusal, UsageError } from '../errors.ts';
 import { channels, type Graph, issueText, select } from '../graph/index.ts';
 import { cost } from '../read/cost.ts';

@@ -7,15 +7,7 @@ export { parseWidth, type Width } from './copies.ts';
 export { type DeepenOptions, deepen } from './deepen.ts';
 export { enlarge } from './enlarge.ts';
 export { ensemble } from './ensemble.ts';
-export {
-  type Factorized,
-  type FactorizedLayer,
-  type FactorizeMethod,
-  type FactorizeOptions,
-  factorize,
-  factorizeMethods,
-  type RankChoice,
-} from './factorize/index.ts';
+export * from './factorize/index.ts';
 export { foldBranches, foldNorms } from './fold.ts';
 export { foldBottlenecks } from './fold-dense.ts';
 export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow.ts';
@@ -25,53 +17,9 @@ export { type Budget, expand, type ShrinkOptions, scaleThreshold, shrink } from 
 export { narrow } from './narrow.ts';
 export { type Level, nestChannels, nestWeights } from './nested.ts';
 export { type PermuteOptions, permuteChannels } from './permute.ts';
-export {
-  channelSensitivity,
-  type Evidence,
-  type Importance,
-  importances,
-  kernelsNamed,
-  leastSquares,
-  type Measure,
-  masked,
-  type Pruned,
-  type PruneOptions,
-  type PruneTarget,
-  type Pruning,
-  planPruning,
-  pruneChannels,
-  pruneToLatency,
-  pruneWeights,
-  ratiosWithin,
-  type Scores,
-  type Sensitivity,
-  type SensitivityOptions,
-  scores,
-  sparsityOf,
-  type WeightPruneOptions,
-  weightSensitivity,
-  zeroSmallest,
-} from './prune/index.ts';
-export {
-  correctBias,
-  type EqualizeOptions,
-  equalize,
-  type QuantizeOptions,
-  quantize,
-  type Range,
-  scalesOf,
-  valuesToCalibrate,
-} from './quantize/index.ts';
-export {
-  type CentroidStart,
-  type CirculateOptions,
-  circulate,
-  type HashOptions,
-  hashWeights,
-  kMeans,
-  type ShareOptions,
-  shareWeights,
-} from './share/index.ts';
+export * from './prune/index.ts';
+export * from './quantize/index.ts';
+export * from './share/index.ts';
 export {
   withCollaborative,
   withConcatRelu,

@@ -1,5 +1,5 @@
 /** @file Graphs as JSON, versioned, one node a line. What comes from outside is validated to the last field. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MoonletError, oneLine, within } from '../errors.ts';
 import { check } from './check.ts';
 import { activations, type Graph } from './op.ts';

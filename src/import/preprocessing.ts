@@ -1,5 +1,5 @@
 /** @file How an image becomes a net's input: data on the imported net's card, never hidden in code. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MoonletError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import { archOf, type Source } from './names/index.ts';

@@ -1,5 +1,5 @@
 /** @file tf.layers models: model.json names the weights and the files beside it that hold their bytes. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MoonletError, quote } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
 import { type Bytes, type Dtype, decode, type ForeignTensor, sizeOf, type WeightFile } from './file.ts';

@@ -39,29 +39,45 @@ export interface BatchOptions {
   readonly viewSeed?: number;
 }
 
-/** Training batches by step. An epoch's last partial batch is dropped. @throws MoonletError when there is not one. */
-export function batches(
-  split: Split,
-  scale: Scale,
-  { batch, seed, augment = {}, views, viewSeed = seed }: BatchOptions,
-): (step: number) => Labelled {
-  const perEpoch = Math.floor(split.count / batch);
+/**
+ * Which of `count` examples a step takes: each once an epoch, in another order each time; a last partial batch is dropped.
+ * @throws MoonletError when there is not one batch.
+ */
+export function turns(
+  count: number,
+  batch: number,
+  seed: number,
+  what = 'examples',
+): (step: number) => { readonly epoch: number; readonly examples: Uint32Array } {
+  const perEpoch = Math.floor(count / batch);
   if (perEpoch < 1)
-    throw new MoonletError(`a batch of ${batch} is larger than the ${split.count} training examples`);
+    throw new MoonletError(`a batch of ${batch} is larger than the ${count} training ${what}`);
   let epoch = -1;
   let order = new Uint32Array();
   return (step) => {
     const now = Math.floor(step / perEpoch);
     if (now !== epoch) {
       epoch = now;
-      order = Uint32Array.from(permutation(split.count, random('order', seed, epoch)));
+      order = Uint32Array.from(permutation(count, random('order', seed, epoch)));
     }
     const first = (step % perEpoch) * batch;
+    return { epoch, examples: order.slice(first, first + batch) };
+  };
+}
+
+/** Training batches by step. An epoch's last partial batch is dropped. @throws MoonletError when there is not one. */
+export function batches(
+  split: Split,
+  scale: Scale,
+  { batch, seed, augment = {}, views, viewSeed = seed }: BatchOptions,
+): (step: number) => Labelled {
+  const turn = turns(split.count, batch, seed);
+  return (step) => {
+    const { epoch, examples: images } = turn(step);
     const view = views === undefined ? epoch : epoch % views;
     const [h, w, c] = scale.shape;
     const x = new Float32Array(batch * h * w * c);
     const labels = new Int32Array(batch);
-    const images = order.slice(first, first + batch);
     const { shift = 0, flip = false } = augment;
     for (let i = 0; i < batch; i++) {
       const index = images[i] as number;

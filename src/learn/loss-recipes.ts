@@ -1,6 +1,6 @@
 /** @file Losses by name, for recipes: what each may be told, and how it is made. A new loss is one entry. */
 import * as tf from '@tensorflow/tfjs-core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MoonletError, suggestion } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import { crossEntropy } from './cross-entropy.ts';

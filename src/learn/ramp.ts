@@ -1,5 +1,5 @@
 /** @file Numbers of a loss that change in a run, as data: `{ "from": 4, "to": 1 }`. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Schedule } from './schedule.ts';
 
 const number = z.number().min(0);

@@ -1,5 +1,5 @@
 /** @file A run as data: what is trained on what, with which losses, for how long. JSON, validated to the last field. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parsePlan } from '../edit/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { issueText } from '../graph/index.ts';

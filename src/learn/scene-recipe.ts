@@ -1,5 +1,5 @@
 /** @file Runs on scenes as data: what is trained on which scenes, by which of the methods 159 to 163. JSON, validated. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { UsageError } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
 import { detectorLoss } from './detect/index.ts';

@@ -31,6 +31,13 @@ export function tap(graph: Graph, path: string): Tap {
   return { id, shape: shapes(graph).get(id) as Shape };
 }
 
+/** Two taps by their paths. @throws MoonletError as `tap` does. */
+export const tapPair = (
+  student: Graph,
+  teacher: Graph,
+  [mine, theirs]: readonly [student: string, teacher: string],
+): TapPair => ({ student: tap(student, mine), teacher: tap(teacher, theirs) });
+
 /**
  * The last map at each stride on the way to the first output, in order of strides. Of a net with stages these are ends of
  * stages: what a stage does before it strides is not yet its own.

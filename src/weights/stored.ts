@@ -3,7 +3,7 @@
  * F16). Any other is one tensor for each array that it stores, `NAME.data`, `NAME.scales` and so on, and a line in the
  * JSON under `__metadata__.encodings`: `{ NAME: { encoding, shape, bits?, seed?, block?, values? } }`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { MoonletError } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
 import { arraysOf, type StoredArray, type Weight } from './encodings.ts';

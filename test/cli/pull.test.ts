@@ -59,9 +59,21 @@ describe('moonlet pull', () => {
   });
 
   it('is safe in two processes at once', async () => {
+    server.gather('index.json', 2); // both have seen that the folder is free before either fills it
     const children = [1, 2].map(() => start(path('both'), path('cache-both')));
-    const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0] as number));
-    expect(codes).to.deep.equal([0, 0]);
+    const ends = await Promise.all(
+      children.map(async (child) => {
+        let said = '';
+        child.stderr?.on('data', (chunk: Buffer) => {
+          said += chunk.toString();
+        });
+        return [(await once(child, 'exit'))[0] as number, said] as const;
+      }),
+    );
+    expect(ends).to.deep.equal([
+      [0, ''],
+      [0, ''],
+    ]);
     expect(loadStudent(path('both')).graph.outputs).to.have.length(1);
     expect(readdirSync(path('cache-both', 'parts'))).to.deep.equal([]);
   });

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, take } from '../../src/data/index.ts';
-import { foldNorms, graph, input, type OpOf, print, pruneWeights } from '../../src/index.ts';
+import { foldNorms, type OpOf, print, pruneWeights } from '../../src/index.ts';
 import { passes } from '../../src/learn/index.ts';
 import { encodeModel } from '../../src/onnx/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
@@ -10,20 +10,11 @@ import { bytesOf, type Net, sparse } from '../../src/weights/index.ts';
 import { loadStudent } from '../../zoo/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { calibrated } from '../support/calibrated.ts';
-import { examples, small } from '../support/nets.ts';
+import { examples, fusing, small } from '../support/nets.ts';
 import { fc } from '../support/property.ts';
 import { runCompiled, runForward } from '../support/run.ts';
 
 type Quantize = OpOf<'quantize'>;
-
-/** A residual net with all that is fused: pre-activation, plain relu, pools. */
-const residual = graph(
-  'residual',
-  input(8, 8, 3)
-    .pipe('stem', (x) => x.conv(8, { kernel: 3 }).norm().relu())
-    .pipe('stage1', (x) => x.residual((y) => y.norm().relu().conv(8, { kernel: 3 })).maxPool({ size: 2 }))
-    .pipe('head', (x) => x.globalPool().dense(5)),
-);
 
 /** Shares of outputs that differ by at most so many output steps. */
 async function agreement(net: Net, count: number) {
@@ -65,8 +56,8 @@ describe('the integer net', () => {
   });
 
   it('is of whole numbers where zeros are left out, too', async () => {
-    const net = await calibrated(residual);
-    const x = examples(residual, 8);
+    const net = await calibrated(fusing);
+    const x = examples(fusing, 8);
     const thin = pruneWeights(foldNorms(net), 0.6);
     const q = await quantizeByData(thin, [x]);
     const weights = new Map(q.weights);
@@ -77,8 +68,8 @@ describe('the integer net', () => {
   });
 
   it('has whole kernels and whole biases in its ONNX form', async () => {
-    const net = await calibrated(residual);
-    const q = await quantizeByData(net, [examples(residual, 8)]);
+    const net = await calibrated(fusing);
+    const q = await quantizeByData(net, [examples(fusing, 8)]);
     const model = toOnnx(q);
     const kinds = model.initializers.map((t) => t.dtype);
     expect(kinds.filter((k) => k === 'int32')).to.have.length(2 * 2); // bias and its zero-points

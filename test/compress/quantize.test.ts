@@ -22,7 +22,7 @@ import { apply } from '../../src/read/tfjs/apply.ts';
 import { bytesOf, float, init, materialize, type Net, type Weight } from '../../src/weights/index.ts';
 import { calibrated } from '../support/calibrated.ts';
 import { messageOf } from '../support/errors.ts';
-import { examples, largestDifference, noise, small } from '../support/nets.ts';
+import { examples, fusing, largestDifference, noise, small } from '../support/nets.ts';
 import { fc } from '../support/property.ts';
 import { runCompiled } from '../support/run.ts';
 import { leakless, useCpu } from '../support/tensors.ts';
@@ -116,18 +116,9 @@ describe('rounding', () => {
   });
 });
 
-/** A residual net with all that is fused: pre-activation, plain relu, pools. */
-const residual = graph(
-  'residual',
-  input(8, 8, 3)
-    .pipe('stem', (x) => x.conv(8, { kernel: 3 }).norm().relu())
-    .pipe('stage1', (x) => x.residual((y) => y.norm().relu().conv(8, { kernel: 3 })).maxPool({ size: 2 }))
-    .pipe('head', (x) => x.globalPool().dense(5)),
-);
-
 describe('quantize', () => {
   it('rounds after layers, not before the activations that fuse; moved values keep their steps', () => {
-    const folded = foldNorms({ graph: residual, weights: new Map(weights(residual)) });
+    const folded = foldNorms({ graph: fusing, weights: new Map(weights(fusing)) });
     expect(places(folded.graph)).to.deep.equal([
       { id: 'input' },
       { id: 'stem/act' },
@@ -141,8 +132,8 @@ describe('quantize', () => {
   });
 
   it('stores a quarter of the bytes, and every value of a kernel within half a step (law 5)', async () => {
-    const net = await calibrated(residual);
-    const { ranges } = await calibrate(net, [examples(residual, 16)]);
+    const net = await calibrated(fusing);
+    const { ranges } = await calibrate(net, [examples(fusing, 16)]);
     const q = quantize(net, { ranges });
     const folded = foldNorms(net);
     const kernel = q.weights.get('stage1/conv:kernel') as Weight & { scales: Float32Array };
@@ -158,8 +149,8 @@ describe('quantize', () => {
   });
 
   it('with weights alone needs no data', async () => {
-    const net = await calibrated(residual);
-    const x = examples(residual, 4);
+    const net = await calibrated(fusing);
+    const x = examples(fusing, 4);
     const eight = await runCompiled(quantize(net), x);
     const two = await runCompiled(quantize(net, { weights: 2, clip: 'mse' }), x);
     const y = await runCompiled(net, x);
@@ -182,8 +173,8 @@ describe('quantize', () => {
   });
 
   it('refuses bits out of range, and ranges that are missing or infinite', async () => {
-    const net = await calibrated(residual);
-    const { ranges } = await calibrate(net, [examples(residual, 2)]);
+    const net = await calibrated(fusing);
+    const { ranges } = await calibrate(net, [examples(fusing, 2)]);
     const line = (o: object): string => messageOf(() => quantize(net, o), Refusal);
     expect(line({ weights: 1 })).to.equal('quantize: weights must have 2 to 8 bits, got 1');
     expect(line({ activations: 9 })).to.equal('quantize: activations must have 2 to 8 bits, got 9');
@@ -197,7 +188,7 @@ describe('quantize', () => {
   });
 
   it('keeps layers in float where it is told', async () => {
-    const net = await calibrated(residual);
+    const net = await calibrated(fusing);
     const q = quantize(net, { keep: (path) => path.startsWith('head') });
     expect(q.weights.get('head/dense:kernel')?.encoding).to.equal('float32');
     expect(q.weights.get('stem/conv:kernel')?.encoding).to.equal('quantized');
@@ -259,7 +250,7 @@ describe('calibration', () => {
   });
 
   it('refuses no data, and a net that makes no numbers', async () => {
-    const net = await calibrated(residual);
+    const net = await calibrated(fusing);
     const said = async (n: Net, batches: readonly Float32Array[]): Promise<string> => {
       try {
         await calibrate(n, batches);
@@ -271,7 +262,7 @@ describe('calibration', () => {
     expect(await said(net, [])).to.equal(
       'calibration needs data: give it some examples of what the net will see',
     );
-    const broken = examples(residual, 1);
+    const broken = examples(fusing, 1);
     broken[0] = Number.NaN;
     expect(await said(net, [broken])).to.match(
       /^residual: "input" makes values that are no finite numbers; check the net and the data$/,

@@ -16,6 +16,7 @@ import { float, init, materialize, type Net, type Weight } from '../../src/weigh
 import { calibrated } from '../support/calibrated.ts';
 import { messageOf } from '../support/errors.ts';
 import { examples, largestDifference, noise, shaken, sizeOf, small } from '../support/nets.ts';
+import { conv } from '../support/ops.ts';
 import { fc } from '../support/property.ts';
 import { runCompiled } from '../support/run.ts';
 
@@ -299,16 +300,7 @@ describe('the canonical decomposition', () => {
 
 describe('a split', () => {
   it('of a kernel with more inputs than the rest of it is exact at full rank', () => {
-    const op: Conv = {
-      kind: 'conv',
-      out: 1,
-      kernel: [1, 2],
-      stride: [1, 1],
-      dilation: [1, 1],
-      groups: 1,
-      padding: 'same',
-      bias: false,
-    };
+    const op = conv({ out: 1, kernel: [1, 2] });
     const w = noise(sizeOf([1, 2, 9, 1]), 'wide');
     const { matrices } = splitConv(op, [1, 2, 9, 1], w, 'tucker');
     expect(matrices.map((m) => m.values.length)).to.deep.equal([2, 1]);

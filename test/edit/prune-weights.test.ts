@@ -18,6 +18,7 @@ import { cost, graph, init, input } from '../../src/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { layer, made } from '../support/growing.ts';
 import { noise, shaken, small } from '../support/nets.ts';
+import { conv } from '../support/ops.ts';
 
 const kernel = (net: Net, key: WeightKey): number[] => [...materialize(net.weights.get(key) as Weight)];
 /** Two dense layers with known kernels. */
@@ -181,16 +182,7 @@ describe('a budget of time', () => {
 
 describe('least squares', () => {
   it('find the weights that made the values, strides, padding, groups and bias included', () => {
-    const op = {
-      kind: 'conv',
-      out: 4,
-      kernel: [3, 3],
-      stride: [2, 1],
-      dilation: [1, 1],
-      groups: 2,
-      padding: 'same',
-      bias: true,
-    } as const;
+    const op = conv({ out: 4, stride: [2, 1], groups: 2, bias: true });
     const n = 6;
     const [h, w, c] = [5, 4, 4];
     const inputs = noise(n * h * w * c, 'least squares');

@@ -1,4 +1,5 @@
 /** @file Small versions of every architecture, found by their options: a new one is tested by existing. */
+import { graph, input } from '../../src/build/index.ts';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { random } from '../../src/random.ts';
@@ -87,6 +88,10 @@ export function distance(a: readonly Float32Array[], b: readonly Float32Array[])
   });
   return Math.sqrt(difference / (size || 1));
 }
+/** Channel indices of the graph's permutes: `cost` counts them beside the statistics of norms, and no weight holds them. */
+export const indicesIn = (graph: Graph): number =>
+  graph.nodes.reduce((n, { op }) => n + (op.kind === 'permute' ? op.order.length : 0), 0);
+
 /** max |a - b| / max |b| */
 export function largestDifference(a: Float32Array, b: Float32Array): number {
   let [difference, size] = [0, 0];
@@ -104,3 +109,12 @@ export function oneUlpOff(x: Float32Array, seed: number): Float32Array {
   for (let i = 0; i < bits.length; i++) bits[i] = (bits[i] as number) + (source.uniform() < 0.5 ? -1 : 1);
   return moved;
 }
+
+/** A residual net with all that is fused: pre-activation, plain relu, pools. */
+export const fusing = graph(
+  'residual',
+  input(8, 8, 3)
+    .pipe('stem', (x) => x.conv(8, { kernel: 3 }).norm().relu())
+    .pipe('stage1', (x) => x.residual((y) => y.norm().relu().conv(8, { kernel: 3 })).maxPool({ size: 2 }))
+    .pipe('head', (x) => x.globalPool().dense(5)),
+);

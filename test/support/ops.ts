@@ -1,7 +1,7 @@
 /** @file Ops with the usual options, but for those that are told. Options may be wrong: that is what they are for. */
-import type { Op } from '../../src/graph/index.ts';
+import type { Op, OpOf } from '../../src/graph/index.ts';
 
-export const conv = (o: object): Op => ({
+export const conv = (o: object): OpOf<'conv'> => ({
   kind: 'conv',
   out: 8,
   kernel: [3, 3],

@@ -24,6 +24,8 @@ export interface RegistryServer {
   readonly asked: Asked[];
   /** What goes wrong with the next answers for paths with this end, in turn; `forever` for each of them. */
   fail(end: string, faults: readonly Fault[], forever?: boolean): void;
+  /** Holds the answers for paths with this end until so many have been asked for. */
+  gather(end: string, count: number): void;
   /** The validator that files have from now on. */
   etag: string | undefined;
   close(): Promise<void>;
@@ -38,8 +40,14 @@ export async function registryServer(root: string): Promise<RegistryServer> {
       if (path.endsWith(end)) return plan.forever ? plan.faults[0] : plan.faults.shift();
     return undefined;
   };
-  const server = createServer((request, response) => {
+  const gatherings = new Map<string, { missing: number; whole: Promise<void>; open: () => void }>();
+  const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '', 'http://x').pathname);
+    for (const [end, gathering] of gatherings) {
+      if (!path.endsWith(end)) continue;
+      if (--gathering.missing <= 0) gathering.open();
+      await gathering.whole;
+    }
     const status = answer(request, response, join(root, path), faultFor(path), state.etag);
     const { range, 'if-range': ifRange } = request.headers;
     asked.push({ path, range, ifRange: ifRange as string | undefined, status });
@@ -49,6 +57,13 @@ export async function registryServer(root: string): Promise<RegistryServer> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     asked,
     fail: (end, faults, forever = false) => plans.set(end, { faults: [...faults], forever }),
+    gather: (end, missing) => {
+      let open = (): void => {};
+      const whole = new Promise<void>((done) => {
+        open = done;
+      });
+      gatherings.set(end, { missing, whole, open });
+    },
     get etag() {
       return state.etag;
     },

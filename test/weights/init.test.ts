@@ -5,7 +5,7 @@ import type { Graph } from '../../src/graph/index.ts';
 import { permutation, random } from '../../src/random.ts';
 import { cost } from '../../src/read/cost.ts';
 import { bytesOf, init, materialize, type Net, type WeightKey } from '../../src/weights/index.ts';
-import { lightZoo } from '../support/nets.ts';
+import { indicesIn, lightZoo } from '../support/nets.ts';
 
 const at = ({ weights }: Net, key: WeightKey): Float32Array => {
   const weight = weights.get(key);
@@ -89,8 +89,7 @@ describe('init', () => {
   it('makes what the graph needs, no more: parameters and statistics, for every architecture', () => {
     for (const g of lightZoo()) {
       const { params, normStats } = cost(g);
-      const indices = g.nodes.reduce((n, { op }) => n + (op.kind === 'permute' ? op.order.length : 0), 0);
-      const stored = params + normStats - indices; // indices are the graph's
+      const stored = params + normStats - indicesIn(g);
       expect(bytesOf(init(g, { conv: 'zeros', dense: 'zeros' })), g.name).to.equal(4 * stored);
     }
   });

@@ -6,26 +6,8 @@
  * (4 offsets); then, for bins x bins bins, the logits of ground and classes, and 4 offsets, that proposals are cropped from.
  * Deviations: a net of a few small stages instead of ResNet-101, and boxes for all classes together, as in their code.
  */
-import {
-  architecture,
-  type Block,
-  common,
-  convNorm,
-  convNormAct,
-  input,
-  repeat,
-  residual,
-  whole,
-} from '../../src/build/index.ts';
-
-/** Two 3x3 convs beside a shortcut. */
-export const basic = (out: number, stride = 1): Block =>
-  residual(
-    out,
-    (x) =>
-      x.pipe('first', convNormAct(out, { kernel: 3, stride })).pipe('second', convNorm(out, { kernel: 3 })),
-    { stride },
-  );
+import { architecture, convNormAct, input, whole } from '../../src/build/index.ts';
+import { problem, sizes, stages, stem, widths } from './scene-stages.ts';
 
 export const detector = architecture({
   name: 'detector',
@@ -36,26 +18,14 @@ export const detector = architecture({
     arxiv: '1605.06409',
   },
   options: {
-    width: whole({
-      doc: 'channels of the stem; stages have 2 and 4 times as many',
-      default: 8,
-      min: 1,
-      max: 256,
-    }),
-    depth: whole({ doc: 'blocks of stage2', default: 2, min: 1, max: 32 }),
+    ...widths,
     bins: whole({ doc: 'bins of a crop, high and wide', default: 3, min: 1, max: 7 }),
     anchors: whole({ doc: 'boxes at each cell', default: 6, min: 1, max: 64 }),
-    ...common({ classes: 10, size: 64, channels: 1 }),
+    ...sizes,
   },
-  problem: ({ size }) => (size % 4 ? `size must be a multiple of 4, got ${size}` : undefined),
+  problem,
   net: ({ width, depth, bins, anchors, classes, size, channels }) => {
-    const features = input(size, size, channels)
-      .pipe('stem', convNormAct(width, { kernel: 3, stride: 2 }))
-      .stack('stage1', [basic(2 * width, 2)])
-      .stack(
-        'stage2',
-        repeat(depth, () => basic(4 * width)),
-      );
+    const features = stages(stem(input(size, size, channels), width), width, depth);
     const seen = features.pipe('proposals/hidden', convNormAct(4 * width, { kernel: 3 }));
     const parts = bins ** 2;
     return [

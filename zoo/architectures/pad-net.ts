@@ -10,59 +10,8 @@
  * Deviations: a front-end of a few small stages instead of ResNet-50; surface normals are no task of ours; predictions
  * have half of the image's height and width. `none` leaves the module out: F_o^k = F^k.
  */
-import {
-  architecture,
-  type Block,
-  choice,
-  common,
-  convNormAct,
-  type Flow,
-  input,
-  repeat,
-  whole,
-} from '../../src/build/index.ts';
-import { basic } from './detector.ts';
-
-const sizes = common({ classes: 10, size: 64, channels: 1 });
-const widths = {
-  width: whole({
-    doc: 'channels of the stem; stages have 2 and 4 times as many',
-    default: 8,
-    min: 1,
-    max: 256,
-  }),
-  depth: whole({ doc: 'blocks of stage2', default: 2, min: 1, max: 32 }),
-};
-
-/** Features at half of the image's size: a stage at a fourth, brought up and joined with the stem. */
-const frontEnd =
-  (width: number, depth: number): Block =>
-  (x) => {
-    const stem = x.pipe('stem', convNormAct(width, { kernel: 3, stride: 2 }));
-    return stem
-      .stack('stage1', [basic(2 * width, 2)])
-      .stack(
-        'stage2',
-        repeat(depth, () => basic(4 * width)),
-      )
-      .pipe('join', (deep) =>
-        deep
-          .pipe('narrow', convNormAct(2 * width))
-          .upsample(2, 'bilinear')
-          .concat(stem)
-          .pipe('mix', convNormAct(2 * width, { kernel: 3 })),
-      );
-  };
-const problem = ({ size }: { readonly size: number }): string | undefined =>
-  size % 4 ? `size must be a multiple of 4, got ${size}` : undefined;
-
-/** The task's own features, and the prediction from any: logits of ground and classes, a depth, a logit of contour. */
-const tasks = ['segmentation', 'depth', 'contour'] as const;
-type Task = (typeof tasks)[number];
-const predict =
-  (task: Task, classes: number): Block =>
-  (x) =>
-    x.conv(task === 'segmentation' ? classes + 1 : 1, { bias: true });
+import { architecture, type Block, choice, convNormAct, type Flow, input } from '../../src/build/index.ts';
+import { frontEnd, predict, problem, sizes, type Task, tasks, widths } from './scene-stages.ts';
 
 const modules = ['none', 'A', 'B', 'C'] as const;
 type Module = (typeof modules)[number];
@@ -127,16 +76,4 @@ export const padNet = architecture({
     );
     return [...final, ...first];
   },
-});
-
-export const parser = architecture({
-  name: 'parser',
-  paper: padNet.paper,
-  options: { ...widths, ...sizes },
-  problem,
-  net: ({ width, depth, classes, size, channels }) =>
-    frontEnd(
-      width,
-      depth,
-    )(input(size, size, channels)).pipe('head/segmentation/predict', predict('segmentation', classes)),
 });

@@ -6,8 +6,8 @@ import type { Scene, Scenes } from '../../data/index.ts';
 import { MoonletError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { type Random, random } from '../../random.ts';
-import type { Batch } from '../batches.ts';
-import { intensityInput, sceneOrder } from '../scene-batches.ts';
+import { type Batch, turns } from '../batches.ts';
+import { intensityInput } from '../scene-batches.ts';
 import type { Task } from '../task.ts';
 import { match, sampleAnchors } from './anchors.ts';
 import { type Box, encode } from './boxes.ts';
@@ -53,9 +53,9 @@ export function detection(graph: Graph, scenes: Scenes, o: DetectionOptions): Ta
       offsets: { shape: [proposals, 4] },
     },
     batches: ({ batch, seed }) => {
-      const order = sceneOrder(scenes, batch, seed);
+      const turn = turns(scenes.count, batch, seed, 'scenes');
       return (step) => {
-        const images = order(step);
+        const { examples: images } = turn(step);
         const made = filler(layout, { batch, proposals, sampledAnchors });
         images.forEach((image, i) => {
           made.fill(i, scenes.at(image), random('detection', seed, step, i));

@@ -13,7 +13,7 @@ import { MoonletError } from '../../errors.ts';
 import { printShape } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
-import { sameSize, stagePairs, tap } from '../taps.ts';
+import { sameSize, stagePairs, tapPair } from '../taps.ts';
 
 export interface AttentionOptions {
   /** beta; 1000 unless told. */
@@ -28,7 +28,7 @@ export const attention =
   (nets) => {
     const teacher = teacherOf(nets, 'attention');
     const named = pairs?.map(([mine, theirs]) => {
-      const pair = { student: tap(nets.student, mine), teacher: tap(teacher, theirs) };
+      const pair = tapPair(nets.student, teacher, [mine, theirs]);
       if (sameSize(pair)) return pair;
       throw new MoonletError(
         `attention: ${mine} ${printShape(pair.student.shape)} and ${theirs} ${printShape(pair.teacher.shape)} differ in height or width`,

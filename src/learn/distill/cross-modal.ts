@@ -12,7 +12,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
-import { stagePairs, type TapPair, tap } from '../taps.ts';
+import { stagePairs, type TapPair, tapPair } from '../taps.ts';
 import { adapter } from './adapters.ts';
 
 export interface CrossModalOptions {
@@ -27,7 +27,7 @@ export const crossModal =
   (nets) => {
     const teacher = teacherOf(nets, 'cross-modal');
     const taps: TapPair = pair
-      ? { student: tap(nets.student, pair[0]), teacher: tap(teacher, pair[1]) }
+      ? tapPair(nets.student, teacher, pair)
       : (stagePairs(nets.student, teacher, 'cross-modal').at(-1) as TapPair);
     const { id, nodes, note } = adapter(taps, { loss: 'cross-modal' });
     return {

@@ -15,7 +15,7 @@ import { type Graph, isMap, printShape, type Shape } from '../../graph/index.ts'
 import { maxPool } from '../../kernels/index.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
-import { stagePairs, type TapPair, tap } from '../taps.ts';
+import { stagePairs, type TapPair, tap, tapPair } from '../taps.ts';
 import { adapter } from './adapters.ts';
 
 export interface FspOptions {
@@ -33,7 +33,7 @@ export const fsp =
   (nets) => {
     const teacher = teacherOf(nets, 'fsp');
     const chosen: readonly TapPair[] = points
-      ? points.map(([s, t]) => ({ student: tap(nets.student, s), teacher: tap(teacher, t) }))
+      ? points.map((point) => tapPair(nets.student, teacher, point))
       : [...entry(nets.student, teacher), ...stagePairs(nets.student, teacher, 'fsp')];
     if (chosen.length < 2)
       throw new MoonletError('fsp: a matrix needs two places, and there is one; name more by "points"');

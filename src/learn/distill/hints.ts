@@ -13,7 +13,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
-import { stagePairs, type TapPair, tap } from '../taps.ts';
+import { stagePairs, type TapPair, tapPair } from '../taps.ts';
 import { adapter } from './adapters.ts';
 
 export interface HintsOptions {
@@ -31,7 +31,7 @@ export const hints =
   (nets) => {
     const teacher = teacherOf(nets, 'hints');
     const chosen: readonly TapPair[] = pairs
-      ? pairs.map(([s, t]) => ({ student: tap(nets.student, s), teacher: tap(teacher, t) }))
+      ? pairs.map((pair) => tapPair(nets.student, teacher, pair))
       : middle(stagePairs(nets.student, teacher, 'hints'));
     const regressors = chosen.map((pair, index) =>
       adapter(pair, { loss: 'hints', index, adapt, shrink: 'conv', like: teacher }),

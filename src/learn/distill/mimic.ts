@@ -17,7 +17,7 @@ import { channelsOf, type Node, printShape } from '../../graph/index.ts';
 import { crops } from '../detect/crops.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
-import { sameSize, stagePairs, type TapPair, tap } from '../taps.ts';
+import { sameSize, stagePairs, type TapPair, tapPair } from '../taps.ts';
 
 export interface MimicOptions {
   /** lambda; 1 unless told. */
@@ -32,7 +32,7 @@ export const mimic =
   (nets) => {
     const teacher = teacherOf(nets, 'mimic');
     const taps: TapPair = pair
-      ? { student: tap(nets.student, pair[0]), teacher: tap(teacher, pair[1]) }
+      ? tapPair(nets.student, teacher, pair)
       : (stagePairs(nets.student, teacher, 'mimic').at(-1) as TapPair);
     const { node, note } = transform(taps);
     return {

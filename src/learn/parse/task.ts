@@ -3,7 +3,8 @@ import { contour, type Scene, type Scenes, segmentation } from '../../data/index
 import { MoonletError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { inputShape } from '../../read/ends.ts';
-import { type Modality, sceneInput, sceneOrder } from '../scene-batches.ts';
+import { turns } from '../batches.ts';
+import { type Modality, sceneInput } from '../scene-batches.ts';
 import type { Task } from '../task.ts';
 import { evaluateParser } from './evaluate.ts';
 import { parserLayout } from './layout.ts';
@@ -31,9 +32,9 @@ export function parsing(graph: Graph, scenes: Scenes, o: ParsingOptions): Task {
     name: 'parsing',
     targets: { segmentation: { ...here, dtype: 'int32' }, depth: here, contour: here },
     batches: ({ batch, seed }) => {
-      const order = sceneOrder(scenes, batch, seed);
+      const turn = turns(scenes.count, batch, seed, 'scenes');
       return (step) => {
-        const images = order(step);
+        const { examples: images } = turn(step);
         const x = new Float32Array(batch * size * size);
         const targets = {
           segmentation: new Int32Array(batch * area),
@@ -103,9 +104,9 @@ export function pairs(
     name: 'pairs',
     targets: {},
     batches: ({ batch, seed }) => {
-      const order = sceneOrder(scenes, batch, seed);
+      const turn = turns(scenes.count, batch, seed, 'scenes');
       return (step) => {
-        const images = order(step);
+        const { examples: images } = turn(step);
         const [x, teacherX] = [new Float32Array(batch * area), new Float32Array(batch * area)];
         images.forEach((image, i) => {
           x.set(sceneInput(scenes.at(image), to), i * area);

@@ -1,0 +1,17 @@
+/** @file JSON of the zoo: read, and held to what it must be. */
+import type * as z from 'zod';
+import { MoonletError, oneLine } from '../src/errors.ts';
+import { issueText } from '../src/graph/index.ts';
+
+/** The value in a text. @throws MoonletError that begins with `where` and says how the text departs from the schema. */
+export function parseJson<S extends z.ZodType>(schema: S, text: string, where: string): z.output<S> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (e) {
+    throw new MoonletError(`${where}: not JSON (${oneLine((e as Error).message)})`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new MoonletError(`${where}: ${issueText(parsed.error)}`);
+}
