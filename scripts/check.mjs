@@ -12,7 +12,9 @@ const stages = [
   ['format', [biome, 'format']],
   ['lint', [biome, 'lint', '--error-on-warnings']],
   ['types', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.']],
-  fast ? ['unit tests', [mocha, '--ignore', 'test/zoo/**']] : ['tests', [mocha]],
+  fast
+    ? ['unit tests', [mocha, '--ignore', 'test/zoo/**', '--ignore', 'test/**/*.slow.test.ts']]
+    : ['tests', [mocha]],
   ...(fast ? [] : [['size', ['--import', 'tsx', 'scripts/size.ts']]]),
 ];
 

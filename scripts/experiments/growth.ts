@@ -34,7 +34,7 @@ const plan: readonly GrowStep[] = [
   { deepen: 'stage3', by: 1 },
 ];
 const smallSteps = 5000;
-const steps = 2000;
+const steps = 4000;
 /** The nets that begin with a trained one get half of the steps. */
 const half = steps / 2;
 const every = 50;

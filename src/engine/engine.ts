@@ -11,6 +11,7 @@ import {
 } from '../jit/index.ts';
 import type { Runtime } from '../jit/runtime.ts';
 import { loadTfjsNode } from './tfjs-node.ts';
+import { loadWasm } from './wasm.ts';
 
 /**
  * `onnxruntime` traces a function once and runs it natively. The others run it eagerly, op by op: `wasm` and `cpu`
@@ -111,7 +112,7 @@ async function load(engine: EagerEngine): Promise<void> {
     tf.scalar(0).dispose();
     tf.env().set('IS_TEST', was);
   }
-  if (engine === 'wasm') await import('@tensorflow/tfjs-backend-wasm');
+  if (engine === 'wasm') await loadWasm();
   if (engine === 'tfjs-node') {
     await load('cpu'); // it brings that backend along, with the advertisement
     await loadTfjsNode();

@@ -74,7 +74,7 @@ const nets: Readonly<Record<string, () => Net>> = {
 };
 
 describe('what lies beside the weights', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('a velocity moves the function as it moved the old one, by random shares too', () =>
     fc.assert(

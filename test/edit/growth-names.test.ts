@@ -16,7 +16,7 @@ const widths = (net: Net, id: string): number | undefined => {
 };
 
 describe('growth by name', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('inner values that are outputs stay as they are', () => {
     const a = layer(input(5, 5, 2), 'a', 4);

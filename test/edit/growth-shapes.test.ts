@@ -90,7 +90,7 @@ const cases: Readonly<Record<string, Graph>> = {
 };
 
 describe('growth through graphs that are hard to grow through', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   for (const [what, g] of Object.entries(cases)) {
     it(what, () => {
       const net = shaken(g);

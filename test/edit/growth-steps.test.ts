@@ -11,7 +11,7 @@ import { expectPreserved, expectSame, outputs, trained } from '../support/growin
 import { largestDifference, shaken, small } from '../support/nets.ts';
 
 describe('growth in steps', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   describe('deepen', () => {
     const kinds = [

@@ -20,7 +20,7 @@ import { largestDifference, shaken, small } from '../support/nets.ts';
 import { fc } from '../support/property.ts';
 
 describe('growth', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('random graphs, widened at random, compute the same in both modes, and are certified', () =>
     fc.assert(

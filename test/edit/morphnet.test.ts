@@ -34,7 +34,7 @@ const value = (net: Net, o: Parameters<typeof morphnet>[0] = {}): number =>
   );
 
 describe('MorphNet', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   // 3 -> 4 -> 2 channels at 6 x 6 places, then 3 classes
   const net = shaken(made((x) => layer(layer(x, 'first', 4), 'second', 2)));
 

@@ -39,7 +39,7 @@ function expectEqual(a: Net, b: Net): void {
 }
 
 describe('growth undone', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('gives the old net back, bit for bit: random graphs, copies at random', () =>
     fc.assert(
@@ -92,7 +92,7 @@ describe('growth undone', () => {
 });
 
 describe('merging copies', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('finds the copies of a net whose maps are not known, and gives the old weights back', () => {
     for (const name of ['wrn', 'mobilenet-v3-small', 'densenet-cifar', 'squeezenet']) {
@@ -151,7 +151,7 @@ describe('merging copies', () => {
 });
 
 describe('permuting channels', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('keeps the function: random graphs, all variables', () =>
     fc.assert(

@@ -26,7 +26,7 @@ function expectNested(levels: readonly Level[]): void {
 }
 
 describe('nested nets', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('by weights lie within each other; the last is the whole net', () => {
     const levels = nestWeights(net(), ratios);

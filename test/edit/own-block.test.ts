@@ -13,7 +13,7 @@ import { shaken, small } from '../support/nets.ts';
 const opOf = (net: Net, id: string) => net.graph.nodes.find((n) => n.id === id)?.op;
 
 describe('blocks that change channels', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('a dense layer makes new channels that its readers weigh by zeros', () => {
     const net = shaken(small('densenet-cifar'));

@@ -43,7 +43,7 @@ const widths = (g: Graph): Record<string, number> =>
   Object.fromEntries([...shapes(g)].map(([id, shape]) => [id, channelsOf(shape)]));
 
 describe('channel pruning (law 5)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('random graphs, pruned at random, compute what their masks do, and are certified', () => {
     let done = 0;

@@ -28,7 +28,7 @@ const assigned: Assignments = new Map([
 ]);
 
 describe('SplitNet', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('splits convs and dense layers; they compute what zeros between the groups do', () => {
     const split = splitLayers(net(), assigned);

@@ -35,7 +35,7 @@ const columnNorms = (net: Net, key: WeightKey): readonly number[] => {
 const mean = (all: readonly number[]): number => all.reduce((a, b) => a + b, 0) / all.length;
 
 describe('new units', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('keep the function: random graphs, any variables, both modes, certified, and undone bit for bit', () => {
     let done = 0;
@@ -140,7 +140,7 @@ describe('new units', () => {
 });
 
 describe('new connections', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('a value led to a later one changes nothing: by sums and concats, over strides, into vectors', () => {
     const net = shaken(compose('mobilenet-v2 width=0.25 size=32 classes=10'));

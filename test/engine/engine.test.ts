@@ -27,6 +27,24 @@ describe('engines', () => {
     expect(() => engineNamed('wsam')).to.throw(UsageError, 'Did you mean "wasm"?');
   });
 
+  it('multiply by the same numbers in two shapes (wasm alone would not)', async () => {
+    const products = async (engine: 'cpu' | 'wasm'): Promise<Float32Array> => {
+      await useBackend(engine);
+      return tf.tidy(() => {
+        const b = tf.tensor2d(noise(48, 'b'), [6, 8]);
+        const row = (n: number): tf.Tensor2D => tf.tensor2d(noise(n, 'a'), [1, n]);
+        const all = [
+          tf.matMul(row(6), b),
+          tf.matMul(row(8), tf.reshape(b, [8, 6])),
+          tf.matMul(row(8), b, false, true),
+          tf.matMul(row(6), b),
+        ];
+        return Float32Array.from(all.flatMap((y) => [...y.dataSync()]));
+      });
+    };
+    expect(largestDifference(await products('wasm'), await products('cpu'))).to.be.below(1e-6);
+  });
+
   it('run one function alike: state in, state out', async () => {
     const specs = { state: { w: { shape: [2] } }, inputs: { rate: { shape: [] } } };
     for (const engine of ['cpu', 'wasm', 'onnxruntime'] as const) {

@@ -5,7 +5,7 @@ import { prepare, useBackend } from '../../src/engine/index.ts';
 import { upsampleBilinear } from '../../src/kernels/index.ts';
 
 describe('bilinear upsampling', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
   const noise = (shape: [number, number, number, number], seed: number): tf.Tensor4D =>

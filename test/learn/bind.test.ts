@@ -175,7 +175,7 @@ describe('bind', () => {
 });
 
 describe('stopGradient', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   it('keeps the value and blocks the way back', () => {
     tf.tidy(() => {
       const x = drawn([4], 1);

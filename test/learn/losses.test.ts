@@ -26,7 +26,7 @@ const logits = fc.array(
 );
 
 describe('losses', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

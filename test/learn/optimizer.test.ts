@@ -36,7 +36,7 @@ const close = (found: readonly number[], expected: readonly number[]): void => {
 };
 
 describe('optimizers', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

@@ -161,7 +161,7 @@ describe('network slimming', () => {
 });
 
 describe('evidence', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('gradients are those of the loss on the first batches', async () => {
     const found = await gradients(net(), classification(train, scale, {}), {

@@ -42,7 +42,7 @@ async function difference(graph: Graph, batch = 2): Promise<number> {
 }
 
 describe('toOnnx', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   // the whole zoo is compared in zoo/engines
   for (const graph of [small('mobilenet-v2'), small('shufflenet-v2'), small('ghostnet')]) {

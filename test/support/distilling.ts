@@ -92,21 +92,22 @@ export async function expectStepAgrees(losses: readonly LossMaker[], o: StepCase
   const teacher = shaken(o.teacher ?? tinyTeacher(), 4);
   const task = classification(tinySplit(), tinyScale);
   const values = (net: Net, key: WeightKey): Float32Array => materialize(net.weights.get(key) as Weight);
+  const options = { steps: 1, batch: o.batch ?? 6, seed: 5, rate: 0.05, losses, teacher };
+  const still = await fitTask(student, task, { ...options, rate: 0, optimizer: idle });
   const run = async (engine: EngineName, ulp = 0): Promise<Float32Array[]> => {
-    const with_ = { steps: 1, batch: o.batch ?? 6, seed: 5, rate: 0.05, losses, teacher, engine };
-    const still = await fitTask(student, task, { ...with_, rate: 0, optimizer: idle });
+    const with_ = { ...options, engine };
     const done = await fitTask(student, ulp ? ulpsOff(task, ulp) : task, with_);
     return [...done.whole.weights.keys()]
       .filter((key) => !/:(mean|variance)$/.test(key))
       .map((key) => values(done.whole, key).map((v, i) => v - (values(still.whole, key)[i] as number)));
   };
-  const eager = await run('cpu');
+  const eager = await run('wasm');
   expect(
     eager.some((d) => d.some((v) => v !== 0)),
     'the step moves weights',
   ).to.equal(true);
   let chaos = 0;
-  for (const ulp of [1, 2]) chaos = Math.max(chaos, distance(await run('cpu', ulp), eager));
+  for (const ulp of [1, 2]) chaos = Math.max(chaos, distance(await run('wasm', ulp), eager));
   const apart = distance(await run('onnxruntime'), eager);
   expect(apart, `one ulp of the input changes ${chaos}`).to.be.below(
     Math.min(5e-2, Math.max(10 * chaos, 1e-5)),

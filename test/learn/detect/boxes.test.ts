@@ -213,7 +213,7 @@ describe('mean average precision', () => {
 });
 
 describe('crops', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

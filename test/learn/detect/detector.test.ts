@@ -25,7 +25,7 @@ const target = (all: Readonly<Record<string, tf.Tensor>>) => ({
 });
 
 describe('losses of a detector', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

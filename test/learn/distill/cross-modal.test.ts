@@ -17,7 +17,7 @@ const same = parser({ width: 2, depth: 2, size: 32 });
 describe('cross-modal transfer (Gupta, Hoffman, Malik)', () => {
   let clothes: Split;
   before(async () => {
-    await useBackend('cpu');
+    await useBackend('wasm');
     clothes = (await loadDataset('fashion-mnist')).test;
   });
   const task = () => pairs(student, scenes(clothes, 8, { size: 32 }), { from: 'intensity', to: 'depth' });

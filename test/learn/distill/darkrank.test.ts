@@ -17,7 +17,7 @@ const o = { alpha: 3, beta: 3, list: 4 };
 const scores = (seed: number): tf.Tensor2D => drawn([3, 4], seed) as tf.Tensor2D;
 
 describe('DarkRank (Chen, Wang and Zhang)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

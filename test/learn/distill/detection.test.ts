@@ -17,7 +17,7 @@ const student = detector({ width: 2, depth: 1, size: 32 });
 const teacher = detector({ width: 3, depth: 1, size: 32 });
 
 describe('proposal mimic (Li, Jin, Yan)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 
@@ -74,7 +74,7 @@ describe('proposal mimic (Li, Jin, Yan)', () => {
 });
 
 describe('weighted and bounded losses of detectors (Chen et al.)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

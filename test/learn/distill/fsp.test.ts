@@ -19,7 +19,7 @@ const maps = (seed: number, c: number, side = 4): tf.Tensor4D =>
   drawn([2, side, side, c], seed) as tf.Tensor4D;
 
 describe('flow matrices (Yim et al.)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

@@ -27,7 +27,7 @@ const net = (name: string, at: number, channels: number) =>
   );
 
 describe('hints (Romero et al.)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

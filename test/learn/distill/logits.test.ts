@@ -8,7 +8,7 @@ import { wrn } from '../../../zoo/architectures/index.ts';
 import { drawn, expectStepAgrees, gap, scalarOf } from '../../support/distilling.ts';
 
 describe('logits (Ba and Caruana)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

@@ -17,7 +17,7 @@ import {
 import { noise, shaken } from '../../support/nets.ts';
 
 describe('learning without forgetting (Li and Hoiem)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   const old = shaken(tinyStudent());
 
   it('where nothing has changed is the entropy of the softened outputs, its least', () =>

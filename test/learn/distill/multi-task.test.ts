@@ -33,7 +33,7 @@ const values = (n: Net, ids: readonly string[]): Map<string, Float32Array> => {
 const finals = (n: Net): readonly string[] => n.graph.outputs.slice(0, 2);
 
 describe('prediction and distillation (Xu et al.)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

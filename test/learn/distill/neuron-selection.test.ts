@@ -86,7 +86,7 @@ describe('which neurons are chosen (Luo et al.)', () => {
 });
 
 describe('distilling from neurons', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   const chosen = { neurons: [1, 3], mean: [2, 0], deviation: [4, 1] };
 
   it('is half of the mean square over the chosen alone, standardized', () =>

@@ -19,7 +19,7 @@ import {
 import { noise, shaken } from '../../support/nets.ts';
 
 describe('ONE (Lan, Zhu and Gong)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   const student = tinyStudent();
 
   it('puts branches and a gate on the trunk, the student itself the first of them', () => {

@@ -21,7 +21,7 @@ const student = tinyStudent();
 const booster = wrn({ depth: 16, size: 8, channels: 1 });
 
 describe('rocket launching (Zhou et al.)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
 
   it('hints by the squared distance of logits, whose gradient stops at the booster', () =>
     void tf.tidy(() => {

@@ -54,7 +54,7 @@ function value(student: Net, teacher: Net, v: tf.Tensor2D): number {
 }
 
 describe('Sobolev training (Czarnecki et al.)', () => {
-  before(() => useBackend('cpu'));
+  before(() => useBackend('wasm'));
   beforeEach(() => tf.engine().startScope());
   afterEach(() => tf.engine().endScope());
 

@@ -1,0 +1,40 @@
+/**
+ * @file Loading of tf's wasm backend, with its matrix product mended.
+ *
+ * That backend packs the second factor of a product once and keeps it by the tensor's data alone (4.22.0). A reshape
+ * shares its data, so a second product with the same numbers in another shape would read what was packed for the first,
+ * and give garbage. Such a factor is copied here.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+
+const backendName = 'wasm';
+
+/** Load the wasm backend. */
+export async function loadWasm(): Promise<void> {
+  await import('@tensorflow/tfjs-backend-wasm');
+  for (const name of ['BatchMatMul', '_FusedMatMul'] as const) mend(name);
+}
+
+/** How a factor was first packed, by its data. */
+const packed = new WeakMap<object, string>();
+
+function mend(kernelName: string): void {
+  const theirs = tf.getKernel(kernelName, backendName);
+  if (!theirs) throw new Error(`internal: the wasm backend has no ${kernelName}`);
+  const kernelFunc: tf.KernelFunc = (call) => {
+    const b = call.inputs.b as tf.TensorInfo;
+    const form = `${b.shape} ${(call.attrs as { transposeB?: boolean }).transposeB}`;
+    const before = packed.get(b.dataId);
+    if (before === undefined) packed.set(b.dataId, form);
+    if (before === undefined || before === form) return theirs.kernelFunc(call);
+    const backend = call.backend as tf.KernelBackend;
+    const copy = { ...b, dataId: backend.write(backend.readSync(b.dataId), b.shape, b.dtype) };
+    try {
+      return theirs.kernelFunc({ ...call, inputs: { ...call.inputs, b: copy } });
+    } finally {
+      backend.disposeData(copy.dataId);
+    }
+  };
+  tf.unregisterKernel(kernelName, backendName);
+  tf.registerKernel({ ...theirs, kernelFunc });
+}
