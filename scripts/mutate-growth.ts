@@ -19,7 +19,22 @@ const mutant = (file: string, name: string, search: string, replace: string): Mu
   search,
   replace,
 });
-const [replicate, orders, channels, copies, widen, mapWeight, own, insert, enlarge, follow, narrow] = [
+const [
+  replicate,
+  orders,
+  channels,
+  copies,
+  widen,
+  mapWeight,
+  own,
+  insert,
+  enlarge,
+  follow,
+  narrow,
+  units,
+  connect,
+  merge,
+] = [
   'edit/replicate',
   'edit/orders',
   'graph/channels',
@@ -31,6 +46,9 @@ const [replicate, orders, channels, copies, widen, mapWeight, own, insert, enlar
   'edit/enlarge',
   'edit/follow',
   'edit/narrow',
+  'edit/units',
+  'edit/connect',
+  'edit/merge',
 ] as const;
 
 const mutants: readonly Mutant[] = [
@@ -228,6 +246,31 @@ const mutants: readonly Mutant[] = [
     'reduce((sum, v) => Math.fround(sum + v), 0)',
     'reduce((_sum, v) => v, 0)',
   ),
+  mutant(units, 'new units taken for copies', '(added.has(units[i] as number) ? -1 : from)', 'from'),
+  mutant(units, 'new filters at any scale', 'drawn[at] = norm ? (v * mean) / norm : 0;', 'drawn[at] = v;'),
+  mutant(units, 'new scales of zero', 'else drawn.fill(usual(net, node, slot));', 'else drawn.fill(0);'),
+  mutant(units, 'variance of new units without their mean', ' + (means?.[i] ?? 0) ** 2', ''),
+  mutant(units, 'old units hear the new ones at once', "into === 'random' && map.input", 'map.input'),
+  mutant(connect, 'a skip that is not zero', '/mix`], diracs', '/mix`].slice(1), diracs'),
+  mutant(
+    connect,
+    'what is concatenated taken for old',
+    'new Array<number>(more).fill(-1)',
+    'new Array<number>(more).fill(0)',
+  ),
+  mutant(
+    connect,
+    'a value led backwards',
+    'if (graph.nodes.indexOf(source) >= graph.nodes.indexOf(place))',
+    'if (graph.nodes.indexOf(source) < 0)',
+  ),
+  mutant(merge, 'copies dropped unsummed', '= summed(parts);', '= parts[0] as number;'),
+  mutant(
+    merge,
+    'copies of other groups merged',
+    'if (!read || !seesGroups(',
+    'if (!read || true || !seesGroups(',
+  ),
   mutant(enlarge, 'rings that forget dilation', 'pads.left + right * op.dilation[1],', 'pads.left + right,'),
 ];
 
@@ -240,6 +283,7 @@ const tests = [
   'narrow',
   'follow',
   'growth',
+  'units',
 ].map((t) => `test/edit/${t}.test.ts`);
 const only = process.argv.indexOf('--only');
 const chosen = only > 0 ? mutants.filter((m) => m.name.includes(process.argv[only + 1] as string)) : mutants;

@@ -178,6 +178,14 @@ async function report(): Promise<void> {
         ?.curve.at(-1)?.[1] as number;
       return reaches(r.curve, goal) ?? Number.POSITIVE_INFINITY;
     });
+  // the same of the curves' means over the seeds, which 5,000 images of one seed blur less
+  const average = (kind: Kind): [number, number][] =>
+    (of(kind)[0]?.curve ?? []).map(([step], i) => [
+      step,
+      mean(of(kind).map((r) => r.curve[i]?.[1] as number)),
+    ]);
+  const last = average('scratch').at(-1)?.[1] as number;
+  const together = (kind: Kind): number => reaches(average(kind), last - 1e-9) ?? Number.POSITIVE_INFINITY;
   const told = (n: number): string =>
     Number.isFinite(n) ? count(Math.round(n)) : `not within ${count(half)}`;
   const rows = kinds.map((kind) => [
@@ -190,7 +198,7 @@ async function report(): Promise<void> {
       .map((r) => (100 * r.test).toFixed(2))
       .join(', '),
     kind === 'small' ? '' : stepsTo(kind).map(told).join(', '),
-    kind === 'small' ? '' : told(mean(stepsTo(kind))),
+    kind === 'small' ? '' : told(together(kind)),
   ]);
   const head = [
     'net',
@@ -198,14 +206,9 @@ async function report(): Promise<void> {
     'held-out %, by seed',
     'test %, by seed',
     "steps to scratch's final accuracy",
-    'mean',
+    'of the mean curve',
   ];
   note(columns([head, ...rows], [1]));
-  const average = (kind: Kind): [number, number][] =>
-    (of(kind)[0]?.curve ?? []).map(([step], i) => [
-      step,
-      mean(of(kind).map((r) => r.curve[i]?.[1] as number)),
-    ]);
   const chart = await lineChart({
     title: 'Held-out accuracy, mean of the seeds',
     xLabel: 'steps of the large net',
@@ -226,7 +229,8 @@ async function report(): Promise<void> {
 \`npm run experiment:growth\`: Fashion-MNIST (${data.note}) A \`${small}\` is trained for ${count(smallSteps)} steps of 64, grown by
 \`${JSON.stringify(plan)}\`, and trained for ${count(half)} more (cosine from ${peaks.grown}). Against it: the same large net from
 scratch (${count(steps)} steps of one cycle, peak ${peaks.scratch}), and the small net padded with random weights (the paper's baseline, trained as the grown one). ${count(heldOut)}
-images are held out from training for the curves, read every ${every} steps; the test split is read once at the end. The steps that
+images are held out from training for the curves, read every ${every} steps; the test split is read once at the end. The last
+column takes the mean of the three curves, and the mean of what the nets from scratch end at. The steps that
 the small net took are not in the count, as in the paper; they cost ${((mean(of('small').map((r) => r.msPerStep)) * smallSteps) / (mean(of('scratch').map((r) => r.msPerStep)) * steps)).toFixed(2)} of the time of the run from scratch.
 
 ${lines}

@@ -122,9 +122,11 @@ export const programs: Readonly<Record<string, (net: Net, lab: Lab) => Promise<N
   },
   'SplitNet, 2 groups in the last stage': async (net, lab) => {
     const last = net.graph.nodes.flatMap((n) => /^stage(\d+)/.exec(n.id)?.[1] ?? []).at(-1);
-    const layers = net.graph.nodes.flatMap(({ id, op }) =>
-      id.startsWith(`stage${last}/`) && op.kind === 'conv' && op.groups === 1 && op.kernel[0] > 1 ? [id] : [],
+    const dense = net.graph.nodes.filter(
+      ({ id, op }) => id.startsWith(`stage${last}/`) && op.kind === 'conv' && op.groups === 1,
     );
+    const spatial = dense.filter(({ op }) => op.kind === 'conv' && op.kernel[0] > 1);
+    const layers = (spatial.length ? spatial : dense).map(({ id }) => id);
     const { form, loss } = splitNet(net.graph, { groups: 2, layers, weight: 1e-3, seed });
     const split = await tuned(net, lab.long, lab, { form, ...beside(loss) });
     return tuned(split, lab.short, lab);
