@@ -136,6 +136,24 @@ describe('merging copies', () => {
     );
   }).timeout(60_000);
 
+  it('leaves copies apart that other groups read', () => {
+    const net = shaken(made((x) => layer(layer(x, 'a', 4), 'b', 4, { groups: 2 })));
+    const weights = new Map(net.weights);
+    for (const [key, { shape }] of net.weights) {
+      if (!key.startsWith('a/')) continue;
+      // channels 2 and 3, which the second group reads, are those of the first
+      const data = Float32Array.from(materialize(net.weights.get(key) as never));
+      data.forEach((_, at) => {
+        data[at] = data[at % 4 < 2 ? at : at - 2] as number;
+      });
+      weights.set(key, { encoding: 'float32', shape, data });
+    }
+    const twins = { graph: net.graph, weights };
+    const merged = mergeCopies(twins);
+    expect(merged.gone).to.equal(0);
+    expectSame(twins, merged.net);
+  });
+
   it('tells apart what differs in one bit, and dropouts, which draw for themselves', () => {
     const net = shaken(made((x) => layer(x, 'a', 4).conv(4)));
     const grown = widen(net, { a: 8 }, { seed: 1 }).net;
