@@ -1,0 +1,41 @@
+/**
+ * @file What was tried for the recipes whose method was not clearly ahead: variants of `tried.json`, each trained with seeds
+ * 11 and 12 (the table of docs/distillation.md has 1 to 3) and measured on 5,000 training images held out, so that the test
+ * split chooses nothing. `npm run experiment:tried [-- WORD]` takes the variants whose name has the word.
+ */
+import { join } from 'node:path';
+import { readText } from '../../src/cli/files.ts';
+import { partsOf } from '../../src/cli/parts.ts';
+import { perform, readyFor } from '../../src/cli/run.ts';
+import { loadDataset } from '../../src/data/index.ts';
+import { evaluate, parseRecipe } from '../../src/learn/index.ts';
+
+interface Variant {
+  readonly name: string;
+  /** Its file in zoo/recipes. */
+  readonly recipe: string;
+  /** What is put over it; null takes a field away. */
+  readonly over: Readonly<Record<string, unknown>>;
+}
+const word = process.argv[2] ?? '';
+const file = join('scripts', 'experiments', 'tried.json');
+const variants = (JSON.parse(readText(file)) as readonly Variant[]).filter((v) => v.name.includes(word));
+
+async function measured({ name, recipe, over }: Variant, seed: number): Promise<number> {
+  const given = JSON.parse(readText(join('zoo', 'recipes', `${recipe}.json`))) as object;
+  const whole = Object.entries({ ...given, ...over, seed, validation: 5000 }).filter(([, v]) => v !== null);
+  const ready = await readyFor(parseRecipe(Object.fromEntries(whole), name));
+  const { fitted } = await perform(ready, { options: { evaluateEvery: Number.MAX_SAFE_INTEGER } });
+  const data = await loadDataset(ready.recipe.data);
+  const { validation } = partsOf(ready.recipe, data);
+  if (!validation) throw new Error('internal: nothing is held out');
+  return (await evaluate(fitted.net, validation, data)).accuracy;
+}
+
+for (const variant of variants) {
+  const found = [await measured(variant, 11), await measured(variant, 12)];
+  const mean = found.reduce((a, b) => a + b, 0) / found.length;
+  console.log(
+    `${variant.name.padEnd(48)} ${found.map((a) => (100 * a).toFixed(2)).join(', ')}  mean ${(100 * mean).toFixed(2)} %`,
+  );
+}
