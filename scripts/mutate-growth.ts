@@ -281,7 +281,7 @@ const tests = [
   'own-block',
   'growth-steps',
   'narrow',
-  'follow',
+  'follow.slow',
   'growth',
   'units',
 ].map((t) => `test/edit/${t}.test.ts`);
