@@ -102,6 +102,10 @@ export function replicate(graph: Graph, all: Channels, arrange: Arrange, behind?
     const given = node.inputs.map((id) => values.get(id) as Value);
     // what shares weights must read its channels in the same order
     const shared = node.weightsOf === undefined ? undefined : readBy.get(node.weightsOf);
+    if (shared && !same(sorted((given[0] as Value).map), sorted(shared)))
+      throw new Refusal(
+        `${node.id}: reads other channels now than ${node.weightsOf}, whose weights it shares; grow before ${node.weightsOf} too, or elsewhere`,
+      );
     const ins = shared ? [inOrder(given[0] as Value, shared, node.id)] : given;
     const x = ins[0] as Value;
     const c = channelsOf(shapeById.get(node.inputs[0] ?? node.id) as Shape);

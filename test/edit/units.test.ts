@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { addUnits, connect, grow, narrow, parsePlan, plan, verifyCertificate } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { Refusal, UsageError } from '../../src/errors.ts';
-import { channels, toJson } from '../../src/graph/index.ts';
+import { channels, type Op, toJson } from '../../src/graph/index.ts';
 import { graph, input } from '../../src/index.ts';
 import { withHead, withOutput } from '../../src/learn/index.ts';
 import { random } from '../../src/random.ts';
@@ -200,6 +200,32 @@ describe('new connections', () => {
       Refusal,
       /one of its operands would have channels that the others have not$/,
     );
+    // found by random growth: the second conv would read more channels than the first, whose weights it has
+    const conv: Op = {
+      kind: 'conv',
+      out: 1,
+      kernel: [1, 1],
+      stride: [1, 1],
+      dilation: [1, 1],
+      groups: 1,
+      padding: 'same',
+      bias: false,
+    };
+    const tied = shaken({
+      name: 'tied',
+      nodes: [
+        { id: 'input', op: { kind: 'input', shape: [3, 3, 1] }, inputs: [] },
+        { id: 'a', op: conv, inputs: ['input'] },
+        { id: 'b', op: conv, inputs: ['a'] },
+        { id: 'c', op: conv, inputs: ['b'], weightsOf: 'b' },
+      ],
+      outputs: ['c'],
+    });
+    for (const place of ['a', 'b'])
+      expect(() => connect(tied, 'input', place, { by: 'concat' })).to.throw(
+        Refusal,
+        'c: reads other channels now than b, whose weights it shares; grow before b too, or elsewhere',
+      );
     const up = shaken(made((x) => layer(x, 'a', 4, { stride: 2 }).upsample(2).conv(4)));
     expect(() => connect(up, 'a', 'upsample')).to.throw(
       Refusal,
