@@ -230,7 +230,8 @@ async function report(): Promise<void> {
 \`${JSON.stringify(plan)}\`, and trained for ${count(half)} more (cosine from ${peaks.grown}). Against it: the same large net from
 scratch (${count(steps)} steps of one cycle, peak ${peaks.scratch}), and the small net padded with random weights (the paper's baseline, trained as the grown one). ${count(heldOut)}
 images are held out from training for the curves, read every ${every} steps; the test split is read once at the end. The last
-column takes the mean of the three curves, and the mean of what the nets from scratch end at. The steps that
+column takes the mean of the three curves, and the mean of what the nets from scratch end at; it was put in after the
+single seeds were seen to differ that much, and the 4,000 steps after a pilot of one seed. The steps that
 the small net took are not in the count, as in the paper; they cost ${((mean(of('small').map((r) => r.msPerStep)) * smallSteps) / (mean(of('scratch').map((r) => r.msPerStep)) * steps)).toFixed(2)} of the time of the run from scratch.
 
 ${lines}
