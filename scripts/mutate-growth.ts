@@ -264,6 +264,12 @@ const mutants: readonly Mutant[] = [
     'if (graph.nodes.indexOf(source) >= graph.nodes.indexOf(place))',
     'if (graph.nodes.indexOf(source) < 0)',
   ),
+  mutant(
+    replicate,
+    'one of two that share weights reads more',
+    'if (shared && !same(',
+    'if (shared && !shared && !same(',
+  ),
   mutant(merge, 'copies dropped unsummed', '= summed(parts);', '= parts[0] as number;'),
   mutant(
     merge,

@@ -1,7 +1,6 @@
 /**
  * @file What was tried for the recipes whose method was not clearly ahead: variants of `tried.json`, each trained with seeds
- * 11 and 12 (the table of docs/distillation.md has 1 to 3) and measured on 5,000 training images held out, so that the test
- * split chooses nothing. `npm run experiment:tried [-- WORD]` takes the variants whose name has the word.
+ * 11 and 12 (the table of docs/distillation.md has 1 to 3) and measured on 5,000 training images held out. `npm run experiment:tried [-- WORD]` takes the variants whose name has the word.
  */
 import { join } from 'node:path';
 import { readText } from '../../src/cli/files.ts';

@@ -61,7 +61,10 @@ export interface Origin {
   readonly data: string;
 }
 
-/** graph.json and weights.safetensors, and card.json when its origin is known. The graph comes last: a folder with a graph is complete. */
+/**
+ * graph.json and weights.safetensors, and card.json when its origin is known. The graph comes last: a folder with a graph is
+ * complete.
+ */
 export function saveNet(folder: string, net: Net, origin?: Origin): void {
   const { graphJson, weights } = pack(net);
   if (origin) writeAtomically(join(folder, 'card.json'), `${JSON.stringify(origin, null, 2)}\n`);

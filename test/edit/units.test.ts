@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { addUnits, connect, grow, narrow, parsePlan, plan, verifyCertificate } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { Refusal, UsageError } from '../../src/errors.ts';
-import { channels, type Op, toJson } from '../../src/graph/index.ts';
+import { channels, toJson } from '../../src/graph/index.ts';
 import { graph, input } from '../../src/index.ts';
 import { withHead, withOutput } from '../../src/learn/index.ts';
 import { random } from '../../src/random.ts';
@@ -21,6 +21,7 @@ import {
   undefinedIfRefused,
 } from '../support/growing.ts';
 import { largestDifference, shaken, small } from '../support/nets.ts';
+import * as ops from '../support/ops.ts';
 import { fc } from '../support/property.ts';
 
 const columnNorms = (net: Net, key: WeightKey): readonly number[] => {
@@ -201,16 +202,7 @@ describe('new connections', () => {
       /one of its operands would have channels that the others have not$/,
     );
     // found by random growth: the second conv would read more channels than the first, whose weights it has
-    const conv: Op = {
-      kind: 'conv',
-      out: 1,
-      kernel: [1, 1],
-      stride: [1, 1],
-      dilation: [1, 1],
-      groups: 1,
-      padding: 'same',
-      bias: false,
-    };
+    const conv = ops.conv({ out: 1, kernel: [1, 1] });
     const tied = shaken({
       name: 'tied',
       nodes: [

@@ -56,7 +56,8 @@ export function lwfOf(now: tf.Tensor2D, then: tf.Tensor2D, temperature: tf.Scala
 /**
  * The net with one more head, which is its output from now on: a dense layer on what the last dense layer reads, under
  * `heads/<name>`. `normalized` puts a norm before it, which brings each feature to unit variance and learns its scale, so that
- * units that are new (`addUnits`) and old ones weigh alike at first (Wang et al. 2017, arXiv:1907.07844). The old head stays in the graph, though no output needs it; `withOutput` brings it back.
+ * units that are new (`addUnits`) and old ones weigh alike at first (Wang et al. 2017, arXiv:1907.07844). The old head stays in
+ * the graph, though no output needs it; `withOutput` brings it back.
  */
 export function withHead(
   net: Net,
