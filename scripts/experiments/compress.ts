@@ -12,7 +12,7 @@ import { readText, saveNet, writeAtomically } from '../../src/cli/files.ts';
 import { count, note, trainingBar } from '../../src/cli/say.ts';
 import { compress, measure, parseSteps, type Row } from '../../src/compress/index.ts';
 import { type Dataset, loadDataset } from '../../src/data/index.ts';
-import { UsageError } from '../../src/errors.ts';
+import { MoonletError, UsageError } from '../../src/errors.ts';
 import type { StepReport } from '../../src/learn/index.ts';
 import { columns } from '../../src/read/show.ts';
 import type { Net } from '../../src/weights/index.ts';
@@ -28,7 +28,7 @@ const folder = join('out', values.quick ? 'compress-quick' : 'compress');
 const teacher = 'fashion-mnist/wrn-16-2';
 const students = positionals.length
   ? positionals
-  : [teacher, 'fashion-mnist/wrn-16-1', 'fashion-mnist/wrn-16-2-g4', 'fashion-mnist/mobilenet-v2-x25'];
+  : [teacher, 'fashion-mnist/wrn-16-1', 'fashion-mnist/wrn-16-2-g4', 'fashion-mnist/ghostnet-x15'];
 
 /** Training steps of a chain's `FINE`, `FIT` and `fit`, of 64 images each, or few to see that all works. */
 const [longest, long, short] = values.quick ? [30, 20, 10] : [1500, 800, 300];
@@ -195,8 +195,22 @@ const names = known.filter((name) => values.only === undefined || name === value
 if (!names.length) throw new UsageError(`no chain "${values.only}"; known: ${known.join('; ')}`);
 const nets = new Map(students.map((student) => [student, loadStudent(student)]));
 const wanted = (name: string): boolean => values.only !== undefined || common.includes(name);
-for (const [student, net] of nets) for (const name of names) if (wanted(name)) await run(student, net, name);
+
+/** One chain after the other; one that fails is named at the end, the others still run. */
+const failed: string[] = [];
+async function tryRun(student: string, net: Net, name: string): Promise<void> {
+  try {
+    await run(student, net, name);
+  } catch (error) {
+    if (!(error instanceof MoonletError)) throw error;
+    failed.push(`${student} ${name}: ${error.message}`);
+  }
+}
+for (const [student, net] of nets)
+  for (const name of names) if (wanted(name)) await tryRun(student, net, name);
 // the rest of the chains, on the teacher alone
 const taught = nets.get(teacher);
-if (taught) for (const name of names) await run(teacher, taught, name);
+if (taught) for (const name of names) if (!wanted(name)) await tryRun(teacher, taught, name);
 if (!values.quick) await report();
+for (const line of failed) note(line);
+if (failed.length) process.exitCode = 1;
