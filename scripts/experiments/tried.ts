@@ -1,13 +1,16 @@
 /**
  * @file What was tried for the recipes whose method was not clearly ahead: variants of `tried.json`, each trained with seeds
- * 11 and 12 (the table of docs/distillation.md has 1 to 3) and measured on 5,000 training images held out. `npm run experiment:tried [-- WORD]` takes the variants whose name has the word.
+ * 11 and 12 (the table of docs/distillation.md has 1 to 3) and measured on 5,000 training images held out, or on 500 scenes
+ * of such images by the measure that the task is about. `npm run experiment:tried [-- WORD]` takes the variants whose name
+ * has the word.
  */
 import { join } from 'node:path';
 import { readText } from '../../src/cli/files.ts';
 import { partsOf } from '../../src/cli/parts.ts';
 import { perform, readyFor } from '../../src/cli/run.ts';
+import { runScenes } from '../../src/cli/scene-run.ts';
 import { loadDataset } from '../../src/data/index.ts';
-import { evaluate, parseRecipe } from '../../src/learn/index.ts';
+import { evaluate, parseRecipe, parseSceneRecipe, withoutTeacher } from '../../src/learn/index.ts';
 
 interface Variant {
   readonly name: string;
@@ -15,20 +18,32 @@ interface Variant {
   readonly recipe: string;
   /** What is put over it; null takes a field away. */
   readonly over: Readonly<Record<string, unknown>>;
+  /** A recipe on scenes, without the teacher's signal. */
+  readonly alone?: boolean;
 }
 const word = process.argv[2] ?? '';
 const file = join('scripts', 'experiments', 'tried.json');
 const variants = (JSON.parse(readText(file)) as readonly Variant[]).filter((v) => v.name.includes(word));
 
-async function measured({ name, recipe, over }: Variant, seed: number): Promise<number> {
+const held = 5000;
+
+async function measured(variant: Variant, seed: number): Promise<number> {
+  const { name, recipe, over } = variant;
   const given = JSON.parse(readText(join('zoo', 'recipes', `${recipe}.json`))) as object;
-  const whole = Object.entries({ ...given, ...over, seed, validation: 5000 }).filter(([, v]) => v !== null);
+  if ('task' in given) return onScenes(variant, { ...given, ...over, seed });
+  const whole = Object.entries({ ...given, ...over, seed, validation: held }).filter(([, v]) => v !== null);
   const ready = await readyFor(parseRecipe(Object.fromEntries(whole), name));
   const { fitted } = await perform(ready, { options: { evaluateEvery: Number.MAX_SAFE_INTEGER } });
   const data = await loadDataset(ready.recipe.data);
   const { validation } = partsOf(ready.recipe, data);
   if (!validation) throw new Error('internal: nothing is held out');
   return (await evaluate(fitted.net, validation, data)).accuracy;
+}
+
+async function onScenes({ name, alone }: Variant, given: object): Promise<number> {
+  const recipe = parseSceneRecipe(given, name);
+  const { measures } = await runScenes(alone ? withoutTeacher(recipe) : recipe, { heldOut: held });
+  return Object.values(measures)[0] as number;
 }
 
 for (const variant of variants) {

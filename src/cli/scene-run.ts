@@ -5,6 +5,7 @@ import { architectures, compose, loadStudent, sceneArchitectures } from '../../z
 import {
   attributesOf,
   type Dataset,
+  hold,
   loadDataset,
   type Scenes,
   type Split,
@@ -49,6 +50,8 @@ export interface SceneRunOptions {
   readonly signal?: AbortSignal;
   readonly onNotes?: (notes: readonly string[]) => void;
   readonly onStep?: (stage: string, at: StepReport) => void;
+  /** So many training images are held out and stand in for the test split: what recipes are chosen by. */
+  readonly heldOut?: number;
 }
 export interface SceneRun {
   readonly net: Net;
@@ -77,7 +80,8 @@ interface Plan {
 /** @throws MoonletError, UsageError before the first step for what does not fit together. */
 export async function runScenes(recipe: SceneRecipe, o: SceneRunOptions = {}): Promise<SceneRun> {
   const net = netOf(recipe);
-  const data = await loadDataset(recipe.data);
+  const whole = await loadDataset(recipe.data);
+  const data = o.heldOut ? holding(whole, o.heldOut) : whole;
   const { stages, measure, n } = await planOf(recipe, net, data, o.engine ? { engine: o.engine } : {});
   let now = net;
   let finalLoss: number | undefined;
@@ -99,6 +103,12 @@ export async function runScenes(recipe: SceneRecipe, o: SceneRunOptions = {}): P
     if (!done.finished) return { net: now, finished: false, finalLoss, measures: {}, n };
   }
   return { net: now, finished: true, finalLoss, measures: await measure(now), n };
+}
+
+/** A dataset whose test split is part of its training images, drawn by class. */
+function holding(data: Dataset, count: number): Dataset {
+  const { train, validation } = hold(data.train, count, 0);
+  return { ...data, train, test: validation };
 }
 
 const optimization = (r: SceneRecipe, steps: number): FitTaskOptions & { readonly rate: Schedule } => ({
