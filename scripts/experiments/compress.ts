@@ -3,7 +3,9 @@
  * step. One file a chain under out/compress, so that a run that was killed goes on with the next chain; then the table of
  * docs/compression.md is written from what is there.
  *
- *   npm run experiment:compress -- [students...] [--only CHAIN] [--quick]
+ *   npm run experiment:compress -- [students...] [--only CHAIN] [--all] [--quick]
+ *
+ * `--all` runs every chain on the teacher, not the common ones alone.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +24,11 @@ import { programs } from './structure.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string' },
+    all: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+  },
 });
 const folder = join('out', values.quick ? 'compress-quick' : 'compress');
 const teacher = 'fashion-mnist/wrn-16-2';
@@ -34,7 +40,7 @@ const students = positionals.length
 const [longest, long, short] = values.quick ? [30, 20, 10] : [1500, 800, 300];
 const augment = (data: string): string => (data === 'fashion-mnist' ? ',shift=2,flip=true' : ',shift=2');
 
-/** Chains by name; `FINE`, `FIT` and `fit` become training of the three lengths. */
+/** Chains by name; `FINE` and `DISTILL`, `FIT` and `fit` become training of the three lengths. */
 const chains: Readonly<Record<string, string>> = {
   'int8, min-max': 'quantize=8',
   'int8, percentile': 'quantize=8,method=percentile',
@@ -54,6 +60,7 @@ const chains: Readonly<Record<string, string>> = {
   'hashed, an eighth': 'hash=0.125 FIT,rate=0.001',
   'circulant blocks of 4': 'circulate=4,except=stem+head FIT,rate=0.001',
   'half of the macs by channels': 'channels,macs=0.5 FINE,rate=0.05',
+  'half of the macs by channels, distilled': 'channels,macs=0.5 DISTILL,rate=0.05',
   'half of the macs, L1, globally': 'channels,macs=0.5,by=l1,scope=global FIT,rate=0.05',
   'half of the macs, geometric median': 'channels,macs=0.5,by=geometric-median FIT,rate=0.05',
   'half of the macs, norm scales': 'channels,macs=0.5,by=norm-scale,scope=global FIT,rate=0.05',
@@ -97,9 +104,9 @@ function stepsOf(chain: string, data: string): string {
     .map((word) => {
       const [head = '', ...rest] = word.split(',');
       const tail = rest.length ? `,${rest.join(',')}` : '';
-      const name = head === 'FIT' || head === 'FINE' ? 'fit' : head;
+      const name = { FIT: 'fit', FINE: 'fit', DISTILL: 'distill' }[head] ?? head;
       if (!['fit', 'distill', 'train-quantized'].includes(name)) return word;
-      const steps = head === 'fit' ? short : head === 'FINE' ? longest : long;
+      const steps = head === 'fit' ? short : head === 'FINE' || head === 'DISTILL' ? longest : long;
       return `${name}=${steps}${tail}${augment(data)}`;
     })
     .join(' ');
@@ -210,7 +217,7 @@ for (const [student, net] of nets)
   for (const name of names) if (wanted(name)) await tryRun(student, net, name);
 // the rest of the chains, on the teacher alone
 const taught = nets.get(teacher);
-if (taught) for (const name of names) if (!wanted(name)) await tryRun(teacher, taught, name);
+if (taught && values.all) for (const name of names) if (!wanted(name)) await tryRun(teacher, taught, name);
 if (!values.quick) await report();
 for (const line of failed) note(line);
 if (failed.length) process.exitCode = 1;
