@@ -13,7 +13,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import '@tensorflow/tfjs-backend-cpu';
 import { readText } from '../src/cli/files.ts';
 import { loadDataset } from '../src/data/index.ts';
-import { readCard, studentNames } from '../zoo/index.ts';
+import { type Card, readCard, studentNames } from '../zoo/index.ts';
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : studentNames();
 const root = mkdtempSync(join(tmpdir(), 'moonlet-export-'));
@@ -25,6 +25,11 @@ function exported(name: string, format: string): string {
   const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`export ${name}: exit ${status}\n${stderr}`);
   return out;
+}
+
+/** Pixels as the card of a student says that it takes them. */
+function values(raw: Uint8Array, { mean, std }: Card['preprocessing']): Float32Array {
+  return Float32Array.from(raw, (v) => (v / 255 - Number(mean)) / Number(std));
 }
 
 /** How often the file is right, and its first logits. */
@@ -39,8 +44,7 @@ async function underOnnxruntime(
   const [pixels, batch] = [test.pixels.length / test.count, 100];
   let [right, some] = [0, new Float32Array()];
   for (let at = 0; at < test.count; at += batch) {
-    const raw = test.pixels.subarray(at * pixels, (at + batch) * pixels);
-    const x = Float32Array.from(raw, (v) => (v / 255 - Number(p.mean)) / Number(p.std));
+    const x = values(test.pixels.subarray(at * pixels, (at + batch) * pixels), p);
     const said = (await session.run({ [input]: new Tensor('float32', x, [batch, 28, 28, 1]) }))[output];
     const logits = said?.data as Float32Array;
     if (at === 0) some = logits.slice();
@@ -68,8 +72,7 @@ async function underTfLayers(folder: string, name: string, onnx: Float32Array): 
     },
   );
   if (!model) return undefined;
-  const raw = test.pixels.subarray(0, 10 * 784);
-  const x = Float32Array.from(raw, (v) => (v / 255 - Number(p.mean)) / Number(p.std));
+  const x = values(test.pixels.subarray(0, 10 * 784), p);
   const said = (model.predict(tf.tensor4d(x, [10, 28, 28, 1])) as tf.Tensor).dataSync();
   const most = Math.max(...onnx.subarray(0, 100).map(Math.abs));
   return Math.max(...said.map((v, i) => Math.abs(v - (onnx[i] as number)))) / most;

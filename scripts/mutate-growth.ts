@@ -284,12 +284,12 @@ const root = resolve('.');
 const tests = [
   'growth-shapes',
   'growth-names',
-  'own-block',
-  'growth-steps',
-  'narrow',
+  'own-block.slow',
+  'growth-steps.slow',
+  'narrow.slow',
   'follow.slow',
   'growth',
-  'units',
+  'units.slow',
 ].map((t) => `test/edit/${t}.test.ts`);
 const only = process.argv.indexOf('--only');
 const chosen = only > 0 ? mutants.filter((m) => m.name.includes(process.argv[only + 1] as string)) : mutants;

@@ -30,9 +30,9 @@ const held = 5000;
 async function measured(variant: Variant, seed: number): Promise<number> {
   const { name, recipe, over } = variant;
   const given = JSON.parse(readText(join('zoo', 'recipes', `${recipe}.json`))) as object;
-  if ('task' in given) return onScenes(variant, { ...given, ...over, seed });
-  const whole = Object.entries({ ...given, ...over, seed, validation: held }).filter(([, v]) => v !== null);
-  const ready = await readyFor(parseRecipe(Object.fromEntries(whole), name));
+  const whole = Object.fromEntries(Object.entries({ ...given, ...over, seed }).filter(([, v]) => v !== null));
+  if ('task' in whole) return onScenes(variant, whole);
+  const ready = await readyFor(parseRecipe({ ...whole, validation: held }, name));
   const { fitted } = await perform(ready, { options: { evaluateEvery: Number.MAX_SAFE_INTEGER } });
   const data = await loadDataset(ready.recipe.data);
   const { validation } = partsOf(ready.recipe, data);
