@@ -66,6 +66,29 @@ const wide: readonly Case[] = [
   }),
   wideCase('depthwise, doubled', [2, 6, 5, 8], [3, 3, 1, 16], { groups: 8 }),
 ];
+/** The batch fills blocks: the kernel's gradient is a blocked conv too. */
+const wholeBatch: readonly Case[] = [
+  wideCase('batch of 16', [16, 6, 5, 16], [3, 3, 16, 16]),
+  wideCase('batch of 32, one channel', [32, 6, 5, 1], [3, 3, 1, 24]),
+  wideCase('batch of 16, 12 outputs', [16, 6, 5, 3], [3, 3, 3, 12]),
+  wideCase('batch of 16, strided, rows left over', [16, 8, 7, 4], [3, 3, 4, 16], {
+    stride: [3, 2],
+    pads: { top: 0, bottom: 0, left: 0, right: 1 },
+  }),
+  wideCase('batch of 16, dilated and strided', [16, 9, 8, 5], [3, 3, 5, 32], {
+    dilation: [2, 3],
+    stride: [2, 1],
+    pads: { top: 2, bottom: 1, left: 3, right: 3 },
+  }),
+  wideCase('batch of 16, 5x3, uneven pads', [16, 7, 6, 4], [5, 3, 4, 80], {
+    pads: { top: 3, bottom: 0, left: 0, right: 2 },
+  }),
+  wideCase('batch of 16, dilated, rows left over', [16, 9, 8, 4], [3, 2, 4, 16], {
+    dilation: [3, 1],
+    stride: [2, 2],
+    pads: { top: 0, bottom: 1, left: 1, right: 0 },
+  }),
+];
 
 const cases: readonly Case[] = [
   [
@@ -246,6 +269,7 @@ const cases: readonly Case[] = [
     [image, [3, 3, 1, 8]],
   ],
   ...wide,
+  ...wholeBatch,
   ['our maxPool', (x) => maxPool(as4(x as tf.Tensor), pool), [image]],
   [
     'our maxPool with ties',

@@ -17,7 +17,14 @@ interface Made {
 export async function steps(
   graph: Graph,
   engine: EngineName,
-  o: { count?: number; batch?: number; optimizer?: Optimizer; ulp?: number; rate?: number } = {},
+  o: {
+    count?: number;
+    batch?: number;
+    optimizer?: Optimizer;
+    ulp?: number;
+    rate?: number;
+    calm?: boolean;
+  } = {},
 ): Promise<Made> {
   const {
     count = 1,
@@ -25,8 +32,9 @@ export async function steps(
     optimizer = sgd({ nesterov: true, weightDecay: 5e-4 }),
     ulp = 0,
     rate = 0.05,
+    calm = false,
   } = o;
-  const net = shaken(graph);
+  const net = shaken(graph, 1, calm);
   const plan = step({
     graph,
     losses: [crossEntropy({ labelSmoothing: 0.1 })({ student: graph })],
@@ -74,13 +82,19 @@ interface Pair {
   readonly chaosOn?: readonly EngineName[];
 }
 /**
+ * Nets so deep in narrow relus that one ulp of the input turns enough of them to change a step by more than 5e-2: no engine
+ * could be told from another by that. With their norms shifted above the kinks, one ulp changes 1e-6, and so they are held.
+ */
+const chaotic: ReadonlySet<string> = new Set(['squeezenext']);
+
+/**
  * |dW - dW'| / |dW| of one step, against ten times the most that one ulp of the input does in three tries, and never
  * above 5e-2.
  */
 export async function expectStepsAgree(graph: Graph, o: Pair = {}): Promise<void> {
   const { batch = 4, engine = 'onnxruntime', reference = 'cpu', chaosOn = [reference] } = o;
   const on = async (name: EngineName, ulp = 0): Promise<Float32Array[]> =>
-    change(await steps(graph, name, { batch, ulp }));
+    change(await steps(graph, name, { batch, ulp, calm: chaotic.has(graph.name.split(/\s/)[0] ?? '') }));
   const found = new Map([
     [reference, await on(reference)],
     [engine, await on(engine)],

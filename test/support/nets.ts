@@ -45,8 +45,11 @@ export const smallZoo = (size = 32): readonly Graph[] => [
 export const lightZoo = (size = 32): readonly Graph[] =>
   smallZoo(size).filter((graph) => cost(graph).params < 5_000_000);
 
-/** A net whose norms are not the identity: scales, offsets and statistics are drawn too. */
-export function shaken(graph: Graph, seed = 1): Net {
+/**
+ * A net whose norms are not the identity: scales, offsets and statistics are drawn too. In a calm one, norms shift most
+ * values above the kink of a relu, so that rounding turns few of them.
+ */
+export function shaken(graph: Graph, seed = 1, calm = false): Net {
   const { weights } = init(graph, { seed });
   const drawn = new Map<WeightKey, Weight>();
   for (const [key, weight] of weights) {
@@ -54,7 +57,7 @@ export function shaken(graph: Graph, seed = 1): Net {
     const slot = key.slice(key.lastIndexOf(':') + 1);
     const draw: Readonly<Record<string, () => number>> = {
       gamma: () => 0.5 + source.uniform(),
-      beta: () => 0.4 * source.normal(),
+      beta: () => (calm ? 2 : 0) + 0.4 * source.normal(),
       bias: () => 0.2 * source.normal(),
       mean: () => 0.2 * source.normal(),
       variance: () => 0.5 + source.uniform(),

@@ -11,7 +11,8 @@ import { int } from '../../onnx/index.ts';
 import type { Attributes } from '../ir.ts';
 import type { Emitter } from './emitter.ts';
 
-const domain = 'com.microsoft.nchwc';
+/** Of onnxruntime's blocked ops. */
+export const blockedDomain = 'com.microsoft.nchwc';
 
 export interface BlockedShape {
   readonly kernelHeight: number;
@@ -90,10 +91,12 @@ export function blockedConv(
           [4, 2, 0, 1, 3, 5],
         );
   const weights = e.reshape(blocks, [outputs, inputs, kh, kw]);
-  const source = direct
-    ? image
-    : e.once(`blocked ${image}`, () => e.emit1('ReorderInput', [image], {}, domain));
+  const source = direct ? image : blockedImage(e, image);
   const group = int(isDepthwise(s) ? outputs : s.groups);
-  const result = e.emit1('Conv', [source, weights], { ...attributes, group }, domain);
-  return e.emit1('ReorderOutput', [result], { channels: int(s.outChannels) }, domain);
+  const result = e.emit1('Conv', [source, weights], { ...attributes, group }, blockedDomain);
+  return e.emit1('ReorderOutput', [result], { channels: int(s.outChannels) }, blockedDomain);
 }
+
+/** A BCHW image in blocks, made once. */
+export const blockedImage = (e: Emitter, image: string): string =>
+  e.once(`blocked ${image}`, () => e.emit1('ReorderInput', [image], {}, blockedDomain));
