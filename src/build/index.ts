@@ -59,6 +59,8 @@ export {
   collaborative,
   concatRelu,
   expander,
+  fire,
+  ghost,
   interleaved,
   maxoutConv,
   maxPoolCeil,

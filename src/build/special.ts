@@ -2,7 +2,7 @@
 import { MoonletError } from '../errors.ts';
 import type { Activation, Padding } from '../graph/index.ts';
 import { permutation, random } from '../random.ts';
-import { convNormAct } from './blocks.ts';
+import { convNormAct, depthwise } from './blocks.ts';
 import { type Block, type ConvOptions, type Flow, type NormOptions, repeat } from './flow.ts';
 
 /**
@@ -14,6 +14,47 @@ export const stochasticDepth = (last: number, i: number, n: number): number => (
 /** [relu(x), relu(-x)]: both phases of a filter for the price of one; doubles channels (Shang et al. 2016, arXiv:1603.05201). */
 export const concatRelu = (): Block => (x) =>
   x.relu().concat(x.pipe('mirror', (y) => y.act('negate').relu()));
+
+export interface FireOptions {
+  /** Between conv and relu; the paper's has biases and no norms. */
+  readonly norm?: boolean;
+}
+/**
+ * Squeeze to `squeeze` channels by a 1x1 conv, expand by a 1x1 and a 3x3 conv of `expand` channels each, side by side:
+ * 2 expand channels (Iandola et al. 2016, arXiv:1602.07360, figure 1).
+ */
+export const fire = (squeeze: number, expand: number, { norm = false }: FireOptions = {}): Block => {
+  const layer = (out: number, kernel: number): Block =>
+    norm ? convNormAct(out, { kernel }) : (x) => x.conv(out, { kernel, bias: true }).relu();
+  return (x) => {
+    const y = x.pipe('squeeze', layer(squeeze, 1));
+    return y.pipe('expand1x1', layer(expand, 1)).concat(y.pipe('expand3x3', layer(expand, 3)));
+  };
+};
+
+export interface GhostOptions {
+  /** s: one of so many channels is made by the full conv; 2 unless told. */
+  readonly ratio?: number;
+  /** Of the full conv; 1 unless told. */
+  readonly kernel?: number;
+  /** d: of the cheap filters; 3 unless told. */
+  readonly cheapKernel?: number;
+  readonly act?: Activation | 'none';
+}
+/**
+ * out / s channels by a conv, the others by filtering each of those on its own: their ghosts (Han et al. 2020,
+ * arXiv:1911.11907, section 3.1).
+ * @throws MoonletError when the ratio is no whole number of 2 or more.
+ */
+export const ghost =
+  (out: number, { ratio = 2, kernel = 1, cheapKernel = 3, act = 'relu' }: GhostOptions = {}): Block =>
+  (x) => {
+    if (!Number.isInteger(ratio) || ratio < 2)
+      throw new MoonletError(`ghost(${out}): ratio must be a whole number of 2 or more, got ${ratio}`);
+    const y = x.pipe('primary', convNormAct(Math.ceil(out / ratio), { kernel, act }));
+    const both = y.concat(y.pipe('cheap', depthwise({ kernel: cheapKernel, multiplier: ratio - 1, act })));
+    return both.channels === out ? both : both.slice(0, out);
+  };
 
 export interface CollaborativeOptions {
   readonly stride?: number;

@@ -7,6 +7,8 @@ import {
   concatRelu,
   convNorm,
   expander,
+  fire,
+  ghost,
   graph,
   input,
   interleaved,
@@ -37,6 +39,31 @@ describe('special layers', () => {
   it('concatRelu keeps both phases', () => {
     const x = tf.tensor4d([1, -2, 0, 3], [1, 1, 1, 4]);
     expect([...run(built(concatRelu(), 1, 4), x)].map((v) => v + 0)).to.deep.equal([1, 0, 0, 3, 0, 2, 0, 0]);
+  });
+
+  it('fire has c s + 10 s e weights and 2 e channels', () => {
+    const [c, s, e] = [8, 3, 8];
+    const plain = built(fire(s, e));
+    expect(weights(plain)).to.equal(c * s + s * e + 9 * s * e + s + 2 * e); // with biases
+    expect(cost(plain).layers.at(-1)?.shape).to.deep.equal([6, 6, 2 * e]);
+    const normed = built(fire(s, e, { norm: true }));
+    expect(weights(normed)).to.equal(c * s + s * e + 9 * s * e);
+    expect(normed.nodes.filter(({ op }) => op.kind === 'norm')).to.have.length(3);
+  });
+
+  it('ghost has c m + d d m (s - 1) weights, m = n / s (equation 4), and any number of channels', () => {
+    const [c, n, d] = [8, 12, 5];
+    for (const ratio of [2, 3, 4]) {
+      const m = n / ratio;
+      expect(weights(built(ghost(n, { ratio, cheapKernel: d })))).to.equal(c * m + d * d * m * (ratio - 1));
+    }
+    expect(cost(built(ghost(11, { ratio: 3 }))).layers.at(-1)?.shape).to.deep.equal([6, 6, 11]);
+  });
+
+  it('ghost refuses a ratio below 2', () => {
+    expect(messageOf(() => built(ghost(8, { ratio: 1 })))).to.equal(
+      'ghost(8): ratio must be a whole number of 2 or more, got 1',
+    );
   });
 
   it('collaborative gates a body by a cheap branch, and costs its 1x1 conv', () => {

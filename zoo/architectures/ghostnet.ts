@@ -9,6 +9,7 @@ import {
   convNorm,
   convNormAct,
   depthwise,
+  ghost,
   input,
   real,
   roundTo,
@@ -45,16 +46,6 @@ const stages = [
   ],
 ] as const;
 
-/** Half of the channels by a 1x1 conv, the other half by filtering those: the ghosts (figure 2). */
-const ghost =
-  (out: number, act: 'relu' | 'none' = 'relu'): Block =>
-  (x) => {
-    const half = Math.ceil(out / 2);
-    const y = x.pipe('primary', convNormAct(half, { act }));
-    const both = y.concat(y.pipe('cheap', depthwise({ act })));
-    return both.channels === out ? both : both.slice(0, out);
-  };
-
 /** Figure 3. */
 const bottleneck =
   (kernel: number, middle: number, out: number, attention: boolean, stride: number): Block =>
@@ -66,7 +57,7 @@ const bottleneck =
         const squeezed = squeezeExcite(roundTo(4, middle / 4), { gate: 'hardSigmoid' });
         return (attention ? filtered.pipe('attention', squeezed) : filtered).pipe(
           'project',
-          ghost(out, 'none'),
+          ghost(out, { act: 'none' }),
         );
       },
       (y) =>

@@ -2,17 +2,7 @@
  * @file SqueezeNet. Iandola et al. 2016, arXiv:1602.07360, table 1 (version 1.0), and the authors' later version 1.1,
  * which pools earlier. Convs have biases and no norms; pools round their sizes up, as Caffe does.
  */
-import { architecture, type Block, choice, common, input, maxPoolCeil, real } from '../../src/build/index.ts';
-
-/** Squeeze by 1x1, expand by 1x1 and by 3x3 side by side (figure 1). */
-const fire =
-  (squeeze: number, expand: number): Block =>
-  (x) => {
-    const y = x.pipe('squeeze', (z) => z.conv(squeeze, { bias: true }).relu());
-    return y
-      .pipe('expand1x1', (z) => z.conv(expand, { bias: true }).relu())
-      .concat(y.pipe('expand3x3', (z) => z.conv(expand, { kernel: 3, bias: true }).relu()));
-  };
+import { architecture, choice, common, fire, input, maxPoolCeil, real } from '../../src/build/index.ts';
 
 // first conv, then per stage the fires: squeeze s1x1, expand e1x1 = e3x3; a pool of 3x3/2 stands before each stage
 const versions = {
