@@ -8,7 +8,12 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import { blockedFilterGrad, canBlockFilterGrad } from './blocked-filter-grad.ts';
+import {
+  blockedDepthwise,
+  blockedFilterGrad,
+  canBlockDepthwise,
+  canBlockFilterGrad,
+} from './blocked-filter-grad.ts';
 import { isPointwise, type Sizes, sizesOf } from './conv.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw } from './layout.ts';
@@ -25,6 +30,7 @@ export function lowerFilterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value
   if (s.kernelHeight * s.kernelWidth === 1 && g.groups === 1 && unpadded) {
     return pointwise(e, s, everyOther(e, g, s, e.get(x, nchw)), dy, dk);
   }
+  if (canBlockDepthwise(e, s)) return blockedDepthwise(e, g, s, x, dy, dk);
   if (s.groupIn === 1 && s.groupOut === 1) return depthwiseFilterGrad(e, g, s, x, dy, dk);
   if (canBlockFilterGrad(e, g, s)) return blockedFilterGrad(e, g, s, x, dy, dk);
   if (!isShiftable(g, s)) return overBatch(e, g, s, x, dy, dk);
