@@ -104,7 +104,7 @@ const rows: readonly Row[] = [
   {
     id: 'data-free',
     baseline: 'noise in place of images',
-    without: { transfer: { kind: 'noise', images: 500 } },
+    without: { transfer: { kind: 'noise', images: 1000 } },
   },
   {
     id: 'rocket',

@@ -186,9 +186,9 @@ async function imagesOf(
 ): Promise<{ train: Split; validation?: Split }> {
   const { transfer, seed } = recipe;
   if (transfer?.kind === 'data-free') {
-    const { images, steps, rate, layers } = transfer;
+    const { images, steps, rate, layers, smooth } = transfer;
     const train = await reconstructImages(teacher as Net, metadata as Metadata, {
-      ...{ images, steps, rate, layers, seed, ...engine },
+      ...{ images, steps, rate, layers, smooth, seed, ...engine },
       onBatch: (done, first, last) =>
         say(`${done} of ${images} images made; objective ${first.toFixed(2)} -> ${last.toFixed(2)}`),
     });

@@ -76,6 +76,13 @@ const transfer = z.discriminatedUnion('kind', [
     steps: positive.default(200),
     rate: z.number().positive().default(0.07),
     layers: z.enum(['top', 'all']).default('all'),
+    /** Neighbours that a pixel is averaged over, by side. */
+    smooth: z
+      .int()
+      .min(1)
+      .max(15)
+      .refine((n) => n % 2 === 1, 'must be odd')
+      .default(1),
   }),
   /** Noise with the data's mean and deviation: what data-free images are held against. */
   z.strictObject({ kind: z.literal('noise'), images: positive.max(1_000_000).default(2000) }),

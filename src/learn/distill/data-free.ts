@@ -9,8 +9,9 @@
  * Adam on the images at rate 0.07; `top` looks at the logits alone, `all` at the last stage's map and the vector before the
  * logits too.
  * Deviations: an image is a sigmoid of what is optimized, so that it stays one; each layer is divided by its mean variance
- * v; targets of maps after a relu are cut at zero, where the authors put a relu over both. Their spectral form, which
- * keeps eigenvectors of a graph of layers, is not built.
+ * v; targets of maps after a relu are cut at zero, where the authors put a relu over both; what is optimized may be averaged
+ * over neighbours first, `smooth`, so that pixels cannot say to the teacher what no picture would. Their spectral form,
+ * which keeps eigenvectors of a graph of layers, is not built.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Split } from '../../data/index.ts';
@@ -60,6 +61,8 @@ export interface ReconstructImagesOptions extends EngineOptions {
   readonly rate?: number;
   /** `all` unless told. */
   readonly layers?: 'top' | 'all';
+  /** Side of the square of neighbours that a pixel is the average of, odd; 1, its own alone, unless told. */
+  readonly smooth?: number;
   readonly batch?: number;
   readonly seed?: number;
   /** After each batch: images done, and the objective at its first and last step. */
@@ -72,7 +75,9 @@ export async function reconstructImages(
   metadata: Metadata,
   o: ReconstructImagesOptions,
 ): Promise<Split> {
-  const { images, steps = 200, rate = 0.07, batch = 100, seed = 0, onBatch, ...rest } = o;
+  const { images, steps = 200, rate = 0.07, smooth = 1, batch = 100, seed = 0, onBatch, ...rest } = o;
+  if (smooth % 2 !== 1 || smooth < 1)
+    throw new MoonletError(`data-free: smooth must be odd and 1 or more, got ${smooth}`);
   const layers = chosen(teacher, metadata, rest.layers ?? 'all');
   const { classes, scale } = metadata;
   const shape = [batch, ...scale.shape];
@@ -85,7 +90,7 @@ export async function reconstructImages(
   const runner = await prepare(
     (state, inputs) => {
       const objective = (u: tf.Tensor): tf.Scalar => {
-        const x = tf.div(tf.sub(tf.sigmoid(u), scale.mean), scale.std);
+        const x = tf.div(tf.sub(imageOf(u, smooth), scale.mean), scale.std);
         const { values } = forward(teacher.graph, weightTensors(teacher.weights), x, {
           values: layers.map((l) => l.id),
         });
@@ -108,7 +113,8 @@ export async function reconstructImages(
           decays: false,
         },
       );
-      return { state: { u: done.weight, ...done.slots }, outputs: { objective: value } };
+      const image = imageOf(state['u'] as tf.Tensor, smooth);
+      return { state: { u: done.weight, ...done.slots }, outputs: { objective: value, image } };
     },
     {
       state: { u: sized, first: sized, second: sized },
@@ -126,7 +132,8 @@ export async function reconstructImages(
       const source = random('data-free', seed, 'start', at);
       const zeros = new Float32Array(batch * size);
       let state = {
-        u: Float32Array.from({ length: batch * size }, () => source.normal() - 2),
+        // an average of n^2 of these is as wide as one
+        u: Float32Array.from({ length: batch * size }, () => smooth * source.normal() - 2),
         first: zeros,
         second: zeros,
       } as Record<string, Float32Array>;
@@ -140,18 +147,20 @@ export async function reconstructImages(
         }),
       );
       let [first, last] = [0, 0];
-      for (let step = 1; step <= steps; step++) {
+      let image: ArrayLike<number> = [];
+      // one more for the image that the last step makes
+      for (let step = 1; step <= steps + 1; step++) {
         const numbers = Object.fromEntries(
           Object.entries(optimizer.numbers(step)).map(([k, v]) => [k, Float32Array.of(v)]),
         );
         const done = await runner.run(state, { rate: Float32Array.of(rate), ...numbers, ...targets });
         state = done.state as typeof state;
         last = Number(done.outputs['objective']?.[0]);
+        image = done.outputs['image'] ?? [];
         if (step === 1) first = last;
       }
-      const u = state['u'] as Float32Array;
       pixels.set(
-        u.map((v) => Math.round(255 / (1 + Math.exp(-v)))),
+        Uint8Array.from(image, (v) => Math.round(255 * v)),
         at * size,
       );
       onBatch?.(at + batch, first, last);
@@ -160,6 +169,14 @@ export async function reconstructImages(
     await runner.release();
   }
   return { count, pixels, labels };
+}
+
+/** What is optimized, as an image from 0 to 1. */
+function imageOf(u: tf.Tensor, smooth: number): tf.Tensor {
+  if (smooth === 1) return tf.sigmoid(u);
+  const by = (smooth - 1) / 2;
+  const pads = { top: by, bottom: by, left: by, right: by };
+  return tf.sigmoid(avgPool(u as tf.Tensor4D, { size: [smooth, smooth], stride: [1, 1], pads }));
 }
 
 /** A map averaged over the cells that its record is of. */

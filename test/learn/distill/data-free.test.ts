@@ -65,6 +65,18 @@ describe('data-free distillation (Lopes, Fenu and Starner)', () => {
       expect(a + b > c + d, `image ${i}`).to.equal(made.labels[i] === 0);
     }
   });
+  it('averages neighbours where told: all four pixels of a 3x3 square that covers the image are then one', async () => {
+    const metadata = await recordMetadata(linear, split, scale, { layers: ['dense'] });
+    const about = { images: 4, batch: 4, steps: 20, smooth: 3 };
+    const { pixels } = await reconstructImages(linear, metadata, about);
+    for (let i = 0; i < 4; i++)
+      expect(new Set(pixels.subarray(4 * i, 4 * i + 4)).size, `image ${i}`).to.equal(1);
+    let error: unknown;
+    await reconstructImages(linear, metadata, { ...about, smooth: 2 }).catch((e: unknown) => {
+      error = e;
+    });
+    expect((error as Error).message).to.equal('data-free: smooth must be odd and 1 or more, got 2');
+  });
   it('keeps its record in a file, for this teacher alone', async () => {
     const teacher = shaken(tinyStudent());
     const metadata = await recordMetadata(teacher, tinySplit(), tinyScale);
