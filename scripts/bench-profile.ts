@@ -22,13 +22,14 @@ import { cost } from '../src/read/cost.ts';
 import { columns } from '../src/read/show.ts';
 import { init } from '../src/weights/index.ts';
 import { compose } from '../zoo/index.ts';
+import { median } from './bench/numbers.ts';
 
 const program = new Command()
-  .argument('<arch...>')
-  .option('--block <block>')
-  .option('--batch <n>', '', '64')
-  .option('--threads <n>', '', '2')
-  .option('--steps <n>', '', '30')
+  .argument('<arch...>', 'a name with key=value options')
+  .option('--block <block>', 'a cheap block in place of its own')
+  .option('--batch <n>', 'images of a step', '64')
+  .option('--threads <n>', 'of onnxruntime', '2')
+  .option('--steps <n>', 'medians are of so many', '30')
   .parse();
 const o = program.opts<{ block?: string; batch: string; threads: string; steps: string }>();
 const [batch, threads, steps] = [Number(o.batch), Number(o.threads), Number(o.steps)];
@@ -45,10 +46,14 @@ const plan = stepOf({
 const traced = await jit(plan.fn, plan.specs, { threads });
 await traced.release();
 
-const profile = async (
-  model: Uint8Array,
-  feeds: Record<string, ort.Tensor>,
-): Promise<Map<string, number[]>> => {
+interface Event {
+  readonly cat: string;
+  readonly name: string;
+  readonly dur: number;
+  readonly args: { readonly op_name: string };
+}
+/** Milliseconds of each op, run by run. */
+async function profile(model: Uint8Array, feeds: Record<string, ort.Tensor>): Promise<Map<string, number[]>> {
   const folder = mkdtempSync(join(tmpdir(), 'profile-'));
   const options = { ...sessionOptions(threads), enableProfiling: true, profileFilePrefix: join(folder, 'p') };
   const session = await ort.InferenceSession.create(model, options);
@@ -65,14 +70,7 @@ const profile = async (
     times.set(key, [...(times.get(key) ?? []), dur / 1000]);
   }
   return times;
-};
-interface Event {
-  readonly cat: string;
-  readonly name: string;
-  readonly dur: number;
-  readonly args: { readonly op_name: string };
 }
-const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1] ?? 0;
 
 const source = random('profile');
 const feed = (specs: Specs, room: string, state: Readonly<Record<string, ArrayLike<number>>> = {}) =>
@@ -113,8 +111,7 @@ const square = encodeModel({
 const numbers = new ort.Tensor('float32', new Float32Array(size * size).fill(0.5), [size, size]);
 const [product] = [...(await profile(square, { a: numbers, b: numbers })).values()];
 const rate = size ** 3 / median(product as number[]); // multiply-adds a millisecond
-const least = (3 * cost(graph).macs * batch) / rate;
+const macs = 3 * cost(graph).macs * batch; // forward, and both gradients
 console.log(
-  `multiply-adds of the step: ${((3 * cost(graph).macs * batch) / 1e9).toFixed(2)} G; ` +
-    `at the pace of a product of ${size}: ${least.toFixed(1)} ms`,
+  `multiply-adds of the step: ${(macs / 1e9).toFixed(2)} G; at the pace of a product of ${size}: ${(macs / rate).toFixed(1)} ms`,
 );

@@ -15,7 +15,9 @@ import { UsageError } from '../../src/errors.ts';
 import { methods, parseRecipe, type Recipe, type RecipeInput } from '../../src/learn/index.ts';
 import { columns } from '../../src/read/show.ts';
 import { init, type Net } from '../../src/weights/index.ts';
+import { median } from '../bench/numbers.ts';
 import { table as markdown } from '../lib/markdown.ts';
+import { paired } from '../lib/paired.ts';
 
 const { seeds, only, quick } = new Command()
   .option('--seeds <n>', 'how many seeds', '3')
@@ -188,19 +190,7 @@ async function run(row: Row, seed: number, taught: boolean): Promise<Result> {
   return result;
 }
 
-const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1] ?? 0;
 const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
-
-/** Student's t at 97.5 %, for 1, 2, ... degrees of freedom. */
-const t975 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262] as const;
-/** The mean of paired differences and half of its 95 % interval. */
-function interval(differences: readonly number[]): readonly [mean: number, half: number] {
-  const n = differences.length;
-  const m = mean(differences);
-  const variance = differences.reduce((s, d) => s + (d - m) ** 2, 0) / Math.max(1, n - 1);
-  const t = t975[n - 2];
-  return [m, t === undefined ? Number.POSITIVE_INFINITY : t * Math.sqrt(variance / n)];
-}
 
 const ids = only?.split(',');
 const unknown = ids?.find((id) => !rows.some((r) => r.id === id));
@@ -230,7 +220,7 @@ for (const row of rows.filter((r) => !ids || ids.includes(r.id))) {
     without.push(await run(row, seed, false));
   }
   const points = (list: readonly Result[]): string => (100 * mean(list.map((r) => r.metric))).toFixed(2);
-  const [m, half] = interval(with_.map((r, i) => 100 * (r.metric - (without[i] as Result).metric)));
+  const { mean: m, half } = paired(with_.map((r, i) => 100 * (r.metric - (without[i] as Result).metric)));
   const recipe = recipeOf(row, 1, true);
   const ref = methods.find((x) => x.id === row.id)?.ref ?? (row.id === 'growth' ? 150 : 151);
   const times = [with_, without].map((list) => median(list.map((r) => r.msPerStep))) as [number, number];

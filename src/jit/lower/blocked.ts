@@ -76,10 +76,9 @@ export function blockedConv(
     const whole = { ...s, groups: 1, groupIn: s.channels };
     return blockedConv(e, image, dense(e, kernel, s), whole, attributes);
   }
-  const up = (channels: number): number => Math.ceil(channels / block) * block;
   const { kernelHeight: kh, kernelWidth: kw } = s;
-  const inputs = s.groupIn < block ? s.groupIn : up(s.groupIn);
-  const outputs = up(s.outChannels);
+  const inputs = s.groupIn < block ? s.groupIn : wholeBlocks(e, s.groupIn);
+  const outputs = wholeBlocks(e, s.outChannels);
   const missing = [0, 0, 0, 0, 0, 0, inputs - s.groupIn, outputs - s.outChannels];
   const filled = missing.some((count) => count > 0) ? e.emit1('Pad', [kernel, e.longs(missing)]) : kernel;
   const direct = !isDepthwise(s) && s.groupIn < block; // few channels are read as they are
@@ -95,6 +94,11 @@ export function blockedConv(
   const group = int(isDepthwise(s) ? outputs : s.groups);
   const result = e.emit1('Conv', [source, weights], { ...attributes, group }, blockedDomain);
   return e.emit1('ReorderOutput', [result], { channels: int(s.outChannels) }, blockedDomain);
+}
+
+/** The channels of the blocks that so many fill in part. */
+export function wholeBlocks({ block = 1 }: Emitter, channels: number): number {
+  return Math.ceil(channels / block) * block;
 }
 
 /** A BCHW image in blocks, made once. */

@@ -2,11 +2,11 @@
  * @file The gradient of a conv in its kernel: which of several formulations runs fastest on onnxruntime.
  *
  * dk(i, j, c, o) = sum over batch and places of x(at tap i, j; c) dy(o). Written naively, that copies x once
- * per tap. The forms below copy less: they let a matrix product meet all taps at once.
+ * per tap. The forms below copy less: they let a matrix product, or onnxruntime's blocked convs, meet all taps at once.
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
-import { int, ints } from '../../onnx/index.ts';
+import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import {
   blockedDepthwise,
@@ -16,6 +16,7 @@ import {
 } from './blocked-filter-grad.ts';
 import { isPointwise, type Sizes, sizesOf } from './conv.ts';
 import type { Emitter } from './emitter.ts';
+import { axesOf, exchanged, ownTaps } from './exchanged.ts';
 import { nchw } from './layout.ts';
 import { isShiftable, shiftedPerImage, shiftedWhole } from './shifted.ts';
 import { depthwiseFilterGrad } from './toeplitz.ts';
@@ -70,7 +71,7 @@ function pointwiseWhole(e: Emitter, s: Sizes, x: Value, dy: Value, dk: Value): v
  * exchanged.
  */
 function overBatch(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
-  const { groups, stride, dilation, pads } = g;
+  const { groups } = g;
   const { batch, height, width, groupIn } = s;
   let images: string;
   if (groups === 1) images = e.get(x, [3, 0, 1, 2]);
@@ -78,20 +79,7 @@ function overBatch(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, d
     const parts = e.reshape(e.get(x, nchw), [batch, groups, groupIn, height, width]);
     images = e.reshape(e.transpose(parts, [2, 1, 0, 3, 4]), [groupIn, groups * batch, height, width]);
   }
-  const name = e.emit1('Conv', [images, e.get(dy, [3, 0, 1, 2])], {
-    kernel_shape: ints([s.outHeight, s.outWidth]),
-    strides: ints(dilation),
-    dilations: ints(stride),
-    pads: ints([pads.top, pads.left, pads.bottom, pads.right]),
-    group: int(groups),
-  });
-  // rows and columns that the forward conv's stride left over give places beyond the kernel
-  const tall =
-    Math.floor((height + pads.top + pads.bottom - stride[0] * (s.outHeight - 1) - 1) / dilation[0]) + 1;
-  const wide =
-    Math.floor((width + pads.left + pads.right - stride[1] * (s.outWidth - 1) - 1) / dilation[1]) + 1;
-  const exact = tall === s.kernelHeight && wide === s.kernelWidth;
-  const ends = e.longs([s.kernelHeight, s.kernelWidth]);
-  const kept = exact ? name : e.emit1('Slice', [name, e.longs([0, 0]), ends, e.longs([2, 3])]);
-  e.put(dk, kept, [2, 3, 0, 1]);
+  const axes = axesOf(g, s);
+  const taps = e.emit1('Conv', [images, e.get(dy, [3, 0, 1, 2])], exchanged(axes, groups));
+  e.put(dk, ownTaps(e, axes, taps), [2, 3, 0, 1]);
 }

@@ -14,12 +14,10 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
+import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw } from './layout.ts';
-
-/** Wider rows are worth no product with a matrix that is mostly zeros. */
-const widest = 128;
 
 /** Whether this form serves: not where copies of hardly a channel cost more than the product, nor on wide strided rows. */
 export const isShiftable = (g: ConvGeometry, s: Sizes): boolean =>
@@ -70,8 +68,8 @@ export function shiftedPerImage(e: Emitter, g: ConvGeometry, s: Sizes, x: Value,
   const later = s.height % stride === 0 && rows.behind >= 0;
   const image = e.get(x, nchw);
   const copies = later
-    ? columnsOf(e, g, s, rows, image, [batch, s.channels, s.height / stride])
-    : columnsOf(e, g, s, rows, filled(e, image, rows, [batch, s.channels, s.width]), [
+    ? tapColumns(e, g, s, rows, image, [batch, s.channels, s.height / stride])
+    : tapColumns(e, g, s, rows, filled(e, image, rows, [batch, s.channels, s.width]), [
         batch,
         s.channels,
         rows.count,
@@ -96,7 +94,7 @@ export function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy
   const byChannel = [3, 0, 1, 2];
   const length = batch * rows.count * outWidth;
   const image = filled(e, e.get(x, byChannel), rows, [channels, batch, s.width]);
-  const copies = columnsOf(e, g, s, rows, image, [channels, batch, rows.count]).map((name) =>
+  const copies = tapColumns(e, g, s, rows, image, [channels, batch, rows.count]).map((name) =>
     e.reshape(name, [channels, length]),
   );
   // the rows below the last shift are empty in every image: so shifts are shifts of the whole channel
@@ -136,7 +134,7 @@ function filled(
 }
 
 /** X(p, j) for every phase p and tap column j, each [a, b, count, outWidth], out of [a, b, stride count, width]. */
-function columnsOf(
+function tapColumns(
   e: Emitter,
   g: ConvGeometry,
   s: Sizes,
@@ -151,19 +149,16 @@ function columnsOf(
   }
   const wide = e.reshape(image, [a, b, count, down * s.width]);
   return rows.phases.flatMap((phase) =>
-    taps.map((first) => {
-      if (down === 1 && across === 1 && first === 0 && s.width === s.outWidth) return image;
-      const key = `columns ${[down, across, s.width, s.outWidth, phase, first].join()}`;
-      const chosen = e.once(key, () => {
-        const data = new Float32Array(down * s.width * s.outWidth);
-        for (let out = 0; out < s.outWidth; out++) {
-          const column = out * across + first;
-          if (column >= 0 && column < s.width) data[(phase * s.width + column) * s.outWidth + out] = 1;
-        }
-        return e.constant(data, [down * s.width, s.outWidth], 'float32');
-      });
-      return e.emit1('MatMul', [wide, chosen]);
-    }),
+    taps.map((first) =>
+      columnsOf(e, wide, {
+        width: s.width,
+        count: s.outWidth,
+        first,
+        step: across,
+        rows: down,
+        row: phase,
+      }),
+    ),
   );
 }
 

@@ -11,18 +11,10 @@ import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import type { Sizes } from './conv.ts';
 import type { Emitter } from './emitter.ts';
+import { type Axis, axesOf } from './exchanged.ts';
 import { type Layout, nchw } from './layout.ts';
 
 const oihw: Layout = [3, 2, 0, 1];
-
-interface Axis {
-  readonly size: number;
-  readonly out: number;
-  readonly taps: number;
-  readonly stride: number;
-  readonly dilation: number;
-  readonly before: number;
-}
 
 export function depthwiseFilterGrad(
   e: Emitter,
@@ -32,16 +24,7 @@ export function depthwiseFilterGrad(
   dy: Value,
   dk: Value,
 ): void {
-  const axis = (a: 0 | 1, size: number, out: number, taps: number, before: number): Axis => ({
-    size,
-    out,
-    taps,
-    before,
-    stride: g.stride[a],
-    dilation: g.dilation[a],
-  });
-  const rows = axis(0, s.height, s.outHeight, s.kernelHeight, g.pads.top);
-  const columns = axis(1, s.width, s.outWidth, s.kernelWidth, g.pads.left);
+  const { rows, columns } = axesOf(g, s);
   // multiply-adds of both forms; a product of rows also copies the images about twice per further tap
   const pairs = rows.size * rows.out * columns.size * columns.out;
   const taps = rows.taps * columns.taps;

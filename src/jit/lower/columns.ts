@@ -1,0 +1,35 @@
+/**
+ * @file Columns of an image, chosen by a product with a constant 0/1 matrix: onnxruntime does that on all threads, unlike a Pad
+ * or a Slice.
+ */
+
+import type { Emitter } from './emitter.ts';
+
+/** Wider rows are worth no product with a matrix that is mostly zeros. */
+export const widest = 128;
+
+export interface Columns {
+  /** Of the image. */
+  readonly width: number;
+  /** How many are taken: `first`, `first + step`, ...; zeros where the image has none. */
+  readonly count: number;
+  readonly first: number;
+  readonly step?: number;
+  /** So many rows lie side by side in a row of the operand, [.., rows * width], and columns are taken of one of them. */
+  readonly rows?: number;
+  readonly row?: number;
+}
+
+export function columnsOf(e: Emitter, image: string, o: Columns): string {
+  const { width, count, first, step = 1, rows = 1, row = 0 } = o;
+  if (rows === 1 && step === 1 && first === 0 && width === count) return image;
+  const chosen = e.once(`columns ${[width, count, first, step, rows, row].join()}`, () => {
+    const data = new Float32Array(rows * width * count);
+    for (let i = 0; i < count; i++) {
+      const column = first + i * step;
+      if (column >= 0 && column < width) data[(row * width + column) * count + i] = 1;
+    }
+    return e.constant(data, [rows * width, count], 'float32');
+  });
+  return e.emit1('MatMul', [image, chosen]);
+}

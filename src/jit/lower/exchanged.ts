@@ -1,0 +1,73 @@
+/**
+ * @file The filter gradient as a conv: of x with the maps of dy as kernels, where stride and dilation change places. What of
+ * its geometry each way to run it shares.
+ */
+
+import type { ConvGeometry } from '../../kernels/index.ts';
+import { int, ints } from '../../onnx/index.ts';
+import type { Attributes } from '../ir.ts';
+import type { Sizes } from './conv.ts';
+import type { Emitter } from './emitter.ts';
+
+/** One axis of the forward conv. */
+export interface Axis {
+  readonly size: number;
+  readonly out: number;
+  readonly taps: number;
+  readonly stride: number;
+  readonly dilation: number;
+  /** Padding before the first place; that behind the last follows from the other sizes. */
+  readonly before: number;
+}
+export interface Axes {
+  readonly rows: Axis;
+  readonly columns: Axis;
+}
+
+export const axesOf = ({ stride, dilation, pads }: ConvGeometry, s: Sizes): Axes => ({
+  rows: {
+    size: s.height,
+    out: s.outHeight,
+    taps: s.kernelHeight,
+    stride: stride[0],
+    dilation: dilation[0],
+    before: pads.top,
+  },
+  columns: {
+    size: s.width,
+    out: s.outWidth,
+    taps: s.kernelWidth,
+    stride: stride[1],
+    dilation: dilation[1],
+    before: pads.left,
+  },
+});
+
+/** How many places x lacks behind its end for the last tap of the last place of dy; negative where the stride left some over. */
+const lacking = ({ size, out, taps, stride, dilation, before }: Axis): number =>
+  (out - 1) * stride + dilation * (taps - 1) + 1 - size - before;
+
+/** Taps that the conv makes: those of the kernel, and beyond it where places are left over. */
+export const madeOf = (axis: Axis): number =>
+  axis.taps + Math.floor(Math.max(0, -lacking(axis)) / axis.dilation);
+
+/** The axis of an image that has just the places that taps meet. */
+export const filled = (axis: Axis): Axis => ({
+  ...axis,
+  size: axis.before + axis.size + lacking(axis),
+  before: 0,
+});
+
+export const exchanged = ({ rows, columns }: Axes, groups: number): Attributes => ({
+  kernel_shape: ints([rows.out, columns.out]),
+  strides: ints([rows.dilation, columns.dilation]),
+  dilations: ints([rows.stride, columns.stride]),
+  pads: ints([rows.before, columns.before, Math.max(0, lacking(rows)), Math.max(0, lacking(columns))]),
+  group: int(groups),
+});
+
+/** What the conv made, [.., .., taps made], without the taps beyond the kernel. */
+export function ownTaps(e: Emitter, { rows, columns }: Axes, name: string): string {
+  if ([rows, columns].every((axis) => madeOf(axis) === axis.taps)) return name;
+  return e.emit1('Slice', [name, e.longs([0, 0]), e.longs([rows.taps, columns.taps]), e.longs([2, 3])]);
+}
