@@ -10,8 +10,9 @@ import { forward, type WeightTensors } from '../../src/read/tfjs/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { noise, shaken, sizeOf } from './nets.ts';
 
-export async function calibrated(graph: Graph, seed = 1): Promise<Net> {
-  const { weights } = shaken(graph, seed);
+/** @param calm see `shaken`. */
+export async function calibrated(graph: Graph, seed = 1, calm = false): Promise<Net> {
+  const { weights } = shaken(graph, seed, calm);
   // with momentum 0 the new statistics are the batch's own; nothing is dropped
   const nodes = graph.nodes.map((n): Node => {
     if (n.op.kind === 'norm') return { ...n, op: { ...n.op, momentum: 0 } };

@@ -14,12 +14,12 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import { blockedDomain, blockedImage, wholeBlocks } from './blocked.ts';
+import { blockedImage, wholeBlocks } from './blocked.ts';
 import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv.ts';
-import type { Emitter } from './emitter.ts';
+import { blockedDomain, type Emitter } from './emitter.ts';
 import { axesOf, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
-import { nchw } from './layout.ts';
+import { blocks, nchw } from './layout.ts';
 
 /** dy is read again for every channel of x: bytes of it that a machine may be trusted to have in its caches. */
 const cached = 16e6;
@@ -45,7 +45,7 @@ export function blockedFilterGrad(
   const { batch, outHeight, outWidth } = s;
   const outputs = wholeBlocks(e, s.outChannels);
   const many = batch / block;
-  const maps = blockedImage(e, e.get(dy, nchw)); // [n, o/b, t, ob], as kernels [o/b, n/b, t, nb, ob]
+  const maps = e.get(dy, blocks); // [n, o/b, t, ob], as kernels [o/b, n/b, t, nb, ob]
   const parts = e.reshape(maps, [many, block, outputs / block, outHeight * outWidth, block]);
   const kernels = e.reshape(e.transpose(parts, [2, 0, 3, 1, 4]), [outputs, batch, outHeight, outWidth]);
   const { rows, columns } = axesOf(g, s);
@@ -76,8 +76,8 @@ export function blockedDepthwise(
   const { batch, height, width, outHeight, outWidth } = s;
   const channels = wholeBlocks(e, s.channels);
   const all = batch * channels;
-  const images = e.reshape(blockedImage(e, e.get(x, nchw)), [1, all, height, width]);
-  const kernels = e.reshape(blockedImage(e, e.get(dy, nchw)), [all, 1, outHeight, outWidth]);
+  const images = e.reshape(e.get(x, blocks), [1, all, height, width]);
+  const kernels = e.reshape(e.get(dy, blocks), [all, 1, outHeight, outWidth]);
   const axes = axesOf(g, s);
   const taps = e.emit1('Conv', [images, kernels], exchanged(axes, all), blockedDomain);
   const made = [madeOf(axes.rows), madeOf(axes.columns)] as const;

@@ -8,11 +8,9 @@
  */
 
 import { int } from '../../onnx/index.ts';
-import type { Attributes } from '../ir.ts';
-import type { Emitter } from './emitter.ts';
-
-/** Of onnxruntime's blocked ops. */
-export const blockedDomain = 'com.microsoft.nchwc';
+import type { Attributes, Value } from '../ir.ts';
+import { blockedDomain, type Emitter } from './emitter.ts';
+import { blocks, nchw } from './layout.ts';
 
 export interface BlockedShape {
   readonly kernelHeight: number;
@@ -25,14 +23,20 @@ export interface BlockedShape {
 }
 
 /** Whether onnxruntime has a blocked kernel for the conv, and the blocks are not mostly padding. */
-export function canBlock(e: Emitter, s: BlockedShape): boolean {
+export function canBlock(e: Emitter, s: BlockedShape, x: Value): boolean {
   const { block } = e;
-  if (block === undefined || s.kernelHeight * s.kernelWidth === 1 || 2 * s.outChannels < block) return false;
+  if (block === undefined || 2 * s.outChannels < block) return false;
+  // a matrix product alone is not worth bringing the image into blocks
+  if (s.kernelHeight * s.kernelWidth === 1 && !e.has(x, blocks) && !isStep(s, block)) return false;
   if (isDepthwise(s)) return s.channels % 4 === 0;
   if (isPadded(s, block)) return true;
   if (s.groups === 1) return s.groupIn < block || s.groupIn % 4 === 0;
   return s.groupIn % block === 0 && (s.outChannels / s.groups) % block === 0;
 }
+
+/** Whether a conv of one place leads from few channels, cheap to bring into blocks, to many. */
+const isStep = (s: BlockedShape, block: number): boolean =>
+  s.groups === 1 && s.outChannels % block === 0 && s.outChannels >= 4 * s.channels;
 
 /**
  * Few groups of few channels are faster as one dense conv with zeros between the groups: at most eightfold work, which
@@ -63,10 +67,20 @@ function dense(e: Emitter, kernel: string, s: BlockedShape): string {
 const isDepthwise = (s: BlockedShape): boolean =>
   s.groupIn === 1 && s.groups > 1 && s.outChannels === s.groups;
 
-/** The conv of a BCHW image with an HWIO kernel `[kh, kw, groupIn, out]`, as a BCHW image. See `canBlock`. */
+/** What a blocked conv reads: images of few channels as they are, all others in blocks. */
+export interface Source {
+  readonly plain: () => string;
+  readonly blocked: () => string;
+}
+export const sourceOf = (e: Emitter, x: Value): Source => ({
+  plain: () => e.get(x, nchw),
+  blocked: () => e.get(x, blocks),
+});
+
+/** The conv of an image with an HWIO kernel `[kh, kw, groupIn, out]`, as an image in blocks. See `canBlock`. */
 export function blockedConv(
   e: Emitter,
-  image: string,
+  image: Source,
   kernel: string,
   s: BlockedShape,
   attributes: Attributes,
@@ -90,10 +104,9 @@ export function blockedConv(
           [4, 2, 0, 1, 3, 5],
         );
   const weights = e.reshape(blocks, [outputs, inputs, kh, kw]);
-  const source = direct ? image : blockedImage(e, image);
   const group = int(isDepthwise(s) ? outputs : s.groups);
-  const result = e.emit1('Conv', [source, weights], { ...attributes, group }, blockedDomain);
-  return e.emit1('ReorderOutput', [result], { channels: int(s.outChannels) }, blockedDomain);
+  const operands = [direct ? image.plain() : image.blocked(), weights];
+  return e.emit1('Conv', operands, { ...attributes, group }, blockedDomain);
 }
 
 /** The channels of the blocks that so many fill in part. */
@@ -101,6 +114,10 @@ export function wholeBlocks({ block = 1 }: Emitter, channels: number): number {
   return Math.ceil(channels / block) * block;
 }
 
-/** A BCHW image in blocks, made once. */
+/** A BCHW image of another op's making, in blocks. */
 export const blockedImage = (e: Emitter, image: string): string =>
-  e.once(`blocked ${image}`, () => e.emit1('ReorderInput', [image], {}, blockedDomain));
+  e.emit1('ReorderInput', [image], {}, blockedDomain);
+
+/** The mean over the places of an image in blocks: [batch, channels, 1, 1]. */
+export const placesMean = (e: Emitter, image: string): string =>
+  e.emit1('GlobalAveragePool', [image], {}, blockedDomain);

@@ -6,12 +6,18 @@
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import type { Emitter } from './emitter.ts';
-import { between, isFree, isPlain, type Layout, lay, nchw, plain } from './layout.ts';
+import { between, blocks, isFree, isPlain, type Layout, lay, nchw, plain } from './layout.ts';
 
 /** How many values must move to have `value` in `layout`. */
 function cost(emitter: Emitter, value: Value, layout: Layout): number {
   if (value.node.op.kind === 'constant') return 0;
-  const free = emitter.layouts(value).some((from) => isFree(lay(value.shape, from), between(from, layout)));
+  const free = emitter
+    .layouts(value)
+    .some((from) =>
+      from === blocks || layout === blocks
+        ? from === layout
+        : isFree(lay(value.shape, from), between(from, layout)),
+    );
   return free ? 0 : sizeOf(value.shape);
 }
 
@@ -22,14 +28,25 @@ function isImage(emitter: Emitter, value: Value): boolean {
   return emitter.layouts(value).some((layout) => !isPlain(layout) && !isFree(value.shape, layout));
 }
 
-/** The layout for an op over `values` whose result has that rank. Operands of smaller rank are broadcast. */
-export function chooseLayout(emitter: Emitter, values: readonly Value[], rank: number): Layout {
+/**
+ * The layout for an op over `values` whose result has that rank. Operands of smaller rank are broadcast.
+ *
+ * @param mayBlock whether the op may run on images in blocks.
+ */
+export function chooseLayout(
+  emitter: Emitter,
+  values: readonly Value[],
+  rank: number,
+  mayBlock = false,
+): Layout {
   const natural = plain(rank);
   if (!emitter.carry || rank < 4) return natural;
   const full = values.filter((value) => value.shape.length === rank);
   const candidates = new Map<string, Layout>();
-  if (rank === 4) candidates.set(nchw.join(), nchw);
-  else
+  if (rank === 4) {
+    candidates.set(nchw.join(), nchw);
+    if (mayBlock && full.some((value) => emitter.has(value, blocks))) candidates.set(blocks.join(), blocks);
+  } else
     for (const layout of full.flatMap((value) => emitter.layouts(value)))
       candidates.set(layout.join(), layout);
   candidates.set(natural.join(), natural);
@@ -40,7 +57,8 @@ export function chooseLayout(emitter: Emitter, values: readonly Value[], rank: n
   let least = price(natural);
   for (const layout of candidates.values()) {
     const here = price(layout);
-    if (here < least || (here === least && images && isPlain(best))) [best, least] = [layout, here];
+    const level = images && (isPlain(best) || layout === blocks);
+    if (here < least || (here === least && level)) [best, least] = [layout, here];
   }
   return best;
 }
@@ -48,6 +66,7 @@ export function chooseLayout(emitter: Emitter, values: readonly Value[], rank: n
 /** The name of `value` as an operand that broadcasts against a result of `rank` axes in `layout`. */
 export function operand(emitter: Emitter, value: Value, rank: number, layout: Layout): string {
   const { shape } = value;
+  if (layout === blocks && sizeOf(shape) === 1) return emitter.get(value);
   if (shape.length === rank) return emitter.get(value, layout);
   if (isPlain(layout) || sizeOf(shape) === 1) return emitter.get(value);
   const padded = [...Array<number>(rank - shape.length).fill(1), ...shape];
@@ -59,3 +78,7 @@ export function operand(emitter: Emitter, value: Value, rank: number, layout: La
     return emitter.reshape(name, target.slice(first));
   });
 }
+
+/** Whether all of the image's channels fill blocks. */
+export const isWhole = ({ block }: Emitter, { shape }: Value): boolean =>
+  block !== undefined && shape.length === 4 && (shape[3] ?? 1) % block === 0;

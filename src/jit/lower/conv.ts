@@ -7,9 +7,9 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
-import { type BlockedShape, blockedConv, canBlock } from './blocked.ts';
+import { type BlockedShape, blockedConv, blockedImage, canBlock, type Source, sourceOf } from './blocked.ts';
 import type { Emitter } from './emitter.ts';
-import { type Layout, nchw } from './layout.ts';
+import { blocks, type Layout, nchw } from './layout.ts';
 
 const oihw: Layout = [3, 2, 0, 1];
 
@@ -74,23 +74,17 @@ export const isPointwise = (g: ConvGeometry, s: Sizes): boolean =>
 
 export function lowerConv(e: Emitter, g: ConvGeometry, x: Value, kernel: Value, y: Value): void {
   const s = sizesOf(x.shape, kernel.shape, y.shape, g);
-  e.put(y, convolved(e, { ...s, groups: g.groups }, e.get(x, nchw), kernel, attributesOf(g, s)), nchw);
-}
-
-/** A conv with the kernel as it is: blocked where that is possible. */
-function convolved(
-  e: Emitter,
-  s: BlockedShape,
-  image: string,
-  kernel: Value,
-  attributes: Attributes,
-): string {
-  if (canBlock(e, s)) return blockedConv(e, image, e.get(kernel), s, attributes);
-  return e.emit1('Conv', [image, e.get(kernel, oihw)], attributes);
+  const attributes = attributesOf(g, s);
+  const shape = { ...s, groups: g.groups };
+  if (canBlock(e, shape, x))
+    e.put(y, blockedConv(e, sourceOf(e, x), e.get(kernel), shape, attributes), blocks);
+  else e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributes), nchw);
 }
 
 export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: Value, dx: Value): void {
   const s = sizesOf(dx.shape, kernel.shape, dy.shape, g);
+  const turned = byTurnedKernel(e, g, s, dy, sourceOf(e, dy), kernel);
+  if (turned) return e.put(dx, turned.name, turned.layout);
   if (isPointwise(g, s)) {
     return e.put(
       dx,
@@ -98,8 +92,8 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
       nchw,
     );
   }
-  const turned = byTurnedKernel(e, g, s, () => e.get(dy, nchw), kernel) ?? bySpreading(e, g, s, dy, kernel);
-  if (turned) return e.put(dx, turned, nchw);
+  const wide = bySpreading(e, g, s, dy, kernel);
+  if (wide) return e.put(dx, wide.name, wide.layout);
   const left = (size: number, pads: number, taps: number, axis: 0 | 1): number =>
     (size + pads - g.dilation[axis] * (taps - 1) - 1) % g.stride[axis];
   const rest = [
@@ -108,6 +102,12 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
   ];
   const attributes = { ...attributesOf(g, s), output_padding: ints(rest) };
   e.put(dx, e.emit1('ConvTranspose', [e.get(dy, nchw), e.get(kernel, oihw)], attributes), nchw);
+}
+
+/** What was made, and in which layout it lies. */
+interface Lain {
+  readonly name: string;
+  readonly layout: Layout;
 }
 
 /**
@@ -119,9 +119,10 @@ function byTurnedKernel(
   e: Emitter,
   g: ConvGeometry,
   s: Sizes,
-  gradient: () => string,
+  dy: Value,
+  gradient: Source,
   kernel: Value,
-): string | undefined {
+): Lain | undefined {
   const { kernelHeight: kh, kernelWidth: kw, groupIn, groupOut } = s;
   const reach = [g.dilation[0] * (kh - 1), g.dilation[1] * (kw - 1)] as const;
   const pads = [
@@ -139,16 +140,20 @@ function byTurnedKernel(
     outChannels: s.channels,
     groups: g.groups,
   };
-  const blocked = canBlock(e, shape);
+  const blocked = canBlock(e, shape, dy);
   if (!blocked && g.groups === 1) return undefined;
   const attributes = { ...attributesOf(g, s), pads: ints(pads) };
+  const exchanged = exchange(e, halfTurned(e, kernel, kh * kw), [kh, kw, groupIn, g.groups, groupOut]);
+  if (blocked) return { name: blockedConv(e, gradient, exchanged, shape, attributes), layout: blocks };
+  const name = e.emit1('Conv', [gradient.plain(), e.transpose(exchanged, oihw)], attributes);
+  return { name, layout: nchw };
+}
+
+function halfTurned(e: Emitter, kernel: Value, taps: number): string {
+  if (taps === 1) return e.get(kernel);
   const back = e.longs([-1, -1]);
   const ends = e.longs([-2147483648, -2147483648]);
-  const turned = e.emit1('Slice', [e.get(kernel), back, ends, e.longs([0, 1]), back]);
-  const exchanged = exchange(e, turned, [kh, kw, groupIn, g.groups, groupOut]);
-  const image = gradient();
-  if (blocked) return blockedConv(e, image, exchanged, shape, attributes);
-  return e.emit1('Conv', [image, e.transpose(exchanged, oihw)], attributes);
+  return e.emit1('Slice', [e.get(kernel), back, ends, e.longs([0, 1]), back]);
 }
 
 /** Rows of dy are spread over strided rows by a product with a constant of so many columns at most. */
@@ -159,7 +164,7 @@ const widest = 256;
  * kernel has one place, which meets dy before the zeros come in, and on depthwise convs, where onnxruntime's transposed
  * convs are slow.
  */
-function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Value): string | undefined {
+function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Value): Lain | undefined {
   const [down, across] = g.stride;
   if ((down === 1 && across === 1) || down * (s.width + g.pads.left) > widest) return undefined;
   const tall = s.outHeight * down;
@@ -168,9 +173,9 @@ function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: V
       kernel_shape: ints([1, 1]),
     });
     const wide = spread(e, g, s, met, s.channels, s.width);
-    return tall === s.height
-      ? wide
-      : e.emit1('Slice', [wide, e.longs([0]), e.longs([s.height]), e.longs([2])]);
+    const name =
+      tall === s.height ? wide : e.emit1('Slice', [wide, e.longs([0]), e.longs([s.height]), e.longs([2])]);
+    return { name, layout: nchw };
   }
   if (s.groupIn !== 1 || s.groupOut !== 1) return undefined;
   const width = Math.min(s.outWidth * across, s.width + g.pads.left);
@@ -179,7 +184,8 @@ function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: V
   const bottom = tall - s.height - top + reach[0];
   const right = width - s.width - left + reach[1];
   const straight: ConvGeometry = { ...g, stride: [1, 1], pads: { top, left, bottom, right } };
-  return byTurnedKernel(e, straight, s, () => spread(e, g, s, e.get(dy, nchw), s.outChannels, width), kernel);
+  const plain = (): string => spread(e, g, s, e.get(dy, nchw), s.outChannels, width);
+  return byTurnedKernel(e, straight, s, dy, { plain, blocked: () => blockedImage(e, plain()) }, kernel);
 }
 
 /** [b, c, oh, ow] -> [b, c, down oh, width]: a place at every stride, zeros between. */

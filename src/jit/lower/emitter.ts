@@ -11,7 +11,10 @@ import {
 } from '../../onnx/index.ts';
 import type { Attributes, Value, ValueType } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { between, isFree, isPlain, type Layout, lay, permuted, plain } from './layout.ts';
+import { between, blocks, isFree, isPlain, type Layout, lay, nchw, permuted, plain } from './layout.ts';
+
+/** Of onnxruntime's blocked ops. */
+export const blockedDomain = 'com.microsoft.nchwc';
 
 export interface Emitter {
   readonly nodes: OnnxNode[];
@@ -102,6 +105,7 @@ export function newEmitter(carry: boolean, block: number | undefined): Emitter {
   };
 
   const bring = (value: Value, layout: Layout): string => {
+    if (layout === blocks) return intoBlocks(value);
     const { op } = value.node;
     const shape = lay(value.shape, layout);
     if (op.kind === 'constant') {
@@ -115,16 +119,45 @@ export function newEmitter(carry: boolean, block: number | undefined): Emitter {
         return initializer(key, value.dtype, shape, typed(Array(sizeOf(shape)).fill(data), value.dtype));
       return once(key, () => emit1('Expand', [scalar(data, value.dtype), longs(shape)]));
     }
-    const sources = [...(forms.get(value)?.values() ?? [])];
+    const sources = [...(forms.get(value)?.values() ?? [])].filter((source) => source.layout !== blocks);
+    const free = sources.find(({ layout: from }) => isFree(lay(value.shape, from), between(from, layout)));
+    if (free) return reshape(free.name, shape);
+    const blocked = forms.get(value)?.get(blocks.join())?.name;
+    if (blocked !== undefined) {
+      const last = isPlain(layout);
+      if (last || layout.join() === nchw.join()) return outOfBlocks(value, blocked, last);
+      return transpose(get(value, nchw), between(nchw, layout));
+    }
     const [first] = sources;
     if (!first) throw new Error(`internal: a value of ${value.node.source} used before it was lowered`);
-    for (const source of sources) {
-      const perm = between(source.layout, layout);
-      if (isFree(lay(value.shape, source.layout), perm)) return reshape(source.name, shape);
-    }
     const best = sources.find((source) => isPlain(source.layout)) ?? first;
     return transpose(best.name, between(best.layout, layout));
   };
+
+  /** Whether channels come last in the blocks of all channels, as they do in the plain layout: then nothing has to move. */
+  const isAlike = ({ shape: [, height, width, channels = 1] }: Value): boolean =>
+    block !== undefined && (channels === block || (height === 1 && width === 1 && channels % block === 0));
+
+  const outOfBlocks = (value: Value, name: string, last: boolean): string => {
+    const { shape } = value;
+    const single = shape[1] === 1 && shape[2] === 1;
+    if (isAlike(value) && (last || single)) return reshape(name, last ? shape : lay(shape, nchw));
+    const attributes = { channels: int(shape[3] ?? 1), channels_last: int(last ? 1 : 0) };
+    return emit1('ReorderOutput', [name], attributes, blockedDomain);
+  };
+
+  const intoBlocks = (value: Value): string => {
+    const { op } = value.node;
+    if (block === undefined) throw new Error('internal: blocks without blocked convs');
+    const whole = (value.shape[3] ?? 1) % block === 0;
+    if (whole && op.kind === 'constant' && typeof op.data === 'number') return get(value, nchw);
+    const last = has(value, plain(4)) && !has(value, nchw);
+    if (isAlike(value) && last) return reshape(get(value), lay(value.shape, nchw));
+    const attributes = last ? { channels_last: int(1) } : {};
+    return emit1('ReorderInput', [get(value, last ? plain(4) : nchw)], attributes, blockedDomain);
+  };
+
+  const has: Emitter['has'] = (value, layout) => forms.get(value)?.has(layout.join()) ?? false;
 
   return {
     nodes,
@@ -138,7 +171,7 @@ export function newEmitter(carry: boolean, block: number | undefined): Emitter {
     constant,
     get,
     put,
-    has: (value, layout) => forms.get(value)?.has(layout.join()) ?? false,
+    has,
     layouts: (value) => [...(forms.get(value)?.values() ?? [])].map((form) => form.layout),
     reshape,
     transpose,

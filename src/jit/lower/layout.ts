@@ -9,6 +9,12 @@ export type Layout = readonly number[];
 
 export const nchw: Layout = [0, 3, 1, 2];
 
+/**
+ * Not a permutation: an image as onnxruntime's own convs have it, [batch, channels/block, height, width, block] in memory,
+ * under the shape BCHW with the channels of whole blocks. See `blocked.ts`.
+ */
+export const blocks: Layout = [0, 3, 1, 2, 3];
+
 export const plain = (rank: number): Layout => Array.from({ length: rank }, (_, i) => i);
 
 export const isPlain = (layout: Layout): boolean => layout.every((axis, i) => axis === i);

@@ -6,11 +6,13 @@
 import { int } from '../../onnx/index.ts';
 import { sameShape } from '../build.ts';
 import type { Node, Op, Value } from '../ir.ts';
-import { chooseLayout, operand } from './choose.ts';
+import { sizeOf } from '../types.ts';
+import { placesMean } from './blocked.ts';
+import { chooseLayout, isWhole, operand } from './choose.ts';
 import { lowerConv, lowerInputGrad } from './conv.ts';
 import type { Emitter } from './emitter.ts';
 import { lowerFilterGrad } from './filter-grad.ts';
-import { isPlain, type Layout, lay, plain } from './layout.ts';
+import { blocks, isPlain, type Layout, lay, nchw, plain } from './layout.ts';
 import { lowerNorm, lowerNormGrad } from './norm.ts';
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.ts';
 
@@ -67,19 +69,43 @@ export function lowerNode(e: Emitter, node: Node): void {
 
 function lowerMap(e: Emitter, op: Of<'map'>, inputs: readonly Value[], y: Value): void {
   const rank = y.shape.length;
-  const layout = chooseLayout(e, inputs, rank);
-  const operands = inputs.map((input) => {
-    // a constant of one value broadcasts as a scalar wherever another operand gives the shape
-    const { op: source } = input.node;
-    const alone = !inputs.some((other) => other !== input && sameShape(other.shape, y.shape));
-    if (source.kind === 'constant' && typeof source.data === 'number' && !alone)
-      return e.scalar(source.data, input.dtype);
-    return operand(e, input, rank, layout);
-  });
+  const isPerChannel = ({ shape }: Value): boolean =>
+    shape.at(-1) === y.shape[3] && shape.slice(-3, -1).every((dim) => dim === 1);
+  const mayBlock =
+    isWhole(e, y) &&
+    inputs.every((x) => sameShape(x.shape, y.shape) || sizeOf(x.shape) === 1 || isPerChannel(x));
+  const layout = chooseLayout(e, inputs, rank, mayBlock);
+  // a constant of one value broadcasts as a scalar wherever another operand gives the shape
+  const asScalar = (x: Value): string | undefined => {
+    const { op: source } = x.node;
+    const alone = !inputs.some((other) => other !== x && sameShape(other.shape, y.shape));
+    return source.kind === 'constant' && typeof source.data === 'number' && !alone
+      ? e.scalar(source.data, x.dtype)
+      : undefined;
+  };
+  const isBroadcast = (x: Value): boolean => !sameShape(x.shape, y.shape) && sizeOf(x.shape) > 1;
+  if (layout === blocks && inputs.some((x) => isBroadcast(x) && asScalar(x) === undefined)) {
+    const operands = inputs.map((x) => asScalar(x) ?? (sizeOf(x.shape) > 1 ? inBlocks(e, x) : e.get(x)));
+    return e.put(y, e.reshape(e.emit1(op.op, operands, op.attributes), lay(y.shape, nchw)), blocks);
+  }
+  const operands = inputs.map((x) => asScalar(x) ?? operand(e, x, rank, layout));
   e.put(y, e.emit1(op.op, operands, op.attributes), layout);
 }
 
+/** An image in blocks, or one number for each channel, by its places in memory: [batch, blocks, places, block]. */
+function inBlocks(e: Emitter, x: Value): string {
+  const [channels = 1, width = 1, height = 1, batch = 1] = x.shape.toReversed();
+  const { block = 1 } = e;
+  const places = height * width;
+  const name = places === 1 ? e.get(x) : e.get(x, blocks);
+  return e.reshape(name, [batch, channels / block, places, block]);
+}
+
 function lowerReduce(e: Emitter, op: Of<'reduce'>, x: Value, y: Value): void {
+  const overPlaces = op.axes.toSorted((a, b) => a - b).join() === '1,2';
+  if (op.op === 'ReduceMean' && overPlaces && isWhole(e, x) && e.has(x, blocks)) {
+    return e.put(y, e.reshape(placesMean(e, e.get(x, blocks)), y.shape));
+  }
   const layout = chooseLayout(e, [x], x.shape.length);
   const axes = op.axes.map((axis) => layout.indexOf(axis));
   const left = layout.filter((axis) => !op.axes.includes(axis)); // axes of x, in the order they stay in memory
@@ -127,8 +153,9 @@ const split = (rank: number): Layout => [0, ...plain(rank).slice(3), 1, 2];
 /** A transpose moves nothing here: what lies in memory is another layout of the result. */
 function lowerTranspose(e: Emitter, perm: readonly number[], x: Value, y: Value): void {
   if (!e.carry) return e.put(y, e.transpose(e.get(x), perm));
-  if (e.layouts(x).length === 0) e.get(x);
-  for (const layout of e.layouts(x))
+  const permutations = e.layouts(x).filter((layout) => layout !== blocks);
+  if (permutations.length === 0) permutations.push(e.has(x, blocks) ? nchw : plain(x.shape.length));
+  for (const layout of permutations)
     e.put(
       y,
       e.get(x, layout),
@@ -137,7 +164,8 @@ function lowerTranspose(e: Emitter, perm: readonly number[], x: Value, y: Value)
 }
 
 function lowerConcat(e: Emitter, axis: number, inputs: readonly Value[], y: Value): void {
-  const layout = chooseLayout(e, inputs, y.shape.length);
+  const mayBlock = axis === 3 && inputs.every((input) => isWhole(e, input));
+  const layout = chooseLayout(e, inputs, y.shape.length, mayBlock);
   const parts = inputs.map((input) => e.get(input, layout));
   e.put(y, e.emit1('Concat', parts, { axis: int(layout.indexOf(axis)) }), layout);
 }
