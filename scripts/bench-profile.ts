@@ -2,7 +2,7 @@
  * @file Where a training step's time goes: its ops, by onnxruntime's own profile, beside the least that its convs' arithmetic
  * can take, which is that of a large matrix product in the same session options.
  *
- * `npx tsx scripts/bench-profile.ts ARCH... [--block 'G(4)'] [--batch 64] [--threads 2] [--steps 30]`
+ * `npx tsx scripts/bench-profile.ts ARCH... [--block 'G(4)'] [--batch 64] [--threads 2] [--steps 30] [--nodes 20]`
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -30,8 +30,9 @@ const program = new Command()
   .option('--batch <n>', 'images of a step', '64')
   .option('--threads <n>', 'of onnxruntime', '2')
   .option('--steps <n>', 'medians are of so many', '30')
+  .option('--nodes <n>', 'of the slowest nodes, with the shapes they read', '0')
   .parse();
-const o = program.opts<{ block?: string; batch: string; threads: string; steps: string }>();
+const o = program.opts<{ block?: string; batch: string; threads: string; steps: string; nodes: string }>();
 const [batch, threads, steps] = [Number(o.batch), Number(o.threads), Number(o.steps)];
 
 const whole = compose(program.args.join(' '));
@@ -50,7 +51,7 @@ interface Event {
   readonly cat: string;
   readonly name: string;
   readonly dur: number;
-  readonly args: { readonly op_name: string };
+  readonly args: { readonly op_name: string; readonly input_type_shape: readonly Record<string, number[]>[] };
 }
 /** Milliseconds of each op, run by run. */
 async function profile(model: Uint8Array, feeds: Record<string, ort.Tensor>): Promise<Map<string, number[]>> {
@@ -66,7 +67,8 @@ async function profile(model: Uint8Array, feeds: Record<string, ort.Tensor>): Pr
   const times = new Map<string, number[]>();
   for (const { cat, name, dur, args } of events) {
     if (cat !== 'Node' || !name.endsWith('kernel_time')) continue;
-    const key = `${args.op_name} ${name}`;
+    const shapes = args.input_type_shape.map((input) => `[${Object.values(input)[0]?.join() ?? ''}]`);
+    const key = `${args.op_name} ${shapes.join(' ')} ${name.replace('_kernel_time', '')}`;
     times.set(key, [...(times.get(key) ?? []), dur / 1000]);
   }
   return times;
@@ -98,6 +100,11 @@ const rows = [...byOp]
   .map(([op, { count, ms }]) => [op, `${count}`, ms.toFixed(2), `${((100 * ms) / total).toFixed(1)} %`]);
 console.log(`${graph.name}, batch ${batch}, ${threads} threads: ${total.toFixed(1)} ms in ${times.size} ops`);
 console.log(columns([['op', 'how many', 'ms', 'share'], ...rows]));
+const slowest = [...times].map(([key, list]) => [key, median(list)] as const).sort((a, b) => b[1] - a[1]);
+if (Number(o.nodes) > 0)
+  console.log(
+    columns([['node', 'ms'], ...slowest.slice(0, Number(o.nodes)).map(([key, ms]) => [key, ms.toFixed(2)])]),
+  );
 
 const size = 1024;
 const square = encodeModel({

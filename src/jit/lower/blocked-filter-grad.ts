@@ -14,7 +14,7 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import { blockedImage, wholeBlocks } from './blocked.ts';
+import { blockedImage, joinedGroups, wholeBlocks } from './blocked.ts';
 import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
@@ -25,12 +25,17 @@ import { blocks, nchw } from './layout.ts';
 const cached = 16e6;
 /** Outputs that the blocked conv makes together, in blocks. */
 const together = 4;
+/** More groups that are made as one, and the products of places by themselves are faster. */
+const mostJoined = 4;
 
 export function canBlockFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes): boolean {
   const { block } = e;
-  if (block === undefined || g.groups > 1 || s.kernelWidth === 1 || s.width > widest) return false;
+  if (block === undefined || s.kernelWidth === 1 || s.width > widest || s.batch % block !== 0) return false;
   const kept = Math.min(s.outChannels, together * block) * s.batch * s.outHeight * s.outWidth * 4;
-  return s.batch % block === 0 && s.outChannels % 4 === 0 && 2 * s.outChannels >= block && kept <= cached;
+  if (kept > cached) return false;
+  if (g.groups === 1) return s.outChannels % 4 === 0 && 2 * s.outChannels >= block;
+  const joined = joinedGroups(e, { ...s, groups: g.groups });
+  return s.outChannels % block === 0 && joined !== undefined && joined <= mostJoined;
 }
 
 export function blockedFilterGrad(
@@ -55,11 +60,37 @@ export function blockedFilterGrad(
     count: wide.size,
     first: -columns.before,
   });
-  const images = blockedImage(e, e.transpose(image, [1, 0, 2, 3]));
   const axes = { rows, columns: wide };
-  const taps = e.emit1('Conv', [images, kernels], exchanged(axes, 1), blockedDomain);
+  const joined = g.groups === 1 ? 1 : (joinedGroups(e, { ...s, groups: g.groups }) ?? 1);
+  const groups = g.groups / joined; // those that the conv has
+  const inputs = s.channels / groups;
+  const size = [rows.size, wide.size] as const;
+  const turned =
+    groups === 1
+      ? e.transpose(image, [1, 0, 2, 3])
+      : e.reshape(e.transpose(e.reshape(image, [batch, groups, inputs, ...size]), [2, 1, 0, 3, 4]), [
+          inputs,
+          groups * batch,
+          ...size,
+        ]);
+  const taps = e.emit1('Conv', [blockedImage(e, turned), kernels], exchanged(axes, groups), blockedDomain);
   const plain = e.emit1('ReorderOutput', [taps], { channels: int(s.outChannels) }, blockedDomain);
-  e.put(dk, ownTaps(e, axes, plain), [2, 3, 0, 1]);
+  e.put(dk, ownGroups(e, s, joined, ownTaps(e, axes, plain)), [2, 3, 0, 1]);
+}
+
+/** [joined c/g, o, taps] of groups taken as one, without what lies between these: [c/g, o, taps]. */
+function ownGroups(e: Emitter, s: Sizes, joined: number, name: string): string {
+  if (joined === 1) return name;
+  const { groupIn, groupOut, outChannels, kernelHeight, kernelWidth } = s;
+  const mask = e.once(`own groups ${[joined, outChannels, groupOut].join()}`, () => {
+    const data = new Float32Array(joined * outChannels);
+    for (let o = 0; o < outChannels; o++) data[(Math.floor(o / groupOut) % joined) * outChannels + o] = 1;
+    return e.constant(data, [joined, 1, outChannels, 1], 'float32');
+  });
+  const parts = e.reshape(name, [joined, groupIn, outChannels, kernelHeight * kernelWidth]);
+  const own = e.emit1('Mul', [parts, mask]);
+  const sum = e.emit1('ReduceSum', [own, e.longs([0])], { keepdims: int(0) });
+  return e.reshape(sum, [groupIn, outChannels, kernelHeight, kernelWidth]);
 }
 
 export const canBlockDepthwise = (e: Emitter, s: Sizes): boolean =>

@@ -29,38 +29,50 @@ export function canBlock(e: Emitter, s: BlockedShape, x: Value): boolean {
   // a matrix product alone is not worth bringing the image into blocks
   if (s.kernelHeight * s.kernelWidth === 1 && !e.has(x, blocks) && !isStep(s, block)) return false;
   if (isDepthwise(s)) return s.channels % 4 === 0;
-  if (isPadded(s, block)) return true;
   if (s.groups === 1) return s.groupIn < block || s.groupIn % 4 === 0;
-  return s.groupIn % block === 0 && (s.outChannels / s.groups) % block === 0;
+  return joinedGroups(e, s) !== undefined;
 }
 
 /** Whether a conv of one place leads from few channels, cheap to bring into blocks, to many. */
 const isStep = (s: BlockedShape, block: number): boolean =>
   s.groups === 1 && s.outChannels % block === 0 && s.outChannels >= 4 * s.channels;
 
-/**
- * Few groups of few channels are faster as one dense conv with zeros between the groups: at most eightfold work, which
- * blocked convs do ten times as fast as onnxruntime its convs of a few channels.
- */
-const isPadded = (s: BlockedShape, block: number): boolean =>
-  s.groups > 1 &&
-  s.groups <= 8 &&
-  s.channels % 4 === 0 &&
-  (s.groupIn < block || s.outChannels / s.groups < block) &&
-  !isDepthwise(s);
+/** Groups of few channels that are one, with zeros between them: blocked convs do the work of so many in the time of one. */
+const mostJoined = 8;
 
-/** A grouped kernel [kh, kw, c/g, o] as the dense one [kh, kw, c, o]. */
-function dense(e: Emitter, kernel: string, s: BlockedShape): string {
+/**
+ * How many groups are taken as one, so that they fill blocks; 1 where each does by itself. Without such a number all of few
+ * groups are one, in blocks filled in part.
+ */
+export function joinedGroups(
+  { block = 1 }: Emitter,
+  {
+    groups,
+    groupIn,
+    channels,
+    outChannels,
+  }: Pick<BlockedShape, 'groups' | 'groupIn' | 'channels' | 'outChannels'>,
+): number | undefined {
+  const groupOut = outChannels / groups;
+  for (let joined = 1; joined <= Math.min(groups, mostJoined); joined++) {
+    if (groups % joined !== 0) continue;
+    if ((groupIn * joined) % block === 0 && (groupOut * joined) % block === 0) return joined;
+  }
+  return groups <= mostJoined && channels % 4 === 0 ? groups : undefined;
+}
+
+/** A grouped kernel [kh, kw, c/g, o] as that of fewer groups, [kh, kw, joined c/g, o]. */
+function joinedKernel(e: Emitter, kernel: string, s: BlockedShape, joined: number): string {
   const groupOut = s.outChannels / s.groups;
-  const mask = e.once(`groups ${[s.channels, s.outChannels, s.groups].join()}`, () => {
-    const data = new Float32Array(s.channels * s.outChannels);
+  const mask = e.once(`joined ${[s.groupIn, s.outChannels, s.groups, joined].join()}`, () => {
+    const data = new Float32Array(joined * s.groupIn * s.outChannels);
     for (let i = 0; i < data.length; i++) {
       const [c, o] = [Math.floor(i / s.outChannels), i % s.outChannels];
-      if (Math.floor(c / s.groupIn) === Math.floor(o / groupOut)) data[i] = 1;
+      if (Math.floor(c / s.groupIn) === Math.floor(o / groupOut) % joined) data[i] = 1;
     }
-    return e.constant(data, [s.channels, s.outChannels], 'float32');
+    return e.constant(data, [joined * s.groupIn, s.outChannels], 'float32');
   });
-  const copies = e.emit1('Concat', Array<string>(s.groups).fill(kernel), { axis: int(2) });
+  const copies = e.emit1('Concat', Array<string>(joined).fill(kernel), { axis: int(2) });
   return e.emit1('Mul', [copies, mask]);
 }
 
@@ -86,9 +98,10 @@ export function blockedConv(
   attributes: Attributes,
 ): string {
   const block = e.block ?? 1;
-  if (isPadded(s, block)) {
-    const whole = { ...s, groups: 1, groupIn: s.channels };
-    return blockedConv(e, image, dense(e, kernel, s), whole, attributes);
+  const joined = s.groups === 1 || isDepthwise(s) ? 1 : (joinedGroups(e, s) ?? 1);
+  if (joined > 1) {
+    const whole = { ...s, groups: s.groups / joined, groupIn: s.groupIn * joined };
+    return blockedConv(e, image, joinedKernel(e, kernel, s, joined), whole, attributes);
   }
   const { kernelHeight: kh, kernelWidth: kw } = s;
   const inputs = s.groupIn < block ? s.groupIn : wholeBlocks(e, s.groupIn);
