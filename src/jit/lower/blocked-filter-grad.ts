@@ -46,13 +46,9 @@ export function blockedFilterGrad(
   dy: Value,
   dk: Value,
 ): void {
-  const block = e.block ?? 1;
   const { batch, outHeight, outWidth } = s;
   const outputs = wholeBlocks(e, s.outChannels);
-  const many = batch / block;
-  const maps = e.get(dy, blocks); // [n, o/b, t, ob], as kernels [o/b, n/b, t, nb, ob]
-  const parts = e.reshape(maps, [many, block, outputs / block, outHeight * outWidth, block]);
-  const kernels = e.reshape(e.transpose(parts, [2, 0, 3, 1, 4]), [outputs, batch, outHeight, outWidth]);
+  const kernels = e.reshape(asKernels(e, s, e.get(dy, blocks)), [outputs, batch, outHeight, outWidth]);
   const { rows, columns } = axesOf(g, s);
   const wide = filled(columns); // padding in the conv itself would part a row's taps
   const image = columnsOf(e, e.get(x, nchw), {
@@ -76,6 +72,20 @@ export function blockedFilterGrad(
   const taps = e.emit1('Conv', [blockedImage(e, turned), kernels], exchanged(axes, groups), blockedDomain);
   const plain = e.emit1('ReorderOutput', [taps], { channels: int(s.outChannels) }, blockedDomain);
   e.put(dk, ownGroups(e, s, joined, ownTaps(e, axes, plain)), [2, 3, 0, 1]);
+}
+
+/**
+ * Maps [n, o/b, t, ob] as kernels [o/b, n/b, t, nb, ob]. The images of a block change places with all else that is not a
+ * vector: what bringing nb places of so many channels into blocks does, on all threads.
+ */
+function asKernels(e: Emitter, s: Sizes, maps: string): string {
+  const block = e.block ?? 1;
+  const [many, vectors] = [s.batch / block, (wholeBlocks(e, s.outChannels) / block) * s.outHeight * s.outWidth];
+  const rows = e.reshape(maps, [many, block, 1, vectors * block]);
+  const turned = e.emit1('ReorderInput', [rows], { channels_last: int(1) }, blockedDomain);
+  if (many === 1 || s.outChannels <= block) return turned;
+  const places = s.outHeight * s.outWidth;
+  return e.transpose(e.reshape(turned, [many, vectors / places, places * block * block]), [1, 0, 2]);
 }
 
 /** [joined c/g, o, taps] of groups taken as one, without what lies between these: [c/g, o, taps]. */
