@@ -80,7 +80,10 @@ export function blockedFilterGrad(
  */
 function asKernels(e: Emitter, s: Sizes, maps: string): string {
   const block = e.block ?? 1;
-  const [many, vectors] = [s.batch / block, (wholeBlocks(e, s.outChannels) / block) * s.outHeight * s.outWidth];
+  const [many, vectors] = [
+    s.batch / block,
+    (wholeBlocks(e, s.outChannels) / block) * s.outHeight * s.outWidth,
+  ];
   const rows = e.reshape(maps, [many, block, 1, vectors * block]);
   const turned = e.emit1('ReorderInput', [rows], { channels_last: int(1) }, blockedDomain);
   if (many === 1 || s.outChannels <= block) return turned;

@@ -8,7 +8,8 @@
  */
 
 import { int, ints } from '../../onnx/index.ts';
-import type { Value } from '../ir.ts';
+import { stepAttributes } from '../build.ts';
+import { type Attributes, splatOf, type Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { placesMean } from './blocked.ts';
 import { isWhole } from './choose.ts';
@@ -21,10 +22,35 @@ export const canBlockNorm = (e: Emitter, x: Value): boolean => isWhole(e, x) && 
 
 const two = (e: Emitter, op: string, a: string, b: string): string => e.emit1(op, [a, b]);
 
-/** scale x + shift per channel, + more. */
-function affine(e: Emitter, x: Value, name: string, scale: string, shift: string, more: string[]): string {
-  const attributes = { kernel_shape: ints([1, 1]), group: int(x.shape[3] ?? 1) };
+/** scale x + shift per channel, + more; negative numbers as 0 where `relu` says so. */
+function affine(
+  e: Emitter,
+  x: Value,
+  name: string,
+  scale: string,
+  shift: string,
+  { more = [], relu = false }: { more?: readonly string[]; relu?: boolean } = {},
+): string {
+  const attributes: Attributes = {
+    kernel_shape: ints([1, 1]),
+    group: int(x.shape[3] ?? 1),
+    ...(relu ? { activation: { kind: 'string', value: 'Relu' } as const } : {}),
+  };
   return e.emit1('Conv', [name, scale, shift, ...more], attributes, blockedDomain);
+}
+
+/**
+ * The relu of y, if y is read by it and by its gradient's step alone. The step is that of the relu as well, which then can
+ * stand for y.
+ */
+function onlyRelu(e: Emitter, y: Value): Value | undefined {
+  const readers = e.readers(y) ?? [];
+  const relus = readers.filter(({ op, inputs: [, low, high] }) => {
+    const isClip = op.kind === 'map' && op.op === 'Clip';
+    return isClip && low && high && splatOf(low) === 0 && splatOf(high) === Infinity;
+  });
+  const steps = readers.filter(({ op }) => op.kind === 'map' && op.attributes === stepAttributes);
+  return relus.length + steps.length === readers.length ? relus[0]?.outputs[0] : undefined;
 }
 
 /** Over batch and places the sum of a b: [channels]. */
@@ -45,7 +71,7 @@ const centred = (e: Emitter, x: Value, mean: string): string =>
     const ones = e.once(`ones ${channels}`, () =>
       e.constant(new Float32Array(channels).fill(1), [channels, 1, 1, 1], 'float32'),
     );
-    return affine(e, x, e.get(x, blocks), ones, e.emit1('Neg', [mean]), []);
+    return affine(e, x, e.get(x, blocks), ones, e.emit1('Neg', [mean]));
   });
 
 const inverse = (e: Emitter, variance: string, eps: number): string =>
@@ -70,7 +96,10 @@ export function blockedNorm(
   const scale = e.once(`slope ${spread} ${gamma.id} ${eps}`, () =>
     two(e, 'Mul', e.get(gamma), inverse(e, spread, eps)),
   );
-  e.put(y, affine(e, x, rest, asScale(e, scale, x), e.get(beta), []), blocks);
+  const relu = onlyRelu(e, y);
+  const made = affine(e, x, rest, asScale(e, scale, x), e.get(beta), { relu: relu !== undefined });
+  e.put(y, made, blocks);
+  if (relu) e.put(relu, made, blocks);
   e.put(mean, average);
   e.put(variance, spread);
 }
@@ -95,11 +124,11 @@ export function blockedNormGrad(
   const gradGamma = two(e, 'Mul', products(e, x, rest, gradient), inv);
   const share = two(e, 'Mul', scale, e.scalar(-channels / sizeOf(x.shape), 'float32'));
   const slope = two(e, 'Mul', two(e, 'Mul', share, gradGamma), inv);
-  const away = affine(e, x, rest, asScale(e, slope, x), two(e, 'Mul', share, sumDy), []);
+  const away = affine(e, x, rest, asScale(e, slope, x), two(e, 'Mul', share, sumDy));
   const zeros = e.once(`zero bias ${channels}`, () =>
     e.constant(new Float32Array(channels), [channels], 'float32'),
   );
-  e.put(dx, affine(e, x, gradient, asScale(e, scale, x), zeros, [away]), blocks);
+  e.put(dx, affine(e, x, gradient, asScale(e, scale, x), zeros, { more: [away] }), blocks);
   e.put(dgamma, gradGamma);
   e.put(dbeta, sumDy);
 }

@@ -9,12 +9,15 @@ import {
   type OnnxNode,
   type OnnxTensor,
 } from '../../onnx/index.ts';
-import type { Attributes, Value, ValueType } from '../ir.ts';
+import type { Attributes, Node, Value, ValueType } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { between, blocks, isFree, isPlain, type Layout, lay, nchw, permuted, plain } from './layout.ts';
 
 /** Of onnxruntime's blocked ops. */
 export const blockedDomain = 'com.microsoft.nchwc';
+
+/** The nodes that read a value; undefined where it is a result of the whole graph. */
+export type Readers = (value: Value) => readonly Node[] | undefined;
 
 export interface Emitter {
   readonly nodes: OnnxNode[];
@@ -22,6 +25,7 @@ export interface Emitter {
   /** Whether values may stay in other layouts than tf's from op to op. */
   readonly carry: boolean;
   readonly block: number | undefined;
+  readonly readers: Readers;
   /** Appends a node and gives its outputs' names. */
   emit(
     op: string,
@@ -48,7 +52,7 @@ export interface Emitter {
   once(key: string, make: () => string): string;
 }
 
-export function newEmitter(carry: boolean, block: number | undefined): Emitter {
+export function newEmitter(carry: boolean, block: number | undefined, readers: Readers): Emitter {
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, OnnxTensor>();
   const forms = new Map<Value, Map<string, { name: string; layout: Layout }>>();
@@ -164,6 +168,7 @@ export function newEmitter(carry: boolean, block: number | undefined): Emitter {
     initializers,
     carry,
     block,
+    readers,
     emit,
     emit1,
     longs,

@@ -1,10 +1,10 @@
 /** @file The graph as an ONNX model: every node lowered in order, inputs and outputs named `room/name`. */
 
 import type { OnnxModel, OnnxNode, OnnxValue } from '../../onnx/index.ts';
-import { reachable, type Value } from '../ir.ts';
+import { type Node, reachable, type Value } from '../ir.ts';
 import type { Recorded, Values } from '../record.ts';
 import type { TraceOptions } from '../types.ts';
-import { newEmitter } from './emitter.ts';
+import { newEmitter, type Readers } from './emitter.ts';
 import { lowerNode } from './node.ts';
 
 /**
@@ -12,25 +12,36 @@ import { lowerNode } from './node.ts';
  * `outputs/x`.
  */
 export function lower({ trace, inputs, results }: Recorded, options: TraceOptions): OnnxModel {
-  const emitter = newEmitter(options.optimize ?? true, options.block);
   const given = [...named('state', inputs.state), ...named('inputs', inputs.inputs)];
   const wanted = [...named('newState', results.state), ...named('outputs', results.outputs)];
+  const ends = wanted.map(([, value]) => value);
+  const nodes = reachable(trace, ends);
+  const emitter = newEmitter(options.optimize ?? true, options.block, readersOf(nodes, ends));
   for (const [name, value] of given) emitter.put(value, name);
-  for (const node of reachable(
-    trace,
-    wanted.map(([, value]) => value),
-  ))
-    lowerNode(emitter, node);
+  for (const node of nodes) lowerNode(emitter, node);
   const produced = wanted.map(([name, value]): [string, string] => [name, emitter.get(value)]);
-  const nodes = withOutputs(emitter.nodes, produced);
+  const written = withOutputs(emitter.nodes, produced);
   return {
     name: 'jit',
-    nodes,
+    nodes: written,
     initializers: [...emitter.initializers.values()],
     inputs: given.map(typeOf),
     outputs: wanted.map(typeOf),
     domains: { 'com.microsoft': 1, ...(emitter.block ? { 'com.microsoft.nchwc': 1 } : {}) },
   };
+}
+
+function readersOf(nodes: readonly Node[], ends: readonly Value[]): Readers {
+  const known = new Map<Value, Node[]>();
+  for (const node of nodes) {
+    for (const input of node.inputs) {
+      const list = known.get(input);
+      if (list) list.push(node);
+      else known.set(input, [node]);
+    }
+  }
+  const results = new Set(ends);
+  return (value) => (results.has(value) ? undefined : known.get(value));
 }
 
 const named = (room: string, values: Values): [string, Value][] =>

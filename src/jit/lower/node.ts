@@ -68,6 +68,7 @@ export function lowerNode(e: Emitter, node: Node): void {
 }
 
 function lowerMap(e: Emitter, op: Of<'map'>, inputs: readonly Value[], y: Value): void {
+  if (e.layouts(y).length > 0) return; // what made its operand made it as well
   const rank = y.shape.length;
   const isPerChannel = ({ shape }: Value): boolean =>
     shape.at(-1) === y.shape[3] && shape.slice(-3, -1).every((dim) => dim === 1);
