@@ -12,13 +12,14 @@
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
-import { int } from '../../onnx/index.ts';
+import { int, ints } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import { blockedImage, joinedGroups, wholeBlocks } from './blocked.ts';
+import { blockedImage, joinedGroups, onesOf, wholeBlocks } from './blocked.ts';
+import { isWhole } from './choose.ts';
 import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
-import { axesOf, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
+import { type Axis, axesOf, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
 import { blocks, nchw } from './layout.ts';
 
 /** dy is read again for every channel of x: bytes of it that a machine may be trusted to have in its caches. */
@@ -51,11 +52,7 @@ export function blockedFilterGrad(
   const kernels = e.reshape(asKernels(e, s, e.get(dy, blocks)), [outputs, batch, outHeight, outWidth]);
   const { rows, columns } = axesOf(g, s);
   const wide = filled(columns); // padding in the conv itself would part a row's taps
-  const image = columnsOf(e, e.get(x, nchw), {
-    width: columns.size,
-    count: wide.size,
-    first: -columns.before,
-  });
+  const image = widened(e, x, columns, wide.size);
   const axes = { rows, columns: wide };
   const joined = g.groups === 1 ? 1 : (joinedGroups(e, { ...s, groups: g.groups }) ?? 1);
   const groups = g.groups / joined; // those that the conv has
@@ -72,6 +69,17 @@ export function blockedFilterGrad(
   const taps = e.emit1('Conv', [blockedImage(e, turned), kernels], exchanged(axes, groups), blockedDomain);
   const plain = e.emit1('ReorderOutput', [taps], { channels: int(s.outChannels) }, blockedDomain);
   e.put(dk, ownGroups(e, s, joined, ownTaps(e, axes, plain)), [2, 3, 0, 1]);
+}
+
+/** x, BCHW, with so many columns, of which `before` are empty; those that lack behind are too. */
+function widened(e: Emitter, x: Value, { size, before }: Axis, count: number): string {
+  const channels = x.shape[3] ?? 1;
+  const behind = count - size - before;
+  if (!isWhole(e, x) || !e.has(x, blocks) || e.has(x, nchw) || behind < 0)
+    return columnsOf(e, e.get(x, nchw), { width: size, count, first: -before });
+  const attributes = { kernel_shape: ints([1, 1]), pads: ints([0, before, 0, behind]), group: int(channels) };
+  const padded = e.emit1('Conv', [e.get(x, blocks), onesOf(e, channels)], attributes, blockedDomain);
+  return e.emit1('ReorderOutput', [padded], { channels: int(channels) }, blockedDomain);
 }
 
 /**

@@ -11,7 +11,7 @@ import { int, ints } from '../../onnx/index.ts';
 import { stepAttributes } from '../build.ts';
 import { type Attributes, splatOf, type Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { placesMean } from './blocked.ts';
+import { onesOf, placesMean } from './blocked.ts';
 import { isWhole } from './choose.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
 import { blocks } from './layout.ts';
@@ -68,10 +68,7 @@ function products(e: Emitter, { shape }: Value, a: string, b: string): string {
 const centred = (e: Emitter, x: Value, mean: string): string =>
   e.once(`centred ${x.id} ${mean}`, () => {
     const channels = x.shape[3] ?? 1;
-    const ones = e.once(`ones ${channels}`, () =>
-      e.constant(new Float32Array(channels).fill(1), [channels, 1, 1, 1], 'float32'),
-    );
-    return affine(e, x, e.get(x, blocks), ones, e.emit1('Neg', [mean]));
+    return affine(e, x, e.get(x, blocks), onesOf(e, channels), e.emit1('Neg', [mean]));
   });
 
 const inverse = (e: Emitter, variance: string, eps: number): string =>

@@ -134,3 +134,9 @@ export const blockedImage = (e: Emitter, image: string): string =>
 /** The mean over the places of an image in blocks: [batch, channels, 1, 1]. */
 export const placesMean = (e: Emitter, image: string): string =>
   e.emit1('GlobalAveragePool', [image], {}, blockedDomain);
+
+/** The kernel of a depthwise conv that changes nothing. */
+export const onesOf = (e: Emitter, channels: number): string =>
+  e.once(`ones ${channels}`, () =>
+    e.constant(new Float32Array(channels).fill(1), [channels, 1, 1, 1], 'float32'),
+  );
