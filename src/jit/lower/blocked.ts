@@ -104,22 +104,35 @@ export function blockedConv(
     return blockedConv(e, image, joinedKernel(e, kernel, s, joined), whole, attributes);
   }
   const { kernelHeight: kh, kernelWidth: kw } = s;
-  const inputs = s.groupIn < block ? s.groupIn : wholeBlocks(e, s.groupIn);
+  const inputs = isDepthwise(s) || readsPlain(s, block) ? s.groupIn : wholeBlocks(e, s.groupIn);
   const outputs = wholeBlocks(e, s.outChannels);
-  const missing = [0, 0, 0, 0, 0, 0, inputs - s.groupIn, outputs - s.outChannels];
-  const filled = missing.some((count) => count > 0) ? e.emit1('Pad', [kernel, e.longs(missing)]) : kernel;
-  const direct = !isDepthwise(s) && s.groupIn < block; // few channels are read as they are
-  const blocks =
-    isDepthwise(s) || direct
-      ? e.transpose(e.reshape(filled, [kh, kw, inputs, outputs / block, block]), [3, 2, 0, 1, 4])
-      : e.transpose(
-          e.reshape(filled, [kh, kw, inputs / block, block, outputs / block, block]),
-          [4, 2, 0, 1, 3, 5],
-        );
-  const weights = e.reshape(blocks, [outputs, inputs, kh, kw]);
+  const direct = readsPlain(s, block);
+  const weights = e.reshape(inBlocks(e, kernel, s, inputs), [outputs, inputs, kh, kw]);
   const group = int(isDepthwise(s) ? outputs : s.groups);
   const operands = [direct ? image.plain() : image.blocked(), weights];
   return e.emit1('Conv', operands, { ...attributes, group }, blockedDomain);
+}
+
+/** Whether images of so few channels are read as they are. */
+const readsPlain = (s: BlockedShape, block: number): boolean =>
+  !isDepthwise(s) && s.groupIn < block && (s.kernelHeight * s.kernelWidth > 1 || s.groupIn % 4 !== 0);
+
+/** A kernel [kh, kw, c, o] as [o/b, c/b, kh, kw, cb, ob]; with channels that fill no block, as [o/b, c, kh, kw, ob]. */
+function inBlocks(e: Emitter, kernel: string, s: BlockedShape, inputs: number): string {
+  const { block = 1 } = e;
+  const taps = s.kernelHeight * s.kernelWidth;
+  const lacking = inputs - s.groupIn;
+  const filled = lacking > 0 ? e.emit1('Pad', [kernel, e.longs([0, 0, 0, 0, 0, 0, lacking, 0])]) : kernel;
+  const inner = inputs % block === 0 ? block : 1;
+  if (taps > 1 && inputs > inner && s.outChannels % block === 0) {
+    const parts = [taps, inputs / inner, inner, s.outChannels / block, block];
+    return e.transpose(e.reshape(filled, parts), [3, 1, 0, 2, 4]);
+  }
+  const rows = e.reshape(filled, [1, taps * inputs, 1, s.outChannels]);
+  const turned = e.emit1('ReorderInput', [rows], { channels_last: int(1) }, blockedDomain); // [o/b, taps, c, ob]
+  if (taps === 1 || inputs === inner) return turned;
+  const outer = wholeBlocks(e, s.outChannels) / block;
+  return e.transpose(e.reshape(turned, [outer, taps, inputs / inner, inner * block]), [0, 2, 1, 3]);
 }
 
 /** The channels of the blocks that so many fill in part. */
