@@ -125,16 +125,22 @@ export function blockedDepthwise(
   dy: Value,
   dk: Value,
 ): void {
+  const axes = axesOf(g, s);
+  const made = [madeOf(axes.rows), madeOf(axes.columns)] as const;
+  const sum = depthwiseTaps(e, g, s, e.get(x, blocks), e.get(dy, blocks));
+  const plain = e.emit1('ReorderOutput', [sum], { channels: int(s.channels) }, blockedDomain);
+  e.put(dk, ownTaps(e, axes, e.reshape(plain, [s.channels, 1, ...made])), [3, 2, 0, 1]);
+}
+
+/** Over batch and places the products of an image and of dy, both in blocks, at each tap: [1, channels, taps made], in blocks. */
+export function depthwiseTaps(e: Emitter, g: ConvGeometry, s: Sizes, image: string, dy: string): string {
   const { batch, height, width, outHeight, outWidth } = s;
   const channels = wholeBlocks(e, s.channels);
   const all = batch * channels;
-  const images = e.reshape(e.get(x, blocks), [1, all, height, width]);
-  const kernels = e.reshape(e.get(dy, blocks), [all, 1, outHeight, outWidth]);
+  const images = e.once(`images ${image}`, () => e.reshape(image, [1, all, height, width]));
+  const kernels = e.once(`kernels ${dy}`, () => e.reshape(dy, [all, 1, outHeight, outWidth]));
   const axes = axesOf(g, s);
   const taps = e.emit1('Conv', [images, kernels], exchanged(axes, all), blockedDomain);
-  const made = [madeOf(axes.rows), madeOf(axes.columns)] as const;
-  const each = e.reshape(taps, [batch, channels, ...made]);
-  const sum = e.emit1('ReduceSum', [each, e.longs([0])], { keepdims: int(1) });
-  const plain = e.emit1('ReorderOutput', [sum], { channels: int(s.channels) }, blockedDomain);
-  e.put(dk, ownTaps(e, axes, e.reshape(plain, [s.channels, 1, ...made])), [3, 2, 0, 1]);
+  const each = e.reshape(taps, [batch, channels, madeOf(axes.rows), madeOf(axes.columns)]);
+  return e.emit1('ReduceSum', [each, e.longs([0])], { keepdims: int(1) });
 }

@@ -10,6 +10,7 @@ import type { Attributes, Value } from '../ir.ts';
 import { type BlockedShape, blockedConv, blockedImage, canBlock, type Source, sourceOf } from './blocked.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, type Layout, nchw } from './layout.ts';
+import { canRotate, rotatedConv, rotatedInputGrad } from './rotated.ts';
 
 const oihw: Layout = [3, 2, 0, 1];
 
@@ -76,13 +77,17 @@ export function lowerConv(e: Emitter, g: ConvGeometry, x: Value, kernel: Value, 
   const s = sizesOf(x.shape, kernel.shape, y.shape, g);
   const attributes = attributesOf(g, s);
   const shape = { ...s, groups: g.groups };
-  if (canBlock(e, shape, x))
+  if (canRotate(e, s, x)) rotatedConv(e, s, x, kernel, y, attributes);
+  else if (canBlock(e, shape, x))
     e.put(y, blockedConv(e, sourceOf(e, x), e.get(kernel), shape, attributes), blocks);
   else e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributes), nchw);
 }
 
 export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: Value, dx: Value): void {
   const s = sizesOf(dx.shape, kernel.shape, dy.shape, g);
+  const pads = turnedPads(g, s);
+  if (pads && canRotate(e, s, dx))
+    return rotatedInputGrad(e, s, dy, kernel, dx, { ...attributesOf(g, s), pads: ints(pads) });
   const turned = byTurnedKernel(e, g, s, dy, sourceOf(e, dy), kernel);
   if (turned) return e.put(dx, turned.name, turned.layout);
   if (isPointwise(g, s)) {
@@ -110,6 +115,18 @@ interface Lain {
   readonly layout: Layout;
 }
 
+/** The pads of the conv that is the input gradient at stride 1. */
+function turnedPads(g: ConvGeometry, s: Sizes): number[] | undefined {
+  const reach = [g.dilation[0] * (s.kernelHeight - 1), g.dilation[1] * (s.kernelWidth - 1)] as const;
+  const pads = [
+    reach[0] - g.pads.top,
+    reach[1] - g.pads.left,
+    reach[0] - g.pads.bottom,
+    reach[1] - g.pads.right,
+  ];
+  return g.stride.every((step) => step === 1) && pads.every((p) => p >= 0) ? pads : undefined;
+}
+
 /**
  * At stride 1 the input gradient is a conv of dy with the kernel turned by half a turn, channels exchanged.
  * Worth it where that conv is blocked, or grouped: onnxruntime's transposed convs are slow on groups and fast
@@ -124,14 +141,8 @@ function byTurnedKernel(
   kernel: Value,
 ): Lain | undefined {
   const { kernelHeight: kh, kernelWidth: kw, groupIn, groupOut } = s;
-  const reach = [g.dilation[0] * (kh - 1), g.dilation[1] * (kw - 1)] as const;
-  const pads = [
-    reach[0] - g.pads.top,
-    reach[1] - g.pads.left,
-    reach[0] - g.pads.bottom,
-    reach[1] - g.pads.right,
-  ];
-  if (g.stride.some((step) => step > 1) || pads.some((p) => p < 0)) return undefined;
+  const pads = turnedPads(g, s);
+  if (!pads) return undefined;
   const shape: BlockedShape = {
     kernelHeight: kh,
     kernelWidth: kw,

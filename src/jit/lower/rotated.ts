@@ -1,0 +1,138 @@
+/**
+ * @file Grouped convs of few channels as depthwise ones, which blocked convs do without zeros between the groups.
+ *
+ * In a group of q inputs and q outputs, output o meets its inputs o, o + 1, ... one after another, around. So the conv is the
+ * sum of q depthwise convs: of x, and of x with the channels of each group rotated by one, by two, ... A conv of one place
+ * rotates them. The gradients are sums of the same kind, and read the same rotated images.
+ */
+
+import type { ConvGeometry } from '../../kernels/index.ts';
+import { int, ints } from '../../onnx/index.ts';
+import type { Attributes, Value } from '../ir.ts';
+import { depthwiseTaps } from './blocked-filter-grad.ts';
+import { isWhole } from './choose.ts';
+import type { Sizes } from './conv.ts';
+import { blockedDomain, type Emitter } from './emitter.ts';
+import { axesOf, madeOf } from './exchanged.ts';
+import { blocks } from './layout.ts';
+
+/** With more channels in a group, passes over memory cost more than zeros between the groups. */
+const most = 4;
+
+export function canRotate(e: Emitter, s: Sizes, x: Value): boolean {
+  const { block } = e;
+  if (block === undefined || !isWhole(e, x) || s.groupIn !== s.groupOut) return false;
+  return s.groupIn > 1 && s.groupIn <= most && block % s.groupIn === 0 && s.kernelHeight * s.kernelWidth > 1;
+}
+
+/** Where input `i` lies in its group is `i % q`. That of the group's output `c`, `by` places on and around: */
+const turned = (c: number, by: number, q: number): number => c - (c % q) + (((c % q) + by) % q);
+
+/** x with the channels of each group rotated: channel c is what c + by was. */
+function rotated(e: Emitter, image: string, channels: number, q: number, by: number): string {
+  if (by === 0) return image;
+  return e.once(`rotated ${image} ${q} ${by}`, () => {
+    const { block = 1 } = e;
+    const kernel = e.once(`rotation ${channels} ${q} ${by}`, () => {
+      const data = new Float32Array(channels * block); // [c/b, input in the block, output in the block]
+      for (let c = 0; c < channels; c++) {
+        const [inner, outer] = [c % block, c - (c % block)];
+        data[outer * block + turned(inner, by, q) * block + inner] = 1;
+      }
+      return e.constant(data, [channels, block, 1, 1], 'float32');
+    });
+    const attributes = { kernel_shape: ints([1, 1]), group: int(channels / block) };
+    return e.emit1('Conv', [image, kernel], attributes, blockedDomain);
+  });
+}
+
+/**
+ * The sum of depthwise convs of the rotated image.
+ *
+ * @param at where the kernel [kh, kw, q, C] has the number with which output c meets its input `by` places on, at a tap.
+ */
+function summed(
+  e: Emitter,
+  image: string,
+  kernel: string,
+  s: Sizes,
+  attributes: Attributes,
+  at: (tap: number, c: number, by: number) => number,
+): string {
+  const { groupIn: q, channels, kernelHeight, kernelWidth } = s;
+  const { block = 1 } = e;
+  const places: number[] = [];
+  for (let by = 0; by < q; by++) {
+    for (let outer = 0; outer < channels; outer += block) {
+      for (let tap = 0; tap < kernelHeight * kernelWidth; tap++) {
+        for (let inner = 0; inner < block; inner++) places.push(at(tap, outer + inner, by));
+      }
+    }
+  }
+  const flat = e.reshape(kernel, [places.length]);
+  const sorted = e.emit1('Gather', [flat, e.longs(places)], { axis: int(0) });
+  const whole = e.reshape(sorted, [q * channels, 1, kernelHeight, kernelWidth]);
+  const sizes = e.longs(Array<number>(q).fill(channels));
+  const kernels = e.emit('Split', [whole, sizes], { axis: int(0) }, q);
+  return kernels.reduce((sum, weights, by) => {
+    const operands = [rotated(e, image, channels, q, by), weights, ...(by > 0 ? ['', sum] : [])];
+    return e.emit1('Conv', operands, { ...attributes, group: int(channels) }, blockedDomain);
+  }, '');
+}
+
+export function rotatedConv(e: Emitter, s: Sizes, x: Value, kernel: Value, y: Value, a: Attributes): void {
+  const { groupIn: q, channels } = s;
+  const at = (tap: number, c: number, by: number): number =>
+    (tap * q + (turned(c, by, q) % q)) * channels + c;
+  e.put(y, summed(e, e.get(x, blocks), e.get(kernel), s, a, at), blocks);
+}
+
+/** At stride 1, with the pads of the conv of dy by the kernel turned by half a turn. */
+export function rotatedInputGrad(
+  e: Emitter,
+  s: Sizes,
+  dy: Value,
+  kernel: Value,
+  dx: Value,
+  a: Attributes,
+): void {
+  const { groupIn: q, channels } = s;
+  const last = s.kernelHeight * s.kernelWidth - 1;
+  const at = (tap: number, c: number, by: number): number =>
+    ((last - tap) * q + (c % q)) * channels + turned(c, by, q);
+  e.put(dx, summed(e, e.get(dy, blocks), e.get(kernel), s, a, at), blocks);
+}
+
+export function rotatedFilterGrad(
+  e: Emitter,
+  g: ConvGeometry,
+  s: Sizes,
+  x: Value,
+  dy: Value,
+  dk: Value,
+): void {
+  const { groupIn: q, channels, kernelHeight, kernelWidth } = s;
+  const { block = 1 } = e;
+  const axes = axesOf(g, s);
+  const [rows, columns] = [madeOf(axes.rows), madeOf(axes.columns)];
+  const each = rows * columns * channels;
+  const image = e.get(x, blocks);
+  const parts = Array.from({ length: q }, (_, by) =>
+    e.reshape(depthwiseTaps(e, g, s, rotated(e, image, channels, q, by), e.get(dy, blocks)), [each]),
+  );
+  const places: number[] = [];
+  for (let row = 0; row < kernelHeight; row++) {
+    for (let column = 0; column < kernelWidth; column++) {
+      for (let i = 0; i < q; i++) {
+        for (let c = 0; c < channels; c++) {
+          const by = (i - (c % q) + q) % q;
+          const vector = (Math.floor(c / block) * rows + row) * columns + column;
+          places.push(by * each + vector * block + (c % block));
+        }
+      }
+    }
+  }
+  const all = e.emit1('Concat', parts, { axis: int(0) });
+  const sorted = e.emit1('Gather', [all, e.longs(places)], { axis: int(0) });
+  e.put(dk, e.reshape(sorted, dk.shape));
+}
