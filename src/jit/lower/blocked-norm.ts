@@ -122,10 +122,7 @@ export function blockedNormGrad(
   const share = two(e, 'Mul', scale, e.scalar(-channels / sizeOf(x.shape), 'float32'));
   const slope = two(e, 'Mul', two(e, 'Mul', share, gradGamma), inv);
   const away = affine(e, x, rest, asScale(e, slope, x), two(e, 'Mul', share, sumDy));
-  const zeros = e.once(`zero bias ${channels}`, () =>
-    e.constant(new Float32Array(channels), [channels], 'float32'),
-  );
-  e.put(dx, affine(e, x, gradient, asScale(e, scale, x), zeros, { more: [away] }), blocks);
+  e.put(dx, affine(e, x, gradient, asScale(e, scale, x), '', { more: [away] }), blocks);
   e.put(dgamma, gradGamma);
   e.put(dbeta, sumDy);
 }
