@@ -89,19 +89,20 @@ export const sourceOf = (e: Emitter, x: Value): Source => ({
   blocked: () => e.get(x, blocks),
 });
 
-/** The conv of an image with an HWIO kernel `[kh, kw, groupIn, out]`, as an image in blocks. See `canBlock`. */
+/** The conv of an image with an HWIO kernel `[kh, kw, groupIn, out]`, as an image in blocks, added to `sum`. See `canBlock`. */
 export function blockedConv(
   e: Emitter,
   image: Source,
   kernel: string,
   s: BlockedShape,
   attributes: Attributes,
+  sum?: string,
 ): string {
   const block = e.block ?? 1;
   const joined = s.groups === 1 || isDepthwise(s) ? 1 : (joinedGroups(e, s) ?? 1);
   if (joined > 1) {
     const whole = { ...s, groups: s.groups / joined, groupIn: s.groupIn * joined };
-    return blockedConv(e, image, joinedKernel(e, kernel, s, joined), whole, attributes);
+    return blockedConv(e, image, joinedKernel(e, kernel, s, joined), whole, attributes, sum);
   }
   const { kernelHeight: kh, kernelWidth: kw } = s;
   const inputs = isDepthwise(s) || readsPlain(s, block) ? s.groupIn : wholeBlocks(e, s.groupIn);
@@ -109,7 +110,8 @@ export function blockedConv(
   const direct = readsPlain(s, block);
   const weights = e.reshape(inBlocks(e, kernel, s, inputs), [outputs, inputs, kh, kw]);
   const group = int(isDepthwise(s) ? outputs : s.groups);
-  const operands = [direct ? image.plain() : image.blocked(), weights];
+  const source = direct ? image.plain() : image.blocked();
+  const operands = [source, weights, ...(sum === undefined ? [] : ['', sum])];
   return e.emit1('Conv', operands, { ...attributes, group }, blockedDomain);
 }
 

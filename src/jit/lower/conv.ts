@@ -8,8 +8,9 @@ import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
 import { type BlockedShape, blockedConv, blockedImage, canBlock, type Source, sourceOf } from './blocked.ts';
+import { putSum } from './blocked-sum.ts';
 import type { Emitter } from './emitter.ts';
-import { blocks, type Layout, nchw } from './layout.ts';
+import { type Layout, nchw } from './layout.ts';
 import { canRotate, rotatedConv, rotatedInputGrad } from './rotated.ts';
 
 const oihw: Layout = [3, 2, 0, 1];
@@ -77,19 +78,22 @@ export function lowerConv(e: Emitter, g: ConvGeometry, x: Value, kernel: Value, 
   const s = sizesOf(x.shape, kernel.shape, y.shape, g);
   const attributes = attributesOf(g, s);
   const shape = { ...s, groups: g.groups };
-  if (canRotate(e, s, x)) rotatedConv(e, s, x, kernel, y, attributes);
-  else if (canBlock(e, shape, x))
-    e.put(y, blockedConv(e, sourceOf(e, x), e.get(kernel), shape, attributes), blocks);
-  else e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributes), nchw);
+  if (canRotate(e, s, x)) return putSum(e, y, (more) => rotatedConv(e, s, x, kernel, attributes, more));
+  if (canBlock(e, shape, x)) {
+    const source = sourceOf(e, x);
+    return putSum(e, y, (more) => blockedConv(e, source, e.get(kernel), shape, attributes, more));
+  }
+  e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributes), nchw);
 }
 
 export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: Value, dx: Value): void {
   const s = sizesOf(dx.shape, kernel.shape, dy.shape, g);
   const pads = turnedPads(g, s);
-  if (pads && canRotate(e, s, dx))
-    return rotatedInputGrad(e, s, dy, kernel, dx, { ...attributesOf(g, s), pads: ints(pads) });
-  const turned = byTurnedKernel(e, g, s, dy, sourceOf(e, dy), kernel);
-  if (turned) return e.put(dx, turned.name, turned.layout);
+  if (pads && canRotate(e, s, dx)) {
+    const attributes = { ...attributesOf(g, s), pads: ints(pads) };
+    return putSum(e, dx, (more) => rotatedInputGrad(e, s, dy, kernel, attributes, more));
+  }
+  if (byTurnedKernel(e, g, s, [dy, sourceOf(e, dy)], kernel, dx)) return;
   if (isPointwise(g, s)) {
     return e.put(
       dx,
@@ -97,8 +101,7 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
       nchw,
     );
   }
-  const wide = bySpreading(e, g, s, dy, kernel);
-  if (wide) return e.put(dx, wide.name, wide.layout);
+  if (bySpreading(e, g, s, dy, kernel, dx)) return;
   const left = (size: number, pads: number, taps: number, axis: 0 | 1): number =>
     (size + pads - g.dilation[axis] * (taps - 1) - 1) % g.stride[axis];
   const rest = [
@@ -107,12 +110,6 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
   ];
   const attributes = { ...attributesOf(g, s), output_padding: ints(rest) };
   e.put(dx, e.emit1('ConvTranspose', [e.get(dy, nchw), e.get(kernel, oihw)], attributes), nchw);
-}
-
-/** What was made, and in which layout it lies. */
-interface Lain {
-  readonly name: string;
-  readonly layout: Layout;
 }
 
 /** The pads of the conv that is the input gradient at stride 1. */
@@ -136,13 +133,13 @@ function byTurnedKernel(
   e: Emitter,
   g: ConvGeometry,
   s: Sizes,
-  dy: Value,
-  gradient: Source,
+  [dy, gradient]: readonly [Value, Source],
   kernel: Value,
-): Lain | undefined {
+  dx: Value,
+): boolean {
   const { kernelHeight: kh, kernelWidth: kw, groupIn, groupOut } = s;
   const pads = turnedPads(g, s);
-  if (!pads) return undefined;
+  if (!pads) return false;
   const shape: BlockedShape = {
     kernelHeight: kh,
     kernelWidth: kw,
@@ -152,12 +149,12 @@ function byTurnedKernel(
     groups: g.groups,
   };
   const blocked = canBlock(e, shape, dy);
-  if (!blocked && g.groups === 1) return undefined;
+  if (!blocked && g.groups === 1) return false;
   const attributes = { ...attributesOf(g, s), pads: ints(pads) };
   const exchanged = exchange(e, halfTurned(e, kernel, kh * kw), [kh, kw, groupIn, g.groups, groupOut]);
-  if (blocked) return { name: blockedConv(e, gradient, exchanged, shape, attributes), layout: blocks };
-  const name = e.emit1('Conv', [gradient.plain(), e.transpose(exchanged, oihw)], attributes);
-  return { name, layout: nchw };
+  if (blocked) putSum(e, dx, (more) => blockedConv(e, gradient, exchanged, shape, attributes, more));
+  else e.put(dx, e.emit1('Conv', [gradient.plain(), e.transpose(exchanged, oihw)], attributes), nchw);
+  return true;
 }
 
 function halfTurned(e: Emitter, kernel: Value, taps: number): string {
@@ -175,9 +172,9 @@ const widest = 256;
  * kernel has one place, which meets dy before the zeros come in, and on depthwise convs, where onnxruntime's transposed
  * convs are slow.
  */
-function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Value): Lain | undefined {
+function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Value, dx: Value): boolean {
   const [down, across] = g.stride;
-  if ((down === 1 && across === 1) || down * (s.width + g.pads.left) > widest) return undefined;
+  if ((down === 1 && across === 1) || down * (s.width + g.pads.left) > widest) return false;
   const tall = s.outHeight * down;
   if (s.kernelHeight * s.kernelWidth === 1 && g.groups === 1 && padsOf(g).every((p) => p === 0)) {
     const met = e.emit1('Conv', [e.get(dy, nchw), e.get(kernel, [2, 3, 0, 1])], {
@@ -186,9 +183,10 @@ function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: V
     const wide = spread(e, g, s, met, s.channels, s.width);
     const name =
       tall === s.height ? wide : e.emit1('Slice', [wide, e.longs([0]), e.longs([s.height]), e.longs([2])]);
-    return { name, layout: nchw };
+    e.put(dx, name, nchw);
+    return true;
   }
-  if (s.groupIn !== 1 || s.groupOut !== 1) return undefined;
+  if (s.groupIn !== 1 || s.groupOut !== 1) return false;
   const width = Math.min(s.outWidth * across, s.width + g.pads.left);
   const reach = [g.dilation[0] * (s.kernelHeight - 1), g.dilation[1] * (s.kernelWidth - 1)] as const;
   const { top, left } = g.pads;
@@ -196,7 +194,8 @@ function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: V
   const right = width - s.width - left + reach[1];
   const straight: ConvGeometry = { ...g, stride: [1, 1], pads: { top, left, bottom, right } };
   const plain = (): string => spread(e, g, s, e.get(dy, nchw), s.outChannels, width);
-  return byTurnedKernel(e, straight, s, dy, { plain, blocked: () => blockedImage(e, plain()) }, kernel);
+  const source = { plain, blocked: () => blockedImage(e, plain()) };
+  return byTurnedKernel(e, straight, s, [dy, source], kernel, dx);
 }
 
 /** [b, c, oh, ow] -> [b, c, down oh, width]: a place at every stride, zeros between. */

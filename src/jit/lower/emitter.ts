@@ -26,6 +26,8 @@ export interface Emitter {
   readonly carry: boolean;
   readonly block: number | undefined;
   readonly readers: Readers;
+  /** The nodes that are lowered. */
+  readonly done: Set<Node>;
   /** Appends a node and gives its outputs' names. */
   emit(
     op: string,
@@ -169,6 +171,7 @@ export function newEmitter(carry: boolean, block: number | undefined, readers: R
     carry,
     block,
     readers,
+    done: new Set(),
     emit,
     emit1,
     longs,

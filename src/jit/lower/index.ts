@@ -18,7 +18,10 @@ export function lower({ trace, inputs, results }: Recorded, options: TraceOption
   const nodes = reachable(trace, ends);
   const emitter = newEmitter(options.optimize ?? true, options.block, readersOf(nodes, ends));
   for (const [name, value] of given) emitter.put(value, name);
-  for (const node of nodes) lowerNode(emitter, node);
+  for (const node of nodes) {
+    lowerNode(emitter, node);
+    emitter.done.add(node);
+  }
   const produced = wanted.map(([name, value]): [string, string] => [name, emitter.get(value)]);
   const written = withOutputs(emitter.nodes, produced);
   return {

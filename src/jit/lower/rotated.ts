@@ -49,6 +49,7 @@ function rotated(e: Emitter, image: string, channels: number, q: number, by: num
 /**
  * The sum of depthwise convs of the rotated image.
  *
+ * @param more an image in blocks to which they are added.
  * @param at where the kernel [kh, kw, q, C] has the number with which output c meets its input `by` places on, at a tap.
  */
 function summed(
@@ -58,6 +59,7 @@ function summed(
   s: Sizes,
   attributes: Attributes,
   at: (tap: number, c: number, by: number) => number,
+  more: string | undefined,
 ): string {
   const { groupIn: q, channels, kernelHeight, kernelWidth } = s;
   const { block = 1 } = e;
@@ -74,17 +76,26 @@ function summed(
   const whole = e.reshape(sorted, [q * channels, 1, kernelHeight, kernelWidth]);
   const sizes = e.longs(Array<number>(q).fill(channels));
   const kernels = e.emit('Split', [whole, sizes], { axis: int(0) }, q);
-  return kernels.reduce((sum, weights, by) => {
-    const operands = [rotated(e, image, channels, q, by), weights, ...(by > 0 ? ['', sum] : [])];
-    return e.emit1('Conv', operands, { ...attributes, group: int(channels) }, blockedDomain);
-  }, '');
+  let sum = more;
+  kernels.forEach((weights, by) => {
+    const operands = [rotated(e, image, channels, q, by), weights, ...(sum === undefined ? [] : ['', sum])];
+    sum = e.emit1('Conv', operands, { ...attributes, group: int(channels) }, blockedDomain);
+  });
+  return sum as string;
 }
 
-export function rotatedConv(e: Emitter, s: Sizes, x: Value, kernel: Value, y: Value, a: Attributes): void {
+export function rotatedConv(
+  e: Emitter,
+  s: Sizes,
+  x: Value,
+  kernel: Value,
+  a: Attributes,
+  more?: string,
+): string {
   const { groupIn: q, channels } = s;
   const at = (tap: number, c: number, by: number): number =>
     (tap * q + (turned(c, by, q) % q)) * channels + c;
-  e.put(y, summed(e, e.get(x, blocks), e.get(kernel), s, a, at), blocks);
+  return summed(e, e.get(x, blocks), e.get(kernel), s, a, at, more);
 }
 
 /** At stride 1, with the pads of the conv of dy by the kernel turned by half a turn. */
@@ -93,14 +104,14 @@ export function rotatedInputGrad(
   s: Sizes,
   dy: Value,
   kernel: Value,
-  dx: Value,
   a: Attributes,
-): void {
+  more?: string,
+): string {
   const { groupIn: q, channels } = s;
   const last = s.kernelHeight * s.kernelWidth - 1;
   const at = (tap: number, c: number, by: number): number =>
     ((last - tap) * q + (c % q)) * channels + turned(c, by, q);
-  e.put(dx, summed(e, e.get(dy, blocks), e.get(kernel), s, a, at), blocks);
+  return summed(e, e.get(dy, blocks), e.get(kernel), s, a, at, more);
 }
 
 export function rotatedFilterGrad(
