@@ -78,7 +78,7 @@ export function lowerConv(e: Emitter, g: ConvGeometry, x: Value, kernel: Value, 
   const s = sizesOf(x.shape, kernel.shape, y.shape, g);
   const attributes = attributesOf(g, s);
   const shape = { ...s, groups: g.groups };
-  if (canRotate(e, s, x)) return putSum(e, y, (more) => rotatedConv(e, s, x, kernel, attributes, more));
+  if (canRotate(e, s, x)) return putSum(e, y, (more) => rotatedConv(e, g, s, x, kernel, attributes, more));
   if (canBlock(e, shape, x)) {
     const source = sourceOf(e, x);
     return putSum(e, y, (more) => blockedConv(e, source, e.get(kernel), shape, attributes, more));
@@ -90,8 +90,8 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
   const s = sizesOf(dx.shape, kernel.shape, dy.shape, g);
   const pads = turnedPads(g, s);
   if (pads && canRotate(e, s, dx)) {
-    const attributes = { ...attributesOf(g, s), pads: ints(pads) };
-    return putSum(e, dx, (more) => rotatedInputGrad(e, s, dy, kernel, attributes, more));
+    const attributes = attributesOf(g, s);
+    return putSum(e, dx, (more) => rotatedInputGrad(e, s, dy, kernel, attributes, pads, more));
   }
   if (byTurnedKernel(e, g, s, [dy, sourceOf(e, dy)], kernel, dx)) return;
   if (isPointwise(g, s)) {

@@ -13,7 +13,7 @@ import { depthwiseTaps } from './blocked-filter-grad.ts';
 import { isWhole } from './choose.ts';
 import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
-import { axesOf, madeOf } from './exchanged.ts';
+import { type Axes, axesOf, filled, madeOf } from './exchanged.ts';
 import { blocks } from './layout.ts';
 
 /** With more channels in a group, passes over memory cost more than zeros between the groups. */
@@ -28,10 +28,23 @@ export function canRotate(e: Emitter, s: Sizes, x: Value): boolean {
 /** Where input `i` lies in its group is `i % q`. That of the group's output `c`, `by` places on and around: */
 const turned = (c: number, by: number, q: number): number => c - (c % q) + (((c % q) + by) % q);
 
-/** x with the channels of each group rotated: channel c is what c + by was. */
-function rotated(e: Emitter, image: string, channels: number, q: number, by: number): string {
+/** Empty columns around an image. */
+type Margin = readonly [left: number, right: number];
+
+/**
+ * x with the channels of each group rotated: channel c is what c + by was. It gets empty columns with that, so that the row of
+ * taps of a filter gradient, which meets those, is made in one go.
+ */
+function rotated(
+  e: Emitter,
+  image: string,
+  channels: number,
+  q: number,
+  by: number,
+  [left, right]: Margin,
+): string {
   if (by === 0) return image;
-  return e.once(`rotated ${image} ${q} ${by}`, () => {
+  return e.once(`rotated ${image} ${[q, by, left, right].join()}`, () => {
     const { block = 1 } = e;
     const kernel = e.once(`rotation ${channels} ${q} ${by}`, () => {
       const data = new Float32Array(channels * block); // [c/b, input in the block, output in the block]
@@ -41,10 +54,29 @@ function rotated(e: Emitter, image: string, channels: number, q: number, by: num
       }
       return e.constant(data, [channels, block, 1, 1], 'float32');
     });
-    const attributes = { kernel_shape: ints([1, 1]), group: int(channels / block) };
+    const attributes = {
+      kernel_shape: ints([1, 1]),
+      group: int(channels / block),
+      pads: ints([0, left, 0, right]),
+    };
     return e.emit1('Conv', [image, kernel], attributes, blockedDomain);
   });
 }
+
+interface Frame {
+  /** Of the conv, but for its pads and groups. */
+  readonly attributes: Attributes;
+  readonly pads: readonly number[];
+  readonly margin: Margin;
+}
+
+/** What is left of pads for images with a margin. */
+const within = ([top = 0, left = 0, bottom = 0, right = 0]: readonly number[], margin: Margin) =>
+  ints([top, left - margin[0], bottom, right - margin[1]]);
+
+/** The margin of images for the filter gradient, where it needs the whole of the conv's pads; none otherwise. */
+const marginOf = ({ columns }: Axes, { pads }: ConvGeometry): Margin =>
+  filled(columns).size === pads.left + columns.size + pads.right ? [pads.left, pads.right] : [0, 0];
 
 /**
  * The sum of depthwise convs of the rotated image.
@@ -57,7 +89,7 @@ function summed(
   image: string,
   kernel: string,
   s: Sizes,
-  attributes: Attributes,
+  { attributes, pads, margin }: Frame,
   at: (tap: number, c: number, by: number) => number,
   more: string | undefined,
 ): string {
@@ -78,24 +110,28 @@ function summed(
   const kernels = e.emit('Split', [whole, sizes], { axis: int(0) }, q);
   let sum = more;
   kernels.forEach((weights, by) => {
-    const operands = [rotated(e, image, channels, q, by), weights, ...(sum === undefined ? [] : ['', sum])];
-    sum = e.emit1('Conv', operands, { ...attributes, group: int(channels) }, blockedDomain);
+    const source = rotated(e, image, channels, q, by, margin);
+    const own = { ...attributes, pads: by > 0 ? within(pads, margin) : ints(pads), group: int(channels) };
+    sum = e.emit1('Conv', [source, weights, ...(sum === undefined ? [] : ['', sum])], own, blockedDomain);
   });
   return sum as string;
 }
 
 export function rotatedConv(
   e: Emitter,
+  g: ConvGeometry,
   s: Sizes,
   x: Value,
   kernel: Value,
-  a: Attributes,
+  attributes: Attributes,
   more?: string,
 ): string {
   const { groupIn: q, channels } = s;
   const at = (tap: number, c: number, by: number): number =>
     (tap * q + (turned(c, by, q) % q)) * channels + c;
-  return summed(e, e.get(x, blocks), e.get(kernel), s, a, at, more);
+  const { top, left, bottom, right } = g.pads;
+  const frame = { attributes, pads: [top, left, bottom, right], margin: marginOf(axesOf(g, s), g) };
+  return summed(e, e.get(x, blocks), e.get(kernel), s, frame, at, more);
 }
 
 /** At stride 1, with the pads of the conv of dy by the kernel turned by half a turn. */
@@ -104,14 +140,16 @@ export function rotatedInputGrad(
   s: Sizes,
   dy: Value,
   kernel: Value,
-  a: Attributes,
+  attributes: Attributes,
+  pads: readonly number[],
   more?: string,
 ): string {
   const { groupIn: q, channels } = s;
   const last = s.kernelHeight * s.kernelWidth - 1;
   const at = (tap: number, c: number, by: number): number =>
     ((last - tap) * q + (c % q)) * channels + turned(c, by, q);
-  return summed(e, e.get(dy, blocks), e.get(kernel), s, a, at, more);
+  const frame: Frame = { attributes, pads, margin: [0, 0] };
+  return summed(e, e.get(dy, blocks), e.get(kernel), s, frame, at, more);
 }
 
 export function rotatedFilterGrad(
@@ -125,12 +163,22 @@ export function rotatedFilterGrad(
   const { groupIn: q, channels, kernelHeight, kernelWidth } = s;
   const { block = 1 } = e;
   const axes = axesOf(g, s);
+  const margin = marginOf(axes, g);
+  const inside = margin[0] + margin[1] > 0 ? { ...axes, columns: filled(axes.columns) } : axes;
   const [rows, columns] = [madeOf(axes.rows), madeOf(axes.columns)];
   const each = rows * columns * channels;
   const image = e.get(x, blocks);
   const parts = Array.from({ length: q }, (_, by) =>
-    e.reshape(depthwiseTaps(e, g, s, rotated(e, image, channels, q, by), e.get(dy, blocks)), [each]),
+    depthwiseTaps(
+      e,
+      by > 0 ? inside : axes,
+      s,
+      rotated(e, image, channels, q, by, margin),
+      e.get(dy, blocks),
+    ),
   );
+  const taps = e.reshape(e.emit1('Concat', parts, { axis: int(0) }), [q, s.batch, each]);
+  const sums = e.emit1('ReduceSum', [taps, e.longs([1])], { keepdims: int(0) });
   const places: number[] = [];
   for (let row = 0; row < kernelHeight; row++) {
     for (let column = 0; column < kernelWidth; column++) {
@@ -143,7 +191,6 @@ export function rotatedFilterGrad(
       }
     }
   }
-  const all = e.emit1('Concat', parts, { axis: int(0) });
-  const sorted = e.emit1('Gather', [all, e.longs(places)], { axis: int(0) });
+  const sorted = e.emit1('Gather', [e.reshape(sums, [q * each]), e.longs(places)], { axis: int(0) });
   e.put(dk, e.reshape(sorted, dk.shape));
 }
