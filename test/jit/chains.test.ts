@@ -25,7 +25,7 @@ const unit: fc.Arbitrary<Unit> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       kind: fc.constant('conv' as const),
-      out: fc.constantFrom(8, 12, 16, 32, 40),
+      out: fc.constantFrom(8, 10, 12, 16, 18, 32, 40),
       taps: fc.constantFrom(1, 3, 5),
       stride: fc.constantFrom(1, 1, 1, 2),
       dilation: fc.constantFrom(1, 1, 2),

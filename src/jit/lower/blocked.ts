@@ -123,17 +123,18 @@ const readsPlain = (s: BlockedShape, block: number): boolean =>
 function inBlocks(e: Emitter, kernel: string, s: BlockedShape, inputs: number): string {
   const { block = 1 } = e;
   const taps = s.kernelHeight * s.kernelWidth;
-  const lacking = inputs - s.groupIn;
-  const filled = lacking > 0 ? e.emit1('Pad', [kernel, e.longs([0, 0, 0, 0, 0, 0, lacking, 0])]) : kernel;
+  const outputs = s.outChannels % 4 === 0 ? s.outChannels : wholeBlocks(e, s.outChannels); // reorders want fours
+  const missing = [0, 0, 0, 0, 0, 0, inputs - s.groupIn, outputs - s.outChannels];
+  const filled = missing.some((count) => count > 0) ? e.emit1('Pad', [kernel, e.longs(missing)]) : kernel;
   const inner = inputs % block === 0 ? block : 1;
-  if (taps > 1 && inputs > inner && s.outChannels % block === 0) {
-    const parts = [taps, inputs / inner, inner, s.outChannels / block, block];
+  if (taps > 1 && inputs > inner && outputs % block === 0) {
+    const parts = [taps, inputs / inner, inner, outputs / block, block];
     return e.transpose(e.reshape(filled, parts), [3, 1, 0, 2, 4]);
   }
-  const rows = e.reshape(filled, [1, taps * inputs, 1, s.outChannels]);
+  const rows = e.reshape(filled, [1, taps * inputs, 1, outputs]);
   const turned = e.emit1('ReorderInput', [rows], { channels_last: int(1) }, blockedDomain); // [o/b, taps, c, ob]
   if (taps === 1 || inputs === inner) return turned;
-  const outer = wholeBlocks(e, s.outChannels) / block;
+  const outer = wholeBlocks(e, outputs) / block;
   return e.transpose(e.reshape(turned, [outer, taps, inputs / inner, inner * block]), [0, 2, 1, 3]);
 }
 
