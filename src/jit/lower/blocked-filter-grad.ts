@@ -20,7 +20,7 @@ import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
 import { type Axes, type Axis, axesOf, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
-import { blocks, nchw } from './layout.ts';
+import { blocks, lay, nchw } from './layout.ts';
 
 /** dy is read again for every channel of x: bytes of it that a machine may be trusted to have in its caches. */
 const cached = 16e6;
@@ -76,7 +76,7 @@ function widened(e: Emitter, x: Value, { size, before }: Axis, count: number): s
   const channels = x.shape[3] ?? 1;
   const behind = count - size - before;
   if (!isWhole(e, x) || !e.has(x, blocks) || e.has(x, nchw) || behind < 0)
-    return columnsOf(e, e.get(x, nchw), { width: size, count, first: -before });
+    return columnsOf(e, e.get(x, nchw), { width: size, count, first: -before, shape: lay(x.shape, nchw) });
   const attributes = { kernel_shape: ints([1, 1]), pads: ints([0, before, 0, behind]), group: int(channels) };
   const padded = e.emit1('Conv', [e.get(x, blocks), onesOf(e, channels)], attributes, blockedDomain);
   return e.emit1('ReorderOutput', [padded], { channels: int(channels) }, blockedDomain);

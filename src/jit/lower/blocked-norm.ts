@@ -7,9 +7,9 @@
  * - a sum of products over places is a depthwise conv with the other image's maps as kernels.
  */
 
-import { int, ints } from '../../onnx/index.ts';
+import { floats, int, ints, string } from '../../onnx/index.ts';
 import { stepAttributes } from '../build.ts';
-import { type Attributes, splatOf, type Value } from '../ir.ts';
+import { type Attributes, type Node, splatOf, type Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { onesOf, placesMean } from './blocked.ts';
 import { isWhole } from './choose.ts';
@@ -22,35 +22,60 @@ export const canBlockNorm = (e: Emitter, x: Value): boolean => isWhole(e, x) && 
 
 const two = (e: Emitter, op: string, a: string, b: string): string => e.emit1(op, [a, b]);
 
-/** scale x + shift per channel, + more; negative numbers as 0 where `relu` says so. */
+/** scale x + shift per channel, + more; then `act`, which that conv does as well. */
 function affine(
   e: Emitter,
   x: Value,
   name: string,
   scale: string,
   shift: string,
-  { more = [], relu = false }: { more?: readonly string[]; relu?: boolean } = {},
+  { more = [], act = {} }: { more?: readonly string[]; act?: Attributes | undefined } = {},
 ): string {
-  const attributes: Attributes = {
-    kernel_shape: ints([1, 1]),
-    group: int(x.shape[3] ?? 1),
-    ...(relu ? { activation: { kind: 'string', value: 'Relu' } as const } : {}),
-  };
+  const attributes: Attributes = { kernel_shape: ints([1, 1]), group: int(x.shape[3] ?? 1), ...act };
   return e.emit1('Conv', [name, scale, shift, ...more], attributes, blockedDomain);
 }
 
-/**
- * The relu of y, if y is read by it and by its gradient's step alone. The step is that of the relu as well, which then can
- * stand for y.
- */
-function onlyRelu(e: Emitter, y: Value): Value | undefined {
+/** A relu or relu6 that can take the place of its operand. */
+interface Relu {
+  readonly value: Value;
+  readonly act: Attributes;
+  /** Comparisons of the operand with 6. */
+  readonly limits: readonly Value[];
+}
+
+/** The relu or relu6 of y, if nothing but it and its gradient reads y: what asks whether y is above 0 may ask that of the relu. */
+function onlyRelu(e: Emitter, y: Value): Relu | undefined {
   const readers = e.readers(y) ?? [];
-  const relus = readers.filter(({ op, inputs: [, low, high] }) => {
-    const isClip = op.kind === 'map' && op.op === 'Clip';
-    return isClip && low && high && splatOf(low) === 0 && splatOf(high) === Infinity;
-  });
-  const steps = readers.filter(({ op }) => op.kind === 'map' && op.attributes === stepAttributes);
-  return relus.length + steps.length === readers.length ? relus[0]?.outputs[0] : undefined;
+  const compares = ({ op, inputs }: Node, name: string, to: number): boolean =>
+    op.kind === 'map' && op.op === name && inputs[0] === y && !!inputs[1] && splatOf(inputs[1]) === to;
+  const clip = readers.find(
+    (node) => compares(node, 'Clip', 0) && [6, Infinity].includes(splatOf(node.inputs[2] as Value) ?? 0),
+  );
+  const value = clip?.outputs[0];
+  if (!clip || !value) return undefined;
+  const high = splatOf(clip.inputs[2] as Value) ?? 0;
+  const limits = readers.filter((node) => high === 6 && compares(node, 'LessOrEqual', 6));
+  const isStep = (node: Node): boolean =>
+    (node.op.kind === 'map' && node.op.attributes === stepAttributes) || compares(node, 'Greater', 0);
+  if (!readers.every((node) => node === clip || limits.includes(node) || isStep(node))) return undefined;
+  const act: Attributes =
+    high === 6
+      ? { activation: string('Clip'), activation_params: floats([0, 6]) }
+      : { activation: string('Relu') };
+  return { value, act, limits: limits.flatMap(({ outputs }) => outputs) };
+}
+
+/**
+ * Puts y, and its relu where that takes its place. A relu6 tells where y is below 6 from where it is 6 or more; its gradient at
+ * 6 itself, tf's 1, is 0 then, and as good a number.
+ */
+function putWithRelu(e: Emitter, y: Value, make: (act?: Attributes) => string): void {
+  const relu = onlyRelu(e, y);
+  const name = make(relu?.act);
+  e.put(y, name, blocks);
+  if (!relu) return;
+  e.put(relu.value, name, blocks);
+  for (const limit of relu.limits) e.put(limit, two(e, 'Less', name, e.scalar(6, 'float32')), blocks);
 }
 
 /** Over batch and places the sum of a b: [channels]. */
@@ -93,10 +118,7 @@ export function blockedNorm(
   const scale = e.once(`slope ${spread} ${gamma.id} ${eps}`, () =>
     two(e, 'Mul', e.get(gamma), inverse(e, spread, eps)),
   );
-  const relu = onlyRelu(e, y);
-  const made = affine(e, x, rest, asScale(e, scale, x), e.get(beta), { relu: relu !== undefined });
-  e.put(y, made, blocks);
-  if (relu) e.put(relu, made, blocks);
+  putWithRelu(e, y, (act) => affine(e, x, rest, asScale(e, scale, x), e.get(beta), { act }));
   e.put(mean, average);
   e.put(variance, spread);
 }

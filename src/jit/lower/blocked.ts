@@ -105,10 +105,10 @@ export function blockedConv(
     return blockedConv(e, image, joinedKernel(e, kernel, s, joined), whole, attributes, sum);
   }
   const { kernelHeight: kh, kernelWidth: kw } = s;
-  const inputs = isDepthwise(s) || readsPlain(s, block) ? s.groupIn : wholeBlocks(e, s.groupIn);
-  const outputs = wholeBlocks(e, s.outChannels);
   const direct = readsPlain(s, block);
-  const weights = e.reshape(inBlocks(e, kernel, s, inputs), [outputs, inputs, kh, kw]);
+  const inputs = isDepthwise(s) || direct ? s.groupIn : wholeBlocks(e, s.groupIn);
+  const outputs = wholeBlocks(e, s.outChannels);
+  const weights = e.reshape(kernelInBlocks(e, kernel, s, inputs), [outputs, inputs, kh, kw]);
   const group = int(isDepthwise(s) ? outputs : s.groups);
   const source = direct ? image.plain() : image.blocked();
   const operands = [source, weights, ...(sum === undefined ? [] : ['', sum])];
@@ -120,7 +120,7 @@ const readsPlain = (s: BlockedShape, block: number): boolean =>
   !isDepthwise(s) && s.groupIn < block && (s.kernelHeight * s.kernelWidth > 1 || s.groupIn % 4 !== 0);
 
 /** A kernel [kh, kw, c, o] as [o/b, c/b, kh, kw, cb, ob]; with channels that fill no block, as [o/b, c, kh, kw, ob]. */
-function inBlocks(e: Emitter, kernel: string, s: BlockedShape, inputs: number): string {
+function kernelInBlocks(e: Emitter, kernel: string, s: BlockedShape, inputs: number): string {
   const { block = 1 } = e;
   const taps = s.kernelHeight * s.kernelWidth;
   const outputs = s.outChannels % 4 === 0 ? s.outChannels : wholeBlocks(e, s.outChannels); // reorders want fours

@@ -3,10 +3,14 @@
  * or a Slice.
  */
 
+import { int } from '../../onnx/index.ts';
 import type { Emitter } from './emitter.ts';
 
 /** Wider rows are worth no product with a matrix that is mostly zeros. */
 export const widest = 128;
+
+/** Rows of more columns. */
+const long = 48;
 
 export interface Columns {
   /** Of the image. */
@@ -18,11 +22,20 @@ export interface Columns {
   /** So many rows lie side by side in a row of the operand, [.., rows * width], and columns are taken of one of them. */
   readonly rows?: number;
   readonly row?: number;
+  /** The image's, where it is known. */
+  readonly shape?: readonly number[];
 }
 
 export function columnsOf(e: Emitter, image: string, o: Columns): string {
-  const { width, count, first, step = 1, rows = 1, row = 0 } = o;
+  const { width, count, first, step = 1, rows = 1, row = 0, shape } = o;
   if (rows === 1 && step === 1 && first === 0 && width === count) return image;
+  const [before, behind] = [-first, count - width + first];
+  // beside long rows, empty columns are cheaper to set than to multiply
+  if (rows === 1 && step === 1 && before >= 0 && behind >= 0 && shape && width > long) {
+    const empty = (columns: number): string[] =>
+      columns > 0 ? [zeros(e, [...shape.slice(0, -1), columns])] : [];
+    return e.emit1('Concat', [...empty(before), image, ...empty(behind)], { axis: int(-1) });
+  }
   const chosen = e.once(`columns ${[width, count, first, step, rows, row].join()}`, () => {
     const data = new Float32Array(rows * width * count);
     for (let i = 0; i < count; i++) {
@@ -33,3 +46,6 @@ export function columnsOf(e: Emitter, image: string, o: Columns): string {
   });
   return e.emit1('MatMul', [image, chosen]);
 }
+
+export const zeros = (e: Emitter, shape: readonly number[]): string =>
+  e.once(`zeros ${shape.join()}`, () => e.emit1('Expand', [e.scalar(0, 'float32'), e.longs(shape)]));

@@ -14,7 +14,7 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import { columnsOf, widest } from './columns.ts';
+import { columnsOf, widest, zeros } from './columns.ts';
 import type { Sizes } from './conv.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw } from './layout.ts';
@@ -112,9 +112,6 @@ export function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy
   const b = e.reshape(joined(e, lines, 1), [outChannels * rows.shifts.length, length]);
   e.put(dk, kernelOf(e, g, s, rows, e.emit1('Gemm', [a, b], { transB: int(1) })));
 }
-
-const zeros = (e: Emitter, shape: readonly number[]): string =>
-  e.once(`zeros ${shape.join()}`, () => e.emit1('Expand', [e.scalar(0, 'float32'), e.longs(shape)]));
 
 function joined(e: Emitter, parts: readonly string[], axis: number): string {
   const [only] = parts;
