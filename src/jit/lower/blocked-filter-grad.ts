@@ -19,7 +19,7 @@ import { isWhole } from './choose.ts';
 import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
-import { type Axes, type Axis, axesOf, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
+import { type Axis, axesOf, depthwiseTaps, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
 import { blocks, lay, nchw } from './layout.ts';
 
 /** dy is read again for every channel of x: bytes of it that a machine may be trusted to have in its caches. */
@@ -127,18 +127,15 @@ export function blockedDepthwise(
 ): void {
   const axes = axesOf(g, s);
   const made = [madeOf(axes.rows), madeOf(axes.columns)] as const;
-  const taps = depthwiseTaps(e, axes, s, e.get(x, blocks), e.get(dy, blocks));
+  const taps = depthwiseTaps(
+    e,
+    axes,
+    s.batch * wholeBlocks(e, s.channels),
+    e.get(x, blocks),
+    e.get(dy, blocks),
+  );
   const each = e.reshape(taps, [s.batch, wholeBlocks(e, s.channels), ...made]);
   const sum = e.emit1('ReduceSum', [each, e.longs([0])], { keepdims: int(1) });
   const plain = e.emit1('ReorderOutput', [sum], { channels: int(s.channels) }, blockedDomain);
   e.put(dk, ownTaps(e, axes, e.reshape(plain, [s.channels, 1, ...made])), [3, 2, 0, 1]);
-}
-
-/** The products of an image and of dy at each tap, over the places of each image and channel: [1, n c, taps made]. Both are in blocks. */
-export function depthwiseTaps(e: Emitter, axes: Axes, s: Sizes, image: string, dy: string): string {
-  const all = s.batch * wholeBlocks(e, s.channels);
-  const { rows, columns } = axes;
-  const images = e.once(`images ${image}`, () => e.reshape(image, [1, all, rows.size, columns.size]));
-  const kernels = e.once(`kernels ${dy}`, () => e.reshape(dy, [all, 1, rows.out, columns.out]));
-  return e.emit1('Conv', [images, kernels], exchanged(axes, all), blockedDomain);
 }

@@ -14,9 +14,10 @@ import { sizeOf } from '../types.ts';
 import { onesOf, placesMean } from './blocked.ts';
 import { isWhole } from './choose.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
+import { type Axis, depthwiseTaps } from './exchanged.ts';
 import { blocks } from './layout.ts';
 
-type Three = readonly [Value, Value, Value];
+export type Three = readonly [Value, Value, Value];
 
 export const canBlockNorm = (e: Emitter, x: Value): boolean => isWhole(e, x) && e.has(x, blocks);
 
@@ -81,11 +82,8 @@ function putWithRelu(e: Emitter, y: Value, make: (act?: Attributes) => string): 
 /** Over batch and places the sum of a b: [channels]. */
 function products(e: Emitter, { shape }: Value, a: string, b: string): string {
   const [batch = 1, height = 1, width = 1, channels = 1] = shape;
-  const all = batch * channels;
-  const image = e.once(`images ${a}`, () => e.reshape(a, [1, all, height, width]));
-  const kernel = e.once(`kernels ${b}`, () => e.reshape(b, [all, 1, height, width]));
-  const attributes = { kernel_shape: ints([height, width]), group: int(all) };
-  const sums = e.emit1('Conv', [image, kernel], attributes, blockedDomain);
+  const axis = (size: number): Axis => ({ size, out: size, taps: 1, stride: 1, dilation: 1, before: 0 });
+  const sums = depthwiseTaps(e, { rows: axis(height), columns: axis(width) }, batch * channels, a, b);
   return e.emit1('ReduceSum', [e.reshape(sums, [batch, channels]), e.longs([0])], { keepdims: int(0) });
 }
 
@@ -96,7 +94,8 @@ const centred = (e: Emitter, x: Value, mean: string): string =>
     return affine(e, x, e.get(x, blocks), onesOf(e, channels), e.emit1('Neg', [mean]));
   });
 
-const inverse = (e: Emitter, variance: string, eps: number): string =>
+/** 1 / sqrt(variance + eps). */
+export const inverse = (e: Emitter, variance: string, eps: number): string =>
   e.once(`inverse ${variance} ${eps}`, () =>
     e.emit1('Reciprocal', [e.emit1('Sqrt', [two(e, 'Add', variance, e.scalar(eps, 'float32'))])]),
   );

@@ -144,12 +144,21 @@ export function newEmitter(carry: boolean, block: number | undefined, readers: R
   const isAlike = ({ shape: [, height, width, channels = 1] }: Value): boolean =>
     block !== undefined && (channels === block || (height === 1 && width === 1 && channels % block === 0));
 
+  /** onnxruntime reorders floats; masks and whole numbers go as such. */
+  const reorder = (op: string, name: string, attributes: Attributes, dtype: ValueType): string => {
+    if (dtype === 'float32') return emit1(op, [name], attributes, blockedDomain);
+    const floats = emit1('Cast', [name], { to: int(1) });
+    return emit1('Cast', [emit1(op, [floats], attributes, blockedDomain)], {
+      to: int(dtype === 'bool' ? 9 : 6),
+    });
+  };
+
   const outOfBlocks = (value: Value, name: string, last: boolean): string => {
     const { shape } = value;
     const single = shape[1] === 1 && shape[2] === 1;
     if (isAlike(value) && (last || single)) return reshape(name, last ? shape : lay(shape, nchw));
     const attributes = { channels: int(shape[3] ?? 1), channels_last: int(last ? 1 : 0) };
-    return emit1('ReorderOutput', [name], attributes, blockedDomain);
+    return reorder('ReorderOutput', name, attributes, value.dtype);
   };
 
   const intoBlocks = (value: Value): string => {
@@ -160,7 +169,7 @@ export function newEmitter(carry: boolean, block: number | undefined, readers: R
     const last = has(value, plain(4)) && !has(value, nchw);
     if (isAlike(value) && last) return reshape(get(value), lay(value.shape, nchw));
     const attributes = last ? { channels_last: int(1) } : {};
-    return emit1('ReorderInput', [get(value, last ? plain(4) : nchw)], attributes, blockedDomain);
+    return reorder('ReorderInput', get(value, last ? plain(4) : nchw), attributes, value.dtype);
   };
 
   const has: Emitter['has'] = (value, layout) => forms.get(value)?.has(layout.join()) ?? false;

@@ -7,7 +7,7 @@ import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes } from '../ir.ts';
 import type { Sizes } from './conv.ts';
-import type { Emitter } from './emitter.ts';
+import { blockedDomain, type Emitter } from './emitter.ts';
 
 /** One axis of the forward conv. */
 export interface Axis {
@@ -70,4 +70,15 @@ export const exchanged = ({ rows, columns }: Axes, groups: number): Attributes =
 export function ownTaps(e: Emitter, { rows, columns }: Axes, name: string): string {
   if ([rows, columns].every((axis) => madeOf(axis) === axis.taps)) return name;
   return e.emit1('Slice', [name, e.longs([0, 0]), e.longs([rows.taps, columns.taps]), e.longs([2, 3])]);
+}
+
+/**
+ * The products of an image and of dy at each tap, summed over the places of each map: [1, maps, taps made]. Both are in blocks;
+ * maps are images times channels.
+ */
+export function depthwiseTaps(e: Emitter, axes: Axes, maps: number, image: string, dy: string): string {
+  const { rows, columns } = axes;
+  const images = e.once(`images ${image}`, () => e.reshape(image, [1, maps, rows.size, columns.size]));
+  const kernels = e.once(`kernels ${dy}`, () => e.reshape(dy, [maps, 1, rows.out, columns.out]));
+  return e.emit1('Conv', [images, kernels], exchanged(axes, maps), blockedDomain);
 }

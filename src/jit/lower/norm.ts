@@ -3,12 +3,10 @@
 import { float, int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { blockedNorm, blockedNormGrad, canBlockNorm } from './blocked-norm.ts';
+import { blockedNorm, blockedNormGrad, canBlockNorm, inverse, type Three } from './blocked-norm.ts';
 import { operand } from './choose.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw, plain } from './layout.ts';
-
-type Three = readonly [Value, Value, Value];
 
 /**
  * One BatchNormalization. With momentum 0 its running outputs are the batch's own statistics (biased
@@ -62,14 +60,12 @@ export function lowerNormGrad(
   const [image, gradient] = [e.get(x, layout), e.get(dy, layout)];
   const two = (op: string, a: string, b: string): string => e.emit1(op, [a, b]);
   const sum = (name: string): string => e.emit1('ReduceSum', [name, axes], { keepdims: int(0) });
-  const inverse = e.emit1('Reciprocal', [
-    e.emit1('Sqrt', [two('Add', e.get(variance), e.scalar(eps, 'float32'))]),
-  ]);
+  const inv = inverse(e, e.get(variance), eps);
   // x is centred before it meets dy: sum dy x - mean sum dy would cancel
   const centred = two('Sub', image, operand(e, mean, rank, layout));
   const sumDy = sum(gradient);
-  const gradGamma = two('Mul', sum(two('Mul', gradient, centred)), inverse);
-  const scale = two('Mul', e.get(gamma), inverse);
+  const gradGamma = two('Mul', sum(two('Mul', gradient, centred)), inv);
+  const scale = two('Mul', e.get(gamma), inv);
   const share = two('Mul', scale, e.scalar(channels / sizeOf(x.shape), 'float32'));
   const statistics = [two('Mul', share, gradGamma), two('Mul', share, sumDy), e.get(mean), e.get(variance)];
   const away = e.emit1('BatchNormalization', [image, ...statistics], { epsilon: float(eps) });

@@ -9,11 +9,10 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
-import { depthwiseTaps } from './blocked-filter-grad.ts';
 import { isWhole } from './choose.ts';
 import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
-import { type Axes, axesOf, filled, madeOf } from './exchanged.ts';
+import { type Axes, axesOf, depthwiseTaps, filled, madeOf } from './exchanged.ts';
 import { blocks } from './layout.ts';
 
 /** With more channels in a group, passes over memory cost more than zeros between the groups. */
@@ -172,7 +171,7 @@ export function rotatedFilterGrad(
     depthwiseTaps(
       e,
       by > 0 ? inside : axes,
-      s,
+      s.batch * channels,
       rotated(e, image, channels, q, by, margin),
       e.get(dy, blocks),
     ),
