@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { expect } from 'chai';
 import { type Arrays, jit, type Spec } from '../../src/jit/index.ts';
+import { blockOf, loadRuntime } from '../../src/jit/runtime.ts';
 
 /** Numbers in (-1, 1) that are the same in every run. */
 export function numbers(size: number, seed = 1): Float32Array {
@@ -71,6 +72,9 @@ export async function both(
     { state: {}, inputs: specs },
     { optimize },
   );
+  // a graph that onnxruntime refuses would be tried without blocked convs, and nobody would see that
+  const block = optimize ? await blockOf(await loadRuntime()) : undefined;
+  expect(Buffer.from(step.model).includes('com.microsoft.nchwc'), 'blocked').to.equal(block !== undefined);
   const { outputs }: { outputs: Arrays } = await step.run({}, arrays);
   await step.release();
   const eager = tf.tidy(() => {
