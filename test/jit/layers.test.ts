@@ -66,6 +66,23 @@ const wide: readonly Case[] = [
   }),
   wideCase('depthwise, doubled', [2, 6, 5, 8], [3, 3, 1, 16], { groups: 8 }),
 ];
+/** A mask made of an image in blocks, read beside images that are not. */
+const masked: Case = [
+  'a mask of blocks beside plain images',
+  (x, k, a, b) =>
+    tf.where(
+      tf.greater(conv(as4(x as tf.Tensor), as4(k as tf.Tensor), geometry), 0),
+      a as tf.Tensor,
+      b as tf.Tensor,
+    ),
+  [
+    [2, 6, 5, 16],
+    [3, 3, 16, 32],
+    [2, 6, 5, 32],
+    [2, 6, 5, 32],
+  ],
+  none,
+];
 /** The batch fills blocks: the kernel's gradient is a blocked conv too. */
 const wholeBatch: readonly Case[] = [
   wideCase('batch of 16', [16, 6, 5, 16], [3, 3, 16, 16]),
@@ -270,6 +287,7 @@ const cases: readonly Case[] = [
   ],
   ...wide,
   ...wholeBatch,
+  masked,
   ['our maxPool', (x) => maxPool(as4(x as tf.Tensor), pool), [image]],
   [
     'our maxPool with ties',
