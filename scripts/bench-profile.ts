@@ -12,8 +12,8 @@ import '@tensorflow/tfjs-backend-cpu';
 import { Command } from 'commander';
 import * as ort from 'onnxruntime-node';
 import { cheapen } from '../src/edit/index.ts';
-import { jit, type Specs } from '../src/jit/index.ts';
-import { sessionOptions } from '../src/jit/runtime.ts';
+import { type Arrays, jit, type Specs } from '../src/jit/index.ts';
+import { type Runtime, sessionOptions } from '../src/jit/runtime.ts';
 import { sizeOf } from '../src/jit/types.ts';
 import { crossEntropy, firstState, sgd, step as stepOf } from '../src/learn/index.ts';
 import { encodeModel } from '../src/onnx/index.ts';
@@ -44,8 +44,6 @@ const plan = stepOf({
   optimizer: sgd({ nesterov: true }),
   batch,
 });
-const traced = await jit(plan.fn, plan.specs, { threads });
-await traced.release();
 
 interface Event {
   readonly cat: string;
@@ -53,17 +51,36 @@ interface Event {
   readonly dur: number;
   readonly args: { readonly op_name: string; readonly input_type_shape: readonly Record<string, number[]>[] };
 }
-/** Milliseconds of each op, run by run. */
-async function profile(model: Uint8Array, feeds: Record<string, ort.Tensor>): Promise<Map<string, number[]>> {
+/** An onnxruntime whose sessions write profiles, and the milliseconds of each op of its last session, run by run. */
+function profiled(): { runtime: Runtime; times: () => Map<string, number[]> } {
   const folder = mkdtempSync(join(tmpdir(), 'profile-'));
-  const options = { ...sessionOptions(threads), enableProfiling: true, profileFilePrefix: join(folder, 'p') };
-  const session = await ort.InferenceSession.create(model, options);
-  for (let i = 0; i < steps; i++) await session.run(feeds);
-  session.endProfiling();
-  await session.release();
-  const [file] = readdirSync(folder);
-  const events = JSON.parse(readFileSync(join(folder, file as string), 'utf8')) as Event[];
-  rmSync(folder, { recursive: true });
+  let last: { session: ort.InferenceSession; file: string } | undefined;
+  let count = 0;
+  const create = async (model: Uint8Array, options: ort.InferenceSession.SessionOptions) => {
+    const file = `p${count++}-`;
+    const session = await ort.InferenceSession.create(model, {
+      ...options,
+      enableProfiling: true,
+      profileFilePrefix: join(folder, file),
+    });
+    last = { session, file };
+    return session;
+  };
+  const runtime = { Tensor: ort.Tensor, InferenceSession: { create } } as unknown as Runtime;
+  return {
+    runtime,
+    times: () => {
+      last?.session.endProfiling();
+      const file = readdirSync(folder).find((name) => name.startsWith(last?.file ?? ''));
+      const times = readTimes(join(folder, file as string));
+      rmSync(folder, { recursive: true });
+      return times;
+    },
+  };
+}
+
+function readTimes(file: string): Map<string, number[]> {
+  const events = JSON.parse(readFileSync(file, 'utf8')) as Event[];
   const times = new Map<string, number[]>();
   for (const { cat, name, dur, args } of events) {
     if (cat !== 'Node' || !name.endsWith('kernel_time')) continue;
@@ -75,18 +92,20 @@ async function profile(model: Uint8Array, feeds: Record<string, ort.Tensor>): Pr
 }
 
 const source = random('profile');
-const feed = (specs: Specs, room: string, state: Readonly<Record<string, ArrayLike<number>>> = {}) =>
-  Object.entries(specs).map(([name, { shape, dtype }]) => {
-    const given =
-      state[name] ?? Array.from({ length: sizeOf(shape) }, () => (dtype === 'int32' ? 1 : source.uniform()));
-    const data = dtype === 'int32' ? Int32Array.from(given) : Float32Array.from(given);
-    return [`${room}/${name}`, new ort.Tensor(dtype ?? 'float32', data as Float32Array, [...shape])] as const;
-  });
-const first = firstState(init(graph, { seed: 1 }), plan.specs.state);
-const times = await profile(
-  traced.model,
-  Object.fromEntries([...feed(plan.specs.state, 'state', first), ...feed(plan.specs.inputs, 'inputs')]),
-);
+const filled = (specs: Specs): Arrays =>
+  Object.fromEntries(
+    Object.entries(specs).map(([name, { shape, dtype }]) => {
+      const numbers = Array.from({ length: sizeOf(shape) }, () => (dtype === 'int32' ? 1 : source.uniform()));
+      return [name, dtype === 'int32' ? Int32Array.from(numbers) : Float32Array.from(numbers)];
+    }),
+  );
+const step = profiled();
+const traced = await jit(plan.fn, plan.specs, { threads, runtime: step.runtime });
+const state = firstState(init(graph, { seed: 1 }), plan.specs.state);
+const inputs = filled(plan.specs.inputs);
+for (let i = 0; i < steps; i++) await traced.run(state, inputs);
+const times = step.times();
+await traced.release();
 const byOp = new Map<string, { count: number; ms: number }>();
 for (const [key, list] of times) {
   const op = key.split(' ')[0] as string;
@@ -116,7 +135,10 @@ const square = encodeModel({
   domains: {},
 });
 const numbers = new ort.Tensor('float32', new Float32Array(size * size).fill(0.5), [size, size]);
-const [product] = [...(await profile(square, { a: numbers, b: numbers })).values()];
+const multiply = profiled();
+const multiplier = await multiply.runtime.InferenceSession.create(square, sessionOptions(threads));
+for (let i = 0; i < steps; i++) await multiplier.run({ a: numbers, b: numbers });
+const [product] = [...multiply.times().values()];
 const rate = size ** 3 / median(product as number[]); // multiply-adds a millisecond
 const macs = 3 * cost(graph).macs * batch; // forward, and both gradients
 console.log(

@@ -4,11 +4,14 @@
  *
  * Only ops whose results go nowhere but to the end are packed, so that nothing waits for them. Those that hang together
  * are a component; components that compute the same from different values become one.
+ *
+ * What a group reads of the state and gives back under the same names is one vector of the model as well: every tensor that
+ * passes between JavaScript and onnxruntime costs a copy and objects, however small it is.
  */
 
 import { add, concat, int, map, reshape, sameShape } from './build.ts';
-import { type Node, reachable, splatOf, type Trace, type Value } from './ir.ts';
-import type { Recorded, Values } from './record.ts';
+import { add1, type Node, reachable, splatOf, type Trace, type Value } from './ir.ts';
+import type { Joined, Recorded, Values } from './record.ts';
 import { sizeOf } from './types.ts';
 
 /** Values of more numbers gain nothing: the time goes into their memory, not into the calls. */
@@ -23,22 +26,42 @@ interface Component {
   readonly form: string;
 }
 
-export function packed(recorded: Recorded): Recorded {
-  const { trace, results } = recorded;
+/** The same graph with its small updates packed; with `join` their state too (see `Joined`). */
+export function packed(recorded: Recorded, join = false): Recorded {
+  const { trace, inputs, results } = recorded;
   const ends = new Set([...Object.values(results.state), ...Object.values(results.outputs)]);
   const groups = new Map<string, Component[]>();
   for (const component of componentsOf(reachable(trace, [...ends]), ends)) {
     groups.set(component.form, [...(groups.get(component.form) ?? []), component]);
   }
   trace.source = 'pack';
+  const joined: Joined[] = [];
   const instead = new Map<Value, Value>();
-  for (const group of groups.values()) if (group.length > 1) pack(trace, group, ends, instead);
+  const into = { trace, ends, instead, joined, names: join ? namesOf(inputs.state, results) : new Map() };
+  for (const group of groups.values()) if (group.length > 1) pack(into, group);
+  const within = new Set(joined.flatMap(({ names }) => names));
+  const apart = (values: Values): Values =>
+    Object.fromEntries(Object.entries(values).filter(([name]) => !within.has(name)));
   const replaced = (values: Values): Values =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, instead.get(value) ?? value]));
   return {
     ...recorded,
-    results: { state: replaced(results.state), outputs: replaced(results.outputs) },
+    inputs: { ...inputs, state: apart(inputs.state) },
+    results: { state: replaced(apart(results.state)), outputs: replaced(results.outputs) },
+    joined,
   };
+}
+
+/** The one name in the state of each value that comes in or goes out, and is nothing else. */
+function namesOf(given: Values, { state, outputs }: Recorded['results']): ReadonlyMap<Value, string> {
+  const names = new Map<Value, string>();
+  const several = new Set(Object.values(outputs));
+  for (const [name, value] of [...Object.entries(given), ...Object.entries(state)]) {
+    if (names.has(value)) several.add(value);
+    names.set(value, name);
+  }
+  for (const value of several) names.delete(value);
+  return names;
 }
 
 /** Whether a node makes one float vector of modest size from values of its own shape and from scalars. */
@@ -93,27 +116,60 @@ function component(part: readonly Node[], order: readonly Node[], ends: Readonly
   return { nodes, leaves, shape, form: form.join() };
 }
 
+interface Packing {
+  readonly trace: Trace;
+  readonly ends: ReadonlySet<Value>;
+  /** What is given in place of an old result. */
+  readonly instead: Map<Value, Value>;
+  readonly joined: Joined[];
+  /** Of the values of the state that may be joined. */
+  readonly names: ReadonlyMap<Value, string>;
+}
+
 /** One component instead of many; says which of the old results is which part of the new ones. */
-function pack(
-  trace: Trace,
-  group: readonly Component[],
-  ends: ReadonlySet<Value>,
-  instead: Map<Value, Value>,
-): void {
+function pack({ trace, ends, instead, joined, names }: Packing, group: readonly Component[]): void {
   const [model] = group;
   if (!model) return;
   const sizes = group.map(({ shape }) => sizeOf(shape));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const isEnd = ({ outputs }: Node): boolean => outputs.some((output) => ends.has(output));
+  /** Where in the group's results the state that came in as its `i`-th leaves goes out, name by name. */
+  const returned = (i: number): number =>
+    model.nodes.findIndex(
+      (node, n) =>
+        isEnd(node) &&
+        group.every(({ leaves, nodes }) => {
+          const name = names.get(leaves[i] as Value);
+          return name !== undefined && name === names.get(nodes[n]?.outputs[0] as Value);
+        }),
+    );
   const values = new Map<Value, Value>();
+  const whole = new Map<number, Pick<Joined, 'before' | 'parts'>>();
   model.leaves.forEach((leaf, i) => {
+    const at = returned(i);
+    if (at >= 0) {
+      const name = `joined/${joined.length + whole.size}`;
+      const before = add1(trace, { kind: 'input', name }, [], { shape: [total], dtype: 'float32' });
+      values.set(leaf, before);
+      whole.set(at, { before, parts: group.map(({ leaves }) => leaves[i] as Value) });
+      return;
+    }
     const parts = group.map(({ leaves }, k) => reshape(trace, leaves[i] as Value, [sizes[k] as number]));
     values.set(leaf, concat(trace, parts, 0));
   });
-  model.nodes.forEach(({ op, inputs, outputs: [output] }, n) => {
+  model.nodes.forEach((node, n) => {
+    const { op, inputs, outputs } = node;
+    const [output] = outputs;
     if (op.kind !== 'map' || !output) return;
     const operands = inputs.map((x) => values.get(x) ?? x);
     const result = map(trace, op.op, operands, op.attributes);
     values.set(output, result);
-    if (!ends.has(output)) return;
+    if (!isEnd(node)) return;
+    const given = whole.get(n);
+    if (given) {
+      joined.push({ ...given, names: given.parts.map((x) => names.get(x) as string), sizes, after: result });
+      return;
+    }
     const types = sizes.map((size) => ({ shape: [size], dtype: output.dtype }));
     const parts = add(trace, { kind: 'onnx', op: 'Split', attributes: { axis: int(0) } }, [result], types);
     group.forEach(({ nodes, shape }, k) => {

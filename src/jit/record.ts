@@ -13,6 +13,17 @@ export interface Recorded {
   readonly trace: Trace;
   readonly inputs: { readonly state: Values; readonly inputs: Values };
   readonly results: { readonly state: Values; readonly outputs: Values };
+  /** What of the state comes and goes in vectors, and is in neither of the records above. */
+  readonly joined: readonly Joined[];
+}
+/** Tensors of the state one after another in a vector. */
+export interface Joined {
+  readonly names: readonly string[];
+  readonly sizes: readonly number[];
+  /** The vector that comes in, and the tensors that it holds, as the function reads them. */
+  readonly before: Value;
+  readonly parts: readonly Value[];
+  readonly after: Value;
 }
 export type Values = Readonly<Record<string, Value>>;
 
@@ -43,6 +54,7 @@ export function record(
           state: returnedState(backend, specs.state, results.state),
           outputs: valuesOf(backend, 'outputs', results.outputs),
         },
+        joined: [],
       };
     }),
   );

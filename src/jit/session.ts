@@ -2,12 +2,13 @@
 
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { MoonletError } from '../errors.ts';
-import { blockOf, loadRuntime, type Runtime, sessionOptions } from './runtime.ts';
+import { blockOf, loadRuntime, sessionOptions } from './runtime.ts';
 import { trace } from './trace.ts';
 import {
   type Arrays,
   type JitOptions,
   type Jitted,
+  type Spec,
   type Specs,
   sizeOf,
   type TracedFunction,
@@ -28,7 +29,7 @@ export async function jit(
   const ort = options.runtime ?? (await loadRuntime());
   const optimize = options.optimize ?? true;
   const compile = async (block: number | undefined): Promise<[TracedModel, InferenceSession]> => {
-    const traced = trace(fn, specs, { optimize, ...(block ? { block } : {}) });
+    const traced = trace(fn, specs, { optimize, join: true, ...(block ? { block } : {}) });
     try {
       return [traced, await ort.InferenceSession.create(traced.model, sessionOptions(options.threads))];
     } catch (error) {
@@ -38,20 +39,50 @@ export async function jit(
     }
   };
   const [traced, session] = await compile(optimize ? await blockOf(ort) : undefined);
+  const within = new Set(traced.joined.flat());
+  const apart = Object.entries(specs.state).filter(([name]) => !within.has(name));
+  const vectors = traced.joined.map((names) => {
+    const sizes = names.map((name) => sizeOf(specs.state[name]?.shape ?? []));
+    return { names, sizes, total: sizes.reduce((sum, size) => sum + size, 0) };
+  });
   let released = false;
   return {
     model: traced.model,
     nodes: traced.nodes,
     async run(state, inputs) {
       if (released) throw new MoonletError('jit: run after release; call jit again for a new session');
-      const feeds = {
-        ...feedsOf(ort, 'state', specs.state, state),
-        ...feedsOf(ort, 'inputs', specs.inputs, inputs),
+      checked('state', specs.state, state);
+      checked('inputs', specs.inputs, inputs);
+      const feeds: Record<string, OrtTensor> = {};
+      const feed = (name: string, { dtype, shape }: Spec, data: Float32Array | Int32Array): void => {
+        feeds[name] = new ort.Tensor(dtype ?? 'float32', data, [...shape]);
       };
+      for (const [name, spec] of apart) feed(`state/${name}`, spec, state[name] as Float32Array);
+      for (const [name, spec] of Object.entries(specs.inputs))
+        feed(`inputs/${name}`, spec, inputs[name] as Float32Array);
+      vectors.forEach(({ names, total }, i) => {
+        feed(`joined/${i}`, { shape: [total] }, oneVector(state, names, total));
+      });
       const results = await session.run(feeds);
+      const found = (name: string) => (results[name] as OrtTensor).data as Float32Array | Int32Array;
+      const after: Record<string, Float32Array | Int32Array> = {};
+      for (const [name] of apart) after[name] = found(`newState/${name}`);
+      vectors.forEach(({ names, sizes }, i) => {
+        const data = found(`newJoined/${i}`);
+        let at = 0;
+        names.forEach((name, k) => {
+          const to = at + (sizes[k] as number);
+          after[name] = data.subarray(at, to);
+          at = to;
+        });
+      });
       return {
-        state: pick(results, 'newState/', specs.state),
-        outputs: pick(results, 'outputs/', traced.outputs),
+        state: Object.fromEntries(
+          Object.keys(specs.state).map((name) => [name, after[name] as Float32Array]),
+        ),
+        outputs: Object.fromEntries(
+          Object.keys(traced.outputs).map((name) => [name, found(`outputs/${name}`)]),
+        ),
       };
     },
     async release() {
@@ -71,8 +102,8 @@ function refusal(error: unknown): MoonletError {
   );
 }
 
-function feedsOf(ort: Runtime, room: string, specs: Specs, arrays: Arrays): Record<string, OrtTensor> {
-  const feeds: Record<string, OrtTensor> = {};
+/** @throws MoonletError unless the arrays are those of the specs, no less and no more. */
+function checked(room: string, specs: Specs, arrays: Arrays): void {
   for (const [name, spec] of Object.entries(specs)) {
     const dtype = spec.dtype ?? 'float32';
     const data = arrays[name];
@@ -84,7 +115,6 @@ function feedsOf(ort: Runtime, room: string, specs: Specs, arrays: Arrays): Reco
           `give ${dtype === 'float32' ? 'a Float32Array' : 'an Int32Array'} of ${sizeOf(spec.shape)}`,
       );
     }
-    feeds[`${room}/${name}`] = new ort.Tensor(dtype, data, [...spec.shape]);
   }
   for (const name of Object.keys(arrays)) {
     if (!(name in specs)) {
@@ -93,13 +123,25 @@ function feedsOf(ort: Runtime, room: string, specs: Specs, arrays: Arrays): Reco
       );
     }
   }
-  return feeds;
 }
 
-function pick(results: InferenceSession.OnnxValueMapType, prefix: string, specs: Specs): Arrays {
-  const arrays: Record<string, Float32Array | Int32Array> = {};
-  for (const name of Object.keys(specs)) {
-    arrays[name] = (results[prefix + name] as OrtTensor).data as Float32Array | Int32Array;
+/** Arrays as one; those that a run gave lie one behind another already, and nothing is copied. */
+function oneVector(arrays: Arrays, names: readonly string[], total: number): Float32Array {
+  const parts = names.map((name) => arrays[name] as Float32Array);
+  const [first] = parts;
+  if (!first) return new Float32Array(total);
+  let end = first.byteOffset;
+  const inOrder = parts.every(({ buffer, byteOffset, byteLength }) => {
+    const follows = buffer === first.buffer && byteOffset === end;
+    end += byteLength;
+    return follows;
+  });
+  if (inOrder) return new Float32Array(first.buffer, first.byteOffset, total);
+  const vector = new Float32Array(total);
+  let at = 0;
+  for (const part of parts) {
+    vector.set(part, at);
+    at += part.length;
   }
-  return arrays;
+  return vector;
 }

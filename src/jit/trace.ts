@@ -24,7 +24,7 @@ export function trace(
 ): TracedModel {
   const optimize = options.optimize ?? true;
   const written = record(fn, specs, optimize);
-  const recorded = optimize ? packed(written) : written;
+  const recorded = optimize ? packed(written, options.join) : written;
   const model = lower(recorded, options);
   const counts: Record<string, number> = {};
   for (const { opType } of model.nodes) counts[opType] = (counts[opType] ?? 0) + 1;
@@ -39,5 +39,6 @@ export function trace(
     state: specs.state,
     inputs: specs.inputs,
     outputs: Object.fromEntries(outputs),
+    joined: recorded.joined.map(({ names }) => names),
   };
 }

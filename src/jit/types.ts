@@ -29,6 +29,8 @@ export interface TraceOptions {
    * used.
    */
   readonly block?: number;
+  /** Whether small tensors of the state may come and go in vectors (see `joined`); default false. */
+  readonly join?: boolean;
 }
 
 export interface JitOptions {
@@ -51,6 +53,8 @@ export interface TracedModel {
   readonly state: Specs;
   readonly inputs: Specs;
   readonly outputs: Specs;
+  /** The names of the state that are one vector of the model each, `joined/0` and on, in the order of that vector. */
+  readonly joined: readonly (readonly string[])[];
 }
 
 /** A traced function that is ready to run. */

@@ -29,6 +29,60 @@ describe('jit', () => {
     expect(tf.memory().numTensors).to.equal(tensors);
   });
 
+  it('passes small tensors of the state in one vector, whatever memory they come in', async () => {
+    const shapes = { a: [2, 3], b: [4], c: [1, 2, 2, 1], d: [5], still: [3], big: [9000] };
+    const state = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, { shape }]));
+    const specs = { state, inputs: { rate: { shape: [] } } };
+    const fn: TracedFunction = (before, { rate }) => {
+      const moved = (name: string, by = tf.sin): tf.Tensor => {
+        const x = before[name] as tf.Tensor;
+        return tf.sub(x, tf.mul(rate as tf.Tensor, by(x)));
+      };
+      const after = {
+        ...{ a: moved('a'), b: moved('b'), big: moved('big') },
+        ...{ c: moved('c', tf.cos), d: moved('d', tf.cos) },
+      };
+      return {
+        state: { ...after, still: before['still'] as tf.Tensor },
+        // d goes out twice, so that it is not joined with c; a is read on the way
+        outputs: { d: after.d, sum: tf.sum(before['a'] as tf.Tensor) },
+      };
+    };
+    expect(trace(fn, specs, { join: true }).joined).to.deep.equal([['a', 'b']]);
+    expect(trace(fn, specs).joined).to.deep.equal([]);
+    const step = await jit(fn, specs);
+    const plain = await jit(fn, specs, { optimize: false });
+    const rate = Float32Array.of(0.5);
+    const arrays = Object.fromEntries(
+      Object.entries(shapes).map(([name, shape], i): [string, Float32Array] => {
+        return [
+          name,
+          numbers(
+            shape.reduce((n, dim) => n * dim),
+            i + 1,
+          ),
+        ];
+      }),
+    );
+    // b and a behind one another in one memory, in the other order
+    const memory = Float32Array.of(...(arrays['b'] as Float32Array), ...(arrays['a'] as Float32Array));
+    const swapped = { ...arrays, b: memory.subarray(0, 4), a: memory.subarray(4) };
+    let [found, wanted]: [Arrays, Arrays] = [swapped, arrays];
+    for (let i = 0; i < 3; i++) {
+      const [mine, theirs] = [await step.run(found, { rate }), await plain.run(wanted, { rate })];
+      expect(Object.keys(mine.state)).to.deep.equal(Object.keys(shapes));
+      for (const name of Object.keys(shapes)) {
+        const [x, y] = [mine.state[name] as Float32Array, theirs.state[name] as Float32Array];
+        expect([...x], name).to.deep.equal([...y]);
+      }
+      expect(mine.outputs).to.deep.equal(theirs.outputs);
+      [found, wanted] = [mine.state, theirs.state];
+    }
+    expect(found['a']?.buffer).to.equal(found['b']?.buffer);
+    await step.release();
+    await plain.release();
+  });
+
   it('carries state, and takes what changes as inputs, without tracing again', async () => {
     let traces = 0;
     const fn: TracedFunction = (state, { target, rate }) => {

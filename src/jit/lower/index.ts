@@ -1,23 +1,33 @@
 /** @file The graph as an ONNX model: every node lowered in order, inputs and outputs named `room/name`. */
 
-import type { OnnxModel, OnnxNode, OnnxValue } from '../../onnx/index.ts';
+import { int, type OnnxModel, type OnnxNode, type OnnxValue } from '../../onnx/index.ts';
 import { type Node, reachable, type Value } from '../ir.ts';
-import type { Recorded, Values } from '../record.ts';
+import type { Joined, Recorded, Values } from '../record.ts';
 import type { TraceOptions } from '../types.ts';
-import { newEmitter, type Readers } from './emitter.ts';
+import { type Emitter, newEmitter, type Readers } from './emitter.ts';
 import { lowerNode } from './node.ts';
 
 /**
  * The ONNX model of a recorded function. Inputs are `state/x`, `inputs/x`; outputs `newState/x`,
- * `outputs/x`.
+ * `outputs/x`. The n-th vector of joined states is `joined/n` and `newJoined/n`.
  */
-export function lower({ trace, inputs, results }: Recorded, options: TraceOptions): OnnxModel {
-  const given = [...named('state', inputs.state), ...named('inputs', inputs.inputs)];
-  const wanted = [...named('newState', results.state), ...named('outputs', results.outputs)];
+export function lower({ trace, inputs, results, joined }: Recorded, options: TraceOptions): OnnxModel {
+  const given = [
+    ...named('state', inputs.state),
+    ...named('inputs', inputs.inputs),
+    ...joined.map(({ before }, i): [string, Value] => [`joined/${i}`, before]),
+  ];
+  const wanted = [
+    ...named('newState', results.state),
+    ...named('outputs', results.outputs),
+    ...joined.map(({ after }, i): [string, Value] => [`newJoined/${i}`, after]),
+  ];
   const ends = wanted.map(([, value]) => value);
   const nodes = reachable(trace, ends);
   const emitter = newEmitter(options.optimize ?? true, options.block, readersOf(nodes, ends));
   for (const [name, value] of given) emitter.put(value, name);
+  const read = new Set(nodes.flatMap((node) => node.inputs));
+  for (const vector of joined) if (vector.parts.some((part) => read.has(part))) split(emitter, vector);
   for (const node of nodes) {
     lowerNode(emitter, node);
     emitter.done.add(node);
@@ -32,6 +42,16 @@ export function lower({ trace, inputs, results }: Recorded, options: TraceOption
     outputs: wanted.map(typeOf),
     domains: { 'com.microsoft': 1, ...(emitter.block ? { 'com.microsoft.nchwc': 1 } : {}) },
   };
+}
+
+/** Puts each tensor that a vector holds. */
+function split(e: Emitter, { before, parts, sizes }: Joined): void {
+  const names = e.emit('Split', [e.get(before), e.longs(sizes)], { axis: int(0) }, parts.length);
+  parts.forEach((part, i) => {
+    const [size = 1] = part.shape;
+    const name = names[i] as string;
+    e.put(part, part.shape.length === 1 && size === sizes[i] ? name : e.reshape(name, part.shape));
+  });
 }
 
 function readersOf(nodes: readonly Node[], ends: readonly Value[]): Readers {
