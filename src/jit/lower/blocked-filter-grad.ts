@@ -29,11 +29,15 @@ const together = 4;
 /** More groups that are made as one, and the products of places by themselves are faster. */
 const mostJoined = 4;
 
+/** Whether the conv has more than a column of taps, and the maps that it reads again and again stay in caches. */
+export function areCached({ block = 1 }: Emitter, s: Sizes): boolean {
+  const kept = Math.min(s.outChannels, together * block) * s.batch * s.outHeight * s.outWidth * 4;
+  return s.kernelWidth > 1 && s.width <= widest && kept <= cached;
+}
+
 export function canBlockFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes): boolean {
   const { block } = e;
-  if (block === undefined || s.kernelWidth === 1 || s.width > widest || s.batch % block !== 0) return false;
-  const kept = Math.min(s.outChannels, together * block) * s.batch * s.outHeight * s.outWidth * 4;
-  if (kept > cached) return false;
+  if (block === undefined || s.batch % block !== 0 || !areCached(e, s)) return false;
   if (g.groups === 1) return s.outChannels % 4 === 0 && 2 * s.outChannels >= block;
   const joined = joinedGroups(e, { ...s, groups: g.groups });
   return s.outChannels % block === 0 && joined !== undefined && joined <= mostJoined;

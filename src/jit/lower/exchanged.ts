@@ -44,7 +44,7 @@ export const axesOf = ({ stride, dilation, pads }: ConvGeometry, s: Sizes): Axes
 });
 
 /** How many places x lacks behind its end for the last tap of the last place of dy; negative where the stride left some over. */
-const lacking = ({ size, out, taps, stride, dilation, before }: Axis): number =>
+export const lacking = ({ size, out, taps, stride, dilation, before }: Axis): number =>
   (out - 1) * stride + dilation * (taps - 1) + 1 - size - before;
 
 /** Taps that the conv makes: those of the kernel, and beyond it where places are left over. */

@@ -19,6 +19,7 @@ import type { Emitter } from './emitter.ts';
 import { axesOf, exchanged, ownTaps } from './exchanged.ts';
 import { nchw } from './layout.ts';
 import { canRotate, rotatedFilterGrad } from './rotated.ts';
+import { canReadRows, rowFilterGrad } from './row-filter-grad.ts';
 import { isShiftable, shiftedPerImage, shiftedWhole } from './shifted.ts';
 import { depthwiseFilterGrad } from './toeplitz.ts';
 
@@ -35,6 +36,7 @@ export function lowerFilterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value
   if (canBlockDepthwise(e, s)) return blockedDepthwise(e, g, s, x, dy, dk);
   if (s.groupIn === 1 && s.groupOut === 1) return depthwiseFilterGrad(e, g, s, x, dy, dk);
   if (canRotate(e, s, x)) return rotatedFilterGrad(e, g, s, x, dy, dk);
+  if (canReadRows(e, g, s, x, dy)) return rowFilterGrad(e, g, s, x, dy, dk);
   if (canBlockFilterGrad(e, g, s)) return blockedFilterGrad(e, g, s, x, dy, dk);
   if (!isShiftable(g, s)) return overBatch(e, g, s, x, dy, dk);
   const product = s.kernelWidth * s.channels * s.kernelHeight * s.outChannels;
