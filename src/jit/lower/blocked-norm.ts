@@ -12,14 +12,13 @@ import { stepAttributes } from '../build.ts';
 import { type Attributes, type Node, splatOf, type Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { onesOf, placesMean } from './blocked.ts';
-import { isWhole } from './choose.ts';
+import { putSum } from './blocked-sum.ts';
+import { mayScaleLater } from './conv-norm.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
 import { type Axis, depthwiseTaps } from './exchanged.ts';
 import { blocks } from './layout.ts';
 
 export type Three = readonly [Value, Value, Value];
-
-export const canBlockNorm = (e: Emitter, x: Value): boolean => isWhole(e, x) && e.has(x, blocks);
 
 const two = (e: Emitter, op: string, a: string, b: string): string => e.emit1(op, [a, b]);
 
@@ -89,10 +88,12 @@ function products(e: Emitter, { shape }: Value, a: string, b: string): string {
 
 /** x - mean, which the gradient reads again. */
 const centred = (e: Emitter, x: Value, mean: string): string =>
-  e.once(`centred ${x.id} ${mean}`, () => {
-    const channels = x.shape[3] ?? 1;
-    return affine(e, x, e.get(x, blocks), onesOf(e, channels), e.emit1('Neg', [mean]));
-  });
+  e.means.get(x) === mean
+    ? e.get(x, blocks)
+    : e.once(`centred ${x.id} ${mean}`, () => {
+        const channels = x.shape[3] ?? 1;
+        return affine(e, x, e.get(x, blocks), onesOf(e, channels), e.emit1('Neg', [mean]));
+      });
 
 /** 1 / sqrt(variance + eps). */
 export const inverse = (e: Emitter, variance: string, eps: number): string =>
@@ -109,8 +110,9 @@ export function blockedNorm(
   [x, gamma, beta]: Three,
   [y, mean, variance]: Three,
 ): void {
-  const image = e.get(x, blocks);
-  const average = e.emit1('ReduceMean', [placesMean(e, image), e.longs([0, 2, 3])], { keepdims: int(0) });
+  const average =
+    e.means.get(x) ??
+    e.emit1('ReduceMean', [placesMean(e, e.get(x, blocks)), e.longs([0, 2, 3])], { keepdims: int(0) });
   const rest = centred(e, x, average);
   const share = e.scalar((x.shape[3] ?? 1) / sizeOf(x.shape), 'float32');
   const spread = two(e, 'Mul', products(e, x, rest, rest), share);
@@ -136,14 +138,23 @@ export function blockedNormGrad(
   const spread = e.get(variance);
   const inv = inverse(e, spread, eps);
   const scale = e.once(`slope ${spread} ${gamma.id} ${eps}`, () => two(e, 'Mul', e.get(gamma), inv));
-  const [, height = 1, width = 1, channels = 1] = x.shape;
+  const [batch = 1, height = 1, width = 1, channels = 1] = x.shape;
   const means = e.emit1('ReduceSum', [placesMean(e, gradient), e.longs([0, 2, 3])], { keepdims: int(0) });
   const sumDy = two(e, 'Mul', means, e.scalar(height * width, 'float32'));
   const gradGamma = two(e, 'Mul', products(e, x, rest, gradient), inv);
-  const share = two(e, 'Mul', scale, e.scalar(-channels / sizeOf(x.shape), 'float32'));
-  const slope = two(e, 'Mul', two(e, 'Mul', share, gradGamma), inv);
-  const away = affine(e, x, rest, asScale(e, slope, x), two(e, 'Mul', share, sumDy));
-  e.put(dx, affine(e, x, gradient, asScale(e, scale, x), '', { more: [away] }), blocks);
   e.put(dgamma, gradGamma);
   e.put(dbeta, sumDy);
+  const share = e.scalar(-channels / sizeOf(x.shape), 'float32');
+  // dx = k (dy + slope (x - mean) + shift)
+  const slope = two(e, 'Mul', two(e, 'Mul', gradGamma, inv), share);
+  const shift = two(e, 'Mul', means, e.scalar(-1 / batch, 'float32'));
+  if (mayScaleLater(e, dx)) {
+    e.factors.set(dx, scale);
+    return e.put(dx, affine(e, x, rest, asScale(e, slope, x), shift, { more: [gradient] }), blocks);
+  }
+  const [own, away] = [two(e, 'Mul', scale, slope), two(e, 'Mul', scale, shift)];
+  putSum(e, dx, (sum) => {
+    const more = affine(e, x, rest, asScale(e, own, x), away, { more: sum === undefined ? [] : [sum] });
+    return affine(e, x, gradient, asScale(e, scale, x), '', { more: [more] });
+  });
 }

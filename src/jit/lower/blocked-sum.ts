@@ -2,8 +2,7 @@
 
 import { sameShape } from '../build.ts';
 import type { Node, Value } from '../ir.ts';
-import { canBlockNorm } from './blocked-norm.ts';
-import { isWhole } from './choose.ts';
+import { isWhole, liesInBlocks } from './choose.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks } from './layout.ts';
 
@@ -30,7 +29,7 @@ function addend(e: Emitter, y: Value, reader: Node): Value | undefined {
     node.op.kind === 'normGrad' &&
     node.inputs[1] === other &&
     node.inputs[0] !== other &&
-    canBlockNorm(e, other);
+    liesInBlocks(e, other);
   const isLast = e.readers(other)?.every((node) => node === reader || e.done.has(node) || isKept(node));
   return isLast ? other : undefined;
 }

@@ -89,30 +89,42 @@ export const sourceOf = (e: Emitter, x: Value): Source => ({
   blocked: () => e.get(x, blocks),
 });
 
-/** The conv of an image with an HWIO kernel `[kh, kw, groupIn, out]`, as an image in blocks, added to `sum`. See `canBlock`. */
+/** What a blocked conv adds: a number for each channel, and an image in blocks. */
+export interface Added {
+  readonly bias?: string | undefined;
+  readonly sum?: string | undefined;
+}
+
+/** The operands of a blocked conv of those. */
+export const withAdded = (operands: readonly string[], { bias = '', sum }: Added): readonly string[] =>
+  sum === undefined ? [...operands, ...(bias ? [bias] : [])] : [...operands, bias, sum];
+
+/** The conv of an image with an HWIO kernel `[kh, kw, groupIn, out]`, as an image in blocks. See `canBlock`. */
 export function blockedConv(
   e: Emitter,
   image: Source,
   kernel: string,
   s: BlockedShape,
   attributes: Attributes,
-  sum?: string,
+  added: Added = {},
 ): string {
   const block = e.block ?? 1;
   const joined = s.groups === 1 || isDepthwise(s) ? 1 : (joinedGroups(e, s) ?? 1);
   if (joined > 1) {
     const whole = { ...s, groups: s.groups / joined, groupIn: s.groupIn * joined };
-    return blockedConv(e, image, joinedKernel(e, kernel, s, joined), whole, attributes, sum);
+    const wide = e.once(`joined ${kernel}`, () => joinedKernel(e, kernel, s, joined));
+    return blockedConv(e, image, wide, whole, attributes, added);
   }
   const { kernelHeight: kh, kernelWidth: kw } = s;
   const direct = readsPlain(s, block);
   const inputs = isDepthwise(s) || direct ? s.groupIn : wholeBlocks(e, s.groupIn);
   const outputs = wholeBlocks(e, s.outChannels);
-  const weights = e.reshape(kernelInBlocks(e, kernel, s, inputs), [outputs, inputs, kh, kw]);
+  const weights = e.once(`kernel in blocks ${kernel}`, () =>
+    e.reshape(kernelInBlocks(e, kernel, s, inputs), [outputs, inputs, kh, kw]),
+  );
   const group = int(isDepthwise(s) ? outputs : s.groups);
   const source = direct ? image.plain() : image.blocked();
-  const operands = [source, weights, ...(sum === undefined ? [] : ['', sum])];
-  return e.emit1('Conv', operands, { ...attributes, group }, blockedDomain);
+  return e.emit1('Conv', withAdded([source, weights], added), { ...attributes, group }, blockedDomain);
 }
 
 /** Whether images of so few channels are read as they are. */

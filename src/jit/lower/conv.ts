@@ -7,8 +7,17 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
-import { type BlockedShape, blockedConv, blockedImage, canBlock, type Source, sourceOf } from './blocked.ts';
+import {
+  type Added,
+  type BlockedShape,
+  blockedConv,
+  blockedImage,
+  canBlock,
+  type Source,
+  sourceOf,
+} from './blocked.ts';
 import { putSum } from './blocked-sum.ts';
+import { centring, comesCentred, meanSource, scaledKernel } from './conv-norm.ts';
 import type { Emitter } from './emitter.ts';
 import { type Layout, nchw } from './layout.ts';
 import { canRotate, rotatedConv, rotatedInputGrad } from './rotated.ts';
@@ -78,20 +87,25 @@ export function lowerConv(e: Emitter, g: ConvGeometry, x: Value, kernel: Value, 
   const s = sizesOf(x.shape, kernel.shape, y.shape, g);
   const attributes = attributesOf(g, s);
   const shape = { ...s, groups: g.groups };
-  if (canRotate(e, s, x)) return putSum(e, y, (more) => rotatedConv(e, g, s, x, kernel, attributes, more));
-  if (canBlock(e, shape, x)) {
-    const source = sourceOf(e, x);
-    return putSum(e, y, (more) => blockedConv(e, source, e.get(kernel), shape, attributes, more));
+  const make = (source: Source, added?: Added): string =>
+    canRotate(e, s, x)
+      ? rotatedConv(e, g, s, source.blocked(), kernel, attributes, added)
+      : blockedConv(e, source, e.get(kernel), shape, attributes, added);
+  if (canRotate(e, s, x) || canBlock(e, shape, x)) {
+    const centred = comesCentred(e, x, y);
+    const bias = centred ? centring(e, y, make(meanSource(e, x))) : undefined;
+    return putSum(e, y, (sum) => make(sourceOf(e, x), { bias, sum }));
   }
   e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributes), nchw);
 }
 
-export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: Value, dx: Value): void {
+export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, whole: Value, dx: Value): void {
+  const kernel = scaledKernel(e, dy, whole);
   const s = sizesOf(dx.shape, kernel.shape, dy.shape, g);
   const pads = turnedPads(g, s);
   if (pads && canRotate(e, s, dx)) {
     const attributes = attributesOf(g, s);
-    return putSum(e, dx, (more) => rotatedInputGrad(e, s, dy, kernel, attributes, pads, more));
+    return putSum(e, dx, (sum) => rotatedInputGrad(e, s, dy, kernel, attributes, pads, { sum }));
   }
   if (byTurnedKernel(e, g, s, [dy, sourceOf(e, dy)], kernel, dx)) return;
   if (isPointwise(g, s)) {
@@ -152,7 +166,7 @@ function byTurnedKernel(
   if (!blocked && g.groups === 1) return false;
   const attributes = { ...attributesOf(g, s), pads: ints(pads) };
   const exchanged = exchange(e, halfTurned(e, kernel, kh * kw), [kh, kw, groupIn, g.groups, groupOut]);
-  if (blocked) putSum(e, dx, (more) => blockedConv(e, gradient, exchanged, shape, attributes, more));
+  if (blocked) putSum(e, dx, (sum) => blockedConv(e, gradient, exchanged, shape, attributes, { sum }));
   else e.put(dx, e.emit1('Conv', [gradient.plain(), e.transpose(exchanged, oihw)], attributes), nchw);
   return true;
 }

@@ -28,6 +28,10 @@ export interface Emitter {
   readonly readers: Readers;
   /** The nodes that are lowered. */
   readonly done: Set<Node>;
+  /** The means, [channels], of images that lie here without them. See `conv-norm.ts`. */
+  readonly means: Map<Value, string>;
+  /** The factors, [channels], that images lack here. */
+  readonly factors: Map<Value, string>;
   /** Appends a node and gives its outputs' names. */
   emit(
     op: string,
@@ -181,6 +185,8 @@ export function newEmitter(carry: boolean, block: number | undefined, readers: R
     block,
     readers,
     done: new Set(),
+    means: new Map(),
+    factors: new Map(),
     emit,
     emit1,
     longs,

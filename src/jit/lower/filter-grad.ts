@@ -15,6 +15,7 @@ import {
   canBlockFilterGrad,
 } from './blocked-filter-grad.ts';
 import { isPointwise, type Sizes, sizesOf } from './conv.ts';
+import { scaledGradient } from './conv-norm.ts';
 import type { Emitter } from './emitter.ts';
 import { axesOf, exchanged, ownTaps } from './exchanged.ts';
 import { nchw } from './layout.ts';
@@ -24,6 +25,10 @@ import { isShiftable, shiftedPerImage, shiftedWhole } from './shifted.ts';
 import { depthwiseFilterGrad } from './toeplitz.ts';
 
 export function lowerFilterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value, dk: Value): void {
+  scaledGradient(e, dy, dk, (raw) => filterGrad(e, g, x, dy, raw));
+}
+
+function filterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value, dk: Value): void {
   const s = sizesOf(x.shape, dk.shape, dy.shape, g);
   if (isPointwise(g, s)) {
     const many = 2 * s.channels * s.outChannels > (s.channels + s.outChannels) * s.height * s.width;

@@ -3,8 +3,8 @@
 import { float, int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { blockedNorm, blockedNormGrad, canBlockNorm, inverse, type Three } from './blocked-norm.ts';
-import { operand } from './choose.ts';
+import { blockedNorm, blockedNormGrad, inverse, type Three } from './blocked-norm.ts';
+import { liesInBlocks, operand } from './choose.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw, plain } from './layout.ts';
 
@@ -21,7 +21,7 @@ export function lowerNorm(
   [x, gamma, beta]: Three,
   [y, mean, variance]: Three,
 ): void {
-  if (canBlockNorm(e, x)) return blockedNorm(e, eps, [x, gamma, beta], [y, mean, variance]);
+  if (liesInBlocks(e, x)) return blockedNorm(e, eps, [x, gamma, beta], [y, mean, variance]);
   const rank = x.shape.length;
   const channels = x.shape.at(-1) ?? 1;
   const layout = rank === 4 ? nchw : plain(rank);
@@ -52,7 +52,7 @@ export function lowerNormGrad(
   [dy, x, gamma, mean, variance]: readonly [Value, Value, Value, Value, Value],
   [dx, dgamma, dbeta]: Three,
 ): void {
-  if (canBlockNorm(e, x)) return blockedNormGrad(e, eps, [dy, x, gamma, mean, variance], [dx, dgamma, dbeta]);
+  if (liesInBlocks(e, x)) return blockedNormGrad(e, eps, [dy, x, gamma, mean, variance], [dx, dgamma, dbeta]);
   const rank = x.shape.length;
   const channels = x.shape.at(-1) ?? 1;
   const layout = rank === 4 ? nchw : plain(rank);

@@ -9,6 +9,7 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
+import { type Added, withAdded } from './blocked.ts';
 import { isWhole } from './choose.ts';
 import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
@@ -80,7 +81,6 @@ const marginOf = ({ columns }: Axes, { pads }: ConvGeometry): Margin =>
 /**
  * The sum of depthwise convs of the rotated image.
  *
- * @param more an image in blocks to which they are added.
  * @param at where the kernel [kh, kw, q, C] has the number with which output c meets its input `by` places on, at a tap.
  */
 function summed(
@@ -90,7 +90,7 @@ function summed(
   s: Sizes,
   { attributes, pads, margin }: Frame,
   at: (tap: number, c: number, by: number) => number,
-  more: string | undefined,
+  { bias, sum }: Added = {},
 ): string {
   const { groupIn: q, channels, kernelHeight, kernelWidth } = s;
   const { block = 1 } = e;
@@ -107,30 +107,31 @@ function summed(
   const whole = e.reshape(sorted, [q * channels, 1, kernelHeight, kernelWidth]);
   const sizes = e.longs(Array<number>(q).fill(channels));
   const kernels = e.emit('Split', [whole, sizes], { axis: int(0) }, q);
-  let sum = more;
+  let result = sum;
   kernels.forEach((weights, by) => {
     const source = rotated(e, image, channels, q, by, margin);
     const own = { ...attributes, pads: by > 0 ? within(pads, margin) : ints(pads), group: int(channels) };
-    sum = e.emit1('Conv', [source, weights, ...(sum === undefined ? [] : ['', sum])], own, blockedDomain);
+    const operands = withAdded([source, weights], { bias: by > 0 ? undefined : bias, sum: result });
+    result = e.emit1('Conv', operands, own, blockedDomain);
   });
-  return sum as string;
+  return result as string;
 }
 
 export function rotatedConv(
   e: Emitter,
   g: ConvGeometry,
   s: Sizes,
-  x: Value,
+  image: string,
   kernel: Value,
   attributes: Attributes,
-  more?: string,
+  added?: Added,
 ): string {
   const { groupIn: q, channels } = s;
   const at = (tap: number, c: number, by: number): number =>
     (tap * q + (turned(c, by, q) % q)) * channels + c;
   const { top, left, bottom, right } = g.pads;
   const frame = { attributes, pads: [top, left, bottom, right], margin: marginOf(axesOf(g, s), g) };
-  return summed(e, e.get(x, blocks), e.get(kernel), s, frame, at, more);
+  return summed(e, image, e.get(kernel), s, frame, at, added);
 }
 
 /** At stride 1, with the pads of the conv of dy by the kernel turned by half a turn. */
@@ -141,14 +142,14 @@ export function rotatedInputGrad(
   kernel: Value,
   attributes: Attributes,
   pads: readonly number[],
-  more?: string,
+  added?: Added,
 ): string {
   const { groupIn: q, channels } = s;
   const last = s.kernelHeight * s.kernelWidth - 1;
   const at = (tap: number, c: number, by: number): number =>
     ((last - tap) * q + (c % q)) * channels + turned(c, by, q);
   const frame: Frame = { attributes, pads, margin: [0, 0] };
-  return summed(e, e.get(dy, blocks), e.get(kernel), s, frame, at, more);
+  return summed(e, e.get(dy, blocks), e.get(kernel), s, frame, at, added);
 }
 
 export function rotatedFilterGrad(
