@@ -32,6 +32,8 @@ export interface Emitter {
   readonly means: Map<Value, string>;
   /** The factors, [channels], that images lack here. */
   readonly factors: Map<Value, string>;
+  /** Images that are not there as such, but in phases that wait for another's. See `phases.ts`. */
+  readonly phases: Map<Value, readonly (string | undefined)[]>;
   /** Appends a node and gives its outputs' names. */
   emit(
     op: string,
@@ -187,6 +189,7 @@ export function newEmitter(carry: boolean, block: number | undefined, readers: R
     done: new Set(),
     means: new Map(),
     factors: new Map(),
+    phases: new Map(),
     emit,
     emit1,
     longs,

@@ -6,7 +6,6 @@
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
-import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import {
   blockedDepthwise,
@@ -14,11 +13,12 @@ import {
   canBlockDepthwise,
   canBlockFilterGrad,
 } from './blocked-filter-grad.ts';
-import { isPointwise, type Sizes, sizesOf } from './conv.ts';
+import { padsOf, type Sizes, sizesOf } from './conv.ts';
 import { scaledGradient } from './conv-norm.ts';
 import type { Emitter } from './emitter.ts';
 import { axesOf, exchanged, ownTaps } from './exchanged.ts';
 import { nchw } from './layout.ts';
+import { pointwiseFilterGrad } from './pointwise-filter-grad.ts';
 import { canRotate, rotatedFilterGrad } from './rotated.ts';
 import { canReadRows, rowFilterGrad } from './row-filter-grad.ts';
 import { isShiftable, shiftedPerImage, shiftedWhole } from './shifted.ts';
@@ -30,13 +30,8 @@ export function lowerFilterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value
 
 function filterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value, dk: Value): void {
   const s = sizesOf(x.shape, dk.shape, dy.shape, g);
-  if (isPointwise(g, s)) {
-    const many = 2 * s.channels * s.outChannels > (s.channels + s.outChannels) * s.height * s.width;
-    return many ? pointwiseWhole(e, s, x, dy, dk) : pointwise(e, s, e.get(x, nchw), dy, dk);
-  }
-  const unpadded = g.pads.top + g.pads.bottom + g.pads.left + g.pads.right === 0;
-  if (s.kernelHeight * s.kernelWidth === 1 && g.groups === 1 && unpadded) {
-    return pointwise(e, s, everyOther(e, g, s, e.get(x, nchw)), dy, dk);
+  if (s.kernelHeight * s.kernelWidth === 1 && g.groups === 1 && padsOf(g).every((pad) => pad === 0)) {
+    return pointwiseFilterGrad(e, g, s, x, dy, dk);
   }
   if (canBlockDepthwise(e, s)) return blockedDepthwise(e, g, s, x, dy, dk);
   if (s.groupIn === 1 && s.groupOut === 1) return depthwiseFilterGrad(e, g, s, x, dy, dk);
@@ -48,30 +43,6 @@ function filterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value, dk: Value)
   const operands = (s.kernelWidth * s.channels + s.kernelHeight * s.outChannels) * s.outHeight * s.outWidth;
   if (g.groups === 1 && 2 * product > operands) return shiftedWhole(e, g, s, x, dy, dk);
   shiftedPerImage(e, g, s, x, dy, dk);
-}
-
-/** The places of x that a strided 1x1 conv reads. */
-function everyOther(e: Emitter, g: ConvGeometry, s: Sizes, image: string): string {
-  const ends = [(s.outHeight - 1) * g.stride[0] + 1, (s.outWidth - 1) * g.stride[1] + 1];
-  return e.emit1('Slice', [image, e.longs([0, 0]), e.longs(ends), e.longs([2, 3]), e.longs(g.stride)]);
-}
-
-/** Per image x dy^T over its places, summed over the batch: [i, o]. */
-function pointwise(e: Emitter, s: Sizes, image: string, dy: Value, dk: Value): void {
-  const places = s.outHeight * s.outWidth;
-  const rows = e.reshape(image, [s.batch, s.channels, places]);
-  const columns = e.reshape(e.get(dy, nchw), [s.batch, s.outChannels, places]);
-  const products = e.emit1('FusedMatMul', [rows, columns], { transB: int(1) }, 'com.microsoft');
-  const sum = e.emit1('ReduceSum', [products, e.longs([0])], { keepdims: int(0) });
-  e.put(dk, e.reshape(sum, dk.shape));
-}
-
-/** The same as one product over batch and places, for many channels on few places. */
-function pointwiseWhole(e: Emitter, s: Sizes, x: Value, dy: Value, dk: Value): void {
-  const length = s.batch * s.outHeight * s.outWidth;
-  const rows = e.reshape(e.get(x, [3, 0, 1, 2]), [s.channels, length]);
-  const columns = e.reshape(e.get(dy, [3, 0, 1, 2]), [s.outChannels, length]);
-  e.put(dk, e.reshape(e.emit1('Gemm', [rows, columns], { transB: int(1) }), dk.shape));
 }
 
 /**

@@ -77,13 +77,17 @@ function linesOf(e: Emitter, x: Value, before: number, behind: number): string {
 }
 
 /** [a, b, c, d] as [a, c, b, d]. */
-function swapped(e: Emitter, name: string, [a, b, c, d]: readonly [number, number, number, number]): string {
+export function swapped(
+  e: Emitter,
+  name: string,
+  [a, b, c, d]: readonly [number, number, number, number],
+): string {
   if (b === 1 || c === 1) return name;
   return e.transpose(e.reshape(name, [a, b, c, d]), [0, 2, 1, 3]);
 }
 
 /** The largest divisor of `count` below `limit`. */
-function divisorBelow(limit: number, count: number): number {
+export function divisorBelow(limit: number, count: number): number {
   let divisor = Math.min(count, limit - 1);
   while (count % divisor !== 0) divisor--;
   return divisor;

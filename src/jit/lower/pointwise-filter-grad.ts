@@ -1,0 +1,110 @@
+/**
+ * @file The gradient of a conv of one place in its kernel: dk(c, o) = sum over images n and places t of x(n, c, t) dy(n, o, t),
+ * as matrix products, or as a blocked conv that takes one of the two images as it lies in blocks.
+ */
+
+import type { ConvGeometry } from '../../kernels/index.ts';
+import { int, ints } from '../../onnx/index.ts';
+import type { Value } from '../ir.ts';
+import { sizeOf } from '../types.ts';
+import { isWhole, liesInBlocks } from './choose.ts';
+import { isPointwise, type Sizes } from './conv.ts';
+import { blockedDomain, type Emitter } from './emitter.ts';
+import { blocks, nchw } from './layout.ts';
+import { divisorBelow, swapped } from './row-filter-grad.ts';
+
+export function pointwiseFilterGrad(
+  e: Emitter,
+  g: ConvGeometry,
+  s: Sizes,
+  x: Value,
+  dy: Value,
+  dk: Value,
+): void {
+  const put = (blocked: Value, stride: readonly [number, number]): void => {
+    const isDy = blocked === dy;
+    const sums = mapProducts(e, isDy ? x : dy, blocked, stride);
+    e.put(dk, e.reshape(e.transpose(sums, isDy ? [1, 0, 2] : [0, 2, 1]), dk.shape));
+  };
+  if (!isPointwise(g, s)) {
+    if (isWhole(e, dy)) return put(dy, g.stride);
+    return products(e, s, everyOther(e, g, s, e.get(x, nchw)), dy, dk);
+  }
+  const many = 2 * s.channels * s.outChannels > (s.channels + s.outChannels) * s.height * s.width;
+  if (many) return product(e, s, x, dy, dk);
+  const [larger, smaller] = sizeOf(x.shape) > sizeOf(dy.shape) ? [x, dy] : [dy, x];
+  if (liesInBlocks(e, larger)) return put(larger, [1, 1]);
+  if (liesInBlocks(e, smaller)) return put(smaller, [1, 1]);
+  products(e, s, e.get(x, nchw), dy, dk);
+}
+
+/** Groups that onnxruntime may share among its threads. */
+const shared = 8;
+
+/**
+ * The sums over images and places of the products of an image's channels with another's: [others / b, channels, b]. Maps of the
+ * other one, in blocks, are the kernels of a conv, whose input channels are images; it meets one channel after the other at a
+ * stride of a whole map. See `row-filter-grad.ts`.
+ *
+ * @param stride of the places of `image` that the other one's meet.
+ */
+function mapProducts(
+  e: Emitter,
+  image: Value,
+  other: Value,
+  [down, across]: readonly [number, number],
+): string {
+  const { block = 1 } = e;
+  const [batch = 1, height = 1, width = 1, channels = 1] = image.shape;
+  const [, tall = 1, wide = 1, others = 1] = other.shape;
+  const together = divisorBelow(Math.min(block, Math.ceil(batch / shared) + 1), batch);
+  const groups = batch / together;
+  const outs = others / block;
+  const maps = swapped(e, e.get(other, blocks), [groups, together, outs, tall * wide * block]);
+  // in one line, the conv makes several channels at a time
+  const line = down * across === 1;
+  const [rows, columns] = line ? [1, height * width] : [height, width];
+  const kernel = line ? [1, tall * wide] : [tall, wide];
+  const source = e.reshape(
+    e.get(image, nchw),
+    line ? [1, batch, 1, channels * columns] : [1, batch, channels * rows, columns],
+  );
+  const attributes = {
+    kernel_shape: ints(kernel),
+    strides: ints(line ? [1, columns] : [rows, columns]),
+    dilations: ints([down, across]),
+    group: int(groups),
+  };
+  const kernels = e.reshape(maps, [groups * others, together, ...kernel]);
+  const sums = e.reshape(e.emit1('Conv', [source, kernels], attributes, blockedDomain), [
+    groups,
+    outs,
+    channels,
+    block,
+  ]);
+  return e.emit1('ReduceSum', [sums, e.longs([0])], { keepdims: int(0) });
+}
+
+/** The places of x that a strided 1x1 conv reads. */
+function everyOther(e: Emitter, g: ConvGeometry, s: Sizes, image: string): string {
+  const ends = [(s.outHeight - 1) * g.stride[0] + 1, (s.outWidth - 1) * g.stride[1] + 1];
+  return e.emit1('Slice', [image, e.longs([0, 0]), e.longs(ends), e.longs([2, 3]), e.longs(g.stride)]);
+}
+
+/** A product x dy^T over the places of each image, summed over the batch. */
+function products(e: Emitter, s: Sizes, image: string, dy: Value, dk: Value): void {
+  const places = s.outHeight * s.outWidth;
+  const rows = e.reshape(image, [s.batch, s.channels, places]);
+  const columns = e.reshape(e.get(dy, nchw), [s.batch, s.outChannels, places]);
+  const products = e.emit1('FusedMatMul', [rows, columns], { transB: int(1) }, 'com.microsoft');
+  const sum = e.emit1('ReduceSum', [products, e.longs([0])], { keepdims: int(0) });
+  e.put(dk, e.reshape(sum, dk.shape));
+}
+
+/** The same as one product over batch and places, for many channels on few places. */
+function product(e: Emitter, s: Sizes, x: Value, dy: Value, dk: Value): void {
+  const length = s.batch * s.outHeight * s.outWidth;
+  const rows = e.reshape(e.get(x, [3, 0, 1, 2]), [s.channels, length]);
+  const columns = e.reshape(e.get(dy, [3, 0, 1, 2]), [s.outChannels, length]);
+  e.put(dk, e.reshape(e.emit1('Gemm', [rows, columns], { transB: int(1) }), dk.shape));
+}
