@@ -14,6 +14,7 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
+import { sizeOf } from '../types.ts';
 import { blockedImage, joinedGroups, onesOf, wholeBlocks } from './blocked.ts';
 import { isWhole } from './choose.ts';
 import { columnsOf, widest } from './columns.ts';
@@ -21,6 +22,7 @@ import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
 import { type Axis, axesOf, depthwiseTaps, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
 import { blocks, lay, nchw } from './layout.ts';
+import { rowSums } from './sums.ts';
 
 /** dy is read again for every channel of x: bytes of it that a machine may be trusted to have in its caches. */
 const cached = 16e6;
@@ -138,8 +140,8 @@ export function blockedDepthwise(
     e.get(x, blocks),
     e.get(dy, blocks),
   );
-  const each = e.reshape(taps, [s.batch, wholeBlocks(e, s.channels), ...made]);
-  const sum = e.emit1('ReduceSum', [each, e.longs([0])], { keepdims: int(1) });
+  const maps = [1, wholeBlocks(e, s.channels), ...made];
+  const sum = e.reshape(rowSums(e, taps, [1, s.batch, sizeOf(maps)]), maps);
   const plain = e.emit1('ReorderOutput', [sum], { channels: int(s.channels) }, blockedDomain);
   e.put(dk, ownTaps(e, axes, e.reshape(plain, [s.channels, 1, ...made])), [3, 2, 0, 1]);
 }

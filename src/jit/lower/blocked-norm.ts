@@ -17,6 +17,7 @@ import { mayScaleLater } from './conv-norm.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
 import { type Axis, depthwiseTaps } from './exchanged.ts';
 import { blocks } from './layout.ts';
+import { rowSums } from './sums.ts';
 
 export type Three = readonly [Value, Value, Value];
 
@@ -78,12 +79,12 @@ function putWithRelu(e: Emitter, y: Value, make: (act?: Attributes) => string): 
   for (const limit of relu.limits) e.put(limit, two(e, 'Less', name, e.scalar(6, 'float32')), blocks);
 }
 
-/** Over batch and places the sum of a b: [channels]. */
-function products(e: Emitter, { shape }: Value, a: string, b: string): string {
+/** Over batch and places the sum of a b, times `share`: [channels]. */
+function products(e: Emitter, { shape }: Value, a: string, b: string, share?: number): string {
   const [batch = 1, height = 1, width = 1, channels = 1] = shape;
   const axis = (size: number): Axis => ({ size, out: size, taps: 1, stride: 1, dilation: 1, before: 0 });
   const sums = depthwiseTaps(e, { rows: axis(height), columns: axis(width) }, batch * channels, a, b);
-  return e.emit1('ReduceSum', [e.reshape(sums, [batch, channels]), e.longs([0])], { keepdims: int(0) });
+  return rowSums(e, sums, [1, batch, channels], share);
 }
 
 /** x - mean, which the gradient reads again. */
@@ -114,8 +115,7 @@ export function blockedNorm(
     e.means.get(x) ??
     e.emit1('ReduceMean', [placesMean(e, e.get(x, blocks)), e.longs([0, 2, 3])], { keepdims: int(0) });
   const rest = centred(e, x, average);
-  const share = e.scalar((x.shape[3] ?? 1) / sizeOf(x.shape), 'float32');
-  const spread = two(e, 'Mul', products(e, x, rest, rest), share);
+  const spread = products(e, x, rest, rest, (x.shape[3] ?? 1) / sizeOf(x.shape));
   const scale = e.once(`slope ${spread} ${gamma.id} ${eps}`, () =>
     two(e, 'Mul', e.get(gamma), inverse(e, spread, eps)),
   );

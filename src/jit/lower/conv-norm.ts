@@ -7,13 +7,13 @@
  *   linear in it, and k meets the kernel and its gradient instead of the image.
  */
 
-import { int } from '../../onnx/index.ts';
 import type { Node, Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { placesMean, type Source } from './blocked.ts';
 import { isWhole } from './choose.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, nchw } from './layout.ts';
+import { rowSums } from './sums.ts';
 
 /** A conv's input of more numbers, so many times its output's, is not worth reading for the mean. */
 const mostRead = 2;
@@ -41,9 +41,17 @@ export function comesCentred(e: Emitter, x: Value, y: Value): boolean {
 
 /** The mean over the batch of what a conv reads. */
 export function meanSource(e: Emitter, x: Value): Source {
-  const over = (name: string): string =>
-    e.once(`mean image ${name}`, () => e.emit1('ReduceMean', [name, e.longs([0])], { keepdims: int(1) }));
-  return { plain: () => over(e.get(x, nchw)), blocked: () => over(e.get(x, blocks)) };
+  const { block = 1 } = e;
+  const [batch = 1, height = 1, width = 1, channels = 1] = x.shape;
+  const over = (name: string, filled: number): string =>
+    e.once(`mean image ${name}`, () => {
+      const size = filled * height * width;
+      return e.reshape(rowSums(e, name, [1, batch, size], 1 / batch), [1, filled, height, width]);
+    });
+  return {
+    plain: () => over(e.get(x, nchw), channels),
+    blocked: () => over(e.get(x, blocks), Math.ceil(channels / block) * block),
+  };
 }
 
 /** The bias that takes away the mean of y, of which `image` is the mean image; and remembers it. */

@@ -12,6 +12,7 @@ import { isPointwise, type Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
 import { blocks, nchw } from './layout.ts';
 import { divisorBelow, swapped } from './row-filter-grad.ts';
+import { rowSums } from './sums.ts';
 
 export function pointwiseFilterGrad(
   e: Emitter,
@@ -57,9 +58,11 @@ function mapProducts(
   const { block = 1 } = e;
   const [batch = 1, height = 1, width = 1, channels = 1] = image.shape;
   const [, tall = 1, wide = 1, others = 1] = other.shape;
-  const together = divisorBelow(Math.min(block, Math.ceil(batch / shared) + 1), batch);
-  const groups = batch / together;
   const outs = others / block;
+  // images of one group lie apart where the other image has several blocks; few results for each cost less than to move those
+  const several = outs === 1 || channels > tall * wide;
+  const together = several ? divisorBelow(Math.min(block, Math.ceil(batch / shared) + 1), batch) : 1;
+  const groups = batch / together;
   const maps = swapped(e, e.get(other, blocks), [groups, together, outs, tall * wide * block]);
   // in one line, the conv makes several channels at a time
   const line = down * across === 1;
@@ -76,13 +79,8 @@ function mapProducts(
     group: int(groups),
   };
   const kernels = e.reshape(maps, [groups * others, together, ...kernel]);
-  const sums = e.reshape(e.emit1('Conv', [source, kernels], attributes, blockedDomain), [
-    groups,
-    outs,
-    channels,
-    block,
-  ]);
-  return e.emit1('ReduceSum', [sums, e.longs([0])], { keepdims: int(0) });
+  const each = e.emit1('Conv', [source, kernels], attributes, blockedDomain);
+  return e.reshape(rowSums(e, each, [1, groups, channels * others]), [outs, channels, block]);
 }
 
 /** The places of x that a strided 1x1 conv reads. */
@@ -97,8 +95,7 @@ function products(e: Emitter, s: Sizes, image: string, dy: Value, dk: Value): vo
   const rows = e.reshape(image, [s.batch, s.channels, places]);
   const columns = e.reshape(e.get(dy, nchw), [s.batch, s.outChannels, places]);
   const products = e.emit1('FusedMatMul', [rows, columns], { transB: int(1) }, 'com.microsoft');
-  const sum = e.emit1('ReduceSum', [products, e.longs([0])], { keepdims: int(0) });
-  e.put(dk, e.reshape(sum, dk.shape));
+  e.put(dk, e.reshape(rowSums(e, products, [1, s.batch, sizeOf(dk.shape)]), dk.shape));
 }
 
 /** The same as one product over batch and places, for many channels on few places. */

@@ -15,6 +15,7 @@ import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
 import { type Axes, axesOf, depthwiseTaps, filled, madeOf } from './exchanged.ts';
 import { blocks } from './layout.ts';
+import { rowSums } from './sums.ts';
 
 /** With more channels in a group, passes over memory cost more than zeros between the groups. */
 const most = 4;
@@ -177,8 +178,7 @@ export function rotatedFilterGrad(
       e.get(dy, blocks),
     ),
   );
-  const taps = e.reshape(e.emit1('Concat', parts, { axis: int(0) }), [q, s.batch, each]);
-  const sums = e.emit1('ReduceSum', [taps, e.longs([1])], { keepdims: int(0) });
+  const sums = rowSums(e, e.emit1('Concat', parts, { axis: int(0) }), [q, s.batch, each]);
   const places: number[] = [];
   for (let row = 0; row < kernelHeight; row++) {
     for (let column = 0; column < kernelWidth; column++) {

@@ -21,6 +21,7 @@ import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
 import { axesOf, lacking, madeOf } from './exchanged.ts';
 import { blocks } from './layout.ts';
+import { rowSums } from './sums.ts';
 
 export const canReadRows = (e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value): boolean =>
   g.groups === 1 && g.dilation[0] === 1 && isWhole(e, x) && isWhole(e, dy) && areCached(e, s);
@@ -47,8 +48,8 @@ export function rowFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, d
   };
   const taps = e.emit1('Conv', [image, kernels], attributes, blockedDomain);
   const [tall, wide] = [madeOf(rows) * block, madeOf(columns)];
-  const parts = e.reshape(taps, [ins, groups, outs * tall * wide * block]);
-  const sum = groups === 1 ? parts : e.emit1('ReduceSum', [parts, e.longs([1])], { keepdims: int(0) });
+  const each = outs * tall * wide * block;
+  const sum = groups === 1 ? taps : rowSums(e, taps, [ins, groups, each]);
   const order: number[] = []; // of vectors [c/b, o/b, (i, c), j]
   for (let i = 0; i < kernelHeight; i++) {
     for (let j = 0; j < kernelWidth; j++) {

@@ -18,6 +18,7 @@ import { columnsOf, widest, zeros } from './columns.ts';
 import type { Sizes } from './conv.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw } from './layout.ts';
+import { rowSums } from './sums.ts';
 
 /** Whether this form serves: not where copies of hardly a channel cost more than the product, nor on wide strided rows. */
 export const isShiftable = (g: ConvGeometry, s: Sizes): boolean =>
@@ -83,7 +84,7 @@ export function shiftedPerImage(e: Emitter, g: ConvGeometry, s: Sizes, x: Value,
   const a = e.reshape(joined(e, [...columns, ...empty(behind)], 2), [batch, groups, s.groupIn * ins, places]);
   const b = e.reshape(joined(e, lines, 2), [batch, groups, s.groupOut * outs, places]);
   const products = e.emit1('FusedMatMul', [a, b], { transB: int(1) }, 'com.microsoft');
-  const sum = e.emit1('ReduceSum', [products, e.longs([0])], { keepdims: int(0) });
+  const sum = rowSums(e, products, [1, batch, groups * s.groupIn * ins * s.groupOut * outs]);
   e.put(dk, kernelOf(e, g, s, rows, sum));
 }
 
