@@ -13,17 +13,22 @@ import type { Engine, Extra } from './types.ts';
 
 const arch = 'mobilenet-v2';
 
+/** Runs come first until they are warm: two, and as many as this time holds, in which the JavaScript engine has compiled them. */
+const warmMs = 500;
+
 /** Medians over warm runs. */
 export async function extras({ engines, quick, say = () => {} }: Plan): Promise<readonly Extra[]> {
   say(`extras: ${arch}`);
   const times = quick ? 3 : 15;
   const found: Extra[] = [];
   const take = async (what: string, engine: string, run: () => unknown): Promise<void> => {
+    const until = performance.now() + warmMs;
+    for (let i = 0; i < 2 || performance.now() < until; i++) await run();
     const ms: number[] = [];
-    for (let i = -2; i < times; i++) {
+    for (let i = 0; i < times; i++) {
       const start = performance.now();
       await run();
-      if (i >= 0) ms.push(performance.now() - start);
+      ms.push(performance.now() - start);
     }
     found.push({ what, engine, medianMs: rounded(median(ms)) });
   };

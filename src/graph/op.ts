@@ -147,10 +147,6 @@ export const weightShapes = (
       ['kernel', [...kernel, channelsOf(ins[0] as Shape) / groups, out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
     ])
-    .with({ kind: 'dense' }, ({ out, bias }) => [
-      ['kernel', [channelsOf(ins[0] as Shape), out]],
-      ...(bias ? ([['bias', [out]]] as const) : []),
-    ])
     .with({ kind: 'norm' }, ({ scale, offset }) => {
       const c = [channelsOf(ins[0] as Shape)];
       return [
@@ -160,12 +156,17 @@ export const weightShapes = (
         ['variance', c],
       ];
     })
+    .with({ kind: 'dense' }, ({ out, bias }) => [
+      ['kernel', [channelsOf(ins[0] as Shape), out]],
+      ...(bias ? ([['bias', [out]]] as const) : []),
+    ])
     .with(...weightless, () => [])
     .exhaustive();
 
+/** The most frequent first: patterns are tried in their order. */
 const weightless = [
-  { kind: 'input' },
   { kind: 'act' },
+  { kind: 'input' },
   { kind: 'pool' },
   { kind: 'globalPool' },
   { kind: 'add' },

@@ -106,119 +106,122 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
     }
     return size;
   };
-  return match(op)
-    .returnType<Shape>()
-    .with({ kind: 'input' }, ({ shape }) => {
-      const { length }: readonly number[] = shape;
-      if (length !== 1 && length !== 3)
-        fail(`expects a map [h, w, c] or a vector [c], got ${printShape(shape)}`);
-      for (const n of shape) whole('size', n);
-      return shape;
-    })
-    .with({ kind: 'conv' }, ({ out, kernel, stride, dilation, groups, padding }) => {
-      const c = channelsOf(mapIn());
-      whole('out', out);
-      whole('groups', groups);
-      if (c % groups || out % groups) {
-        fail(`${c} -> ${out} channels do not divide into ${groups} groups; choose a divisor of both`);
-      }
-      return [...window(kernel, stride, dilation, padding), out];
-    })
-    .with({ kind: 'pool' }, ({ size, stride, padding }) => {
-      const places = window(size, stride, [1, 1], padding);
-      // else a window could hold nothing but padding, which has no largest and no mean value
-      if (typeof padding !== 'string' && padding.some((n, side) => n >= (size[side % 2] as number)))
-        fail(`padding ${printShape(padding)} must be smaller than the ${size.join('x')} window`);
-      return [...places, channelsOf(mapIn())];
-    })
-    .with({ kind: 'dense' }, ({ out }) => {
-      whole('out', out);
-      if (oneIn().length !== 1) fail('expects a vector [c]; add globalPool() or flatten() first');
-      return [out];
-    })
-    .with({ kind: 'globalPool' }, () => [channelsOf(mapIn())])
-    .with({ kind: 'flatten' }, () => [mapIn().reduce((n, d) => n * d, 1)])
-    .with({ kind: 'act' }, () => oneIn())
-    .with({ kind: 'norm' }, ({ eps, momentum }) => {
-      if (!(eps >= 0)) fail(`eps must be 0 or more, got ${eps}`);
-      if (!(momentum >= 0 && momentum <= 1)) fail(`momentum must lie within 0 and 1, got ${momentum}`);
-      return oneIn();
-    })
-    .with({ kind: 'dropout' }, { kind: 'dropPath' }, ({ rate }) => {
-      if (!(rate >= 0 && rate < 1)) fail(`rate must be a number from 0 up and below 1, got ${rate}`);
-      return oneIn();
-    })
-    .with({ kind: 'quantize' }, ({ scale, zero, bits, signed }) => {
-      if (!(scale > 0 && Number.isFinite(scale))) fail(`scale must be a number above 0, got ${scale}`);
-      whole('bits', bits, 2);
-      if (bits > 8) fail(`bits must be 8 at most, got ${bits}`);
-      const [low, high] = codeRange({ bits, signed });
-      if (!Number.isInteger(zero) || zero < low || zero > high)
-        fail(`zero must be a whole number from ${low} to ${high}, got ${zero}`);
-      return oneIn();
-    })
-    .with({ kind: 'add' }, () => {
-      const first = several();
-      if (!ins.every((s) => sameShape(s, first)))
-        fail('expects equal shapes; match them with a 1x1 conv (and its stride)');
-      return first;
-    })
-    .with({ kind: 'mul' }, () => {
-      const first = several();
-      const fits = (s: Shape): boolean =>
-        sameShape(s, first) || (s.length === 1 && channelsOf(s) === channelsOf(first));
-      if (!ins.every(fits)) fail('expects equal shapes, or a map and a gate [c] of as many channels');
-      return first;
-    })
-    .with({ kind: 'concat' }, () => {
-      const first = several();
-      const fits = (s: Shape): boolean =>
-        s.length === first.length && sameShape(s.slice(0, -1), first.slice(0, -1));
-      if (!ins.every(fits))
-        fail('expects maps of one height and width, or vectors; pool or upsample the others first');
-      return [...first.slice(0, -1), ins.reduce((c, s) => c + channelsOf(s), 0)] as unknown as Shape;
-    })
-    .with({ kind: 'slice' }, ({ from, to }) => {
-      const c = channelsOf(oneIn());
-      whole('from', from, 0);
-      whole('to', to);
-      if (from >= to || to > c) fail(`channels ${from} to ${to} do not lie within 0 to ${c}`);
-      return withChannels(oneIn(), to - from);
-    })
-    .with({ kind: 'shuffle' }, ({ groups }) => {
-      whole('groups', groups);
-      if (channelsOf(oneIn()) % groups)
-        fail(`${channelsOf(oneIn())} channels do not divide into ${groups} groups`);
-      return oneIn();
-    })
-    .with({ kind: 'permute' }, ({ order }) => {
-      const c = channelsOf(oneIn());
-      if (
-        order.length !== c ||
-        new Set(order).size !== c ||
-        !order.every((i) => Number.isInteger(i) && i >= 0 && i < c)
-      ) {
-        fail(`the order must name each of the ${c} channels once`);
-      }
-      return oneIn();
-    })
-    .with({ kind: 'maxout' }, ({ pieces }) => {
-      whole('pieces', pieces);
-      const c = channelsOf(oneIn());
-      if (c % pieces) fail(`${c} channels do not divide into units of ${pieces} pieces`);
-      return withChannels(oneIn(), c / pieces);
-    })
-    .with({ kind: 'shift' }, ({ kernel }) => {
-      whole('kernel', kernel);
-      if (kernel % 2 === 0) fail(`the kernel must be odd, got ${kernel}`);
-      return mapIn();
-    })
-    .with({ kind: 'upsample' }, ({ factor }) => {
-      whole('factor', factor);
-      const [h, w, c] = mapIn();
-      return [h * factor, w * factor, c];
-    })
-    .exhaustive();
+  return (
+    match(op)
+      .returnType<Shape>()
+      // the most frequent first: patterns are tried in their order
+      .with({ kind: 'conv' }, ({ out, kernel, stride, dilation, groups, padding }) => {
+        const c = channelsOf(mapIn());
+        whole('out', out);
+        whole('groups', groups);
+        if (c % groups || out % groups) {
+          fail(`${c} -> ${out} channels do not divide into ${groups} groups; choose a divisor of both`);
+        }
+        return [...window(kernel, stride, dilation, padding), out];
+      })
+      .with({ kind: 'norm' }, ({ eps, momentum }) => {
+        if (!(eps >= 0)) fail(`eps must be 0 or more, got ${eps}`);
+        if (!(momentum >= 0 && momentum <= 1)) fail(`momentum must lie within 0 and 1, got ${momentum}`);
+        return oneIn();
+      })
+      .with({ kind: 'act' }, () => oneIn())
+      .with({ kind: 'input' }, ({ shape }) => {
+        const { length }: readonly number[] = shape;
+        if (length !== 1 && length !== 3)
+          fail(`expects a map [h, w, c] or a vector [c], got ${printShape(shape)}`);
+        for (const n of shape) whole('size', n);
+        return shape;
+      })
+      .with({ kind: 'pool' }, ({ size, stride, padding }) => {
+        const places = window(size, stride, [1, 1], padding);
+        // else a window could hold nothing but padding, which has no largest and no mean value
+        if (typeof padding !== 'string' && padding.some((n, side) => n >= (size[side % 2] as number)))
+          fail(`padding ${printShape(padding)} must be smaller than the ${size.join('x')} window`);
+        return [...places, channelsOf(mapIn())];
+      })
+      .with({ kind: 'dense' }, ({ out }) => {
+        whole('out', out);
+        if (oneIn().length !== 1) fail('expects a vector [c]; add globalPool() or flatten() first');
+        return [out];
+      })
+      .with({ kind: 'globalPool' }, () => [channelsOf(mapIn())])
+      .with({ kind: 'flatten' }, () => [mapIn().reduce((n, d) => n * d, 1)])
+      .with({ kind: 'dropout' }, { kind: 'dropPath' }, ({ rate }) => {
+        if (!(rate >= 0 && rate < 1)) fail(`rate must be a number from 0 up and below 1, got ${rate}`);
+        return oneIn();
+      })
+      .with({ kind: 'quantize' }, ({ scale, zero, bits, signed }) => {
+        if (!(scale > 0 && Number.isFinite(scale))) fail(`scale must be a number above 0, got ${scale}`);
+        whole('bits', bits, 2);
+        if (bits > 8) fail(`bits must be 8 at most, got ${bits}`);
+        const [low, high] = codeRange({ bits, signed });
+        if (!Number.isInteger(zero) || zero < low || zero > high)
+          fail(`zero must be a whole number from ${low} to ${high}, got ${zero}`);
+        return oneIn();
+      })
+      .with({ kind: 'add' }, () => {
+        const first = several();
+        if (!ins.every((s) => sameShape(s, first)))
+          fail('expects equal shapes; match them with a 1x1 conv (and its stride)');
+        return first;
+      })
+      .with({ kind: 'mul' }, () => {
+        const first = several();
+        const fits = (s: Shape): boolean =>
+          sameShape(s, first) || (s.length === 1 && channelsOf(s) === channelsOf(first));
+        if (!ins.every(fits)) fail('expects equal shapes, or a map and a gate [c] of as many channels');
+        return first;
+      })
+      .with({ kind: 'concat' }, () => {
+        const first = several();
+        const fits = (s: Shape): boolean =>
+          s.length === first.length && sameShape(s.slice(0, -1), first.slice(0, -1));
+        if (!ins.every(fits))
+          fail('expects maps of one height and width, or vectors; pool or upsample the others first');
+        return [...first.slice(0, -1), ins.reduce((c, s) => c + channelsOf(s), 0)] as unknown as Shape;
+      })
+      .with({ kind: 'slice' }, ({ from, to }) => {
+        const c = channelsOf(oneIn());
+        whole('from', from, 0);
+        whole('to', to);
+        if (from >= to || to > c) fail(`channels ${from} to ${to} do not lie within 0 to ${c}`);
+        return withChannels(oneIn(), to - from);
+      })
+      .with({ kind: 'shuffle' }, ({ groups }) => {
+        whole('groups', groups);
+        if (channelsOf(oneIn()) % groups)
+          fail(`${channelsOf(oneIn())} channels do not divide into ${groups} groups`);
+        return oneIn();
+      })
+      .with({ kind: 'permute' }, ({ order }) => {
+        const c = channelsOf(oneIn());
+        if (
+          order.length !== c ||
+          new Set(order).size !== c ||
+          !order.every((i) => Number.isInteger(i) && i >= 0 && i < c)
+        ) {
+          fail(`the order must name each of the ${c} channels once`);
+        }
+        return oneIn();
+      })
+      .with({ kind: 'maxout' }, ({ pieces }) => {
+        whole('pieces', pieces);
+        const c = channelsOf(oneIn());
+        if (c % pieces) fail(`${c} channels do not divide into units of ${pieces} pieces`);
+        return withChannels(oneIn(), c / pieces);
+      })
+      .with({ kind: 'shift' }, ({ kernel }) => {
+        whole('kernel', kernel);
+        if (kernel % 2 === 0) fail(`the kernel must be odd, got ${kernel}`);
+        return mapIn();
+      })
+      .with({ kind: 'upsample' }, ({ factor }) => {
+        whole('factor', factor);
+        const [h, w, c] = mapIn();
+        return [h * factor, w * factor, c];
+      })
+      .exhaustive()
+  );
 };
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>

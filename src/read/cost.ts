@@ -1,5 +1,4 @@
 /** @file What a network costs: parameters, multiply-adds, memory. Exact integers, no tensors. */
-import { match } from 'ts-pattern';
 import { MoonletError } from '../errors.ts';
 import {
   channelsOf,
@@ -7,7 +6,6 @@ import {
   isStatistic,
   type Kind,
   type Node,
-  type Op,
   type Shape,
   shapes,
   sizeOf,
@@ -38,37 +36,6 @@ export interface Cost {
   readonly layers: readonly LayerCost[];
 }
 
-const macsOf = (op: Op, ins: readonly Shape[], out: Shape): number =>
-  match(op)
-    .returnType<number>()
-    .with({ kind: 'conv' }, ({ kernel, groups }) => {
-      const perOutput = (kernel[0] * kernel[1] * channelsOf(ins[0] as Shape)) / groups;
-      return perOutput * sizeOf(out);
-    })
-    .with({ kind: 'dense' }, () => sizeOf(ins[0] as Shape) * sizeOf(out))
-    .with(
-      { kind: 'input' },
-      { kind: 'norm' },
-      { kind: 'act' },
-      { kind: 'pool' },
-      { kind: 'globalPool' },
-      { kind: 'add' },
-      { kind: 'mul' },
-      { kind: 'concat' },
-      { kind: 'slice' },
-      { kind: 'shuffle' },
-      { kind: 'permute' },
-      { kind: 'flatten' },
-      { kind: 'maxout' },
-      { kind: 'shift' },
-      { kind: 'upsample' },
-      { kind: 'quantize' },
-      { kind: 'dropout' },
-      { kind: 'dropPath' },
-      () => 0,
-    )
-    .exhaustive();
-
 /** @throws MoonletError when a count passes 2^53, beyond which it would not be exact. */
 export function cost(graph: Graph): Cost {
   const shapeById = shapes(graph);
@@ -76,14 +43,16 @@ export function cost(graph: Graph): Cost {
   const layers = graph.nodes.map((node): LayerCost => {
     const ins = node.inputs.map((id) => shapeById.get(id) as Shape);
     const shape = shapeById.get(node.id) as Shape;
-    let params = 0;
-    for (const [slot, dims] of node.weightsOf ? [] : weightShapes(node.op, ins)) {
+    let [params, macs] = [0, 0];
+    for (const [slot, dims] of weightShapes(node.op, ins)) {
       const n = dims.reduce((a, d) => a * d, 1);
+      // each number of a kernel meets each place of the output once
+      if (slot === 'kernel') macs += (n * sizeOf(shape)) / channelsOf(shape);
+      if (node.weightsOf) continue;
       if (isStatistic(slot)) normStats += n;
       else params += n;
     }
     if (node.op.kind === 'permute') normStats += node.op.order.length;
-    const macs = macsOf(node.op, ins, shape);
     return { id: node.id, kind: node.op.kind, shape, params, macs, activationBytes: 4 * sizeOf(shape) };
   });
   const sum = (of: (layer: LayerCost) => number): number => layers.reduce((n, layer) => n + of(layer), 0);
