@@ -44,7 +44,7 @@ export function defaultThreads(): number {
 /**
  * The arena and its patterns, which are onnxruntime's defaults, halve the time of a step; ops run in
  * sequence. A thread without work spins for so short a time that it costs little where other programs want
- * the core, and still catches the next op of a step.
+ * the core, and still catches the next op of a step behind one that runs on one thread.
  */
 export function sessionOptions(threads = defaultThreads()): InferenceSession.SessionOptions {
   return {
@@ -53,7 +53,7 @@ export function sessionOptions(threads = defaultThreads()): InferenceSession.Ses
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    extra: { session: { intra_op: { spin_duration_us: '50' } } },
+    extra: { session: { intra_op: { spin_duration_us: '100' } } },
   };
 }
 
