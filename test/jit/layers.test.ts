@@ -3,36 +3,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { avgPool, batchNorm, conv, maxPool } from '../../src/kernels/index.ts';
 import { battery, type Case, type Options } from './battery.ts';
+import { as4, geometry, wideCase } from './wide.ts';
 
 const image = [2, 5, 6, 4];
 const positive: Options = { prepare: (x) => Math.abs(x) + 0.1 };
 const none: Options = { grads: 0 };
 const ints: Options = { grads: 0, dtype: 'int32', prepare: (x) => Math.round(x * 9) };
 const square = [2, 5, 5, 4]; // tf's cpu gradient of bilinear resizing exchanges height and width
-const as4 = (x: tf.Tensor): tf.Tensor4D => x as tf.Tensor4D;
-const geometry = {
-  stride: [1, 1],
-  dilation: [1, 1],
-  pads: { top: 1, bottom: 1, left: 1, right: 1 },
-  groups: 1,
-} as const;
 const pool = { size: [3, 2], stride: [2, 2], pads: { top: 1, bottom: 0, left: 0, right: 1 } } as const;
 
-type Geometry = Parameters<typeof conv>[2];
-/**
- * Shapes that reach the blocked convs and each way to a filter gradient; `plus` changes the 3x3 'same'
- * geometry.
- */
-const wideCase = (
-  name: string,
-  x: readonly number[],
-  kernel: readonly number[],
-  plus: Partial<Geometry> = {},
-): Case => [
-  `wide conv, ${name}`,
-  (a, k) => conv(as4(a as tf.Tensor), as4(k as tf.Tensor), { ...geometry, ...plus }),
-  [x, kernel],
-];
 const one = { top: 1, bottom: 1, left: 1, right: 1 };
 const wide: readonly Case[] = [
   wideCase('16 to 24', [2, 6, 5, 16], [3, 3, 16, 24]),

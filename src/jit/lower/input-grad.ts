@@ -1,8 +1,9 @@
 /** @file The gradient of a conv in its input: which of several formulations runs fastest on onnxruntime. */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
-import { ints } from '../../onnx/index.ts';
+import { int, ints } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
+import { sizeOf } from '../types.ts';
 import { type BlockedShape, blockedConv, blockedImage, canBlock, type Source, sourceOf } from './blocked.ts';
 import { putSum } from './blocked-sum.ts';
 import { attributesOf, exchange, isPointwise, oihw, padsOf, type Sizes, sizesOf } from './conv.ts';
@@ -85,11 +86,13 @@ function byTurnedKernel(
   return true;
 }
 
+/** HWIO with its taps in the other order, which leaves each tap's numbers where they lie. */
 function halfTurned(e: Emitter, kernel: Value, taps: number): string {
+  const { shape } = kernel;
   if (taps === 1) return e.get(kernel);
-  const back = e.longs([-1, -1]);
-  const ends = e.longs([-2147483648, -2147483648]);
-  return e.emit1('Slice', [e.get(kernel), back, ends, e.longs([0, 1]), back]);
+  const order = Array.from({ length: taps }, (_, tap) => taps - 1 - tap);
+  const rows = e.reshape(e.get(kernel), [taps, sizeOf(shape) / taps]);
+  return e.reshape(e.emit1('Gather', [rows, e.longs(order)], { axis: int(0) }), shape);
 }
 
 /** Rows of dy are spread over strided rows by a product with a constant of so many columns at most. */

@@ -44,8 +44,8 @@ const shared = 8;
 
 /**
  * The sums over images and places of the products of an image's channels with another's: [others / b, channels, b]. Maps of the
- * other one, in blocks, are the kernels of a conv, whose input channels are images; it meets one channel after the other at a
- * stride of a whole map. See `row-filter-grad.ts`.
+ * other one, in blocks, are the kernels of a conv, whose input channels are images; see `row-filter-grad.ts`. It takes the image
+ * in blocks, where it lies there as well, or meets one channel after the other at a stride of a whole map.
  *
  * @param stride of the places of `image` that the other one's meet.
  */
@@ -64,18 +64,22 @@ function mapProducts(
   const together = several ? divisorBelow(Math.min(block, Math.ceil(batch / shared) + 1), batch) : 1;
   const groups = batch / together;
   const maps = swapped(e, e.get(other, blocks), [groups, together, outs, tall * wide * block]);
-  // in one line, the conv makes several channels at a time
-  const line = down * across === 1;
-  const [rows, columns] = line ? [1, height * width] : [height, width];
-  const kernel = line ? [1, tall * wide] : [tall, wide];
-  const source = e.reshape(
-    e.get(image, nchw),
-    line ? [1, batch, 1, channels * columns] : [1, batch, channels * rows, columns],
-  );
+  // in one line, where no places are left out
+  const isLine = down * across === 1;
+  const [rows, columns] = isLine ? [1, height * width] : [height, width];
+  const kernel = isLine ? [1, tall * wide] : [tall, wide];
+  const inBlocks = liesInBlocks(e, image) && (isLine || width === across * (wide - 1) + 1); // no columns left over
+  const [high, long] = inBlocks
+    ? [(channels / block) * rows, columns * block]
+    : isLine
+      ? [1, channels * columns]
+      : [channels * rows, columns];
+  const source = e.reshape(e.get(image, inBlocks ? blocks : nchw), [1, batch, high, long]);
+  const apart = inBlocks ? block : 1; // columns of a channel
   const attributes = {
     kernel_shape: ints(kernel),
-    strides: ints(line ? [1, columns] : [rows, columns]),
-    dilations: ints([down, across]),
+    strides: ints([rows, inBlocks ? 1 : columns]),
+    dilations: ints([down, across * apart]),
     group: int(groups),
   };
   const kernels = e.reshape(maps, [groups * others, together, ...kernel]);
