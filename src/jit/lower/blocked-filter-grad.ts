@@ -12,10 +12,10 @@
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
-import { int, ints } from '../../onnx/index.ts';
+import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { blockedImage, joinedGroups, onesOf, wholeBlocks } from './blocked.ts';
+import { blockedImage, joinedGroups, wholeBlocks, withColumns } from './blocked.ts';
 import { isWhole } from './choose.ts';
 import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv.ts';
@@ -83,8 +83,7 @@ function widened(e: Emitter, x: Value, { size, before }: Axis, count: number): s
   const behind = count - size - before;
   if (!isWhole(e, x) || !e.has(x, blocks) || e.has(x, nchw) || behind < 0)
     return columnsOf(e, e.get(x, nchw), { width: size, count, first: -before, shape: lay(x.shape, nchw) });
-  const attributes = { kernel_shape: ints([1, 1]), pads: ints([0, before, 0, behind]), group: int(channels) };
-  const padded = e.emit1('Conv', [e.get(x, blocks), onesOf(e, channels)], attributes, blockedDomain);
+  const padded = withColumns(e, x, before, behind);
   return e.emit1('ReorderOutput', [padded], { channels: int(channels) }, blockedDomain);
 }
 

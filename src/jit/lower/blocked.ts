@@ -7,7 +7,7 @@
  * for this machine.
  */
 
-import { int } from '../../onnx/index.ts';
+import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
 import { blocks, nchw } from './layout.ts';
@@ -168,3 +168,12 @@ export const onesOf = (e: Emitter, channels: number): string =>
   e.once(`ones ${channels}`, () =>
     e.constant(new Float32Array(channels).fill(1), [channels, 1, 1, 1], 'float32'),
   );
+
+/** x in blocks, with so many empty columns before and behind; of channels that fill blocks. */
+export function withColumns(e: Emitter, x: Value, before: number, behind: number): string {
+  const image = e.get(x, blocks);
+  if (before + behind === 0) return image;
+  const channels = x.shape[3] ?? 1;
+  const attributes = { kernel_shape: ints([1, 1]), pads: ints([0, before, 0, behind]), group: int(channels) };
+  return e.emit1('Conv', [image, onesOf(e, channels)], attributes, blockedDomain);
+}

@@ -14,12 +14,12 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import { onesOf } from './blocked.ts';
+import { withColumns } from './blocked.ts';
 import { areCached } from './blocked-filter-grad.ts';
 import { isWhole } from './choose.ts';
 import type { Sizes } from './conv.ts';
 import { blockedDomain, type Emitter } from './emitter.ts';
-import { axesOf, lacking, madeOf } from './exchanged.ts';
+import { axesOf, lacking, madeOf, ownTaps } from './exchanged.ts';
 import { blocks } from './layout.ts';
 import { rowSums } from './sums.ts';
 
@@ -28,12 +28,12 @@ export const canReadRows = (e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy:
 
 export function rowFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
   const { block = 1 } = e;
-  const { batch, height, outHeight, outWidth, kernelHeight, kernelWidth } = s;
+  const { batch, height, outHeight, outWidth } = s;
   const [ins, outs] = [s.channels / block, s.outChannels / block];
   const { rows, columns } = axesOf(g, s);
   const behind = Math.max(0, lacking(columns));
   const line = (columns.before + columns.size + behind) * block;
-  const lines = swapped(e, widened(e, x, columns.before, behind), [1, batch, ins, height * line]);
+  const lines = swapped(e, withColumns(e, x, columns.before, behind), [1, batch, ins, height * line]);
   const image = e.reshape(lines, [ins, batch, height, line]);
   const together = divisorBelow(block, batch);
   const groups = batch / together;
@@ -47,31 +47,12 @@ export function rowFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, d
     group: int(groups),
   };
   const taps = e.emit1('Conv', [image, kernels], attributes, blockedDomain);
-  const [tall, wide] = [madeOf(rows), madeOf(columns) * block];
-  const each = outs * tall * wide * block;
+  const made = [madeOf(rows), madeOf(columns)] as const;
+  const each = s.outChannels * made[0] * made[1] * block;
   const sum = groups === 1 ? taps : rowSums(e, taps, [ins, groups, each]);
-  const order: number[] = []; // of vectors [c/b, o/b, i, (j, c)]
-  for (let i = 0; i < kernelHeight; i++) {
-    for (let j = 0; j < kernelWidth; j++) {
-      for (let c = 0; c < s.channels; c++) {
-        for (let o = 0; o < outs; o++) {
-          const map = Math.floor(c / block) * outs + o;
-          order.push((map * tall + i) * wide + j * block + (c % block));
-        }
-      }
-    }
-  }
-  const vectors = e.reshape(sum, [ins * outs * tall * wide, block]);
-  e.put(dk, e.reshape(e.emit1('Gather', [vectors, e.longs(order)], { axis: int(0) }), dk.shape));
-}
-
-/** x in blocks, with so many empty columns before and behind. */
-function widened(e: Emitter, x: Value, before: number, behind: number): string {
-  const image = e.get(x, blocks);
-  if (before + behind === 0) return image;
-  const channels = x.shape[3] ?? 1;
-  const attributes = { kernel_shape: ints([1, 1]), pads: ints([0, before, 0, behind]), group: int(channels) };
-  return e.emit1('Conv', [image, onesOf(e, channels)], attributes, blockedDomain);
+  const whole = e.reshape(sum, [ins, outs, ...made, block, block]); // [c/b, o/b, i, j, c, o]
+  const own = ownTaps(e, { rows, columns }, whole);
+  e.put(dk, e.reshape(e.transpose(own, [2, 3, 0, 4, 1, 5]), dk.shape));
 }
 
 /** [a, b, c, d] as [a, c, b, d]. */
