@@ -112,14 +112,14 @@ export function blockedConv(
   const joined = s.groups === 1 || isDepthwise(s) ? 1 : (joinedGroups(e, s) ?? 1);
   if (joined > 1) {
     const whole = { ...s, groups: s.groups / joined, groupIn: s.groupIn * joined };
-    const wide = e.once(`joined ${kernel}`, () => joinedKernel(e, kernel, s, joined));
+    const wide = e.once(`joined ${kernel} ${joined} ${s.groups}`, () => joinedKernel(e, kernel, s, joined));
     return blockedConv(e, image, wide, whole, attributes, added);
   }
   const { kernelHeight: kh, kernelWidth: kw } = s;
   const direct = readsPlain(s, block);
   const inputs = isDepthwise(s) || direct ? s.groupIn : wholeBlocks(e, s.groupIn);
   const outputs = wholeBlocks(e, s.outChannels);
-  const weights = e.once(`kernel in blocks ${kernel}`, () =>
+  const weights = e.once(`kernel in blocks ${kernel} ${inputs}`, () =>
     e.reshape(kernelInBlocks(e, kernel, s, inputs), [outputs, inputs, kh, kw]),
   );
   const group = int(isDepthwise(s) ? outputs : s.groups);

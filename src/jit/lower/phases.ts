@@ -13,6 +13,7 @@ import { sameShape } from '../build.ts';
 import type { Node, Value } from '../ir.ts';
 import { type BlockedShape, blockedConv, canBlock, sourceOf } from './blocked.ts';
 import { isWhole } from './choose.ts';
+import { zeros } from './columns.ts';
 import { exchange, type Sizes, sizesOf } from './conv.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, lay, nchw } from './layout.ts';
@@ -137,10 +138,6 @@ function between(
   const [down, across] = g.stride;
   const [batch = 1, height = 1, width = 1, channels = 1] = shape;
   const [tall, wide] = [height / down, width / across];
-  const empty = (): string => {
-    const size = [batch, channels, tall, wide];
-    return e.once(`empty ${size.join()}`, () => e.emit1('Expand', [e.scalar(0, 'float32'), e.longs(size)]));
-  };
   const join = (parts: readonly string[], chunk: number): string => {
     if (parts.length === 1) return parts[0] as string;
     const views = parts.map((part) => e.reshape(part, [-1, chunk]));
@@ -148,7 +145,9 @@ function between(
   };
   const lines = Array.from({ length: down }, (_, i) =>
     join(
-      names.slice(i * across, (i + 1) * across).map((name) => name ?? empty()),
+      names
+        .slice(i * across, (i + 1) * across)
+        .map((name) => name ?? zeros(e, [batch, channels, tall, wide])),
       block,
     ),
   );
