@@ -28,17 +28,27 @@ export async function jit(
 ): Promise<Jitted> {
   const ort = options.runtime ?? (await loadRuntime());
   const optimize = options.optimize ?? true;
-  const compile = async (block: number | undefined): Promise<[TracedModel, InferenceSession]> => {
+  const compile = async (block: number | undefined): Promise<Compiled> => {
     const traced = trace(fn, specs, { optimize, join: true, ...(block ? { block } : {}) });
     try {
-      return [traced, await ort.InferenceSession.create(traced.model, sessionOptions(options.threads))];
+      const session = await ort.InferenceSession.create(traced.model, sessionOptions(options.threads));
+      return { traced, session, block };
     } catch (error) {
-      // blocked convs are onnxruntime's own affair: where they fail, plain ones may do
-      if (block) return compile(undefined);
-      throw refusal(error);
+      if (block === undefined) throw refusal(error);
+      return withoutBlocks(error);
     }
   };
-  const [traced, session] = await compile(optimize ? await blockOf(ort) : undefined);
+  /** Blocked ops are an internal matter of onnxruntime: where it refuses a graph with them, one without them is right, and slower. */
+  const withoutBlocks = (error: unknown): Promise<Compiled> => {
+    warn(
+      `onnxruntime refuses a graph in blocks of channels (${firstLine(error)}), so that a slower one without them runs; ` +
+        'please report this with the net and the batch',
+    );
+    return compile(undefined);
+  };
+  let compiled = await compile(optimize ? await blockOf(ort) : undefined);
+  let hasRun = false;
+  const { traced } = compiled;
   const within = new Set(traced.joined.flat());
   const apart = Object.entries(specs.state).filter(([name]) => !within.has(name));
   const vectors = traced.joined.map((names) => {
@@ -46,9 +56,27 @@ export async function jit(
     return { names, sizes, total: sizes.reduce((sum, size) => sum + size, 0) };
   });
   let released = false;
+  /** Some conditions of blocked ops are checked when they run: the first run tells. */
+  const runSession = async (feeds: Record<string, OrtTensor>) => {
+    try {
+      const results = await compiled.session.run(feeds);
+      hasRun = true;
+      return results;
+    } catch (error) {
+      if (hasRun || compiled.block === undefined) throw error;
+      const { session } = compiled;
+      compiled = await withoutBlocks(error);
+      await session.release();
+      return compiled.session.run(feeds);
+    }
+  };
   return {
-    model: traced.model,
-    nodes: traced.nodes,
+    get model() {
+      return compiled.traced.model;
+    },
+    get nodes() {
+      return compiled.traced.nodes;
+    },
     async run(state, inputs) {
       if (released) throw new MoonletError('jit: run after release; call jit again for a new session');
       checked('state', specs.state, state);
@@ -63,7 +91,7 @@ export async function jit(
       vectors.forEach(({ names, total }, i) => {
         feed(`joined/${i}`, { shape: [total] }, oneVector(state, names, total));
       });
-      const results = await session.run(feeds);
+      const results = await runSession(feeds);
       const found = (name: string) => (results[name] as OrtTensor).data as Float32Array | Int32Array;
       const after: Record<string, Float32Array | Int32Array> = {};
       for (const [name] of apart) after[name] = found(`newState/${name}`);
@@ -88,16 +116,35 @@ export async function jit(
     async release() {
       if (released) return;
       released = true;
-      await session.release();
+      await compiled.session.release();
     },
   };
 }
 
+interface Compiled {
+  readonly traced: TracedModel;
+  readonly session: InferenceSession;
+  /** Channels in a block, where the graph has blocked ops. */
+  readonly block: number | undefined;
+}
+
+/** A warning that programs can listen to in Node, and a line in the console elsewhere. */
+function warn(text: string): void {
+  if (globalThis.process?.emitWarning) globalThis.process.emitWarning(text, { code: fallbackCode });
+  // biome-ignore lint/suspicious/noConsole: a browser has no other place for a warning
+  else console.warn(`moonlet: ${text}`);
+}
+
+/** The code of the warning that a graph without blocks took over. */
+export const fallbackCode = 'MOONLET_WITHOUT_BLOCKS';
+
+const firstLine = (error: unknown): string | undefined =>
+  error instanceof Error ? error.message.split('\n')[0] : String(error);
+
 /** What onnxruntime says of a graph that it does not run, in a line. */
 function refusal(error: unknown): MoonletError {
-  const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
   return new MoonletError(
-    `jit: onnxruntime refuses the traced graph (${reason}); ` +
+    `jit: onnxruntime refuses the traced graph (${firstLine(error)}); ` +
       'cast the operands of that op to float32, or write it with other ops',
   );
 }

@@ -1,155 +1,27 @@
-/**
- * @file The law of agreement over random chains of convs, norms, activations and sums: what an op leaves in blocks, the next
- * may read in blocks, channels last or channels first, alone or with others, forward and in every gradient.
- */
+/** @file The law of agreement over random chains of image ops, in every layout and gradient, and for every block. */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { expect } from 'chai';
-import { batchNorm, conv, maxPool } from '../../src/kernels/index.ts';
+import { inEveryBlock, onThisMachine } from '../support/chain-laws.ts';
+import { any, common } from '../support/chains.ts';
 import { fc } from '../support/property.ts';
-import { both, distance, type Fn, numbers, withGradients } from './agree.ts';
 
-type Unit =
-  | {
-      readonly kind: 'conv';
-      readonly out: number;
-      readonly taps: number;
-      readonly stride: number;
-      readonly dilation: number;
-      readonly groups: 'one' | 'two' | 'fours' | 'pairs' | 'depthwise';
-    }
-  | { readonly kind: 'norm' | 'relu' | 'relu6' | 'add' | 'join' | 'gate' | 'pool' | 'shuffle' | 'minus' };
+/** Runs in parts, each a test of its own. */
+const parts = Array.from({ length: 12 }, (_, i) => i + 1);
+const seeded = (part: number, numRuns: number) => ({ seed: 20240229 + part, numRuns });
 
-const unit: fc.Arbitrary<Unit> = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('conv' as const),
-      out: fc.constantFrom(8, 10, 12, 16, 18, 32, 40),
-      taps: fc.constantFrom(1, 3, 5),
-      stride: fc.constantFrom(1, 1, 1, 2),
-      dilation: fc.constantFrom(1, 1, 2),
-      groups: fc.constantFrom('one', 'one', 'two', 'fours', 'pairs', 'depthwise'),
-    }),
-  },
-  { weight: 2, arbitrary: fc.constant({ kind: 'norm' } as const) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constantFrom('relu', 'relu6', 'add', 'add', 'join', 'gate', 'pool', 'shuffle', 'minus'),
-    }),
-  },
-);
+describe('jit: chains of image ops agree with the eager backend, results and gradients', () => {
+  before(async () => {
+    await tf.setBackend('cpu');
+  });
 
-interface Plan {
-  readonly image: readonly [number, number, number, number];
-  readonly units: readonly Unit[];
-}
-const plans: fc.Arbitrary<Plan> = fc.record({
-  image: fc.tuple(
-    fc.constantFrom(2, 3, 16),
-    fc.integer({ min: 5, max: 9 }),
-    fc.integer({ min: 5, max: 9 }),
-    fc.constantFrom(3, 16, 24, 32),
-  ),
-  units: fc.array(unit, { minLength: 3, maxLength: 8 }),
-});
+  for (const part of parts) {
+    it(`on this machine, ${part} of ${parts.length}`, () =>
+      fc.assert(fc.asyncProperty(common, onThisMachine), seeded(part, 5)));
 
-const groupsOf = (c: number, unit: Unit & { kind: 'conv' }): [groups: number, out: number] => {
-  const of = { one: c, two: c / 2, fours: 4, pairs: 2, depthwise: 1 }[unit.groups];
-  return unit.groups === 'one' || !Number.isInteger(of) || c % of !== 0 ? [1, unit.out] : [c / of, c];
-};
+    it(`on this machine at any batch and channels, ${part} of ${parts.length}`, () =>
+      fc.assert(fc.asyncProperty(any, onThisMachine), seeded(part, 5)));
 
-/** The chain as a function of the image and its weights, and the shapes of these. */
-function chainOf({ image, units }: Plan): { fn: Fn; shapes: number[][] } {
-  const shapes: number[][] = [[...image]];
-  const steps: ((values: tf.Tensor4D[], weights: tf.Tensor[]) => tf.Tensor4D)[] = [];
-  const weight = (shape: number[]): number => shapes.push(shape) - 1;
-  let at: number[] = [...image];
-  const seen: number[][] = [at];
-  for (const one of units) {
-    const [n = 1, h = 1, w = 1, c = 1] = at;
-    if (one.kind === 'conv') {
-      const [groups, out] = groupsOf(c, one);
-      const kernel = weight([one.taps, one.taps, c / groups, out]);
-      const side = (one.dilation * (one.taps - 1)) / 2;
-      const geometry = {
-        stride: [one.stride, one.stride] as [number, number],
-        dilation: [one.dilation, one.dilation] as [number, number],
-        pads: { top: side, bottom: side, left: side, right: side },
-        groups,
-      };
-      steps.push((v, k) => conv(v.at(-1) as tf.Tensor4D, k[kernel] as tf.Tensor4D, geometry));
-      at = [n, Math.ceil(h / one.stride), Math.ceil(w / one.stride), out];
-    } else if (one.kind === 'norm') {
-      const [gamma, beta] = [weight([c]), weight([c])];
-      steps.push(
-        (v, k) =>
-          batchNorm(v.at(-1) as tf.Tensor4D, k[gamma] as tf.Tensor1D, k[beta] as tf.Tensor1D, 1e-3)
-            .y as tf.Tensor4D,
-      );
-    } else if (one.kind === 'add' || one.kind === 'join' || one.kind === 'minus') {
-      const isSame = (s: number[]): boolean => s.join() === at.join();
-      const other = seen.findIndex(isSame);
-      const back = other < 0 || other === seen.length - 1 ? seen.length - 1 : other;
-      if (one.kind === 'join') {
-        steps.push((v) => tf.concat([v.at(-1) as tf.Tensor4D, v[back] as tf.Tensor4D], 3));
-        at = [n, h, w, 2 * c];
-      } else if (one.kind === 'add')
-        steps.push((v) => tf.add(v.at(-1) as tf.Tensor4D, v[back] as tf.Tensor4D));
-      else steps.push((v) => tf.sub(tf.mul(v.at(-1) as tf.Tensor4D, 2), v[back] as tf.Tensor4D));
-    } else if (one.kind === 'gate') {
-      steps.push((v) => {
-        const x = v.at(-1) as tf.Tensor4D;
-        return tf.mul(x, tf.sigmoid(tf.mean(x, [1, 2], true)));
-      });
-    } else if (one.kind === 'pool') {
-      const pool = { size: [2, 2], stride: [1, 1], pads: { top: 0, bottom: 1, left: 0, right: 1 } } as const;
-      steps.push((v) => maxPool(v.at(-1) as tf.Tensor4D, pool));
-    } else if (one.kind === 'shuffle') {
-      if (c % 2 > 0) continue;
-      steps.push((v) => {
-        const x = v.at(-1) as tf.Tensor4D;
-        return tf.reshape(tf.transpose(tf.reshape(x, [n, h, w, 2, c / 2]), [0, 1, 2, 4, 3]), [n, h, w, c]);
-      });
-    } else {
-      const act = { relu: tf.relu, relu6: tf.relu6 }[one.kind];
-      steps.push((v) => act(v.at(-1) as tf.Tensor4D));
-    }
-    seen.push(at);
+    it(`in every block at any batch and channels, ${part} of ${parts.length}`, () =>
+      fc.assert(fc.property(any, inEveryBlock), seeded(part, 5)));
   }
-  const fn: Fn = (x, ...weights) => {
-    const values = [x as tf.Tensor4D];
-    for (const step of steps) values.push(step(values, [x as tf.Tensor, ...weights]));
-    return values.at(-1) as tf.Tensor;
-  };
-  return { fn, shapes };
-}
-
-describe('jit: chains of image ops', () => {
-  it('agree with the eager backend, results and gradients', async () => {
-    await fc.assert(
-      fc.asyncProperty(plans, async (plan) => {
-        const { fn, shapes } = chainOf(plan);
-        const inputs = shapes.map((shape, i) => {
-          const size = shape.reduce((a, b) => a * b, 1);
-          const fan = shape.length === 4 && i > 0 ? size / (shape[3] ?? 1) : 1;
-          return tf.tensor(
-            numbers(size, i + 1).map((v) => (v * 1.7) / Math.sqrt(fan)),
-            shape,
-          );
-        });
-        const { traced, eager } = await both(withGradients(fn, inputs.length), inputs);
-        for (const t of inputs) t.dispose();
-        // a gradient that is zero but for rounding is compared with the others
-        const scale = Math.max(...eager.slice(1).map((g) => Math.max(...Array.from(g, Math.abs))));
-        for (const [i, result] of eager.entries()) {
-          const own = Math.max(...Array.from(result, Math.abs));
-          const share = i === 0 ? 1 : own / scale;
-          expect(distance(result, traced[i] as ArrayLike<number>) * share, `result ${i}`).to.be.below(1e-4);
-        }
-      }),
-      { numRuns: 60 },
-    );
-  }).timeout(120_000);
 });

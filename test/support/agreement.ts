@@ -1,10 +1,19 @@
 /** @file Law 6: engines agree. One function a claim, so that small and deep suites say the same. */
 import { expect } from 'chai';
-import { compile, type EngineName, prepare } from '../../src/engine/index.ts';
+import { compile, type EngineName, type Prepared, prepare } from '../../src/engine/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import type { Arrays } from '../../src/jit/index.ts';
-import { adam, crossEntropy, firstState, type Optimizer, sgd, step } from '../../src/learn/index.ts';
+import {
+  adam,
+  crossEntropy,
+  firstState,
+  type Optimizer,
+  type Step,
+  sgd,
+  step,
+} from '../../src/learn/index.ts';
 import { inputShape, onlyOutput } from '../../src/read/ends.ts';
+import { interpretedStep, plainStep } from './blocks.ts';
 import { calibrated } from './calibrated.ts';
 import { distance, largestDifference, noise, oneUlpOff, shaken, sizeOf } from './nets.ts';
 
@@ -13,10 +22,20 @@ interface Made {
   /** The state after each step. */
   readonly after: readonly Arrays[];
 }
-/** Some steps of a net on made-up images, on an engine. */
+
+/** What makes a step ready to run: an engine, onnxruntime on a graph without blocks, or the interpreter on blocks of a size. */
+export type Runner = EngineName | 'plain' | { readonly block: number | undefined };
+
+async function readied(plan: Step, runner: Runner): Promise<Pick<Prepared, 'run' | 'release'>> {
+  if (runner === 'plain') return plainStep(plan);
+  if (typeof runner === 'string') return prepare(plan.fn, plan.specs, { engine: runner });
+  return interpretedStep(plan, runner.block);
+}
+
+/** Some steps of a net on made-up images, on an engine or in the interpreter. */
 export async function steps(
   graph: Graph,
-  engine: EngineName,
+  runner: Runner,
   o: {
     count?: number;
     batch?: number;
@@ -41,7 +60,7 @@ export async function steps(
     optimizer,
     batch,
   });
-  const ready = await prepare(plan.fn, plan.specs, { engine });
+  const ready = await readied(plan, runner);
   const before = firstState(net, plan.specs.state);
   const after: Arrays[] = [];
   let state = before;
@@ -67,7 +86,7 @@ export async function steps(
 
 const named = (state: Arrays, prefix: string): [string, Float32Array][] =>
   Object.entries(state).filter((e): e is [string, Float32Array] => e[0].startsWith(prefix));
-const change = ({ before, after }: Made): Float32Array[] =>
+export const change = ({ before, after }: Made): Float32Array[] =>
   named(after[0] as Arrays, 'weight/').map(([key, now]) => {
     const then = before[key] as Float32Array;
     return now.map((value, i) => value - (then[i] as number));
@@ -76,10 +95,10 @@ const change = ({ before, after }: Made): Float32Array[] =>
 interface Pair {
   readonly batch?: number;
   /** Held against `reference`. */
-  readonly engine?: EngineName;
-  readonly reference?: EngineName;
+  readonly engine?: Runner;
+  readonly reference?: Runner;
   /** Where one ulp of the input is tried; the reference alone unless told. */
-  readonly chaosOn?: readonly EngineName[];
+  readonly chaosOn?: readonly Runner[];
 }
 /**
  * Nets so deep in narrow relus that one ulp of the input turns enough of them to change a step by more than 5e-2: no engine
@@ -94,9 +113,9 @@ const isChaotic = ({ name }: Graph): boolean => chaotic.has(name.split(/\s/)[0] 
  */
 export async function expectStepsAgree(graph: Graph, o: Pair = {}): Promise<void> {
   const { batch = 4, engine = 'onnxruntime', reference = 'cpu', chaosOn = [reference] } = o;
-  const on = async (name: EngineName, ulp = 0): Promise<Float32Array[]> =>
+  const on = async (name: Runner, ulp = 0): Promise<Float32Array[]> =>
     change(await steps(graph, name, { batch, ulp, calm: isChaotic(graph) }));
-  const found = new Map([
+  const found = new Map<Runner, Float32Array[]>([
     [reference, await on(reference)],
     [engine, await on(engine)],
   ]);

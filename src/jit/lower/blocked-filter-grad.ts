@@ -15,11 +15,12 @@ import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { blockedImage, joinedGroups, wholeBlocks, withColumns } from './blocked.ts';
+import { joinedGroups, withColumns } from './blocked.ts';
+import { convInBlocks, reorderInput, reorderOutput, wholeBlocks } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
 import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv.ts';
-import { blockedDomain, type Emitter } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
 import { type Axis, axesOf, depthwiseTaps, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
 import { blocks, lay, nchw } from './layout.ts';
 import { rowSums } from './sums.ts';
@@ -72,8 +73,11 @@ export function blockedFilterGrad(
           groups * batch,
           ...size,
         ]);
-  const taps = e.emit1('Conv', [blockedImage(e, turned), kernels], exchanged(axes, groups), blockedDomain);
-  const plain = e.emit1('ReorderOutput', [taps], { channels: int(s.outChannels) }, blockedDomain);
+  const channels = groups * batch;
+  const inBlocks = reorderInput(e, turned, channels);
+  const sizes = { channels, outputs, groups };
+  const taps = convInBlocks(e, { image: inBlocks, kernel: kernels, ...sizes, attributes: exchanged(axes) });
+  const plain = reorderOutput(e, taps, s.outChannels);
   e.put(dk, ownGroups(e, s, joined, ownTaps(e, axes, plain)), [2, 3, 0, 1]);
 }
 
@@ -84,7 +88,7 @@ function widened(e: Emitter, x: Value, { size, before }: Axis, count: number): s
   if (!isWhole(e, x) || !e.has(x, blocks) || e.has(x, nchw) || behind < 0)
     return columnsOf(e, e.get(x, nchw), { width: size, count, first: -before, shape: lay(x.shape, nchw) });
   const padded = withColumns(e, x, before, behind);
-  return e.emit1('ReorderOutput', [padded], { channels: int(channels) }, blockedDomain);
+  return reorderOutput(e, padded, channels);
 }
 
 /**
@@ -98,7 +102,7 @@ function asKernels(e: Emitter, s: Sizes, maps: string): string {
     (wholeBlocks(e, s.outChannels) / block) * s.outHeight * s.outWidth,
   ];
   const rows = e.reshape(maps, [many, block, 1, vectors * block]);
-  const turned = e.emit1('ReorderInput', [rows], { channels_last: int(1) }, blockedDomain);
+  const turned = reorderInput(e, rows, vectors * block, true);
   if (many === 1 || s.outChannels <= block) return turned;
   const places = s.outHeight * s.outWidth;
   return e.transpose(e.reshape(turned, [many, vectors / places, places * block * block]), [1, 0, 2]);
@@ -141,6 +145,6 @@ export function blockedDepthwise(
   );
   const maps = [1, wholeBlocks(e, s.channels), ...made];
   const sum = e.reshape(rowSums(e, taps, [1, s.batch, sizeOf(maps)]), maps);
-  const plain = e.emit1('ReorderOutput', [sum], { channels: int(s.channels) }, blockedDomain);
+  const plain = reorderOutput(e, sum, s.channels);
   e.put(dk, ownTaps(e, axes, e.reshape(plain, [s.channels, 1, ...made])), [3, 2, 0, 1]);
 }

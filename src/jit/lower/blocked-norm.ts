@@ -11,10 +11,11 @@ import { floats, int, ints, string } from '../../onnx/index.ts';
 import { stepAttributes } from '../build.ts';
 import { type Attributes, type Node, splatOf, type Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { onesOf, placesMean } from './blocked.ts';
+import { onesOf } from './blocked.ts';
+import { convInBlocks, placesMean } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
 import { mayScaleLater } from './conv-norm.ts';
-import { blockedDomain, type Emitter } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
 import { type Axis, depthwiseTaps } from './exchanged.ts';
 import { blocks } from './layout.ts';
 import { rowSums } from './sums.ts';
@@ -30,10 +31,18 @@ function affine(
   name: string,
   scale: string,
   shift: string,
-  { more = [], act = {} }: { more?: readonly string[]; act?: Attributes | undefined } = {},
+  { more, act = {} }: { more?: string | undefined; act?: Attributes | undefined } = {},
 ): string {
-  const attributes: Attributes = { kernel_shape: ints([1, 1]), group: int(x.shape[3] ?? 1), ...act };
-  return e.emit1('Conv', [name, scale, shift, ...more], attributes, blockedDomain);
+  const attributes: Attributes = { kernel_shape: ints([1, 1]), ...act };
+  const channels = x.shape[3] ?? 1;
+  const sizes = { channels, outputs: channels, groups: channels };
+  return convInBlocks(e, {
+    image: name,
+    kernel: scale,
+    ...sizes,
+    attributes,
+    added: { bias: shift, sum: more },
+  });
 }
 
 /** A relu or relu6 that can take the place of its operand. */
@@ -150,11 +159,11 @@ export function blockedNormGrad(
   const shift = two(e, 'Mul', means, e.scalar(-1 / batch, 'float32'));
   if (mayScaleLater(e, dx)) {
     e.factors.set(dx, scale);
-    return e.put(dx, affine(e, x, rest, asScale(e, slope, x), shift, { more: [gradient] }), blocks);
+    return e.put(dx, affine(e, x, rest, asScale(e, slope, x), shift, { more: gradient }), blocks);
   }
   const [own, away] = [two(e, 'Mul', scale, slope), two(e, 'Mul', scale, shift)];
   putSum(e, dx, (sum) => {
-    const more = affine(e, x, rest, asScale(e, own, x), away, { more: sum === undefined ? [] : [sum] });
-    return affine(e, x, gradient, asScale(e, scale, x), '', { more: [more] });
+    const more = affine(e, x, rest, asScale(e, own, x), away, { more: sum });
+    return affine(e, x, gradient, asScale(e, scale, x), '', { more });
   });
 }

@@ -9,7 +9,8 @@
 
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
-import { blockedDomain, type Emitter } from './emitter.ts';
+import { type Added, convInBlocks, reorderInput, wholeBlocks } from './blocked-ops.ts';
+import type { Emitter } from './emitter.ts';
 import { blocks, nchw } from './layout.ts';
 
 export interface BlockedShape {
@@ -89,16 +90,6 @@ export const sourceOf = (e: Emitter, x: Value): Source => ({
   blocked: () => e.get(x, blocks),
 });
 
-/** What a blocked conv adds: a number for each channel, and an image in blocks. */
-export interface Added {
-  readonly bias?: string | undefined;
-  readonly sum?: string | undefined;
-}
-
-/** The operands of a blocked conv of those. */
-export const withAdded = (operands: readonly string[], { bias = '', sum }: Added): readonly string[] =>
-  sum === undefined ? [...operands, ...(bias ? [bias] : [])] : [...operands, bias, sum];
-
 /** The conv of an image with an HWIO kernel `[kh, kw, groupIn, out]`, as an image in blocks. See `canBlock`. */
 export function blockedConv(
   e: Emitter,
@@ -122,9 +113,10 @@ export function blockedConv(
   const weights = e.once(`kernel in blocks ${kernel} ${inputs}`, () =>
     e.reshape(kernelInBlocks(e, kernel, s, inputs), [outputs, inputs, kh, kw]),
   );
-  const group = int(isDepthwise(s) ? outputs : s.groups);
+  const groups = isDepthwise(s) ? outputs : s.groups;
   const source = direct ? image.plain() : image.blocked();
-  return e.emit1('Conv', withAdded([source, weights], added), { ...attributes, group }, blockedDomain);
+  const channels = isDepthwise(s) ? outputs : inputs * s.groups;
+  return convInBlocks(e, { image: source, channels, kernel: weights, outputs, groups, attributes, added });
 }
 
 /** Whether images of so few channels are read as they are. */
@@ -144,24 +136,11 @@ function kernelInBlocks(e: Emitter, kernel: string, s: BlockedShape, inputs: num
     return e.transpose(e.reshape(filled, parts), [3, 1, 0, 2, 4]);
   }
   const rows = e.reshape(filled, [1, taps * inputs, 1, outputs]);
-  const turned = e.emit1('ReorderInput', [rows], { channels_last: int(1) }, blockedDomain); // [o/b, taps, c, ob]
+  const turned = reorderInput(e, rows, outputs, true); // [o/b, taps, c, ob]
   if (taps === 1 || inputs === inner) return turned;
   const outer = wholeBlocks(e, outputs) / block;
   return e.transpose(e.reshape(turned, [outer, taps, inputs / inner, inner * block]), [0, 2, 1, 3]);
 }
-
-/** The channels of the blocks that so many fill in part. */
-export function wholeBlocks({ block = 1 }: Emitter, channels: number): number {
-  return Math.ceil(channels / block) * block;
-}
-
-/** A BCHW image of another op's making, in blocks. */
-export const blockedImage = (e: Emitter, image: string): string =>
-  e.emit1('ReorderInput', [image], {}, blockedDomain);
-
-/** The mean over the places of an image in blocks: [batch, channels, 1, 1]. */
-export const placesMean = (e: Emitter, image: string): string =>
-  e.emit1('GlobalAveragePool', [image], {}, blockedDomain);
 
 /** The kernel of a depthwise conv that changes nothing. */
 export const onesOf = (e: Emitter, channels: number): string =>
@@ -174,6 +153,7 @@ export function withColumns(e: Emitter, x: Value, before: number, behind: number
   const image = e.get(x, blocks);
   if (before + behind === 0) return image;
   const channels = x.shape[3] ?? 1;
-  const attributes = { kernel_shape: ints([1, 1]), pads: ints([0, before, 0, behind]), group: int(channels) };
-  return e.emit1('Conv', [image, onesOf(e, channels)], attributes, blockedDomain);
+  const attributes = { kernel_shape: ints([1, 1]), pads: ints([0, before, 0, behind]) };
+  const sizes = { channels, outputs: channels, groups: channels };
+  return convInBlocks(e, { image, kernel: onesOf(e, channels), ...sizes, attributes });
 }

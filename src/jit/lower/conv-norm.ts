@@ -9,7 +9,8 @@
 
 import type { Node, Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { placesMean, type Source } from './blocked.ts';
+import type { Source } from './blocked.ts';
+import { placesMean } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, nchw } from './layout.ts';

@@ -7,7 +7,8 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
-import { type Added, blockedConv, canBlock, type Source, sourceOf } from './blocked.ts';
+import { blockedConv, canBlock, type Source, sourceOf } from './blocked.ts';
+import type { Added } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
 import { centring, comesCentred, meanSource } from './conv-norm.ts';
 import type { Emitter } from './emitter.ts';

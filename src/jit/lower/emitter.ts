@@ -11,6 +11,7 @@ import {
 } from '../../onnx/index.ts';
 import type { Attributes, Node, Value, ValueType } from '../ir.ts';
 import { sizeOf } from '../types.ts';
+import { reorderInput, reorderOutput } from './blocked-ops.ts';
 import { between, blocks, isFree, isPlain, type Layout, lay, nchw, permuted, plain } from './layout.ts';
 
 /** Of onnxruntime's blocked ops. */
@@ -151,20 +152,25 @@ export function newEmitter(carry: boolean, block: number | undefined, readers: R
     block !== undefined && (channels === block || (height === 1 && width === 1 && channels % block === 0));
 
   /** onnxruntime reorders floats; masks and whole numbers go as such. */
-  const reorder = (op: string, name: string, attributes: Attributes, dtype: ValueType): string => {
-    if (dtype === 'float32') return emit1(op, [name], attributes, blockedDomain);
+  const reorder = (
+    op: typeof reorderInput,
+    name: string,
+    channels: number,
+    last: boolean,
+    dtype: ValueType,
+  ): string => {
+    const writer = { block, emit1 };
+    if (dtype === 'float32') return op(writer, name, channels, last);
     const floats = emit1('Cast', [name], { to: int(1) });
-    return emit1('Cast', [emit1(op, [floats], attributes, blockedDomain)], {
-      to: int(dtype === 'bool' ? 9 : 6),
-    });
+    const to = int(dtype === 'bool' ? 9 : 6);
+    return emit1('Cast', [op(writer, floats, channels, last)], { to });
   };
 
   const outOfBlocks = (value: Value, name: string, last: boolean): string => {
     const { shape } = value;
     const single = shape[1] === 1 && shape[2] === 1;
     if (isAlike(value) && (last || single)) return reshape(name, last ? shape : lay(shape, nchw));
-    const attributes = { channels: int(shape[3] ?? 1), channels_last: int(last ? 1 : 0) };
-    return reorder('ReorderOutput', name, attributes, value.dtype);
+    return reorder(reorderOutput, name, shape[3] ?? 1, last, value.dtype);
   };
 
   const intoBlocks = (value: Value): string => {
@@ -174,8 +180,7 @@ export function newEmitter(carry: boolean, block: number | undefined, readers: R
     if (whole && op.kind === 'constant' && typeof op.data === 'number') return get(value, nchw);
     const last = has(value, plain(4)) && !has(value, nchw);
     if (isAlike(value) && last) return reshape(get(value), lay(value.shape, nchw));
-    const attributes = last ? { channels_last: int(1) } : {};
-    return reorder('ReorderInput', get(value, last ? plain(4) : nchw), attributes, value.dtype);
+    return reorder(reorderInput, get(value, last ? plain(4) : nchw), value.shape[3] ?? 1, last, value.dtype);
   };
 
   const has: Emitter['has'] = (value, layout) => forms.get(value)?.has(layout.join()) ?? false;

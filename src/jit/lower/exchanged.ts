@@ -4,10 +4,11 @@
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
-import { int, ints } from '../../onnx/index.ts';
+import { ints } from '../../onnx/index.ts';
 import type { Attributes } from '../ir.ts';
+import { convInBlocks } from './blocked-ops.ts';
 import type { Sizes } from './conv.ts';
-import { blockedDomain, type Emitter } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
 
 /** One axis of the forward conv. */
 export interface Axis {
@@ -58,12 +59,11 @@ export const filled = (axis: Axis): Axis => ({
   before: 0,
 });
 
-export const exchanged = ({ rows, columns }: Axes, groups: number): Attributes => ({
+export const exchanged = ({ rows, columns }: Axes): Attributes => ({
   kernel_shape: ints([rows.out, columns.out]),
   strides: ints([rows.dilation, columns.dilation]),
   dilations: ints([rows.stride, columns.stride]),
   pads: ints([rows.before, columns.before, Math.max(0, lacking(rows)), Math.max(0, lacking(columns))]),
-  group: int(groups),
 });
 
 /** What the conv made, [.., .., taps made], without the taps beyond the kernel. */
@@ -80,5 +80,6 @@ export function depthwiseTaps(e: Emitter, axes: Axes, maps: number, image: strin
   const { rows, columns } = axes;
   const images = e.once(`images ${image}`, () => e.reshape(image, [1, maps, rows.size, columns.size]));
   const kernels = e.once(`kernels ${dy}`, () => e.reshape(dy, [maps, 1, rows.out, columns.out]));
-  return e.emit1('Conv', [images, kernels], exchanged(axes, maps), blockedDomain);
+  const sizes = { channels: maps, outputs: maps, groups: maps };
+  return convInBlocks(e, { image: images, kernel: kernels, ...sizes, attributes: exchanged(axes) });
 }

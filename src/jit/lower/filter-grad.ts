@@ -6,6 +6,7 @@
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
+import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import {
   blockedDepthwise,
@@ -60,6 +61,7 @@ function overBatch(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, d
     images = e.reshape(e.transpose(parts, [2, 1, 0, 3, 4]), [groupIn, groups * batch, height, width]);
   }
   const axes = axesOf(g, s);
-  const taps = e.emit1('Conv', [images, e.get(dy, [3, 0, 1, 2])], exchanged(axes, groups));
+  const attributes = { ...exchanged(axes), group: int(groups) };
+  const taps = e.emit1('Conv', [images, e.get(dy, [3, 0, 1, 2])], attributes);
   e.put(dk, ownTaps(e, axes, taps), [2, 3, 0, 1]);
 }

@@ -4,7 +4,8 @@ import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { type BlockedShape, blockedConv, blockedImage, canBlock, type Source, sourceOf } from './blocked.ts';
+import { type BlockedShape, blockedConv, canBlock, type Source, sourceOf } from './blocked.ts';
+import { reorderInput } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
 import { attributesOf, exchange, isPointwise, oihw, padsOf, type Sizes, sizesOf } from './conv.ts';
 import { scaledKernel } from './conv-norm.ts';
@@ -125,7 +126,7 @@ function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: V
   const right = width - s.width - left + reach[1];
   const straight: ConvGeometry = { ...g, stride: [1, 1], pads: { top, left, bottom, right } };
   const plain = (): string => spread(e, g, s, e.get(dy, nchw), s.outChannels, width);
-  const source = { plain, blocked: () => blockedImage(e, plain()) };
+  const source = { plain, blocked: () => reorderInput(e, plain(), s.outChannels) };
   return byTurnedKernel(e, straight, s, [dy, source], kernel, dx);
 }
 

@@ -7,7 +7,7 @@ import { int } from '../../onnx/index.ts';
 import { sameShape } from '../build.ts';
 import type { Node, Op, Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
-import { placesMean } from './blocked.ts';
+import { placesMean } from './blocked-ops.ts';
 import { chooseLayout, isWhole, operand } from './choose.ts';
 import { lowerConv } from './conv.ts';
 import type { Emitter } from './emitter.ts';

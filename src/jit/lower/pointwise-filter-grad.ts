@@ -7,10 +7,12 @@ import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
+import { convInBlocks } from './blocked-ops.ts';
 import { isWhole, liesInBlocks } from './choose.ts';
 import { isPointwise, type Sizes } from './conv.ts';
-import { blockedDomain, type Emitter } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
 import { blocks, nchw } from './layout.ts';
+import { overImages } from './over-images.ts';
 import { divisorBelow, swapped } from './row-filter-grad.ts';
 import { rowSums } from './sums.ts';
 
@@ -61,9 +63,6 @@ function mapProducts(
   const outs = others / block;
   // images of one group lie apart where the other image has several blocks; few results for each cost less than to move those
   const several = outs === 1 || channels > tall * wide;
-  const together = several ? divisorBelow(Math.min(block, Math.ceil(batch / shared) + 1), batch) : 1;
-  const groups = batch / together;
-  const maps = swapped(e, e.get(other, blocks), [groups, together, outs, tall * wide * block]);
   // in one line, where no places are left out
   const isLine = down * across === 1;
   const [rows, columns] = isLine ? [1, height * width] : [height, width];
@@ -74,17 +73,28 @@ function mapProducts(
     : isLine
       ? [1, channels * columns]
       : [channels * rows, columns];
-  const source = e.reshape(e.get(image, inBlocks ? blocks : nchw), [1, batch, high, long]);
   const apart = inBlocks ? block : 1; // columns of a channel
   const attributes = {
     kernel_shape: ints(kernel),
     strides: ints([rows, inBlocks ? 1 : columns]),
     dilations: ints([down, across * apart]),
-    group: int(groups),
   };
-  const kernels = e.reshape(maps, [groups * others, together, ...kernel]);
-  const each = e.emit1('Conv', [source, kernels], attributes, blockedDomain);
-  return e.reshape(rowSums(e, each, [1, groups, channels * others]), [outs, channels, block]);
+  const images = [e.get(image, inBlocks ? blocks : nchw), e.get(other, blocks)];
+  const sum = overImages(e, batch, images, ([source = '', maps = ''], count) => {
+    const together = several ? divisorBelow(Math.min(block, Math.ceil(count / shared) + 1), count) : 1;
+    const groups = count / together;
+    const kernels = swapped(e, maps, [groups, together, outs, tall * wide * block]);
+    const each = convInBlocks(e, {
+      image: e.reshape(source, [1, count, high, long]),
+      channels: count,
+      kernel: e.reshape(kernels, [groups * others, together, ...kernel]),
+      outputs: groups * others,
+      groups,
+      attributes,
+    });
+    return rowSums(e, each, [1, groups, channels * others]);
+  });
+  return e.reshape(sum, [outs, channels, block]);
 }
 
 /** The places of x that a strided 1x1 conv reads. */

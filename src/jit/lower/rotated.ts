@@ -9,10 +9,10 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
-import { type Added, withAdded } from './blocked.ts';
+import { type Added, convInBlocks } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
 import type { Sizes } from './conv.ts';
-import { blockedDomain, type Emitter } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
 import { type Axes, axesOf, depthwiseTaps, filled, madeOf } from './exchanged.ts';
 import { blocks } from './layout.ts';
 import { rowSums } from './sums.ts';
@@ -55,12 +55,9 @@ function rotated(
       }
       return e.constant(data, [channels, block, 1, 1], 'float32');
     });
-    const attributes = {
-      kernel_shape: ints([1, 1]),
-      group: int(channels / block),
-      pads: ints([0, left, 0, right]),
-    };
-    return e.emit1('Conv', [image, kernel], attributes, blockedDomain);
+    const attributes = { kernel_shape: ints([1, 1]), pads: ints([0, left, 0, right]) };
+    const sizes = { channels, outputs: channels, groups: channels / block };
+    return convInBlocks(e, { image, kernel, ...sizes, attributes });
   });
 }
 
@@ -111,9 +108,15 @@ function summed(
   let result = sum;
   kernels.forEach((weights, by) => {
     const source = rotated(e, image, channels, q, by, margin);
-    const own = { ...attributes, pads: by > 0 ? within(pads, margin) : ints(pads), group: int(channels) };
-    const operands = withAdded([source, weights], { bias: by > 0 ? undefined : bias, sum: result });
-    result = e.emit1('Conv', operands, own, blockedDomain);
+    result = convInBlocks(e, {
+      image: source,
+      kernel: weights,
+      channels,
+      outputs: channels,
+      groups: channels,
+      attributes: { ...attributes, pads: by > 0 ? within(pads, margin) : ints(pads) },
+      added: { bias: by > 0 ? undefined : bias, sum: result },
+    });
   });
   return result as string;
 }

@@ -12,15 +12,17 @@
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
-import { int, ints } from '../../onnx/index.ts';
+import { ints } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { withColumns } from './blocked.ts';
 import { areCached } from './blocked-filter-grad.ts';
+import { convInBlocks } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
 import type { Sizes } from './conv.ts';
-import { blockedDomain, type Emitter } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
 import { axesOf, lacking, madeOf, ownTaps } from './exchanged.ts';
 import { blocks } from './layout.ts';
+import { overImages } from './over-images.ts';
 import { rowSums } from './sums.ts';
 
 export const canReadRows = (e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value): boolean =>
@@ -28,28 +30,35 @@ export const canReadRows = (e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy:
 
 export function rowFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
   const { block = 1 } = e;
-  const { batch, height, outHeight, outWidth } = s;
-  const [ins, outs] = [s.channels / block, s.outChannels / block];
+  const { height, outHeight, outWidth, outChannels } = s;
+  const [ins, outs] = [s.channels / block, outChannels / block];
   const { rows, columns } = axesOf(g, s);
   const behind = Math.max(0, lacking(columns));
   const line = (columns.before + columns.size + behind) * block;
-  const lines = swapped(e, withColumns(e, x, columns.before, behind), [1, batch, ins, height * line]);
-  const image = e.reshape(lines, [ins, batch, height, line]);
-  const together = divisorBelow(block, batch);
-  const groups = batch / together;
-  const maps = swapped(e, e.get(dy, blocks), [groups, together, outs, outHeight * outWidth * block]);
-  const kernels = e.reshape(maps, [groups * s.outChannels, together, outHeight, outWidth]);
   const attributes = {
     kernel_shape: ints([outHeight, outWidth]),
     strides: ints([rows.dilation, 1]),
     dilations: ints([rows.stride, columns.stride * block]),
     pads: ints([rows.before, 0, Math.max(0, lacking(rows)), 0]),
-    group: int(groups),
   };
-  const taps = e.emit1('Conv', [image, kernels], attributes, blockedDomain);
   const made = [madeOf(rows), madeOf(columns)] as const;
-  const each = s.outChannels * made[0] * made[1] * block;
-  const sum = groups === 1 ? taps : rowSums(e, taps, [ins, groups, each]);
+  const each = outChannels * made[0] * made[1] * block;
+  const images = [withColumns(e, x, columns.before, behind), e.get(dy, blocks)];
+  const sum = overImages(e, s.batch, images, ([image = '', maps = ''], batch) => {
+    const together = divisorBelow(block, batch);
+    const groups = batch / together;
+    const lines = swapped(e, image, [1, batch, ins, height * line]);
+    const kernels = swapped(e, maps, [groups, together, outs, outHeight * outWidth * block]);
+    const taps = convInBlocks(e, {
+      image: e.reshape(lines, [ins, batch, height, line]),
+      channels: batch,
+      kernel: e.reshape(kernels, [groups * outChannels, together, outHeight, outWidth]),
+      outputs: groups * outChannels,
+      groups,
+      attributes,
+    });
+    return rowSums(e, taps, [ins, groups, each]);
+  });
   const whole = e.reshape(sum, [ins, outs, ...made, block, block]); // [c/b, o/b, i, j, c, o]
   const own = ownTaps(e, { rows, columns }, whole);
   e.put(dk, e.reshape(e.transpose(own, [2, 3, 0, 4, 1, 5]), dk.shape));

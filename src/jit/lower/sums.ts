@@ -12,6 +12,7 @@ export function rowSums(
   [outer, rows, columns]: readonly [number, number, number],
   share = 1,
 ): string {
+  if (rows === 1 && share === 1) return e.reshape(name, outer === 1 ? [columns] : [outer, columns]);
   const matrices = e.reshape(name, outer === 1 ? [rows, columns] : [outer, rows, columns]);
   const row = e.once(`row ${rows} ${share}`, () =>
     e.constant(new Float32Array(rows).fill(share), [rows], 'float32'),
