@@ -21,12 +21,14 @@ interface Made {
   readonly before: Arrays;
   /** The state after each step. */
   readonly after: readonly Arrays[];
+  readonly losses: readonly number[];
 }
 
-/** What makes a step ready to run: an engine, onnxruntime on a graph without blocks, or the interpreter on blocks of a size. */
-export type Runner = EngineName | 'plain' | { readonly block: number | undefined };
+/** What makes a step ready to run: an engine, onnxruntime on a graph without blocks, the one for browsers, or the interpreter on blocks of a size. */
+export type Runner = EngineName | 'plain' | 'web' | { readonly block: number | undefined };
 
 async function readied(plan: Step, runner: Runner): Promise<Pick<Prepared, 'run' | 'release'>> {
+  if (runner === 'web') return prepare(plan.fn, plan.specs, { runtime: await import('onnxruntime-web') });
   if (runner === 'plain') return plainStep(plan);
   if (typeof runner === 'string') return prepare(plan.fn, plan.specs, { engine: runner });
   return interpretedStep(plan, runner.block);
@@ -63,6 +65,7 @@ export async function steps(
   const ready = await readied(plan, runner);
   const before = firstState(net, plan.specs.state);
   const after: Arrays[] = [];
+  const losses: number[] = [];
   let state = before;
   for (let i = 0; i < count; i++) {
     const x = noise(batch * sizeOf(inputShape(graph)), 'x', i);
@@ -77,11 +80,13 @@ export async function steps(
     }
     for (const [id, shape] of plan.noise)
       inputs[`noise/${id}`] = noise(sizeOf(shape), id, i).map((v) => Math.abs(v) % 1);
-    state = (await ready.run(state, inputs)).state;
+    const done = await ready.run(state, inputs);
+    state = done.state;
     after.push(state);
+    losses.push(done.outputs['loss']?.[0] ?? Number.NaN);
   }
   await ready.release();
-  return { before, after };
+  return { before, after, losses };
 }
 
 const named = (state: Arrays, prefix: string): [string, Float32Array][] =>
