@@ -10,6 +10,7 @@ import {
   type TracedFunction,
 } from '../jit/index.ts';
 import type { Runtime } from '../jit/runtime.ts';
+import { mendTf } from '../kernels/index.ts';
 import { loadTfjsNode } from './tfjs-node.ts';
 import { loadWasm } from './wasm.ts';
 
@@ -97,9 +98,11 @@ const backendOf = { 'tfjs-node': 'tensorflow', wasm: 'wasm', cpu: 'cpu' } as con
 /** Load an eager engine's backend and make it tf's current one. @throws MoonletError when it is not installed. */
 export async function useBackend(engine: EagerEngine): Promise<void> {
   const backend = backendOf[engine];
-  if (tf.getBackend() === backend) return;
-  if (!tf.findBackendFactory(backend)) await load(engine);
-  if (!(await tf.setBackend(backend))) throw new MoonletError(`the engine ${engine} did not start`);
+  if (tf.getBackend() !== backend) {
+    if (!tf.findBackendFactory(backend)) await load(engine);
+    if (!(await tf.setBackend(backend))) throw new MoonletError(`the engine ${engine} did not start`);
+  }
+  mendTf();
 }
 
 async function load(engine: EagerEngine): Promise<void> {

@@ -2,6 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../errors.ts';
+import { mendTf } from '../kernels/index.ts';
 import { backendName, TraceBackend } from './backend.ts';
 import { add1, cast, sameShape } from './build.ts';
 import { newTrace, type Trace, type Value } from './ir.ts';
@@ -123,6 +124,7 @@ function onBackend<T>(backend: TraceBackend, work: () => T): T {
   if (former === backendName)
     throw new MoonletError('jit: a traced function traces another; call jit outside of it');
   registerRules();
+  mendTf();
   tf.registerBackend(backendName, () => backend, 0);
   try {
     // tf awaits only what a backend makes it wait for: for one that is ready, the switch is done on return

@@ -1,7 +1,7 @@
 /**
  * @file Ops that tf lacks or leaves without a gradient, each one tf kernel on every backend: grouped and
- * dilated convolution, batch norm in training, pooling with explicit padding; and bilinear upsampling,
- * whose gradient tf has wrong.
+ * dilated convolution, batch norm in training, pooling with explicit padding; and gradients of tf's own ops that are
+ * wrong there, put right.
  */
 
 export { conv, convFilterGrad, convInputGrad, type FilterGradAttrs, type InputGradAttrs } from './conv.ts';
@@ -14,7 +14,10 @@ export {
   poolShape,
   type Shape4D,
 } from './geometry.ts';
+export { magnitude } from './magnitude.ts';
+export { mendTf } from './mend.ts';
 export { batchNorm, type NormAttrs } from './norm.ts';
 export { type AvgPoolAttrs, type AvgPoolGradAttrs, avgPool, inverseCounts, maxPool } from './pool.ts';
-export { upsampleBilinear } from './resize.ts';
+export { type ResizeOptions, resizeMatrix, upsampleBilinear } from './resize.ts';
 export { registerSecondOrder } from './second-order.ts';
+export { writtenGradients } from './tf-gradients.ts';

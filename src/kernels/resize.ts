@@ -1,38 +1,52 @@
-/** @file Bilinear upsampling whose gradient is exact: tf's own looks away when pixels are aligned by their centres. */
+/**
+ * @file Resizing of images by one matrix for each axis: y = H x W^T for each channel, whose gradient is H^T dy W.
+ */
 import * as tf from '@tensorflow/tfjs-core';
+
+export interface ResizeOptions {
+  readonly nearest: boolean;
+  readonly alignCorners: boolean;
+  readonly halfPixelCenters: boolean;
+}
+
+/** The interpolation matrix `[to, from]` of one axis, row by row, as tf places and weighs the samples. */
+export function resizeMatrix(
+  from: number,
+  to: number,
+  { nearest, alignCorners, halfPixelCenters: half }: ResizeOptions,
+): Float32Array {
+  const corners = alignCorners && to > 1;
+  const scale = corners ? (from - 1) / (to - 1) : from / to;
+  const matrix = new Float32Array(to * from);
+  for (let i = 0; i < to; i++) {
+    const place = half ? scale * (i + 0.5) - (nearest ? 0 : 0.5) : scale * i;
+    if (nearest) {
+      const pick = corners ? Math.round(place) : Math.floor(place);
+      matrix[i * from + Math.min(from - 1, Math.max(0, pick))] = 1;
+      continue;
+    }
+    const low = Math.max(0, Math.floor(place));
+    const high = Math.min(from - 1, Math.ceil(place));
+    const part = Math.max(0, place - low);
+    matrix[i * from + low] = (matrix[i * from + low] ?? 0) + 1 - part;
+    matrix[i * from + high] = (matrix[i * from + high] ?? 0) + part;
+  }
+  return matrix;
+}
+
+/** The gradient of resizing: every pixel gets back what it gave, by rows and then by columns. */
+export function resizeGrad(dy: tf.Tensor4D, { shape }: tf.Tensor4D, options: ResizeOptions): tf.Tensor4D {
+  const [b, h, w, c] = shape;
+  const [, tall, wide] = dy.shape;
+  const matrix = (from: number, to: number): tf.Tensor2D =>
+    tf.tensor2d(resizeMatrix(from, to, options), [to, from]);
+  const rows = tf.matMul(matrix(h, tall), tf.reshape(dy, [b, tall, wide * c]), true);
+  const columns = tf.matMul(matrix(w, wide), tf.reshape(rows, [b * h, wide, c]), true);
+  return tf.reshape(columns, [b, h, w, c]);
+}
 
 /** `x [b, h, w, c]` -> `[b, f h, f w, c]`, mixed between the centres of pixels; the border repeats outwards. */
 export function upsampleBilinear(x: tf.Tensor4D, factor: number): tf.Tensor4D {
   const [, h, w] = x.shape;
-  const resized = tf.customGrad((image) => ({
-    value: tf.image.resizeBilinear(image as tf.Tensor4D, [h * factor, w * factor], false, true),
-    gradFunc: (dy: tf.Tensor) => gathered(dy as tf.Tensor4D, h, w, factor),
-  }));
-  return resized(x) as tf.Tensor4D;
-}
-
-/** The transpose: every pixel gets back what it gave, by rows and then by columns. */
-function gathered(dy: tf.Tensor4D, h: number, w: number, factor: number): tf.Tensor4D {
-  const [b, tall, wide, c] = dy.shape;
-  const rows = tf.matMul(shares(h, factor), tf.reshape(dy, [b, tall, wide * c]));
-  const columns = tf.matMul(shares(w, factor), tf.reshape(rows, [b * h, wide, c]));
-  return tf.reshape(columns, [b, h, w, c]);
-}
-
-/** [n, f n]: how much of each old pixel is in each new one. */
-function shares(n: number, factor: number): tf.Tensor2D {
-  const values = new Float32Array(n * n * factor);
-  for (let i = 0; i < n * factor; i++) {
-    const at = (i + 0.5) / factor - 0.5;
-    const low = Math.floor(at);
-    const high = at - low;
-    for (const [pixel, share] of [
-      [low, 1 - high],
-      [low + 1, high],
-    ] as const) {
-      const inside = Math.min(n - 1, Math.max(0, pixel));
-      values[inside * n * factor + i] = (values[inside * n * factor + i] as number) + share;
-    }
-  }
-  return tf.tensor2d(values, [n, n * factor]);
+  return tf.image.resizeBilinear(x, [h * factor, w * factor], false, true);
 }

@@ -14,7 +14,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'read/tfjs': ['graph', 'weights', 'onnx', 'read', 'kernels'],
   edit: ['graph', 'weights', 'read'],
   jit: ['onnx', 'kernels'],
-  engine: ['graph', 'weights', 'read', 'read/tfjs', 'edit/fold', 'jit', 'onnx'],
+  engine: ['graph', 'weights', 'kernels', 'read', 'read/tfjs', 'edit/fold', 'jit', 'onnx'],
   learn: [
     ...['graph', 'build', 'weights', 'read', 'read/tfjs', 'edit', 'edit/fold'],
     ...['jit', 'kernels', 'engine', 'data'],

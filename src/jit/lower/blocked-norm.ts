@@ -64,7 +64,7 @@ function onlyRelu(e: Emitter, y: Value): Relu | undefined {
   const value = clip?.outputs[0];
   if (!clip || !value) return undefined;
   const high = splatOf(clip.inputs[2] as Value) ?? 0;
-  const limits = readers.filter((node) => high === 6 && compares(node, 'LessOrEqual', 6));
+  const limits = readers.filter((node) => high === 6 && compares(node, 'Less', 6));
   const isStep = (node: Node): boolean =>
     (node.op.kind === 'map' && node.op.attributes === stepAttributes) || compares(node, 'Greater', 0);
   if (!readers.every((node) => node === clip || limits.includes(node) || isStep(node))) return undefined;
@@ -76,8 +76,7 @@ function onlyRelu(e: Emitter, y: Value): Relu | undefined {
 }
 
 /**
- * Puts y, and its relu where that takes its place. A relu6 tells where y is below 6 from where it is 6 or more; its gradient at
- * 6 itself, tf's 1, is 0 then, and as good a number.
+ * Puts y, and its relu where that takes its place. A relu6 tells where y is below 6, which is where its gradient is not 0.
  */
 function putWithRelu(e: Emitter, y: Value, make: (act?: Attributes) => string): void {
   const relu = onlyRelu(e, y);

@@ -2,7 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { type ConvGeometry, convShape } from '../../kernels/index.ts';
+import { type ConvGeometry, convShape, resizeMatrix } from '../../kernels/index.ts';
 import { add1, map, matmul, reshape, splat } from '../build.ts';
 import type { Op, Trace, Value } from '../ir.ts';
 import { type Call, numbersAttr, type Rule, type Rules } from '../rule.ts';
@@ -16,7 +16,6 @@ const biased = (call: Call, y: Value): Value => {
   return activation(call, bias ? map(call.trace, 'Add', [y, bias]) : y);
 };
 
-type Pair = readonly [number, number];
 type Shape4 = [number, number, number, number];
 
 const geometryOf = ({ attrs }: Call): ConvGeometry => {
@@ -101,64 +100,27 @@ const stockFilterGrad =
     return reshape(call.trace, convNode(call.trace, 'convFilterGrad', [x, dy], geometry, shape), filterShape);
   };
 
-/** An interpolation matrix `[to, from]` of one axis, as tf places and weighs the samples. */
-function resizeMatrix(call: Call, from: number, to: number, nearest: boolean): Value {
-  const corners = call.attrs['alignCorners'] === true && to > 1;
-  const half = call.attrs['halfPixelCenters'] === true;
-  const scale = corners ? (from - 1) / (to - 1) : from / to;
-  const matrix = new Float32Array(to * from);
-  for (let i = 0; i < to; i++) {
-    const place = half ? scale * (i + 0.5) - (nearest ? 0 : 0.5) : scale * i;
-    if (nearest) {
-      const pick = corners ? Math.round(place) : Math.floor(place);
-      matrix[i * from + Math.min(from - 1, Math.max(0, pick))] = 1;
-      continue;
-    }
-    const low = Math.max(0, Math.floor(place));
-    const high = Math.min(from - 1, Math.ceil(place));
-    const part = place - low;
-    matrix[i * from + low] = (matrix[i * from + low] ?? 0) + 1 - Math.max(0, part);
-    matrix[i * from + high] = (matrix[i * from + high] ?? 0) + Math.max(0, part);
-  }
-  return add1(call.trace, { kind: 'constant', data: matrix }, [], { shape: [to, from], dtype: 'float32' });
-}
-
-/** Resizing is linear and separable: y = H x W^T per channel; its gradient multiplies by the transposes. */
-function resize(
-  call: Call,
-  x: Value,
-  size: Pair,
-  matrices: Pair,
-  nearest: boolean,
-  transposed: boolean,
-): Value {
-  const { trace } = call;
-  const [b = 1, h = 1, w = 1, c = 1] = x.shape;
-  const [toH, toW] = size;
-  const [fromH, fromW] = matrices;
-  const rows = transposed ? resizeMatrix(call, toH, fromH, nearest) : resizeMatrix(call, fromH, toH, nearest);
-  const columns = transposed
-    ? resizeMatrix(call, toW, fromW, nearest)
-    : resizeMatrix(call, fromW, toW, nearest);
-  const tall = matmul(trace, rows, reshape(trace, x, [b, h, w * c]), transposed);
-  const wide = matmul(trace, columns, reshape(trace, tall, [b * toH, w, c]), transposed);
-  return reshape(trace, wide, [b, toH, toW, c]);
-}
-
+/** Resizing is linear and separable: y = H x W^T per channel. */
 const resized =
   (nearest: boolean): Rule =>
   (call) => {
+    const { trace, attrs } = call;
     const x = call.in('images');
-    const [h = 1, w = 1] = numbersAttr(call, 'size');
-    return resize(call, x, [h, w], [x.shape[1] ?? 1, x.shape[2] ?? 1], nearest, false);
-  };
-
-const resizedGrad =
-  (nearest: boolean): Rule =>
-  (call) => {
-    const [dy, images] = [call.in('dy'), call.in('images')];
-    const size: Pair = [images.shape[1] ?? 1, images.shape[2] ?? 1];
-    return resize(call, dy, size, [dy.shape[1] ?? 1, dy.shape[2] ?? 1], nearest, true);
+    const [b = 1, h = 1, w = 1, c = 1] = x.shape;
+    const [toH = 1, toW = 1] = numbersAttr(call, 'size');
+    const options = {
+      nearest,
+      alignCorners: attrs['alignCorners'] === true,
+      halfPixelCenters: attrs['halfPixelCenters'] === true,
+    };
+    const matrix = (from: number, to: number): Value =>
+      add1(trace, { kind: 'constant', data: resizeMatrix(from, to, options) }, [], {
+        shape: [to, from],
+        dtype: 'float32',
+      });
+    const tall = matmul(trace, matrix(h, toH), reshape(trace, x, [b, h, w * c]));
+    const wide = matmul(trace, matrix(w, toW), reshape(trace, tall, [b * toH, w, c]));
+    return reshape(trace, wide, [b, toH, toW, c]);
   };
 
 const inferenceNorm: Rule = (call) => {
@@ -201,8 +163,6 @@ export const linear: Rules = {
       numbersAttr(call, 'kernelShape'),
     ),
   ResizeBilinear: resized(false),
-  ResizeBilinearGrad: resizedGrad(false),
   ResizeNearestNeighbor: resized(true),
-  ResizeNearestNeighborGrad: resizedGrad(true),
   FusedBatchNorm: inferenceNorm,
 };

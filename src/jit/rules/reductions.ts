@@ -1,7 +1,7 @@
 /** @file Reductions, sorting, cumulative sums, softmax. */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { add, cast, expand, int, map, onnx, reduce, reshape, splat } from '../build.ts';
+import { add, cast, expand, int, map, onnx, reduce, reshape, slice, splat } from '../build.ts';
 import type { Value } from '../ir.ts';
 import { type Call, numberAttr, type Rule, type Rules } from '../rule.ts';
 import { sizeOf } from '../types.ts';
@@ -78,14 +78,28 @@ const softmax =
     });
   };
 
-/** Rows of x added up by segment: ScatterND of the rows into zeros. */
+/** Rows of x added up by segment: ScatterND of the rows into zeros. Rows of no segment go to one more, which is cut off. */
 const segmentSum: Rule = (call) => {
   const { trace } = call;
   const [x, ids] = [call.in('x'), call.in('segmentIds')];
-  const shape = [numberAttr(call, 'numSegments'), ...x.shape.slice(ids.shape.length)];
-  const rows = reshape(trace, x, [sizeOf(ids.shape), ...shape.slice(1)]);
-  const places = reshape(trace, ids, [sizeOf(ids.shape), 1]);
-  return onnx(trace, 'ScatterND', [splat(trace, 0, shape, x.dtype), places, rows], shape, x.dtype);
+  const segments = numberAttr(call, 'numSegments');
+  const rest = x.shape.slice(ids.shape.length);
+  const count = sizeOf(ids.shape);
+  const rows = reshape(trace, x, [count, ...rest]);
+  const places = reshape(trace, ids, [count, 1]);
+  const isSegment = (id: number): boolean => id >= 0 && id < segments;
+  const scattered = (target: Value, length: number): Value => {
+    const shape = [length, ...rest];
+    return onnx(trace, 'ScatterND', [splat(trace, 0, shape, x.dtype), target, rows], shape, x.dtype);
+  };
+  const { op } = ids.node;
+  if (op.kind === 'constant' && (typeof op.data === 'number' ? isSegment(op.data) : op.data.every(isSegment)))
+    return scattered(places, segments);
+  const [zero, end] = [splat(trace, 0, [], 'int32'), splat(trace, segments, [], 'int32')];
+  const below = map(trace, 'Less', [places, zero]);
+  const target = map(trace, 'Min', [map(trace, 'Where', [below, end, places]), end]);
+  const begin = [0, ...rest.map(() => 0)];
+  return slice(trace, scattered(target, segments + 1), begin, [segments, ...rest]);
 };
 
 const oneHot: Rule = (call) => {

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { ancestors, type Graph, printShape } from '../../graph/index.ts';
+import { mendTf } from '../../kernels/index.ts';
 import { materialize, splitKey, type WeightKey, type Weights } from '../../weights/index.ts';
 import { apply } from './apply.ts';
 
@@ -34,6 +35,7 @@ export function forward(
   x: tf.Tensor | Readonly<Record<string, tf.Tensor>>,
   { training = false, values = graph.outputs, noise, frozen = () => false }: ForwardOptions = {},
 ): Forward {
+  mendTf();
   const needed = ancestors(graph, values);
   const found = new Map<string, tf.Tensor>();
   const statistics = new Map<WeightKey, tf.Tensor>();

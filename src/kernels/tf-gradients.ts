@@ -1,0 +1,145 @@
+/**
+ * @file Gradients of tf's own ops that are wrong or that leave ties to chance, written again for every backend.
+ *
+ * Where an op has a kink or equal values, the gradient is PyTorch's: `max` and `min` share it evenly among equal values
+ * (torch.amax, and tf.reduce_max in Python), `maximum` and `minimum` give half to each side, relu6 is flat at 0 and at 6.
+ * tf 4.22 gives the whole of it to each of the equal values. `maximum`, `minimum`, `squaredDifference` and `matMul` do not
+ * undo a broadcast there, `cumsum` along any axis but the last moves its gradient to other places, `floorDiv` has the slope of a
+ * division, `pow` is NaN at 0 to the power of 0, and resizing looks away when pixels are aligned by their centres (on the
+ * JavaScript backend, nearest neighbours of a second image read the first).
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { resizeGrad } from './resize.ts';
+
+type Gradients = Record<string, () => tf.Tensor>;
+type GradientFn = (
+  dy: tf.Tensor,
+  saved: readonly tf.Tensor[],
+  attrs: Readonly<Record<string, unknown>>,
+) => Gradients;
+
+/** Sums over the axes along which an operand of `shape` was broadcast. */
+function unbroadcast(gradient: tf.Tensor, shape: readonly number[]): tf.Tensor {
+  const axes = tf.broadcast_util.getReductionAxes([...shape], gradient.shape);
+  return tf.reshape(axes.length ? tf.sum(gradient, axes) : gradient, [...shape]);
+}
+
+/** Of `max` and `min` over axes: dy shared evenly among the values that equal the result. */
+const evenly =
+  (axisAttribute: string): GradientFn =>
+  (dy, [x, y], attrs) => {
+    const input = x as tf.Tensor;
+    const axes = tf.util.parseAxisParam(attrs[axisAttribute] as number | number[], input.shape);
+    const kept = input.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+    return {
+      x: () => {
+        const ties = tf.cast(tf.equal(input, tf.reshape(y as tf.Tensor, kept)), 'float32');
+        return tf.mul(tf.div(tf.reshape(dy, kept), tf.sum(ties, axes, true)), ties);
+      },
+    };
+  };
+
+/** Of `maximum` and `minimum`: dy where `wins(mine, other)`, half of it where both are equal. */
+const halves =
+  (wins: typeof tf.greater, orTies: typeof tf.greaterEqual): GradientFn =>
+  (dy, [a, b]) => {
+    const side = (mine: tf.Tensor, other: tf.Tensor) => (): tf.Tensor => {
+      const twice = tf.add(tf.cast(wins(mine, other), 'float32'), tf.cast(orTies(mine, other), 'float32'));
+      return unbroadcast(tf.mul(dy, tf.mul(twice, 0.5)), mine.shape);
+    };
+    return { a: side(a as tf.Tensor, b as tf.Tensor), b: side(b as tf.Tensor, a as tf.Tensor) };
+  };
+
+const squaredDifference: GradientFn = (dy, [a, b]) => {
+  const side = (mine: tf.Tensor, other: tf.Tensor) => (): tf.Tensor =>
+    unbroadcast(tf.mul(dy, tf.mul(tf.sub(mine, other), 2)), mine.shape);
+  return { a: side(a as tf.Tensor, b as tf.Tensor), b: side(b as tf.Tensor, a as tf.Tensor) };
+};
+
+/** With y = A B for A and B turned or not: dA = dy B^T, dB = A^T dy. */
+const matMul: GradientFn = (dy, [a, b], { transposeA, transposeB }) => {
+  const [left, right] = [a as tf.Tensor, b as tf.Tensor];
+  const [ta, tb] = [transposeA === true, transposeB === true];
+  return {
+    a: () => unbroadcast(ta ? tf.matMul(right, dy, tb, true) : tf.matMul(dy, right, false, !tb), left.shape),
+    b: () => unbroadcast(tb ? tf.matMul(dy, left, true, ta) : tf.matMul(left, dy, !ta, false), right.shape),
+  };
+};
+
+const relu6: GradientFn = (dy, [x]) => ({
+  x: () => tf.mul(dy, tf.cast(tf.mul(tf.less(x as tf.Tensor, 6), tf.step(x as tf.Tensor)), 'float32')),
+});
+
+const cumsum: GradientFn = (dy, _saved, { axis, exclusive, reverse }) => ({
+  x: () => tf.cumsum(dy, axis as number, exclusive === true, reverse !== true),
+});
+
+const floorDiv: GradientFn = (_dy, [a, b]) => ({
+  a: () => tf.zerosLike(a as tf.Tensor),
+  b: () => tf.zerosLike(b as tf.Tensor),
+});
+
+/** a^b: b a^(b - 1), which is 0 for b = 0 whatever a is; and a^b log a, 0 where a is not above 0. */
+const pow: GradientFn = (dy, [a, b, y]) => {
+  const [base, exponent] = [a as tf.Tensor, tf.cast(b as tf.Tensor, 'float32')];
+  return {
+    a: () => {
+      const slope = tf.mul(exponent, tf.pow(base, tf.sub(exponent, 1)));
+      const shape = tf.broadcast_util.assertAndGetBroadcastShape(base.shape, exponent.shape);
+      const flat = tf.equal(tf.broadcastTo(exponent, shape), 0);
+      return unbroadcast(tf.mul(dy, tf.where(flat, tf.zerosLike(slope), slope)), base.shape);
+    },
+    b: () => {
+      const log = tf.where(tf.greater(base, 0), tf.log(base), tf.zerosLike(base));
+      return unbroadcast(tf.mul(dy, tf.mul(y as tf.Tensor, log)), exponent.shape);
+    },
+  };
+};
+
+const resize =
+  (nearest: boolean): GradientFn =>
+  (dy, [images], { alignCorners, halfPixelCenters }) => ({
+    images: () =>
+      resizeGrad(dy as tf.Tensor4D, images as tf.Tensor4D, {
+        nearest,
+        alignCorners: alignCorners === true,
+        halfPixelCenters: halfPixelCenters === true,
+      }),
+  });
+
+interface Written {
+  readonly gradient: GradientFn;
+  readonly inputs: readonly string[];
+  readonly saveOutput?: boolean;
+}
+const written: Readonly<Record<string, Written>> = {
+  Max: { gradient: evenly('reductionIndices'), inputs: ['x'], saveOutput: true },
+  Min: { gradient: evenly('axis'), inputs: ['x'], saveOutput: true },
+  Maximum: { gradient: halves(tf.greater, tf.greaterEqual), inputs: ['a', 'b'] },
+  Minimum: { gradient: halves(tf.less, tf.lessEqual), inputs: ['a', 'b'] },
+  SquaredDifference: { gradient: squaredDifference, inputs: ['a', 'b'] },
+  BatchMatMul: { gradient: matMul, inputs: ['a', 'b'] },
+  Relu6: { gradient: relu6, inputs: ['x'] },
+  Cumsum: { gradient: cumsum, inputs: ['x'] },
+  FloorDiv: { gradient: floorDiv, inputs: ['a', 'b'] },
+  Pow: { gradient: pow, inputs: ['a', 'b'], saveOutput: true },
+  ResizeBilinear: { gradient: resize(false), inputs: ['images'] },
+  ResizeNearestNeighbor: { gradient: resize(true), inputs: ['images'] },
+};
+
+const configs: readonly tf.GradConfig[] = Object.entries(written).map(
+  ([kernelName, { gradient, inputs, saveOutput = false }]) => ({
+    kernelName,
+    inputsToSave: [...inputs],
+    outputsToSave: [saveOutput],
+    gradFunc: (dy, saved, attrs) => gradient(dy as tf.Tensor, saved, attrs as Record<string, unknown>),
+  }),
+);
+
+/** The tf kernels whose gradient is written here. */
+export const writtenGradients: readonly string[] = Object.keys(written);
+
+/** Puts the gradients of this file in the place of tf's, where they are not there already. */
+export function registerGradients(): void {
+  for (const config of configs) if (tf.getGradient(config.kernelName) !== config) tf.registerGradient(config);
+}
