@@ -20,4 +20,5 @@ export { batchNorm, type NormAttrs } from './norm.ts';
 export { type AvgPoolAttrs, type AvgPoolGradAttrs, avgPool, inverseCounts, maxPool } from './pool.ts';
 export { type ResizeOptions, resizeMatrix, upsampleBilinear } from './resize.ts';
 export { registerSecondOrder } from './second-order.ts';
+export { groupedShape, stockConv, stockPool } from './stock.ts';
 export { writtenGradients } from './tf-gradients.ts';

@@ -15,7 +15,7 @@ export interface AvgPoolGradAttrs extends AvgPoolAttrs {
 
 /**
  * Max pooling of `x [b, h, w, c]`. Padding counts as -infinity. Of equal maxima the first in row-major order
- * gets the gradient.
+ * gets the gradient, as in PyTorch's max_pool2d.
  *
  * @throws MoonletError when a window could lie in padding alone.
  */
@@ -32,6 +32,16 @@ export function maxPool(x: tf.Tensor4D, g: PoolGeometry): tf.Tensor4D {
 export function avgPool(x: tf.Tensor4D, g: PoolGeometry, countPadding = false): tf.Tensor4D {
   poolShape(x.shape, g);
   return run1(avgKernel, { x }, { ...plain(g), countPadding }) as tf.Tensor4D;
+}
+
+/** The gradient of `maxPool` in its input: dy at the first maximum of each window, summed. */
+export function maxPoolGrad(dy: tf.Tensor, x: tf.Tensor, y: tf.Tensor, g: PoolGeometry): tf.Tensor4D {
+  return run1(maxGradKernel, { dy, x, y }, plain(g)) as tf.Tensor4D;
+}
+
+/** The gradient of `avgPool` in its input, of shape `inputShape`. */
+export function avgPoolGrad(dy: tf.Tensor, g: AvgPoolGradAttrs): tf.Tensor4D {
+  return run1(avgGradKernel, { dy }, g) as tf.Tensor4D;
 }
 
 function plain({ size, stride, pads }: PoolGeometry): PoolGeometry {
@@ -76,7 +86,7 @@ const maxKernel: KernelSpec<PoolGeometry> = {
   saveOutputs: [true],
   gradient: ([dy], saved, attrs) => {
     const [x, y] = saved as [tf.Tensor, tf.Tensor];
-    return { x: () => run1(maxGradKernel, { dy: dy as tf.Tensor, x, y }, plain(attrs)) };
+    return { x: () => maxPoolGrad(dy as tf.Tensor, x, y, attrs) };
   },
 };
 
@@ -135,7 +145,7 @@ const avgKernel: KernelSpec<AvgPoolAttrs> = {
   saveInputs: ['x'],
   gradient: ([dy], [x], attrs) => {
     const inputShape = (x as tf.Tensor).shape;
-    return { x: () => run1(avgGradKernel, { dy: dy as tf.Tensor }, { ...attrs, inputShape }) };
+    return { x: () => avgPoolGrad(dy as tf.Tensor, { ...attrs, inputShape }) };
   },
 };
 

@@ -4,7 +4,6 @@ import * as tf from '@tensorflow/tfjs-core';
 // tfjs-core's entry for Node leaves tf's gradients unregistered; tfjs-layers registers them all, and is where
 // they are
 import '@tensorflow/tfjs-layers';
-import { mendTf } from './mend.ts';
 
 /** Inputs by name, attributes as the caller gave them. */
 export interface KernelCall<A> {
@@ -39,7 +38,6 @@ export function run<A extends object>(
   attrs: A,
 ): tf.Tensor[] {
   tf.backend(); // initializes one when none is yet
-  mendTf();
   const backendName = tf.getBackend();
   if (!tf.getKernel(spec.name, backendName)) {
     tf.registerKernel({

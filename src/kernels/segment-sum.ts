@@ -4,11 +4,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
-const kernelName = 'UnsortedSegmentSum';
-const backends: ReadonlySet<string> = new Set(['cpu', 'wasm']);
-
 /** `x [...ids, ...rest]` -> `[segments, ...rest]`; rows whose id is no segment are dropped, as in TensorFlow. */
-const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
+export const segmentSum: tf.KernelFunc = ({ inputs, attrs, backend }) => {
   const [x, ids] = [inputs['x'], inputs['segmentIds']] as [tf.TensorInfo, tf.TensorInfo];
   const segments = (attrs as { numSegments?: number } | undefined)?.numSegments ?? 0;
   const memory = backend as tf.KernelBackend;
@@ -29,13 +26,3 @@ const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
   const shape = [segments, ...rest];
   return { dataId: memory.write(sums, shape, x.dtype), shape, dtype: x.dtype };
 };
-
-/** Registers the kernel on the current backend, if it is one of those that need it. */
-export function registerSegmentSum(): void {
-  const backendName = tf.getBackend();
-  if (!backends.has(backendName)) return;
-  const theirs = tf.getKernel(kernelName, backendName);
-  if (theirs?.kernelFunc === kernelFunc) return;
-  if (theirs) tf.unregisterKernel(kernelName, backendName);
-  tf.registerKernel({ kernelName, backendName, kernelFunc });
-}

@@ -2,14 +2,18 @@
  * @file Gradients of tf's own ops that are wrong or that leave ties to chance, written again for every backend.
  *
  * Where an op has a kink or equal values, the gradient is PyTorch's: `max` and `min` share it evenly among equal values
- * (torch.amax, and tf.reduce_max in Python), `maximum` and `minimum` give half to each side, relu6 is flat at 0 and at 6.
- * tf 4.22 gives the whole of it to each of the equal values. `maximum`, `minimum`, `squaredDifference` and `matMul` do not
+ * (torch.amax, and tf.reduce_max in Python), `maximum` and `minimum` give half to each side, pooling gives it to the first
+ * place, relu6 is flat at 0 and at 6, a clip at its bounds.
+ * tf 4.22 gives the whole of it to each of the equal values of `max`, and to another place of a pool on wasm; its average
+ * pools spread over padding what they did not average, `maximum`, `minimum`, `squaredDifference` and `matMul` do not
  * undo a broadcast there, `cumsum` along any axis but the last moves its gradient to other places, `floorDiv` has the slope of a
  * division, `pow` is NaN at 0 to the power of 0, and resizing looks away when pixels are aligned by their centres (on the
  * JavaScript backend, nearest neighbours of a second image read the first).
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { avgPoolGrad, maxPoolGrad } from './pool.ts';
 import { resizeGrad } from './resize.ts';
+import { stockPool } from './stock.ts';
 
 type Gradients = Record<string, () => tf.Tensor>;
 type GradientFn = (
@@ -70,6 +74,24 @@ const relu6: GradientFn = (dy, [x]) => ({
   x: () => tf.mul(dy, tf.cast(tf.mul(tf.less(x as tf.Tensor, 6), tf.step(x as tf.Tensor)), 'float32')),
 });
 
+const clip: GradientFn = (dy, [x], { clipValueMin: low, clipValueMax: high }) => ({
+  x: () => {
+    const input = x as tf.Tensor;
+    const inside = tf.logicalAnd(tf.greater(input, low as number), tf.less(input, high as number));
+    return tf.where(inside, dy, tf.zerosLike(dy));
+  },
+});
+
+const maxPool: GradientFn = (dy, [x, y], attrs) => {
+  const input = x as tf.Tensor;
+  return { x: () => maxPoolGrad(dy, input, y as tf.Tensor, stockPool(attrs, input.shape)) };
+};
+
+const avgPool: GradientFn = (dy, [x], attrs) => {
+  const inputShape = (x as tf.Tensor).shape;
+  return { x: () => avgPoolGrad(dy, { ...stockPool(attrs, inputShape), countPadding: false, inputShape }) };
+};
+
 const cumsum: GradientFn = (dy, _saved, { axis, exclusive, reverse }) => ({
   x: () => tf.cumsum(dy, axis as number, exclusive === true, reverse !== true),
 });
@@ -120,6 +142,9 @@ const written: Readonly<Record<string, Written>> = {
   SquaredDifference: { gradient: squaredDifference, inputs: ['a', 'b'] },
   BatchMatMul: { gradient: matMul, inputs: ['a', 'b'] },
   Relu6: { gradient: relu6, inputs: ['x'] },
+  ClipByValue: { gradient: clip, inputs: ['x'] },
+  MaxPool: { gradient: maxPool, inputs: ['x'], saveOutput: true },
+  AvgPool: { gradient: avgPool, inputs: ['x'] },
   Cumsum: { gradient: cumsum, inputs: ['x'] },
   FloorDiv: { gradient: floorDiv, inputs: ['a', 'b'] },
   Pow: { gradient: pow, inputs: ['a', 'b'], saveOutput: true },

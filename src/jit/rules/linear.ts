@@ -1,8 +1,7 @@
 /** @file Matrix products and convolutions: tf's stock convs and ours share the same three nodes. */
 
-import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { type ConvGeometry, convShape, resizeMatrix } from '../../kernels/index.ts';
+import { type ConvGeometry, convShape, groupedShape, resizeMatrix, stockConv } from '../../kernels/index.ts';
 import { add1, map, matmul, reshape, splat } from '../build.ts';
 import type { Op, Trace, Value } from '../ir.ts';
 import { type Call, numbersAttr, type Rule, type Rules } from '../rule.ts';
@@ -16,8 +15,6 @@ const biased = (call: Call, y: Value): Value => {
   return activation(call, bias ? map(call.trace, 'Add', [y, bias]) : y);
 };
 
-type Shape4 = [number, number, number, number];
-
 const geometryOf = ({ attrs }: Call): ConvGeometry => {
   const { stride, dilation, pads, groups } = attrs as unknown as ConvGeometry;
   return { stride, dilation, pads, groups };
@@ -25,35 +22,16 @@ const geometryOf = ({ attrs }: Call): ConvGeometry => {
 
 /** The geometry of one of tf's own convs, from its attributes. */
 function stockGeometry(
-  call: Call,
+  { attrs }: Call,
   x: readonly number[],
   filter: readonly number[],
   depthwise: boolean,
 ): ConvGeometry {
-  const { attrs } = call;
   const dataFormat = attrs['dataFormat'] ?? 'NHWC';
   if (dataFormat !== 'NHWC')
     throw new MoonletError(`jit: a conv in ${String(dataFormat)} has no rule; use NHWC`);
-  const info = tf.backend_util.computeConv2DInfo(
-    x as Shape4,
-    filter as Shape4,
-    attrs['strides'] as [number, number],
-    (attrs['dilations'] as [number, number] | undefined) ?? 1,
-    attrs['pad'] as 'same' | 'valid' | number | tf.backend_util.ExplicitPadding,
-    attrs['dimRoundingMode'] as 'floor' | 'round' | 'ceil' | undefined,
-    depthwise,
-  );
-  const { top, bottom, left, right } = info.padInfo;
-  return {
-    stride: [info.strideHeight, info.strideWidth],
-    dilation: [info.dilationHeight, info.dilationWidth],
-    pads: { top, bottom, left, right },
-    groups: depthwise ? info.inChannels : 1,
-  };
+  return stockConv(attrs, x, filter, depthwise);
 }
-
-/** tf's depthwise kernel `[kh, kw, c, mult]` as a grouped one, `[kh, kw, 1, c*mult]`. */
-const grouped = ([kh = 1, kw = 1, c = 1, mult = 1]: readonly number[]): number[] => [kh, kw, 1, c * mult];
 
 function convNode(
   trace: Trace,
@@ -71,12 +49,12 @@ function conv(trace: Trace, x: Value, kernel: Value, geometry: ConvGeometry): Va
   return convNode(trace, 'conv', [x, kernel], geometry, convShape(x.shape, kernel.shape, geometry));
 }
 
-const stockConv =
+const convRule =
   (depthwise: boolean): Rule =>
   (call) => {
     const [x, filter] = [call.in('x'), call.in('filter')];
     const geometry = stockGeometry(call, x.shape, filter.shape, depthwise);
-    const kernel = depthwise ? reshape(call.trace, filter, grouped(filter.shape)) : filter;
+    const kernel = depthwise ? reshape(call.trace, filter, groupedShape(filter.shape)) : filter;
     return biased(call, conv(call.trace, x, kernel, geometry));
   };
 
@@ -86,7 +64,7 @@ const stockInputGrad =
     const [dy, filter] = [call.in('dy'), call.in('filter')];
     const inputShape = numbersAttr(call, 'inputShape');
     const geometry = stockGeometry(call, inputShape, filter.shape, depthwise);
-    const kernel = depthwise ? reshape(call.trace, filter, grouped(filter.shape)) : filter;
+    const kernel = depthwise ? reshape(call.trace, filter, groupedShape(filter.shape)) : filter;
     return convNode(call.trace, 'convInputGrad', [dy, kernel], geometry, inputShape);
   };
 
@@ -96,7 +74,7 @@ const stockFilterGrad =
     const [x, dy] = [call.in('x'), call.in('dy')];
     const filterShape = numbersAttr(call, 'filterShape');
     const geometry = stockGeometry(call, x.shape, filterShape, depthwise);
-    const shape = depthwise ? grouped(filterShape) : filterShape;
+    const shape = depthwise ? groupedShape(filterShape) : filterShape;
     return reshape(call.trace, convNode(call.trace, 'convFilterGrad', [x, dy], geometry, shape), filterShape);
   };
 
@@ -137,12 +115,12 @@ const inferenceNorm: Rule = (call) => {
 export const linear: Rules = {
   BatchMatMul: product,
   _FusedMatMul: (call) => biased(call, product(call)),
-  Conv2D: stockConv(false),
-  FusedConv2D: stockConv(false),
+  Conv2D: convRule(false),
+  FusedConv2D: convRule(false),
   Conv2DBackpropInput: stockInputGrad(false),
   Conv2DBackpropFilter: stockFilterGrad(false),
-  DepthwiseConv2dNative: stockConv(true),
-  FusedDepthwiseConv2D: stockConv(true),
+  DepthwiseConv2dNative: convRule(true),
+  FusedDepthwiseConv2D: convRule(true),
   DepthwiseConv2dNativeBackpropInput: stockInputGrad(true),
   DepthwiseConv2dNativeBackpropFilter: stockFilterGrad(true),
   MoonletConv: (call) => conv(call.trace, call.in('x'), call.in('kernel'), geometryOf(call)),

@@ -1,29 +1,9 @@
 /** @file Pools and batch norm. */
 
-import * as tf from '@tensorflow/tfjs-core';
-import { type AvgPoolAttrs, type PoolGeometry, poolShape } from '../../kernels/index.ts';
+import { type AvgPoolAttrs, type PoolGeometry, poolShape, stockPool } from '../../kernels/index.ts';
 import { add, add1 } from '../build.ts';
 import type { Value } from '../ir.ts';
 import { type Call, numberAttr, numbersAttr, type Rule, type Rules } from '../rule.ts';
-
-/** The geometry of one of tf's own pools. */
-function stockGeometry(call: Call, x: readonly number[]): PoolGeometry {
-  const { attrs } = call;
-  const info = tf.backend_util.computePool2DInfo(
-    x as [number, number, number, number],
-    attrs['filterSize'] as [number, number],
-    attrs['strides'] as [number, number],
-    1,
-    attrs['pad'] as 'same' | 'valid' | number | tf.backend_util.ExplicitPadding,
-    attrs['dimRoundingMode'] as 'floor' | 'round' | 'ceil' | undefined,
-  );
-  const { top, bottom, left, right } = info.padInfo;
-  return {
-    size: [info.filterHeight, info.filterWidth],
-    stride: [info.strideHeight, info.strideWidth],
-    pads: { top, bottom, left, right },
-  };
-}
 
 const poolOf = ({ attrs }: Call): PoolGeometry => {
   const { size, stride, pads } = attrs as unknown as PoolGeometry;
@@ -60,7 +40,7 @@ function avgPoolGrad(call: Call, shape: readonly number[], geometry: AvgPoolAttr
 }
 
 const stockAvg = (call: Call, x: Value): AvgPoolAttrs => ({
-  ...stockGeometry(call, x.shape),
+  ...stockPool(call.attrs, x.shape),
   countPadding: false,
 });
 
@@ -81,10 +61,8 @@ const normGrad: Rule = (call) => {
 };
 
 export const windows: Rules = {
-  MaxPool: (call) => maxPool(call, stockGeometry(call, call.in('x').shape)),
-  MaxPoolGrad: (call) => maxPoolGrad(call, call.in('input'), stockGeometry(call, call.in('input').shape)),
+  MaxPool: (call) => maxPool(call, stockPool(call.attrs, call.in('x').shape)),
   AvgPool: (call) => avgPool(call, stockAvg(call, call.in('x'))),
-  AvgPoolGrad: (call) => avgPoolGrad(call, call.in('input').shape, stockAvg(call, call.in('input'))),
   MoonletMaxPool: (call) => maxPool(call, poolOf(call)),
   MoonletMaxPoolGrad: (call) => maxPoolGrad(call, call.in('x'), poolOf(call)),
   MoonletAvgPool: (call) => avgPool(call, avgOf(call)),

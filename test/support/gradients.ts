@@ -1,0 +1,89 @@
+/** @file The numbers of PyTorch for single ops, and the same by our engines: values, gradients, finite differences. */
+import { readFileSync } from 'node:fs';
+import * as tf from '@tensorflow/tfjs-core';
+import { type EngineName, prepare, useBackend } from '../../src/engine/index.ts';
+import type { Arrays, Tensors } from '../../src/jit/index.ts';
+import { gradientCases, type TensorFn } from './gradient-cases.ts';
+
+/** Numbers that tie and stand on kinks, and numbers that are all apart. */
+export const kinds = ['ties', 'apart'] as const;
+export type InputKind = (typeof kinds)[number];
+interface Numbers {
+  readonly inputs: readonly (readonly number[])[];
+  readonly y: readonly number[];
+  readonly gradients: readonly (readonly number[])[];
+}
+export interface Reference extends Readonly<Record<InputKind, Numbers>> {
+  readonly shapes: readonly (readonly number[])[];
+  readonly output: readonly number[];
+}
+
+const file = new URL('../kernels/gradients.json', import.meta.url);
+const { cases } = JSON.parse(readFileSync(file, 'utf8')) as { cases: Record<string, Reference> };
+export const references: ReadonlyMap<string, Reference> = new Map(Object.entries(cases));
+
+/** The op of a reference. @throws Error when test/support/gradient-cases.ts lacks it. */
+export function opOf(name: string): TensorFn {
+  const fn = gradientCases[name];
+  if (!fn) throw new Error(`no op "${name}" in gradient-cases.ts`);
+  return fn;
+}
+
+/** w[i], whose product with y is summed for the gradients: as in scripts/reference/gradients.py. */
+export const weightOf = (i: number): number => (((7 * i) % 8) - 3.5) / 4;
+
+/** y and the gradients of each input kind by an engine: `ties/y`, `ties/0`, `ties/1`, ..., `apart/y`, ... */
+export async function results(name: string, engine: EngineName): Promise<Arrays> {
+  const reference = references.get(name) as Reference;
+  const { shapes, output } = reference;
+  const fn = opOf(name);
+  const keyed = <T>(f: (kind: InputKind, i: number) => T): Record<string, T> =>
+    Object.fromEntries(kinds.flatMap((kind) => shapes.map((_, i) => [`${kind}/${i}`, f(kind, i)])));
+  const ready = await prepare(
+    (_, given) => ({ state: {}, outputs: Object.assign({}, ...kinds.map((kind) => of(kind, given))) }),
+    { state: {}, inputs: keyed((_, i) => ({ shape: shapes[i] as readonly number[] })) },
+    { engine },
+  );
+  function of(kind: InputKind, given: Tensors): Record<string, tf.Tensor> {
+    const inputs = shapes.map((_, i) => given[`${kind}/${i}`] as tf.Tensor);
+    const size = output.reduce((a, b) => a * b, 1);
+    const w = tf.tensor(
+      Float32Array.from({ length: size }, (_, i) => weightOf(i)),
+      [...output],
+    );
+    const count = reference[kind].gradients.length;
+    const loss = (...x: tf.Tensor[]): tf.Tensor =>
+      tf.sum(tf.mul(tf.reshape(fn(...x, ...inputs.slice(count)), [...output]), w));
+    const grads = tf.grads(loss)(inputs.slice(0, count));
+    return {
+      [`${kind}/y`]: fn(...inputs),
+      ...Object.fromEntries(grads.map((g, i) => [`${kind}/${i}`, g])),
+    };
+  }
+  const run = await ready.run(
+    {},
+    keyed((kind, i) => Float32Array.from(reference[kind].inputs[i] as readonly number[])),
+  );
+  await ready.release();
+  return run.outputs;
+}
+
+/** The op's gradients by central differences of its values on tf's JavaScript backend, summed in double precision. */
+export async function differences(name: string, kind: InputKind, step: number): Promise<number[][]> {
+  const { shapes, [kind]: numbers } = references.get(name) as Reference;
+  await useBackend('cpu');
+  const value = (inputs: readonly (readonly number[])[]): number =>
+    tf.tidy(() => {
+      const y = opOf(name)(
+        ...inputs.map((x, i) => tf.tensor([...x], [...(shapes[i] as number[])], 'float32')),
+      );
+      return (y.dataSync() as Float32Array).reduce((sum, v, i) => sum + v * weightOf(i), 0);
+    });
+  return numbers.inputs.slice(0, numbers.gradients.length).map((x, which) =>
+    x.map((_, i) => {
+      const at = (by: number): number =>
+        value(numbers.inputs.map((all, j) => (j === which ? all.with(i, (all[i] as number) + by) : all)));
+      return (at(step) - at(-step)) / (2 * step);
+    }),
+  );
+}
