@@ -3,7 +3,7 @@
     python scripts/reference/gradients.py FILE
 
 Each case is computed twice at batch 3: on few numbers that tie often and stand on the kinks, and on numbers all apart. The
-gradients are those of the sum of y w, with w[i] = ((7 i) mod 8 - 3.5) / 4. Arrays lie channels last, kernels [h, w, in, out];
+gradients are those of the sum of y w, with w[i] = ((5 (i i mod 11) + 7 i) mod 16 - 7.5) / 8. Arrays lie channels last, kernels [h, w, in, out];
 test/support/gradient-cases.ts has the same ops in tensors of tf.
 """
 
@@ -34,7 +34,8 @@ def case(name, shapes, fn, grid=(-1, -0.5, 0, 0.5, 1), reach=(-2, 2), grads=None
         for x in inputs[:count]:
             x.requires_grad_(True)
         y = fn(*inputs)
-        w = torch.tensor(((7 * np.arange(y.numel())) % 8 - 3.5) / 4).reshape(y.shape)
+        i = np.arange(y.numel())
+        w = torch.tensor(((5 * (i * i % 11) + 7 * i) % 16 - 7.5) / 8).reshape(y.shape)
         found = torch.autograd.grad((y * w).sum(), inputs[:count], allow_unused=True)
         gradients = [torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs)]
         runs[kind] = {"inputs": [flat(x) for x in inputs], "y": flat(y), "gradients": [flat(g) for g in gradients]}

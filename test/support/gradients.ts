@@ -30,7 +30,7 @@ export function opOf(name: string): TensorFn {
 }
 
 /** w[i], whose product with y is summed for the gradients: as in scripts/reference/gradients.py. */
-export const weightOf = (i: number): number => (((7 * i) % 8) - 3.5) / 4;
+export const weightOf = (i: number): number => (((5 * ((i * i) % 11) + 7 * i) % 16) - 7.5) / 8;
 
 /** y and the gradients of each input kind by an engine: `ties/y`, `ties/0`, `ties/1`, ..., `apart/y`, ... */
 export async function results(name: string, engine: EngineName): Promise<Arrays> {
