@@ -18,25 +18,35 @@ from fill import uniform
 cases = {}
 
 
-def case(name, shapes, fn, grid=(-1, -0.5, 0, 0.5, 1), reach=(-2, 2), grads=None):
-    """The first `grads` inputs (by default all) get a gradient. `grid` holds the numbers that tie, `reach` the ends of those apart."""
+def case(name, shapes, fn, grid=(-1, -0.5, 0, 0.5, 1), reach=(-2, 2), grads=None, smooth=lambda *inputs: True):
+    """The first `grads` inputs (by default all) get a gradient. `grid` holds the numbers that tie, `reach` the ends of
+    those apart, which are drawn until they lie where the op is `smooth`."""
     count = len(shapes) if grads is None else grads
     sizes = [int(np.prod(s)) for s in shapes]
     total = sum(sizes)
-    u = uniform(len(cases) + 1, 2 * total)
-    tied = np.array(grid, dtype=np.float64)[(u[:total] * len(grid)).astype(int)]
     low, high = reach
-    apart = (low + (np.argsort(u[total:], kind="stable") + 0.5) * (high - low) / total).round(3)
-    runs = {}
-    for kind, values in (("ties", tied), ("apart", apart)):
+
+    def tensors(values):
         parts = np.split(values, np.cumsum(sizes)[:-1])
-        inputs = [torch.tensor(p.reshape(s).astype(np.float32).astype(np.float64)) for p, s in zip(parts, shapes)]
+        return [torch.tensor(p.reshape(s).astype(np.float32).astype(np.float64)) for p, s in zip(parts, shapes)]
+
+    tied = tensors(np.array(grid, dtype=np.float64)[(uniform(len(cases) + 1, total) * len(grid)).astype(int)])
+    for draw in range(1000):
+        order = np.argsort(uniform(1000 * (len(cases) + 1) + draw, total), kind="stable")
+        apart = tensors((low + (order + 0.5) * (high - low) / total).round(3))
+        if smooth(*apart):
+            break
+    else:
+        raise ValueError(f"{name}: no smooth inputs")
+    runs = {}
+    for kind, inputs in (("ties", tied), ("apart", apart)):
         for x in inputs[:count]:
             x.requires_grad_(True)
         y = fn(*inputs)
         i = np.arange(y.numel())
         w = torch.tensor(((5 * (i * i % 11) + 7 * i) % 16 - 7.5) / 8).reshape(y.shape)
-        found = torch.autograd.grad((y * w).sum(), inputs[:count], allow_unused=True)
+        flat_everywhere = not y.requires_grad
+        found = [None] * count if flat_everywhere else torch.autograd.grad((y * w).sum(), inputs[:count], allow_unused=True)
         gradients = [torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs)]
         runs[kind] = {"inputs": [flat(x) for x in inputs], "y": flat(y), "gradients": [flat(g) for g in gradients]}
     cases[name] = {"shapes": [list(s) for s in shapes], "output": list(y.shape), **runs}
@@ -121,6 +131,11 @@ def shift(x):
     wide = F.pad(first(x), (1, 1, 1, 1))
     h, w = x.shape[1:3]
     return last(torch.stack([wide[:, j, j // 3 : j // 3 + h, j % 3 : j % 3 + w] for j in range(9)], 1))
+
+
+def inside_steps(a, b):
+    """Whether no quotient is close to a whole number."""
+    return bool(((a / b - torch.round(a / b)).abs() > 0.02).all())
 
 
 image, kinks = (3, 4, 4, 2), {"grid": (-1, 0, 1, 6, 7), "reach": (-6, 10)}
@@ -232,6 +247,18 @@ for name, fn, at in [
     ("sum", lambda x: x.sum((0, 2)), {}),
     ("mean", lambda x: x.mean((0, 2)), {}),
     ("gather", lambda x: x[:, :, [2, 0, 2, 3]], {}),
+    ("step", lambda x: (x > 0).double(), {}),
+    ("argMax", lambda x: x.argmax(2).double(), {}),
+    ("argMin", lambda x: x.argmin(2).double(), {}),
+    ("isNaN", lambda x: torch.isnan(x).double(), {}),
+    ("zerosLike", torch.zeros_like, {}),
+    ("onesLike", torch.ones_like, {}),
+    ("expandDims", lambda x: x.unsqueeze(1), {}),
+    ("prod of all", lambda x: x.prod(), {"grid": (-1, 1, 2), "reach": (0.5, 1.5)}),
+    ("prod of rows", lambda x: x.prod(2), {"grid": (-1, 0, 2)}),
+    ("prod of rows and columns, kept", lambda x: x.prod(1, keepdim=True).prod(2, keepdim=True), {"grid": (-1, 1, 1, 1, 0)}),
+    ("mirrorPad that repeats the edge", lambda x: x[:, [0, 0, 1, 1, 0]][:, :, [1, 0, 0, 1, 2, 3]], {}),
+    ("mirrorPad that leaves it out", lambda x: x[:, [1, 0, 1, 0]][:, :, [2, 1, 0, 1, 2, 3]], {}),
     ("gather of images", lambda x: x[[2, 0, 2, 2, 1]], {}),
 ]:
     case(f"tf.{name}", [(3, 2, 4, 2)], fn, **at)
@@ -245,8 +272,8 @@ for name, fn, at in [
     ("minimum", torch.minimum, {}),
     ("squaredDifference", lambda a, b: (a - b) ** 2, {}),
     ("pow", torch.pow, positive),
-    ("mod", torch.remainder, {"grid": (0.5, 0.75), "reach": (0.25, 3)}),
-    ("floorDiv", lambda a, b: torch.floor(a / b), {"grid": (0.5, 0.75), "reach": (0.3, 2.9)}),
+    ("mod", torch.remainder, {"grid": (0.5, 0.75), "reach": (0.5, 3), "smooth": inside_steps}),
+    ("floorDiv", lambda a, b: torch.floor(a / b), {"grid": (0.5, 0.75), "reach": (0.5, 3), "smooth": inside_steps}),
 ]:
     case(f"tf.{name}", [(3, 4), (3, 4)], fn, **at)
     case(f"tf.{name} by channel", [(3, 2, 4), (4,)], fn, **at)
@@ -254,6 +281,7 @@ for name, fn, at in [
 case("tf.pow at 0", [(3, 4), (4,)], lambda a, b: torch.pow(a, b.abs()), grid=(0, 1, 2), reach=(0.5, 3), grads=1)
 case("tf.where", [small, small, small], lambda a, b, c: torch.where(c > 0, a, b), grads=2)
 case("tf.addN", [small, small, small], lambda a, b, c: a + b + c)
+case("tf.greaterEqual", [(3, 4), (3, 4)], lambda a, b: (a >= b).double())
 case("tf.stack", [(3, 2), (3, 2)], lambda a, b: torch.stack([a, b], 1))
 case("tf.broadcastTo", [(3, 1, 2)], lambda x: x.expand(2, 3, 4, 2))
 matrices = [("", (3, 2, 3), (3, 3, 2)), (" of one matrix", (2, 3), (3, 3, 2)), (" by one matrix", (3, 2, 3), (1, 3, 2))]
@@ -279,6 +307,10 @@ case("tf.unsortedSegmentSum", [(6, 3)], segments)
 case("tf.batchNorm", [small, (2,), (2,), (2,), (2,)], norm(False))
 case("tf.conv2d", [(3, 5, 5, 2), kernel], conv(same, stride=2))
 case("tf.depthwiseConv2d", [(3, 5, 5, 2), (3, 3, 2, 2)], lambda x, k: conv(same, stride=2, groups=2)(x, k.reshape(3, 3, 1, 4)))
+case("tf.fused.conv2d", [(3, 5, 5, 2), kernel, bias], conv(same, stride=2))
+case("tf.fused.depthwiseConv2d", [(3, 4, 4, 4), (3, 3, 4, 1), bias], lambda x, k, b: conv(same, groups=4)(x, k.reshape(3, 3, 1, 4), b))
+case("tf.fused.matMul", [(3, 5), (5, 4), (4,)], lambda x, k, b: x @ k + b)
+case("tf.conv2dTranspose", [(3, 2, 3, 2), (3, 3, 4, 2)], lambda x, k: last(F.conv_transpose2d(first(x), k.permute(3, 2, 0, 1), stride=2)))
 case("tf.maxPool", [(3, 5, 5, 2)], maximal(3, 2, same), grid=(-1, 0, 0))
 case("tf.avgPool", [(3, 5, 5, 2)], average(3, 2, same))
 for align in (False, True):

@@ -6,7 +6,8 @@
  * place, relu6 is flat at 0 and at 6, a clip at its bounds.
  * tf 4.22 gives the whole of it to each of the equal values of `max`, and to another place of a pool on wasm; its average
  * pools spread over padding what they did not average, `maximum`, `minimum`, `squaredDifference` and `matMul` do not
- * undo a broadcast there, `cumsum` along any axis but the last moves its gradient to other places, `floorDiv` has the slope of a
+ * undo a broadcast there, `cumsum` along any axis but the last moves its gradient to other places, `mirrorPad` forgets what the copies got, `prod` does not
+ * run, `floorDiv` has the slope of a
  * division, `pow` is NaN at 0 to the power of 0, and resizing looks away when pixels are aligned by their centres (on the
  * JavaScript backend, nearest neighbours of a second image read the first).
  */
@@ -82,6 +83,59 @@ const clip: GradientFn = (dy, [x], { clipValueMin: low, clipValueMax: high }) =>
   },
 });
 
+/** For each place of `x [rows, n]` the product of the values before it in its row, in log n passes. */
+function productBefore(x: tf.Tensor2D): tf.Tensor2D {
+  const [rows, n] = x.shape;
+  const moved = (values: tf.Tensor2D, by: number): tf.Tensor2D =>
+    tf.concat([tf.ones<tf.Rank.R2>([rows, by]), tf.slice2d(values, [0, 0], [rows, n - by])], 1);
+  let product = moved(x, 1);
+  for (let reach = 1; reach < n; reach *= 2) product = tf.mul(product, moved(product, reach));
+  return product;
+}
+
+/** Of `prod` over axes: dy times the product of the other values, which a zero does not hide. */
+const prod: GradientFn = (dy, [x], { axis }) => {
+  const input = x as tf.Tensor;
+  const axes = tf.util.parseAxisParam(axis as number | number[], input.shape);
+  const left = input.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+  const order = [...left, ...axes];
+  return {
+    x: () => {
+      const turned = tf.transpose(input, order);
+      const rows = left.reduce((size, i) => size * (input.shape[i] ?? 1), 1);
+      const flat = tf.reshape(turned, [rows, input.size / rows]) as tf.Tensor2D;
+      const after = tf.reverse(productBefore(tf.reverse(flat, 1)), 1);
+      const others = tf.mul(tf.mul(productBefore(flat), after), tf.reshape(dy, [rows, 1]));
+      return tf.transpose(
+        tf.reshape(others, turned.shape),
+        order.map((_, i) => order.indexOf(i)),
+      );
+    },
+  };
+};
+
+/** Of `mirrorPad`: every value gets back what its copies got, axis by axis. */
+const mirrorPad: GradientFn = (dy, [x], { paddings, mode }) => {
+  const { shape } = x as tf.Tensor;
+  const edge = mode === 'reflect' ? 0 : 1;
+  const folded = (grad: tf.Tensor, [before, after]: readonly [number, number], axis: number): tf.Tensor => {
+    if (before + after === 0) return grad;
+    const size = shape[axis] ?? 1;
+    const sources = Int32Array.from({ length: before + size + after }, (_, i) => {
+      const place = i - before;
+      if (place < 0) return -place - edge;
+      return place < size ? place : 2 * size - 2 - place + edge;
+    });
+    const order = [axis, ...shape.map((_, i) => i).filter((i) => i !== axis)];
+    const sums = tf.unsortedSegmentSum(tf.transpose(grad, order), tf.tensor1d(sources), size);
+    return tf.transpose(
+      sums,
+      order.map((_, i) => order.indexOf(i)),
+    );
+  };
+  return { x: () => (paddings as readonly (readonly [number, number])[]).reduce(folded, dy) };
+};
+
 const maxPool: GradientFn = (dy, [x, y], attrs) => {
   const input = x as tf.Tensor;
   return { x: () => maxPoolGrad(dy, input, y as tf.Tensor, stockPool(attrs, input.shape)) };
@@ -145,6 +199,8 @@ const written: Readonly<Record<string, Written>> = {
   ClipByValue: { gradient: clip, inputs: ['x'] },
   MaxPool: { gradient: maxPool, inputs: ['x'], saveOutput: true },
   AvgPool: { gradient: avgPool, inputs: ['x'] },
+  Prod: { gradient: prod, inputs: ['x'] },
+  MirrorPad: { gradient: mirrorPad, inputs: ['x'] },
   Cumsum: { gradient: cumsum, inputs: ['x'] },
   FloorDiv: { gradient: floorDiv, inputs: ['a', 'b'] },
   Pow: { gradient: pow, inputs: ['a', 'b'], saveOutput: true },

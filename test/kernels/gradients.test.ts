@@ -11,8 +11,8 @@ const departs: Readonly<Record<string, (x: number) => number>> = {
 };
 /** Ops whose gradient is not their slope, and why. */
 const straight: Readonly<Record<string, string>> = { quantize: 'rounding is passed straight through' };
-/** Small enough that no quotient crosses a whole number; 2^-8 for the others. */
-const steps: Readonly<Record<string, number>> = { 'tf.floorDiv of a column': 2 ** -12 };
+/** The step of finite differences: small enough, for steps in the op itself, that no quotient crosses a whole number. */
+const stepOf = (name: string): number => 2 ** (/floorDiv|mod/.test(name) ? -10 : -8);
 
 describe('gradients', () => {
   it('are held to references of the same names', () => {
@@ -35,7 +35,7 @@ describe('gradients', () => {
     }
     if (straight[name]) continue;
     it(`of ${name} are finite differences`, async () => {
-      (await differences(name, 'apart', steps[name] ?? 2 ** -8)).forEach((column, i) => {
+      (await differences(name, 'apart', stepOf(name))).forEach((column, i) => {
         expectClose(column, reference.apart.gradients[i] as number[], 1e-3, `input ${i}`);
       });
     });

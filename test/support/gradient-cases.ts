@@ -84,6 +84,13 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   quantize: op({ kind: 'quantize', scale: 0.25, zero: 1, bits: 3, signed: true }),
 };
 
+const mirrored = (rows: [number, number], columns: [number, number]): [number, number][] => [
+  [0, 0],
+  rows,
+  columns,
+  [0, 0],
+];
+
 type Unary = (x: tf.Tensor) => tf.Tensor;
 const unary: Readonly<Record<string, Unary>> = {
   abs: tf.abs,
@@ -141,6 +148,18 @@ const unary: Readonly<Record<string, Unary>> = {
   sum: (x) => tf.sum(x, [0, 2]),
   mean: (x) => tf.mean(x, [0, 2]),
   gather: (x) => tf.gather(x, tf.tensor1d([2, 0, 2, 3], 'int32'), 2),
+  step: tf.step,
+  argMax: (x) => tf.cast(tf.argMax(x, 2), 'float32'),
+  argMin: (x) => tf.cast(tf.argMin(x, 2), 'float32'),
+  isNaN: (x) => tf.cast(tf.isNaN(x), 'float32'),
+  zerosLike: tf.zerosLike,
+  onesLike: tf.onesLike,
+  expandDims: (x) => tf.expandDims(x, 1),
+  'prod of all': (x) => tf.prod(x),
+  'prod of rows': (x) => tf.prod(x, 2),
+  'prod of rows and columns, kept': (x) => tf.prod(x, [1, 2], true),
+  'mirrorPad that repeats the edge': (x) => tf.mirrorPad(x, mirrored([1, 2], [2, 0]), 'symmetric'),
+  'mirrorPad that leaves it out': (x) => tf.mirrorPad(x, mirrored([1, 1], [2, 0]), 'reflect'),
   'gather of images': (x) => tf.gather(x, tf.tensor1d([2, 0, 2, 2, 1], 'int32')),
 };
 
@@ -177,6 +196,7 @@ const others: Readonly<Record<string, TensorFn>> = {
   'tf.prelu': (x, a) => tf.prelu(x as tf.Tensor, a as tf.Tensor),
   'tf.pow at 0': (a, b) => tf.pow(a as tf.Tensor, tf.abs(b as tf.Tensor)),
   'tf.where': (a, b, c) => tf.where(tf.greater(c as tf.Tensor, 0), a as tf.Tensor, b as tf.Tensor),
+  'tf.greaterEqual': (a, b) => tf.cast(tf.greaterEqual(a as tf.Tensor, b as tf.Tensor), 'float32'),
   'tf.addN': (...x) => tf.addN(x),
   'tf.stack': (...x) => tf.stack(x, 1),
   'tf.broadcastTo': (x) => tf.broadcastTo(x as tf.Tensor, [2, 3, 4, 2]),
@@ -193,6 +213,26 @@ const others: Readonly<Record<string, TensorFn>> = {
     ),
   'tf.conv2d': (x, k) => tf.conv2d(x as tf.Tensor4D, k as tf.Tensor4D, 2, 'same'),
   'tf.depthwiseConv2d': (x, k) => tf.depthwiseConv2d(x as tf.Tensor4D, k as tf.Tensor4D, 2, 'same'),
+  'tf.fused.conv2d': (x, filter, bias) =>
+    tf.fused.conv2d({
+      x: x as tf.Tensor4D,
+      filter: filter as tf.Tensor4D,
+      bias: bias as tf.Tensor,
+      strides: 2,
+      pad: 'same',
+    }),
+  'tf.fused.depthwiseConv2d': (x, filter, bias) =>
+    tf.fused.depthwiseConv2d({
+      x: x as tf.Tensor4D,
+      filter: filter as tf.Tensor4D,
+      bias: bias as tf.Tensor,
+      strides: 1,
+      pad: 'same',
+    }),
+  'tf.fused.matMul': (a, b, bias) =>
+    tf.fused.matMul({ a: a as tf.Tensor, b: b as tf.Tensor, bias: bias as tf.Tensor }),
+  'tf.conv2dTranspose': (x, k) =>
+    tf.conv2dTranspose(x as tf.Tensor4D, k as tf.Tensor4D, [3, 5, 7, 4], 2, 'valid'),
   'tf.maxPool': (x) => tf.maxPool(x as tf.Tensor4D, 3, 2, 'same'),
   'tf.avgPool': (x) => tf.avgPool(x as tf.Tensor4D, 3, 2, 'same'),
   'tf.image.resizeBilinear': (x) => tf.image.resizeBilinear(x as tf.Tensor4D, resizeTo, false, true),

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { type EngineName, prepare, useBackend } from '../../src/engine/index.ts';
+import { backendName } from '../../src/jit/backend.ts';
 import type { Arrays, Tensors } from '../../src/jit/index.ts';
+import { registerRules } from '../../src/jit/rules/index.ts';
 import { gradientCases, type TensorFn } from './gradient-cases.ts';
 
 /** Numbers that tie and stand on kinks, and numbers that are all apart. */
@@ -86,4 +88,41 @@ export async function differences(name: string, kind: InputKind, step: number): 
       return (at(step) - at(-step)) / (2 * step);
     }),
   );
+}
+
+/** Which ops run the gradient of each kernel that a trace can hold: by kernel, the names of the ops; in the order of the alphabet. */
+export async function guards(): Promise<ReadonlyMap<string, readonly string[]>> {
+  await useBackend('cpu');
+  registerRules();
+  const kernels = tf.getKernelsForBackend(backendName).map((kernel) => kernel.kernelName);
+  const seen = new Map<string, Set<string>>();
+  let op = '';
+  const restore: (() => void)[] = [];
+  for (const kernel of kernels.sort()) {
+    const config = tf.getGradient(kernel);
+    if (!config) continue;
+    const ops = new Set<string>();
+    seen.set(kernel, ops);
+    const { gradFunc } = config;
+    config.gradFunc = (...call) => {
+      ops.add(op);
+      return gradFunc(...call);
+    };
+    restore.push(() => {
+      config.gradFunc = gradFunc;
+    });
+  }
+  try {
+    for (const [name, { shapes, ties }] of references) {
+      op = name;
+      tf.tidy(() => {
+        const inputs = ties.inputs.map((x, i) => tf.tensor([...x], [...(shapes[i] as number[])], 'float32'));
+        const count = ties.gradients.length;
+        tf.grads((...x) => tf.sum(opOf(name)(...x, ...inputs.slice(count))))(inputs.slice(0, count));
+      });
+    }
+  } finally {
+    for (const undo of restore) undo();
+  }
+  return new Map([...seen].map(([kernel, ops]) => [kernel, [...ops]]));
 }
