@@ -11,6 +11,7 @@ import {
   shapeOf,
   weightShapes,
 } from '../../graph/index.ts';
+import { mendTf } from '../../kernels/index.ts';
 import { apply } from './apply.ts';
 
 type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
@@ -58,6 +59,7 @@ export class OpLayer extends tfl.layers.Layer {
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Record<string, unknown>): tf.Tensor {
+    mendTf(); // a loaded model of our layers may be the first that this process runs
     const ins = Array.isArray(inputs) ? inputs : [inputs];
     return tf.tidy(() =>
       apply(this.op, ins, {

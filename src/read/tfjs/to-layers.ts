@@ -13,6 +13,7 @@ import {
   shapes,
   slots,
 } from '../../graph/index.ts';
+import { mendTf } from '../../kernels/index.ts';
 import { materialize, type Net } from '../../weights/index.ts';
 import { OpLayer } from './layer.ts';
 
@@ -24,6 +25,23 @@ export interface ToLayersOptions {
 /** A path as a tf layer's name, and back. Paths hold no dot, so this loses nothing. */
 export const layerName = (id: string): string => id.replaceAll('/', '.');
 export const padName = (name: string): string => `${name}..pad`;
+const againName = (name: string, index: number): string => `${name}..again${index}`;
+
+/**
+ * What a node reads; a value that it reads again comes through an identity. tf counts the readers of a value by their names,
+ * but each of their reads, and would free a value that one node reads twice before its next reader runs.
+ */
+function valuesOf(
+  { id, inputs }: Node,
+  values: ReadonlyMap<string, tfl.SymbolicTensor>,
+): tfl.SymbolicTensor[] {
+  return inputs.map((from, i) => {
+    const value = values.get(from) as tfl.SymbolicTensor;
+    if (inputs.indexOf(from) === i) return value;
+    const identity = tfl.layers.activation({ activation: 'linear', name: againName(layerName(id), i) });
+    return identity.apply(value) as tfl.SymbolicTensor;
+  });
+}
 
 /** What a model remembers of its graph besides its layers: their order, and what each call of a shared layer reads. */
 export interface Memory {
@@ -47,13 +65,14 @@ export function toLayers(
       "toLayers: tf has no backend; import '@tensorflow/tfjs-backend-cpu' or another first",
     );
   }
+  mendTf();
   const shapeById = shapes(graph);
   const layers = new Map<string, tfl.layers.Layer>();
   const calls: Record<string, string[]> = {};
   const values = new Map<string, tfl.SymbolicTensor>();
   for (const node of graph.nodes) {
     const ins = node.inputs.map((id) => shapeById.get(id) as Shape);
-    const xs = node.inputs.map((id) => values.get(id) as tfl.SymbolicTensor);
+    const xs = valuesOf(node, values);
     if (node.op.kind === 'input') {
       values.set(node.id, tfl.input({ shape: [...node.op.shape], name: layerName(node.id) }));
       continue;
