@@ -179,6 +179,7 @@ export const steps = {
     return made;
   },
   add: (x, dice, all) => {
+    if (dice.b % 8 === 7) return x.add(x);
     const found = others(x, all, (y) => sameMap(x, y) && y.channels === x.channels);
     return found.length ? x.add(...found.slice(0, 1 + (dice.a % 2))) : undefined;
   },
@@ -197,10 +198,12 @@ export const steps = {
     );
   },
   mul: (x, dice, all) => {
+    if (dice.b % 8 === 7) return x.mul(x);
     const found = others(x, all, (y) => sameMap(x, y) && y.channels === x.channels);
     return found.length ? x.mul(pick(found, dice.a)) : undefined;
   },
   concat: (x, dice, all) => {
+    if (dice.b % 8 === 7 && 2 * x.channels <= most.channels) return x.concat(x);
     const found = others(x, all, (y) => sameMap(x, y) && y.channels + x.channels <= most.channels);
     return found.length ? x.concat(pick(found, dice.a)) : undefined;
   },
