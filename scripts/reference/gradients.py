@@ -196,6 +196,8 @@ for factor in (2, 3):
     case(f"bilinear upsampling by {factor}", [(3, 2, 3, 2)], upsample(factor, "bilinear"))
 case("quantize", [small], quantized, grid=(-2, -1.25, -1, 0, 0.5, 0.75))
 
+case("magnitude", [small], torch.abs)
+
 # ops of tf, as losses and functions of one's own use them
 for name, fn, at in [
     ("abs", torch.abs, {}),

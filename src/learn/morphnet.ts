@@ -13,6 +13,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { scaleThreshold } from '../edit/index.ts';
 import { Refusal } from '../errors.ts';
 import { channels, type Graph, isDepthwise, isMap, type Shape, shapes } from '../graph/index.ts';
+import { magnitude } from '../kernels/index.ts';
 import type { LossMaker } from './loss.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -38,7 +39,7 @@ export const morphnet =
       weight,
       student: [],
       compute: ({ weight: value }) => {
-        const flat = tf.concat([...norms.map((n) => tf.abs(value(`${n}:gamma`))), tf.zeros([1])]);
+        const flat = tf.concat([...norms.map((n) => magnitude(value(`${n}:gamma`))), tf.zeros([1])]);
         const most = Math.max(...places.map((p) => p.at.length));
         const none = (flat.shape[0] as number) - 1;
         const index = places.flatMap((p) => Array.from({ length: most }, (_, m) => p.at[m] ?? none));

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { Refusal } from '../errors.ts';
+import { magnitude } from '../kernels/index.ts';
 import type { LossMaker } from './loss.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -24,6 +25,6 @@ export const slimming =
       weight,
       student: [],
       compute: ({ weight: gamma }) =>
-        tf.addN(norms.map((n) => tf.sum(tf.abs(gamma(`${n.id}:gamma`))))) as tf.Scalar,
+        tf.addN(norms.map((n) => tf.sum(magnitude(gamma(`${n.id}:gamma`))))) as tf.Scalar,
     };
   };

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Activation, Op, Padding, Pair, Slot } from '../../src/graph/index.ts';
 import { activations, isStatistic } from '../../src/graph/index.ts';
+import { magnitude } from '../../src/kernels/index.ts';
 import { apply } from '../../src/read/tfjs/apply.ts';
 import { conv, pool } from './ops.ts';
 
@@ -40,6 +41,7 @@ const two: Pair = [2, 2];
 const three: Pair = [3, 3];
 
 const graphOps: Readonly<Record<string, TensorFn>> = {
+  magnitude: (x) => magnitude(x as tf.Tensor),
   conv: convOf({ bias: true }, 'bias'),
   'conv, stride 2': convOf({ stride: two, bias: true }, 'bias'),
   'conv, stride 2 and padding of its own': convOf({ stride: two, padding: [1, 2, 1, 0] }),
