@@ -7,7 +7,7 @@ import type { Dataset } from './dataset.ts';
 import { readFashion } from './fashion.ts';
 import { readMnist } from './mnist.ts';
 
-export type { Dataset, Split } from './dataset.ts';
+export { type Dataset, type Labels, labelsFor, labelsLike, type Split } from './dataset.ts';
 export {
   type Attributes,
   attributesOf,

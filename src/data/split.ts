@@ -4,7 +4,7 @@
  */
 import { UsageError } from '../errors.ts';
 import { permutation, random } from '../random.ts';
-import type { Split } from './dataset.ts';
+import { labelsLike, type Split } from './dataset.ts';
 
 /**
  * The examples at these indices, in this order; an index may come twice.
@@ -13,7 +13,7 @@ import type { Split } from './dataset.ts';
 export function subset(split: Split, indices: ArrayLike<number>): Split {
   const size = split.count ? split.pixels.length / split.count : 0;
   const pixels = new Uint8Array(indices.length * size);
-  const labels = new Uint8Array(indices.length);
+  const labels = labelsLike(split.labels, indices.length);
   for (let i = 0; i < indices.length; i++) {
     const from = indices[i]!;
     if (!Number.isInteger(from) || from < 0 || from >= split.count) {

@@ -4,6 +4,8 @@ import { MoonletError } from '../errors.ts';
 import { type Graph, printShape } from '../graph/index.ts';
 import { permutation, random } from '../random.ts';
 import { inputShape } from '../read/ends.ts';
+import { checkSplit } from './data-check.ts';
+import { checkCount, checkSeed } from './options.ts';
 
 export interface Augment {
   /** Moves each image by up to so many pixels down and right; what enters is black. */
@@ -32,16 +34,16 @@ export interface Labelled extends Batch {
 export interface BatchOptions {
   readonly batch: number;
   readonly seed: number;
-  readonly augment?: Augment;
+  readonly augment?: Augment | undefined;
   /** How many views of an image there are, in turn by epoch; a new one each epoch unless told. */
-  readonly views?: number;
+  readonly views?: number | undefined;
   /** Of how views are moved and mirrored; `seed` unless told. Runs with one view seed see the same views. */
-  readonly viewSeed?: number;
+  readonly viewSeed?: number | undefined;
 }
 
 /**
  * Which of `count` examples a step takes: each once an epoch, in another order each time; a last partial batch is dropped.
- * @throws MoonletError when there is not one batch.
+ * @throws MoonletError when there is not one batch, UsageError for a batch or seed that is no whole number.
  */
 export function turns(
   count: number,
@@ -49,6 +51,8 @@ export function turns(
   seed: number,
   what = 'examples',
 ): (step: number) => { readonly epoch: number; readonly examples: Uint32Array } {
+  checkCount('batch', batch);
+  checkSeed('seed', seed);
   const perEpoch = Math.floor(count / batch);
   if (perEpoch < 1)
     throw new MoonletError(`a batch of ${batch} is larger than the ${count} training ${what}`);
@@ -65,12 +69,17 @@ export function turns(
   };
 }
 
-/** Training batches by step. An epoch's last partial batch is dropped. @throws MoonletError when there is not one. */
+/**
+ * Training batches by step. An epoch's last partial batch is dropped.
+ * @throws MoonletError when there is not one, or the split is not what it says; UsageError for options out of range.
+ */
 export function batches(
   split: Split,
   scale: Scale,
   { batch, seed, augment = {}, views, viewSeed = seed }: BatchOptions,
 ): (step: number) => Labelled {
+  checkSplit(split, scale, 'training data');
+  checkViews({ augment, views, viewSeed });
   const turn = turns(split.count, batch, seed);
   return (step) => {
     const { epoch, examples: images } = turn(step);
@@ -91,12 +100,28 @@ export function batches(
   };
 }
 
-/** Whole passes over a split for evaluation. The last batch is padded with the first example; `count` says how many are real. */
+/** @throws UsageError for a shift, a number of views or a view seed that is none. */
+export function checkViews({
+  augment,
+  views,
+  viewSeed,
+}: Partial<Omit<BatchOptions, 'batch' | 'seed'>>): void {
+  if (augment?.shift !== undefined) checkCount('augment.shift', augment.shift, 0);
+  if (views !== undefined) checkCount('views', views);
+  if (viewSeed !== undefined) checkSeed('viewSeed', viewSeed);
+}
+
+/**
+ * Whole passes over a split for evaluation. The last batch is padded with the first example; `count` says how many are real.
+ * @throws MoonletError when the split is not what it says, UsageError for a batch that is no whole number.
+ */
 export function* passes(
   split: Split,
   scale: Scale,
   batch: number,
 ): Generator<Labelled & { readonly count: number }> {
+  checkCount('batch', batch);
+  checkSplit(split, scale, 'data');
   const [h, w, c] = scale.shape;
   for (let first = 0; first < split.count; first += batch) {
     const count = Math.min(batch, split.count - first);

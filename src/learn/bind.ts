@@ -1,5 +1,5 @@
 /** @file Losses bound to a pair of nets, and the graph that is trained: the student with what its losses put beside it. */
-import { MoonletError } from '../errors.ts';
+import { MoonletError, UsageError } from '../errors.ts';
 import { check, type Graph } from '../graph/index.ts';
 import { init, type Net } from '../weights/index.ts';
 import type { Loss, LossMaker } from './loss.ts';
@@ -25,6 +25,7 @@ export function bind(
   makers: readonly LossMaker[],
   { teacher, teachers }: Teachers = {},
 ): Bound {
+  if (!makers.length) throw new UsageError('losses: give one at least, or leave them out for cross-entropy');
   const losses = makers.map((make) =>
     make({ student, teacher: teacher?.graph, teacherNet: teacher, teachers }),
   );

@@ -1,7 +1,9 @@
 /** @file A run's whole state as one safetensors file: weights, optimizer, step, history. */
 import { MoonletError } from '../errors.ts';
+import { printShape } from '../graph/index.ts';
 import type { Arrays, Specs } from '../jit/index.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../weights/index.ts';
+import { differences } from './differences.ts';
 
 /** Where a run keeps its checkpoints. `save` must be atomic: a reader sees the old file or the new one. */
 export interface CheckpointStore {
@@ -13,7 +15,7 @@ export type CheckpointName = 'last' | 'best';
 export interface Progress {
   /** Steps done. */
   readonly step: number;
-  /** What the run is: another recipe must not resume it. */
+  /** What the run is, by `runIdentity`: another must not resume it. */
   readonly recipe: string;
   readonly history: History;
 }
@@ -35,7 +37,7 @@ export function packCheckpoint(state: Arrays, specs: Specs, progress: Progress):
   });
 }
 
-/** @throws MoonletError when the file is damaged or belongs to another recipe. */
+/** @throws MoonletError when the file is damaged, belongs to another recipe, or holds other shapes than the specs. */
 export function unpackCheckpoint(
   bytes: Uint8Array,
   specs: Specs,
@@ -47,13 +49,17 @@ export function unpackCheckpoint(
   const progress = JSON.parse(metadata['progress'] ?? '{}') as Progress;
   if (progress.recipe !== recipe) {
     throw new MoonletError(
-      'checkpoint: it was made by another recipe; choose another folder, or remove it by --force',
+      `checkpoint: it was made by another recipe (${differences(progress.recipe, recipe)}); choose another folder, or remove it by --force`,
     );
   }
   const state = Object.fromEntries(
-    Object.keys(specs).map((key) => {
+    Object.entries(specs).map(([key, { shape }]) => {
       const tensor = tensors.get(key);
       if (!tensor) throw new MoonletError(`checkpoint: "${key}" is missing; the file is damaged`);
+      if (printShape(tensor.shape) !== printShape(shape))
+        throw new MoonletError(
+          `checkpoint: "${key}" is ${printShape(tensor.shape)}, and the net has ${printShape(shape)}; the file is of another net`,
+        );
       return [key, tensor.data as Float32Array];
     }),
   );

@@ -1,7 +1,8 @@
 /** @file Cross-entropy of a classifier's logits, with label smoothing. */
 import * as tf from '@tensorflow/tfjs-core';
-import { classesOf, onlyOutput } from '../read/ends.ts';
+import { classEnd } from './class-logits.ts';
 import type { LossMaker } from './loss.ts';
+import { checkNumber } from './options.ts';
 import type { Schedule } from './schedule.ts';
 
 export interface CrossEntropyOptions {
@@ -10,17 +11,22 @@ export interface CrossEntropyOptions {
   readonly labelSmoothing?: number;
 }
 
-/** -mean over the batch of sum_k q_k log p_k, with q = (1 - s) onehot(y) + s / classes. */
+/**
+ * -mean over the batch of sum_k q_k log p_k, with q = (1 - s) onehot(y) + s / classes. A net that ends in softmax is trained on
+ * the logits before it.
+ * @throws MoonletError, when bound, for a net of one class or without logits; UsageError for a share that is none.
+ */
 export const crossEntropy =
   ({ weight = 1, labelSmoothing = 0 }: CrossEntropyOptions = {}): LossMaker =>
   ({ student }) => {
-    const logits = onlyOutput(student);
-    const classes = classesOf(student);
+    checkNumber('labelSmoothing', labelSmoothing, { least: 0, most: 1 });
+    const { logits, classes } = classEnd(student);
     return {
       name: 'cross-entropy',
       weight,
       student: [logits],
       targets: ['labels'],
+      constants: { labelSmoothing },
       compute: (at) => crossEntropyOf(at.student(logits) as tf.Tensor2D, at.labels, classes, labelSmoothing),
     };
   };

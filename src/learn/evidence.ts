@@ -4,6 +4,7 @@ import { channelsOf, type Shape } from '../graph/index.ts';
 import type { Net, WeightKey } from '../weights/index.ts';
 import type { LossMaker } from './loss.ts';
 import type { Optimizer } from './optimizer.ts';
+import { checkCount } from './options.ts';
 import { firstState } from './step.ts';
 import type { Task } from './task.ts';
 import { trainer } from './trainer.ts';
@@ -25,12 +26,16 @@ export interface GradientOptions extends EngineOptions {
   readonly losses?: readonly LossMaker[];
 }
 
-/** Gradients of the loss by weight, in training mode, one map for each of the task's first batches. */
+/**
+ * Gradients of the loss by weight, in training mode, one map for each of the task's first batches.
+ * @throws MoonletError when net, data and losses do not fit together; UsageError for options out of range.
+ */
 export async function gradients(
   net: Net,
   task: Task,
   { batches = 8, ...o }: GradientOptions = {},
 ): Promise<readonly ReadonlyMap<WeightKey, Float32Array>[]> {
+  checkCount('batches', batches);
   const run = await trainer(net.graph, task, { ...o, steps: batches, rate: 0, optimizer: keepGradients });
   try {
     const found: Map<WeightKey, Float32Array>[] = [];

@@ -3,12 +3,20 @@ import type { Split } from '../data/index.ts';
 import { type GrowPlan, grow } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { UsageError } from '../errors.ts';
-import { toJson } from '../graph/index.ts';
-import type { Arrays, Specs } from '../jit/index.ts';
+import type { Arrays } from '../jit/index.ts';
 import type { Net, WeightKey } from '../weights/index.ts';
 import type { Scale } from './batches.ts';
+import { type Best, bestSince, storedBest } from './best.ts';
 import { withBeside } from './bind.ts';
-import { type CheckpointStore, type History, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
+import {
+  type CheckpointName,
+  type CheckpointStore,
+  type History,
+  packCheckpoint,
+  unpackCheckpoint,
+} from './checkpoint.ts';
+import { runIdentity } from './identity.ts';
+import { checkCount, checkSeed } from './options.ts';
 import type { Projection } from './sparse.ts';
 import { firstState, parametersIn, weightsIn } from './step.ts';
 import { type ClassificationOptions, classification, type Task } from './task.ts';
@@ -24,7 +32,7 @@ export interface Growing {
 export interface FitTaskOptions extends TrainerOptions {
   /** Steps between evaluations; a tenth of the run unless told. */
   readonly evaluateEvery?: number;
-  /** Which weights come back: the last ones (unless told), or those that did best on the held-out part. */
+  /** Which weights come back: the last ones (unless told), or those that did best on the held-out part since the last growth. */
   readonly keep?: 'last' | 'best';
   /** When and how the net grows, in order of steps. */
   readonly growth?: readonly Growing[];
@@ -33,7 +41,7 @@ export interface FitTaskOptions extends TrainerOptions {
   readonly checkpoints?: CheckpointStore;
   /** Steps between checkpoints; 100 unless told. */
   readonly checkpointEvery?: number;
-  /** Says what the run is, so that a checkpoint of another is refused. */
+  /** What else says what the run is, such as its recipe as JSON: a checkpoint of a run with another is refused. */
   readonly recipe?: string;
   /** Stops after the step under way, with a checkpoint saved. */
   readonly signal?: AbortSignal;
@@ -60,27 +68,15 @@ export const fit = (net: Net, train: Split, scale: Scale, o: FitOptions): Promis
 
 /**
  * Train a net for a task. The last partial batch of an epoch is dropped; weight decay spares norms and biases.
- * With `checkpoints` it resumes where it stopped, and ends with the numbers of an unbroken run.
- * @throws MoonletError before the first step when nets, task and losses do not fit together.
+ * With `checkpoints` it resumes where it stopped, and ends with the numbers of an unbroken run; a checkpoint of a run with
+ * other options, data or teachers is refused (`runIdentity` says what counts).
+ * @throws MoonletError before the first step when nets, data, task and losses do not fit together; UsageError for options
+ * out of range.
  */
 export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<Fitted> {
-  const { steps, batch = 64, seed = 0, checkpoints, checkpointEvery = 100, keep = 'last' } = o;
+  const { steps, seed = 0, checkpoints, checkpointEvery = 100, keep = 'last', form } = o;
   const { validate } = task;
-  const { form } = o;
-  if (!Number.isInteger(steps) || steps < 1) {
-    throw new UsageError(`steps must be a whole number from 1 up, got ${steps}`);
-  }
-  if (keep === 'best' && !validate) {
-    throw new UsageError('keeping the best weights needs held-out examples ("validation")');
-  }
-  if (form && o.growth?.length)
-    throw new UsageError(
-      `growth changes the shapes of weights that the form "${form.name}" holds; do one of the two`,
-    );
-  if (o.project && o.growth?.length)
-    throw new UsageError(
-      `growth changes the shapes of weights that "${o.project.name}" works on; do one of the two`,
-    );
+  checkOptions(task, o);
   const engine: EngineOptions = {
     engine: o.engine ?? 'onnxruntime',
     ...(o.threads === undefined ? {} : { threads: o.threads }),
@@ -88,72 +84,99 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
   };
   const growth = [...(o.growth ?? [])].sort((a, b) => a.at - b.at);
   const evaluateEvery = o.evaluateEvery ?? Math.max(1, Math.ceil(steps / 10));
-  const recipe = o.recipe ?? JSON.stringify({ steps, batch, seed, graph: toJson(net.graph), growth });
+  task.check?.(net.graph);
+  const run = checkpoints ? await runIdentity(net, task, { ...o, evaluateEvery }) : '';
 
   const stored = await checkpoints?.load('last');
-  const from = stored ? progressOf(stored, recipe) : 0;
+  const from = stored ? unpackCheckpoint(stored, {}, run).progress.step : 0;
   // the graph after the growth that is done by then; its weights are those of the checkpoint, or the net's own
-  let now = growth
-    .filter((g) => g.at < from)
-    .reduce((n, g, i) => grow(n, g.plan, { seed: seed + i }).net, net);
-  let on: Trainer = await trainer(now.graph, task, o);
-  o.onNotes?.(on.notes);
+  const grown = growth.filter((g) => g.at < from);
+  let now = grown.reduce((n, g, i) => grow(n, g.plan, { seed: seed + i }).net, net);
+  let current: Trainer = await trainer(now.graph, task, o);
+  o.onNotes?.(current.notes);
   try {
-    let state: Arrays = firstState(withBeside(now, on.graph, seed), on.specs, form);
-    let history: { loss: number[]; validation: [number, number][] } = { loss: [], validation: [] };
-    if (stored) {
-      const found = unpackCheckpoint(stored, on.specs, recipe);
-      state = found.state;
-      history = structuredClone(found.progress.history) as typeof history;
-      o.onResume?.(from);
-    }
-    const save = async (name: 'last' | 'best'): Promise<void> =>
+    let state: Arrays = firstState(withBeside(now, current.graph, seed), current.specs, form);
+    const history: { loss: number[]; validation: [number, number][] } = { loss: [], validation: [] };
+    const save = async (name: CheckpointName, saved: Arrays): Promise<void> =>
       checkpoints?.save(
         name,
-        packCheckpoint(state, on.specs, { step: history.loss.length, recipe, history }),
+        packCheckpoint(saved, current.specs, { step: history.loss.length, recipe: run, history }),
       );
+    let best: Best | undefined;
+    if (stored && checkpoints) {
+      const found = unpackCheckpoint(stored, current.specs, run);
+      state = found.state;
+      history.loss.push(...found.progress.history.loss);
+      for (const [step, measure] of found.progress.history.validation)
+        history.validation.push([step, measure]);
+      const mark = bestSince(history, grown.at(-1)?.at ?? 0);
+      best = await storedBest(checkpoints, { mark, from, state }, current.specs, run);
+      // a run that ended between the two files has the best weights in the first alone
+      if (best && best.step === from) await save('best', best.state);
+      o.onResume?.(from);
+    }
     const weights = (): Net => ({ graph: now.graph, weights: weightsIn(now.graph, state) });
     const settled = (): Net => (form ? form.settle(weights(), parametersIn(form, state)) : weights());
     const project = o.project?.begin((key) => state[`weight/${key}`] as Float32Array);
-    let best = Math.max(0, ...history.validation.map(([, measure]) => measure));
-    let bestState: Arrays | undefined;
     while (history.loss.length < steps && !o.signal?.aborted) {
       const at = history.loss.length;
       for (const [i, g] of growth.entries()) {
         if (g.at !== at) continue;
-        const grown = growState(weights(), state, on, g.plan, seed + i);
-        now = grown.net;
-        await on.release();
-        on = await trainer(now.graph, task, o);
-        state = grown.state(on);
-        [best, bestState] = [0, undefined]; // weights of another size are no rivals
+        const next = growState(weights(), state, current, g.plan, seed + i);
+        now = next.net;
+        await current.release();
+        current = await trainer(now.graph, task, o);
+        state = next.state(current);
+        best = undefined; // weights of other shapes are no rivals
       }
-      const done = await on.run(state, at);
+      const done = await current.run(state, at);
       state = done.state;
       project?.(at + 1);
       history.loss.push(done.report.loss);
       o.onStep?.(done.report);
+      let improved = false;
       if (validate && ((at + 1) % evaluateEvery === 0 || at + 1 === steps)) {
         const measure = await validate(settled(), engine);
         history.validation.push([at + 1, measure]);
         o.onValidation?.(at + 1, measure);
-        if (measure > best) {
-          best = measure;
-          bestState = state;
-          await save('best');
-        }
+        improved = !best || measure > best.measure;
+        if (improved) best = { step: at + 1, measure, state };
       }
-      if ((at + 1) % checkpointEvery === 0 || at + 1 === steps) await save('last');
+      if (improved || (at + 1) % checkpointEvery === 0 || at + 1 === steps) await save('last', state);
+      if (improved) await save('best', state);
     }
     const finished = history.loss.length >= steps;
-    if (!finished) await save('last');
-    if (keep === 'best' && finished)
-      state = bestState ?? (await storedBest(checkpoints, on.specs, recipe)) ?? state;
-    const whole: Net = { graph: on.graph, weights: weightsIn(on.graph, state) };
+    if (!finished) await save('last', state);
+    if (keep === 'best' && finished && best) state = best.state;
+    const whole: Net = { graph: current.graph, weights: weightsIn(current.graph, state) };
     return { net: settled(), whole, history, finished };
   } finally {
-    await on.release();
+    await current.release();
   }
+}
+
+/** @throws UsageError for options that are out of range or do not go together. */
+function checkOptions(task: Task, o: FitTaskOptions): void {
+  const { steps, growth = [], form, project } = o;
+  checkCount('steps', steps);
+  for (const name of ['batch', 'evaluateEvery', 'checkpointEvery'] as const)
+    if (o[name] !== undefined) checkCount(name, o[name]);
+  if (o.seed !== undefined) checkSeed('seed', o.seed);
+  if (o.keep !== undefined && o.keep !== 'last' && o.keep !== 'best')
+    throw new UsageError(`keep must be "last" or "best", got ${JSON.stringify(o.keep)}`);
+  if (o.keep === 'best' && !task.validate)
+    throw new UsageError('keeping the best weights needs held-out examples ("validation")');
+  for (const { at } of growth)
+    if (!Number.isSafeInteger(at) || at < 0 || at >= steps)
+      throw new UsageError(`growth: "at" must be a whole number from 0 to ${steps - 1}, got ${at}`);
+  if (form && growth.length)
+    throw new UsageError(
+      `growth changes the shapes of weights that the form "${form.name}" holds; do one of the two`,
+    );
+  if (project && growth.length)
+    throw new UsageError(
+      `growth changes the shapes of weights that "${project.name}" works on; do one of the two`,
+    );
 }
 
 /** The grown net, and the state that goes with it: what the optimizer kept follows, new weights begin with zeros. */
@@ -175,17 +198,4 @@ function growState(net: Net, state: Arrays, { slots }: Trainer, plan: GrowPlan, 
       return next;
     },
   };
-}
-
-/** Steps done by a checkpoint. @throws MoonletError when it is damaged or belongs to another recipe. */
-const progressOf = (bytes: Uint8Array, recipe: string): number =>
-  unpackCheckpoint(bytes, {}, recipe).progress.step;
-
-async function storedBest(
-  store: CheckpointStore | undefined,
-  specs: Specs,
-  recipe: string,
-): Promise<Arrays | undefined> {
-  const bytes = await store?.load('best');
-  return bytes && unpackCheckpoint(bytes, specs, recipe).state;
 }

@@ -7,6 +7,8 @@ import type { FloatWeight, Net, WeightKey } from '../weights/index.ts';
 
 export interface Form {
   readonly name: string;
+  /** What `through` and `settle` hold in no other field, such as masks: a checkpoint of a run with others is refused. */
+  readonly constants?: Readonly<Record<string, unknown>>;
   /** Numbers of its own that are trained along, by name, with their first values; they do not decay. */
   readonly parameters?: ReadonlyMap<string, FloatWeight>;
   /** What the net sees of a trained weight; the weight itself where the form has nothing to say. */
@@ -19,6 +21,7 @@ export interface Form {
 export function inTurn(...forms: readonly Form[]): Form {
   return {
     name: forms.map((f) => f.name).join(', '),
+    constants: Object.fromEntries(forms.map((f, i) => [`${i}`, f.constants ?? {}])),
     parameters: new Map(forms.flatMap((f) => [...(f.parameters ?? [])])),
     through: (key, weight, parameter) => forms.reduce((w, f) => f.through(key, w, parameter), weight),
     settle: (net, parameters) => forms.reduce((n, f) => f.settle(n, parameters), net),

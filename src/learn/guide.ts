@@ -1,15 +1,18 @@
 /**
- * @file What a teacher says of a batch. A teacher is frozen, so what it says of one view of one image never changes: it
- * can be kept, by image and view. Student and teacher always see the same view (a teacher that saw another crop would
- * be inconsistent: Beyer et al. 2021, arXiv:2106.05237).
+ * @file What a teacher says of a batch. A teacher is frozen, so what it says of one image as it is shown never changes: it
+ * can be kept, by image and view. Hashes of the teacher with the wanted values and of the example's own numbers are part of
+ * the key, so that a cache may serve runs of any seed, augmentation, data and teacher, and is never wrong. Student and teacher always see
+ * the same view (a teacher that saw another crop would be inconsistent: Beyer et al. 2021, arXiv:2106.05237).
  */
 import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
-import { type Shape, sizeOf } from '../graph/index.ts';
+import { printShape, type Shape, sizeOf } from '../graph/index.ts';
+import { inputShape } from '../read/ends.ts';
 import { type Net, pack, readSafetensors, type StoredTensor, writeSafetensors } from '../weights/index.ts';
 import type { Batch } from './batches.ts';
+import { digest } from './digest.ts';
 
-/** What a teacher said, by image and view. Bounded: what does not fit is worked out anew each time. */
+/** What a teacher said, by `teacher/example/image/view`, the first two as hashes. Bounded: what does not fit is worked out anew each time. */
 export interface TeacherCache {
   get(key: string): Float32Array | undefined;
   set(key: string, values: Float32Array): void;
@@ -52,58 +55,90 @@ export function memoryCache(maxBytes = 2 ** 30): TeacherCache {
   };
 }
 
+/** The format of a cache's file; those that had images and views for keys are another. */
+const format = 'moonlet-teacher-cache-2';
+
 /**
- * A cache as a file's content: by view, the images and a row of values for each. `identity` says what it belongs to:
- * see `teacherIdentity`.
+ * A cache as a file's content: by length, the keys as JSON and a row of values for each. `identity` says what it belongs
+ * to: see `teacherIdentity`.
  */
 export function packCache(cache: TeacherCache, identity: string): Uint8Array {
-  const byView = new Map<string, [image: number, values: Float32Array][]>();
+  const byLength = new Map<number, [key: string, values: Float32Array][]>();
   for (const [key, values] of cache.entries()) {
-    const [image, view = ''] = key.split('/');
-    const rows = byView.get(view) ?? [];
-    rows.push([Number(image), values]);
-    byView.set(view, rows);
+    const rows = byLength.get(values.length) ?? [];
+    rows.push([key, values]);
+    byLength.set(values.length, rows);
   }
   const tensors = new Map<string, StoredTensor>();
-  for (const [view, rows] of byView) {
-    const length = rows[0]?.[1].length ?? 0;
+  for (const [length, rows] of byLength) {
     const data = new Float32Array(rows.length * length);
     for (const [i, [, values]] of rows.entries()) data.set(values, i * length);
-    const images = Int32Array.from(rows, ([image]) => image);
-    tensors.set(`images/${view}`, { dtype: 'I32', shape: [rows.length], data: images });
-    tensors.set(`values/${view}`, { dtype: 'F32', shape: [rows.length, length], data });
+    const keys = new TextEncoder().encode(JSON.stringify(rows.map(([key]) => key)));
+    tensors.set(`keys/${length}`, { dtype: 'U8', shape: [keys.length], data: keys });
+    tensors.set(`values/${length}`, { dtype: 'F32', shape: [rows.length, length], data });
   }
-  return writeSafetensors({ tensors, metadata: { format: 'moonlet-teacher-cache', identity } });
+  return writeSafetensors({ tensors, metadata: { format, identity } });
 }
 
-/** The cache in a file's content; an empty one when it belongs to another teacher or to other views. */
+/**
+ * The cache in a file's content; an empty one when it belongs to another teacher or to other views, or is of a former format.
+ * @throws MoonletError when the file is damaged or another one.
+ */
 export function unpackCache(bytes: Uint8Array, identity: string, maxBytes?: number): TeacherCache {
   const cache = memoryCache(maxBytes);
   const { tensors, metadata } = readSafetensors(bytes, 'teacher cache');
-  if (metadata['format'] !== 'moonlet-teacher-cache')
+  if (!metadata['format']?.startsWith('moonlet-teacher-cache'))
     throw new MoonletError('teacher cache: the file is not one of ours');
-  if (metadata['identity'] !== identity) return cache;
-  for (const [name, images] of tensors) {
-    const [kind, view] = name.split('/');
-    const values = tensors.get(`values/${view}`);
-    const length = values?.shape[1] ?? 0;
-    if (kind !== 'images' || !values) continue;
-    images.data.forEach((image, i) => {
-      cache.set(`${image}/${view}`, (values.data as Float32Array).subarray(i * length, (i + 1) * length));
+  if (metadata['format'] !== format || metadata['identity'] !== identity) return cache;
+  for (const [name, { data }] of tensors) {
+    const [room, length = 0] = name.split('/').map((part, i) => (i ? Number(part) : part)) as [
+      string,
+      number,
+    ];
+    if (room !== 'keys') continue;
+    const values = tensors.get(`values/${length}`)?.data;
+    const keys = keysIn(data as Uint8Array);
+    if (!(values instanceof Float32Array) || values.length !== keys.length * length)
+      throw new MoonletError(`teacher cache: the values of length ${length} are damaged; remove the file`);
+    keys.forEach((key, i) => {
+      cache.set(key, values.subarray(i * length, (i + 1) * length));
     });
   }
   return cache;
 }
 
+function keysIn(bytes: Uint8Array): readonly string[] {
+  try {
+    const keys: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (Array.isArray(keys) && keys.every((key) => typeof key === 'string')) return keys;
+  } catch {}
+  throw new MoonletError('teacher cache: the keys are damaged; remove the file');
+}
+
 /** A hash of all that a teacher's words depend on: its graph and weights, the wanted values, and how views are made. */
 export async function teacherIdentity(teacher: Net, ids: readonly string[], views: unknown): Promise<string> {
   const { graphJson, weights } = pack(teacher);
-  const text = new TextEncoder().encode(JSON.stringify([graphJson, ids, views]));
-  const all = new Uint8Array(text.length + weights.length);
-  all.set(text);
-  all.set(weights, text.length);
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', all));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return digest([JSON.stringify([graphJson, ids, views]), weights]);
+}
+
+/** 64 bits of an example's numbers: two multiplicative hashes of their bits, each mixed at the end as MurmurHash3 does. */
+function contentOf(example: Float32Array): string {
+  const bits = new Uint32Array(example.buffer, example.byteOffset, example.length);
+  let [a, b] = [0x9e3779b9 ^ bits.length, 0x85ebca6b ^ bits.length];
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i] as number;
+    a = Math.imul(a ^ word, 0x01000193);
+    a ^= a >>> 15;
+    b = Math.imul((b << 13) | (b >>> 19), 5) + Math.imul(word, 0xcc9e2d51);
+    b ^= b >>> 17;
+  }
+  return [mixed(a ^ b), mixed(b + 0x27d4eb2f)].map((h) => h.toString(16).padStart(8, '0')).join('');
+}
+function mixed(word: number): number {
+  let h = word;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
 }
 
 export interface Guide {
@@ -115,7 +150,10 @@ export interface Guide {
   release(): Promise<void>;
 }
 
-/** A teacher made ready to be asked, with or without a cache. */
+/**
+ * A teacher made ready to be asked, with or without a cache.
+ * @throws MoonletError, when asked, for examples of another size than the teacher takes.
+ */
 export async function guide(
   teacher: Net,
   ids: readonly string[],
@@ -124,7 +162,22 @@ export async function guide(
   const runner = await compile(teacher, { ...engine, values: ids });
   const sizes = ids.map((id) => sizeOf(runner.shapes.get(id) as Shape));
   const length = sizes.reduce((a, b) => a + b, 0);
-  const keyOf = (batch: Batch, i: number): string => `${batch.images[i]}/${batch.view}`;
+  const scope = cache ? (await teacherIdentity(teacher, ids, undefined)).slice(0, 16) : '';
+  const shape = inputShape(teacher.graph);
+  const size = sizeOf(shape);
+  /** What the teacher sees, example by example. */
+  const examplesOf = (batch: Batch): readonly Float32Array[] => {
+    const seen = batch.teacherX ?? batch.x;
+    const count = batch.images.length;
+    if (seen.length !== count * size)
+      throw new MoonletError(
+        `${teacher.graph.name}: the teacher takes ${printShape(shape)}, ${size} values, and an example has ${seen.length / count}; give it what it takes`,
+      );
+    return Array.from({ length: count }, (_, i) => seen.subarray(i * size, (i + 1) * size));
+  };
+
+  const keyOf = ({ images, view }: Batch, i: number, x: Float32Array): string =>
+    `${scope}/${contentOf(x)}/${images[i]}/${view}`;
 
   /** Each example's values one after another. */
   const ask = async (x: Float32Array, count: number): Promise<Float32Array[]> => {
@@ -156,32 +209,29 @@ export async function guide(
     shapes: runner.shapes,
     release: () => runner.release(),
     of: async (batch) => {
-      const seen = batch.teacherX ?? batch.x;
-      if (!cache) return runner.run(seen);
-      const count = batch.images.length;
-      const example = seen.length / count;
-      const kept = Array.from({ length: count }, (_, i) => cache.get(keyOf(batch, i)));
+      const examples = examplesOf(batch);
+      if (!cache) return runner.run(batch.teacherX ?? batch.x);
+      const keys = examples.map((x, i) => keyOf(batch, i, x));
+      const kept = keys.map((key) => cache.get(key));
       const missing = kept.flatMap((k, i) => (k ? [] : [i]));
       if (missing.length) {
         // one pass over what is missing: other batch sizes give the same values to the last bit or nearly
-        const x = new Float32Array(missing.length * example);
-        for (const [k, i] of missing.entries()) {
-          x.set(seen.subarray(i * example, (i + 1) * example), k * example);
-        }
+        const x = new Float32Array(missing.length * size);
+        for (const [k, i] of missing.entries()) x.set(examples[i] as Float32Array, k * size);
         const said = await ask(x, missing.length);
         for (const [k, i] of missing.entries()) {
           kept[i] = said[k];
-          cache.set(keyOf(batch, i), said[k] as Float32Array);
+          cache.set(keys[i] as string, said[k] as Float32Array);
         }
       }
       return joined(kept as Float32Array[]);
     },
     verify: async (batch) => {
-      const count = batch.images.length;
-      const fresh = await ask(batch.teacherX ?? batch.x, count);
+      const examples = examplesOf(batch);
+      const fresh = await ask(batch.teacherX ?? batch.x, examples.length);
       let worst = 0;
       fresh.forEach((values, i) => {
-        const kept = cache?.get(keyOf(batch, i));
+        const kept = cache?.get(keyOf(batch, i, examples[i] as Float32Array));
         kept?.forEach((v, k) => {
           worst = Math.max(worst, Math.abs(v - (values[k] as number)));
         });

@@ -44,6 +44,13 @@ export interface Loss {
    * nodes; it reads none of theirs. They learn with it, and fall away when the run ends.
    */
   readonly beside?: readonly Node[];
+  /** Batches smaller than this are refused, such as where a loss compares the examples of a batch. */
+  readonly leastBatch?: number;
+  /**
+   * Numbers and words within `compute` that stand in no other field: a checkpoint of a run with others is refused. Without
+   * them its source text is compared.
+   */
+  readonly constants?: Readonly<Record<string, unknown>>;
   /** What was chosen for the pair and a person should know, such as adapters that were made. */
   readonly notes?: readonly string[];
   compute(at: Signals): tf.Scalar;

@@ -37,6 +37,7 @@ export const morphnet =
     return {
       name: 'morphnet',
       weight,
+      constants: { resource, threshold },
       student: [],
       compute: ({ weight: value }) => {
         const flat = tf.concat([...norms.map((n) => magnitude(value(`${n}:gamma`))), tf.zeros([1])]);

@@ -9,9 +9,9 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Level } from '../edit/index.ts';
-import { classesOf, onlyOutput } from '../read/ends.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
 import { entries } from '../weights/index.ts';
+import { classEnd } from './class-logits.ts';
 import { crossEntropyOf } from './cross-entropy.ts';
 import type { LossMaker } from './loss.ts';
 import type { Schedule } from './schedule.ts';
@@ -25,8 +25,7 @@ export interface NestedOptions {
 export const nestedNet =
   (levels: readonly Level[], { weight = 1 }: NestedOptions = {}): LossMaker =>
   ({ student }) => {
-    const logits = onlyOutput(student);
-    const classes = classesOf(student);
+    const { logits, classes } = classEnd(student);
     const all = entries(student);
     const still = {
       ...student,
@@ -39,7 +38,9 @@ export const nestedNet =
     return {
       name: 'nested',
       weight,
+      constants: { masks: own.map(({ masks }) => Object.fromEntries(masks)) },
       student: [logits],
+      targets: ['labels'],
       compute: ({ x, labels, weight: value }) => {
         const terms = own.map(({ masks }) => {
           const seen = Object.fromEntries(
@@ -48,7 +49,7 @@ export const nestedNet =
               return [key, mask ? tf.mul(value(key), tf.tensor(mask, [...shape])) : value(key)];
             }),
           ) as WeightTensors;
-          const { values } = forward(still, seen, x, { training: true });
+          const { values } = forward(still, seen, x, { training: true, values: [logits] });
           return crossEntropyOf(values.get(logits) as tf.Tensor2D, labels, classes);
         });
         return terms.length > 1 ? (tf.addN(terms) as tf.Scalar) : (terms[0] ?? tf.scalar(0));

@@ -1,6 +1,7 @@
 /** @file Optimizers as pure functions of tensors: a weight, its gradient and its slots in; the new ones out. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Follows } from '../edit/index.ts';
+import { checkNumber } from './options.ts';
 
 export interface Update {
   readonly weight: tf.Tensor;
@@ -16,6 +17,11 @@ export interface Moment {
 }
 export interface Optimizer {
   readonly name: string;
+  /**
+   * Numbers within `update` that stand in no other field: a checkpoint of a run with others is refused. Without them its
+   * source text is compared.
+   */
+  readonly constants?: Readonly<Record<string, unknown>>;
   /** Each weight carries one array of its own size under each of these names, zero at first; it follows so when the net grows. */
   readonly slots: Readonly<Record<string, Follows>>;
   /** Numbers that depend on the step, counted from 1: worked out in double precision, outside the trace. */
@@ -37,10 +43,14 @@ export interface SgdOptions {
 /**
  * g += decay w; v = momentum v + g; w -= rate (nesterov ? g + momentum v : v)
  * (Sutskever et al. 2013, in the form that PyTorch uses: the rate stands outside the velocity).
+ * @throws UsageError for numbers out of range.
  */
 export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
+  checkNumber('momentum', momentum, { least: 0 });
+  checkNumber('weightDecay', weightDecay, { least: 0 });
   return {
     name: 'sgd',
+    constants: { momentum, nesterov, weightDecay },
     slots: momentum ? { velocity: 'weight' } : {},
     numbers: () => ({}),
     update: (weight, gradient, slots, { rate, decays }) => {
@@ -60,15 +70,20 @@ export interface AdamOptions {
   /** Decoupled from the gradient, as AdamW has it (Loshchilov and Hutter 2017, arXiv:1711.05101). */
   readonly weightDecay?: number;
 }
-/** Kingma and Ba 2014, arXiv:1412.6980, algorithm 1. */
+/** Kingma and Ba 2014, arXiv:1412.6980, algorithm 1. @throws UsageError for numbers out of range. */
 export function adam({
   beta1 = 0.9,
   beta2 = 0.999,
   eps = 1e-8,
   weightDecay = 0,
 }: AdamOptions = {}): Optimizer {
+  for (const [name, value] of Object.entries({ beta1, beta2 }))
+    checkNumber(name, value, { least: 0, most: 1 });
+  checkNumber('eps', eps, { least: 0 });
+  checkNumber('weightDecay', weightDecay, { least: 0 });
   return {
     name: 'adam',
+    constants: { beta1, beta2, eps, weightDecay },
     slots: { first: 'gradient', second: 'square' },
     // in float32, 1 - 0.999 alone would be wrong by 1e-5
     numbers: (count) => ({ unbias1: 1 / (1 - beta1 ** count), unbias2: 1 / (1 - beta2 ** count) }),

@@ -23,6 +23,7 @@ export const slimming =
     return {
       name: 'slimming',
       weight,
+      constants: {},
       student: [],
       compute: ({ weight: gamma }) =>
         tf.addN(norms.map((n) => tf.sum(magnitude(gamma(`${n.id}:gamma`))))) as tf.Scalar,

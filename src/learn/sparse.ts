@@ -20,6 +20,7 @@ export function keepZeros(net: Net, o: Pick<WeightPruneOptions, 'only' | 'except
   );
   return {
     name: 'keep zeros',
+    constants: Object.fromEntries([...masks].map(([key, { data }]) => [key, data])),
     through: (key, weight) => {
       const mask = masks.get(key);
       return mask ? tf.mul(weight, tf.tensor(mask.data, [...mask.shape])) : weight;

@@ -62,6 +62,7 @@ export function splitNet(graph: Graph, o: SplitNetOptions): SplitNet {
     assignments,
     form: {
       name: 'split',
+      constants: { groups, layers, seed },
       parameters: new Map([['split', float([classes, groups], first)]]),
       through: (_, value) => value,
       settle: (net, parameters) => splitLayers(net, assignments(parameters.get('split') as Float32Array)),
@@ -69,6 +70,7 @@ export function splitNet(graph: Graph, o: SplitNetOptions): SplitNet {
     loss: () => ({
       name: 'splitnet',
       weight,
+      constants: { groups, layers, disjoint, even },
       student: [],
       compute: ({ weight: value, parameter }) => {
         const shares = tf.softmax(parameter('split'));

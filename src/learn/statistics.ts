@@ -10,10 +10,11 @@ import type { Graph, Node } from '../graph/index.ts';
 import { inputShape } from '../read/ends.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
+import { checkNorms } from './norm-check.ts';
 
 /**
  * The net with statistics of these batches: each [batch, ...input] flat, all of one length.
- * @throws MoonletError when there is none, or they are not of whole examples.
+ * @throws MoonletError when there is none, they are not of whole examples, or a norm would see one value a channel.
  */
 export async function reestimateNorms(
   net: Net,
@@ -28,6 +29,7 @@ export async function reestimateNorms(
       `${net.graph.name}: norm statistics need batches of whole examples of ${shape.join(' x ')}, all of one size`,
     );
   }
+  checkNorms(net.graph, batch);
   const graph = asMeasured(net.graph);
   const state = Object.fromEntries([...net.weights].map(([key, w]) => [key, { shape: w.shape }]));
   const ready = await prepare(

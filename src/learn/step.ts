@@ -60,7 +60,7 @@ export function step({
   const read = losses.flatMap((l) => l.student);
   // only what the losses read is computed and trained: FitNets' first stage ends at the guided layer
   const reached = ancestors(graph, read);
-  const logits = 'labels' in targets && reached.has(graph.outputs[0] ?? '') ? graph.outputs[0] : undefined;
+  const logits = 'labels' in targets ? firstGuess(graph, reached) : undefined;
   const wanted = [...new Set([...(logits === undefined ? [] : [logits]), ...read])];
   const all = entries(graph);
   const owners = new Set(graph.nodes.filter((n) => reached.has(n.id)).map((n) => n.weightsOf ?? n.id));
@@ -172,6 +172,17 @@ export const targetInput = (name: string): string => (name === 'labels' ? name :
 
 const take = (all: Tensors, prefix: string): Tensors =>
   Object.fromEntries(Object.entries(all).filter(([key]) => key.startsWith(prefix)));
+
+/** The first output, or the logits before its softmax, if it is a vector that is computed: its largest value is the guess. */
+function firstGuess(graph: Graph, reached: ReadonlySet<string>): string | undefined {
+  const [output = ''] = graph.outputs;
+  const node = nodesById(graph).get(output);
+  if (!isVector(graph, output)) return undefined;
+  if (reached.has(output)) return output;
+  const before = node?.op.kind === 'act' && node.op.fn === 'softmax' ? node.inputs[0] : undefined;
+  return before !== undefined && reached.has(before) ? before : undefined;
+}
+const isVector = (graph: Graph, id: string): boolean => shapes(graph).get(id)?.length === 1;
 
 /** How many rows have their largest logit at the label. */
 const correct = (logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar =>

@@ -5,10 +5,13 @@
 import type { Split } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
-import type { Graph } from '../graph/index.ts';
+import { type Graph, isMap, type Shape, shapes } from '../graph/index.ts';
 import type { Spec } from '../jit/index.ts';
 import type { Net } from '../weights/index.ts';
-import { type Augment, type Batch, batches, type Scale } from './batches.ts';
+import { type Augment, type Batch, batches, checkViews, type Scale } from './batches.ts';
+import { checkClasses } from './class-logits.ts';
+import { checkInput, checkLabels, checkSplit } from './data-check.ts';
+import { digest } from './digest.ts';
 import { evaluate } from './evaluate.ts';
 import type { Loss } from './loss.ts';
 
@@ -20,6 +23,17 @@ export interface Task {
   readonly targets: Targets;
   /** Training batches by step: a function of seed and step alone. @throws MoonletError when there is not one batch. */
   batches(o: { readonly batch: number; readonly seed: number }): (step: number) => Batch;
+  /** The shape of an image of a batch: nets that take another are refused. Undefined where the task takes any net. */
+  readonly shape?: Shape;
+  /** The shape of what the teacher sees, where batches have a `teacherX`. */
+  readonly teacherShape?: Shape;
+  /** Called with the net before its first step. @throws MoonletError when the data do not fit it. */
+  readonly check?: (graph: Graph) => void;
+  /**
+   * What the batches and the measure depend on beside the run's seed, as JSON: a checkpoint of a run with other data is
+   * refused. Without it some batches of the run are compared.
+   */
+  readonly identity?: () => Promise<unknown>;
   /** How well a net does on held-out examples, from 0 up, larger is better; none when nothing is held out. */
   readonly validate?: (net: Net, engine: EngineOptions) => Promise<number>;
 }
@@ -45,6 +59,19 @@ export function classification(
   return {
     name: 'classes',
     targets: classLabels,
+    shape: scale.shape,
+    check: (graph) => {
+      checkViews({ augment, views, viewSeed });
+      checkInput(graph, scale.shape, 'the images are');
+      checkExamples(graph, train, scale, 'training data');
+      if (validation) checkExamples(graph, validation, scale, 'validation data');
+    },
+    identity: async () => ({
+      ...{ shape: scale.shape, mean: scale.mean, std: scale.std },
+      ...{ shift: augment?.shift ?? 0, flip: augment?.flip ?? false, views, viewSeed },
+      images: await digest([train.pixels, labelBytes(train)]),
+      validation: validation && (await digest([validation.pixels, labelBytes(validation)])),
+    }),
     batches: (o) =>
       batches(train, scale, {
         ...o,
@@ -58,7 +85,17 @@ export function classification(
   };
 }
 
-/** @throws MoonletError when a loss reads what the task's batches do not hold. */
+/** @throws MoonletError when a split is not what it says, or a label is none of the net's classes. */
+function checkExamples(graph: Graph, split: Split, scale: Scale, what: string): void {
+  checkSplit(split, scale, what);
+  const [output = '', ...more] = graph.outputs;
+  const shape = shapes(graph).get(output);
+  // a net of several outputs is trained by losses that know what its labels mean
+  if (shape && !isMap(shape) && !more.length) checkLabels(graph, split.labels, shape[0], what);
+}
+const labelBytes = ({ labels }: Split): Int32Array => Int32Array.from(labels);
+
+/** @throws MoonletError when a loss reads what the task's batches do not hold, or labels for a net of one class. */
 export function checkTargets(graph: Graph, losses: readonly Loss[], { name, targets }: Task): void {
   for (const l of losses) {
     const missing = (l.targets ?? []).find((target) => !(target in targets));
@@ -67,5 +104,7 @@ export function checkTargets(graph: Graph, losses: readonly Loss[], { name, targ
         `${graph.name}: the loss ${l.name} reads "${missing}", and the task "${name}" gives ${Object.keys(targets).join(', ') || 'no targets'}`,
       );
     }
+    const shape = shapes(graph).get(graph.outputs[0] ?? '');
+    if (l.targets?.includes('labels') && shape && !isMap(shape)) checkClasses(graph, shape[0]);
   }
 }

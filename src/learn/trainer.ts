@@ -1,15 +1,20 @@
 /** @file One step of a run, made ready: the traced function, the teacher beside it, and what changes from step to step. */
 import { type EngineOptions, prepare } from '../engine/index.ts';
-import { MoonletError } from '../errors.ts';
-import type { Graph } from '../graph/index.ts';
+import { MoonletError, UsageError } from '../errors.ts';
+import { type Graph, printShape, type Shape, sizeOf } from '../graph/index.ts';
 import type { Arrays, Specs } from '../jit/index.ts';
 import { random } from '../random.ts';
+import { inputShape } from '../read/ends.ts';
+import type { Batch } from './batches.ts';
 import { bind, type Teachers } from './bind.ts';
 import { crossEntropy } from './cross-entropy.ts';
+import { checkInput } from './data-check.ts';
 import type { Form } from './form.ts';
 import { type Guide, guide, type TeacherCache } from './guide.ts';
 import type { Loss, LossMaker } from './loss.ts';
+import { checkNorms } from './norm-check.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
+import { checkCount, checkSeed } from './options.ts';
 import { oneCycle, type Schedule, scheduleOf } from './schedule.ts';
 import { step as makeStep, targetInput } from './step.ts';
 import { checkTargets, type Task } from './task.ts';
@@ -56,9 +61,20 @@ export interface Trainer {
   release(): Promise<void>;
 }
 
-/** @throws MoonletError when nets, task and losses do not fit together. */
+/** The optimizer of a run that names none. */
+export const usualOptimizer = (): Optimizer => sgd({ nesterov: true, weightDecay: 5e-4 });
+/** The learning rate of a run that names none. */
+export const usualRate = (steps: number): Schedule => oneCycle({ steps, peak: 0.1 });
+
+/**
+ * @throws MoonletError when nets, data, task and losses do not fit together, or a batch norm would see one value.
+ * @throws UsageError for options out of range.
+ */
 export async function trainer(student: Graph, task: Task, o: TrainerOptions): Promise<Trainer> {
   const { steps, batch = 64, seed = 0, trained } = o;
+  checkCount('steps', steps);
+  checkCount('batch', batch);
+  checkSeed('seed', seed);
   const engine: EngineOptions = {
     engine: o.engine ?? 'onnxruntime',
     ...(o.threads === undefined ? {} : { threads: o.threads }),
@@ -66,9 +82,12 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
   };
   const bound = bind(student, o.losses ?? [crossEntropy()], o);
   const { losses, graph } = bound;
-  const optimizer = o.optimizer ?? sgd({ nesterov: true, weightDecay: 5e-4 });
-  const rate = scheduleOf(o.rate ?? oneCycle({ steps, peak: 0.1 }));
+  const optimizer = o.optimizer ?? usualOptimizer();
+  const rate = scheduleOf(o.rate ?? usualRate(steps));
   checkTargets(graph, losses, task);
+  checkData(student, task, o);
+  checkLosses(graph, losses, batch, (node) => bound.isBeside(node) || (trained?.(node) ?? true));
+  scalarsAt(losses, rate, 0);
   const next = task.batches({ batch, seed });
   const told = await guides(losses, o, engine);
   const plan = makeStep({
@@ -82,6 +101,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
     ...(o.form ? { form: o.form } : {}),
   });
   const runner = await prepare(plan.fn, plan.specs, engine);
+  let started = false;
   return {
     specs: plan.specs.state,
     slots: optimizer.slots,
@@ -93,11 +113,14 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
     },
     run: async (before, at) => {
       const seen = next(at);
-      const inputs: Record<string, Float32Array | Int32Array> = { x: seen.x, rate: scalar(rate(at)) };
+      checkBatch(seen, student, batch);
+      // a task that says no shape may show the teacher something else
+      if (!started && !seen.teacherX) checkTeachers(o, inputShape(student));
+      started = true;
+      const inputs: Record<string, Float32Array | Int32Array> = { x: seen.x, ...scalarsAt(losses, rate, at) };
       for (const [name, value] of Object.entries(seen.targets)) inputs[targetInput(name)] = value;
       for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
         inputs[`optimizer/${name}`] = scalar(value);
-      for (const l of losses) setLoss(inputs, l, at);
       for (const l of losses) for (const d of draws(l, batch, seed, at)) inputs[d.key] = d.values;
       for (const [id, value] of await told.of(seen)) inputs[`teacher/${id}`] = value;
       for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = noise(shape, seed, at, id);
@@ -164,12 +187,64 @@ function draws(l: Loss, batch: number, seed: number, at: number): { key: string;
 
 const scalar = (value: number): Float32Array => Float32Array.of(value);
 
-/** A loss's weight and settings at a step. */
-function setLoss(inputs: Record<string, Float32Array | Int32Array>, l: Loss, at: number): void {
-  inputs[`loss/${l.name}`] = scalar(scheduleOf(l.weight)(at));
-  for (const [name, value] of Object.entries(l.settings ?? {})) {
-    inputs[`setting/${l.name}/${name}`] = scalar(scheduleOf(value)(at));
+/** The rate, and each loss's weight and settings at a step. @throws UsageError for one that is no finite number. */
+function scalarsAt(losses: readonly Loss[], rate: Schedule, at: number): Record<string, Float32Array> {
+  const inputs: Record<string, Float32Array> = {};
+  const set = (key: string, what: string, value: number, least = Number.NEGATIVE_INFINITY): void => {
+    if (!Number.isFinite(value) || value < least)
+      throw new UsageError(
+        `step ${at + 1}: ${what} must be a finite number${least === 0 ? ', 0 or more' : ''}, got ${value}`,
+      );
+    inputs[key] = scalar(value);
+  };
+  set('rate', 'the rate', rate(at), 0);
+  for (const l of losses) {
+    set(`loss/${l.name}`, `the weight of ${l.name}`, scheduleOf(l.weight)(at));
+    for (const [name, value] of Object.entries(l.settings ?? {}))
+      set(`setting/${l.name}/${name}`, `${name} of ${l.name}`, scheduleOf(value)(at));
   }
+  return inputs;
+}
+
+/** @throws MoonletError when the data do not fit the student, or a teacher does not take what it will see. */
+function checkData(student: Graph, task: Task, teachers: Teachers): void {
+  task.check?.(student);
+  if (task.shape) checkInput(student, task.shape, 'the images are');
+  const seen = task.teacherShape ?? task.shape;
+  if (seen) checkTeachers(teachers, seen);
+}
+function checkTeachers({ teacher, teachers }: Teachers, seen: Shape): void {
+  for (const net of [teacher, ...Object.values(teachers ?? {})])
+    if (net) checkInput(net.graph, seen, 'the images are');
+}
+
+/** @throws MoonletError for a batch that is too small for a loss or a batch norm. */
+function checkLosses(
+  graph: Graph,
+  losses: readonly Loss[],
+  batch: number,
+  trained: (node: string) => boolean,
+): void {
+  const least = losses.find((l) => batch < (l.leastBatch ?? 1));
+  if (least)
+    throw new MoonletError(
+      `the loss ${least.name} compares ${least.leastBatch} examples of a batch, and a batch has ${batch}; take a larger one`,
+    );
+  checkNorms(
+    graph,
+    batch,
+    losses.flatMap((l) => l.student),
+    trained,
+  );
+}
+
+/** @throws MoonletError when a task gives other batches than were asked for. */
+function checkBatch({ x, images }: Batch, student: Graph, batch: number): void {
+  const shape = inputShape(student);
+  if (x.length === batch * sizeOf(shape) && images.length === batch) return;
+  throw new MoonletError(
+    `${student.name}: expects batches of ${batch} examples of ${printShape(shape)}, ${batch * sizeOf(shape)} values, and the task gave ${x.length} values of ${images.length} examples`,
+  );
 }
 
 /** Uniform noise of a node at a step: a function of the seed, so that a resumed run sees the same. */

@@ -36,9 +36,11 @@ function moments({ train: { pixels } }: Dataset): { mean: number; std: number } 
 }
 
 const digestsOf = ({ train, test }: Dataset): string[] =>
-  [train.pixels, train.labels, test.pixels, test.labels].map((bytes) => sha256(bytes).slice(0, 16));
-const perClass = (labels: Uint8Array): number[] =>
-  Array.from({ length: 10 }, (_, c) => labels.reduce((n, label) => n + Number(label === c), 0));
+  [train.pixels, train.labels, test.pixels, test.labels].map((bytes) =>
+    sha256(Uint8Array.from(bytes)).slice(0, 16),
+  );
+const perClass = (labels: ArrayLike<number>): number[] =>
+  Array.from({ length: 10 }, (_, c) => Array.from(labels).filter((label) => label === c).length);
 
 let folder: string;
 beforeEach(() => {

@@ -115,7 +115,7 @@ describe('fit', () => {
     const again = (o: Partial<FitOptions>) =>
       rejection(fit(net(), train, scale, { ...options, steps: 2, checkpoints, ...o }));
     expect((await again({ seed: 8 })).message).to.equal(
-      'checkpoint: it was made by another recipe; choose another folder, or remove it by --force',
+      'checkpoint: it was made by another recipe (seed was 3, is 8); choose another folder, or remove it by --force',
     );
     const bytes = checkpoints.files.get('last') as Uint8Array;
     checkpoints.files.set('last', bytes.slice(0, bytes.length - 10));

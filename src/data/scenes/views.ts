@@ -22,8 +22,8 @@ export function edges(image: Uint8Array, size: number): Uint8Array {
 }
 
 /** The class seen at each pixel: 0 for the ground, label + 1 for an object. */
-export const segmentation = ({ owner, objects }: Scene): Uint8Array =>
-  owner.map((k) => (k ? (objects[k - 1]?.label as number) + 1 : 0));
+export const segmentation = ({ owner, objects }: Scene): Int32Array =>
+  Int32Array.from(owner, (k) => (k ? (objects[k - 1]?.label as number) + 1 : 0));
 
 /** 1 where an object's pixel touches, in one of four directions, a pixel that is not its own. */
 export function contour({ owner, size }: Scene): Uint8Array {

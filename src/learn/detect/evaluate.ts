@@ -2,7 +2,7 @@
 import type { Scenes } from '../../data/index.ts';
 import { type Compiled, compile, type EngineOptions } from '../../engine/index.ts';
 import type { Net } from '../../weights/index.ts';
-import { intensityInput } from '../scene-batches.ts';
+import { checkScenes, intensityInput, labelOf } from '../scene-batches.ts';
 import {
   type Detection,
   type DetectionScore,
@@ -29,7 +29,10 @@ export interface DetectorEvaluation extends DetectionScore {
   readonly detections: readonly Detection[];
 }
 
-/** A detector's mean average precision at an overlap of 0.5 (unless told) on all of these scenes. */
+/**
+ * A detector's mean average precision at an overlap of 0.5 (unless told) on all of these scenes.
+ * @throws MoonletError when the scenes do not fit the net.
+ */
 export async function evaluateDetector(
   net: Net,
   scenes: Scenes,
@@ -37,6 +40,7 @@ export async function evaluateDetector(
 ): Promise<DetectorEvaluation> {
   const { classes, threshold, proposals, least, ...engine } = o;
   const layout = detectorLayout(net.graph, classes);
+  checkScenes(net.graph, scenes, 'the scenes');
   const runner = await compile(net, engine);
   const detections: Detection[] = [];
   const truths: Truth[] = [];
@@ -52,8 +56,8 @@ export async function evaluateDetector(
       });
       detections.push(...found.map((d) => ({ ...d, image: first + d.image })));
       for (let i = 0; i < count; i++)
-        for (const { label, box } of scenes.at(first + i).objects)
-          truths.push({ image: first + i, label, box });
+        for (const object of scenes.at(first + i).objects)
+          truths.push({ image: first + i, label: labelOf(object, classes, 'scenes'), box: object.box });
     }
   } finally {
     await runner.release();

@@ -2,6 +2,7 @@
 import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Graph, isMap, type Shape, shapes } from '../../graph/index.ts';
 import { inputShape } from '../../read/ends.ts';
+import { checkLogits } from '../class-logits.ts';
 import { type AnchorShapes, anchorBoxes } from './anchors.ts';
 import type { Box } from './boxes.ts';
 
@@ -26,7 +27,7 @@ export interface DetectorLayout {
 /** Three sizes, square and upright: 6 anchors a cell. Sizes are for an image of 64 pixels. */
 export const anchorShapes: AnchorShapes = { sizes: [10, 16, 25], ratios: [1, 2] };
 
-/** @throws MoonletError when the graph is no detector for that many classes. */
+/** @throws MoonletError when the graph is no detector for that many classes, or its outputs are probabilities. */
 export function detectorLayout(graph: Graph, classes: number): DetectorLayout {
   const [objectness, anchorOffsets, parts, partOffsets] = graph.outputs;
   const known = shapes(graph);
@@ -48,6 +49,7 @@ export function detectorLayout(graph: Graph, classes: number): DetectorLayout {
       `${graph.name}: is no detector: it needs four maps of one size for outputs, with ${each}, ${4 * each}, bins^2 (classes + 1) and 4 bins^2 channels; compose one with detector anchors=${each}`,
     );
   }
+  for (const id of [objectness, parts]) checkLogits(graph, id);
   const told = channelsOf(c) / bins ** 2 - 1;
   if (told !== classes)
     throw new MoonletError(

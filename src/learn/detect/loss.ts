@@ -53,6 +53,7 @@ export const detectorLoss =
     return {
       name: 'detector',
       weight,
+      constants: { classes },
       student: student.outputs,
       targets: detectionTargets,
       compute: (at) => {

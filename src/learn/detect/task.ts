@@ -7,7 +7,8 @@ import { MoonletError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { type Random, random } from '../../random.ts';
 import { type Batch, turns } from '../batches.ts';
-import { intensityInput } from '../scene-batches.ts';
+import { checkCount } from '../options.ts';
+import { checkScenes, intensityInput, labelOf, sceneShape } from '../scene-batches.ts';
 import type { Task } from '../task.ts';
 import { match, sampleAnchors } from './anchors.ts';
 import { type Box, encode } from './boxes.ts';
@@ -38,10 +39,15 @@ export function detection(graph: Graph, scenes: Scenes, o: DetectionOptions): Ta
     throw new MoonletError(
       `${graph.name}: takes ${layout.size} pixels, and the scenes have ${scenes.size}; compose it with size=${scenes.size}`,
     );
+  checkScenes(graph, scenes, 'the scenes');
+  if (validation) checkScenes(graph, validation, 'the validation scenes');
+  checkCount('proposals', proposals);
+  checkCount('sampledAnchors', sampledAnchors);
   const { anchors, bins, cells } = layout;
   const grid = [proposals, bins, cells];
   return {
     name: 'detection',
+    shape: sceneShape(scenes),
     targets: {
       objectness: { shape: [anchors.length] },
       anchorWeight: { shape: [anchors.length] },
@@ -77,7 +83,7 @@ function filler(
   layout: DetectorLayout,
   { batch, proposals, sampledAnchors }: { batch: number; proposals: number; sampledAnchors: number },
 ) {
-  const { anchors, size, bins, cells, stride } = layout;
+  const { anchors, size, bins, cells, stride, classes } = layout;
   const n = anchors.length;
   const x = new Float32Array(batch * size * size);
   const targets = {
@@ -93,6 +99,7 @@ function filler(
   const fill = (i: number, scene: Scene, source: Random): void => {
     x.set(intensityInput(scene), i * size * size);
     const boxes = scene.objects.map(({ box }) => box);
+    const labels = scene.objects.map((o) => labelOf(o, classes, 'scenes'));
     const matched = match(anchors, boxes);
     const sampled = sampleAnchors(matched, sampledAnchors, source);
     for (const a of sampled) {
@@ -108,7 +115,7 @@ function filler(
       const { rows, columns } = cropWeights(box, bins, cells, stride);
       targets.rows.set(rows, at * bins * cells);
       targets.columns.set(columns, at * bins * cells);
-      targets.classes[at] = object < 0 ? 0 : (scene.objects[object]?.label as number) + 1;
+      targets.classes[at] = object < 0 ? 0 : (labels[object] as number) + 1;
       targets.offsets.set(offsets, at * 4);
     });
   };

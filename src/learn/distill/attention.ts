@@ -40,6 +40,7 @@ export const attention =
     return {
       name: 'attention',
       weight,
+      constants: {},
       student: taps.map(([s]) => s),
       teacher: taps.map(([, t]) => t),
       compute: (at) => {

@@ -33,6 +33,7 @@ export const crossModal =
     return {
       name: 'cross-modal',
       weight,
+      constants: {},
       student: [id],
       teacher: [taps.teacher.id],
       beside: nodes,

@@ -46,6 +46,8 @@ export const darkRank =
       weight,
       student: [s],
       teacher: [t],
+      leastBatch: list + 1,
+      constants: { form, alpha, beta, list },
       compute: (at) => {
         const score = (x: tf.Tensor): tf.Tensor2D => scoresOf(x as tf.Tensor2D, { alpha, beta, list });
         const [mine, theirs] = [score(at.student(s)), score(at.teacher(t))];

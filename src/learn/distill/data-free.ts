@@ -14,17 +14,19 @@
  * which keeps eigenvectors of a graph of layers, is not built.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Split } from '../../data/index.ts';
+import { labelsFor, type Split } from '../../data/index.ts';
 import { type EngineOptions, prepare } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { nodeAt, type Shape, shapes, sizeOf } from '../../graph/index.ts';
 import { avgPool } from '../../kernels/index.ts';
 import { random } from '../../random.ts';
-import { inputShape, onlyOutput } from '../../read/ends.ts';
+import { inputShape } from '../../read/ends.ts';
 import { forward, weightTensors } from '../../read/tfjs/index.ts';
 import type { Net } from '../../weights/index.ts';
 import type { Scale } from '../batches.ts';
+import { logitsAt } from '../class-logits.ts';
 import { adam } from '../optimizer.ts';
+import { checkCount, checkNumber, checkSeed } from '../options.ts';
 import { cellsOf, type LayerRecord, type Metadata } from './metadata.ts';
 
 /** Responses to aim at, one for each of these classes: [classes.length, ...shape], flat. */
@@ -76,6 +78,9 @@ export async function reconstructImages(
   o: ReconstructImagesOptions,
 ): Promise<Split> {
   const { images, steps = 200, rate = 0.07, smooth = 1, batch = 100, seed = 0, onBatch, ...rest } = o;
+  for (const [name, value] of Object.entries({ images, steps, batch })) checkCount(name, value);
+  checkNumber('rate', rate, { above: 0 });
+  checkSeed('seed', seed);
   if (smooth % 2 !== 1 || smooth < 1)
     throw new MoonletError(`data-free: smooth must be odd and 1 or more, got ${smooth}`);
   const layers = chosen(teacher, metadata, rest.layers ?? 'all');
@@ -124,7 +129,7 @@ export async function reconstructImages(
   );
   const count = Math.ceil(images / batch) * batch;
   const pixels = new Uint8Array(count * size);
-  const labels = new Uint8Array(count);
+  const labels = labelsFor(classes, count);
   try {
     for (let at = 0; at < count; at += batch) {
       const wanted = Array.from({ length: batch }, (_, i) => (at + i) % classes);
@@ -199,7 +204,7 @@ function chosen(teacher: Net, metadata: Metadata, which: 'top' | 'all'): readonl
   }
   if (inputShape(teacher.graph).join() !== metadata.scale.shape.join())
     throw new MoonletError('data-free: the metadata are of images of another size');
-  const top = onlyOutput(teacher.graph);
+  const top = logitsAt(teacher.graph);
   return which === 'all' ? metadata.layers : metadata.layers.filter((l) => l.id === top);
 }
 
@@ -208,14 +213,19 @@ function meanVariance({ mean, spread }: LayerRecord): number {
   return Math.max(1e-6, spread.reduce((sum, v) => sum + v * v, 0) / mean.length);
 }
 
-/** Normal noise of the data's mean and deviation, cut to bytes: what reconstructed images are held against. */
+/**
+ * Normal noise of the data's mean and deviation, cut to bytes: what reconstructed images are held against.
+ * @throws UsageError for a number of images or classes that is none.
+ */
 export function noiseSplit({ shape, mean, std }: Scale, images: number, classes: number, seed = 0): Split {
+  checkCount('images', images);
+  checkCount('classes', classes);
   const size = sizeOf(shape as Shape);
   const source = random('noise images', seed);
   const byte = (): number => Math.min(255, Math.max(0, Math.round(255 * (mean + std * source.normal()))));
   return {
     count: images,
     pixels: Uint8Array.from({ length: images * size }, byte),
-    labels: Uint8Array.from({ length: images }, (_, i) => i % classes),
+    labels: labelsFor(classes, images).map((_, i) => i % classes),
   };
 }

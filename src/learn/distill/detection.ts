@@ -61,6 +61,7 @@ export const detectionDistillation =
     return {
       name: 'detection',
       weight,
+      constants: { classes, ground },
       settings: { hard, bounded, margin },
       student: nets.student.outputs,
       teacher: teacher.outputs,

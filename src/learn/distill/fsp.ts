@@ -44,6 +44,7 @@ export const fsp =
     return {
       name: 'fsp',
       weight,
+      constants: {},
       student: mine.map((a) => a.id),
       teacher: chosen.map((pair) => pair.teacher.id),
       beside: mine.flatMap((a) => a.nodes),

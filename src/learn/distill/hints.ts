@@ -39,6 +39,7 @@ export const hints =
     return {
       name: 'hints',
       weight,
+      constants: {},
       student: regressors.map((r) => r.id),
       teacher: chosen.map((pair) => pair.teacher.id),
       beside: regressors.flatMap((r) => r.nodes),

@@ -9,7 +9,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { classesOf, onlyOutput } from '../../read/ends.ts';
+import { classesOf } from '../../read/ends.ts';
+import { logitsAt } from '../class-logits.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
 
@@ -18,7 +19,7 @@ export interface LogitsOptions {
   readonly weight?: number | Schedule;
 }
 
-/** @throws MoonletError when there is no teacher, or it tells other classes apart. */
+/** @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits. */
 export const logits =
   ({ weight = 1 }: LogitsOptions = {}): LossMaker =>
   (nets) => {
@@ -29,10 +30,11 @@ export const logits =
         `logits: the student tells ${mine} classes apart, the teacher ${theirs}; they must agree`,
       );
     }
-    const [g, z] = [onlyOutput(nets.student), onlyOutput(teacher)];
+    const [g, z] = [logitsAt(nets.student), logitsAt(teacher)];
     return {
       name: 'logits',
       weight,
+      constants: {},
       student: [g],
       teacher: [z],
       compute: (at) => logitsOf(at.student(g) as tf.Tensor2D, at.teacher(z) as tf.Tensor2D),

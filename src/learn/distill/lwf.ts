@@ -9,10 +9,11 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, Refusal } from '../../errors.ts';
-import { ancestors, check, type Node, nodeAt } from '../../graph/index.ts';
-import { onlyOutput } from '../../read/ends.ts';
+import { ancestors, channelsOf, check, type Node, nodeAt } from '../../graph/index.ts';
 import { init, type Net } from '../../weights/index.ts';
+import { checkClasses, logitsAt } from '../class-logits.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
+import { checkNumber } from '../options.ts';
 import type { Schedule } from '../schedule.ts';
 import { tap } from '../taps.ts';
 
@@ -29,15 +30,19 @@ export interface LwfOptions {
 export const lwf =
   ({ weight = 1, temperature = 2, old }: LwfOptions = {}): LossMaker =>
   (nets) => {
-    const theirs = onlyOutput(teacherOf(nets, 'lwf'));
+    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const theirs = logitsAt(teacherOf(nets, 'lwf'));
     if (old === undefined && !nets.student.nodes.some((n) => n.id === theirs))
       throw new MoonletError(
         `lwf: ${nets.student.name} has no "${theirs}", the old net's head; name it by "old"`,
       );
-    const { id } = tap(nets.student, old ?? theirs);
+    const head = tap(nets.student, old ?? theirs);
+    checkClasses(nets.student, channelsOf(head.shape));
+    const id = logitsAt(nets.student, head.id);
     return {
       name: 'lwf',
       weight,
+      constants: {},
       settings: { temperature },
       student: [id],
       teacher: [theirs],

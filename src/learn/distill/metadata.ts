@@ -7,9 +7,11 @@ import type { Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { isMap, type Shape, sizeOf } from '../../graph/index.ts';
-import { classesOf, onlyOutput } from '../../read/ends.ts';
+import { classesOf } from '../../read/ends.ts';
 import { type Net, readSafetensors, type StoredTensor, writeSafetensors } from '../../weights/index.ts';
 import { passes, type Scale } from '../batches.ts';
+import { logitsAt } from '../class-logits.ts';
+import { checkInput, checkLabels, checkSplit } from '../data-check.ts';
 import { strideTaps } from '../taps.ts';
 import { embeddingOf } from './darkrank.ts';
 
@@ -69,7 +71,7 @@ export function unpackMetadata(bytes: Uint8Array, file = 'metadata'): Metadata {
 /** The layers that are written down: the maps that end the stages, the vector before the logits, the logits. */
 export function recordedLayers({ graph }: Net): readonly string[] {
   const maps = [...strideTaps(graph).values()].map((t) => t.id);
-  return [...new Set([...maps, embeddingOf(graph), onlyOutput(graph)])];
+  return [...new Set([...maps, embeddingOf(graph), logitsAt(graph)])];
 }
 
 /** How many places of a map one number stands for, in height and width: the least that leaves at most 8 x 8. */
@@ -139,7 +141,10 @@ function tally(full: Shape, classes: number) {
   };
 }
 
-/** How the teacher responds to a split, by class. Here, and only here, data are looked at. */
+/**
+ * How the teacher responds to a split, by class. Here, and only here, data are looked at.
+ * @throws MoonletError when the split does not fit the teacher, or a class has no example.
+ */
 export async function recordMetadata(
   teacher: Net,
   split: Split,
@@ -150,6 +155,9 @@ export async function recordMetadata(
   }: EngineOptions & { readonly layers?: readonly string[] } = {},
 ): Promise<Metadata> {
   const classes = classesOf(teacher.graph);
+  checkSplit(split, scale, 'data');
+  checkInput(teacher.graph, scale.shape, 'the images are');
+  checkLabels(teacher.graph, split.labels, classes, 'data');
   const runner = await compile(teacher, { ...engine, values: layers });
   const tallies = layers.map((id) => tally(runner.shapes.get(id) as Shape, classes));
   const counts = new Array<number>(classes).fill(0);

@@ -38,6 +38,7 @@ export const mimic =
     return {
       name: 'mimic',
       weight,
+      constants: {},
       student: [node.id],
       teacher: [taps.teacher.id],
       targets: ['rows', 'columns'],

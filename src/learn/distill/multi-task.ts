@@ -10,6 +10,7 @@
  * There is no teacher: the first predictions, held to labels of their own, are what the final tasks distill.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { checkLogits } from '../class-logits.ts';
 import { binaryCrossEntropy, logSoftmax } from '../detect/loss.ts';
 import type { LossMaker, Signals } from '../loss.ts';
 import { type ParsingTask, parserLayout } from '../parse/layout.ts';
@@ -29,9 +30,11 @@ export const parsingLoss =
   ({ classes, weight = 1, tasks = {}, first = true }: ParsingLossOptions): LossMaker =>
   ({ student }) => {
     const heads = parserLayout(student, classes).predictions.filter((p) => first || p.final);
+    for (const { task, id } of heads) if (task !== 'depth') checkLogits(student, id);
     return {
       name: 'parsing',
       weight,
+      constants: { tasks, first },
       student: heads.map((h) => h.id),
       targets: [...new Set(heads.map((h) => h.task))],
       compute: (at) =>

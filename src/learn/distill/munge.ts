@@ -8,7 +8,7 @@
  * examples of a pair change, and an example can change again as another's neighbour. p = 0.5, s = 1, k = 4 unless told.
  * Who labels the result is the teacher of the run: `ensemble` makes one of several nets.
  */
-import type { Split } from '../../data/index.ts';
+import { labelsLike, type Split } from '../../data/index.ts';
 import { UsageError } from '../../errors.ts';
 import { random } from '../../random.ts';
 
@@ -33,7 +33,7 @@ export function munge(split: Split, { copies = 4, p = 0.5, s = 1, seed = 0 }: Mu
   const size = split.pixels.length / split.count;
   const neighbours = nearest(split);
   const pixels = new Uint8Array(copies * split.pixels.length);
-  const labels = new Uint8Array(copies * split.count);
+  const labels = labelsLike(split.labels, copies * split.count);
   for (let k = 0; k < copies; k++) {
     const copy = Float32Array.from(split.pixels);
     for (let i = 0; i < split.count; i++) {

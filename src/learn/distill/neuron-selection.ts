@@ -21,9 +21,10 @@ import {
   type Shape,
   shapes,
 } from '../../graph/index.ts';
-import { onlyOutput } from '../../read/ends.ts';
 import type { Net } from '../../weights/index.ts';
 import { passes, type Scale } from '../batches.ts';
+import { logitsAt } from '../class-logits.ts';
+import { checkInput, checkSplit } from '../data-check.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
 import { type Tap, tap } from '../taps.ts';
@@ -62,6 +63,7 @@ export const neuronSelection =
     return {
       name: 'neuron-selection',
       weight,
+      constants: { neurons, mean, deviation },
       student: [regressor.id],
       teacher: [theirs.id],
       beside: [regressor],
@@ -77,7 +79,7 @@ export const neuronSelection =
 
 /** What feeds the classifier's last dense layer. @throws MoonletError when it does not end in one. */
 export function topHidden(graph: Graph): Tap {
-  const end = nodesById(graph).get(onlyOutput(graph));
+  const end = nodesById(graph).get(logitsAt(graph));
   if (end?.op.kind === 'dense') return vectorAt(graph, end.inputs[0] as string);
   throw new MoonletError(
     `neuron-selection: ${graph.name} does not end in a dense layer; name the layers by "pair"`,
@@ -94,7 +96,10 @@ export interface ChooseOptions extends SelectOptions, EngineOptions {
   readonly layer?: string;
 }
 
-/** Choose a teacher's neurons by what they say of a split's images, whose attributes are known. */
+/**
+ * Choose a teacher's neurons by what they say of a split's images, whose attributes are known.
+ * @throws MoonletError when the split does not fit the teacher, or an attribute is not known of each image.
+ */
 export async function chooseNeurons(
   teacher: Net,
   split: Split,
@@ -103,6 +108,13 @@ export async function chooseNeurons(
   { layer, lambda, cost, ...engine }: ChooseOptions = {},
 ): Promise<ChosenNeurons & Selection> {
   const { id } = layer === undefined ? topHidden(teacher.graph) : vectorAt(teacher.graph, layer);
+  checkSplit(split, scale, 'data');
+  checkInput(teacher.graph, scale.shape, 'the images are');
+  const partial = attributes.find((column) => column.length !== split.count);
+  if (partial)
+    throw new MoonletError(
+      `neuron-selection: an attribute has ${partial.length} values for ${split.count} images; give one an image`,
+    );
   const count = channelsOf(shapes(teacher.graph).get(id) as Shape);
   const columns = Array.from({ length: count }, () => new Float64Array(split.count));
   const runner = await compile(teacher, { ...engine, values: [id] });

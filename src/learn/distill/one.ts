@@ -14,9 +14,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, isMap, type Node, type Shape, select, shapes } from '../../graph/index.ts';
-import { classesOf, onlyOutput } from '../../read/ends.ts';
+import { onlyOutput } from '../../read/ends.ts';
+import { classEnd, logitsAt } from '../class-logits.ts';
 import { crossEntropyOf } from '../cross-entropy.ts';
 import type { LossMaker } from '../loss.ts';
+import { checkNumber } from '../options.ts';
 import type { Schedule } from '../schedule.ts';
 import { stopGradient } from '../stop-gradient.ts';
 import { softTargetsOf } from './soft-targets.ts';
@@ -40,12 +42,13 @@ export const one =
   ({ student }) => {
     if (!Number.isInteger(branches) || branches < 2 || branches > 16)
       throw new MoonletError(`one: an ensemble has 2 to 16 branches, got ${branches}`);
-    const own = onlyOutput(student);
-    const classes = classesOf(student);
+    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const { logits: own, classes } = classEnd(student);
     const { nodes, logits, gate } = branchesOf(student, from ?? lastStage(student), branches);
     return {
       name: 'one',
       weight,
+      constants: {},
       settings: { temperature, ramp },
       student: [own, ...logits, gate],
       targets: ['labels'],
@@ -110,7 +113,7 @@ export function branchesOf(graph: Graph, from: string, count: number): Branches 
   const gate = gateNodes(trunk, shapes(graph).get(trunk) as Shape, count);
   return {
     nodes: [...copies.flat(), ...gate],
-    logits: copies.map((_, k) => `branch${k + 2}/${own}`),
+    logits: copies.map((_, k) => `branch${k + 2}/${logitsAt(graph)}`),
     gate: gate.at(-1)?.id as string,
   };
 }

@@ -12,7 +12,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, type Node, nodesById, printShape } from '../../graph/index.ts';
-import { classesOf, inputShape, onlyOutput } from '../../read/ends.ts';
+import { classesOf, inputShape } from '../../read/ends.ts';
+import { logitsAt } from '../class-logits.ts';
 import { crossEntropyOf } from '../cross-entropy.ts';
 import type { LossMaker } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
@@ -39,11 +40,12 @@ export const rocket =
       throw new MoonletError(
         `rocket: the light net tells ${classes} classes apart, the booster ${theirs}; they must agree`,
       );
-    const light = onlyOutput(student);
+    const light = logitsAt(student);
     const { nodes, output } = share === null ? whole(student, booster) : joined(student, booster, share);
     return {
       name: 'rocket',
       weight,
+      constants: {},
       settings: { lambda },
       student: [light, output],
       targets: ['labels'],
@@ -94,7 +96,7 @@ function joined(student: Graph, booster: Graph, share: string): Joined {
 function attached(booster: Graph, from: string, to: string, share: string): Joined {
   const byId = nodesById(booster);
   const kept = new Set<string>();
-  const output = onlyOutput(booster);
+  const output = logitsAt(booster);
   const todo = [output];
   for (let id = todo.pop(); id !== undefined; id = todo.pop()) {
     if (id === from || kept.has(id)) continue;

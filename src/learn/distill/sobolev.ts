@@ -18,8 +18,9 @@ import { MoonletError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { printShape } from '../../graph/index.ts';
 import { registerSecondOrder } from '../../kernels/index.ts';
-import { classesOf, inputShape, onlyOutput } from '../../read/ends.ts';
+import { classesOf, inputShape } from '../../read/ends.ts';
 import { forward, weightTensors } from '../../read/tfjs/index.ts';
+import { logitsAt } from '../class-logits.ts';
 import type { LossMaker } from '../loss.ts';
 import { teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
@@ -50,16 +51,19 @@ export const sobolev =
     if (a !== b) throw new MoonletError(`sobolev: the student takes ${a}, the teacher ${b}; they must agree`);
     refuseResizing(nets.student);
     registerSecondOrder();
-    const logits = onlyOutput(nets.student);
+    const [logits, taught] = [logitsAt(nets.student), logitsAt(teacher)];
     const names = Array.from({ length: projections }, (_, j) => `v${j + 1}`);
     return {
       name: 'sobolev',
       weight,
+      constants: {},
       student: [logits],
       draws: Object.fromEntries(names.map((name) => [name, [classes]])),
       compute: (at) => {
         const said = (x: tf.Tensor): tf.Tensor =>
-          forward(teacher, weightTensors(teacherNet.weights), x).values.get(onlyOutput(teacher)) as tf.Tensor;
+          forward(teacher, weightTensors(teacherNet.weights), x, { values: [taught] }).values.get(
+            taught,
+          ) as tf.Tensor;
         const terms = names.map((name) => {
           const v = unit(at.draw(name) as tf.Tensor2D);
           const mine = slopeOf(at.student(logits), v, at.x);

@@ -9,8 +9,9 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { classesOf, onlyOutput } from '../../read/ends.ts';
+import { checkClasses, classEnd } from '../class-logits.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
+import { checkNumber } from '../options.ts';
 import type { Schedule } from '../schedule.ts';
 
 export interface SoftTargetsOptions {
@@ -20,21 +21,26 @@ export interface SoftTargetsOptions {
   readonly temperature?: number | Schedule;
 }
 
-/** @throws MoonletError when there is no teacher, or it tells other classes apart. */
+/** @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits. */
 export const softTargets =
   ({ weight = 0.9, temperature = 4 }: SoftTargetsOptions = {}): LossMaker =>
   (nets) => {
     const teacher = teacherOf(nets, 'soft-targets');
-    const [mine, theirs] = [classesOf(nets.student), classesOf(teacher)];
+    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const [{ logits: z, classes: mine }, { logits: v, classes: theirs }] = [
+      classEnd(nets.student),
+      classEnd(teacher),
+    ];
     if (mine !== theirs) {
       throw new MoonletError(
         `soft-targets: the student tells ${mine} classes apart, the teacher ${theirs}; they must agree`,
       );
     }
-    const [z, v] = [onlyOutput(nets.student), onlyOutput(teacher)];
+    checkClasses(nets.student, mine);
     return {
       name: 'soft-targets',
       weight,
+      constants: {},
       settings: { temperature },
       student: [z],
       teacher: [v],

@@ -2,7 +2,7 @@
 import type { Scenes } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import type { Net } from '../../weights/index.ts';
-import { type Modality, sceneInput } from '../scene-batches.ts';
+import { checkScenes, labelOf, type Modality, sceneInput } from '../scene-batches.ts';
 import { parserLayout } from './layout.ts';
 import {
   confusionOf,
@@ -24,7 +24,7 @@ export interface ParserEvaluation extends SegmentationScore {
   readonly depth?: DepthScore;
 }
 
-/** All cells of all scenes count once. */
+/** All cells of all scenes count once. @throws MoonletError when the scenes do not fit the net. */
 export async function evaluateParser(
   net: Net,
   scenes: Scenes,
@@ -35,6 +35,7 @@ export async function evaluateParser(
   const final = (task: string): string | undefined => predictions.find((p) => p.final && p.task === task)?.id;
   const [segmentation, depth] = [final('segmentation') as string, final('depth')];
   const values = depth === undefined ? [segmentation] : [segmentation, depth];
+  checkScenes(net.graph, scenes, 'the scenes');
   const runner = await compile(net, { ...engine, values });
   const confusion = confusionOf(classes + 1);
   const depths = { found: [] as number[], truth: [] as number[] };
@@ -48,7 +49,9 @@ export async function evaluateParser(
       const guesses = largestOf(said.get(segmentation) as Float32Array, classes + 1);
       const area = cells * cells;
       for (let i = 0; i < count; i++) {
-        const truth = denseLabels(scenes.at(first + i), cells);
+        const scene = scenes.at(first + i);
+        for (const object of scene.objects) labelOf(object, classes, 'scenes');
+        const truth = denseLabels(scene, cells);
         countPixels(confusion, truth.segmentation, guesses.subarray(i * area, (i + 1) * area));
         if (depth === undefined) continue;
         const found = (said.get(depth) as Float32Array).subarray(i * area, (i + 1) * area);
@@ -67,8 +70,8 @@ export async function evaluateParser(
 }
 
 /** The largest of each `count` neighbours; of equal ones the first. */
-function largestOf(values: Float32Array, count: number): Uint8Array {
-  return Uint8Array.from({ length: values.length / count }, (_, i) => {
+function largestOf(values: Float32Array, count: number): Int32Array {
+  return Int32Array.from({ length: values.length / count }, (_, i) => {
     let best = 0;
     for (let k = 1; k < count; k++)
       if ((values[i * count + k] as number) > (values[i * count + best] as number)) best = k;

@@ -1,14 +1,26 @@
 /** @file How well dense predictions agree with labels: intersection over union, errors of depth. */
 
-/** What is needed for the mean over many images: counts[i * classes + j] pixels of class i that were taken for class j. */
-export type Confusion = Float64Array;
-export const confusionOf = (classes: number): Confusion => new Float64Array(classes * classes);
+/** Pixels by class over many images, as far as the measures need them: 3 numbers a class, not a table of classes^2. */
+export interface Confusion {
+  /** Pixels that are of each class. */
+  readonly truth: Float64Array;
+  /** Pixels that were taken for each class. */
+  readonly guesses: Float64Array;
+  /** Pixels of each class that were taken for it. */
+  readonly right: Float64Array;
+}
+export const confusionOf = (classes: number): Confusion => ({
+  truth: new Float64Array(classes),
+  guesses: new Float64Array(classes),
+  right: new Float64Array(classes),
+});
 
-export function countPixels(confusion: Confusion, truth: ArrayLike<number>, guess: ArrayLike<number>): void {
-  const classes = Math.sqrt(confusion.length);
+export function countPixels(counts: Confusion, truth: ArrayLike<number>, guess: ArrayLike<number>): void {
   for (let i = 0; i < truth.length; i++) {
-    const at = (truth[i] as number) * classes + (guess[i] as number);
-    confusion[at] = (confusion[at] as number) + 1;
+    const [label, guessed] = [truth[i] as number, guess[i] as number];
+    counts.truth[label]!++;
+    counts.guesses[guessed]!++;
+    if (label === guessed) counts.right[label]!++;
   }
 }
 
@@ -19,20 +31,17 @@ export interface SegmentationScore {
   readonly iou: readonly (number | undefined)[];
   readonly pixelAccuracy: number;
 }
-export function segmentationScore(confusion: Confusion): SegmentationScore {
-  const classes = Math.sqrt(confusion.length);
-  const at = (i: number, j: number): number => confusion[i * classes + j] as number;
-  const all = Array.from({ length: classes }, (_, c) => c);
-  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-  const iou = all.map((c) => {
-    const union = sum(all.map((k) => at(c, k) + at(k, c))) - at(c, c);
-    return union ? at(c, c) / union : undefined;
+export function segmentationScore({ truth, guesses, right }: Confusion): SegmentationScore {
+  const sum = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
+  const iou = Array.from(right, (hits, c) => {
+    const union = (truth[c] as number) + (guesses[c] as number) - hits;
+    return union ? hits / union : undefined;
   });
   const known = iou.filter((v) => v !== undefined);
   return {
     miou: sum(known) / Math.max(1, known.length),
     iou,
-    pixelAccuracy: sum(all.map((c) => at(c, c))) / sum([...confusion]),
+    pixelAccuracy: sum(right) / sum(truth),
   };
 }
 

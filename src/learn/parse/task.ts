@@ -4,7 +4,7 @@ import { MoonletError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { inputShape } from '../../read/ends.ts';
 import { turns } from '../batches.ts';
-import { type Modality, sceneInput } from '../scene-batches.ts';
+import { checkScenes, labelOf, type Modality, sceneInput, sceneShape } from '../scene-batches.ts';
 import type { Task } from '../task.ts';
 import { evaluateParser } from './evaluate.ts';
 import { parserLayout } from './layout.ts';
@@ -27,9 +27,12 @@ export function parsing(graph: Graph, scenes: Scenes, o: ParsingOptions): Task {
   const { classes, modality = 'intensity', validation } = o;
   const { size, cells } = parserLayout(graph, classes);
   checkSize(graph, scenes);
+  checkScenes(graph, scenes, 'the scenes');
+  if (validation) checkScenes(graph, validation, 'the validation scenes');
   const [here, area] = [{ shape: [cells, cells] }, cells * cells];
   return {
     name: 'parsing',
+    shape: sceneShape(scenes),
     targets: { segmentation: { ...here, dtype: 'int32' }, depth: here, contour: here },
     batches: ({ batch, seed }) => {
       const turn = turns(scenes.count, batch, seed, 'scenes');
@@ -43,6 +46,7 @@ export function parsing(graph: Graph, scenes: Scenes, o: ParsingOptions): Task {
         };
         images.forEach((image, i) => {
           const scene = scenes.at(image);
+          for (const object of scene.objects) labelOf(object, classes, 'scenes');
           const labels = denseLabels(scene, cells);
           x.set(sceneInput(scene, modality), i * size * size);
           targets.segmentation.set(labels.segmentation, i * area);
@@ -65,7 +69,7 @@ export function parsing(graph: Graph, scenes: Scenes, o: ParsingOptions): Task {
 }
 
 export interface DenseLabels {
-  readonly segmentation: Uint8Array;
+  readonly segmentation: Int32Array;
   /** 0 to 1. */
   readonly depth: Float32Array;
   readonly contour: Uint8Array;
@@ -82,7 +86,7 @@ export function denseLabels(scene: Scene, cells: number): DenseLabels {
   const first = (values: ArrayLike<number>): number[] =>
     places.map(([y = 0, x = 0]) => values[y * size + x] as number);
   return {
-    segmentation: Uint8Array.from(first(classes)),
+    segmentation: Int32Array.from(first(classes)),
     depth: Float32Array.from(first(scene.depth), (v) => v / 255),
     contour: Uint8Array.from(places, ([y = 0, x = 0]) => {
       for (let dy = 0; dy < step; dy++)
@@ -99,9 +103,12 @@ export function pairs(
   { from, to }: { readonly from: Modality; readonly to: Modality },
 ): Task {
   checkSize(graph, scenes);
+  checkScenes(graph, scenes, 'the scenes');
   const area = scenes.size ** 2;
   return {
     name: 'pairs',
+    shape: sceneShape(scenes),
+    teacherShape: sceneShape(scenes),
     targets: {},
     batches: ({ batch, seed }) => {
       const turn = turns(scenes.count, batch, seed, 'scenes');

@@ -1,0 +1,39 @@
+/** @file Options of training and evaluation that are numbers: each is checked before any work, by name. */
+import { UsageError } from '../errors.ts';
+
+/** @throws UsageError unless `value` is a whole number, `least` or more. */
+export function checkCount(name: string, value: number, least = 1): void {
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new UsageError(`${name} must be a whole number from ${least} up, got ${value}`);
+}
+
+/** @throws UsageError unless `value` is a whole number of either sign. */
+export function checkSeed(name: string, value: number): void {
+  if (!Number.isSafeInteger(value)) throw new UsageError(`${name} must be a whole number, got ${value}`);
+}
+
+/** Bounds of a real number; without any it need only be finite. */
+export interface Bounds {
+  readonly least?: number;
+  readonly most?: number;
+  /** The number must be larger than this. */
+  readonly above?: number;
+}
+
+/** @throws UsageError unless `value` is a finite number within the bounds. */
+export function checkNumber(name: string, value: number, { least, most, above }: Bounds = {}): void {
+  const inside =
+    Number.isFinite(value) &&
+    (least === undefined || value >= least) &&
+    (most === undefined || value <= most) &&
+    (above === undefined || value > above);
+  if (inside) return;
+  const range = [
+    ...(least === undefined ? [] : [most === undefined ? `${least} or more` : `from ${least}`]),
+    ...(above === undefined ? [] : [`above ${above}`]),
+    ...(most === undefined ? [] : [`${least === undefined ? 'up ' : ''}to ${most}`]),
+  ].join(' ');
+  throw new UsageError(
+    `${name} must be a ${range ? 'number' : 'finite number'}${range && ` ${range}`}, got ${value}`,
+  );
+}
