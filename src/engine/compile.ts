@@ -1,7 +1,7 @@
 /** @file A net made ready for inference: an ONNX model on onnxruntime, or the eager reading on a tf backend. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { InferenceSession } from 'onnxruntime-node';
-import { MoonletError } from '../errors.ts';
+import { MoonletError, UsageError } from '../errors.ts';
 import { isMap, type Shape, shapes, sizeOf } from '../graph/index.ts';
 import { loadRuntime, sessionOptions } from '../jit/runtime.ts';
 import { encodeModel } from '../onnx/index.ts';
@@ -61,6 +61,8 @@ export async function compile(net: Net, o: CompileOptions = {}): Promise<Compile
     run,
     release: ready.release,
     runMany: async (x, batch = 64) => {
+      if (!Number.isSafeInteger(batch) || batch < 1)
+        throw new UsageError(`batch must be a whole number from 1 up, got ${batch}`);
       const parts: Values[] = [];
       for (let at = 0; at < x.length; at += batch * length)
         parts.push(await run(x.subarray(at, at + batch * length)));

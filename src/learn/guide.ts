@@ -5,7 +5,7 @@
  * the same view (a teacher that saw another crop would be inconsistent: Beyer et al. 2021, arXiv:2106.05237).
  */
 import { compile, type EngineOptions } from '../engine/index.ts';
-import { MoonletError } from '../errors.ts';
+import { MoonletError, UsageError } from '../errors.ts';
 import { printShape, type Shape, sizeOf } from '../graph/index.ts';
 import { inputShape } from '../read/ends.ts';
 import { type Net, pack, readSafetensors, type StoredTensor, writeSafetensors } from '../weights/index.ts';
@@ -25,6 +25,7 @@ export interface TeacherCache {
 
 /** A cache in memory of at most so many bytes; one gibibyte unless told. */
 export function memoryCache(maxBytes = 2 ** 30): TeacherCache {
+  if (!(maxBytes >= 0)) throw new UsageError(`maxBytes must be 0 or more, got ${maxBytes}`);
   const kept = new Map<string, Float32Array>();
   const told = { bytes: 0, hits: 0, misses: 0 };
   return {

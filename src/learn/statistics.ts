@@ -10,7 +10,7 @@ import type { Graph, Node } from '../graph/index.ts';
 import { inputShape } from '../read/ends.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
-import { checkNorms } from './norm-check.ts';
+import { checkNorms } from './batch-check.ts';
 
 /**
  * The net with statistics of these batches: each [batch, ...input] flat, all of one length.

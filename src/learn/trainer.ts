@@ -5,6 +5,7 @@ import { type Graph, printShape, type Shape, sizeOf } from '../graph/index.ts';
 import type { Arrays, Specs } from '../jit/index.ts';
 import { random } from '../random.ts';
 import { inputShape } from '../read/ends.ts';
+import { checkBatchSize } from './batch-check.ts';
 import type { Batch } from './batches.ts';
 import { bind, type Teachers } from './bind.ts';
 import { crossEntropy } from './cross-entropy.ts';
@@ -12,7 +13,6 @@ import { checkInput } from './data-check.ts';
 import type { Form } from './form.ts';
 import { type Guide, guide, type TeacherCache } from './guide.ts';
 import type { Loss, LossMaker } from './loss.ts';
-import { checkNorms } from './norm-check.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
 import { checkCount, checkSeed } from './options.ts';
 import { oneCycle, type Schedule, scheduleOf } from './schedule.ts';
@@ -86,7 +86,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
   const rate = scheduleOf(o.rate ?? usualRate(steps));
   checkTargets(graph, losses, task);
   checkData(student, task, o);
-  checkLosses(graph, losses, batch, (node) => bound.isBeside(node) || (trained?.(node) ?? true));
+  checkBatchSize(bound, batch, trained);
   scalarsAt(losses, rate, 0);
   const next = task.batches({ batch, seed });
   const told = await guides(losses, o, engine);
@@ -216,26 +216,6 @@ function checkData(student: Graph, task: Task, teachers: Teachers): void {
 function checkTeachers({ teacher, teachers }: Teachers, seen: Shape): void {
   for (const net of [teacher, ...Object.values(teachers ?? {})])
     if (net) checkInput(net.graph, seen, 'the images are');
-}
-
-/** @throws MoonletError for a batch that is too small for a loss or a batch norm. */
-function checkLosses(
-  graph: Graph,
-  losses: readonly Loss[],
-  batch: number,
-  trained: (node: string) => boolean,
-): void {
-  const least = losses.find((l) => batch < (l.leastBatch ?? 1));
-  if (least)
-    throw new MoonletError(
-      `the loss ${least.name} compares ${least.leastBatch} examples of a batch, and a batch has ${batch}; take a larger one`,
-    );
-  checkNorms(
-    graph,
-    batch,
-    losses.flatMap((l) => l.student),
-    trained,
-  );
 }
 
 /** @throws MoonletError when a task gives other batches than were asked for. */

@@ -17,9 +17,18 @@ export interface Scenes {
   at(i: number): Scene;
 }
 
-/** `count` scenes of a split. With one seed, fewer scenes are the first of more. */
+/**
+ * `count` scenes of a split. With one seed, fewer scenes are the first of more.
+ * @throws MoonletError for images that are not 28 x 28, and for options out of range.
+ */
 export function scenes(split: Split, count: number, o: SceneOptions = {}): Scenes {
   const { size = 64 } = o;
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new MoonletError(`scenes: count must be a whole number from 1 up, got ${count}`);
+  if (split.labels.length !== split.count)
+    throw new MoonletError(
+      `scenes: got ${split.labels.length} labels for ${split.count} images; give one label an image`,
+    );
   if (split.pixels.length !== split.count * 784) {
     throw new MoonletError(
       `scenes: images must be 28 x 28 bytes, got ${split.pixels.length / split.count} bytes an image; use mnist or fashion-mnist`,

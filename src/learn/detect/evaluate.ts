@@ -2,6 +2,7 @@
 import type { Scenes } from '../../data/index.ts';
 import { type Compiled, compile, type EngineOptions } from '../../engine/index.ts';
 import type { Net } from '../../weights/index.ts';
+import { checkCount, checkNumber } from '../options.ts';
 import { checkScenes, intensityInput, labelOf } from '../scene-batches.ts';
 import {
   type Detection,
@@ -41,6 +42,9 @@ export async function evaluateDetector(
   const { classes, threshold, proposals, least, ...engine } = o;
   const layout = detectorLayout(net.graph, classes);
   checkScenes(net.graph, scenes, 'the scenes');
+  if (proposals !== undefined) checkCount('proposals', proposals);
+  if (least !== undefined) checkNumber('least', least, { least: 0, most: 1 });
+  if (threshold !== undefined) checkNumber('threshold', threshold, { least: 0, most: 1 });
   const runner = await compile(net, engine);
   const detections: Detection[] = [];
   const truths: Truth[] = [];
