@@ -2,7 +2,7 @@
 import type { Split } from '../data/index.ts';
 import { type GrowPlan, grow } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
-import { UsageError } from '../errors.ts';
+import { Refusal, UsageError } from '../errors.ts';
 import type { Arrays } from '../jit/index.ts';
 import type { Net, WeightKey } from '../weights/index.ts';
 import type { Scale } from './batches.ts';
@@ -20,7 +20,7 @@ import { checkCount, checkSeed } from './options.ts';
 import type { Projection } from './sparse.ts';
 import { firstState, parametersIn, weightsIn } from './step.ts';
 import { type ClassificationOptions, classification, type Task } from './task.ts';
-import { type StepReport, type Trainer, type TrainerOptions, trainer } from './trainer.ts';
+import { boundFor, type StepReport, type Trainer, type TrainerOptions, trainer } from './trainer.ts';
 
 export type { StepReport } from './trainer.ts';
 
@@ -84,7 +84,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
   };
   const growth = [...(o.growth ?? [])].sort((a, b) => a.at - b.at);
   const evaluateEvery = o.evaluateEvery ?? Math.max(1, Math.ceil(steps / 10));
-  task.check?.(net.graph);
+  checkGrowth(net, task, growth, o);
   const run = checkpoints ? await runIdentity(net, task, { ...o, evaluateEvery }) : '';
 
   const stored = await checkpoints?.load('last');
@@ -152,6 +152,23 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
     return { net: settled(), whole, history, finished };
   } finally {
     await current.release();
+  }
+}
+
+/**
+ * The data and the losses held against the net as it is and as it will be.
+ * @throws Refusal when a plan cannot be done, MoonletError when data or losses do not fit what it makes.
+ */
+function checkGrowth(net: Net, task: Task, growth: readonly Growing[], o: FitTaskOptions): void {
+  task.check?.(net.graph);
+  let now = net;
+  for (const [i, { at, plan }] of growth.entries()) {
+    try {
+      now = grow(now, plan, { seed: (o.seed ?? 0) + i }).net;
+      boundFor(now.graph, task, o);
+    } catch (e) {
+      throw e instanceof Refusal ? new Refusal(`growth at step ${at}: ${e.message}`) : e;
+    }
   }
 }
 

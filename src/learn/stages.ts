@@ -1,12 +1,9 @@
 /** @file Runs of several parts, each with losses, rate and teacher of its own, on what the one before left. */
 import type { Net } from '../weights/index.ts';
-import { checkBatchSize } from './batch-check.ts';
-import { bind, type Teachers } from './bind.ts';
 import type { CheckpointStore } from './checkpoint.ts';
-import { crossEntropy } from './cross-entropy.ts';
 import { type FitTaskOptions, type Fitted, fitTask } from './fit.ts';
-import { checkCount } from './options.ts';
-import { checkTargets, type Task } from './task.ts';
+import type { Task } from './task.ts';
+import { boundFor } from './trainer.ts';
 
 export interface Stage extends FitTaskOptions {
   readonly name: string;
@@ -40,13 +37,5 @@ export async function fitStages(
 }
 
 /** @throws MoonletError when the stage's losses and batch do not fit net, teachers and task. */
-export function checkStage(
-  net: Net,
-  task: Task,
-  { losses = [crossEntropy()], ...o }: FitTaskOptions & Teachers,
-): void {
-  const bound = bind(net.graph, losses, o);
-  checkTargets(net.graph, bound.losses, task);
-  if (o.batch !== undefined) checkCount('batch', o.batch);
-  checkBatchSize(bound, o.batch ?? 64, o.trained);
-}
+export const checkStage = (net: Net, task: Task, o: Omit<FitTaskOptions, 'steps'>): void =>
+  void boundFor(net.graph, task, o);

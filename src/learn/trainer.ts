@@ -7,7 +7,7 @@ import { random } from '../random.ts';
 import { inputShape } from '../read/ends.ts';
 import { checkBatchSize } from './batch-check.ts';
 import type { Batch } from './batches.ts';
-import { bind, type Teachers } from './bind.ts';
+import { type Bound, bind, type Teachers } from './bind.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import { checkInput } from './data-check.ts';
 import type { Form } from './form.ts';
@@ -73,20 +73,17 @@ export const usualRate = (steps: number): Schedule => oneCycle({ steps, peak: 0.
 export async function trainer(student: Graph, task: Task, o: TrainerOptions): Promise<Trainer> {
   const { steps, batch = 64, seed = 0, trained } = o;
   checkCount('steps', steps);
-  checkCount('batch', batch);
   checkSeed('seed', seed);
   const engine: EngineOptions = {
     engine: o.engine ?? 'onnxruntime',
     ...(o.threads === undefined ? {} : { threads: o.threads }),
     ...(o.runtime ? { runtime: o.runtime } : {}),
   };
-  const bound = bind(student, o.losses ?? [crossEntropy()], o);
+  const bound = boundFor(student, task, o);
   const { losses, graph } = bound;
   const optimizer = o.optimizer ?? usualOptimizer();
   const rate = scheduleOf(o.rate ?? usualRate(steps));
-  checkTargets(graph, losses, task);
   checkData(student, task, o);
-  checkBatchSize(bound, batch, trained);
   scalarsAt(losses, rate, 0);
   const next = task.batches({ batch, seed });
   const told = await guides(losses, o, engine);
@@ -174,6 +171,22 @@ async function guides(
       for (const g of all) await g.guide.release();
     },
   };
+}
+
+/**
+ * A run's losses bound to its nets.
+ * @throws MoonletError when they do not fit nets or task, or the batch is too small; UsageError when it is none.
+ */
+export function boundFor(
+  student: Graph,
+  task: Task,
+  { losses = [crossEntropy()], batch = 64, trained, ...teachers }: Omit<TrainerOptions, 'steps'>,
+): Bound {
+  checkCount('batch', batch);
+  const bound = bind(student, losses, teachers);
+  checkTargets(bound.graph, bound.losses, task);
+  checkBatchSize(bound, batch, trained);
+  return bound;
 }
 
 /** The normal numbers of a loss at a step: a function of the seed, so that a resumed run sees the same. */

@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai';
 import type { GrowPlan } from '../../src/edit/index.ts';
-import { MoonletError } from '../../src/errors.ts';
+import { MoonletError, Refusal } from '../../src/errors.ts';
 import { differences } from '../../src/learn/differences.ts';
 import {
   adam,
@@ -33,22 +33,38 @@ const plans: readonly GrowPlan[] = [
   [{ enlarge: 'stage1', to: 5 }],
   [{ widen: { stem: 'x1.25' } }, { deepen: 'stage1', by: 1 }],
 ];
-const growth = fc.array(fc.record({ at: fc.nat({ max: steps - 1 }), plan: fc.constantFrom(...plans) }), {
-  maxLength: 2,
-});
-const cases = fc.record({
-  growth,
-  keep: fc.constantFrom('last' as const, 'best' as const, 'best' as const),
-  evaluateEvery: fc.integer({ min: 1, max: 5 }),
-  checkpointEvery: fc.integer({ min: 1, max: steps }),
-  // falls to a rate that ruins the weights, so that the best are not the last
-  ruin: fc.nat({ max: steps }),
+interface Case {
+  readonly growth: readonly { readonly at: number; readonly plan: GrowPlan }[];
+  readonly keep: 'last' | 'best';
+  readonly evaluateEvery: number;
+  readonly checkpointEvery: number;
+  /** From this step on a rate that ruins the weights, so that the best are not the last. */
+  readonly ruin: number;
   /** Steps after which a signal stops it. */
-  stops: fc.array(fc.nat({ max: steps }), { maxLength: 2 }),
+  readonly stops: readonly number[];
   /** Files after which it is killed. */
-  kills: fc.array(fc.nat({ max: 8 }), { maxLength: 2 }),
-});
-type Case = typeof cases extends fc.Arbitrary<infer T> ? T : never;
+  readonly kills: readonly number[];
+}
+const cases: fc.Arbitrary<Case> = fc
+  .record({
+    at: fc.integer({ min: 2, max: steps - 2 }),
+    more: fc.array(fc.nat({ max: steps - 1 }), { maxLength: 1 }),
+    plans: fc.shuffledSubarray([...plans], { minLength: 2, maxLength: 2 }),
+    keep: fc.constantFrom('last' as const, 'best' as const, 'best' as const, 'best' as const),
+    evaluateEvery: fc.integer({ min: 1, max: 3 }),
+    checkpointEvery: fc.integer({ min: 1, max: steps }),
+    ruin: fc.integer({ min: -1, max: 3 }),
+    stop: fc.integer({ min: -1, max: 3 }),
+    stops: fc.array(fc.integer({ min: 0, max: steps }), { maxLength: 1 }),
+    kills: fc.array(fc.nat({ max: 6 }), { maxLength: 2 }),
+  })
+  .map(({ at, more, plans: [first = [], second = []], ruin, stop, stops, ...rest }) => ({
+    ...rest,
+    growth: [{ at, plan: first }, ...more.map((other) => ({ at: other, plan: second }))],
+    // most faults lie around growth
+    ruin: at + ruin,
+    stops: [at + stop, ...stops],
+  }));
 
 const run = (c: Case, o: Partial<FitOptions> = {}): Promise<Fitted> =>
   fit(cornersNet(), train, cornersScale, {
@@ -91,6 +107,22 @@ describe('a run that is broken off and resumed (laws 4 and 7)', () => {
       );
     });
   }
+
+  it('is refused before its first step for growth that cannot be done later', async () => {
+    const plan = [{ enlarge: 'stage1', to: 5 }];
+    const seen: number[] = [];
+    const error = await fit(cornersNet(), train, cornersScale, {
+      ...{ steps, batch: 8, engine: 'wasm' },
+      growth: [
+        { at: 2, plan },
+        { at: 4, plan },
+      ],
+      onStep: ({ step }) => seen.push(step),
+    }).catch((e: unknown) => e);
+    expect(error).to.be.instanceOf(Refusal);
+    expect((error as Error).message).to.match(/^growth at step 4: stage1: no conv the/);
+    expect(seen).to.deep.equal([]);
+  });
 
   it('keeps the best since the last growth on onnxruntime too', async () => {
     const c: Case = {
