@@ -12,7 +12,7 @@ import {
   teacherIdentity,
   unpackCache,
 } from '../../src/learn/index.ts';
-import { onlyOutput } from '../../src/read/ends.ts';
+import { logitsAt } from '../../src/read/class-logits.ts';
 import type { Net } from '../../src/weights/index.ts';
 
 export interface DiskCache {
@@ -33,7 +33,7 @@ export async function diskCache(
 ): Promise<DiskCache | undefined> {
   const nets = { student, teacher: teacher.graph };
   const wanted = [...new Set((fitOptions(recipe).losses ?? []).flatMap((make) => make(nets).teacher ?? []))];
-  const logits = onlyOutput(teacher.graph);
+  const logits = logitsAt(teacher.graph);
   if (recipe.views === undefined || wanted.length !== 1 || wanted[0] !== logits) return undefined;
   const { data, augment, validation, limit, viewSeed = recipe.seed } = recipe;
   const identity = await teacherIdentity(teacher, wanted, { data, augment, validation, limit, viewSeed });

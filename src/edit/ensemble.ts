@@ -4,11 +4,13 @@
  */
 import { Refusal } from '../errors.ts';
 import { check, type Node, printShape, type Shape, shapes } from '../graph/index.ts';
+import { logitsAt } from '../read/class-logits.ts';
 import { float, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
 
 /**
  * The members stand under `member1/`, `member2/`, ... on one input; the output is the mean of theirs.
- * @throws Refusal when inputs or outputs differ, or a member has several.
+ * A member that ends in softmax counts by the logits before it.
+ * @throws Refusal when inputs or outputs differ, or a member has several; MoonletError for one without logits.
  */
 export function ensemble(members: readonly Net[], name = 'ensemble'): Net {
   const [first] = members;
@@ -63,6 +65,6 @@ function endsOf({ graph }: Net): readonly [input: End, output: End] {
   const input = inputs[0] as Node;
   return [
     { id: input.id, shape: shapeById.get(input.id) as Shape },
-    { id, shape },
+    { id: logitsAt(graph, id), shape },
   ];
 }

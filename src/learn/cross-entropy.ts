@@ -1,6 +1,6 @@
 /** @file Cross-entropy of a classifier's logits, with label smoothing. */
 import * as tf from '@tensorflow/tfjs-core';
-import { classEnd } from './class-logits.ts';
+import { classEnd } from '../read/class-logits.ts';
 import type { LossMaker } from './loss.ts';
 import { checkNumber } from './options.ts';
 import type { Schedule } from './schedule.ts';

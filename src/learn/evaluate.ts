@@ -2,10 +2,10 @@
 import type { Split } from '../data/index.ts';
 import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
+import { checkClasses } from '../read/class-logits.ts';
 import { classesOf, onlyOutput } from '../read/ends.ts';
 import type { Net } from '../weights/index.ts';
 import { passes, type Scale } from './batches.ts';
-import { checkClasses } from './class-logits.ts';
 import { checkInput, checkLabels, checkSplit } from './data-check.ts';
 import { checkCount } from './options.ts';
 

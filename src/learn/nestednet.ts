@@ -9,9 +9,9 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Level } from '../edit/index.ts';
+import { classEnd } from '../read/class-logits.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
 import { entries } from '../weights/index.ts';
-import { classEnd } from './class-logits.ts';
 import { crossEntropyOf } from './cross-entropy.ts';
 import type { LossMaker } from './loss.ts';
 import type { Schedule } from './schedule.ts';

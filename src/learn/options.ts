@@ -29,7 +29,7 @@ export function checkNumber(name: string, value: number, { least, most, above }:
     (above === undefined || value > above);
   if (inside) return;
   const range = [
-    ...(least === undefined ? [] : [most === undefined ? `${least} or more` : `from ${least}`]),
+    ...(least === undefined ? [] : [most === undefined ? `of ${least} or more` : `from ${least}`]),
     ...(above === undefined ? [] : [`above ${above}`]),
     ...(most === undefined ? [] : [`${least === undefined ? 'up ' : ''}to ${most}`]),
   ].join(' ');

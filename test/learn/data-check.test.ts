@@ -305,7 +305,7 @@ describe('options that are no such numbers', () => {
   }
   it('of optimizers and of images that are made', async () => {
     expect(await usage(() => sgd({ momentum: Number.NaN }))).to.equal(
-      'momentum must be a number 0 or more, got NaN',
+      'momentum must be a number of 0 or more, got NaN',
     );
     expect(await usage(() => adam({ beta2: 1.5 }))).to.equal('beta2 must be a number from 0 to 1, got 1.5');
     expect(await usage(() => noiseSplit(scale, -1, 3))).to.equal(

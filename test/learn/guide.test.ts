@@ -1,11 +1,12 @@
 /** @file A teacher's words, kept by image and view: the same as asked anew, refused when they belong to another. */
 import { expect } from 'chai';
-import { init, MoonletError } from '../../src/index.ts';
+import { init, MoonletError, UsageError } from '../../src/index.ts';
 import {
   batches,
   crossEntropy,
   fit,
   guide,
+  hints,
   memoryCache,
   packCache,
   type Scale,
@@ -14,7 +15,9 @@ import {
   unpackCache,
 } from '../../src/learn/index.ts';
 import { random } from '../../src/random.ts';
+import { type StoredTensor, writeSafetensors } from '../../src/weights/index.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
+import { corners, cornersNet, cornersScale } from '../support/corners.ts';
 
 const scale: Scale = { shape: [8, 8, 1], mean: 0.4, std: 0.3 };
 const source = random('guide');
@@ -107,5 +110,66 @@ describe('a guide', () => {
     cached?.history.loss.forEach((l, i) => {
       expect(l).to.be.closeTo(plain?.history.loss[i] as number, 1e-3);
     });
+  });
+
+  it('one cache serves runs of other seeds, augmentations, data and teachers, each with its own values', async () => {
+    const cache = memoryCache();
+    const data = corners(32, 1);
+    const base = { ...o, steps: 3, rate: 0.01, engine: 'wasm', teacher: cornersNet(1) } as const;
+    const first = { ...base, losses: [softTargets({ weight: 1 })] };
+    for (const [what, change, images = data, at = cornersScale] of [
+      ['the first run', {}],
+      ['another seed', { seed: 2 }],
+      ['another view seed', { viewSeed: 9 }],
+      ['another augmentation', { augment: { shift: 1 } }],
+      ['no augmentation', { augment: {} }],
+      ['another teacher', { teacher: cornersNet(2) }],
+      ['other values of the teacher', { losses: [hints()] }],
+      ['other data', {}, corners(32, 2)],
+      ['another scale', {}, data, { ...cornersScale, mean: 0.1 }],
+    ] as const) {
+      const run = { ...first, ...change };
+      const cached = await fit(cornersNet(5), images, at, { ...run, teacherCache: cache });
+      const plain = await fit(cornersNet(5), images, at, run);
+      cached.history.loss.forEach((l, i) => {
+        expect(l, what).to.be.closeTo(plain.history.loss[i] as number, 1e-6);
+      });
+    }
+    const { misses } = cache;
+    await fit(cornersNet(5), data, cornersScale, { ...first, teacherCache: cache });
+    expect(cache.misses, 'the first run again').to.equal(misses);
+  });
+
+  it('a cache on disk keeps values of many lengths, and a damaged or former one is told', () => {
+    const cache = memoryCache();
+    cache.set('a/b/3/0', Float32Array.of(1, 2));
+    cache.set('c', Float32Array.of(3, 4, 5));
+    cache.set('d', Float32Array.of(6, 7));
+    const back = unpackCache(packCache(cache, 'me'), 'me');
+    expect([...back.entries()].sort(([a], [b]) => a.localeCompare(b))).to.deep.equal([...cache.entries()]);
+    const file = (metadata: Record<string, string>, keys: string, rows: number) =>
+      writeSafetensors({
+        tensors: new Map<string, StoredTensor>([
+          ['keys/2', { dtype: 'U8', shape: [keys.length], data: new TextEncoder().encode(keys) }],
+          ['values/2', { dtype: 'F32', shape: [rows, 2], data: new Float32Array(2 * rows) }],
+        ]),
+        metadata: { identity: 'me', ...metadata },
+      });
+    const now = { format: 'moonlet-teacher-cache-2' };
+    expect(unpackCache(file({ format: 'moonlet-teacher-cache' }, '["a"]', 1), 'me').size).to.equal(0);
+    for (const keys of ['["a"', '{"a":1}', '[1]'])
+      expect(() => unpackCache(file(now, keys, 1), 'me')).to.throw(
+        MoonletError,
+        'teacher cache: the keys are damaged; remove the file',
+      );
+    expect(() => unpackCache(file(now, '["a","b"]', 1), 'me')).to.throw(
+      MoonletError,
+      'teacher cache: the values of length 2 are damaged; remove the file',
+    );
+    expect(() => unpackCache(file({ format: 'other' }, '[]', 0), 'me')).to.throw(
+      MoonletError,
+      'teacher cache: the file is not one of ours',
+    );
+    expect(() => memoryCache(-1)).to.throw(UsageError, 'maxBytes must be 0 or more, got -1');
   });
 });

@@ -1,8 +1,8 @@
 /** @file Where a detector's graph says what, and the numbers that its outputs imply. */
 import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Graph, isMap, type Shape, shapes } from '../../graph/index.ts';
+import { checkLogits } from '../../read/class-logits.ts';
 import { inputShape } from '../../read/ends.ts';
-import { checkLogits } from '../class-logits.ts';
 import { type AnchorShapes, anchorBoxes } from './anchors.ts';
 import type { Box } from './boxes.ts';
 

@@ -9,8 +9,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
+import { logitsAt } from '../../read/class-logits.ts';
 import { classesOf } from '../../read/ends.ts';
-import { logitsAt } from '../class-logits.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';
 

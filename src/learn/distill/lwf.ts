@@ -10,8 +10,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, Refusal } from '../../errors.ts';
 import { ancestors, channelsOf, check, type Node, nodeAt } from '../../graph/index.ts';
+import { checkClasses, logitsAt } from '../../read/class-logits.ts';
 import { init, type Net } from '../../weights/index.ts';
-import { checkClasses, logitsAt } from '../class-logits.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import { checkNumber } from '../options.ts';
 import type { Schedule } from '../schedule.ts';

@@ -10,7 +10,7 @@
  * There is no teacher: the first predictions, held to labels of their own, are what the final tasks distill.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { checkLogits } from '../class-logits.ts';
+import { checkLogits } from '../../read/class-logits.ts';
 import { binaryCrossEntropy, logSoftmax } from '../detect/loss.ts';
 import type { LossMaker, Signals } from '../loss.ts';
 import { type ParsingTask, parserLayout } from '../parse/layout.ts';

@@ -21,9 +21,9 @@ import {
   type Shape,
   shapes,
 } from '../../graph/index.ts';
+import { logitsAt } from '../../read/class-logits.ts';
 import type { Net } from '../../weights/index.ts';
 import { passes, type Scale } from '../batches.ts';
-import { logitsAt } from '../class-logits.ts';
 import { checkInput, checkSplit } from '../data-check.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';

@@ -14,8 +14,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, isMap, type Node, type Shape, select, shapes } from '../../graph/index.ts';
+import { classEnd, logitsAt } from '../../read/class-logits.ts';
 import { onlyOutput } from '../../read/ends.ts';
-import { classEnd, logitsAt } from '../class-logits.ts';
 import { crossEntropyOf } from '../cross-entropy.ts';
 import type { LossMaker } from '../loss.ts';
 import { checkNumber } from '../options.ts';

@@ -12,8 +12,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, type Node, nodesById, printShape } from '../../graph/index.ts';
+import { logitsAt } from '../../read/class-logits.ts';
 import { classesOf, inputShape } from '../../read/ends.ts';
-import { logitsAt } from '../class-logits.ts';
 import { crossEntropyOf } from '../cross-entropy.ts';
 import type { LossMaker } from '../loss.ts';
 import type { Schedule } from '../schedule.ts';

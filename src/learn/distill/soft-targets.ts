@@ -9,7 +9,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { checkClasses, classEnd } from '../class-logits.ts';
+import { checkClasses, classEnd } from '../../read/class-logits.ts';
 import { type LossMaker, teacherOf } from '../loss.ts';
 import { checkNumber } from '../options.ts';
 import type { Schedule } from '../schedule.ts';

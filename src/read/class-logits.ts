@@ -4,7 +4,7 @@
  */
 import { MoonletError } from '../errors.ts';
 import { type Graph, type Node, nodesById } from '../graph/index.ts';
-import { classesOf, onlyOutput } from '../read/ends.ts';
+import { classesOf, onlyOutput } from './ends.ts';
 
 /** What a loss over classes reads. */
 export interface ClassEnd {
