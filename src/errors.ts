@@ -18,11 +18,13 @@ export class Refusal extends MoonletError {
 /** A text as one line, for messages that quote what others said. */
 export const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, ' ').trim();
 
-/** What a file calls something, in quotes: at most 80 characters, none that a terminal would obey. */
-export function quote(text: string): string {
-  const printable = text.slice(0, 80).replace(/\p{C}/gu, '?');
-  return `"${printable}${text.length > 80 ? '...' : ''}"`;
+/** What a file says, at most so many characters of it, none that a terminal would obey. */
+export function cut(text: string, most = 80): string {
+  const printable = text.slice(0, most).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
+  return `${printable}${text.length > most ? '...' : ''}`;
 }
+/** What a file calls something, in quotes and cut. */
+export const quote = (text: string): string => `"${cut(text)}"`;
 
 /** What `read` returns; its errors are said of this file. */
 export function within<T>(file: string, read: () => T): T {

@@ -4,9 +4,11 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { compose } from '../../zoo/index.ts';
-import { MoonletError, quote, UsageError } from '../errors.ts';
+import { MoonletError, quote, suggestion, UsageError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import {
+  type Acceptable,
+  acceptable,
   type Imported,
   type ImportReport,
   importWeights,
@@ -28,6 +30,9 @@ interface Flags {
   readonly as: string;
   readonly out: string;
   readonly source?: string;
+  readonly net?: string;
+  readonly accept?: readonly Acceptable[];
+  readonly maxBytes?: number;
   readonly dropBackground?: boolean;
   readonly force?: boolean;
   readonly json?: boolean;
@@ -47,6 +52,13 @@ export const importCommand = (program: Command): void => {
     .requiredOption('--out <folder>', 'where graph.json, weights.safetensors and card.json go')
     .option('--source <library>', `${sources.join(', ')}; the one whose names fit best unless told`)
     .option('--drop-background', 'leave out the classifier\'s first output, TensorFlow\'s class "background"')
+    .option('--net <name>', 'which net of a checkpoint that holds several, such as model_ema')
+    .option(
+      '--accept <kinds>',
+      `take what is refused otherwise: ${acceptable.join(', ')}; several with commas between`,
+      acceptedKinds,
+    )
+    .option('--max-bytes <n>', 'the most memory that the weights may take; 1 GiB by default', byteCount)
     .option('--force', 'empty the folder first')
     .option('--json', 'print the report as one JSON document')
     .action(run);
@@ -55,13 +67,19 @@ export const importCommand = (program: Command): void => {
 function run(path: string, flags: Flags): void {
   const graph = compose(flags.as);
   const bytes = readFile(path);
-  const file = readWeightFile(bytes, path, (shard) => readFile(join(dirname(path), shard)));
+  const accept = flags.accept ?? [];
+  const file = readWeightFile(bytes, path, (shard) => readFile(join(dirname(path), shard)), {
+    accept,
+    ...(flags.maxBytes === undefined ? {} : { maxBytes: flags.maxBytes }),
+  });
   const config = configBeside(path);
   const ported = config?.architecture?.startsWith('tf_') ? 'timm-tf' : undefined;
   const source = flags.source ?? (file.format === 'safetensors' ? ported : undefined);
   const done = importWeights(graph, file, path, {
     ...(source === undefined ? {} : { source }),
+    ...(flags.net === undefined ? {} : { net: flags.net }),
     dropBackground: flags.dropBackground ?? false,
+    accept,
   });
   const { report, net } = done;
   if (net)
@@ -76,6 +94,21 @@ function run(path: string, flags: Flags): void {
   if (flags.json) printJson({ file: path, format: file.format, complete: net !== undefined, ...report });
   else print(`${table(report)}${net ? `\nsaved in ${flags.out}` : ''}`);
   if (!net) throw new MoonletError(`${path}: ${wrong(done)}; nothing is saved`);
+}
+
+function acceptedKinds(text: string): readonly Acceptable[] {
+  return text.split(',').map((word) => {
+    const kind = acceptable.find((k) => k === word.trim());
+    if (kind) return kind;
+    throw new UsageError(
+      `--accept: ${acceptable.join(', ')} can be accepted, not ${quote(word)}.${suggestion(word, acceptable)}`,
+    );
+  });
+}
+function byteCount(text: string): number {
+  const bytes = Number(text);
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  throw new UsageError(`--max-bytes takes a whole number of bytes from 1 up, got ${quote(text)}`);
 }
 
 /** What is read in full, once. @throws MoonletError when it is no file, cannot be read, or is too long. */
@@ -105,14 +138,22 @@ function table(report: ImportReport): string {
   const rows = kinds.map((kind) => [kind, count(report[kind].length), told(report, kind)]);
   const differences = report.differences.map((d) => `  ${d}`);
   return [
-    `names as ${report.source} writes them`,
+    ...(report.net === undefined ? [] : [`the net ${quote(report.net)} of the file${alternatives(report)}`]),
+    `names as ${report.source} writes them${report.prefix ? `, after ${quote(report.prefix)}` : ''}`,
     columns(rows, [1]),
     ...(differences.length
       ? [`${report.source} computes otherwise than our architecture; the net follows it:`]
       : []),
     ...differences,
+    ...(report.unsound.length ? ['values that no weight has:', ...shortened(report.unsound)] : []),
   ].join('\n');
 }
+const alternatives = ({ otherNets }: ImportReport): string =>
+  otherNets.length ? `; it also holds ${otherNets.slice(0, 5).map(quote).join(', ')} (--net)` : '';
+const shortened = (lines: readonly string[]): readonly string[] => [
+  ...lines.slice(0, 5).map((line) => `  ${line}`),
+  ...(lines.length > 5 ? [`  and ${count(lines.length - 5)} more`] : []),
+];
 function told(report: ImportReport, kind: (typeof kinds)[number]): string {
   const names = report[kind];
   if (kind === 'matched' || kind === 'transposed' || !names.length) return '';
@@ -120,11 +161,12 @@ function told(report: ImportReport, kind: (typeof kinds)[number]): string {
 }
 
 function wrong({ report, hint }: Imported): string {
-  const { missing, unexpected, misshapen } = report;
+  const { missing, unexpected, misshapen, unsound } = report;
   const parts = [
     misshapen.length ? `${count(misshapen.length)} tensors have another shape (${misshapen[0]})` : '',
     missing.length ? `${count(missing.length)} are missing (${quote(missing[0] ?? '')})` : '',
     unexpected.length ? `${count(unexpected.length)} are not expected (${quote(unexpected[0] ?? '')})` : '',
+    unsound.length ? `${count(unsound.length)} hold what no weight does (${unsound[0]})` : '',
   ].filter((part) => part);
   return `${parts.join(', ')}${hint ? `: ${hint}` : ''}`;
 }
@@ -155,6 +197,7 @@ function save(folder: string, net: Net, { path, bytes, format, report, graph, co
       file: basename(path),
       format,
       source: report.source,
+      ...(report.net === undefined ? {} : { net: report.net }),
       bytes: bytes.length,
       sha256: sha256(bytes),
     },

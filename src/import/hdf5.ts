@@ -4,7 +4,16 @@
  * inside the file, so that damage cannot make this go on or grow; what is not of that subset is refused.
  */
 import { MoonletError, quote } from '../errors.ts';
-import { type Bytes, type Dtype, decode, type ForeignTensor, guarded, sizeOf, widthOf } from './file.ts';
+import {
+  type Bytes,
+  type Dtype,
+  decode,
+  type ForeignTensor,
+  guarded,
+  isWhole,
+  sizeOf,
+  widthOf,
+} from './file.ts';
 
 const signature = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
 export const isHdf5 = (bytes: Bytes): boolean => signature.every((b, i) => bytes[i] === b);
@@ -51,12 +60,15 @@ class Reader {
   readonly #heaps = new Map<number, ReadonlyMap<number, readonly [at: number, length: number]>>();
   /** Every message, link and object takes 8 bytes of a file at least; who has more lets them overlap. */
   #left: number;
+  /** Arrays share no bytes. */
+  #leftForArrays: number;
 
   constructor(bytes: Bytes, name: string) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#name = name;
     this.#left = bytes.length / 8;
+    this.#leftForArrays = bytes.length;
   }
   #spend(): void {
     if (--this.#left < 0) this.#fail('damaged: its parts contain each other');
@@ -181,6 +193,10 @@ class Reader {
       return this.#fail(`damaged: ${quote(path)} is neither a group nor an array`);
     const shape = this.#shape(space.at);
     const dtype = this.#number(type.at);
+    const claimed = dtype ? sizeOf(shape) * widthOf(dtype) : 0;
+    // those larger than the file are refused when they are read
+    if (claimed <= this.#bytes.length) this.#leftForArrays -= claimed;
+    if (this.#leftForArrays < 0) this.#fail('damaged: its arrays lie in each other');
     const read = (): Float32Array => {
       if (!dtype) return this.#fail(`${quote(path)} holds no little-endian numbers`);
       if (of(kinds.externalFiles)) return this.#fail(`${quote(path)} keeps its values in another file`);
@@ -197,6 +213,7 @@ class Reader {
     return {
       shape,
       dtype: dtype ?? 'no number',
+      whole: dtype !== undefined && isWhole(dtype),
       read: () => guarded(this.#name, 'HDF5 file of Keras', read),
     };
   }

@@ -4,12 +4,20 @@ import { type Graph, printShape } from '../graph/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
 import { adapt, numericsOf } from './adapt.ts';
 import { type Expected, expected, transposed } from './expect.ts';
-import type { ForeignTensor, WeightFile } from './file.ts';
+import { type Acceptable, type ForeignTensor, readOptions, type WeightFile } from './file.ts';
 import { archOf, layoutOf, type Source, sourceNamed, sourcesOf } from './names/index.ts';
+import { chosen, unwrapped } from './nets.ts';
+import { type Unsound, unsoundIn } from './values.ts';
 
 /** What became of every tensor of the file, by its name there, and of every weight of the net. */
 export interface ImportReport {
   readonly source: Source;
+  /** Which of the file's nets this is, where they have names. */
+  readonly net?: string;
+  /** The file's other nets, to be chosen by `net`. */
+  readonly otherNets: readonly string[];
+  /** What training put before the names, as in 'module.conv1.weight'. */
+  readonly prefix: string;
   readonly matched: readonly string[];
   /** Those of the matched whose axes were put in our order. */
   readonly transposed: readonly string[];
@@ -21,12 +29,14 @@ export interface ImportReport {
   readonly unexpected: readonly string[];
   /** Names that are there in another shape than the net's, with both. */
   readonly misshapen: readonly string[];
+  /** Names whose values no weight has, with what is wrong; refused unless each kind is accepted. */
+  readonly unsound: readonly string[];
   /** Where the library computes otherwise than our architecture, which the imported graph follows. */
   readonly differences: readonly string[];
 }
 export interface Imported {
   readonly report: ImportReport;
-  /** Only when nothing is missing, misshapen or unexpected. */
+  /** Only when nothing is missing, misshapen, unexpected, or unsound and not accepted. */
   readonly net?: Net;
   /** What to try when it is not complete. */
   readonly hint?: string;
@@ -36,18 +46,22 @@ export interface ImportOptions {
   readonly source?: string;
   /** Leave out the first output of the classifier, TensorFlow's class 'background'. */
   readonly dropBackground?: boolean;
+  /** Which net of a checkpoint of several; the first of state_dict_ema, model_ema, state_dict, ... by default. */
+  readonly net?: string;
+  /** Values that are taken as they are: `nonfinite`, `negative-variances`, `integers`. */
+  readonly accept?: readonly Acceptable[];
 }
 
 const ignored = /(^|[./])(num_batches_tracked|n_averaged|seed_generator_state)$|seed_generator/;
-/** What DataParallel and torch.compile put before every name. */
-const wrappers = ['module.', '_orig_mod.'];
-
 /**
  * Weights of a file for a graph of the zoo.
  * @throws MoonletError when no name of the file is one of the architecture's, or the library's names are not known.
  */
 export function importWeights(graph: Graph, file: WeightFile, name: string, o: ImportOptions = {}): Imported {
-  const tensors = unwrapped(file.tensors, archOf(graph));
+  const { accept } = readOptions(o);
+  const { net: held, others, ...own } = chosen(file, o.net, name);
+  const { tensors: bare, prefix } = unwrapped(own.tensors);
+  const tensors = renewed(bare, archOf(graph));
   const source =
     o.source === undefined ? likeliest(graph, file, tensors, name) : sourceNamed(o.source, graph);
   const wanted = expected(graph, source, file.format);
@@ -63,7 +77,7 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
   const rest = [...tensors.keys()].filter((key) => !known.has(key));
   const isSkipped = (key: string): boolean =>
     ignored.test(key) || (layoutOf(source) === 'keras' && /^normalization(_\d+)?\//.test(key));
-  const skipped = [...file.skipped, ...rest.filter(isSkipped)];
+  const skipped = [...own.skipped, ...rest.filter(isSkipped)];
   const missing = [...known].filter((key) => !tensors.has(key));
   const found = wanted.flatMap((e) => {
     const tensor = tensors.get(e.name);
@@ -76,12 +90,16 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
   );
   const report: ImportReport = {
     source,
+    ...(held === undefined ? {} : { net: held }),
+    otherNets: others,
+    prefix,
     matched: [...found.map((e) => e.name), ...[...folded.keys()].filter((key) => tensors.has(key))],
     transposed: found.filter((e) => e.order).map((e) => e.name),
     skipped,
     missing,
     unexpected: rest.filter((key) => !isSkipped(key)),
     misshapen,
+    unsound: [],
     differences: [
       ...adapted.differences,
       ...(folded.size ? [`biases of convs, now part of the means of their norms (${folded.size})`] : []),
@@ -90,14 +108,33 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
   if (missing.length || misshapen.length || report.unexpected.length)
     return { report, ...hintFor(graph, report, found) };
   const weights = new Map<WeightKey, Weight>();
-  for (const e of found) weights.set(e.key, float(e.shape, valuesOf(e)));
-  for (const [bias, norm] of folded) shiftMean(weights, norm, (tensors.get(bias) as ForeignTensor).read());
-  return { report, net: net(adapted.graph, weights) };
+  const unsound: Unsound[] = [];
+  for (const e of found) {
+    const values = valuesOf(e);
+    unsound.push(...unsoundIn(e.name, e.slot, e.tensor, values));
+    weights.set(e.key, float(e.shape, values));
+  }
+  for (const [bias, norm] of folded) {
+    const tensor = tensors.get(bias) as ForeignTensor;
+    const values = tensor.read();
+    unsound.push(...unsoundIn(bias, 'bias', tensor, values));
+    shiftMean(weights, norm, values);
+  }
+  const whole = { ...report, unsound: unsound.map(({ what }) => what) };
+  const refused = [...new Set(unsound.map(({ kind }) => kind))].filter((kind) => !accept.includes(kind));
+  if (refused.length)
+    return {
+      report: whole,
+      hint: `trained wrong, or damaged? To take such values as they are, use --accept ${refused.join(',')}`,
+    };
+  return { report: whole, net: net(adapted.graph, weights) };
 }
 
 /** norm(x + bias) of mean m is norm(x) of mean m - bias. */
 function shiftMean(weights: Map<WeightKey, Weight>, norm: string, bias: Float32Array): void {
   const mean = weights.get(`${norm}:mean`) as Weight;
+  if (bias.length !== mean.shape[0])
+    throw new MoonletError(`the bias before ${norm} has ${bias.length} values; expected ${mean.shape[0]}`);
   const values = materialize(mean).map((m, i) => m - (bias[i] as number));
   weights.set(`${norm}:mean`, float(mean.shape, values));
 }
@@ -154,21 +191,19 @@ function likeliest(
   );
 }
 
-/** Names as the model itself has them, and DenseNets of before 2018 as those of today. */
-function unwrapped(
+/** DenseNets of before 2018 under the names of those of today. */
+const renewed = (
   tensors: ReadonlyMap<string, ForeignTensor>,
   arch: string,
-): ReadonlyMap<string, ForeignTensor> {
-  const keys = [...tensors.keys()];
-  const wrapper = wrappers.find((w) => keys.length > 0 && keys.every((key) => key.startsWith(w))) ?? '';
-  const old = arch === 'densenet-121';
-  return new Map(
-    [...tensors].map(([key, tensor]) => {
-      const own = key.slice(wrapper.length);
-      return [old ? own.replace(/(denselayer\d+\.(?:norm|conv))\.(\d)/, '$1$2') : own, tensor];
-    }),
-  );
-}
+): ReadonlyMap<string, ForeignTensor> =>
+  arch === 'densenet-121'
+    ? new Map(
+        [...tensors].map(([key, tensor]) => [
+          key.replace(/(denselayer\d+\.(?:norm|conv))\.(\d)/, '$1$2'),
+          tensor,
+        ]),
+      )
+    : tensors;
 
 /** Nets of one name that are not one net. */
 const otherwise: Readonly<Record<string, string>> = {

@@ -1,5 +1,14 @@
 /** @file Weights from elsewhere: readers of other libraries' files, and names by rule. */
-export { type ForeignTensor, type Format, formats, type WeightFile } from './file.ts';
+export {
+  type Acceptable,
+  acceptable,
+  type ForeignTensor,
+  type Format,
+  formats,
+  type HeldNet,
+  type ReadOptions,
+  type WeightFile,
+} from './file.ts';
 export { type Imported, type ImportOptions, type ImportReport, importWeights } from './import.ts';
 export { type Source, sources, sourcesOf } from './names/index.ts';
 export { readWeightFile } from './open.ts';

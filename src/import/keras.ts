@@ -3,7 +3,14 @@
  * called by layer and variable, as in 'block_1_expand/kernel', whatever the file calls them.
  */
 import { MoonletError, quote } from '../errors.ts';
-import type { Bytes, ForeignTensor, Format, WeightFile } from './file.ts';
+import {
+  type Bytes,
+  type ForeignTensor,
+  type Format,
+  mostHeader,
+  type ReadOptions,
+  type WeightFile,
+} from './file.ts';
 import { type Hdf5, readHdf5 } from './hdf5.ts';
 import { unzip } from './zip.ts';
 
@@ -16,13 +23,13 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   batch_normalization: ['gamma', 'beta', 'moving_mean', 'moving_variance'],
   normalization: ['mean', 'variance', 'count'],
 };
-const most = { config: 16 * 2 ** 20, layer: 256 };
+const most = { config: mostHeader, layer: 256 };
 
 /** .h5 or .weights.h5. @throws MoonletError that says what is wrong with the file. */
 export function readKerasH5(bytes: Bytes, name: string): WeightFile {
   const file = readHdf5(bytes, name);
   const numbered = [...file.datasets.keys()].some((path) =>
-    /^(layers|_layer_checkpoint_dependencies)\//.test(path),
+    /^(layers|_layer_checkpoint_dependencies)\/.*\/vars\/\d+$/.test(path),
   );
   if (numbered) return weightsFile(file, 'keras-weights', name);
   const config = file.text('', 'model_config', most.config);
@@ -30,8 +37,9 @@ export function readKerasH5(bytes: Bytes, name: string): WeightFile {
 }
 
 /** .keras: a zip of the model's configuration and its .weights.h5. */
-export function readKerasZip(bytes: Bytes, name: string): WeightFile {
-  const entries = unzip(bytes, name, (entry) => entry === 'config.json' || entry === 'model.weights.h5');
+export function readKerasZip(bytes: Bytes, name: string, options: ReadOptions = {}): WeightFile {
+  const wanted = (entry: string): boolean => entry === 'config.json' || entry === 'model.weights.h5';
+  const entries = unzip(bytes, name, wanted, options);
   const [config, weights] = [entries.get('config.json'), entries.get('model.weights.h5')];
   if (!config || !weights) throw new MoonletError(`${name}: the zip has no config.json and model.weights.h5`);
   if (config.length > most.config) throw new MoonletError(`${name}: its config.json is too long`);

@@ -1,30 +1,59 @@
-/** @file Which format a file is of, by its first bytes, never by its name. */
+/**
+ * @file Which format a file is of: told by its structure, never by its name, nor by a byte that another format may have.
+ * A safetensors file begins with the length of its header, so that its first bytes can be those of any format; its ninth
+ * byte and the zeros in a length below 100 MB are what no other format has.
+ */
 import { MoonletError } from '../errors.ts';
-import type { Bytes, WeightFile } from './file.ts';
+import { looksLikeSafetensors } from '../weights/index.ts';
+import { type Bytes, type ReadOptions, readOptions, type WeightFile } from './file.ts';
 import { isHdf5 } from './hdf5.ts';
 import { readKerasH5, readKerasZip } from './keras.ts';
+import { isLegacy, readLegacy } from './legacy.ts';
 import { readPytorch } from './pytorch.ts';
 import { readSafetensorsFile } from './safetensors.ts';
 import { readTfLayers } from './tf-layers.ts';
-import { unzip } from './zip.ts';
+import { isZip, zipNames } from './zip.ts';
 
-/** @throws MoonletError when the file is damaged, or of none of the formats; `shard` reads files beside it. */
-export function readWeightFile(bytes: Bytes, name: string, shard: (file: string) => Bytes): WeightFile {
-  const starts = (...begin: readonly number[]): boolean => begin.every((b, i) => bytes[i] === b);
+/**
+ * @throws MoonletError when the file is damaged, of none of the formats, or larger in memory than `maxBytes`; `shard` reads
+ * files beside it.
+ */
+export function readWeightFile(
+  bytes: Bytes,
+  name: string,
+  shard: (file: string) => Bytes,
+  options: ReadOptions = {},
+): WeightFile {
+  const { maxBytes } = readOptions(options);
   if (!bytes.length) throw new MoonletError(`${name}: the file is empty`);
-  if (starts(0x50, 0x4b)) {
-    const parts = unzip(bytes, name, (entry) => entry === 'config.json');
-    return parts.size ? readKerasZip(bytes, name) : readPytorch(bytes, name);
-  }
+  if (looksLikeSafetensors(bytes)) return readSafetensorsFile(bytes, name, options);
   if (isHdf5(bytes)) return readKerasH5(bytes, name);
-  if (starts(0x80) || starts(0x1f, 0x8b) || tarred(bytes))
+  if (isZip(bytes)) {
+    const entries = new Set(zipNames(bytes, name));
+    const keras = entries.has('config.json') && entries.has('model.weights.h5');
+    return keras ? readKerasZip(bytes, name, options) : readPytorch(bytes, name, options);
+  }
+  if (isLegacy(bytes)) return readLegacy(bytes, name, maxBytes);
+  if (isJson(bytes)) return readTfLayers(bytes, name, shard, maxBytes);
+  if (isPickle(bytes))
     throw new MoonletError(
-      `${name}: a bare pickle or an archive, such as PyTorch wrote before 1.6; load it there and torch.save its state_dict again`,
+      `${name}: a bare pickle, as torch.save never wrote it; load it in Python and torch.save its state_dict`,
     );
-  if (bytes[7] === 0 && bytes[8] === 0x7b) return readSafetensorsFile(bytes, name);
-  if (starts(0x7b)) return readTfLayers(bytes, name, shard);
+  if (isGzip(bytes) || isTar(bytes))
+    throw new MoonletError(`${name}: an archive (gzip or tar); unpack it and import the file in it`);
   throw new MoonletError(
-    `${name}: no weight file that is read here; expected safetensors, PyTorch's zip (.pth), Keras's .h5, .weights.h5 or .keras, or a tf.layers model.json`,
+    `${name}: no weight file that is read here; expected safetensors, PyTorch's (.pth), Keras's .h5, .weights.h5 or .keras, or a tf.layers model.json`,
   );
 }
-const tarred = (bytes: Bytes): boolean => new TextDecoder().decode(bytes.subarray(257, 262)) === 'ustar';
+
+/** An object, after a byte order mark or white space. */
+const isJson = (bytes: Bytes): boolean =>
+  /^\uFEFF?\s*\{/.test(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, 64)));
+/** PROTO of 2 to 5 and a STOP at the end. */
+const isPickle = (bytes: Bytes): boolean =>
+  bytes[0] === 0x80 && [2, 3, 4, 5].includes(bytes[1] ?? 0) && bytes.at(-1) === 0x2e;
+/** The only method that gzip has, 8, and no flag that it has not. */
+const isGzip = (bytes: Bytes): boolean =>
+  bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8 && ((bytes[3] ?? 0xff) & 0xe0) === 0;
+const isTar = (bytes: Bytes): boolean =>
+  new TextDecoder().decode(bytes.subarray(257, 262)) === 'ustar' && bytes.length % 512 === 0;

@@ -4,67 +4,51 @@
  * else is refused. There is no recursion; time and memory are in proportion to the bytes, each read once.
  */
 import { MoonletError, quote } from '../errors.ts';
-import type { Bytes } from './file.ts';
+import { type Bytes, mostHeader } from './file.ts';
+import { call, isPlainObject, Name, names, type Pickled, type Storage, storageOf } from './pickled.ts';
 
-export class Name {
-  readonly name: string;
-  constructor(name: string) {
-    this.name = name;
-  }
-}
-/** A storage by its key, as the persistent ids of torch.save name it. */
-export interface Storage {
-  readonly kind: 'storage';
-  readonly type: string;
-  readonly key: string;
-  /** Values, not bytes. */
-  readonly size: number;
-}
-export interface TensorView {
-  readonly kind: 'tensor';
-  readonly storage: Storage;
-  readonly offset: number;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-}
-export type Pickled =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Name
-  | Storage
-  | TensorView
-  | Pickled[]
-  | Map<Pickled, Pickled>;
-
-const storages = ['Float', 'Double', 'Half', 'BFloat16', 'Long', 'Int', 'Short', 'Char', 'Byte', 'Bool'];
-const names = new Set([
-  'collections.OrderedDict',
-  'torch._utils._rebuild_tensor_v2',
-  'torch._utils._rebuild_parameter',
-  'torch.Size',
-  ...storages.map((s) => `torch.${s}Storage`),
-]);
 const mark = Symbol('mark');
 const mostDigits = 8; // bytes of an integer
 /** A state dict has about ten of these a tensor, of about 150 bytes together. */
-const most = { bytes: 8 * 2 ** 20, opcodes: 2_000_000, containers: 200_000 };
+const most = { bytes: mostHeader, opcodes: 2_000_000, containers: 200_000 };
 const containers = new Set([...')\x85\x86\x87t]}R']);
+
+export interface Unpickled {
+  readonly value: Pickled;
+  /** Where the pickle ends in the bytes. */
+  readonly end: number;
+  /** The storages that it names, by their keys. */
+  readonly storages: ReadonlyMap<string, Storage>;
+}
 
 /** The value that a pickle stands for. @throws MoonletError for what is not on the lists, or damaged. */
 export function unpickle(bytes: Bytes, name: string): Pickled {
+  if (bytes.length > most.bytes)
+    throw new MoonletError(
+      `${name}: the pickle has ${bytes.length} bytes; a state dict has at most ${most.bytes}`,
+    );
+  return unpickleAt(bytes, name, 0).value;
+}
+
+/** The pickle that begins at a byte of a file. @throws MoonletError as above. */
+export function unpickleAt(file: Bytes, name: string, start: number): Unpickled {
+  const bytes = file.subarray(0, start + most.bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const storages = new Map<string, Storage>();
   const stack: (Pickled | typeof mark)[] = [];
   const memo = new Map<number, Pickled>();
-  let at = 0;
+  let at = start;
   const fail = (reason: string): never => {
     throw new MoonletError(`${name}: ${reason}`);
   };
   const damaged = (): never => fail(`the pickle is damaged at byte ${at}`);
   const take = (length: number): Bytes => {
-    if (at + length > bytes.length) fail(`the pickle is truncated at byte ${at}`);
+    if (at + length > bytes.length)
+      fail(
+        at + length > file.length
+          ? `the pickle is truncated at byte ${at}`
+          : `the pickle has more than ${most.bytes} bytes; a state dict has less`,
+      );
     at += length;
     return bytes.subarray(at - length, at);
   };
@@ -180,22 +164,31 @@ export function unpickle(bytes: Bytes, name: string): Pickled {
       stack.push(global(String(module), String(attribute)));
     },
     R: () => stack.push(reduce()), // REDUCE
-    Q: () => stack.push(storageOf(pop()) ?? fail('a persistent id of the pickle is no storage')), // BINPERSID
+    Q: () => {
+      const storage = storageOf(pop()) ?? fail('a persistent id of the pickle is no storage'); // BINPERSID
+      const same = storages.get(storage.key) ?? storage;
+      if (same.type !== storage.type)
+        fail(`the storage ${quote(storage.key)} is ${same.type} and ${storage.type}; the file is damaged`);
+      storages.set(storage.key, same);
+      stack.push(storage);
+    },
     b: () => {
-      const state = pop(); // BUILD: the _metadata of a state dict, which is not needed
+      const state = pop(); // BUILD: the _metadata of a state dict, or options, which are not needed
       if (!(state instanceof Map) || !(top() instanceof Map)) damaged();
     },
   };
-  if (bytes.length > most.bytes)
-    fail(`the pickle has ${bytes.length} bytes; a state dict has at most ${most.bytes}`);
   let [ran, made] = [0, 0];
   for (;;) {
     const code = String.fromCharCode(u8());
-    if (code === '.') return pop(); // STOP
+    if (code === '.') return { value: pop(), end: at, storages }; // STOP
     const run = Object.hasOwn(opcodes, code) ? opcodes[code] : undefined;
     if (containers.has(code)) made++;
     if (++ran > most.opcodes || made > most.containers)
       fail('the pickle makes more values than a state dict has; it is not run');
+    if (code === '\x81' && isPlainObject(stack)) {
+      stack.splice(-2, 2, new Map()); // NEWOBJ
+      continue;
+    }
     if (!run) {
       const hex = code.charCodeAt(0).toString(16).padStart(2, '0');
       return fail(`the pickle's opcode 0x${hex} at byte ${at - 1} is not one of a state dict; it is not run`);
@@ -203,49 +196,3 @@ export function unpickle(bytes: Bytes, name: string): Pickled {
     run();
   }
 }
-
-/** The plain data that a call of a listed name stands for, or nothing when the arguments are not its own. */
-function call(name: string, args: readonly Pickled[]): Pickled | undefined {
-  const [first, offset, shape, strides] = args;
-  switch (name) {
-    case 'collections.OrderedDict':
-      return args.length ? undefined : new Map();
-    case 'torch.Size':
-      return isSizes(first) ? [...first] : undefined;
-    case 'torch._utils._rebuild_parameter':
-      return isKind(first, 'tensor') ? first : undefined;
-    case 'torch._utils._rebuild_tensor_v2':
-      return isKind(first, 'storage') &&
-        isSize(offset) &&
-        isSizes(shape) &&
-        isSizes(strides) &&
-        shape.length === strides.length
-        ? { kind: 'tensor', storage: first, offset, shape, strides }
-        : undefined;
-    default:
-      return undefined;
-  }
-}
-
-/** ('storage', torch.FloatStorage, key, device, values) */
-function storageOf(id: Pickled): Storage | undefined {
-  if (!Array.isArray(id)) return undefined;
-  const [word, type, key, , size] = id;
-  return word === 'storage' &&
-    type instanceof Name &&
-    type.name.endsWith('Storage') &&
-    typeof key === 'string' &&
-    isSize(size)
-    ? { kind: 'storage', type: type.name.slice('torch.'.length), key, size }
-    : undefined;
-}
-
-const isSize = (x: Pickled | undefined): x is number =>
-  typeof x === 'number' && Number.isSafeInteger(x) && x >= 0;
-const isSizes = (x: Pickled | undefined): x is number[] =>
-  Array.isArray(x) && x.length <= 16 && x.every(isSize);
-export const isKind = <K extends 'storage' | 'tensor'>(
-  x: Pickled | undefined,
-  kind: K,
-): x is Extract<Pickled, { kind: K }> =>
-  typeof x === 'object' && x !== null && 'kind' in x && (x as { kind: unknown }).kind === kind;

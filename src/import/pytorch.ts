@@ -1,15 +1,25 @@
-/** @file PyTorch's zip format (since 1.6): data.pkl says which tensor is which view of which storage. */
-import { MoonletError, quote } from '../errors.ts';
+/**
+ * @file PyTorch's zip format (since 1.6): data.pkl says which tensor is which view of which storage. What a file holds is
+ * the same in the format before it, see legacy.ts.
+ */
+import { cut, MoonletError, quote } from '../errors.ts';
 import {
   type Bytes,
   type Dtype,
   decode,
   type ForeignTensor,
+  type HeldNet,
+  isWhole,
+  type ReadOptions,
+  readOptions,
   sizeOf,
+  spend,
   type WeightFile,
   widthOf,
 } from './file.ts';
-import { isKind, type Pickled, type TensorView, unpickle } from './pickle.ts';
+import { holders } from './nets.ts';
+import { unpickle } from './pickle.ts';
+import { isKind, type Pickled, type TensorView } from './pickled.ts';
 import { unzip } from './zip.ts';
 
 const dtypes: Readonly<Record<string, Dtype>> = {
@@ -24,66 +34,105 @@ const dtypes: Readonly<Record<string, Dtype>> = {
   ByteStorage: 'u8',
   BoolStorage: 'bool',
 };
-/** Under which names people keep the state dict in a checkpoint. */
-const holders = ['state_dict_ema', 'model_ema', 'state_dict', 'model_state_dict', 'model'];
+/** Bytes of storages without a type, whose tensors say theirs. */
+const untyped = 'storage.UntypedStorage';
+const tensorDtypes: Readonly<Record<string, Dtype>> = {
+  'torch.float8_e4m3fn': 'f8e4m3',
+  'torch.float8_e5m2': 'f8e5m2',
+};
+export const dtypeOf = (storage: string): Dtype => (storage === untyped ? 'u8' : (dtypes[storage] as Dtype));
 
 /** @throws MoonletError that says what is wrong with the file. */
-export function readPytorch(bytes: Bytes, name: string): WeightFile {
-  const entries = unzip(bytes, name, (entry) => /(^|\/)(data\.pkl|byteorder|data\/\d+)$/.test(entry));
+export function readPytorch(bytes: Bytes, name: string, options: ReadOptions = {}): WeightFile {
+  const wanted = /(^|\/)(data\.pkl|byteorder|data\/\d+)$/;
+  const entries = unzip(bytes, name, (entry) => wanted.test(entry), options);
   const pickle = [...entries.keys()].find((entry) => /(^|\/)data\.pkl$/.test(entry));
   if (pickle === undefined) throw new MoonletError(`${name}: the zip has no data.pkl; it is no PyTorch file`);
   const root = pickle.slice(0, -'data.pkl'.length);
   const order = entries.get(`${root}byteorder`);
   if (order && new TextDecoder().decode(order).trim() === 'big')
     throw new MoonletError(`${name}: written by a big-endian machine; save it again on another`);
-  const dict = stateDict(unpickle(entries.get(pickle) as Bytes, name), name);
-  const tensors = new Map<string, ForeignTensor>();
-  const skipped: string[] = [];
-  for (const [key, value] of dict) {
-    if (typeof key === 'string' && isKind(value, 'tensor'))
-      tensors.set(
-        key,
-        lazy(value, entries.get(`${root}data/${value.storage.key}`), `${name}: ${quote(key)}`),
-      );
-    else skipped.push(String(key).slice(0, 80));
-  }
-  return { format: 'pytorch', tensors, skipped, told: {} };
+  const value = unpickle(entries.get(pickle) as Bytes, name);
+  return fileOf(value, (key) => entries.get(`${root}data/${key}`), name, readOptions(options).maxBytes);
 }
 
-/** The dict of tensors: the file's own value, or what stands in it under a customary name. */
-function stateDict(value: Pickled, name: string): ReadonlyMap<Pickled, Pickled> {
+/** The nets of a pickled value; `bytesOf` gives a storage's bytes by its key. */
+export function fileOf(
+  value: Pickled,
+  bytesOf: (key: string) => Bytes | undefined,
+  name: string,
+  maxBytes: number,
+): WeightFile {
+  const budget = { left: maxBytes };
+  const nets = new Map(
+    [...stateDicts(value, name)].map(([net, dict]): [string, HeldNet] => {
+      const tensors = new Map<string, ForeignTensor>();
+      const skipped: string[] = [];
+      for (const [key, value] of dict) {
+        if (typeof key !== 'string' || !isKind(value, 'tensor')) {
+          skipped.push(cut(String(key)));
+          continue;
+        }
+        const tensor = lazy(value, bytesOf(value.storage.key), `${name}: ${quote(key)}`);
+        // views of one storage may be many times its size; those that lie outside of theirs are refused when they are read
+        if (sizeOf(value.shape) <= value.storage.size) spend(budget, sizeOf(value.shape) * 4, maxBytes, name);
+        tensors.set(key, tensor);
+      }
+      return [net, { tensors, skipped }];
+    }),
+  );
+  const [[first, taken]] = [...nets] as [[string, HeldNet]];
+  return { format: 'pytorch', ...taken, told: {}, ...(first ? { nets } : {}) };
+}
+
+/**
+ * The dicts of tensors by name: those that stand in the file's value, the customary names first, or else the value itself,
+ * which has no name.
+ */
+function stateDicts(value: Pickled, name: string): ReadonlyMap<string, ReadonlyMap<Pickled, Pickled>> {
   const holdsTensors = (x: Pickled | undefined): x is Map<Pickled, Pickled> =>
     x instanceof Map && [...x.values()].some((v) => isKind(v, 'tensor'));
-  if (holdsTensors(value)) return value;
-  const inner = value instanceof Map ? holders.map((key) => value.get(key)).find(holdsTensors) : undefined;
-  if (inner) return inner;
+  const inner = new Map(
+    (value instanceof Map ? [...value] : []).flatMap(([key, v]) =>
+      typeof key === 'string' && holdsTensors(v) ? [[key, v] as const] : [],
+    ),
+  );
+  const customary = holders.flatMap((key): (readonly [string, Map<Pickled, Pickled>])[] => {
+    const dict = inner.get(key);
+    return dict ? [[key, dict]] : [];
+  });
+  if (customary.length || (inner.size && !holdsTensors(value))) return new Map([...customary, ...inner]);
+  if (holdsTensors(value)) return new Map([['', value]]);
   throw new MoonletError(
     `${name}: holds no dict of tensors, nor one under ${holders.join(', ')}; save model.state_dict()`,
   );
 }
 
 function lazy(
-  { storage, offset, shape, strides }: TensorView,
+  { storage, offset, shape, strides, dtype: of }: TensorView,
   bytes: Bytes | undefined,
   what: string,
 ): ForeignTensor {
-  const dtype = dtypes[storage.type] as Dtype;
+  const dtype = tensorDtypes[of ?? ''] ?? dtypeOf(storage.type);
   const read = (): Float32Array => {
     const fail = (reason: string): never => {
       throw new MoonletError(`${what} ${reason}; the file is damaged`);
     };
     if (!bytes) return fail(`lies in the storage ${quote(storage.key)}, which is missing`);
-    const held = Math.floor(bytes.length / widthOf(dtype));
+    const { offset: begin, size: most } = storage.view ?? { offset: 0, size: Number.POSITIVE_INFINITY };
+    const own = bytes.subarray(begin * widthOf(dtype));
+    const held = Math.min(Math.floor(own.length / widthOf(dtype)), most);
     const size = sizeOf(shape);
     const last = size ? shape.reduce((n, d, i) => n + (d - 1) * (strides[i] as number), offset) : offset - 1;
     if (size > held || last >= held)
       fail(
         `of shape [${shape.join(', ')}] reaches value ${Math.max(last + 1, size)} of a storage of ${held}`,
       );
-    const values = decode(bytes.subarray(offset * widthOf(dtype), (last + 1) * widthOf(dtype)), dtype);
+    const values = decode(own.subarray(offset * widthOf(dtype), (last + 1) * widthOf(dtype)), dtype);
     return isDense(shape, strides) ? values : gather(values, shape, strides);
   };
-  return { shape, dtype: storage.type.replace('Storage', ''), read };
+  const word = of?.replace('torch.', '') ?? storage.type.replace('Storage', '');
+  return { shape, dtype: word, whole: isWhole(dtype), read };
 }
 
 const isDense = (shape: readonly number[], strides: readonly number[]): boolean =>

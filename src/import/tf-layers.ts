@@ -2,7 +2,17 @@
 import * as z from 'zod';
 import { MoonletError, quote } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
-import { type Bytes, type Dtype, decode, type ForeignTensor, sizeOf, type WeightFile } from './file.ts';
+import {
+  type Bytes,
+  type Dtype,
+  decode,
+  type ForeignTensor,
+  mostBytes,
+  mostHeader,
+  sizeOf,
+  spend,
+  type WeightFile,
+} from './file.ts';
 import { plainDepthwise } from './keras.ts';
 
 const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -33,14 +43,19 @@ const dtypes: Readonly<Record<string, Dtype>> = {
   float16: 'f16',
   uint8: 'u8',
 };
-const longest = 64 * 2 ** 20;
 
 /**
  * `shard` gives the bytes of a file beside model.json.
  * @throws MoonletError when the model is of another kind, damaged, or names files elsewhere.
  */
-export function readTfLayers(bytes: Bytes, name: string, shard: (file: string) => Bytes): WeightFile {
-  if (bytes.length > longest) throw new MoonletError(`${name}: too long for a model.json`);
+export function readTfLayers(
+  bytes: Bytes,
+  name: string,
+  shard: (file: string) => Bytes,
+  maxBytes = mostBytes,
+): WeightFile {
+  if (bytes.length > mostHeader)
+    throw new MoonletError(`${name}: ${bytes.length} bytes; a model.json has at most ${mostHeader}`);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -54,13 +69,21 @@ export function readTfLayers(bytes: Bytes, name: string, shard: (file: string) =
   if (format !== undefined && format !== 'layers-model')
     throw new MoonletError(`${name}: a ${quote(format)}, whose layers are gone; only layers-model is read`);
   const tensors = new Map<string, ForeignTensor>();
+  const [read, budget] = [new Set<string>(), { left: maxBytes }];
+  const readOnce = (path: string): Bytes => {
+    if (read.has(path)) throw new MoonletError(`${name}: names the file ${quote(path)} twice`);
+    read.add(path);
+    const part = shard(path);
+    spend(budget, part.length, maxBytes, name);
+    return part;
+  };
   for (const { paths, weights } of weightsManifest) {
     const elsewhere = paths.find((path) => !/^[\w.-]+$/.test(path) || path.startsWith('.'));
     if (elsewhere !== undefined)
       throw new MoonletError(
         `${name}: names the file ${quote(elsewhere)}, which is not beside it; it is not read`,
       );
-    const parts = paths.map(shard);
+    const parts = paths.map(readOnce);
     const all = parts.length === 1 ? (parts[0] as Bytes) : joined(parts);
     let at = 0;
     for (const entry of weights) {
@@ -71,7 +94,8 @@ export function readTfLayers(bytes: Bytes, name: string, shard: (file: string) =
           `${name}: ${quote(entry.name)} ends at byte ${at + length} of ${all.length}; a file is truncated`,
         );
       const own = all.subarray(at, at + length);
-      tensors.set(entry.name, { shape, dtype, read: () => values(own, entry) });
+      const whole = dtype !== 'float32' && !quantization;
+      tensors.set(entry.name, { shape, dtype, whole, read: () => values(own, entry) });
       at += length;
     }
     if (at !== all.length)

@@ -5,7 +5,7 @@
  */
 import { Inflate } from 'fflate';
 import { MoonletError, quote } from '../errors.ts';
-import { type Bytes, guarded } from './file.ts';
+import { type Bytes, guarded, type ReadOptions, readOptions } from './file.ts';
 
 /** Entries stored as they are add up to no more than the file; packed ones may grow to this beyond four times it. */
 const slack = 48 * 2 ** 20;
@@ -17,31 +17,57 @@ interface Entry {
   readonly method: number;
   readonly packed: number;
   readonly size: number;
+  readonly crc: number;
   /** Where its local header begins. */
   readonly at: number;
 }
 type Fail = (reason: string) => never;
+
+const failFor =
+  (name: string): Fail =>
+  (reason) => {
+    throw new MoonletError(`${name}: ${reason}`);
+  };
+/** Whether bytes begin as an archive does: with a local header, or, without entries, with the end record. */
+export const isZip = (bytes: Bytes): boolean =>
+  bytes[0] === 0x50 &&
+  bytes[1] === 0x4b &&
+  ((bytes[2] === 3 && bytes[3] === 4) || (bytes[2] === 5 && bytes[3] === 6));
+
+/** The names of its entries. @throws MoonletError when the archive is damaged. */
+export const zipNames = (bytes: Bytes, name: string): readonly string[] =>
+  guarded(name, 'zip archive', () => directory(bytes, failFor(name)).map((entry) => entry.name));
 
 /** The entries that `wanted` names. @throws MoonletError when the archive is damaged or unpacks to too much. */
 export function unzip(
   bytes: Bytes,
   name: string,
   wanted: (entry: string) => boolean,
+  options: ReadOptions = {},
 ): ReadonlyMap<string, Bytes> {
-  const fail: Fail = (reason) => {
-    throw new MoonletError(`${name}: ${reason}`);
-  };
+  const { maxBytes, accept } = readOptions(options);
+  const fail = failFor(name);
   return guarded(name, 'zip archive', () => {
-    const most = 4 * bytes.length + slack;
+    const most = Math.min(4 * bytes.length + slack, maxBytes);
     const files = new Map<string, Bytes>();
     let total = 0;
-    for (const entry of directory(bytes, fail)) {
+    const entries = directory(bytes, fail);
+    // PyTorch can leave checksums out (torch.serialization.set_crc32_options): then each of them is 0
+    const checked = !accept.includes('checksums') && entries.some(({ crc }) => crc !== 0);
+    for (const entry of entries) {
       if (!wanted(entry.name)) continue;
       if (files.has(entry.name)) fail(`the zip has two entries ${quote(entry.name)}`);
       total += entry.size;
       if (total > most)
-        fail(`the zip unpacks to more than ${most} bytes from ${bytes.length}; it is not unpacked`);
-      files.set(entry.name, contents(bytes, entry, fail));
+        fail(
+          `the zip unpacks to more than ${most} bytes from ${bytes.length}; it is not unpacked${most === maxBytes ? '; if that is right, raise the limit (maxBytes)' : ''}`,
+        );
+      const content = contents(bytes, entry, fail);
+      if (checked && crc32(content) !== entry.crc)
+        fail(
+          `the checksum of ${quote(entry.name)} in the zip is another; the file is damaged: fetch it again, or accept "checksums"`,
+        );
+      files.set(entry.name, content);
     }
     return files;
   });
@@ -78,7 +104,8 @@ function directory(bytes: Bytes, fail: Fail): readonly Entry[] {
       break;
     }
     const entryName = new TextDecoder().decode(bytes.subarray(at + 46, extra));
-    entries.push({ name: entryName, method: view.getUint16(at + 10, true), ...place });
+    const crc = view.getUint32(at + 16, true);
+    entries.push({ name: entryName, method: view.getUint16(at + 10, true), crc, ...place });
     at = extra + extraLength + view.getUint16(at + 32, true);
   }
   return entries;
@@ -109,4 +136,16 @@ function contents(bytes: Bytes, { name, method, packed, size, at }: Entry, fail:
   }
   if (got !== size) fail(`${quote(name)} claims ${size} bytes and unpacks to ${got}`);
   return whole;
+}
+
+/** Of each byte, for CRC-32 (ISO 3309; the polynomial 0xedb88320, lowest bits first). */
+const crcOfByte = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  return crc;
+});
+function crc32(bytes: Bytes): number {
+  let crc = -1;
+  for (const byte of bytes) crc = (crc >>> 8) ^ (crcOfByte[(crc ^ byte) & 255] as number);
+  return ~crc >>> 0;
 }

@@ -43,9 +43,11 @@ export {
 export { codeLengths, huffmanDecode, huffmanEncode } from './huffman.ts';
 export { type InitOptions, init, type Scheme } from './init.ts';
 export {
+  looksLikeSafetensors,
   type RawTensor,
   readSafetensors,
   type SafetensorsFile,
+  type SafetensorsOptions,
   type StoredTensor,
   safetensorsIn,
   type TensorDtype,

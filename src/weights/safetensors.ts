@@ -37,7 +37,23 @@ const kinds = {
   U8: Uint8Array,
 } as const;
 /** The format's own ceiling for its header. */
-const maxHeader = 100_000_000;
+const longestHeader = 100_000_000;
+/** A header takes some 25 times its length in memory: 50,000 tensors are as many as we read of files from outside. */
+const usualHeader = 2 ** 23;
+
+/**
+ * Whether bytes begin as such a file does: a length that the format allows, whose upper half is zero therefore, and the
+ * brace of the header. What the header claims is no part of this, so that a damaged file is still called one.
+ */
+export const looksLikeSafetensors = (bytes: Uint8Array): boolean =>
+  bytes.length > 8 &&
+  bytes[8] === 0x7b &&
+  new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) <= BigInt(longestHeader);
+
+export interface SafetensorsOptions {
+  /** The most bytes that the header may take; 8 MiB by default. */
+  readonly maxHeader?: number;
+}
 
 /** @throws MoonletError when a tensor takes the metadata's name, or its data does not fill its shape. */
 export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
@@ -50,7 +66,7 @@ export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8A
     const needed = shape.reduce((n, d) => n * d, 1);
     if (!(data instanceof kinds[dtype]) || data.length !== needed) {
       throw new MoonletError(
-        `safetensors: "${name}" of shape [${shape.join(', ')}] takes ${needed} ${dtype} values; got ${data.length} in ${data.constructor.name}`,
+        `safetensors: ${quote(name)} of shape [${shape.join(', ')}] takes ${needed} ${dtype} values; got ${data.length} in ${data.constructor.name}`,
       );
     }
     header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
@@ -70,8 +86,12 @@ export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8A
 }
 
 /** @throws MoonletError that says what is wrong with the file; `name` is how it is called there. */
-export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): SafetensorsFile {
-  const { tensors: raw, metadata } = safetensorsIn(bytes, name, Object.keys(kinds));
+export function readSafetensors(
+  bytes: Uint8Array,
+  name = 'safetensors',
+  options: SafetensorsOptions = {},
+): SafetensorsFile {
+  const { tensors: raw, metadata } = safetensorsIn(bytes, name, Object.keys(kinds), options);
   const tensors = new Map<string, StoredTensor>();
   for (const [key, tensor] of raw) {
     const dtype = tensor.dtype as TensorDtype;
@@ -87,6 +107,7 @@ export function safetensorsIn(
   bytes: Uint8Array,
   name: string,
   dtypes: readonly string[] = Object.keys(widths),
+  { maxHeader = usualHeader }: SafetensorsOptions = {},
 ): {
   readonly tensors: ReadonlyMap<string, RawTensor>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -96,11 +117,13 @@ export function safetensorsIn(
   };
   if (bytes.length < 8) fail(`truncated: ${bytes.length} bytes, and the header's length alone takes 8`);
   const claimed = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (claimed > BigInt(Math.min(maxHeader, bytes.length - 8))) {
+  if (claimed > BigInt(Math.min(longestHeader, bytes.length - 8))) {
     fail(
       `the header claims ${claimed} bytes, and the file has ${bytes.length - 8} more; it is truncated or no safetensors file`,
     );
   }
+  if (claimed > BigInt(maxHeader))
+    fail(`the header has ${claimed} bytes; at most ${maxHeader} are read (maxHeader)`);
   const body = 8 + Number(claimed);
   let header: unknown;
   try {
