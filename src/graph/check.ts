@@ -1,5 +1,5 @@
 /** @file What makes a list of nodes a graph. Files and edits pass through here. */
-import { MoonletError } from '../errors.ts';
+import { cut, MoonletError } from '../errors.ts';
 import { nodesById } from './graph.ts';
 import { type Graph, type Node, type Shape, weightShapes } from './op.ts';
 import { printShape, shapes } from './shape.ts';
@@ -30,12 +30,12 @@ export function check(graph: Graph): Graph {
     if (node.weightsOf !== undefined) checkSharing(node, seen.get(node.weightsOf), fail);
   }
   if (!graph.nodes.some((n) => n.op.kind === 'input'))
-    throw new MoonletError(`${graph.name}: the graph has no input`);
-  if (!graph.outputs.length) throw new MoonletError(`${graph.name}: the graph has no output`);
+    throw new MoonletError(`${cut(graph.name, 200)}: the graph has no input`);
+  if (!graph.outputs.length) throw new MoonletError(`${cut(graph.name, 200)}: the graph has no output`);
   for (const id of graph.outputs) {
-    if (!seen.has(id)) throw new MoonletError(`${graph.name}: the output "${id}" is not a node`);
+    if (!seen.has(id)) throw new MoonletError(`${cut(graph.name, 200)}: the output "${id}" is not a node`);
     if (graph.outputs.indexOf(id) !== graph.outputs.lastIndexOf(id))
-      throw new MoonletError(`${graph.name}: the output "${id}" is named twice; once is enough`);
+      throw new MoonletError(`${cut(graph.name, 200)}: the output "${id}" is named twice; once is enough`);
   }
   checkSharedShapes(graph);
   return graph;

@@ -1,6 +1,6 @@
 /** @file Graphs as JSON, versioned, one node a line. What comes from outside is validated to the last field. */
 import * as z from 'zod';
-import { MoonletError, oneLine, within } from '../errors.ts';
+import { cut, MoonletError, within } from '../errors.ts';
 import { check } from './check.ts';
 import { activations, type Graph } from './op.ts';
 
@@ -62,14 +62,16 @@ const op = z.discriminatedUnion('kind', [
 /** The shape of an op in JSON. Layers that carry an op validate it with this. */
 export const opSchema = op;
 
+/** Errors name nodes: ids of a file are bounded, and cannot command a terminal. */
+const longest = { name: 1000, id: 250 };
+const printable = /^\P{C}*$/u;
+const id = z.string().max(longest.id).regex(printable, 'characters that cannot be printed');
 const schema = z.strictObject({
   format: z.literal(format),
   version: z.literal(version),
-  name: z.string(),
-  outputs: z.array(z.string()).min(1),
-  nodes: z.array(
-    z.strictObject({ id: z.string(), op, inputs: z.array(z.string()), weightsOf: z.string().optional() }),
-  ),
+  name: z.string().max(longest.name),
+  outputs: z.array(id).min(1),
+  nodes: z.array(z.strictObject({ id, op, inputs: z.array(id), weightsOf: id.optional() })),
 });
 
 export function toJson({ name, nodes, outputs }: Graph): string {
@@ -88,7 +90,7 @@ export function fromJson(text: string, file?: string): Graph {
     value = JSON.parse(text);
   } catch (e) {
     throw new MoonletError(
-      `${source}: not JSON (${oneLine((e as Error).message)}); expected a file that toJson wrote`,
+      `${source}: not JSON (${cut((e as Error).message, 200)}); expected a file that toJson wrote`,
     );
   }
   const seen = value as { format?: unknown; version?: unknown } | null;
@@ -113,5 +115,5 @@ export function issueText(error: z.ZodError): string {
   const issue = error.issues[0];
   if (!issue) return error.message;
   const place = issue.path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
-  return `${place.replace(/^\./, '') || 'top level'}: ${issue.message}`;
+  return `${cut(place.replace(/^\./, ''), 200) || 'top level'}: ${cut(issue.message, 300)}`;
 }

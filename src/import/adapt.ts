@@ -37,7 +37,9 @@ const byArch: Readonly<Partial<Record<Source, Readonly<Record<string, Numerics>>
   },
 };
 export const numericsOf = (graph: Graph, source: Source): Numerics =>
-  source === 'timm-tf' ? { ...tensorflow, momentum: 0.99 } : (byArch[source]?.[archOf(graph)] ?? {});
+  source === 'timm-tf' || source === 'efficientnet-pytorch'
+    ? { ...tensorflow, momentum: 0.99 }
+    : (byArch[source]?.[archOf(graph)] ?? {});
 
 export interface Adapted {
   readonly graph: Graph;

@@ -1,5 +1,6 @@
 /** @file What every reader gives: tensors by the names that the file has for them, not yet decoded. */
 import { MoonletError, quote, UsageError } from '../errors.ts';
+import { mostBytes } from '../weights/index.ts';
 
 export const formats = ['safetensors', 'pytorch', 'keras', 'keras-h5', 'keras-weights', 'tf-layers'] as const;
 export type Format = (typeof formats)[number];
@@ -40,9 +41,6 @@ export interface ReadOptions {
   /** `checksums`: entries of a zip whose CRC-32 is another. The other kinds concern values: see `importWeights`. */
   readonly accept?: readonly Acceptable[];
 }
-export const mostBytes = 2 ** 30;
-/** The longest JSON or pickle that describes tensors: with about 150 bytes a tensor, 50,000 of them. */
-export const mostHeader = 2 ** 23;
 
 export type Bytes = Uint8Array<ArrayBufferLike>;
 const little = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
@@ -119,13 +117,4 @@ export function readOptions({ maxBytes = mostBytes, accept = [] }: ReadOptions):
   if (unknown !== undefined)
     throw new UsageError(`accept: ${acceptable.join(', ')} can be accepted, not ${quote(unknown)}`);
   return { maxBytes, accept };
-}
-
-/** Takes bytes off what is left of a limit. @throws MoonletError when it is used up. */
-export function spend(budget: { left: number }, bytes: number, maxBytes: number, name: string): void {
-  budget.left -= bytes;
-  if (budget.left < 0)
-    throw new MoonletError(
-      `${name}: takes more than ${maxBytes} bytes in memory; if that is right, raise the limit (maxBytes)`,
-    );
 }

@@ -3,14 +3,8 @@
  * called by layer and variable, as in 'block_1_expand/kernel', whatever the file calls them.
  */
 import { MoonletError, quote } from '../errors.ts';
-import {
-  type Bytes,
-  type ForeignTensor,
-  type Format,
-  mostHeader,
-  type ReadOptions,
-  type WeightFile,
-} from './file.ts';
+import { mostHeader } from '../weights/index.ts';
+import type { Bytes, ForeignTensor, Format, ReadOptions, WeightFile } from './file.ts';
 import { type Hdf5, readHdf5 } from './hdf5.ts';
 import { unzip } from './zip.ts';
 

@@ -4,7 +4,8 @@
  * else is refused. There is no recursion; time and memory are in proportion to the bytes, each read once.
  */
 import { MoonletError, quote } from '../errors.ts';
-import { type Bytes, mostHeader } from './file.ts';
+import { mostHeader } from '../weights/index.ts';
+import type { Bytes } from './file.ts';
 import { call, isPlainObject, Name, names, type Pickled, type Storage, storageOf } from './pickled.ts';
 
 const mark = Symbol('mark');

@@ -24,6 +24,8 @@ type Usual = Omit<Preprocessing, 'size' | 'from'>;
 
 const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+/** (value - 127) / 128 for pixels of 0 to 255. */
+const lite = { mean: [127 / 255, 127 / 255, 127 / 255], std: [128 / 255, 128 / 255, 128 / 255] };
 const rgb = { range: [0, 1], channels: 'rgb' } as const;
 /** timm's default configuration of each of these models (1.0.31). */
 const timm = (arch: string): Usual => {
@@ -64,6 +66,16 @@ export function usualPreprocessing(graph: Graph, source: Source, size: number): 
       return channels(keras(arch), 'preprocess_input of keras.applications');
     case 'timm':
       return channels(timm(arch), "timm's default configuration; one of the weights' own may differ");
+    case 'efficientnet-pytorch':
+      return channels(
+        {
+          ...rgb,
+          ...(arch.startsWith('efficientnet-lite') ? lite : imagenet),
+          interpolation: 'bicubic',
+          crop: Math.round((1000 * size) / (size + 32)) / 1000,
+        },
+        "preprocessing.py of TensorFlow's EfficientNets, whose weights these are; other weights may differ",
+      );
     case 'timm-tf':
       return channels(
         {

@@ -3,6 +3,7 @@
  * the same in the format before it, see legacy.ts.
  */
 import { cut, MoonletError, quote } from '../errors.ts';
+import { Budget } from '../weights/index.ts';
 import {
   type Bytes,
   type Dtype,
@@ -13,7 +14,6 @@ import {
   type ReadOptions,
   readOptions,
   sizeOf,
-  spend,
   type WeightFile,
   widthOf,
 } from './file.ts';
@@ -63,7 +63,7 @@ export function fileOf(
   name: string,
   maxBytes: number,
 ): WeightFile {
-  const budget = { left: maxBytes };
+  const budget = new Budget(maxBytes);
   const nets = new Map(
     [...stateDicts(value, name)].map(([net, dict]): [string, HeldNet] => {
       const tensors = new Map<string, ForeignTensor>();
@@ -75,7 +75,8 @@ export function fileOf(
         }
         const tensor = lazy(value, bytesOf(value.storage.key), `${name}: ${quote(key)}`);
         // views of one storage may be many times its size; those that lie outside of theirs are refused when they are read
-        if (sizeOf(value.shape) <= value.storage.size) spend(budget, sizeOf(value.shape) * 4, maxBytes, name);
+        if (sizeOf(value.shape) <= value.storage.size)
+          budget.spend(4 * sizeOf(value.shape), `${name}: ${quote(key)}`);
         tensors.set(key, tensor);
       }
       return [net, { tensors, skipped }];

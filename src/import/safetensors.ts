@@ -1,6 +1,6 @@
 /** @file Safetensors as timm, Hugging Face and we ourselves write them: weights of any float type. */
 import { MoonletError, quote } from '../errors.ts';
-import { safetensorsIn } from '../weights/index.ts';
+import { Budget, safetensorsIn } from '../weights/index.ts';
 import {
   type Bytes,
   type Dtype,
@@ -10,7 +10,6 @@ import {
   type ReadOptions,
   readOptions,
   sizeOf,
-  spend,
   type WeightFile,
 } from './file.ts';
 
@@ -22,11 +21,11 @@ const dtypes: Readonly<Record<string, Dtype>> = {
 /** @throws MoonletError that says what is wrong with the file. */
 export function readSafetensorsFile(bytes: Bytes, name: string, options: ReadOptions = {}): WeightFile {
   const { maxBytes } = readOptions(options);
-  const budget = { left: maxBytes };
+  const budget = new Budget(maxBytes);
   const tensors = new Map<string, ForeignTensor>();
   for (const [key, { dtype, shape, bytes: own }] of safetensorsIn(bytes, name).tensors) {
     const known = dtypes[dtype];
-    spend(budget, sizeOf(shape) * 4, maxBytes, name);
+    budget.spend(4 * sizeOf(shape), `${name}: ${quote(key)}`);
     tensors.set(key, {
       shape,
       dtype,

@@ -2,17 +2,8 @@
 import * as z from 'zod';
 import { MoonletError, quote } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
-import {
-  type Bytes,
-  type Dtype,
-  decode,
-  type ForeignTensor,
-  mostBytes,
-  mostHeader,
-  sizeOf,
-  spend,
-  type WeightFile,
-} from './file.ts';
+import { Budget, mostBytes, mostHeader } from '../weights/index.ts';
+import { type Bytes, type Dtype, decode, type ForeignTensor, sizeOf, type WeightFile } from './file.ts';
 import { plainDepthwise } from './keras.ts';
 
 const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -69,12 +60,12 @@ export function readTfLayers(
   if (format !== undefined && format !== 'layers-model')
     throw new MoonletError(`${name}: a ${quote(format)}, whose layers are gone; only layers-model is read`);
   const tensors = new Map<string, ForeignTensor>();
-  const [read, budget] = [new Set<string>(), { left: maxBytes }];
+  const [read, budget] = [new Set<string>(), new Budget(maxBytes)];
   const readOnce = (path: string): Bytes => {
     if (read.has(path)) throw new MoonletError(`${name}: names the file ${quote(path)} twice`);
     read.add(path);
     const part = shard(path);
-    spend(budget, part.length, maxBytes, name);
+    budget.spend(part.length, `${name}: ${quote(path)}`);
     return part;
   };
   for (const { paths, weights } of weightsManifest) {

@@ -1,9 +1,10 @@
 /** @file A run's whole state as one safetensors file: weights, optimizer, step, history. */
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 import { printShape } from '../graph/index.ts';
 import type { Arrays, Specs } from '../jit/index.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../weights/index.ts';
 import { differences } from './differences.ts';
+import { progressIn } from './progress.ts';
 
 /** Where a run keeps its checkpoints. `save` must be atomic: a reader sees the old file or the new one. */
 export interface CheckpointStore {
@@ -26,6 +27,10 @@ export interface History {
   readonly validation: readonly (readonly [step: number, measure: number])[];
 }
 
+const format = 'moonlet-checkpoint';
+/** One loss a step takes about 20 bytes of the header: enough for three million steps. */
+const maxHeader = 2 ** 26;
+
 export function packCheckpoint(state: Arrays, specs: Specs, progress: Progress): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
   for (const [key, { shape }] of Object.entries(specs)) {
@@ -33,7 +38,7 @@ export function packCheckpoint(state: Arrays, specs: Specs, progress: Progress):
   }
   return writeSafetensors({
     tensors,
-    metadata: { format: 'moonlet-checkpoint', progress: JSON.stringify(progress) },
+    metadata: { format, progress: JSON.stringify(progress) },
   });
 }
 
@@ -43,10 +48,9 @@ export function unpackCheckpoint(
   specs: Specs,
   recipe: string,
 ): { state: Arrays; progress: Progress } {
-  const { tensors, metadata } = readSafetensors(bytes, 'checkpoint');
-  if (metadata['format'] !== 'moonlet-checkpoint')
-    throw new MoonletError('checkpoint: the file is not one of ours');
-  const progress = JSON.parse(metadata['progress'] ?? '{}') as Progress;
+  const { tensors, metadata } = readSafetensors(bytes, 'checkpoint', { maxHeader });
+  if (metadata['format'] !== format) throw new MoonletError('checkpoint: the file is not one of ours');
+  const progress = progressIn(metadata['progress']);
   if (progress.recipe !== recipe) {
     throw new MoonletError(
       `checkpoint: it was made by another recipe (${differences(progress.recipe, recipe)}); choose another folder, or remove it by --force`,
@@ -55,12 +59,14 @@ export function unpackCheckpoint(
   const state = Object.fromEntries(
     Object.entries(specs).map(([key, { shape }]) => {
       const tensor = tensors.get(key);
-      if (!tensor) throw new MoonletError(`checkpoint: "${key}" is missing; the file is damaged`);
+      if (!tensor) throw new MoonletError(`checkpoint: ${quote(key)} is missing; the file is damaged`);
+      if (!(tensor.data instanceof Float32Array))
+        throw new MoonletError(`checkpoint: ${quote(key)} is ${tensor.dtype}, not F32; the file is damaged`);
       if (printShape(tensor.shape) !== printShape(shape))
         throw new MoonletError(
-          `checkpoint: "${key}" is ${printShape(tensor.shape)}, and the net has ${printShape(shape)}; the file is of another net`,
+          `checkpoint: ${quote(key)} is ${printShape(tensor.shape)}, and the net has ${printShape(shape)}; the file is of another net`,
         );
-      return [key, tensor.data as Float32Array];
+      return [key, tensor.data];
     }),
   );
   return { state, progress };

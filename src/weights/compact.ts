@@ -6,11 +6,20 @@
  *   file    'MLHC', version 1, then each weight: its kind (a byte), its numbers (varints), its streams
  *   stream  0, bytes as they are | 1, alphabet (varint), its code lengths of 5 bits each, length (varint), codes
  */
-import { MoonletError, within } from '../errors.ts';
+import { cut, MoonletError, quote, within } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import { packBits, packedLength, unpackBits } from './bits.ts';
-import { codeWidth, encodings, type PlacedWeight, placesOf, type Weight } from './encodings.ts';
+import {
+  codeWidth,
+  type Encoding,
+  encodings,
+  type PlacedWeight,
+  placesOf,
+  sizeOfShape,
+  type Weight,
+} from './encodings.ts';
 import { codeLengths, huffmanDecode, huffmanEncode } from './huffman.ts';
+import { Budget, mostBytes, type UnpackOptions } from './limits.ts';
 import { entries, type Net, net, type WeightKey } from './weights.ts';
 
 const magic = [...'MLHC'].map((c) => c.charCodeAt(0));
@@ -107,7 +116,7 @@ export function packCompact({ graph, weights }: Net): Uint8Array {
   out.bytes(Uint8Array.from([...magic, version]));
   for (const { key } of entries(graph)) {
     const weight = weights.get(key);
-    if (!weight) throw new MoonletError(`${graph.name}: the weight "${key}" is missing`);
+    if (!weight) throw new MoonletError(`${cut(graph.name, 200)}: the weight ${quote(key)} is missing`);
     out.number(encodings.indexOf(weight.encoding));
     write(out, weight);
   }
@@ -115,7 +124,12 @@ export function packCompact({ graph, weights }: Net): Uint8Array {
 }
 
 /** @throws MoonletError when the file is damaged or belongs to another graph; `file` is how it is called there. */
-export function unpackCompact(graph: Graph, bytes: Uint8Array, file = 'compact weights'): Net {
+export function unpackCompact(
+  graph: Graph,
+  bytes: Uint8Array,
+  file = 'compact weights',
+  { maxBytes = mostBytes }: UnpackOptions = {},
+): Net {
   return within(file, () => {
     const from = new Reader(bytes);
     const head = from.bytes(Math.min(5, bytes.length));
@@ -125,9 +139,12 @@ export function unpackCompact(graph: Graph, bytes: Uint8Array, file = 'compact w
         `version ${head[4]} is not ${version}, which this release reads; update moonlet`,
       );
     const found = new Map<WeightKey, Weight>();
+    const budget = new Budget(maxBytes);
     for (const { key, shape } of entries(graph)) {
       const encoding = encodings[from.number()];
-      if (!encoding) throw new MoonletError(`"${key}" has no known encoding; the file is damaged`);
+      if (!encoding) throw new MoonletError(`${quote(key)} has no known encoding; the file is damaged`);
+      if (encoding !== 'float32')
+        budget.spend(4 * sizeOfShape(shape), `${quote(key)} of shape [${shape.join(', ')}]`);
       found.set(key, read(from, encoding, shape));
     }
     if (!from.done) throw new MoonletError('bytes are left over; are these the weights of another graph?');
@@ -168,6 +185,9 @@ function write(out: Writer, weight: Weight): void {
   }
 }
 
+/** Encodings in which values have no place of their own. */
+const unplaced: readonly Encoding[] = ['hashed', 'circulant', 'sparse'];
+
 function read(from: Reader, encoding: Weight['encoding'], shape: readonly number[]): Weight {
   const size = shape.reduce((n, d) => n * d, 1);
   switch (encoding) {
@@ -198,10 +218,11 @@ function read(from: Reader, encoding: Weight['encoding'], shape: readonly number
     case 'sparse': {
       const mask = maskOf(from.symbols(from.number(), 8), size);
       const inner = encodings[from.number()];
-      const values = inner && read(from, inner, [from.number()]);
-      if (!values || ['hashed', 'circulant', 'sparse'].includes(values.encoding))
+      if (!inner || unplaced.includes(inner))
         throw new MoonletError('values of no known encoding; the file is damaged');
-      return { encoding, shape, data: mask, values: values as PlacedWeight };
+      const count = from.number();
+      if (count > size) throw new MoonletError(`${count} values for ${size} places; the file is damaged`);
+      return { encoding, shape, data: mask, values: read(from, inner, [count]) as PlacedWeight };
     }
   }
 }

@@ -242,13 +242,12 @@ export function faultOf(weight: Weight, channels = weight.shape.at(-1) ?? 1): st
       );
     case 'codebook': {
       const { data, bits, centroids } = weight;
+      const short = expects('bytes of codes', data.length, packedLength(size, bits));
+      if (short) return short; // before as many codes are unpacked
       const largest = unpackBits(data, bits, size).reduce((a, b) => Math.max(a, b), 0);
-      return (
-        expects('bytes of codes', data.length, packedLength(size, bits)) ??
-        (size && largest >= centroids.length
-          ? `has the code ${largest}, and a codebook of ${centroids.length}`
-          : undefined)
-      );
+      return size && largest >= centroids.length
+        ? `has the code ${largest}, and a codebook of ${centroids.length}`
+        : undefined;
     }
     case 'hashed':
       return size && !weight.data.length ? 'has no buckets' : undefined;

@@ -62,6 +62,9 @@ export function huffmanEncode(symbols: Uint8Array, lengths: Uint8Array): Uint8Ar
 
 /** `count` symbols. @throws MoonletError when the bytes are too few, or no code fits them. */
 export function huffmanDecode(bytes: Uint8Array, lengths: Uint8Array, count: number): Uint8Array {
+  if (!Number.isSafeInteger(count) || count < 0 || count > 8 * bytes.length)
+    // a code has a bit at least
+    throw new MoonletError('the codes end too early or are none; the file is damaged');
   const order = inOrder(lengths);
   const most = order.length ? (lengths[order.at(-1) as number] as number) : 0;
   // for each length: the first code, how many there are, and where they begin in the order

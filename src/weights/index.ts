@@ -42,6 +42,7 @@ export {
 } from './encodings.ts';
 export { codeLengths, huffmanDecode, huffmanEncode } from './huffman.ts';
 export { type InitOptions, init, type Scheme } from './init.ts';
+export { Budget, mostBytes, mostHeader, type UnpackOptions } from './limits.ts';
 export {
   looksLikeSafetensors,
   type RawTensor,

@@ -3,6 +3,7 @@
  * The format's own rules are checked before a byte is believed: a file from outside may claim anything.
  */
 import { MoonletError, quote } from '../errors.ts';
+import { mostHeader } from './limits.ts';
 
 /** F16 as the bits of each number. */
 export type TensorDtype = 'F32' | 'F16' | 'I32' | 'I8' | 'U8';
@@ -38,8 +39,6 @@ const kinds = {
 } as const;
 /** The format's own ceiling for its header. */
 const longestHeader = 100_000_000;
-/** A header takes some 25 times its length in memory: 50,000 tensors are as many as we read of files from outside. */
-const usualHeader = 2 ** 23;
 
 /**
  * Whether bytes begin as such a file does: a length that the format allows, whose upper half is zero therefore, and the
@@ -51,7 +50,7 @@ export const looksLikeSafetensors = (bytes: Uint8Array): boolean =>
   new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true) <= BigInt(longestHeader);
 
 export interface SafetensorsOptions {
-  /** The most bytes that the header may take; 8 MiB by default. */
+  /** The most bytes that the header may take, 8 MiB by default: parsed it takes some 25 times that. */
   readonly maxHeader?: number;
 }
 
@@ -107,7 +106,7 @@ export function safetensorsIn(
   bytes: Uint8Array,
   name: string,
   dtypes: readonly string[] = Object.keys(widths),
-  { maxHeader = usualHeader }: SafetensorsOptions = {},
+  { maxHeader = mostHeader }: SafetensorsOptions = {},
 ): {
   readonly tensors: ReadonlyMap<string, RawTensor>;
   readonly metadata: Readonly<Record<string, string>>;

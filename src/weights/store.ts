@@ -1,7 +1,8 @@
 /** @file A net as two files: graph.json and weights.safetensors. Here their contents; who has a disk writes them. */
-import { MoonletError, within } from '../errors.ts';
+import { cut, MoonletError, quote, within } from '../errors.ts';
 import { fromJson, type Graph, toJson } from '../graph/index.ts';
 import type { Weight } from './encodings.ts';
+import { mostBytes, mostHeader, type UnpackOptions } from './limits.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
 import { type Description, describe, tensorsOf, weightsFrom } from './stored.ts';
 import { entries, type Net, net, splitKey, type WeightKey, type Weights } from './weights.ts';
@@ -17,7 +18,7 @@ export function packWeights(graph: Graph, weights: Weights): Uint8Array {
   const encoded: Record<string, Description> = {};
   for (const { key } of entries(graph)) {
     const weight = weights.get(key);
-    if (!weight) throw new MoonletError(`${graph.name}: the weight "${key}" is missing`);
+    if (!weight) throw new MoonletError(`${cut(graph.name, 200)}: the weight ${quote(key)} is missing`);
     for (const [name, tensor] of tensorsOf(key, weight)) tensors.set(name, tensor);
     if (weight.encoding !== 'float32' && weight.encoding !== 'float16') encoded[key] = describe(weight);
   }
@@ -33,15 +34,26 @@ export const pack = ({ graph, weights }: Net): StoredNet => ({
   weights: packWeights(graph, weights),
 });
 
-/** @throws MoonletError when a file is damaged or the two do not belong together; `folder` is where they stand. */
-export function unpack({ graphJson, weights }: StoredNet, folder = ''): Net {
+/**
+ * @throws MoonletError when a file is damaged, the two do not belong together, or the weights would take more memory than
+ * they may; `folder` is where they stand.
+ */
+export function unpack(
+  { graphJson, weights }: StoredNet,
+  folder = '',
+  { maxBytes = mostBytes }: UnpackOptions = {},
+): Net {
   const at = (file: string): string => (folder ? `${folder}/${file}` : file);
+  if (graphJson.length > mostHeader)
+    throw new MoonletError(
+      `${at('graph.json')}: ${graphJson.length} characters; at most ${mostHeader} are read`,
+    );
   const graph = fromJson(graphJson, at('graph.json'));
   const file = at('weights.safetensors');
   const { tensors, metadata } = readSafetensors(weights, file);
   return within(file, () => {
     const found = new Map<WeightKey, Weight>();
-    for (const [key, weight] of weightsFrom(tensors, metadata['encodings'])) {
+    for (const [key, weight] of weightsFrom(tensors, metadata['encodings'], maxBytes)) {
       const [node, slot] = splitKey(key);
       found.set(`${node}:${slot}`, weight);
     }

@@ -4,12 +4,13 @@
  * JSON under `__metadata__.encodings`: `{ NAME: { encoding, shape, bits?, seed?, block?, values? } }`.
  */
 import * as z from 'zod';
-import { MoonletError } from '../errors.ts';
+import { cut, MoonletError, quote } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
-import { arraysOf, type StoredArray, type Weight } from './encodings.ts';
+import { arraysOf, type StoredArray, sizeOfShape, type Weight } from './encodings.ts';
+import { Budget, mostBytes } from './limits.ts';
 import type { StoredTensor } from './safetensors.ts';
 
-const shape = z.array(z.int().min(0));
+const shape = z.array(z.int().min(0)).max(32);
 const bits = z.int().min(1).max(8);
 const placed = [
   z.strictObject({ encoding: z.literal('float32'), shape }),
@@ -57,12 +58,12 @@ export function restored(about: Description, take: (name: string) => StoredArray
   const floats = (name: string): Float32Array => {
     const array = take(name);
     if (array instanceof Float32Array) return array;
-    throw new MoonletError(`"${name}" is no F32 tensor`);
+    throw new MoonletError(`${quote(name)} is no F32 tensor`);
   };
   const bytes = (name: string): Uint8Array => {
     const array = take(name);
     if (array instanceof Uint8Array) return array;
-    throw new MoonletError(`"${name}" is no tensor of bytes`);
+    throw new MoonletError(`${quote(name)} is no tensor of bytes`);
   };
   switch (about.encoding) {
     case 'float32':
@@ -109,26 +110,34 @@ function tensorOf(data: StoredArray): StoredTensor {
 
 /**
  * The weights that a file's tensors make, by name.
- * @throws MoonletError when a description is wrong, an array is missing, or a tensor is none of a weight.
+ * @throws MoonletError when a description is wrong, an array is missing, a tensor is none of a weight, or encoded weights
+ * would take more than `maxBytes` as float32.
  */
 export function weightsFrom(
   tensors: ReadonlyMap<string, StoredTensor>,
   encoded: string | undefined,
+  maxBytes = mostBytes,
 ): ReadonlyMap<string, Weight> {
   const described = encoded === undefined ? {} : parse(encoded);
   const found = new Map<string, Weight>();
   const used = new Set<string>();
+  const budget = new Budget(maxBytes);
   for (const [key, about] of Object.entries(described)) {
+    budget.spend(
+      4 * sizeOfShape(about.shape),
+      `${quote(key)} of shape ${cut(`[${about.shape.join(', ')}]`)}`,
+    );
     found.set(
       key,
       restored(about, (name) => {
         const full = `${key}.${name}`;
         const tensor = tensors.get(full);
-        if (!tensor) throw new MoonletError(`"${full}" is missing, a part of an encoded weight`);
+        if (!tensor) throw new MoonletError(`${quote(full)} is missing, a part of an encoded weight`);
         used.add(full);
         const { data } = tensor;
         if (data instanceof Int8Array) return new Uint8Array(data.buffer, data.byteOffset, data.length);
-        if (data instanceof Int32Array) throw new MoonletError(`"${full}" is I32; no part of a weight is`);
+        if (data instanceof Int32Array)
+          throw new MoonletError(`${quote(full)} is I32; no part of a weight is`);
         return data;
       }),
     );
@@ -137,7 +146,7 @@ export function weightsFrom(
     if (used.has(key)) continue;
     if (data instanceof Float32Array) found.set(key, { encoding: 'float32', shape: size, data });
     else if (data instanceof Uint16Array) found.set(key, { encoding: 'float16', shape: size, data });
-    else throw new MoonletError(`"${key}" is ${dtype}; a weight is F32`);
+    else throw new MoonletError(`${quote(key)} is ${dtype}; a weight is F32`);
   }
   return found;
 }

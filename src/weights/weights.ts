@@ -1,5 +1,5 @@
 /** @file Weights stand beside the graph, under the path of their node: 'stage1/0/conv:kernel'. */
-import { MoonletError } from '../errors.ts';
+import { cut, MoonletError, quote } from '../errors.ts';
 import {
   fold,
   type Graph,
@@ -62,21 +62,26 @@ export function net(graph: Graph, weights: Weights): Net {
   const needed = entries(graph);
   for (const { key, shape } of needed) {
     const weight = weights.get(key);
-    if (!weight) throw new MoonletError(`${graph.name}: the weight "${key}" ${printShape(shape)} is missing`);
+    if (!weight)
+      throw new MoonletError(
+        `${cut(graph.name, 200)}: the weight ${quote(key)} ${printShape(shape)} is missing`,
+      );
     if (printShape(weight.shape) !== printShape(shape)) {
       throw new MoonletError(
-        `${graph.name}: the weight "${key}" has shape ${printShape(weight.shape)}; the graph needs ${printShape(shape)}`,
+        `${cut(graph.name, 200)}: the weight ${quote(key)} has shape ${printShape(weight.shape)}; the graph needs ${printShape(shape)}`,
       );
     }
     const fault = faultOf(weight);
     if (fault)
-      throw new MoonletError(`${graph.name}: the weight "${key}" of shape ${printShape(shape)} ${fault}`);
+      throw new MoonletError(
+        `${cut(graph.name, 200)}: the weight ${quote(key)} of shape ${printShape(shape)} ${fault}`,
+      );
   }
   if (weights.size > needed.length) {
     const known = new Set<string>(needed.map((e) => e.key));
     const stray = [...weights.keys()].find((key) => !known.has(key));
     throw new MoonletError(
-      `${graph.name}: the graph has no weight "${stray}"; are these the weights of another graph?`,
+      `${cut(graph.name, 200)}: the graph has no weight ${quote(stray ?? '')}; are these the weights of another graph?`,
     );
   }
   return { graph, weights };
@@ -87,6 +92,6 @@ export function splitKey(key: string): readonly [node: string, slot: Slot] {
   const at = key.lastIndexOf(':');
   const slot = slots.find((s) => s === key.slice(at + 1));
   if (at < 1 || !slot)
-    throw new MoonletError(`"${key}" is not a weight's name, such as stage1/0/conv:kernel`);
+    throw new MoonletError(`${quote(key)} is not a weight's name, such as stage1/0/conv:kernel`);
   return [key.slice(0, at), slot];
 }

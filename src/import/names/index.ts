@@ -1,13 +1,21 @@
 /** @file The libraries whose files are read, and the architectures that each is known to name. */
 import { suggestion, UsageError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
+import { efficientnetPytorch } from './efficientnet-pytorch.ts';
 import { keras } from './keras.ts';
 import { type Named, named, type Scheme } from './scheme.ts';
 import { timm } from './timm.ts';
 import { torchvision } from './torchvision.ts';
 
 /** `timm-tf`: timm's ports from TensorFlow (`tf_...`), of the same names but other padding and eps. */
-export const sources = ['torchvision', 'timm', 'timm-tf', 'keras', 'moonlet'] as const;
+export const sources = [
+  'torchvision',
+  'timm',
+  'timm-tf',
+  'efficientnet-pytorch',
+  'keras',
+  'moonlet',
+] as const;
 export type Source = (typeof sources)[number];
 /** How a library lays out the weights of a layer, and calls them. */
 export type Layout = 'torch' | 'keras' | 'moonlet';
@@ -18,6 +26,7 @@ const schemes: Readonly<Record<Exclude<Source, 'moonlet'>, Readonly<Record<strin
   torchvision,
   timm,
   'timm-tf': Object.fromEntries(Object.entries(timm).filter(([arch]) => isPorted(arch))),
+  'efficientnet-pytorch': efficientnetPytorch,
   keras,
 };
 
