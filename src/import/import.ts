@@ -110,9 +110,9 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
   const weights = new Map<WeightKey, Weight>();
   const unsound: Unsound[] = [];
   for (const e of found) {
-    const values = valuesOf(e);
+    const values = e.tensor.read();
     unsound.push(...unsoundIn(e.name, e.slot, e.tensor, values));
-    weights.set(e.key, float(e.shape, values));
+    weights.set(e.key, float(e.shape, ours(e, values)));
   }
   for (const [bias, norm] of folded) {
     const tensor = tensors.get(bias) as ForeignTensor;
@@ -163,8 +163,8 @@ function cut(e: Expected, { dropBackground = false }: ImportOptions) {
   return { fileShape: e.foreignShape.map((d, axis) => (axis === outputs ? d + 1 : d)), before: 1 };
 }
 
-function valuesOf({ tensor, order, fileShape, shape, before }: Found): Float32Array {
-  const read = tensor.read();
+/** The file's values in our layout. */
+function ours({ order, fileShape, shape, before }: Found, read: Float32Array): Float32Array {
   const values = order ? transposed(read, fileShape, order) : read;
   if (!before) return values;
   const outputs = shape.at(-1) as number;

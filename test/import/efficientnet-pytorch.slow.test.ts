@@ -12,9 +12,9 @@ import { type ReferenceFile, referenceFile, tensorsOf } from '../support/referen
 import { referenceImages } from '../support/reference-fill.ts';
 import { runForward } from '../support/run.ts';
 
-const { cases } = JSON.parse(
-  readFileSync(new URL('efficientnet-pytorch.json', import.meta.url), 'utf8'),
-) as { readonly cases: readonly ReferenceFile[] };
+const { cases } = JSON.parse(readFileSync(new URL('efficientnet-pytorch.json', import.meta.url), 'utf8')) as {
+  readonly cases: readonly ReferenceFile[];
+};
 
 describe('a state dict of efficientnet-pytorch', () => {
   for (const row of cases) {
@@ -35,7 +35,11 @@ describe('a state dict of efficientnet-pytorch', () => {
   }
   it('of a lite takes pixels as TensorFlow had them, (value - 127) / 128', () => {
     const usual = usualPreprocessing(compose('efficientnet-lite2'), 'efficientnet-pytorch', 260);
-    expect(usual).to.deep.include({ range: [0, 1], mean: Array(3).fill(127 / 255), std: Array(3).fill(128 / 255) });
+    expect(usual).to.deep.include({
+      range: [0, 1],
+      mean: Array(3).fill(127 / 255),
+      std: Array(3).fill(128 / 255),
+    });
     expect(usual?.crop).to.be.closeTo(0.89, 5e-4);
   });
 });

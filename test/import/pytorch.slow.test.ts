@@ -192,11 +192,6 @@ describe('PyTorch files', () => {
       fileOf('script.pt'),
       'file: the pickle calls for "__torch__.torch.nn.modules.linear.Linear", which is not run here; save model.state_dict() alone, or convert it to safetensors',
     ],
-    [
-      'the format of before 1.6',
-      fileOf('old.pth'),
-      'file: a bare pickle or an archive, such as PyTorch wrote before 1.6; load it there and torch.save its state_dict again',
-    ],
   ];
   for (const [what, bytes, message] of refusals) {
     it(`with ${what} are refused`, () => expect(refusal(bytes)).to.equal(message));

@@ -50,3 +50,24 @@ export const pth = (opcodes: string, storages: Readonly<Record<string, Uint8Arra
     },
     { level: 0 },
   );
+
+/** The file that torch.save wrote before 1.6; `claimed` values instead of what each storage of floats has. */
+export const legacy = (
+  opcodes: string,
+  storages: Readonly<Record<string, Uint8Array>>,
+  claimed?: number,
+): Uint8Array => {
+  const keys = Object.keys(storages).sort();
+  const parts = [
+    pickle('\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19'),
+    pickle('M\xe9\x03'),
+    pickle(dict({ protocol_version: 'M\xe9\x03', little_endian: '\x88' })),
+    pickle(opcodes),
+    pickle(`](${keys.map(text).join('')}e`),
+    ...keys.flatMap((key) => {
+      const bytes = storages[key] as Uint8Array;
+      return [new Uint8Array(BigUint64Array.of(BigInt(claimed ?? bytes.length / 4)).buffer), bytes];
+    }),
+  ];
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
+};
