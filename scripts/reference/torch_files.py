@@ -6,6 +6,9 @@ schedule and options).
 """
 
 import argparse
+import gzip
+import io
+import os
 import sys
 
 import torch
@@ -34,6 +37,11 @@ views = {
     "bool": torch.tensor([True, False]),
 }
 keep(folder, "legacy-views.pth", lambda path: torch.save(views, path, **legacy))
+
+# a net that files.py has written in the later format
+with gzip.open(os.path.join(folder, "mobilenet-v1.pth.gz")) as file:
+    net = torch.load(io.BytesIO(file.read()))
+keep(folder, "mobilenet-v1-legacy.pth", lambda path: torch.save(net, path, **legacy))
 
 # all 256 codes of each, with the values that torch gives them
 codes = torch.arange(256, dtype=torch.uint8)

@@ -60,7 +60,7 @@ export function unzip(
       total += entry.size;
       if (total > most)
         fail(
-          `the zip unpacks to more than ${most} bytes from ${bytes.length}; it is not unpacked${most === maxBytes ? '; if that is right, raise the limit (maxBytes)' : ''}`,
+          `the zip unpacks to more than ${most} bytes from ${bytes.length}; it is not unpacked${most === maxBytes ? '; if that is meant, raise maxBytes' : ''}`,
         );
       const content = contents(bytes, entry, fail);
       if (checked && crc32(content) !== entry.crc)

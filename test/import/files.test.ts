@@ -18,6 +18,7 @@ const v2 = 'mobilenet-v2 width=0.05 size=32 classes=3';
 // file, net, source, format, how near: halves have 11 significant bits, the values have 4
 const cases = [
   ['mobilenet-v1.pth', v1, 'timm', 'pytorch'],
+  ['mobilenet-v1-legacy.pth', v1, 'timm', 'pytorch'],
   ['mobilenet-v1-checkpoint.pth', v1, 'timm', 'pytorch'],
   ['mobilenet-v1.safetensors', v1, 'timm', 'safetensors'],
   ['mobilenet-v1-bf16.safetensors', v1, 'timm', 'safetensors'],

@@ -1,83 +1,12 @@
-/** @file Damage to files, seeded: flipped bits, extreme numbers, cuts, copies, parts of other places. */
+/** @file Every reader of files from outside, on damaged files. */
 import { strToU8, unzipSync, zipSync } from 'fflate';
 import { MoonletError, oneLine } from '../../src/errors.ts';
 import { importWeights, readWeightFile } from '../../src/import/index.ts';
-import { type Random, random } from '../../src/random.ts';
+import { random } from '../../src/random.ts';
 import { compose } from '../../zoo/index.ts';
+import { type Bytes, type Damage, type Damaged, type FuzzedReader, mutate } from './damage.ts';
+import { ownReaders } from './own-files.ts';
 import { fileOf } from './packed.ts';
-
-type Bytes = Uint8Array<ArrayBuffer>;
-const extremes = [
-  0,
-  1,
-  0x7f,
-  0x80,
-  0xff,
-  0x7fff,
-  0xffff,
-  2 ** 31 - 1,
-  2 ** 31,
-  2 ** 32 - 1,
-  2 ** 48,
-  2 ** 53,
-];
-
-/** Where damage tells most: at the beginning, where headers are, at the end, and anywhere. */
-function placeIn(length: number, source: Random): number {
-  const near = Math.min(length, 2048);
-  const kind = source.below(4);
-  if (kind < 2) return source.below(near);
-  return kind === 2 ? length - 1 - source.below(near) : source.below(length);
-}
-
-/** One to four changes. */
-export function mutate(bytes: Bytes, source: Random): Bytes {
-  let out = new Uint8Array(bytes);
-  for (let n = 1 + source.below(4); n > 0 && out.length > 8; n--) {
-    const at = placeIn(out.length, source);
-    const length = 1 + source.below(Math.min(64, out.length - at));
-    switch (source.below(7)) {
-      case 0:
-        out[at] = (out[at] as number) ^ (1 << source.below(8));
-        break;
-      case 1: {
-        const view = new DataView(out.buffer);
-        const value = extremes[source.below(extremes.length)] as number;
-        if (at + 8 <= out.length) view.setBigUint64(at, BigInt(value), true);
-        break;
-      }
-      case 2:
-        out[at] = source.below(256);
-        break;
-      case 3:
-        out = out.slice(0, at); // truncated
-        break;
-      case 4:
-        out = joined(out.subarray(0, at), out.subarray(at + length)); // a part is lost
-        break;
-      case 5:
-        out = joined(out.subarray(0, at + length), out.subarray(at)); // a part is there twice
-        break;
-      case 6:
-        out.copyWithin(placeIn(out.length, source), at, at + length);
-        break;
-    }
-  }
-  return out;
-}
-
-function joined(...parts: readonly Uint8Array[]): Bytes {
-  const all = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-/** A damaged file: case i of its kind. */
-export type Damage = (i: number, source: Random) => { bytes: Bytes; shards?: ReadonlyMap<string, Bytes> };
 
 const outside =
   (...names: readonly string[]): Damage =>
@@ -148,37 +77,51 @@ const tfLayers: Damage = (i, source) => ({
   ]),
 });
 
-/** Every reader, with the nets that its files are of. */
-export const readers: Readonly<Record<string, { readonly arch: string; readonly damage: Damage }>> = {
-  safetensors: {
-    arch: 'mobilenet-v1 width=0.05 size=32 classes=3',
-    damage: outside('mobilenet-v1.safetensors', 'mobilenet-v1-bf16.safetensors'),
-  },
-  pytorch: {
-    arch: 'mobilenet-v1 width=0.05 size=32 classes=3',
-    damage: either(
+/** Reads each tensor of a weight file, and imports the whole as the net that it is of. */
+function importing(arch: string, damage: Damage): FuzzedReader {
+  const graph = compose(arch);
+  const read = ({ bytes, shards }: Damaged): void => {
+    const file = readWeightFile(bytes, 'file', (path) => {
+      const found = shards?.get(path);
+      if (!found) throw new MoonletError(`${path}: cannot be read`);
+      return found;
+    });
+    for (const tensor of file.tensors.values()) tensor.read();
+    importWeights(graph, file, 'file');
+  };
+  return { damage, read };
+}
+const v1 = 'mobilenet-v1 width=0.05 size=32 classes=3';
+const v2 = 'mobilenet-v2 width=0.05 size=32 classes=3';
+
+/** Every reader of files from outside, by its name. */
+export const readers: Readonly<Record<string, FuzzedReader>> = {
+  safetensors: importing(
+    v1,
+    outside('mobilenet-v1.safetensors', 'mobilenet-v1-bf16.safetensors', 'float8.safetensors'),
+  ),
+  pytorch: importing(
+    v1,
+    either(
       outside('mobilenet-v1.pth', 'mobilenet-v1-checkpoint.pth'),
       inside('mobilenet-v1-checkpoint.pth', /data\.pkl$/),
+      inside('checkpoint-averaged.pth', /data\.pkl$/),
       inside('mobilenet-v1.pth', /data\.pkl$/),
     ),
-  },
-  'keras-h5': {
-    arch: 'mobilenet-v2 width=0.05 size=32 classes=3',
-    damage: outside('keras-mobilenet-v2.h5'),
-  },
-  'keras-weights': {
-    arch: 'mobilenet-v2 width=0.05 size=32 classes=3',
-    damage: outside('keras-mobilenet-v2.weights.h5'),
-  },
-  keras: {
-    arch: 'mobilenet-v2 width=0.05 size=32 classes=3',
-    damage: either(
+  ),
+  'pytorch-legacy': importing(v1, outside('mobilenet-v1-legacy.pth', 'legacy-views.pth', 'checkpoint-averaged-legacy.pth')),
+  'keras-h5': importing(v2, outside('keras-mobilenet-v2.h5')),
+  'keras-weights': importing(v2, outside('keras-mobilenet-v2.weights.h5')),
+  keras: importing(
+    v2,
+    either(
       outside('keras-mobilenet-v2.keras'),
       inside('keras-mobilenet-v2.keras', /\.h5$/),
       inside('keras-mobilenet-v2.keras', /config\.json$/),
     ),
-  },
-  'tf-layers': { arch: 'mobilenet-v1 width=0.05 size=32 classes=3', damage: tfLayers },
+  ),
+  'tf-layers': importing(v1, tfLayers),
+  ...ownReaders,
 };
 
 export interface FuzzReport {
@@ -191,24 +134,17 @@ export interface FuzzReport {
   readonly messages: ReadonlySet<string>;
 }
 
-/** Cases from .. to - 1 of a reader: each tensor is read, and the whole imported. */
+/** Cases from .. to - 1 of a reader: all of each file is read. */
 export function fuzz(name: string, from: number, to: number): FuzzReport {
-  const { arch, damage } = readers[name] as { arch: string; damage: Damage };
-  const graph = compose(arch);
+  const { damage, read: readAll } = readers[name] as FuzzedReader;
   const wrong: string[] = [];
   const messages = new Set<string>();
   let [read, refused, slowestMs] = [0, 0, 0];
   for (let i = from; i < to; i++) {
-    const { bytes, shards } = damage(i, random('fuzz', name, i));
+    const file = damage(i, random('fuzz', name, i));
     const start = performance.now();
     try {
-      const file = readWeightFile(bytes, 'file', (path) => {
-        const found = shards?.get(path);
-        if (!found) throw new MoonletError(`${path}: cannot be read`);
-        return found;
-      });
-      for (const tensor of file.tensors.values()) tensor.read();
-      importWeights(graph, file, 'file');
+      readAll(file);
       read++;
     } catch (e) {
       refused++;

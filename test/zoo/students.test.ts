@@ -1,5 +1,5 @@
 /** @file The shipped students: whole, and as their cards say. */
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { pageText } from '../../scripts/zoo/page.ts';
@@ -13,6 +13,7 @@ import { cost } from '../../src/read/cost.ts';
 import { bytesOf } from '../../src/weights/index.ts';
 import { compose, loadStudent, makeIndex, parseIndex, readCard, studentNames } from '../../zoo/index.ts';
 import { zooFolder } from '../../zoo/students.ts';
+import { scratch } from '../support/cli.ts';
 import { messageOf } from '../support/errors.ts';
 
 const names = studentNames();
@@ -82,5 +83,38 @@ describe('a shipped student', () => {
     expect(messageOf(() => readCard('mnist/none'))).to.match(
       /mnist\/none\/card\.json: cannot be read \(ENOENT\)$/,
     );
+  });
+});
+
+describe('a folder with a card', () => {
+  const folder = scratch();
+  const file = (name: string): string => join(folder('net'), name);
+  before(() => {
+    cpSync(join(zooFolder('students'), 'mnist/wrn-16-1'), folder('net'), { recursive: true });
+  });
+  const load = (): string => messageOf(() => loadStudent(folder('net')));
+
+  it('is held to its sha256, unless told otherwise or by no card', () => {
+    expect(loadStudent(folder('net')).graph.name).to.be.a('string');
+    const graphJson = readFileSync(file('graph.json'), 'utf8');
+    const weights = readFileSync(file('weights.safetensors'));
+    const flipped = Uint8Array.from(weights);
+    flipped[weights.length - 1] = (flipped[weights.length - 1] ?? 0) ^ 1;
+    writeFileSync(file('weights.safetensors'), flipped);
+    expect(load()).to.match(
+      /weights\.safetensors: sha256 is \w{64}, and its card says \w{64}; fetch or import it again, or remove sha256 from its card\.json to take the files as they are$/,
+    );
+    expect(loadStudent(folder('net'), { verify: false }).weights.size).to.be.above(10);
+    writeFileSync(file('weights.safetensors'), weights);
+    writeFileSync(file('graph.json'), `${graphJson} `);
+    expect(load()).to.match(/graph\.json: sha256 is /);
+    for (const card of ['{}', '{"sha256":{}}', '{"from":"x","data":"mnist"}']) {
+      writeFileSync(file('card.json'), card);
+      expect(loadStudent(folder('net')).weights.size).to.be.above(10);
+    }
+    writeFileSync(file('card.json'), '{"sha256":7}');
+    expect(load()).to.match(/card\.json: sha256: Invalid input: expected object, received number$/);
+    writeFileSync(file('card.json'), '{"sha');
+    expect(load()).to.match(/card\.json: not JSON \(/);
   });
 });
