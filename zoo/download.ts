@@ -1,4 +1,4 @@
-/** @file One file over HTTP: with a limit, a time-out for silence, retries that go on where the last try ended, a hash. */
+/** @file One file over HTTP: with a limit, a least pace, retries that go on where the last try ended, a hash. */
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -8,8 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MoonletError } from '../src/errors.ts';
 
 export interface DownloadOptions {
-  /** Milliseconds without a byte after which a try is given up; 15,000 unless told. */
+  /** Milliseconds in which bytes must come at the least pace, else a try is given up; 15,000 unless told. */
   readonly stallMs?: number;
+  /** The least pace in bytes a second; 1,000 unless told. With 0 a byte in `stallMs` is enough. */
+  readonly leastPace?: number;
+  /** Milliseconds for all files together, tries and waits included; no limit unless told. */
+  readonly limitMs?: number;
   /** Tries after the first; 4 unless told. Each goes on where the last one stopped. */
   readonly retries?: number;
   /** Milliseconds before the second try, doubled for each later one; 250 unless told. */
@@ -50,12 +54,19 @@ async function insist<T>(url: string, o: DownloadOptions, attempt: () => Promise
 async function* body(
   url: string,
   headers: Readonly<Record<string, string>>,
-  { stallMs = 15_000, signal }: DownloadOptions,
+  { stallMs = 15_000, leastPace = 1000, signal }: DownloadOptions,
   onResponse: (response: Response) => Promise<void> | void,
 ): AsyncGenerator<Uint8Array> {
   const stop = new AbortController();
   const give = (): void => stop.abort();
-  let timer = setTimeout(give, stallMs);
+  const least = Math.max(1, (leastPace * stallMs) / 1000);
+  let came = 0;
+  const look = (): void => {
+    if (came < least) return give();
+    came = 0;
+    timer = setTimeout(look, stallMs);
+  };
+  let timer = setTimeout(look, stallMs);
   signal?.addEventListener('abort', give);
   try {
     const response = await fetch(url, {
@@ -63,16 +74,17 @@ async function* body(
       signal: stop.signal,
     });
     refuse(url, response);
+    clearTimeout(timer);
+    timer = setTimeout(look, stallMs); // the body has a whole interval, however long the answer took
     await onResponse(response);
     const reader = response.body?.getReader();
     for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-      clearTimeout(timer);
-      timer = setTimeout(give, stallMs);
+      came += next.value.length;
       yield next.value;
     }
   } catch (e) {
     if (e instanceof MoonletError || e instanceof Passing) throw e;
-    if (stop.signal.aborted) throw new Passing(`nothing came for ${stallMs / 1000} s`);
+    if (stop.signal.aborted) throw new Passing(slow(came, stallMs, leastPace));
     const { cause } = e as { cause?: NodeJS.ErrnoException };
     throw new Passing(`the connection broke (${cause?.code ?? cause?.message ?? (e as Error).message})`);
   } finally {
@@ -81,6 +93,11 @@ async function* body(
     stop.abort(); // nothing of a body that is not wanted any more goes on coming
   }
 }
+
+const slow = (came: number, stallMs: number, leastPace: number): string =>
+  came === 0
+    ? `nothing came for ${stallMs / 1000} s`
+    : `only ${came} bytes came in ${stallMs / 1000} s, where ${leastPace} a second are the least`;
 
 function refuse(url: string, { status }: Response): void {
   if (status === 200 || status === 206) return;

@@ -44,4 +44,12 @@ export { wrn } from './architectures/wrn.ts';
 export { xception } from './architectures/xception.ts';
 export { cacheFolder, type Pulled, type PullOptions, pull } from './pull.ts';
 export { makeIndex, parseIndex, type RegistryIndex } from './registry.ts';
-export { type Card, type LoadOptions, loadStudent, readCard, studentNames } from './students.ts';
+export {
+  type Card,
+  holdsNet,
+  type LoadOptions,
+  loadStudent,
+  readCard,
+  studentFolder,
+  studentNames,
+} from './students.ts';

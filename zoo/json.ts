@@ -1,7 +1,7 @@
 /** @file JSON of the zoo: read, and held to what it must be. */
 import type * as z from 'zod';
 import { cut, MoonletError } from '../src/errors.ts';
-import { issueText } from '../src/graph/index.ts';
+import { issueText, unknownKey } from '../src/graph/index.ts';
 
 /** The value in a text. @throws MoonletError that begins with `where` and says how the text departs from the schema. */
 export function parseJson<S extends z.ZodType>(schema: S, text: string, where: string): z.output<S> {
@@ -11,7 +11,7 @@ export function parseJson<S extends z.ZodType>(schema: S, text: string, where: s
   } catch (e) {
     throw new MoonletError(`${where}: not JSON (${cut((e as Error).message, 200)})`);
   }
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(json, { error: unknownKey });
   if (parsed.success) return parsed.data;
   throw new MoonletError(`${where}: ${issueText(parsed.error)}`);
 }

@@ -5,6 +5,7 @@
  */
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pidEnded } from '../src/files/index.ts';
 
 let counter = 0;
 
@@ -36,14 +37,8 @@ export async function leavePart(parts: string, sha256: string, mine: string): Pr
 const yes = (): boolean => true;
 const no = (): boolean => false;
 
-/** Whether a name like `<what>.<pid>-<n>...` speaks of a process that is gone. */
-export function isDead(name: string): boolean {
-  const pid = Number(/\.(\d+)-\d+(\.|$)/.exec(name)?.[1]);
-  if (Number.isNaN(pid)) return false;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch (e) {
-    return (e as NodeJS.ErrnoException).code === 'ESRCH';
-  }
+/** Whether a name like `<what>.<pid>-<n>` speaks of a process that is gone. */
+function isDead(name: string): boolean {
+  const pid = /\.(\d+)-\d+$/.exec(name)?.[1];
+  return pid !== undefined && pidEnded(Number(pid));
 }

@@ -2,12 +2,13 @@
  * @file Nets from registries: the package's own, a folder, or a static HTTP server. Bytes are verified before anybody
  * sees them, and a net's folder appears whole or not at all.
  */
-import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { MoonletError, UsageError } from '../src/errors.ts';
+import { isHiddenName, type NewFile, withOut } from '../src/files/index.ts';
 import { type DownloadOptions, download, fetchText } from './download.ts';
-import { claimPart, isDead, leavePart } from './parts.ts';
+import { claimPart, leavePart } from './parts.ts';
 import {
   checkId,
   fileNames,
@@ -65,8 +66,23 @@ interface Source {
  */
 export async function pull(id: string, o: PullOptions = {}): Promise<Pulled> {
   checkId(id);
+  const { limitMs, signal } = o;
+  if (limitMs === undefined) return fetchNet(id, o);
+  const over = AbortSignal.timeout(limitMs);
+  try {
+    return await fetchNet(id, { ...o, signal: signal ? AbortSignal.any([signal, over]) : over });
+  } catch (e) {
+    if (!over.aborted || signal?.aborted || e instanceof MoonletError) throw e;
+    throw new MoonletError(
+      `${o.from ?? id}: not done in the ${limitMs / 1000} s allowed; what came is kept, and another pull goes on from there`,
+    );
+  }
+}
+
+async function fetchNet(id: string, o: PullOptions): Promise<Pulled> {
   const { from, to, force = false, maxBytes = 2 ** 30, cache = cacheFolder() } = o;
-  if (to !== undefined && !force) await refuseFull(to);
+  if (to !== undefined && !force && !(await isEmpty(to)))
+    throw new MoonletError(`${to}: the folder is not empty; choose another, or overwrite it by --force`);
   const source = sourceOf(from ?? zooFolder('students'), cache, o);
   const net = netNamed(parseIndex(await source.index(), source.name), id, source.name);
   const total = net.files.reduce((sum, f) => sum + f.bytes, 0);
@@ -89,53 +105,27 @@ export async function pull(id: string, o: PullOptions = {}): Promise<Pulled> {
   }
 }
 
-/** Copies files into a new folder and moves it into place in one step. Where another pull was faster, its net stays. */
+/** Puts verified files into a folder, all or none. Where another pull was faster, its net stays. */
 async function place(
   paths: ReadonlyMap<string, string>,
   folder: string,
   net: RegistryNet,
   overwrite: boolean,
 ): Promise<void> {
-  const [parent, name] = [dirname(folder), basename(folder)];
-  await sweep(parent, `.${name}.`);
-  const staging = join(parent, `.${name}.${process.pid}-${counter++}.tmp`);
-  try {
-    await mkdir(staging, { recursive: true });
-    for (const [file, path] of paths) await copyFile(path, join(staging, file));
-    if (!(await isWhole(staging, net)))
+  const files: NewFile[] = [];
+  for (const { name, sha256: said } of net.files) {
+    const content = await readFile(paths.get(name) as string);
+    if (sha256(content) !== said)
       throw new MoonletError(`${folder}: the files changed while they were read; pull again`);
-    await cardOf(staging, net);
-    if (!overwrite) await rmdir(folder).catch(() => {}); // only an empty one goes
-    if (await moved(staging, folder)) return;
+    if (name === 'card.json') checkCard(content.toString('utf8'), join(folder, name), net);
+    files.push({ file: name, content });
+  }
+  await withOut(folder, { force: true, writes: fileNames, waitMs: 60_000 }, async (out) => {
     if (await isWhole(folder, net)) return;
-    if (!overwrite)
+    if (!overwrite && !(await isEmpty(folder)))
       throw new MoonletError(`${folder}: another has written there meanwhile; choose another folder`);
-    const aside = `${staging}.old`;
-    await rename(folder, aside);
-    if (!(await moved(staging, folder))) await rename(aside, folder);
-    await rm(aside, { recursive: true, force: true });
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
-}
-let counter = 0;
-
-/** False when a folder that is not empty stands there. */
-async function moved(from: string, to: string): Promise<boolean> {
-  try {
-    await rename(from, to);
-    return true;
-  } catch (e) {
-    if (['ENOTEMPTY', 'EEXIST', 'EPERM'].includes((e as NodeJS.ErrnoException).code ?? '')) return false;
-    throw e;
-  }
-}
-
-/** Removes what a process that died here in the middle of a move had begun. */
-async function sweep(parent: string, prefix: string): Promise<void> {
-  for (const name of await readdir(parent).catch(() => []))
-    if (name.startsWith(prefix) && name.includes('.tmp') && isDead(name))
-      await rm(join(parent, name), { recursive: true, force: true });
+    out.publish(files);
+  });
 }
 
 /** A net's contents as a name: other files, another folder. */
@@ -220,9 +210,13 @@ async function isWhole(at: string, { files }: RegistryNet): Promise<boolean> {
 }
 
 /** The card, when it is this net's. */
-async function cardOf(at: string, { id, files }: RegistryNet): Promise<Card> {
+async function cardOf(at: string, net: RegistryNet): Promise<Card> {
   const path = join(at, 'card.json');
-  const card = parseCard(await readFile(path, 'utf8'), path);
+  return checkCard(await readFile(path, 'utf8'), path, net);
+}
+
+function checkCard(text: string, path: string, { id, files }: RegistryNet): Card {
+  const card = parseCard(text, path);
   if (card.id !== id) throw new MoonletError(`${path}: it is the card of ${card.id}, not of ${id}`);
   for (const { name, sha256: said } of files)
     if (name !== 'card.json' && card.sha256[name] !== said)
@@ -230,11 +224,11 @@ async function cardOf(at: string, { id, files }: RegistryNet): Promise<Card> {
   return card;
 }
 
-async function refuseFull(to: string): Promise<void> {
+/** @throws UsageError when the place cannot be a folder. */
+async function isEmpty(to: string): Promise<boolean> {
   const there = await readdir(to).catch((e: NodeJS.ErrnoException) => {
     if (e.code === 'ENOENT') return [];
     throw new UsageError(`${to}: cannot be a folder for a net (${e.code}); choose another`);
   });
-  if (there.length)
-    throw new MoonletError(`${to}: the folder is not empty; choose another, or overwrite it by --force`);
+  return there.every(isHiddenName);
 }

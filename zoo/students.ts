@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { MoonletError, suggestion, UsageError } from '../src/errors.ts';
+import { settle } from '../src/files/index.ts';
 import { type Net, type UnpackOptions, unpack } from '../src/weights/index.ts';
 import { parseJson } from './json.ts';
 import { folders, sha256 } from './registry.ts';
@@ -83,6 +84,16 @@ export const readCard = (name: string): Card => {
   return parseCard(readText(path), path);
 };
 
+/** The folder of a shipped student, or of the net that a path names; it need not be there. */
+export const studentFolder = (name: string): string =>
+  studentNames().includes(name) ? join(zooFolder('students'), name) : resolve(name);
+
+/** Whether a folder holds a net. A change of its files that was interrupted is finished first. */
+export function holdsNet(folder: string): boolean {
+  settle(folder);
+  return existsSync(join(folder, 'graph.json'));
+}
+
 export interface LoadOptions extends UnpackOptions {
   /** `false`: the files of a folder are taken although its card says another sha256 of them. */
   readonly verify?: boolean;
@@ -96,8 +107,8 @@ export interface LoadOptions extends UnpackOptions {
 export function loadStudent(name: string, { verify = true, ...limits }: LoadOptions = {}): Net {
   const names = studentNames();
   const shipped = names.includes(name);
-  const folder = shipped ? join(zooFolder('students'), name) : resolve(name);
-  if (!shipped && !existsSync(join(folder, 'graph.json'))) {
+  const folder = studentFolder(name);
+  if (!shipped && !holdsNet(folder)) {
     throw new UsageError(
       `no student "${name}", and no folder of that name with graph.json.${suggestion(name, names)} Shipped: ${names.join(', ') || 'none'}`,
     );

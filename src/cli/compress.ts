@@ -1,7 +1,6 @@
 /** @file `moonlet compress`: a chain of steps, measured after each, or a search for one that meets a budget. */
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { loadStudent } from '../../zoo/index.ts';
+import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import {
   type Budget,
   type Compressed,
@@ -14,10 +13,13 @@ import {
 import { datasets, loadDataset } from '../data/index.ts';
 import { engineNamed, engineNames } from '../engine/index.ts';
 import { MoonletError, oneLine, UsageError } from '../errors.ts';
+import { type NewFile, withOut } from '../files/index.ts';
 import { checkFit } from '../learn/index.ts';
 import { classesOf } from '../read/ends.ts';
 import { columns } from '../read/show.ts';
-import { dataOf, type Origin, outFolder, readText, saveNet, writeAtomically } from './files.ts';
+import { dataOf, filesOf, forceHelp, jsonFile, type Origin } from './files.ts';
+import { readJson } from './json-file.ts';
+import { fraction, numberFlag, wholeFlag } from './numbers.ts';
 import { count, note, percent, print, printJson } from './say.ts';
 
 interface Flags {
@@ -50,7 +52,7 @@ export const compressCommand = (program: Command): void => {
     .option('--seed <n>', 'of training, held-out and calibration examples', '0')
     .option('--runs <n>', 'timed runs of one example; 0 measures no time', '30')
     .option('--engine <name>', engineNames.join(', '), 'onnxruntime')
-    .option('--force', 'empty the folder first')
+    .option('--force', forceHelp)
     .option('--json', 'print one JSON document: a row for each step')
     .action(run);
 };
@@ -63,64 +65,56 @@ async function run(name: string, flags: Flags): Promise<void> {
   if (flags.steps === undefined && budget.maxBytes === undefined && budget.maxMacs === undefined)
     note('no size is asked for: the strongest chain within the drop is sought');
   const steps = flags.steps === undefined ? undefined : stepsOf(flags.steps);
+  const options = {
+    seed: wholeFlag('seed', flags.seed),
+    runs: wholeFlag('runs', flags.runs),
+    engine: engineNamed(flags.engine),
+  };
+  const tune = flags.tune === undefined ? {} : { tune: wholeFlag('tune', flags.tune) };
   const net = loadStudent(name);
   const own = dataOf(name);
   const wanted = flags.data ?? own;
   const data = wanted === undefined ? undefined : await loadDataset(wanted);
   if (data) checkFit(net.graph, classesOf(net.graph), data);
-  const out = outFolder(flags.out, flags.force ?? false);
-  const options = {
-    ...(data ? { data } : {}),
-    seed: whole(flags, 'seed'),
-    runs: whole(flags, 'runs'),
-    engine: engineNamed(flags.engine),
-    onStep: (row: Row) => note(`${row.step}: ${said(row)}`),
-  };
-  const done = steps
-    ? { ...(await compress(net, steps, options)), steps }
-    : await search(net, budget, {
-        ...options,
-        ...(flags.tune === undefined ? {} : { tune: whole(flags, 'tune') }),
-        onTry: (text) => note(`trying ${text}`),
-      });
-  checkBudget(net.graph.name, budget, done);
-  save(out, done, wanted === undefined ? undefined : { from: name, data: wanted });
-  if (data?.note) note(data.note);
-  if (flags.json) return printJson(done.rows);
-  print(table(done.rows));
-  print(`saved in ${out}`);
+  const inputs = [studentFolder(name), ...(flags.steps?.endsWith('.json') ? [flags.steps] : [])];
+  await withOut(flags.out, { force: flags.force ?? false, writes: written, inputs }, async (out) => {
+    const running = {
+      ...options,
+      ...(data ? { data } : {}),
+      onStep: (row: Row) => note(`${row.step}: ${said(row)}`),
+    };
+    const done = steps
+      ? { ...(await compress(net, steps, running)), steps }
+      : await search(net, budget, { ...running, ...tune, onTry: (text) => note(`trying ${text}`) });
+    checkBudget(net.graph.name, budget, done);
+    out.publish(resultFiles(done, wanted === undefined ? undefined : { from: name, data: wanted }));
+    if (data?.note) note(data.note);
+    if (flags.json) return printJson(done.rows);
+    print(table(done.rows));
+    print(`saved in ${out.folder}`);
+  });
 }
 
 function stepsOf(text: string): readonly CompressStep[] {
-  const inline = text.trimStart().startsWith('[');
-  if (!inline && !text.endsWith('.json')) return parseSteps(text, '--steps');
-  const name = inline ? '--steps' : text;
+  if (!text.trimStart().startsWith('[') && text.endsWith('.json')) {
+    const { value } = readJson(text);
+    return parseSteps(value, text);
+  }
+  if (!text.trimStart().startsWith('[')) return parseSteps(text, '--steps');
   let json: unknown;
   try {
-    json = JSON.parse(inline ? text : readText(text));
+    json = JSON.parse(text);
   } catch (e) {
-    throw e instanceof MoonletError
-      ? e
-      : new UsageError(`${name}: not JSON (${oneLine((e as Error).message)})`);
+    throw new UsageError(`--steps: not JSON (${oneLine((e as Error).message)})`);
   }
-  return parseSteps(json, name);
-}
-
-const flagName = (key: string): string => `--${key.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
-
-function whole(flags: Flags, key: 'seed' | 'runs' | 'tune' | 'maxBytes' | 'maxMacs'): number {
-  const text = String(flags[key]);
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new UsageError(`${flagName(key)} must be a whole number from 0 up, got "${text}"`);
+  return parseSteps(json, '--steps');
 }
 
 function budgetOf(flags: Flags): Budget {
-  const drop = flags.maxDrop === undefined ? undefined : Number(flags.maxDrop);
-  if (drop !== undefined && !(drop >= 0 && drop <= 1))
-    throw new UsageError(`--max-drop must be a fraction from 0 to 1, got "${flags.maxDrop}"`);
+  const drop = flags.maxDrop === undefined ? undefined : numberFlag('max-drop', flags.maxDrop, fraction);
   return {
-    ...(flags.maxBytes === undefined ? {} : { maxBytes: whole(flags, 'maxBytes') }),
-    ...(flags.maxMacs === undefined ? {} : { maxMacs: whole(flags, 'maxMacs') }),
+    ...(flags.maxBytes === undefined ? {} : { maxBytes: wholeFlag('max-bytes', flags.maxBytes) }),
+    ...(flags.maxMacs === undefined ? {} : { maxMacs: wholeFlag('max-macs', flags.maxMacs) }),
     ...(drop === undefined ? {} : { maxDrop: drop }),
   };
 }
@@ -140,16 +134,19 @@ function checkBudget(name: string, { maxBytes, maxMacs, maxDrop }: Budget, { row
     fail(`is a drop of ${drop.toFixed(4)} on the test split, more than ${maxDrop}`);
 }
 
-function save(
-  out: string,
+const written = [
+  ...['weights.compact', 'steps.json', 'rows.json'],
+  ...['graph.json', 'weights.safetensors', 'card.json'],
+];
+const resultFiles = (
   { net, rows, file, steps }: Compressed & { steps: readonly CompressStep[] },
   origin: Origin | undefined,
-): void {
-  if (file) writeAtomically(join(out, 'weights.compact'), file);
-  writeAtomically(join(out, 'steps.json'), `${JSON.stringify(steps, null, 2)}\n`);
-  writeAtomically(join(out, 'rows.json'), `${JSON.stringify(rows, null, 2)}\n`);
-  saveNet(out, net, origin);
-}
+): readonly NewFile[] => [
+  ...(file ? [{ file: 'weights.compact', content: file }] : []),
+  jsonFile('steps.json', steps),
+  jsonFile('rows.json', rows),
+  ...filesOf(net, origin),
+];
 
 const said = (row: Row): string =>
   `${row.accuracy === null ? '' : `${percent(row.accuracy)}, `}${count(row.macs)} macs, ${count(row.bytes)} bytes`;

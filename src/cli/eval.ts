@@ -23,11 +23,11 @@ export const evalCommand = (program: Command): void => {
     .option('--threads <n>', 'of onnxruntime; one for each core unless told')
     .option('--json', 'print one JSON document')
     .action(async (name: string, o: { data?: string; engine: string; threads?: string; json?: boolean }) => {
-      const engine = engineNamed(o.engine);
+      const engine = { engine: engineNamed(o.engine), ...threadsOf(o.threads) };
       const net = loadStudent(name);
       const data = await loadDataset(o.data ?? dataOf(name) ?? 'mnist');
       checkFit(net.graph, classesOf(net.graph), data);
-      const { accuracy, n } = await evaluate(net, data.test, data, { engine, ...threadsOf(o.threads) });
+      const { accuracy, n } = await evaluate(net, data.test, data, engine);
       const result = {
         id: name,
         data: data.name,
@@ -35,11 +35,11 @@ export const evalCommand = (program: Command): void => {
         n,
         params: cost(net.graph).params,
         bytes: bytesOf(net),
-        engine,
+        engine: engine.engine,
       };
       if (o.json) return printJson(result);
       print(
-        `${name}: ${percent(accuracy)} of ${count(n)} test images of ${data.name}, ${count(result.params)} parameters, by ${engine}`,
+        `${name}: ${percent(accuracy)} of ${count(n)} test images of ${data.name}, ${count(result.params)} parameters, by ${engine.engine}`,
       );
       if (data.note) note(data.note);
     });

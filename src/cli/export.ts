@@ -2,15 +2,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { loadStudent, readCard, studentNames } from '../../zoo/index.ts';
+import { loadStudent, readCard, studentFolder, studentNames } from '../../zoo/index.ts';
 import { quantizeByData } from '../compress/index.ts';
 import { loadDataset } from '../data/index.ts';
 import { MoonletError, suggestion } from '../errors.ts';
+import { withOut } from '../files/index.ts';
 import { checkFit, passes } from '../learn/index.ts';
 import { classesOf } from '../read/ends.ts';
 import type { Net } from '../weights/index.ts';
-import { type Exported, type ExportFormat, exporters, type Precision } from './exporters.ts';
-import { outFolder, writeAtomically } from './files.ts';
+import { type Exported, type ExportFormat, exportedFiles, exporters, type Precision } from './exporters.ts';
+import { forceHelp } from './files.ts';
 import { count, note, print, printJson } from './say.ts';
 
 interface Flags {
@@ -37,7 +38,7 @@ export const exportCommand = (program: Command): void => {
     .option('--half', 'weights in half precision; onnx')
     .option('--data <name>', "calibrates --int8; a shipped student's own unless told")
     .option('--layout <layout>', "of onnx's input: NHWC or NCHW", 'NHWC')
-    .option('--force', 'empty the folder first')
+    .option('--force', forceHelp)
     .option('--json', 'print one JSON document')
     .action(run);
 };
@@ -49,15 +50,21 @@ async function run(name: string, flags: Flags): Promise<void> {
   if (!layout) throw new MoonletError(`no layout "${flags.layout}"; NHWC and NCHW are there`);
   const net = loadStudent(name);
   const given = precision === 'int8' ? await integers(name, net, flags.data) : net;
-  const out = outFolder(flags.out, flags.force ?? false);
-  const made = await exporters[format](given, { precision, layout });
-  if (!(made.difference.maxAbsDiff <= 1e-4 * made.difference.scale)) {
-    throw new MoonletError(
-      `${name}: what the ${format} files compute differs by ${made.difference.maxAbsDiff}; nothing is saved`,
-    );
-  }
-  for (const { file, content } of made.files) writeAtomically(join(out, file), content);
-  say(name, out, format, made, flags.json ?? false);
+  const options = {
+    force: flags.force ?? false,
+    writes: exportedFiles[format],
+    inputs: [studentFolder(name)],
+  };
+  await withOut(flags.out, options, async (out) => {
+    const made = await exporters[format](given, { precision, layout });
+    if (!(made.difference.maxAbsDiff <= 1e-4 * made.difference.scale)) {
+      throw new MoonletError(
+        `${name}: what the ${format} files compute differs by ${made.difference.maxAbsDiff}; nothing is saved`,
+      );
+    }
+    out.publish(made.files);
+    say(name, out.folder, format, made, flags.json ?? false);
+  });
 }
 
 function say(name: string, out: string, format: ExportFormat, made: Exported, json: boolean): void {

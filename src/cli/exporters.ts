@@ -175,6 +175,14 @@ function madeBy(code: string): Graph {
   return new Function('graph', 'input', 'rename', script)(finish, input, rename) as Graph;
 }
 
+/** The files of each format. */
+export const exportedFiles: Readonly<Record<ExportFormat, readonly string[]>> = {
+  tfjs: ['model.json', weightsFile],
+  onnx: ['model.onnx'],
+  safetensors: ['weights.safetensors', 'graph.json'],
+  source: ['net.ts', 'weights.safetensors'],
+};
+
 export const exporters: Readonly<Record<ExportFormat, (net: Net, o: ExportOptions) => Promise<Exported>>> = {
   tfjs,
   onnx,

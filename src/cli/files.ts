@@ -1,59 +1,16 @@
-/** @file Writing so that nothing is ever half there: to a temporary name, then renamed. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { readCard, studentNames } from '../../zoo/index.ts';
+/** @file Nets, origins and checkpoints as files. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readCard, studentFolder, studentNames } from '../../zoo/index.ts';
 import { datasets } from '../data/index.ts';
-import { MoonletError } from '../errors.ts';
-import type { CheckpointStore } from '../learn/index.ts';
+import { type NewFile, readText, replaceFiles, writeAtomically } from '../files/index.ts';
+import type { CheckpointStore, Recipe } from '../learn/index.ts';
 import { type Net, pack } from '../weights/index.ts';
 
-const because = (e: unknown): string => (e as NodeJS.ErrnoException).code ?? String(e);
+export { readText, writeAtomically };
 
-/** @throws MoonletError when the place cannot be written; what stood there stays. */
-export function writeAtomically(path: string, content: string | Uint8Array): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, content, { flush: true });
-    renameSync(temporary, path);
-  } catch (e) {
-    rmSync(temporary, { force: true });
-    throw new MoonletError(`${path}: cannot be written (${because(e)}); choose another folder`);
-  }
-}
-
-/** @throws MoonletError when the file is not there or cannot be read. */
-export function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (e) {
-    throw new MoonletError(`${path}: cannot be read (${because(e)})`);
-  }
-}
-
-/**
- * A folder for results: made when missing, emptied by `force`, and tried out before long work begins.
- * @throws MoonletError when it is not empty, or cannot be written.
- */
-export function outFolder(folder: string, force: boolean): string {
-  try {
-    mkdirSync(folder, { recursive: true });
-    if (readdirSync(folder).length) {
-      if (!force)
-        throw new MoonletError(
-          `${folder}: the folder is not empty; choose another, or overwrite it by --force`,
-        );
-      for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
-    }
-    const probe = join(folder, `.${process.pid}.tmp`);
-    writeFileSync(probe, '');
-    rmSync(probe);
-    return folder;
-  } catch (e) {
-    if (e instanceof MoonletError) throw e;
-    throw new MoonletError(`${folder}: cannot be written (${because(e)}); choose another folder`);
-  }
-}
+/** What `--force` does, in every command's help. */
+export const forceHelp = 'replace what an earlier command left in the folder; other files there stay';
 
 /** What a net was made from, and the dataset that it is for. */
 export interface Origin {
@@ -61,16 +18,41 @@ export interface Origin {
   readonly data: string;
 }
 
-/**
- * graph.json and weights.safetensors, and card.json when its origin is known. The graph comes last: a folder with a graph is
- * complete.
- */
-export function saveNet(folder: string, net: Net, origin?: Origin): void {
+/** The files of a net, and card.json when its origin is known. */
+export function filesOf(net: Net, origin?: object): readonly NewFile[] {
   const { graphJson, weights } = pack(net);
-  if (origin) writeAtomically(join(folder, 'card.json'), `${JSON.stringify(origin, null, 2)}\n`);
-  writeAtomically(join(folder, 'weights.safetensors'), weights);
-  writeAtomically(join(folder, 'graph.json'), graphJson);
+  return [
+    ...(origin ? [jsonFile('card.json', origin)] : []),
+    { file: 'weights.safetensors', content: weights },
+    { file: 'graph.json', content: graphJson },
+  ];
 }
+
+/** A value as a file that people read. */
+export const jsonFile = (file: string, value: unknown): NewFile => ({
+  file,
+  content: `${JSON.stringify(value, null, 2)}\n`,
+});
+
+/** The files of a net in a folder, all or none. @throws MoonletError when they cannot be written. */
+export const saveNet = (folder: string, net: Net, origin?: Origin): void =>
+  replaceFiles(folder, filesOf(net, origin));
+
+/** What a run by this recipe reads: the recipe itself when it is a file, and the nets and files that it names. */
+export const inputsOf = (recipe: Partial<Recipe>, words: readonly string[]): readonly string[] => {
+  const modules = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])].flatMap(
+    (l) => (l.kind === 'custom' ? [l.module] : []),
+  );
+  const nets = [
+    recipe.student,
+    recipe.teacher,
+    ...(recipe.ensemble ?? []),
+    ...Object.values(recipe.teachers ?? {}),
+  ].flatMap((name) => (name === undefined ? [] : [studentFolder(name)]));
+  const { transfer } = recipe;
+  const metadata = transfer?.kind === 'data-free' && transfer.metadata ? [transfer.metadata] : [];
+  return [...words.slice(0, 1), ...nets, ...modules, ...metadata];
+};
 
 /** The dataset of a shipped student by its card, or of a folder by its card or recipe; undefined when none says. */
 export function dataOf(name: string): string | undefined {

@@ -1,16 +1,17 @@
 /** @file `moonlet fit` and `moonlet distill`: a run from a recipe file or from flags, resumable. */
-import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { engineNamed, engineNames, threadsOf } from '../engine/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
+import { type Out, withOut } from '../files/index.ts';
 import { type Locate, methods, parseRecipe, type Recipe, scheduleNames } from '../learn/index.ts';
 import { cost } from '../read/cost.ts';
 import { columns } from '../read/show.ts';
-import { checkpointFiles, outFolder, saveNet, writeAtomically } from './files.ts';
+import { checkpointFiles, filesOf, forceHelp, inputsOf, jsonFile } from './files.ts';
 import { readJson } from './json-file.ts';
-import { perform, readyFor } from './run.ts';
-import { count, note, percent, print, printJson, trainingBar } from './say.ts';
+import { fraction, numberFlag, type Range, steps, wholeFlag } from './numbers.ts';
+import { type Done, perform, type Ready, readyFor } from './run.ts';
+import { count, note, percent, print, printJson, stopping, trainingBar } from './say.ts';
 import { type Task, tasks } from './tasks.ts';
 
 interface Flags {
@@ -51,7 +52,7 @@ const common = (command: Command, words = '<recipe or arch...>'): Command =>
     .option('--checkpoint-every <n>', 'steps between checkpoints', '100')
     .option('--engine <name>', engineNames.join(', '), 'onnxruntime')
     .option('--threads <n>', 'of onnxruntime; one for each core unless told')
-    .option('--force', 'empty the folder first')
+    .option('--force', forceHelp)
     .option('--json', 'print one JSON document at the end');
 
 export const fitCommand = (program: Command): void => {
@@ -90,13 +91,27 @@ function outOf(words: readonly string[], { out }: Flags): string {
   throw new UsageError('an architecture needs a folder for what is trained: --out <folder>');
 }
 
-const numberFlag = (flags: Flags, name: keyof Flags): number | undefined => {
-  const text = flags[name];
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (typeof text === 'string' && text.trim() !== '' && Number.isFinite(value)) return value;
-  throw new UsageError(`--${name} must be a number, got "${String(text)}"`);
-};
+type NumberName = 'steps' | 'batch' | 'seed' | 'rate' | 'temperature' | 'alpha' | 'attention';
+type Numbers = Readonly<Record<NumberName, number | undefined>> & { readonly every: number };
+
+/** The numbers among the flags, all of them looked at before any work. @throws UsageError for one out of range. */
+function numbersOf(flags: Flags): Numbers {
+  const given = (
+    name: NumberName,
+    read: (name: string, text: string, range: Range) => number,
+    range: Range = {},
+  ): number | undefined => (flags[name] === undefined ? undefined : read(name, flags[name], range));
+  return {
+    steps: given('steps', wholeFlag, steps),
+    batch: given('batch', wholeFlag, { min: 1, max: 4096 }),
+    seed: given('seed', wholeFlag),
+    rate: given('rate', numberFlag, { min: 0, above: true, max: 1e6 }),
+    temperature: given('temperature', numberFlag, { min: 0, above: true, max: 1e6 }),
+    alpha: given('alpha', numberFlag, fraction),
+    attention: given('attention', numberFlag, { min: 0, max: 1e9 }),
+    every: wholeFlag('checkpoint-every', flags.checkpointEvery, steps),
+  };
+}
 
 function taskNamed(name: string): Task {
   const known = Object.keys(tasks);
@@ -127,31 +142,18 @@ function recipeOf(
   { value: base, locate }: Base,
   words: readonly string[],
   flags: Flags,
+  numbers: Numbers,
   teaches: boolean,
 ): Recipe {
   const [first = ''] = words;
   const fromFile = first.endsWith('.json');
-  const [steps, batch, seed, rate] = (['steps', 'batch', 'seed', 'rate'] as const).map((k) =>
-    numberFlag(flags, k),
-  );
   const over = {
-    data: flags.data,
-    block: flags.block,
-    teacher: flags.teacher,
-    steps: steps ?? (fromFile ? undefined : 1000),
-    batch,
-    seed,
-    rate:
-      rate === undefined && !flags.schedule
-        ? undefined
-        : { kind: flags.schedule ?? 'one-cycle', peak: rate ?? 0.1 },
-    losses: teaches ? lossFlags(flags) : undefined,
+    ...commonFlags(flags, numbers),
+    ...(flags.block === undefined ? {} : { block: flags.block }),
+    ...(numbers.steps === undefined && !fromFile ? { steps: 1000 } : {}),
+    ...(teaches ? lossFlags(numbers) : {}),
   };
-  const recipe = parseRecipe(
-    { ...base, ...Object.fromEntries(Object.entries(over).filter(([, v]) => v !== undefined)) },
-    fromFile ? first : 'recipe',
-    locate,
-  );
+  const recipe = parseRecipe({ ...base, ...over }, fromFile ? first : 'recipe', locate);
   const kinds = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])].map(
     (l) => l.kind,
   );
@@ -165,60 +167,91 @@ function recipeOf(
   return recipe;
 }
 
-function lossFlags(flags: Flags): unknown {
-  const [temperature = 4, alpha, beta] = (['temperature', 'alpha', 'attention'] as const).map((k) =>
-    numberFlag(flags, k),
-  );
-  if (flags.temperature === undefined && alpha === undefined && beta === undefined) return undefined;
+/** The fields that recipes of every task have, where flags say them. */
+function commonFlags(flags: Flags, { steps, batch, seed, rate }: Numbers): Record<string, unknown> {
+  const over = {
+    data: flags.data,
+    teacher: flags.teacher,
+    steps,
+    batch,
+    seed,
+    rate:
+      rate === undefined && !flags.schedule
+        ? undefined
+        : { kind: flags.schedule ?? 'one-cycle', peak: rate ?? 0.1 },
+  };
+  return Object.fromEntries(Object.entries(over).filter(([, v]) => v !== undefined));
+}
+
+function lossFlags({ temperature, alpha, attention }: Numbers): Record<string, unknown> {
+  if (temperature === undefined && alpha === undefined && attention === undefined) return {};
   const soft = alpha ?? 0.9;
-  return [
+  const losses = [
     { kind: 'cross-entropy', weight: 1 - soft },
-    { kind: 'soft-targets', weight: soft, temperature },
-    ...(beta === undefined ? [] : [{ kind: 'attention', weight: beta }]),
+    { kind: 'soft-targets', weight: soft, temperature: temperature ?? 4 },
+    ...(attention === undefined ? [] : [{ kind: 'attention', weight: attention }]),
   ];
+  return { losses };
+}
+
+/** A recipe of another task, with what the flags say put over it. @throws UsageError for flags that it has no use for. */
+function runTask(
+  name: string,
+  { value, locate }: Base,
+  words: readonly string[],
+  flags: Flags,
+): Promise<void> {
+  const task = taskNamed(name);
+  const numbers = numbersOf(flags);
+  for (const flag of ['block', 'temperature', 'alpha', 'attention'] as const)
+    if (flags[flag] !== undefined)
+      throw new UsageError(`--${flag}: a recipe of the task "${name}" has none; leave it out`);
+  return task(
+    { ...value, ...commonFlags(flags, numbers) },
+    {
+      name: words[0] ?? '',
+      locate,
+      out: outOf(words, flags),
+      force: flags.force ?? false,
+      json: flags.json ?? false,
+      engine: engineNamed(flags.engine),
+    },
+  );
 }
 
 async function run(words: readonly string[], flags: Flags, teaches = false): Promise<void> {
   const engine = { engine: engineNamed(flags.engine), ...threadsOf(flags.threads) };
-  const out = outOf(words, flags);
+  const folder = outOf(words, flags);
   const base = baseOf(words);
   const task = base.value['task'];
-  if (typeof task === 'string') {
-    const at = {
-      name: words[0] ?? '',
-      out,
-      force: flags.force ?? false,
-      json: flags.json ?? false,
-      ...engine,
-    };
-    return taskNamed(task)(base.value, at);
-  }
-  const recipe = recipeOf(base, words, flags, teaches);
-  const every = numberFlag(flags, 'checkpointEvery') ?? 100;
-  if (!Number.isInteger(every) || every < 1)
-    throw new UsageError(`--checkpoint-every must be a whole number from 1 up, got ${every}`);
+  if (typeof task === 'string') return runTask(task, base, words, flags);
+  const numbers = numbersOf(flags);
+  const recipe = recipeOf(base, words, flags, numbers, teaches);
   const ready = await readyFor(recipe, engine);
-  const checkpointFolder = join(out, 'checkpoints');
-  const resumes = !flags.force && existsSync(checkpointFolder) && !existsSync(join(out, 'graph.json'));
-  if (!resumes) outFolder(out, flags.force ?? false);
-  const { student, data } = ready;
+  const options = {
+    force: flags.force ?? false,
+    writes: ['recipe.json', 'history.json', 'graph.json', 'weights.safetensors'],
+    inputs: inputsOf(recipe, words),
+    resumes: true,
+  };
+  await withOut(folder, options, (out) => train(ready, numbers.every, out, flags));
+}
+
+/** Trains what is ready, and publishes it when it is finished. */
+async function train(ready: Ready, every: number, out: Out, flags: Flags): Promise<void> {
+  const { student, data, recipe } = ready;
   note(
     `${student.graph.name}: ${count(cost(student.graph).params)} parameters, ${count(recipe.steps)} steps of ${recipe.batch} on ${recipe.data}`,
   );
   if (data?.note) note(data.note);
-  const stop = new AbortController();
-  const onSignal = (): void => {
-    note('\nstopping after this step; run the same command again to resume');
-    stop.abort();
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const stop = stopping(flags.force ?? false);
   let bar: ReturnType<typeof trainingBar> | undefined;
   let from = 0;
   let stage = { name: 'training', steps: recipe.steps };
   const single = ready.links.length === 1 && ready.links[0]?.stages.length === 1;
   const done = await perform(ready, {
     say: note,
-    checkpoints: (name) => checkpointFiles(single ? checkpointFolder : join(checkpointFolder, name)),
+    checkpoints: (name) => checkpointFiles(single ? out.checkpoints : join(out.checkpoints, name)),
     onStage: (next) => {
       bar?.end();
       [bar, from, stage] = [undefined, 0, next];
@@ -238,13 +271,23 @@ async function run(words: readonly string[], flags: Flags, teaches = false): Pro
     },
   });
   bar?.end();
-  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  stop.end();
   const { fitted } = done;
   if (!fitted.finished) {
     note(`stopped at step ${fitted.history.loss.length} of ${stage.steps}; the checkpoint is saved`);
     process.exitCode = 130;
     return;
   }
+  out.publish([
+    jsonFile('recipe.json', recipe),
+    { file: 'history.json', content: `${JSON.stringify(fitted.history)}\n` },
+    ...filesOf(fitted.net),
+  ]);
+  say(recipe, done, out.folder, flags.json ?? false);
+}
+
+function say(recipe: Recipe, done: Done, out: string, json: boolean): void {
+  const { fitted } = done;
   const result = {
     out,
     steps: recipe.steps,
@@ -255,10 +298,7 @@ async function run(words: readonly string[], flags: Flags, teaches = false): Pro
     ...(done.oldAccuracy === undefined ? {} : { oldAccuracy: done.oldAccuracy }),
     ...(done.notes.length ? { notes: done.notes } : {}),
   };
-  writeAtomically(join(out, 'recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
-  writeAtomically(join(out, 'history.json'), `${JSON.stringify(fitted.history)}\n`);
-  saveNet(out, fitted.net);
-  if (flags.json) return printJson(result);
+  if (json) return printJson(result);
   if (done.oldAccuracy !== undefined)
     print(`the old head: ${percent(done.oldAccuracy)} of the test images of ${recipe.newHead?.oldData}`);
   const measured =

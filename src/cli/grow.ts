@@ -1,6 +1,6 @@
 /** @file `moonlet grow`: a wider and deeper net that computes the same, with the proof. */
 import type { Command } from 'commander';
-import { loadStudent } from '../../zoo/index.ts';
+import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import {
   type GrowPlan,
   type Growth,
@@ -14,6 +14,7 @@ import {
 } from '../edit/index.ts';
 import { prepare } from '../engine/index.ts';
 import { MoonletError, UsageError } from '../errors.ts';
+import { type Out, withOut } from '../files/index.ts';
 import type { Graph } from '../graph/index.ts';
 import { random } from '../random.ts';
 import { cost } from '../read/cost.ts';
@@ -21,7 +22,9 @@ import { inputShape } from '../read/ends.ts';
 import { columns } from '../read/show.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
 import { materialize, type Net } from '../weights/index.ts';
-import { dataOf, outFolder, readText, saveNet } from './files.ts';
+import { dataOf, filesOf, forceHelp } from './files.ts';
+import { readJson } from './json-file.ts';
+import { numberFlag, wholeFlag } from './numbers.ts';
 import { count, note, print, printJson } from './say.ts';
 
 interface Flags {
@@ -70,26 +73,35 @@ export const growCommand = (program: Command): void => {
     .option('--seed <n>', 'of copies, splits and new weights', '0')
     .option('--dry-run', 'show what each step would cost and preserve, and do nothing')
     .option('--out <folder>', 'where graph.json and weights.safetensors go')
-    .option('--force', 'empty the folder first')
+    .option('--force', forceHelp)
     .option('--json', 'print one JSON document')
     .action(run);
 };
 
 async function run(name: string, flags: Flags): Promise<void> {
-  const net = loadStudent(name);
+  const seed = wholeFlag('seed', flags.seed);
   const steps = stepsOf(flags);
-  const seed = Number(flags.seed);
-  if (!Number.isInteger(seed) || seed < 0)
-    throw new UsageError(`--seed must be a whole number from 0 up, got "${flags.seed}"`);
+  const net = loadStudent(name);
   if (flags.dryRun) return show(net.graph, steps, seed, flags);
   if (flags.out === undefined)
     throw new UsageError('grow needs a folder: --out <folder>, or --dry-run to see what it would do');
-  const out = outFolder(flags.out, flags.force ?? false);
-  const done = growSteps(net, steps, { seed });
-  const grown = done.at(-1) as Growth;
+  return withOut(
+    flags.out,
+    {
+      force: flags.force ?? false,
+      writes: ['graph.json', 'weights.safetensors', 'card.json'],
+      inputs: [studentFolder(name), ...(flags.plan === undefined ? [] : [flags.plan])],
+    },
+    (out) => grown(name, net, growSteps(net, steps, { seed }), out, flags),
+  );
+}
+
+/** Proves the growth, saves the net and says what it costs. */
+async function grown(name: string, net: Net, done: readonly Growth[], out: Out, flags: Flags): Promise<void> {
+  const last = done.at(-1) as Growth;
   const preserves = weakest(done);
-  const inference = await difference(net, grown.net, false);
-  const training = preserves === 'both' ? await difference(net, grown.net, true) : undefined;
+  const inference = await difference(net, last.net, false);
+  const training = preserves === 'both' ? await difference(net, last.net, true) : undefined;
   if (preserves !== 'neither' && !(inference.maxAbsDiff <= 1e-5 * inference.scale)) {
     throw new MoonletError(`${name}: the grown net differs by ${inference.maxAbsDiff}; nothing is saved`);
   }
@@ -99,8 +111,8 @@ async function run(name: string, flags: Flags): Promise<void> {
   if (findings.length)
     throw new MoonletError(`${name}: the certificate fails at ${findings[0]}; nothing is saved`);
   const data = dataOf(name);
-  saveNet(out, grown.net, data === undefined ? undefined : { from: name, data });
-  const [before, after] = [cost(net.graph), cost(grown.net.graph)];
+  out.publish(filesOf(last.net, data === undefined ? undefined : { from: name, data }));
+  const [before, after] = [cost(net.graph), cost(last.net.graph)];
   if (flags.json) {
     const { maxAbsDiff, scale } = inference;
     return printJson({
@@ -120,7 +132,7 @@ async function run(name: string, flags: Flags): Promise<void> {
   if (training) print(`largest difference in training mode ${training.maxAbsDiff.toExponential(1)}`);
   else if (preserves === 'neither') note('a step changes the function, as it was asked to');
   else note('a step preserves in inference only: training continues from other batch statistics');
-  print(`saved in ${out}`);
+  print(`saved in ${out.folder}`);
 }
 
 const weakest = (done: readonly Growth[]): Preserves =>
@@ -131,21 +143,11 @@ function stepsOf(flags: Flags): GrowPlan {
   if (flags.macs !== undefined) {
     if (flags.plan !== undefined || [widen, deepen, enlarge, units, connect].some((f) => f.length))
       throw new UsageError('--macs chooses the steps itself; leave out all other steps and --plan');
-    const macs = Number(flags.macs);
-    if (!(macs > 1)) throw new UsageError(`--macs must be a ratio above 1, got "${flags.macs}"`);
-    return { macs };
+    return { macs: numberFlag('macs', flags.macs, { min: 1, above: true, max: 1000, what: 'a ratio' }) };
   }
   const steps: unknown[] = [];
   if (flags.plan !== undefined) {
-    let json: unknown;
-    try {
-      json = JSON.parse(readText(flags.plan));
-    } catch (e) {
-      throw e instanceof MoonletError
-        ? e
-        : new UsageError(`${flags.plan}: not JSON (${(e as Error).message})`);
-    }
-    steps.push(...parsePlan(json));
+    steps.push(...parsePlan(readJson(flags.plan).value));
   }
   // one step of all, since some widths can only change together
   const wider = widthsOf(widen, '--widen');

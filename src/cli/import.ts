@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { compose } from '../../zoo/index.ts';
 import { MoonletError, quote, suggestion, UsageError } from '../errors.ts';
+import { readText, settle, withOut } from '../files/index.ts';
 import type { Graph } from '../graph/index.ts';
 import {
   type Acceptable,
@@ -23,7 +24,7 @@ import { cost } from '../read/cost.ts';
 import { inputShape } from '../read/ends.ts';
 import { columns } from '../read/show.ts';
 import { bytesOf, type Net, pack } from '../weights/index.ts';
-import { outFolder, readText, saveNet, writeAtomically } from './files.ts';
+import { filesOf, forceHelp } from './files.ts';
 import { count, print, printJson } from './say.ts';
 
 interface Flags {
@@ -37,6 +38,8 @@ interface Flags {
   readonly force?: boolean;
   readonly json?: boolean;
 }
+/** The files of an import. */
+const writes = ['graph.json', 'weights.safetensors', 'card.json'] as const;
 /** A file longer than this is no net of the zoo, whose largest has 100 MB. */
 const longest = 2 ** 31;
 
@@ -59,16 +62,22 @@ export const importCommand = (program: Command): void => {
       acceptedKinds,
     )
     .option('--max-bytes <n>', 'the most memory that the weights may take; 1 GiB by default', byteCount)
-    .option('--force', 'empty the folder first')
+    .option('--force', forceHelp)
     .option('--json', 'print the report as one JSON document')
     .action(run);
 };
 
-function run(path: string, flags: Flags): void {
+async function run(path: string, flags: Flags): Promise<void> {
   const graph = compose(flags.as);
+  settle(dirname(path));
+  const inputs = [path, join(dirname(path), 'config.json')];
   const bytes = readFile(path);
   const accept = flags.accept ?? [];
-  const file = readWeightFile(bytes, path, (shard) => readFile(join(dirname(path), shard)), {
+  const shard = (name: string): Uint8Array => {
+    inputs.push(join(dirname(path), name));
+    return readFile(join(dirname(path), name));
+  };
+  const file = readWeightFile(bytes, path, shard, {
     accept,
     ...(flags.maxBytes === undefined ? {} : { maxBytes: flags.maxBytes }),
   });
@@ -83,13 +92,9 @@ function run(path: string, flags: Flags): void {
   });
   const { report, net } = done;
   if (net)
-    save(outFolder(flags.out, flags.force ?? false), net, {
-      path,
-      bytes,
-      format: file.format,
-      report,
-      graph,
-      config,
+    await withOut(flags.out, { force: flags.force ?? false, writes, inputs }, (out) => {
+      const card = cardOf(net, { path, bytes, format: file.format, report, graph, config });
+      out.publish(filesOf(net, card));
     });
   if (flags.json) printJson({ file: path, format: file.format, complete: net !== undefined, ...report });
   else print(`${table(report)}${net ? `\nsaved in ${flags.out}` : ''}`);
@@ -181,16 +186,15 @@ interface Origin {
   readonly config: TimmConfig | undefined;
 }
 
-/** The net and its card: where it is from, what an input must be, what it costs. */
-function save(folder: string, net: Net, { path, bytes, format, report, graph, config }: Origin): void {
-  saveNet(folder, net);
+/** A net's card: where it is from, what an input must be, what it costs. */
+function cardOf(net: Net, { path, bytes, format, report, graph, config }: Origin): object {
   const { graphJson, weights } = pack(net);
   const usual = usualPreprocessing(graph, report.source, inputShape(graph)[0]);
   const own = config?.preprocessing;
   const preprocessing: Preprocessing | undefined =
     usual && own ? { ...usual, ...own, from: 'config.json beside the file' } : usual;
   const { params, macs } = cost(net.graph);
-  const card = {
+  return {
     name: net.graph.name,
     architecture: graph.name,
     imported: {
@@ -209,7 +213,6 @@ function save(folder: string, net: Net, { path, bytes, format, report, graph, co
     sha256: { 'graph.json': sha256(graphJson), 'weights.safetensors': sha256(weights) },
     license: 'that of the imported file',
   };
-  writeAtomically(join(folder, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
 }
 
 const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');

@@ -9,7 +9,7 @@ import { readText } from './files.ts';
 
 export interface JsonFile {
   readonly value: unknown;
-  /** `:line:column` of a value, or of the nearest one around it. */
+  /** `:line:column` of a value or of its key, or of the nearest value around it. */
   readonly locate: Locate;
 }
 
@@ -25,11 +25,17 @@ export function readJson(path: string): JsonFile {
   }
   return {
     value: JSON.parse(text),
-    locate: (at) => {
+    locate: (at, of = 'value') => {
       const keys = at.filter((key) => typeof key !== 'symbol');
       for (let n = keys.length; n >= 0; n--) {
         const node = findNodeAtLocation(tree, keys.slice(0, n));
-        if (node) return placeIn(text, node.offset);
+        if (node)
+          return placeIn(
+            text,
+            of === 'key' && node.parent?.type === 'property' && n === keys.length
+              ? node.parent.offset
+              : node.offset,
+          );
       }
       return '';
     },

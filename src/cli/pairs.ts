@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { zooFolder } from '../../zoo/students.ts';
 import { MoonletError, oneLine, suggestion, UsageError } from '../errors.ts';
-import { issueText } from '../graph/index.ts';
+import { issueText, unknownKey } from '../graph/index.ts';
 import { type LossRecipe, parseRecipe, type Recipe } from '../learn/index.ts';
 import { readText } from './files.ts';
 
@@ -46,7 +46,7 @@ const file = z.strictObject({
 
 /** The pairs of one file: its teacher, then its students in their order. @throws UsageError that names the field. */
 export function parsePairs(value: unknown, teacherRecipe: (file: string) => unknown, at: string): Pair[] {
-  const parsed = file.safeParse(value);
+  const parsed = file.safeParse(value, { error: unknownKey });
   if (!parsed.success) throw new UsageError(`${at}: ${issueText(parsed.error)}`);
   const { data, teacher, seeds, recipe, students } = parsed.data;
   const teacherId = `${data}/${teacher.id}`;

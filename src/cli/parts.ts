@@ -1,7 +1,5 @@
 /** @file The net and the images that a recipe names. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { architectures, compose, loadStudent, studentNames } from '../../zoo/index.ts';
+import { architectures, compose, holdsNet, loadStudent, studentNames } from '../../zoo/index.ts';
 import { type Dataset, hold, type Split, take } from '../data/index.ts';
 import { cheapen } from '../edit/cheapen.ts';
 import type { Recipe } from '../learn/index.ts';
@@ -10,7 +8,7 @@ import { init, type Net } from '../weights/index.ts';
 /** The net that a recipe trains, with fresh weights or those of a folder or of a shipped student. */
 export function studentOf(recipe: Recipe): Net {
   const known = architectures.has(recipe.student.trim().split(/\s+/)[0] ?? '');
-  const trained = studentNames().includes(recipe.student) || existsSync(join(recipe.student, 'graph.json'));
+  const trained = studentNames().includes(recipe.student) || holdsNet(recipe.student);
   if (!known && trained) return loadStudent(recipe.student);
   const graph = compose(recipe.student);
   return init(recipe.block ? cheapen(graph, recipe.block) : graph, { seed: recipe.seed });

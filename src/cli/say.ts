@@ -12,6 +12,18 @@ export const percent = (fraction: number): string => `${(100 * fraction).toFixed
 const duration = (seconds: number): string =>
   seconds < 60 ? `${Math.round(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 
+/** Ctrl-C and SIGTERM as a signal to stop after a step, until `end`. */
+export function stopping(force: boolean): { readonly signal: AbortSignal; end(): void } {
+  const stop = new AbortController();
+  const how = force ? 'the same command without --force' : 'the same command again';
+  const onSignal = (): void => {
+    note(`\nstopping after this step; run ${how} to resume`);
+    stop.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return { signal: stop.signal, end: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal) };
+}
+
 export interface Bar {
   step(at: StepReport): void;
   /** A line of its own, above the bar. */

@@ -1,7 +1,5 @@
 /** @file Runs a recipe on scenes: loads what it names, trains stage by stage, measures on the test scenes. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { architectures, compose, loadStudent, sceneArchitectures } from '../../zoo/index.ts';
+import { architectures, compose, holdsNet, loadStudent, sceneArchitectures } from '../../zoo/index.ts';
 import {
   attributesOf,
   type Dataset,
@@ -123,7 +121,7 @@ const optimization = (r: SceneRecipe, steps: number): FitTaskOptions & { readonl
 function netOf(recipe: SceneRecipe): Net {
   const name = recipe.student.trim().split(/\s+/)[0] ?? '';
   const known = architectures.has(name) || sceneArchitectures.has(name);
-  if (!known && existsSync(join(recipe.student, 'graph.json'))) return loadStudent(recipe.student);
+  if (!known && holdsNet(recipe.student)) return loadStudent(recipe.student);
   return init(compose(recipe.student), { seed: recipe.seed });
 }
 

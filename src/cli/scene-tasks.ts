@@ -1,29 +1,33 @@
 /** @file `moonlet distill` and `moonlet fit` on scenes: detection, parsing, cross-modal and neuron-selection recipes. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseSceneRecipe } from '../learn/index.ts';
+import { type Out, withOut } from '../files/index.ts';
+import { parseSceneRecipe, type SceneRecipe } from '../learn/index.ts';
 import { cost } from '../read/cost.ts';
-import { checkpointFiles, outFolder, saveNet, writeAtomically } from './files.ts';
-import { note, percent, print, printJson, trainingBar } from './say.ts';
+import { checkpointFiles, filesOf, inputsOf, jsonFile } from './files.ts';
+import { note, percent, print, printJson, stopping, trainingBar } from './say.ts';
 import { runScenes } from './scene-run.ts';
 import type { TaskCall } from './tasks.ts';
 
 /** Resumes an unfinished run in the folder; a finished one must be forced. */
 export async function sceneTask(value: Readonly<Record<string, unknown>>, at: TaskCall): Promise<void> {
-  const recipe = parseSceneRecipe(value, at.name);
-  const folder = join(at.out, 'checkpoints');
-  const resumes = !at.force && existsSync(folder) && !existsSync(join(at.out, 'graph.json'));
-  if (!resumes) outFolder(at.out, at.force);
-  const stop = new AbortController();
-  const onSignal = (): void => {
-    note('\nstopping after this step; run the same command again to resume');
-    stop.abort();
+  const recipe = parseSceneRecipe(value, at.name, at.locate);
+  const { student } = recipe;
+  const teacher = 'teacher' in recipe ? recipe.teacher : undefined;
+  const options = {
+    force: at.force,
+    writes: ['recipe.json', 'result.json', 'graph.json', 'weights.safetensors'],
+    inputs: inputsOf({ student, ...(teacher === undefined ? {} : { teacher }) }, [at.name]),
+    resumes: true,
   };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  await withOut(at.out, options, (out) => train(recipe, out, at));
+}
+
+async function train(recipe: SceneRecipe, out: Out, at: TaskCall): Promise<void> {
+  const stop = stopping(at.force);
   let bar: { readonly stage: string; readonly on: ReturnType<typeof trainingBar> } | undefined;
   const done = await runScenes(recipe, {
     engine: at.engine,
-    checkpoints: (stage) => checkpointFiles(join(folder, stage)),
+    checkpoints: (stage) => checkpointFiles(join(out.checkpoints, stage)),
     signal: stop.signal,
     onNotes: (notes) => notes.forEach(note),
     onStep: (stage, report) => {
@@ -35,7 +39,7 @@ export async function sceneTask(value: Readonly<Record<string, unknown>>, at: Ta
     },
   });
   bar?.on.end();
-  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  stop.end();
   if (!done.finished) {
     note('stopped; the checkpoint is saved');
     process.exitCode = 130;
@@ -50,9 +54,11 @@ export async function sceneTask(value: Readonly<Record<string, unknown>>, at: Ta
     n,
     params: cost(net.graph).params,
   };
-  writeAtomically(join(at.out, 'recipe.json'), `${JSON.stringify(recipe, null, 2)}\n`);
-  writeAtomically(join(at.out, 'result.json'), `${JSON.stringify(result)}\n`);
-  saveNet(at.out, net);
+  out.publish([
+    jsonFile('recipe.json', recipe),
+    { file: 'result.json', content: `${JSON.stringify(result)}\n` },
+    ...filesOf(net),
+  ]);
   if (at.json) return printJson(result);
   const said = Object.entries(measures).map(([name, v]) => `${name} ${percent(v)}`);
   print(`${said.join(', ')} on ${n} test examples of ${recipe.data}; saved in ${at.out}`);

@@ -1,8 +1,6 @@
 /** @file `moonlet show`: the layers as a table or a mermaid picture. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { architectures, compose, loadStudent } from '../../zoo/index.ts';
+import { architectures, compose, holdsNet, loadStudent } from '../../zoo/index.ts';
 import { channels, type Graph, print as printGraph, toJson } from '../graph/index.ts';
 import { columns, mermaid, table } from '../read/show.ts';
 import { svg } from '../read/svg.ts';
@@ -12,7 +10,7 @@ import { print } from './say.ts';
 /** An architecture by its words, or the graph of a student: a path, or the name of a folder that holds one. */
 export const graphOf = (words: readonly string[]): Graph => {
   const [name = ''] = words;
-  const isStudent = /[/.\\]/.test(name) || existsSync(join(name, 'graph.json'));
+  const isStudent = /[/.\\]/.test(name) || holdsNet(name);
   return words.length === 1 && !architectures.has(name) && isStudent
     ? loadStudent(name).graph
     : compose(words);

@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { factorizeMethods } from '../edit/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
-import { issueText } from '../graph/index.ts';
+import { issueText, unknownKey } from '../graph/index.ts';
 import { calibrationMethods } from './calibrate.ts';
 import { quantizedKinds } from './quantized-form.ts';
 
@@ -155,7 +155,7 @@ export function parseSteps(given: unknown, name = 'steps'): readonly CompressSte
         `${at}: no step "${kind}".${suggestion(kind, stepNames)} Known: ${stepNames.join(', ')}`,
       );
     }
-    const parsed = step.safeParse(value);
+    const parsed = step.safeParse(value, { error: unknownKey });
     if (!parsed.success) throw new UsageError(`${at}: ${issueText(parsed.error)}`);
     oneChoice(parsed.data, at);
     return parsed.data;

@@ -10,7 +10,8 @@ export {
 } from './channels.ts';
 export { check } from './check.ts';
 export { ancestors, consumers, fold, nodesById, prune, rename } from './graph.ts';
-export { fromJson, issueText, opSchema, toJson } from './json.ts';
+export { firstIssue, type Issue, issueText, unknownKey } from './issue.ts';
+export { fromJson, opSchema, toJson } from './json.ts';
 export {
   type Activation,
   activations,

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { cut, MoonletError, within } from '../errors.ts';
 import { check } from './check.ts';
+import { issueText } from './issue.ts';
 import { activations, type Graph } from './op.ts';
 
 const format = 'moonlet-graph';
@@ -108,12 +109,4 @@ export function fromJson(text: string, file?: string): Graph {
     outputs,
   };
   return file === undefined ? check(graph) : within(file, () => check(graph));
-}
-
-/** The first thing that a schema found wrong, with its place: `nodes[3].op.out: ...`. */
-export function issueText(error: z.ZodError): string {
-  const issue = error.issues[0];
-  if (!issue) return error.message;
-  const place = issue.path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
-  return `${cut(place.replace(/^\./, ''), 200) || 'top level'}: ${cut(issue.message, 300)}`;
 }

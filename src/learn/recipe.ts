@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { parsePlan } from '../edit/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
-import { issueText } from '../graph/index.ts';
+import { firstIssue, unknownKey } from '../graph/index.ts';
 import type { FitOptions } from './fit.ts';
 import { memoryCache } from './guide.ts';
 import {
@@ -157,16 +157,19 @@ export interface Recipe extends Parsed {
 export type RecipeInput = z.input<typeof recipe>;
 
 type Path = readonly PropertyKey[];
-/** Where a value stands in its file, such as `:12:5`; the empty text where that is not known. */
-export type Locate = (path: Path) => string;
+/** Where a value stands in its file, such as `:12:5`, or its key; the empty text where that is not known. */
+export type Locate = (path: Path, of?: 'value' | 'key') => string;
 
 /** @throws UsageError that says where the value departs from a recipe. */
 export function parseRecipe(value: unknown, name = 'recipe', locate: Locate = () => ''): Recipe {
   const fail = (path: Path, text: string): never => {
     throw new UsageError(`${name}${locate(path)}: ${text}`);
   };
-  const parsed = recipe.safeParse(value);
-  if (!parsed.success) return fail(parsed.error.issues[0]?.path ?? [], issueText(parsed.error));
+  const parsed = recipe.safeParse(value, { error: unknownKey });
+  if (!parsed.success) {
+    const { path, isKey, text } = firstIssue(parsed.error);
+    throw new UsageError(`${name}${locate(path, isKey ? 'key' : 'value')}: ${text}`);
+  }
   const found = parsed.data;
   if (found.teacher !== undefined && found.ensemble)
     fail(['ensemble'], 'ensemble: stands in place of "teacher"; give one of the two');

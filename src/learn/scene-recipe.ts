@@ -1,13 +1,13 @@
 /** @file Runs on scenes as data: what is trained on which scenes, by which of the methods 159 to 163. JSON, validated. */
 import * as z from 'zod';
 import { UsageError } from '../errors.ts';
-import { issueText } from '../graph/index.ts';
+import { firstIssue, unknownKey } from '../graph/index.ts';
 import { detectorLoss } from './detect/index.ts';
 import { detectionDistillation } from './distill/detection.ts';
 import { hints } from './distill/hints.ts';
 import { mimic } from './distill/mimic.ts';
 import type { LossMaker } from './loss.ts';
-import { optimizer, rate } from './recipe.ts';
+import { type Locate, optimizer, rate } from './recipe.ts';
 import { modalities } from './scene-batches.ts';
 
 const positive = z.int().min(1);
@@ -107,15 +107,22 @@ export type SceneRecipeOf<T extends SceneRecipe['task']> = Extract<SceneRecipe, 
 export type SceneRecipeInput = z.input<typeof recipe>;
 
 /** @throws UsageError that says where the value departs from a recipe. */
-export function parseSceneRecipe(value: unknown, name = 'recipe'): SceneRecipe {
-  const parsed = recipe.safeParse(value);
-  if (!parsed.success) throw new UsageError(`${name}: ${issueText(parsed.error)}`);
+export function parseSceneRecipe(value: unknown, name = 'recipe', locate: Locate = () => ''): SceneRecipe {
+  const parsed = recipe.safeParse(value, { error: unknownKey });
+  if (!parsed.success) {
+    const { path, isKey, text } = firstIssue(parsed.error);
+    throw new UsageError(`${name}${locate(path, isKey ? 'key' : 'value')}: ${text}`);
+  }
   const found = parsed.data;
   if (found.task === 'cross-modal' && found.labelled > found.scenes)
-    throw new UsageError(`${name}: labelled: ${found.labelled} of ${found.scenes} scenes cannot have labels`);
+    throw new UsageError(
+      `${name}${locate(['labelled'])}: labelled: ${found.labelled} of ${found.scenes} scenes cannot have labels`,
+    );
   if (found.task !== 'detection') return found;
-  const taught = found.losses.find((l) => l.kind !== 'detector');
-  if (taught && !found.teacher) throw new UsageError(`${name}: the loss ${taught.kind} needs a "teacher"`);
+  const taught = found.losses.findIndex((l) => l.kind !== 'detector');
+  const loss = found.losses[taught];
+  if (loss && !found.teacher)
+    throw new UsageError(`${name}${locate(['losses', taught])}: the loss ${loss.kind} needs a "teacher"`);
   return found;
 }
 

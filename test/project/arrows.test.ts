@@ -25,15 +25,16 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ...['engine', 'learn', 'data'],
   ],
   data: [],
+  files: [],
   cli: ['*'],
   'src/index.ts': ['graph', 'build', 'weights', 'onnx', 'read', 'edit', 'edit/fold'],
   'zoo/architectures': ['graph', 'build'],
-  zoo: ['graph', 'build', 'weights', 'zoo/architectures'],
+  zoo: ['graph', 'build', 'weights', 'files', 'zoo/architectures'],
 };
 const leaves = ['src/errors.ts', 'src/random.ts'];
 const tensors = ['read/tfjs', 'kernels', 'jit', 'engine', 'learn', 'compress'];
 const native = ['jit', 'engine', 'learn', 'cli'];
-const node = ['cli', 'data', 'zoo'];
+const node = ['cli', 'data', 'files', 'zoo'];
 
 /** The most specific room that holds the file. */
 function roomOf(file: string): string {

@@ -1,0 +1,8 @@
+/** @file Files and folders that appear whole or not at all, one writer at a time. */
+
+export { type NewFile, replaceFiles, settle } from './commit.ts';
+export { isHiddenName } from './lock.ts';
+export { isOurPath } from './ours.ts';
+export { type Out, type OutOptions, withOut } from './out.ts';
+export { pidEnded } from './owner.ts';
+export { codeOf, readText, writeAtomically } from './write.ts';
