@@ -18,7 +18,7 @@ import { checkFit } from '../learn/index.ts';
 import { classesOf } from '../read/ends.ts';
 import { columns } from '../read/show.ts';
 import { dataOf, filesOf, forceHelp, jsonFile, type Origin } from './files.ts';
-import { readJson } from './json-file.ts';
+import { readValue } from './json-file.ts';
 import { fraction, numberFlag, wholeFlag } from './numbers.ts';
 import { count, note, percent, print, printJson } from './say.ts';
 
@@ -96,10 +96,7 @@ async function run(name: string, flags: Flags): Promise<void> {
 }
 
 function stepsOf(text: string): readonly CompressStep[] {
-  if (!text.trimStart().startsWith('[') && text.endsWith('.json')) {
-    const { value } = readJson(text);
-    return parseSteps(value, text);
-  }
+  if (!text.trimStart().startsWith('[') && text.endsWith('.json')) return parseSteps(readValue(text), text);
   if (!text.trimStart().startsWith('[')) return parseSteps(text, '--steps');
   let json: unknown;
   try {

@@ -23,7 +23,7 @@ import { columns } from '../read/show.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
 import { materialize, type Net } from '../weights/index.ts';
 import { dataOf, filesOf, forceHelp } from './files.ts';
-import { readJson } from './json-file.ts';
+import { readValue } from './json-file.ts';
 import { numberFlag, wholeFlag } from './numbers.ts';
 import { count, note, print, printJson } from './say.ts';
 
@@ -147,7 +147,7 @@ function stepsOf(flags: Flags): GrowPlan {
   }
   const steps: unknown[] = [];
   if (flags.plan !== undefined) {
-    steps.push(...parsePlan(readJson(flags.plan).value));
+    steps.push(...parsePlan(readValue(flags.plan)));
   }
   // one step of all, since some widths can only change together
   const wider = widthsOf(widen, '--widen');

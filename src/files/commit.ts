@@ -74,6 +74,9 @@ export function commit(folder: string, changes: Changes, beside: boolean): void 
   try {
     stage(staged, changes.files);
     const journal = journalOf(changes);
+    // what takes space is done before the rename that decides
+    for (const { to } of journal.moves)
+      if (to.includes('/')) mkdirSync(dirname(join(folder, to)), { recursive: true });
     writeFileSync(join(staged, 'journal.json'), JSON.stringify(journal), { flush: true });
     syncFolder(staged);
     renameSync(staged, join(folder, commitName));
@@ -140,7 +143,7 @@ function finish(folder: string): void {
     }
     for (const { from, to } of journal.moves) {
       if (!existsSync(at(from))) continue; // done before an interruption
-      mkdirSync(dirname(at(to)), { recursive: true });
+      if (!existsSync(dirname(at(to)))) mkdirSync(dirname(at(to)), { recursive: true });
       renameSync(at(from), at(to));
     }
     syncFolder(folder);
@@ -176,7 +179,7 @@ function readJournal(folder: string): Journal {
   };
   let journal: Partial<Journal>;
   try {
-    journal = JSON.parse(readFileSync(path, 'utf8')) as Partial<Journal>;
+    journal = (JSON.parse(readFileSync(path, 'utf8')) ?? {}) as Partial<Journal>;
   } catch {
     return fail();
   }
