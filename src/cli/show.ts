@@ -1,10 +1,10 @@
 /** @file `moonlet show`: the layers as a table or a mermaid picture. */
 import type { Command } from 'commander';
-import { architectures, compose, holdsNet, loadStudent } from '../../zoo/index.ts';
+import { architectures, compose, holdsNet, loadStudent, studentFolder } from '../../zoo/index.ts';
+import { keepInputs, writeAtomically } from '../files/index.ts';
 import { channels, type Graph, print as printGraph, toJson } from '../graph/index.ts';
 import { columns, mermaid, table } from '../read/show.ts';
 import { svg } from '../read/svg.ts';
-import { writeAtomically } from './files.ts';
 import { print } from './say.ts';
 
 /** An architecture by its words, or the graph of a student: a path, or the name of a folder that holds one. */
@@ -45,6 +45,7 @@ export const showCommand = (program: Command): void => {
         const graph = graphOf(words);
         if (o.json) print(toJson(graph).trimEnd());
         else if (o.svg !== undefined) {
+          keepInputs(o.svg, words.map(studentFolder));
           writeAtomically(o.svg, svg(graph));
           print(o.svg);
         } else if (o.channels) print(channelTable(graph));

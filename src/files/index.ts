@@ -3,6 +3,6 @@
 export { type NewFile, replaceFiles, settle } from './commit.ts';
 export { isHiddenName } from './lock.ts';
 export { isOurPath } from './ours.ts';
-export { type Out, type OutOptions, withOut } from './out.ts';
+export { keepInputs, type Out, type OutOptions, withOut } from './out.ts';
 export { pidEnded } from './owner.ts';
 export { codeOf, readText, writeAtomically } from './write.ts';

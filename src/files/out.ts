@@ -88,10 +88,7 @@ function opened(folder: string, path: string, { beside }: Lock, o: OutOptions): 
   sweepTemporaries(path, (file) => file === '' || isOurPath(file));
   const reads = inputsOf(path, o.inputs ?? []);
   for (const name of o.writes)
-    if (reads.ids.has(idOf(join(path, name)) ?? ''))
-      throw new MoonletError(
-        `${join(folder, name)}: the command reads this file, and its result would take its place; choose another folder`,
-      );
+    if (reads.ids.has(idOf(join(path, name)) ?? '')) throw replacesInput(join(folder, name), 'folder');
   const run = runIn(folder, path, o);
   const publish = (files: readonly NewFile[]): void => {
     const moves = run.apart
@@ -150,6 +147,16 @@ function runIn(folder: string, path: string, { force, resumes = false }: OutOpti
 function idOf(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
   return stat && `${stat.dev}:${stat.ino}`;
+}
+
+const replacesInput = (path: string, what: 'folder' | 'file'): MoonletError =>
+  new MoonletError(
+    `${path}: the command reads this file, and its result would take its place; choose another ${what}`,
+  );
+
+/** @throws MoonletError when a file to be written is what the command reads: one of these files, or of a net in these folders. */
+export function keepInputs(path: string, inputs: readonly string[]): void {
+  if (inputsOf(path, inputs).ids.has(idOf(path) ?? '')) throw replacesInput(path, 'file');
 }
 
 interface Reads {
