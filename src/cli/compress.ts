@@ -19,7 +19,7 @@ import { classesOf } from '../read/ends.ts';
 import { columns } from '../read/show.ts';
 import { dataOf, filesOf, forceHelp, jsonFile, type Origin } from './files.ts';
 import { readValue } from './json-file.ts';
-import { fraction, numberFlag, wholeFlag } from './numbers.ts';
+import { fraction, numberFlag, stepCount, wholeFlag } from './numbers.ts';
 import { count, note, percent, print, printJson } from './say.ts';
 
 interface Flags {
@@ -67,10 +67,10 @@ async function run(name: string, flags: Flags): Promise<void> {
   const steps = flags.steps === undefined ? undefined : stepsOf(flags.steps);
   const options = {
     seed: wholeFlag('seed', flags.seed),
-    runs: wholeFlag('runs', flags.runs),
+    runs: wholeFlag('runs', flags.runs, { max: 100_000 }),
     engine: engineNamed(flags.engine),
   };
-  const tune = flags.tune === undefined ? {} : { tune: wholeFlag('tune', flags.tune) };
+  const tune = flags.tune === undefined ? {} : { tune: wholeFlag('tune', flags.tune, stepCount) };
   const net = loadStudent(name);
   const own = dataOf(name);
   const wanted = flags.data ?? own;

@@ -9,7 +9,7 @@ import { cost } from '../read/cost.ts';
 import { columns } from '../read/show.ts';
 import { checkpointFiles, filesOf, forceHelp, inputsOf, jsonFile } from './files.ts';
 import { readJson } from './json-file.ts';
-import { fraction, numberFlag, type Range, steps, wholeFlag } from './numbers.ts';
+import { fraction, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
 import { type Done, perform, type Ready, readyFor } from './run.ts';
 import { count, note, percent, print, printJson, stopping, trainingBar } from './say.ts';
 import { type Task, tasks } from './tasks.ts';
@@ -102,14 +102,14 @@ function numbersOf(flags: Flags): Numbers {
     range: Range = {},
   ): number | undefined => (flags[name] === undefined ? undefined : read(name, flags[name], range));
   return {
-    steps: given('steps', wholeFlag, steps),
+    steps: given('steps', wholeFlag, stepCount),
     batch: given('batch', wholeFlag, { min: 1, max: 4096 }),
     seed: given('seed', wholeFlag),
     rate: given('rate', numberFlag, { min: 0, above: true, max: 1e6 }),
     temperature: given('temperature', numberFlag, { min: 0, above: true, max: 1e6 }),
     alpha: given('alpha', numberFlag, fraction),
     attention: given('attention', numberFlag, { min: 0, max: 1e9 }),
-    every: wholeFlag('checkpoint-every', flags.checkpointEvery, steps),
+    every: wholeFlag('checkpoint-every', flags.checkpointEvery, stepCount),
   };
 }
 

@@ -12,7 +12,7 @@ export interface Range {
 /** A share of one. */
 export const fraction: Range = { min: 0, max: 1, what: 'a fraction' };
 /** More training steps than any run takes. */
-export const steps: Range = { min: 1, max: 100_000_000 };
+export const stepCount: Range = { min: 1, max: 100_000_000 };
 
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 /** What goes wrong with one answer, after `at` bytes of its body where that means something. */
 export type Fault =
   | { readonly kind: 'stall' | 'die' | 'short'; readonly at: number } // silence; a broken connection; a clean early end
+  | { readonly kind: 'drip'; readonly everyMs: number } // a byte at a time, without end
   | { readonly kind: 'wrong' } // as many bytes, but others
   | { readonly kind: 'long' } // more bytes than there are, of a length that is not said
   | { readonly kind: 'status'; readonly status: number }
@@ -86,6 +87,12 @@ async function destroy(response: ServerResponse): Promise<void> {
   response.destroy();
 }
 
+function drip(response: ServerResponse, body: Buffer, everyMs: number): void {
+  let at = 0;
+  const timer = setInterval(() => response.write(body.subarray(at, ++at)), everyMs);
+  response.on('close', () => clearInterval(timer));
+}
+
 function answer(
   { headers }: IncomingMessage,
   response: ServerResponse,
@@ -116,7 +123,8 @@ function answer(
     ...(fault?.kind === 'long' || fault?.kind === 'short' ? {} : { 'content-length': body.length }),
     ...(partial ? { 'content-range': `bytes ${from}-${all.length - 1}/${all.length}` } : {}),
   });
-  if (fault?.kind === 'stall') response.write(body.subarray(0, fault.at));
+  if (fault?.kind === 'drip') drip(response, body, fault.everyMs);
+  else if (fault?.kind === 'stall') response.write(body.subarray(0, fault.at));
   else if (fault?.kind === 'short') response.end(body.subarray(0, fault.at));
   else if (fault?.kind === 'die') response.write(body.subarray(0, fault.at), () => void destroy(response));
   else if (fault?.kind === 'long') response.end(Buffer.concat([body, Buffer.alloc(9)]));

@@ -106,6 +106,33 @@ describe('pull from a server', () => {
     });
   }
 
+  for (const end of ['index.json', 'weights.safetensors'])
+    it(`gives up a server that sends ${end} a byte at a time`, async () => {
+      const o = fresh();
+      server.fail(end, [{ kind: 'drip', everyMs: 10 }], true);
+      expect(await refusal(pull(id, { ...o, retries: 1 }))).to.match(
+        /^http:.*: only \d+ bytes came in 0\.1 s, where 1000 a second are the least, after 2 tries; try again later$/,
+      );
+      expect(existsSync(o.to)).to.equal(false);
+      expect(asked(end)).to.have.length(2);
+      server.fail(end, []);
+      expectWhole((await pull(id, o)).folder);
+    });
+
+  it('takes what is slow where that is allowed, up to the limit of the whole, and goes on from there', async () => {
+    const o = fresh();
+    server.fail('weights.safetensors', [{ kind: 'drip', everyMs: 10 }], true);
+    const slow = { ...o, leastPace: 0, limitMs: 600 };
+    expect(await refusal(pull(id, slow))).to.equal(
+      `${server.url}: not done in the 0.6 s allowed; what came is kept, and another pull goes on from there`,
+    );
+    expect(asked('weights.safetensors'), 'one try').to.have.length(1);
+    expect(existsSync(o.to)).to.equal(false);
+    server.fail('weights.safetensors', []);
+    expectWhole((await pull(id, o)).folder);
+    expect(asked('weights.safetensors').at(-1)?.range).to.match(/^bytes=[1-9]/);
+  });
+
   it('tries again when the server is busy, and for the index too', async () => {
     const o = fresh();
     server.fail('index.json', [
