@@ -143,7 +143,9 @@ function stepsOf(flags: Flags): GrowPlan {
   if (flags.macs !== undefined) {
     if (flags.plan !== undefined || [widen, deepen, enlarge, units, connect].some((f) => f.length))
       throw new UsageError('--macs chooses the steps itself; leave out all other steps and --plan');
-    return { macs: numberFlag('macs', flags.macs, { min: 1, above: true, max: 1000, what: 'a ratio' }) };
+    const ratio = { min: 1, above: true, what: 'a ratio' };
+    numberFlag('macs', flags.macs, ratio);
+    return { macs: numberFlag('macs', flags.macs, { ...ratio, max: 1000 }) };
   }
   const steps: unknown[] = [];
   if (flags.plan !== undefined) {
