@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MoonletError } from '../errors.ts';
+import { sweepTemporaries } from '../files/index.ts';
 
 export interface DataPackage {
   readonly name: string;
@@ -105,6 +106,7 @@ async function write(folder: string, file: string, bytes: Uint8Array): Promise<v
     await rm(temporary, { force: true });
     throw error;
   }
+  sweepTemporaries(folder, (name) => name === file);
 }
 
 const codeOf = (error: unknown): string =>

@@ -51,6 +51,10 @@ export function hiddenFiles(folder: string, kind: 'lock' | 'tmp'): readonly stri
   ];
 }
 
+/** The locks that this process holds; those that are left at its end go with it. */
+const standing = new Set<string>();
+const releaseAll = (): void => standing.forEach(discard);
+
 /**
  * The lock of a folder, or who holds it. `beside` puts it into the folder above where that can be written.
  * @throws MoonletError when neither place can be written.
@@ -71,10 +75,12 @@ export function tryLock(folder: string, beside: boolean): Lock | Held {
   }, 60_000).unref();
   const release = (): void => {
     clearInterval(heard);
-    process.off('exit', release);
+    standing.delete(file);
+    if (!standing.size) process.off('exit', releaseAll);
     discard(file);
   };
-  process.on('exit', release);
+  if (!standing.size) process.once('exit', releaseAll);
+  standing.add(file);
   return { beside: isBeside, release };
 }
 

@@ -24,7 +24,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     ...['graph', 'weights', 'read', 'read/tfjs', 'edit', 'edit/fold'],
     ...['engine', 'learn', 'data'],
   ],
-  data: [],
+  data: ['files'],
   files: [],
   cli: ['*'],
   'src/index.ts': ['graph', 'build', 'weights', 'onnx', 'read', 'edit', 'edit/fold'],
