@@ -3,10 +3,11 @@
  * Lopes et al. 2017, arXiv:1710.07535, section 3; data-free.ts makes images from it.
  */
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
+import * as z from 'zod';
 import type { Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
-import { MoonletError } from '../../errors.ts';
-import { isMap, type Shape, sizeOf } from '../../graph/index.ts';
+import { MoonletError, quote } from '../../errors.ts';
+import { isMap, issueText, type Shape, sizeOf } from '../../graph/index.ts';
 import { logitsAt } from '../../read/class-logits.ts';
 import { classesOf } from '../../read/ends.ts';
 import { type Net, readSafetensors, type StoredTensor, writeSafetensors } from '../../weights/index.ts';
@@ -33,6 +34,12 @@ export interface Metadata {
 }
 
 const format = 'moonlet-teacher-metadata';
+const size = z.int().min(1);
+const aboutSchema = z.looseObject({
+  teacher: z.string(),
+  classes: size,
+  scale: z.looseObject({ shape: z.tuple([size, size, size]), mean: z.number(), std: z.number().positive() }),
+});
 
 export function packMetadata({ layers, ...rest }: Metadata): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
@@ -49,7 +56,7 @@ export function packMetadata({ layers, ...rest }: Metadata): Uint8Array {
 export function unpackMetadata(bytes: Uint8Array, file = 'metadata'): Metadata {
   const { tensors, metadata } = readSafetensors(bytes, file);
   if (metadata['format'] !== format) throw new MoonletError(`${file}: holds no record of a teacher`);
-  const about = JSON.parse(metadata['about'] ?? '{}') as Omit<Metadata, 'layers'>;
+  const about = aboutIn(metadata['about'] ?? '{}', file);
   const layers = [...tensors].flatMap(([key, { shape, data }]): LayerRecord[] => {
     if (!key.endsWith(':mean')) return [];
     const id = key.slice(0, -':mean'.length);
@@ -61,11 +68,23 @@ export function unpackMetadata(bytes: Uint8Array, file = 'metadata'): Metadata {
       !(spread instanceof Float32Array) ||
       !sizes.includes(spread.length)
     )
-      throw new MoonletError(`${file}: the record of "${id}" is damaged`);
+      throw new MoonletError(`${file}: the record of ${quote(id)} is damaged`);
     return [{ id, shape: own, mean: data, spread }];
   });
   if (!layers.length) throw new MoonletError(`${file}: holds no layers`);
   return { ...about, layers };
+}
+
+function aboutIn(text: string, file: string): Omit<Metadata, 'layers'> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new MoonletError(`${file}: what it says of the teacher is not JSON; the file is damaged`);
+  }
+  const parsed = aboutSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new MoonletError(`${file}: about, ${issueText(parsed.error)}; the file is damaged`);
 }
 
 /** The layers that are written down: the maps that end the stages, the vector before the logits, the logits. */

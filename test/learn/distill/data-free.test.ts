@@ -12,6 +12,7 @@ import {
 } from '../../../src/learn/index.ts';
 import { float, type Net } from '../../../src/weights/index.ts';
 import { tinyScale, tinySplit, tinyStudent } from '../../support/distilling.ts';
+import { messageOf } from '../../support/errors.ts';
 import { shaken } from '../../support/nets.ts';
 
 /** Two logits of a four-pixel image: the sums of its upper and of its lower row. */
@@ -95,6 +96,24 @@ describe('data-free distillation (Lopes, Fenu and Starner)', () => {
     expect(error).to.be.instanceOf(MoonletError);
     expect((error as Error).message).to.match(
       /^data-free: the metadata are of another net: linear has no "stage1/,
+    );
+  });
+  it('refuses a damaged file of it in one line', () => {
+    const vector = {
+      id: 'head/dense',
+      shape: [2],
+      mean: new Float32Array(2),
+      spread: new Float32Array(4),
+    } as const;
+    const scale = { shape: [2, 2, 1], mean: 0.5, std: 0.5 } as const;
+    const bytes = packMetadata({ teacher: 't', classes: 1, scale, layers: [vector] });
+    const changed = (from: string, to: string): Uint8Array =>
+      Uint8Array.from(Buffer.from(Buffer.from(bytes).toString('latin1').replace(from, to), 'latin1'));
+    expect(messageOf(() => unpackMetadata(changed('\\"std\\"', '\\"sdt\\"'), 'x'))).to.equal(
+      'x: about, scale.std: Invalid input: expected number, received undefined; the file is damaged',
+    );
+    expect(messageOf(() => unpackMetadata(changed('{\\"teacher', '[\\"teacher'), 'x'))).to.equal(
+      'x: what it says of the teacher is not JSON; the file is damaged',
     );
   });
   it('is held against noise of the data’s mean and deviation', () => {
