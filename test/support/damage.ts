@@ -87,3 +87,52 @@ export interface FuzzedReader {
   /** Reads the whole file. */
   read(file: Damaged): void;
 }
+
+/** Values that a field of JSON does not expect, a long name among them. */
+const oddValues: readonly unknown[] = [
+  ...[null, true, '', 'x\u202e'.repeat(3000), [], {}, [[]]],
+  ...[-1, 0, 0.5, 1e300, 2 ** 53, 2 ** 31],
+];
+
+/** JSON that is JSON still: one to three fields are gone, renamed, doubled, or of another value. */
+export function mutateJson(json: string, source: Random): string {
+  const root: unknown = JSON.parse(json);
+  for (let n = 1 + source.below(3); n > 0; n--) {
+    const holders = objectsIn(root);
+    const holder = holders[source.below(holders.length)];
+    const keys = holder ? Object.keys(holder) : [];
+    const key = keys[source.below(Math.max(1, keys.length))];
+    if (!holder || key === undefined) continue;
+    const value = holder[key];
+    const odd = oddValues[source.below(oddValues.length)];
+    switch (source.below(5)) {
+      case 0:
+        if (Array.isArray(holder)) holder.splice(Number(key), 1);
+        else delete holder[key];
+        break;
+      case 1:
+        if (Array.isArray(holder)) holder.push(structuredClone(value));
+        else holder[key.toUpperCase()] = structuredClone(value);
+        break;
+      case 2:
+        holder['x'.repeat(1 + source.below(3000))] = odd;
+        break;
+      default:
+        holder[key] = typeof value === 'number' && source.below(2) ? value + 1 - source.below(3) : odd;
+    }
+  }
+  return JSON.stringify(root);
+}
+
+type Holder = Record<string, unknown>;
+/** The objects and arrays in a value, the value first. */
+function objectsIn(root: unknown): Holder[] {
+  const found: Holder[] = [];
+  const open = [root];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next !== 'object' || next === null) continue;
+    found.push(next as Holder);
+    open.push(...Object.values(next));
+  }
+  return found;
+}

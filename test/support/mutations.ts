@@ -109,7 +109,10 @@ export const readers: Readonly<Record<string, FuzzedReader>> = {
       inside('mobilenet-v1.pth', /data\.pkl$/),
     ),
   ),
-  'pytorch-legacy': importing(v1, outside('mobilenet-v1-legacy.pth', 'legacy-views.pth', 'checkpoint-averaged-legacy.pth')),
+  'pytorch-legacy': importing(
+    v1,
+    outside('mobilenet-v1-legacy.pth', 'legacy-views.pth', 'checkpoint-averaged-legacy.pth'),
+  ),
   'keras-h5': importing(v2, outside('keras-mobilenet-v2.h5')),
   'keras-weights': importing(v2, outside('keras-mobilenet-v2.weights.h5')),
   keras: importing(

@@ -1,6 +1,6 @@
 /** @file Our own files, damaged: weights in every encoding (both files), graphs, checkpoints. */
 import { graph, input } from '../../src/build/index.ts';
-import { fromJson, toJson } from '../../src/graph/index.ts';
+import { fromJson } from '../../src/graph/index.ts';
 import { packCheckpoint, unpackCheckpoint } from '../../src/learn/index.ts';
 import {
   binary,
@@ -16,13 +16,15 @@ import {
   pack,
   packCompact,
   quantized,
+  readSafetensors,
   sparse,
   ternary,
   unpack,
   unpackCompact,
   type Weight,
+  writeSafetensors,
 } from '../../src/weights/index.ts';
-import { type Bytes, type FuzzedReader, mutate } from './damage.ts';
+import { type Bytes, type FuzzedReader, mutate, mutateJson } from './damage.ts';
 
 const values = float(
   [8, 8],
@@ -65,13 +67,41 @@ const checkpoint = packCheckpoint({ 'weight/a': Float32Array.of(1, 2) }, specs, 
 const text = (bytes: Bytes): string => new TextDecoder().decode(bytes);
 const bytesOf = (json: string): Bytes => new Uint8Array(new TextEncoder().encode(json));
 
-const reader = (bytes: Uint8Array, read: (bytes: Bytes) => void): FuzzedReader => ({
-  damage: (_, source) => ({ bytes: mutate(new Uint8Array(bytes), source) }),
+const asBytes = (bytes: Uint8Array): Bytes => new Uint8Array(bytes);
+/** Damage anywhere, and in every other case within the JSON that is in the file, if any. */
+const reader = (
+  bytes: Uint8Array,
+  read: (bytes: Bytes) => void,
+  within?: (change: (json: string) => string) => Uint8Array,
+): FuzzedReader => ({
+  damage: (i, source) => ({
+    bytes:
+      within && i % 2 ? asBytes(within((json) => mutateJson(json, source))) : mutate(asBytes(bytes), source),
+  }),
   read: ({ bytes }) => read(bytes),
 });
+/** A safetensors file with a text of its metadata changed. */
+const retold =
+  (bytes: Uint8Array, key: string) =>
+  (change: (json: string) => string): Uint8Array => {
+    const { tensors, metadata } = readSafetensors(bytes);
+    return writeSafetensors({ tensors, metadata: { ...metadata, [key]: change(metadata[key] ?? '') } });
+  };
 export const ownReaders: Readonly<Record<string, FuzzedReader>> = {
-  weights: reader(weights, (bytes) => readAll(unpack({ graphJson, weights: bytes }, 'net'))),
+  weights: reader(
+    weights,
+    (bytes) => readAll(unpack({ graphJson, weights: bytes }, 'net')),
+    retold(weights, 'encodings'),
+  ),
   compact: reader(compact, (bytes) => readAll(unpackCompact(g, bytes, 'file'))),
-  graph: reader(bytesOf(toJson(g)), (bytes) => void fromJson(text(bytes), 'file')),
-  checkpoint: reader(checkpoint, (bytes) => void unpackCheckpoint(bytes, specs, 'r')),
+  graph: reader(
+    bytesOf(graphJson),
+    (bytes) => void fromJson(text(bytes), 'file'),
+    (change) => bytesOf(change(graphJson)),
+  ),
+  checkpoint: reader(
+    checkpoint,
+    (bytes) => void unpackCheckpoint(bytes, specs, 'r'),
+    retold(checkpoint, 'progress'),
+  ),
 };
