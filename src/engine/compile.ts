@@ -2,10 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { InferenceSession } from 'onnxruntime-node';
 import { MoonletError, UsageError } from '../errors.ts';
-import { isMap, type Shape, shapes, sizeOf } from '../graph/index.ts';
+import { ancestors, isMap, type Shape, shapes, sizeOf } from '../graph/index.ts';
 import { loadRuntime, sessionOptions } from '../jit/runtime.ts';
 import { encodeModel } from '../onnx/index.ts';
-import { inputShape } from '../read/ends.ts';
 import { toOnnx } from '../read/onnx.ts';
 import { forward, weightTensors } from '../read/tfjs/index.ts';
 import type { Net } from '../weights/index.ts';
@@ -19,17 +18,19 @@ export interface CompileOptions extends EngineOptions {
 }
 /** Values of a batch, flat, by node id. */
 export type Values = ReadonlyMap<string, Float32Array>;
+/** A batch of the one input, [batch, ...input] as one flat array; or one for each input, by node id. */
+export type Batch = Float32Array | Values;
 export interface Compiled {
   /** The shape of each value for one example, [h, w, c] or [c]; with layout NCHW the data of maps lies [c, h, w]. */
   readonly shapes: ReadonlyMap<string, Shape>;
-  /** Run any number of examples as one batch, [batch, ...input] as one flat array. */
-  run(x: Float32Array): Promise<Values>;
+  /** Run any number of examples as one batch. */
+  run(x: Batch): Promise<Values>;
   /** Run many examples in batches (of 64 unless told), and join the values. */
-  runMany(x: Float32Array, batch?: number): Promise<Values>;
+  runMany(x: Batch, batch?: number): Promise<Values>;
   release(): Promise<void>;
 }
 
-type Run = (x: Float32Array, batch: number) => Promise<Values>;
+type Run = (inputs: Values, batch: number) => Promise<Values>;
 
 /**
  * The weights are constants of what is made: change the net, and compile again. Release it when done.
@@ -46,26 +47,56 @@ export async function compile(net: Net, o: CompileOptions = {}): Promise<Compile
       return [id, shape];
     }),
   );
+  const needed = ancestors(graph, values);
+  const lengths = new Map(
+    graph.nodes.flatMap(({ id, op }) =>
+      op.kind === 'input' && needed.has(id) ? [[id, sizeOf(op.shape)] as const] : [],
+    ),
+  );
   const ready = engine === 'onnxruntime' ? await native(net, o) : await eager(net, o, engine);
-  const example = inputShape(graph);
-  const length = sizeOf(example);
-  const run = async (x: Float32Array): Promise<Values> => {
-    const batch = x.length / length;
-    if (Number.isInteger(batch) && batch > 0) return ready.run(x, batch);
+  const examplesOf = (inputs: Values): number => {
+    const counts = [...lengths].map(([id, length]) => {
+      const batch = (inputs.get(id)?.length ?? 0) / length;
+      if (Number.isInteger(batch) && batch > 0) return batch;
+      const shape = known.get(id) as Shape;
+      throw new MoonletError(
+        `${graph.name}: expects whole examples of ${shape.join(' x ')} = ${length} values${lengths.size > 1 ? ` for "${id}"` : ''}, got ${inputs.get(id)?.length ?? 'none'}`,
+      );
+    });
+    const [first = 0] = counts;
+    if (counts.every((count) => count === first)) return first;
     throw new MoonletError(
-      `${graph.name}: expects whole examples of ${example.join(' x ')} = ${length} values, got ${x.length}`,
+      `${graph.name}: expects as many examples for each input, got ${counts.join(' and ')}`,
+    );
+  };
+  const byInput = (x: Batch): Values => {
+    if (!(x instanceof Float32Array)) return x;
+    const [id, ...others] = lengths.keys();
+    if (id !== undefined && !others.length) return new Map([[id, x]]);
+    throw new MoonletError(
+      `${graph.name}: has ${lengths.size} inputs; give a map with a batch for each, by its id`,
     );
   };
   return {
     shapes: outShapes,
-    run,
+    run: async (x) => {
+      const inputs = byInput(x);
+      return ready.run(inputs, examplesOf(inputs));
+    },
     release: ready.release,
     runMany: async (x, batch = 64) => {
       if (!Number.isSafeInteger(batch) || batch < 1)
         throw new UsageError(`batch must be a whole number from 1 up, got ${batch}`);
+      const inputs = byInput(x);
+      const count = examplesOf(inputs);
       const parts: Values[] = [];
-      for (let at = 0; at < x.length; at += batch * length)
-        parts.push(await run(x.subarray(at, at + batch * length)));
+      for (let from = 0; from < count; from += batch) {
+        const part = [...lengths].map(
+          ([id, length]) =>
+            [id, (inputs.get(id) as Float32Array).subarray(from * length, (from + batch) * length)] as const,
+        );
+        parts.push(await ready.run(new Map(part), Math.min(batch, count - from)));
+      }
       return new Map(
         [...outShapes.keys()].map((id) => [id, joined(parts.map((p) => p.get(id) as Float32Array))]),
       );
@@ -98,12 +129,14 @@ async function native(
     encodeModel(model),
     sessionOptions(threads),
   );
-  const [input] = model.inputs;
   const ids = [...new Set(values ?? net.graph.outputs)];
   return {
-    run: async (x, batch) => {
-      const dims = [batch, ...((input?.shape.slice(1) ?? []) as number[])];
-      const found = await session.run({ [input?.name ?? '']: new ort.Tensor('float32', x, dims) });
+    run: async (inputs, batch) => {
+      const feeds = model.inputs.map(({ name, shape }) => {
+        const dims = [batch, ...(shape.slice(1) as number[])];
+        return [name, new ort.Tensor('float32', inputs.get(name) as Float32Array, dims)] as const;
+      });
+      const found = await session.run(Object.fromEntries(feeds));
       return new Map(ids.map((id, i) => [id, found[model.outputs[i]?.name ?? '']?.data as Float32Array]));
     },
     release: () => session.release(),
@@ -114,21 +147,24 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
   const { values = graph.outputs, layout = 'NHWC' } = o;
   await useBackend(engine);
   const constants = weightTensors(weights);
-  const shape = inputShape(graph);
   const turned = layout === 'NCHW';
   const first = (t: tf.Tensor): tf.Tensor => (turned && t.rank === 4 ? tf.transpose(t, [0, 3, 1, 2]) : t);
+  const tensorOf = (x: Float32Array, shape: Shape, batch: number): tf.Tensor => {
+    if (!turned || !isMap(shape)) return tf.tensor(x, [batch, ...shape]);
+    const [h, w, c] = shape;
+    return tf.transpose(tf.tensor(x, [batch, c, h, w]), [0, 2, 3, 1]);
+  };
   return {
-    run: async (x, batch) => {
+    run: async (inputs, batch) => {
       await useBackend(engine);
       const found = new Map<string, Float32Array>();
       // nothing comes back from the tidy, which would look for tensors in every number of an array
       tf.tidy(() => {
-        const batchOf = (): tf.Tensor => {
-          if (!turned || !isMap(shape)) return tf.tensor(x, [batch, ...shape]);
-          const [h, w, c] = shape;
-          return tf.transpose(tf.tensor(x, [batch, c, h, w]), [0, 2, 3, 1]);
-        };
-        const run = forward(graph, constants, batchOf(), { values });
+        const batches = graph.nodes.flatMap(({ id, op }) => {
+          const x = op.kind === 'input' ? inputs.get(id) : undefined;
+          return x && op.kind === 'input' ? [[id, tensorOf(x, op.shape, batch)] as const] : [];
+        });
+        const run = forward(graph, constants, Object.fromEntries(batches), { values });
         for (const [id, t] of run.values) found.set(id, first(t).dataSync() as Float32Array);
       });
       return found;

@@ -1,5 +1,5 @@
 /** @file The engine room's public face. */
-export { type Compiled, type CompileOptions, compile } from './compile.ts';
+export { type Batch, type Compiled, type CompileOptions, compile } from './compile.ts';
 export {
   type EngineName,
   type EngineOptions,
@@ -11,4 +11,5 @@ export {
   useBackend,
 } from './engine.ts';
 export { type LatencyOptions, latency } from './latency.ts';
+export { type Multiplier, multiplier } from './products.ts';
 export { runModel } from './run-model.ts';

@@ -7,8 +7,9 @@ export {
   type Scores,
   scores,
 } from './importance.ts';
-export { type Fit, leastSquares, type Rows } from './least-squares.ts';
+export { type Fit, leastSquares, leastSquaresSteps, type Rows } from './least-squares.ts';
 export { masked } from './masked.ts';
+export { multiply, type Product } from './products.ts';
 export {
   type Pruned,
   type PruneOptions,

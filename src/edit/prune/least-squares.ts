@@ -1,9 +1,13 @@
 /**
  * @file A layer's weights fitted to wanted values by least squares:  min over D of |Y - X W - X D|^2 + r |D|^2.
- * The least is at most what D = 0 gives, so that the error on the rows never rises.
+ * The least is at most what D = 0 gives, so that the error on the rows never rises. With R = Y - X W,
+ *
+ *   D = (X'X + r I)^-1 X'R = X' (XX' + r I)^-1 R,
+ *
+ * of which the second is the smaller system where there are fewer rows than weights of a filter. All in float64.
  */
-import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import { type Conv, isMap, type OpOf, type Shape, slide } from '../../graph/index.ts';
+import { multiply, type Product, solveDefinite, transpose } from './products.ts';
 
 /** A conv or dense layer, and some of its inputs and wanted outputs. */
 export interface Rows {
@@ -14,8 +18,8 @@ export interface Rows {
   readonly inputShape: Shape;
   /** [n, ...inputShape], flat. */
   readonly inputs: Float32Array;
-  /** The wanted value of an output channel at a place of an example: places count row by row. */
-  wanted(example: number, place: number, channel: number): number;
+  /** The wanted value of an output channel at a place of an example (places count row by row); `row` is that of `at`. */
+  wanted(example: number, place: number, channel: number, row: number): number;
   /** Examples and places to fit. */
   readonly at: readonly (readonly [example: number, place: number])[];
   /** r, as a share of the mean diagonal element of X'X. */
@@ -31,59 +35,103 @@ export interface Fit {
 
 /** Fit each group of the layer by itself. */
 export function leastSquares(rows: Rows): Fit {
+  const steps = leastSquaresSteps(rows);
+  let step = steps.next();
+  while (!step.done) step = steps.next(multiply(step.value));
+  return step.value;
+}
+
+/**
+ * The same fit for those who multiply by other means: it yields each product of matrices that it needs, in turn, and
+ * takes the result.
+ */
+export function* leastSquaresSteps(rows: Rows): Generator<Product, Fit, Float64Array> {
   const { op, at, ridge } = rows;
   const groups = op.kind === 'conv' ? op.groups : 1;
   const kernel = Float32Array.from(rows.kernel);
   const bias = rows.bias && Float32Array.from(rows.bias);
   const outs = op.out / groups;
+  const weights = kernel.length / op.out; // of a filter
+  const columns = weights + (bias ? 1 : 0); // a bias is the weight of an input that is always 1
   let [before, after] = [0, 0];
   for (let g = 0; g < groups; g++) {
-    const windows = at.map(([example, place]) => windowAt(rows, example, place, g, groups));
-    const length = windows[0]?.length ?? 0;
-    const columns = Array.from({ length: outs }, (_, j) => g * outs + j);
-    const x = new Matrix(windows.map((w) => (bias ? [...w, 1] : [...w])));
-    const weightAt = (row: number, j: number): number => row * op.out + j;
-    const w = Matrix.zeros(x.columns, outs);
-    columns.forEach((j, k) => {
-      for (let i = 0; i < length; i++) w.set(i, k, kernel[weightAt(i, j)] as number);
-      if (bias) w.set(length, k, bias[j] as number);
+    const x = new Float64Array(at.length * columns);
+    at.forEach(([example, place], row) => {
+      if (bias) x[(row + 1) * columns - 1] = 1;
+      readWindow(x.subarray(row * columns), rows, example, place, g, groups);
     });
-    const y = new Matrix(at.map(([e, p]) => columns.map((j) => rows.wanted(e, p, j))));
-    const rest = Matrix.sub(y, x.mmul(w));
-    const xt = x.transpose();
-    const gram = xt.mmul(x);
-    const r = (ridge * gram.trace()) / gram.rows || 1e-12;
-    for (let i = 0; i < gram.rows; i++) gram.set(i, i, gram.get(i, i) + r);
-    const change = new CholeskyDecomposition(gram).solve(xt.mmul(rest));
-    columns.forEach((j, k) => {
-      for (let i = 0; i < length; i++)
-        kernel[weightAt(i, j)] = (kernel[weightAt(i, j)] as number) + change.get(i, k);
-      if (bias) bias[j] = (bias[j] as number) + change.get(length, k);
+    const filters = Float64Array.from({ length: outs * columns }, (_, i) => {
+      const [j, k] = [g * outs + Math.floor(i / columns), i % columns];
+      return (k < weights ? kernel[k * op.out + j] : bias?.[j]) as number;
     });
-    before += rest.norm() ** 2;
-    after += Matrix.sub(rest, x.mmul(change)).norm() ** 2;
+    const rest = yield { a: x, b: filters, inner: columns };
+    at.forEach(([example, place], row) => {
+      for (let j = 0; j < outs; j++)
+        rest[row * outs + j] =
+          rows.wanted(example, place, g * outs + j, row) - (rest[row * outs + j] as number);
+    });
+    const { change, left } = yield* ridgeRegression(x, rest, columns, ridge);
+    for (let j = 0; j < outs; j++) {
+      const out = g * outs + j;
+      for (let k = 0; k < weights; k++) {
+        const index = k * op.out + out;
+        kernel[index] = (kernel[index] as number) + (change[k * outs + j] as number);
+      }
+      if (bias) bias[out] = (bias[out] as number) + (change[weights * outs + j] as number);
+    }
+    before += squares(rest);
+    after += left;
   }
   const count = at.length * op.out;
   return { kernel, bias, before: before / count, after: after / count };
 }
 
-/** What the window of a group reads at a place: [kh, kw, in / groups], flat; zeros where it lies outside. */
-function windowAt(
+/** D [columns, outs], and |R - X D|^2, for X [rows, columns] and R [rows, outs]. */
+function* ridgeRegression(
+  x: Float64Array,
+  rest: Float64Array,
+  columns: number,
+  ridge: number,
+): Generator<Product, { change: Float64Array; left: number }, Float64Array> {
+  const rows = x.length / columns;
+  const outs = rest.length / rows;
+  const r = (ridge * squares(x)) / columns || 1e-12;
+  const [byColumn, restByColumn] = [transpose(x, columns), transpose(rest, outs)];
+  if (rows < columns) {
+    const gram = yield { a: x, b: x, inner: columns };
+    const solved = solveDefinite(gram, r, rest.slice());
+    const change = yield { a: byColumn, b: transpose(solved, outs), inner: rows };
+    // (XX' + r I) A = R, so that R - X D = R - XX'A = r A
+    return { change, left: r ** 2 * squares(solved) };
+  }
+  const gram = yield { a: byColumn, b: byColumn, inner: rows };
+  const right = yield { a: byColumn, b: restByColumn, inner: rows };
+  const change = solveDefinite(gram, r, right.slice());
+  // |R - X D|^2 = |R|^2 - 2 <D, X'R> + <D, X'X D>, and X'X D = X'R - r D
+  const gained = change.reduce((sum, d, i) => sum + d * (right[i] as number), 0);
+  return { change, left: Math.max(0, squares(rest) - gained - r * squares(change)) };
+}
+
+const squares = (values: Float64Array): number => values.reduce((sum, v) => sum + v * v, 0);
+
+/** Writes what the window of a group reads at a place: [kh, kw, in / groups], flat; what lies outside stays zero. */
+function readWindow(
+  window: Float64Array,
   { op, inputShape, inputs }: Rows,
   example: number,
   place: number,
   group: number,
   groups: number,
-): Float64Array {
+): void {
   if (op.kind === 'dense' || !isMap(inputShape)) {
     const c = inputShape[0];
-    return Float64Array.from(inputs.subarray(example * c, (example + 1) * c));
+    window.set(inputs.subarray(example * c, (example + 1) * c));
+    return;
   }
   const [h, w, c] = inputShape;
   const { size, pads } = slide([h, w], op);
   const depth = c / groups;
   const [kh, kw] = op.kernel;
-  const window = new Float64Array(kh * kw * depth);
   const [top, left] = [
     Math.floor(place / size[1]) * op.stride[0] - pads.top,
     (place % size[1]) * op.stride[1] - pads.left,
@@ -93,8 +141,7 @@ function windowAt(
       const [y, x] = [top + i * op.dilation[0], left + j * op.dilation[1]];
       if (y < 0 || y >= h || x < 0 || x >= w) continue;
       const from = ((example * h + y) * w + x) * c + group * depth;
-      for (let k = 0; k < depth; k++) window[(i * kw + j) * depth + k] = inputs[from + k] as number;
+      window.set(inputs.subarray(from, from + depth), (i * kw + j) * depth);
     }
   }
-  return window;
 }
