@@ -27,6 +27,7 @@ import {
   type Shape,
   shapes,
 } from '../graph/index.ts';
+import { text as anyText, checkGraph, checkValue } from './options.ts';
 
 /** A count of groups: that many, or the width divided by `per`. */
 type Groups = { readonly count: number } | { readonly per: number };
@@ -94,6 +95,8 @@ function bodies(graph: Graph): readonly Branch[] {
  * @example cheapen(wrn({ depth: 40, width: 2 }), 'G(4)') // 2,243,546 -> 814,650 parameters
  */
 export function cheapen(graph: Graph, block: string): Graph {
+  checkGraph('cheapen', graph);
+  checkValue('cheapen', 'the block', block, anyText);
   const cheap = parseBlock(block);
   const branches = bodies(graph);
   if (!branches.length) {

@@ -19,6 +19,7 @@ import { placeAt } from './deepen.ts';
 import type { Growth } from './growth.ts';
 import { insert, insertIn } from './insert.ts';
 import { freshPath, type Insertion, plain } from './insertions.ts';
+import { type Checks, checkNet, checkOptions, checkValue, oneOf, seed, text } from './options.ts';
 import { settledBy } from './own-block.ts';
 
 export interface ConnectOptions {
@@ -27,18 +28,29 @@ export interface ConnectOptions {
   readonly seed?: number;
 }
 
+const connectChecks: Checks<ConnectOptions> = { by: oneOf('add', 'concat'), seed };
+
 /** The graph in which a value is led to a later one. Needs no weights. */
 export const connectGraph = (graph: Graph, from: string, to: string, o: ConnectOptions = {}): Graph =>
-  insertIn(graph, placeAt(graph, to), skip(graph, from, to, o)).graph;
+  connected(graph, to, skip(graph, from, to, o));
+const connected = (graph: Graph, to: string, added: Insertion): Graph =>
+  insertIn(graph, placeAt(graph, to), added).graph;
 
 /**
  * Lead the value of a path (a stage's or block's end, or a node) to a later one; exact in both modes.
  * @throws Refusal where it comes later itself, sizes do not divide, or what reads the place cannot take more channels.
  */
-export const connect = (net: Net, from: string, to: string, o: ConnectOptions = {}): Growth =>
-  insert(net, placeAt(net.graph, to), skip(net.graph, from, to, o), o.seed ?? 0);
+export function connect(net: Net, from: string, to: string, o: ConnectOptions = {}): Growth {
+  checkNet('connect', net);
+  const added = skip(net.graph, from, to, o);
+  return insert(net, placeAt(net.graph, to), added, o.seed ?? 0);
+}
 
-function skip(graph: Graph, from: string, to: string, { by = 'add' }: ConnectOptions): Insertion {
+function skip(graph: Graph, from: string, to: string, o: ConnectOptions): Insertion {
+  checkValue('connect', 'the value', from, text);
+  checkValue('connect', 'the place', to, text);
+  checkOptions('connect', o, connectChecks);
+  const { by = 'add' } = o;
   const [source, place] = [nodeAt(graph, from), placeAt(graph, to)];
   const where = `${from} to ${to}`;
   if (graph.nodes.indexOf(source) >= graph.nodes.indexOf(place))

@@ -1,7 +1,8 @@
 /** @file Choosing how often each channel is copied, so that every op's conditions hold. */
 import { Refusal, suggestion, UsageError } from '../errors.ts';
-import { type Balance, type Channels, type Graph, nodeAt, type Variable } from '../graph/index.ts';
+import { type Balance, type Channels, type Graph, stages, type Variable } from '../graph/index.ts';
 import { random } from '../random.ts';
+import { isRecord, shown } from './options.ts';
 
 /** A width: that many channels, or a factor such as `x1.5`. */
 export type Width = number | `x${number}`;
@@ -25,6 +26,20 @@ export function parseWidth(text: string): Width {
   );
 }
 
+/** @throws UsageError for what is no width, with the width that was probably meant. */
+function checkWidth(where: string, width: unknown): void {
+  if (typeof width === 'number' && Number.isSafeInteger(width) && width >= 1) return;
+  const factor = typeof width === 'string' ? /^x(\d+(\.\d+)?)$/.exec(width)?.[1] : undefined;
+  if (factor !== undefined && Number(factor) > 0) return;
+  const number = typeof width === 'string' ? /^(\d+(?:\.\d+)?)(x?)$/.exec(width.trim()) : undefined;
+  const meant = number
+    ? `; did you mean ${number[2] || number[1]?.includes('.') ? `"x${number[1]}"` : number[1]}?`
+    : '';
+  throw new UsageError(
+    `${where}: a width is a whole number of channels, or a factor from 1 up such as "x1.5", got ${shown(width)}${meant}`,
+  );
+}
+
 /**
  * What several names ask for. Names may overlap as long as they ask for the same.
  * @throws UsageError when they do not, and what `request` throws.
@@ -35,7 +50,12 @@ export function requestsOf(
   widths: Readonly<Record<string, Width>>,
 ): readonly Request[] {
   const asked = new Map<Variable, { readonly where: string; readonly request: Request }>();
+  if (!isRecord(widths))
+    throw new UsageError(
+      `${graph.name}: widths are an object such as { stage1: 'x1.5' }, got ${shown(widths)}`,
+    );
   for (const [where, width] of Object.entries(widths)) {
+    checkWidth(where, width);
     for (const one of request(graph, all, where, width)) {
       const before = asked.get(one.variable);
       if (before && before.request.width !== one.width) {
@@ -57,20 +77,19 @@ export function requestsOf(
  */
 function request(graph: Graph, all: Channels, where: string, width: Width): readonly Request[] {
   const { variables } = all;
-  if (/^stage\d+(\/width)?$/.test(where))
-    return valueRequest(all, where, nodeAt(graph, where.replace(/\/width$/, '')).id, width);
+  const stage = stages(graph).find(({ name }) => where === name || where === `${name}/width`);
+  if (stage) return valueRequest(all, where, stage.end, width);
   const pattern = globOf(where);
   const found = pattern
     ? variables.filter((v) => [v.name, ...v.aliases].some((n) => pattern.test(n)))
     : (variables.filter((v) => v.name === where)[0] ?? variables.filter((v) => v.aliases.includes(where)));
   const these = Array.isArray(found) ? (found as readonly Variable[]) : [found as Variable];
-  const stages = new Set(graph.nodes.flatMap((n) => /^stage\d+/.exec(n.id) ?? []));
-  const ends = [...stages].flatMap((s) =>
-    pattern?.test(s) ? [new Set(all.of.get(nodeAt(graph, s).id))] : [],
+  const ends = stages(graph).flatMap(({ name, end }) =>
+    pattern?.test(name) ? [new Set(all.of.get(end))] : [],
   );
   if (!these.length && !ends.length) {
     if (graph.nodes.some((n) => n.id === where)) return valueRequest(all, where, where, width);
-    const names = variables.map((v) => v.name);
+    const names = [...stages(graph).map((s) => s.name), ...variables.map((v) => v.name)];
     throw new UsageError(
       `${graph.name}: nothing to widen at "${where}".${suggestion(where, names)} There are ${some(names, 12)}`,
     );

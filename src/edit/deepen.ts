@@ -16,6 +16,17 @@ import type { Net } from '../weights/index.ts';
 import { type Growth, inSequence, type Preserves } from './growth.ts';
 import { insert, insertIn } from './insert.ts';
 import { branch, dirac, type Insertion } from './insertions.ts';
+import {
+  type Checks,
+  checkNet,
+  checkOptions,
+  checkValue,
+  flag,
+  oneOf,
+  seed,
+  text,
+  whole,
+} from './options.ts';
 import { ownBlock, settledBy } from './own-block.ts';
 
 export interface DeepenOptions {
@@ -25,6 +36,8 @@ export interface DeepenOptions {
   /** Of a dirac: whether a norm follows the conv; true unless told. */
   readonly norm?: boolean;
 }
+const deepenChecks: Checks<DeepenOptions> = { kind: oneOf('block', 'branch', 'dirac'), seed, norm: flag };
+
 /** The graph with `n` more layers behind a place. Needs no weights. */
 export function deepenGraph(
   graph: Graph,
@@ -32,7 +45,7 @@ export function deepenGraph(
   n: number,
   o: DeepenOptions = {},
 ): { readonly graph: Graph; readonly preserves: Preserves } {
-  checkCount(where, n);
+  checked(where, n, o);
   let deeper = graph;
   let preserves: Preserves = 'both';
   for (let i = 0; i < n; i++) {
@@ -49,7 +62,8 @@ export function deepenGraph(
  * @throws Refusal when nothing can be inserted there that preserves the function, with the alternative.
  */
 export function deepen(net: Net, where: string, n = 1, o: DeepenOptions = {}): Growth {
-  checkCount(where, n);
+  checkNet('deepen', net);
+  checked(where, n, o);
   const once = (now: Net): Growth => {
     const place = placeAt(now.graph, where);
     return insert(now, place, insertion(now.graph, place, where, o), o.seed ?? 0);
@@ -59,9 +73,10 @@ export function deepen(net: Net, where: string, n = 1, o: DeepenOptions = {}): G
   return inSequence(done);
 }
 
-function checkCount(where: string, n: number): void {
-  if (!Number.isInteger(n) || n < 1 || n > 1000)
-    throw new Refusal(`${where}: deepen by a whole number of layers, got ${n}`);
+function checked(where: string, n: number, o: DeepenOptions): void {
+  checkValue('deepen', 'the place', where, text);
+  checkValue(where, 'the number of layers', n, whole(1, 1000));
+  checkOptions('deepen', o, deepenChecks);
 }
 
 /** The node that a path means, when something can be put behind it. */

@@ -16,6 +16,7 @@ import {
 } from '../graph/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
 import { type Follows, type Growth, identityMaps, picked } from './growth.ts';
+import { checkNet, checkValue, text, whole } from './options.ts';
 
 /** The convs that a path or glob means, with kernels of `size` x `size`; weights are not needed. */
 export function enlargeGraph(
@@ -23,8 +24,8 @@ export function enlargeGraph(
   where: string,
   size: number,
 ): { readonly graph: Graph; readonly enlarged: ReadonlyMap<string, Pair> } {
-  if (!Number.isInteger(size) || size < 2 || size > 99)
-    throw new Refusal(`${where}: a kernel's size is a whole number from 2 to 99, got ${size}`);
+  checkValue('enlarge', 'the place', where, text);
+  checkValue(where, "a kernel's size", size, whole(2, 99));
   const chosen = where.includes('*') ? select(graph).glob(where) : select(graph).under(where);
   const convs = chosen.kind('conv').where((n) => {
     const { kernel } = n.op as Conv;
@@ -75,6 +76,7 @@ function wider(op: Conv, [down, right]: Pair, shape: Shape): Padding {
  * @throws Refusal when no conv there can grow to this size.
  */
 export function enlarge(net: Net, where: string, size: number): Growth {
+  checkNet('enlarge', net);
   const { graph, enlarged } = enlargeGraph(net.graph, where, size);
   const grown = (
     key: WeightKey,

@@ -2,10 +2,11 @@
  * @file Several nets as one: their logits' mean. The softmax of mean logits is the geometric mean of the members' softmaxes,
  * normalized (Hinton et al. 2015, arXiv:1503.02531, section 2, names both means).
  */
-import { Refusal } from '../errors.ts';
+import { Refusal, UsageError } from '../errors.ts';
 import { check, type Node, printShape, type Shape, shapes } from '../graph/index.ts';
 import { logitsAt } from '../read/class-logits.ts';
 import { float, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
+import { checkNet, checkValue, shown, text } from './options.ts';
 
 /**
  * The members stand under `member1/`, `member2/`, ... on one input; the output is the mean of theirs.
@@ -13,8 +14,11 @@ import { float, type Net, net, type Weight, type WeightKey } from '../weights/in
  * @throws Refusal when inputs or outputs differ, or a member has several; MoonletError for one without logits.
  */
 export function ensemble(members: readonly Net[], name = 'ensemble'): Net {
-  const [first] = members;
-  if (!first || members.length < 2) throw new Refusal(`ensemble: two nets at least, got ${members.length}`);
+  const count = Array.isArray(members) ? members.length : shown(members);
+  if (!Array.isArray(members) || members.length < 2)
+    throw new UsageError(`ensemble: the first argument must be an array of two nets at least, got ${count}`);
+  for (const member of members) checkNet('ensemble', member);
+  checkValue('ensemble', 'the name', name, text);
   const ends = members.map(endsOf);
   const [[input, out]] = ends as [(typeof ends)[number]];
   for (const [i, [theirs, made]] of ends.entries()) {

@@ -1,7 +1,7 @@
 /** @file Growth in several steps: a plan is data, its cost is known before anything is done. */
 import * as z from 'zod';
 import { Refusal, UsageError } from '../errors.ts';
-import { channels, type Graph, issueText, select } from '../graph/index.ts';
+import { channels, type Graph, issueText, stages } from '../graph/index.ts';
 import { cost } from '../read/cost.ts';
 import type { Net } from '../weights/index.ts';
 import { connect, connectGraph } from './connect.ts';
@@ -9,9 +9,10 @@ import { chooseCopies, requestsOf } from './copies.ts';
 import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
 import { enlarge, enlargeGraph } from './enlarge.ts';
 import { type Growth, inSequence, type Preserves } from './growth.ts';
+import { checkChoice, checkGraph, checkNet, checkOptions, number } from './options.ts';
 import { byCopies, replicate } from './replicate.ts';
 import { addUnits, unitsIn } from './units.ts';
-import { type WidenOptions, type Widths, widen } from './widen.ts';
+import { type WidenOptions, type Widths, widen, widenChecks } from './widen.ts';
 
 const width = z.union([z.int().min(1), z.templateLiteral(['x', z.number().min(1)])]);
 const stepSchema = z.union([
@@ -55,6 +56,7 @@ export interface Planned {
  * @throws what the steps themselves would.
  */
 export function plan(graph: Graph, wanted: GrowPlan, o: WidenOptions = {}): readonly Planned[] {
+  checkGraph('plan', graph);
   const done: Planned[] = [];
   let now = graph;
   stepsOf(graph, wanted, o).forEach((step, i) => {
@@ -99,6 +101,7 @@ export function grow(net: Net, wanted: GrowPlan, o: WidenOptions = {}): Growth {
 
 /** `grow`, each step by itself: the last one's net is the grown one. */
 export function growSteps(net: Net, wanted: GrowPlan, o: WidenOptions = {}): readonly [Growth, ...Growth[]] {
+  checkNet('grow', net);
   const done: Growth[] = [];
   for (const [i, step] of stepsOf(net.graph, wanted, o).entries()) {
     done.push(one(done.at(-1)?.net ?? net, step, { ...o, seed: (o.seed ?? 0) + i }));
@@ -123,24 +126,27 @@ const isSteps = (wanted: GrowPlan): wanted is readonly GrowStep[] => Array.isArr
  * half of the growth (on a scale of ratios), then all widths by one factor, found by bisection.
  */
 function stepsOf(graph: Graph, wanted: GrowPlan, o: WidenOptions): readonly GrowStep[] {
-  if (isSteps(wanted)) return wanted;
+  checkOptions('grow', o, widenChecks);
+  if (isSteps(wanted)) return parsePlan(wanted);
+  const factor = number('a factor above 1', (v) => v > 1);
+  checkChoice('grow', wanted, { macs: factor, params: factor });
   const [key, ratio] =
     'macs' in wanted ? (['macs', wanted.macs] as const) : (['params', wanted.params] as const);
-  if (!(ratio > 1))
-    throw new Refusal(`plan: to grow to ${ratio} times the ${key} the factor must be above 1`);
   const start = cost(graph)[key];
-  const stages = [...new Set(select(graph).nodes.map((n) => n.id.split('/')[0] as string))].filter((s) =>
-    /^stage\d+$/.test(s),
-  );
+  const names = stages(graph).map((s) => s.name);
   const steps: GrowStep[] = [];
   let deeper = graph;
-  for (const stage of stages) {
+  for (const stage of names) {
     const next = unlessRefused(() => deepenGraph(deeper, stage, 1).graph);
     if (!next || cost(next)[key] / start > Math.sqrt(ratio)) continue;
     deeper = next;
     steps.push({ deepen: stage, by: 1 });
   }
-  const free = stages.filter((s) => unlessRefused(() => requestsOf(deeper, channels(deeper), { [s]: 'x1' })));
+  const widens = (where: string): boolean =>
+    unlessRefused(() => requestsOf(deeper, channels(deeper), { [where]: 'x1' })) !== undefined;
+  const widths = names.filter(widens);
+  // where no stage can be told, as in nets with skips from end to end, all widths grow
+  const free = widths.length ? widths : ['**'].filter(widens);
   const wider = (factor: number): GrowStep => ({
     widen: Object.fromEntries(free.map((s) => [s, `x${factor}` as const])),
   });
@@ -153,10 +159,14 @@ function stepsOf(graph: Graph, wanted: GrowPlan, o: WidenOptions): readonly Grow
     if (reached(middle) <= ratio) low = middle;
     else high = middle;
   }
-  const factor = Math.floor(low * 1000) / 1000;
-  if (factor > 1 && free.length) steps.push(wider(factor));
+  const widest = Math.floor(low * 1000) / 1000;
+  if (widest > 1 && free.length) steps.push(wider(widest));
   if (!steps.length)
-    throw new Refusal(`plan: no step of ${graph.name} fits within ${ratio} times its ${key}`);
+    throw new Refusal(
+      free.length
+        ? `plan: no step of ${graph.name} fits within ${ratio} times its ${key}; choose a larger factor`
+        : `plan: no width of ${graph.name} can change; deepen it at a place that you name, { deepen: '...' }`,
+    );
   return steps;
 }
 

@@ -7,6 +7,7 @@ import { float, materialize, type Net, type Weight, type WeightKey } from '../we
 import type { ChannelMap } from './channel-map.ts';
 import { channelNumbers } from './channel-numbers.ts';
 import { summed } from './narrow.ts';
+import { callback, checkNet, checkOptions } from './options.ts';
 import { copyChannels } from './widen.ts';
 
 export interface Merged {
@@ -22,6 +23,8 @@ export interface Merged {
  * @throws Refusal when the groups of a conv would be left with unequal numbers of channels.
  */
 export function mergeCopies(net: Net, o: { readonly byGroups?: (node: string) => boolean } = {}): Merged {
+  checkNet('mergeCopies', net);
+  checkOptions('mergeCopies', o, { byGroups: callback });
   const all = channels(net.graph, o);
   const numbers = channelNumbers(net);
   const kept = new Map<string, number>();

@@ -6,14 +6,15 @@
  * `shrink` computes what the net without those channels does; `expand` preserves the function, as growth does (the paper
  * trains the expanded net from scratch).
  */
-import { Refusal, UsageError } from '../errors.ts';
+import { Refusal } from '../errors.ts';
 import { channels } from '../graph/index.ts';
 import { cost } from '../read/cost.ts';
 import type { Net } from '../weights/index.ts';
 import { plan } from './grow.ts';
 import type { Growth } from './growth.ts';
-import { classScales, type Pruned, type PruneOptions, planPruning } from './prune/index.ts';
-import { type WidenOptions, widen } from './widen.ts';
+import { aboveZero, type Checks, checkChoice, checkNet, checkOptions, fromZero } from './options.ts';
+import { classScales, type Pruned, type PruneOptions, planPruning, pruneChecks } from './prune/index.ts';
+import { type WidenOptions, widen, widenChecks } from './widen.ts';
 
 /** A scale of at most this is nothing: 1e-2, as in the authors' code. */
 export const scaleThreshold = 1e-2;
@@ -22,15 +23,26 @@ export interface ShrinkOptions extends Pick<PruneOptions, 'roundTo' | 'byGroups'
   readonly threshold?: number;
 }
 
+const shrinkChecks: Checks<ShrinkOptions> = {
+  threshold: fromZero,
+  roundTo: pruneChecks.roundTo,
+  byGroups: pruneChecks.byGroups,
+  only: pruneChecks.only,
+  except: pruneChecks.except,
+};
+
 /**
  * Without the channels of which no norm has a scale above the threshold. A layer keeps one channel at least, and groups
  * that ops tie stay equal.
  * @throws Refusal when every channel is alive, or the net has no norm scales.
  */
-export function shrink(net: Net, { threshold = scaleThreshold, ...o }: ShrinkOptions = {}): Pruned {
+export function shrink(net: Net, options: ShrinkOptions = {}): Pruned {
+  checkNet('shrink', net);
+  checkOptions('shrink', options, shrinkChecks);
+  const { threshold = scaleThreshold, ...o } = options;
   const scales = classScales(net, channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {}));
   const dead = (id: number): boolean => (scales.get(id) ?? Number.POSITIVE_INFINITY) <= threshold;
-  const found = planPruning(net, { ...o, by: scales, scope: 'global', most: 1, may: dead });
+  const found = planPruning(net, { roundTo: 1, ...o, by: scales, scope: 'global', most: 1, may: dead });
   if (!found.moves.length)
     throw new Refusal(
       `${net.graph.name}: no channel has all its norm scales within ${threshold}; train longer or with a larger penalty`,
@@ -45,9 +57,11 @@ export type Budget = { readonly macs: number } | { readonly params: number };
  * @throws Refusal when the net fills the budget already.
  */
 export function expand(net: Net, budget: Budget, o: WidenOptions = {}): Growth {
+  checkNet('expand', net);
+  checkOptions('expand', o, widenChecks);
+  checkChoice('expand', budget, { macs: aboveZero, params: aboveZero });
   const [key, most] =
     'macs' in budget ? (['macs', budget.macs] as const) : (['params', budget.params] as const);
-  if (!(most > 0)) throw new UsageError(`a budget must be above 0, got ${most}`);
   const now = cost(net.graph)[key];
   const step = (factor: number) => ({ widen: { '**': `x${factor}` } }) as const;
   const reached = (factor: number): number => plan(net.graph, [step(factor)], o).at(-1)?.[key] ?? now;

@@ -3,12 +3,13 @@
  * of a weight that was split by random shares sum to it bit for bit: each share left a rest without rounding (see
  * `widen`), so adding up from the smallest does not round either. Thirds of `split: 'equal'` may be one ulp off.
  */
-import { Refusal } from '../errors.ts';
+import { Refusal, UsageError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import { entries, float, materialize, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
 import { verifyCertificate } from './certificate.ts';
 import { isNew, positions } from './channel-map.ts';
 import type { Growth } from './growth.ts';
+import { checkNet, isRecord, shown } from './options.ts';
 import type { WeightMaps } from './replicate.ts';
 
 /**
@@ -17,6 +18,12 @@ import type { WeightMaps } from './replicate.ts';
  * @throws Refusal at the first place where that is not so, as after training.
  */
 export function narrow(growth: Growth, grown: Net = growth.net): Net {
+  if (!isRecord(growth) || !isRecord(growth.net) || typeof growth.back !== 'function')
+    throw new UsageError(
+      `narrow: the first argument must be what a growth gave back, { net, maps, ... }, got ${shown(growth)}`,
+    );
+  checkNet('narrow', growth.net);
+  checkNet('narrow', grown);
   const now = net(growth.net.graph, grown.weights);
   const old = growth.back(now);
   const [finding] = verifyCertificate(old, now, growth.maps);

@@ -7,13 +7,16 @@
  */
 import { Refusal, UsageError } from '../errors.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
+import { checkNet, checkOptions, shown } from './options.ts';
 import {
   kernelsNamed,
   masked,
   type PruneOptions,
   planPruning,
+  pruneChecks,
   pruneWeights,
   type WeightPruneOptions,
+  weightChecks,
 } from './prune/index.ts';
 import { copyChannels } from './widen.ts';
 
@@ -35,6 +38,8 @@ export function nestWeights(
   ratios: readonly number[],
   o: WeightPruneOptions = {},
 ): readonly Level[] {
+  checkNet('nestWeights', net);
+  checkOptions('nestWeights', o, weightChecks);
   falling(ratios);
   const keys = kernelsNamed(net, o);
   return ratios.map((ratio) => {
@@ -60,6 +65,9 @@ export function nestChannels(
   ratios: readonly number[],
   o: Omit<PruneOptions, 'ratios'> = {},
 ): readonly Level[] {
+  checkNet('nestChannels', net);
+  const { ratios: _, ...checks } = pruneChecks;
+  checkOptions('nestChannels', o, checks);
   falling(ratios);
   const plan = planPruning(net, o);
   if (plan.reason) throw new Refusal(plan.reason);
@@ -88,10 +96,11 @@ export function nestChannels(
 }
 
 function falling(ratios: readonly number[]): void {
-  const wrong = ratios.findIndex((r, i) => !(r >= 0 && r < (ratios[i - 1] ?? 1)));
-  if (!ratios.length || wrong >= 0)
+  const list: readonly unknown[] | undefined = Array.isArray(ratios) ? ratios : undefined;
+  const falls = list?.every((r, i) => typeof r === 'number' && r >= 0 && r < (ratios[i - 1] ?? 1));
+  if (!list?.length || !falls)
     throw new UsageError(
-      `nested nets need ratios from 0 up and below 1 that fall, the sparsest first, got ${ratios.join(', ') || 'none'}`,
+      `nested nets need ratios from 0 up and below 1 that fall, the sparsest first, got ${list ? list.map(shown).join(', ') || 'none' : shown(ratios)}`,
     );
 }
 

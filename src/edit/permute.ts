@@ -8,6 +8,16 @@ import { permutation, random } from '../random.ts';
 import type { Net } from '../weights/index.ts';
 import { cells, requestsOf } from './copies.ts';
 import type { Growth } from './growth.ts';
+import {
+  seed as anySeed,
+  type Checks,
+  checkNet,
+  checkOptions,
+  checkValue,
+  listOf,
+  text,
+  whole,
+} from './options.ts';
 import type { Arrange } from './orders.ts';
 import { rearrange } from './widen.ts';
 
@@ -21,11 +31,17 @@ export interface PermuteOptions {
   readonly order?: readonly number[];
 }
 
+const permuteChecks: Checks<PermuteOptions> = { seed: anySeed, order: listOf(whole(0)) };
+
 /**
  * Put the channels of one or several variables (see `widen` for their names) into another order.
  * @throws UsageError for unknown names and for what is no order; Refusal when an op tells the channels apart.
  */
-export function permuteChannels(net: Net, where: string, { seed = 0, order }: PermuteOptions = {}): Growth {
+export function permuteChannels(net: Net, where: string, o: PermuteOptions = {}): Growth {
+  checkNet('permuteChannels', net);
+  checkValue('permuteChannels', 'the place', where, text);
+  checkOptions('permuteChannels', o, permuteChecks);
+  const { seed = 0, order } = o;
   const all = channels(net.graph);
   const variables = requestsOf(net.graph, all, { [where]: 'x1' }).map((r) => r.variable);
   const comes = new Map<number, number>();

@@ -3,7 +3,7 @@
  * CReLU and expander connections. Stem and head stay as they are. All but stochastic depth give a graph with other
  * weights: a student to be trained. What cannot take a layer keeps its own; a graph of which nothing can is refused.
  */
-import { Refusal, UsageError } from '../errors.ts';
+import { Refusal } from '../errors.ts';
 import {
   ancestors,
   type Conv,
@@ -20,6 +20,7 @@ import {
   shapeOf,
 } from '../graph/index.ts';
 import { permutation, random } from '../random.ts';
+import { seed as anySeed, belowOne, checkGraph, checkValue, inside } from './options.ts';
 
 const inBody = ({ id }: Node): boolean => !/^(stem|head)(\/|$)/.test(id);
 const node = (id: string, op: Op, ...inputs: readonly string[]): Node => ({ id, op, inputs });
@@ -43,6 +44,7 @@ function onConvs(
   what: string,
   make: (n: Node, op: Conv, channels: number) => readonly Node[] | undefined,
 ): Graph {
+  checkGraph(`to put ${what} in`, graph);
   const rule: Rule = (n, { ins: [shape] }) => {
     if (n.op.kind !== 'conv' || !shape || !isMap(shape) || !inBody(n) || !isFree(graph, n)) return undefined;
     const same = (op: Conv): boolean =>
@@ -95,8 +97,8 @@ export const withShift = (graph: Graph): Graph =>
  * @throws UsageError for a share that is none. @throws Refusal when every conv would stay full.
  */
 export function withExpander(graph: Graph, share: number, seed = 1): Graph {
-  if (!(share > 0 && share < 1))
-    throw new UsageError(`expander: the share of inputs must lie between 0 and 1, got ${share}`);
+  checkValue('withExpander', 'the share of inputs', share, inside);
+  checkValue('withExpander', 'seed', seed, anySeed);
   return onConvs(graph, 'expander connections', (n, op, channels) => {
     const [draws, groups] = nearest(share, greatestDivisor(channels, op.out));
     if (op.groups > 1 || draws >= groups) return undefined;
@@ -134,6 +136,7 @@ function greatestDivisor(a: number, b: number): number {
  * @throws Refusal when no relu follows such a conv alone.
  */
 export function withConcatRelu(graph: Graph): Graph {
+  checkGraph('withConcatRelu', graph);
   const byId = nodesById(graph);
   const readers = consumers(graph);
   const alone = (n: Node): boolean => readers.get(n.id)?.length === 1 && !graph.outputs.includes(n.id);
@@ -167,6 +170,8 @@ export function withConcatRelu(graph: Graph): Graph {
  * @throws Refusal when no sum has a body and a shortcut.
  */
 export function withStochasticDepth(graph: Graph, last: number): Graph {
+  checkGraph('withStochasticDepth', graph);
+  checkValue('withStochasticDepth', 'the last rate', last, belowOne);
   const bodies = new Map<string, string>(); // sum -> its body
   for (const n of graph.nodes) {
     if (n.op.kind !== 'add' || n.inputs.length !== 2 || !inBody(n)) continue;

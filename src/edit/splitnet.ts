@@ -22,6 +22,8 @@ import {
 } from '../graph/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
 
+import { checkNet, checkValue, map } from './options.ts';
+
 /** The group of each input and each output channel of a layer, 0 .. groups - 1. */
 export interface Assignment {
   readonly groups: number;
@@ -36,6 +38,8 @@ export type Assignments = ReadonlyMap<string, Assignment>;
  * @throws Refusal for what is no full conv or dense layer, and for groups that a grouped conv cannot have.
  */
 export function splitLayers(whole: Net, assignments: Assignments): Net {
+  checkNet('splitLayers', whole);
+  checkValue('splitLayers', 'the assignments', assignments, map);
   verify(whole.graph, assignments);
   const weights = new Map<WeightKey, Weight>(whole.weights);
   const nodes = whole.graph.nodes.flatMap((node): readonly Node[] => {

@@ -8,7 +8,7 @@
  * channels the mean scale and offset of its old ones, mean 0 and the mean of their variance + mean^2, which is what filters
  * of that norm would see of the same input. `withHead(..., { normalized: true })` does the rest at the new head.
  */
-import { Refusal, UsageError } from '../errors.ts';
+import { Refusal } from '../errors.ts';
 import { channels, check, type Graph, isDepthwise, nodesById, type Slot } from '../graph/index.ts';
 import {
   entries,
@@ -24,6 +24,7 @@ import { chooseCopies, requestsOf } from './copies.ts';
 import type { Growth } from './growth.ts';
 import { mapWeight } from './map-weight.ts';
 import { backFrom } from './narrow.ts';
+import { seed as anySeed, type Checks, checkNet, checkOptions, oneOf } from './options.ts';
 import { byCopies, replicate, type WeightMaps } from './replicate.ts';
 import type { Widths } from './widen.ts';
 
@@ -36,14 +37,17 @@ export interface UnitOptions {
   readonly into?: 'zero' | 'random';
 }
 
+const unitChecks: Checks<UnitOptions> = { seed: anySeed, into: oneOf('zero', 'random') };
+
 /**
  * New units beside those of the layers that the names mean (as in `widen`). They read all that their layer reads, the new
  * units before them too.
  * @throws UsageError for unknown names, Refusal for what cannot change.
  */
-export function addUnits(net: Net, widths: Widths, { seed = 0, into = 'zero' }: UnitOptions = {}): Growth {
-  if (into !== 'zero' && into !== 'random')
-    throw new UsageError(`into must be zero or random, got "${String(into)}"`);
+export function addUnits(net: Net, widths: Widths, o: UnitOptions = {}): Growth {
+  checkNet('addUnits', net);
+  checkOptions('addUnits', o, unitChecks);
+  const { seed = 0, into = 'zero' } = o;
   const { graph, maps } = unitsIn(net.graph, widths, seed);
   const weightMaps = weightMapsOf(net.graph, graph, maps);
   const before = new Map(entries(net.graph).map((e) => [e.key, e]));

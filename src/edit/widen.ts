@@ -13,6 +13,17 @@ import { rescaled } from './follow.ts';
 import type { Growth } from './growth.ts';
 import { mapWeight } from './map-weight.ts';
 import { backFrom } from './narrow.ts';
+import {
+  type Checks,
+  callback,
+  checkNet,
+  checkOptions,
+  checkValue,
+  fromZero,
+  map,
+  oneOf,
+  seed,
+} from './options.ts';
 import type { Arrange } from './orders.ts';
 import { byCopies, replicate } from './replicate.ts';
 
@@ -25,6 +36,12 @@ export interface WidenOptions {
   /** Grouped convs (by node id) that grow by whole groups instead of within their groups. */
   readonly byGroups?: (node: string) => boolean;
 }
+export const widenChecks: Checks<WidenOptions> = {
+  seed,
+  split: oneOf('random', 'equal', 'original'),
+  noise: fromZero,
+  byGroups: callback,
+};
 /** One or several places and their widths; see `request` for what a place may be. */
 export type Widths = Readonly<Record<string, Width>>;
 
@@ -33,6 +50,8 @@ export type Widths = Readonly<Record<string, Width>>;
  * @throws UsageError for unknown names, Refusal for what cannot change or does not share evenly.
  */
 export function widen(net: Net, widths: Widths, o: WidenOptions = {}): Growth {
+  checkNet('widen', net);
+  checkOptions('widen', o, widenChecks);
   const all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {});
   return copyChannels(net, chooseCopies(all, requestsOf(net.graph, all, widths), o.seed ?? 0), o);
 }
@@ -43,8 +62,9 @@ export function widen(net: Net, widths: Widths, o: WidenOptions = {}): Growth {
  * @throws Refusal for classes that are frozen or not there, and for groups that would not stay equal.
  */
 export function copyChannels(net: Net, copies: Copies, o: WidenOptions = {}): Growth {
-  const { noise = 0 } = o;
-  if (!(noise >= 0)) throw new Refusal(`widen: noise must be 0 or more, got ${noise}`);
+  checkNet('widen', net);
+  checkValue('widen', 'copies', copies, map);
+  checkOptions('widen', o, widenChecks);
   const all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {});
   verifyCopies(all, copies);
   return rearrange(net, all, byCopies(copies), o);

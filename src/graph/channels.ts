@@ -8,8 +8,9 @@
  */
 import { match } from 'ts-pattern';
 import { fold } from './graph.ts';
-import { type Conv, channelsOf, type Graph, type Node, type Shape, shiftTap, sizeOf } from './op.ts';
+import { channelsOf, type Graph, isDepthwise, type Node, type Shape, shiftTap, sizeOf } from './op.ts';
 import { shapes } from './shape.ts';
+import { stagePaths, stages } from './stages.ts';
 
 /** Channels whose numbers an op ties: equal ones in the groups of a grouped conv, set ones at the offsets of a shift. */
 export interface Balance {
@@ -76,9 +77,6 @@ function sets() {
     },
   };
 }
-
-/** Whether a conv filters each channel by itself. */
-export const isDepthwise = (op: Conv, channels: number): boolean => op.groups === channels && channels > 1;
 
 /** Run the analysis. Total: ops that allow nothing freeze the classes that they read. */
 export function channels(graph: Graph, { byGroups = () => false }: ChannelOptions = {}): Channels {
@@ -240,24 +238,27 @@ function variablesOf(
   const members = new Map<number, string[]>();
   for (const [i, node] of producers.entries())
     members.set(find(i), [...(members.get(find(i)) ?? []), node.id]);
-  const stageOf = stageEnds(graph, of);
+  const ends = stageEnds(graph, of);
+  const inStages = stagePaths(graph);
   const taken = new Set<string>();
   return [...members.values()].map((ids): Variable => {
     const classes = Int32Array.from(new Set(ids.flatMap((id) => [...(of.get(id) as Int32Array)])));
     const first = classes[0] as number;
     // of a stage that is put together from several layers none is the width
-    const stages = [...stageOf].flatMap(([stage, there]) =>
-      there.has(first) && there.size === classes.length ? [stage] : [],
+    const widths = [...ends].flatMap(([stage, there]) =>
+      there.has(first) && there.size === classes.length ? [`${stage}/width`] : [],
     );
     const short = ids.map(blockPath);
-    const candidates = [...stages.slice(0, 1).map((s) => `${s}/width`), ...short, ...ids];
+    // an inferred stage is another word for a layer, not its name
+    const others = inStages.size ? [...widths, ...ids.flatMap((id) => inStages.get(id) ?? [])] : [];
+    const candidates = [...(inStages.size ? [] : widths.slice(0, 1)), ...short, ...ids];
     const name = candidates.find((n) => !taken.has(n)) ?? `${ids[0]}/width`;
     taken.add(name);
     const free = classes.some((id) => !frozen.has(id));
     const reason = free ? undefined : frozen.get(first);
     return {
       name,
-      aliases: [...new Set([...short, ...ids])].filter((a) => a !== name),
+      aliases: [...new Set([...short, ...ids, ...others])].filter((a) => a !== name),
       producers: ids,
       classes,
       width: widthOf(ids.map((id) => of.get(id) as Int32Array)),
@@ -281,14 +282,8 @@ const blockPath = (id: string): string =>
   /\/(conv|dense)(_\d+)?$/.test(id) ? id.slice(0, id.lastIndexOf('/')) : id;
 
 /** stage1, stage2, ...: the classes of the value that leaves each. */
-function stageEnds(
+const stageEnds = (
   graph: Graph,
   of: ReadonlyMap<string, Int32Array>,
-): ReadonlyMap<string, ReadonlySet<number>> {
-  const ends = new Map<string, string>();
-  for (const { id } of graph.nodes) {
-    const [stage] = /^stage\d+/.exec(id) ?? [];
-    if (stage) ends.set(stage, id);
-  }
-  return new Map([...ends].map(([stage, id]) => [stage, new Set(of.get(id))]));
-}
+): ReadonlyMap<string, ReadonlySet<number>> =>
+  new Map(stages(graph).map(({ name, end }) => [name, new Set(of.get(end))]));

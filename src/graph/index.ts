@@ -4,7 +4,6 @@ export {
   type ChannelOptions,
   type Channels,
   channels,
-  isDepthwise,
   shuffled,
   type Variable,
 } from './channels.ts';
@@ -20,6 +19,7 @@ export {
   codeRange,
   type FeatureMap,
   type Graph,
+  isDepthwise,
   isMap,
   isStatistic,
   type Kind,
@@ -42,3 +42,4 @@ export { print, printOp } from './print.ts';
 export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
 export { type Pads, printShape, ShapeError, shapeOf, shapes, slide } from './shape.ts';
+export { type Stage, stageOf, stagePaths, stages } from './stages.ts';

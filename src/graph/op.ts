@@ -112,6 +112,9 @@ export interface Graph {
   readonly outputs: readonly string[];
 }
 
+/** Whether a conv filters each channel by itself. */
+export const isDepthwise = (op: Conv, channels: number): boolean => op.groups === channels && channels > 1;
+
 export const channelsOf = (shape: Shape): number => shape[shape.length - 1] as number;
 export const isMap = (shape: Shape): shape is FeatureMap => shape.length === 3;
 export const sizeOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);

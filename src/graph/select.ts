@@ -1,6 +1,7 @@
 /** @file Pointing at nodes: by path, by kind, by any question, with the count asserted. */
 import { MoonletError, suggestion } from '../errors.ts';
 import type { Graph, Kind, Node } from './op.ts';
+import { stagePaths, stages } from './stages.ts';
 
 /** Some nodes of a graph. Immutable: each method narrows to the next selection. */
 export class Selection {
@@ -19,11 +20,13 @@ export class Selection {
   kind(...kinds: readonly Kind[]): Selection {
     return this.where((n) => kinds.includes(n.op.kind));
   }
-  /** The node at this path and all below it. */
+  /** The node at this path and all below it. Inferred stages have paths too (see `stages`), such as `stage2`. */
   under(path: string): Selection {
-    return this.where((n) => n.id === path || n.id.startsWith(`${path}/`));
+    const below = (id: string | undefined): boolean => id === path || id?.startsWith(`${path}/`) === true;
+    const inStages = stagePaths(this.graph);
+    return this.where((n) => below(n.id) || below(inStages.get(n.id)));
   }
-  /** Paths with wildcards: `*` within one step, `**` over any number of steps. */
+  /** Paths with wildcards: `*` within one step, `**` over any number of steps; those of inferred stages too. */
   glob(pattern: string): Selection {
     const source = pattern
       .split('**')
@@ -35,7 +38,8 @@ export class Selection {
       )
       .join('.*');
     const regex = new RegExp(`^${source}$`);
-    return this.where((n) => regex.test(n.id));
+    const inStages = stagePaths(this.graph);
+    return this.where((n) => regex.test(n.id) || regex.test(inStages.get(n.id) ?? ''));
   }
   /** @throws MoonletError when the selection does not hold exactly this many nodes. */
   expect(count: number): Selection {
@@ -57,8 +61,9 @@ export function nodeAt(graph: Graph, path: string): Node {
   const exact = graph.nodes.find((n) => n.id === path);
   const last = exact ?? select(graph).under(path).nodes.at(-1);
   if (last) return last;
-  const prefixes = new Set(
-    graph.nodes.flatMap((n) => n.id.split('/').map((_, i, all) => all.slice(0, i + 1).join('/'))),
-  );
+  const prefixes = new Set([
+    ...graph.nodes.flatMap((n) => n.id.split('/').map((_, i, all) => all.slice(0, i + 1).join('/'))),
+    ...stages(graph).map((s) => s.name),
+  ]);
   throw new MoonletError(`${graph.name}: no node at "${path}".${suggestion(path, [...prefixes])}`);
 }

@@ -15,6 +15,21 @@ import {
 } from '../../graph/index.ts';
 import { cost } from '../../read/cost.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
+import {
+  type Checks,
+  checkChoice,
+  checkNet,
+  checkOptions,
+  checkValue,
+  either,
+  isRecord,
+  listOf,
+  oneOf,
+  seed,
+  share,
+  text,
+  whole as wholeFrom,
+} from '../options.ts';
 import { type CpOptions, cp, cpParts } from './cp.ts';
 import { type LinearOp, type Part, type Split, splitConv, splitDense } from './split.ts';
 import { discarded, rankByEnergy, rankByVbmf } from './svd.ts';
@@ -51,6 +66,23 @@ export interface Factorized {
   readonly layers: readonly FactorizedLayer[];
 }
 
+const factorizeChecks: Checks<FactorizeOptions> = {
+  method: oneOf(...factorizeMethods),
+  ranks: { words: "'vbmf', or an object such as { rank: 8 }", holds: (v) => v === 'vbmf' || isRecord(v) },
+  where: text,
+  rounds: wholeFrom(1),
+  seed,
+};
+const rankChecks = {
+  rank: either(wholeFrom(1), {
+    words: 'a pair of them',
+    holds: (v) => listOf(wholeFrom(1), 2).holds(v) && Array.isArray(v) && v.length === 2,
+  }),
+  energy: share,
+  params: share,
+  macs: share,
+} as const;
+
 /** A layer, and what it becomes at the ranks that a share of energy asks for. */
 interface Candidate {
   readonly node: Node & { readonly op: LinearOp };
@@ -68,6 +100,11 @@ interface Candidate {
  * @throws Refusal when no layer fits, or a budget cannot be met.
  */
 export function factorize(whole: Net, o: FactorizeOptions): Factorized {
+  checkNet('factorize', whole);
+  checkOptions('factorize', o, factorizeChecks);
+  checkValue('factorize', 'method', o.method, factorizeChecks.method);
+  checkValue('factorize', 'ranks', o.ranks, factorizeChecks.ranks);
+  if (o.ranks !== 'vbmf') checkChoice('factorize', o.ranks, rankChecks);
   const found = candidates(whole, o);
   const chosen = choose(whole.graph, found, o);
   if (!chosen.size) {
@@ -224,28 +261,19 @@ function choose(
 ): ReadonlyMap<string, readonly number[]> {
   if (ranks !== 'vbmf' && 'rank' in ranks) {
     const given = typeof ranks.rank === 'number' ? [ranks.rank, ranks.rank] : ranks.rank;
-    if (!given.every((r) => Number.isInteger(r) && r > 0))
-      throw new Refusal(`factorize: a rank is a whole number from 1 up, got ${given.join(' and ')}`);
     // a decomposition by squares may go past what the layer has; a matrix has no more
     const bound = (r: number, most: number): number => (method === 'cp' ? r : Math.min(r, most));
     return new Map(found.map((c) => [c.node.id, c.full.map((most, k) => bound(given[k] as number, most))]));
   }
   if (ranks === 'vbmf') return smaller(graph, found, (c) => c.vbmf());
   if ('energy' in ranks) {
-    share('energy', ranks.energy);
     if (method === 'cp')
       throw new Refusal('factorize: cp has no singular values to keep energy of; give a rank or a budget');
     return smaller(graph, found, (c) => c.ranksAt(ranks.energy));
   }
   const [what, budget] =
     'params' in ranks ? (['params', ranks.params] as const) : (['macs', ranks.macs] as const);
-  share(what, budget);
   return withinBudget(graph, found, what, budget);
-}
-
-function share(what: string, value: number): void {
-  if (!(value > 0 && value <= 1))
-    throw new Refusal(`factorize: ${what} is a share above 0 and up to 1, got ${value}`);
 }
 
 /** The layers that are cheaper at these ranks. */

@@ -12,18 +12,18 @@ export { masked } from './masked.ts';
 export { multiply, type Product } from './products.ts';
 export {
   type Pruned,
-  type PruneOptions,
-  type PruneTarget,
   type Pruning,
   planPruning,
   pruneChannels,
   pruneToLatency,
 } from './prune-channels.ts';
+export { blockWidth, type PruneOptions, type PruneTarget, pruneChecks } from './prune-options.ts';
 export {
   kernelsNamed,
   pruneWeights,
   sparsityOf,
   type WeightPruneOptions,
+  weightChecks,
   zeroSmallest,
 } from './prune-weights.ts';
 export {

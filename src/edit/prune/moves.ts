@@ -20,7 +20,14 @@ export interface Path {
   /** Classes that could go if ties allowed it. */
   readonly free: number;
   readonly moves: readonly Move[];
+  /** Why there is no move, when there is none. */
+  readonly obstacle: Obstacle | undefined;
 }
+/**
+ * What stands in the way of a component: every layer has one channel, which must stay; `most` is less than a channel; what
+ * ops tie cannot go in equal numbers; no width becomes a multiple of `roundTo`.
+ */
+export type Obstacle = 'single' | 'most' | 'ties' | 'rounding';
 export interface PathOptions {
   /** Whether a class may go. */
   readonly free: (id: number) => boolean;
@@ -37,10 +44,20 @@ export function paths(all: Channels, scores: Scores, o: PathOptions): readonly P
     const own = [...new Set(variables.flatMap((v) => [...v.classes]))];
     const ids = own.filter(o.free);
     if (!ids.length) return [];
-    const counts = keptCounts(own, values);
-    const single = balances.length === 0;
-    const moves = single ? oneByOne(ids, scores, counts, o) : balanced(ids, scores, counts, balances, o);
-    return [{ variables, free: ids.length, moves: rounded(moves, variables, o.roundTo) }];
+    const movesWith = (most: number): readonly Move[] => {
+      const counts = keptCounts(own, values);
+      return balances.length
+        ? balanced(ids, scores, counts, balances, { ...o, most })
+        : oneByOne(ids, scores, counts, { ...o, most });
+    };
+    const exact = movesWith(o.most);
+    const moves = rounded(exact, variables, o.roundTo);
+    const obstacle = (): Obstacle => {
+      if (exact.length) return 'rounding';
+      if (variables.every((v) => v.classes.length === 1)) return 'single';
+      return movesWith(1).length ? 'most' : 'ties';
+    };
+    return [{ variables, free: ids.length, moves, obstacle: moves.length ? undefined : obstacle() }];
   });
 }
 

@@ -12,33 +12,19 @@ import { type Cost, cost } from '../../read/cost.ts';
 import type { Net } from '../../weights/index.ts';
 import { globOf } from '../copies.ts';
 import type { Growth } from '../growth.ts';
+import { aboveZero, callback, checkChoice, checkNet, checkOptions, checkValue, inside } from '../options.ts';
 import { copyChannels } from '../widen.ts';
-import { type Evidence, type Importance, importances, type Scores, scores } from './importance.ts';
+import { type Importance, importances, type Scores, scores } from './importance.ts';
 import { masked } from './masked.ts';
 import { type Move, type Path, paths } from './moves.ts';
-
-export interface PruneOptions extends Evidence {
-  /** How channels are scored; by the L2 norm of their filters unless told. Or scores by class (see `channels`). */
-  readonly by?: Importance | Scores;
-  /**
-   * `layer` takes the same share everywhere (unless told), `global` the least important ones wherever they are. Scores
-   * that depend on a layer's size are then divided by their layer's mean.
-   */
-  readonly scope?: 'layer' | 'global';
-  /** Widths end as multiples of it; where a width never does, the layer stays. 1 unless told. */
-  readonly roundTo?: number;
-  /** The largest share of its channels that a layer may lose; 0.9 unless told. */
-  readonly most?: number;
-  /** A ratio for each of some layers, by name or glob; the others stay. Then strength 1 means these ratios. */
-  readonly ratios?: Readonly<Record<string, number>>;
-  /** Names of what may be pruned: variables, layers, or globs such as `stage2/**`; all unless told. */
-  readonly only?: readonly string[];
-  readonly except?: readonly string[];
-  /** Which classes may go, besides; all unless told. */
-  readonly may?: (id: number) => boolean;
-  /** Grouped convs (by node id) that lose whole groups instead of the same number in each. */
-  readonly byGroups?: (node: string) => boolean;
-}
+import {
+  blockWidth,
+  type PruneOptions,
+  type PruneTarget,
+  pruneChecks,
+  targetChecks,
+} from './prune-options.ts';
+import { whyNothingGoes } from './reasons.ts';
 
 /** What would go first, second, and so on: pruning at any strength is a prefix of it. */
 export interface Pruning {
@@ -47,6 +33,8 @@ export interface Pruning {
   readonly layers: readonly (readonly string[])[];
   /** Why nothing can go, when nothing can. */
   readonly reason: string | undefined;
+  /** Widths are multiples of it where they change. */
+  readonly roundTo: number;
   /** In the order in which they go. */
   readonly moves: readonly Move[];
   /** The number of moves that come nearest to a ratio of the channels that may go, or to the ratios of the options. */
@@ -61,34 +49,34 @@ export interface Pruning {
 export interface Pruned extends Pick<Growth, 'net' | 'maps' | 'follow'> {
   /** Classes of channels that are gone; of the old net's `channels`. */
   readonly gone: ReadonlySet<number>;
+  /** Widths are multiples of it where they changed. */
+  readonly roundTo: number;
   /** The old graph with what went set to zero: what the pruned net computes. */
   masked(): Net;
 }
 
 /**
  * Decide what goes first.
- * @throws UsageError for names that are not there, Refusal when scores lack their evidence.
+ * @throws UsageError for options out of range and names that are not there, Refusal when scores lack their evidence.
  */
 export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
-  const { by = 'l2', scope = 'layer', roundTo = 1, most = 0.9 } = o;
-  if (!Number.isInteger(roundTo) || roundTo < 1)
-    throw new UsageError(`roundTo must be a whole number from 1 up, got ${roundTo}`);
-  if (!(most > 0 && most <= 1))
-    throw new UsageError(`most must be a share above 0 and at most 1, got ${most}`);
+  checkNet('prune', net);
+  checkOptions('prune', o, pruneChecks);
+  const { by = 'l2', scope = 'layer', most = 0.9 } = o;
   const all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {});
   const raw = typeof by === 'string' ? scores(net, all, importanceNamed(by), o) : by;
   const own = chosen(net.graph, all, o.only, o.except);
-  const found = paths(
-    all,
-    scope === 'global' && by !== 'norm-scale' && by !== 'taylor' ? evened(all, raw) : raw,
-    {
-      free: (id) => own.has(id) && !all.frozen.has(id) && (o.may?.(id) ?? true),
-      roundTo,
-      most,
-    },
-  );
+  const scored = scope === 'global' && by !== 'norm-scale' && by !== 'taylor' ? evened(all, raw) : raw;
+  const free = (id: number): boolean => own.has(id) && !all.frozen.has(id) && (o.may?.(id) ?? true);
+  const inMultiplesOf = (roundTo: number): { roundTo: number; found: readonly Path[] } => ({
+    roundTo,
+    found: paths(all, scored, { free, roundTo, most }),
+  });
+  const asked = inMultiplesOf(o.roundTo ?? blockWidth);
+  const isUsable = o.roundTo !== undefined || asked.found.some((p) => p.moves.length);
+  const { roundTo, found } = isUsable ? asked : inMultiplesOf(1);
   const steps = merged(found, o.ratios ? 'layer' : scope, strengths(net.graph, all, o.ratios));
-  const free = found.reduce((n, p) => n + p.free, 0);
+  const freeChannels = found.reduce((n, p) => n + p.free, 0);
   const copies = (moves: number): ReadonlyMap<number, 0> =>
     new Map(steps.slice(0, moves).flatMap(({ move }) => move.classes.map((id) => [id, 0] as const)));
   const at = (moves: number): Growth =>
@@ -96,15 +84,18 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
   return {
     channels: all,
     layers: found.flatMap((p) => (p.moves.length ? [p.variables.map((v) => v.name)] : [])),
-    reason: steps.length ? undefined : `${net.graph.name}: ${whyNot(all, found, roundTo)}`,
+    roundTo,
+    reason: steps.length
+      ? undefined
+      : `${net.graph.name}: ${whyNothingGoes(all, found, { chosen: own, roundTo, most, ratios: o.ratios })}`,
     moves: steps.map((s) => s.move),
     movesFor: (ratio) => {
       if (o.ratios) return steps.filter((s) => s.share <= 1).length;
-      if (!(ratio > 0 && ratio < 1)) throw new UsageError(`the ratio must lie within 0 and 1, got ${ratio}`);
+      checkValue('prune', 'the ratio', ratio, inside);
       if (scope === 'layer') return steps.filter((s) => s.share <= ratio).length;
       let [count, gone] = [0, 0];
       for (const { move } of steps) {
-        if (gone + move.classes.length / 2 > ratio * free) break;
+        if (gone + move.classes.length / 2 > ratio * freeChannels) break;
         gone += move.classes.length;
         count++;
       }
@@ -115,7 +106,7 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
     prune: (moves) => {
       const { net: pruned, maps, follow } = at(moves);
       const gone = new Set(copies(moves).keys());
-      return { net: pruned, maps, follow, gone, masked: () => masked(net, all, gone) };
+      return { net: pruned, maps, follow, gone, roundTo, masked: () => masked(net, all, gone) };
     },
   };
 }
@@ -128,18 +119,13 @@ const importanceNamed = (name: string): Importance => {
   );
 };
 
-/** How strongly to prune. */
-export type PruneTarget =
-  | { readonly ratio: number }
-  | { readonly ratios: Readonly<Record<string, number>> }
-  | { readonly macs: number }
-  | { readonly params: number };
-
 /**
  * Prune to a ratio of the channels, to a ratio for each layer, or to at most so many multiply-adds or parameters.
  * @throws Refusal when nothing can go or the budget cannot be met, with the least that can be reached.
  */
 export function pruneChannels(net: Net, target: PruneTarget, o: PruneOptions = {}): Pruned {
+  checkNet('prune', net);
+  checkChoice('prune', target, targetChecks);
   const plan = planPruning(net, 'ratios' in target ? { ...o, ratios: target.ratios } : o);
   if (plan.reason) throw new Refusal(plan.reason);
   if ('ratio' in target || 'ratios' in target) {
@@ -147,7 +133,7 @@ export function pruneChannels(net: Net, target: PruneTarget, o: PruneOptions = {
     if (moves) return plan.prune(moves);
     const near = 'ratio' in target ? `near ${target.ratio}` : 'near its ratio';
     throw new Refusal(
-      `${net.graph.name}: no layer can lose a share ${near}; choose a larger ratio or a smaller roundTo`,
+      `${net.graph.name}: no layer can lose a share ${near}${inMultiples(plan.roundTo)}; choose a larger ratio${plan.roundTo > 1 ? ` or a roundTo below ${plan.roundTo}` : ''}`,
     );
   }
   const [key, budget] =
@@ -166,11 +152,14 @@ export async function pruneToLatency(
   measure: (net: Net) => Promise<number>,
   o: PruneOptions = {},
 ): Promise<Pruned> {
+  checkValue('prune', 'the budget', budget, aboveZero);
+  checkValue('prune', 'the measure', measure, callback);
   const plan = planPruning(net, o);
   if (plan.reason) throw new Refusal(plan.reason);
   let [low, high] = [0, plan.moves.length];
   const least = await measure(plan.prune(high).net);
-  if (!(least <= budget)) throw new Refusal(cannot(`${net.graph.name}: the measured time`, budget, least));
+  if (!(least <= budget))
+    throw new Refusal(cannot(`${net.graph.name}: the measured time`, budget, least, plan));
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     if ((await measure(plan.prune(middle).net)) <= budget) high = middle;
@@ -179,8 +168,9 @@ export async function pruneToLatency(
   return plan.prune(low);
 }
 
-const cannot = (what: string, budget: number, least: number): string =>
-  `${what} cannot come down to ${budget} by pruning; the least that can be reached is ${least}`;
+const cannot = (what: string, budget: number, least: number, { roundTo }: Pruning): string =>
+  `${what} cannot come down to ${budget} by pruning; the least that can be reached${inMultiples(roundTo)} is ${least}${roundTo > 1 ? ' (roundTo: 1 may go further)' : ''}`;
+const inMultiples = (roundTo: number): string => (roundTo > 1 ? ` in multiples of ${roundTo}` : '');
 
 /**
  * The fewest moves after which a size that falls with them is within the budget.
@@ -189,7 +179,7 @@ const cannot = (what: string, budget: number, least: number): string =>
 function fewestMoves(plan: Pruning, size: (moves: number) => number, budget: number, what: string): number {
   let [low, high] = [0, plan.moves.length];
   const least = size(high);
-  if (!(least <= budget)) throw new Refusal(cannot(what, budget, least));
+  if (!(least <= budget)) throw new Refusal(cannot(what, budget, least, plan));
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     if (size(middle) <= budget) high = middle;
@@ -229,8 +219,6 @@ function strengths(graph: Graph, all: Channels, ratios: PruneOptions['ratios']):
   if (!ratios) return () => 1;
   const byVariable = new Map<Variable, number>();
   for (const [where, ratio] of Object.entries(ratios)) {
-    if (!(ratio >= 0 && ratio < 1))
-      throw new UsageError(`the ratio of "${where}" must be from 0 up and below 1, got ${ratio}`);
     for (const v of variablesNamed(graph, all, where)) byVariable.set(v, ratio);
   }
   return ({ variables }) => Math.max(0, ...variables.map((v) => byVariable.get(v) ?? 0));
@@ -270,13 +258,4 @@ function merged(
     });
   });
   return steps.sort((a, b) => a.key - b.key);
-}
-
-function whyNot(all: Channels, found: readonly Path[], roundTo: number): string {
-  if (found.length)
-    return roundTo > 1
-      ? `no width can become a multiple of ${roundTo}; choose a smaller roundTo`
-      : 'no channel can go alone; its groups tie them all';
-  const reason = all.variables.find((v) => v.frozen)?.frozen;
-  return reason ? `no channel can go, since ${reason}` : 'there is no channel that may go';
 }

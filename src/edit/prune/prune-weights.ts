@@ -3,8 +3,10 @@
  * kernel go, or of all kernels together. Shapes stay; `sparse` (of the weights room) stores what is left.
  */
 import { Refusal, suggestion, UsageError } from '../../errors.ts';
+import { stagePaths } from '../../graph/index.ts';
 import { entries, float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { globOf } from '../copies.ts';
+import { belowOne, type Checks, checkNet, checkOptions, checkValue, oneOf, whereChecks } from '../options.ts';
 
 export interface WeightPruneOptions {
   /** `layer` leaves the same share in each kernel (unless told), `global` the largest of all. */
@@ -14,17 +16,20 @@ export interface WeightPruneOptions {
   readonly except?: readonly string[];
 }
 
+export const weightChecks: Checks<WeightPruneOptions> = { scope: oneOf('layer', 'global'), ...whereChecks };
+
 /** The kernels that these options name. @throws UsageError for a name that means none. */
 export function kernelsNamed(
   { graph }: Pick<Net, 'graph'>,
   { only, except = [] }: Pick<WeightPruneOptions, 'only' | 'except'> = {},
 ): readonly WeightKey[] {
   const all = entries(graph).filter((e) => e.slot === 'kernel');
+  const inStages = stagePaths(graph);
   const named = (where: string): readonly string[] => {
     const pattern = globOf(where);
-    const found = all.filter(({ node }) =>
-      pattern ? pattern.test(node) : node === where || node.startsWith(`${where}/`),
-    );
+    const matches = (path: string): boolean =>
+      pattern ? pattern.test(path) : path === where || path.startsWith(`${where}/`);
+    const found = all.filter(({ node }) => matches(node) || matches(inStages.get(node) ?? ''));
     if (found.length) return found.map((e) => e.key);
     const paths = all.flatMap(({ node }) => node.split('/').map((_, i, s) => s.slice(0, i + 1).join('/')));
     throw new UsageError(`${graph.name}: no kernel at "${where}".${suggestion(where, [...new Set(paths)])}`);
@@ -67,8 +72,9 @@ function zeroIn(arrays: readonly Float32Array[], sparsity: number): void {
  * @throws UsageError for a share outside 0 to 1, Refusal when there is no kernel.
  */
 export function pruneWeights(net: Net, sparsity: number, o: WeightPruneOptions = {}): Net {
-  if (!(sparsity >= 0 && sparsity < 1))
-    throw new UsageError(`the sparsity must be from 0 up and below 1, got ${sparsity}`);
+  checkNet('pruneWeights', net);
+  checkValue('pruneWeights', 'the sparsity', sparsity, belowOne);
+  checkOptions('pruneWeights', o, weightChecks);
   const keys = kernelsNamed(net, o);
   if (!keys.length) throw new Refusal(`${net.graph.name}: has no kernel that may be pruned`);
   const weights = new Map<WeightKey, Weight>(net.weights);

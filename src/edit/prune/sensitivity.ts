@@ -3,9 +3,20 @@
  * 2015, arXiv:1506.02626, section 3.1 (weights): one layer at a time is pruned at several ratios and the net is measured,
  * without any training between.
  */
-import { UsageError } from '../../errors.ts';
 import type { Net } from '../../weights/index.ts';
-import { type PruneOptions, planPruning } from './prune-channels.ts';
+import {
+  type Checks,
+  callback,
+  checkNet,
+  checkOptions,
+  checkValue,
+  inside,
+  listOf,
+  number,
+  whereChecks,
+} from '../options.ts';
+import { planPruning } from './prune-channels.ts';
+import { type PruneOptions, pruneChecks } from './prune-options.ts';
 import { kernelsNamed, pruneWeights, type WeightPruneOptions } from './prune-weights.ts';
 
 export interface Sensitivity {
@@ -23,14 +34,20 @@ export interface SensitivityOptions {
   readonly ratios?: readonly number[];
   readonly onLayer?: (name: string, measures: readonly number[]) => void;
 }
+const sensitivityChecks: Checks<SensitivityOptions> = { ratios: listOf(inside), onLayer: callback };
 const tenths = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
 
 /** Channels: each variable of the net alone, or those together that groups tie. What cannot lose any is left out. */
-export function channelSensitivity(
+export async function channelSensitivity(
   net: Net,
   measure: Measure,
-  { ratios = tenths, onLayer, ...o }: SensitivityOptions & Omit<PruneOptions, 'ratios' | 'scope'> = {},
+  options: SensitivityOptions & Omit<PruneOptions, 'ratios' | 'scope'> = {},
 ): Promise<Sensitivity> {
+  checkNet('channelSensitivity', net);
+  checkValue('channelSensitivity', 'the measure', measure, callback);
+  const { ratios: _, scope: __, ...checks } = pruneChecks;
+  checkOptions('channelSensitivity', options, { ...checks, ...sensitivityChecks });
+  const { ratios = tenths, onLayer, ...o } = options;
   const layers = planPruning(net, o).layers.map((only) => {
     const plan = planPruning(net, { ...o, only });
     return [only[0] as string, (ratio: number) => plan.prune(plan.movesFor(ratio)).net] as const;
@@ -39,21 +56,21 @@ export function channelSensitivity(
 }
 
 /** Single weights: each kernel alone. */
-export const weightSensitivity = (
+export async function weightSensitivity(
   net: Net,
   measure: Measure,
-  { ratios = tenths, onLayer, ...o }: SensitivityOptions & Omit<WeightPruneOptions, 'scope'> = {},
-): Promise<Sensitivity> =>
-  measured(
-    net,
-    measure,
-    ratios,
-    kernelsNamed(net, o).map((key) => {
-      const node = key.slice(0, key.lastIndexOf(':'));
-      return [node, (ratio) => pruneWeights(net, ratio, { only: [node] })];
-    }),
-    onLayer,
-  );
+  options: SensitivityOptions & Omit<WeightPruneOptions, 'scope'> = {},
+): Promise<Sensitivity> {
+  checkNet('weightSensitivity', net);
+  checkValue('weightSensitivity', 'the measure', measure, callback);
+  checkOptions('weightSensitivity', options, { ...whereChecks, ...sensitivityChecks });
+  const { ratios = tenths, onLayer, ...o } = options;
+  const layers = kernelsNamed(net, o).map((key) => {
+    const node = key.slice(0, key.lastIndexOf(':'));
+    return [node, (ratio: number): Net => pruneWeights(net, ratio, { only: [node] })] as const;
+  });
+  return measured(net, measure, ratios, layers, onLayer);
+}
 
 async function measured(
   net: Net,
@@ -62,8 +79,6 @@ async function measured(
   layers: readonly (readonly [name: string, at: (ratio: number) => Net])[],
   onLayer: SensitivityOptions['onLayer'],
 ): Promise<Sensitivity> {
-  const wrong = ratios.find((r) => !(r > 0 && r < 1));
-  if (wrong !== undefined) throw new UsageError(`a ratio must lie within 0 and 1, got ${wrong}`);
   const base = await measure(net);
   const found = new Map<string, readonly number[]>();
   for (const [name, at] of layers) {
@@ -79,13 +94,20 @@ async function measured(
  * The largest ratio at which each layer alone, and at each smaller ratio too, costs at most `drop` of the measure; 0
  * where none does. What `pruneChannels(net, { ratios })` takes.
  */
-export const ratiosWithin = (
+export function ratiosWithin(
   { base, layers, ratios }: Sensitivity,
   drop: number,
-): Readonly<Record<string, number>> =>
-  Object.fromEntries(
+): Readonly<Record<string, number>> {
+  checkValue(
+    'ratiosWithin',
+    'the drop',
+    drop,
+    number('a finite number', () => true),
+  );
+  return Object.fromEntries(
     [...layers].map(([name, row]) => {
       const first = row.findIndex((m) => m < base - drop);
       return [name, ratios[(first < 0 ? row.length : first) - 1] ?? 0];
     }),
   );
+}

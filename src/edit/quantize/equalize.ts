@@ -18,6 +18,7 @@ import {
 } from '../../graph/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { foldNorms } from '../fold.ts';
+import { checkNet, checkOptions, whole as wholeNumber } from '../options.ts';
 
 export interface EqualizeOptions {
   /** Rounds over all pairs; 20 unless told, which is more than chains of a few layers need. */
@@ -30,7 +31,10 @@ export interface EqualizedPair {
 }
 
 /** Norms are folded first. The function is kept, to rounding; the net comes back folded when no pair is there. */
-export function equalize(whole: Net, { rounds = 20 }: EqualizeOptions = {}): Net {
+export function equalize(whole: Net, o: EqualizeOptions = {}): Net {
+  checkNet('equalize', whole);
+  checkOptions('equalize', o, { rounds: wholeNumber(0) });
+  const { rounds = 20 } = o;
   const folded = foldNorms(whole);
   const { graph } = folded;
   const pairs = pairsOf(graph);

@@ -24,6 +24,16 @@ import {
   type WeightKey,
 } from '../../weights/index.ts';
 import { foldNorms } from '../fold.ts';
+import {
+  type Checks,
+  callback,
+  checkNet,
+  checkOptions,
+  flag,
+  map,
+  oneOf,
+  whole as wholeNumber,
+} from '../options.ts';
 import { places } from './places.ts';
 
 /** The least and the largest value that is told apart. */
@@ -54,19 +64,24 @@ export function stepsOf([low, high]: Range, bits: number, isSigned = false): Qua
   return { kind: 'quantize', scale, zero, bits, signed: isSigned };
 }
 
+const quantizeChecks: Checks<QuantizeOptions> = {
+  weights: wholeNumber(2, 8),
+  per: oneOf('channel', 'tensor'),
+  clip: oneOf('max', 'mse'),
+  activations: wholeNumber(2, 8),
+  ranges: map,
+  outputs: flag,
+  keep: callback,
+};
+
 /**
  * Norms are folded first. Preserves the function to about a step of each rounding.
  * @throws Refusal when bits are out of range, or the range of a value is missing or not finite.
  */
 export function quantize(whole: Net, o: QuantizeOptions = {}): Net {
-  const { weights: bits = 8, activations = 8, ranges, outputs = false } = o;
-  for (const [what, n] of [
-    ['weights', bits],
-    ['activations', activations],
-  ] as const) {
-    if (!Number.isInteger(n) || n < 2 || n > 8)
-      throw new Refusal(`quantize: ${what} must have 2 to 8 bits, got ${n}`);
-  }
+  checkNet('quantize', whole);
+  checkOptions('quantize', o, quantizeChecks);
+  const { activations = 8, ranges, outputs = false } = o;
   const folded = foldNorms(whole);
   const graph = ranges ? rounded(folded.graph, ranges, activations, outputs) : folded.graph;
   return net(graph, integerWeights({ graph, weights: folded.weights }, o));

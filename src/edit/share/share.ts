@@ -12,6 +12,16 @@ import {
   type Weight,
   type WeightKey,
 } from '../../weights/index.ts';
+import {
+  seed as anySeed,
+  type Checks,
+  checkNet,
+  checkOptions,
+  oneOf,
+  share as shareOf,
+  whereChecks,
+  whole,
+} from '../options.ts';
 import { kernelsNamed } from '../prune/index.ts';
 import { type CentroidStart, kMeans } from './k-means.ts';
 
@@ -25,6 +35,12 @@ export interface ShareOptions extends ShareWhere {
   readonly clusters?: number;
   readonly start?: CentroidStart;
 }
+
+const shareChecks: Checks<ShareOptions> = {
+  clusters: whole(2, 256),
+  start: oneOf('linear', 'density'),
+  ...whereChecks,
+};
 
 const plain = (net: Net, key: WeightKey): FloatWeight => {
   const weight = net.weights.get(key) as Weight;
@@ -41,12 +57,10 @@ const mapped = (net: Net, where: ShareWhere, make: (key: WeightKey, w: FloatWeig
  * arXiv:1510.00149, section 3). A kernel with zeros is stored sparse, and only what is left is shared.
  * @throws Refusal for clusters out of range.
  */
-export function shareWeights(
-  net: Net,
-  { clusters = 32, start = 'linear', ...where }: ShareOptions = {},
-): Net {
-  if (!Number.isInteger(clusters) || clusters < 2 || clusters > 256)
-    throw new Refusal(`share: clusters must be a whole number from 2 to 256, got ${clusters}`);
+export function shareWeights(net: Net, o: ShareOptions = {}): Net {
+  checkNet('shareWeights', net);
+  checkOptions('shareWeights', o, shareChecks);
+  const { clusters = 32, start = 'linear', ...where } = o;
   return mapped(net, where, (_, w) => {
     const left = w.data.filter((v) => v !== 0);
     if (left.length === w.data.length) return codebook(w, kMeans(w.data, clusters, start).centroids);
@@ -61,10 +75,13 @@ export interface HashOptions extends ShareWhere {
   readonly share?: number;
   readonly seed?: number;
 }
+const hashChecks: Checks<HashOptions> = { share: shareOf, seed: anySeed, ...whereChecks };
+
 /** Each kernel becomes hashed buckets (Chen et al. 2015, arXiv:1504.04788), the means of their members after their signs. */
-export function hashWeights(net: Net, { share = 1 / 8, seed = 0, ...where }: HashOptions = {}): Net {
-  if (!(share > 0 && share <= 1))
-    throw new Refusal(`hash: the share of buckets must lie above 0 and up to 1, got ${share}`);
+export function hashWeights(net: Net, o: HashOptions = {}): Net {
+  checkNet('hashWeights', net);
+  checkOptions('hashWeights', o, hashChecks);
+  const { share = 1 / 8, seed = 0, ...where } = o;
   return mapped(net, where, (_, w) => hashed(w, Math.max(1, Math.round(share * w.data.length)), seed));
 }
 
@@ -76,9 +93,12 @@ export interface CirculateOptions extends ShareWhere {
  * Each kernel's matrix becomes circulant in blocks, the nearest one (Cheng et al. 2015, arXiv:1502.03436).
  * @throws Refusal when the block divides no kernel.
  */
-export function circulate(net: Net, { block = 4, ...where }: CirculateOptions = {}): Net {
+export function circulate(net: Net, o: CirculateOptions = {}): Net {
+  checkNet('circulate', net);
+  checkOptions('circulate', o, { block: whole(2), ...whereChecks });
+  const { block = 4, ...where } = o;
   const fits = ({ shape }: Weight): boolean => shape.slice(-2).every((n) => n % block === 0);
-  const keys = Number.isInteger(block) && block > 1 ? kernelsNamed(net, where) : [];
+  const keys = kernelsNamed(net, where);
   if (!keys.some((key) => fits(net.weights.get(key) as Weight)))
     throw new Refusal(
       `circulate: blocks of ${block} divide the channels of no kernel there; choose a divisor above 1`,
