@@ -27,7 +27,7 @@ export function parseWidth(text: string): Width {
 }
 
 /** @throws UsageError for what is no width, with the width that was probably meant. */
-function checkWidth(where: string, width: unknown): void {
+export function checkWidth(where: string, width: unknown): void {
   if (typeof width === 'number' && Number.isSafeInteger(width) && width >= 1) return;
   const factor = typeof width === 'string' ? /^x(\d+(\.\d+)?)$/.exec(width)?.[1] : undefined;
   if (factor !== undefined && Number(factor) > 0) return;

@@ -5,27 +5,29 @@ import { channels, type Graph, issueText, stages } from '../graph/index.ts';
 import { cost } from '../read/cost.ts';
 import type { Net } from '../weights/index.ts';
 import { connect, connectGraph } from './connect.ts';
-import { chooseCopies, requestsOf } from './copies.ts';
+import { checkWidth, chooseCopies, requestsOf } from './copies.ts';
 import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
 import { enlarge, enlargeGraph } from './enlarge.ts';
 import { type Growth, inSequence, type Preserves } from './growth.ts';
-import { checkChoice, checkGraph, checkNet, checkOptions, number } from './options.ts';
+import { checkChoice, checkGraph, checkNet, checkOptions, isRecord, number, shown } from './options.ts';
 import { byCopies, replicate } from './replicate.ts';
 import { addUnits, unitsIn } from './units.ts';
 import { type WidenOptions, type Widths, widen, widenChecks } from './widen.ts';
 
-const width = z.union([z.int().min(1), z.templateLiteral(['x', z.number().min(1)])]);
-const stepSchema = z.union([
-  z.strictObject({ widen: z.record(z.string(), width) }),
-  z.strictObject({
+const widths = z.record(z.string(), z.unknown()); // see `checkWidth`, which says what was probably meant
+/** The steps by the key that says what they do. */
+const stepSchemas = {
+  widen: z.strictObject({ widen: widths }),
+  deepen: z.strictObject({
     deepen: z.string(),
     by: z.int().min(1).default(1),
     kind: z.enum(['block', 'branch', 'dirac']).optional(),
   }),
-  z.strictObject({ enlarge: z.string(), to: z.int().min(2) }),
-  z.strictObject({ units: z.record(z.string(), width), into: z.enum(['zero', 'random']).optional() }),
-  z.strictObject({ connect: z.string(), to: z.string(), by: z.enum(['add', 'concat']).optional() }),
-]);
+  enlarge: z.strictObject({ enlarge: z.string(), to: z.int().min(2) }),
+  units: z.strictObject({ units: widths, into: z.enum(['zero', 'random']).optional() }),
+  connect: z.strictObject({ connect: z.string(), to: z.string(), by: z.enum(['add', 'concat']).optional() }),
+} as const;
+const stepKeys = Object.keys(stepSchemas) as readonly (keyof typeof stepSchemas)[];
 export type GrowStep =
   | { readonly widen: Widths }
   | { readonly deepen: string; readonly by?: number; readonly kind?: DeepenOptions['kind'] }
@@ -37,9 +39,20 @@ export type GrowPlan = readonly GrowStep[] | { readonly macs: number } | { reado
 
 /** @throws UsageError that says where the value departs from a plan. */
 export function parsePlan(value: unknown): readonly GrowStep[] {
-  const parsed = z.array(stepSchema).min(1).safeParse(value);
-  if (!parsed.success) throw new UsageError(`plan: ${issueText(parsed.error)}`);
-  return parsed.data as readonly GrowStep[];
+  if (!Array.isArray(value) || !value.length)
+    throw new UsageError(
+      `plan: expects an array of steps such as [{ widen: { stage1: 'x1.5' } }], got ${shown(value)}`,
+    );
+  return value.map((step: unknown, i) => {
+    const key = stepKeys.find((k) => isRecord(step) && k in step);
+    if (!key || !isRecord(step))
+      throw new UsageError(`plan: [${i}]: no step ${shown(step)}; known: ${stepKeys.join(', ')}`);
+    const parsed = stepSchemas[key].safeParse(step);
+    if (!parsed.success) throw new UsageError(`plan: [${i}]: ${issueText(parsed.error)}`);
+    for (const [where, width] of Object.entries(isRecord(step[key]) ? step[key] : {}))
+      checkWidth(where, width);
+    return parsed.data as GrowStep;
+  });
 }
 
 /** One step's outcome, on the graph alone. */
@@ -127,7 +140,7 @@ const isSteps = (wanted: GrowPlan): wanted is readonly GrowStep[] => Array.isArr
  */
 function stepsOf(graph: Graph, wanted: GrowPlan, o: WidenOptions): readonly GrowStep[] {
   checkOptions('grow', o, widenChecks);
-  if (isSteps(wanted)) return parsePlan(wanted);
+  if (isSteps(wanted)) return wanted.length ? parsePlan(wanted) : wanted;
   const factor = number('a factor above 1', (v) => v > 1);
   checkChoice('grow', wanted, { macs: factor, params: factor });
   const [key, ratio] =

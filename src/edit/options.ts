@@ -10,9 +10,14 @@ import type { Net } from '../weights/index.ts';
 export interface Check {
   readonly words: string;
   readonly holds: (value: unknown) => boolean;
+  /** Of arrays and of objects by name: what each element must be, so that the wrong one is named. */
+  readonly each?: Check;
 }
 /** One check for each option of a type. */
 export type Checks<Options> = { readonly [Key in keyof Options]-?: Check };
+
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Map);
 
 /** A whole number from `from` up, to `to` if there is one. */
 export const whole = (from: number, to = Number.MAX_SAFE_INTEGER): Check => ({
@@ -35,22 +40,24 @@ export const oneOf = (...values: readonly string[]): Check => ({
   holds: (v) => values.some((known) => known === v),
 });
 export const flag: Check = { words: 'true or false', holds: (v) => typeof v === 'boolean' };
-export const text: Check = { words: 'a text', holds: (v) => typeof v === 'string' && v !== '' };
+export const text: Check = { words: 'a text', holds: (v) => typeof v === 'string' };
 export const callback: Check = { words: 'a function', holds: (v) => typeof v === 'function' };
 export const map: Check = { words: 'a Map', holds: (v) => v instanceof Map };
 /** An array of values of one kind, at least one unless `least` says otherwise. */
-export const listOf = ({ words, holds }: Check, least = 1): Check => ({
-  words: `an array${least ? ` of at least ${least}` : ''}, each ${words}`,
-  holds: (v) => Array.isArray(v) && v.length >= least && v.every(holds),
+export const listOf = (each: Check, least = 1): Check => ({
+  words: `an array${least ? ` of at least ${least}` : ''}, each ${each.words}`,
+  holds: (v) => Array.isArray(v) && v.length >= least,
+  each,
 });
 export const either = (...checks: readonly Check[]): Check => ({
   words: checks.map((c) => c.words).join(', or '),
   holds: (v) => checks.some((c) => c.holds(v)),
 });
 /** Numbers by name, such as a ratio for each layer. */
-export const recordOf = ({ words, holds }: Check): Check => ({
-  words: `an object with ${words} for each name`,
-  holds: (v) => isRecord(v) && Object.values(v).every(holds),
+export const recordOf = (each: Check): Check => ({
+  words: `an object with ${each.words} for each name`,
+  holds: isRecord,
+  each,
 });
 
 /** Seeds are whole numbers of any size and sign. */
@@ -59,9 +66,6 @@ export const seed: Check = { words: 'a whole number', holds: Number.isSafeIntege
 export const names = listOf(text, 0);
 /** Where weights are pruned, shared or hashed. */
 export const whereChecks = { only: names, except: names } as const;
-
-export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Map);
 
 /**
  * The options of an edit against its table; those that are left out or undefined are not looked at.
@@ -82,8 +86,14 @@ export function checkOptions(edit: string, given: unknown, checks: Readonly<Reco
 }
 
 /** One value. @throws UsageError when its check refuses it. */
-export function checkValue(edit: string, name: string, value: unknown, { words, holds }: Check): void {
+export function checkValue(edit: string, name: string, value: unknown, { words, holds, each }: Check): void {
   if (!holds(value)) throw new UsageError(`${edit}: ${name} must be ${words}, got ${shown(value)}`);
+  if (!each) return;
+  if (Array.isArray(value))
+    for (const [i, element] of value.entries()) checkValue(edit, `${name}[${i}]`, element, each);
+  else if (isRecord(value))
+    for (const [key, element] of Object.entries(value))
+      checkValue(edit, `${name} of ${quote(key)}`, element, each);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** @file An ensemble says the mean of what its members say. */
 import { expect } from 'chai';
 import { ensemble } from '../../src/edit/index.ts';
-import { Refusal } from '../../src/errors.ts';
+import { Refusal, UsageError } from '../../src/errors.ts';
 import { compose } from '../../zoo/index.ts';
 import { noise, shaken } from '../support/nets.ts';
 import { runForward } from '../support/run.ts';
@@ -20,7 +20,10 @@ describe('ensemble', () => {
   });
   it('is refused for one net, and for nets that do not fit', () => {
     const a = shaken(compose('snn units=20 size=8'));
-    expect(() => ensemble([a])).to.throw(Refusal, 'ensemble: two nets at least, got 1');
+    expect(() => ensemble([a])).to.throw(
+      UsageError,
+      'ensemble: the first argument must be an array of two nets at least, got 1',
+    );
     expect(() => ensemble([a, shaken(compose('snn units=20 size=8 classes=3'))])).to.throw(
       Refusal,
       'ensemble: member 2 maps [8, 8, 1] to [3], the first [8, 8, 1] to [10]',

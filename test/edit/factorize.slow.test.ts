@@ -236,11 +236,12 @@ describe('factorize', () => {
     expect(line({ method: 'svd', ranks: full, where: 'stemm' })).to.match(
       /fits no layer at "stemm";.* Did you mean "stem/,
     );
-    expect(line({ method: 'svd', ranks: { rank: 0 } })).to.equal(
-      'factorize: a rank is a whole number from 1 up, got 0 and 0',
+    const wrong = (o: FactorizeOptions): string => messageOf(() => factorize(net, o), UsageError);
+    expect(wrong({ method: 'svd', ranks: { rank: 0 } })).to.equal(
+      'factorize: rank must be a whole number from 1 up, or a pair of them, got 0',
     );
-    expect(line({ method: 'svd', ranks: { energy: 2 } })).to.equal(
-      'factorize: energy is a share above 0 and up to 1, got 2',
+    expect(wrong({ method: 'svd', ranks: { energy: 2 } })).to.equal(
+      'factorize: energy must be a share above 0 and at most 1, got 2',
     );
     expect(line({ method: 'cp', ranks: { energy: 0.9 } })).to.equal(
       'factorize: cp has no singular values to keep energy of; give a rank or a budget',

@@ -140,8 +140,8 @@ describe('growth by name', () => {
       /^shift: its 9 offsets would get 4 and 2 channels; widen a together/,
     );
     expect(() => widen(net, { a: 6 }, { noise: -1 })).to.throw(
-      Refusal,
-      'widen: noise must be 0 or more, got -1',
+      UsageError,
+      'widen: noise must be a number from 0 up, got -1',
     );
   });
 
@@ -166,8 +166,8 @@ describe('growth by name', () => {
     expect(grown.net.weights.get('one/conv:kernel')?.shape).to.deep.equal([5, 5, 3, 3]);
     expectPreserved(net, grown);
     expect(() => enlarge(net, 'two', 100)).to.throw(
-      Refusal,
-      "two: a kernel's size is a whole number from 2 to 99, got 100",
+      UsageError,
+      "two: a kernel's size must be a whole number from 2 to 99, got 100",
     );
   });
 

@@ -67,8 +67,8 @@ describe('growth in steps', () => {
         'head: it is an output, which stays; deepen a stage before it',
       );
       expect(() => deepen(net, 'stage1', 0)).to.throw(
-        Refusal,
-        'stage1: deepen by a whole number of layers, got 0',
+        UsageError,
+        'stage1: the number of layers must be a whole number from 1 to 1000, got 0',
       );
     });
   });
@@ -127,12 +127,12 @@ describe('growth in steps', () => {
     expect(() => parsePlan([{ widen: { stage1: 'wide' } }])).to.throw(UsageError, /^plan: /);
     expect(() => grow(net, [])).to.throw(UsageError, 'plan: it has no steps');
     expect(() => plan(net.graph, { macs: 1 })).to.throw(
-      Refusal,
-      'plan: to grow to 1 times the macs the factor must be above 1',
+      UsageError,
+      'grow: macs must be a factor above 1, got 1',
     );
     expect(() => plan(net.graph, { params: 1.0000001 })).to.throw(
       Refusal,
-      /^plan: no step of wrn .* fits within 1\.0000001 times its params$/,
+      /^plan: no step of wrn .* fits within 1\.0000001 times its params; choose a larger factor$/,
     );
   });
 

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { copyChannels, grow, verifyCertificate, widen } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
-import { MoonletError, Refusal, UsageError } from '../../src/errors.ts';
+import { Refusal, UsageError } from '../../src/errors.ts';
 import { channels } from '../../src/graph/index.ts';
 import { blocks, graph, input } from '../../src/index.ts';
 import { float, materialize, type Net, type Weight } from '../../src/weights/index.ts';
@@ -108,8 +108,8 @@ describe('growth', () => {
     const grouped = shaken(compose('resnext-cifar'));
     const net = shaken(wrn({ depth: 10, size: 16 }));
     expect(() => widen(net, { stage9: 'x2' })).to.throw(
-      MoonletError,
-      'no node at "stage9". Did you mean "stage1"?',
+      UsageError,
+      'nothing to widen at "stage9". Did you mean "stage1"?',
     );
     expect(() => widen(net, { 'stage1/0/frist': 'x2' })).to.throw(
       UsageError,

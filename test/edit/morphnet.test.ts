@@ -139,6 +139,9 @@ describe('MorphNet', () => {
       Refusal,
       `made: no wider net fits within ${params} params; it has ${params} now`,
     );
-    expect(() => expand(net, { macs: 0 })).to.throw(UsageError, 'a budget must be above 0, got 0');
+    expect(() => expand(net, { macs: 0 })).to.throw(
+      UsageError,
+      'expand: macs must be a number above 0, got 0',
+    );
   });
 });

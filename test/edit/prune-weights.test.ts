@@ -86,7 +86,7 @@ describe('weight pruning', () => {
   it('says what cannot be done', () => {
     expect(() => pruneWeights(known(), 1)).to.throw(
       UsageError,
-      'the sparsity must be from 0 up and below 1, got 1',
+      'pruneWeights: the sparsity must be a share from 0 up and below 1, got 1',
     );
     expect(() => pruneWeights(known(), 0.5, { only: ['frst'] })).to.throw(
       UsageError,
@@ -140,7 +140,7 @@ describe('sensitivity', () => {
     );
     expect(() => pruneChannels(net, { ratios: { first: 1 } })).to.throw(
       UsageError,
-      'the ratio of "first" must be from 0 up and below 1, got 1',
+      'prune: ratios of "first" must be a share from 0 up and below 1, got 1',
     );
     expect(() => pruneChannels(net, { ratios: { first: 0.01 } })).to.throw(
       Refusal,
@@ -154,7 +154,7 @@ describe('sensitivity', () => {
     } catch (e) {
       said = (e as Error).message;
     }
-    expect(said).to.equal('a ratio must lie within 0 and 1, got 1.5');
+    expect(said).to.equal('channelSensitivity: ratios[0] must be a share above 0 and below 1, got 1.5');
   });
 });
 

@@ -73,7 +73,7 @@ describe('channel pruning (law 5)', () => {
   for (const g of smallZoo(32).filter((small) => cost(small).params < 1_000_000)) {
     it(`${g.name}: three tenths of each layer`, () => {
       const net = shaken(g);
-      const pruned = pruneChannels(net, { ratio: 0.3 });
+      const pruned = pruneChannels(net, { ratio: 0.3 }, { roundTo: 1 });
       expect(verifyCertificate(pruned.masked(), pruned.net, pruned.maps)).to.deep.equal([]);
       expect(cost(pruned.net.graph).params).to.be.below(0.8 * cost(g).params);
     });
@@ -185,7 +185,7 @@ describe('how much is pruned', () => {
   const before = cost(net.graph);
 
   it('a ratio is met by the nearest width, in every layer', () => {
-    const { net: pruned } = pruneChannels(net, { ratio: 0.3 });
+    const { net: pruned } = pruneChannels(net, { ratio: 0.3 }, { roundTo: 1 });
     expect(widths(pruned.graph)).to.include({ 'first/conv': 6, 'second/conv': 11, 'third/conv': 6 });
   });
   it('the whole net loses its least important channels, wherever they stand', () => {
@@ -198,9 +198,10 @@ describe('how much is pruned', () => {
   });
   for (const key of ['macs', 'params'] as const) {
     it(`a budget of ${key} is met by the fewest channels`, () => {
-      const plan = planPruning(net, { scope: 'global' });
+      const o = { scope: 'global', roundTo: 1 } as const;
+      const plan = planPruning(net, o);
       const budget = before[key] / 2;
-      const after = cost(pruneChannels(net, { [key]: budget } as never, { scope: 'global' }).net.graph)[key];
+      const after = cost(pruneChannels(net, { [key]: budget } as never, o).net.graph)[key];
       const moves = plan.moves.findIndex((_, i) => plan.cost(i)[key] <= budget);
       expect(after).to.equal(plan.cost(moves)[key]);
       expect(after).to.be.at.most(budget);
@@ -212,13 +213,13 @@ describe('how much is pruned', () => {
     expect(widths(pruned.graph)).to.include({ 'first/conv': 4, 'second/conv': 8, 'third/conv': 4 });
     expect(() => pruneChannels(net, { ratio: 0.5 }, { roundTo: 32 })).to.throw(
       Refusal,
-      'made: no width can become a multiple of 32; choose a smaller roundTo',
+      'made: no channel of first, second, third can go, since no width of 8, 16 can become a multiple of 32; choose a smaller roundTo',
     );
   });
   it('only and except name what may change', () => {
     const { net: only } = pruneChannels(net, { ratio: 0.5 }, { only: ['sec*'] });
     expect(widths(only.graph)).to.include({ 'first/conv': 8, 'second/conv': 8, 'third/conv': 8 });
-    const { net: except } = pruneChannels(net, { ratio: 0.5 }, { except: ['second'] });
+    const { net: except } = pruneChannels(net, { ratio: 0.5 }, { except: ['second'], roundTo: 1 });
     expect(widths(except.graph)).to.include({ 'first/conv': 4, 'second/conv': 16, 'third/conv': 4 });
   });
   it('whole groups can go', () => {
@@ -236,13 +237,13 @@ describe('how much is pruned', () => {
       return '';
     };
     expect(error(() => pruneChannels(net, { macs: 10 }))).to.match(
-      /^made: macs cannot come down to 10 by pruning; the least that can be reached is \d+$/,
+      /^made: macs cannot come down to 10 by pruning; the least that can be reached in multiples of 8 is \d+ \(roundTo: 1 may go further\)$/,
     );
     expect(error(() => pruneChannels(net, { ratio: 0.01 }))).to.equal(
-      'made: no layer can lose a share near 0.01; choose a larger ratio or a smaller roundTo',
+      'made: no layer can lose a share near 0.01 in multiples of 8; choose a larger ratio or a roundTo below 8',
     );
     expect(error(() => pruneChannels(net, { ratio: 1 }))).to.equal(
-      'the ratio must lie within 0 and 1, got 1',
+      'prune: ratio must be a share above 0 and below 1, got 1',
     );
     expect(error(() => pruneChannels(net, { ratio: 0.5 }, { only: ['secnd'] }))).to.equal(
       'made: nothing to prune at "secnd". Did you mean "second"?',
@@ -251,14 +252,14 @@ describe('how much is pruned', () => {
       'no way "L1" to score channels. Did you mean "l1"? Known: l1, l2, norm-scale, geometric-median, taylor, reconstruction',
     );
     expect(error(() => planPruning(net, { roundTo: 1.5 }))).to.equal(
-      'roundTo must be a whole number from 1 up, got 1.5',
+      'prune: roundTo must be a whole number from 1 up, got 1.5',
     );
     expect(error(() => planPruning(net, { most: 0 }))).to.equal(
-      'most must be a share above 0 and at most 1, got 0',
+      'prune: most must be a share above 0 and at most 1, got 0',
     );
     const fixed = shaken(graph('fixed', input(4).dense(3)));
     expect(error(() => pruneChannels(fixed, { ratio: 0.5 }))).to.equal(
-      'fixed: no channel can go, since it is the output "dense"',
+      'fixed: no channel of dense can go, since it is the output "dense"',
     );
     expect(() => planPruning(net, { only: ['x'] })).to.throw(UsageError);
   });

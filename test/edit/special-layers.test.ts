@@ -125,7 +125,7 @@ describe('withExpander', () => {
 
   it('refuses a share that is none', () => {
     expect(messageOf(() => withExpander(resnet, 1), UsageError)).to.equal(
-      'expander: the share of inputs must lie between 0 and 1, got 1',
+      'withExpander: the share of inputs must be a share above 0 and below 1, got 1',
     );
   });
 });

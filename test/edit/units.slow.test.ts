@@ -110,7 +110,7 @@ describe('new units', () => {
     expect(verifyCertificate(net, grown.net, grown.maps)[0]).to.match(/reads a new channel$/);
     expect(() => addUnits(net, { stage1: 'x2' }, { into: 'all' as never })).to.throw(
       UsageError,
-      'into must be zero or random, got "all"',
+      'addUnits: into must be one of zero, random, got "all"',
     );
   });
 
@@ -136,7 +136,7 @@ describe('new units', () => {
   it('cannot be told from old ones where weights are shared in another order', () => {
     const net = shaken(small('wrn', 16));
     expect(() => addUnits(net, { head: 'x2' })).to.throw(Refusal, 'head: its width cannot change');
-    expect(() => addUnits(net, { stage9: 'x2' })).to.throw('no node at "stage9"');
+    expect(() => addUnits(net, { stage9: 'x2' })).to.throw('nothing to widen at "stage9"');
   });
 });
 

@@ -23,7 +23,6 @@ import {
   checkValue,
   either,
   isRecord,
-  listOf,
   oneOf,
   seed,
   share,
@@ -76,7 +75,7 @@ const factorizeChecks: Checks<FactorizeOptions> = {
 const rankChecks = {
   rank: either(wholeFrom(1), {
     words: 'a pair of them',
-    holds: (v) => listOf(wholeFrom(1), 2).holds(v) && Array.isArray(v) && v.length === 2,
+    holds: (v) => Array.isArray(v) && v.length === 2 && v.every(wholeFrom(1).holds),
   }),
   energy: share,
   params: share,
