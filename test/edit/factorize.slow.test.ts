@@ -10,6 +10,7 @@ import {
   graph,
   input,
   Refusal,
+  UsageError,
 } from '../../src/index.ts';
 import { random } from '../../src/random.ts';
 import { float, init, materialize, type Net, type Weight } from '../../src/weights/index.ts';

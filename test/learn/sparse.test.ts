@@ -302,6 +302,41 @@ describe('reconstruction', () => {
     });
     expect(after[0]).to.be.below(1e-8);
   });
+  it('fits alike on an engine without float64, and says how far it is', async () => {
+    const old = net();
+    const pruned = pruneChannels(old, { ratio: 0.4 });
+    const progress: [number, number][] = [];
+    const fitted = await reconstruct(old, pruned, x, { onProgress: (...at) => progress.push(at) });
+    expect(progress).to.deep.equal([
+      [0, 2],
+      [1, 2],
+      [2, 2],
+    ]);
+    const plain = await reconstruct(old, pruned, x, { engine: 'cpu' });
+    for (const [key, w] of fitted.weights) {
+      const [a, b] = [materialize(w), materialize(plain.weights.get(key) as Weight)];
+      const scale = a.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+      a.forEach((v, i) => {
+        expect(b[i], key).to.be.closeTo(v, 1e-4 * scale);
+      });
+    }
+  });
+  it('refuses options out of range, and examples that are none', async () => {
+    const old = net();
+    const pruned = pruneChannels(old, { ratio: 0.4 });
+    for (const [o, said] of [
+      [{ places: 0 }, 'reconstruct: places must be a whole number from 1 up, got 0'],
+      [{ ridge: Number.NaN }, 'reconstruct: ridge must be a number above 0, got NaN'],
+    ] as const) {
+      const error = await reconstruct(old, pruned, x, o).catch((e: unknown) => e);
+      expect(error).to.be.instanceOf(UsageError);
+      expect((error as Error).message).to.equal(said);
+    }
+    const error = await reconstruct(old, pruned, x.subarray(1)).catch((e: unknown) => e);
+    expect((error as Error).message).to.equal(
+      'reconstruct: expects whole examples of 6 x 6 x 1 = 36 values, got 2303',
+    );
+  });
   it('leaves a net that lost nothing as it is', async () => {
     const old = init(net().graph);
     expect(await reconstruct(old, { net: old, maps: new Map() }, x)).to.equal(old);
