@@ -5,7 +5,7 @@ import { importWeights, readWeightFile } from '../../src/import/index.ts';
 import { random } from '../../src/random.ts';
 import { compose } from '../../zoo/index.ts';
 import { type Bytes, type Damage, type Damaged, type FuzzedReader, mutate } from './damage.ts';
-import { ownReaders } from './own-files.ts';
+import { ownReaders } from './own-readers.ts';
 import { fileOf } from './packed.ts';
 
 const outside =
