@@ -26,7 +26,7 @@ async function row(graph: Graph): Promise<readonly string[]> {
   const before = cost(graph);
   const start = [`\`${graph.name}\``, String(ratio), millions(before.params), millions(before.macs)];
   try {
-    const pruned = pruneChannels(net, { ratio });
+    const pruned = pruneChannels(net, { ratio }, { roundTo: 1 });
     const after = cost(pruned.net.graph);
     const masked = pruned.masked();
     const far = largestDifference(await compiledOutputs(pruned.net), await compiledOutputs(masked));

@@ -59,7 +59,7 @@ const chains: Readonly<Record<string, string>> = {
   'codebooks of 16': 'share=16 fit',
   'hashed, an eighth': 'hash=0.125 FIT,rate=0.001',
   'circulant blocks of 4': 'circulate=4,except=stem+head FIT,rate=0.001',
-  'half of the macs by channels': 'channels,macs=0.5 FINE,rate=0.05',
+  'half of the macs by channels': 'channels,macs=0.5,roundTo=1 FINE,rate=0.05',
   'half of the macs by channels, distilled': 'channels,macs=0.5 DISTILL,rate=0.05',
   'half of the macs, L1, globally': 'channels,macs=0.5,by=l1,scope=global FIT,rate=0.05',
   'half of the macs, geometric median': 'channels,macs=0.5,by=geometric-median FIT,rate=0.05',

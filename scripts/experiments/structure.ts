@@ -83,7 +83,7 @@ export const programs: Readonly<Record<string, (net: Net, lab: Lab) => Promise<N
     const { net: pruned } = pruneChannels(
       net,
       { macs: halfOf(net) },
-      { by: 'taylor', gradients: found, scope: 'global' },
+      { by: 'taylor', gradients: found, scope: 'global', roundTo: 1 },
     );
     return tuned(pruned, lab.long, lab);
   },
@@ -92,7 +92,7 @@ export const programs: Readonly<Record<string, (net: Net, lab: Lab) => Promise<N
     const pruned = pruneChannels(
       net,
       { macs: halfOf(net) },
-      { by: 'reconstruction', energies: await energies(net, x) },
+      { by: 'reconstruction', energies: await energies(net, x), roundTo: 1 },
     );
     return reestimateNorms(await reconstruct(net, pruned, x, { seed }), images(lab, 8));
   },
@@ -101,13 +101,17 @@ export const programs: Readonly<Record<string, (net: Net, lab: Lab) => Promise<N
     const pruned = pruneChannels(
       net,
       { macs: halfOf(net) },
-      { by: 'reconstruction', energies: await energies(net, x) },
+      { by: 'reconstruction', energies: await energies(net, x), roundTo: 1 },
     );
     return tuned(await reconstruct(net, pruned, x, { seed }), lab.long, lab);
   },
   'network slimming, half of the macs': async (net, lab) => {
     const slim = await tuned(net, lab.short, lab, beside(slimming({ weight: 1e-3 })));
-    const { net: pruned } = pruneChannels(slim, { macs: halfOf(net) }, { by: 'norm-scale', scope: 'global' });
+    const { net: pruned } = pruneChannels(
+      slim,
+      { macs: halfOf(net) },
+      { by: 'norm-scale', scope: 'global', roundTo: 1 },
+    );
     return tuned(pruned, lab.long, lab);
   },
   'MorphNet, expanded to half of the macs': async (net, lab) => {
@@ -116,7 +120,7 @@ export const programs: Readonly<Record<string, (net: Net, lab: Lab) => Promise<N
     const { macs } = cost(small.graph);
     const fitting =
       macs > halfOf(net)
-        ? pruneChannels(small, { macs: halfOf(net) }, { by: 'norm-scale', scope: 'global' }).net
+        ? pruneChannels(small, { macs: halfOf(net) }, { by: 'norm-scale', scope: 'global', roundTo: 1 }).net
         : orSame(() => expand(small, { macs: halfOf(net) }).net, small);
     return tuned(fitting, lab.long, lab);
   },
@@ -150,7 +154,7 @@ const stored = ({ graph, weights }: Net): Net => ({
 /** Levels trained together; each is cut out of the same weights, with norm statistics of its own. */
 const trainedLevels = new WeakMap<Net, Promise<Net>>();
 async function nested(net: Net, lab: Lab, level: number): Promise<Net> {
-  const levels = nestChannels(net, [0.5, 0.25, 0]);
+  const levels = nestChannels(net, [0.5, 0.25, 0], { roundTo: 1 });
   const whole = trainedLevels.get(net) ?? tuned(net, lab.long, lab, beside(nestedNet(levels)));
   trainedLevels.set(net, whole);
   const cut = (levels[level] as (typeof levels)[number]).cut(await whole);

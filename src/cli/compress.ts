@@ -20,7 +20,7 @@ import { columns } from '../read/show.ts';
 import { dataOf, filesOf, forceHelp, jsonFile, type Origin } from './files.ts';
 import { readValue } from './json-file.ts';
 import { fraction, numberFlag, stepCount, wholeFlag } from './numbers.ts';
-import { count, note, percent, print, printJson } from './say.ts';
+import { count, note, percent, print, printJson, workBar } from './say.ts';
 
 interface Flags {
   readonly steps?: string;
@@ -82,6 +82,7 @@ async function run(name: string, flags: Flags): Promise<void> {
       ...options,
       ...(data ? { data } : {}),
       onStep: (row: Row) => note(`${row.step}: ${said(row)}`),
+      onReconstruct: workBar('least squares, layers'),
     };
     const done = steps
       ? { ...(await compress(net, steps, running)), steps }
@@ -146,7 +147,7 @@ const resultFiles = (
 ];
 
 const said = (row: Row): string =>
-  `${row.accuracy === null ? '' : `${percent(row.accuracy)}, `}${count(row.macs)} macs, ${count(row.bytes)} bytes`;
+  `${row.accuracy === null ? '' : `${percent(row.accuracy)}, `}${count(row.macs)} macs, ${count(row.bytes)} bytes${row.latencyMs === null ? '' : `, ${row.latencyMs.toFixed(2)} ms`}`;
 
 function table(rows: readonly Row[]): string {
   const head = ['step', 'accuracy', 'params', 'not zero', 'macs', 'bytes', 'gzip bytes', 'ms'];

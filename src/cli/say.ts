@@ -62,6 +62,36 @@ export function trainingBar(label: string, steps: number, batch: number, from = 
   };
 }
 
+/** Progress of work that is not training: a bar on a terminal, a line every five seconds elsewhere. */
+export function workBar(label: string): (done: number, total: number) => void {
+  let start = performance.now();
+  let last = start;
+  let bar: cliProgress.SingleBar | undefined;
+  return (done, total) => {
+    const now = performance.now();
+    if (done === 0) [start, last] = [now, now];
+    const left = done ? duration((((now - start) / 1000) * (total - done)) / done) : '-';
+    if (process.stderr.isTTY) {
+      if (!bar) {
+        bar = new cliProgress.SingleBar({
+          format: `${label} {bar} {value}/{total}  {left} left`,
+          stream: process.stderr,
+          hideCursor: true,
+          fps: 5,
+        });
+        bar.start(total, 0, { left });
+      }
+      bar.update(done, { left });
+      if (done < total) return;
+      bar.stop();
+      bar = undefined;
+    } else if (done === total || now - last >= 5000) {
+      last = now;
+      note(`${label} ${done}/${total}${done < total ? `  ${left} left` : ''}`);
+    }
+  };
+}
+
 /** Where lines go to a file or a log: one every five seconds, and the last. */
 function plainBar(
   label: string,

@@ -8,7 +8,6 @@ import {
   factorize,
   foldNorms,
   hashWeights,
-  pruneChannels,
   pruneWeights,
   type RankChoice,
   shareWeights,
@@ -28,7 +27,6 @@ import {
   softTargets,
   type StepReport as TrainingReport,
 } from '../learn/index.ts';
-import { cost } from '../read/cost.ts';
 import {
   bytesOfWeight,
   half,
@@ -38,6 +36,7 @@ import {
   sparse,
   type Weight,
 } from '../weights/index.ts';
+import { type ChannelsStep, type Where, withoutChannels } from './channels-step.ts';
 import {
   type Contract,
   checkContracts,
@@ -61,6 +60,8 @@ export interface CompressOptions extends MeasureOptions {
   /** Called when a step is done and measured. */
   readonly onStep?: (row: Row) => void;
   readonly onTraining?: (at: TrainingReport) => void;
+  /** How many layers are fitted by least squares, of how many. */
+  readonly onReconstruct?: (done: number, total: number) => void;
 }
 /** What a net costs after a step; the first row is the net as it came. */
 export interface Row extends Measured {
@@ -106,22 +107,28 @@ export async function compress(
   let contracts: readonly Contract[] = [];
   let file: Uint8Array | undefined;
   for (const step of steps) {
-    const words = printStep(step);
-    if (step.step === 'huffman') file = packCompact(now);
-    else {
-      const before = now;
-      now = tidied(await run(step, now, { original: net, contracts, train, o }));
-      checkContracts(contracts, now, words);
-      contracts = [...contracts, ...made(step, now, before, words)];
+    if (step.step === 'huffman') {
+      file = packCompact(now);
+      await note(printStep(step), now, file);
+      continue;
     }
-    await note(words, now, file);
+    const before = now;
+    const done = await run(step, now, { original: net, contracts, train, o });
+    const words = printStep(step);
+    now = tidied(done.net);
+    checkContracts(contracts, now, words);
+    contracts = [...contracts, ...made(step, now, before, words)];
+    await note(printStep(done.step), now);
   }
   return { net: now, rows, ...(file ? { file } : {}) };
 }
 
 const needsData = (s: CompressStep): boolean =>
-  ['fit', 'distill', 'train-quantized'].includes(s.step) || (s.step === 'quantize' && s.activations > 0);
-const purpose = (s: CompressStep): string => (s.step === 'quantize' ? 'calibrate values' : 'train');
+  ['fit', 'distill', 'train-quantized'].includes(s.step) ||
+  (s.step === 'quantize' && s.activations > 0) ||
+  (s.step === 'channels' && s.reconstruct !== undefined);
+const purpose = (s: CompressStep): string =>
+  s.step === 'quantize' ? 'calibrate values' : s.step === 'channels' ? 'fit layers' : 'train';
 
 function made(step: CompressStep, net: Net, before: Net, words: string): readonly Contract[] {
   switch (step.step) {
@@ -154,23 +161,27 @@ function tidied(net: Net): Net {
 const isPlaced = (w: Weight): w is PlacedWeight =>
   w.encoding !== 'sparse' && w.encoding !== 'hashed' && w.encoding !== 'circulant';
 
-async function run(step: CompressStep, net: Net, bench: Bench): Promise<Net> {
+/** The net after a step, and the step with the choices that were left to it. */
+async function run(
+  step: CompressStep,
+  net: Net,
+  bench: Bench,
+): Promise<{ readonly net: Net; readonly step: CompressStep }> {
   const where = {
     ...('only' in step && step.only ? { only: step.only } : {}),
     ...('except' in step && step.except ? { except: step.except } : {}),
   };
+  if (step.step === 'channels') return withoutChannels(net, step, where, bench.train, bench.o);
+  return { net: await changed(step, net, where, bench), step };
+}
+
+async function changed(
+  step: Exclude<CompressStep, ChannelsStep>,
+  net: Net,
+  where: Where,
+  bench: Bench,
+): Promise<Net> {
   switch (step.step) {
-    case 'channels': {
-      const { by, scope, roundTo } = step;
-      const total = cost(net.graph);
-      const target =
-        step.ratio !== undefined
-          ? { ratio: step.ratio }
-          : step.macs !== undefined
-            ? { macs: Math.floor(step.macs * total.macs) }
-            : { params: Math.floor((step.params as number) * total.params) };
-      return pruneChannels(net, target, { by, scope, roundTo, ...where }).net;
-    }
     case 'prune':
       return pruneWeights(net, step.sparsity, { scope: step.scope, ...where });
     case 'factorize': {

@@ -35,7 +35,10 @@ const step = z.discriminatedUnion('step', [
     params: share.optional(),
     by: z.enum(['l1', 'l2', 'norm-scale', 'geometric-median']).default('l2'),
     scope: z.enum(['layer', 'global']).default('layer'),
-    roundTo: count.default(1),
+    /** Widths are multiples of it; of 8 by default where a layer can be, 1 for exact numbers (see `pruneChannels`). */
+    roundTo: count.optional(),
+    /** Examples by which layers that lost inputs are fitted to the former values; none by default (see `reconstruct`). */
+    reconstruct: count.optional(),
     ...where,
   }),
   /** The smallest weights to zero. */

@@ -3,9 +3,8 @@ import { Refusal, suggestion, UsageError } from '../errors.ts';
 import { type Balance, type Channels, type Graph, stages, type Variable } from '../graph/index.ts';
 import { random } from '../random.ts';
 import { isRecord, shown } from './options.ts';
+import { checkWidth, type Width } from './width.ts';
 
-/** A width: that many channels, or a factor such as `x1.5`. */
-export type Width = number | `x${number}`;
 /** How often each class of channels stands in the new net; once unless named. */
 export type Copies = ReadonlyMap<number, number>;
 /** What is asked of each variable: a factor, or a number of channels. */
@@ -14,30 +13,6 @@ export interface Request {
   readonly width: Width;
   /** A value of several variables that shall be so wide. */
   readonly total?: { readonly where: string; readonly value: Int32Array; readonly channels: number };
-}
-
-/** @throws UsageError for text that is no width. */
-export function parseWidth(text: string): Width {
-  const factor = /^x(\d+(\.\d+)?)$/.exec(text);
-  if (factor && Number(factor[1]) >= 1) return `x${Number(factor[1])}`;
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new UsageError(
-    `"${text}" is no width; give a number of channels, or a factor from 1 up such as x1.5`,
-  );
-}
-
-/** @throws UsageError for what is no width, with the width that was probably meant. */
-export function checkWidth(where: string, width: unknown): void {
-  if (typeof width === 'number' && Number.isSafeInteger(width) && width >= 1) return;
-  const factor = typeof width === 'string' ? /^x(\d+(\.\d+)?)$/.exec(width)?.[1] : undefined;
-  if (factor !== undefined && Number(factor) > 0) return;
-  const number = typeof width === 'string' ? /^(\d+(?:\.\d+)?)(x?)$/.exec(width.trim()) : undefined;
-  const meant = number
-    ? `; did you mean ${number[2] || number[1]?.includes('.') ? `"x${number[1]}"` : number[1]}?`
-    : '';
-  throw new UsageError(
-    `${where}: a width is a whole number of channels, or a factor from 1 up such as "x1.5", got ${shown(width)}${meant}`,
-  );
 }
 
 /**

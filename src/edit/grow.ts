@@ -5,7 +5,7 @@ import { channels, type Graph, issueText, stages } from '../graph/index.ts';
 import { cost } from '../read/cost.ts';
 import type { Net } from '../weights/index.ts';
 import { connect, connectGraph } from './connect.ts';
-import { checkWidth, chooseCopies, requestsOf } from './copies.ts';
+import { chooseCopies, requestsOf } from './copies.ts';
 import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
 import { enlarge, enlargeGraph } from './enlarge.ts';
 import { type Growth, inSequence, type Preserves } from './growth.ts';
@@ -13,6 +13,7 @@ import { checkChoice, checkGraph, checkNet, checkOptions, isRecord, number, show
 import { byCopies, replicate } from './replicate.ts';
 import { addUnits, unitsIn } from './units.ts';
 import { type WidenOptions, type Widths, widen, widenChecks } from './widen.ts';
+import { checkWidth } from './width.ts';
 
 const widths = z.record(z.string(), z.unknown()); // see `checkWidth`, which says what was probably meant
 /** The steps by the key that says what they do. */

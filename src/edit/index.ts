@@ -3,7 +3,7 @@
 export { type Findings, verifyCertificate } from './certificate.ts';
 export { cheapen } from './cheapen.ts';
 export { type ConnectOptions, connect } from './connect.ts';
-export { parseWidth, type Width } from './copies.ts';
+
 export { type DeepenOptions, deepen } from './deepen.ts';
 export { enlarge } from './enlarge.ts';
 export { ensemble } from './ensemble.ts';
@@ -36,3 +36,4 @@ export {
 } from './splitnet.ts';
 export { addUnits, type UnitOptions } from './units.ts';
 export { copyChannels, type WidenOptions, type Widths, widen } from './widen.ts';
+export { parseWidth, type Width } from './width.ts';

@@ -85,6 +85,13 @@ export function checkOptions(edit: string, given: unknown, checks: Readonly<Reco
   }
 }
 
+/** The options that a table names, where a caller may hand on others too. @throws UsageError as `checkOptions` does. */
+export function checkKnown(edit: string, given: unknown, checks: Readonly<Record<string, Check>>): void {
+  if (!isRecord(given)) return checkOptions(edit, given, checks);
+  const known = Object.entries(given).filter(([name]) => Object.hasOwn(checks, name));
+  checkOptions(edit, Object.fromEntries(known), checks);
+}
+
 /** One value. @throws UsageError when its check refuses it. */
 export function checkValue(edit: string, name: string, value: unknown, { words, holds, each }: Check): void {
   if (!holds(value)) throw new UsageError(`${edit}: ${name} must be ${words}, got ${shown(value)}`);

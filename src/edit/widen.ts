@@ -8,7 +8,7 @@
 import { Refusal } from '../errors.ts';
 import { type Channels, channels, check, type Graph, prune } from '../graph/index.ts';
 import { entries, float, materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
-import { type Copies, chooseCopies, requestsOf, verifyBalances, type Width } from './copies.ts';
+import { type Copies, chooseCopies, requestsOf, verifyBalances } from './copies.ts';
 import { rescaled } from './follow.ts';
 import type { Growth } from './growth.ts';
 import { mapWeight } from './map-weight.ts';
@@ -26,6 +26,7 @@ import {
 } from './options.ts';
 import type { Arrange } from './orders.ts';
 import { byCopies, replicate } from './replicate.ts';
+import type { Width } from './width.ts';
 
 export interface WidenOptions {
   readonly seed?: number;

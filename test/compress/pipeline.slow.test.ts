@@ -11,7 +11,16 @@ import {
   stepNames,
 } from '../../src/compress/index.ts';
 import type { Dataset } from '../../src/data/index.ts';
-import { graph, input, MoonletError, pruneWeights, shareWeights, UsageError } from '../../src/index.ts';
+import {
+  cost,
+  graph,
+  input,
+  MoonletError,
+  pruneChannels,
+  pruneWeights,
+  shareWeights,
+  UsageError,
+} from '../../src/index.ts';
 import { fit } from '../../src/learn/index.ts';
 import { random } from '../../src/random.ts';
 import { bytesOf, init, materialize, type Net, unpackCompact, type Weight } from '../../src/weights/index.ts';
@@ -111,7 +120,12 @@ describe('compress', () => {
       ...o,
       runs: 3,
     });
-    expect(rows.map((r) => r.step)).to.deep.equal(['original', 'channels=0.25', 'prune=0.5', 'half']);
+    expect(rows.map((r) => r.step)).to.deep.equal([
+      'original',
+      'channels=0.25,roundTo=8',
+      'prune=0.5',
+      'half',
+    ]);
     const [first, cut, thin, light] = rows;
     expect(first?.accuracy).to.be.above(0.9);
     expect(cut?.params).to.be.below(0.8 * (first?.params as number));
@@ -139,6 +153,28 @@ describe('compress', () => {
     expect(w.encoding).to.equal('sparse');
     expect(values.filter((v) => v === 0).length).to.be.at.least(0.7 * values.length - 1);
     expect(new Set(values).size).to.be.at.most(17);
+  });
+
+  it('fits layers that lost inputs by least squares, in rows and in progress', async () => {
+    const progress: (readonly [number, number])[] = [];
+    const quiet = { ...o, runs: 0, onReconstruct: (...at: [number, number]) => progress.push(at) };
+    const words = 'channels=0.25,reconstruct=64';
+    const { rows, net: fitted } = await compress(net, parseSteps(words), quiet);
+    const plain = await compress(net, parseSteps('channels=0.25'), { ...o, runs: 0 });
+    expect(rows.at(-1)?.step).to.equal('channels=0.25,roundTo=8,reconstruct=64');
+    expect(rows.at(-1)?.macs).to.equal(plain.rows.at(-1)?.macs);
+    const moved = [...fitted.weights].filter(([key, w]) => {
+      const before = materialize(plain.net.weights.get(key) as Weight);
+      return materialize(w).some((v, i) => v !== before[i]);
+    });
+    const layers = progress[0]?.[1] as number;
+    expect(layers).to.be.at.least(2);
+    expect(moved.filter(([key]) => key.endsWith(':kernel')).length).to.equal(layers);
+    expect(progress).to.deep.equal(Array.from({ length: layers + 1 }, (_, i) => [i, layers]));
+    const error = await compress(net, parseSteps(words), { runs: 0 }).catch((e: unknown) => e);
+    expect((error as Error).message).to.equal(
+      'channels=0.25,reconstruct=64 needs data, to fit layers; say which dataset',
+    );
   });
 
   it('goes through every step that there is', async () => {
@@ -248,7 +284,10 @@ describe('a search', () => {
     expect(strong.steps.at(-1)?.step).to.equal('huffman');
     const first = mild.rows[0]?.macs as number;
     const cheap = await search(net, { maxMacs: Math.round(0.6 * first) }, o);
-    expect(cheap.rows.at(-1)?.macs).to.be.within(0.4 * first, 0.6 * first);
+    const fewer = pruneChannels(net, { macs: Math.round(0.6 * first) }); // in multiples of 8
+    expect(cheap.rows.at(-1)?.macs)
+      .to.equal(cost(fewer.net.graph).macs)
+      .and.to.be.at.most(0.6 * first);
     expect((await search(net, { maxBytes: bytes }, o)).steps).to.deep.equal([]);
   });
 

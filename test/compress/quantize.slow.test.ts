@@ -17,6 +17,7 @@ import {
   type Range,
   Refusal,
   toJson,
+  UsageError,
 } from '../../src/index.ts';
 import { apply } from '../../src/read/tfjs/apply.ts';
 import { bytesOf, float, init, materialize, type Net, type Weight } from '../../src/weights/index.ts';
@@ -176,8 +177,11 @@ describe('quantize', () => {
     const net = await calibrated(fusing);
     const { ranges } = await calibrate(net, [examples(fusing, 2)]);
     const line = (o: object): string => messageOf(() => quantize(net, o), Refusal);
-    expect(line({ weights: 1 })).to.equal('quantize: weights must have 2 to 8 bits, got 1');
-    expect(line({ activations: 9 })).to.equal('quantize: activations must have 2 to 8 bits, got 9');
+    const wrong = (o: object): string => messageOf(() => quantize(net, o), UsageError);
+    expect(wrong({ weights: 1 })).to.equal('quantize: weights must be a whole number from 2 to 8, got 1');
+    expect(wrong({ activations: 9 })).to.equal(
+      'quantize: activations must be a whole number from 2 to 8, got 9',
+    );
     expect(line({ ranges: new Map() })).to.equal(
       'quantize: no range is known for "input"; calibrate this net with data first',
     );

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { keepShared, quantizedForm } from '../../src/compress/index.ts';
 import { kMeans } from '../../src/edit/index.ts';
-import { circulate, graph, hashWeights, input, Refusal, shareWeights } from '../../src/index.ts';
+import { circulate, graph, hashWeights, input, Refusal, shareWeights, UsageError } from '../../src/index.ts';
 import { type Form, fit, inTurn, keepZeros, type Scale, sgd } from '../../src/learn/index.ts';
 import { random } from '../../src/random.ts';
 import {
@@ -121,13 +121,13 @@ describe('sharing', () => {
 
   it('refuses what is out of range', () => {
     const net = init(g);
+    expect(messageOf(() => shareWeights(net, { clusters: 1 }), UsageError)).to.equal(
+      'shareWeights: clusters must be a whole number from 2 to 256, got 1',
+    );
+    expect(messageOf(() => hashWeights(net, { share: 0 }), UsageError)).to.equal(
+      'hashWeights: share must be a share above 0 and at most 1, got 0',
+    );
     const line = (run: () => unknown): string => messageOf(run, Refusal);
-    expect(line(() => shareWeights(net, { clusters: 1 }))).to.equal(
-      'share: clusters must be a whole number from 2 to 256, got 1',
-    );
-    expect(line(() => hashWeights(net, { share: 0 }))).to.equal(
-      'hash: the share of buckets must lie above 0 and up to 1, got 0',
-    );
     expect(line(() => circulate(net, { block: 7 }))).to.equal(
       'circulate: blocks of 7 divide the channels of no kernel there; choose a divisor above 1',
     );

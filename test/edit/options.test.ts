@@ -96,7 +96,7 @@ const edits: Readonly<Record<string, Called>> = {
   },
   equalize: { right: [net, {}], options: [1, 'rounds', -1] },
   expand: {
-    right: [net, { macs: 1e9 }, {}],
+    right: [net, { macs: 1e5 }, {}],
     options: [2, 'seed', 'one'],
     wrong: [
       [1, { macs: Number.NaN }],
@@ -176,7 +176,18 @@ const edits: Readonly<Record<string, Called>> = {
       [1, -0.1],
     ],
   },
-  quantize: { right: [net, {}], options: [1, 'per', 'layer'] },
+  quantize: {
+    right: [net, {}],
+    wrong: [
+      [1, { per: 'layer' }],
+      [1, { weights: '8' }],
+      [1, { weights: 9 }],
+      [1, { clip: 'best' }],
+      [1, { activations: Number.NaN }],
+      [1, { ranges: {} }],
+      [1, null],
+    ],
+  },
   ratiosWithin: {
     right: [{ base: 1, layers: new Map(), ratios: [0.5] }, 0.1],
     wrong: [

@@ -15,45 +15,12 @@ import {
 } from '../../graph/index.ts';
 import { cost } from '../../read/cost.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
-import {
-  type Checks,
-  checkChoice,
-  checkNet,
-  checkOptions,
-  checkValue,
-  either,
-  isRecord,
-  oneOf,
-  seed,
-  share,
-  text,
-  whole as wholeFrom,
-} from '../options.ts';
+import { checkNet } from '../options.ts';
 import { type CpOptions, cp, cpParts } from './cp.ts';
+import { checkFactorize, type FactorizeMethod, type FactorizeOptions } from './factorize-options.ts';
 import { type LinearOp, type Part, type Split, splitConv, splitDense } from './split.ts';
 import { discarded, rankByEnergy, rankByVbmf } from './svd.ts';
 
-export const factorizeMethods = ['svd', 'spatial', 'tucker', 'cp'] as const;
-export type FactorizeMethod = (typeof factorizeMethods)[number];
-
-/**
- * How ranks are chosen. `rank`: this one (two for `tucker`: of inputs, of outputs), or as many as there are. `energy`: the
- * least that keeps this share of each matrix's squared singular values. `params`, `macs`: the largest equal share of energy
- * with which the whole net has at most this share of what it had. `vbmf`: what empirical variational Bayes finds.
- */
-export type RankChoice =
-  | { readonly rank: number | readonly [inputs: number, outputs: number] }
-  | { readonly energy: number }
-  | { readonly params: number }
-  | { readonly macs: number }
-  | 'vbmf';
-
-export interface FactorizeOptions extends CpOptions {
-  readonly method: FactorizeMethod;
-  readonly ranks: RankChoice;
-  /** A path or glob; all layers that the method fits unless told. */
-  readonly where?: string;
-}
 export interface FactorizedLayer {
   readonly id: string;
   readonly ranks: readonly number[];
@@ -64,23 +31,6 @@ export interface Factorized {
   readonly net: Net;
   readonly layers: readonly FactorizedLayer[];
 }
-
-const factorizeChecks: Checks<FactorizeOptions> = {
-  method: oneOf(...factorizeMethods),
-  ranks: { words: "'vbmf', or an object such as { rank: 8 }", holds: (v) => v === 'vbmf' || isRecord(v) },
-  where: text,
-  rounds: wholeFrom(1),
-  seed,
-};
-const rankChecks = {
-  rank: either(wholeFrom(1), {
-    words: 'a pair of them',
-    holds: (v) => Array.isArray(v) && v.length === 2 && v.every(wholeFrom(1).holds),
-  }),
-  energy: share,
-  params: share,
-  macs: share,
-} as const;
 
 /** A layer, and what it becomes at the ranks that a share of energy asks for. */
 interface Candidate {
@@ -100,10 +50,7 @@ interface Candidate {
  */
 export function factorize(whole: Net, o: FactorizeOptions): Factorized {
   checkNet('factorize', whole);
-  checkOptions('factorize', o, factorizeChecks);
-  checkValue('factorize', 'method', o.method, factorizeChecks.method);
-  checkValue('factorize', 'ranks', o.ranks, factorizeChecks.ranks);
-  if (o.ranks !== 'vbmf') checkChoice('factorize', o.ranks, rankChecks);
+  checkFactorize(o);
   const found = candidates(whole, o);
   const chosen = choose(whole.graph, found, o);
   if (!chosen.size) {

@@ -8,6 +8,7 @@
  */
 import type { Balance, Channels, Variable } from '../../graph/index.ts';
 import type { Scores } from './importance.ts';
+import type { Obstacle } from './reasons.ts';
 
 /** Classes that go together, and their mean score. */
 export interface Move {
@@ -23,11 +24,6 @@ export interface Path {
   /** Why there is no move, when there is none. */
   readonly obstacle: Obstacle | undefined;
 }
-/**
- * What stands in the way of a component: every layer has one channel, which must stay; `most` is less than a channel; what
- * ops tie cannot go in equal numbers; no width becomes a multiple of `roundTo`.
- */
-export type Obstacle = 'single' | 'most' | 'ties' | 'rounding';
 export interface PathOptions {
   /** Whether a class may go. */
   readonly free: (id: number) => boolean;

@@ -24,16 +24,7 @@ import {
   type WeightKey,
 } from '../../weights/index.ts';
 import { foldNorms } from '../fold.ts';
-import {
-  type Checks,
-  callback,
-  checkNet,
-  checkOptions,
-  flag,
-  map,
-  oneOf,
-  whole as wholeNumber,
-} from '../options.ts';
+import { callback, checkKnown, checkNet, flag, map, oneOf, whole as wholeNumber } from '../options.ts';
 import { places } from './places.ts';
 
 /** The least and the largest value that is told apart. */
@@ -64,7 +55,7 @@ export function stepsOf([low, high]: Range, bits: number, isSigned = false): Qua
   return { kind: 'quantize', scale, zero, bits, signed: isSigned };
 }
 
-const quantizeChecks: Checks<QuantizeOptions> = {
+const quantizeChecks = {
   weights: wholeNumber(2, 8),
   per: oneOf('channel', 'tensor'),
   clip: oneOf('max', 'mse'),
@@ -72,7 +63,7 @@ const quantizeChecks: Checks<QuantizeOptions> = {
   ranges: map,
   outputs: flag,
   keep: callback,
-};
+} as const;
 
 /**
  * Norms are folded first. Preserves the function to about a step of each rounding.
@@ -80,7 +71,7 @@ const quantizeChecks: Checks<QuantizeOptions> = {
  */
 export function quantize(whole: Net, o: QuantizeOptions = {}): Net {
   checkNet('quantize', whole);
-  checkOptions('quantize', o, quantizeChecks);
+  checkKnown('quantize', o, quantizeChecks); // `quantizeByData` hands its own options on too
   const { activations = 8, ranges, outputs = false } = o;
   const folded = foldNorms(whole);
   const graph = ranges ? rounded(folded.graph, ranges, activations, outputs) : folded.graph;
