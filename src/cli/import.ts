@@ -14,6 +14,7 @@ import {
   type ImportReport,
   importWeights,
   type Preprocessing,
+  preprocessingOf,
   readTimmConfig,
   readWeightFile,
   sources,
@@ -35,6 +36,7 @@ interface Flags {
   readonly accept?: readonly Acceptable[];
   readonly maxBytes?: number;
   readonly dropBackground?: boolean;
+  readonly freshHead?: boolean;
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -62,13 +64,14 @@ export const importCommand = (program: Command): void => {
       acceptedKinds,
     )
     .option('--max-bytes <n>', 'the most memory that the weights may take; 1 GiB by default', byteCount)
+    .option('--fresh-head', 'draw a new classifier at random for a file that has none')
     .option('--force', forceHelp)
     .option('--json', 'print the report as one JSON document')
     .action(run);
 };
 
 async function run(path: string, flags: Flags): Promise<void> {
-  const graph = compose(flags.as);
+  let graph = compose(flags.as); // first of all, since it refuses a wrong --as
   settle(dirname(path));
   const inputs = [path, join(dirname(path), 'config.json')];
   const bytes = readFile(path);
@@ -81,23 +84,39 @@ async function run(path: string, flags: Flags): Promise<void> {
     accept,
     ...(flags.maxBytes === undefined ? {} : { maxBytes: flags.maxBytes }),
   });
-  const config = configBeside(path);
-  const ported = config?.architecture?.startsWith('tf_') ? 'timm-tf' : undefined;
-  const source = flags.source ?? (file.format === 'safetensors' ? ported : undefined);
-  const done = importWeights(graph, file, path, {
-    ...(source === undefined ? {} : { source }),
+  const config = file.format === 'keras' || file.format === 'tf-layers' ? undefined : configBeside(path);
+  const taken: string[] = [];
+  /** An option that --as does not say and the file does. */
+  const take = (option: 'size' | 'classes', value: number | undefined): boolean => {
+    const usual = option === 'size' ? inputShape(graph)[0] : undefined;
+    if (value === undefined || value === usual || new RegExp(`\\s${option}=`).test(flags.as)) return false;
+    taken.push(`${option}=${value}`);
+    graph = compose([flags.as, ...taken].join(' '));
+    return true;
+  };
+  take('size', file.told.size ?? config?.fields?.input_size?.[1]);
+  const options = {
+    ...(flags.source === undefined ? {} : { source: flags.source }),
     ...(flags.net === undefined ? {} : { net: flags.net }),
+    ...(config?.architecture === undefined ? {} : { model: config.architecture }),
     dropBackground: flags.dropBackground ?? false,
+    freshHead: flags.freshHead ?? false,
     accept,
-  });
+  };
+  let done = importWeights(graph, file, path, options);
+  if (!done.net && take('classes', done.classes)) done = importWeights(graph, file, path, options);
   const { report, net } = done;
+  const usual = usualPreprocessing(graph, report.source, inputShape(graph)[0], path);
+  const timm = report.source.startsWith('timm') ? config?.fields : undefined;
+  const { preprocessing, notes } = preprocessingOf(graph, usual, file.told, timm);
+  const complete = { taken, ...report, notes };
   if (net)
     await withOut(flags.out, { force: flags.force ?? false, writes, inputs }, (out) => {
-      const card = cardOf(net, { path, bytes, format: file.format, report, graph, config });
-      out.publish(filesOf(net, card));
+      const origin = { path, bytes, format: file.format, report: complete, graph, preprocessing };
+      out.publish(filesOf(net, cardOf(net, origin)));
     });
-  if (flags.json) printJson({ file: path, format: file.format, complete: net !== undefined, ...report });
-  else print(`${table(report)}${net ? `\nsaved in ${flags.out}` : ''}`);
+  if (flags.json) printJson({ file: path, format: file.format, complete: net !== undefined, ...complete });
+  else print(`${table(complete)}${net ? `\nsaved in ${flags.out}` : ''}`);
   if (!net) throw new MoonletError(`${path}: ${wrong(done)}; nothing is saved`);
 }
 
@@ -138,19 +157,28 @@ function configBeside(path: string): TimmConfig | undefined {
 
 const kinds = ['matched', 'transposed', 'skipped', 'missing', 'unexpected', 'misshapen'] as const;
 
+/** The report, and the options that the file said and --as did not. */
+interface Complete extends ImportReport {
+  readonly taken: readonly string[];
+  /** What the card does not say, and why. */
+  readonly notes: readonly string[];
+}
+
 /** A count a line, with the first names of those that a person may want to look at. */
-function table(report: ImportReport): string {
+function table(report: Complete): string {
   const rows = kinds.map((kind) => [kind, count(report[kind].length), told(report, kind)]);
   const differences = report.differences.map((d) => `  ${d}`);
   return [
     ...(report.net === undefined ? [] : [`the net ${quote(report.net)} of the file${alternatives(report)}`]),
     `names as ${report.source} writes them${report.prefix ? `, after ${quote(report.prefix)}` : ''}`,
+    ...(report.taken.length ? [`as the file says: ${report.taken.join(' ')}`] : []),
     columns(rows, [1]),
     ...(differences.length
       ? [`${report.source} computes otherwise than our architecture; the net follows it:`]
       : []),
     ...differences,
     ...(report.unsound.length ? ['values that no weight has:', ...shortened(report.unsound)] : []),
+    ...report.notes,
   ].join('\n');
 }
 const alternatives = ({ otherNets }: ImportReport): string =>
@@ -180,19 +208,15 @@ interface Origin {
   readonly path: string;
   readonly bytes: Uint8Array;
   readonly format: string;
-  readonly report: ImportReport;
+  readonly report: Complete;
   /** As composed, before it was adapted. */
   readonly graph: Graph;
-  readonly config: TimmConfig | undefined;
+  readonly preprocessing: Preprocessing | undefined;
 }
 
 /** A net's card: where it is from, what an input must be, what it costs. */
-function cardOf(net: Net, { path, bytes, format, report, graph, config }: Origin): object {
+function cardOf(net: Net, { path, bytes, format, report, graph, preprocessing }: Origin): object {
   const { graphJson, weights } = pack(net);
-  const usual = usualPreprocessing(graph, report.source, inputShape(graph)[0]);
-  const own = config?.preprocessing;
-  const preprocessing: Preprocessing | undefined =
-    usual && own ? { ...usual, ...own, from: 'config.json beside the file' } : usual;
   const { params, macs } = cost(net.graph);
   return {
     name: net.graph.name,
@@ -207,6 +231,7 @@ function cardOf(net: Net, { path, bytes, format, report, graph, config }: Origin
     },
     differences: report.differences,
     preprocessing: preprocessing ?? null,
+    ...(report.notes.length ? { notes: report.notes } : {}),
     params,
     macs,
     bytes: bytesOf(net),

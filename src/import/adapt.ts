@@ -37,9 +37,11 @@ const byArch: Readonly<Partial<Record<Source, Readonly<Record<string, Numerics>>
   },
 };
 export const numericsOf = (graph: Graph, source: Source): Numerics =>
-  source === 'timm-tf' || source === 'efficientnet-pytorch'
-    ? { ...tensorflow, momentum: 0.99 }
-    : (byArch[source]?.[archOf(graph)] ?? {});
+  source === 'timm-tf'
+    ? tensorflow
+    : source === 'efficientnet-pytorch'
+      ? { ...tensorflow, momentum: 0.99 }
+      : (byArch[source]?.[archOf(graph)] ?? {});
 
 export interface Adapted {
   readonly graph: Graph;
@@ -47,13 +49,20 @@ export interface Adapted {
   readonly differences: readonly string[];
 }
 
-/** The graph as the library computes it; `eps` (by node) is what the file itself says of its norms. */
-export function adapt(graph: Graph, source: Source, eps: ReadonlyMap<string, number> = new Map()): Adapted {
+/** What a file itself says of a norm. */
+export type ToldNorm = Pick<Numerics, 'eps' | 'momentum'>;
+
+/** The graph as the library computes it; `told` (by node) is what the file itself says of its norms. */
+export function adapt(
+  graph: Graph,
+  source: Source,
+  told: ReadonlyMap<string, ToldNorm> = new Map(),
+): Adapted {
   const numerics = numericsOf(graph, source);
   const counts = new Map<string, number>();
   const changed = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const adapted = rewrite(graph, (node) => {
-    const op = adaptedOp(node.id, node.op, numerics, eps.get(node.id), changed);
+    const op = adaptedOp(node.id, node.op, { ...numerics, ...told.get(node.id) }, changed);
     return op === node.op ? undefined : [{ ...node, op }];
   });
   const differences = [...counts].map(([what, n]) => `${what} (${n})`);
@@ -63,16 +72,10 @@ export function adapt(graph: Graph, source: Source, eps: ReadonlyMap<string, num
   };
 }
 
-function adaptedOp(
-  id: string,
-  op: Op,
-  numerics: Numerics,
-  told: number | undefined,
-  changed: (what: string) => void,
-): Op {
+function adaptedOp(id: string, op: Op, numerics: Numerics, changed: (what: string) => void): Op {
   switch (op.kind) {
     case 'norm':
-      return adaptedNorm(op, numerics, told, changed);
+      return adaptedNorm(op, numerics, changed);
     case 'conv': {
       const { padding, earlyStride } = numerics;
       if (padding && Array.isArray(op.padding) && Math.max(...op.stride) > 1) {
@@ -99,11 +102,9 @@ function adaptedOp(
 function adaptedNorm(
   op: Norm,
   { eps = op.eps, momentum = op.momentum }: Numerics,
-  told: number | undefined,
   changed: (what: string) => void,
 ): Op {
-  const wanted = told ?? eps;
-  if (wanted !== op.eps) changed(`norms of eps ${wanted}, not ${op.eps}`);
+  if (eps !== op.eps) changed(`norms of eps ${eps}, not ${op.eps}`);
   if (momentum !== op.momentum) changed(`norms of momentum ${momentum}, not ${op.momentum}`);
-  return wanted === op.eps && momentum === op.momentum ? op : { ...op, eps: wanted, momentum };
+  return eps === op.eps && momentum === op.momentum ? op : { ...op, eps, momentum };
 }

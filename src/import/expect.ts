@@ -47,6 +47,9 @@ const words: Readonly<Record<Layout, Readonly<Record<Slot, string>>>> = {
   },
 };
 
+/** What a library calls a weight of a layer. */
+export const variableOf = (layout: Layout, slot: Slot): string => words[layout][slot];
+
 /** In the order of our entries. */
 export function expected(graph: Graph, source: Source, format: Format): readonly Expected[] {
   // our own tf.layers models have layers named by our paths, and weights as Keras has them

@@ -1,6 +1,8 @@
 /** @file What every reader gives: tensors by the names that the file has for them, not yet decoded. */
 import { MoonletError, quote, UsageError } from '../errors.ts';
 import { mostBytes } from '../weights/index.ts';
+import type { FileHead } from './keras-head.ts';
+import type { Pixels } from './keras-pixels.ts';
 
 export const formats = ['safetensors', 'pytorch', 'keras', 'keras-h5', 'keras-weights', 'tf-layers'] as const;
 export type Format = (typeof formats)[number];
@@ -18,6 +20,18 @@ export interface ForeignTensor {
 export interface Told {
   /** Eps of batch norms by their layer, where the file has the model's configuration (Keras). */
   readonly eps?: ReadonlyMap<string, number>;
+  /** Likewise the share of the running statistics that a step of training keeps. */
+  readonly momentum?: ReadonlyMap<string, number>;
+  /** The layers by name, where the file has the model's configuration: what it does not say is then not there. */
+  readonly layers?: ReadonlySet<string>;
+  /** Height and width of the input, where they are equal. */
+  readonly size?: number;
+  /** What the model itself does to pixels. */
+  readonly pixels?: Pixels;
+  /** Of a layer that normalizes pixels, in a file of weights alone. */
+  readonly normalization?: { readonly mean: readonly number[]; readonly variance: readonly number[] };
+  /** The layers between the last map and the output. */
+  readonly head?: FileHead;
 }
 /** One of the nets of a file, such as the model itself and a running average of its weights. */
 export interface HeldNet {

@@ -1,11 +1,12 @@
 /** @file Weights of another library into a graph of ours: matched by name, checked by shape, turned to our layout. */
-import { MoonletError, quote } from '../errors.ts';
+import { MoonletError, quote, UsageError } from '../errors.ts';
 import { type Graph, printShape } from '../graph/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
-import { adapt, numericsOf } from './adapt.ts';
+import { adapt, numericsOf, type ToldNorm } from './adapt.ts';
 import { type Expected, expected, transposed } from './expect.ts';
-import { type Acceptable, type ForeignTensor, readOptions, type WeightFile } from './file.ts';
-import { archOf, layoutOf, type Source, sourceNamed, sourcesOf } from './names/index.ts';
+import { type Acceptable, type ForeignTensor, readOptions, type Told, type WeightFile } from './file.ts';
+import { classesOf, classifierOf } from './head.ts';
+import { archOf, layoutOf, portedByName, type Source, sourceNamed, sourcesOf } from './names/index.ts';
 import { chosen, unwrapped } from './nets.ts';
 import { type Unsound, unsoundIn } from './values.ts';
 
@@ -40,6 +41,8 @@ export interface Imported {
   readonly net?: Net;
   /** What to try when it is not complete. */
   readonly hint?: string;
+  /** How many classes the file's classifier tells apart, when the net has another number. */
+  readonly classes?: number;
 }
 export interface ImportOptions {
   /** The library that wrote the file; the one whose names fit best unless told. */
@@ -50,6 +53,10 @@ export interface ImportOptions {
   readonly net?: string;
   /** Values that are taken as they are: `nonfinite`, `negative-variances`, `integers`. */
   readonly accept?: readonly Acceptable[];
+  /** Draw a new classifier for a file that has none. */
+  readonly freshHead?: boolean;
+  /** What the model is called in its library, where something beside the file says it. */
+  readonly model?: string;
 }
 
 const ignored = /(^|[./])(num_batches_tracked|n_averaged|seed_generator_state)$|seed_generator/;
@@ -63,20 +70,23 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
   const { tensors: bare, prefix } = unwrapped(own.tensors);
   const tensors = renewed(bare, archOf(graph));
   const source =
-    o.source === undefined ? likeliest(graph, file, tensors, name) : sourceNamed(o.source, graph);
-  const wanted = expected(graph, source, file.format);
-  const eps = new Map(
-    wanted.flatMap(({ node, slot, name }) => {
-      const told = slot === 'mean' ? file.told.eps?.get(name.replace(/\/[^/]*$/, '')) : undefined;
-      return told === undefined ? [] : [[node, told] as const];
-    }),
-  );
-  const adapted = adapt(graph, source, eps);
-  const folded = numericsOf(graph, source).biases ? biasNames(wanted) : new Map<string, string>();
-  const known = new Set([...wanted.map((e) => e.name), ...folded.keys()]);
-  const rest = [...tensors.keys()].filter((key) => !known.has(key));
+    o.source === undefined ? likeliest(graph, file, tensors, name, o) : sourceNamed(o.source, graph);
+  const usual = expected(graph, source, file.format);
+  const folded = numericsOf(graph, source).biases ? biasNames(usual) : new Map<string, string>();
   const isSkipped = (key: string): boolean =>
     ignored.test(key) || (layoutOf(source) === 'keras' && /^normalization(_\d+)?\//.test(key));
+  const candidates = new Map([...tensors].filter(([key]) => !folded.has(key) && !isSkipped(key)));
+  const head = classifierOf(
+    graph,
+    usual,
+    { keras: layoutOf(source) === 'keras', told: file.told },
+    candidates,
+    o,
+  );
+  const { wanted } = head;
+  const adapted = adapt(head.graph, source, toldNorms(wanted, file.told));
+  const known = new Set([...wanted.map((e) => e.name), ...folded.keys()]);
+  const rest = [...tensors.keys()].filter((key) => !known.has(key));
   const skipped = [...own.skipped, ...rest.filter(isSkipped)];
   const missing = [...known].filter((key) => !tensors.has(key));
   const found = wanted.flatMap((e) => {
@@ -102,12 +112,19 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
     unsound: [],
     differences: [
       ...adapted.differences,
+      ...head.differences,
       ...(folded.size ? [`biases of convs, now part of the means of their norms (${folded.size})`] : []),
     ],
   };
   if (missing.length || misshapen.length || report.unexpected.length)
-    return { report, ...hintFor(graph, report, found) };
-  const weights = new Map<WeightKey, Weight>();
+    return {
+      report,
+      ...(head.hint === undefined ? hintFor(graph, report, found, file.told) : { hint: head.hint }),
+    };
+  const [wantedClasses, classes] = [classesOf(graph), classesOf(head.graph)];
+  if (wantedClasses !== undefined && classes !== undefined && wantedClasses !== classes)
+    return { report, ...classesHint(classes, wantedClasses) };
+  const weights = new Map(head.fresh);
   const unsound: Unsound[] = [];
   for (const e of found) {
     const values = e.tensor.read();
@@ -129,6 +146,17 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
     };
   return { report: whole, net: net(adapted.graph, weights) };
 }
+
+/** What the file's configuration says of norms, by node. */
+const toldNorms = (wanted: readonly Expected[], { eps, momentum }: Told): ReadonlyMap<string, ToldNorm> =>
+  new Map(
+    wanted.flatMap(({ node, slot, name }) => {
+      const layer = name.replace(/\/[^/]*$/, '');
+      const [e, m] = [eps?.get(layer), momentum?.get(layer)];
+      const told = { ...(e === undefined ? {} : { eps: e }), ...(m === undefined ? {} : { momentum: m }) };
+      return slot === 'mean' ? [[node, told] as const] : [];
+    }),
+  );
 
 /** norm(x + bias) of mean m is norm(x) of mean m - bias. */
 function shiftMean(weights: Map<WeightKey, Weight>, norm: string, bias: Float32Array): void {
@@ -177,6 +205,7 @@ function likeliest(
   file: WeightFile,
   tensors: ReadonlyMap<string, ForeignTensor>,
   name: string,
+  { model = '' }: ImportOptions,
 ): Source {
   const known = sourcesOf(graph).filter((s) => s !== 'timm-tf');
   const scored = known.map((source) => ({
@@ -184,7 +213,14 @@ function likeliest(
     score: expected(graph, source, file.format).filter((e) => tensors.has(e.name)).length,
   }));
   const best = scored.reduce((a, b) => (b.score > a.score ? b : a));
-  if (best.score) return best.source;
+  if (best.score) {
+    if (best.source !== 'timm' || !sourcesOf(graph).includes('timm-tf')) return best.source;
+    const source = portedByName(model) ?? portedByName(name);
+    if (source) return source;
+    throw new UsageError(
+      `${name}: timm has ${archOf(graph)} twice, its own and one ported from TensorFlow (tf_...), with the same names of weights and another eps and padding; say which by --source timm or --source timm-tf`,
+    );
+  }
   const first = [...tensors.keys()][0];
   throw new MoonletError(
     `${name}: no tensor has a name of ${archOf(graph)} in ${known.join(', ')}; the first of ${tensors.size} is ${quote(first ?? '')}. Is it another architecture?`,
@@ -211,12 +247,26 @@ const otherwise: Readonly<Record<string, string>> = {
     "torchvision's last stage has 400 channels, ours 384 as in pycls and timm; take the weights of timm",
 };
 
-function hintFor(graph: Graph, report: ImportReport, found: readonly Found[]): { hint?: string } {
+function classesHint(theirs: number, ours: number): { hint: string; classes: number } {
+  const background = theirs === ours + 1 ? ', or leave out its class "background" by --drop-background' : '';
+  const hint = `the file tells ${theirs} classes apart and the net ${ours}: add classes=${theirs}${background}`;
+  return { hint, classes: theirs };
+}
+
+function hintFor(
+  graph: Graph,
+  report: ImportReport,
+  found: readonly Found[],
+  told: Told,
+): Pick<Imported, 'hint' | 'classes'> {
   const classifier = found.find((e) => e.node === 'head/dense' && e.slot === 'bias');
-  const [ours, theirs] = [classifier?.shape[0], classifier?.tensor.shape[0]];
+  const [ours, theirs] = [classifier?.fileShape[0], classifier?.tensor.shape[0]];
   if (ours !== theirs && theirs !== undefined && ours !== undefined)
+    return classesHint(theirs - (classifier?.before ?? 0), ours - (classifier?.before ?? 0));
+  const lost = report.missing.find((key) => told.layers?.has(key.replace(/\/[^/]*$/, '')));
+  if (lost !== undefined)
     return {
-      hint: `the file tells ${theirs} classes apart and the net ${ours}: add classes=${theirs}${theirs === ours + 1 ? ', or leave out its class "background" by --drop-background' : ''}`,
+      hint: "the model's configuration has that layer and the file not its weights: tensorflowjs's converter loses those of layers with a slash in their names, as Keras 2's MobileNetV3 has; import the .h5 or .keras that it was made from",
     };
   if (report.missing.length > found.length)
     return { hint: `is it another architecture than ${archOf(graph)}?` };

@@ -12,4 +12,10 @@ export {
 export { type Imported, type ImportOptions, type ImportReport, importWeights } from './import.ts';
 export { type Source, sources, sourcesOf } from './names/index.ts';
 export { readWeightFile } from './open.ts';
-export { type Preprocessing, readTimmConfig, type TimmConfig, usualPreprocessing } from './preprocessing.ts';
+export {
+  type Preprocessing,
+  preprocessingOf,
+  type Settled,
+  usualPreprocessing,
+} from './preprocessing.ts';
+export { readTimmConfig, type TimmConfig, type TimmFields } from './timm-config.ts';

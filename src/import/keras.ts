@@ -2,10 +2,12 @@
  * @file Keras's three formats, all HDF5 inside: .h5 (Keras 2 and 3), .weights.h5 and .keras (Keras 3). Tensors are
  * called by layer and variable, as in 'block_1_expand/kernel', whatever the file calls them.
  */
-import { MoonletError, quote } from '../errors.ts';
+import { MoonletError } from '../errors.ts';
 import { mostHeader } from '../weights/index.ts';
-import type { Bytes, ForeignTensor, Format, ReadOptions, WeightFile } from './file.ts';
+import type { Bytes, Format, ReadOptions, WeightFile } from './file.ts';
 import { type Hdf5, readHdf5 } from './hdf5.ts';
+import { type KerasModel, type KerasTree, parseKerasModel } from './keras-config.ts';
+import { fileOf, type Raw } from './keras-file.ts';
 import { unzip } from './zip.ts';
 
 /** What .weights.h5 has as numbers, by the class of the layer, in Keras's order. */
@@ -27,7 +29,11 @@ export function readKerasH5(bytes: Bytes, name: string): WeightFile {
   );
   if (numbered) return weightsFile(file, 'keras-weights', name);
   const config = file.text('', 'model_config', most.config);
-  return legacyFile(file, name, config === undefined ? undefined : parse(config, `${name}: model_config`));
+  return legacyFile(
+    file,
+    name,
+    config === undefined ? undefined : parseKerasModel(config, `${name}: model_config`),
+  );
 }
 
 /** .keras: a zip of the model's configuration and its .weights.h5. */
@@ -37,142 +43,66 @@ export function readKerasZip(bytes: Bytes, name: string, options: ReadOptions = 
   const [config, weights] = [entries.get('config.json'), entries.get('model.weights.h5')];
   if (!config || !weights) throw new MoonletError(`${name}: the zip has no config.json and model.weights.h5`);
   if (config.length > most.config) throw new MoonletError(`${name}: its config.json is too long`);
-  const layers = parse(new TextDecoder().decode(config), `${name}: config.json`);
-  return weightsFile(readHdf5(weights, `${name}: model.weights.h5`), 'keras', name, layers);
-}
-
-interface Layer {
-  readonly kind: string;
-  readonly name: string;
-  readonly eps?: number;
-}
-
-/** The layers of a model's configuration, in the model's order. */
-function parse(json: string, where: string): readonly Layer[] {
-  let model: unknown;
-  try {
-    model = JSON.parse(json);
-  } catch {
-    throw new MoonletError(`${where} is not JSON; the file is damaged`);
-  }
-  const layers = at(at(model, 'config'), 'layers');
-  if (!Array.isArray(layers)) throw new MoonletError(`${where} lists no layers; the file is damaged`);
-  return layers.flatMap((layer): Layer[] => {
-    const [kind, name, eps] = [
-      at(layer, 'class_name'),
-      at(at(layer, 'config'), 'name'),
-      at(at(layer, 'config'), 'epsilon'),
-    ];
-    if (typeof kind !== 'string' || typeof name !== 'string') return [];
-    return [{ kind, name, ...(typeof eps === 'number' ? { eps } : {}) }];
-  });
-}
-const at = (x: unknown, key: string): unknown =>
-  typeof x === 'object' && x !== null && Object.hasOwn(x, key)
-    ? (x as Record<string, unknown>)[key]
-    : undefined;
-
-/**
- * The file, with layers that Keras named itself counted from the first: a session's tenth net begins at 'conv2d_57'.
- * Keras 2 calls the kernel of a depthwise conv 'depthwise_kernel', Keras 3 'kernel': it is 'kernel' here.
- */
-function fileOf(
-  format: Format,
-  found: ReadonlyMap<string, ForeignTensor>,
-  skipped: readonly string[],
-  layers: readonly Layer[] | undefined,
-): WeightFile {
-  const renamed = counted([...found.keys()].map((key) => key.replace(/\/[^/]*$/, '')));
-  const tensors = new Map(
-    [...found].map(([key, tensor]) => {
-      const cut = key.lastIndexOf('/');
-      const layer = key.slice(0, cut);
-      return [`${renamed.get(layer) ?? layer}${key.slice(cut)}`, tensor] as const;
-    }),
-  );
-  const eps = layers?.flatMap(({ name, eps }) =>
-    eps === undefined ? [] : [[renamed.get(name) ?? name, eps] as const],
-  );
-  return { format, tensors: plainDepthwise(tensors), skipped, told: eps ? { eps: new Map(eps) } : {} };
-}
-
-/** 'conv2d_57', 'conv2d_58' are 'conv2d', 'conv2d_1'. */
-function counted(layers: readonly string[]): ReadonlyMap<string, string> {
-  const renamed = new Map<string, string>();
-  for (const kind of ['conv2d', 'batch_normalization']) {
-    const numbers = layers.flatMap((layer) => {
-      const found = new RegExp(`^${kind}(?:_(\\d{1,9}))?$`).exec(layer);
-      return found ? [Number(found[1] ?? 0)] : [];
-    });
-    const name = (n: number): string => (n ? `${kind}_${n}` : kind);
-    for (const [i, n] of [...new Set(numbers)].sort((a, b) => a - b).entries()) renamed.set(name(n), name(i));
-  }
-  return renamed;
+  const model = parseKerasModel(new TextDecoder().decode(config), `${name}: config.json`);
+  return weightsFile(readHdf5(weights, `${name}: model.weights.h5`), 'keras', name, model);
 }
 
 /**
  * 'model_weights/conv1/conv1/kernel:0', or without the first when weights were saved alone, or with names of models
- * around the layer's: the layer is what stands before the variable.
+ * around the layer's: each weight by its folders.
  */
-function legacyFile(file: Hdf5, name: string, layers: readonly Layer[] | undefined): WeightFile {
-  const tensors = new Map<string, ForeignTensor>();
+function legacyFile(file: Hdf5, name: string, model: KerasModel | undefined): WeightFile {
+  const raw: Raw[] = [];
   const skipped: string[] = [];
   const whole = [...file.datasets.keys()].some((path) => path.startsWith('model_weights/'));
   for (const [path, tensor] of file.datasets) {
     const parts = path.split('/');
-    if (whole && parts[0] !== 'model_weights') {
-      skipped.push(path);
-      continue;
-    }
-    const key = parts.slice(-2).join('/').replace(/:0$/, '');
-    if (tensors.has(key))
-      throw new MoonletError(
-        `${name}: two of its weights are called ${quote(key)}; save the model again in Keras 3`,
-      );
-    tensors.set(key, tensor);
+    if (whole && parts.shift() !== 'model_weights') skipped.push(path);
+    else raw.push({ folders: parts.slice(0, -1), variable: (parts.at(-1) ?? '').replace(/:0$/, ''), tensor });
   }
-  return fileOf('keras-h5', tensors, skipped, layers);
+  return fileOf('keras-h5', raw, skipped, model, name);
 }
 
-/** `kernel` where a layer has a depthwise kernel and no pointwise one. */
-export function plainDepthwise(tensors: ReadonlyMap<string, ForeignTensor>): Map<string, ForeignTensor> {
-  return new Map(
-    [...tensors].map(([key, tensor]) => {
-      const layer = key.replace(/\/depthwise_kernel$/, '');
-      const alone = layer !== key && !tensors.has(`${layer}/pointwise_kernel`);
-      return [alone ? `${layer}/kernel` : key, tensor];
-    }),
-  );
-}
-
-/** 'layers/batch_normalization_3/vars/0': the class, which one of it, which of its variables. */
-function weightsFile(file: Hdf5, format: Format, name: string, layers?: readonly Layer[]): WeightFile {
-  const tensors = new Map<string, ForeignTensor>();
+/** 'layers/functional/layers/batch_normalization_3/vars/0': the class, which one of it in its model, which variable. */
+function weightsFile(file: Hdf5, format: Format, name: string, model?: KerasModel): WeightFile {
+  const raw: Raw[] = [];
   const skipped: string[] = [];
-  const byClass = new Map<string, string>();
-  const counts = new Map<string, number>();
-  for (const layer of layers ?? []) {
-    const kind = snake(layer.kind);
-    const n = counts.get(kind) ?? 0;
-    counts.set(kind, n + 1);
-    byClass.set(n ? `${kind}_${n}` : kind, layer.name);
-  }
+  const kinds = new Map(model?.layers.map((layer) => [layer.name, layer]));
   for (const [path, tensor] of file.datasets) {
-    const [, group = '', index = ''] = /^layers\/([^/]+)\/vars\/(\d+)$/.exec(path) ?? [];
-    const kind = group.replace(/_\d+$/, '');
-    const slot = (variables[kind] ?? variables[group])?.[Number(index)];
-    if (slot === undefined) {
+    const [, place = '', group = '', index = ''] =
+      /^((?:(?:layers|_layer_checkpoint_dependencies)\/([^/]+)\/)+)vars\/(\d+)$/.exec(path) ?? [];
+    if (!place) {
       skipped.push(path);
       continue;
     }
-    const layer = file.text(`layers/${group}/vars`, 'name', most.layer) ?? byClass.get(group);
+    const layer = file.text(`${place}vars`, 'name', most.layer) ?? (model && numbered(model.tree, place));
     if (layer === undefined)
       throw new MoonletError(
-        `${name}: does not say the names of its layers, as Keras before 3.8 wrote it; save the whole model as .keras or .h5`,
+        `${name}: does not say the names of its layers, as Keras before 3.8 wrote it; save the whole model as .keras or .h5: model.save("model.keras")`,
       );
-    tensors.set(`${layer}/${slot}`, tensor);
+    const own = kinds.get(layer)?.config ?? {};
+    const without = [own['scale'] === false ? 'gamma' : '', own['center'] === false ? 'beta' : ''];
+    const slots = variables[group] ?? variables[group.replace(/_\d+$/, '')] ?? [];
+    const variable = slots.filter((slot) => !without.includes(slot))[Number(index)] ?? index;
+    raw.push({ folders: [layer], variable, tensor });
   }
-  return fileOf(format, tensors, skipped, layers);
+  return fileOf(format, raw, skipped, model, name);
+}
+
+/** The name of the layer under 'layers/functional/layers/conv2d_3/', by Keras's count of each class in its model. */
+function numbered(tree: readonly KerasTree[], place: string): string | undefined {
+  let [level, name]: [readonly KerasTree[], string | undefined] = [tree, undefined];
+  for (const [, group = ''] of place.matchAll(/[^/]+\/([^/]+)\//g)) {
+    const counts = new Map<string, number>();
+    const found = level.find(({ kind }) => {
+      const own = snake(kind);
+      const n = counts.get(own) ?? 0;
+      counts.set(own, n + 1);
+      return (n ? `${own}_${n}` : own) === group;
+    });
+    [level, name] = [found?.layers ?? [], found?.name];
+  }
+  return name;
 }
 
 /** Keras's own rule: 'DepthwiseConv2D' is 'depthwise_conv2d', 'Conv2D' 'conv2d'. */

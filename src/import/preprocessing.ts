@@ -1,8 +1,10 @@
 /** @file How an image becomes a net's input: data on the imported net's card, never hidden in code. */
-import * as z from 'zod';
-import { MoonletError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
+import type { Told } from './file.ts';
+import type { Affine, Pixels } from './keras-pixels.ts';
 import { archOf, type Source } from './names/index.ts';
+import type { TimmFields } from './timm-config.ts';
+import { timmDefaultOf } from './timm-names.ts';
 
 /** x = (value - mean) / std, for pixel values that were scaled to `range` first. */
 export interface Preprocessing {
@@ -11,12 +13,18 @@ export interface Preprocessing {
   /** One value a channel, in the order of `channels`. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  readonly channels: 'rgb' | 'bgr';
+  readonly channels: 'rgb' | 'bgr' | 'gray' | 'any';
   /** Height and width of the input. */
   readonly size: number;
   readonly interpolation: string;
   /** Share of the resized image that the crop in its middle takes. */
   readonly crop: number;
+  /** How timm crops, where its config.json says it: 'center', 'squash', 'border'. */
+  readonly cropMode?: string;
+  /** Channels, height and width that the weights were trained at, where the file says it. */
+  readonly inputSize?: readonly number[];
+  /** What else config.json says of the weights, as it stands there. */
+  readonly more?: Readonly<Record<string, unknown>>;
   /** Where this is from, since a file of weights alone does not say it. */
   readonly from: string;
 }
@@ -27,20 +35,6 @@ const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 /** (value - 127) / 128 for pixels of 0 to 255. */
 const lite = { mean: [127 / 255, 127 / 255, 127 / 255], std: [128 / 255, 128 / 255, 128 / 255] };
 const rgb = { range: [0, 1], channels: 'rgb' } as const;
-/** timm's default configuration of each of these models (1.0.31). */
-const timm = (arch: string): Usual => {
-  const usual = { ...rgb, ...imagenet, interpolation: 'bicubic', crop: 0.875 };
-  if (arch === 'mobilenet-v1') return { ...usual, ...half };
-  if (arch === 'xception') return { ...usual, ...half, crop: 0.8975 };
-  if (arch.startsWith('resnet') || arch.startsWith('resnext')) return { ...usual, crop: 0.95 };
-  if (arch === 'fasternet-t0') return { ...usual, crop: 1 };
-  if (arch === 'regnet-y-400mf') return { ...usual, crop: 0.965 };
-  if (arch === 'efficientnet-lite1') return { ...usual, crop: 0.882 };
-  if (arch === 'mobileone-s1') return { ...usual, interpolation: 'bilinear', crop: 0.9 };
-  if (arch.startsWith('repvgg') || arch.startsWith('mobileone'))
-    return { ...usual, interpolation: 'bilinear' };
-  return usual;
-};
 /** preprocess_input of keras.applications; the efficientnets and mobilenet-v3 have theirs in the model itself. */
 const keras = (arch: string): Usual => {
   const usual = { channels: 'rgb', interpolation: 'bilinear', crop: 0.875 } as const;
@@ -50,79 +44,138 @@ const keras = (arch: string): Usual => {
   return { ...usual, range: [0, 1], ...half };
 };
 
-/** What the library does before this architecture unless told; nothing for files of our own. */
-export function usualPreprocessing(graph: Graph, source: Source, size: number): Preprocessing | undefined {
+/** What the library does before this architecture by default; nothing for files of our own. `path` may name the model. */
+export function usualPreprocessing(
+  graph: Graph,
+  source: Source,
+  size: number,
+  path = '',
+): Preprocessing | undefined {
   const arch = archOf(graph);
-  const channels = (usual: Usual, from: string): Preprocessing => ({ ...usual, size, from });
   switch (source) {
     case 'moonlet':
       return undefined;
     case 'torchvision':
-      return channels(
-        { ...rgb, ...imagenet, interpolation: 'bilinear', crop: 0.875 },
-        "the transforms of torchvision's weights IMAGENET1K_V1; others may differ",
-      );
+      return {
+        ...{ ...rgb, ...imagenet, interpolation: 'bilinear', crop: 0.875, size },
+        from: "the transforms of torchvision's weights IMAGENET1K_V1; others may differ",
+      };
     case 'keras':
-      return channels(keras(arch), 'preprocess_input of keras.applications');
+      return {
+        ...keras(arch),
+        size,
+        from: 'preprocess_input of keras.applications, which the file does not say; whoever trained it may have prepared pixels otherwise',
+      };
     case 'timm':
-      return channels(timm(arch), "timm's default configuration; one of the weights' own may differ");
+    case 'timm-tf': {
+      const { name, values } = timmDefaultOf(graph, source === 'timm-tf', path);
+      const [crop, interpolation, channels] = values;
+      const [mean, std] = [channels.map(([m]) => m), channels.map(([, s]) => s)];
+      const others = name.includes('.') ? '' : "; one of the weights' own may differ";
+      return {
+        ...rgb,
+        mean,
+        std,
+        interpolation,
+        crop,
+        size,
+        from: `timm's configuration of ${name}${others}`,
+      };
+    }
     case 'efficientnet-pytorch':
-      return channels(
-        {
-          ...rgb,
-          ...(arch.startsWith('efficientnet-lite') ? lite : imagenet),
-          interpolation: 'bicubic',
-          crop: Math.round((1000 * size) / (size + 32)) / 1000,
-        },
-        "preprocessing.py of TensorFlow's EfficientNets, whose weights these are; other weights may differ",
-      );
-    case 'timm-tf':
-      return channels(
-        {
-          ...timm(arch),
-          ...(arch.startsWith('efficientnet-b') ? {} : half),
-          ...(arch.startsWith('mobilenet-v3') ? { interpolation: 'bilinear' } : {}),
-        },
-        "timm's default configuration of its tf_ models",
-      );
+      return {
+        ...rgb,
+        ...(arch.startsWith('efficientnet-lite') ? lite : imagenet),
+        interpolation: 'bicubic',
+        crop: Math.round((1000 * size) / (size + 32)) / 1000,
+        size,
+        from: "preprocessing.py of TensorFlow's EfficientNets, whose weights these are; other weights may differ",
+      };
   }
 }
 
-const config = z.object({
-  architecture: z.string().optional(),
-  num_classes: z.int().optional(),
-  pretrained_cfg: z
-    .object({
-      mean: z.array(z.number()).optional(),
-      std: z.array(z.number()).optional(),
-      interpolation: z.string().optional(),
-      crop_pct: z.number().optional(),
-    })
-    .optional(),
-});
-export interface TimmConfig {
-  readonly architecture?: string | undefined;
-  readonly preprocessing?: Partial<Usual>;
+export interface Settled {
+  /** Undefined where nothing certain can be said. */
+  readonly preprocessing?: Preprocessing;
+  /** Why not, or what was left out. */
+  readonly notes: readonly string[];
 }
 
-/** The config.json that timm keeps beside a model on a hub. @throws MoonletError when it is damaged. */
-export function readTimmConfig(json: string, name: string): TimmConfig {
-  let parsed: ReturnType<typeof config.safeParse>;
-  try {
-    parsed = config.safeParse(JSON.parse(json));
-  } catch {
-    throw new MoonletError(`${name}: not JSON; move it away to import without it`);
-  }
-  if (!parsed.success) return {};
-  const { architecture, pretrained_cfg: cfg } = parsed.data;
-  if (!cfg) return { architecture };
+/** The library's defaults, and in their place what the file (`told`) or timm's config.json beside it says. */
+export function preprocessingOf(
+  graph: Graph,
+  usual: Preprocessing | undefined,
+  told: Told,
+  timm?: TimmFields,
+): Settled {
+  if (!usual) return { notes: [] };
+  const pixels = pixelsOfFile(graph, told);
+  if (pixels.unread !== undefined) return { notes: [`${nothing}: the file's ${pixels.unread} is not read`] };
+  const said = timm ? ofTimm(usual, timm) : pixels.affine ? ofPixels(usual, pixels.affine) : usual;
+  const input = graph.nodes.flatMap(({ op }) => (op.kind === 'input' ? [op.shape] : []))[0];
+  return fitting(said, input?.at(-1) ?? 0);
+}
+const nothing = 'how pixels become the input is not on the card';
+
+/**
+ * What the model itself does. Weights alone do not say what stands around their normalization: in Keras's EfficientNet
+ * pixels are divided by 255 before it, and behind it, for the weights of ImageNet, by the root of the variance.
+ */
+function pixelsOfFile(graph: Graph, { pixels, normalization }: Told): Pixels {
+  if (pixels) return pixels;
+  if (!normalization) return {};
+  if (archOf(graph) !== 'efficientnet-b0')
+    return { unread: 'normalization, whose place weights alone do not say,' };
+  const { mean, variance } = normalization;
+  const twice = imagenet.std.every((std, i) => Math.abs((variance[i] ?? 0) - std) < 1e-4);
+  const std = variance.map((v) => Math.max(twice ? v : Math.sqrt(v), 1e-7));
+  const scale = std.map((s) => 1 / (255 * s));
+  return { affine: { scale, offset: std.map((s, i) => -(mean[i] ?? 0) / s) } };
+}
+
+/** x = scale v + offset, as of values that were scaled to 0 to 1 first. */
+function ofPixels(usual: Preprocessing, { scale, offset }: Affine): Preprocessing {
+  const digits = (v: number): number => Number(v.toPrecision(7)) + 0; // float32 has no more; + 0 makes -0 zero
   return {
-    architecture,
-    preprocessing: {
-      ...(cfg.mean ? { mean: cfg.mean } : {}),
-      ...(cfg.std ? { std: cfg.std } : {}),
-      ...(cfg.interpolation ? { interpolation: cfg.interpolation } : {}),
-      ...(cfg.crop_pct ? { crop: cfg.crop_pct } : {}),
-    },
+    ...usual,
+    range: [0, 1],
+    channels: 'rgb',
+    mean: scale.map((s, i) => digits(-(offset[i] ?? 0) / (255 * s))),
+    std: scale.map((s) => digits(1 / (255 * s))),
+    from: "the file: the model's own layers scale pixels, which the net leaves out",
   };
+}
+
+function ofTimm(usual: Preprocessing, fields: TimmFields): Preprocessing {
+  const { mean, std, interpolation, crop_pct, crop_mode, input_size, ...more } = fields;
+  return {
+    ...usual,
+    ...(mean ? { mean } : {}),
+    ...(std ? { std } : {}),
+    ...(interpolation === undefined ? {} : { interpolation }),
+    ...(crop_pct === undefined ? {} : { crop: crop_pct }),
+    ...(crop_mode === undefined ? {} : { cropMode: crop_mode }),
+    ...(input_size ? { inputSize: input_size } : {}),
+    ...(Object.keys(more).length ? { more } : {}),
+    from: 'config.json beside the file',
+  };
+}
+
+/** One value stands for all channels, as in timm; other numbers that are not the net's are of other images. */
+function fitting(told: Preprocessing, channels: number): Settled {
+  const { mean, std } = told;
+  const spread = (values: readonly number[]): readonly number[] | undefined => {
+    if (values.length === channels) return values;
+    const [first] = values;
+    return first !== undefined && values.every((v) => v === first) ? Array(channels).fill(first) : undefined;
+  };
+  const [means, deviations] = [spread(mean), spread(std)];
+  if (!means || !deviations)
+    return {
+      notes: [
+        `${nothing}: ${told.from.split(';')[0]} has ${mean.length} means, and the net ${channels} ${channels === 1 ? 'channel' : 'channels'}`,
+      ],
+    };
+  const order = channels === 3 ? told.channels : channels === 1 ? 'gray' : 'any';
+  return { preprocessing: { ...told, mean: means, std: deviations, channels: order }, notes: [] };
 }

@@ -3,8 +3,9 @@ import * as z from 'zod';
 import { MoonletError, quote } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
 import { Budget, mostBytes, mostHeader } from '../weights/index.ts';
-import { type Bytes, type Dtype, decode, type ForeignTensor, sizeOf, type WeightFile } from './file.ts';
-import { plainDepthwise } from './keras.ts';
+import { type Bytes, type Dtype, decode, sizeOf, type WeightFile } from './file.ts';
+import { field, kerasModel } from './keras-config.ts';
+import { fileOf, type Raw } from './keras-file.ts';
 
 const size = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** Values stored as whole numbers: value = min + scale * stored (tfjs-converter's quantization). */
@@ -56,10 +57,10 @@ export function readTfLayers(
   const parsed = model.safeParse(json);
   if (!parsed.success)
     throw new MoonletError(`${name}: no model.json of tf.layers: ${issueText(parsed.error)}`);
-  const { format, weightsManifest } = parsed.data;
+  const { format, modelTopology, weightsManifest } = parsed.data;
   if (format !== undefined && format !== 'layers-model')
     throw new MoonletError(`${name}: a ${quote(format)}, whose layers are gone; only layers-model is read`);
-  const tensors = new Map<string, ForeignTensor>();
+  const raw: Raw[] = [];
   const [read, budget] = [new Set<string>(), new Budget(maxBytes)];
   const readOnce = (path: string): Bytes => {
     if (read.has(path)) throw new MoonletError(`${name}: names the file ${quote(path)} twice`);
@@ -85,14 +86,18 @@ export function readTfLayers(
           `${name}: ${quote(entry.name)} ends at byte ${at + length} of ${all.length}; a file is truncated`,
         );
       const own = all.subarray(at, at + length);
+      const folders = entry.name.split('/');
+      const variable = folders.pop() ?? '';
       const whole = dtype !== 'float32' && !quantization;
-      tensors.set(entry.name, { shape, dtype, whole, read: () => values(own, entry) });
+      raw.push({ folders, variable, tensor: { shape, dtype, whole, read: () => values(own, entry) } });
       at += length;
     }
     if (at !== all.length)
       throw new MoonletError(`${name}: ${all.length - at} bytes of the shards belong to no weight`);
   }
-  return { format: 'tf-layers', tensors: plainDepthwise(tensors), skipped: [], told: {} };
+  // the converter puts Keras's configuration one level deeper than tf.layers itself
+  const described = kerasModel(field(modelTopology, 'model_config') ?? modelTopology);
+  return fileOf('tf-layers', raw, [], described, name);
 }
 
 function values(bytes: Bytes, { dtype, quantization }: z.output<typeof weight>): Float32Array {

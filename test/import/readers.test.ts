@@ -17,7 +17,7 @@ describe('HDF5 files', () => {
   it('of weights that do not say the names of their layers are refused', () => {
     const bytes = new Uint8Array(fileOf('keras-mobilenet-v2.weights.h5'));
     expect(refusal(renamed(bytes, 'name\0', 'nope\0'))).to.equal(
-      'file: does not say the names of its layers, as Keras before 3.8 wrote it; save the whole model as .keras or .h5',
+      'file: does not say the names of its layers, as Keras before 3.8 wrote it; save the whole model as .keras or .h5: model.save("model.keras")',
     );
   });
   it('cut anywhere are refused, or were longer than their values', () => {

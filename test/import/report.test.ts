@@ -72,8 +72,8 @@ describe('import refuses, and saves nothing', () => {
   it('a file of other classes, and says the option', () =>
     refused(
       put('classes.pth', fileOf('mobilenet-v1.pth')),
-      'mobilenet-v1 width=0.05 size=32',
-      '2 tensors have another shape ("classifier.weight" is [3, 48] and should be [1000, 48]): the file tells 3 classes apart and the net 1000: add classes=3',
+      'mobilenet-v1 width=0.05 size=32 classes=5',
+      '2 tensors have another shape ("classifier.weight" is [3, 48] and should be [5, 48]): the file tells 3 classes apart and the net 5: add classes=3',
     ));
   it('a shape that only looks right: a transposed square matrix has the name of another', () =>
     refused(
@@ -219,7 +219,15 @@ describe('import reads', () => {
       JSON.stringify({
         architecture: 'tf_efficientnet_lite0',
         num_classes: 10,
-        pretrained_cfg: { mean: [0.1, 0.2, 0.3], std: [1, 2, 3], interpolation: 'bilinear', crop_pct: 0.9 },
+        pretrained_cfg: {
+          input_size: [3, 256, 256],
+          mean: [0.1, 0.2, 0.3],
+          std: [1, 2, 3],
+          interpolation: 'bilinear',
+          crop_pct: 0.9,
+          crop_mode: 'squash',
+          license: 'apache-2.0',
+        },
       }),
     );
     const out = await imported(path, row.net);
@@ -228,7 +236,6 @@ describe('import reads', () => {
     expect(card.differences).to.deep.equal([
       'strided convs padded at the bottom and right, not all around (5)',
       'norms of eps 0.001, not 0.00001 (49)',
-      'norms of momentum 0.99, not 0.9 (49)',
     ]);
     expect(card.preprocessing).to.deep.equal({
       range: [0, 1],
@@ -237,6 +244,9 @@ describe('import reads', () => {
       std: [1, 2, 3],
       interpolation: 'bilinear',
       crop: 0.9,
+      cropMode: 'squash',
+      inputSize: [3, 256, 256],
+      more: { license: 'apache-2.0' },
       size: 65,
       from: 'config.json beside the file',
     });
@@ -269,8 +279,7 @@ describe('preprocessing', () => {
     cases: ReferenceFile[];
   };
   for (const { net, source, preprocessing } of cases) {
-    // narrow ones that timm has never trained have another default than the trained ones
-    if (preprocessing.mean === undefined || /^(lcnet|mobilenet-v4)/.test(net)) continue;
+    if (preprocessing.mean === undefined) continue;
     it(`of ${source}, ${net}, is its default`, () => {
       const usual = usualPreprocessing(compose(net), source as Source, 64);
       expect(usual).to.deep.include(preprocessing);

@@ -86,11 +86,20 @@ describe('a foreign tf model is refused by the name of the layer', () => {
     );
   });
 
-  it('a model within a model', () => {
+  it('a map made of a vector, and what a map of one place cannot be', () => {
     const x = map();
-    const inner = tfl.sequential({ layers: [l.reLU({ inputShape: [4, 4, 2] })], name: 'inner' });
-    expect(refused(x, on(inner as unknown as tfl.layers.Layer, x))).to.match(
-      /^inner: Sequential has no counterpart/,
+    const vector = on(l.flatten(), x);
+    expect(refused(x, on(l.reshape({ targetShape: [2, 2, 8], name: 'r' }), vector))).to.equal(
+      'r: Reshape of [32] to [2, 2, 8] has no counterpart; only to a vector',
+    );
+    const place = on(l.reshape({ targetShape: [1, 1, 32] }), vector);
+    const wide = l.conv2d({ filters: 2, kernelSize: 3, padding: 'same', name: 'c' });
+    expect(refused(x, on(wide, place))).to.equal(
+      'c: Conv2D over a map of one place has no counterpart but with a 1x1 kernel',
+    );
+    const deep = l.depthwiseConv2d({ kernelSize: 1, name: 'd' });
+    expect(refused(x, on(deep, place))).to.equal(
+      'd: DepthwiseConv2D over a map of one place has no counterpart; flatten it',
     );
   });
 

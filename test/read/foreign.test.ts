@@ -2,9 +2,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
+import { MoonletError } from '../../src/errors.ts';
 import { select } from '../../src/graph/index.ts';
 import { forward, fromLayers, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net } from '../../src/weights/index.ts';
+import { messageOf } from '../support/errors.ts';
 import { noise, sizeOf } from '../support/nets.ts';
 import { expectClose, useCpu } from '../support/tensors.ts';
 
@@ -205,6 +207,56 @@ describe('a foreign tf model', () => {
       ],
     });
     expect(kindsOf(read(model))).to.deep.equal(['input', 'conv', 'act', 'flatten', 'dense']);
+  });
+
+  it('with norms whose axis is a list, as Keras 2 writes it', () => {
+    const x = tfl.input({ shape: [4, 4, 3] });
+    // what tf.layers has in memory when model.json says "axis": [3]
+    const norm = l.batchNormalization({ axis: [3] as unknown as number, movingMeanInitializer: normal(80) });
+    expect(norm.getConfig()['axis']).to.deep.equal([3]);
+    expect(kindsOf(read(tfl.model({ inputs: x, outputs: on(norm, x) })))).to.deep.equal(['input', 'norm']);
+  });
+
+  it('that holds a model, which may be called twice', () => {
+    const inside = tfl.input({ shape: [6, 6, 2] });
+    const base = tfl.model({
+      inputs: inside,
+      outputs: on(l.conv2d({ ...some(), name: 'c', filters: 2, kernelSize: 3, padding: 'same' }), inside),
+      name: 'base',
+    });
+    const x = tfl.input({ shape: [6, 6, 2], name: 'x' });
+    const once = on(base as unknown as tfl.layers.Layer, x);
+    const twice = on(base as unknown as tfl.layers.Layer, on(l.reLU({ name: 'r' }), once));
+    const net = read(tfl.model({ inputs: x, outputs: on(l.globalAveragePooling2d({ name: 'g' }), twice) }));
+    expect(net.graph.nodes.map((n) => [n.id, n.weightsOf])).to.deep.equal([
+      ['x', undefined],
+      ['base/c', undefined],
+      ['r', undefined],
+      ['base/c_call2', 'base/c'],
+      ['g', undefined],
+    ]);
+    const padded = on(base as unknown as tfl.layers.Layer, on(l.zeroPadding2d({ name: 'z' }), x));
+    expect(messageOf(() => fromLayers(tfl.model({ inputs: x, outputs: padded })), MoonletError)).to.equal(
+      "c: Conv2D after ZeroPadding2D must have padding 'valid'",
+    );
+  });
+
+  it('with pixels scaled, a gate of 1x1 convs over a pooled map, and a classifier of a 1x1 conv', () => {
+    const x = tfl.input({ shape: [6, 6, 3] });
+    const scaled = on(l.rescaling({ scale: 0.5, offset: -1, name: 'pixels' }), x);
+    const map = on(l.conv2d({ ...some(), name: 'c', filters: 4, kernelSize: 3 }), scaled);
+    const pooled = on(l.reshape({ targetShape: [1, 1, 4] }), on(l.globalAveragePooling2d({}), map));
+    const gate = on(
+      l.conv2d({ ...some(), name: 'expand', filters: 4, kernelSize: 1, activation: 'sigmoid' }),
+      on(l.conv2d({ ...some(), name: 'reduce', filters: 2, kernelSize: 1, activation: 'relu' }), pooled),
+    );
+    const gated = on(l.multiply({ name: 'gated' }), map, gate);
+    const place = on(l.reshape({ targetShape: [1, 1, 4] }), on(l.globalMaxPooling2d({}), gated));
+    const logits = on(l.conv2d({ ...some(), name: 'logits', filters: 3, kernelSize: 1 }), place);
+    const net = read(tfl.model({ inputs: x, outputs: on(l.reshape({ targetShape: [3] }), logits) }));
+    expect(net.graph.outputs).to.deep.equal(['logits']);
+    const dense = net.graph.nodes.flatMap((n) => (n.op.kind === 'dense' ? [n.id] : []));
+    expect(dense).to.deep.equal(['reduce', 'expand', 'logits']);
   });
 
   it('that calls one layer on two values shares its weights', () => {

@@ -30,6 +30,13 @@ const schemes: Readonly<Record<Exclude<Source, 'moonlet'>, Readonly<Record<strin
   keras,
 };
 
+/** timm's own, or its port from TensorFlow, by the last model's name in a path or in what config.json says. */
+export function portedByName(text: string): 'timm' | 'timm-tf' | undefined {
+  const names = /(?<![a-z0-9])(tf_)?(?:efficientnet_(?:b0|lite\d)|mobilenetv3_(?:small|large))/g;
+  const last = [...text.matchAll(names)].at(-1);
+  return last && (last[1] ? 'timm-tf' : 'timm');
+}
+
 export const layoutOf = (source: Source): Layout =>
   source === 'keras' || source === 'moonlet' ? source : 'torch';
 

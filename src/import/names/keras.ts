@@ -1,4 +1,4 @@
-/** @file Names of the layers of keras.applications (Keras 3). */
+/** @file Names of the layers of keras.applications (Keras 3), and of Keras 2 where they are others. */
 import { type Place, pair, type Scheme } from './scheme.ts';
 
 const mobilenetV1: Scheme = {
@@ -134,3 +134,14 @@ export const keras: Readonly<Record<string, Scheme>> = {
   'resnet-50': resnet50,
   xception,
 };
+
+/** Keras 2's MobileNetV3 ('expanded_conv/squeeze_excite/Conv', 'Conv_1/BatchNorm', 'Logits') and DenseNet ('conv1/bn'). */
+export function renewedLayers(layers: readonly string[]): ReadonlyMap<string, string> {
+  const v3 = layers.some((layer) => layer.startsWith('expanded_conv/'));
+  const old = v3 ? /^(expanded_conv(_\d+)?\/|Conv(_\d)?(\/BatchNorm)?$|Logits$)/ : /^conv1\/(conv|bn|relu)$/;
+  return new Map(
+    layers
+      .filter((layer) => old.test(layer))
+      .map((layer) => [layer, layer.replaceAll('/BatchNorm', '_bn').replaceAll('/', '_').toLowerCase()]),
+  );
+}

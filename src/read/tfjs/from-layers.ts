@@ -2,10 +2,19 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { MoonletError } from '../../errors.ts';
-import { check, type Node, type Op, type Pair, type Slot, slots } from '../../graph/index.ts';
+import {
+  check,
+  type Node,
+  type Op,
+  type Pair,
+  type Shape,
+  type Slot,
+  shapeOf,
+  slots,
+} from '../../graph/index.ts';
 import { float, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { isOpLayer } from './layer.ts';
-import { layerOps } from './layer-ops.ts';
+import { layerOps, type Ops } from './layer-ops.ts';
 import type { Memory } from './to-layers.ts';
 
 /** A call of a layer: what tf's graph is made of. */
@@ -17,8 +26,16 @@ interface Call {
   readonly born: number;
 }
 
+/** What tf's models have in common: whole ones, and those that stand within another as a layer. */
+interface Container {
+  readonly inputs: readonly tfl.SymbolicTensor[];
+  readonly outputs: readonly tfl.SymbolicTensor[];
+}
+const isContainer = (layer: object): layer is Container =>
+  'layers' in layer && Array.isArray(layer.layers) && 'inputs' in layer && Array.isArray(layer.inputs);
+
 /** The inputs, and every call that the outputs need, in the order of their making: a layer's first call comes first. */
-function calls(model: tfl.LayersModel): Call[] {
+function calls(model: Container): Call[] {
   const found = new Map<string, Call>();
   const todo = [...model.inputs, ...model.outputs];
   for (let tensor = todo.pop(); tensor; tensor = todo.pop()) {
@@ -43,63 +60,114 @@ const pathOf = (name: string): string =>
     .join('/');
 
 /**
- * The net that a model computes, weights included (copied).
+ * The net that a model computes, weights included (copied). Models within it are read as the layers that they hold.
  * @throws MoonletError that names the layer and what about it has no counterpart.
  */
 export function fromLayers(model: tfl.LayersModel): Net {
   const memory = memoryOf(model);
-  const nodes: Node[] = [];
-  const weights = new Map<WeightKey, Weight>();
-  const outputOf = new Map<string, string>(); // call -> the node that gives its value
-  const padding = new Map<string, readonly [Pair, Pair]>(); // node -> zeros that its reader must add
-  const aliases = new Map<string, string>(); // a padding's value -> what it pads
-  const owners = new Map<tfl.layers.Layer, { id: string; uses: number }>();
-  for (const call of calls(model)) {
-    const { layer } = call;
-    const owner = owners.get(layer);
-    const id = owner
-      ? (memory?.calls[owner.id]?.[owner.uses - 1] ?? `${owner.id}_call${owner.uses + 1}`)
-      : pathOf(layer.name);
-    if (owner) owner.uses++;
-    else owners.set(layer, { id, uses: 1 });
-    const inputs = call.inputs.map((x) => outputOf.get(callKey(x)) as string);
-    const key = `${layer.name}#${call.index}`;
-    const pads = inputs.map((x) => padding.get(x));
-    const read = layerOps(
-      layer,
-      pads.find((p) => p !== undefined),
-    );
-    if (read === 'input') {
-      nodes.push({ id, op: { kind: 'input', shape: inputShape(layer) }, inputs: [] });
-      outputOf.set(key, id);
-    } else if ('zeros' in read) {
-      const alias = `${id}#pad`;
-      padding.set(alias, read.zeros);
-      outputOf.set(key, alias);
-      aliases.set(alias, inputs[0] as string);
-    } else {
-      outputOf.set(
-        key,
-        push(
-          nodes,
-          id,
-          read.ops,
-          inputs.map((x) => aliases.get(x) ?? x),
-          owner?.id,
-        ),
-      );
-      if (!owner) for (const [k, w] of weightsOf(layer, id, read.ops)) weights.set(k, w);
-    }
-  }
-  refuseMisread(nodes, memory);
-  const outputs = model.outputs.map((x) => {
-    const id = outputOf.get(callKey(x)) as string;
-    if (!aliases.has(id)) return id;
+  const reading = new Reading(memory);
+  const outputs = reading.run(model, '').map((id, i) => {
+    if (!reading.isPadding(id)) return id;
     throw new MoonletError(
-      `${x.sourceLayer.name}: ZeroPadding2D as an output has no counterpart; pad before a conv`,
+      `${model.outputs[i]?.sourceLayer.name}: ZeroPadding2D as an output has no counterpart; pad before a conv`,
     );
   });
+  const { nodes, weights } = reading;
+  refuseMisread(nodes, memory);
   return net(check({ name: memory?.name ?? model.name, nodes: ordered(nodes, memory), outputs }), weights);
+}
+
+class Reading {
+  readonly nodes: Node[] = [];
+  readonly weights = new Map<WeightKey, Weight>();
+  readonly #memory: Memory | undefined;
+  readonly #shapes = new Map<string, Shape>();
+  /** A padding's value -> what it pads, and the zeros that its reader must add. */
+  readonly #paddings = new Map<string, { readonly padded: string; readonly zeros: readonly [Pair, Pair] }>();
+  readonly #owners = new Map<tfl.layers.Layer, { id: string; uses: number }>();
+
+  constructor(memory: Memory | undefined) {
+    this.#memory = memory;
+  }
+  isPadding(id: string): boolean {
+    return this.#paddings.has(id);
+  }
+
+  /** Appends a model's nodes; `fed` are the nodes that its inputs are, of a model within another. Gives its outputs. */
+  run(model: Container, prefix: string, fed?: readonly string[]): readonly string[] {
+    const outputOf = new Map<string, string>(); // call -> the node that gives its value
+    model.inputs.forEach((x, i) => {
+      const id = fed?.[i];
+      if (id !== undefined) outputOf.set(callKey(x), id);
+    });
+    const idOf = (x: tfl.SymbolicTensor): string => outputOf.get(callKey(x)) as string;
+    for (const { layer, index, inputs } of calls(model)) {
+      const key = `${layer.name}#${index}`;
+      if (outputOf.has(key)) continue;
+      const values = inputs.map(idOf);
+      const output = isContainer(layer)
+        ? this.#within(layer, prefix, values)
+        : this.#layer(layer, prefix, values);
+      outputOf.set(key, output);
+    }
+    return model.outputs.map(idOf);
+  }
+
+  #within(model: tfl.layers.Layer & Container, prefix: string, values: readonly string[]): string {
+    const [output, ...more] = this.run(model, `${prefix}${pathOf(model.name)}/`, values);
+    if (output !== undefined && !more.length) return output;
+    throw new MoonletError(`${model.name}: a model of several outputs within another has no counterpart`);
+  }
+
+  #layer(layer: tfl.layers.Layer, prefix: string, values: readonly string[]): string {
+    const owner = this.#owners.get(layer);
+    const id = owner
+      ? (this.#memory?.calls[owner.id]?.[owner.uses - 1] ?? `${owner.id}_call${owner.uses + 1}`)
+      : `${prefix}${pathOf(layer.name)}`;
+    if (owner) owner.uses++;
+    else this.#owners.set(layer, { id, uses: 1 });
+    const paddings = values.map((x) => this.#paddings.get(x));
+    const inputs = values.map((x, i) => paddings[i]?.padded ?? x);
+    const shapes = inputs.map((x) => this.#shapes.get(x) as Shape);
+    const before = this.nodes.find(({ id }) => id === inputs[0])?.op;
+    const positive = before?.kind === 'act' && (before.fn === 'relu' || before.fn === 'relu6');
+    const read = layerOps(layer, paddings.find((p) => p !== undefined)?.zeros, shapes, positive);
+    if (read === 'input') {
+      this.#push({ id, op: { kind: 'input', shape: inputShape(layer) }, inputs: [] });
+      return id;
+    }
+    if ('zeros' in read) {
+      const alias = `${id}#pad`;
+      this.#paddings.set(alias, { padded: inputs[0] as string, zeros: read.zeros });
+      return alias;
+    }
+    if (!owner) for (const [k, w] of weightsOf(layer, id, read)) this.weights.set(k, w);
+    return this.#chain(id, read.ops, inputs, owner?.id);
+  }
+
+  /** A layer's ops one after another; the first with its own id, the others below it. No op: the input itself. */
+  #chain(id: string, ops: readonly Op[], inputs: readonly string[], owner: string | undefined): string {
+    let last = ops.length ? id : (inputs[0] as string);
+    ops.forEach((op, i) => {
+      const weighted = op.kind === 'conv' || op.kind === 'dense' || op.kind === 'norm';
+      const below = (base: string): string => (i ? `${base}/${op.kind}` : base);
+      const node: Node = { id: below(id), op, inputs: i ? [last] : inputs };
+      this.#push(owner && weighted ? { ...node, weightsOf: below(owner) } : node);
+      last = node.id;
+    });
+    return last;
+  }
+
+  #push(node: Node): void {
+    this.nodes.push(node);
+    this.#shapes.set(
+      node.id,
+      shapeOf(
+        node.op,
+        node.inputs.map((x) => this.#shapes.get(x) as Shape),
+      ),
+    );
+  }
 }
 
 function inputShape(layer: tfl.layers.Layer) {
@@ -113,37 +181,21 @@ function inputShape(layer: tfl.layers.Layer) {
   return shape as unknown as readonly [number, number, number] | readonly [number];
 }
 
-/** A layer's ops one after another; the first with the layer's own id, the others below it. No op: the input itself. */
-function push(
-  nodes: Node[],
-  id: string,
-  ops: readonly Op[],
-  inputs: readonly string[],
-  owner: string | undefined,
-): string {
-  let last = ops.length ? id : (inputs[0] as string);
-  ops.forEach((op, i) => {
-    const weighted = op.kind === 'conv' || op.kind === 'dense' || op.kind === 'norm';
-    const below = (base: string): string => (i ? `${base}/${op.kind}` : base);
-    const node: Node = { id: below(id), op, inputs: i ? [last] : inputs };
-    nodes.push(owner && weighted ? { ...node, weightsOf: below(owner) } : node);
-    last = node.id;
-  });
-  return last;
-}
-
 /** A layer's weights under the slots of its ops: its own order is that of our slots, op after op. */
-function weightsOf(layer: tfl.layers.Layer, id: string, ops: readonly Op[]): [WeightKey, Weight][] {
+function weightsOf(layer: tfl.layers.Layer, id: string, { ops, values }: Ops): [WeightKey, Weight][] {
   const tensors = layer.getWeights();
   const wanted = ops.flatMap((op, i) =>
     slotsOf(op).map((slot): [string, Op, Slot] => [i ? `${id}/${op.kind}` : id, op, slot]),
   );
   // a separable conv has its one bias last, behind both kernels, which is where our second conv has it
   return wanted.map(([node, op, slot], i) => {
+    const own = values?.[i];
+    if (own) return [`${node}:${slot}`, own];
     const tensor = tensors[i] as tf.Tensor;
     const [kh, kw, c, m] = tensor.shape as [number, number, number, number];
     const depthwise = slot === 'kernel' && op.kind === 'conv' && op.groups > 1 && !isOpLayer(layer); // [kh, kw, c, m]
-    const shape = depthwise ? [kh, kw, 1, c * m] : tensor.shape;
+    const pointwise = slot === 'kernel' && op.kind === 'dense' && tensor.rank === 4; // a 1x1 conv of a pooled map
+    const shape = depthwise ? [kh, kw, 1, c * m] : pointwise ? [c, m] : tensor.shape;
     return [`${node}:${slot}`, float(shape, Float32Array.from(tensor.dataSync()))];
   });
 }

@@ -1,0 +1,83 @@
+"""timm's default configuration of every model whose names we import, as TypeScript, and for the tests how its norms and
+strided convs compute.
+
+    python scripts/reference/timm_defaults.py src/import/timm-defaults.ts test/import/timm-numerics.json
+"""
+
+import json
+import sys
+
+import timm
+import torch
+from timm.models import get_pretrained_cfg, list_pretrained
+
+BATCH_NORMS = torch.nn.BatchNorm2d
+# what our architectures are called there; with one number a width, in hundredths
+STEMS = """mobilenetv1 mobilenetv2 mobilenetv3_small mobilenetv3_large mobilenetv4_conv_small mnasnet efficientnet_b0
+efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 efficientnet_lite3 efficientnet_lite4 lcnet ghostnet regnetx_002
+regnetx_004 regnety_002 regnety_004 repvgg_a0 repvgg_a1 mobileone_s0 mobileone_s1 fasternet_t0 starnet_s050 starnet_s1
+densenet121 legacy_xception resnet18 resnet34 resnet50 resnext50_32x4d tf_efficientnet_b0 tf_efficientnet_lite0
+tf_efficientnet_lite1 tf_efficientnet_lite2 tf_efficientnet_lite3 tf_efficientnet_lite4 tf_mobilenetv3_small
+tf_mobilenetv3_large""".split()
+MEANS = {
+    ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)): "imagenet",
+    ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)): "half",
+    ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)): "unit",
+}
+
+
+def names():
+    known = set(timm.list_models())
+    for stem in STEMS:
+        widths = [f"{stem}_{n:03}" for n in range(5, 300, 5)]
+        found = [name for name in (stem, *widths) if name in known]
+        assert found, stem
+        yield from found
+
+
+def configuration(full):
+    c = get_pretrained_cfg(full)
+    mean, size = MEANS[(tuple(c.mean), tuple(c.std))], c.input_size[1]
+    assert c.input_size[0] == 3 and c.crop_mode == "center", full
+    return f"[{c.crop_pct:g}, '{c.interpolation}', {mean}, {size}]"
+
+
+def numerics(name):
+    """Eps, the share of the statistics that is kept, and whether strided convs pad as TensorFlow does."""
+    model = timm.create_model(name)
+    norms = {(m.eps, round(1 - m.momentum, 6)) for m in model.modules() if isinstance(m, BATCH_NORMS)}
+    assert len(norms) == 1, (name, norms)
+    same = any(type(m).__name__ == "Conv2dSame" for m in model.modules())
+    ((eps, momentum),) = norms
+    return {"eps": eps, "momentum": momentum, "same": same}
+
+
+if __name__ == "__main__":
+    all_names = list(names())
+    tagged = sorted(
+        full
+        for full in list_pretrained()
+        if full.split(".")[0] in all_names and configuration(full) != configuration(full.split(".")[0])
+    )
+    rows = "\n".join(f"  '{name}': {configuration(name)}," for name in [*all_names, *tagged])
+    with open(sys.argv[1], "w", encoding="utf-8") as file:
+        file.write(f"""/** @file Made by scripts/reference/timm_defaults.py from timm {timm.__version__}; not edited by hand. */
+type Channels = readonly (readonly [mean: number, std: number])[];
+const imagenet: Channels = [[0.485, 0.229], [0.456, 0.224], [0.406, 0.225]];
+const half: Channels = [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]];
+const unit: Channels = [[0, 1], [0, 1], [0, 1]];
+
+export type TimmDefault = readonly [
+  crop: number,
+  interpolation: 'bicubic' | 'bilinear',
+  channels: Channels,
+  size: number,
+];
+/** By model, and by single weights ('model.tag') where theirs differ. */
+export const timmDefaults: Readonly<Record<string, TimmDefault>> = {{
+{rows}
+}};
+""")
+    with open(sys.argv[2], "w", encoding="utf-8") as file:
+        rows = ",\n".join(f'  "{name}": {json.dumps(numerics(name))}' for name in all_names)
+        file.write(f"{{\n{rows}\n}}\n")

@@ -1,0 +1,206 @@
+/**
+ * @file Classifiers that are not the architecture's own: that of transfer learning, which the file describes, and none
+ * at all, where a new one is drawn. Everything up to the last map is the architecture's; the rest is replaced.
+ */
+import { quote } from '../errors.ts';
+import { channelsOf, type Graph, isMap, type Node, type Op, type Shape, shapes } from '../graph/index.ts';
+import { entries, init, type Weight, type WeightKey } from '../weights/index.ts';
+import { type Expected, variableOf } from './expect.ts';
+import type { ForeignTensor, Told } from './file.ts';
+import type { FileHead, HeadStep } from './keras-head.ts';
+
+/** The pool that ends the maps of a classifier; undefined for nets that have none. */
+const poolOf = (graph: Graph): Node | undefined =>
+  graph.nodes.findLast(({ id, op }) => op.kind === 'globalPool' && id.startsWith('head/'));
+
+/** The nodes behind the last map: the pool and the classifier. */
+function headNodes(graph: Graph): ReadonlySet<string> {
+  const pool = poolOf(graph);
+  const behind = new Set<string>(pool ? [pool.id] : []);
+  for (const { id, inputs } of graph.nodes) if (inputs.some((input) => behind.has(input))) behind.add(id);
+  return behind;
+}
+
+export interface Classifier {
+  readonly graph: Graph;
+  /** What the file must hold for the graph. */
+  readonly wanted: readonly Expected[];
+  readonly differences: readonly string[];
+  /** Weights that the file does not have and that were drawn. */
+  readonly fresh: ReadonlyMap<WeightKey, Weight>;
+  /** What to try, when the file's classifier is another and cannot be taken over. */
+  readonly hint?: string;
+}
+interface Library {
+  readonly keras: boolean;
+  readonly told: Told;
+}
+
+/**
+ * The architecture's own classifier when the file has anything of it, or lacks more than it; the file's, when Keras
+ * wrote another; a new one when there is none and `freshHead` asks for it.
+ * `usual` is what the file should hold by the architecture, `tensors` what it holds.
+ */
+export function classifierOf(
+  graph: Graph,
+  usual: readonly Expected[],
+  { keras, told }: Library,
+  tensors: ReadonlyMap<string, ForeignTensor>,
+  { freshHead = false }: { readonly freshHead?: boolean },
+): Classifier {
+  const own: Classifier = { graph, wanted: usual, differences: [], fresh: new Map() };
+  const behind = headNodes(graph);
+  const missing = usual.filter(({ name }) => !tensors.has(name));
+  const names = new Set(usual.map(({ name }) => name));
+  const others = new Map([...tensors].filter(([key]) => !names.has(key)));
+  const headless =
+    missing.some(({ node }) => node === 'head/dense') && missing.every((e) => behind.has(e.node));
+  if (!headless) return own;
+  if (others.size) {
+    if (!keras || missing.length < usual.filter(({ node }) => behind.has(node)).length) return own;
+    const replaced = replaceHead(graph, told, others);
+    if ('hint' in replaced) return { ...own, ...replaced };
+    const kept = usual.filter(({ node }) => !behind.has(node));
+    return { ...replaced, wanted: [...kept, ...replaced.wanted], fresh: new Map() };
+  }
+  if (!freshHead)
+    return {
+      ...own,
+      hint: 'it has everything but a classifier, as Keras writes for include_top=False; to draw a new one at random, add --fresh-head',
+    };
+  const drawn = init(graph).weights;
+  const lacking = new Set(missing.map(({ key }) => key));
+  return {
+    ...own,
+    wanted: usual.filter(({ key }) => !lacking.has(key)),
+    fresh: new Map([...drawn].filter(([key]) => lacking.has(key))),
+    differences: [`no classifier in the file: ${lacking.size} weights are drawn at random, to be trained`],
+  };
+}
+
+/** Why the head cannot be taken over, with the remedy. */
+interface Unfit {
+  readonly hint: string;
+}
+/** The graph with the classifier that the file describes, or whose only dense layer says it. */
+function replaceHead(
+  graph: Graph,
+  told: Told,
+  unexpected: ReadonlyMap<string, ForeignTensor>,
+): Omit<Classifier, 'fresh'> | Unfit {
+  const pool = poolOf(graph);
+  const head = told.head ?? (told.layers ? undefined : plainHead(unexpected));
+  if (!pool || !head)
+    return {
+      hint: told.layers
+        ? 'its classifier is none of dense layers after a pool, which alone is taken over'
+        : 'its classifier has several layers, and weights alone do not say how they follow; save the whole model, model.save("model.keras"), and import that',
+    };
+  if (head.unread !== undefined)
+    return { hint: `its classifier has a layer that is not read here: ${head.unread}` };
+  const [input = ''] = pool.inputs;
+  const map = shapes(graph).get(input);
+  if (!map || !isMap(map)) return { hint: 'the architecture has no map before its classifier' };
+  const behind = headNodes(graph);
+  const kept = graph.nodes.filter(({ id }) => !behind.has(id));
+  const built = build(head, input, map, new Set(kept.map(({ id }) => id)));
+  if ('hint' in built) return built;
+  const changed: Graph = { ...graph, nodes: [...kept, ...built.nodes], outputs: [built.output] };
+  const wanted = entries(changed).flatMap((entry): Expected[] => {
+    const layer = built.layers.get(entry.node);
+    const name = layer === undefined ? undefined : `${layer}/${variableOf('keras', entry.slot)}`;
+    return name === undefined ? [] : [{ ...entry, name, foreignShape: entry.shape }];
+  });
+  return { graph: changed, wanted, differences: built.differences };
+}
+
+/** Weights that no configuration explains: one dense layer, which reads the pooled map. */
+function plainHead(unexpected: ReadonlyMap<string, ForeignTensor>): FileHead | undefined {
+  const kernels = [...unexpected].filter(
+    ([name, { shape }]) => name.endsWith('/kernel') && shape.length === 2,
+  );
+  const [name, tensor] = kernels[0] ?? [];
+  if (kernels.length !== 1 || !name || !tensor) return undefined;
+  const layer = name.replace(/\/kernel$/, '');
+  const bias = unexpected.has(`${layer}/bias`);
+  const others = [...unexpected.keys()].filter((key) => key !== name && key !== `${layer}/bias`);
+  if (others.length) return undefined;
+  return {
+    steps: [
+      { kind: 'globalPool', fn: 'avg' },
+      { kind: 'dense', layer, units: tensor.shape[1] ?? 0, bias },
+    ],
+    assumed: 'the file does not say how the map becomes a vector; global average pooling is assumed',
+  };
+}
+
+interface Built {
+  readonly nodes: readonly Node[];
+  readonly output: string;
+  /** The file's layer of each node with weights. */
+  readonly layers: ReadonlyMap<string, string>;
+  readonly differences: readonly string[];
+}
+
+function build(head: FileHead, input: string, map: Shape, taken: Set<string>): Built | Unfit {
+  const last = head.steps.findLastIndex(({ kind }) => kind === 'dense');
+  const [nodes, layers, differences]: [Node[], Map<string, string>, string[]] = [[], new Map(), []];
+  let [output, hidden, vector] = [input, 0, !isMap(map)];
+  const add = (path: string, op: Op, layer?: string): void => {
+    let id = path;
+    for (let n = 2; taken.has(id); n++) id = `${path}${n}`;
+    taken.add(id);
+    nodes.push({ id, op, inputs: [output] });
+    if (layer !== undefined) layers.set(id, layer);
+    output = id;
+  };
+  for (const [i, step] of head.steps.entries()) {
+    const place = i > last || !hidden ? 'head' : `head/hidden${hidden}`;
+    if (step.kind === 'dense') {
+      if (!vector) return { hint: `its dense layer ${quote(step.layer)} reads a map, not a vector` };
+      if (i < last) hidden++;
+      const path = i < last ? `head/hidden${hidden}` : 'head';
+      add(`${path}/dense`, { kind: 'dense', out: step.units, bias: step.bias }, step.layer);
+    } else if (step.kind === 'norm') {
+      const { layer, ...op } = step;
+      add(`${place}/norm`, op, layer);
+    } else if (step.kind === 'act') {
+      const ends =
+        i === head.steps.length - 1 && i > last && (step.fn === 'softmax' || step.fn === 'sigmoid');
+      if (ends) differences.push(`the file ends in ${step.fn}, the net in the logits before it`);
+      else add(`${place}/act`, { kind: 'act', fn: step.fn });
+    } else if (step.kind === 'dropout') add(`${place}/dropout`, step);
+    else if (!vector) {
+      const op = pooled(step, map);
+      if (!op)
+        return {
+          hint: `its classifier pools windows of ${step.kind === 'pool' ? step.size.join(' x ') : ''}, not the whole map of ${map.slice(0, 2).join(' x ')}; is the size another?`,
+        };
+      add(`head/${op.kind}`, op);
+      vector = true;
+    }
+  }
+  differences.push(`the classifier is the file's own: ${describe(head.steps)}`);
+  if (head.assumed !== undefined) differences.push(head.assumed);
+  return { nodes, output, layers, differences };
+}
+
+/** The op that makes a vector of the whole map; undefined for a pool over smaller windows. */
+function pooled(step: HeadStep, map: Shape): Op | undefined {
+  if (step.kind === 'globalPool') return step;
+  if (step.kind === 'flatten') return map[0] === 1 && map[1] === 1 ? { kind: 'globalPool', fn: 'avg' } : step;
+  if (step.kind !== 'pool') return undefined;
+  const [h, w = h] = step.size;
+  return h === map[0] && w === map[1] ? { kind: 'globalPool', fn: step.fn } : undefined;
+}
+
+const describe = (steps: readonly HeadStep[]): string =>
+  steps
+    .flatMap((step) => (step.kind === 'dense' ? [`dense ${step.units} (${quote(step.layer)})`] : []))
+    .join(', ');
+
+/** Outputs of a net, which a classifier has as many of as classes. */
+export function classesOf(graph: Graph): number | undefined {
+  const shape = shapes(graph).get(graph.outputs[0] ?? '');
+  return shape && channelsOf(shape);
+}

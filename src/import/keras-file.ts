@@ -1,0 +1,143 @@
+/**
+ * @file What the formats of Keras have in common: weights called by layer and variable, as in 'block_1_expand/kernel',
+ * whatever stands around those names in a file, and what the configuration says of the layers.
+ */
+import { MoonletError, quote } from '../errors.ts';
+import type { ForeignTensor, Format, Told, WeightFile } from './file.ts';
+import type { KerasLayer, KerasModel } from './keras-config.ts';
+import { headOf } from './keras-head.ts';
+import { pixelsOf } from './keras-pixels.ts';
+import { renewedLayers } from './names/keras.ts';
+
+/** A weight as the file has it: folders around its layer, the layer among them, and its variable. */
+export interface Raw {
+  readonly folders: readonly string[];
+  readonly variable: string;
+  readonly tensor: ForeignTensor;
+}
+
+/** @throws MoonletError when two weights have one name. */
+export function fileOf(
+  format: Format,
+  raw: readonly Raw[],
+  skipped: readonly string[],
+  described: KerasModel | undefined,
+  name: string,
+): WeightFile {
+  const layers = layersOf(raw, described, name);
+  const names = [...layers, ...(described?.layers.map((layer) => layer.name) ?? [])];
+  const renamed = new Map([...counted(names), ...renewedLayers(names)]);
+  const ours = (layer: string): string => renamed.get(layer) ?? layer;
+  const found = new Map(
+    raw.map(({ variable, tensor }, i) => [`${ours(layers[i] ?? '')}/${variable}`, tensor] as const),
+  );
+  const tensors = plainDepthwise(found);
+  if (!described) return { format, tensors, skipped, told: normalizationIn(tensors) };
+  const model: KerasModel = {
+    ...described,
+    layers: described.layers.map((layer) => ({ ...layer, name: ours(layer.name) })),
+  };
+  const told = toldBy(model, tensors);
+  const pixels = model.layers.flatMap(({ kind, name }) => (kind === 'Normalization' ? [name] : []));
+  const weights = [...tensors].filter(([key]) => !pixels.some((layer) => key.startsWith(`${layer}/`)));
+  const rest = [...tensors.keys()].filter((key) => pixels.some((layer) => key.startsWith(`${layer}/`)));
+  return { format, tensors: new Map(weights), skipped: [...skipped, ...rest], told };
+}
+
+function toldBy(model: KerasModel, tensors: ReadonlyMap<string, ForeignTensor>): Told {
+  const of = (key: string): Map<string, number> =>
+    new Map(
+      model.layers.flatMap(({ name, config }) => {
+        const value = config[key];
+        return typeof value === 'number' ? [[name, value] as const] : [];
+      }),
+    );
+  const [size, head] = [sizeOfInput(model.layers), headOf(model)];
+  return {
+    layers: new Set(model.layers.map(({ name }) => name)),
+    eps: of('epsilon'),
+    momentum: of('momentum'),
+    pixels: pixelsOf(model, (key) => tensors.get(key)),
+    ...(size === undefined ? {} : { size }),
+    ...(head ? { head } : {}),
+  };
+}
+
+/** A layer under the name that Keras gives it, where no configuration says what it is. */
+function normalizationIn(tensors: ReadonlyMap<string, ForeignTensor>): Told {
+  const layers = [...tensors.keys()].flatMap(
+    (key) => /^(normalization(?:_\d+)?)\/mean$/.exec(key)?.[1] ?? [],
+  );
+  const [mean, variance] = ['mean', 'variance'].map((slot) => tensors.get(`${layers[0]}/${slot}`));
+  if (layers.length !== 1 || !mean || !variance) return {};
+  return { normalization: { mean: [...mean.read()], variance: [...variance.read()] } };
+}
+
+/** Of [batch, h, w, c], as Keras 2 (batch_input_shape) or Keras 3 (batch_shape) has it. */
+function sizeOfInput(layers: readonly KerasLayer[]): number | undefined {
+  for (const { config } of layers) {
+    const shape = config['batch_shape'] ?? config['batch_input_shape'];
+    if (!Array.isArray(shape)) continue;
+    const [, h, w]: unknown[] = shape;
+    return shape.length === 4 && h === w && typeof h === 'number' ? h : undefined;
+  }
+  return undefined;
+}
+
+/**
+ * The layer of each weight. Names may hold slashes (Keras 2), and those of models and layers stand before them: a layer
+ * that the configuration knows is told by its name; weights alone have their layer's name twice, or last.
+ */
+function layersOf(raw: readonly Raw[], model: KerasModel | undefined, name: string): readonly string[] {
+  const known = new Set(model?.layers.map((layer) => layer.name));
+  const last = raw.map(({ folders }) => {
+    const told = folders.findIndex((_, i) => known.has(folders.slice(i).join('/')));
+    if (told >= 0) return folders.slice(told).join('/');
+    const half = folders.slice(folders.length / 2).join('/');
+    return folders.join('/') === `${half}/${half}` ? half : (folders.at(-1) ?? '');
+  });
+  const repeated = repeatedName(raw, last);
+  if (repeated === undefined) return last;
+  const all = raw.map(({ folders }) => folders.slice(1).join('/'));
+  if (!model && repeatedName(raw, all) === undefined) return all;
+  throw new MoonletError(
+    `${name}: two of its weights are called ${quote(repeated)}; where a model holds several, save the one to import alone: model.get_layer(NAME).save("part.keras")`,
+  );
+}
+function repeatedName(raw: readonly Raw[], layers: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  return raw
+    .map(({ variable }, i) => `${layers[i]}/${variable}`)
+    .find((key) => seen.size === seen.add(key).size);
+}
+
+/**
+ * Layers that Keras named itself, counted from the first: a session's tenth net begins at 'conv2d_57', which is
+ * 'conv2d' here.
+ */
+function counted(layers: readonly string[]): ReadonlyMap<string, string> {
+  const renamed = new Map<string, string>();
+  for (const kind of ['conv2d', 'batch_normalization']) {
+    const numbers = layers.flatMap((layer) => {
+      const found = new RegExp(`^${kind}(?:_(\\d{1,9}))?$`).exec(layer);
+      return found ? [Number(found[1] ?? 0)] : [];
+    });
+    const name = (n: number): string => (n ? `${kind}_${n}` : kind);
+    for (const [i, n] of [...new Set(numbers)].sort((a, b) => a - b).entries()) renamed.set(name(n), name(i));
+  }
+  return renamed;
+}
+
+/**
+ * Keras 2 calls the kernel of a depthwise conv 'depthwise_kernel', Keras 3 'kernel': it is 'kernel' here, unless its
+ * layer has a pointwise one, too.
+ */
+function plainDepthwise(tensors: ReadonlyMap<string, ForeignTensor>): Map<string, ForeignTensor> {
+  return new Map(
+    [...tensors].map(([key, tensor]) => {
+      const layer = key.replace(/\/depthwise_kernel$/, '');
+      const alone = layer !== key && !tensors.has(`${layer}/pointwise_kernel`);
+      return [alone ? `${layer}/kernel` : key, tensor];
+    }),
+  );
+}

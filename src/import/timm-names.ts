@@ -1,0 +1,47 @@
+/** @file What timm calls our architectures, and what its configuration of each is (timm-defaults.ts). */
+import type { Graph } from '../graph/index.ts';
+import { archOf } from './names/index.ts';
+import { type TimmDefault, timmDefaults } from './timm-defaults.ts';
+
+const stems: Readonly<Record<string, string>> = {
+  'mobilenet-v1': 'mobilenetv1',
+  'mobilenet-v2': 'mobilenetv2',
+  'mobilenet-v3-small': 'mobilenetv3_small',
+  'mobilenet-v3-large': 'mobilenetv3_large',
+  'mobilenet-v4-conv-small': 'mobilenetv4_conv_small',
+  mnasnet: 'mnasnet',
+  lcnet: 'lcnet',
+  ghostnet: 'ghostnet',
+  'regnet-x-200mf': 'regnetx_002',
+  'regnet-x-400mf': 'regnetx_004',
+  'regnet-y-200mf': 'regnety_002',
+  'regnet-y-400mf': 'regnety_004',
+  'densenet-121': 'densenet121',
+  xception: 'legacy_xception',
+  'resnet-18': 'resnet18',
+  'resnet-34': 'resnet34',
+  'resnet-50': 'resnet50',
+  'resnext-50': 'resnext50_32x4d',
+};
+
+export interface NamedDefault {
+  /** 'resnet18', or 'resnet18.tv_in1k' where single weights have their own. */
+  readonly name: string;
+  readonly values: TimmDefault;
+}
+
+/** The configuration of the model that the graph is; of weights with their own, where the path names them. */
+export function timmDefaultOf(graph: Graph, ported: boolean, path: string): NamedDefault {
+  const arch = archOf(graph);
+  const stem = `${ported ? 'tf_' : ''}${stems[arch] ?? arch.replaceAll('-', '_')}`;
+  const width = Math.round(100 * Number(/ width=([\d.]+)/.exec(graph.name)?.[1] ?? 1));
+  const name = [`${stem}_${String(width).padStart(3, '0')}`, stem, `${stem}_100`].find((key) =>
+    Object.hasOwn(timmDefaults, key),
+  );
+  if (name === undefined) throw new Error(`${graph.name}: timm's configuration is not in the table`);
+  const tagged = Object.keys(timmDefaults)
+    .filter((key) => key.startsWith(`${name}.`) && path.includes(key))
+    .sort((a, b) => b.length - a.length);
+  const own = tagged.find((key) => !/^\w/.test(path.slice(path.lastIndexOf(key) + key.length))) ?? name;
+  return { name: own, values: timmDefaults[own] as TimmDefault };
+}
