@@ -8,11 +8,12 @@ import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError, UsageError } from '../errors.ts';
 import { printShape, type Shape, sizeOf } from '../graph/index.ts';
 import { inputShape } from '../read/ends.ts';
-import { type Net, pack, readSafetensors, type StoredTensor, writeSafetensors } from '../weights/index.ts';
+import { type Net, pack } from '../weights/index.ts';
 import type { Batch } from './batches.ts';
 import { digest } from './digest.ts';
+import { exampleHash } from './example-hash.ts';
 
-/** What a teacher said, by `teacher/example/image/view`, the first two as hashes. Bounded: what does not fit is worked out anew each time. */
+/** What a teacher said, by `teacher/view/example`, where teacher and example are hashes. Bounded: what does not fit is worked out anew each time. */
 export interface TeacherCache {
   get(key: string): Float32Array | undefined;
   set(key: string, values: Float32Array): void;
@@ -56,90 +57,10 @@ export function memoryCache(maxBytes = 2 ** 30): TeacherCache {
   };
 }
 
-/** The format of a cache's file; those that had images and views for keys are another. */
-const format = 'moonlet-teacher-cache-2';
-
-/**
- * A cache as a file's content: by length, the keys as JSON and a row of values for each. `identity` says what it belongs
- * to: see `teacherIdentity`.
- */
-export function packCache(cache: TeacherCache, identity: string): Uint8Array {
-  const byLength = new Map<number, [key: string, values: Float32Array][]>();
-  for (const [key, values] of cache.entries()) {
-    const rows = byLength.get(values.length) ?? [];
-    rows.push([key, values]);
-    byLength.set(values.length, rows);
-  }
-  const tensors = new Map<string, StoredTensor>();
-  for (const [length, rows] of byLength) {
-    const data = new Float32Array(rows.length * length);
-    for (const [i, [, values]] of rows.entries()) data.set(values, i * length);
-    const keys = new TextEncoder().encode(JSON.stringify(rows.map(([key]) => key)));
-    tensors.set(`keys/${length}`, { dtype: 'U8', shape: [keys.length], data: keys });
-    tensors.set(`values/${length}`, { dtype: 'F32', shape: [rows.length, length], data });
-  }
-  return writeSafetensors({ tensors, metadata: { format, identity } });
-}
-
-/**
- * The cache in a file's content; an empty one when it belongs to another teacher or to other views, or is of a former format.
- * @throws MoonletError when the file is damaged or another one.
- */
-export function unpackCache(bytes: Uint8Array, identity: string, maxBytes?: number): TeacherCache {
-  const cache = memoryCache(maxBytes);
-  const { tensors, metadata } = readSafetensors(bytes, 'teacher cache');
-  if (!metadata['format']?.startsWith('moonlet-teacher-cache'))
-    throw new MoonletError('teacher cache: the file is not one of ours');
-  if (metadata['format'] !== format || metadata['identity'] !== identity) return cache;
-  for (const [name, { data }] of tensors) {
-    const [room, length = 0] = name.split('/').map((part, i) => (i ? Number(part) : part)) as [
-      string,
-      number,
-    ];
-    if (room !== 'keys') continue;
-    const values = tensors.get(`values/${length}`)?.data;
-    const keys = keysIn(data as Uint8Array);
-    if (!(values instanceof Float32Array) || values.length !== keys.length * length)
-      throw new MoonletError(`teacher cache: the values of length ${length} are damaged; remove the file`);
-    keys.forEach((key, i) => {
-      cache.set(key, values.subarray(i * length, (i + 1) * length));
-    });
-  }
-  return cache;
-}
-
-function keysIn(bytes: Uint8Array): readonly string[] {
-  try {
-    const keys: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    if (Array.isArray(keys) && keys.every((key) => typeof key === 'string')) return keys;
-  } catch {}
-  throw new MoonletError('teacher cache: the keys are damaged; remove the file');
-}
-
 /** A hash of all that a teacher's words depend on: its graph and weights, the wanted values, and how views are made. */
 export async function teacherIdentity(teacher: Net, ids: readonly string[], views: unknown): Promise<string> {
   const { graphJson, weights } = pack(teacher);
   return digest([JSON.stringify([graphJson, ids, views]), weights]);
-}
-
-/** 64 bits of an example's numbers: two multiplicative hashes of their bits, each mixed at the end as MurmurHash3 does. */
-function contentOf(example: Float32Array): string {
-  const bits = new Uint32Array(example.buffer, example.byteOffset, example.length);
-  let [a, b] = [0x9e3779b9 ^ bits.length, 0x85ebca6b ^ bits.length];
-  for (let i = 0; i < bits.length; i++) {
-    const word = bits[i] as number;
-    a = Math.imul(a ^ word, 0x01000193);
-    a ^= a >>> 15;
-    b = Math.imul((b << 13) | (b >>> 19), 5) + Math.imul(word, 0xcc9e2d51);
-    b ^= b >>> 17;
-  }
-  return [mixed(a ^ b), mixed(b + 0x27d4eb2f)].map((h) => h.toString(16).padStart(8, '0')).join('');
-}
-function mixed(word: number): number {
-  let h = word;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
 
 export interface Guide {
@@ -178,7 +99,7 @@ export async function guide(
   };
 
   const keyOf = ({ images, view }: Batch, i: number, x: Float32Array): string =>
-    `${scope}/${contentOf(x)}/${images[i]}/${view}`;
+    `${scope}/${view}/${exampleHash(images[i] as number, x)}`;
 
   /** Each example's values one after another. */
   const ask = async (x: Float32Array, count: number): Promise<Float32Array[]> => {

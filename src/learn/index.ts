@@ -68,7 +68,7 @@ export { type Selection, type SelectOptions, selectNeurons } from './distill/sel
 export { type SobolevOptions, slopeOf, slopesOf, sobolev, unit } from './distill/sobolev.ts';
 export { type SoftTargetsOptions, softTargets, softTargetsOf } from './distill/soft-targets.ts';
 export { type DistillOptions, distill } from './distill.ts';
-export { type EvaluateOptions, type Evaluation, evaluate, score } from './evaluate.ts';
+export { type EvaluateOptions, type Evaluation, evaluate, type LabelPair, score } from './evaluate.ts';
 export { energies, type GradientOptions, gradients } from './evidence.ts';
 export {
   type FitOptions,
@@ -80,15 +80,7 @@ export {
   type StepReport,
 } from './fit.ts';
 export { type Form, inTurn } from './form.ts';
-export {
-  type Guide,
-  guide,
-  memoryCache,
-  packCache,
-  type TeacherCache,
-  teacherIdentity,
-  unpackCache,
-} from './guide.ts';
+export { type Guide, guide, memoryCache, type TeacherCache, teacherIdentity } from './guide.ts';
 export { interval95, wilson } from './interval.ts';
 export { type Loss, type LossMaker, type Nets, type Signals, taughtBy, teacherOf } from './loss.ts';
 export { type CustomLoss, type LossContext, type LossRecipe, lossKinds } from './loss-recipes.ts';
@@ -139,3 +131,4 @@ export { firstState, parametersIn, type Step, type StepPlan, step, targetInput, 
 export { stopGradient } from './stop-gradient.ts';
 export { stagePairs, strideTaps, type Tap, type TapPair, tap } from './taps.ts';
 export { type ClassificationOptions, classification, type Targets, type Task } from './task.ts';
+export { packCache, unpackCache } from './teacher-cache-file.ts';
