@@ -88,7 +88,7 @@ export async function runScenes(recipe: SceneRecipe, o: SceneRunOptions = {}): P
     const done = await fitTask(now, task, {
       ...optimization(recipe, steps),
       losses,
-      recipe: JSON.stringify([recipe, name]),
+      recipe: JSON.stringify({ ...recipe, stage: name }),
       ...(o.engine ? { engine: o.engine } : {}),
       ...(teacher ? { teacher, teacherCache: memoryCache() } : {}),
       ...(checkpoints ? { checkpoints } : {}),

@@ -36,6 +36,16 @@ describe('what cannot be done is said in one line, with exit 1', () => {
       1,
       'stage1/0/second/conv: M = 8 channels do not divide into 16 groups; choose a divisor of 8',
     ));
+  const at = scratch();
+  it('a batch norm over one value, before the folder is made', async () => {
+    const net = 'mobilenet-v2 width=0.05 size=28 channels=1 classes=10'.split(' ');
+    await expectRefusal(
+      ['fit', ...net, '--steps', '2', '--batch', '1', '--out', at('one')],
+      1,
+      'mobilenet-v2 width=0.05 classes=10 size=28 channels=1: the batch norm stage6/0/filter/norm [1, 1, 48] sees one value a channel in a batch of 1, and one value has no variance; take a batch of 2 or more',
+    );
+    expect(existsSync(at('one'))).to.equal(false);
+  });
 });
 
 describe('a damaged student', () => {
