@@ -99,18 +99,16 @@ describe('the singular value decomposition', () => {
 
 describe('factorize', () => {
   for (const method of ['svd', 'spatial', 'tucker'] as const) {
-    it(`by ${method} at full rank is the original, in nets of the zoo (law 5)`, async () => {
-      for (const name of ['wrn', 'shufflenet-v2', 'squeezenet', 'lenet-5']) {
+    for (const name of ['wrn', 'shufflenet-v2', 'densenet-cifar', 'lenet-5']) {
+      it(`by ${method} at full rank is the original, in ${name} (law 5)`, async () => {
         const net = await calibrated(small(name));
         const { net: cut, layers } = factorize(net, { method, ranks: full });
         expect(layers.length).to.be.above(0);
         for (const l of layers) expect(l.error).to.be.below(1e-6);
         const x = examples(net.graph, 2);
-        expect(largestDifference(await runCompiled(cut, x), await runCompiled(net, x)), name).to.be.below(
-          1e-4,
-        );
-      }
-    });
+        expect(largestDifference(await runCompiled(cut, x), await runCompiled(net, x))).to.be.below(1e-4);
+      });
+    }
 
     it(`by ${method} errs by the discarded energy at every rank`, async () => {
       const g = oneConv(3, 4, 5);

@@ -188,31 +188,46 @@ export interface Stepped {
   readonly net: Net;
   readonly state: Arrays;
 }
-/** Steps of training on made-up images, from a state that went before if there is one. */
-export async function stepped(
+/** From step, to step, at a rate, from a state that went before if there is one. */
+export interface Steps {
+  readonly from?: number;
+  readonly to: number;
+  readonly rate: number;
+  readonly state?: Arrays;
+}
+/** Steps of training on made-up images, traced once for as many runs as are asked for. */
+export async function stepper(
   net: Net,
   optimizer: Optimizer,
-  { from = 0, to, rate, state: start }: { from?: number; to: number; rate: number; state?: Arrays },
-): Promise<Stepped> {
+): Promise<{ run(o: Steps): Promise<Stepped>; release(): Promise<void> }> {
   const batch = 8;
   const graph = still(net.graph);
   const plan = step({ graph, losses: [crossEntropy()({ student: graph })], optimizer, batch });
   const ready: Prepared = await prepare(plan.fn, plan.specs);
-  let state: Arrays = start ?? firstState(net, plan.specs.state);
-  for (let i = from; i < to; i++) {
-    const inputs: Record<string, Float32Array | Int32Array> = {
-      x: noise(batch * sizeOf(inputShape(graph)), 'training', i),
-      labels: Int32Array.from({ length: batch }, (_, k) => (3 * k + i) % 10),
-      rate: Float32Array.of(rate),
-      'loss/cross-entropy': Float32Array.of(1),
-    };
-    for (const [name, value] of Object.entries(optimizer.numbers(i + 1)))
-      inputs[`optimizer/${name}`] = Float32Array.of(value);
-    for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = new Float32Array(sizeOf(shape));
-    state = (await ready.run(state, inputs)).state;
-  }
+  const run = async ({ from = 0, to, rate, state: start }: Steps): Promise<Stepped> => {
+    let state: Arrays = start ?? firstState(net, plan.specs.state);
+    for (let i = from; i < to; i++) {
+      const inputs: Record<string, Float32Array | Int32Array> = {
+        x: noise(batch * sizeOf(inputShape(graph)), 'training', i),
+        labels: Int32Array.from({ length: batch }, (_, k) => (3 * k + i) % 10),
+        rate: Float32Array.of(rate),
+        'loss/cross-entropy': Float32Array.of(1),
+      };
+      for (const [name, value] of Object.entries(optimizer.numbers(i + 1)))
+        inputs[`optimizer/${name}`] = Float32Array.of(value);
+      for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = new Float32Array(sizeOf(shape));
+      state = (await ready.run(state, inputs)).state;
+    }
+    return { net: { graph: net.graph, weights: weightsIn(graph, state) }, state };
+  };
+  return { run, release: () => ready.release() };
+}
+/** One such run. */
+export async function stepped(net: Net, optimizer: Optimizer, o: Steps): Promise<Stepped> {
+  const ready = await stepper(net, optimizer);
+  const done = await ready.run(o);
   await ready.release();
-  return { net: { graph: net.graph, weights: weightsIn(graph, state) }, state };
+  return done;
 }
 
 /** A net after some steps, and each weight's velocity, which is not zero once a gradient has reached it. */
