@@ -92,7 +92,7 @@ describe('zoo:train', () => {
   it('keeps no feature maps: a loss that reads them asks the teacher', async () => {
     const maps = parseRecipe({
       ...recipe,
-      student: 'wrn depth=10 width=1 size=28 channels=1',
+      student: 'igcv1 depth=8 partitions=4 size=28 channels=1 classes=10',
       steps: 1,
       losses: [{ kind: 'cross-entropy' }, { kind: 'attention' }],
     });
