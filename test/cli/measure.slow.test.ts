@@ -160,7 +160,7 @@ describe('a process of moonlet', () => {
     expect([code, said]).to.deep.equal([0, '']);
   });
 
-  it('exits with 1 for what cannot be done, with 2 for wrong usage', async () => {
+  it('exits with 1 for what cannot be done', async () => {
     const refused = await spawned('cheapen', 'wrn', '--block', 'G(3)');
     expect(refused).to.deep.equal({
       code: 1,
@@ -168,6 +168,9 @@ describe('a process of moonlet', () => {
       stderr:
         'moonlet: stage1/0/first/conv: N = 16 channels do not divide into 3 groups; choose a divisor of 16\n',
     });
+  });
+
+  it('exits with 2 for wrong usage', async () => {
     const wrong = await spawned('cost', 'wrn', 'width=0');
     expect(wrong).to.deep.equal({
       code: 2,
