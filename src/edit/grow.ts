@@ -51,7 +51,7 @@ export function parsePlan(value: unknown): readonly GrowStep[] {
     const parsed = stepSchemas[key].safeParse(step);
     if (!parsed.success) throw new UsageError(`plan: [${i}]: ${issueText(parsed.error)}`);
     for (const [where, width] of Object.entries(isRecord(step[key]) ? step[key] : {}))
-      checkWidth(where, width);
+      checkWidth(`plan: [${i}]: ${where}`, width);
     return parsed.data as GrowStep;
   });
 }

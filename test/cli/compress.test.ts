@@ -23,6 +23,20 @@ describe('moonlet compress', () => {
   const student = at('small');
   before(() => saveNet(student, init(small)));
 
+  it('says how far least squares is, how widths were rounded, and the time', async () => {
+    const steps = 'channels=0.5,reconstruct=32';
+    const done = await moonlet(
+      ...['compress', student, '--data', 'mnist', '--runs', '3', '--out', at('fitted'), '--steps', steps],
+    );
+    expect(done.code).to.equal(0);
+    expect(done.stderr).to.match(/^least squares, layers 1\/1$/m);
+    // 8 channels have no smaller multiple of 8: they go one by one
+    expect(done.stderr).to.match(
+      /^channels=0\.5,roundTo=1,reconstruct=32: .* macs, .* bytes, \d+\.\d\d ms$/m,
+    );
+    expect(done.stdout).to.match(/^channels=0\.5,roundTo=1,reconstruct=32 /m);
+  });
+
   it('prints a row for each step and saves a net that loads', async () => {
     const out = at('out');
     const done = await moonlet(

@@ -207,7 +207,6 @@ describe('moonlet grow', () => {
   });
 
   const refused: readonly (readonly [words: readonly string[], line: string | RegExp])[] = [
-    [['--widen', 'stage7=x2'], /no node at "stage7"\. Did you mean "stage1"\?$/m],
     [['--widen', 'head=x2'], 'head: its width cannot change, since it is the output "head/dense"'],
     [['--widen', 'stage1=8'], 'stage1/width: it is 16 wide, and widening to 8 would lose channels'],
     [['--deepen', 'head=1'], 'head: it is an output, which stays; deepen a stage before it'],
@@ -218,6 +217,13 @@ describe('moonlet grow', () => {
   ];
   for (const [words, line] of refused)
     it(`grow ${words.join(' ')}`, () => expectRefusal(['grow', student, ...words, '--dry-run'], 1, line));
+
+  it('grow with a name that nothing has', () =>
+    expectRefusal(
+      ['grow', student, '--widen', 'stage7=x2', '--dry-run'],
+      2,
+      /nothing to widen at "stage7"\. Did you mean "stage1"\? There are /,
+    ));
 
   it('a folder that is not empty is refused, and stays as it was', async () => {
     mkdirSync(at('full'));

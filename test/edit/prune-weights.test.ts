@@ -144,7 +144,7 @@ describe('sensitivity', () => {
     );
     expect(() => pruneChannels(net, { ratios: { first: 0.01 } })).to.throw(
       Refusal,
-      'made: no layer can lose a share near its ratio; choose a larger ratio or a smaller roundTo',
+      'made: no layer can lose a share near its ratio; choose a larger ratio',
     );
   });
   it('refuses ratios that are none', async () => {
