@@ -1,17 +1,24 @@
 /** @file `moonlet export`: a student as files for other runtimes, loaded back and compared before anything is saved. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { loadStudent, readCard, studentFolder, studentNames } from '../../zoo/index.ts';
+import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { quantizeByData } from '../compress/index.ts';
-import { loadDataset } from '../data/index.ts';
-import { MoonletError, suggestion } from '../errors.ts';
+import { datasets, loadDataset } from '../data/index.ts';
+import { MoonletError, suggestion, UsageError } from '../errors.ts';
 import { withOut } from '../files/index.ts';
 import { checkFit, passes } from '../learn/index.ts';
-import { classesOf } from '../read/ends.ts';
+import { classesOf, inputShape } from '../read/ends.ts';
 import type { Net } from '../weights/index.ts';
-import { type Exported, type ExportFormat, exportedFiles, exporters, type Precision } from './exporters.ts';
-import { forceHelp } from './files.ts';
+import {
+  agrees,
+  type Exported,
+  type ExportFormat,
+  exportedFiles,
+  exporters,
+  farness,
+  type Precision,
+} from './exporters.ts';
+import { dataOf, forceHelp } from './files.ts';
 import { count, note, print, printJson } from './say.ts';
 
 interface Flags {
@@ -57,11 +64,10 @@ async function run(name: string, flags: Flags): Promise<void> {
   };
   await withOut(flags.out, options, async (out) => {
     const made = await exporters[format](given, { precision, layout });
-    if (!(made.difference.maxAbsDiff <= 1e-4 * made.difference.scale)) {
+    if (!agrees(made.difference))
       throw new MoonletError(
-        `${name}: what the ${format} files compute differs by ${made.difference.maxAbsDiff}; nothing is saved`,
+        `${name}: the ${format} files compute otherwise (${farness(made.difference)}); nothing is saved`,
       );
-    }
     out.publish(made.files);
     say(name, out.folder, format, made, flags.json ?? false);
   });
@@ -72,12 +78,9 @@ function say(name: string, out: string, format: ExportFormat, made: Exported, js
     file,
     bytes: typeof content === 'string' ? Buffer.byteLength(content) : content.length,
   }));
-  const { maxAbsDiff, scale } = made.difference;
-  if (json) return printJson({ id: name, format, files: sizes, maxAbsDiff, scale, ...made.facts });
+  if (json) return printJson({ id: name, format, files: sizes, ...made.difference, ...made.facts });
   for (const { file, bytes } of sizes) print(`${join(out, file)}  ${count(bytes)} bytes`);
-  print(
-    `loaded back: the largest difference of an output is ${maxAbsDiff.toExponential(1)}, of outputs up to ${scale.toFixed(2)}`,
-  );
+  print(`loaded back: ${farness(made.difference)}`);
   for (const line of made.notes) note(line);
 }
 
@@ -106,11 +109,16 @@ function precisionOf(format: ExportFormat, { int8, half }: Flags): Precision {
 
 /** The net in integers, calibrated on training images. @throws MoonletError when there are none to be had. */
 async function integers(name: string, net: Net, wanted: string | undefined): Promise<Net> {
-  const shipped = studentNames().includes(name);
-  const data = wanted ?? (shipped ? readCard(name).data : undefined);
+  const rounded = net.graph.nodes.filter((n) => n.op.kind === 'quantize').length;
+  if (rounded)
+    throw new UsageError(
+      `${name}: ${rounded} of its values are rounded to integers already; leave --int8 out`,
+    );
+  const data = wanted ?? dataOf(name);
+  const shape = inputShape(net.graph).join(' x ');
   if (data === undefined)
-    throw new MoonletError(
-      `${existsSync(name) ? name : 'the net'}: --int8 needs images to calibrate on; name a dataset by --data`,
+    throw new UsageError(
+      `${name}: --int8 needs images of ${shape} to calibrate on, and its card names no dataset; name one by --data (${datasets.join(', ')}: 28 x 28 x 1), or calibrate on your own arrays in code: quantizeByData of 'moonlet/compress', saveable by toOnnx (docs/integers.md)`,
     );
   const set = await loadDataset(data);
   checkFit(net.graph, classesOf(net.graph), set);

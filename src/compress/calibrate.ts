@@ -28,6 +28,8 @@ export interface Calibration {
   readonly ranges: ReadonlyMap<string, Range>;
   /** The mean of each value by channel. */
   readonly means: ReadonlyMap<string, Float32Array>;
+  /** The largest magnitude of each value by channel. */
+  readonly largest: ReadonlyMap<string, Float32Array>;
 }
 
 const bins = 2048;
@@ -36,13 +38,14 @@ interface Seen {
   low: number;
   high: number;
   readonly sums: Float64Array;
+  readonly largest: Float32Array;
   count: number;
   readonly histogram: Float64Array;
 }
 
 /**
  * Run a net (norms folded, as `quantize` folds them) on batches of examples, each [n, ...input] flat.
- * @throws MoonletError when there is no example, or a value is not finite.
+ * @throws MoonletError when there is no example, no value is left to calibrate, or a value is not finite.
  */
 export async function calibrate(
   whole: Net,
@@ -54,6 +57,10 @@ export async function calibrate(
     throw new MoonletError('calibration needs data: give it some examples of what the net will see');
   const net = foldNorms(whole);
   const ids = valuesToCalibrate(net.graph, outputs);
+  if (!ids.length)
+    throw new MoonletError(
+      `${net.graph.name}: no value is left to calibrate, since all are rounded already; calibrate the net from before`,
+    );
   const runner = await compile(net, { ...engine, values: ids });
   try {
     const seen = new Map(ids.map((id) => [id, empty(channelsOf(runner.shapes.get(id) as Shape))]));
@@ -74,6 +81,7 @@ export async function calibrate(
       means: new Map(
         [...seen].map(([id, s]) => [id, Float32Array.from(s.sums, (v) => (v * s.sums.length) / s.count)]),
       ),
+      largest: new Map([...seen].map(([id, s]) => [id, s.largest])),
     };
   } finally {
     await runner.release();
@@ -84,19 +92,22 @@ const empty = (channels: number): Seen => ({
   low: Number.POSITIVE_INFINITY,
   high: Number.NEGATIVE_INFINITY,
   sums: new Float64Array(channels),
+  largest: new Float32Array(channels),
   count: 0,
   histogram: new Float64Array(bins),
 });
 
 function survey(seen: Seen, values: Float32Array): void {
-  const { sums } = seen;
+  const { sums, largest } = seen;
   const channels = sums.length;
   let { low, high } = seen;
-  for (let i = 0; i < values.length; i++) {
+  for (let i = 0, c = 0; i < values.length; i++, c = c + 1 === channels ? 0 : c + 1) {
     const v = values[i] as number;
     if (v < low) low = v;
     if (v > high) high = v;
-    sums[i % channels] = (sums[i % channels] as number) + v;
+    sums[c] = (sums[c] as number) + v;
+    const size = v < 0 ? -v : v;
+    if (size > (largest[c] as number)) largest[c] = size;
   }
   seen.low = low;
   seen.high = high;

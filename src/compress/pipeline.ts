@@ -235,13 +235,13 @@ async function toIntegers(
   step: Extract<CompressStep, { step: 'quantize' }>,
   { train, o }: Bench,
 ): Promise<Net> {
-  const { weights, activations, method, clip, per, equalize, correct, outputs, examples } = step;
-  if (activations === 0) return quantize(net, { weights, clip, per });
+  const { weights, activations, method, clip, per, equalize, correct, outputs, examples, form } = step;
+  if (activations === 0) return quantize(net, { weights, clip, per, form });
   const { data, seed = 0, engine } = o;
   const split = take(train as Split, Math.min(examples, (train as Split).count), seed);
   const batches = [...passes(split, data as Dataset, 32)].map((b) => b.x);
   return quantizeByData(net, batches, {
-    ...{ weights, activations, method, clip, per, equalize, correct, outputs },
+    ...{ weights, activations, method, clip, per, equalize, correct, outputs, form },
     ...(engine ? { engine } : {}),
   });
 }

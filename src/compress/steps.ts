@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { factorizeMethods } from '../edit/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
-import { issueText, unknownKey } from '../graph/index.ts';
+import { integerForms, issueText, unknownKey } from '../graph/index.ts';
 import { calibrationMethods } from './calibrate.ts';
 import { quantizedKinds } from './quantized-form.ts';
 
@@ -69,6 +69,8 @@ const step = z.discriminatedUnion('step', [
     equalize: z.boolean().default(false),
     correct: z.boolean().default(true),
     outputs: z.boolean().default(false),
+    /** Kernels of 8 bits that are exact in u8 x s8 everywhere, or of all codes. */
+    form: z.enum(integerForms).default('paired'),
     /** Examples that calibrate. */
     examples: count.default(256),
   }),

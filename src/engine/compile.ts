@@ -34,11 +34,15 @@ type Run = (inputs: Values, batch: number) => Promise<Values>;
 
 /**
  * The weights are constants of what is made: change the net, and compile again. Release it when done.
- * @throws MoonletError when a value is no node of the graph, or the engine is not there.
+ * @throws MoonletError when no value is asked for, a value is no node of the graph, or the engine is not there.
  */
 export async function compile(net: Net, o: CompileOptions = {}): Promise<Compiled> {
   const { graph } = net;
   const { engine = 'onnxruntime', values = graph.outputs } = o;
+  if (!values.length)
+    throw new MoonletError(
+      `${graph.name}: compile got no values; name one node or more, or leave values out for the outputs`,
+    );
   const known = shapes(graph);
   const outShapes = new Map(
     values.map((id) => {

@@ -19,6 +19,8 @@ export {
   codeRange,
   type FeatureMap,
   type Graph,
+  type IntegerForm,
+  integerForms,
   isDepthwise,
   isMap,
   isStatistic,

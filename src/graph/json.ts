@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { cut, MoonletError, within } from '../errors.ts';
 import { check } from './check.ts';
 import { issueText } from './issue.ts';
-import { activations, type Graph } from './op.ts';
+import { activations, type Graph, integerForms } from './op.ts';
 
 const format = 'moonlet-graph';
 const version = 1;
@@ -72,11 +72,12 @@ const schema = z.strictObject({
   version: z.literal(version),
   name: z.string().max(longest.name),
   outputs: z.array(id).min(1),
+  integers: z.enum(integerForms).optional(),
   nodes: z.array(z.strictObject({ id, op, inputs: z.array(id), weightsOf: id.optional() })),
 });
 
-export function toJson({ name, nodes, outputs }: Graph): string {
-  const head = JSON.stringify({ format, version, name, outputs }).slice(1, -1);
+export function toJson({ name, nodes, outputs, integers }: Graph): string {
+  const head = JSON.stringify({ format, version, name, outputs, integers }).slice(1, -1);
   return `{${head},"nodes":[\n${nodes.map((n) => JSON.stringify(n)).join(',\n')}\n]}\n`;
 }
 
@@ -102,11 +103,12 @@ export function fromJson(text: string, file?: string): Graph {
   }
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new MoonletError(`${source}: ${issueText(parsed.error)}`);
-  const { name, nodes, outputs } = parsed.data;
+  const { name, nodes, outputs, integers } = parsed.data;
   const graph: Graph = {
     name,
     nodes: nodes.map(({ weightsOf, ...node }) => (weightsOf === undefined ? node : { ...node, weightsOf })),
     outputs,
+    ...(integers ? { integers } : {}),
   };
   return file === undefined ? check(graph) : within(file, () => check(graph));
 }

@@ -110,7 +110,17 @@ export interface Graph {
   readonly nodes: readonly Node[];
   /** One or more node ids. */
   readonly outputs: readonly string[];
+  /** Of a quantized net, which codes its kernels of 8 bits have; see `IntegerForm` of the edit `quantize`. */
+  readonly integers?: IntegerForm;
 }
+
+/**
+ * Which codes a kernel of 8 bits may have. `paired`: neighbouring codes of one sign are 128 at most together, so that
+ * processors without VNNI multiply them exactly in their fastest way. `full`: any from -127 to 127; a layer with larger
+ * pairs is exported in unsigned codes, which are exact everywhere and slower.
+ */
+export const integerForms = ['paired', 'full'] as const;
+export type IntegerForm = (typeof integerForms)[number];
 
 /** Whether a conv filters each channel by itself. */
 export const isDepthwise = (op: Conv, channels: number): boolean => op.groups === channels && channels > 1;

@@ -66,5 +66,6 @@ export function print(graph: Graph): string {
     const shared = node.weightsOf ? ` weights of ${node.weightsOf}` : '';
     return `${node.id}: ${printOp(node.op)}${node.inputs.length ? from : ''}${shared} -> ${printShape(shapeById.get(node.id) ?? [])}`;
   });
-  return [graph.name, ...lines.values(), `outputs: ${graph.outputs.join(', ')}`].join('\n');
+  const name = graph.integers ? `${graph.name} (integers: ${graph.integers})` : graph.name;
+  return [name, ...lines.values(), `outputs: ${graph.outputs.join(', ')}`].join('\n');
 }

@@ -9,8 +9,14 @@ const least = 64;
 /** Each large float32 constant becomes a float16 one and a Cast, which runtimes fold when they load the model. */
 export function halved(model: OnnxModel): OnnxModel {
   const casts: OnnxNode[] = [];
+  // a scale of codes is no weight: rounded, it would move all that it multiplies
+  const scales = new Set(
+    model.nodes.flatMap((n) =>
+      n.opType.endsWith('quantizeLinear') || n.opType === 'QuantizeLinear' ? n.inputs : [],
+    ),
+  );
   const initializers = model.initializers.map((tensor) => {
-    if (tensor.dtype !== 'float32' || tensor.data.length < least) return tensor;
+    if (tensor.dtype !== 'float32' || tensor.data.length < least || scales.has(tensor.name)) return tensor;
     const name = `${tensor.name}:half`;
     casts.push({
       name: tensor.name,

@@ -1,11 +1,18 @@
 /**
  * @file Quantized nets as ONNX: QuantizeLinear and DequantizeLinear around float ops, which runtimes fuse into integer
- * ones (onnxruntime: QLinearConv and its kin). Codes of 8 bits only; fewer bits are written as float ops that round.
+ * ones (onnxruntime: QLinearConv and its kin). Values of fewer than 8 bits are written as float ops that round.
  */
 import type { Op, Quantize } from '../graph/index.ts';
 import { codeRange } from '../graph/index.ts';
-import { int } from '../onnx/index.ts';
-import { dense, materialize, type QuantizedWeight, type Weight } from '../weights/index.ts';
+import { int, type OnnxModel } from '../onnx/index.ts';
+import {
+  codesOf,
+  dense,
+  materialize,
+  pairsFit,
+  type QuantizedWeight,
+  type Weight,
+} from '../weights/index.ts';
 import type { Draft } from './onnx-draft.ts';
 
 /** x on its steps, as a float value. */
@@ -25,22 +32,34 @@ export function emitQuantize(d: Draft, x: string, op: Quantize): string {
   return d.emit('Mul', [d.emit('Clip', [codes, float(low - zero), float(high - zero)]), float(scale)]);
 }
 
+/** What a layer's operands depend on besides its weights. */
+export interface LinearSite {
+  /** The op that made the layer's input, and the name and channels of that value. */
+  readonly source: Op | undefined;
+  readonly x: string;
+  readonly channels: number;
+  /** One filter a channel, which runtimes multiply in 32 bits. */
+  readonly depthwise: boolean;
+}
+
 /**
- * Kernel (OIHW, or [in, out] of a dense layer) and bias of a layer. Both stand as integers when the layer reads codes of 8
- * bits and has a kernel of such: the bias as int32 in steps of input scale times kernel scale.
+ * Input, kernel (OIHW, or [in, out] of a dense layer) and bias of a layer. Kernel and bias are integers when the layer
+ * reads codes of 8 bits and has a kernel of codes: the bias as int32 in steps of input scale times kernel scale.
  */
 export function linearOperands(
   d: Draft,
-  source: Op | undefined,
+  site: LinearSite,
   kernel: Weight,
   bias: Weight | undefined,
 ): readonly string[] {
+  const { source, x } = site;
   const read = source?.kind === 'quantize' && source.bits === 8 ? source : undefined;
   const codes = dense(kernel);
-  const whole = codes?.encoding === 'quantized' && codes.bits === 8 ? codes : undefined;
-  if (read && whole) return integerOperands(d, read, whole, bias);
+  if (read && codes?.encoding === 'quantized')
+    return [x, ...integerOperands(d, read, codes, bias, site.depthwise)];
   const data = materialize(kernel);
   return [
+    read ? again(d, x, read, site.channels) : x,
     kernel.shape.length === 4
       ? d.constant(
           'float32',
@@ -52,39 +71,77 @@ export function linearOperands(
   ];
 }
 
+/**
+ * The rounded value once more, from the same codes, with its scale once for each channel. Where a float kernel reads a
+ * value with one scale, onnxruntime (1.21 and later) rounds that kernel to 8 bits with one scale of its own, unasked.
+ */
+function again(d: Draft, x: string, { scale, zero, signed }: Quantize, channels: number): string {
+  const codes = d.nodes.find((n) => n.outputs[0] === x)?.inputs[0] as string;
+  const points = signed ? new Int8Array(channels) : new Uint8Array(channels);
+  return d.emit(
+    'DequantizeLinear',
+    [
+      codes,
+      d.constant('float32', [channels], new Float32Array(channels).fill(scale)),
+      d.constant(signed ? 'int8' : 'uint8', [channels], points.fill(zero)),
+    ],
+    { axis: int(1) },
+  );
+}
+
+/** The zero-point of codes that are written unsigned. */
+const middle = 128;
+
+/**
+ * Signed codes where every processor multiplies them exactly. Otherwise the same codes unsigned around 128, which
+ * onnxruntime multiplies in 32 bits everywhere, more slowly; see pairs.ts of the weights.
+ */
 function integerOperands(
   d: Draft,
   read: Quantize,
-  { shape, data, scales }: QuantizedWeight,
+  kernel: QuantizedWeight,
   bias: Weight | undefined,
+  depthwise: boolean,
 ): readonly string[] {
+  const { shape, scales } = kernel;
   const isConv = shape.length === 4;
-  const codes = new Int8Array(data.buffer, data.byteOffset, data.length);
-  const stored = isConv
-    ? d.constant('int8', oihwShape(shape), oihw(codes, shape, new Int8Array(codes.length)))
-    : d.constant('int8', shape, codes);
+  const codes = codesOf(kernel);
+  const turned = isConv ? oihw(codes, shape, new Int8Array(codes.length)) : codes;
+  const size = isConv ? oihwShape(shape) : shape;
+  const isSigned = depthwise || pairsFit(codes, shape);
+  const stored = isSigned
+    ? d.constant('int8', size, turned)
+    : d.constant(
+        'uint8',
+        size,
+        Uint8Array.from(turned, (code) => code + middle),
+      );
   const axis = { axis: int(isConv ? 0 : 1) };
-  const kernel = dequantized(d, stored, 'int8', scales, axis);
-  if (!bias) return [kernel];
+  const values = dequantized(d, stored, isSigned ? 'int8' : 'uint8', scales, axis);
+  if (!bias) return [values];
   const steps = biasSteps(read.scale, scales);
   const whole = Int32Array.from(materialize(bias), (v, o) =>
     Math.round(v / (steps[o % steps.length] as number)),
   );
   const integers = d.constant('int32', bias.shape, whole);
-  return [kernel, dequantized(d, integers, 'int32', steps, { axis: int(0) })];
+  return [values, dequantized(d, integers, 'int32', steps, { axis: int(0) })];
 }
 
-/** One scale, or one for each entry of the axis; zero-points are 0. */
+/** One scale, or one for each entry of the axis; zero-points are 0, of unsigned codes 128. */
 function dequantized(
   d: Draft,
   codes: string,
-  dtype: 'int8' | 'int32',
+  dtype: 'int8' | 'uint8' | 'int32',
   scales: Float32Array,
   axis: Parameters<Draft['emit']>[2],
 ): string {
   const one = scales.length === 1;
   const shape = one ? [] : [scales.length];
-  const zeros = dtype === 'int8' ? new Int8Array(scales.length) : new Int32Array(scales.length);
+  const zeros = {
+    int8: new Int8Array(scales.length),
+    uint8: new Uint8Array(scales.length).fill(middle),
+    int32: new Int32Array(scales.length),
+  }[dtype];
   return d.emit(
     'DequantizeLinear',
     [codes, d.constant('float32', shape, scales), d.constant(dtype, shape, zeros)],
@@ -106,4 +163,20 @@ function oihw<T extends Float32Array | Int8Array>(data: T, [kh, kw, i, o]: reado
     }
   }
   return turned;
+}
+
+/** How many layers of a model multiply codes of 8 bits, by the kind of their kernels' codes. */
+export function integerLayers({ nodes, initializers }: Pick<OnnxModel, 'nodes' | 'initializers'>): {
+  readonly signed: number;
+  readonly unsigned: number;
+} {
+  const dtypes = new Map(initializers.map((t) => [t.name, t.dtype]));
+  const stored = new Map(nodes.map((n) => [n.outputs[0], dtypes.get(n.inputs[0] ?? '')]));
+  const kernels = nodes
+    .filter((n) => n.opType === 'Conv' || n.opType === 'Gemm')
+    .map((n) => stored.get(n.inputs[1] as string));
+  return {
+    signed: kernels.filter((dtype) => dtype === 'int8').length,
+    unsigned: kernels.filter((dtype) => dtype === 'uint8').length,
+  };
 }

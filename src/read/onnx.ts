@@ -7,6 +7,7 @@ import {
   channelsOf,
   fold,
   type Graph,
+  isDepthwise,
   isMap,
   type Node,
   nodesById,
@@ -38,11 +39,15 @@ export const opset = 18;
 
 /**
  * The model. Inputs and outputs bear the names of their nodes; batch norms stand as they are (fold them first for speed).
- * @throws MoonletError when a wanted value is no node of the graph.
+ * @throws MoonletError when no value is wanted, or one is no node of the graph.
  */
 export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxModel {
   const { layout = 'NHWC', batch = 'batch' } = o;
   const values = [...new Set(o.values ?? graph.outputs)];
+  if (!values.length)
+    throw new MoonletError(
+      `${graph.name}: toOnnx got no values; name one node or more, or leave values out for the outputs`,
+    );
   const shapeById = shapes(graph);
   for (const id of values) {
     if (!shapeById.has(id)) throw new MoonletError(`${graph.name}: no node "${id}" whose value could be had`);
@@ -121,13 +126,14 @@ function emitOp(
     .returnType<string>()
     .with({ kind: 'input' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => x)
     .with({ kind: 'conv' }, (op) => {
+      const depthwise = isDepthwise(op, c) && op.out === op.groups;
       const operands = linearOperands(
         d,
-        source,
+        { source, x, channels: c, depthwise },
         weight('kernel') as Weight,
         op.bias ? weight('bias') : undefined,
       );
-      return d.emit('Conv', [x, ...operands], {
+      return d.emit('Conv', operands, {
         kernel_shape: ints(op.kernel),
         strides: ints(op.stride),
         dilations: ints(op.dilation),
@@ -136,10 +142,15 @@ function emitOp(
       });
     })
     .with({ kind: 'dense' }, (op) =>
-      d.emit('Gemm', [
-        x,
-        ...linearOperands(d, source, weight('kernel') as Weight, op.bias ? weight('bias') : undefined),
-      ]),
+      d.emit(
+        'Gemm',
+        linearOperands(
+          d,
+          { source, x, channels: c, depthwise: false },
+          weight('kernel') as Weight,
+          op.bias ? weight('bias') : undefined,
+        ),
+      ),
     )
     .with({ kind: 'quantize' }, (op) => emitQuantize(d, x, op))
     .with({ kind: 'norm' }, ({ eps }) =>

@@ -21,6 +21,7 @@ import {
   type TernaryWeight,
   type Weight,
 } from './encodings.ts';
+import { shrinkPairs } from './pairs.ts';
 
 /** Rounded to half precision, ties to even; what is larger than 65504 becomes infinite. */
 export function half({ shape, data }: FloatWeight): HalfWeight {
@@ -37,6 +38,8 @@ export interface QuantizeOptions {
   readonly bits: number;
   /** The step of each output channel, or one step; largest magnitude / (2^(bits - 1) - 1) unless told. */
   readonly scales?: Float32Array;
+  /** Of 8 bits: shrink neighbouring codes that no processor without VNNI multiplies exactly; see pairs.ts. */
+  readonly paired?: boolean;
 }
 
 /** Half of the codes less one: 127 for 8 bits. */
@@ -56,18 +59,49 @@ export function largestByChannel(data: Float32Array, channels: number): Float32A
  * Symmetric codes, per output channel: code = round(value / scale), ties to even, clipped to +-(2^(bits - 1) - 1), so
  * that zero is exact (Jacob et al. 2017, arXiv:1712.05877, section 2.1, with zero-point 0).
  */
-export function quantized({ shape, data }: FloatWeight, { bits, scales }: QuantizeOptions): QuantizedWeight {
+export function quantized(weight: FloatWeight, o: QuantizeOptions): QuantizedWeight {
+  const { shape, data } = weight;
+  const { bits } = o;
   if (!Number.isInteger(bits) || bits < 2 || bits > 8)
     throw new MoonletError(`quantized: bits must be a whole number from 2 to 8, got ${bits}`);
   const top = levelsOf(bits);
-  const steps =
-    scales ?? largestByChannel(data, shape.at(-1) as number).map((largest) => (largest || 1) / top);
-  const codes = Array.from(data, (v, p) => {
-    const code = roundHalfEven(v / (steps[p % steps.length] as number));
-    return Math.max(-top, Math.min(top, code)) & (2 ** bits - 1);
-  });
-  return { encoding: 'quantized', shape, bits, scales: steps, data: packBits(codes, bits) };
+  const scales =
+    o.scales ?? largestByChannel(data, shape.at(-1) as number).map((largest) => (largest || 1) / top);
+  return withCodes(shape, bits, roundedCodes(weight, { ...o, scales }), scales);
 }
+
+/** The codes alone. */
+export function roundedCodes(
+  { shape, data }: FloatWeight,
+  { bits, scales, paired = false }: QuantizeOptions & { readonly scales: Float32Array },
+): Int8Array {
+  const top = levelsOf(bits);
+  const codes = new Int8Array(data.length);
+  const n = scales.length;
+  for (let p = 0; p < codes.length; p++) {
+    const code = roundHalfEven((data[p] as number) / (scales[p % n] as number));
+    codes[p] = Math.max(-top, Math.min(top, code));
+  }
+  if (paired && bits === 8) shrinkPairs(codes, shape);
+  return codes;
+}
+
+/** The weight of these signed codes. */
+export const withCodes = (
+  shape: readonly number[],
+  bits: number,
+  codes: Int8Array,
+  scales: Float32Array,
+): QuantizedWeight => ({
+  encoding: 'quantized',
+  shape,
+  bits,
+  scales,
+  data: packBits(
+    Uint8Array.from(codes, (code) => code & (2 ** bits - 1)),
+    bits,
+  ),
+});
 
 /** As ONNX and tf round: 0.5 to 0, 1.5 to 2. */
 export function roundHalfEven(x: number): number {

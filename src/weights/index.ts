@@ -12,10 +12,12 @@ export {
   levelsOf,
   nearest,
   quantized,
+  roundedCodes,
   roundHalfEven,
   sparse,
   ternary,
   ternaryBy,
+  withCodes,
 } from './encode.ts';
 export {
   arraysOf,
@@ -43,6 +45,7 @@ export {
 export { codeLengths, huffmanDecode, huffmanEncode } from './huffman.ts';
 export { type InitOptions, init, type Scheme } from './init.ts';
 export { Budget, mostBytes, mostHeader, type UnpackOptions } from './limits.ts';
+export { codesOf, excess, largestPair, pairStride, pairsFit, shrinkPairs } from './pairs.ts';
 export {
   looksLikeSafetensors,
   type RawTensor,

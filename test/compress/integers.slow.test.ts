@@ -6,6 +6,7 @@ import { foldNorms, type OpOf, print, pruneWeights } from '../../src/index.ts';
 import { passes } from '../../src/learn/index.ts';
 import { encodeModel } from '../../src/onnx/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
+import { integerLayers } from '../../src/read/onnx-integer.ts';
 import { bytesOf, type Net, sparse } from '../../src/weights/index.ts';
 import { loadStudent } from '../../zoo/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
@@ -70,6 +71,33 @@ describe('the integer net', () => {
     const stored = { ...q, weights };
     expect(bytesOf(stored)).to.be.below(bytesOf(q));
     expect(toOnnx(stored)).to.deep.equal(toOnnx(q));
+  });
+
+  it('of all codes has unsigned kernels where pairs leave 16 bits, with the same numbers', async () => {
+    const net = await calibrated(fusing);
+    const x = examples(fusing, 8);
+    const layers = async (form: 'paired' | 'full') => {
+      const q = await quantizeByData(net, [x], { form, outputs: true });
+      const last = q.graph.nodes.find((n) => n.id === q.graph.outputs[0])?.op as Quantize;
+      const [integers, simulated] = [await runCompiled(q, x), await runForward(q, x)];
+      const far = Math.max(...integers.map((v, i) => Math.abs(v - (simulated[i] as number)))) / last.scale;
+      expect(far).to.be.below(1.001);
+      return integerLayers(toOnnx(q));
+    };
+    expect(await layers('paired')).to.deep.equal({ signed: 3, unsigned: 0 });
+    expect((await layers('full')).unsigned).to.be.at.least(1);
+  });
+
+  it('has integers of fewer bits, and float kernels that no runtime rounds unasked', async () => {
+    const net = await calibrated(fusing);
+    const x = examples(fusing, 8);
+    for (const o of [{ weights: 4 }, { keep: (path: string) => path.startsWith('stage1') }]) {
+      const q = await quantizeByData(net, [x], { ...o, outputs: true });
+      const last = q.graph.nodes.find((n) => n.id === q.graph.outputs[0])?.op as Quantize;
+      const [integers, simulated] = [await runCompiled(q, x), await runForward(q, x)];
+      const far = Math.max(...integers.map((v, i) => Math.abs(v - (simulated[i] as number)))) / last.scale;
+      expect(far, JSON.stringify(o)).to.be.below(1.001);
+    }
   });
 
   it('has whole kernels and whole biases in its ONNX form', async () => {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { calibrate, quantizeByData } from '../../src/compress/index.ts';
 import { places, scalesOf, stepsOf } from '../../src/edit/quantize/index.ts';
+import { compile } from '../../src/engine/index.ts';
 import {
   correctBias,
   equalize,
@@ -20,7 +21,16 @@ import {
   UsageError,
 } from '../../src/index.ts';
 import { apply } from '../../src/read/tfjs/apply.ts';
-import { bytesOf, float, init, materialize, type Net, type Weight } from '../../src/weights/index.ts';
+import {
+  bytesOf,
+  codesOf,
+  float,
+  init,
+  materialize,
+  type Net,
+  pairsFit,
+  type Weight,
+} from '../../src/weights/index.ts';
 import { calibrated } from '../support/calibrated.ts';
 import { messageOf } from '../support/errors.ts';
 import { examples, fusing, largestDifference, noise, small } from '../support/nets.ts';
@@ -135,7 +145,7 @@ describe('quantize', () => {
   it('stores a quarter of the bytes, and every value of a kernel within half a step (law 5)', async () => {
     const net = await calibrated(fusing);
     const { ranges } = await calibrate(net, [examples(fusing, 16)]);
-    const q = quantize(net, { ranges });
+    const q = quantize(net, { ranges, form: 'full' });
     const folded = foldNorms(net);
     const kernel = q.weights.get('stage1/conv:kernel') as Weight & { scales: Float32Array };
     const was = materialize(folded.weights.get('stage1/conv:kernel') as Weight);
@@ -147,6 +157,59 @@ describe('quantize', () => {
       weights: new Map([...n.weights].filter(([k]) => k.endsWith('kernel'))),
     });
     expect(bytesOf(kernels(q))).to.equal(bytesOf(kernels(folded)) / 4 + 4 * (8 + 8 + 5));
+  });
+
+  it('says its form in the graph, which JSON and print keep; paired kernels fit in 16 bits', async () => {
+    const net = await calibrated(fusing);
+    const q = quantize(net);
+    expect(q.graph.integers).to.equal('paired');
+    expect(fromJson(toJson(q.graph))).to.deep.equal(q.graph);
+    expect(print(q.graph)).to.match(/^residual \(integers: paired\)\n/);
+    const fits = (n: Net): boolean =>
+      [...n.weights.values()].every((w) => w.encoding !== 'quantized' || pairsFit(codesOf(w), w.shape));
+    expect(fits(q)).to.equal(true);
+    expect(fits(quantize(net, { form: 'full' }))).to.equal(false);
+    expect(quantize(net, { weights: 7 }).graph.integers).to.equal(undefined);
+  });
+
+  it('keeps codes that are of its kind, and rounds anew those that are not', async () => {
+    const net = await calibrated(fusing);
+    const { ranges } = await calibrate(net, [examples(fusing, 4)]);
+    const key = 'stem/conv:kernel';
+    const once = quantize(net);
+    expect(quantize(once, { ranges }).weights.get(key)).to.deep.equal(once.weights.get(key));
+    const wide = quantize(net, { form: 'full' });
+    expect(quantize(wide, { ranges, form: 'full' }).weights.get(key)).to.deep.equal(wide.weights.get(key));
+    expect(quantize(wide, { ranges }).weights.get(key)).to.not.deep.equal(wide.weights.get(key));
+  });
+
+  it('is refused for values that are rounded already', async () => {
+    const net = init(graph('tiny', input(2).dense(2)));
+    const batches = [Float32Array.of(1, 2, 3, 4)];
+    const once = await quantizeByData(net, batches);
+    const said = async (run: () => Promise<unknown>): Promise<string> =>
+      run().then(
+        () => 'accepted',
+        (e: Error) => e.message,
+      );
+    expect(await said(() => quantizeByData(once, batches))).to.equal(
+      'quantize: all values of tiny are rounded to 8 bits already; quantize the net from before to calibrate anew',
+    );
+    expect(await said(() => quantizeByData(once, batches, { activations: 4 }))).to.equal(
+      'quantize: "input/quantize" rounds to 8 bits already, and 4 were asked for; quantize the net from before',
+    );
+    expect(await said(() => calibrate(once, batches))).to.equal(
+      'tiny: no value is left to calibrate, since all are rounded already; calibrate the net from before',
+    );
+    // with its outputs a value is left
+    const outputs = await quantizeByData(once, batches, { outputs: true });
+    expect(outputs.graph.outputs).to.deep.equal(['dense/quantize']);
+    for (const values of [[], undefined])
+      expect(await said(() => compile(net, values ? { values } : {}).then((c) => c.release()))).to.equal(
+        values
+          ? 'tiny: compile got no values; name one node or more, or leave values out for the outputs'
+          : 'accepted',
+      );
   });
 
   it('with weights alone needs no data', async () => {

@@ -9,9 +9,24 @@
  * ONNX form is the integer net.
  */
 import { Refusal } from '../../errors.ts';
-import { type Conv, codeRange, type Graph, type Node, type OpOf, type Quantize } from '../../graph/index.ts';
+import {
+  type Conv,
+  channelsOf,
+  codeRange,
+  type Graph,
+  type IntegerForm,
+  integerForms,
+  isDepthwise,
+  type Node,
+  nodesById,
+  type OpOf,
+  type Quantize,
+  type Shape,
+  shapes,
+} from '../../graph/index.ts';
 import { biasSteps } from '../../read/onnx-integer.ts';
 import {
+  codesOf,
   type FloatWeight,
   float,
   largestByChannel,
@@ -19,12 +34,16 @@ import {
   materialize,
   type Net,
   net,
+  pairsFit,
+  type QuantizedWeight,
   quantized,
+  roundedCodes,
   type Weight,
   type WeightKey,
 } from '../../weights/index.ts';
 import { foldNorms } from '../fold.ts';
 import { callback, checkKnown, checkNet, flag, map, oneOf, whole as wholeNumber } from '../options.ts';
+import { type Moments, roundWithFeedback } from './feedback.ts';
 import { places } from './places.ts';
 
 /** The least and the largest value that is told apart. */
@@ -42,6 +61,10 @@ export interface QuantizeOptions {
   readonly ranges?: ReadonlyMap<string, Range>;
   /** Round the graph's outputs too. They are then the rounding nodes, `PATH/quantize`. */
   readonly outputs?: boolean;
+  /** What each layer reads, by its id: kernels are then rounded with error feedback, and biases take back its mean. */
+  readonly moments?: ReadonlyMap<string, readonly Moments[]>;
+  /** Of kernels of 8 bits; `paired` by default. */
+  readonly form?: IntegerForm;
   /** Layers that keep their float kernel, such as the first and the last. */
   readonly keep?: (path: string) => boolean;
 }
@@ -62,6 +85,8 @@ const quantizeChecks = {
   activations: wholeNumber(2, 8),
   ranges: map,
   outputs: flag,
+  moments: map,
+  form: oneOf(...integerForms),
   keep: callback,
 } as const;
 
@@ -72,10 +97,28 @@ const quantizeChecks = {
 export function quantize(whole: Net, o: QuantizeOptions = {}): Net {
   checkNet('quantize', whole);
   checkKnown('quantize', o, quantizeChecks); // `quantizeByData` hands its own options on too
-  const { activations = 8, ranges, outputs = false } = o;
+  const { weights: bits = 8, activations = 8, ranges, outputs = false } = o;
   const folded = foldNorms(whole);
-  const graph = ranges ? rounded(folded.graph, ranges, activations, outputs) : folded.graph;
+  if (ranges) checkUnrounded(folded.graph, activations, outputs);
+  const values = ranges ? rounded(folded.graph, ranges, activations, outputs) : folded.graph;
+  const graph: Graph = bits === 8 ? { ...values, integers: o.form ?? 'paired' } : values;
   return net(graph, integerWeights({ graph, weights: folded.weights }, o));
+}
+
+/**
+ * That there are values left to round, and none that is rounded otherwise.
+ * @throws Refusal
+ */
+export function checkUnrounded(graph: Graph, bits: number, outputs: boolean): void {
+  const other = graph.nodes.find((n) => n.op.kind === 'quantize' && n.op.bits !== bits);
+  if (other?.op.kind === 'quantize')
+    throw new Refusal(
+      `quantize: "${other.id}" rounds to ${other.op.bits} bits already, and ${bits} were asked for; quantize the net from before`,
+    );
+  if (graph.nodes.some((n) => n.op.kind === 'quantize') && !places(graph, outputs).length)
+    throw new Refusal(
+      `quantize: all values of ${graph.name} are rounded to ${bits} bits already; quantize the net from before to calibrate anew`,
+    );
 }
 
 /** The graph with a rounding after each place. */
@@ -114,34 +157,95 @@ export const layersOf = (graph: Graph): readonly Layer[] =>
   );
 
 function integerWeights({ graph, weights }: Net, o: QuantizeOptions): ReadonlyMap<WeightKey, Weight> {
-  const { weights: bits = 8, per = 'channel', clip = 'max', keep = () => false } = o;
-  const byId = new Map(graph.nodes.map((n) => [n.id, n]));
+  const { weights: bits = 8, per = 'channel', clip = 'max', form = 'paired', keep = () => false } = o;
+  const byId = nodesById(graph);
+  const depthwise = depthwiseIds(graph);
   const lent = new Set(graph.nodes.flatMap((n) => n.weightsOf ?? []));
   const found = new Map(weights);
   for (const { id, inputs } of layersOf(graph)) {
     if (keep(id)) continue;
     const key: WeightKey = `${id}:kernel`;
-    const kernel = plain(weights.get(key) as Weight);
+    const stored = weights.get(key) as Weight;
+    const kernel = plain(stored);
     const bias = weights.get(`${id}:bias`);
     const source = byId.get(inputs[0] as string)?.op;
-    let scales = scalesOf(kernel, bits, per, clip);
-    if (source?.kind === 'quantize' && bias && !lent.has(id)) {
-      const values = materialize(bias);
-      scales = wideEnough(scales, source.scale, values);
-      const steps = biasSteps(source.scale, scales);
-      const step = (c: number): number => steps[c % steps.length] as number;
-      // on the steps of an int32 accumulator, as integers add it
-      found.set(
-        `${id}:bias`,
-        float(
-          bias.shape,
-          values.map((v, c) => Math.round(v / step(c)) * step(c)),
-        ),
-      );
-    }
-    found.set(key, quantized(kernel, { bits, scales }));
+    const paired = form === 'paired' && bits === 8 && !depthwise.has(id);
+    const moments = lent.has(id) ? undefined : o.moments?.get(id);
+    const onSteps = source?.kind === 'quantize' && bias && !lent.has(id) ? source.scale : undefined;
+    const codes = codesFor(stored, { bits, paired, per, clip, moments, bias, onSteps });
+    const { scales } = codes;
+    found.set(key, codes);
+    if (!bias) continue;
+    const corrected = moments
+      ? withoutMeanError(materialize(bias), kernel, codes, moments)
+      : materialize(bias);
+    const steps = onSteps && biasSteps(onSteps, scales);
+    // on the steps of an int32 accumulator, as integers add it
+    const data = steps
+      ? corrected.map((v, c) => {
+          const step = steps[c % steps.length] as number;
+          return Math.round(v / step) * step;
+        })
+      : corrected;
+    found.set(`${id}:bias`, float(bias.shape, data));
   }
   return found;
+}
+
+interface CodesOptions {
+  readonly bits: number;
+  readonly paired: boolean;
+  readonly per: 'channel' | 'tensor';
+  readonly clip: 'max' | 'mse';
+  readonly moments: readonly Moments[] | undefined;
+  readonly bias: Weight | undefined;
+  /** The step of the layer's input, where the bias is an integer in steps of it. */
+  readonly onSteps: number | undefined;
+}
+
+/** A kernel's codes. Those that training found stay, where they are of this kind. */
+function codesFor(stored: Weight, o: CodesOptions): QuantizedWeight {
+  const { bits, paired, per, clip, moments, bias, onSteps } = o;
+  const kernel = plain(stored);
+  const fits =
+    stored.encoding === 'quantized' &&
+    stored.bits === bits &&
+    (!paired || pairsFit(codesOf(stored), stored.shape));
+  let scales = fits ? stored.scales : scalesOf(kernel, bits, per, clip, paired);
+  const narrow = scales;
+  if (bias && onSteps) scales = wideEnough(scales, onSteps, materialize(bias));
+  if (fits && scales.every((s, c) => s === narrow[c])) return stored;
+  return moments
+    ? roundWithFeedback(kernel, moments, { bits, scales, paired })
+    : quantized(kernel, { bits, scales, paired });
+}
+
+/** Layers of one filter a channel. */
+export function depthwiseIds(graph: Graph): ReadonlySet<string> {
+  const shapeById = shapes(graph);
+  const isOne = ({ op, inputs }: Node): boolean =>
+    op.kind === 'conv' &&
+    isDepthwise(op, channelsOf(shapeById.get(inputs[0] as string) as Shape)) &&
+    op.out === op.groups;
+  return new Set(graph.nodes.filter(isOne).map((n) => n.id));
+}
+
+/** b - sum over k of (code value - kernel) E[x_k]. */
+function withoutMeanError(
+  bias: Float32Array,
+  kernel: FloatWeight,
+  codes: Weight,
+  moments: readonly Moments[],
+): Float32Array {
+  const channels = bias.length;
+  const each = channels / moments.length;
+  const shift = new Float64Array(channels);
+  materialize(codes).forEach((v, p) => {
+    const c = p % channels;
+    const mean = moments[Math.floor(c / each)]?.mean[Math.floor(p / channels)] as number;
+    shift[c] = (shift[c] as number) + (v - (kernel.data[p] as number)) * mean;
+  });
+  return bias.map((b, c) => b - (shift[c] as number));
 }
 
 const plain = (weight: Weight): FloatWeight => float(weight.shape, materialize(weight));
@@ -153,24 +257,28 @@ const wideEnough = (scales: Float32Array, input: number, bias: Float32Array): Fl
     return Math.max(s, ...mine.map((b) => Math.abs(b) / (input * 2 ** 30)));
   });
 
-/** The scales of a kernel's codes: [channels] or [1]. */
+/**
+ * The scales of a kernel's codes: [channels] or [1]. With `clip` 'max' no code is clipped; `paired` kernels have scales up to
+ * twice as large as the largest magnitude asks for, since shrinking a pair loses more than rounding to a larger step.
+ */
 export function scalesOf(
   kernel: FloatWeight,
   bits: number,
   per: 'channel' | 'tensor',
   clip: 'max' | 'mse',
+  paired = false,
 ): Float32Array {
   const channels = per === 'channel' ? (kernel.shape.at(-1) as number) : 1;
   const top = levelsOf(bits);
   const full = largestByChannel(kernel.data, channels).map((largest) => (largest || 1) / top);
-  if (clip === 'max') return full;
-  // the best share of the full range for each channel, of those from 0.3 to 1
+  const [least, most] = [clip === 'mse' ? 0.3 : 1, paired ? 2 : 1];
   const [best, errors] = [full.slice(), new Float64Array(channels).fill(Number.POSITIVE_INFINITY)];
-  for (let share = 1; share >= 0.3; share -= 0.02) {
+  for (let share = most; most > least && share >= least - 1e-6; share -= share > 1 ? 0.05 : 0.02) {
     const scales = full.map((s) => s * share);
     const sums = new Float64Array(channels);
-    materialize(quantized(kernel, { bits, scales })).forEach((v, p) => {
-      sums[p % channels] = (sums[p % channels] as number) + (v - (kernel.data[p] as number)) ** 2;
+    roundedCodes(kernel, { bits, scales, paired }).forEach((code, p) => {
+      const c = p % channels;
+      sums[c] = (sums[c] as number) + (code * (scales[c] as number) - (kernel.data[p] as number)) ** 2;
     });
     sums.forEach((error, c) => {
       if (error >= (errors[c] as number)) return;
