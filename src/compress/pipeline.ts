@@ -236,12 +236,13 @@ async function toIntegers(
   { train, o }: Bench,
 ): Promise<Net> {
   const { weights, activations, method, clip, per, equalize, correct, outputs, examples, form } = step;
+  const { even, round, unrounded } = step;
   if (activations === 0) return quantize(net, { weights, clip, per, form });
   const { data, seed = 0, engine } = o;
   const split = take(train as Split, Math.min(examples, (train as Split).count), seed);
   const batches = [...passes(split, data as Dataset, 32)].map((b) => b.x);
   return quantizeByData(net, batches, {
-    ...{ weights, activations, method, clip, per, equalize, correct, outputs, form },
+    ...{ weights, activations, method, clip, per, equalize, correct, outputs, form, even, round, unrounded },
     ...(engine ? { engine } : {}),
   });
 }

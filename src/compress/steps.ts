@@ -7,6 +7,7 @@ import { factorizeMethods } from '../edit/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { integerForms, issueText, unknownKey } from '../graph/index.ts';
 import { calibrationMethods } from './calibrate.ts';
+import { roundings } from './post-training.ts';
 import { quantizedKinds } from './quantized-form.ts';
 
 const share = z.number().gt(0).max(1);
@@ -69,6 +70,9 @@ const step = z.discriminatedUnion('step', [
     equalize: z.boolean().default(false),
     correct: z.boolean().default(true),
     outputs: z.boolean().default(false),
+    even: z.boolean().default(false),
+    round: z.enum(roundings).default('nearest'),
+    unrounded: z.int().min(0).default(0),
     /** Kernels of 8 bits that are exact in u8 x s8 everywhere, or of all codes. */
     form: z.enum(integerForms).default('paired'),
     /** Examples that calibrate. */

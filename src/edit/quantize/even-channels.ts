@@ -27,9 +27,10 @@ const mostFactor = 32;
 
 /**
  * The net with even channels; norms are folded first. `largest` has the largest magnitude of each channel, [channels], of each
- * value that will be rounded, by node id, as `calibrate` finds them.
+ * value that will be rounded, by node id, as `calibrate` finds them. A channel that takes a share r of its tensor's range is
+ * enlarged by r^-power: 1 fills the range, less leaves room for values larger than those that were seen.
  */
-export function evenChannels(whole: Net, largest: ReadonlyMap<string, Float32Array>, power = 0.5): Net {
+export function evenChannels(whole: Net, largest: ReadonlyMap<string, Float32Array>, power = 0.7): Net {
   const folded = foldNorms(whole);
   const { graph } = folded;
   const { of, fixed } = classesOf(graph);

@@ -1,0 +1,63 @@
+/** @file Which rounded values cost a net most, each measured alone. */
+import { type Compiled, compile, type EngineOptions } from '../engine/index.ts';
+import type { Graph } from '../graph/index.ts';
+import type { Net } from '../weights/index.ts';
+
+type Outputs = Awaited<ReturnType<Compiled['run']>>;
+
+/** A rounding node, and the squared error in the outputs when it alone rounds, as a share of the outputs' variance. */
+export interface Sensitivity {
+  readonly id: string;
+  readonly error: number;
+}
+
+/**
+ * The roundings of a graph, those that cost most first. `net` has the graph's layers in floats; x is some examples, flat.
+ */
+export async function sensitivities(
+  net: Net,
+  rounded: Graph,
+  x: Float32Array,
+  engine: EngineOptions = {},
+): Promise<readonly Sensitivity[]> {
+  const ids = rounded.nodes.filter((n) => n.op.kind === 'quantize').map((n) => n.id);
+  const outputsOf = async (graph: Graph): ReturnType<Compiled['run']> => {
+    const runner = await compile({ graph, weights: net.weights }, engine);
+    const values = await runner.runMany(x, 8);
+    await runner.release();
+    return values;
+  };
+  const wanted = await outputsOf(withoutRoundings(rounded, new Set(ids)));
+  const found: Sensitivity[] = [];
+  for (const id of ids) {
+    const others = new Set(ids.filter((other) => other !== id));
+    found.push({ id, error: relativeError(await outputsOf(withoutRoundings(rounded, others)), wanted) });
+  }
+  return found.sort((a, b) => b.error - a.error);
+}
+
+function relativeError(got: Outputs, wanted: Outputs): number {
+  let [error, variance] = [0, 0];
+  const outputs = [...got.values()];
+  [...wanted.values()].forEach((y, k) => {
+    const mean = y.reduce((sum, v) => sum + v, 0) / y.length;
+    y.forEach((v, i) => {
+      error += ((outputs[k]?.[i] as number) - v) ** 2;
+      variance += (v - mean) ** 2;
+    });
+  });
+  return error / (variance || 1);
+}
+
+/** The graph without some of its rounding nodes; who read one reads the float value. */
+export function withoutRoundings(graph: Graph, ids: ReadonlySet<string>): Graph {
+  const source = new Map(
+    graph.nodes.flatMap((n) => (ids.has(n.id) ? [[n.id, n.inputs[0] as string] as const] : [])),
+  );
+  const real = (id: string): string => {
+    const from = source.get(id);
+    return from === undefined ? id : real(from);
+  };
+  const nodes = graph.nodes.filter((n) => !ids.has(n.id)).map((n) => ({ ...n, inputs: n.inputs.map(real) }));
+  return { ...graph, nodes, outputs: graph.outputs.map(real) };
+}
