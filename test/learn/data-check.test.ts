@@ -1,16 +1,12 @@
 /** @file Data and options that do not fit are refused in one line, before any work, wherever nets meet data. */
 import { expect } from 'chai';
 import { hold, labelsFor, type Split, scenes, subset, take } from '../../src/data/index.ts';
-import { MoonletError, UsageError } from '../../src/errors.ts';
-import { type Flow, graph, init, input } from '../../src/index.ts';
+import { graph, init, input } from '../../src/index.ts';
 import {
-  adam,
   batches,
   chooseNeurons,
   classification,
-  crossEntropy,
   crossModal,
-  darkRank,
   detection,
   distill,
   evaluate,
@@ -28,13 +24,12 @@ import {
   parsing,
   passes,
   recordMetadata,
-  reestimateNorms,
   type Scale,
-  sgd,
   softTargets,
 } from '../../src/learn/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { detector, parser } from '../../zoo/architectures/index.ts';
+import { line, usage } from '../support/refused.ts';
 
 const scale: Scale = { shape: [9, 6, 1], mean: 0.5, std: 0.3 };
 const made = (labels: ArrayLike<number>, size = 54): Split => ({
@@ -57,20 +52,6 @@ const net = (classes = 3, shape = [9, 6, 1] as const): Net =>
   );
 const turned = init(graph('turned', input(6, 9, 1).conv(4, { kernel: 3 }).globalPool().dense(3)));
 const o: FitOptions = { steps: 2, batch: 4, rate: 0.01, engine: 'wasm' };
-
-/** The one line of an error that a person is meant to read; steps that were done before it fail the test. */
-async function line(work: () => unknown, kind: typeof MoonletError = MoonletError): Promise<string> {
-  try {
-    await work();
-  } catch (e) {
-    expect(e).to.be.instanceOf(kind);
-    const { message } = e as Error;
-    expect(message).not.to.include('\n');
-    return message;
-  }
-  throw new Error('nothing was refused');
-}
-const usage = (work: () => unknown): Promise<string> => line(work, UsageError);
 
 describe('data that do not fit', () => {
   const wrongLabel = made([0, 1, 7, 0]);
@@ -235,107 +216,6 @@ describe('scenes that do not fit', () => {
     );
     expect(await line(() => scenes(digits, -1))).to.equal(
       'scenes: count must be a whole number from 1 up, got -1',
-    );
-  });
-});
-
-describe('options that are no such numbers', () => {
-  const wrong = [-1, 0, 1.5, Number.NaN, Number.POSITIVE_INFINITY];
-  for (const name of ['batch', 'steps', 'evaluateEvery', 'checkpointEvery', 'views'] as const) {
-    it(`${name} of a run`, async () => {
-      for (const value of wrong)
-        expect(await usage(() => fit(net(), good, scale, { ...o, [name]: value }))).to.equal(
-          `${name} must be a whole number from 1 up, got ${value}`,
-        );
-    });
-  }
-  it('batch elsewhere', async () => {
-    for (const batch of wrong) {
-      const said = `batch must be a whole number from 1 up, got ${batch}`;
-      for (const work of [
-        () => evaluate(net(), good, scale, { batch }),
-        () => distill(net(), good, scale, { ...o, batch, teacher: net() }),
-        () => gradients(net(), classification(good, scale), { batch }),
-        () => batches(good, scale, { batch, seed: 1 }),
-        () => [...passes(good, scale, batch)],
-      ])
-        expect(await usage(work)).to.equal(said);
-    }
-  });
-  for (const [what, change, said] of [
-    ['seed', { seed: 0.5 }, 'seed must be a whole number, got 0.5'],
-    ['shift', { augment: { shift: -1 } }, 'augment.shift must be a whole number from 0 up, got -1'],
-    ['view seed', { viewSeed: Number.NaN }, 'viewSeed must be a whole number, got NaN'],
-    ['keep', { keep: 'worst' }, 'keep must be "last" or "best", got "worst"'],
-    ['growth', { growth: [{ at: 2, plan: [] }] }, 'growth: "at" must be a whole number from 0 to 1, got 2'],
-    ['losses', { losses: [] }, 'losses: give one at least, or leave them out for cross-entropy'],
-    ['rate', { rate: Number.NaN }, 'step 1: the rate must be a finite number, 0 or more, got NaN'],
-    ['negative rate', { rate: -0.1 }, 'step 1: the rate must be a finite number, 0 or more, got -0.1'],
-    [
-      'rate of a later step',
-      { rate: (step: number) => 0.1 / (1 - step) },
-      'step 2: the rate must be a finite number, 0 or more, got Infinity',
-    ],
-    [
-      'weight of a loss',
-      { losses: [crossEntropy({ weight: Number.NaN })] },
-      'step 1: the weight of cross-entropy must be a finite number, got NaN',
-    ],
-    [
-      'temperature',
-      { teacher: net(), losses: [softTargets({ temperature: 0 })] },
-      'temperature must be a number above 0, got 0',
-    ],
-    [
-      'label smoothing',
-      { losses: [crossEntropy({ labelSmoothing: 2 })] },
-      'labelSmoothing must be a number from 0 to 1, got 2',
-    ],
-  ] as const) {
-    it(`${what} of a run`, async () => {
-      expect(
-        await usage(() => fit(net(), good, scale, { ...o, ...(change as Partial<FitOptions>) })),
-      ).to.equal(said);
-    });
-  }
-  it('of optimizers and of images that are made', async () => {
-    expect(await usage(() => sgd({ momentum: Number.NaN }))).to.equal(
-      'momentum must be a number of 0 or more, got NaN',
-    );
-    expect(await usage(() => adam({ beta2: 1.5 }))).to.equal('beta2 must be a number from 0 to 1, got 1.5');
-    expect(await usage(() => noiseSplit(scale, -1, 3))).to.equal(
-      'images must be a whole number from 1 up, got -1',
-    );
-  });
-});
-
-describe('batches that are too small', () => {
-  const blocks = (build: (x: Flow<'map'>) => Flow<'vec'>): Net =>
-    init(graph('small', build(input(2, 2, 1)).dense(3)));
-  const small: Scale = { ...scale, shape: [2, 2, 1] };
-  const split = made([0, 1, 2, 0], 4);
-  const vectors = blocks((x) => x.globalPool().norm());
-  it('a batch norm over one value is refused before the first step, and says where', async () => {
-    const said = (what: string) =>
-      `small: the batch norm ${what} sees one value a channel in a batch of 1, and one value has no variance; take a batch of 2 or more`;
-    const one = { ...o, batch: 1 };
-    expect(await line(() => fit(vectors, split, small, one))).to.equal(said('norm [1]'));
-    const maps = blocks((x) => x.conv(2, { kernel: 2, padding: 'valid' }).norm().globalPool());
-    expect(await line(() => fit(maps, split, small, one))).to.equal(said('norm [1, 1, 2]'));
-    expect(await line(() => reestimateNorms(vectors, [new Float32Array(4)]))).to.equal(said('norm [1]'));
-    expect((await fit(vectors, split, small, { ...o, batch: 2 })).finished).to.equal(true);
-  });
-  it('a norm of four values, one that is not trained and one that no loss reads are not refused', async () => {
-    const wide = blocks((x) => x.conv(2).norm().globalPool());
-    expect((await fit(wide, split, small, { ...o, batch: 1 })).finished).to.equal(true);
-    const trained = (id: string): boolean => id === 'dense';
-    expect((await fit(vectors, split, small, { ...o, batch: 1, trained })).finished).to.equal(true);
-    expect((await evaluate(vectors, split, small, { batch: 1, engine: 'wasm' })).n).to.equal(4);
-  });
-  it('a loss that compares more examples than a batch has', async () => {
-    const teacher = net();
-    expect(await line(() => fit(net(), good, scale, { ...o, teacher, losses: [darkRank()] }))).to.equal(
-      'the loss darkrank compares 5 examples of a batch, and a batch has 4; take a larger one',
     );
   });
 });
