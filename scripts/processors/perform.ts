@@ -37,11 +37,12 @@ async function tracedStep(
 ): Promise<Arrays> {
   const plan = planOf(net, batch);
   const ready = await jit(plan.fn, plan.specs, { runtime });
-  if (block && !Buffer.from(ready.model).includes('com.microsoft.nchwc'))
-    throw new Error(`onnxruntime refused the step in blocks of ${block}; plain convs would have taken over`);
   const before = firstState(net, plan.specs.state);
   const { state } = await ready.run(before, inputs);
   const change = changeOf(before, state);
+  // behind the run, since onnxruntime may refuse a graph as late as that
+  if (block && !Buffer.from(ready.model).includes('com.microsoft.nchwc'))
+    throw new Error(`onnxruntime refused the step in blocks of ${block}; plain convs would have taken over`);
   await ready.release();
   return change;
 }
