@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { readText, writeAtomically } from '../../src/cli/files.ts';
 import { note } from '../../src/cli/say.ts';
 import { quantizeByData } from '../../src/compress/index.ts';
-import { loadDataset, take } from '../../src/data/index.ts';
+import { type Labels, loadDataset, take } from '../../src/data/index.ts';
 import { prepare } from '../../src/engine/index.ts';
 import { passes } from '../../src/learn/index.ts';
 import { encodeModel, type OnnxModel, type OnnxTensor } from '../../src/onnx/index.ts';
@@ -67,7 +67,7 @@ function within(net: Net, got: Float32Array, simulation: Float32Array): number {
   return got.filter((v, i) => Math.abs(v - (simulation[i] as number)) <= 1.001 * step).length / got.length;
 }
 
-function accuracy(logits: Float32Array, labels: Uint8Array): number {
+function accuracy(logits: Float32Array, labels: Labels): number {
   const classes = logits.length / labels.length;
   let right = 0;
   labels.forEach((label, i) => {
@@ -86,7 +86,7 @@ interface Case {
   readonly net: Net;
   readonly seen: readonly Float32Array[];
   readonly x: Float32Array;
-  readonly labels: Uint8Array;
+  readonly labels: Labels;
 }
 async function studentCase(name: string): Promise<Case> {
   const net = loadStudent(name);
