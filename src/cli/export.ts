@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { quantizeByData } from '../compress/index.ts';
 import { datasets, loadDataset } from '../data/index.ts';
-import { MoonletError, suggestion, UsageError } from '../errors.ts';
+import { MoonletError, suggestion } from '../errors.ts';
 import { withOut } from '../files/index.ts';
 import { checkFit, passes } from '../learn/index.ts';
 import { classesOf, inputShape } from '../read/ends.ts';
@@ -109,16 +109,12 @@ function precisionOf(format: ExportFormat, { int8, half }: Flags): Precision {
 
 /** The net in integers, calibrated on training images. @throws MoonletError when there are none to be had. */
 async function integers(name: string, net: Net, wanted: string | undefined): Promise<Net> {
-  const rounded = net.graph.nodes.filter((n) => n.op.kind === 'quantize').length;
-  if (rounded)
-    throw new UsageError(
-      `${name}: ${rounded} of its values are rounded to integers already; leave --int8 out`,
-    );
+  if (net.graph.nodes.some((n) => n.op.kind === 'quantize'))
+    throw new MoonletError(`${name}: its values are rounded to integers already; leave --int8 out`);
   const data = wanted ?? dataOf(name);
-  const shape = inputShape(net.graph).join(' x ');
   if (data === undefined)
-    throw new UsageError(
-      `${name}: --int8 needs images of ${shape} to calibrate on, and its card names no dataset; name one by --data (${datasets.join(', ')}: 28 x 28 x 1), or calibrate on your own arrays in code: quantizeByData of 'moonlet/compress', saveable by toOnnx (docs/integers.md)`,
+    throw new MoonletError(
+      `${name}: --int8 needs images of ${inputShape(net.graph).join(' x ')} to calibrate on, and its card names no dataset; name one by --data (${datasets.join(', ')}), or calibrate on arrays in code (docs/integers.md)`,
     );
   const set = await loadDataset(data);
   checkFit(net.graph, classesOf(net.graph), set);

@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { agrees, farness } from '../../src/cli/exporters.ts';
 import { saveNet } from '../../src/cli/files.ts';
+import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, type Split } from '../../src/data/index.ts';
 import { compile, runModel } from '../../src/engine/index.ts';
 import { init } from '../../src/index.ts';
@@ -82,6 +84,48 @@ describe('moonlet export', () => {
     const bytes = readFileSync(join(out, 'model.onnx'));
     expect(bytes.length).to.be.below(0.3 * 704_123);
     expect(decodeModel(bytes).nodes.filter((n) => n.opType === 'QuantizeLinear').length).to.be.above(10);
+  });
+
+  it('of integers, in every format: held to steps, not to a share of the largest output', async () => {
+    const x = noise(64 * 784, 'seen');
+    const rounded = await quantizeByData(loadStudent(student), [x]);
+    saveNet(at('rounded'), rounded);
+    for (const words of [['tfjs'], ['onnx', '--half'], ['onnx']]) {
+      const said = await exported(
+        at('rounded'),
+        '--out',
+        at(`rounded${words.join('')}`),
+        '--format',
+        ...words,
+      );
+      const { size, within } = said['steps'] as { size: number; within: number };
+      expect(size).to.be.above(0);
+      expect(within, words.join(' ')).to.be.at.least(0.95);
+    }
+    // half precision is for weights, not for scales of codes
+    const { nodes, initializers } = decodeModel(readFileSync(join(at('roundedonnx--half'), 'model.onnx')));
+    const scales = new Set(nodes.flatMap((n) => (n.opType === 'DequantizeLinear' ? [n.inputs[1]] : [])));
+    expect(initializers.filter((t) => scales.has(t.name)).length).to.equal(scales.size);
+    await expectRefusal(
+      ['export', at('rounded'), '--format', 'onnx', '--int8', '--out', at('twice')],
+      1,
+      `${at('rounded')}: its values are rounded to integers already; leave --int8 out`,
+    );
+  });
+
+  it('is refused where outputs are further than a step, by their share', () => {
+    const far = (within: number) => ({ maxAbsDiff: 0.5, scale: 2, steps: { size: 0.1, within } });
+    expect([agrees(far(0.95)), agrees(far(0.5))]).to.deep.equal([true, false]);
+    expect(agrees({ maxAbsDiff: Number.NaN, scale: 2 })).to.equal(false);
+    expect(farness(far(0.5))).to.equal(
+      '50.0 % of the outputs are within a step (0.10) of the net, the farthest 5.0 steps',
+    );
+  });
+
+  it('onnx --int8 of a folder calibrates on the data that its card or recipe names', async () => {
+    saveNet(at('mine'), loadStudent(student), { from: student, data: 'mnist' });
+    const said = await exported(at('mine'), '--format', 'onnx', '--int8', '--out', at('mine8'));
+    expect(said['integers']).to.deep.equal({ signed: 16, unsigned: 0 });
   });
 
   it('tfjs: tf.layers alone loads it, in a process that has nothing of ours', async () => {
@@ -173,7 +217,8 @@ describe('moonlet export', () => {
     await expectRefusal(
       ['export', at('plain'), '--format', 'onnx', '--int8', '--out', out],
       1,
-      `${at('plain')}: --int8 needs images to calibrate on; name a dataset by --data`,
+      `${at('plain')}: --int8 needs images of 28 x 28 x 1 to calibrate on, and its card names no dataset; ` +
+        'name one by --data (mnist, fashion-mnist), or calibrate on arrays in code (docs/integers.md)',
     );
     expect(existsSync(out)).to.equal(false);
   });
