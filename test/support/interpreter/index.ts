@@ -8,7 +8,8 @@
 import { decodeModel, type OnnxModel, type OnnxTensor } from '../../../src/onnx/index.ts';
 import { blockedOp } from './blocked.ts';
 import { averagePool, conv, convTranspose, maxPool } from './conv.ts';
-import { type OnnxOp, ops } from './ops.ts';
+import type { OnnxOp } from './elementwise.ts';
+import { ops } from './ops.ts';
 import { type Attributes, type Numbers, type Operands, type Tensor, tensor, zeros } from './tensor.ts';
 
 const all: Readonly<Record<string, OnnxOp>> = {
