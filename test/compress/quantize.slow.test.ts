@@ -5,11 +5,8 @@ import { calibrate, quantizeByData } from '../../src/compress/index.ts';
 import { places, scalesOf, stepsOf } from '../../src/edit/quantize/index.ts';
 import { compile } from '../../src/engine/index.ts';
 import {
-  correctBias,
-  equalize,
   foldNorms,
   fromJson,
-  type Graph,
   graph,
   input,
   type OpOf,
@@ -33,7 +30,7 @@ import {
 } from '../../src/weights/index.ts';
 import { calibrated } from '../support/calibrated.ts';
 import { messageOf } from '../support/errors.ts';
-import { examples, fusing, largestDifference, noise, small } from '../support/nets.ts';
+import { examples, fusing, largestDifference, noise } from '../support/nets.ts';
 import { fc } from '../support/property.ts';
 import { runCompiled } from '../support/run.ts';
 import { leakless, useCpu } from '../support/tensors.ts';
@@ -129,7 +126,7 @@ describe('rounding', () => {
 
 describe('quantize', () => {
   it('rounds after layers, not before the activations that fuse; moved values keep their steps', () => {
-    const folded = foldNorms({ graph: fusing, weights: new Map(weights(fusing)) });
+    const folded = foldNorms({ graph: fusing, weights: init(fusing).weights });
     expect(places(folded.graph)).to.deep.equal([
       { id: 'input' },
       { id: 'stem/act' },
@@ -280,7 +277,7 @@ describe('quantize', () => {
 describe('calibration', () => {
   it('finds extremes and percentiles', async () => {
     const g = graph('one', input(1).dense(1).dense(1));
-    const net: Net = { graph: g, weights: new Map(weights(g)) };
+    const net: Net = { graph: g, weights: init(g).weights };
     const values = Float32Array.from({ length: 10_000 }, (_, i) => (i === 0 ? 100 : (i % 100) / 100));
     const seen = async (o: object): Promise<Range> =>
       (await calibrate(net, [values.slice(0, 5000), values.slice(5000)], o)).ranges.get('input') as Range;
@@ -294,7 +291,7 @@ describe('calibration', () => {
   it('finds the range of least error: for normal values and 3 bits, some 2.3 deviations', async () => {
     const g = graph('one', input(1).dense(1).dense(1));
     const x = noise(20_000, 'normal');
-    const { ranges } = await calibrate({ graph: g, weights: new Map(weights(g)) }, [x], {
+    const { ranges } = await calibrate({ graph: g, weights: init(g).weights }, [x], {
       method: 'mse',
       bits: 3,
     });
@@ -311,7 +308,7 @@ describe('calibration', () => {
         .pipe('a', (x) => x.conv(1))
         .pipe('b', (x) => x.conv(1)),
     );
-    const net: Net = { graph: g, weights: new Map(weights(g)) };
+    const net: Net = { graph: g, weights: init(g).weights };
     const { means } = await calibrate(net, [Float32Array.of(1, 10, 2, 20, 3, 30, 4, 40)]);
     expect([...(means.get('input') as Float32Array)]).to.deep.equal([2.5, 25]);
   });
@@ -336,107 +333,3 @@ describe('calibration', () => {
     );
   });
 });
-
-describe('cross-layer equalization', () => {
-  const chainOf = graph(
-    'chain',
-    input(6, 6, 3)
-      .pipe('a', (x) => x.conv(6, { kernel: 3 }).norm().relu())
-      .pipe('b', (x) => x.depthwise().norm().relu())
-      .pipe('c', (x) => x.conv(4, { kernel: 1 }).relu())
-      .pipe('head', (x) => x.globalPool().dense(3)),
-  );
-  /** Channel c of layer a is 10^c times too large, and taken back by layer b. */
-  const skewed = async (): Promise<Net> => {
-    const folded = foldNorms(await calibrated(chainOf));
-    const changed = new Map(folded.weights);
-    const scale = (key: string, by: (c: number) => number): void => {
-      const w = changed.get(key as never) as Weight;
-      changed.set(
-        key as never,
-        float(
-          w.shape,
-          materialize(w).map((v, p) => v * by(p % 6)),
-        ),
-      );
-    };
-    scale('a/conv:kernel', (c) => 10 ** (c - 3));
-    scale('a/conv:bias', (c) => 10 ** (c - 3));
-    scale('b/conv:kernel', (c) => 10 ** (3 - c));
-    return { ...folded, weights: changed };
-  };
-
-  it('keeps the function and evens the ranges out', async () => {
-    const net = await skewed();
-    const even = equalize(net);
-    const x = examples(chainOf, 6);
-    expect(largestDifference(await runCompiled(even, x), await runCompiled(net, x))).to.be.below(1e-5);
-    const largest = (key: string): number[] => {
-      const w = materialize(even.weights.get(key as never) as Weight);
-      return Array.from({ length: 6 }, (_, c) => Math.max(...w.filter((__, p) => p % 6 === c).map(Math.abs)));
-    };
-    const [a, b] = [largest('a/conv:kernel'), largest('b/conv:kernel')];
-    a?.forEach((r, c) => {
-      expect(r / (b?.[c] as number)).to.be.within(0.8, 1.25);
-    });
-  });
-
-  it('saves a net with one scale a kernel', async () => {
-    const net = await skewed();
-    const x = examples(chainOf, 32);
-    const y = await runCompiled(net, x);
-    const o = { per: 'tensor', correct: false } as const;
-    const before = largestDifference(await runCompiled(await quantizeByData(net, [x], o), x), y);
-    const after = largestDifference(
-      await runCompiled(await quantizeByData(net, [x], { ...o, equalize: true }), x),
-      y,
-    );
-    expect(before).to.be.above(0.2);
-    expect(after).to.be.below(before / 4);
-  });
-
-  for (const name of [
-    'mobilenet-v1',
-    'mobilenet-v2',
-    'resnet-cifar',
-    'shufflenet-v2',
-    'squeezenet',
-    'regnet-y-200mf',
-  ]) {
-    it(`keeps the function of ${name}`, async () => {
-      const net = await calibrated(small(name));
-      const x = examples(net.graph, 2);
-      expect(largestDifference(await runCompiled(equalize(net), x), await runCompiled(net, x))).to.be.below(
-        1e-4,
-      );
-    });
-  }
-});
-
-describe('bias correction', () => {
-  it('takes back the mean error of a layer', async () => {
-    const g = graph(
-      'one',
-      input(4, 4, 6).pipe('a', (x) => x.conv(3, { kernel: 1, bias: true })),
-    );
-    const net: Net = { graph: g, weights: new Map(weights(g)) };
-    const x = examples(g, 50).map((v) => v + 1);
-    const { means } = await calibrate(net, [x]);
-    const coarse = quantize(net, { weights: 2 });
-    const drift = async (n: Net): Promise<number[]> => {
-      const [a, b] = [await runCompiled(n, x), await runCompiled(net, x)];
-      const sums = [0, 0, 0];
-      a?.forEach((v, i) => {
-        sums[i % 3] = (sums[i % 3] as number) + v - ((b?.[i] as number) ?? 0);
-      });
-      return sums.map((s) => Math.abs((s * 3) / x.length));
-    };
-    expect(Math.max(...(await drift(coarse)))).to.be.above(0.01);
-    expect(Math.max(...(await drift(correctBias(coarse, net, means))))).to.be.below(1e-4);
-  });
-});
-
-/** Fresh weights of a graph. */
-function weights(g: Graph): Iterable<readonly [never, Weight]> {
-  return [...init(g).weights].map(([key, w]) => [key as never, w] as const);
-}
