@@ -17,7 +17,7 @@ import { encodeModel, type OnnxModel, type OnnxTensor } from '../../src/onnx/ind
 import { inputShape } from '../../src/read/ends.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
 import { integerLayers } from '../../src/read/onnx-integer.ts';
-import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
+import { codeTensors, forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { calibrated } from '../../test/support/calibrated.ts';
 import { noise, small } from '../../test/support/nets.ts';
@@ -45,7 +45,9 @@ async function simulated(net: Net, x: Float32Array): Promise<Float32Array> {
   const size = inputShape(net.graph).reduce((n, d) => n * d, 1);
   const ready = await prepare(
     (_, inputs) => {
-      const { values } = forward(net.graph, weightTensors(net.weights), inputs['x'] as never);
+      const { values } = forward(net.graph, weightTensors(net.weights), inputs['x'] as never, {
+        codes: codeTensors(net),
+      });
       return { state: {}, outputs: { y: [...values.values()][0] as never } };
     },
     { state: {}, inputs: { x: { shape: [batch, ...inputShape(net.graph)] } } },

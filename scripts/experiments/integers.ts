@@ -14,7 +14,7 @@ import { type Compiled, compile, prepare } from '../../src/engine/index.ts';
 import { passes } from '../../src/learn/index.ts';
 import { random } from '../../src/random.ts';
 import { inputShape } from '../../src/read/ends.ts';
-import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
+import { codeTensors, forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import { init, type Net } from '../../src/weights/index.ts';
 import { compose, loadStudent, readCard } from '../../zoo/index.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
@@ -56,7 +56,8 @@ async function agreement(name: string, net: Net, integers: Net): Promise<number>
     (_, { x }) => ({
       state: {},
       outputs: Object.fromEntries(
-        forward(integers.graph, weightTensors(integers.weights), x as never).values,
+        forward(integers.graph, weightTensors(integers.weights), x as never, { codes: codeTensors(integers) })
+          .values,
       ),
     }),
     { state: {}, inputs: { x: { shape } } },

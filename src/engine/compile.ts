@@ -6,7 +6,7 @@ import { ancestors, isMap, type Shape, shapes, sizeOf } from '../graph/index.ts'
 import { loadRuntime, sessionOptions } from '../jit/runtime.ts';
 import { encodeModel } from '../onnx/index.ts';
 import { toOnnx } from '../read/onnx.ts';
-import { forward, weightTensors } from '../read/tfjs/index.ts';
+import { codeTensors, disposeCodes, forward, weightTensors } from '../read/tfjs/index.ts';
 import type { Net } from '../weights/index.ts';
 import { type EagerEngine, type EngineOptions, useBackend } from './engine.ts';
 
@@ -151,6 +151,7 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
   const { values = graph.outputs, layout = 'NHWC' } = o;
   await useBackend(engine);
   const constants = weightTensors(weights);
+  const codes = codeTensors({ graph, weights });
   const turned = layout === 'NCHW';
   const first = (t: tf.Tensor): tf.Tensor => (turned && t.rank === 4 ? tf.transpose(t, [0, 3, 1, 2]) : t);
   const tensorOf = (x: Float32Array, shape: Shape, batch: number): tf.Tensor => {
@@ -168,11 +169,14 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
           const x = op.kind === 'input' ? inputs.get(id) : undefined;
           return x && op.kind === 'input' ? [[id, tensorOf(x, op.shape, batch)] as const] : [];
         });
-        const run = forward(graph, constants, Object.fromEntries(batches), { values });
+        const run = forward(graph, constants, Object.fromEntries(batches), { values, codes });
         for (const [id, t] of run.values) found.set(id, first(t).dataSync() as Float32Array);
       });
       return found;
     },
-    release: async () => tf.dispose(constants),
+    release: async () => {
+      tf.dispose(constants);
+      disposeCodes(codes);
+    },
   };
 }

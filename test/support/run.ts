@@ -1,7 +1,7 @@
 /** @file What a net computes, by the definition that training uses: `forward`, traced once and run natively. */
 import { compile, prepare } from '../../src/engine/index.ts';
 import { inputShape } from '../../src/read/ends.ts';
-import { forward, type WeightTensors, weightTensors } from '../../src/read/tfjs/index.ts';
+import { codeTensors, forward, type WeightTensors, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { sizeOf } from './nets.ts';
 
@@ -11,7 +11,10 @@ export async function runForward({ graph, weights }: Net, x: Float32Array): Prom
   const shape = [x.length / sizeOf(example), ...example];
   const ready = await prepare(
     (_, inputs) => {
-      const { values } = forward(graph, weightTensors(weights) as WeightTensors, inputs['x'] as never);
+      const codes = codeTensors({ graph, weights });
+      const { values } = forward(graph, weightTensors(weights) as WeightTensors, inputs['x'] as never, {
+        codes,
+      });
       return { state: {}, outputs: Object.fromEntries([...values.values()].map((v, i) => [`y${i}`, v])) };
     },
     { state: {}, inputs: { x: { shape } } },

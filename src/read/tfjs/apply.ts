@@ -4,6 +4,7 @@ import { match } from 'ts-pattern';
 import type { Activation, Norm, Op, Padding, Pair, Quantize, Slot } from '../../graph/index.ts';
 import { channelsOf, codeRange, shiftTap, slide } from '../../graph/index.ts';
 import { avgPool, batchNorm, conv, maxPool, upsampleBilinear } from '../../kernels/index.ts';
+import type { LayerCodes } from './codes.ts';
 
 /** What an op needs to know beyond its inputs. */
 export interface Surroundings {
@@ -14,6 +15,8 @@ export interface Surroundings {
   noise(shape: readonly number[]): tf.Tensor;
   /** A norm's new running statistics; called in training only. */
   keep(slot: 'mean' | 'variance', value: tf.Tensor): void;
+  /** Of an integer layer in inference: what it multiplies. */
+  readonly codes?: LayerCodes | undefined;
 }
 
 const spread = (shape: readonly number[]): number[] => [...shape];
@@ -27,13 +30,12 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
     .with({ kind: 'input' }, () => x)
     .with({ kind: 'conv' }, ({ kernel, stride, dilation, padding, groups }) => {
       const pads = padsOf(x, kernel, stride, dilation, padding);
-      return biased(
-        conv(x as tf.Tensor4D, at.weight('kernel') as tf.Tensor4D, { stride, dilation, pads, groups }),
-        at,
+      return linear(x, at, (values, weights) =>
+        conv(values as tf.Tensor4D, weights as tf.Tensor4D, { stride, dilation, pads, groups }),
       );
     })
     .with({ kind: 'dense' }, () =>
-      biased(tf.matMul(x as tf.Tensor2D, at.weight('kernel') as tf.Tensor2D), at),
+      linear(x, at, (values, weights) => tf.matMul(values as tf.Tensor2D, weights as tf.Tensor2D)),
     )
     .with({ kind: 'norm' }, (norm) => normalize(x, norm, at))
     .with({ kind: 'act' }, ({ fn }) => activate(x, fn))
@@ -89,9 +91,20 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
 const padsOf = (x: tf.Tensor, kernel: Pair, stride: Pair, dilation: Pair, padding: Padding) =>
   slide([x.shape[1] as number, x.shape[2] as number], { kernel, stride, dilation, padding }).pads;
 
-function biased(y: tf.Tensor, at: Surroundings): tf.Tensor {
+/** x W + b. Of an integer layer (x / s W' + b / t) t, with W' the kernel's codes and t its steps. */
+function linear(
+  x: tf.Tensor,
+  at: Surroundings,
+  product: (values: tf.Tensor, weights: tf.Tensor) => tf.Tensor,
+): tf.Tensor {
   const bias = at.weight('bias');
-  return bias ? tf.add(y, bias) : y;
+  if (!at.codes || at.training) {
+    const y = product(x, at.weight('kernel') as tf.Tensor);
+    return bias ? tf.add(y, bias) : y;
+  }
+  const { input, kernel, steps } = at.codes;
+  const sum = product(tf.div(x, input), kernel);
+  return tf.mul(bias ? tf.add(sum, tf.div(bias, steps)) : sum, steps);
 }
 
 /** A gate [b, c] over a map [b, h, w, c] stands at every place. */

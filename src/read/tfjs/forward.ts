@@ -5,6 +5,7 @@ import { ancestors, type Graph, printShape } from '../../graph/index.ts';
 import { mendTf } from '../../kernels/index.ts';
 import { materialize, splitKey, type WeightKey, type Weights } from '../../weights/index.ts';
 import { apply } from './apply.ts';
+import type { CodeTensors } from './codes.ts';
 
 export type WeightTensors = Readonly<Record<WeightKey, tf.Tensor>>;
 
@@ -17,6 +18,8 @@ export interface ForwardOptions {
   readonly noise?: (node: string, shape: readonly number[]) => tf.Tensor;
   /** Norms that keep their running statistics even in training. */
   readonly frozen?: (node: string) => boolean;
+  /** Integer layers of the net, which are then summed by codes; without them as floats. */
+  readonly codes?: CodeTensors;
 }
 export interface Forward {
   /** The wanted values, by node id. */
@@ -33,7 +36,7 @@ export function forward(
   graph: Graph,
   weights: WeightTensors,
   x: tf.Tensor | Readonly<Record<string, tf.Tensor>>,
-  { training = false, values = graph.outputs, noise, frozen = () => false }: ForwardOptions = {},
+  { training = false, values = graph.outputs, noise, frozen = () => false, codes }: ForwardOptions = {},
 ): Forward {
   mendTf();
   const needed = ancestors(graph, values);
@@ -57,6 +60,7 @@ export function forward(
         return noise(node.id, shape);
       },
       keep: (slot, tensor) => statistics.set(`${owner}:${slot}`, tensor),
+      codes: codes?.get(node.id),
     });
     found.set(node.id, value);
   }

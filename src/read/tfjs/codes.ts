@@ -1,0 +1,41 @@
+/**
+ * @file The simulation of integer layers by whole numbers: a layer that reads rounded values and has a kernel of codes sums
+ * products of codes, which float32 holds exactly up to 2^24, and multiplies the sum by one step. Summed as values, each
+ * product has an error of its own, and a sum near the middle of two steps falls on either side.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { nodesById } from '../../graph/index.ts';
+import { codesOf, dense, type Net } from '../../weights/index.ts';
+
+/** What an integer layer multiplies. */
+export interface LayerCodes {
+  /** The step of the values that it reads. */
+  readonly input: number;
+  /** The kernel's codes in its shape, and the step of each sum: [channels] or [1]. */
+  readonly kernel: tf.Tensor;
+  readonly steps: tf.Tensor;
+}
+export type CodeTensors = ReadonlyMap<string, LayerCodes>;
+
+/** Of each layer that multiplies codes, by its id. The caller disposes of them. */
+export function codeTensors({ graph, weights }: Net): CodeTensors {
+  const byId = nodesById(graph);
+  const found = new Map<string, LayerCodes>();
+  for (const { id, op, inputs, weightsOf } of graph.nodes) {
+    if (op.kind !== 'conv' && op.kind !== 'dense') continue;
+    const source = byId.get(inputs[0] as string)?.op;
+    const kernel = weights.get(`${weightsOf ?? id}:kernel`);
+    const codes = kernel && dense(kernel);
+    if (source?.kind !== 'quantize' || codes?.encoding !== 'quantized') continue;
+    found.set(id, {
+      input: source.scale,
+      kernel: tf.tensor(Float32Array.from(codesOf(codes)), [...codes.shape]),
+      steps: tf.tensor1d(codes.scales.map((s) => s * source.scale)),
+    });
+  }
+  return found;
+}
+
+/** The tensors, to dispose of. */
+export const disposeCodes = (codes: CodeTensors): void =>
+  tf.dispose([...codes.values()].flatMap(({ kernel, steps }) => [kernel, steps]));
