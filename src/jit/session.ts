@@ -39,12 +39,13 @@ export async function jit(
     }
   };
   /** Blocked ops are an internal matter of onnxruntime: where it refuses a graph with them, one without them is right, and slower. */
-  const withoutBlocks = (error: unknown): Promise<Compiled> => {
+  const withoutBlocks = async (error: unknown): Promise<Compiled> => {
+    const plain = await compile(undefined); // which says so where that is refused as well
     warn(
       `onnxruntime refuses a graph in blocks of channels (${firstLine(error)}), so that a slower one without them runs; ` +
         'please report this with the net and the batch',
     );
-    return compile(undefined);
+    return plain;
   };
   let compiled = await compile(optimize ? await blockOf(ort) : undefined);
   let hasRun = false;
