@@ -1,8 +1,7 @@
 /** @file Engines by name, and nets made ready on them. */
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import * as onnxruntimeWeb from 'onnxruntime-web';
-import { type Compiled, compile, engineNamed, prepare, useBackend } from '../../src/engine/index.ts';
+import { compile, engineNamed, prepare, useBackend } from '../../src/engine/index.ts';
 import { MoonletError, UsageError } from '../../src/errors.ts';
 import { defaultThreads } from '../../src/jit/runtime.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
@@ -91,15 +90,6 @@ describe('engines', () => {
     expect(values.get('stage1/0/add')).to.have.length(2 * 16 * 16 * 16);
     expect(values.get('head/dense')).to.have.length(20);
     await runner.release();
-  });
-
-  it('take the onnxruntime that they are given, such as the one for browsers', async () => {
-    const x = noise(2 * 768, 'web');
-    const native = await compile(net);
-    const web = await compile(net, { runtime: onnxruntimeWeb });
-    const logits = async (runner: Compiled) => (await runner.run(x)).get('head/dense') as Float32Array;
-    expect(largestDifference(await logits(web), await logits(native))).to.be.below(1e-5);
-    await Promise.all([native.release(), web.release()]);
   });
 
   it('take as many threads as the environment says, and refuse what is no number', () => {
