@@ -3,7 +3,7 @@
  * `export --int8` writes them, under onnxruntime's defaults against their simulation in floats. With qemu-user it runs them
  * as an AVX2 and an SSE4.2 processor too. Writes the tables of docs/integers.md.
  *
- *   npx tsx scripts/experiments/exact-integers.ts [--images 1000] [--emulate max] [--only mnist/wrn-16-1,squeezenet]
+ *   npx tsx scripts/experiments/exact-integers.ts [--images 1000] [--emulate max] [--only mnist/wrn-16-1,squeezenet,forms]
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -156,7 +156,7 @@ for (const family of families.filter(wanted)) {
 }
 
 const forms: string[][] = [];
-for (const name of flags.only ? [] : ['mnist/wrn-16-1', 'fashion-mnist/wrn-16-2']) {
+for (const name of wanted('forms') ? ['mnist/wrn-16-1', 'fashion-mnist/wrn-16-2'] : []) {
   const { net, seen, x, labels } = await studentCase(name);
   const full = await quantizeByData(net, seen, { form: 'full' });
   for (const [what, q, model] of [
