@@ -11,13 +11,12 @@ import { readText, writeAtomically } from '../../src/cli/files.ts';
 import { note } from '../../src/cli/say.ts';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { type Labels, loadDataset, take } from '../../src/data/index.ts';
-import { prepare } from '../../src/engine/index.ts';
+import { compile } from '../../src/engine/index.ts';
 import { passes } from '../../src/learn/index.ts';
 import { encodeModel, type OnnxModel, type OnnxTensor } from '../../src/onnx/index.ts';
 import { inputShape } from '../../src/read/ends.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
 import { integerLayers } from '../../src/read/onnx-integer.ts';
-import { codeTensors, forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { calibrated } from '../../test/support/calibrated.ts';
 import { noise, small } from '../../test/support/nets.ts';
@@ -37,28 +36,18 @@ const wanted = (name: string): boolean => !flags.only || flags.only.split(',').i
 const emulated = (cpu: string): boolean =>
   hasQemu() && (!flags.emulate || flags.emulate.split(',').includes(cpu));
 const machines = processors.filter((p) => !p.cpu || emulated(p.cpu));
-const families = ['wrn', 'mobilenet-v2', 'mobilenet-v3-small', 'shufflenet-v2', 'squeezenet', 'ghostnet'];
+const families = [
+  ...['wrn', 'mobilenet-v2', 'mobilenet-v3-small', 'shufflenet-v1', 'shufflenet-v2', 'squeezenet'],
+  ...['ghostnet', 'igcv3', 'resnet-cifar', 'fitnet-1', 'snn', 'lenet-5', 'lcnet', 'densenet-cifar'],
+];
 const batch = 50;
 
-/** What the simulation says of inputs, [n, classes] flat. */
+/** What the simulation, which runs eagerly, says of inputs, [n, classes] flat. */
 async function simulated(net: Net, x: Float32Array): Promise<Float32Array> {
-  const size = inputShape(net.graph).reduce((n, d) => n * d, 1);
-  const ready = await prepare(
-    (_, inputs) => {
-      const { values } = forward(net.graph, weightTensors(net.weights), inputs['x'] as never, {
-        codes: codeTensors(net),
-      });
-      return { state: {}, outputs: { y: [...values.values()][0] as never } };
-    },
-    { state: {}, inputs: { x: { shape: [batch, ...inputShape(net.graph)] } } },
-  );
-  const parts: number[] = [];
-  for (let at = 0; at < x.length; at += batch * size)
-    parts.push(
-      ...((await ready.run({}, { x: x.subarray(at, at + batch * size) })).outputs['y'] as Float32Array),
-    );
-  await ready.release();
-  return Float32Array.from(parts);
+  const runner = await compile(net, { engine: 'wasm' });
+  const [values] = [...(await runner.runMany(x, batch)).values()];
+  await runner.release();
+  return values as Float32Array;
 }
 
 /** The share of outputs within a step: the range of all in 8 bits, or the output's own step. */

@@ -27,7 +27,7 @@ export const below = (difference: number, bound: number): Judgement => ({
 });
 
 /** Farther than rounding moves a value from one engine to another, in units of the last place. */
-const margin = 16;
+const margin = 64;
 /** So many draws of images are tried at most. */
 const draws = 8;
 

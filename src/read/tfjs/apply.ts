@@ -17,6 +17,10 @@ export interface Surroundings {
   keep(slot: 'mean' | 'variance', value: tf.Tensor): void;
   /** Of an integer layer in inference: what it multiplies. */
   readonly codes?: LayerCodes | undefined;
+  /** Takes an integer layer's sums of products of codes, and their steps. */
+  readonly summed?: (sum: tf.Tensor, steps: tf.Tensor) => void;
+  /** For a rounding: the codes of what it reads, not clipped, where they are made in whole numbers. */
+  readonly inCodes?: tf.Tensor | undefined;
 }
 
 const spread = (shape: readonly number[]): number[] => [...shape];
@@ -75,7 +79,7 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
         ? tf.image.resizeNearestNeighbor(map, size, false, true)
         : upsampleBilinear(map, factor);
     })
-    .with({ kind: 'quantize' }, (op) => quantize(x, op))
+    .with({ kind: 'quantize' }, (op) => (at.inCodes ? onSteps(at.inCodes, op) : quantize(x, op)))
     .with({ kind: 'dropout' }, ({ rate }) => drop(x, rate, x.shape, at))
     .with({ kind: 'dropPath' }, ({ rate }) =>
       drop(
@@ -103,8 +107,10 @@ function linear(
     return bias ? tf.add(y, bias) : y;
   }
   const { input, kernel, steps } = at.codes;
-  const sum = product(tf.div(x, input), kernel);
-  return tf.mul(bias ? tf.add(sum, tf.div(bias, steps)) : sum, steps);
+  const products = product(tf.round(tf.div(x, input)), kernel);
+  const sum = bias ? tf.add(products, tf.round(tf.div(bias, steps))) : products;
+  at.summed?.(sum, steps);
+  return tf.mul(sum, steps);
 }
 
 /** A gate [b, c] over a map [b, h, w, c] stands at every place. */
@@ -157,6 +163,12 @@ function drop(x: tf.Tensor, rate: number, shape: readonly number[], at: Surround
   if (!at.training || rate === 0) return x;
   const stays = tf.cast(tf.greaterEqual(at.noise(shape), rate), 'float32');
   return tf.mul(x, tf.mul(stays, 1 / (1 - rate)));
+}
+
+/** Codes, clipped to their range, as values. */
+function onSteps(codes: tf.Tensor, op: Quantize): tf.Tensor {
+  const [low, high] = codeRange(op);
+  return tf.mul(tf.sub(tf.clipByValue(codes, low, high), op.zero), op.scale);
 }
 
 /**

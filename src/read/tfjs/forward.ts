@@ -6,6 +6,7 @@ import { mendTf } from '../../kernels/index.ts';
 import { materialize, splitKey, type WeightKey, type Weights } from '../../weights/index.ts';
 import { apply } from './apply.ts';
 import type { CodeTensors } from './codes.ts';
+import { type InCodes, inCodesOf, ofLayer } from './requantize.ts';
 
 export type WeightTensors = Readonly<Record<WeightKey, tf.Tensor>>;
 
@@ -42,6 +43,8 @@ export function forward(
   const needed = ancestors(graph, values);
   const found = new Map<string, tf.Tensor>();
   const statistics = new Map<WeightKey, tf.Tensor>();
+  const inCodes = new Map<string, InCodes>();
+  const roundings = new Map(graph.nodes.flatMap(({ id, op }) => (op.kind === 'quantize' ? [[id, op]] : [])));
   for (const node of graph.nodes) {
     if (!needed.has(node.id)) continue;
     const owner = node.weightsOf ?? node.id;
@@ -61,7 +64,12 @@ export function forward(
       },
       keep: (slot, tensor) => statistics.set(`${owner}:${slot}`, tensor),
       codes: codes?.get(node.id),
+      summed: (sum, steps) => inCodes.set(node.id, ofLayer(sum, steps)),
+      inCodes: node.op.kind === 'quantize' ? inCodes.get(node.inputs[0] ?? '')?.(node.op) : undefined,
     });
+    const before =
+      codes && inCodesOf(node, ins, (id) => roundings.get(id), inCodes.get(node.inputs[0] ?? ''));
+    if (before) inCodes.set(node.id, before);
     found.set(node.id, value);
   }
   return { values: new Map(values.map((id) => [id, found.get(id) as tf.Tensor])), statistics };
