@@ -1,6 +1,6 @@
 /** @file Data and options that do not fit are refused in one line, before any work, wherever nets meet data. */
 import { expect } from 'chai';
-import { hold, labelsFor, type Split, scenes, subset, take } from '../../src/data/index.ts';
+import { hold, labelsFor, scenes, subset, take } from '../../src/data/index.ts';
 import { graph, init, input } from '../../src/index.ts';
 import {
   batches,
@@ -27,29 +27,10 @@ import {
   type Scale,
   softTargets,
 } from '../../src/learn/index.ts';
-import type { Net } from '../../src/weights/index.ts';
 import { detector, parser } from '../../zoo/architectures/index.ts';
 import { line, usage } from '../support/refused.ts';
+import { good, made, net, scale } from '../support/rows.ts';
 
-const scale: Scale = { shape: [9, 6, 1], mean: 0.5, std: 0.3 };
-const made = (labels: ArrayLike<number>, size = 54): Split => ({
-  count: labels.length,
-  pixels: Uint8Array.from({ length: labels.length * size }, (_, i) => (i * 31) % 256),
-  labels: Uint8Array.from(labels),
-});
-const good = made([0, 1, 2, 0, 1, 2, 0, 1]);
-const net = (classes = 3, shape = [9, 6, 1] as const): Net =>
-  init(
-    graph(
-      'rows',
-      input(...shape)
-        .conv(4, { kernel: 3, stride: 2 })
-        .norm()
-        .relu()
-        .globalPool()
-        .dense(classes),
-    ),
-  );
 const turned = init(graph('turned', input(6, 9, 1).conv(4, { kernel: 3 }).globalPool().dense(3)));
 const o: FitOptions = { steps: 2, batch: 4, rate: 0.01, engine: 'wasm' };
 

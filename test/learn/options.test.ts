@@ -1,6 +1,5 @@
 /** @file Options that are no such numbers, and batches that are too small, are refused in one line, before any work. */
 import { expect } from 'chai';
-import type { Split } from '../../src/data/index.ts';
 import { type Flow, graph, init, input } from '../../src/index.ts';
 import {
   adam,
@@ -22,26 +21,8 @@ import {
 } from '../../src/learn/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { line, usage } from '../support/refused.ts';
+import { good, made, net, scale } from '../support/rows.ts';
 
-const scale: Scale = { shape: [9, 6, 1], mean: 0.5, std: 0.3 };
-const made = (labels: ArrayLike<number>, size = 54): Split => ({
-  count: labels.length,
-  pixels: Uint8Array.from({ length: labels.length * size }, (_, i) => (i * 31) % 256),
-  labels: Uint8Array.from(labels),
-});
-const good = made([0, 1, 2, 0, 1, 2, 0, 1]);
-const net = (classes = 3, shape = [9, 6, 1] as const): Net =>
-  init(
-    graph(
-      'rows',
-      input(...shape)
-        .conv(4, { kernel: 3, stride: 2 })
-        .norm()
-        .relu()
-        .globalPool()
-        .dense(classes),
-    ),
-  );
 const o: FitOptions = { steps: 2, batch: 4, rate: 0.01, engine: 'wasm' };
 
 describe('options that are no such numbers', () => {
