@@ -28,15 +28,18 @@ export const below = (difference: number, bound: number): Judgement => ({
 
 /** Farther than rounding moves a value from one engine to another, in units of the last place. */
 const margin = 64;
-/** So many draws of images are tried at most. */
+/** So many draws of images are tried at most, and the calmest is taken. */
 const draws = 8;
+/** What such a move changes of a step in which no relu turns: 2e-6 is usual. */
+const calm = 5e-6;
 
 /**
  * Law 6 for one training step: |dW - dW'| / |dW| over all weights, traced on the processor against eager here, below ten times
  * the most that one ulp of the images does to the eager step in three tries, and never above 5e-2.
  *
  * Of millions of values behind a relu, a few may stand so near its kink that any engine's rounding turns them, which one ulp of
- * the images may not show. Images are drawn until the eager step stays as it is with images, kernels and offsets moved by more.
+ * the images may not show. Images are drawn until the eager step stays as it is with images, kernels and offsets moved by more; of some draws
+ * that all move, those that move it least are taken.
  */
 export async function trainingStep(net: Net, batch: number): Promise<Prepared> {
   const length = batch * sizeOf(inputShape(net.graph));
@@ -46,18 +49,16 @@ export async function trainingStep(net: Net, batch: number): Promise<Prepared> {
     batch,
     inputs: { ...others(net, batch), x },
   });
-  let [images, eager]: [Float32Array, Arrays] = [new Float32Array(), {}];
-  const isCalm = async (): Promise<boolean> => {
+  let [images, eager, least]: [Float32Array, Arrays, number] = [new Float32Array(), {}, Infinity];
+  for (let draw = 0; draw < draws && least > calm; draw++) {
+    const drawn = noise(length, 'processors', draw);
+    const step = await eagerStep(taskOf(drawn), 'wasm');
+    let most = 0;
     for (const seed of [1, 2]) {
-      const nudged = await eagerStep(taskOf(moved(images, seed), movedNet(net, seed)), 'wasm');
-      if (apart(nudged, eager) > 5e-6) return false; // without a turn it is 2e-6
+      const nudged = await eagerStep(taskOf(moved(drawn, seed), movedNet(net, seed)), 'wasm');
+      most = Math.max(most, apart(nudged, step));
     }
-    return true;
-  };
-  for (let draw = 0; draw < draws; draw++) {
-    images = noise(length, 'processors', draw);
-    eager = await eagerStep(taskOf(images), 'wasm');
-    if (await isCalm()) break;
+    if (most < least) [images, eager, least] = [drawn, step, most];
   }
   let chaos = 0;
   for (const seed of [1, 2, 3]) {

@@ -54,7 +54,7 @@ describe('the integer net', () => {
     const seen = [...passes(take(data.train, 128, 1), data, 64)].map((b) => b.x);
     const q = await quantizeByData(net, seen, { outputs: true });
     const last = q.graph.nodes.find((n) => n.id === q.graph.outputs[0])?.op as Quantize;
-    const [batch] = [...passes(take(data.test, 200, 1), data, 200)];
+    const [batch] = [...passes(take(data.test, 64, 1), data, 64)];
     const x = batch?.x as Float32Array;
     const [integers, simulated] = [await runCompiled(q, x), await simulation(q, x)];
     const near = integers.filter((v, i) => Math.abs(v - (simulated[i] as number)) < 1.001 * last.scale);
