@@ -2,26 +2,19 @@
  * @file The main job: compose a teacher and its cheap student, distill the student on MNIST, train it alone for
  * comparison, evaluate all three, write a report and the student, and load the student back.
  */
+
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { saveNet } from '../src/cli/files.ts';
 import { count, note, percent, trainingBar } from '../src/cli/say.ts';
 import { type Dataset, hold, loadDataset, type Split } from '../src/data/index.ts';
 import { cheapen, cost, init, MoonletError, type Net } from '../src/index.ts';
-import {
-  attention,
-  crossEntropy,
-  type Evaluation,
-  evaluate,
-  type FitOptions,
-  fit,
-  type LossMaker,
-  oneCycle,
-  type StepReport,
-  softTargets,
-} from '../src/learn/index.ts';
-import { columns } from '../src/read/show.ts';
+import { attention, softTargets } from '../src/learn/distill/index.ts';
+import { crossEntropy, type LossMaker, oneCycle } from '../src/learn/loss/index.ts';
+import { type Evaluation, evaluate } from '../src/learn/task/index.ts';
+import { type FitOptions, fit, type StepReport } from '../src/learn/train/index.ts';
+import { columns } from '../src/read/index.ts';
+import { saveNet } from '../src/run/index.ts';
 import { loadStudent, wrn } from '../zoo/index.ts';
 import { lineChart } from './lib/plots.ts';
 import { code, gallery, htmlTable, page, paragraph } from './lib/report.ts';

@@ -1,5 +1,5 @@
 /** @file `moonlet`: graphs, the builder, costs and edits. No tensor library is needed for any of it. */
-export * as blocks from './build/blocks.ts';
+export * as blocks from './compose/blocks.ts';
 export {
   type Architecture,
   architecture,
@@ -25,8 +25,8 @@ export {
   skip,
   stagesOf,
   whole,
-} from './build/index.ts';
-export * as special from './build/special.ts';
+} from './compose/index.ts';
+export * as special from './compose/special.ts';
 export {
   addUnits,
   channelSensitivity,
@@ -118,9 +118,15 @@ export {
   shapes,
   toJson,
 } from './graph/index.ts';
-export { type Cost, cost, type LayerCost } from './read/cost.ts';
-export { mermaid, table } from './read/show.ts';
-export { type SourceOptions, toSource } from './read/source.ts';
+export {
+  type Cost,
+  cost,
+  type LayerCost,
+  mermaid,
+  type SourceOptions,
+  table,
+  toSource,
+} from './read/index.ts';
 export {
   bytesOf,
   type InitOptions,

@@ -180,7 +180,7 @@ function folder(root: string): Source {
     name,
     index: async () => {
       if ((await stat(name).catch(() => undefined)) === undefined)
-        throw new UsageError(`--from ${root}: no index.json there; make one by npm run zoo:index -- ${root}`);
+        throw new UsageError(`--from ${root}: no index.json there; make one by npm run zoo -- index ${root}`);
       return Buffer.from(await read(name)).toString('utf8');
     },
     files: async ({ id, files }, use) => {

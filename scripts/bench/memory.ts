@@ -2,14 +2,16 @@
  * @file Whether training leaks: 2,000 steps of T2 in one process. `npx tsx scripts/bench/memory.ts [STEPS]` prints the
  * resident memory after 200 steps and at the end, and fails when it grew by 5 % or a tensor stayed behind.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { caseOf } from '../../src/bench/cases.ts';
+import { residentMiB } from '../../src/bench/memory-of.ts';
+import { median } from '../../src/bench/numbers.ts';
 import { prepare, useBackend } from '../../src/engine/index.ts';
-import { crossEntropy, firstState, sgd, step } from '../../src/learn/index.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { firstState, sgd, step } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { init } from '../../src/weights/index.ts';
-import { caseOf } from './cases.ts';
-import { residentMiB } from './memory-of.ts';
-import { median } from './numbers.ts';
 
 const steps = Number(process.argv[2] ?? 2000);
 const settled = Math.min(200, steps >> 1);

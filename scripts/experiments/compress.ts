@@ -3,20 +3,22 @@
  * step. One file a chain under out/compress, so that a run that was killed goes on with the next chain; then the table of
  * docs/compression.md is written from what is there.
  *
- *   npm run experiment:compress -- [students...] [--only CHAIN] [--all] [--quick]
+ *   npm run experiment -- compress [students...] [--only CHAIN] [--all] [--quick]
  *
  * `--all` runs every chain on the teacher, not the common ones alone.
  */
+
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readText, saveNet, writeAtomically } from '../../src/cli/files.ts';
 import { count, note, trainingBar } from '../../src/cli/say.ts';
 import { compress, measure, parseSteps, type Row } from '../../src/compress/index.ts';
 import { type Dataset, loadDataset } from '../../src/data/index.ts';
 import { MoonletError, UsageError } from '../../src/errors.ts';
-import type { StepReport } from '../../src/learn/index.ts';
-import { columns } from '../../src/read/show.ts';
+import { readText, writeAtomically } from '../../src/files/index.ts';
+import type { StepReport } from '../../src/learn/train/index.ts';
+import { columns } from '../../src/read/index.ts';
+import { saveNet } from '../../src/run/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { loadStudent, readCard } from '../../zoo/index.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';

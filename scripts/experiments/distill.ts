@@ -3,19 +3,27 @@
  * seeds, and what a step costs. Finished runs are kept in out/experiments/distill under a hash of their recipe, so that a
  * broken experiment goes on where it was and rows share baselines. `--quick` tries everything with four steps, writes nothing.
  */
+
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { readText, writeAtomically } from '../../src/cli/files.ts';
-import { perform, type Ready, readyFor } from '../../src/cli/run.ts';
+import { median } from '../../src/bench/numbers.ts';
 import { note, print } from '../../src/cli/say.ts';
 import { grow, parsePlan } from '../../src/edit/index.ts';
 import { UsageError } from '../../src/errors.ts';
-import { methods, parseRecipe, type Recipe, type RecipeInput } from '../../src/learn/index.ts';
-import { columns } from '../../src/read/show.ts';
+import { readText, writeAtomically } from '../../src/files/index.ts';
+import { methods } from '../../src/learn/distill/index.ts';
+import { columns } from '../../src/read/index.ts';
+import {
+  parseRecipe,
+  perform,
+  type Ready,
+  type Recipe,
+  type RecipeInput,
+  readyFor,
+} from '../../src/run/index.ts';
 import { init, type Net } from '../../src/weights/index.ts';
-import { median } from '../bench/numbers.ts';
 import { table as markdown } from '../lib/markdown.ts';
 import { paired } from '../lib/paired.ts';
 
@@ -246,7 +254,7 @@ if (!quick && !ids && count >= 3) {
   );
   const text = `## The experiment
 
-\`npm run experiment:distill\`: the recipes of \`zoo/recipes\` with each method and without it at the same steps, seeds 1 to ${count},
+\`npm run experiment -- distill\`: the recipes of \`zoo/recipes\` with each method and without it at the same steps, seeds 1 to ${count},
 measured once on the test split. With and without are means; the difference is that of pairs of one seed, with its 95 %
 interval by Student's t; the last column is the time of a step over that of the baseline's.
 

@@ -3,18 +3,18 @@
  * `export --int8` writes them, under onnxruntime's defaults against their simulation in floats. With qemu-user it runs them
  * as an AVX2 and an SSE4.2 processor too. Writes the tables of docs/integers.md.
  *
- *   npx tsx scripts/experiments/exact-integers.ts [--images 1000] [--emulate max] [--only mnist/wrn-16-1,squeezenet,forms]
+ *   npm run experiment -- exact-integers [--images 1000] [--emulate max] [--only mnist/wrn-16-1,squeezenet,forms]
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readText, writeAtomically } from '../../src/cli/files.ts';
 import { note } from '../../src/cli/say.ts';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { type Labels, loadDataset, take } from '../../src/data/index.ts';
 import { compile } from '../../src/engine/index.ts';
-import { passes } from '../../src/learn/index.ts';
+import { readText, writeAtomically } from '../../src/files/index.ts';
+import { inputShape } from '../../src/graph/index.ts';
+import { passes } from '../../src/learn/task/index.ts';
 import { encodeModel, type OnnxModel, type OnnxTensor } from '../../src/onnx/index.ts';
-import { inputShape } from '../../src/read/ends.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
 import { integerLayers } from '../../src/read/onnx-integer.ts';
 import type { Net } from '../../src/weights/index.ts';

@@ -3,17 +3,21 @@
  * against the same large net from scratch, and against the small net padded with random weights. Three seeds.
  * Finished runs are kept in out/experiments/growth, by what they did, so that a broken experiment goes on where it was.
  */
+
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { readText, saveNet, writeAtomically } from '../../src/cli/files.ts';
 import { count, note, trainingBar } from '../../src/cli/say.ts';
 import { hold, loadDataset, type Split } from '../../src/data/index.ts';
 import { type GrowStep, grow } from '../../src/edit/index.ts';
+import { readText, writeAtomically } from '../../src/files/index.ts';
 import { cost, init, type Net, type Weight } from '../../src/index.ts';
-import { cosine, evaluate, fit, oneCycle, type Schedule } from '../../src/learn/index.ts';
-import { columns } from '../../src/read/show.ts';
+import { cosine, oneCycle, type Schedule } from '../../src/learn/loss/index.ts';
+import { evaluate } from '../../src/learn/task/index.ts';
+import { fit } from '../../src/learn/train/index.ts';
+import { columns } from '../../src/read/index.ts';
+import { saveNet } from '../../src/run/index.ts';
 import { float, materialize, type WeightKey } from '../../src/weights/index.ts';
 import { compose, loadStudent } from '../../zoo/index.ts';
 import { table } from '../lib/markdown.ts';
@@ -226,7 +230,7 @@ async function report(): Promise<void> {
   );
   const text = `## The experiment
 
-\`npm run experiment:growth\`: Fashion-MNIST (${data.note}) A \`${small}\` is trained for ${count(smallSteps)} steps of 64, grown by
+\`npm run experiment -- growth\`: Fashion-MNIST (${data.note}) A \`${small}\` is trained for ${count(smallSteps)} steps of 64, grown by
 \`${JSON.stringify(plan)}\`, and trained for ${count(half)} more (cosine from ${peaks.grown}). Against it: the same large net from
 scratch (${count(steps)} steps of one cycle, peak ${peaks.scratch}), and the small net padded with random weights (the paper's baseline, trained as the grown one). ${count(heldOut)}
 images are held out from training for the curves, read every ${every} steps; the test split is read once at the end. The last

@@ -3,7 +3,7 @@
  * between QuantizeLinear and DequantizeLinear, against sums of whole numbers. Prints one JSON document. Under qemu-user it
  * tells what other processors do:
  *
- *   npx tsx scripts/experiments/integer-kernels.ts
+ *   npm run experiment -- integer-kernels
  *   qemu-x86_64 -cpu max $(which node) --import tsx scripts/experiments/integer-kernels.ts
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';

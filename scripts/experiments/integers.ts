@@ -2,18 +2,18 @@
  * @file Integers against floats: how long one example takes on one thread of onnxruntime, and how near the integer net of a
  * student is to its simulation. Writes the table of docs/compression.md.
  *
- *   npm run experiment:integers
+ *   npm run experiment -- integers
  */
 import { join } from 'node:path';
-import { readText, writeAtomically } from '../../src/cli/files.ts';
 import { note } from '../../src/cli/say.ts';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, take } from '../../src/data/index.ts';
 import { foldNorms } from '../../src/edit/index.ts';
 import { type Compiled, compile, prepare } from '../../src/engine/index.ts';
-import { passes } from '../../src/learn/index.ts';
+import { readText, writeAtomically } from '../../src/files/index.ts';
+import { inputShape } from '../../src/graph/index.ts';
+import { passes } from '../../src/learn/task/index.ts';
 import { random } from '../../src/random.ts';
-import { inputShape } from '../../src/read/ends.ts';
 import { codeTensors, forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import { init, type Net } from '../../src/weights/index.ts';
 import { compose, loadStudent, readCard } from '../../zoo/index.ts';

@@ -1,13 +1,12 @@
 /**
  * @file The methods on scenes (159 to 163) against the same student without the teacher's signal, at the same number of
- * steps: each recipe of zoo/recipes, seed by seed. `npm run experiment:scenes -- [seeds] [method ...]`; 3 seeds and all
+ * steps: each recipe of zoo/recipes, seed by seed. `npm run experiment -- scenes [seeds] [method ...]`; 3 seeds and all
  * methods unless told. Runs that are done are kept in out/experiments/scenes and not run again.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { writeAtomically } from '../../src/cli/files.ts';
-import { runScenes } from '../../src/cli/scene-run.ts';
-import { parseSceneRecipe, type SceneRecipe, withoutTeacher } from '../../src/learn/index.ts';
+import { writeAtomically } from '../../src/files/index.ts';
+import { parseSceneRecipe, runScenes, type SceneRecipe, withoutTeacher } from '../../src/run/index.ts';
 import { paired } from '../lib/paired.ts';
 
 export const sceneMethods = ['mimic', 'detection', 'neuron-selection', 'cross-modal', 'multi-task'] as const;

@@ -2,29 +2,25 @@
  * @file The chains of scripts/experiments/compress.ts that words cannot say: pruning that goes along with training, and what
  * the survey names at the level of structure. Each makes a net of a trained one.
  */
+
 import { type Dataset, hold } from '../../src/data/index.ts';
 import { expand, nestChannels, pruneChannels, shrink } from '../../src/edit/index.ts';
 import { Refusal } from '../../src/errors.ts';
+import { cosine, crossEntropy, type LossMaker } from '../../src/learn/loss/index.ts';
 import {
-  classification,
-  cosine,
-  crossEntropy,
   energies,
-  type FitOptions,
-  fit,
   gradients,
   gradually,
-  type LossMaker,
   morphnet,
   nestedNet,
-  passes,
   reconstruct,
   reestimateNorms,
-  type StepReport,
   slimming,
   splitNet,
-} from '../../src/learn/index.ts';
-import { cost } from '../../src/read/cost.ts';
+} from '../../src/learn/structure/index.ts';
+import { classification, passes } from '../../src/learn/task/index.ts';
+import { type FitOptions, fit, type StepReport } from '../../src/learn/train/index.ts';
+import { cost } from '../../src/read/index.ts';
 import { type Net, sparse } from '../../src/weights/index.ts';
 
 export interface Lab {

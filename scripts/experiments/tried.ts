@@ -1,16 +1,23 @@
 /**
  * @file What was tried for the recipes whose method was not clearly ahead: variants of `tried.json`, each trained with seeds
  * 11 and 12 (the table of docs/distillation.md has 1 to 3) and measured on 5,000 training images held out, or on 500 scenes
- * of such images by the measure that the task is about. `npm run experiment:tried [-- WORD]` takes the variants whose name
+ * of such images by the measure that the task is about. `npm run experiment -- tried [WORD]` takes the variants whose name
  * has the word.
  */
+
 import { join } from 'node:path';
-import { readText } from '../../src/cli/files.ts';
-import { partsOf } from '../../src/cli/parts.ts';
-import { perform, readyFor } from '../../src/cli/run.ts';
-import { runScenes } from '../../src/cli/scene-run.ts';
 import { loadDataset } from '../../src/data/index.ts';
-import { evaluate, parseRecipe, parseSceneRecipe, withoutTeacher } from '../../src/learn/index.ts';
+import { readText } from '../../src/files/index.ts';
+import { evaluate } from '../../src/learn/task/index.ts';
+import {
+  parseRecipe,
+  parseSceneRecipe,
+  partsOf,
+  perform,
+  readyFor,
+  runScenes,
+  withoutTeacher,
+} from '../../src/run/index.ts';
 
 interface Variant {
   readonly name: string;

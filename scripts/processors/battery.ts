@@ -1,12 +1,13 @@
 /** @file What every processor must do alike: names, the nets behind them, and the law that each is held to. */
-import { type Block, convNormAct, graph, input, residual } from '../../src/build/index.ts';
+
+import { caseOf, wrn } from '../../src/bench/cases.ts';
+import { type Block, convNormAct, graph, input, residual } from '../../src/compose/index.ts';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import type { Graph } from '../../src/graph/index.ts';
-import { net2net } from '../../src/learn/index.ts';
+import { net2net } from '../../src/learn/distill/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { calibrated } from '../../test/support/calibrated.ts';
 import { shaken, small } from '../../test/support/nets.ts';
-import { caseOf, wrn } from '../bench/cases.ts';
 import { randomIntegers, shippedIntegers } from './integers.ts';
 import { inference, type Prepared, trainingStep } from './laws.ts';
 import type { Kind } from './tasks.ts';

@@ -2,10 +2,10 @@
 import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, take } from '../../src/data/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
+import { inputShape } from '../../src/graph/index.ts';
 import type { Arrays } from '../../src/jit/index.ts';
-import { passes } from '../../src/learn/index.ts';
+import { passes } from '../../src/learn/task/index.ts';
 import { encodeModel } from '../../src/onnx/index.ts';
-import { inputShape } from '../../src/read/ends.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { calibrated } from '../../test/support/calibrated.ts';

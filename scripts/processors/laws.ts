@@ -1,7 +1,7 @@
 /** @file What is right, computed once where the command runs, and how far from it a processor may be. */
 import { compile } from '../../src/engine/index.ts';
+import { inputShape, onlyOutput } from '../../src/graph/index.ts';
 import type { Arrays } from '../../src/jit/index.ts';
-import { inputShape, onlyOutput } from '../../src/read/ends.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { distance, examples, largestDifference, noise, oneUlpOff, sizeOf } from '../../test/support/nets.ts';
 import { eagerStep, planOf } from './perform.ts';

@@ -1,6 +1,6 @@
 /**
  * @file The expected values of test/zoo/reference, made again by the reference implementations and compared
- * (`npm run references:check`), or written (`npm run references:make`). MOONLET_PYTHON names an interpreter that has
+ * (`npm run references -- check`), or written (`npm run references -- check --write`). MOONLET_PYTHON names an interpreter that has
  * timm and torchvision; where there is none, that is said, and nothing is compared.
  */
 import { spawnSync } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
  * @file Imports every net that keras_files.py wrote, of each format and both versions of Keras, and prints how far its
- * outputs are from Keras's: npx tsx scripts/reference/keras-check.ts FOLDER
+ * outputs are from Keras's: npm run references -- keras-check FOLDER
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

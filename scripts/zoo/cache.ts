@@ -1,18 +1,18 @@
 /** @file What a teacher says of the training images, on disk: shared by all its students and all their seeds. */
+
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically } from '../../src/cli/files.ts';
+import { writeAtomically } from '../../src/files/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import {
-  fitOptions,
   memoryCache,
   packCache,
-  type Recipe,
   type TeacherCache,
   teacherIdentity,
   unpackCache,
-} from '../../src/learn/index.ts';
-import { logitsAt } from '../../src/read/class-logits.ts';
+} from '../../src/learn/train/index.ts';
+import { logitsAt } from '../../src/read/index.ts';
+import { fitOptions, type Recipe } from '../../src/run/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 
 export interface DiskCache {

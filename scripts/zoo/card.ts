@@ -1,14 +1,14 @@
 /** @file A net's place in the zoo: its files and its card. Every number on a card is measured here. */
+
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseOptions } from '../../src/build/index.ts';
-import { saveNet, writeAtomically } from '../../src/cli/files.ts';
-import type { Pair } from '../../src/cli/pairs.ts';
-import { partsOf } from '../../src/cli/parts.ts';
+import { parseOptions } from '../../src/compose/index.ts';
 import { type Dataset, loadDataset } from '../../src/data/index.ts';
 import type { EngineOptions } from '../../src/engine/index.ts';
-import { evaluate, interval95, type Recipe, stageRecipes, usualLosses } from '../../src/learn/index.ts';
-import { cost } from '../../src/read/cost.ts';
+import { writeAtomically } from '../../src/files/index.ts';
+import { evaluate, interval95 } from '../../src/learn/task/index.ts';
+import { cost } from '../../src/read/index.ts';
+import { type Pair, partsOf, type Recipe, saveNet, stageRecipes, usualLosses } from '../../src/run/index.ts';
 import { bytesOf, type Net } from '../../src/weights/index.ts';
 import { architectures } from '../../zoo/index.ts';
 import { makeIndex, sha256 } from '../../zoo/registry.ts';
@@ -87,7 +87,7 @@ export function cardOf(
     bytes: measured.bytes,
     ...(data.note ? { note: data.note } : {}),
     license: 'Apache-2.0',
-    commands: [`npm run zoo:train -- ${id}`, `npm run -s moonlet -- eval ${id} --json`],
+    commands: [`npm run zoo -- train ${id}`, `npm run -s moonlet -- eval ${id} --json`],
     sha256: files,
   };
 }

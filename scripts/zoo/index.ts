@@ -1,10 +1,10 @@
 /**
- * @file Writes the index of a registry: `npm run zoo:index [-- DIR] [--check]`. DIR holds `<dataset>/<id>` folders and
+ * @file Writes the index of a registry: `npm run zoo -- index [DIR] [--check]`. DIR holds `<dataset>/<id>` folders and
  * is the zoo's own students unless told; served by any static HTTP server it is a registry for `moonlet pull --from`.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { readText } from '../../src/cli/files.ts';
+import { readText } from '../../src/files/index.ts';
 import { zooFolder } from '../../zoo/students.ts';
 import { indexText, writeIndex } from './card.ts';
 
@@ -17,6 +17,6 @@ if (!words.includes('--check')) {
 } else if (existsSync(path) && readText(path) === indexText(root)) {
   console.log(`${path} is as the folders are`);
 } else {
-  console.error(`${path} is not as the folders are; run npm run zoo:index`);
+  console.error(`${path} is not as the folders are; run npm run zoo -- index`);
   process.exitCode = 1;
 }

@@ -1,13 +1,13 @@
 /**
  * @file Writes down how a teacher responds to its training images, for data-free distillation:
- * `npm run zoo:metadata -- mnist/wrn-16-1`. The record stands beside the teacher.
+ * `npm run zoo -- metadata mnist/wrn-16-1`. The record stands beside the teacher.
  */
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { writeAtomically } from '../../src/cli/files.ts';
 import { count, print } from '../../src/cli/say.ts';
 import { loadDataset } from '../../src/data/index.ts';
-import { packMetadata, recordMetadata } from '../../src/learn/index.ts';
+import { writeAtomically } from '../../src/files/index.ts';
+import { packMetadata, recordMetadata } from '../../src/learn/distill/index.ts';
 import { loadStudent, readCard, zooFolder } from '../../zoo/students.ts';
 
 const [name] = new Command().argument('<student>', 'such as mnist/wrn-16-1').parse().args as [string];

@@ -5,7 +5,7 @@ import { type Card, readCard, studentNames } from '../../zoo/index.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
 
 export const page = 'docs/students.md';
-const place = marks('npm run docs:students');
+const place = marks('npm run docs -- students');
 
 const share = (x: number): string => (100 * x).toFixed(2);
 

@@ -1,22 +1,25 @@
 /** @file One training run of a pair: with its teacher or alone, at one seed. Resumed after a kill, skipped when done. */
+
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkpointFiles, readText, saveNet, writeAtomically } from '../../src/cli/files.ts';
-import { alone, type Pair } from '../../src/cli/pairs.ts';
-import { partsOf, studentOf } from '../../src/cli/parts.ts';
 import { note, percent, trainingBar } from '../../src/cli/say.ts';
 import { type Dataset, loadDataset } from '../../src/data/index.ts';
 import { MoonletError } from '../../src/errors.ts';
+import { readText, writeAtomically } from '../../src/files/index.ts';
+import { classesOf } from '../../src/graph/index.ts';
+import { checkFit, evaluate } from '../../src/learn/task/index.ts';
+import { type Fitted, fit } from '../../src/learn/train/index.ts';
 import {
-  checkFit,
-  evaluate,
-  type Fitted,
-  fit,
+  alone,
+  checkpointFiles,
   fitOptions,
+  type Pair,
+  partsOf,
   type Recipe,
+  saveNet,
   stageRecipes,
-} from '../../src/learn/index.ts';
-import { classesOf } from '../../src/read/ends.ts';
+  studentOf,
+} from '../../src/run/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { loadStudent } from '../../zoo/students.ts';
 import { diskCache } from './cache.ts';

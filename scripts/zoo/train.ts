@@ -1,16 +1,15 @@
 /**
- * @file Trains nets of the zoo from zoo/pairs and puts them there: `npm run zoo:train -- ID` (or `--all`). A student is
+ * @file Trains nets of the zoo from zoo/pairs and puts them there: `npm run zoo -- train ID` (or `--all`). A student is
  * trained with its teacher and without, at each seed of its pair; the net of the first seed, taught, is installed with
  * its card when all runs are done. Stop it at any time: the same command resumes.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { readText, writeAtomically } from '../../src/cli/files.ts';
-import { type Pair, pairNamed, pairs } from '../../src/cli/pairs.ts';
 import { note, percent } from '../../src/cli/say.ts';
 import { MoonletError, UsageError } from '../../src/errors.ts';
-import { parseRecipe } from '../../src/learn/index.ts';
+import { readText, writeAtomically } from '../../src/files/index.ts';
+import { type Pair, pairNamed, pairs, parseRecipe } from '../../src/run/index.ts';
 import { loadStudent, studentNames } from '../../zoo/students.ts';
 import { install } from './card.ts';
 import { doRun, folderOf, type Run, type RunResult, resultOf, runsOf } from './run.ts';

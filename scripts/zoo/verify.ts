@@ -1,15 +1,15 @@
 /**
- * @file Measures every shipped net again and holds it to its card: `npm run zoo:verify [-- ID...]`. Accuracy to the
+ * @file Measures every shipped net again and holds it to its card: `npm run zoo -- verify [ID...]`. Accuracy to the
  * digit, parameters, multiply-adds, bytes, hashes, interval, means over seeds, the teacher's accuracy, the recipe and the
  * registry's index. Ends with 1 when a card is wrong.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pairNamed } from '../../src/cli/pairs.ts';
 import { count, note, percent, print } from '../../src/cli/say.ts';
 import { loadDataset } from '../../src/data/index.ts';
 import { oneLine } from '../../src/errors.ts';
-import { columns } from '../../src/read/show.ts';
+import { columns } from '../../src/read/index.ts';
+import { pairNamed } from '../../src/run/index.ts';
 import { loadStudent, studentNames } from '../../zoo/index.ts';
 import { sha256 } from '../../zoo/registry.ts';
 import { type Card, readCard, zooFolder } from '../../zoo/students.ts';
@@ -54,7 +54,7 @@ async function main(): Promise<void> {
   }
   const root = zooFolder('students');
   if (!asked.length && readFileSync(join(root, 'index.json'), 'utf8') !== indexText(root))
-    wrong.push(`${join(root, 'index.json')} is not as the folders are; run npm run zoo:index`);
+    wrong.push(`${join(root, 'index.json')} is not as the folders are; run npm run zoo -- index`);
   print(columns([['net', 'card', 'accuracy', 'of', 'params', 'time'], ...rows], [2, 3, 4, 5]));
   for (const line of wrong) note(line);
   process.exitCode = wrong.length ? 1 : 0;

@@ -1,16 +1,15 @@
 /** @file `moonlet bench`: every engine and peer on this machine, on the same nets, in one interleaved run. */
 import type { Command } from 'commander';
-import { benchmark } from '../../scripts/bench/bench.ts';
-import { reportText } from '../../scripts/bench/text.ts';
-import { type CaseName, caseNames, type Engine, engines, type Report } from '../../scripts/bench/types.ts';
-import { MoonletError, suggestion, UsageError } from '../errors.ts';
+import { benchmark } from '../bench/bench.ts';
+import { reportText } from '../bench/text.ts';
+import { type CaseName, caseNames, type Engine, engines } from '../bench/types.ts';
+import { suggestion, UsageError } from '../errors.ts';
 import { note, print, printJson } from './say.ts';
 
 interface Flags {
   readonly only?: string;
   readonly engines?: string;
   readonly quick?: boolean;
-  readonly write?: boolean;
   readonly json?: boolean;
 }
 
@@ -21,7 +20,6 @@ export const benchCommand = (program: Command): void => {
     .option('--only <cases>', `some of ${caseNames.join(',')}`)
     .option('--engines <engines>', `some of ${engines.join(',')}`)
     .option('--quick', 'few steps: to see that all works, not to quote')
-    .option('--write', 'write the tables and plots of docs/ anew (in a checkout)')
     .option('--json', 'print one JSON document')
     .action(async (flags: Flags) => {
       const report = await benchmark({
@@ -31,7 +29,6 @@ export const benchCommand = (program: Command): void => {
         extras: flags.only === undefined,
         say: note,
       });
-      if (flags.write) for (const file of await write(report)) note(`wrote ${file}`);
       if (flags.json) return printJson(report);
       print(reportText(report));
     });
@@ -48,18 +45,4 @@ function chosen<T extends string>(text: string | undefined, known: readonly T[],
       );
   }
   return known.filter((name) => words.includes(name));
-}
-
-/** The writer draws plots by packages that only a checkout has. */
-async function write(report: Report): Promise<readonly string[]> {
-  const writer = '../../scripts/bench/write.ts'; // a name that no compiler follows
-  try {
-    const { writeDocs } = (await import(writer)) as {
-      writeDocs: (report: Report) => Promise<readonly string[]>;
-    };
-    return await writeDocs(report);
-  } catch (e) {
-    if ((e as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw e;
-    throw new MoonletError('bench --write: writes the docs/ of a checkout, and this is the package');
-  }
 }

@@ -1,8 +1,7 @@
 /** @file `moonlet cheapen`: what Moonshine's blocks save. */
 import type { Command } from 'commander';
 import { cheapen } from '../edit/cheapen.ts';
-import { cost } from '../read/cost.ts';
-import { columns } from '../read/show.ts';
+import { columns, cost } from '../read/index.ts';
 import { costRows } from './cost.ts';
 import { print, printJson } from './say.ts';
 import { graphOf } from './show.ts';

@@ -1,4 +1,5 @@
 /** @file `moonlet compress`: a chain of steps, measured after each, or a search for one that meets a budget. */
+
 import type { Command } from 'commander';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import {
@@ -14,12 +15,11 @@ import { datasets, loadDataset } from '../data/index.ts';
 import { engineNamed, engineNames } from '../engine/index.ts';
 import { MoonletError, oneLine, UsageError } from '../errors.ts';
 import { type NewFile, withOut } from '../files/index.ts';
-import { checkFit } from '../learn/index.ts';
-import { classesOf } from '../read/ends.ts';
-import { columns } from '../read/show.ts';
-import { dataOf, filesOf, forceHelp, jsonFile, type Origin } from './files.ts';
-import { readValue } from './json-file.ts';
-import { fraction, numberFlag, stepCount, wholeFlag } from './numbers.ts';
+import { classesOf } from '../graph/index.ts';
+import { checkFit } from '../learn/task/index.ts';
+import { columns } from '../read/index.ts';
+import { dataOf, filesOf, jsonFile, type Origin, readValue } from '../run/index.ts';
+import { forceHelp, fraction, numberFlag, stepCount, wholeFlag } from './numbers.ts';
 import { count, note, percent, print, printJson, workBar } from './say.ts';
 
 interface Flags {

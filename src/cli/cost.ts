@@ -1,8 +1,7 @@
 /** @file `moonlet cost`: parameters, multiply-adds, memory. */
 import type { Command } from 'commander';
 import { compose } from '../../zoo/index.ts';
-import { type Cost, cost } from '../read/cost.ts';
-import { columns } from '../read/show.ts';
+import { type Cost, columns, cost } from '../read/index.ts';
 import { count, print, printJson } from './say.ts';
 
 /** The figures of a cost, without the layers. */

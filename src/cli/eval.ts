@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import { loadStudent } from '../../zoo/index.ts';
 import { datasets, loadDataset } from '../data/index.ts';
 import { engineNamed, engineNames, threadsOf } from '../engine/index.ts';
-import { checkFit, evaluate } from '../learn/index.ts';
-import { cost } from '../read/cost.ts';
-import { classesOf } from '../read/ends.ts';
+import { classesOf } from '../graph/index.ts';
+import { checkFit, evaluate } from '../learn/task/index.ts';
+import { cost } from '../read/index.ts';
+import { dataOf } from '../run/index.ts';
 import { bytesOf } from '../weights/index.ts';
-import { dataOf } from './files.ts';
 import { count, note, percent, print, printJson } from './say.ts';
 
 export const evalCommand = (program: Command): void => {

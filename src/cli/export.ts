@@ -1,4 +1,5 @@
 /** @file `moonlet export`: a student as files for other runtimes, loaded back and compared before anything is saved. */
+
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
@@ -6,8 +7,9 @@ import { quantizeByData } from '../compress/index.ts';
 import { datasets, loadDataset } from '../data/index.ts';
 import { MoonletError, suggestion } from '../errors.ts';
 import { withOut } from '../files/index.ts';
-import { checkFit, passes } from '../learn/index.ts';
-import { classesOf, inputShape } from '../read/ends.ts';
+import { classesOf, inputShape } from '../graph/index.ts';
+import { checkFit, passes } from '../learn/task/index.ts';
+import { dataOf } from '../run/index.ts';
 import type { Net } from '../weights/index.ts';
 import {
   agrees,
@@ -18,7 +20,7 @@ import {
   farness,
   type Precision,
 } from './exporters.ts';
-import { dataOf, forceHelp } from './files.ts';
+import { forceHelp } from './numbers.ts';
 import { count, note, print, printJson } from './say.ts';
 
 interface Flags {

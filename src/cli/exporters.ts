@@ -3,14 +3,13 @@ import { getFloat16, setFloat16 } from '@petamoriken/float16';
 import { foldBranches } from '../edit/index.ts';
 import { type CompileOptions, compile, runModel, useBackend } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
-import { type Graph, toJson } from '../graph/index.ts';
+import { type Graph, inputShape, toJson } from '../graph/index.ts';
 import { graph as finish, input, rename } from '../index.ts';
 import { encodeModel, halved } from '../onnx/index.ts';
 import { random } from '../random.ts';
-import { inputShape } from '../read/ends.ts';
+import { toSource } from '../read/index.ts';
 import { opset, toOnnx } from '../read/onnx.ts';
 import { integerLayers } from '../read/onnx-integer.ts';
-import { toSource } from '../read/source.ts';
 import { packLayers, predictions, unpackLayers, weightsFile } from '../read/tfjs/index.ts';
 import { float, materialize, type Net, pack, unpack, type Weight, type WeightKey } from '../weights/index.ts';
 

@@ -1,18 +1,30 @@
 /** @file `moonlet fit` and `moonlet distill`: a run from a recipe file or from flags, resumable. */
+
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { engineNamed, engineNames, threadsOf } from '../engine/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { type Out, withOut } from '../files/index.ts';
-import { type Locate, methods, parseRecipe, type Recipe, scheduleNames } from '../learn/index.ts';
-import { cost } from '../read/cost.ts';
-import { columns } from '../read/show.ts';
-import { checkpointFiles, filesOf, forceHelp, inputsOf, jsonFile } from './files.ts';
-import { readJson } from './json-file.ts';
-import { fraction, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
-import { type Done, perform, type Ready, readyFor } from './run.ts';
+import { methods } from '../learn/distill/index.ts';
+import { scheduleNames } from '../learn/loss/index.ts';
+import { columns, cost } from '../read/index.ts';
+import {
+  checkpointFiles,
+  type Done,
+  filesOf,
+  inputsOf,
+  jsonFile,
+  type Locate,
+  parseRecipe,
+  perform,
+  type Ready,
+  type Recipe,
+  readJson,
+  readyFor,
+} from '../run/index.ts';
+import { forceHelp, fraction, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
 import { count, note, percent, print, printJson, stopping, trainingBar } from './say.ts';
-import { type Task, tasks } from './tasks.ts';
+import { type Task, tasks } from './scene-tasks.ts';
 
 interface Flags {
   readonly data?: string;

@@ -1,4 +1,5 @@
 /** @file `moonlet grow`: a wider and deeper net that computes the same, with the proof. */
+
 import type { Command } from 'commander';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import {
@@ -16,15 +17,13 @@ import { prepare } from '../engine/index.ts';
 import { MoonletError, UsageError } from '../errors.ts';
 import { type Out, withOut } from '../files/index.ts';
 import type { Graph } from '../graph/index.ts';
+import { inputShape } from '../graph/index.ts';
 import { random } from '../random.ts';
-import { cost } from '../read/cost.ts';
-import { inputShape } from '../read/ends.ts';
-import { columns } from '../read/show.ts';
+import { columns, cost } from '../read/index.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
+import { dataOf, filesOf, readValue } from '../run/index.ts';
 import { materialize, type Net } from '../weights/index.ts';
-import { dataOf, filesOf, forceHelp } from './files.ts';
-import { readValue } from './json-file.ts';
-import { numberFlag, wholeFlag } from './numbers.ts';
+import { forceHelp, numberFlag, wholeFlag } from './numbers.ts';
 import { count, note, print, printJson } from './say.ts';
 
 interface Flags {

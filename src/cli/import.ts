@@ -1,4 +1,5 @@
 /** @file `moonlet import`: weights that another library trained, as a net of the zoo, with a report of every tensor. */
+
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -7,6 +8,7 @@ import { compose } from '../../zoo/index.ts';
 import { MoonletError, quote, suggestion, UsageError } from '../errors.ts';
 import { readText, settle, withOut } from '../files/index.ts';
 import type { Graph } from '../graph/index.ts';
+import { inputShape } from '../graph/index.ts';
 import {
   type Acceptable,
   acceptable,
@@ -21,11 +23,10 @@ import {
   type TimmConfig,
   usualPreprocessing,
 } from '../import/index.ts';
-import { cost } from '../read/cost.ts';
-import { inputShape } from '../read/ends.ts';
-import { columns } from '../read/show.ts';
+import { columns, cost } from '../read/index.ts';
+import { filesOf } from '../run/index.ts';
 import { bytesOf, type Net, pack } from '../weights/index.ts';
-import { filesOf, forceHelp } from './files.ts';
+import { forceHelp } from './numbers.ts';
 import { count, print, printJson } from './say.ts';
 
 interface Flags {

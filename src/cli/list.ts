@@ -1,8 +1,8 @@
 /** @file `moonlet list`: what there is. */
 import type { Command } from 'commander';
 import { architectures, readCard, studentNames } from '../../zoo/index.ts';
-import { columns } from '../read/show.ts';
-import { pairs } from './pairs.ts';
+import { columns } from '../read/index.ts';
+import { pairs } from '../run/index.ts';
 import { count, percent, print, printJson } from './say.ts';
 
 export const listCommand = (program: Command): void => {

@@ -42,3 +42,6 @@ function words({ min, max, above }: Range): string {
   if (above) return ` above ${min}${max === undefined ? '' : ` and up to ${max}`}`;
   return max === undefined ? ` from ${min} up` : ` from ${min} to ${max}`;
 }
+
+/** What `--force` does, in every command's help. */
+export const forceHelp = 'replace what an earlier command left in the folder; other files there stay';

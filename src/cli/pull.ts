@@ -1,8 +1,7 @@
 /** @file `moonlet pull`: a trained net with its card, verified, from the package or from another registry. */
 import type { Command } from 'commander';
 import { cacheFolder, pull } from '../../zoo/index.ts';
-import { forceHelp } from './files.ts';
-import { numberFlag, type Range, wholeFlag } from './numbers.ts';
+import { forceHelp, numberFlag, type Range, wholeFlag } from './numbers.ts';
 import { count, note, percent, print, printJson } from './say.ts';
 
 interface Flags {

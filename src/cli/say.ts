@@ -1,6 +1,6 @@
 /** @file What the command line says: results on stdout, all else on stderr. */
 import cliProgress from 'cli-progress';
-import type { StepReport } from '../learn/index.ts';
+import type { StepReport } from '../learn/train/index.ts';
 
 export const note = (text: string): void => void process.stderr.write(`${text}\n`);
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);

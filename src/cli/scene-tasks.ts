@@ -1,12 +1,20 @@
 /** @file `moonlet distill` and `moonlet fit` on scenes: detection, parsing, cross-modal and neuron-selection recipes. */
+
 import { join } from 'node:path';
+import type { EngineName } from '../engine/index.ts';
 import { type Out, withOut } from '../files/index.ts';
-import { parseSceneRecipe, type SceneRecipe } from '../learn/index.ts';
-import { cost } from '../read/cost.ts';
-import { checkpointFiles, filesOf, inputsOf, jsonFile } from './files.ts';
+import { cost } from '../read/index.ts';
+import {
+  checkpointFiles,
+  filesOf,
+  inputsOf,
+  jsonFile,
+  type Locate,
+  parseSceneRecipe,
+  runScenes,
+  type SceneRecipe,
+} from '../run/index.ts';
 import { note, percent, print, printJson, stopping, trainingBar } from './say.ts';
-import { runScenes } from './scene-run.ts';
-import type { TaskCall } from './tasks.ts';
 
 /** Resumes an unfinished run in the folder; a finished one must be forced. */
 export async function sceneTask(value: Readonly<Record<string, unknown>>, at: TaskCall): Promise<void> {
@@ -63,3 +71,24 @@ async function train(recipe: SceneRecipe, out: Out, at: TaskCall): Promise<void>
   const said = Object.entries(measures).map(([name, v]) => `${name} ${percent(v)}`);
   print(`${said.join(', ')} on ${n} test examples of ${recipe.data}; saved in ${at.out}`);
 }
+
+export interface TaskCall {
+  /** The file that the recipe came from, for errors. */
+  readonly name: string;
+  /** Where a value of the recipe stands in that file. */
+  readonly locate: Locate;
+  readonly out: string;
+  readonly force: boolean;
+  readonly json: boolean;
+  readonly engine: EngineName;
+}
+
+/** Validates its recipe, runs it, says what came out. @throws MoonletError, UsageError as every command does. */
+export type Task = (recipe: Readonly<Record<string, unknown>>, at: TaskCall) => Promise<void>;
+
+export const tasks: Readonly<Record<string, Task>> = {
+  detection: sceneTask,
+  parsing: sceneTask,
+  'cross-modal': sceneTask,
+  'neuron-selection': sceneTask,
+};

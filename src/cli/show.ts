@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { architectures, compose, holdsNet, loadStudent, studentFolder } from '../../zoo/index.ts';
 import { keepInputs, writeAtomically } from '../files/index.ts';
 import { channels, type Graph, print as printGraph, toJson } from '../graph/index.ts';
-import { columns, mermaid, table } from '../read/show.ts';
+import { columns, mermaid, table } from '../read/index.ts';
 import { svg } from '../read/svg.ts';
 import { print } from './say.ts';
 

@@ -2,12 +2,14 @@
  * @file A search for steps that meet a budget. Chains from mild to strong are tried in turn; drops are measured on held-out
  * training examples, never on the test split.
  */
+
 import { hold } from '../data/index.ts';
 import { MoonletError, Refusal } from '../errors.ts';
-import { evaluate } from '../learn/index.ts';
-import { cost } from '../read/cost.ts';
+import { evaluate } from '../learn/task/index.ts';
+import { cost } from '../read/index.ts';
 import { bytesOf, type Net } from '../weights/index.ts';
-import { type Compressed, type CompressOptions, compress } from './pipeline.ts';
+import type { Compressed, CompressOptions } from './options.ts';
+import { compress } from './pipeline.ts';
 import { type CompressStep, type CompressStepInput, parseSteps, printStep } from './steps.ts';
 
 export interface Budget {

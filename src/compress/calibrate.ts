@@ -1,6 +1,6 @@
 /** @file Calibration: what values a net's layers make of some examples, and the range that is worth telling apart. */
 
-import { foldNorms } from '../edit/fold.ts';
+import { foldNorms } from '../edit/fold/norms.ts';
 import { type Range, stepsOf, valuesToCalibrate } from '../edit/quantize/index.ts';
 import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';

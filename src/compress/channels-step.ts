@@ -1,10 +1,12 @@
 /** @file The step that takes channels away, and what follows it: least squares for the layers that lost inputs. */
+
 import { type Dataset, type Split, take } from '../data/index.ts';
 import { pruneChannels } from '../edit/index.ts';
-import { passes, reconstruct } from '../learn/index.ts';
-import { cost } from '../read/cost.ts';
+import { reconstruct } from '../learn/structure/index.ts';
+import { passes } from '../learn/task/index.ts';
+import { cost } from '../read/index.ts';
 import type { Net } from '../weights/index.ts';
-import type { CompressOptions } from './pipeline.ts';
+import type { CompressOptions } from './options.ts';
 import type { CompressStep } from './steps.ts';
 
 export interface Where {

@@ -2,8 +2,10 @@
  * @file What a step made is kept by the steps after it: zeros, shared values, ranks, whole numbers. Each contract is
  * checked after every later step; one that is broken stops the pipeline with the names of both steps.
  */
+
 import { MoonletError } from '../errors.ts';
-import { type Form, inTurn, keepZeros } from '../learn/index.ts';
+import { keepZeros } from '../learn/structure/index.ts';
+import { type Form, inTurn } from '../learn/train/index.ts';
 import { materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
 import { type QuantizedFormOptions, quantizedForm } from './quantized-form.ts';
 import { keepShared, membershipOf } from './shared-form.ts';

@@ -9,7 +9,8 @@ export {
 } from './calibrate.ts';
 export { type Contract, checkContracts, formOf } from './contracts.ts';
 export { type Measured, type MeasureOptions, measure } from './measure.ts';
-export { type Compressed, type CompressOptions, compress, type Row } from './pipeline.ts';
+export type { Compressed, CompressOptions, Row } from './options.ts';
+export { compress } from './pipeline.ts';
 export { type PostTrainingOptions, quantizeByData } from './post-training.ts';
 export {
   type QuantizedFormOptions,

@@ -1,8 +1,8 @@
 /** @file What a net is worth and what it costs: one row of a table. */
 import type { Dataset } from '../data/index.ts';
 import { type EngineOptions, latency } from '../engine/index.ts';
-import { evaluate } from '../learn/index.ts';
-import { cost } from '../read/cost.ts';
+import { evaluate } from '../learn/task/index.ts';
+import { cost } from '../read/index.ts';
 import { bytesOf, materialize, type Net, packWeights } from '../weights/index.ts';
 
 export interface MeasureOptions extends EngineOptions {

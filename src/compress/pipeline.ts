@@ -2,6 +2,7 @@
  * @file Compression as a pipeline: steps in turn, what they cost measured after each, what they made kept by those that
  * follow. Cheng et al. 2017, arXiv:1710.09282, call such chains the way to combine the families.
  */
+
 import { type Dataset, hold, type Split, take } from '../data/index.ts';
 import {
   circulate,
@@ -14,19 +15,10 @@ import {
 } from '../edit/index.ts';
 import { quantize } from '../edit/quantize/index.ts';
 import { MoonletError } from '../errors.ts';
-import {
-  adam,
-  cosine,
-  crossEntropy,
-  type FitOptions,
-  type Form,
-  fit,
-  inTurn,
-  passes,
-  sgd,
-  softTargets,
-  type StepReport as TrainingReport,
-} from '../learn/index.ts';
+import { softTargets } from '../learn/distill/index.ts';
+import { cosine, crossEntropy } from '../learn/loss/index.ts';
+import { passes } from '../learn/task/index.ts';
+import { adam, type FitOptions, type Form, fit, inTurn, sgd } from '../learn/train/index.ts';
 import {
   bytesOfWeight,
   half,
@@ -46,33 +38,11 @@ import {
   sharingContract,
   sparsityContract,
 } from './contracts.ts';
-import { type Measured, type MeasureOptions, measure } from './measure.ts';
+import { measure } from './measure.ts';
+import type { Compressed, CompressOptions, Row } from './options.ts';
 import { quantizeByData } from './post-training.ts';
 import { quantizedForm } from './quantized-form.ts';
 import { type CompressStep, printStep } from './steps.ts';
-
-export interface CompressOptions extends MeasureOptions {
-  /** What trains and calibrates (training split) and measures (test split). */
-  readonly data?: Dataset;
-  /** Training examples held out of training and calibration; 1,000 unless told. */
-  readonly heldOut?: number;
-  readonly seed?: number;
-  /** Called when a step is done and measured. */
-  readonly onStep?: (row: Row) => void;
-  readonly onTraining?: (at: TrainingReport) => void;
-  /** How many layers are fitted by least squares, of how many. */
-  readonly onReconstruct?: (done: number, total: number) => void;
-}
-/** What a net costs after a step; the first row is the net as it came. */
-export interface Row extends Measured {
-  readonly step: string;
-}
-export interface Compressed {
-  readonly net: Net;
-  readonly rows: readonly Row[];
-  /** The compact file, when the last step is `huffman`. */
-  readonly file?: Uint8Array;
-}
 
 /** What a step works with. */
 interface Bench {

@@ -1,5 +1,5 @@
 /** @file Quantization after training, the whole way: even ranges, calibrate, round, correct the biases. */
-import { foldNorms } from '../edit/fold.ts';
+import { foldNorms } from '../edit/fold/norms.ts';
 import {
   checkUnrounded,
   correctBias,
@@ -9,7 +9,7 @@ import {
   quantize,
 } from '../edit/quantize/index.ts';
 import { UsageError } from '../errors.ts';
-import { inputShape } from '../read/ends.ts';
+import { inputShape } from '../graph/index.ts';
 import type { Net } from '../weights/index.ts';
 import { type CalibrateOptions, calibrate } from './calibrate.ts';
 import { inputMoments } from './moments.ts';

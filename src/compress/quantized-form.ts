@@ -5,7 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { kernelsNamed, scalesOf } from '../edit/index.ts';
-import type { Form } from '../learn/index.ts';
+import type { Form } from '../learn/train/index.ts';
 import {
   binary,
   type FloatWeight,

@@ -6,7 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../errors.ts';
-import type { Form } from '../learn/index.ts';
+import type { Form } from '../learn/train/index.ts';
 import {
   circulantIndex,
   codeWidth,

@@ -17,12 +17,12 @@ import {
   channelsOf,
   check,
   consumers,
+  dropUnused,
   type Graph,
   type Node,
   nodesById,
   type OpOf,
   type Pair,
-  prune,
   rename,
   type Shape,
   shapes,
@@ -129,7 +129,7 @@ export function cheapen(graph: Graph, block: string): Graph {
   }
   const nodes = graph.nodes.flatMap((n) => replaced.get(n.id) ?? [n]);
   return check(
-    rename(prune({ ...graph, name: `${graph.name} ${block.replace(/\s+/g, '')}`, nodes }), names.given),
+    rename(dropUnused({ ...graph, name: `${graph.name} ${block.replace(/\s+/g, '')}`, nodes }), names.given),
   );
 }
 

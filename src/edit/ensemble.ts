@@ -4,7 +4,7 @@
  */
 import { Refusal, UsageError } from '../errors.ts';
 import { check, type Node, printShape, type Shape, shapes } from '../graph/index.ts';
-import { logitsAt } from '../read/class-logits.ts';
+import { logitsAt } from '../read/index.ts';
 import { float, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
 import { checkNet, checkValue, shown, text } from './options.ts';
 

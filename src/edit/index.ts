@@ -1,22 +1,23 @@
+export { copyChannels, type WidenOptions } from './channels/copy-channels.ts';
 /** @file The edit room's public face. */
 
-export { type Findings, verifyCertificate } from './certificate.ts';
+export { type Findings, verifyCertificate } from './certificate/certificate.ts';
+export type { Follows, Growth, Preserves } from './channels/growth.ts';
+export { type Merged, mergeCopies } from './channels/merge.ts';
+export { narrow } from './channels/narrow.ts';
+export { type PermuteOptions, permuteChannels } from './channels/permute.ts';
+export { parseWidth, type Width } from './channels/width.ts';
 export { cheapen } from './cheapen.ts';
-export { type ConnectOptions, connect } from './connect.ts';
-
-export { type DeepenOptions, deepen } from './deepen.ts';
-export { enlarge } from './enlarge.ts';
 export { ensemble } from './ensemble.ts';
 export * from './factorize/index.ts';
-export { foldBranches, foldNorms } from './fold.ts';
-export { foldBottlenecks } from './fold-dense.ts';
-export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow.ts';
-export type { Follows, Growth, Preserves } from './growth.ts';
-export { type Merged, mergeCopies } from './merge.ts';
-export { type Budget, expand, type ShrinkOptions, scaleThreshold, shrink } from './morphnet.ts';
-export { narrow } from './narrow.ts';
-export { type Level, nestChannels, nestWeights } from './nested.ts';
-export { type PermuteOptions, permuteChannels } from './permute.ts';
+export { foldBottlenecks } from './fold/bottlenecks.ts';
+export { foldBranches, foldNorms } from './fold/norms.ts';
+export { addUnits, type UnitOptions } from './grow/add-units.ts';
+export { type ConnectOptions, connect } from './grow/connect.ts';
+export { type DeepenOptions, deepen } from './grow/deepen.ts';
+export { enlarge } from './grow/enlarge.ts';
+export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow/plan.ts';
+export { type Widths, widen } from './grow/widen.ts';
 export * from './prune/index.ts';
 export * from './quantize/index.ts';
 export * from './share/index.ts';
@@ -27,13 +28,12 @@ export {
   withShift,
   withStochasticDepth,
 } from './special-layers.ts';
+export { type Budget, expand, type ShrinkOptions, scaleThreshold, shrink } from './structure/morphnet.ts';
+export { type Level, nestChannels, nestWeights } from './structure/nested.ts';
 export {
   type Assignment,
   type Assignments,
   betweenGroupsZero,
   splitLayers,
   unsplittable,
-} from './splitnet.ts';
-export { addUnits, type UnitOptions } from './units.ts';
-export { copyChannels, type WidenOptions, type Widths, widen } from './widen.ts';
-export { parseWidth, type Width } from './width.ts';
+} from './structure/splitnet.ts';

@@ -1,6 +1,7 @@
 /** @file How long a net takes here: the median of some timed runs, after some that warm it up. */
+
+import { inputShape } from '../graph/index.ts';
 import { random } from '../random.ts';
-import { inputShape } from '../read/ends.ts';
 import type { Net } from '../weights/index.ts';
 import { compile } from './compile.ts';
 import type { EngineOptions } from './engine.ts';

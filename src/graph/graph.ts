@@ -40,7 +40,7 @@ export function ancestors(graph: Graph, ids: readonly string[]): ReadonlySet<str
 }
 
 /** Without the nodes that no output needs. The input and the owners of shared weights stay. */
-export function prune(graph: Graph): Graph {
+export function dropUnused(graph: Graph): Graph {
   const live = new Set(ancestors(graph, graph.outputs));
   for (const node of graph.nodes) {
     if (live.has(node.id) && node.weightsOf)

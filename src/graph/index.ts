@@ -8,7 +8,8 @@ export {
   type Variable,
 } from './channels.ts';
 export { check } from './check.ts';
-export { ancestors, consumers, fold, nodesById, prune, rename } from './graph.ts';
+export { classesOf, inputShape, onlyOutput } from './ends.ts';
+export { ancestors, consumers, dropUnused, fold, nodesById, rename } from './graph.ts';
 export { firstIssue, type Issue, issueText, unknownKey } from './issue.ts';
 export { fromJson, opSchema, toJson } from './json.ts';
 export {

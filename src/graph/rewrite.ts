@@ -1,5 +1,5 @@
 /** @file The engine of edits: try rules at every node, keep what they answer. */
-import { prune } from './graph.ts';
+import { dropUnused } from './graph.ts';
 import type { Graph, Node, Shape } from './op.ts';
 import { ShapeError, shapeOf } from './shape.ts';
 
@@ -41,5 +41,5 @@ export function rewrite(graph: Graph, ...rules: readonly Rule[]): Graph {
     changed ||= answer !== undefined;
     for (const n of answer ?? [node]) push(n);
   }
-  return changed ? prune({ ...graph, nodes }) : graph;
+  return changed ? dropUnused({ ...graph, nodes }) : graph;
 }

@@ -2,7 +2,7 @@
 import { MoonletError, quote, UsageError } from '../errors.ts';
 import { mostBytes } from '../weights/index.ts';
 import type { FileHead } from './keras-head.ts';
-import type { Pixels } from './keras-pixels.ts';
+import type { Pixels } from './pixels.ts';
 
 export const formats = ['safetensors', 'pytorch', 'keras', 'keras-h5', 'keras-weights', 'tf-layers'] as const;
 export type Format = (typeof formats)[number];

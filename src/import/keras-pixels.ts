@@ -2,21 +2,11 @@
  * @file What a Keras model does to pixels before its first conv: layers that scale, shift and normalize, which make one
  * affine map a channel. What augments images in training does nothing in inference.
  */
+
 import { quote } from '../errors.ts';
 import type { ForeignTensor } from './file.ts';
 import { type KerasLayer, type KerasModel, sourceOf } from './keras-config.ts';
-
-/** x = scale * value + offset for values of 0 to 255; one number for all channels, or one a channel. */
-export interface Affine {
-  readonly scale: readonly number[];
-  readonly offset: readonly number[];
-}
-export interface Pixels {
-  /** Undefined when the model has no such layers: then pixels must be prepared outside of it. */
-  readonly affine?: Affine;
-  /** A layer before the first conv whose effect on pixels is not known here. */
-  readonly unread?: string;
-}
+import type { Affine, Pixels } from './pixels.ts';
 
 /** Layers that end what is done to pixels: the net begins. */
 const begins = /^(ZeroPadding2D|Conv2D|DepthwiseConv2D|SeparableConv2D|BatchNormalization|Flatten|Dense)$/;

@@ -1,8 +1,8 @@
 /** @file How an image becomes a net's input: data on the imported net's card, never hidden in code. */
 import type { Graph } from '../graph/index.ts';
 import type { Told } from './file.ts';
-import type { Affine, Pixels } from './keras-pixels.ts';
 import { archOf, type Source } from './names/index.ts';
+import type { Affine, Pixels } from './pixels.ts';
 import type { TimmFields } from './timm-config.ts';
 import { timmDefaultOf } from './timm-names.ts';
 

@@ -3,8 +3,7 @@
  * one node earlier, and softmax of its softmax would hold the loss above log(e + classes - 1) - 1.
  */
 import { MoonletError } from '../errors.ts';
-import { type Graph, type Node, nodesById } from '../graph/index.ts';
-import { classesOf, onlyOutput } from './ends.ts';
+import { classesOf, type Graph, type Node, nodesById, onlyOutput } from '../graph/index.ts';
 
 /** What a loss over classes reads. */
 export interface ClassEnd {

@@ -8,6 +8,7 @@ import {
   channelsOf,
   consumers,
   type Graph,
+  inputShape,
   isDepthwise,
   type Node,
   type Op,
@@ -15,7 +16,6 @@ import {
   type Shape,
   shapes,
 } from '../graph/index.ts';
-import { inputShape } from './ends.ts';
 
 export interface SourceOptions {
   /** The function's name; `net` unless told. */

@@ -1,15 +1,15 @@
 /** @file `moonlet bench`: its JSON, engines that are missing, ratios, and what it refuses. */
 import { expect } from 'chai';
 import { Command } from 'commander';
-import { benchmark } from '../../scripts/bench/bench.ts';
-import { caseOf } from '../../scripts/bench/cases.ts';
-import { median, quantile } from '../../scripts/bench/numbers.ts';
-import { ratiosOf } from '../../scripts/bench/run.ts';
-import { reportText } from '../../scripts/bench/text.ts';
-import { caseNames, type Measured, type Report } from '../../scripts/bench/types.ts';
-import { page } from '../../scripts/bench/write.ts';
+import { page } from '../../scripts/lib/benchmarks.ts';
+import { benchmark } from '../../src/bench/bench.ts';
+import { caseOf } from '../../src/bench/cases.ts';
+import { median, quantile } from '../../src/bench/numbers.ts';
+import { ratiosOf } from '../../src/bench/run.ts';
+import { reportText } from '../../src/bench/text.ts';
+import { caseNames, type Measured, type Report } from '../../src/bench/types.ts';
 import { benchCommand } from '../../src/cli/bench.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 
 const row = (engine: Measured['engine'], medianMs: number, note?: string): Measured => ({
   case: 'T1',

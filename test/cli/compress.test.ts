@@ -2,10 +2,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { saveNet } from '../../src/cli/files.ts';
 import type { Row } from '../../src/compress/index.ts';
 import { fromJson } from '../../src/graph/index.ts';
 import { graph, input } from '../../src/index.ts';
+import { saveNet } from '../../src/run/index.ts';
 import { bytesOf, init, unpackCompact } from '../../src/weights/index.ts';
 import { loadStudent } from '../../zoo/index.ts';
 import { expectRefusal, moonlet, scratch } from '../support/cli.ts';

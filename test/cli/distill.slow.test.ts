@@ -1,7 +1,9 @@
 /** @file Recipes from files: the shipped ones are sound, and mistakes are said with their place before training starts. */
+
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { methods, parseRecipe } from '../../src/learn/index.ts';
+import { methods } from '../../src/learn/distill/index.ts';
+import { parseRecipe } from '../../src/run/index.ts';
 import { expectRefusal, moonlet, scratch } from '../support/cli.ts';
 
 describe('distillation recipes', () => {

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadDataset, type Split } from '../../src/data/index.ts';
-import { evaluate } from '../../src/learn/index.ts';
-import type { Cost } from '../../src/read/cost.ts';
+import { evaluate } from '../../src/learn/task/index.ts';
+import type { Cost } from '../../src/read/index.ts';
 import { loadStudent, readCard, studentNames } from '../../zoo/index.ts';
 import { expectRefusal, moonlet, scratch } from '../support/cli.ts';
 

@@ -5,8 +5,8 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { filesOf, jsonFile } from '../../src/cli/files.ts';
 import { replaceFiles, settle } from '../../src/files/index.ts';
+import { filesOf, jsonFile } from '../../src/run/index.ts';
 import { init } from '../../src/weights/index.ts';
 import { compose, makeIndex } from '../../zoo/index.ts';
 import { zooFolder } from '../../zoo/students.ts';

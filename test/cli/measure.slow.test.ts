@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import { fromJson } from '../../src/graph/index.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { architectures, compose } from '../../zoo/index.ts';
 import { moonlet, spawned } from '../support/cli.ts';
 

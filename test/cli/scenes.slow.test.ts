@@ -2,8 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { runScenes } from '../../src/cli/scene-run.ts';
-import { parseSceneRecipe, type SceneRecipeInput, withoutTeacher } from '../../src/learn/index.ts';
+import { parseSceneRecipe, runScenes, type SceneRecipeInput, withoutTeacher } from '../../src/run/index.ts';
 
 const tiny = { data: 'mnist', scenes: 16, test: 8, steps: 4, batch: 4, seed: 1 } as const;
 const detector = 'detector width=2 depth=1';

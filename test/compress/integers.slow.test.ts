@@ -4,7 +4,7 @@ import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, take } from '../../src/data/index.ts';
 import { compile } from '../../src/engine/index.ts';
 import { foldNorms, graph, input, type OpOf, print, pruneWeights } from '../../src/index.ts';
-import { passes } from '../../src/learn/index.ts';
+import { passes } from '../../src/learn/task/index.ts';
 import { encodeModel } from '../../src/onnx/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
 import { integerLayers } from '../../src/read/onnx-integer.ts';

@@ -21,7 +21,7 @@ import {
   shareWeights,
   UsageError,
 } from '../../src/index.ts';
-import { fit } from '../../src/learn/index.ts';
+import { fit } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { bytesOf, init, materialize, type Net, unpackCompact, type Weight } from '../../src/weights/index.ts';
 import { messageOf } from '../support/errors.ts';

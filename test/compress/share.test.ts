@@ -1,10 +1,13 @@
 /** @file Shared weights: k-means, hashed and circulant kernels, and training in which members move as one. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { keepShared, quantizedForm } from '../../src/compress/index.ts';
 import { kMeans } from '../../src/edit/index.ts';
 import { circulate, graph, hashWeights, input, Refusal, shareWeights, UsageError } from '../../src/index.ts';
-import { type Form, fit, inTurn, keepZeros, type Scale, sgd } from '../../src/learn/index.ts';
+import { keepZeros } from '../../src/learn/structure/index.ts';
+import type { Scale } from '../../src/learn/task/index.ts';
+import { type Form, fit, inTurn, sgd } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import {
   bytesOf,

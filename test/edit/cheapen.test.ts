@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import { type Conv, check, type Graph, nodeAt, select, shapes } from '../../src/graph/index.ts';
 import { graph, input } from '../../src/index.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { compose, resnet34, resnetCifar, wrn } from '../../zoo/index.ts';
 
 const teacher = wrn({ depth: 40, width: 2 });

@@ -1,8 +1,8 @@
 /** @file A linear bottleneck and the layer that it becomes compute the same. */
 import { expect } from 'chai';
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import { foldBottlenecks } from '../../src/edit/index.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { largestDifference, noise, shaken } from '../support/nets.ts';

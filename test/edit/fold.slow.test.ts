@@ -1,10 +1,10 @@
 /** @file Folding keeps what a net computes in inference, and leaves alone what it cannot fold exactly. */
 import { expect } from 'chai';
-import { type Flow, graph, input } from '../../src/build/index.ts';
-import { foldBranches, foldNorms } from '../../src/edit/fold.ts';
+import { type Flow, graph, input } from '../../src/compose/index.ts';
+import { foldBranches, foldNorms } from '../../src/edit/fold/norms.ts';
 import type { Graph } from '../../src/graph/index.ts';
-import { cost } from '../../src/read/cost.ts';
-import { inputShape } from '../../src/read/ends.ts';
+import { inputShape } from '../../src/graph/index.ts';
+import { cost } from '../../src/read/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { copyChannels, enlarge, type Follows, type Growth, grow, widen } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import type { Arrays } from '../../src/jit/index.ts';
-import { adam, type Optimizer, sgd } from '../../src/learn/index.ts';
+import { adam, type Optimizer, sgd } from '../../src/learn/train/index.ts';
 import {
   entries,
   float,

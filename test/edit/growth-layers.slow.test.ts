@@ -12,7 +12,7 @@ import { expect } from 'chai';
 import { type GrowPlan, grow, verifyCertificate } from '../../src/edit/index.ts';
 import { Refusal } from '../../src/errors.ts';
 import { channels } from '../../src/graph/index.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { fromLayers, toLayers } from '../../src/read/tfjs/index.ts';
 import { largestDifference, noise } from '../support/nets.ts';
 import { useCpu } from '../support/tensors.ts';

@@ -1,11 +1,14 @@
 /** @file MorphNet: the penalty against its formula, shrinking what came to nothing (law 5), expanding to a budget (law 3). */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { expand, shrink, verifyCertificate } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { Refusal, UsageError } from '../../src/errors.ts';
 import { cost, graph, input } from '../../src/index.ts';
-import { crossEntropy, fit, morphnet } from '../../src/learn/index.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { morphnet } from '../../src/learn/structure/index.ts';
+import { fit } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { float, materialize, type Net, type Weight } from '../../src/weights/index.ts';
 import { signals } from '../support/distilling.ts';

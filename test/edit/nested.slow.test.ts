@@ -1,11 +1,14 @@
 /** @file NestedNet: masks lie within each other, what is cut out is the masked net (law 5), levels train together. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { type Level, nestChannels, nestWeights, sparsityOf } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { UsageError } from '../../src/errors.ts';
 import { cost } from '../../src/index.ts';
-import { crossEntropy, crossEntropyOf, fit, nestedNet } from '../../src/learn/index.ts';
+import { crossEntropy, crossEntropyOf } from '../../src/learn/loss/index.ts';
+import { nestedNet } from '../../src/learn/structure/index.ts';
+import { fit } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import { materialize, type Net, type Weight } from '../../src/weights/index.ts';

@@ -5,7 +5,7 @@ import { useBackend } from '../../src/engine/index.ts';
 import { Refusal } from '../../src/errors.ts';
 import { toJson } from '../../src/graph/index.ts';
 import { graph, input } from '../../src/index.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { expectPreserved, layer, made, trained } from '../support/growing.ts';
 import { shaken, small } from '../support/nets.ts';

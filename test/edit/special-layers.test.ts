@@ -9,7 +9,7 @@ import {
 } from '../../src/edit/special-layers.ts';
 import { Refusal, UsageError } from '../../src/errors.ts';
 import { type Graph, nodeAt, shapes } from '../../src/graph/index.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { messageOf } from '../support/errors.ts';
 import { noise, shaken, smallZoo } from '../support/nets.ts';

@@ -1,11 +1,14 @@
 /** @file SplitNet: split layers compute what zeros between the groups do (law 5); penalties against closed forms; training. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { type Assignments, betweenGroupsZero, splitLayers } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { Refusal, UsageError } from '../../src/errors.ts';
 import { cost, graph, input } from '../../src/index.ts';
-import { between, crossEntropy, fit, overlap, splitNet } from '../../src/learn/index.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { between, overlap, splitNet } from '../../src/learn/structure/index.ts';
+import { fit } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { signals } from '../support/distilling.ts';

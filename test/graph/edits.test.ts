@@ -4,10 +4,10 @@ import {
   ancestors,
   check,
   consumers,
+  dropUnused,
   fold,
   type Graph,
   type Place,
-  prune,
   type Rule,
   rename,
   rewrite,
@@ -97,11 +97,11 @@ describe('rewrite', () => {
   });
 });
 
-describe('prune', () => {
-  it('keeps the same object when every node is needed', () => expect(prune(g)).to.equal(g));
+describe('dropUnused', () => {
+  it('keeps the same object when every node is needed', () => expect(dropUnused(g)).to.equal(g));
 
   it('drops dead nodes, and keeps inputs and the owners of shared weights', () => {
-    const made = prune(
+    const made = dropUnused(
       byHand(
         [
           node('x', map(4, 4, 2)),

@@ -1,6 +1,6 @@
 /** @file Shapes against closed forms. */
 import { expect } from 'chai';
-import { input } from '../../src/build/index.ts';
+import { input } from '../../src/compose/index.ts';
 import { type Graph, type Op, type Shape, shapeOf, shapes, slide } from '../../src/graph/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { conv, pool } from '../support/ops.ts';

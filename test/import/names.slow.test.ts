@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { compile } from '../../src/engine/index.ts';
+import { inputShape, onlyOutput } from '../../src/graph/index.ts';
 import { importWeights } from '../../src/import/index.ts';
-import { inputShape, onlyOutput } from '../../src/read/ends.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { largestDifference, sizeOf } from '../support/nets.ts';

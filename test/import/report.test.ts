@@ -1,8 +1,8 @@
 /** @file What `moonlet import` reports and refuses, and what it writes besides weights. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { saveNet } from '../../src/cli/files.ts';
 import { importWeights, type Source, usualPreprocessing } from '../../src/import/index.ts';
+import { saveNet } from '../../src/run/index.ts';
 import { init, type StoredTensor, writeSafetensors } from '../../src/weights/index.ts';
 import { compose, loadStudent } from '../../zoo/index.ts';
 import { expectRefusal, moonlet, scratch } from '../support/cli.ts';

@@ -4,11 +4,12 @@
  */
 
 import { expect } from 'chai';
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import { deepen, widen } from '../../src/edit/index.ts';
 import { pruneChannels } from '../../src/edit/prune/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
-import { crossEntropy, sgd, step } from '../../src/learn/index.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { sgd, step } from '../../src/learn/train/index.ts';
 import { init } from '../../src/weights/index.ts';
 import { change, expectStepsAgree, steps } from '../support/agreement.ts';
 import { blockName, everyBlock, interpretedStep } from '../support/blocks.ts';

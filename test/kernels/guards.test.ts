@@ -10,8 +10,8 @@ describe('gradients of kernels that a trace can hold', () => {
     expect(idle).to.deep.equal(Object.keys(unguarded).sort());
   });
 
-  it('are listed in docs/tracing.md (npx tsx scripts/gradients-table.ts writes it)', async () => {
+  it('are listed in docs/tracing.md (npx tsx scripts/docs/gradients.ts writes it)', async () => {
     const page = readFileSync('docs/tracing.md', 'utf8');
-    expect(marked(page, marks('scripts/gradients-table.ts'))).to.equal(table(await guardRows(), [0, 1, 2]));
+    expect(marked(page, marks('scripts/docs/gradients.ts'))).to.equal(table(await guardRows(), [0, 1, 2]));
   });
 });

@@ -1,11 +1,11 @@
 /** @file Sums by segment on every engine: which rows they take, their time, and the forms that train through them. */
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import { keepShared } from '../../src/compress/shared-form.ts';
 import { shareWeights } from '../../src/edit/index.ts';
 import { prepare, useBackend } from '../../src/engine/index.ts';
-import { fit } from '../../src/learn/index.ts';
+import { fit } from '../../src/learn/train/index.ts';
 import { init } from '../../src/weights/index.ts';
 import { leakless } from '../support/tensors.ts';
 

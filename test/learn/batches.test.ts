@@ -1,8 +1,8 @@
 /** @file Batches: shuffled, augmented, normalized, and a function of seed and step alone. */
 import { expect } from 'chai';
 import { MoonletError } from '../../src/errors.ts';
-import { batches, checkFit, passes, type Scale } from '../../src/learn/index.ts';
-import { classesOf } from '../../src/read/ends.ts';
+import { classesOf } from '../../src/graph/index.ts';
+import { batches, checkFit, passes, type Scale } from '../../src/learn/task/index.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
 
 const scale: Scale = { shape: [3, 3, 1], mean: 0.25, std: 0.5 };

@@ -5,19 +5,18 @@ import { expect } from 'chai';
 import { useBackend } from '../../src/engine/index.ts';
 import { MoonletError } from '../../src/errors.ts';
 import { nodesById } from '../../src/graph/index.ts';
+import { hints, softTargets } from '../../src/learn/distill/index.ts';
 import {
   bind,
   crossEntropy,
-  fit,
-  hints,
   type LossMaker,
-  softTargets,
   stagePairs,
   stopGradient,
   strideTaps,
   tap,
   taughtBy,
-} from '../../src/learn/index.ts';
+} from '../../src/learn/loss/index.ts';
+import { fit } from '../../src/learn/train/index.ts';
 import { mobilenetV2, resnetCifar, wrn } from '../../zoo/architectures/index.ts';
 import { compose } from '../../zoo/index.ts';
 import {

@@ -1,7 +1,7 @@
 /** @file A checkpoint's bytes: what was packed comes back, what is damaged ends in one clear line. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { packCheckpoint, unpackCheckpoint } from '../../src/learn/index.ts';
+import { packCheckpoint, unpackCheckpoint } from '../../src/learn/train/index.ts';
 import { writeSafetensors } from '../../src/weights/index.ts';
 import { messageOf } from '../support/errors.ts';
 

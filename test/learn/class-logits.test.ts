@@ -1,34 +1,27 @@
 /** @file Nets that end in softmax are trained on their logits, and nets without logits are refused, by every loss that reads them. */
+
 import { expect } from 'chai';
 import { ensemble } from '../../src/edit/index.ts';
 import { MoonletError } from '../../src/errors.ts';
 import { channelsOf, type Graph, nodesById, shapes } from '../../src/graph/index.ts';
 import { graph, init, input } from '../../src/index.ts';
 import {
-  adam,
-  bind,
-  classification,
-  crossEntropy,
-  detectorLoss,
-  evaluate,
-  type FitOptions,
-  fit,
-  gradients,
-  type LossMaker,
   logits,
   lwf,
-  nestedNet,
   neuronSelection,
   one,
   parsingLoss,
   recordedLayers,
   rocket,
-  type Scale,
   sobolev,
   softTargets,
   withHead,
-} from '../../src/learn/index.ts';
-import { logitsAt } from '../../src/read/class-logits.ts';
+} from '../../src/learn/distill/index.ts';
+import { bind, crossEntropy, type LossMaker } from '../../src/learn/loss/index.ts';
+import { gradients, nestedNet } from '../../src/learn/structure/index.ts';
+import { classification, detectorLoss, evaluate, type Scale } from '../../src/learn/task/index.ts';
+import { adam, type FitOptions, fit } from '../../src/learn/train/index.ts';
+import { logitsAt } from '../../src/read/index.ts';
 import { materialize, type Net, type WeightKey } from '../../src/weights/index.ts';
 import { detector, parser } from '../../zoo/architectures/index.ts';
 

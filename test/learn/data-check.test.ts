@@ -1,32 +1,32 @@
 /** @file Data and options that do not fit are refused in one line, before any work, wherever nets meet data. */
+
 import { expect } from 'chai';
 import { hold, labelsFor, scenes, subset, take } from '../../src/data/index.ts';
 import { graph, init, input } from '../../src/index.ts';
 import {
-  batches,
   chooseNeurons,
-  classification,
   crossModal,
-  detection,
   distill,
-  evaluate,
-  evaluateDetector,
-  evaluateParser,
-  type FitOptions,
-  fit,
-  fitTask,
-  gradients,
-  guide,
   logits,
   munge,
   noiseSplit,
+  recordMetadata,
+  softTargets,
+} from '../../src/learn/distill/index.ts';
+import { gradients } from '../../src/learn/structure/index.ts';
+import {
+  batches,
+  classification,
+  detection,
+  evaluate,
+  evaluateDetector,
+  evaluateParser,
   pairs,
   parsing,
   passes,
-  recordMetadata,
   type Scale,
-  softTargets,
-} from '../../src/learn/index.ts';
+} from '../../src/learn/task/index.ts';
+import { type FitOptions, fit, fitTask, guide } from '../../src/learn/train/index.ts';
 import { detector, parser } from '../../zoo/architectures/index.ts';
 import { line, usage } from '../support/refused.ts';
 import { good, made, net, scale } from '../support/rows.ts';

@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import { MoonletError } from '../../src/errors.ts';
 import { graph, init, input } from '../../src/index.ts';
-import { evaluate, type Scale, score } from '../../src/learn/index.ts';
-import { confusionOf, countPixels, segmentationScore } from '../../src/learn/parse/index.ts';
+import { evaluate, type Scale, score } from '../../src/learn/task/index.ts';
+import { confusionOf, countPixels, segmentationScore } from '../../src/learn/task/parse/index.ts';
 import { float } from '../../src/weights/index.ts';
 
 const scale: Scale = { shape: [2, 2, 1], mean: 0, std: 1 };

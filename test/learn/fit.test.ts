@@ -1,18 +1,13 @@
 /** @file The training loop: it learns, resumes to the same numbers, keeps what it is told, and refuses what cannot work. */
+
 import { expect } from 'chai';
 import { graph, init, input, MoonletError, UsageError } from '../../src/index.ts';
-import {
-  type CheckpointStore,
-  crossEntropy,
-  distill,
-  evaluate,
-  type FitOptions,
-  fit,
-  parseRecipe,
-  type Scale,
-  softTargets,
-} from '../../src/learn/index.ts';
+import { distill, softTargets } from '../../src/learn/distill/index.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { evaluate, type Scale } from '../../src/learn/task/index.ts';
+import { type CheckpointStore, type FitOptions, fit } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
+import { parseRecipe } from '../../src/run/index.ts';
 
 const scale: Scale = { shape: [6, 6, 1], mean: 0.2, std: 0.4 };
 /** Bright in one of four corners, with noise: the class is the corner. */

@@ -1,8 +1,10 @@
 /** @file Forms of weights in training: what the net sees, what gradients come back, what comes out. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { graph, init, input } from '../../src/index.ts';
-import { type Form, fit, inTurn, type Scale, sgd } from '../../src/learn/index.ts';
+import type { Scale } from '../../src/learn/task/index.ts';
+import { type Form, fit, inTurn, sgd } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { float, materialize, type Net, type WeightKey } from '../../src/weights/index.ts';
 

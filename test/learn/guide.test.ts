@@ -1,20 +1,19 @@
 /** @file A teacher's words, kept by image and view: the same as asked anew, refused when they belong to another. */
+
 import { expect } from 'chai';
 import { init, MoonletError, UsageError } from '../../src/index.ts';
-import { exampleHash } from '../../src/learn/example-hash.ts';
+import { hints, softTargets } from '../../src/learn/distill/index.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { batches, type Scale } from '../../src/learn/task/index.ts';
+import { exampleHash } from '../../src/learn/train/example-hash.ts';
 import {
-  batches,
-  crossEntropy,
   fit,
   guide,
-  hints,
   memoryCache,
   packCache,
-  type Scale,
-  softTargets,
   teacherIdentity,
   unpackCache,
-} from '../../src/learn/index.ts';
+} from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { type StoredTensor, writeSafetensors } from '../../src/weights/index.ts';
 import { wrn } from '../../zoo/architectures/index.ts';

@@ -1,6 +1,6 @@
 /** @file Wilson's interval against published values and its own equation. */
 import { expect } from 'chai';
-import { interval95 } from '../../src/learn/index.ts';
+import { interval95 } from '../../src/learn/task/index.ts';
 
 describe('interval95', () => {
   it('gives the published values: 81 of 263, 15 of 148 and 0 of 20 (Newcombe 1998, table I)', () => {

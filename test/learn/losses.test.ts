@@ -1,4 +1,5 @@
 /** @file Losses against their closed forms. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -9,11 +10,10 @@ import {
   attention,
   attentionMap,
   attentionOf,
-  crossEntropy,
-  crossEntropyOf,
   softTargets,
   softTargetsOf,
-} from '../../src/learn/index.ts';
+} from '../../src/learn/distill/index.ts';
+import { crossEntropy, crossEntropyOf } from '../../src/learn/loss/index.ts';
 import { mobilenetV1, resnetCifar, wrn } from '../../zoo/architectures/index.ts';
 
 const value = (t: tf.Tensor): number => (t.dataSync() as Float32Array)[0] as number;

@@ -1,9 +1,11 @@
 /** @file Optimizers and schedules against numbers worked out by hand. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useBackend } from '../../src/engine/index.ts';
 import { UsageError } from '../../src/errors.ts';
-import { adam, cosine, type Optimizer, oneCycle, schedule, sgd, stepwise } from '../../src/learn/index.ts';
+import { cosine, oneCycle, schedule, stepwise } from '../../src/learn/loss/index.ts';
+import { adam, type Optimizer, sgd } from '../../src/learn/train/index.ts';
 
 /** A weight of one number under gradients given step by step. */
 function walk(

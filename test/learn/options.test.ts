@@ -1,24 +1,12 @@
 /** @file Options that are no such numbers, and batches that are too small, are refused in one line, before any work. */
+
 import { expect } from 'chai';
 import { type Flow, graph, init, input } from '../../src/index.ts';
-import {
-  adam,
-  batches,
-  classification,
-  crossEntropy,
-  darkRank,
-  distill,
-  evaluate,
-  type FitOptions,
-  fit,
-  gradients,
-  noiseSplit,
-  passes,
-  reestimateNorms,
-  type Scale,
-  sgd,
-  softTargets,
-} from '../../src/learn/index.ts';
+import { darkRank, distill, noiseSplit, softTargets } from '../../src/learn/distill/index.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { gradients, reestimateNorms } from '../../src/learn/structure/index.ts';
+import { batches, classification, evaluate, passes, type Scale } from '../../src/learn/task/index.ts';
+import { adam, type FitOptions, fit, sgd } from '../../src/learn/train/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { line, usage } from '../support/refused.ts';
 import { good, made, net, scale } from '../support/rows.ts';

@@ -2,22 +2,23 @@
  * @file Law 7 over random plans: a run that is stopped, or killed between two files, and resumed ends with the bytes of the
  * unbroken run, growth and best weights included. Law 4: what does not belong to the run is refused.
  */
+
 import { expect } from 'chai';
 import type { GrowPlan } from '../../src/edit/index.ts';
 import { MoonletError, Refusal } from '../../src/errors.ts';
-import { differences } from '../../src/learn/differences.ts';
+import { softTargets } from '../../src/learn/distill/index.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { keepZeros } from '../../src/learn/structure/index.ts';
+import { differences } from '../../src/learn/train/differences.ts';
 import {
   adam,
-  crossEntropy,
   type FitOptions,
   type Fitted,
   fit,
-  keepZeros,
   packCheckpoint,
   sgd,
-  softTargets,
   unpackCheckpoint,
-} from '../../src/learn/index.ts';
+} from '../../src/learn/train/index.ts';
 import { materialize } from '../../src/weights/index.ts';
 import { corners, cornersNet, cornersScale, type MemoryStore, memoryStore } from '../support/corners.ts';
 import { fc } from '../support/property.ts';

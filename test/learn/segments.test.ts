@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { compile } from '../../src/engine/index.ts';
 import { graph, init, input } from '../../src/index.ts';
-import { segments } from '../../src/learn/segments.ts';
+import { segments } from '../../src/learn/structure/segments.ts';
 import { float, type Net } from '../../src/weights/index.ts';
 import { noise } from '../support/nets.ts';
 

@@ -1,29 +1,24 @@
 /** @file Pruning in training: zeros that stay, zeros that come in, penalties, evidence, statistics, reconstruction. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { planPruning, pruneChannels, pruneWeights, sparsityOf } from '../../src/edit/index.ts';
 import { compile, latency, useBackend } from '../../src/engine/index.ts';
 import { MoonletError, Refusal, UsageError } from '../../src/errors.ts';
 import { graph, init, input } from '../../src/index.ts';
+import { crossEntropy, crossEntropyOf, type LossMaker } from '../../src/learn/loss/index.ts';
 import {
-  batches,
-  classification,
-  crossEntropy,
-  crossEntropyOf,
   energies,
-  type FitOptions,
-  fit,
   gradients,
   gradually,
   keepZeros,
-  type LossMaker,
   reconstruct,
   reestimateNorms,
-  type Scale,
-  sgd,
   slimming,
   sparsityAt,
-} from '../../src/learn/index.ts';
+} from '../../src/learn/structure/index.ts';
+import { batches, classification, type Scale } from '../../src/learn/task/index.ts';
+import { type FitOptions, fit, sgd } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import { materialize, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';

@@ -1,16 +1,12 @@
 /** @file Runs in stages and through assistants; everything is checked before the first step. */
+
 import { expect } from 'chai';
 import { MoonletError } from '../../src/errors.ts';
-import {
-  assistants,
-  classification,
-  crossEntropy,
-  fitStages,
-  hints,
-  parseRecipe,
-  softTargets,
-  stageRecipes,
-} from '../../src/learn/index.ts';
+import { assistants, hints, softTargets } from '../../src/learn/distill/index.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { classification } from '../../src/learn/task/index.ts';
+import { fitStages } from '../../src/learn/train/index.ts';
+import { parseRecipe, stageRecipes } from '../../src/run/index.ts';
 import { tinyScale, tinySplit, tinyStudent, tinyTeacher } from '../support/distilling.ts';
 import { shaken } from '../support/nets.ts';
 

@@ -1,9 +1,12 @@
 /** @file Tasks other than classes: named targets, their own measure, another view for the teacher. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import { MoonletError } from '../../src/errors.ts';
-import { type Batch, crossEntropy, fitTask, type LossMaker, sgd, type Task } from '../../src/learn/index.ts';
+import { crossEntropy, type LossMaker } from '../../src/learn/loss/index.ts';
+import type { Batch, Task } from '../../src/learn/task/index.ts';
+import { fitTask, sgd } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { float, init } from '../../src/weights/index.ts';
 

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { type EngineName, useBackend } from '../../src/engine/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { expectForwardAgrees, expectStepsAgree, steps } from '../support/agreement.ts';
 import { small, smallZoo } from '../support/nets.ts';
 import { needsTfjsNode } from './installed.ts';

@@ -3,38 +3,24 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, sep } from 'node:path';
 import { expect } from 'chai';
 
-/** Room -> the rooms that it may import, besides itself and the leaves. `*` is everything. */
-const arrows: Readonly<Record<string, readonly string[]>> = {
-  graph: [],
-  build: ['graph'],
-  weights: ['graph'],
-  onnx: [],
-  kernels: [],
-  read: ['graph', 'weights', 'onnx'],
-  'read/tfjs': ['graph', 'weights', 'onnx', 'read', 'kernels'],
-  edit: ['graph', 'weights', 'read'],
-  jit: ['onnx', 'kernels'],
-  engine: ['graph', 'weights', 'kernels', 'read', 'read/tfjs', 'edit/fold', 'jit', 'onnx'],
-  learn: [
-    ...['graph', 'build', 'weights', 'read', 'read/tfjs', 'edit', 'edit/fold'],
-    ...['jit', 'kernels', 'engine', 'data'],
-  ],
-  import: ['graph', 'weights'],
-  compress: [
-    ...['graph', 'weights', 'read', 'read/tfjs', 'edit', 'edit/fold'],
-    ...['engine', 'learn', 'data'],
-  ],
-  data: ['files'],
-  files: [],
-  cli: ['*'],
-  'src/index.ts': ['graph', 'build', 'weights', 'onnx', 'read', 'edit', 'edit/fold'],
-  'zoo/architectures': ['graph', 'build'],
-  zoo: ['graph', 'build', 'weights', 'files', 'zoo/architectures'],
-};
+interface Room {
+  readonly mayImport: readonly string[];
+  /** Of tf, onnxruntime and node. */
+  readonly uses: readonly string[];
+}
+/** The table of docs/design.md: | `room` | what it holds | may import | uses |. */
+function table(): ReadonlyMap<string, Room> {
+  const words = (cell: string): string[] => cell.split(',').flatMap((word) => word.trim() || []);
+  const rows = [...readFileSync('docs/design.md', 'utf8').matchAll(/^\| `([^`]+)` \|(.*)\|(.*)\|(.*)\|$/gm)];
+  return new Map(
+    rows.map(([, room = '', , imports = '', uses = '']) => [
+      room,
+      { mayImport: words(imports), uses: words(uses) },
+    ]),
+  );
+}
+const rooms = table();
 const leaves = ['src/errors.ts', 'src/random.ts'];
-const tensors = ['read/tfjs', 'kernels', 'jit', 'engine', 'learn', 'compress'];
-const native = ['jit', 'engine', 'learn', 'cli'];
-const node = ['cli', 'data', 'files', 'zoo'];
 
 /** The most specific room that holds the file. */
 function roomOf(file: string): string {
@@ -42,15 +28,16 @@ function roomOf(file: string): string {
   if (file.startsWith('zoo/architectures/')) return 'zoo/architectures';
   if (file.startsWith('zoo/')) return 'zoo';
   if (file.startsWith('src/read/tfjs')) return 'read/tfjs';
-  if (/^src\/edit\/fold(\.ts$|-|\/)/.test(file)) return 'edit/fold';
+  if (file.startsWith('src/edit/fold/')) return 'edit/fold';
   return file.split('/')[1] ?? file;
 }
-const parentOf = (room: string): string => (room === 'edit/fold' ? 'edit' : room);
 
 interface Import {
   readonly file: string;
   readonly what: string; // a path from the root, or a package
   readonly typeOnly: boolean;
+  /** By `import(...)`, when it is needed. */
+  readonly dynamic: boolean;
 }
 
 function importsOf(file: string): Import[] {
@@ -63,12 +50,13 @@ function importsOf(file: string): Import[] {
     ...[...code.matchAll(statement)].map(([, , type, what]) => ({
       what: what!,
       typeOnly: type !== undefined,
+      dynamic: false,
     })),
-    ...[...code.matchAll(dynamic)].map(([, what]) => ({ what: what!, typeOnly: false })),
+    ...[...code.matchAll(dynamic)].map(([, what]) => ({ what: what!, typeOnly: false, dynamic: true })),
   ];
-  return found.map(({ what, typeOnly }) => ({
+  return found.map(({ what, ...kind }) => ({
     file,
-    typeOnly,
+    ...kind,
     what: what.startsWith('.') ? posix.normalize(posix.join(dirname(file), what)) : what,
   }));
 }
@@ -86,19 +74,51 @@ const say = ({ file, what }: Import): string => `${file} imports ${what}`;
 
 describe('the rooms', () => {
   it('have names in the table', () => {
-    const known = new Set([...Object.keys(arrows), ...leaves, 'edit/fold']);
+    const known = new Set([...rooms.keys(), ...leaves]);
     expect(files.filter((file) => !known.has(roomOf(file)))).to.deep.equal([]);
+    const used = new Set(files.map(roomOf));
+    expect([...rooms.keys()].filter((room) => !used.has(room))).to.deep.equal([]);
   });
 
   it('import only along the arrows', () => {
     const wrong = local.filter(({ file, what }) => {
-      const [from, to] = [parentOf(roomOf(file)), roomOf(what)];
-      if (leaves.includes(to) || from === parentOf(to)) return false;
-      if (leaves.includes(from)) return true;
-      const allowed = arrows[from] ?? [];
-      return !allowed.includes('*') && !allowed.includes(to) && !allowed.includes(parentOf(to));
+      const [from, to] = [roomOf(file), roomOf(what)];
+      if (leaves.includes(to) || from === to || (from === 'edit' && to === 'edit/fold')) return false;
+      const mayImport = rooms.get(from)?.mayImport ?? [];
+      return !mayImport.includes('everything') && !mayImport.includes(to);
     });
     expect(wrong.map(say)).to.deep.equal([]);
+  });
+
+  it('have no circle of files that import each other, types included', () => {
+    const ways = new Map(
+      files.map((file) => [
+        file,
+        [...new Set(local.flatMap((i) => (i.file === file && !i.dynamic ? i.what : [])))],
+      ]),
+    );
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const visit = (file: string, way: readonly string[]): void => {
+      if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' -> '));
+      if (done.has(file)) return;
+      done.add(file);
+      for (const next of ways.get(file) ?? []) visit(next, [...way, file]);
+    };
+    for (const file of files) visit(file, []);
+    expect(circles).to.deep.equal([]);
+  });
+
+  it('keep no attic: at most eight loose files in src/edit and in src/learn', () => {
+    for (const room of ['src/edit', 'src/learn'])
+      expect(
+        readdirSync(room).filter((name) => name.endsWith('.ts')),
+        room,
+      ).to.have.length.at.most(8);
+  });
+
+  it('are imported by no script of src: programs in scripts/ are above all rooms', () => {
+    expect(local.filter(({ what }) => /^(scripts|test)\//.test(what)).map(say)).to.deep.equal([]);
   });
 
   it('import files that exist, with their extension', () => {
@@ -106,13 +126,13 @@ describe('the rooms', () => {
   });
 
   it('use tensors, onnxruntime and Node only where they are at home', () => {
-    const homes: readonly (readonly [(what: string) => boolean, readonly string[]])[] = [
-      [(what) => what.startsWith('@tensorflow/'), tensors],
-      [(what) => what.startsWith('onnxruntime'), native],
-      [(what) => what.startsWith('node:'), node],
-    ];
+    const packages = [
+      ['tf', /^@tensorflow\//],
+      ['onnxruntime', /^onnxruntime/],
+      ['node', /^node:/],
+    ] as const;
     const wrong = imports.filter(({ file, what }) =>
-      homes.some(([matches, rooms]) => matches(what) && !rooms.includes(roomOf(file))),
+      packages.some(([name, pattern]) => pattern.test(what) && !rooms.get(roomOf(file))?.uses.includes(name)),
     );
     expect(wrong.map(say)).to.deep.equal([]);
   });

@@ -1,9 +1,8 @@
 /** @file Costs: sums, liveness by hand, and the end of exact numbers. */
 import { expect } from 'chai';
-import { graph, input } from '../../src/build/index.ts';
-import { sizeOf } from '../../src/graph/index.ts';
-import { type Cost, cost } from '../../src/read/cost.ts';
-import { classesOf, inputShape, onlyOutput } from '../../src/read/ends.ts';
+import { graph, input } from '../../src/compose/index.ts';
+import { classesOf, inputShape, onlyOutput, sizeOf } from '../../src/graph/index.ts';
+import { type Cost, cost } from '../../src/read/index.ts';
 import { entries } from '../../src/weights/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { messageOf } from '../support/errors.ts';

@@ -1,7 +1,7 @@
 /** @file A graph for the eye: the table and the mermaid picture, whole. */
 import { expect } from 'chai';
-import { graph, input } from '../../src/build/index.ts';
-import { columns, mermaid, table } from '../../src/read/show.ts';
+import { graph, input } from '../../src/compose/index.ts';
+import { columns, mermaid, table } from '../../src/read/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { fc } from '../support/property.ts';
 

@@ -5,7 +5,7 @@ import { pruneChannels } from '../../src/edit/index.ts';
 import { MoonletError, Refusal } from '../../src/errors.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import * as moonlet from '../../src/index.ts';
-import { toSource } from '../../src/read/source.ts';
+import { toSource } from '../../src/read/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { shaken, small, smallZoo } from '../support/nets.ts';
 import { fc } from '../support/property.ts';

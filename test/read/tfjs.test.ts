@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import {
   forward,
   fromLayers,

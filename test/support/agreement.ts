@@ -1,18 +1,12 @@
 /** @file Law 6: engines agree. One function a claim, so that small and deep suites say the same. */
+
 import { expect } from 'chai';
 import { compile, type EngineName, type Prepared, prepare } from '../../src/engine/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
+import { inputShape, onlyOutput } from '../../src/graph/index.ts';
 import type { Arrays } from '../../src/jit/index.ts';
-import {
-  adam,
-  crossEntropy,
-  firstState,
-  type Optimizer,
-  type Step,
-  sgd,
-  step,
-} from '../../src/learn/index.ts';
-import { inputShape, onlyOutput } from '../../src/read/ends.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { adam, firstState, type Optimizer, type Step, sgd, step } from '../../src/learn/train/index.ts';
 import { interpretedStep, plainStep } from './blocks.ts';
 import { calibrated } from './calibrated.ts';
 import { distance, largestDifference, noise, oneUlpOff, shaken, sizeOf } from './nets.ts';

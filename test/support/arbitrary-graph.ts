@@ -3,7 +3,7 @@
  * picks an earlier value and does one thing to it if it can. Steps are plain numbers, so fast-check shrinks a failing
  * graph by dropping steps and by making their numbers smaller.
  */
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import { ancestors, type Graph, type Kind } from '../../src/graph/index.ts';
 import {
   type Dice,

@@ -5,7 +5,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { prepare } from '../../src/engine/index.ts';
 import type { Graph, Node } from '../../src/graph/index.ts';
-import { inputShape } from '../../src/read/ends.ts';
+import { inputShape } from '../../src/graph/index.ts';
 import { forward, type WeightTensors } from '../../src/read/tfjs/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { noise, shaken, sizeOf } from './nets.ts';

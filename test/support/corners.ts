@@ -1,7 +1,9 @@
 /** @file The smallest images that can be learned: one bright corner of four. With checkpoints in memory. */
+
 import type { Split } from '../../src/data/index.ts';
 import { graph, init, input } from '../../src/index.ts';
-import type { CheckpointName, CheckpointStore, Scale } from '../../src/learn/index.ts';
+import type { Scale } from '../../src/learn/task/index.ts';
+import type { CheckpointName, CheckpointStore } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import type { Net } from '../../src/weights/index.ts';
 

@@ -1,18 +1,12 @@
 /** @file What tests of losses share: signals from plain tensors, and law 6 for one whole step of a pair of nets. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import type { EngineName } from '../../src/engine/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
-import {
-  type Batch,
-  classification,
-  fitTask,
-  type Loss,
-  type LossMaker,
-  type Scale,
-  type Signals,
-  type Task,
-} from '../../src/learn/index.ts';
+import type { Loss, LossMaker, Signals } from '../../src/learn/loss/index.ts';
+import { type Batch, classification, type Scale, type Task } from '../../src/learn/task/index.ts';
+import { fitTask } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { materialize, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { wrn } from '../../zoo/architectures/index.ts';

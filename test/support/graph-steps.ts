@@ -1,5 +1,5 @@
 /** @file What a random graph may do next, by name: one step for every op kind, and a few that blocks are made of. */
-import type { Flow, Rank } from '../../src/build/index.ts';
+import type { Flow, Rank } from '../../src/compose/index.ts';
 import { activations, type Conv, type Padding } from '../../src/graph/index.ts';
 
 export type StepName = keyof typeof steps;

@@ -1,4 +1,5 @@
 /** @file Law 3 for growth: nets before and after, run eagerly on equal inputs; random growth; training afterwards. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import {
@@ -14,12 +15,12 @@ import {
 } from '../../src/edit/index.ts';
 import { compile, type Prepared, prepare } from '../../src/engine/index.ts';
 import { Refusal } from '../../src/errors.ts';
-import { channels, type Graph } from '../../src/graph/index.ts';
+import { channels, type Graph, inputShape } from '../../src/graph/index.ts';
 import { type Flow, graph, input } from '../../src/index.ts';
 import type { Arrays } from '../../src/jit/index.ts';
-import { crossEntropy, firstState, type Optimizer, sgd, step, weightsIn } from '../../src/learn/index.ts';
+import { crossEntropy } from '../../src/learn/loss/index.ts';
+import { firstState, type Optimizer, sgd, step, weightsIn } from '../../src/learn/train/index.ts';
 import { type Random, random } from '../../src/random.ts';
-import { inputShape } from '../../src/read/ends.ts';
 import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net, WeightKey } from '../../src/weights/index.ts';
 import { largestDifference, noise, oneUlpOff, sizeOf } from './nets.ts';

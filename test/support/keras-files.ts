@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { inputShape } from '../../src/graph/index.ts';
 import {
   importWeights,
   preprocessingOf,
@@ -9,7 +10,6 @@ import {
   usualPreprocessing,
   type WeightFile,
 } from '../../src/import/index.ts';
-import { inputShape } from '../../src/read/ends.ts';
 import { unpackLayers } from '../../src/read/tfjs/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { largestDifference, sizeOf } from './nets.ts';

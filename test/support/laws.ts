@@ -2,9 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect } from 'chai';
-import { type Graph, isMap, shapes } from '../../src/graph/index.ts';
-import { cost } from '../../src/read/cost.ts';
-import { inputShape } from '../../src/read/ends.ts';
+import { type Graph, inputShape, isMap, shapes } from '../../src/graph/index.ts';
+import { cost } from '../../src/read/index.ts';
 import { forward, fromLayers, toLayers, weightTensors } from '../../src/read/tfjs/index.ts';
 import { entries, float, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { indicesIn, noise, sizeOf } from './nets.ts';

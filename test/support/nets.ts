@@ -1,10 +1,10 @@
 /** @file Small versions of every architecture, found by their options: a new one is tested by existing. */
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import type { Graph } from '../../src/graph/index.ts';
+import { inputShape } from '../../src/graph/index.ts';
 import { random } from '../../src/random.ts';
-import { cost } from '../../src/read/cost.ts';
-import { inputShape } from '../../src/read/ends.ts';
+import { cost } from '../../src/read/index.ts';
 import { float, init, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { architectures } from '../../zoo/architectures/index.ts';
 

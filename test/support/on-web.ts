@@ -8,10 +8,10 @@
 import { expect } from 'chai';
 import * as native from 'onnxruntime-node';
 import * as web from 'onnxruntime-web';
-import { sketch } from '../../scripts/bench/cases.ts';
+import { sketch } from '../../src/bench/cases.ts';
 import { compile } from '../../src/engine/index.ts';
+import { onlyOutput } from '../../src/graph/index.ts';
 import { blockOf } from '../../src/jit/runtime.ts';
-import { onlyOutput } from '../../src/read/ends.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
 import { expectStepsAgree, steps } from './agreement.ts';
 import { largestDifference, noise, shaken } from './nets.ts';

@@ -1,7 +1,7 @@
 /** @file Our own files, damaged: weights in every encoding (both files), graphs, checkpoints. */
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import { fromJson } from '../../src/graph/index.ts';
-import { packCheckpoint, unpackCheckpoint } from '../../src/learn/checkpoint.ts';
+import { packCheckpoint, unpackCheckpoint } from '../../src/learn/train/checkpoint.ts';
 import {
   binary,
   circulant,

@@ -1,7 +1,7 @@
 /** @file A small net of three classes and data that fit it, for tests of what does not fit. */
 import type { Split } from '../../src/data/index.ts';
 import { graph, init, input } from '../../src/index.ts';
-import type { Scale } from '../../src/learn/index.ts';
+import type { Scale } from '../../src/learn/task/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 
 export const scale: Scale = { shape: [9, 6, 1], mean: 0.5, std: 0.3 };

@@ -1,6 +1,6 @@
 /** @file What a net computes, by the definition that training uses: `forward`, traced once and run natively. */
 import { compile, prepare } from '../../src/engine/index.ts';
-import { inputShape } from '../../src/read/ends.ts';
+import { inputShape } from '../../src/graph/index.ts';
 import { codeTensors, forward, type WeightTensors, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { sizeOf } from './nets.ts';

@@ -1,7 +1,9 @@
 /** @file Law 6 for any task: one traced step changes the weights as an eager one does. */
+
 import { expect } from 'chai';
 import type { EngineName } from '../../src/engine/index.ts';
-import { type Batch, type FitTaskOptions, fitTask, sgd, type Task } from '../../src/learn/index.ts';
+import type { Batch, Task } from '../../src/learn/task/index.ts';
+import { type FitTaskOptions, fitTask, sgd } from '../../src/learn/train/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { distance, oneUlpOff } from './nets.ts';
 

@@ -1,9 +1,9 @@
 /** @file First weights: their statistics, and that each belongs to its path alone. */
 import { expect } from 'chai';
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { permutation, random } from '../../src/random.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { bytesOf, init, materialize, type Net, type WeightKey } from '../../src/weights/index.ts';
 import { indicesIn, lightZoo } from '../support/nets.ts';
 

@@ -1,6 +1,6 @@
 /** @file Weights from files: sizes against a limit before memory is given, and names of any length in one short line. */
 import { expect } from 'chai';
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import { MoonletError } from '../../src/errors.ts';
 import { type Graph, toJson } from '../../src/graph/index.ts';
 import {

@@ -1,6 +1,6 @@
 /** @file A graph and its weights: packed, unpacked, and what does not belong together. */
 import { expect } from 'chai';
-import { graph, input } from '../../src/build/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import { toJson } from '../../src/graph/index.ts';
 import {
   bytesOf,

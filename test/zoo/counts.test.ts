@@ -1,7 +1,7 @@
 /** @file The zoo's counts against those of the reference implementations, exact to the integer. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { architectures, compose } from '../../zoo/index.ts';
 
 type Row = readonly [

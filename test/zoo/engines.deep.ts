@@ -1,6 +1,6 @@
 /** @file Law 6 for every architecture at a size that matters: `npm run test:deep`. */
 import { cheapen } from '../../src/edit/cheapen.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { compose, wrn } from '../../zoo/architectures/index.ts';
 import {
   expectAdamAgrees,

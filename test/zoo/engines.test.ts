@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import { useBackend } from '../../src/engine/index.ts';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
 import {
   expectAdamAgrees,

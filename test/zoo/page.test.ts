@@ -1,7 +1,7 @@
 /** @file docs/zoo.md says of every architecture what it costs now. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { cost } from '../../src/read/cost.ts';
+import { cost } from '../../src/read/index.ts';
 import { architectures } from '../../zoo/index.ts';
 
 describe('docs/zoo.md', () => {
@@ -14,7 +14,7 @@ describe('docs/zoo.md', () => {
       const { params, normStats, macs } = cost(make());
       const row = rows.find((cells) => cells[1] === `\`${name}\``);
       const counts = [params, normStats, macs].map((n) => n.toLocaleString('en'));
-      expect(row?.slice(4, 7)).to.deep.equal(counts); // else run npm run docs:zoo
+      expect(row?.slice(4, 7)).to.deep.equal(counts); // else run npm run docs -- zoo
     });
   }
 });

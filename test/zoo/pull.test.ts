@@ -343,7 +343,7 @@ describe('pull from a folder and from the package', () => {
 
   it('says how to make an index where there is none', async () => {
     expect(await refusal(pull(id, { from: path('served'), cache: path('cache') }), UsageError)).to.equal(
-      `--from ${path('served')}: no index.json there; make one by npm run zoo:index -- ${path('served')}`,
+      `--from ${path('served')}: no index.json there; make one by npm run zoo -- index ${path('served')}`,
     );
   });
 

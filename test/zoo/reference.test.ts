@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { compile } from '../../src/engine/index.ts';
-import { inputShape, onlyOutput } from '../../src/read/ends.ts';
+import { inputShape, onlyOutput } from '../../src/graph/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { largestDifference, sizeOf } from '../support/nets.ts';
 import { referenceImages, referenceNet } from '../support/reference-fill.ts';

@@ -3,13 +3,13 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { pageText } from '../../scripts/zoo/page.ts';
-import { pairNamed } from '../../src/cli/pairs.ts';
 import { loadDataset, take } from '../../src/data/index.ts';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import { UsageError } from '../../src/errors.ts';
 import { isMap, shapes } from '../../src/graph/index.ts';
-import { evaluate, interval95, wilson } from '../../src/learn/index.ts';
-import { cost } from '../../src/read/cost.ts';
+import { evaluate, interval95, wilson } from '../../src/learn/task/index.ts';
+import { cost } from '../../src/read/index.ts';
+import { pairNamed } from '../../src/run/index.ts';
 import { bytesOf } from '../../src/weights/index.ts';
 import { compose, loadStudent, makeIndex, parseIndex, readCard, studentNames } from '../../zoo/index.ts';
 import { zooFolder } from '../../zoo/students.ts';
@@ -73,7 +73,7 @@ describe('a shipped student', () => {
   }
 
   it('stands in docs/students.md as its card says', () => {
-    expect(readFileSync('docs/students.md', 'utf8')).to.equal(pageText()); // else run npm run docs:students
+    expect(readFileSync('docs/students.md', 'utf8')).to.equal(pageText()); // else run npm run docs -- students
   });
 
   it('that does not exist is refused, with the nearest name', () => {

@@ -14,7 +14,7 @@ import {
   type Rank,
   repeat,
   whole,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 import { shuffled } from '../../src/graph/index.ts';
 
 // table 2: layers of each dense block, and the growth rate, which doubles with the stage

@@ -12,7 +12,7 @@ import {
   input,
   repeat,
   whole,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const paper = {
   title: 'Densely Connected Convolutional Networks',

@@ -6,7 +6,7 @@
  * (4 offsets); then, for bins x bins bins, the logits of ground and classes, and 4 offsets, that proposals are cropped from.
  * Deviations: a net of a few small stages instead of ResNet-101, and boxes for all classes together, as in their code.
  */
-import { architecture, convNormAct, input, whole } from '../../src/build/index.ts';
+import { architecture, convNormAct, input, whole } from '../../src/compose/index.ts';
 import { problem, sizes, stages, stem, widths } from './scene-stages.ts';
 
 export const detector = architecture({

@@ -16,7 +16,7 @@ import {
   round8,
   type SpecContext,
   stagesOf,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const stages = [
   'ds_r1_k3_s1_e1_c16_se0.25',

@@ -9,7 +9,7 @@ import {
   repeat,
   stochasticDepth,
   whereShapesAllow,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const act = 'gelu';
 

@@ -4,7 +4,7 @@
  * here unless `bias=true`. Deviation: its table prints 32, 48, 64, 64 for the first stage of FitNet 3; only
  * 64, 64, 64, 64 gives the 1.6 M weights and 392 M multiplications that it reports.
  */
-import { architecture, type Block, common, flag, input, maxoutConv } from '../../src/build/index.ts';
+import { architecture, type Block, common, flag, input, maxoutConv } from '../../src/compose/index.ts';
 
 // maxout units of the 3x3 convs of each stage; a max pool ends each, the last over the whole map
 const nets = {

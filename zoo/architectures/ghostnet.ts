@@ -16,7 +16,7 @@ import {
   squeezeExcite,
   strideOption,
   stridesFor,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 // table 1: kernel k, expansion size, channels c, squeeze and excite, stride s
 const stages = [

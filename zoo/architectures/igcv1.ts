@@ -10,7 +10,7 @@ import {
   interleaved,
   repeat,
   whole,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 export const igcv1 = architecture({
   name: 'igcv1',

@@ -13,7 +13,7 @@ import {
   real,
   repeat,
   whereShapesAllow,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 // expansion t, channels c, repeats n, stride s of the first repeat
 const stages = [

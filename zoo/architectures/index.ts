@@ -1,5 +1,5 @@
 /** @file Every architecture, by name. A new one is added here; the tests find it by itself. */
-import { type Architecture, catalogue, parseOptions } from '../../src/build/index.ts';
+import { type Architecture, catalogue, parseOptions } from '../../src/compose/index.ts';
 import { suggestion, UsageError } from '../../src/errors.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { condensenet } from './condensenet.ts';

@@ -3,7 +3,7 @@
  * with an activation after each conv; k kernel, s stride, c channels, se squeeze and excite.
  * The features after the pool have a bias, no norm, and are not widened.
  */
-import { architecture, common, convNormAct, input, real, round8, stagesOf } from '../../src/build/index.ts';
+import { architecture, common, convNormAct, input, real, round8, stagesOf } from '../../src/compose/index.ts';
 
 const stages = [
   ['dsa_r1_k3_s1_c32'],

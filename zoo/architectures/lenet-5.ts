@@ -2,7 +2,7 @@
  * @file LeNet-5. LeCun, Bottou, Bengio and Haffner, Proceedings of the IEEE, 1998, section 2.2 and figure 2.
  * Deviations, as is usual today: C3 reads all maps of S2, pools have no weights, the output layer is linear.
  */
-import { architecture, type Block, common, input } from '../../src/build/index.ts';
+import { architecture, type Block, common, input } from '../../src/compose/index.ts';
 
 /** C: a valid 5x5 conv and tanh. */
 const conv =

@@ -12,7 +12,7 @@ import {
   real,
   round8,
   stagesOf,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const stages = [
   ['ds_r1_k3_s1_c16_noskip'],

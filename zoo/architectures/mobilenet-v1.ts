@@ -10,7 +10,7 @@ import {
   input,
   real,
   round8,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 // table 1, from the second row: per stage the filters and strides of its depthwise-separable convs
 const stages = [

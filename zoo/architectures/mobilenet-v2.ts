@@ -15,7 +15,7 @@ import {
   stochasticDepth,
   strideOption,
   stridesFor,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 // table 2: expansion t, channels c, repeats n, stride s of the first repeat
 const stages = [

@@ -13,7 +13,7 @@ import {
   real,
   round8,
   stagesOf,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const large = {
   stages: [

@@ -12,7 +12,7 @@ import {
   real,
   round8,
   stagesOf,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const stages = [
   ['cn_r1_k3_s2_e1_c32', 'cn_r1_k1_s1_e1_c32'],

@@ -11,7 +11,7 @@ import {
   input,
   reparameterized,
   repeat,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 // table 2: blocks of each stage, and its channels at width 1
 const stages = [

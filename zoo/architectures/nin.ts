@@ -2,7 +2,7 @@
  * @file Network in Network for CIFAR. Lin, Chen and Yan, ICLR 2014, arXiv:1312.4400, figure 2 and section 4.1: a conv,
  * then 1x1 convs (a perceptron at each place); classes are the means of the last maps. Convs have biases, no norms.
  */
-import { architecture, around, type Block, common, input, real } from '../../src/build/index.ts';
+import { architecture, around, type Block, common, input, real } from '../../src/compose/index.ts';
 
 const conv =
   (out: number, kernel = 1): Block =>

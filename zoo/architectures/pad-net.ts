@@ -10,7 +10,7 @@
  * Deviations: a front-end of a few small stages instead of ResNet-50; surface normals are no task of ours; predictions
  * have half of the image's height and width. `none` leaves the module out: F_o^k = F^k.
  */
-import { architecture, type Block, choice, convNormAct, type Flow, input } from '../../src/build/index.ts';
+import { architecture, type Block, choice, convNormAct, type Flow, input } from '../../src/compose/index.ts';
 import { frontEnd, predict, problem, sizes, type Task, tasks, widths } from './scene-stages.ts';
 
 const modules = ['none', 'A', 'B', 'C'] as const;

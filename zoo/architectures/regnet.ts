@@ -15,7 +15,7 @@ import {
   skip,
   squeezeExcite,
   stochasticDepth,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 interface Constants {
   readonly w0: number;

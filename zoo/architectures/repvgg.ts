@@ -3,7 +3,7 @@
  * shapes agree, the identity beside it, each with a norm; in deployment the three are one conv with a bias, which
  * `foldBranches` computes.
  */
-import { architecture, choice, common, input, reparameterized, repeat } from '../../src/build/index.ts';
+import { architecture, choice, common, input, reparameterized, repeat } from '../../src/compose/index.ts';
 
 // table 2: blocks of each stage, and its channels
 const depths = [2, 4, 14, 1] as const;

@@ -15,7 +15,7 @@ import {
   residual,
   stochasticDepth,
   whole,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const block = (out: number, stride: number, dropPath: number): Block =>
   residual(

@@ -15,7 +15,7 @@ import {
   repeat,
   residual,
   stochasticDepth,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const paper = {
   title: 'Deep Residual Learning for Image Recognition',

@@ -16,7 +16,7 @@ import {
   residual,
   stochasticDepth,
   whole,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const paper = {
   title: 'Aggregated Residual Transformations for Deep Neural Networks',

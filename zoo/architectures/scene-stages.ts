@@ -8,7 +8,7 @@ import {
   repeat,
   residual,
   whole,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 export const sizes = common({ classes: 10, size: 64, channels: 1 });
 export const widths = {

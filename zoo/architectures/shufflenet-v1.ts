@@ -14,7 +14,7 @@ import {
   real,
   repeat,
   whole,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 // table 1: channels of stage 2 (our stage 1) by the number of groups; each later stage doubles them
 const channelsOf: Readonly<Record<number, number>> = { 1: 144, 2: 200, 3: 240, 4: 272, 8: 384 };

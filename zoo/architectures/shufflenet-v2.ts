@@ -12,7 +12,7 @@ import {
   skip,
   strideOption,
   stridesFor,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 // table 5: channels of the three stages and of the last conv
 const published: Readonly<Record<number, readonly [number, number, number, number]>> = {

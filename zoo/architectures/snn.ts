@@ -3,7 +3,7 @@
  * One wide hidden layer, its weights factorized by a linear bottleneck: beta f(U (V x)) costs k (H + D) weights for
  * k units in the bottleneck, H hidden units and D inputs, in place of H D.
  */
-import { architecture, common, input, whole } from '../../src/build/index.ts';
+import { architecture, common, input, whole } from '../../src/compose/index.ts';
 
 export const snn = architecture({
   name: 'snn',

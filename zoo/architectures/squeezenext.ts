@@ -12,7 +12,7 @@ import {
   maxPoolCeil,
   real,
   repeat,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 // channels at width 1 and blocks of each stage
 const stages = [

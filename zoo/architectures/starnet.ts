@@ -12,7 +12,7 @@ import {
   repeat,
   stochasticDepth,
   whereShapesAllow,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const act = 'relu6';
 const filter: Block = (x) => x.depthwise({ kernel: 7, bias: true });

@@ -14,7 +14,7 @@ import {
   repeat,
   stochasticDepth,
   whole,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 /** Two 3x3 convs, norm and activation first; a bare 1x1 conv of the activated input where shapes change. */
 const block = (out: number, stride: number, o: { dropout: number; dropPath: number }): Block =>

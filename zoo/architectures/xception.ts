@@ -12,7 +12,7 @@ import {
   convNormAct,
   input,
   repeat,
-} from '../../src/build/index.ts';
+} from '../../src/compose/index.ts';
 
 const separable =
   (out: number): Block =>

@@ -2,12 +2,14 @@
  * @file Scenes made of real digits or garments: many of them, by number, from the splits of a dataset. Training scenes
  * hold training images only, test scenes test images only.
  */
+export type { Box } from './box.ts';
+
 import { MoonletError } from '../../errors.ts';
 import type { Split } from '../dataset.ts';
 import { makeScene, type Scene, type SceneOptions } from './scene.ts';
 
 export { type Attributes, attributesOf } from './attributes.ts';
-export { type Box, makeScene, type Scene, type SceneObject, type SceneOptions } from './scene.ts';
+export { makeScene, type Scene, type SceneObject, type SceneOptions } from './scene.ts';
 export { contour, edges, seen, segmentation } from './views.ts';
 
 export interface Scenes {

@@ -1,5 +1,5 @@
 /** @file An image as ink of another size. */
-import type { Box } from './scene.ts';
+import type { Box } from './box.ts';
 
 export interface Ink {
   /** Height and width. */

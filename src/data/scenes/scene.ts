@@ -5,13 +5,13 @@
  * Objects stand at depths between 0 (near) and 1 (far): near ones are larger, brighter and cover far ones. The ground is
  * behind them all and rises from depth 0.9 at the bottom to 1 at the top.
  */
+
 import { type Random, random } from '../../random.ts';
 import type { Split } from '../dataset.ts';
+import type { Box } from './box.ts';
 import { ground } from './ground.ts';
 import { type Ink, inkOf } from './ink.ts';
 
-/** Edges in pixels, the far ones not included: a box of one pixel at the origin is [0, 0, 1, 1]. */
-export type Box = readonly [top: number, left: number, bottom: number, right: number];
 export interface SceneObject {
   readonly label: number;
   /** Which image of the split it is. */

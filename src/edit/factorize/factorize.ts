@@ -13,7 +13,7 @@ import {
   select,
   shapes,
 } from '../../graph/index.ts';
-import { cost } from '../../read/cost.ts';
+import { cost } from '../../read/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { checkNet } from '../options.ts';
 import { type CpOptions, cp, cpParts } from './cp.ts';

@@ -8,30 +8,7 @@
  */
 import type { Balance, Channels, Variable } from '../../graph/index.ts';
 import type { Scores } from './importance.ts';
-import type { Obstacle } from './reasons.ts';
-
-/** Classes that go together, and their mean score. */
-export interface Move {
-  readonly classes: readonly number[];
-  readonly score: number;
-}
-/** Variables that ops tie, and the order in which their channels can go. */
-export interface Path {
-  readonly variables: readonly Variable[];
-  /** Classes that could go if ties allowed it. */
-  readonly free: number;
-  readonly moves: readonly Move[];
-  /** Why there is no move, when there is none. */
-  readonly obstacle: Obstacle | undefined;
-}
-export interface PathOptions {
-  /** Whether a class may go. */
-  readonly free: (id: number) => boolean;
-  /** The largest share of a component that may go. */
-  readonly most: number;
-  /** Widths end as multiples of it; 1 leaves them alone. */
-  readonly roundTo: number;
-}
+import type { Move, Obstacle, Path, PathOptions } from './path.ts';
 
 /** The paths of all components that have something to give. */
 export function paths(all: Channels, scores: Scores, o: PathOptions): readonly Path[] {

@@ -6,17 +6,19 @@
  * What it preserves: the pruned net is the masked one (masked.ts), in inference and in training, to rounding. It is the
  * old net where what went was not read.
  */
+
 import { Refusal, suggestion, UsageError } from '../../errors.ts';
 import { type Channels, channels, type Graph, type Variable } from '../../graph/index.ts';
-import { type Cost, cost } from '../../read/cost.ts';
+import { type Cost, cost } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
-import { globOf } from '../copies.ts';
-import type { Growth } from '../growth.ts';
+import { globOf } from '../channels/copies.ts';
+import { withCopies } from '../channels/copy-channels.ts';
+import type { Growth } from '../channels/growth.ts';
 import { aboveZero, callback, checkChoice, checkNet, checkOptions, checkValue, inside } from '../options.ts';
-import { copyChannels } from '../widen.ts';
 import { type Importance, importances, type Scores, scores } from './importance.ts';
 import { masked } from './masked.ts';
-import { type Move, type Path, paths } from './moves.ts';
+import { paths } from './moves.ts';
+import type { Move, Path } from './path.ts';
 import {
   blockWidth,
   type PruneOptions,
@@ -80,7 +82,7 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
   const copies = (moves: number): ReadonlyMap<number, 0> =>
     new Map(steps.slice(0, moves).flatMap(({ move }) => move.classes.map((id) => [id, 0] as const)));
   const at = (moves: number): Growth =>
-    copyChannels(net, copies(moves), o.byGroups ? { byGroups: o.byGroups } : {});
+    withCopies('pruneChannels', net, copies(moves), o.byGroups ? { byGroups: o.byGroups } : {});
   return {
     channels: all,
     layers: found.flatMap((p) => (p.moves.length ? [p.variables.map((v) => v.name)] : [])),

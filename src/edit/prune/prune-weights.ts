@@ -5,7 +5,7 @@
 import { Refusal, suggestion, UsageError } from '../../errors.ts';
 import { stagePaths } from '../../graph/index.ts';
 import { entries, float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
-import { globOf } from '../copies.ts';
+import { globOf } from '../channels/copies.ts';
 import { belowOne, type Checks, checkNet, checkOptions, checkValue, oneOf, whereChecks } from '../options.ts';
 
 export interface WeightPruneOptions {

@@ -1,12 +1,6 @@
 /** @file Why no channel of a net can go: the reason that is there, and what to change. */
 import type { Channels } from '../../graph/index.ts';
-import type { Path } from './moves.ts';
-
-/**
- * What stands in the way of a component: every layer has one channel, which must stay; `most` is less than a channel; what
- * ops tie cannot go in equal numbers; no width becomes a multiple of `roundTo`.
- */
-export type Obstacle = 'single' | 'most' | 'ties' | 'rounding';
+import type { Obstacle, Path } from './path.ts';
 
 /** What was asked for, as far as it can stand in the way. */
 export interface Asked {

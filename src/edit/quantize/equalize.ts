@@ -17,7 +17,7 @@ import {
   shapes,
 } from '../../graph/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
-import { foldNorms } from '../fold.ts';
+import { foldNorms } from '../fold/norms.ts';
 import { checkNet, checkOptions, whole as wholeNumber } from '../options.ts';
 
 export interface EqualizeOptions {

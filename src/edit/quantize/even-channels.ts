@@ -20,7 +20,7 @@ import {
   sizeOf,
 } from '../../graph/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
-import { foldNorms } from '../fold.ts';
+import { foldNorms } from '../fold/norms.ts';
 
 /** No channel is enlarged more than so: a channel that was hardly seen may be larger on other examples. */
 const mostFactor = 32;

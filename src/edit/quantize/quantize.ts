@@ -41,7 +41,7 @@ import {
   type Weight,
   type WeightKey,
 } from '../../weights/index.ts';
-import { foldNorms } from '../fold.ts';
+import { foldNorms } from '../fold/norms.ts';
 import { callback, checkKnown, checkNet, flag, map, oneOf, whole as wholeNumber } from '../options.ts';
 import { type Moments, roundWithFeedback } from './feedback.ts';
 import { places } from './places.ts';

@@ -19,7 +19,7 @@ import { joinedGroups, withColumns } from './blocked.ts';
 import { convInBlocks, reorderInput, reorderOutput, wholeBlocks } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
 import { columnsOf, widest } from './columns.ts';
-import type { Sizes } from './conv.ts';
+import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axis, axesOf, depthwiseTaps, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
 import { blocks, lay, nchw } from './layout.ts';

@@ -7,7 +7,7 @@ import type { ConvGeometry } from '../../kernels/index.ts';
 import { ints } from '../../onnx/index.ts';
 import type { Attributes } from '../ir.ts';
 import { convInBlocks } from './blocked-ops.ts';
-import type { Sizes } from './conv.ts';
+import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 
 /** One axis of the forward conv. */

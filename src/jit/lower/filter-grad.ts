@@ -14,8 +14,8 @@ import {
   canBlockDepthwise,
   canBlockFilterGrad,
 } from './blocked-filter-grad.ts';
-import { padsOf, type Sizes, sizesOf } from './conv.ts';
 import { scaledGradient } from './conv-norm.ts';
+import { padsOf, type Sizes, sizesOf } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { axesOf, exchanged, ownTaps } from './exchanged.ts';
 import { nchw } from './layout.ts';

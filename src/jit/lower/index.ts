@@ -4,7 +4,8 @@ import { int, type OnnxModel, type OnnxNode, type OnnxValue } from '../../onnx/i
 import { type Node, reachable, type Value } from '../ir.ts';
 import type { Joined, Recorded, Values } from '../record.ts';
 import type { TraceOptions } from '../types.ts';
-import { type Emitter, newEmitter, type Readers } from './emitter.ts';
+import type { Emitter, Readers } from './emitter.ts';
+import { newEmitter } from './new-emitter.ts';
 import { lowerNode } from './node.ts';
 
 /**

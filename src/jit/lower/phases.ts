@@ -14,7 +14,7 @@ import type { Node, Value } from '../ir.ts';
 import { type BlockedShape, blockedConv, canBlock, sourceOf } from './blocked.ts';
 import { isWhole } from './choose.ts';
 import { zeros } from './columns.ts';
-import { exchange, type Sizes, sizesOf } from './conv.ts';
+import { exchange, type Sizes, sizesOf } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, lay, nchw } from './layout.ts';
 

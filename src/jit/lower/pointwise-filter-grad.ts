@@ -9,7 +9,7 @@ import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { convInBlocks } from './blocked-ops.ts';
 import { isWhole, liesInBlocks } from './choose.ts';
-import { isPointwise, type Sizes } from './conv.ts';
+import { isPointwise, type Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, nchw } from './layout.ts';
 import { overImages } from './over-images.ts';

@@ -11,7 +11,7 @@ import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
 import { type Added, convInBlocks } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
-import type { Sizes } from './conv.ts';
+import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axes, axesOf, depthwiseTaps, filled, madeOf } from './exchanged.ts';
 import { blocks } from './layout.ts';

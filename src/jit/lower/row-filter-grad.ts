@@ -18,7 +18,7 @@ import { withColumns } from './blocked.ts';
 import { areCached } from './blocked-filter-grad.ts';
 import { convInBlocks } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
-import type { Sizes } from './conv.ts';
+import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { axesOf, lacking, madeOf, ownTaps } from './exchanged.ts';
 import { blocks } from './layout.ts';

@@ -15,7 +15,7 @@ import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { columnsOf, widest, zeros } from './columns.ts';
-import type { Sizes } from './conv.ts';
+import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw } from './layout.ts';
 import { rowSums } from './sums.ts';

@@ -9,7 +9,7 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import type { Sizes } from './conv.ts';
+import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axis, axesOf } from './exchanged.ts';
 import { type Layout, nchw } from './layout.ts';

@@ -19,7 +19,7 @@ import {
   shapeOf,
   weightShapes,
 } from '../../graph/index.ts';
-import type { TapPair } from '../taps.ts';
+import type { TapPair } from '../loss/taps.ts';
 
 export interface Adapter {
   /** The node whose value has the teacher's shape; the student's own tap when the shapes agree. */

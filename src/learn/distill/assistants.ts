@@ -3,9 +3,9 @@
  * nets of sizes between, each taught by the one before and teaching the next.
  */
 import type { Net } from '../../weights/index.ts';
-import type { Fitted } from '../fit.ts';
-import { checkStage, fitStages, type Stage, type StagesOptions } from '../stages.ts';
-import type { Task } from '../task.ts';
+import type { Task } from '../task/task.ts';
+import type { Fitted } from '../train/fit.ts';
+import { checkStage, fitStages, type Stage, type StagesOptions } from '../train/stages.ts';
 
 /** A net of the chain and how it is trained; its teacher is the net before it. */
 export interface Link {

@@ -11,9 +11,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { printShape } from '../../graph/index.ts';
-import { type LossMaker, teacherOf } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
-import { sameSize, stagePairs, tapPair } from '../taps.ts';
+import { type LossMaker, teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { sameSize, stagePairs, tapPair } from '../loss/taps.ts';
 
 export interface AttentionOptions {
   /** beta; 1000 unless told. */

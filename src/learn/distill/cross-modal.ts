@@ -10,9 +10,9 @@
  * As everywhere, the square is divided by the number of values.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { type LossMaker, teacherOf } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
-import { stagePairs, type TapPair, tapPair } from '../taps.ts';
+import { type LossMaker, teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
 import { adapter } from './adapters.ts';
 
 export interface CrossModalOptions {

@@ -14,9 +14,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { ancestors, type Graph, isMap, printShape, shapes } from '../../graph/index.ts';
-import { type LossMaker, teacherOf } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
-import { type Tap, tap } from '../taps.ts';
+import { type LossMaker, teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { type Tap, tap } from '../loss/taps.ts';
 
 export interface DarkRankOptions {
   /** 1 unless told. */

@@ -17,16 +17,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import { labelsFor, type Split } from '../../data/index.ts';
 import { type EngineOptions, prepare } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
-import { nodeAt, type Shape, shapes, sizeOf } from '../../graph/index.ts';
+import { inputShape, nodeAt, type Shape, shapes, sizeOf } from '../../graph/index.ts';
 import { avgPool } from '../../kernels/index.ts';
 import { random } from '../../random.ts';
-import { logitsAt } from '../../read/class-logits.ts';
-import { inputShape } from '../../read/ends.ts';
+import { logitsAt } from '../../read/index.ts';
 import { forward, weightTensors } from '../../read/tfjs/index.ts';
 import type { Net } from '../../weights/index.ts';
-import type { Scale } from '../batches.ts';
-import { adam } from '../optimizer.ts';
 import { checkCount, checkNumber, checkSeed } from '../options.ts';
+import type { Scale } from '../task/scale.ts';
+import { adam } from '../train/optimizer.ts';
 import { cellsOf, type LayerRecord, type Metadata } from './metadata.ts';
 
 /** Responses to aim at, one for each of these classes: [classes.length, ...shape], flat. */

@@ -12,7 +12,9 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { detectorLayout } from '../detect/layout.ts';
+import { type LossMaker, type Signals, teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { detectorLayout } from '../task/detect/layout.ts';
 import {
   anchorOffsetsLoss,
   classLoss,
@@ -23,9 +25,7 @@ import {
   offsetsLoss,
   onObjects,
   words,
-} from '../detect/loss.ts';
-import { type LossMaker, type Signals, teacherOf } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
+} from '../task/detect/loss.ts';
 
 export interface DetectionLossOptions {
   readonly classes: number;

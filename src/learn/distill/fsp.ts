@@ -13,9 +13,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, isMap, printShape, type Shape } from '../../graph/index.ts';
 import { maxPool } from '../../kernels/index.ts';
-import { type LossMaker, teacherOf } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
-import { stagePairs, type TapPair, tap, tapPair } from '../taps.ts';
+import { type LossMaker, teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { stagePairs, type TapPair, tap, tapPair } from '../loss/taps.ts';
 import { adapter } from './adapters.ts';
 
 export interface FspOptions {

@@ -9,10 +9,10 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { logitsAt } from '../../read/class-logits.ts';
-import { classesOf } from '../../read/ends.ts';
-import { type LossMaker, teacherOf } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
+import { classesOf } from '../../graph/index.ts';
+import { logitsAt } from '../../read/index.ts';
+import { type LossMaker, teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
 
 export interface LogitsOptions {
   /** 1 unless told, with no other loss beside it: the paper uses no labels. */

@@ -10,12 +10,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, Refusal } from '../../errors.ts';
 import { ancestors, channelsOf, check, type Node, nodeAt } from '../../graph/index.ts';
-import { checkClasses, logitsAt } from '../../read/class-logits.ts';
+import { checkClasses, logitsAt } from '../../read/index.ts';
 import { init, type Net } from '../../weights/index.ts';
-import { type LossMaker, teacherOf } from '../loss.ts';
+import { type LossMaker, teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { tap } from '../loss/taps.ts';
 import { checkNumber } from '../options.ts';
-import type { Schedule } from '../schedule.ts';
-import { tap } from '../taps.ts';
 
 export interface LwfOptions {
   /** lambda_o; 1 unless told. */

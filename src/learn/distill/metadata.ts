@@ -2,18 +2,19 @@
  * @file What is written down of a teacher while there are data: means and spreads of its layers by class, and their file.
  * Lopes et al. 2017, arXiv:1710.07535, section 3; data-free.ts makes images from it.
  */
+
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import * as z from 'zod';
 import type { Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError, quote } from '../../errors.ts';
-import { isMap, issueText, type Shape, sizeOf } from '../../graph/index.ts';
-import { logitsAt } from '../../read/class-logits.ts';
-import { classesOf } from '../../read/ends.ts';
+import { classesOf, isMap, issueText, type Shape, sizeOf } from '../../graph/index.ts';
+import { logitsAt } from '../../read/index.ts';
 import { type Net, readSafetensors, type StoredTensor, writeSafetensors } from '../../weights/index.ts';
-import { passes, type Scale } from '../batches.ts';
-import { checkInput, checkLabels, checkSplit } from '../data-check.ts';
-import { strideTaps } from '../taps.ts';
+import { strideTaps } from '../loss/taps.ts';
+import { passes } from '../task/batches.ts';
+import { checkInput, checkLabels, checkSplit } from '../task/data-check.ts';
+import type { Scale } from '../task/scale.ts';
 import { embeddingOf } from './darkrank.ts';
 
 export interface LayerRecord {

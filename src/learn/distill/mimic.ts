@@ -14,10 +14,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Node, printShape } from '../../graph/index.ts';
-import { crops } from '../detect/crops.ts';
-import { type LossMaker, teacherOf } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
-import { sameSize, stagePairs, type TapPair, tapPair } from '../taps.ts';
+import { type LossMaker, teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { sameSize, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
+import { crops } from '../task/detect/crops.ts';
 
 export interface MimicOptions {
   /** lambda; 1 unless told. */

@@ -8,9 +8,9 @@
  */
 import { cheapen } from '../../edit/index.ts';
 import { init, type Net } from '../../weights/index.ts';
-import { crossEntropy } from '../cross-entropy.ts';
-import type { LossMaker } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
+import { crossEntropy } from '../loss/cross-entropy.ts';
+import type { LossMaker } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
 import { attention } from './attention.ts';
 
 export interface MoonshineOptions {

@@ -10,11 +10,11 @@
  * There is no teacher: the first predictions, held to labels of their own, are what the final tasks distill.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { checkLogits } from '../../read/class-logits.ts';
-import { binaryCrossEntropy, logSoftmax } from '../detect/loss.ts';
-import type { LossMaker, Signals } from '../loss.ts';
-import { type ParsingTask, parserLayout } from '../parse/layout.ts';
-import type { Schedule } from '../schedule.ts';
+import { checkLogits } from '../../read/index.ts';
+import type { LossMaker, Signals } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { binaryCrossEntropy, logSoftmax } from '../task/detect/loss.ts';
+import { type ParsingTask, parserLayout } from '../task/parse/layout.ts';
 
 export interface ParsingLossOptions {
   readonly classes: number;

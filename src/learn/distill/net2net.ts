@@ -10,7 +10,7 @@
  */
 import { type GrowPlan, grow } from '../../edit/index.ts';
 import type { Net } from '../../weights/index.ts';
-import { type Schedule, scheduleOf } from '../schedule.ts';
+import { type Schedule, scheduleOf } from '../loss/schedule.ts';
 
 export interface Net2Net {
   readonly student: Net;

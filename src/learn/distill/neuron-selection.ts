@@ -8,6 +8,7 @@
  * Which neurons: `selectNeurons`. Each is brought to zero mean and unit deviation, so that none outweighs the others. Beside
  * `crossEntropy`, which trains the student's own classifier.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import type { Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
@@ -21,13 +22,14 @@ import {
   type Shape,
   shapes,
 } from '../../graph/index.ts';
-import { logitsAt } from '../../read/class-logits.ts';
+import { logitsAt } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
-import { passes, type Scale } from '../batches.ts';
-import { checkInput, checkSplit } from '../data-check.ts';
-import { type LossMaker, teacherOf } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
-import { type Tap, tap } from '../taps.ts';
+import { type LossMaker, teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { type Tap, tap } from '../loss/taps.ts';
+import { passes } from '../task/batches.ts';
+import { checkInput, checkSplit } from '../task/data-check.ts';
+import type { Scale } from '../task/scale.ts';
 import { type Columns, type Selection, type SelectOptions, selectNeurons } from './select-neurons.ts';
 
 /** Selected neurons with what brings them to zero mean and unit deviation. */

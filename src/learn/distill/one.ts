@@ -13,14 +13,13 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { type Graph, isMap, type Node, type Shape, select, shapes } from '../../graph/index.ts';
-import { classEnd, logitsAt } from '../../read/class-logits.ts';
-import { onlyOutput } from '../../read/ends.ts';
-import { crossEntropyOf } from '../cross-entropy.ts';
-import type { LossMaker } from '../loss.ts';
+import { type Graph, isMap, type Node, onlyOutput, type Shape, select, shapes } from '../../graph/index.ts';
+import { classEnd, logitsAt } from '../../read/index.ts';
+import { crossEntropyOf } from '../loss/cross-entropy.ts';
+import type { LossMaker } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { stopGradient } from '../loss/stop-gradient.ts';
 import { checkNumber } from '../options.ts';
-import type { Schedule } from '../schedule.ts';
-import { stopGradient } from '../stop-gradient.ts';
 import { softTargetsOf } from './soft-targets.ts';
 
 export interface OneOptions {

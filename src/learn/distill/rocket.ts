@@ -11,14 +11,13 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { type Graph, type Node, nodesById, printShape } from '../../graph/index.ts';
-import { logitsAt } from '../../read/class-logits.ts';
-import { classesOf, inputShape } from '../../read/ends.ts';
-import { crossEntropyOf } from '../cross-entropy.ts';
-import type { LossMaker } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
-import { stopGradient } from '../stop-gradient.ts';
-import { tap } from '../taps.ts';
+import { classesOf, type Graph, inputShape, type Node, nodesById, printShape } from '../../graph/index.ts';
+import { logitsAt } from '../../read/index.ts';
+import { crossEntropyOf } from '../loss/cross-entropy.ts';
+import type { LossMaker } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
+import { stopGradient } from '../loss/stop-gradient.ts';
+import { tap } from '../loss/taps.ts';
 
 export interface RocketOptions {
   /** Of booster's cross-entropy and hint together; 1 unless told. */

@@ -16,14 +16,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
-import { printShape } from '../../graph/index.ts';
+import { classesOf, inputShape, printShape } from '../../graph/index.ts';
 import { registerSecondOrder } from '../../kernels/index.ts';
-import { logitsAt } from '../../read/class-logits.ts';
-import { classesOf, inputShape } from '../../read/ends.ts';
+import { logitsAt } from '../../read/index.ts';
 import { forward, weightTensors } from '../../read/tfjs/index.ts';
-import type { LossMaker } from '../loss.ts';
-import { teacherOf } from '../loss.ts';
-import type { Schedule } from '../schedule.ts';
+import type { LossMaker } from '../loss/loss.ts';
+import { teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
 
 export interface SobolevOptions {
   /** 1 unless told. */

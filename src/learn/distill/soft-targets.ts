@@ -9,10 +9,10 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { checkClasses, classEnd } from '../../read/class-logits.ts';
-import { type LossMaker, teacherOf } from '../loss.ts';
+import { checkClasses, classEnd } from '../../read/index.ts';
+import { type LossMaker, teacherOf } from '../loss/loss.ts';
+import type { Schedule } from '../loss/schedule.ts';
 import { checkNumber } from '../options.ts';
-import type { Schedule } from '../schedule.ts';
 
 export interface SoftTargetsOptions {
   /** The share alpha of the soft part; 0.9 unless told. */

@@ -24,7 +24,7 @@ import {
   undecided,
   vote,
   voted,
-} from '../../../src/learn/detect/index.ts';
+} from '../../../src/learn/task/detect/index.ts';
 import { random } from '../../../src/random.ts';
 
 const anyBox = fc

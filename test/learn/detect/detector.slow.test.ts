@@ -13,8 +13,8 @@ import {
   objectnessLoss,
   offsetsLoss,
   smoothL1,
-} from '../../../src/learn/detect/index.ts';
-import { adam, fitTask } from '../../../src/learn/index.ts';
+} from '../../../src/learn/task/detect/index.ts';
+import { adam, fitTask } from '../../../src/learn/train/index.ts';
 import { init } from '../../../src/weights/index.ts';
 import { detector, wrn } from '../../../zoo/architectures/index.ts';
 import { expectTaskStepAgrees } from '../../support/task-steps.ts';

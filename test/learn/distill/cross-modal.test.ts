@@ -1,10 +1,14 @@
 /** @file Supervision transfer between modalities: no labels, a frozen teacher, law 6. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { loadDataset, type Split, scenes } from '../../../src/data/index.ts';
 import { useBackend } from '../../../src/engine/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
-import { adam, crossModal, fitTask, pairs, type Signals } from '../../../src/learn/index.ts';
+import { crossModal } from '../../../src/learn/distill/index.ts';
+import type { Signals } from '../../../src/learn/loss/index.ts';
+import { pairs } from '../../../src/learn/task/index.ts';
+import { adam, fitTask } from '../../../src/learn/train/index.ts';
 import { init } from '../../../src/weights/index.ts';
 import { parser } from '../../../zoo/architectures/index.ts';
 import { expectTaskStepAgrees } from '../../support/task-steps.ts';

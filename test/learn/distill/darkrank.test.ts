@@ -3,7 +3,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useBackend } from '../../../src/engine/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
-import { darkRank, hardRankOf, logOrders, orders, scoresOf, softRankOf } from '../../../src/learn/index.ts';
+import {
+  darkRank,
+  hardRankOf,
+  logOrders,
+  orders,
+  scoresOf,
+  softRankOf,
+} from '../../../src/learn/distill/index.ts';
 import {
   drawn,
   expectStepAgrees,

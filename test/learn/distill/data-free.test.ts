@@ -1,6 +1,6 @@
 /** @file Data-free distillation (Lopes, Fenu and Starner [157]): the record against closed forms, and images made from it. */
 import { expect } from 'chai';
-import { graph, input } from '../../../src/build/index.ts';
+import { graph, input } from '../../../src/compose/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
 import {
   drawTargets,
@@ -9,7 +9,7 @@ import {
   reconstructImages,
   recordMetadata,
   unpackMetadata,
-} from '../../../src/learn/index.ts';
+} from '../../../src/learn/distill/index.ts';
 import { float, type Net } from '../../../src/weights/index.ts';
 import { tinyScale, tinySplit, tinyStudent } from '../../support/distilling.ts';
 import { messageOf } from '../../support/errors.ts';

@@ -1,13 +1,15 @@
 /** @file Detectors taught by detectors: proposal mimic, weighted classes, bounded boxes; closed forms and law 6. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { loadDataset, type Split, scenes } from '../../../src/data/index.ts';
 import { useBackend } from '../../../src/engine/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
-import { cropWeights, detection, detectorLoss } from '../../../src/learn/detect/index.ts';
 import { boundedOf, detectionDistillation, softClasses } from '../../../src/learn/distill/detection.ts';
+import { hints } from '../../../src/learn/distill/index.ts';
 import { mimic, mimicOf } from '../../../src/learn/distill/mimic.ts';
-import { fitTask, hints } from '../../../src/learn/index.ts';
+import { cropWeights, detection, detectorLoss } from '../../../src/learn/task/detect/index.ts';
+import { fitTask } from '../../../src/learn/train/index.ts';
 import { init } from '../../../src/weights/index.ts';
 import { detector, wrn } from '../../../zoo/architectures/index.ts';
 import { expectTaskStepAgrees } from '../../support/task-steps.ts';

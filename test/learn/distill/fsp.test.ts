@@ -1,9 +1,11 @@
 /** @file Flow matrices (Yim et al. [154]): their symmetries, pooling, and what they do not see. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useBackend } from '../../../src/engine/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
-import { bind, flowOf, fsp } from '../../../src/learn/index.ts';
+import { flowOf, fsp } from '../../../src/learn/distill/index.ts';
+import { bind } from '../../../src/learn/loss/index.ts';
 import {
   drawn,
   expectStepAgrees,

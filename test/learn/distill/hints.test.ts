@@ -1,11 +1,15 @@
 /** @file Hints (Romero et al. [148]): the value, the regressor's rule, and what a first stage trains. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { graph, input } from '../../../src/build/index.ts';
+import { graph, input } from '../../../src/compose/index.ts';
 import { useBackend } from '../../../src/engine/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
 import { shapes } from '../../../src/graph/index.ts';
-import { bind, classification, fitTask, hintOf, hints } from '../../../src/learn/index.ts';
+import { hintOf, hints } from '../../../src/learn/distill/index.ts';
+import { bind } from '../../../src/learn/loss/index.ts';
+import { classification } from '../../../src/learn/task/index.ts';
+import { fitTask } from '../../../src/learn/train/index.ts';
 import { init } from '../../../src/weights/index.ts';
 import {
   drawn,

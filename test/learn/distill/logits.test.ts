@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useBackend } from '../../../src/engine/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
-import { logits, logitsOf } from '../../../src/learn/index.ts';
+import { logits, logitsOf } from '../../../src/learn/distill/index.ts';
 import { wrn } from '../../../zoo/architectures/index.ts';
 import { drawn, expectStepAgrees, gap, scalarOf } from '../../support/distilling.ts';
 

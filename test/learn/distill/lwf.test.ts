@@ -1,10 +1,13 @@
 /** @file Learning without forgetting (Li and Hoiem [150]): the old outputs' loss, the new head, and what is trained when. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { graph, input } from '../../../src/build/index.ts';
+import { graph, input } from '../../../src/compose/index.ts';
 import { compile, useBackend } from '../../../src/engine/index.ts';
 import { MoonletError, Refusal } from '../../../src/errors.ts';
-import { crossEntropy, fit, lwf, lwfOf, withHead, withOutput } from '../../../src/learn/index.ts';
+import { lwf, lwfOf, withHead, withOutput } from '../../../src/learn/distill/index.ts';
+import { crossEntropy } from '../../../src/learn/loss/index.ts';
+import { fit } from '../../../src/learn/train/index.ts';
 import {
   drawn,
   expectStepAgrees,

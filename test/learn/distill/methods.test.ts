@@ -1,7 +1,7 @@
 /** @file The register of methods: one entry for each of the survey's references. */
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
-import { methods } from '../../../src/learn/index.ts';
+import { methods } from '../../../src/learn/distill/index.ts';
 import { expectRefusal, moonlet } from '../../support/cli.ts';
 
 describe('the methods of the survey', () => {

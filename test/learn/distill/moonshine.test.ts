@@ -1,10 +1,12 @@
 /** @file Moonshine (Crowley et al. [151]): the cheap student of a teacher, its taps, its loss, its step. */
+
 import { expect } from 'chai';
 import { cheapen } from '../../../src/edit/index.ts';
 import { Refusal } from '../../../src/errors.ts';
 import { shapes } from '../../../src/graph/index.ts';
-import { bind, moonshine } from '../../../src/learn/index.ts';
-import { cost } from '../../../src/read/cost.ts';
+import { moonshine } from '../../../src/learn/distill/index.ts';
+import { bind } from '../../../src/learn/loss/index.ts';
+import { cost } from '../../../src/read/index.ts';
 import type { Net } from '../../../src/weights/index.ts';
 
 import { compose } from '../../../zoo/index.ts';

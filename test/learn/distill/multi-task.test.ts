@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useBackend } from '../../../src/engine/index.ts';
-import { parsingLoss } from '../../../src/learn/index.ts';
-import { cost } from '../../../src/read/cost.ts';
+import { parsingLoss } from '../../../src/learn/distill/index.ts';
+import { cost } from '../../../src/read/index.ts';
 import { forward, weightTensors } from '../../../src/read/tfjs/index.ts';
 import { float, type Net, type WeightKey } from '../../../src/weights/index.ts';
 import { padNet, parser } from '../../../zoo/architectures/index.ts';

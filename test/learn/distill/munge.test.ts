@@ -1,7 +1,7 @@
 /** @file MUNGE (Bucila, Caruana and Niculescu-Mizil [146]): what it leaves, how much it makes, and where it tends. */
 import { expect } from 'chai';
 import { UsageError } from '../../../src/errors.ts';
-import { munge, nearest } from '../../../src/learn/index.ts';
+import { munge, nearest } from '../../../src/learn/distill/index.ts';
 import { tinySplit } from '../../support/distilling.ts';
 
 describe('MUNGE (Bucila, Caruana and Niculescu-Mizil)', () => {

@@ -1,9 +1,12 @@
 /** @file Net2Net (Chen et al. [149]): a larger student that begins as its teacher, and goes on at a tenth of its rate. */
+
 import { expect } from 'chai';
 import { useBackend } from '../../../src/engine/index.ts';
 import { MoonletError, Refusal } from '../../../src/errors.ts';
-import { crossEntropy, fit, net2net, oneCycle } from '../../../src/learn/index.ts';
-import { cost } from '../../../src/read/cost.ts';
+import { net2net } from '../../../src/learn/distill/index.ts';
+import { crossEntropy, oneCycle } from '../../../src/learn/loss/index.ts';
+import { fit } from '../../../src/learn/train/index.ts';
+import { cost } from '../../../src/read/index.ts';
 import { expectStepAgrees, tinyScale, tinySplit, tinyStudent } from '../../support/distilling.ts';
 import { outputs } from '../../support/growing.ts';
 import { largestDifference, shaken } from '../../support/nets.ts';

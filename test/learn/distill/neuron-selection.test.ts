@@ -1,18 +1,14 @@
 /** @file Neuron selection: the energy's choice, copies, the loss over the chosen alone, law 6. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { graph, input } from '../../../src/build/index.ts';
+import { graph, input } from '../../../src/compose/index.ts';
 import { useBackend } from '../../../src/engine/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
-import {
-  chooseNeurons,
-  classification,
-  crossEntropy,
-  neuronSelection,
-  type Signals,
-  selectNeurons,
-} from '../../../src/learn/index.ts';
+import { chooseNeurons, neuronSelection, selectNeurons } from '../../../src/learn/distill/index.ts';
+import { crossEntropy, type Signals } from '../../../src/learn/loss/index.ts';
+import { classification } from '../../../src/learn/task/index.ts';
 import { random } from '../../../src/random.ts';
 import { init } from '../../../src/weights/index.ts';
 import { expectTaskStepAgrees } from '../../support/task-steps.ts';

@@ -1,10 +1,13 @@
 /** @file The on-the-fly ensemble (Lan, Zhu and Gong [152]): gate, ensemble, and the branch that remains. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { compile, useBackend } from '../../../src/engine/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
-import { bind, crossEntropy, ensembleOf, fit, one } from '../../../src/learn/index.ts';
-import { cost } from '../../../src/read/cost.ts';
+import { ensembleOf, one } from '../../../src/learn/distill/index.ts';
+import { bind, crossEntropy } from '../../../src/learn/loss/index.ts';
+import { fit } from '../../../src/learn/train/index.ts';
+import { cost } from '../../../src/read/index.ts';
 import { compose } from '../../../zoo/index.ts';
 import {
   drawn,

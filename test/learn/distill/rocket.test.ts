@@ -1,9 +1,12 @@
 /** @file Rocket launching (Zhou et al. [158]): shared layers, the gradient block, and the light net that remains. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { compile, useBackend } from '../../../src/engine/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
-import { bind, crossEntropy, fit, hintOfRocket, rocket } from '../../../src/learn/index.ts';
+import { hintOfRocket, rocket } from '../../../src/learn/distill/index.ts';
+import { bind, crossEntropy } from '../../../src/learn/loss/index.ts';
+import { fit } from '../../../src/learn/train/index.ts';
 import { wrn } from '../../../zoo/architectures/index.ts';
 import {
   drawn,

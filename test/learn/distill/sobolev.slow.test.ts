@@ -1,12 +1,14 @@
 /** @file Sobolev training (Czarnecki et al. [156]): derivatives of nets in closed form, and second-order gradients. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { graph, input } from '../../../src/build/index.ts';
+import { graph, input } from '../../../src/compose/index.ts';
 import { useBackend } from '../../../src/engine/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
 import { activations } from '../../../src/graph/index.ts';
 import { registerSecondOrder } from '../../../src/kernels/index.ts';
-import { fit, logits, slopeOf, slopesOf, sobolev, unit } from '../../../src/learn/index.ts';
+import { logits, slopeOf, slopesOf, sobolev, unit } from '../../../src/learn/distill/index.ts';
+import { fit } from '../../../src/learn/train/index.ts';
 import { activate } from '../../../src/read/tfjs/apply.ts';
 import { float, type Net } from '../../../src/weights/index.ts';
 import {

@@ -1,5 +1,7 @@
 /** @file Soft targets (Hinton et al. [153]) and attention in one step; their values are held in losses.test.ts. */
-import { attention, crossEntropy, softTargets } from '../../../src/learn/index.ts';
+
+import { attention, softTargets } from '../../../src/learn/distill/index.ts';
+import { crossEntropy } from '../../../src/learn/loss/index.ts';
 import { expectStepAgrees } from '../../support/distilling.ts';
 
 describe('soft targets (Hinton et al.)', () => {

@@ -1,4 +1,5 @@
 /** @file Scene parsing: measures by hand, targets on the grid, learning, law 6, refusals. */
+
 import { expect } from 'chai';
 import {
   loadDataset,
@@ -9,7 +10,8 @@ import {
   segmentation,
 } from '../../../src/data/index.ts';
 import { MoonletError } from '../../../src/errors.ts';
-import { adam, evaluateParser, fitTask, pairs, parsing, parsingLoss } from '../../../src/learn/index.ts';
+import { parsingLoss } from '../../../src/learn/distill/index.ts';
+import { evaluateParser, pairs, parsing } from '../../../src/learn/task/index.ts';
 import {
   confusionOf,
   countPixels,
@@ -18,8 +20,9 @@ import {
   depthScore,
   parserLayout,
   segmentationScore,
-} from '../../../src/learn/parse/index.ts';
-import { sceneInput } from '../../../src/learn/scene-batches.ts';
+} from '../../../src/learn/task/parse/index.ts';
+import { sceneInput } from '../../../src/learn/task/scene-input.ts';
+import { adam, fitTask } from '../../../src/learn/train/index.ts';
 import { init } from '../../../src/weights/index.ts';
 import { detector, padNet, parser } from '../../../zoo/architectures/index.ts';
 import { expectTaskStepAgrees } from '../../support/task-steps.ts';

@@ -1,0 +1,109 @@
+/**
+ * @file Writes the table of docs/zoo.md: every architecture, what it costs, who counted the same, and how far its
+ * logits are from the reference implementation's. `--check` only says whether the page is as it should be.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { compile } from '../../src/engine/index.ts';
+import { inputShape, onlyOutput } from '../../src/graph/index.ts';
+import { cost } from '../../src/read/index.ts';
+import { largestDifference, sizeOf } from '../../test/support/nets.ts';
+import { referenceImages, referenceNet } from '../../test/support/reference-fill.ts';
+import { architectures, compose } from '../../zoo/index.ts';
+import { marked, marks, remarked, table } from '../lib/markdown.ts';
+
+const page = 'docs/zoo.md';
+const place = marks('scripts/docs/zoo.ts');
+const read = <T>(file: string): T => JSON.parse(readFileSync(file, 'utf8')) as T;
+
+interface Logits {
+  readonly net: string;
+  readonly by: string;
+  readonly logits: readonly (readonly number[])[];
+}
+const nameOf = (words: string): string => words.split(' ')[0] as string;
+
+/** Name -> who counted it, and in how many variants. */
+function sources(): ReadonlyMap<string, { by: ReadonlySet<string>; variants: number }> {
+  const published = read<{ rows: [string, number, number, number, string][] }>(
+    'test/zoo/published-counts.json',
+  );
+  const made = read<{ counts: { net: string; by: string }[] }>('test/zoo/reference/counts.json');
+  const all = [
+    ...published.rows.map(([net, , , , by]) => ({ net, by })),
+    ...made.counts.map(({ net, by }) => ({ net, by: by.split(' ')[0] as string })),
+  ];
+  const found = new Map<string, { by: Set<string>; nets: Set<string> }>();
+  for (const { net, by } of all) {
+    const entry = found.get(nameOf(net)) ?? { by: new Set(), nets: new Set() };
+    entry.by.add(by);
+    entry.nets.add(compose(net).name);
+    found.set(nameOf(net), entry);
+  }
+  return new Map([...found].map(([name, { by, nets }]) => [name, { by, variants: nets.size }]));
+}
+
+/** Name -> the largest difference of its logits, as a share of the largest logit, and from whose. */
+async function differences(): Promise<ReadonlyMap<string, { by: string; largest: number }>> {
+  const { cases } = read<{ cases: Logits[] }>('test/zoo/reference/logits.json');
+  const found = new Map<string, { by: string; largest: number }>();
+  for (const { net: words, by, logits } of cases) {
+    const graph = compose(words);
+    const compiled = await compile(referenceNet(graph).net);
+    const out = await compiled.run(referenceImages(logits.length * sizeOf(inputShape(graph))));
+    await compiled.release();
+    const far = largestDifference(
+      out.get(onlyOutput(graph)) as Float32Array,
+      Float32Array.from(logits.flat()),
+    );
+    found.set(nameOf(words), { by, largest: Math.max(far, found.get(nameOf(words))?.largest ?? 0) });
+  }
+  return found;
+}
+
+async function zooTable(withDifferences: boolean): Promise<string> {
+  const counted = sources();
+  const far = withDifferences ? await differences() : new Map();
+  const n = (x: number): string => x.toLocaleString('en');
+  const rows = [...architectures].map(([name, make]) => {
+    const graph = make();
+    const { params, normStats, macs } = cost(graph);
+    const { by, variants } = counted.get(name) ?? { by: new Set(), variants: 0 };
+    const source = `${[...by].sort().join(', ')} (${variants})`;
+    const logits = far.get(name);
+    const { arxiv, authors, year } = make.paper;
+    const paper = `${authors.split(',')[0]?.replace(' et al.', '')} ${year}`;
+    return [
+      `\`${name}\``,
+      arxiv ? `[${paper}](https://arxiv.org/abs/${arxiv})` : paper,
+      inputShape(graph).join(' x '),
+      n(params),
+      n(normStats),
+      n(macs),
+      source,
+      logits ? `${logits.by}: ${logits.largest.toExponential(0)}` : '',
+    ];
+  });
+  const head = [
+    'architecture',
+    'paper',
+    'input',
+    'params',
+    'norm statistics',
+    'multiply-adds',
+    'counted by',
+    'logits',
+  ];
+  return table([head, ...rows], [0, 1, 2, 6, 7]);
+}
+
+const text = readFileSync(page, 'utf8');
+if (process.argv.includes('--check')) {
+  // the last column takes a run of every net; the others are the page's promise
+  const short = (whole: string): string => whole.replaceAll(/ \| [^|]*\|$/gm, '');
+  const good = short(marked(text, place)) === short(await zooTable(false));
+  console.log(good ? `${page} is as the zoo is` : `${page} is not as the zoo is; run npm run docs -- zoo`);
+  process.exitCode = good ? 0 : 1;
+} else {
+  writeFileSync(page, remarked(text, place, await zooTable(true)));
+  console.log(`${page}: written`);
+}

@@ -1,0 +1,145 @@
+/** @file One step of a case on each engine of ours, as `fit`, `distill` and `compile` run it. */
+
+import { createRequire } from 'node:module';
+import { compile, type EngineOptions, engineNamed, prepare } from '../engine/index.ts';
+import { inputShape } from '../graph/index.ts';
+import { attention } from '../learn/distill/index.ts';
+import { crossEntropy } from '../learn/loss/index.ts';
+import { firstState, sgd, step as stepOf } from '../learn/train/index.ts';
+import type { Net } from '../weights/index.ts';
+import type { Job } from './types.ts';
+
+export interface Step {
+  run(): Promise<void>;
+  /** Of the last step; undefined in inference. */
+  loss(): number | undefined;
+  release(): Promise<void>;
+}
+export interface Material {
+  readonly job: Job;
+  readonly net: Net;
+  readonly teacher: Net | undefined;
+  readonly x: Float32Array;
+  readonly labels: Int32Array;
+}
+export interface Makers {
+  /** Whose time is reported; what else was tried goes into the note. */
+  readonly counts: 'first' | 'fastest';
+  readonly variants: readonly (readonly [name: string, make: () => Promise<Step>])[];
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+const require = createRequire(import.meta.url);
+const versionOf = (name: string): string =>
+  (require(`${name}/package.json`) as { readonly version: string }).version;
+
+/** `moonlet` counts as it comes, with a thread for each core. */
+export function makers(name: string, material: Material): Makers {
+  const make = (options: EngineOptions) => (): Promise<Step> =>
+    material.job.kind === 'infer' ? inference(material, options) : training(material, options);
+  if (name === 'moonlet') {
+    return {
+      counts: 'first',
+      variants: [
+        ['its own threads', make({})],
+        ['1 thread', make({ threads: 1 })],
+      ],
+      versions: { 'onnxruntime-node': versionOf('onnxruntime-node') },
+    };
+  }
+  const engine = engineNamed(name);
+  return {
+    counts: 'first',
+    variants: [[name, make({ engine })]],
+    versions: { '@tensorflow/tfjs-core': versionOf('@tensorflow/tfjs-core') },
+  };
+}
+
+/** As the export of PyTorch, `moonlet` takes its images channels first. */
+async function inference({ net, job, x }: Material, options: EngineOptions): Promise<Step> {
+  const ours = (options.engine ?? 'onnxruntime') === 'onnxruntime';
+  const runner = await compile(net, { ...options, layout: ours ? 'NCHW' : 'NHWC' });
+  const [h, w, c] = inputShape(net.graph) as readonly [number, number, number];
+  const images = ours ? channelsFirst(x, [job.batch, h, w, c]) : x;
+  return {
+    run: async () => void (await runner.run(images)),
+    loss: () => undefined,
+    release: () => runner.release(),
+  };
+}
+
+async function training({ net, teacher, job, x, labels }: Material, options: EngineOptions): Promise<Step> {
+  const { batch, rate } = job;
+  const losses = [crossEntropy(), ...(teacher ? [attention()] : [])].map((make) =>
+    make({ student: net.graph, teacher: teacher?.graph }),
+  );
+  const guide = teacher
+    ? await compile(teacher, { ...options, values: losses.flatMap((l) => l.teacher ?? []) })
+    : undefined;
+  const plan = stepOf({
+    graph: net.graph,
+    losses,
+    optimizer: sgd({ nesterov: true }),
+    batch,
+    ...(guide ? { teacher: guide.shapes } : {}),
+  });
+  const runner = await prepare(plan.fn, plan.specs, options);
+  const scalar = (value: number): Float32Array => Float32Array.of(value);
+  const fixed: Record<string, Float32Array | Int32Array> = { x, labels, rate: scalar(rate) };
+  for (const l of losses) fixed[`loss/${l.name}`] = scalar(Number(l.weight));
+  let state = firstState(net, plan.specs.state);
+  let loss = Number.NaN;
+  return {
+    run: async () => {
+      const inputs = { ...fixed };
+      for (const [id, value] of guide ? await guide.run(x) : []) inputs[`teacher/${id}`] = value;
+      const done = await runner.run(state, inputs);
+      state = done.state;
+      loss = Number(done.outputs['loss']?.[0]);
+    },
+    loss: () => loss,
+    release: async () => {
+      await runner.release();
+      await guide?.release();
+    },
+  };
+}
+
+/** An ONNX file that PyTorch wrote, on onnxruntime-node: by its default, which is all cores, and on one thread. */
+export function exportRunner(file: string, { net, job, x }: Material): Makers {
+  const [h, w, c] = inputShape(net.graph) as readonly [number, number, number];
+  const make = (threads?: number) => async (): Promise<Step> => {
+    const { InferenceSession, Tensor } = await import('onnxruntime-node');
+    const session = await InferenceSession.create(
+      file,
+      threads === undefined ? {} : { intraOpNumThreads: threads },
+    );
+    const image = new Tensor('float32', channelsFirst(x, [job.batch, h, w, c]), [job.batch, c, h, w]);
+    const [input = 'x'] = session.inputNames;
+    return {
+      run: async () => void (await session.run({ [input]: image })),
+      loss: () => undefined,
+      release: () => session.release(),
+    };
+  };
+  return {
+    counts: 'fastest',
+    variants: [
+      ['all cores', make()],
+      ['1 thread', make(1)],
+    ],
+    versions: { 'onnxruntime-node': versionOf('onnxruntime-node') },
+  };
+}
+
+function channelsFirst(
+  x: Float32Array,
+  [b, h, w, c]: readonly [number, number, number, number],
+): Float32Array {
+  const y = new Float32Array(x.length);
+  const area = h * w;
+  for (let i = 0; i < b * area; i++)
+    for (let k = 0; k < c; k++)
+      y[(Math.floor(i / area) * c + k) * area + (i % area)] = x[i * c + k] as number;
+  return y;
+}

@@ -1,0 +1,258 @@
+/** @file Flow, the typed chain that writes a graph; blocks are plain functions from Flow to Flow. */
+
+import { MoonletError } from '../errors.ts';
+import {
+  type Activation,
+  type Conv,
+  channelsOf,
+  check,
+  dropUnused,
+  type Graph,
+  type Node,
+  type Norm,
+  type Op,
+  type Padding,
+  type Pair,
+  type Pool,
+  type Quantize,
+  type Shape,
+  ShapeError,
+  shapeOf,
+} from '../graph/index.ts';
+
+/** A feature map [h, w, c] or a vector [c]: all that the types track. */
+export type Rank = 'map' | 'vec';
+type ShapeOf<R extends Rank> = R extends 'map'
+  ? readonly [h: number, w: number, c: number]
+  : readonly [c: number];
+/** A reusable piece of network. The only macro mechanism there is. */
+export type Block<I extends Rank = 'map', O extends Rank = I> = (x: Flow<I>) => Flow<O>;
+
+/** One number for both axes, or height and width. */
+export type Size = number | Pair;
+export const pairOf = (n: Size): Pair => (typeof n === 'number' ? [n, n] : n);
+
+/** Shares the weights of an earlier node: its path, or the flow that it made. */
+interface Sharing {
+  readonly weightsOf?: string | Flow<Rank>;
+}
+export interface ConvOptions extends Sharing {
+  readonly kernel?: Size;
+  readonly stride?: Size;
+  readonly dilation?: Size;
+  readonly groups?: number;
+  readonly padding?: Padding;
+  readonly bias?: boolean;
+}
+export interface NormOptions extends Sharing, Partial<Pick<Norm, 'eps' | 'momentum' | 'scale' | 'offset'>> {}
+export interface PoolOptions {
+  readonly size: Size;
+  readonly stride?: Size;
+  readonly padding?: Padding;
+}
+
+interface Draft {
+  readonly nodes: Node[];
+  readonly used: Map<string, number>;
+  path: string;
+}
+
+/** A value on its way through the network. Immutable: each method returns the next value. */
+export class Flow<R extends Rank> {
+  readonly id: string;
+  readonly shape: ShapeOf<R>;
+  readonly #draft: Draft;
+
+  private constructor(draft: Draft, id: string, shape: ShapeOf<R>) {
+    this.#draft = draft;
+    this.id = id;
+    this.shape = shape;
+  }
+
+  /** @internal Use `input()`. */
+  static input(shape: Shape): Flow<Rank> {
+    return Flow.#emit({ nodes: [], used: new Map(), path: '' }, { kind: 'input', shape }, []);
+  }
+
+  static #emit<O extends Rank>(
+    draft: Draft,
+    op: Op,
+    ins: readonly Flow<Rank>[],
+    sharing: Sharing = {},
+  ): Flow<O> {
+    const base = draft.path + op.kind;
+    const n = (draft.used.get(base) ?? 0) + 1;
+    draft.used.set(base, n);
+    const id = n > 1 ? `${base}_${n}` : base;
+    if (ins.some((x) => x.#draft !== draft)) {
+      throw new MoonletError(`${id}: joins values of two networks; begin both from one input()`);
+    }
+    let shape: Shape;
+    try {
+      shape = shapeOf(
+        op,
+        ins.map((x) => x.shape),
+      );
+    } catch (e) {
+      throw e instanceof ShapeError ? e.at(id) : e;
+    }
+    const owner = sharing.weightsOf;
+    const weightsOf = owner === undefined ? {} : { weightsOf: typeof owner === 'string' ? owner : owner.id };
+    draft.nodes.push({ id, op, inputs: ins.map((x) => x.id), ...weightsOf });
+    return new Flow<O>(draft, id, shape as ShapeOf<O>); // the one cast: rank follows kind
+  }
+
+  #next<O extends Rank>(op: Op, sharing: Sharing = {}): Flow<O> {
+    return Flow.#emit<O>(this.#draft, op, [this], sharing);
+  }
+
+  get channels(): number {
+    return channelsOf(this.shape);
+  }
+
+  /** A conv without bias, 1x1 unless told; [h, w, c] -> [h', w', out]. */
+  conv(this: Flow<'map'>, out: number, o: ConvOptions = {}): Flow<'map'> {
+    const op: Conv = {
+      kind: 'conv',
+      out,
+      kernel: pairOf(o.kernel ?? 1),
+      stride: pairOf(o.stride ?? 1),
+      dilation: pairOf(o.dilation ?? 1),
+      groups: o.groups ?? 1,
+      padding: o.padding ?? 'same',
+      bias: o.bias ?? false,
+    };
+    return this.#next(op, o);
+  }
+  /** One filter a channel, 3x3 unless told; `multiplier` outputs a channel. */
+  depthwise(
+    this: Flow<'map'>,
+    o: Omit<ConvOptions, 'groups'> & { readonly multiplier?: number } = {},
+  ): Flow<'map'> {
+    const { multiplier = 1, ...rest } = o;
+    return this.conv(this.channels * multiplier, { kernel: 3, ...rest, groups: this.channels });
+  }
+  norm(o: NormOptions = {}): Flow<R> {
+    const { eps = 1e-5, momentum = 0.9, scale = true, offset = true } = o;
+    return this.#next({ kind: 'norm', eps, momentum, scale, offset }, o);
+  }
+  act(fn: Activation): Flow<R> {
+    return this.#next({ kind: 'act', fn });
+  }
+  relu(): Flow<R> {
+    return this.act('relu');
+  }
+  maxPool(this: Flow<'map'>, o: PoolOptions): Flow<'map'> {
+    return this.#next(poolOp('max', o));
+  }
+  avgPool(this: Flow<'map'>, o: PoolOptions): Flow<'map'> {
+    return this.#next(poolOp('avg', o));
+  }
+  /** [h, w, c] -> [c] */
+  globalPool(this: Flow<'map'>, fn: 'avg' | 'max' = 'avg'): Flow<'vec'> {
+    return this.#next({ kind: 'globalPool', fn });
+  }
+  /** [h, w, c] -> [h * w * c] */
+  flatten(this: Flow<'map'>): Flow<'vec'> {
+    return this.#next({ kind: 'flatten' });
+  }
+  dense(this: Flow<'vec'>, out: number, o: Sharing & { readonly bias?: boolean } = {}): Flow<'vec'> {
+    return this.#next({ kind: 'dense', out, bias: o.bias ?? true }, o);
+  }
+  slice(from: number, to: number): Flow<R> {
+    return this.#next({ kind: 'slice', from, to });
+  }
+  shuffle(groups: number): Flow<R> {
+    return this.#next({ kind: 'shuffle', groups });
+  }
+  permute(order: readonly number[]): Flow<R> {
+    return this.#next({ kind: 'permute', order });
+  }
+  maxout(pieces: number): Flow<R> {
+    return this.#next({ kind: 'maxout', pieces });
+  }
+  shift(this: Flow<'map'>, kernel = 3): Flow<'map'> {
+    return this.#next({ kind: 'shift', kernel });
+  }
+  upsample(this: Flow<'map'>, factor: number, fn: 'nearest' | 'bilinear' = 'nearest'): Flow<'map'> {
+    return this.#next({ kind: 'upsample', factor, fn });
+  }
+  /** Rounds values to steps; see the op. `moonlet.quantize` places these by calibration. */
+  quantize(o: Omit<Quantize, 'kind'>): Flow<R> {
+    return this.#next({ kind: 'quantize', ...o });
+  }
+  dropout(rate: number): Flow<R> {
+    return rate === 0 ? this : this.#next({ kind: 'dropout', rate });
+  }
+  dropPath(rate: number): Flow<R> {
+    return rate === 0 ? this : this.#next({ kind: 'dropPath', rate });
+  }
+
+  add(...others: readonly Flow<R>[]): Flow<R> {
+    return Flow.#emit<R>(this.#draft, { kind: 'add' }, [this, ...others]);
+  }
+  concat(...others: readonly Flow<R>[]): Flow<R> {
+    return Flow.#emit<R>(this.#draft, { kind: 'concat' }, [this, ...others]);
+  }
+  /** Multiply by a gate of the same shape, or by one value a channel. */
+  mul(gate: Flow<R> | Flow<'vec'>): Flow<R> {
+    return Flow.#emit<R>(this.#draft, { kind: 'mul' }, [this, gate]);
+  }
+
+  /** A block under a path; it may change the rank. */
+  pipe<O extends Rank>(name: string, block: Block<R, O>): Flow<O> {
+    const draft = this.#draft;
+    const outer = draft.path;
+    draft.path = `${outer}${name}/`;
+    try {
+      return block(this);
+    } finally {
+      draft.path = outer;
+    }
+  }
+  /** Blocks one after another under the paths `name/0`, `name/1`, ... */
+  stack(name: string, blocks: readonly Block<R>[]): Flow<R> {
+    return blocks.reduce<Flow<R>>((x, block, i) => x.pipe(`${name}/${i}`, block), this);
+  }
+  /** shortcut(x) + body(x); the shortcut is x itself unless told. */
+  residual(body: Block<R>, shortcut: Block<R> = skip): Flow<R> {
+    return shortcut(this).add(body(this));
+  }
+
+  /** @internal Use `graph()`. */
+  static finish(name: string, outputs: readonly Flow<Rank>[]): Graph {
+    const first = outputs[0];
+    if (!first) throw new MoonletError(`${name}: a graph needs at least one output`);
+    if (outputs.some((x) => x.#draft !== first.#draft))
+      throw new MoonletError(`${name}: joins values of two networks; begin both from one input()`);
+    return check(dropUnused({ name, nodes: [...first.#draft.nodes], outputs: outputs.map((x) => x.id) }));
+  }
+}
+
+const poolOp = (fn: Pool['fn'], o: PoolOptions): Pool => ({
+  kind: 'pool',
+  fn,
+  size: pairOf(o.size),
+  stride: pairOf(o.stride ?? o.size),
+  padding: o.padding ?? 'same',
+});
+
+/** Begin a network: `input(32, 32, 3)` takes a map, `input(784)` a vector. */
+export function input(h: number, w: number, c: number): Flow<'map'>;
+export function input(c: number): Flow<'vec'>;
+export function input(...shape: readonly number[]): Flow<Rank> {
+  return Flow.input(shape as unknown as Shape);
+}
+
+/** End a network: the graph that leads to these outputs. What they do not need is left out. */
+export const graph = (name: string, ...outputs: readonly Flow<Rank>[]): Graph => Flow.finish(name, outputs);
+
+/** The block that does nothing. */
+export const skip = <R extends Rank>(x: Flow<R>): Flow<R> => x;
+export const repeat = <T>(n: number, make: (i: number) => T): T[] =>
+  Array.from({ length: n }, (_, i) => make(i));
+/** Blocks one after another, without a path of their own. */
+export const chain =
+  <R extends Rank>(...blocks: readonly Block<R>[]): Block<R> =>
+  (x) =>
+    blocks.reduce((y, block) => block(y), x);

@@ -1,0 +1,196 @@
+/** @file Growth in several steps: a plan is data, its cost is known before anything is done. */
+
+import * as z from 'zod';
+import { Refusal, UsageError } from '../../errors.ts';
+import { channels, type Graph, issueText, stages } from '../../graph/index.ts';
+import { cost } from '../../read/index.ts';
+import type { Net } from '../../weights/index.ts';
+import { chooseCopies, requestsOf } from '../channels/copies.ts';
+import { type WidenOptions, widenChecks } from '../channels/copy-channels.ts';
+import { type Growth, inSequence, type Preserves } from '../channels/growth.ts';
+import { byCopies, replicate } from '../channels/replicate.ts';
+import { checkWidth } from '../channels/width.ts';
+import { checkChoice, checkGraph, checkNet, checkOptions, isRecord, number, shown } from '../options.ts';
+import { addUnits, unitsIn } from './add-units.ts';
+import { connect, connectGraph } from './connect.ts';
+import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
+import { enlarge, enlargeGraph } from './enlarge.ts';
+import { type Widths, widen } from './widen.ts';
+
+const widths = z.record(z.string(), z.unknown()); // see `checkWidth`, which says what was probably meant
+/** The steps by the key that says what they do. */
+const stepSchemas = {
+  widen: z.strictObject({ widen: widths }),
+  deepen: z.strictObject({
+    deepen: z.string(),
+    by: z.int().min(1).default(1),
+    kind: z.enum(['block', 'branch', 'dirac']).optional(),
+  }),
+  enlarge: z.strictObject({ enlarge: z.string(), to: z.int().min(2) }),
+  units: z.strictObject({ units: widths, into: z.enum(['zero', 'random']).optional() }),
+  connect: z.strictObject({ connect: z.string(), to: z.string(), by: z.enum(['add', 'concat']).optional() }),
+} as const;
+const stepKeys = Object.keys(stepSchemas) as readonly (keyof typeof stepSchemas)[];
+export type GrowStep =
+  | { readonly widen: Widths }
+  | { readonly deepen: string; readonly by?: number; readonly kind?: DeepenOptions['kind'] }
+  | { readonly enlarge: string; readonly to: number }
+  | { readonly units: Widths; readonly into?: 'zero' | 'random' }
+  | { readonly connect: string; readonly to: string; readonly by?: 'add' | 'concat' };
+/** Steps one after another, or a cost to reach by width and depth together. */
+export type GrowPlan = readonly GrowStep[] | { readonly macs: number } | { readonly params: number };
+
+/** @throws UsageError that says where the value departs from a plan. */
+export function parsePlan(value: unknown): readonly GrowStep[] {
+  if (!Array.isArray(value) || !value.length)
+    throw new UsageError(
+      `plan: expects an array of steps such as [{ widen: { stage1: 'x1.5' } }], got ${shown(value)}`,
+    );
+  return value.map((step: unknown, i) => {
+    const key = stepKeys.find((k) => isRecord(step) && k in step);
+    if (!key || !isRecord(step))
+      throw new UsageError(`plan: [${i}]: no step ${shown(step)}; known: ${stepKeys.join(', ')}`);
+    const parsed = stepSchemas[key].safeParse(step);
+    if (!parsed.success) throw new UsageError(`plan: [${i}]: ${issueText(parsed.error)}`);
+    for (const [where, width] of Object.entries(isRecord(step[key]) ? step[key] : {}))
+      checkWidth(`plan: [${i}]: ${where}`, width);
+    return parsed.data as GrowStep;
+  });
+}
+
+/** One step's outcome, on the graph alone. */
+export interface Planned {
+  readonly step: GrowStep;
+  readonly graph: Graph;
+  readonly params: number;
+  readonly macs: number;
+  readonly preserves: Preserves;
+}
+
+/**
+ * What each step of a plan would cost and preserve, without weights.
+ * @throws what the steps themselves would.
+ */
+export function plan(graph: Graph, wanted: GrowPlan, o: WidenOptions = {}): readonly Planned[] {
+  checkGraph('plan', graph);
+  const done: Planned[] = [];
+  let now = graph;
+  stepsOf(graph, wanted, o).forEach((step, i) => {
+    const { next, preserves } = apply(now, step, { ...o, seed: (o.seed ?? 0) + i });
+    now = next;
+    const { params, macs } = cost(now);
+    done.push({ step, graph: now, params, macs, preserves });
+  });
+  return done;
+}
+
+function apply(graph: Graph, step: GrowStep, o: WidenOptions): { next: Graph; preserves: Preserves } {
+  if ('widen' in step)
+    return { next: widenGraph(graph, step.widen, o), preserves: o.noise ? 'neither' : 'both' };
+  if ('units' in step) {
+    const next = unitsIn(graph, step.units, o.seed ?? 0).graph;
+    return { next, preserves: step.into === 'random' ? 'neither' : 'both' };
+  }
+  if ('connect' in step)
+    return {
+      next: connectGraph(graph, step.connect, step.to, step.by ? { by: step.by } : {}),
+      preserves: 'both',
+    };
+  if ('enlarge' in step) return { next: enlargeGraph(graph, step.enlarge, step.to).graph, preserves: 'both' };
+  const deeper = deepenGraph(graph, step.deepen, step.by ?? 1, step.kind ? { kind: step.kind } : {});
+  return { next: deeper.graph, preserves: deeper.preserves };
+}
+
+/** The graph that `widen` makes. */
+function widenGraph(graph: Graph, widths: Widths, { seed = 0, byGroups }: WidenOptions): Graph {
+  const all = channels(graph, byGroups ? { byGroups } : {});
+  return replicate(graph, all, byCopies(chooseCopies(all, requestsOf(graph, all, widths), seed))).graph;
+}
+
+/**
+ * Grow a net by a plan. What comes back follows all steps: `follow` carries optimizer slots through each.
+ * @throws what the steps throw; the net itself is never changed.
+ */
+export function grow(net: Net, wanted: GrowPlan, o: WidenOptions = {}): Growth {
+  return inSequence(growSteps(net, wanted, o));
+}
+
+/** `grow`, each step by itself: the last one's net is the grown one. */
+export function growSteps(net: Net, wanted: GrowPlan, o: WidenOptions = {}): readonly [Growth, ...Growth[]] {
+  checkNet('grow', net);
+  const done: Growth[] = [];
+  for (const [i, step] of stepsOf(net.graph, wanted, o).entries()) {
+    done.push(one(done.at(-1)?.net ?? net, step, { ...o, seed: (o.seed ?? 0) + i }));
+  }
+  const [first, ...more] = done;
+  if (!first) throw new UsageError('plan: it has no steps');
+  return [first, ...more];
+}
+
+function one(net: Net, step: GrowStep, o: WidenOptions & { readonly seed: number }): Growth {
+  if ('widen' in step) return widen(net, step.widen, o);
+  if ('units' in step) return addUnits(net, step.units, { seed: o.seed, into: step.into ?? 'zero' });
+  if ('connect' in step) return connect(net, step.connect, step.to, { seed: o.seed, by: step.by ?? 'add' });
+  if ('enlarge' in step) return enlarge(net, step.enlarge, step.to);
+  return deepen(net, step.deepen, step.by ?? 1, { seed: o.seed, ...(step.kind ? { kind: step.kind } : {}) });
+}
+
+const isSteps = (wanted: GrowPlan): wanted is readonly GrowStep[] => Array.isArray(wanted);
+
+/**
+ * The steps of a plan. A target of cost is met in both directions: every stage one block deeper while that costs at most
+ * half of the growth (on a scale of ratios), then all widths by one factor, found by bisection.
+ */
+function stepsOf(graph: Graph, wanted: GrowPlan, o: WidenOptions): readonly GrowStep[] {
+  checkOptions('grow', o, widenChecks);
+  if (isSteps(wanted)) return wanted.length ? parsePlan(wanted) : wanted;
+  const factor = number('a factor above 1', (v) => v > 1);
+  checkChoice('grow', wanted, { macs: factor, params: factor });
+  const [key, ratio] =
+    'macs' in wanted ? (['macs', wanted.macs] as const) : (['params', wanted.params] as const);
+  const start = cost(graph)[key];
+  const names = stages(graph).map((s) => s.name);
+  const steps: GrowStep[] = [];
+  let deeper = graph;
+  for (const stage of names) {
+    const next = unlessRefused(() => deepenGraph(deeper, stage, 1).graph);
+    if (!next || cost(next)[key] / start > Math.sqrt(ratio)) continue;
+    deeper = next;
+    steps.push({ deepen: stage, by: 1 });
+  }
+  const widens = (where: string): boolean =>
+    unlessRefused(() => requestsOf(deeper, channels(deeper), { [where]: 'x1' })) !== undefined;
+  const widths = names.filter(widens);
+  // where no stage can be told, as in nets with skips from end to end, all widths grow
+  const free = widths.length ? widths : ['**'].filter(widens);
+  const wider = (factor: number): GrowStep => ({
+    widen: Object.fromEntries(free.map((s) => [s, `x${factor}` as const])),
+  });
+  const seed = (o.seed ?? 0) + steps.length;
+  const reached = (factor: number): number =>
+    cost(apply(deeper, wider(factor), { ...o, seed }).next)[key] / start;
+  let [low, high] = [1, ratio];
+  for (let i = 0; i < 12; i++) {
+    const middle = (low + high) / 2;
+    if (reached(middle) <= ratio) low = middle;
+    else high = middle;
+  }
+  const widest = Math.floor(low * 1000) / 1000;
+  if (widest > 1 && free.length) steps.push(wider(widest));
+  if (!steps.length)
+    throw new Refusal(
+      free.length
+        ? `plan: no step of ${graph.name} fits within ${ratio} times its ${key}; choose a larger factor`
+        : `plan: no width of ${graph.name} can change; deepen it at a place that you name, { deepen: '...' }`,
+    );
+  return steps;
+}
+
+function unlessRefused<T>(edit: () => T): T | undefined {
+  try {
+    return edit();
+  } catch (e) {
+    if (e instanceof Refusal) return undefined;
+    throw e;
+  }
+}

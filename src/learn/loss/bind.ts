@@ -1,0 +1,53 @@
+/** @file Losses bound to a pair of nets, and the graph that is trained: the student with what its losses put beside it. */
+import { MoonletError, UsageError } from '../../errors.ts';
+import { check, type Graph } from '../../graph/index.ts';
+import { init, type Net } from '../../weights/index.ts';
+import type { Loss, LossMaker } from './loss.ts';
+
+export interface Teachers {
+  /** The net whose values the losses may read. It is frozen. */
+  readonly teacher?: Net;
+  /** More of them, for losses made by `taughtBy`. */
+  readonly teachers?: Readonly<Record<string, Net>>;
+}
+export interface Bound {
+  readonly losses: readonly Loss[];
+  /** The student's nodes, then those beside it. */
+  readonly graph: Graph;
+  /** Whether a node stands beside the student. */
+  isBeside(node: string): boolean;
+  readonly notes: readonly string[];
+}
+
+/** @throws MoonletError for what does not fit: all that a run can be refused for before its first step. */
+export function bind(
+  student: Graph,
+  makers: readonly LossMaker[],
+  { teacher, teachers }: Teachers = {},
+): Bound {
+  if (!makers.length) throw new UsageError('losses: give one at least, or leave them out for cross-entropy');
+  const losses = makers.map((make) =>
+    make({ student, teacher: teacher?.graph, teacherNet: teacher, teachers }),
+  );
+  const names = losses.map((l) => l.name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new MoonletError(
+      `the loss ${twice} stands twice; give it one weight, or another teacher by "teacher"`,
+    );
+  const beside = losses.flatMap((l) => l.beside ?? []);
+  const ids = new Set(beside.map((n) => n.id));
+  return {
+    losses,
+    graph: beside.length ? check({ ...student, nodes: [...student.nodes, ...beside] }) : student,
+    isBeside: (node) => ids.has(node),
+    notes: losses.flatMap((l) => l.notes ?? []),
+  };
+}
+
+/** The student with fresh weights for what stands beside it: keyed by path, so that its own are as they were. */
+export function withBeside(student: Net, whole: Graph, seed: number): Net {
+  if (whole === student.graph) return student;
+  const fresh = init(whole, { seed });
+  return { graph: whole, weights: new Map([...fresh.weights, ...student.weights]) };
+}

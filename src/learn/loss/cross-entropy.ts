@@ -1,0 +1,44 @@
+/** @file Cross-entropy of a classifier's logits, with label smoothing. */
+import * as tf from '@tensorflow/tfjs-core';
+import { classEnd } from '../../read/index.ts';
+import { checkNumber } from '../options.ts';
+import type { LossMaker } from './loss.ts';
+import type { Schedule } from './schedule.ts';
+
+export interface CrossEntropyOptions {
+  readonly weight?: number | Schedule;
+  /** The share of the target that is spread over all classes (Szegedy et al. 2015, arXiv:1512.00567, section 7). */
+  readonly labelSmoothing?: number;
+}
+
+/**
+ * -mean over the batch of sum_k q_k log p_k, with q = (1 - s) onehot(y) + s / classes. A net that ends in softmax is trained on
+ * the logits before it.
+ * @throws MoonletError, when bound, for a net of one class or without logits; UsageError for a share that is none.
+ */
+export const crossEntropy =
+  ({ weight = 1, labelSmoothing = 0 }: CrossEntropyOptions = {}): LossMaker =>
+  ({ student }) => {
+    checkNumber('labelSmoothing', labelSmoothing, { least: 0, most: 1 });
+    const { logits, classes } = classEnd(student);
+    return {
+      name: 'cross-entropy',
+      weight,
+      student: [logits],
+      targets: ['labels'],
+      constants: { labelSmoothing },
+      compute: (at) => crossEntropyOf(at.student(logits) as tf.Tensor2D, at.labels, classes, labelSmoothing),
+    };
+  };
+
+/** The value itself: logits [batch, classes], labels [batch]. */
+export function crossEntropyOf(
+  logits: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  classes: number,
+  labelSmoothing = 0,
+): tf.Scalar {
+  const hard = tf.cast(tf.oneHot(labels, classes), 'float32');
+  const target = labelSmoothing ? tf.add(tf.mul(hard, 1 - labelSmoothing), labelSmoothing / classes) : hard;
+  return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(target, tf.logSoftmax(logits)), 1)));
+}

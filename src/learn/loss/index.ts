@@ -1,0 +1,7 @@
+/** @file What a loss is, where it reads, how its weight changes. */
+export { type Bound, bind, type Teachers } from './bind.ts';
+export { type CrossEntropyOptions, crossEntropy, crossEntropyOf } from './cross-entropy.ts';
+export { type Loss, type LossMaker, type Nets, type Signals, taughtBy, teacherOf } from './loss.ts';
+export { constant, cosine, oneCycle, type Schedule, schedule, scheduleNames, stepwise } from './schedule.ts';
+export { stopGradient } from './stop-gradient.ts';
+export { stagePairs, strideTaps, type Tap, type TapPair, tap } from './taps.ts';

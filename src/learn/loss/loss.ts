@@ -1,0 +1,106 @@
+/** @file What a loss is: a plain function of signals, with the nodes that it reads and the numbers that may change. */
+import type * as tf from '@tensorflow/tfjs-core';
+import { MoonletError, suggestion } from '../../errors.ts';
+import type { Graph, Node } from '../../graph/index.ts';
+import type { Net, WeightKey } from '../../weights/index.ts';
+import type { Schedule } from './schedule.ts';
+
+/** What a loss sees of one step. */
+export interface Signals {
+  /** The batch, [batch, h, w, c] or [batch, c]. */
+  readonly x: tf.Tensor;
+  /** The student's value at a node, [batch, ...]. */
+  student(id: string): tf.Tensor;
+  /** The teacher's value at a node: a constant, no gradient flows there. */
+  teacher(id: string): tf.Tensor;
+  /** Class indices, int32 [batch]: the target of that name. */
+  readonly labels: tf.Tensor1D;
+  /** What a batch holds beside its images, [batch, ...], by the task's name for it. */
+  target(name: string): tf.Tensor;
+  /** A setting's value at this step, a scalar tensor. */
+  setting(name: string): tf.Scalar;
+  /** Standard normal numbers, fresh at every step, [batch, ...]: one of the loss's `draws`. */
+  draw(name: string): tf.Tensor;
+  /** A weight as the net sees it, for penalties. */
+  weight(key: WeightKey): tf.Tensor;
+  /** A number of the form's own, trained along. */
+  parameter(name: string): tf.Tensor;
+}
+export interface Loss {
+  readonly name: string;
+  /** Its share in the total; may change from step to step. */
+  readonly weight: number | Schedule;
+  /** Other numbers that may change from step to step, such as a temperature. */
+  readonly settings?: Readonly<Record<string, number | Schedule>>;
+  /** Ids whose values it reads. */
+  readonly student: readonly string[];
+  readonly teacher?: readonly string[];
+  /** Names of the targets that it reads. */
+  readonly targets?: readonly string[];
+  /** Random numbers that it needs, by name, with their shape for one example. */
+  readonly draws?: Readonly<Record<string, readonly number[]>>;
+  /**
+   * Nodes that stand beside the student while it is trained: adapters, branches, a booster. They may read the student's
+   * nodes; it reads none of theirs. They learn with it, and fall away when the run ends.
+   */
+  readonly beside?: readonly Node[];
+  /** Batches smaller than this are refused, such as where a loss compares the examples of a batch. */
+  readonly leastBatch?: number;
+  /**
+   * Numbers and words within `compute` that stand in no other field: a checkpoint of a run with others is refused. Without
+   * them its source text is compared.
+   */
+  readonly constants?: Readonly<Record<string, unknown>>;
+  /** What was chosen for the pair and a person should know, such as adapters that were made. */
+  readonly notes?: readonly string[];
+  compute(at: Signals): tf.Scalar;
+}
+export interface Nets {
+  readonly student: Graph;
+  readonly teacher?: Graph | undefined;
+  /** The teacher with its weights, for losses that run it themselves. */
+  readonly teacherNet?: Net | undefined;
+  /** More teachers, by the names that losses call them by. */
+  readonly teachers?: Readonly<Record<string, Net>> | undefined;
+}
+/** A loss for any pair of nets. Binding it to one resolves its paths, and throws before training what does not fit. */
+export type LossMaker = (nets: Nets) => Loss;
+
+/** The teacher's graph. @throws MoonletError when there is none. */
+export function teacherOf({ teacher }: Nets, loss: string): Graph {
+  if (teacher) return teacher;
+  throw new MoonletError(`${loss}: needs a teacher, and none was given`);
+}
+
+/**
+ * A loss that listens to one of several teachers. Its name becomes `soft-targets@big`.
+ * @throws MoonletError, when bound, for a name that no teacher has.
+ */
+export const taughtBy =
+  (name: string, make: LossMaker): LossMaker =>
+  (nets) => {
+    const known = nets.teachers ?? {};
+    const teacher = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (!teacher)
+      throw new MoonletError(
+        `no teacher "${name}".${suggestion(name, Object.keys(known))} Given: ${Object.keys(known).join(', ') || 'none'}`,
+      );
+    const loss = make({ ...nets, teacher: teacher.graph, teacherNet: teacher });
+    const theirs = (id: string): string => `${name}:${id}`;
+    // two such losses may both have an adapter of one path
+    const moved = new Map(loss.beside?.map((n) => [n.id, `${n.id}/of-${name}`]));
+    const mine = (id: string): string => moved.get(id) ?? id;
+    return {
+      ...loss,
+      name: `${loss.name}@${name}`,
+      student: loss.student.map(mine),
+      teacher: loss.teacher?.map(theirs) ?? [],
+      beside: (loss.beside ?? []).map((n) => ({ ...n, id: mine(n.id), inputs: n.inputs.map(mine) })),
+      compute: (at) =>
+        loss.compute({
+          ...at,
+          student: (id) => at.student(mine(id)),
+          teacher: (id) => at.teacher(theirs(id)),
+        }),
+    };
+  };

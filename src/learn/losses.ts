@@ -1,0 +1,20 @@
+/** @file Losses by name, as makers: `losses.softTargets({ temperature: 4 })`. Each is bound to its nets when a run begins. */
+export { type AttentionOptions, attention } from './distill/attention.ts';
+export { type CrossModalOptions, crossModal } from './distill/cross-modal.ts';
+export { type DarkRankOptions, darkRank } from './distill/darkrank.ts';
+export { type DetectionLossOptions, detectionDistillation } from './distill/detection.ts';
+export { type FspOptions, fsp } from './distill/fsp.ts';
+export { type HintsOptions, hints } from './distill/hints.ts';
+export { type LogitsOptions, logits } from './distill/logits.ts';
+export { type LwfOptions, lwf } from './distill/lwf.ts';
+export { type MimicOptions, mimic } from './distill/mimic.ts';
+export { type ParsingLossOptions, parsingLoss } from './distill/multi-task.ts';
+export { type NeuronSelectionOptions, neuronSelection } from './distill/neuron-selection.ts';
+export { type OneOptions, one } from './distill/one.ts';
+export { type RocketOptions, rocket } from './distill/rocket.ts';
+export { type SobolevOptions, sobolev } from './distill/sobolev.ts';
+export { type SoftTargetsOptions, softTargets } from './distill/soft-targets.ts';
+export { type CrossEntropyOptions, crossEntropy } from './loss/cross-entropy.ts';
+export { taughtBy } from './loss/loss.ts';
+export { type SlimmingOptions, slimming } from './structure/slimming.ts';
+export { type DetectorLossOptions, detectorLoss } from './task/detect/index.ts';

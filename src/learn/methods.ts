@@ -1,0 +1,22 @@
+/** @file Ways of distillation that are more than a loss: how the student is made, what it is shown, what it learns from. */
+export { type Adapter, type AdapterOptions, adapter } from './distill/adapters.ts';
+export { assistants, type Link } from './distill/assistants.ts';
+export {
+  drawTargets,
+  noiseSplit,
+  type ReconstructImagesOptions,
+  reconstructImages,
+} from './distill/data-free.ts';
+export {
+  type LayerRecord,
+  type Metadata,
+  packMetadata,
+  recordedLayers,
+  recordMetadata,
+  unpackMetadata,
+} from './distill/metadata.ts';
+export { type Moonshine, type MoonshineOptions, moonshine } from './distill/moonshine.ts';
+export { type MungeOptions, munge } from './distill/munge.ts';
+export { type Net2Net, net2net } from './distill/net2net.ts';
+export { type ChooseOptions, type ChosenNeurons, chooseNeurons } from './distill/neuron-selection.ts';
+export { type Selection, type SelectOptions, selectNeurons } from './distill/select-neurons.ts';

@@ -1,0 +1,86 @@
+/** @file What pruning wants to know of the data: gradients of the loss, and the mean squares of values. */
+import { compile, type EngineOptions } from '../../engine/index.ts';
+import { channelsOf, type Shape } from '../../graph/index.ts';
+import type { Net, WeightKey } from '../../weights/index.ts';
+import type { LossMaker } from '../loss/loss.ts';
+import { checkCount } from '../options.ts';
+import type { Task } from '../task/task.ts';
+import type { Optimizer } from '../train/optimizer.ts';
+import { firstState } from '../train/step.ts';
+import { trainer } from '../train/trainer.ts';
+
+/** Leaves the weights alone and keeps their gradients. */
+const keepGradients: Optimizer = {
+  name: 'gradients',
+  slots: { gradient: 'gradient' },
+  numbers: () => ({}),
+  update: (weight, gradient) => ({ weight, slots: { gradient } }),
+};
+
+export interface GradientOptions extends EngineOptions {
+  /** How many batches; 8 unless told. */
+  readonly batches?: number;
+  /** 64 unless told. */
+  readonly batch?: number;
+  readonly seed?: number;
+  readonly losses?: readonly LossMaker[];
+}
+
+/**
+ * Gradients of the loss by weight, in training mode, one map for each of the task's first batches.
+ * @throws MoonletError when net, data and losses do not fit together; UsageError for options out of range.
+ */
+export async function gradients(
+  net: Net,
+  task: Task,
+  { batches = 8, ...o }: GradientOptions = {},
+): Promise<readonly ReadonlyMap<WeightKey, Float32Array>[]> {
+  checkCount('batches', batches);
+  const run = await trainer(net.graph, task, { ...o, steps: batches, rate: 0, optimizer: keepGradients });
+  try {
+    const found: Map<WeightKey, Float32Array>[] = [];
+    const state = firstState(net, run.specs);
+    for (let at = 0; at < batches; at++) {
+      const { state: after } = await run.run(state, at);
+      found.push(
+        new Map(
+          Object.entries(after).flatMap(([key, value]) =>
+            key.startsWith('gradient/')
+              ? [[key.slice('gradient/'.length) as WeightKey, Float32Array.from(value)]]
+              : [],
+          ),
+        ),
+      );
+    }
+    return found;
+  } finally {
+    await run.release();
+  }
+}
+
+/** The mean square of each channel of every value that a layer reads, in inference. `x` holds whole examples, flat. */
+export async function energies(
+  net: Net,
+  x: Float32Array,
+  o: EngineOptions = {},
+): Promise<ReadonlyMap<string, Float64Array>> {
+  const read = net.graph.nodes.filter((n) => n.op.kind === 'conv' || n.op.kind === 'dense');
+  const values = [...new Set(read.map((n) => n.inputs[0] as string))];
+  const compiled = await compile(net, { ...o, values });
+  try {
+    const found = await compiled.runMany(x);
+    return new Map(
+      values.map((id) => {
+        const data = found.get(id) as Float32Array;
+        const c = channelsOf(compiled.shapes.get(id) as Shape);
+        const squares = new Float64Array(c);
+        data.forEach((v, i) => {
+          squares[i % c] = (squares[i % c] as number) + v * v;
+        });
+        return [id, squares.map((s) => (s * c) / data.length)];
+      }),
+    );
+  } finally {
+    await compiled.release();
+  }
+}

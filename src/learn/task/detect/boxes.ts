@@ -1,0 +1,53 @@
+/**
+ * @file Boxes: how much two have in common, and how one is said relative to another. Edges in pixels,
+ * [top, left, bottom, right], the far ones not included.
+ */
+import type { Box } from '../../../data/index.ts';
+
+export type { Box } from '../../../data/index.ts';
+/** A box relative to a reference: centre in units of the reference's size, log of the size; each over its deviation. */
+export type Offsets = readonly [y: number, x: number, h: number, w: number];
+
+/** How much offsets usually vary; dividing by it brings them to the size of one (Girshick's Fast R-CNN code). */
+const deviations = [0.1, 0.1, 0.2, 0.2] as const;
+/** No box becomes larger than so many times its reference: exp of more would overflow early in training. */
+const mostGrowth = Math.log(16);
+
+export const area = ([top, left, bottom, right]: Box): number =>
+  Math.max(0, bottom - top) * Math.max(0, right - left);
+
+/** The area in common over the area covered by either, 0 to 1. */
+export function iou(a: Box, b: Box): number {
+  const h = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
+  const w = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+  if (h <= 0 || w <= 0) return 0;
+  return (h * w) / (area(a) + area(b) - h * w);
+}
+
+/** (y - y') / h', (x - x') / w', log(h / h'), log(w / w') of centres and sizes (Girshick et al. 2014, equations 6 to 9). */
+export function encode(box: Box, reference: Box): Offsets {
+  const [y, x, h, w] = centred(box);
+  const [ry, rx, rh, rw] = centred(reference);
+  const raw = [(y - ry) / rh, (x - rx) / rw, Math.log(h / rh), Math.log(w / rw)];
+  return raw.map((v, i) => v / (deviations[i] as number)) as unknown as Offsets;
+}
+
+/** The inverse of `encode`. */
+export function decode(offsets: Offsets, reference: Box): Box {
+  const [ry, rx, rh, rw] = centred(reference);
+  const [dy, dx, dh, dw] = offsets.map((v, i) => v * (deviations[i] as number)) as unknown as Offsets;
+  const [y, x] = [ry + dy * rh, rx + dx * rw];
+  const [h, w] = [rh * Math.exp(Math.min(dh, mostGrowth)), rw * Math.exp(Math.min(dw, mostGrowth))];
+  return [y - h / 2, x - w / 2, y + h / 2, x + w / 2];
+}
+
+/** The part of a box inside an image of that height and width. */
+export const clip = (box: Box, size: number): Box =>
+  box.map((v) => Math.min(size, Math.max(0, v))) as unknown as Box;
+
+const centred = ([top, left, bottom, right]: Box): Offsets => [
+  (top + bottom) / 2,
+  (left + right) / 2,
+  bottom - top,
+  right - left,
+];

@@ -1,0 +1,124 @@
+/** @file How often a classifier is right. */
+
+import type { Split } from '../../data/index.ts';
+import { compile, type EngineOptions } from '../../engine/index.ts';
+import { MoonletError } from '../../errors.ts';
+import { classesOf, onlyOutput } from '../../graph/index.ts';
+import { checkClasses } from '../../read/index.ts';
+import type { Net } from '../../weights/index.ts';
+import { checkCount } from '../options.ts';
+import { passes } from './batches.ts';
+import { checkInput, checkLabels, checkSplit } from './data-check.ts';
+import type { Scale } from './scale.ts';
+
+export interface Evaluation {
+  /** A fraction of 1. */
+  readonly accuracy: number;
+  readonly n: number;
+  /** The class taken for each example, in the split's order. */
+  readonly guesses: Int32Array;
+  /** How often each pair of label and guess came, most frequent first: no more pairs than examples. */
+  readonly pairs: readonly LabelPair[];
+  /**
+   * How often class i was taken for class j: confusion[i][j]. The table is made when it is read, and is no field of a copy.
+   * @throws MoonletError for more than 4096 classes, whose table would take more memory than the examples; use `pairs`.
+   */
+  readonly confusion: readonly (readonly number[])[];
+}
+/** A class, what it was taken for, and how often. */
+export interface LabelPair {
+  readonly label: number;
+  readonly guess: number;
+  readonly count: number;
+}
+export interface EvaluateOptions extends EngineOptions {
+  /** 250 unless told. */
+  readonly batch?: number;
+  readonly onBatch?: (done: number, of: number) => void;
+}
+
+/**
+ * The classifier's accuracy on a split. Every example counts once; ties go to the lower class. A net may end in logits or
+ * in probabilities: the largest is the same. Memory is in proportion to the examples and to a batch's outputs.
+ * @throws MoonletError when the split does not fit the net, UsageError for a batch that is no whole number.
+ */
+export async function evaluate(
+  net: Net,
+  split: Split,
+  scale: Scale,
+  o: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { batch = 250, onBatch, ...engine } = o;
+  const output = onlyOutput(net.graph);
+  const classes = classesOf(net.graph);
+  checkCount('batch', batch);
+  checkClasses(net.graph, classes);
+  checkSplit(split, scale, 'data');
+  checkInput(net.graph, scale.shape, 'the images are');
+  checkLabels(net.graph, split.labels, classes, 'data');
+  const runner = await compile(net, engine);
+  try {
+    const guesses = new Int32Array(split.count);
+    let done = 0;
+    for (const { x, count } of passes(split, scale, batch)) {
+      const out = (await runner.run(x)).get(output) as Float32Array;
+      for (let i = 0; i < count; i++) guesses[done + i] = largest(out, i * classes, classes);
+      done += count;
+      onBatch?.(done, split.count);
+    }
+    return score(guesses, split.labels, classes);
+  } finally {
+    await runner.release();
+  }
+}
+
+function largest(values: Float32Array, from: number, count: number): number {
+  let best = 0;
+  for (let k = 1; k < count; k++)
+    if ((values[from + k] as number) > (values[from + best] as number)) best = k;
+  return best;
+}
+
+/** Classes beyond which a table of all pairs is refused: 4096^2 numbers take 128 MiB. */
+const mostInTable = 4096;
+
+/**
+ * Accuracy and confusion of guesses against labels.
+ * @throws MoonletError when there are no guesses, or not as many labels.
+ */
+export function score(guesses: Int32Array, labels: ArrayLike<number>, classes: number): Evaluation {
+  const n = guesses.length;
+  if (!n || labels.length !== n)
+    throw new MoonletError(
+      `got ${n} guesses and ${labels.length} labels; give one of each for every example`,
+    );
+  const counts = new Map<number, number>();
+  let right = 0;
+  for (let i = 0; i < n; i++) {
+    const [guess, label] = [guesses[i] as number, labels[i] as number];
+    if (guess === label) right++;
+    const pair = label * classes + guess;
+    counts.set(pair, (counts.get(pair) ?? 0) + 1);
+  }
+  const pairs = [...counts]
+    .map(([pair, count]): LabelPair => ({ label: Math.floor(pair / classes), guess: pair % classes, count }))
+    .sort((a, b) => b.count - a.count || a.label - b.label || a.guess - b.guess);
+  const evaluation = { accuracy: right / n, n, guesses, pairs };
+  // not enumerable, so that a copy or JSON does not make the table
+  return Object.defineProperty(evaluation, 'confusion', {
+    get: () => tableOf(pairs, classes),
+  }) as typeof evaluation & Pick<Evaluation, 'confusion'>;
+}
+
+function tableOf(pairs: readonly LabelPair[], classes: number): readonly (readonly number[])[] {
+  if (classes > mostInTable)
+    throw new MoonletError(
+      `a table of ${classes} x ${classes} classes is too large; read the pairs that occur from "pairs"`,
+    );
+  const table = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  for (const { label, guess, count } of pairs) {
+    const row = table[label];
+    if (row) row[guess] = count;
+  }
+  return table;
+}

@@ -1,0 +1,27 @@
+/** @file What is trained for: classes, boxes, scene parsing; batches, checks and measures. */
+export { type Augment, type Batch, batches, checkFit, type Labelled, passes } from './batches.ts';
+export {
+  type DetectionOptions,
+  type DetectorLossOptions,
+  detection,
+  detectorLoss,
+  evaluateDetector,
+} from './detect/index.ts';
+export { type EvaluateOptions, type Evaluation, evaluate, type LabelPair, score } from './evaluate.ts';
+export { interval95, wilson } from './interval.ts';
+export {
+  type DepthScore,
+  depthScore,
+  type EvaluateParserOptions,
+  evaluateParser,
+  type ParserEvaluation,
+  type ParsingOptions,
+  pairs,
+  parserLayout,
+  parsing,
+  type SegmentationScore,
+  segmentationScore,
+} from './parse/index.ts';
+export type { Scale } from './scale.ts';
+export { type Modality, modalities } from './scene-input.ts';
+export { type ClassificationOptions, classification, type Targets, type Task } from './task.ts';

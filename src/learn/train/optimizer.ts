@@ -1,0 +1,102 @@
+/** @file Optimizers as pure functions of tensors: a weight, its gradient and its slots in; the new ones out. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Follows } from '../../edit/index.ts';
+import { checkNumber } from '../options.ts';
+
+export interface Update {
+  readonly weight: tf.Tensor;
+  readonly slots: Readonly<Record<string, tf.Tensor>>;
+}
+export interface Moment {
+  /** The learning rate of this step, a scalar tensor: an input, so that a trace does not freeze it. */
+  readonly rate: tf.Scalar;
+  /** What `numbers` gave for this step, as scalar tensors: inputs likewise. */
+  number(name: string): tf.Scalar;
+  /** Whether weight decay applies: to kernels, not to norms and biases. */
+  readonly decays: boolean;
+}
+export interface Optimizer {
+  readonly name: string;
+  /**
+   * Numbers within `update` that stand in no other field: a checkpoint of a run with others is refused. Without them its
+   * source text is compared.
+   */
+  readonly constants?: Readonly<Record<string, unknown>>;
+  /** Each weight carries one array of its own size under each of these names, zero at first; it follows so when the net grows. */
+  readonly slots: Readonly<Record<string, Follows>>;
+  /** Numbers that depend on the step, counted from 1: worked out in double precision, outside the trace. */
+  numbers(count: number): Readonly<Record<string, number>>;
+  update(
+    weight: tf.Tensor,
+    gradient: tf.Tensor,
+    slots: Readonly<Record<string, tf.Tensor>>,
+    at: Moment,
+  ): Update;
+}
+
+export interface SgdOptions {
+  readonly momentum?: number;
+  readonly nesterov?: boolean;
+  /** L2 penalty added to the gradient of kernels. */
+  readonly weightDecay?: number;
+}
+/**
+ * g += decay w; v = momentum v + g; w -= rate (nesterov ? g + momentum v : v)
+ * (Sutskever et al. 2013, in the form that PyTorch uses: the rate stands outside the velocity).
+ * @throws UsageError for numbers out of range.
+ */
+export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
+  checkNumber('momentum', momentum, { least: 0 });
+  checkNumber('weightDecay', weightDecay, { least: 0 });
+  return {
+    name: 'sgd',
+    constants: { momentum, nesterov, weightDecay },
+    slots: momentum ? { velocity: 'weight' } : {},
+    numbers: () => ({}),
+    update: (weight, gradient, slots, { rate, decays }) => {
+      const g = decays && weightDecay ? tf.add(gradient, tf.mul(weight, weightDecay)) : gradient;
+      if (!momentum) return { weight: tf.sub(weight, tf.mul(g, rate)), slots: {} };
+      const velocity = tf.add(tf.mul(slots['velocity'] as tf.Tensor, momentum), g);
+      const move = nesterov ? tf.add(g, tf.mul(velocity, momentum)) : velocity;
+      return { weight: tf.sub(weight, tf.mul(move, rate)), slots: { velocity } };
+    },
+  };
+}
+
+export interface AdamOptions {
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly eps?: number;
+  /** Decoupled from the gradient, as AdamW has it (Loshchilov and Hutter 2017, arXiv:1711.05101). */
+  readonly weightDecay?: number;
+}
+/** Kingma and Ba 2014, arXiv:1412.6980, algorithm 1. @throws UsageError for numbers out of range. */
+export function adam({
+  beta1 = 0.9,
+  beta2 = 0.999,
+  eps = 1e-8,
+  weightDecay = 0,
+}: AdamOptions = {}): Optimizer {
+  for (const [name, value] of Object.entries({ beta1, beta2 }))
+    checkNumber(name, value, { least: 0, most: 1 });
+  checkNumber('eps', eps, { least: 0 });
+  checkNumber('weightDecay', weightDecay, { least: 0 });
+  return {
+    name: 'adam',
+    constants: { beta1, beta2, eps, weightDecay },
+    slots: { first: 'gradient', second: 'square' },
+    // in float32, 1 - 0.999 alone would be wrong by 1e-5
+    numbers: (count) => ({ unbias1: 1 / (1 - beta1 ** count), unbias2: 1 / (1 - beta2 ** count) }),
+    update: (weight, gradient, slots, { rate, number, decays }) => {
+      const first = tf.add(tf.mul(slots['first'] as tf.Tensor, beta1), tf.mul(gradient, 1 - beta1));
+      const second = tf.add(
+        tf.mul(slots['second'] as tf.Tensor, beta2),
+        tf.mul(tf.square(gradient), 1 - beta2),
+      );
+      const root = tf.add(tf.sqrt(tf.mul(second, number('unbias2'))), eps);
+      const move = tf.div(tf.mul(first, number('unbias1')), root);
+      const decayed = decays && weightDecay ? tf.mul(weight, tf.sub(1, tf.mul(rate, weightDecay))) : weight;
+      return { weight: tf.sub(decayed, tf.mul(move, rate)), slots: { first, second } };
+    },
+  };
+}

@@ -1,0 +1,41 @@
+/** @file Runs of several parts, each with losses, rate and teacher of its own, on what the one before left. */
+import type { Net } from '../../weights/index.ts';
+import type { Task } from '../task/task.ts';
+import type { CheckpointStore } from './checkpoint.ts';
+import { type FitTaskOptions, type Fitted, fitTask } from './fit.ts';
+import { boundFor } from './trainer.ts';
+
+export interface Stage extends FitTaskOptions {
+  readonly name: string;
+}
+export interface StagesOptions {
+  /** Each stage keeps its own checkpoints; finished stages are not run again. */
+  readonly checkpoints?: (stage: string) => CheckpointStore;
+  readonly onStage?: (stage: Stage) => void;
+}
+
+/**
+ * Train a net in stages: FitNets' hints first and soft targets after. What a stage puts beside the student is gone when the
+ * next begins. The last stage's history comes back; a signal ends the whole run.
+ * @throws MoonletError before the first step of the first stage for what does not fit in any of them.
+ */
+export async function fitStages(
+  net: Net,
+  task: Task,
+  stages: readonly Stage[],
+  { checkpoints, onStage }: StagesOptions = {},
+): Promise<Fitted> {
+  for (const stage of stages) checkStage(net, task, stage);
+  let done: Fitted | undefined;
+  for (const stage of stages) {
+    onStage?.(stage);
+    const store = checkpoints?.(stage.name);
+    done = await fitTask(done?.net ?? net, task, { ...stage, ...(store ? { checkpoints: store } : {}) });
+    if (!done.finished) break;
+  }
+  return done as Fitted;
+}
+
+/** @throws MoonletError when the stage's losses and batch do not fit net, teachers and task. */
+export const checkStage = (net: Net, task: Task, o: Omit<FitTaskOptions, 'steps'>): void =>
+  void boundFor(net.graph, task, o);

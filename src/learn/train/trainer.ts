@@ -1,0 +1,246 @@
+/** @file One step of a run, made ready: the traced function, the teacher beside it, and what changes from step to step. */
+import { type EngineOptions, prepare } from '../../engine/index.ts';
+import { MoonletError, UsageError } from '../../errors.ts';
+import { type Graph, inputShape, printShape, type Shape, sizeOf } from '../../graph/index.ts';
+import type { Arrays, Specs } from '../../jit/index.ts';
+import { random } from '../../random.ts';
+import { type Bound, bind, type Teachers } from '../loss/bind.ts';
+import { crossEntropy } from '../loss/cross-entropy.ts';
+import type { Loss, LossMaker } from '../loss/loss.ts';
+import { oneCycle, type Schedule, scheduleOf } from '../loss/schedule.ts';
+import { checkCount, checkSeed } from '../options.ts';
+import type { Batch } from '../task/batches.ts';
+import { checkInput } from '../task/data-check.ts';
+import { checkTargets, type Task } from '../task/task.ts';
+import { checkBatchSize } from './batch-check.ts';
+import { type Optimizer, sgd } from './optimizer.ts';
+import { step as makeStep, targetInput } from './step.ts';
+import { type Guide, guide, type TeacherCache } from './teacher.ts';
+import type { Form } from './weight-form.ts';
+
+export interface TrainerOptions extends EngineOptions, Teachers {
+  readonly steps: number;
+  /** 64 unless told. */
+  readonly batch?: number;
+  readonly seed?: number;
+  /** Weighted and added up; plain cross-entropy unless told. */
+  readonly losses?: readonly LossMaker[];
+  /** SGD with momentum 0.9 and Nesterov, weight decay 5e-4, unless told. */
+  readonly optimizer?: Optimizer;
+  /** The learning rate; one cycle with peak 0.1 unless told. */
+  readonly rate?: number | Schedule;
+  /** Keeps what the teacher says, by image and view; worth it where views are few. */
+  readonly teacherCache?: TeacherCache;
+  /** Nodes whose weights are trained; all unless told. */
+  readonly trained?: (node: string) => boolean;
+  /** What the net sees of its weights in training, such as quantized ones; the net that comes out has them so. */
+  readonly form?: Form;
+}
+export interface StepReport {
+  /** Steps done, 1 .. steps. */
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  /** Each loss by name, before its weight. */
+  readonly losses: Readonly<Record<string, number>>;
+  /** The share of this batch that was guessed right, with the weights before the step; only where there are labels. */
+  readonly accuracy?: number;
+  readonly rate: number;
+}
+export interface Trainer {
+  readonly specs: Specs;
+  /** The arrays that the optimizer keeps for each weight. */
+  readonly slots: Optimizer['slots'];
+  /** What is trained: the student, and what its losses put beside it. */
+  readonly graph: Graph;
+  /** What the losses chose and a person should know. */
+  readonly notes: readonly string[];
+  /** Do step `at`, 0 .. steps - 1. @throws MoonletError when the loss is no number any more. */
+  run(state: Arrays, at: number): Promise<{ readonly state: Arrays; readonly report: StepReport }>;
+  release(): Promise<void>;
+}
+
+/** The optimizer of a run that names none. */
+export const usualOptimizer = (): Optimizer => sgd({ nesterov: true, weightDecay: 5e-4 });
+/** The learning rate of a run that names none. */
+export const usualRate = (steps: number): Schedule => oneCycle({ steps, peak: 0.1 });
+
+/**
+ * @throws MoonletError when nets, data, task and losses do not fit together, or a batch norm would see one value.
+ * @throws UsageError for options out of range.
+ */
+export async function trainer(student: Graph, task: Task, o: TrainerOptions): Promise<Trainer> {
+  const { steps, batch = 64, seed = 0, trained } = o;
+  checkCount('steps', steps);
+  checkSeed('seed', seed);
+  const engine: EngineOptions = {
+    engine: o.engine ?? 'onnxruntime',
+    ...(o.threads === undefined ? {} : { threads: o.threads }),
+    ...(o.runtime ? { runtime: o.runtime } : {}),
+  };
+  const bound = boundFor(student, task, o);
+  const { losses, graph } = bound;
+  const optimizer = o.optimizer ?? usualOptimizer();
+  const rate = scheduleOf(o.rate ?? usualRate(steps));
+  checkData(student, task, o);
+  scalarsAt(losses, rate, 0);
+  const next = task.batches({ batch, seed });
+  const told = await guides(losses, o, engine);
+  const plan = makeStep({
+    graph,
+    losses,
+    optimizer,
+    batch,
+    targets: task.targets,
+    teacher: told.shapes,
+    ...(trained ? { trained: (node) => bound.isBeside(node) || trained(node) } : {}),
+    ...(o.form ? { form: o.form } : {}),
+  });
+  const runner = await prepare(plan.fn, plan.specs, engine);
+  let started = false;
+  return {
+    specs: plan.specs.state,
+    slots: optimizer.slots,
+    graph,
+    notes: bound.notes,
+    release: async () => {
+      await runner.release();
+      await told.release();
+    },
+    run: async (before, at) => {
+      const seen = next(at);
+      checkBatch(seen, student, batch);
+      // a task that says no shape may show the teacher something else
+      if (!started && !seen.teacherX) checkTeachers(o, inputShape(student));
+      started = true;
+      const inputs: Record<string, Float32Array | Int32Array> = { x: seen.x, ...scalarsAt(losses, rate, at) };
+      for (const [name, value] of Object.entries(seen.targets)) inputs[targetInput(name)] = value;
+      for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
+        inputs[`optimizer/${name}`] = scalar(value);
+      for (const l of losses) for (const d of draws(l, batch, seed, at)) inputs[d.key] = d.values;
+      for (const [id, value] of await told.of(seen)) inputs[`teacher/${id}`] = value;
+      for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = noise(shape, seed, at, id);
+      const { state, outputs } = await runner.run(before, inputs);
+      const read = (key: string): number => Number(outputs[key]?.[0]);
+      const loss = read('loss');
+      if (!Number.isFinite(loss)) {
+        throw new MoonletError(
+          `step ${at + 1}: the loss is ${loss}; lower the learning rate or check the data`,
+        );
+      }
+      const parts = Object.fromEntries(losses.map((l) => [l.name, read(`loss/${l.name}`)]));
+      const accuracy = 'correct' in outputs ? { accuracy: read('correct') / batch } : {};
+      return { state, report: { step: at + 1, steps, loss, losses: parts, ...accuracy, rate: rate(at) } };
+    },
+  };
+}
+
+/** What the teachers say, each asked for what the losses read of it: an id alone is the teacher's, `big:id` that of `big`. */
+async function guides(
+  losses: readonly Loss[],
+  o: TrainerOptions,
+  engine: EngineOptions,
+): Promise<Omit<Guide, 'verify'>> {
+  const wanted = [...new Set(losses.flatMap((l) => l.teacher ?? []))];
+  const all: { prefix: string; guide: Guide }[] = [];
+  for (const [name, net] of [['', o.teacher] as const, ...Object.entries(o.teachers ?? {})]) {
+    const prefix = name && `${name}:`;
+    const ids = wanted.filter((id) => id.slice(0, id.indexOf(':') + 1) === prefix);
+    if (!net || !ids.length) continue;
+    const cache = o.teacherCache && !name ? { cache: o.teacherCache } : {};
+    all.push({
+      prefix,
+      guide: await guide(
+        net,
+        ids.map((id) => id.slice(prefix.length)),
+        { ...engine, ...cache },
+      ),
+    });
+  }
+  const named = <T>(prefix: string, values: ReadonlyMap<string, T>): (readonly [string, T])[] =>
+    [...values].map(([id, value]) => [`${prefix}${id}`, value] as const);
+  return {
+    shapes: new Map(all.flatMap((g) => named(g.prefix, g.guide.shapes))),
+    of: async (batch) => {
+      const said: (readonly [string, Float32Array])[] = [];
+      for (const g of all) said.push(...named(g.prefix, await g.guide.of(batch)));
+      return new Map(said);
+    },
+    release: async () => {
+      for (const g of all) await g.guide.release();
+    },
+  };
+}
+
+/**
+ * A run's losses bound to its nets.
+ * @throws MoonletError when they do not fit nets or task, or the batch is too small; UsageError when it is none.
+ */
+export function boundFor(
+  student: Graph,
+  task: Task,
+  { losses = [crossEntropy()], batch = 64, trained, ...teachers }: Omit<TrainerOptions, 'steps'>,
+): Bound {
+  checkCount('batch', batch);
+  const bound = bind(student, losses, teachers);
+  checkTargets(bound.graph, bound.losses, task);
+  checkBatchSize(bound, batch, trained);
+  return bound;
+}
+
+/** The normal numbers of a loss at a step: a function of the seed, so that a resumed run sees the same. */
+function draws(l: Loss, batch: number, seed: number, at: number): { key: string; values: Float32Array }[] {
+  return Object.entries(l.draws ?? {}).map(([name, shape]) => {
+    const source = random('draw', seed, at, l.name, name);
+    const length = shape.reduce((n, d) => n * d, batch);
+    return { key: `draw/${l.name}/${name}`, values: Float32Array.from({ length }, source.normal) };
+  });
+}
+
+const scalar = (value: number): Float32Array => Float32Array.of(value);
+
+/** The rate, and each loss's weight and settings at a step. @throws UsageError for one that is no finite number. */
+function scalarsAt(losses: readonly Loss[], rate: Schedule, at: number): Record<string, Float32Array> {
+  const inputs: Record<string, Float32Array> = {};
+  const set = (key: string, what: string, value: number, least = Number.NEGATIVE_INFINITY): void => {
+    if (!Number.isFinite(value) || value < least)
+      throw new UsageError(
+        `step ${at + 1}: ${what} must be a finite number${least === 0 ? ', 0 or more' : ''}, got ${value}`,
+      );
+    inputs[key] = scalar(value);
+  };
+  set('rate', 'the rate', rate(at), 0);
+  for (const l of losses) {
+    set(`loss/${l.name}`, `the weight of ${l.name}`, scheduleOf(l.weight)(at));
+    for (const [name, value] of Object.entries(l.settings ?? {}))
+      set(`setting/${l.name}/${name}`, `${name} of ${l.name}`, scheduleOf(value)(at));
+  }
+  return inputs;
+}
+
+/** @throws MoonletError when the data do not fit the student, or a teacher does not take what it will see. */
+function checkData(student: Graph, task: Task, teachers: Teachers): void {
+  task.check?.(student);
+  if (task.shape) checkInput(student, task.shape, 'the images are');
+  const seen = task.teacherShape ?? task.shape;
+  if (seen) checkTeachers(teachers, seen);
+}
+function checkTeachers({ teacher, teachers }: Teachers, seen: Shape): void {
+  for (const net of [teacher, ...Object.values(teachers ?? {})])
+    if (net) checkInput(net.graph, seen, 'the images are');
+}
+
+/** @throws MoonletError when a task gives other batches than were asked for. */
+function checkBatch({ x, images }: Batch, student: Graph, batch: number): void {
+  const shape = inputShape(student);
+  if (x.length === batch * sizeOf(shape) && images.length === batch) return;
+  throw new MoonletError(
+    `${student.name}: expects batches of ${batch} examples of ${printShape(shape)}, ${batch * sizeOf(shape)} values, and the task gave ${x.length} values of ${images.length} examples`,
+  );
+}
+
+/** Uniform noise of a node at a step: a function of the seed, so that a resumed run sees the same. */
+function noise(shape: readonly number[], seed: number, at: number, id: string): Float32Array {
+  const source = random('noise', seed, at, id);
+  return Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, source.uniform);
+}

@@ -1,0 +1,78 @@
+/** @file Nets, origins and checkpoints as files. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readCard, studentFolder, studentNames } from '../../zoo/index.ts';
+import { datasets } from '../data/index.ts';
+import { type NewFile, readText, replaceFiles, writeAtomically } from '../files/index.ts';
+import type { CheckpointStore } from '../learn/train/index.ts';
+import { type Net, pack } from '../weights/index.ts';
+import type { Recipe } from './recipe.ts';
+
+/** What a net was made from, and the dataset that it is for. */
+export interface Origin {
+  readonly from: string;
+  readonly data: string;
+}
+
+/** The files of a net, and card.json when its origin is known. */
+export function filesOf(net: Net, origin?: object): readonly NewFile[] {
+  const { graphJson, weights } = pack(net);
+  return [
+    ...(origin ? [jsonFile('card.json', origin)] : []),
+    { file: 'weights.safetensors', content: weights },
+    { file: 'graph.json', content: graphJson },
+  ];
+}
+
+/** A value as a file that people read. */
+export const jsonFile = (file: string, value: unknown): NewFile => ({
+  file,
+  content: `${JSON.stringify(value, null, 2)}\n`,
+});
+
+/** The files of a net in a folder, all or none. @throws MoonletError when they cannot be written. */
+export const saveNet = (folder: string, net: Net, origin?: Origin): void =>
+  replaceFiles(folder, filesOf(net, origin));
+
+/** What a run by this recipe reads: the recipe itself when it is a file, and the nets and files that it names. */
+export const inputsOf = (recipe: Partial<Recipe>, words: readonly string[]): readonly string[] => {
+  const modules = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])].flatMap(
+    (l) => (l.kind === 'custom' ? [l.module] : []),
+  );
+  const nets = [
+    recipe.student,
+    recipe.teacher,
+    ...(recipe.ensemble ?? []),
+    ...Object.values(recipe.teachers ?? {}),
+  ].flatMap((name) => (name === undefined ? [] : [studentFolder(name)]));
+  const { transfer } = recipe;
+  const metadata = transfer?.kind === 'data-free' && transfer.metadata ? [transfer.metadata] : [];
+  return [...words.slice(0, 1), ...nets, ...modules, ...metadata];
+};
+
+/** The dataset of a shipped student by its card, or of a folder by its card or recipe; undefined when none says. */
+export function dataOf(name: string): string | undefined {
+  if (studentNames().includes(name)) return datasets.find((d) => d === readCard(name).data);
+  for (const file of ['card.json', 'recipe.json']) {
+    const path = join(name, file);
+    if (!existsSync(path)) continue;
+    try {
+      const { data } = JSON.parse(readText(path)) as { data?: unknown };
+      const known = datasets.find((d) => d === data);
+      if (known) return known;
+    } catch {
+      // a file of another kind says nothing
+    }
+  }
+  return undefined;
+}
+
+/** Checkpoints as files of a folder. */
+export const checkpointFiles = (folder: string): CheckpointStore => {
+  const path = (name: string): string => join(folder, `${name}.safetensors`);
+  return {
+    load: async (name) => (existsSync(path(name)) ? readFileSync(path(name)) : undefined),
+    save: async (name, bytes) => writeAtomically(path(name), bytes),
+  };
+};

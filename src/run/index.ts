@@ -1,0 +1,27 @@
+/** @file `moonlet/run`: recipes, and what runs them for the command line, scripts and programs. */
+export { type Done, type Hooks, perform, type Ready, readyFor } from './classify.ts';
+export { checkpointFiles, dataOf, filesOf, inputsOf, jsonFile, type Origin, saveNet } from './files.ts';
+export { type JsonFile, readJson, readValue } from './json-file.ts';
+export { type CustomLoss, type LossContext, type LossRecipe, lossKinds } from './losses.ts';
+export { alone, type Pair, pairNamed, pairs, parsePairs } from './pairs.ts';
+export { partsOf, studentOf } from './parts.ts';
+export {
+  fitOptions,
+  type Locate,
+  optimizerOf,
+  parseRecipe,
+  type Recipe,
+  type RecipeInput,
+  stageRecipes,
+  type Transfer,
+  usualLosses,
+} from './recipe.ts';
+export {
+  detectionLosses,
+  parseSceneRecipe,
+  type SceneRecipe,
+  type SceneRecipeInput,
+  type SceneRecipeOf,
+  withoutTeacher,
+} from './scene-recipe.ts';
+export { runScenes, type SceneRun, type SceneRunOptions } from './scenes.ts';

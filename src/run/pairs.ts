@@ -1,0 +1,126 @@
+/** @file Pairs of the zoo as data: who teaches whom, which stage answers to which, and the recipe. */
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { zooFolder } from '../../zoo/students.ts';
+import { MoonletError, oneLine, suggestion, UsageError } from '../errors.ts';
+import { readText } from '../files/index.ts';
+import { issueText, unknownKey } from '../graph/index.ts';
+import type { LossRecipe } from './losses.ts';
+import { parseRecipe, type Recipe } from './recipe.ts';
+
+/** Who is trained how: a teacher, or a student with its teacher. */
+export interface Pair {
+  /** `<dataset>/<id>`. */
+  readonly id: string;
+  readonly teacher?: string;
+  /** Stages of the student and the stages of the teacher that they answer to. */
+  readonly stages: readonly (readonly [student: string, teacher: string])[];
+  /** With the pair's own first seed; a student's names the teacher. */
+  readonly recipe: Recipe;
+  /** The seeds of the runs that are compared; the net of the first is shipped. */
+  readonly seeds: readonly number[];
+}
+
+const name = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'a name of small letters, digits, dots and dashes');
+const stages = z.array(z.tuple([z.string(), z.string()])).min(1);
+/** The fields of a recipe that a pair or a file sets; `parseRecipe` looks into them. */
+const fields = z.record(z.string(), z.unknown());
+const file = z.strictObject({
+  data: name,
+  /** Its recipe is a file of its own beside this folder. */
+  teacher: z.strictObject({ id: name, recipe: z.string().regex(/^[a-z0-9.-]+\.json$/) }),
+  seeds: z.array(z.int().min(0)).min(1),
+  /** What all students of this file have in common. */
+  recipe: fields,
+  students: z.array(
+    z.strictObject({
+      id: name,
+      student: z.string(),
+      block: z.string().optional(),
+      stages: stages.optional(),
+      /** What this one has of its own. */
+      recipe: fields,
+    }),
+  ),
+});
+
+/** The pairs of one file: its teacher, then its students in their order. @throws UsageError that names the field. */
+export function parsePairs(value: unknown, teacherRecipe: (file: string) => unknown, at: string): Pair[] {
+  const parsed = file.safeParse(value, { error: unknownKey });
+  if (!parsed.success) throw new UsageError(`${at}: ${issueText(parsed.error)}`);
+  const { data, teacher, seeds, recipe, students } = parsed.data;
+  const teacherId = `${data}/${teacher.id}`;
+  const taught = parseRecipe(teacherRecipe(teacher.recipe), teacher.recipe);
+  return [
+    { id: teacherId, stages: [], recipe: taught, seeds: [taught.seed] },
+    ...students.map((s): Pair => {
+      const losses = (s.recipe['losses'] ?? recipe['losses']) as readonly LossRecipe[] | undefined;
+      const own = {
+        ...recipe,
+        ...s.recipe,
+        ...(losses ? { losses: losses.map((l) => withStages(l, s.stages)) } : {}),
+        data,
+        student: s.student,
+        ...(s.block ? { block: s.block } : {}),
+        teacher: teacherId,
+        seed: seeds[0],
+      };
+      return {
+        id: `${data}/${s.id}`,
+        teacher: teacherId,
+        stages: s.stages ?? [],
+        recipe: parseRecipe(own, `${at}: ${s.id}`),
+        seeds,
+      };
+    }),
+  ];
+}
+
+/** A loss that compares stages reads the pair's map unless it names its own. */
+const withStages = (loss: LossRecipe, map: Pair['stages'] | undefined): LossRecipe =>
+  loss.kind === 'attention' && map && !loss.pairs ? { ...loss, pairs: map.map(([s, t]) => [s, t]) } : loss;
+
+const json = (path: string): unknown => {
+  try {
+    return JSON.parse(readText(path));
+  } catch (e) {
+    if (e instanceof MoonletError) throw e;
+    throw new MoonletError(`${path}: not JSON (${oneLine((e as Error).message)})`);
+  }
+};
+
+/** Every pair of the zoo: by dataset, teachers before their students. */
+export function pairs(): readonly Pair[] {
+  const folder = zooFolder('pairs');
+  const files = existsSync(folder) ? readdirSync(folder).filter((f) => f.endsWith('.json')) : [];
+  const all = files
+    .sort()
+    .flatMap((f) =>
+      parsePairs(
+        json(join(folder, f)),
+        (recipe) => json(join(zooFolder('recipes'), recipe)),
+        `zoo/pairs/${f}`,
+      ),
+    );
+  const twice = all.find(({ id }, i) => all.findIndex((p) => p.id === id) !== i);
+  if (twice) throw new MoonletError(`zoo/pairs: ${twice.id} stands twice; rename one`);
+  return all;
+}
+
+/** @throws UsageError with the nearest name. */
+export function pairNamed(id: string): Pair {
+  const all = pairs();
+  const found = all.find((p) => p.id === id);
+  if (found) return found;
+  const names = all.map((p) => p.id);
+  throw new UsageError(`no pair "${id}" in zoo/pairs.${suggestion(id, names)} Known: ${names.join(', ')}`);
+}
+
+/** The same student at the same budget without its teacher: plain cross-entropy, all else equal. */
+export function alone(recipe: Recipe): Recipe {
+  const { teacher, ensemble, teachers, assistants, stages, ...rest } = recipe;
+  const steps = stages ? stages.reduce((n, s) => n + s.steps, 0) : recipe.steps;
+  return { ...rest, steps, losses: [{ kind: 'cross-entropy', weight: 1, labelSmoothing: 0 }] };
+}

@@ -1,0 +1,22 @@
+/** @file The net and the images that a recipe names. */
+import { architectures, compose, holdsNet, loadStudent, studentNames } from '../../zoo/index.ts';
+import { type Dataset, hold, type Split, take } from '../data/index.ts';
+import { cheapen } from '../edit/cheapen.ts';
+import { init, type Net } from '../weights/index.ts';
+import type { Recipe } from './recipe.ts';
+
+/** The net that a recipe trains, with fresh weights or those of a folder or of a shipped student. */
+export function studentOf(recipe: Recipe): Net {
+  const known = architectures.has(recipe.student.trim().split(/\s+/)[0] ?? '');
+  const trained = studentNames().includes(recipe.student) || holdsNet(recipe.student);
+  if (!known && trained) return loadStudent(recipe.student);
+  const graph = compose(recipe.student);
+  return init(recipe.block ? cheapen(graph, recipe.block) : graph, { seed: recipe.seed });
+}
+
+/** What a recipe trains on, and what it holds out. */
+export function partsOf(recipe: Recipe, { train }: Dataset): { train: Split; validation?: Split } {
+  const seed = recipe.viewSeed ?? recipe.seed;
+  const parts = recipe.validation ? hold(train, recipe.validation, seed) : { train };
+  return recipe.limit ? { ...parts, train: take(parts.train, recipe.limit, seed) } : parts;
+}

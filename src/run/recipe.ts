@@ -1,0 +1,277 @@
+/** @file A run as data: what is trained on what, with which losses, for how long. JSON, validated to the last field. */
+import * as z from 'zod';
+import { parsePlan } from '../edit/index.ts';
+import { suggestion, UsageError } from '../errors.ts';
+import { firstIssue, unknownKey } from '../graph/index.ts';
+import { schedule, scheduleNames } from '../learn/loss/schedule.ts';
+import type { FitOptions } from '../learn/train/fit.ts';
+import { adam, type Optimizer, sgd } from '../learn/train/optimizer.ts';
+import { memoryCache } from '../learn/train/teacher.ts';
+import {
+  type LossContext,
+  type LossRecipe,
+  loss,
+  lossOf,
+  needsTeacher,
+  type ParsedLoss,
+  teacherNamed,
+} from './losses.ts';
+
+const share = z.number().min(0).max(1);
+const positive = z.int().min(1);
+
+export const optimizer = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('sgd'),
+    momentum: share.default(0.9),
+    nesterov: z.boolean().default(true),
+    weightDecay: z.number().min(0).default(5e-4),
+  }),
+  z.strictObject({
+    kind: z.literal('adam'),
+    beta1: share.default(0.9),
+    beta2: share.default(0.999),
+    eps: z.number().positive().default(1e-8),
+    weightDecay: z.number().min(0).default(0),
+  }),
+]);
+
+export const rate = z.strictObject({ kind: z.enum(scheduleNames), peak: z.number().positive() });
+export const optimizerOf = (o: z.output<typeof optimizer>): Optimizer =>
+  o.kind === 'sgd' ? sgd(o) : adam(o);
+const count = positive.max(100_000_000);
+/** Paths whose nodes are trained, the rest stays as it is: `head`, `stage3/0`. */
+const train = z.array(z.string().min(1)).min(1);
+/** Steps of growth: `parsePlan` looks into them. */
+const plan = z.array(z.record(z.string(), z.unknown())).min(1);
+
+/** A part of a run with losses of its own; what it does not say is the recipe's. */
+const stage = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]+$/)
+    .optional(),
+  steps: count,
+  losses: z.array(loss).min(1).optional(),
+  optimizer: optimizer.optional(),
+  rate: rate.optional(),
+  train: train.optional(),
+});
+
+/** Where images come from when they are not the data's own. */
+const transfer = z.discriminatedUnion('kind', [
+  /** More of the training images, made by MUNGE. */
+  z.strictObject({
+    kind: z.literal('munge'),
+    copies: positive.max(1000).default(4),
+    p: share.default(0.5),
+    s: z.number().positive().default(1),
+  }),
+  /** Made from what was recorded of the teacher, without any image. */
+  z.strictObject({
+    kind: z.literal('data-free'),
+    /** A file of `recordMetadata`; that beside the teacher unless told. */
+    metadata: z.string().optional(),
+    images: positive.max(1_000_000).default(2000),
+    steps: positive.default(200),
+    rate: z.number().positive().default(0.07),
+    layers: z.enum(['top', 'all']).default('all'),
+    /** Neighbours that a pixel is averaged over, by side. */
+    smooth: z
+      .int()
+      .min(1)
+      .max(15)
+      .refine((n) => n % 2 === 1, 'must be odd')
+      .default(1),
+  }),
+  /** Noise with the data's mean and deviation: what data-free images are held against. */
+  z.strictObject({ kind: z.literal('noise'), images: positive.max(1_000_000).default(2000) }),
+]);
+export type Transfer = z.output<typeof transfer>;
+
+const recipe = z.strictObject({
+  /** Where images come from: `mnist` or `fashion-mnist`. */
+  data: z.string(),
+  /** What is trained: an architecture with its options, such as `wrn depth=16 width=1 size=28 channels=1`. */
+  student: z.string(),
+  /** A cheap block put in place of the architecture's own, such as `BG(2,2)`. */
+  block: z.string().optional(),
+  /** What teaches: `<dataset>/<id>` or a folder. */
+  teacher: z.string().optional(),
+  /** In place of one teacher: several, whose mean logits teach. */
+  ensemble: z.array(z.string()).min(2).optional(),
+  /** More teachers, by the names that losses call them by: `{ "kind": "hints", "teacher": "big" }`. */
+  teachers: z.record(z.string().regex(/^[A-Za-z0-9_-]+$/), z.string()).optional(),
+  /** Nets between teacher and student, each taught by the one before: an architecture and, where they differ, steps. */
+  assistants: z
+    .array(z.strictObject({ student: z.string(), steps: count.optional() }))
+    .min(1)
+    .optional(),
+  losses: z.array(loss).min(1).optional(),
+  optimizer: optimizer.prefault({ kind: 'sgd' }),
+  rate: rate.prefault({ kind: 'one-cycle', peak: 0.1 }),
+  /** Of the whole run, or of each assistant where there are `stages`. */
+  steps: count.optional(),
+  /** Parts of the run, one after another, each on what the one before left. */
+  stages: z.array(stage).min(1).optional(),
+  train: train.optional(),
+  /** Growth of the student before its first step: Net2Net's way to a student. */
+  grow: plan.optional(),
+  /** Growth in the middle of the run. */
+  growth: z
+    .array(z.strictObject({ at: z.int().min(1), plan }))
+    .min(1)
+    .optional(),
+  /** One more head for this data beside the student's own, which the teacher's data is for. */
+  newHead: z
+    .strictObject({
+      name: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]+$/)
+        .default('new'),
+      /** What the old head is measured on. */
+      oldData: z.string().optional(),
+    })
+    .optional(),
+  transfer: transfer.optional(),
+  batch: positive.max(4096).default(64),
+  seed: z.int().min(0).default(0),
+  augment: z
+    .strictObject({ shift: z.int().min(0).max(64).default(0), flip: z.boolean().default(false) })
+    .optional(),
+  /** How many views of an image there are; then what the teacher says is kept. A new view each epoch unless told. */
+  views: positive.optional(),
+  /** Of the views, and of which examples are held out or drawn; `seed` unless told. */
+  viewSeed: z.int().min(0).optional(),
+  /** Training examples held out, by class, for periodic evaluation. The test split is never looked at. */
+  validation: z.int().min(0).default(0),
+  /** Train on so many examples only, drawn by class and seed. */
+  limit: positive.optional(),
+  keep: z.enum(['last', 'best']).default('last'),
+});
+type Parsed = z.output<typeof recipe>;
+export interface Recipe extends Parsed {
+  /** Of the whole run. */
+  readonly steps: number;
+}
+export type RecipeInput = z.input<typeof recipe>;
+
+type Path = readonly PropertyKey[];
+/** Where a value stands in its file, such as `:12:5`, or its key; the empty text where that is not known. */
+export type Locate = (path: Path, of?: 'value' | 'key') => string;
+
+/** @throws UsageError that says where the value departs from a recipe. */
+export function parseRecipe(value: unknown, name = 'recipe', locate: Locate = () => ''): Recipe {
+  const fail = (path: Path, text: string): never => {
+    throw new UsageError(`${name}${locate(path)}: ${text}`);
+  };
+  const parsed = recipe.safeParse(value, { error: unknownKey });
+  if (!parsed.success) {
+    const { path, isKey, text } = firstIssue(parsed.error);
+    throw new UsageError(`${name}${locate(path, isKey ? 'key' : 'value')}: ${text}`);
+  }
+  const found = parsed.data;
+  if (found.teacher !== undefined && found.ensemble)
+    fail(['ensemble'], 'ensemble: stands in place of "teacher"; give one of the two');
+  checkLosses(found.losses, ['losses'], found, fail);
+  found.stages?.forEach((s, i) => {
+    checkLosses(s.losses, ['stages', i, 'losses'], found, fail);
+  });
+  const steps = found.steps ?? found.stages?.reduce((n, s) => n + s.steps, 0);
+  if (steps === undefined) return fail([], 'steps: say how many, or give "stages" with steps of their own');
+  if (found.assistants && !taughtOf(found)) fail(['assistants'], 'assistants: need a "teacher" above them');
+  return { ...found, steps };
+}
+
+const taughtOf = (r: Parsed): boolean => r.teacher !== undefined || r.ensemble !== undefined;
+
+function checkLosses(
+  losses: readonly ParsedLoss[] = [],
+  path: Path,
+  r: Parsed,
+  fail: (path: Path, text: string) => never,
+): void {
+  const known = Object.keys(r.teachers ?? {});
+  const names = losses.map((l) => `${l.kind}${teacherNamed(l) === undefined ? '' : `@${teacherNamed(l)}`}`);
+  losses.forEach((l, i) => {
+    const at = [...path, i];
+    const teacher = teacherNamed(l);
+    if (teacher === undefined && needsTeacher(l) && !taughtOf(r))
+      fail(at, `the loss ${l.kind} needs a "teacher"`);
+    if (teacher !== undefined && !known.includes(teacher)) {
+      const given = known.join(', ') || 'none';
+      fail(
+        [...at, 'teacher'],
+        `no teacher "${teacher}".${suggestion(teacher, known)} In "teachers": ${given}`,
+      );
+    }
+    if (names.indexOf(names[i] as string) !== i && l.kind !== 'custom')
+      fail(at, `the loss ${names[i]} stands twice; give it one weight`);
+  });
+}
+
+/** A recipe's stages as recipes of their own, in order; itself alone when it has none. */
+export function stageRecipes(r: Recipe): readonly (Recipe & { readonly stage: string })[] {
+  const { stages, ...whole } = r;
+  if (!stages) return [{ ...whole, stage: 'training' }];
+  return stages.map(({ name, ...s }, i) => ({
+    ...whole,
+    ...(Object.fromEntries(Object.entries(s).filter(([, v]) => v !== undefined)) as Pick<Recipe, 'steps'>),
+    stage: name ?? `stage-${i + 1}`,
+  }));
+}
+
+/** The losses that a recipe without any means: soft targets beside hard labels when there is a teacher. */
+export const usualLosses = (teacher: boolean): readonly LossRecipe[] =>
+  teacher
+    ? [
+        { kind: 'cross-entropy', weight: 0.1 },
+        { kind: 'soft-targets', weight: 0.9, temperature: 4 },
+      ]
+    : [{ kind: 'cross-entropy' }];
+
+/** What `fit` needs to know of a recipe without stages; nets and data are the caller's to load. */
+export function fitOptions(
+  r: Recipe,
+  context: Omit<LossContext, 'steps'> = {},
+): Pick<
+  FitOptions,
+  | 'steps'
+  | 'batch'
+  | 'seed'
+  | 'losses'
+  | 'optimizer'
+  | 'rate'
+  | 'augment'
+  | 'views'
+  | 'viewSeed'
+  | 'teacherCache'
+  | 'keep'
+  | 'recipe'
+  | 'trained'
+  | 'growth'
+> {
+  const losses = r.losses ?? usualLosses(taughtOf(r)).map((l) => loss.parse(l));
+  return {
+    steps: r.steps,
+    batch: r.batch,
+    seed: r.seed,
+    losses: losses.map((l) => lossOf(l, { ...context, steps: r.steps })),
+    optimizer: optimizerOf(r.optimizer),
+    rate: schedule(r.rate.kind, { steps: r.steps, peak: r.rate.peak }),
+    keep: r.keep,
+    recipe: JSON.stringify(r),
+    ...(r.augment ? { augment: r.augment } : {}),
+    ...(r.views === undefined ? {} : { views: r.views }),
+    ...(r.viewSeed === undefined ? {} : { viewSeed: r.viewSeed }),
+    ...(r.train ? { trained: under(r.train) } : {}),
+    ...(r.growth ? { growth: r.growth.map((g) => ({ at: g.at, plan: parsePlan(g.plan) })) } : {}),
+    ...(r.views === undefined || r.teacher === undefined ? {} : { teacherCache: memoryCache() }),
+  };
+}
+
+/** Whether a node stands at or below one of these paths. */
+const under =
+  (paths: readonly string[]) =>
+  (node: string): boolean =>
+    paths.some((path) => node === path || node.startsWith(`${path}/`));

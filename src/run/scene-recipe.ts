@@ -1,0 +1,160 @@
+/** @file Runs on scenes as data: what is trained on which scenes, by which of the methods 159 to 163. JSON, validated. */
+import * as z from 'zod';
+import { UsageError } from '../errors.ts';
+import { firstIssue, unknownKey } from '../graph/index.ts';
+import { detectionDistillation } from '../learn/distill/detection.ts';
+import { hints } from '../learn/distill/hints.ts';
+import { mimic } from '../learn/distill/mimic.ts';
+import type { LossMaker } from '../learn/loss/loss.ts';
+import { detectorLoss } from '../learn/task/detect/index.ts';
+import { modalities } from '../learn/task/scene-input.ts';
+import { type Locate, optimizer, rate } from './recipe.ts';
+
+const positive = z.int().min(1);
+const weight = z.number().min(0);
+const pair = z.tuple([z.string(), z.string()]);
+
+/** What all have: `steps` of `batch` with an optimizer that Adam is unless told. */
+const run = {
+  /** Whose images stand in the scenes: `mnist` or `fashion-mnist`. */
+  data: z.string(),
+  /** An architecture with its options. */
+  student: z.string(),
+  optimizer: optimizer.prefault({ kind: 'adam' }),
+  rate: rate.prefault({ kind: 'one-cycle', peak: 0.01 }),
+  steps: positive.max(100_000_000),
+  batch: positive.max(4096).default(16),
+  /** Of weights, order and sampling. The scenes are those of seed 0 always. */
+  seed: z.int().min(0).default(0),
+};
+const scenes = {
+  /** Training scenes, of training images. */
+  scenes: positive.max(100_000).default(2000),
+  /** Test scenes, of test images. */
+  test: positive.max(100_000).default(500),
+};
+/** A shipped net or a folder with one. */
+const teacher = z.string();
+
+const detectionLoss = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('detector'), weight: weight.default(1) }),
+  z.strictObject({ kind: z.literal('mimic'), weight: weight.default(1), pair: pair.optional() }),
+  z.strictObject({
+    kind: z.literal('detection'),
+    weight: weight.default(1),
+    hard: z.number().min(0).max(1).default(0.5),
+    bounded: weight.default(0.5),
+    margin: z.number().default(0),
+    ground: weight.default(1.5),
+  }),
+  z.strictObject({ kind: z.literal('hints'), weight: weight.default(0.5), pair: pair.optional() }),
+]);
+const tasks = z.strictObject({ segmentation: weight, depth: weight, contour: weight }).partial();
+
+const recipe = z.discriminatedUnion('task', [
+  z.strictObject({
+    task: z.literal('detection'),
+    ...run,
+    ...scenes,
+    teacher: teacher.optional(),
+    losses: z
+      .array(detectionLoss)
+      .min(1)
+      .prefault([{ kind: 'detector' }]),
+  }),
+  z.strictObject({
+    task: z.literal('parsing'),
+    ...run,
+    ...scenes,
+    modality: z.enum(modalities).default('intensity'),
+    /** Weights of the tasks; 1 unless told. */
+    tasks: tasks.optional(),
+  }),
+  z.strictObject({
+    task: z.literal('cross-modal'),
+    ...run,
+    ...scenes,
+    teacher,
+    /** What the teacher sees, and what the student sees. */
+    from: z.enum(modalities).default('intensity'),
+    to: z.enum(modalities).default('depth'),
+    /** How many of the scenes have labels in the student's modality. */
+    labelled: positive,
+    /** Steps on pairs without labels, before `steps` with labels; 0 leaves the transfer out. */
+    transfer: z.int().min(0),
+    /** Layers of student and teacher; the last stage of both unless told. */
+    pair: pair.optional(),
+  }),
+  z.strictObject({
+    task: z.literal('neuron-selection'),
+    ...run,
+    teacher,
+    /** Training images, drawn by class. */
+    limit: positive.optional(),
+    /** Of the loss on neurons; 0 leaves it out. */
+    weight: weight.default(1),
+    lambda: weight.default(1),
+    cost: weight.default(0.1),
+    /** What neurons are judged by. */
+    attributes: z
+      .array(z.enum(['strokeWidth', 'slant', 'loops', 'class']))
+      .min(1)
+      .default(['strokeWidth', 'slant', 'loops', 'class']),
+  }),
+]);
+export type SceneRecipe = z.output<typeof recipe>;
+export type SceneRecipeOf<T extends SceneRecipe['task']> = Extract<SceneRecipe, { task: T }>;
+export type SceneRecipeInput = z.input<typeof recipe>;
+
+/** @throws UsageError that says where the value departs from a recipe. */
+export function parseSceneRecipe(value: unknown, name = 'recipe', locate: Locate = () => ''): SceneRecipe {
+  const parsed = recipe.safeParse(value, { error: unknownKey });
+  if (!parsed.success) {
+    const { path, isKey, text } = firstIssue(parsed.error);
+    throw new UsageError(`${name}${locate(path, isKey ? 'key' : 'value')}: ${text}`);
+  }
+  const found = parsed.data;
+  if (found.task === 'cross-modal' && found.labelled > found.scenes)
+    throw new UsageError(
+      `${name}${locate(['labelled'])}: labelled: ${found.labelled} of ${found.scenes} scenes cannot have labels`,
+    );
+  if (found.task !== 'detection') return found;
+  const taught = found.losses.findIndex((l) => l.kind !== 'detector');
+  const loss = found.losses[taught];
+  if (loss && !found.teacher)
+    throw new UsageError(`${name}${locate(['losses', taught])}: the loss ${loss.kind} needs a "teacher"`);
+  return found;
+}
+
+/** A detection recipe's losses, for scenes of so many classes. */
+export const detectionLosses = (r: SceneRecipeOf<'detection'>, classes: number): readonly LossMaker[] =>
+  r.losses.map((l) => lossOf(l, classes));
+
+function lossOf(l: z.output<typeof detectionLoss>, classes: number): LossMaker {
+  switch (l.kind) {
+    case 'detector':
+      return detectorLoss({ ...l, classes });
+    case 'detection':
+      return detectionDistillation({ ...l, classes });
+    case 'mimic':
+      return mimic({ weight: l.weight, ...(l.pair ? { pair: l.pair } : {}) });
+    case 'hints':
+      return hints({ weight: l.weight, ...(l.pair ? { pairs: [l.pair] } : {}) });
+  }
+}
+
+/** The same run without the teacher's signal, at the same number of steps. */
+export function withoutTeacher(r: SceneRecipe): SceneRecipe {
+  switch (r.task) {
+    case 'detection': {
+      const { teacher: _, ...alone } = r;
+      return { ...alone, losses: [{ kind: 'detector', weight: 1 }] };
+    }
+    case 'parsing':
+      return { ...r, student: `${r.student.replace(/ module=\S+/, '')} module=none` };
+    case 'cross-modal':
+      return { ...r, transfer: 0, steps: r.steps + r.transfer };
+    case 'neuron-selection':
+      return { ...r, weight: 0 };
+  }
+}
