@@ -1,10 +1,10 @@
 /**
- * @file The README's code runs and prints what it says. Every block marked `ts` is a whole program; a `text`
+ * @file The code of the README and of the guides runs and prints what it says. Every block marked `ts` is a whole program; a `text`
  * block that comes next is its output, in which a line `...` stands for any lines. Blocks marked otherwise
  * (`ts fragment`) are not run.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
@@ -73,23 +73,27 @@ function agrees(actual: string, expected: string): boolean {
   return new RegExp(`^${quoted.join('')}$`).test(`${actual}\n`);
 }
 
-describe('the README', () => {
-  const found = existsSync('README.md');
-  it('exists', () => {
-    expect(found, 'README.md is missing').to.equal(true);
+const guides = readdirSync('docs/guides').map((name) => `docs/guides/${name}`);
+
+for (const page of ['README.md', ...guides]) {
+  describe(page, () => {
+    const examples = examplesOf(readFileSync(page, 'utf8'));
+    it('has code that runs', () => expect(examples).not.to.deep.equal([]));
+
+    for (const { line, code, output } of examples) {
+      it(`runs the example at line ${line}${output ? ' and prints what it says' : ''}`, async function () {
+        this.timeout(180_000);
+        const result = await run(code);
+        expect(result.code, result.stderr).to.equal(0);
+        if (output === undefined) return;
+        const [actual, expected] = [trimmed(result.stdout), trimmed(output)];
+        if (!agrees(actual, expected)) expect(actual).to.equal(expected);
+      });
+    }
   });
+}
 
-  for (const { line, code, output } of found ? examplesOf(readFileSync('README.md', 'utf8')) : []) {
-    it(`runs the example at line ${line}${output ? ' and prints what it says' : ''}`, async function () {
-      this.timeout(180_000);
-      const result = await run(code);
-      expect(result.code, result.stderr).to.equal(0);
-      if (output === undefined) return;
-      const [actual, expected] = [trimmed(result.stdout), trimmed(output)];
-      if (!agrees(actual, expected)) expect(actual).to.equal(expected);
-    });
-  }
-
+describe('the output of an example', () => {
   it('is compared line by line, and "..." stands for any lines', () => {
     expect(agrees('a\nb\nc', 'a\n...\nc')).to.equal(true);
     expect(agrees('a\nc', 'a\n...\nc')).to.equal(true);
