@@ -26,10 +26,12 @@ export function filesOf(net: Net, card?: object): readonly NewFile[] {
  * @throws MoonletError when the folder cannot be written.
  * @example
  * import { mkdtempSync } from 'node:fs';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
  * import { graph, init, input } from 'moonlet';
  * import { loadNet, saveNet } from 'moonlet/zoo';
  *
- * const folder = mkdtempSync('net-');
+ * const folder = mkdtempSync(join(tmpdir(), 'net-'));
  * saveNet(folder, init(graph('line', input(3).dense(2)), { seed: 1 }));
  * console.log(loadNet(folder).graph.name); // line
  */
