@@ -45,5 +45,6 @@ export {
 export { print, printOp } from './print.ts';
 export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
-export { type Pads, printShape, ShapeError, shapeOf, shapes, slide } from './shape.ts';
+export { printShape, ShapeError, shapeOf, shapes } from './shape.ts';
 export { type Stage, stageOf, stagePaths, stages } from './stages.ts';
+export { type Pads, slide } from './window.ts';
