@@ -5,7 +5,6 @@ export {
   type Channels,
   channels,
   shuffled,
-  type Variable,
 } from './channels.ts';
 export { check } from './check.ts';
 export { classesOf, inputShape, onlyOutput } from './ends.ts';
@@ -47,4 +46,5 @@ export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
 export { printShape, ShapeError, shapeOf, shapes } from './shape.ts';
 export { type Stage, stageOf, stagePaths, stages } from './stages.ts';
+export type { Variable } from './variables.ts';
 export { type Pads, slide } from './window.ts';
