@@ -14,7 +14,6 @@ import {
   canBlockDepthwise,
   canBlockFilterGrad,
 } from './blocked-filter-grad.ts';
-import { scaledGradient } from './conv-norm.ts';
 import { padsOf, type Sizes, sizesOf } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { axesOf, exchanged, ownTaps } from './exchanged.ts';
@@ -26,10 +25,6 @@ import { isShiftable, shiftedPerImage, shiftedWhole } from './shifted.ts';
 import { depthwiseFilterGrad } from './toeplitz.ts';
 
 export function lowerFilterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value, dk: Value): void {
-  scaledGradient(e, dy, dk, (raw) => filterGrad(e, g, x, dy, raw));
-}
-
-function filterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value, dk: Value): void {
   const s = sizesOf(x.shape, dk.shape, dy.shape, g);
   if (s.kernelHeight * s.kernelWidth === 1 && g.groups === 1 && padsOf(g).every((pad) => pad === 0)) {
     return pointwiseFilterGrad(e, g, s, x, dy, dk);

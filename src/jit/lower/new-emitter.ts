@@ -9,16 +9,19 @@ import {
   type OnnxNode,
   type OnnxTensor,
 } from '../../onnx/index.ts';
-import type { Value, ValueType } from '../ir.ts';
+import type { Fusions, Value, ValueType } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { reorderInput, reorderOutput } from './blocked-ops.ts';
-import type { Emitter, Readers } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
 import { between, blocks, isFree, isPlain, type Layout, lay, nchw, permuted, plain } from './layout.ts';
 
-export function newEmitter(carry: boolean, block: number | undefined, readers: Readers): Emitter {
+export function newEmitter(carry: boolean, block: number | undefined, fusions: Fusions): Emitter {
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, OnnxTensor>();
   const forms = new Map<Value, Map<string, { name: string; layout: Layout }>>();
+  const aliases = new Map<Value, Value>();
+  const numbers = new Map<Value, number>();
+  const sourceOf = (value: Value): Value => aliases.get(value) ?? value;
   const made = new Map<string, string>();
   let count = 0;
 
@@ -58,12 +61,14 @@ export function newEmitter(carry: boolean, block: number | undefined, readers: R
   const transpose: Emitter['transpose'] = (name, perm) => emit1('Transpose', [name], { perm: ints(perm) });
 
   const put: Emitter['put'] = (value, name, layout = plain(value.shape.length)) => {
+    if (aliases.has(value)) throw new Error(`internal: a value of ${value.node.source} is lowered twice`);
     const known = forms.get(value) ?? new Map<string, { name: string; layout: Layout }>();
     known.set(layout.join(), { name, layout });
     forms.set(value, known);
   };
 
-  const get: Emitter['get'] = (value, layout = plain(value.shape.length)) => {
+  const get: Emitter['get'] = (alias, layout = plain(alias.shape.length)) => {
+    const value = sourceOf(alias);
     const known = forms.get(value)?.get(layout.join());
     if (known) return known.name;
     const name = bring(value, layout);
@@ -137,18 +142,21 @@ export function newEmitter(carry: boolean, block: number | undefined, readers: R
     return reorder(reorderInput, get(value, last ? plain(4) : nchw), value.shape[3] ?? 1, last, value.dtype);
   };
 
-  const has: Emitter['has'] = (value, layout) => forms.get(value)?.has(layout.join()) ?? false;
+  const has: Emitter['has'] = (value, layout) => forms.get(sourceOf(value))?.has(layout.join()) ?? false;
+
+  const numberOf: Emitter['numberOf'] = (value) => {
+    const number = numbers.get(value);
+    if (number === undefined && !forms.has(value))
+      throw new Error(`internal: a value of ${value.node.source} used before it was lowered`);
+    return number;
+  };
 
   return {
     nodes,
     initializers,
     carry,
     block,
-    readers,
-    done: new Set(),
-    means: new Map(),
-    factors: new Map(),
-    phases: new Map(),
+    fusions,
     emit,
     emit1,
     longs,
@@ -157,7 +165,10 @@ export function newEmitter(carry: boolean, block: number | undefined, readers: R
     get,
     put,
     has,
-    layouts: (value) => [...(forms.get(value)?.values() ?? [])].map((form) => form.layout),
+    layouts: (value) => [...(forms.get(sourceOf(value))?.values() ?? [])].map((form) => form.layout),
+    alias: (value, other) => void aliases.set(value, sourceOf(other)),
+    putNumber: (value, number) => void numbers.set(value, number),
+    numberOf,
     reshape,
     transpose,
     once,

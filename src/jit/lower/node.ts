@@ -15,6 +15,7 @@ import { lowerFilterGrad } from './filter-grad.ts';
 import { lowerInputGrad } from './input-grad.ts';
 import { blocks, isPlain, type Layout, lay, nchw, plain } from './layout.ts';
 import { lowerNorm, lowerNormGrad } from './norm.ts';
+import { lowerConvPhase, lowerInterleave } from './phases.ts';
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.ts';
 
 type Of<K extends Op['kind']> = Extract<Op, { kind: K }>;
@@ -47,14 +48,41 @@ export function lowerNode(e: Emitter, node: Node): void {
       return lowerMatmul(e, op, x, x2, y);
     case 'conv':
       return lowerConv(e, op.geometry, x, x2, y);
+    case 'centredConv':
+      return lowerConv(e, op.geometry, x, x2, y, y2);
     case 'convInputGrad':
       return lowerInputGrad(e, op.geometry, x, x2, y);
     case 'convFilterGrad':
       return lowerFilterGrad(e, op.geometry, x, x2, y);
     case 'norm':
-      return lowerNorm(e, op.eps, [x, x2, x3], [y, y2, y3]);
+      return lowerNorm(e, op.eps, {
+        x,
+        gamma: x2,
+        beta: x3,
+        missing: inputs[3],
+        y,
+        mean: y2,
+        variance: y3,
+      });
     case 'normGrad':
-      return lowerNormGrad(e, op.eps, [x, x2, x3, x4, x5], [y, y2, y3]);
+      return lowerNormGrad(e, op.eps, {
+        dy: x,
+        x: x2,
+        gamma: x3,
+        mean: x4,
+        variance: x5,
+        missing: inputs[5],
+        dx: y,
+        dgamma: y2,
+        dbeta: y3,
+        factor: node.outputs[3],
+      });
+    case 'channelScale':
+      return lowerChannelScale(e, x, x2, y);
+    case 'convPhase':
+      return lowerConvPhase(e, op, [x, x2, inputs[2]], y);
+    case 'interleave':
+      return lowerInterleave(e, op, inputs, y);
     case 'maxPool':
       return lowerMaxPool(e, op.geometry, x, y);
     case 'maxPoolGrad':
@@ -68,8 +96,14 @@ export function lowerNode(e: Emitter, node: Node): void {
   }
 }
 
+/** A factor of 1 is what lowering leaves where it did not take one out. */
+function lowerChannelScale(e: Emitter, x: Value, factor: Value, y: Value): void {
+  if (e.numberOf(factor) === 1) return e.alias(y, x);
+  e.put(y, e.emit1('Mul', [e.get(x), e.get(factor)]));
+}
+
 function lowerMap(e: Emitter, op: Of<'map'>, inputs: readonly Value[], y: Value): void {
-  if (e.layouts(y).length > 0) return; // what made its operand made it as well
+  if (e.layouts(y).length > 0) return; // one of the fusions: the node that made its operand made it as well
   const rank = y.shape.length;
   const isPerChannel = ({ shape }: Value): boolean =>
     shape.at(-1) === y.shape[3] && shape.slice(-3, -1).every((dim) => dim === 1);
