@@ -81,6 +81,8 @@ export interface Phase {
   readonly behind: number;
 }
 
+export type OpOf<K extends Op['kind']> = Extract<Op, { kind: K }>;
+
 export interface Node {
   readonly op: Op;
   readonly inputs: readonly Value[];
@@ -149,7 +151,8 @@ function shareable(op: Op): boolean {
 
 function keyOf(op: Op, inputs: readonly Value[], types: readonly Type[]): string {
   const attributes = JSON.stringify(op, (_, value) => {
-    if (ArrayBuffer.isView(value)) return Array.from(value as Float32Array, spell);
+    if (value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array)
+      return Array.from(value, spell);
     return typeof value === 'number' ? spell(value) : value;
   });
   return `${attributes}|${inputs.map((i) => i.id).join()}|${types.map((t) => `${t.dtype}${t.shape.join('x')}`).join()}`;

@@ -4,6 +4,16 @@
  * wrong there, put right.
  */
 
+export {
+  type Attrs,
+  axesAttr,
+  numberAttr,
+  numbersAttr,
+  paddingsAttr,
+  padsAttr,
+  pairAttr,
+  rank4,
+} from './attributes.ts';
 export { conv, convFilterGrad, convInputGrad, type FilterGradAttrs, type InputGradAttrs } from './conv.ts';
 export {
   type ConvGeometry,

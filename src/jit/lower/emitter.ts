@@ -28,6 +28,8 @@ export interface Emitter {
   longs(values: readonly number[]): string;
   /** A constant of one value. */
   scalar(value: number, dtype: ValueType): string;
+  /** A constant of that shape with one value everywhere. */
+  splat(value: number, shape: readonly number[], dtype: ValueType): string;
   constant(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], dtype: ValueType): string;
   /** The name under which `value` lies in that layout; it is brought there when it does not yet. */
   get(value: Value, layout?: Layout): string;

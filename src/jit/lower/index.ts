@@ -4,7 +4,7 @@ import { int, type OnnxModel, type OnnxNode, type OnnxValue } from '../../onnx/i
 import { reachable, type Value } from '../ir.ts';
 import type { Fused } from '../passes/index.ts';
 import type { Joined, Values } from '../record.ts';
-import type { TraceOptions } from '../types.ts';
+import { nth, type TraceOptions } from '../types.ts';
 import type { Emitter } from './emitter.ts';
 import { newEmitter } from './new-emitter.ts';
 import { lowerNode } from './node.ts';
@@ -50,7 +50,7 @@ function split(e: Emitter, { before, parts, sizes }: Joined): void {
   const names = e.emit('Split', [e.get(before), e.longs(sizes)], { axis: int(0) }, parts.length);
   parts.forEach((part, i) => {
     const [size = 1] = part.shape;
-    const name = names[i] as string;
+    const name = nth(names, i);
     e.put(part, part.shape.length === 1 && size === sizes[i] ? name : e.reshape(name, part.shape));
   });
 }

@@ -2,7 +2,7 @@
 
 import { float, int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import { sizeOf } from '../types.ts';
+import { nth, sizeOf } from '../types.ts';
 import { blockedNorm, blockedNormGrad, inverse, type NormGrad, type NormValues } from './blocked-norm.ts';
 import { liesInBlocks, operand } from './choose.ts';
 import type { Emitter } from './emitter.ts';
@@ -30,10 +30,10 @@ export function lowerNorm(e: Emitter, eps: number, values: NormValues): void {
   const second = e.emit1('Sub', [sample, sample]);
   const inputs = [image, e.get(gamma), e.get(beta), first, second];
   const attributes = { training_mode: int(1), momentum: float(0), epsilon: float(eps) };
-  const [name, meanName, varianceName] = e.emit('BatchNormalization', inputs, attributes, 3);
-  e.put(y, name as string, layout);
-  e.put(mean, meanName as string);
-  e.put(variance, varianceName as string);
+  const names = e.emit('BatchNormalization', inputs, attributes, 3);
+  e.put(y, nth(names, 0), layout);
+  e.put(mean, nth(names, 1));
+  e.put(variance, nth(names, 2));
 }
 
 /**

@@ -1,19 +1,17 @@
 /** @file The phases of the input gradient of a strided conv (see `passes/phases.ts`) as blocked convs, and their interleaving. */
 
 import { int, ints } from '../../onnx/index.ts';
-import type { Op, Value } from '../ir.ts';
+import type { OpOf, Value } from '../ir.ts';
 import { type BlockedShape, blockedConv, sourceOf } from './blocked.ts';
 import { zeros } from './columns.ts';
 import { exchange } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, lay, nchw } from './layout.ts';
 
-type Of<K extends Op['kind']> = Extract<Op, { kind: K }>;
-
 /** The conv of dy with the taps of one phase, added to `sum` where that is there. */
 export function lowerConvPhase(
   e: Emitter,
-  { groups, rows, columns }: Of<'convPhase'>,
+  { groups, rows, columns }: OpOf<'convPhase'>,
   [dy, kernel, sum]: readonly [Value, Value, Value | undefined],
   phase: Value,
 ): void {
@@ -48,7 +46,7 @@ export function lowerConvPhase(
 /** The phases of an image, row by row, interleaved. */
 export function lowerInterleave(
   e: Emitter,
-  { stride, present }: Of<'interleave'>,
+  { stride, present }: OpOf<'interleave'>,
   phases: readonly Value[],
   image: Value,
 ): void {

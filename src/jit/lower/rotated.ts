@@ -119,7 +119,8 @@ function summed(
       added: { bias: by > 0 ? undefined : bias, sum: result },
     });
   });
-  return result as string;
+  if (result === undefined) throw new Error('internal: a rotated conv of no channels');
+  return result;
 }
 
 export function rotatedConv(
