@@ -28,6 +28,7 @@ export { magnitude } from './magnitude.ts';
 export { mendTf } from './mend.ts';
 export { batchNorm, type NormAttrs } from './norm.ts';
 export { type AvgPoolAttrs, type AvgPoolGradAttrs, avgPool, inverseCounts, maxPool } from './pool.ts';
+export { input as kernelInput } from './register.ts';
 export { type ResizeOptions, resizeMatrix, upsampleBilinear } from './resize.ts';
 export { registerSecondOrder } from './second-order.ts';
 export { groupedShape, stockConv, stockPool } from './stock.ts';
