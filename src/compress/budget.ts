@@ -9,8 +9,9 @@ import { evaluate } from '../learn/task/index.ts';
 import { cost } from '../read/index.ts';
 import { bytesOf, type Net } from '../weights/index.ts';
 import type { Compressed, CompressOptions } from './options.ts';
+import { parseSteps, printStep } from './parse-steps.ts';
 import { compress } from './pipeline.ts';
-import { type CompressStep, type CompressStepInput, parseSteps, printStep } from './steps.ts';
+import type { CompressStep, CompressStepInput } from './step-kinds.ts';
 
 export interface Budget {
   /** Of the stored weights. */

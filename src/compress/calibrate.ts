@@ -11,8 +11,8 @@ import type { Net } from '../weights/index.ts';
  * `min-max`: all that was seen. `percentile`: without a share of the values at each end. `mse`: the range whose rounding
  * loses least, in squared error over what was seen.
  */
-export type CalibrationMethod = 'min-max' | 'percentile' | 'mse';
-export const calibrationMethods: readonly CalibrationMethod[] = ['min-max', 'percentile', 'mse'];
+export const calibrationMethods = ['min-max', 'percentile', 'mse'] as const;
+export type CalibrationMethod = (typeof calibrationMethods)[number];
 
 export interface CalibrateOptions extends EngineOptions {
   /** `min-max` unless told. */
