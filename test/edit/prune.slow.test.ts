@@ -213,7 +213,7 @@ describe('how much is pruned', () => {
     expect(widths(pruned.graph)).to.include({ 'first/conv': 4, 'second/conv': 8, 'third/conv': 4 });
     expect(() => pruneChannels(net, { ratio: 0.5 }, { roundTo: 32 })).to.throw(
       Refusal,
-      'made: no channel of first, second, third can go, since no width of 8, 16 can become a multiple of 32; choose a smaller roundTo',
+      'made: no channel of first, second, third can be removed, since no width of 8, 16 can become a multiple of 32; choose a smaller roundTo',
     );
   });
   it('only and except name what may change', () => {
@@ -259,7 +259,7 @@ describe('how much is pruned', () => {
     );
     const fixed = shaken(graph('fixed', input(4).dense(3)));
     expect(error(() => pruneChannels(fixed, { ratio: 0.5 }))).to.equal(
-      'fixed: no channel of dense can go, since it is the output "dense"',
+      'fixed: no channel of dense can be removed, since it is the output "dense"',
     );
     expect(() => planPruning(net, { only: ['x'] })).to.throw(UsageError);
   });
