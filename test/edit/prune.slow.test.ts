@@ -175,7 +175,7 @@ describe('importance', () => {
     const bare = shaken(graph('bare', input(4).dense(3).dense(2)));
     expect(() => pruneChannels(bare, { ratio: 0.5 }, { by: 'norm-scale' })).to.throw(
       Refusal,
-      'bare: norm-scale needs batch norms with a scale, and it has none; score by l1 or l2',
+      'bare: norm-scale needs batch norms with a scale, and the net has none; use l1 or l2',
     );
   });
 });
