@@ -45,7 +45,7 @@ export interface Imported {
   readonly classes?: number;
 }
 export interface ImportOptions {
-  /** The library that wrote the file; the one whose names fit best unless told. */
+  /** The library that wrote the file; the one whose names fit best by default. */
   readonly source?: string;
   /** Leave out the first output of the classifier, TensorFlow's class 'background'. */
   readonly dropBackground?: boolean;

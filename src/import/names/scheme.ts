@@ -31,7 +31,7 @@ export interface Scheme {
   readonly ends: Readonly<Record<string, Template>>;
   /** The name of a block. */
   readonly block?: (p: Place) => string;
-  /** What stands between it and the part; a dot unless told. */
+  /** What stands between it and the part; a dot by default. */
   readonly joint?: string;
   /** The names of a block's parts. */
   readonly parts?: Readonly<Record<string, string>> | ((p: Place) => Readonly<Record<string, string>>);
