@@ -253,7 +253,7 @@ describe('compress', () => {
     ],
     [
       'factorize=svd,rank=4,where=stage1 circulate=4,only=head circulate=2,only=head',
-      /^circulate=2,only=head destroys the sharing that circulate=4,only=head made: .* shared values, and had /,
+      /^circulate=2,only=head destroys the sharing that circulate=4,only=head made: .* has \d+ shared values instead of \d+; /,
     ],
   ] as const) {
     it(`stops ${chain}: what one step made the other would destroy`, async () => {

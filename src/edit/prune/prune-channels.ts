@@ -66,7 +66,7 @@ export interface Pruned extends Pick<Growth, 'net' | 'maps' | 'follow'> {
  * const net = init(graph('tiny', input(8, 8, 1).conv(16, { kernel: 3 }).relu().globalPool().dense(4)));
  * const plan = planPruning(net, { by: 'l1' });
  * plan.layers; // [['conv']]
- * plan.cost(plan.movesFor(0.5)).params; // 116
+ * plan.cost(plan.movesFor(0.5)).params; // 108
  */
 export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
   checkNet('prune', net);
@@ -154,7 +154,7 @@ const importanceNamed = (name: string): Importance => {
  * import { cost, graph, init, input, pruneChannels } from 'moonlet';
  * const net = init(graph('tiny', input(8, 8, 1).conv(16, { kernel: 3 }).relu().globalPool().dense(4)));
  * const pruned = pruneChannels(net, { ratio: 0.5 });
- * cost(pruned.net.graph).params / cost(net.graph).params; // 0.51
+ * [cost(net.graph).params, cost(pruned.net.graph).params]; // [212, 108]
  */
 export function pruneChannels(net: Net, target: PruneTarget, o: PruneOptions = {}): Pruned {
   checkNet('prune', net);
@@ -184,9 +184,10 @@ export function pruneChannels(net: Net, target: PruneTarget, o: PruneOptions = {
  * @example
  * import { cost, graph, init, input, pruneToLatency } from 'moonlet';
  * const net = init(graph('tiny', input(8, 8, 1).conv(16, { kernel: 3 }).relu().globalPool().dense(4)));
- * const ms = async ({ graph }: typeof net) => cost(graph).macs / 1000; // a stand-in for latency(net)
- * const pruned = await pruneToLatency(net, 5, ms);
- * await ms(pruned.net); // 4.64
+ * // a stand-in for latency(net) of moonlet/engine
+ * const kilo = async ({ graph }: typeof net) => cost(graph).macs / 1000;
+ * const pruned = await pruneToLatency(net, 5, kilo);
+ * await kilo(pruned.net); // 4.64
  */
 export async function pruneToLatency(
   net: Net,

@@ -100,7 +100,7 @@ const quantizeChecks = {
  * @example
  * import { bytesOf, graph, init, input, quantize } from 'moonlet';
  * const net = init(graph('tiny', input(8, 8, 8).conv(32, { kernel: 3 }).relu().globalPool().dense(4)));
- * bytesOf(net) / bytesOf(quantize(net)); // 3.7
+ * [bytesOf(net), bytesOf(quantize(net))]; // [9744, 2592]
  */
 export function quantize(whole: Net, o: QuantizeOptions = {}): Net {
   checkNet('quantize', whole);
