@@ -1,4 +1,5 @@
 /** @file Walking a graph: fold gives every node a value; the rest is looking things up. */
+import { get } from '../access.ts';
 import type { Graph, Node } from './op.ts';
 
 /**
