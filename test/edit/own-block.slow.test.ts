@@ -105,7 +105,7 @@ describe('blocks that change channels', () => {
     const sum = shaken(made((x) => two(x).residual((y) => y.conv(8)), 4));
     expect(() => deepen(sum, 'stage1', 1, { kind: 'block' })).to.throw(
       Refusal,
-      /since at \S*add: one of its operands would have channels that the others have not; use the kind 'branch'$/,
+      /since at \S*add: one of its operands would have channels that the others do not have; use the kind 'branch'$/,
     );
     for (const net of [grouped, sum]) {
       const grown = deepen(net, 'stage1');

@@ -199,7 +199,7 @@ describe('new connections', () => {
     expect(() => connect(net, 'stage1', 'head')).to.throw(Refusal, 'head: it is an output, which stays');
     expect(() => connect(net, 'stage1', 'stage2/0/second', { by: 'concat' })).to.throw(
       Refusal,
-      /one of its operands would have channels that the others have not$/,
+      /one of its operands would have channels that the others do not have$/,
     );
     // found by random growth: the second conv would read more channels than the first, whose weights it has
     const conv = ops.conv({ out: 1, kernel: [1, 1] });
@@ -216,7 +216,7 @@ describe('new connections', () => {
     for (const place of ['a', 'b'])
       expect(() => connect(tied, 'input', place, { by: 'concat' })).to.throw(
         Refusal,
-        'c: reads other channels now than b, whose weights it shares; grow before b too, or elsewhere',
+        'c: it would read other channels than b, whose weights it shares; grow before b too, or elsewhere',
       );
     const up = shaken(made((x) => layer(x, 'a', 4, { stride: 2 }).upsample(2).conv(4)));
     expect(() => connect(up, 'a', 'upsample')).to.throw(

@@ -20,11 +20,13 @@ import {
   type WeightKey,
 } from '../../weights/index.ts';
 import { type ChannelMap, isNew } from '../channels/channel-map.ts';
-import { chooseCopies, requestsOf } from '../channels/copies.ts';
+import { chooseCopies } from '../channels/copies.ts';
 import type { Growth } from '../channels/growth.ts';
 import { mapWeight } from '../channels/map-weight.ts';
 import { backFrom } from '../channels/narrow.ts';
-import { byCopies, replicate, type WeightMaps } from '../channels/replicate.ts';
+import { byCopies, replicate } from '../channels/replicate.ts';
+import { requestsOf } from '../channels/requests.ts';
+import type { WeightMaps } from '../channels/rules/rule.ts';
 import { seed as anySeed, type Checks, checkNet, checkOptions, oneOf } from '../options.ts';
 import type { Widths } from './widen.ts';
 

@@ -8,9 +8,10 @@
 
 import { channels } from '../../graph/index.ts';
 import type { Net } from '../../weights/index.ts';
-import { chooseCopies, requestsOf } from '../channels/copies.ts';
+import { chooseCopies } from '../channels/copies.ts';
 import { type WidenOptions, widenChecks, withCopies } from '../channels/copy-channels.ts';
 import type { Growth } from '../channels/growth.ts';
+import { requestsOf } from '../channels/requests.ts';
 import type { Width } from '../channels/width.ts';
 import { checkNet, checkOptions } from '../options.ts';
 
