@@ -208,7 +208,7 @@ const mutants: readonly Mutant[] = [
   mutant(enlarge, 'padding as it was', 'pads.top + down * op.dilation[0],', 'pads.top,'),
   mutant(mapWeight, 'new channels weighed', 'else if (!isNew(row))', 'else if (true)'),
   mutant(own, 'a shuffle unit as if it kept the order', '(m, { op }) => movedBy(op, m)', '(m) => m'),
-  mutant(own, 'a unit without zeros', 'zeros.push(scale);', ''),
+  mutant(own, 'a unit without zeros', '({ zero }) => zero ?? []', '({ zero }) => (zero ? [] : [])'),
   mutant(
     follow,
     'gradients not shared',
@@ -222,7 +222,7 @@ const mutants: readonly Mutant[] = [
     'reduce((sum, v) => Math.fround(sum + v), 0)',
     'reduce((_sum, v) => v, 0)',
   ),
-  mutant(units, 'new units taken for copies', '(added.has(units[i] as number) ? -1 : from)', 'from'),
+  mutant(units, 'new units taken for copies', '(added.has(units[i]!) ? -1 : from)', 'from'),
   mutant(units, 'new filters at any scale', 'drawn[at] = norm ? (v * mean) / norm : 0;', 'drawn[at] = v;'),
   mutant(units, 'new scales of zero', 'else drawn.fill(usual(net, node, slot));', 'else drawn.fill(0);'),
   mutant(units, 'variance of new units without their mean', ' + (means?.[i] ?? 0) ** 2', ''),
