@@ -30,7 +30,7 @@ const stepSchemas = {
   units: z.strictObject({ units: widths, into: z.enum(['zero', 'random']).optional() }),
   connect: z.strictObject({ connect: z.string(), to: z.string(), by: z.enum(['add', 'concat']).optional() }),
 } as const;
-const stepKeys = Object.keys(stepSchemas) as readonly (keyof typeof stepSchemas)[];
+const stepKeys = Object.keys(stepSchemas);
 /**
  * One step of a plan, by the key that says what it does: `widen` (see `widen`), `deepen` (`by` layers, 1 by default), `enlarge`
  * (kernels `to` a size), `units` (see `addUnits`), `connect` (a value `to` a later one).
@@ -55,10 +55,10 @@ export function parsePlan(value: unknown): readonly GrowStep[] {
       `plan: expects an array of steps such as [{ widen: { stage1: 'x1.5' } }], got ${shown(value)}`,
     );
   return value.map((step: unknown, i) => {
-    const key = stepKeys.find((k) => isRecord(step) && k in step);
-    if (!key || !isRecord(step))
-      throw new UsageError(`plan: [${i}]: no step ${shown(step)}; known: ${stepKeys.join(', ')}`);
-    const parsed = stepSchemas[key].safeParse(step);
+    const match = isRecord(step) && Object.entries(stepSchemas).find(([key]) => key in step);
+    if (!match) throw new UsageError(`plan: [${i}]: no step ${shown(step)}; known: ${stepKeys.join(', ')}`);
+    const [key, schema] = match;
+    const parsed = schema.safeParse(step);
     if (!parsed.success) throw new UsageError(`plan: [${i}]: ${issueText(parsed.error)}`);
     for (const [where, width] of Object.entries(isRecord(step[key]) ? step[key] : {}))
       checkWidth(`plan: [${i}]: ${where}`, width);
