@@ -95,8 +95,8 @@ function bodies(graph: Graph): readonly Branch[] {
  * import { cheapen, cost } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
- * cost(wrn({ depth: 40, width: 2 })).params; // 2243546
- * cost(cheapen(wrn({ depth: 40, width: 2 }), 'G(4)')).params; // 814650
+ * const teacher = wrn({ depth: 40, width: 2 });
+ * console.log(cost(teacher).params, cost(cheapen(teacher, 'G(4)')).params); // 2243546 814650
  */
 export function cheapen(graph: Graph, block: string): Graph {
   checkGraph('cheapen', graph);

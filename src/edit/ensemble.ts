@@ -19,7 +19,7 @@ import { checkNet, checkValue, shown, text } from './options.ts';
  * import { wrn } from 'moonlet/architectures';
  *
  * const members = [1, 2].map((seed) => init(wrn({ depth: 10, size: 16 }), { seed }));
- * ensemble(members).graph.outputs; // ['mean/dense']
+ * console.log(ensemble(members).graph.outputs); // [ 'mean/dense' ]
  */
 export function ensemble(members: readonly Net[], name = 'ensemble'): Net {
   const count = Array.isArray(members) ? members.length : shown(members);

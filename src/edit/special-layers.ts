@@ -98,11 +98,11 @@ export const withShift = (graph: Graph): Graph =>
  * (Prabhu et al. 2018, arXiv:1711.08757): a sum of up to four grouped convs of permuted channels.
  * @throws UsageError for a share that is not between 0 and 1; Refusal when every conv would stay full.
  * @example
- * import { cost, withExpander } from 'moonlet';
+ * import { cost, structure } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
  * const graph = wrn({ depth: 10, size: 16 });
- * cost(withExpander(graph, 0.25)).params < cost(graph).params; // true
+ * console.log(cost(structure.withExpander(graph, 0.25)).params < cost(graph).params); // true
  */
 export function withExpander(graph: Graph, share: number, seed = 1): Graph {
   checkValue('withExpander', 'the share of inputs', share, inside);
@@ -184,11 +184,11 @@ export function withConcatRelu(graph: Graph): Graph {
  * rates in proportion to their depth (Huang et al. 2016, arXiv:1603.09382). Weights and inference stay the same.
  * @throws Refusal when no sum has a body and a shortcut; UsageError for a rate out of range.
  * @example
- * import { select, withStochasticDepth } from 'moonlet';
+ * import { graphs, structure } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
- * const graph = withStochasticDepth(wrn({ depth: 16, size: 16 }), 0.5);
- * select(graph).kind('dropPath').ids.length; // 6: one for each residual block
+ * const graph = structure.withStochasticDepth(wrn({ depth: 16, size: 16 }), 0.5);
+ * console.log(graphs.select(graph).kind('dropPath').ids.length); // 6
  */
 export function withStochasticDepth(graph: Graph, last: number): Graph {
   checkGraph('withStochasticDepth', graph);

@@ -29,7 +29,7 @@ export type Findings = readonly string[];
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
  * const wide = widen(net, { stage1: 'x1.5' });
- * verifyCertificate(net, wide.net, wide.maps); // []
+ * console.log(verifyCertificate(net, wide.net, wide.maps)); // []
  */
 export function verifyCertificate(old: Net, now: Net, maps: Maps, tolerance = 1e-5): Findings {
   const findings: string[] = [];

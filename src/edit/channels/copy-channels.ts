@@ -45,12 +45,13 @@ export const widenChecks: Checks<WidenOptions> = {
  * @throws Refusal for classes that are frozen or unknown, and for groups that would not stay equal.
  * @throws UsageError for wrong options.
  * @example
- * import { channels, copyChannels, init } from 'moonlet';
+ * import { copyChannels, graphs, init } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
- * const [stem = 0] = channels(net.graph).of.get('stem/conv') ?? [];
- * copyChannels(net, new Map([[stem, 2]])).maps.get('stem/conv'); // 0, 0, 1, 2, ...: the first channel twice
+ * const [first = 0] = graphs.channels(net.graph).of.get('stem/conv') ?? [];
+ * const { maps } = copyChannels(net, new Map([[first, 2]]));
+ * console.log(maps.get('stem/conv')?.slice(0, 4).join()); // 0,0,1,2
  */
 export function copyChannels(net: Net, copies: Copies, o: WidenOptions = {}): Growth {
   checkNet('copyChannels', net);

@@ -30,7 +30,7 @@ export interface Merged {
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
  * const wide = widen(net, { 'stage1/0/first': 'x2' });
- * mergeCopies(wide.net).gone; // 16: the copies that widening made
+ * console.log(mergeCopies(wide.net).gone); // 16
  */
 export function mergeCopies(net: Net, o: { readonly byGroups?: (node: string) => boolean } = {}): Merged {
   checkNet('mergeCopies', net);

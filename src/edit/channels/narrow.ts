@@ -32,7 +32,8 @@ import type { WeightMaps } from './rules/rule.ts';
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
  * const wide = widen(net, { stage1: 'x1.5' });
- * narrow(wide).graph.nodes.length === net.graph.nodes.length; // true: the old net
+ * const back = narrow(wide);
+ * console.log(back.weights.get('stem/conv:kernel')?.shape); // [ 3, 3, 3, 16 ]
  */
 export function narrow(growth: Growth, grown: Net = growth.net): Net {
   if (!isRecord(growth) || !isRecord(growth.net) || typeof growth.back !== 'function')

@@ -43,7 +43,8 @@ const permuteChecks: Checks<PermuteOptions> = { seed: anySeed, order: listOf(who
  * import { wrn } from 'moonlet/architectures';
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
- * permuteChannels(net, 'stage1/0/first', { seed: 1 }).preserves; // 'both'
+ * const moved = permuteChannels(net, 'stage1/0/first', { seed: 1 });
+ * console.log(moved.preserves); // both
  */
 export function permuteChannels(net: Net, where: string, o: PermuteOptions = {}): Growth {
   checkNet('permuteChannels', net);

@@ -51,7 +51,8 @@ const unitChecks: Checks<UnitOptions> = { seed: anySeed, into: oneOf('zero', 'ra
  * import { wrn } from 'moonlet/architectures';
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
- * addUnits(net, { stage3: 'x1.5' }).preserves; // 'both': old units read new ones by zeros
+ * console.log(addUnits(net, { stage3: 'x1.5' }).preserves); // both
+ * console.log(addUnits(net, { stage3: 'x1.5' }, { into: 'random' }).preserves); // neither
  */
 export function addUnits(net: Net, widths: Widths, o: UnitOptions = {}): Growth {
   checkNet('addUnits', net);

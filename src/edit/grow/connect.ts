@@ -50,7 +50,7 @@ const connected = (graph: Graph, to: string, added: Insertion): Graph =>
  * import { wrn } from 'moonlet/architectures';
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
- * connect(net, 'stage1', 'stage2').preserves; // 'both'
+ * console.log(connect(net, 'stage1', 'stage2').preserves); // both
  */
 export function connect(net: Net, from: string, to: string, o: ConnectOptions = {}): Growth {
   checkNet('connect', net);

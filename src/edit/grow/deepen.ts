@@ -69,8 +69,8 @@ export function deepenGraph(
  *
  * const net = init(wrn({ depth: 16, size: 16 }));
  * const deep = deepen(net, 'stage3', 2);
- * deep.preserves; // 'both'
- * deep.added.length > 0; // true: the nodes of two more residual blocks
+ * console.log(deep.preserves); // both
+ * console.log(deep.added.slice(0, 2)); // [ 'stage3/2/pre/norm', 'stage3/2/pre/act' ]
  */
 export function deepen(net: Net, where: string, n = 1, o: DeepenOptions = {}): Growth {
   checkNet('deepen', net);

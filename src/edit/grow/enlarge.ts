@@ -82,7 +82,8 @@ function wider(op: Conv, [down, right]: Pair, shape: Shape): Padding {
  * import { wrn } from 'moonlet/architectures';
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
- * enlarge(net, 'stem', 5).net.weights.get('stem/conv:kernel')?.shape; // [5, 5, 3, 16]
+ * const large = enlarge(net, 'stem', 5);
+ * console.log(large.net.weights.get('stem/conv:kernel')?.shape); // [ 5, 5, 3, 16 ]
  */
 export function enlarge(net: Net, where: string, size: number): Growth {
   checkNet('enlarge', net);

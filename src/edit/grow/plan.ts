@@ -83,7 +83,8 @@ export interface Planned {
  * import { plan } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
- * plan(wrn({ depth: 10, size: 16 }), [{ widen: { 'stage*': 'x1.5' } }, { deepen: 'stage2' }]).map((p) => p.params);
+ * const steps = plan(wrn({ depth: 10, size: 16 }), [{ widen: { 'stage*': 'x1.5' } }, { deepen: 'stage2' }]);
+ * console.log(steps.map((step) => step.params)); // [ 118578, 121506 ]
  */
 export function plan(graph: Graph, wanted: GrowPlan, o: WidenOptions = {}): readonly Planned[] {
   checkGraph('plan', graph);
@@ -131,7 +132,7 @@ function widenGraph(graph: Graph, widths: Widths, { seed = 0, byGroups }: WidenO
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
  * const grown = grow(net, { macs: 2 }); // deeper and wider, within twice the multiply-accumulates
- * cost(grown.net.graph).macs / cost(net.graph).macs <= 2; // true
+ * console.log(cost(grown.net.graph).macs <= 2 * cost(net.graph).macs); // true
  */
 export function grow(net: Net, wanted: GrowPlan, o: WidenOptions = {}): Growth {
   return inSequence(growSteps(net, wanted, o));

@@ -29,8 +29,8 @@ export type Widths = Readonly<Record<string, Width>>;
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
  * const wide = widen(net, { stage1: 'x1.5', 'stage2/0/first': 48 });
- * wide.preserves; // 'both': in inference and in training
- * cost(wide.net.graph).params > cost(net.graph).params; // true
+ * console.log(wide.preserves); // both
+ * console.log(cost(wide.net.graph).params > cost(net.graph).params); // true
  */
 export function widen(net: Net, widths: Widths, o: WidenOptions = {}): Growth {
   checkNet('widen', net);

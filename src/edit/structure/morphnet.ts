@@ -60,12 +60,13 @@ export type Budget = { readonly macs: number } | { readonly params: number };
  * Widen all layers by the largest factor within the budget, found by bisection to a thousandth.
  * @throws Refusal when no wider net fits the budget; UsageError for what is no budget.
  * @example
- * import { cost, expand, init } from 'moonlet';
+ * import { cost, init, structure } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
  * const { macs } = cost(net.graph);
- * cost(expand(net, { macs: 2 * macs }).net.graph).macs <= 2 * macs; // true
+ * const wide = structure.expand(net, { macs: 2 * macs });
+ * console.log(cost(wide.net.graph).macs <= 2 * macs); // true
  */
 export function expand(net: Net, budget: Budget, o: WidenOptions = {}): Growth {
   checkNet('expand', net);

@@ -63,12 +63,13 @@ export function nestWeights(
  * `ratios` are the shares of channels that are left out, the largest first; 0 is the whole net.
  * @throws UsageError for ratios that do not fall, and for wrong options; Refusal when no channel can be pruned.
  * @example
- * import { cost, init, nestChannels } from 'moonlet';
+ * import { cost, init, structure } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
- * const [half, whole] = nestChannels(net, [0.5, 0]);
- * cost(half!.cut(net).graph).params < cost(whole!.cut(net).graph).params; // true
+ * const levels = structure.nestChannels(net, [0.5, 0]);
+ * const [half = 0, whole = 0] = levels.map((level) => cost(level.cut(net).graph).params);
+ * console.log(half < whole); // true
  */
 export function nestChannels(
   net: Net,

@@ -38,13 +38,14 @@ export type Assignments = ReadonlyMap<string, Assignment>;
  * @throws Refusal for what is no full conv or dense layer, and for groups that a grouped conv cannot have; UsageError for
  * assignments that are no Map.
  * @example
- * import { init, splitLayers } from 'moonlet';
+ * import { init, structure } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
  * const net = init(wrn({ depth: 10, size: 16 }));
  * const halves = (n: number) => Array.from({ length: n }, (_, i) => (i < n / 2 ? 0 : 1));
- * const split = splitLayers(net, new Map([['stage2/0/second/conv', { groups: 2, ins: halves(32), outs: halves(32) }]]));
- * split.weights.get('stage2/0/second/conv/blocks:kernel')?.shape; // [3, 3, 16, 32]: two groups of 16 channels
+ * const groups = { groups: 2, ins: halves(32), outs: halves(32) };
+ * const split = structure.splitLayers(net, new Map([['stage2/0/second/conv', groups]]));
+ * console.log(split.weights.get('stage2/0/second/conv/blocks:kernel')?.shape); // [ 3, 3, 16, 32 ]
  */
 export function splitLayers(whole: Net, assignments: Assignments): Net {
   checkNet('splitLayers', whole);
