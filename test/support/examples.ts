@@ -54,7 +54,7 @@ export interface DocExample {
 }
 
 /** A line of its own that is a value, with what it is: `cost(net).params; // 126`. */
-const value = /^(?!console\.|const |let |import |export |for |if |await |\/\/|[}\])])(\S.*);\s*\/\/ (.*)$/;
+const value = /^(?!console\.|const |let |import |export |for |if |\/\/|[}\])])(\S.*);\s*\/\/ (.*)$/;
 
 /** The `@example` blocks of a source file: up to the next tag or the end of the comment. */
 export function docExamplesOf(source: string): readonly DocExample[] {
