@@ -8,6 +8,7 @@ import { encodeModel } from '../onnx/index.ts';
 import { toOnnx } from '../read/onnx.ts';
 import { codeTensors, disposeCodes, forward, weightTensors } from '../read/tfjs/index.ts';
 import type { Net } from '../weights/index.ts';
+import { inferenceEngine } from './default-engine.ts';
 import { type EagerEngine, type EngineOptions, useBackend } from './engine.ts';
 import { batchSizes, floatsOf } from './tensors.ts';
 
@@ -40,6 +41,8 @@ type Run = (inputs: Values, batch: number) => Promise<Values>;
  * `run` takes examples one after another, each `[h, w, c]` or `[c]` in row-major order (`[c, h, w]` with the layout NCHW), and gives
  * the values by node id, in the same layout.
  *
+ * Without the option `engine` it runs on onnxruntime; where onnxruntime-node is not installed, on WebAssembly, with a warning.
+ *
  * @example
  * ```ts
  * import { init } from 'moonlet';
@@ -57,7 +60,8 @@ type Run = (inputs: Values, batch: number) => Promise<Values>;
  */
 export async function compile(net: Net, o: CompileOptions = {}): Promise<Compiled> {
   const { graph } = net;
-  const { engine = 'onnxruntime', values = graph.outputs } = o;
+  const { values = graph.outputs } = o;
+  const engine = await inferenceEngine(o);
   const known = shapes(graph);
   const outShapes = shapesOf(graph, known, values);
   const needed = ancestors(graph, values);
