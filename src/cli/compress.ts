@@ -1,7 +1,7 @@
 /** @file `moonlet compress`: a chain of steps, measured after each, or a search for one that meets a budget. */
 
 import type { Command } from 'commander';
-import { loadStudent, studentFolder } from '../../zoo/index.ts';
+import { filesOf, jsonFile, loadStudent, studentFolder } from '../../zoo/index.ts';
 import {
   type Budget,
   type Compressed,
@@ -18,7 +18,7 @@ import { type NewFile, withOut } from '../files/index.ts';
 import { classesOf } from '../graph/index.ts';
 import { checkFit } from '../learn/task/index.ts';
 import { columns } from '../read/index.ts';
-import { dataOf, filesOf, jsonFile, type Origin, readValue } from '../run/index.ts';
+import { dataOf, type Origin, readValue } from '../run/index.ts';
 import { forceHelp, fraction, numberFlag, stepCount, wholeFlag } from './numbers.ts';
 import { count, note, percent, print, printJson, workBar } from './say.ts';
 

@@ -2,6 +2,7 @@
 
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
+import { filesOf, jsonFile } from '../../zoo/index.ts';
 import { engineNamed, engineNames, threadsOf } from '../engine/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { type Out, withOut } from '../files/index.ts';
@@ -11,9 +12,7 @@ import { columns, cost } from '../read/index.ts';
 import {
   checkpointFiles,
   type Done,
-  filesOf,
   inputsOf,
-  jsonFile,
   type Locate,
   parseRecipe,
   perform,

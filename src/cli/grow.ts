@@ -1,7 +1,7 @@
 /** @file `moonlet grow`: a wider and deeper net that computes the same, with the proof. */
 
 import type { Command } from 'commander';
-import { loadStudent, studentFolder } from '../../zoo/index.ts';
+import { filesOf, loadStudent, studentFolder } from '../../zoo/index.ts';
 import {
   type GrowPlan,
   type Growth,
@@ -21,7 +21,7 @@ import { inputShape } from '../graph/index.ts';
 import { random } from '../random.ts';
 import { columns, cost } from '../read/index.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
-import { dataOf, filesOf, readValue } from '../run/index.ts';
+import { dataOf, readValue } from '../run/index.ts';
 import { materialize, type Net } from '../weights/index.ts';
 import { forceHelp, numberFlag, wholeFlag } from './numbers.ts';
 import { count, note, print, printJson } from './say.ts';

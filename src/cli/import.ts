@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { compose } from '../../zoo/index.ts';
+import { compose, filesOf } from '../../zoo/index.ts';
 import { MoonletError, quote, suggestion, UsageError } from '../errors.ts';
 import { readText, settle, withOut } from '../files/index.ts';
 import type { Graph } from '../graph/index.ts';
@@ -24,7 +24,6 @@ import {
   usualPreprocessing,
 } from '../import/index.ts';
 import { columns, cost } from '../read/index.ts';
-import { filesOf } from '../run/index.ts';
 import { bytesOf, type Net, pack } from '../weights/index.ts';
 import { forceHelp } from './numbers.ts';
 import { count, print, printJson } from './say.ts';

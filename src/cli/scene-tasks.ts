@@ -1,14 +1,13 @@
 /** @file `moonlet distill` and `moonlet fit` on scenes: detection, parsing, cross-modal and neuron-selection recipes. */
 
 import { join } from 'node:path';
+import { filesOf, jsonFile } from '../../zoo/index.ts';
 import type { EngineName } from '../engine/index.ts';
 import { type Out, withOut } from '../files/index.ts';
 import { cost } from '../read/index.ts';
 import {
   checkpointFiles,
-  filesOf,
   inputsOf,
-  jsonFile,
   type Locate,
   parseSceneRecipe,
   runScenes,

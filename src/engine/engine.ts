@@ -75,12 +75,17 @@ async function runEagerly(
     return { state: { ...done.state }, outputs: { ...done.outputs } };
   });
   const read = (all: Tensors): Arrays =>
-    Object.fromEntries(
-      Object.entries(all).map(([key, t]) => [key, t.dataSync() as Float32Array | Int32Array]),
-    );
+    Object.fromEntries(Object.entries(all).map(([key, t]) => [key, numbersOf(key, t)]));
   const arrays = { state: read(result.state), outputs: read(result.outputs) };
   tf.dispose([result.state, result.outputs]);
   return arrays;
+}
+
+function numbersOf(key: string, tensor: tf.Tensor): Float32Array | Int32Array {
+  const data: unknown = tensor.dataSync();
+  if (data instanceof Float32Array || data instanceof Int32Array) return data;
+  if (data instanceof Uint8Array) return Int32Array.from(data); // bools, which a trace gives as int32 as well
+  throw new MoonletError(`the result "${key}" is ${tensor.dtype}; cast it to float32 or int32`);
 }
 
 const tensors = (specs: Specs, arrays: Arrays): Tensors =>

@@ -32,5 +32,5 @@ export async function latency(
   } finally {
     await compiled.release();
   }
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] as number;
+  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
 }

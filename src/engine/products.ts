@@ -41,7 +41,8 @@ export async function multiplier({
       const tensor = (data: Float64Array): InstanceType<typeof ort.Tensor> =>
         new ort.Tensor('float64', data, [data.length / inner, inner]);
       const { product } = await session.run({ a: tensor(a), b: tensor(b) });
-      return product?.data as Float64Array;
+      if (product?.data instanceof Float64Array) return product.data;
+      throw new Error(`internal: a product of float64, got ${product?.type ?? 'none'}`);
     },
     release: () => session.release(),
   };

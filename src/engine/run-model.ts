@@ -1,6 +1,7 @@
 /** @file An ONNX file's bytes, run once: to see that what was written computes what was meant. */
 import { loadRuntime, sessionOptions } from '../jit/runtime.ts';
 import { decodeModel } from '../onnx/index.ts';
+import { batchSizes, floatsOf } from './tensors.ts';
 
 /** The model's outputs in order, one flat array each, for a batch of its one input. */
 export async function runModel(bytes: Uint8Array, x: Float32Array, batch: number): Promise<Float32Array[]> {
@@ -8,9 +9,9 @@ export async function runModel(bytes: Uint8Array, x: Float32Array, batch: number
   const { inputs, outputs } = decodeModel(bytes);
   const session = await ort.InferenceSession.create(bytes, sessionOptions(1));
   const [input] = inputs;
-  const dims = [batch, ...((input?.shape.slice(1) ?? []) as number[])];
+  const dims = batchSizes(input?.shape ?? [], batch);
   const found = await session.run({ [input?.name ?? '']: new ort.Tensor('float32', x, dims) });
-  const values = outputs.map(({ name }) => Float32Array.from(found[name]?.data as Float32Array));
+  const values = outputs.map(({ name }) => floatsOf(found[name]).slice());
   await session.release();
   return values;
 }

@@ -22,12 +22,14 @@ function mend(kernelName: string): void {
   const theirs = tf.getKernel(kernelName, backendName);
   if (!theirs) throw new Error(`internal: the wasm backend has no ${kernelName}`);
   const kernelFunc: tf.KernelFunc = (call) => {
-    const b = call.inputs.b as tf.TensorInfo;
-    const form = `${b.shape} ${(call.attrs as { transposeB?: boolean }).transposeB}`;
+    const b = call.inputs['b'];
+    const { backend } = call;
+    if (!b || !(backend instanceof tf.KernelBackend))
+      throw new Error(`internal: ${kernelName} without its second factor`);
+    const form = `${b.shape} ${call.attrs?.['transposeB']}`;
     const before = packed.get(b.dataId);
     if (before === undefined) packed.set(b.dataId, form);
     if (before === undefined || before === form) return theirs.kernelFunc(call);
-    const backend = call.backend as tf.KernelBackend;
     const copy = { ...b, dataId: backend.write(backend.readSync(b.dataId), b.shape, b.dtype) };
     try {
       return theirs.kernelFunc({ ...call, inputs: { ...call.inputs, b: copy } });

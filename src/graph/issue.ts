@@ -1,5 +1,5 @@
 /** @file What a schema finds wrong with data from outside: the place, and one line with the nearest known key. */
-import type * as z from 'zod';
+import * as z from 'zod';
 import { cut, quote, suggestion } from '../errors.ts';
 
 export interface Issue {
@@ -19,10 +19,9 @@ export const unknownKey: z.core.$ZodErrorMap = (issue) => {
   return `Unrecognized key: ${quote(key)}.${suggestion(key, known)}${known.length ? ` Known: ${known.join(', ')}` : ''}`;
 };
 
-const keysOf = (schema: unknown): readonly string[] => {
-  const shape = (schema as { _zod?: { def?: { shape?: object } } } | undefined)?._zod?.def?.shape;
-  return Object.keys(shape ?? {});
-};
+/** The keys that the schema of an object knows. */
+const keysOf = (schema: unknown): readonly string[] =>
+  schema instanceof z.core.$ZodObject ? Object.keys(schema._zod.def.shape) : [];
 
 /** The first thing that a schema found wrong; where it tried several forms, that of the form that was meant. */
 export function firstIssue(error: z.ZodError): Issue {

@@ -1,6 +1,6 @@
 /** @file Graphs as JSON, versioned, one node a line. What comes from outside is validated to the last field. */
 import * as z from 'zod';
-import { cut, MoonletError, within } from '../errors.ts';
+import { cut, MoonletError, messageOf, within } from '../errors.ts';
 import { check } from './check.ts';
 import { issueText } from './issue.ts';
 import { activations, type Graph, integerForms } from './op.ts';
@@ -76,14 +76,25 @@ const schema = z.strictObject({
   nodes: z.array(z.strictObject({ id, op, inputs: z.array(id), weightsOf: id.optional() })),
 });
 
+/**
+ * A graph as JSON, one node a line. `fromJson` reads it back to the same graph.
+ *
+ * @example
+ * import { fromJson, toJson } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * fromJson(toJson(wrn())).nodes.length; // 50
+ */
 export function toJson({ name, nodes, outputs, integers }: Graph): string {
   const head = JSON.stringify({ format, version, name, outputs, integers }).slice(1, -1);
   return `{${head},"nodes":[\n${nodes.map((n) => JSON.stringify(n)).join(',\n')}\n]}\n`;
 }
 
 /**
- * The graph that a text holds; `file` is where it comes from, for the errors.
- * @throws MoonletError that says where the JSON departs from a graph, or what is unsound in the graph.
+ * The graph that a JSON text holds.
+ *
+ * @param file the name of the file that the text comes from, for error messages.
+ * @throws MoonletError that says where the JSON differs from the format, or what is wrong in the graph.
  */
 export function fromJson(text: string, file?: string): Graph {
   const source = file ?? 'graph';
@@ -92,13 +103,13 @@ export function fromJson(text: string, file?: string): Graph {
     value = JSON.parse(text);
   } catch (e) {
     throw new MoonletError(
-      `${source}: not JSON (${cut((e as Error).message, 200)}); expected a file that toJson wrote`,
+      `${source}: not JSON (${cut(messageOf(e), 200)}); expected a file that toJson wrote`,
     );
   }
-  const seen = value as { format?: unknown; version?: unknown } | null;
-  if (seen?.format === format && typeof seen.version === 'number' && seen.version > version) {
+  const header = z.object({ format: z.literal(format), version: z.number() }).safeParse(value).data;
+  if (header && header.version > version) {
     throw new MoonletError(
-      `${source}: version ${seen.version} is newer than ${version}, which this release reads; update moonlet`,
+      `${source}: version ${header.version} is newer than ${version}, which this release reads; update moonlet`,
     );
   }
   const parsed = schema.safeParse(value);

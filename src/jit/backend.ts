@@ -77,7 +77,7 @@ export class TraceBackend extends tf.KernelBackend {
     if (random) this.pending ??= randomError(random);
     const dataId = {};
     // a copy, since the caller may change the array after
-    const values = ArrayBuffer.isView(written) ? (written as Float32Array).slice() : written;
+    const values = Array.isArray(written) ? written : written.slice();
     this.#entries.set(dataId, { refs: 1, shape, dtype, written: values });
     return dataId;
   }
@@ -165,9 +165,9 @@ export function valueType(dtype: tf.DataType, where: string): ValueType {
 }
 
 function typed(values: tf.backend_util.BackendValues | undefined, dtype: ValueType): Data {
-  const numbers = values as ArrayLike<number>;
-  if (dtype === 'float32') return Float32Array.from(numbers);
-  return dtype === 'int32' ? Int32Array.from(numbers) : Uint8Array.from(numbers);
+  if (!values || Array.isArray(values)) throw new Error('internal: a constant without numbers');
+  if (dtype === 'float32') return Float32Array.from(values);
+  return dtype === 'int32' ? Int32Array.from(values) : Uint8Array.from(values);
 }
 
 /** The random tf op that is running, if one is: tf keeps a scope per op. */

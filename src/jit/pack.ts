@@ -12,7 +12,7 @@
 import { add, concat, int, map, reshape, sameShape } from './build.ts';
 import { add1, type Node, reachable, splatOf, type Trace, type Value } from './ir.ts';
 import type { Joined, Recorded, Values } from './record.ts';
-import { sizeOf } from './types.ts';
+import { nth, sizeOf } from './types.ts';
 
 /** Values of more numbers gain nothing: the time goes into their memory, not into the calls. */
 const largest = 8192;
@@ -139,8 +139,8 @@ function pack({ trace, ends, instead, joined, names }: Packing, group: readonly 
       (node, n) =>
         isEnd(node) &&
         group.every(({ leaves, nodes }) => {
-          const name = names.get(leaves[i] as Value);
-          return name !== undefined && name === names.get(nodes[n]?.outputs[0] as Value);
+          const name = names.get(nth(leaves, i));
+          return name !== undefined && name === names.get(nth(nth(nodes, n).outputs, 0));
         }),
     );
   const values = new Map<Value, Value>();
@@ -151,10 +151,10 @@ function pack({ trace, ends, instead, joined, names }: Packing, group: readonly 
       const name = `joined/${joined.length + whole.size}`;
       const before = add1(trace, { kind: 'input', name }, [], { shape: [total], dtype: 'float32' });
       values.set(leaf, before);
-      whole.set(at, { before, parts: group.map(({ leaves }) => leaves[i] as Value) });
+      whole.set(at, { before, parts: group.map(({ leaves }) => nth(leaves, i)) });
       return;
     }
-    const parts = group.map(({ leaves }, k) => reshape(trace, leaves[i] as Value, [sizes[k] as number]));
+    const parts = group.map(({ leaves }, k) => reshape(trace, nth(leaves, i), [nth(sizes, k)]));
     values.set(leaf, concat(trace, parts, 0));
   });
   model.nodes.forEach((node, n) => {
@@ -167,13 +167,13 @@ function pack({ trace, ends, instead, joined, names }: Packing, group: readonly 
     if (!isEnd(node)) return;
     const given = whole.get(n);
     if (given) {
-      joined.push({ ...given, names: given.parts.map((x) => names.get(x) as string), sizes, after: result });
+      joined.push({ ...given, names: given.parts.flatMap((x) => names.get(x) ?? []), sizes, after: result });
       return;
     }
     const types = sizes.map((size) => ({ shape: [size], dtype: output.dtype }));
     const parts = add(trace, { kind: 'onnx', op: 'Split', attributes: { axis: int(0) } }, [result], types);
     group.forEach(({ nodes, shape }, k) => {
-      instead.set(nodes[n]?.outputs[0] as Value, reshape(trace, parts[k] as Value, shape));
+      instead.set(nth(nth(nodes, n).outputs, 0), reshape(trace, nth(parts, k), shape));
     });
   });
 }

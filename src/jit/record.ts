@@ -150,7 +150,8 @@ function guarded<T>(backend: TraceBackend, work: () => T): T {
   const kept: tf.Tensor[] = [];
   engine.keep = function record<T extends tf.Tensor>(tensor: T): T {
     kept.push(tensor);
-    return keep.call(engine, tensor) as T;
+    keep.call(engine, tensor);
+    return tensor;
   };
   const variables = new Set(Object.keys(engine.state.registeredVariables));
   tf.Variable.prototype.assign = function refuse(this: tf.Variable): void {

@@ -3,6 +3,7 @@
 import { encodeModel } from '../onnx/index.ts';
 import { lower } from './lower/index.ts';
 import { packed } from './pack.ts';
+import { fuse } from './passes/index.ts';
 import { record } from './record.ts';
 import type { Spec, Specs, TracedFunction, TracedModel, TraceOptions } from './types.ts';
 
@@ -25,7 +26,7 @@ export function trace(
   const optimize = options.optimize ?? true;
   const written = record(fn, specs, optimize);
   const recorded = optimize ? packed(written, options.join) : written;
-  const model = lower(recorded, options);
+  const model = lower(fuse(recorded, options.block), options);
   const counts: Record<string, number> = {};
   for (const { opType } of model.nodes) counts[opType] = (counts[opType] ?? 0) + 1;
   const outputs = Object.entries(recorded.results.outputs).map(([name, value]): [string, Spec] => [

@@ -73,4 +73,12 @@ export interface Jitted {
   release(): Promise<void>;
 }
 
+/** The value at an index that is known to be there. */
+export function nth<T>(values: readonly T[], index: number): T {
+  const value = values[index];
+  if (value === undefined) throw new Error(`internal: no value ${index} of ${values.length}`);
+  return value;
+}
+
+/** The number of values in a tensor of that shape. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);

@@ -4,6 +4,16 @@
  * wrong there, put right.
  */
 
+export {
+  type Attrs,
+  axesAttr,
+  numberAttr,
+  numbersAttr,
+  paddingsAttr,
+  padsAttr,
+  pairAttr,
+  rank4,
+} from './attributes.ts';
 export { conv, convFilterGrad, convInputGrad, type FilterGradAttrs, type InputGradAttrs } from './conv.ts';
 export {
   type ConvGeometry,
@@ -18,6 +28,7 @@ export { magnitude } from './magnitude.ts';
 export { mendTf } from './mend.ts';
 export { batchNorm, type NormAttrs } from './norm.ts';
 export { type AvgPoolAttrs, type AvgPoolGradAttrs, avgPool, inverseCounts, maxPool } from './pool.ts';
+export { input as kernelInput } from './register.ts';
 export { type ResizeOptions, resizeMatrix, upsampleBilinear } from './resize.ts';
 export { registerSecondOrder } from './second-order.ts';
 export { groupedShape, stockConv, stockPool } from './stock.ts';

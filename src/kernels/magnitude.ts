@@ -6,12 +6,12 @@ import * as tf from '@tensorflow/tfjs-core';
  * pushes what a penalty has brought to 0 away again; tf's losses count on it, so that tf.abs keeps it.
  */
 export function magnitude<T extends tf.Tensor>(x: T): T {
-  const run = tf.customGrad((t, save) => {
-    (save as (tensors: tf.Tensor[]) => void)([t as tf.Tensor]);
+  const run = tf.customGrad<T>((_, save) => {
+    if (typeof save === 'function') save([x]);
     return {
-      value: tf.abs(t as tf.Tensor),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(dy, tf.sign(saved[0] as tf.Tensor)),
+      value: tf.abs(x),
+      gradFunc: (dy: T, [input]: tf.Tensor[]) => tf.mul(dy, tf.sign(input ?? x)),
     };
   });
-  return run(x) as T;
+  return run(x);
 }

@@ -8,7 +8,8 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../errors.ts';
-import { input, type KernelSpec, run } from './register.ts';
+import { rank1 } from './attributes.ts';
+import { type GradientCall, input, type KernelSpec, run } from './register.ts';
 
 export interface NormAttrs {
   readonly eps: number;
@@ -47,7 +48,8 @@ export function batchNorm(
     const scale = gamma ?? tf.ones([channels]);
     const shift = beta ?? tf.zeros([channels]);
     const [y, mean, variance] = run(normKernel, { x, gamma: scale, beta: shift }, { eps });
-    return { y: y as tf.Tensor, mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D };
+    if (!y) throw new Error('internal: batchNorm has no output');
+    return { y, mean: rank1(mean), variance: rank1(variance) };
   });
 }
 
@@ -64,13 +66,14 @@ const normKernel: KernelSpec<NormAttrs> = {
     return [tf.add(tf.mul(centred, scale), input(inputs, 'beta')), mean, variance];
   },
   saveInputs: ['x', 'gamma'],
-  saveOutputs: [false, true, true],
-  gradient: ([dy], saved, attrs) => {
-    const [x, gamma, mean, variance] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    // at once, not in the thunks: tf runs each of these in a tidy of its own
-    const [dx, dgamma, dbeta] = run(normGradKernel, { dy: dy as tf.Tensor, x, gamma, mean, variance }, attrs);
-    const is = (grad: tf.Tensor | undefined) => (): tf.Tensor => tf.clone(grad as tf.Tensor);
-    return { x: is(dx), gamma: is(dgamma), beta: is(dbeta) };
+  saveOutputs: [undefined, 'mean', 'variance'],
+  gradient: ({ dy, saved, attrs }) => {
+    const statistics = { mean: saved('mean'), variance: saved('variance') };
+    // computed here and not in the functions below, since tf runs each of those in a tidy of its own
+    const grads = run(normGradKernel, { dy, x: saved('x'), gamma: saved('gamma'), ...statistics }, attrs);
+    const [dx, dgamma, dbeta] = grads;
+    if (!dx || !dgamma || !dbeta) throw new Error(`internal: a norm has ${grads.length} gradients`);
+    return { x: () => tf.clone(dx), gamma: () => tf.clone(dgamma), beta: () => tf.clone(dbeta) };
   },
 };
 
@@ -81,7 +84,7 @@ const normGradKernel: KernelSpec<NormAttrs> = {
     return normGrad(dy, x, gamma, input(inputs, 'mean'), input(inputs, 'variance'), attrs.eps);
   },
   saveInputs: ['dy', 'x', 'gamma'],
-  gradient: (ddys, saved, { eps }) => secondGradient(ddys, saved, eps),
+  gradient: secondGradient,
 };
 
 /**
@@ -92,18 +95,15 @@ const normGradKernel: KernelSpec<NormAttrs> = {
  *   dx = gamma s P dy, so in dy: gamma s P u + v xhat + w, and in gamma: s <u, P dy>;
  *   q = v dy - gamma s (b u + a dy)/m is the gradient in xhat, and in x: s P q - gamma s^2 <u, P dy> xhat/m.
  */
-function secondGradient(
-  ddys: readonly tf.Tensor[],
-  saved: readonly tf.Tensor[],
-  eps: number,
-): Record<string, () => tf.Tensor> {
-  const [u, v, w] = ddys as readonly [tf.Tensor, tf.Tensor, tf.Tensor];
-  const [dy, x, gamma] = saved as readonly [tf.Tensor, tf.Tensor, tf.Tensor];
+function secondGradient({ dys, saved, attrs }: GradientCall<NormAttrs>): Record<string, () => tf.Tensor> {
+  const [u, v, w] = dys;
+  if (!u || !v || !w) throw new Error(`internal: ${dys.length} gradients of a norm's three`);
+  const [dy, x, gamma] = [saved('dy'), saved('x'), saved('gamma')];
   const axes = batchAxes(x);
   const count = x.size / (x.shape.at(-1) ?? 1);
   const sum = (z: tf.Tensor): tf.Tensor => tf.sum(z, axes);
   const centred = tf.sub(x, tf.mean(x, axes));
-  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes), eps));
+  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes), attrs.eps));
   const hat = tf.mul(centred, inverse);
   const project = (z: tf.Tensor): tf.Tensor =>
     tf.sub(tf.sub(z, tf.mean(z, axes)), tf.mul(hat, tf.mean(tf.mul(z, hat), axes)));

@@ -7,6 +7,7 @@
  * wrong without a word. Here they are written in x.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { byName, onlyOne } from './register.ts';
 
 const comparisons = ['Less', 'LessEqual', 'Greater', 'GreaterEqual', 'Equal', 'NotEqual'] as const;
 type Slope = (dy: tf.Tensor, x: tf.Tensor) => tf.Tensor;
@@ -40,8 +41,8 @@ export function registerSecondOrder(): void {
       kernelName,
       inputsToSave: ['a', 'b'],
       gradFunc: (_, saved) => {
-        const [a, b] = saved as [tf.Tensor, tf.Tensor];
-        return { a: () => tf.zerosLike(a), b: () => tf.zerosLike(b) };
+        const of = byName(kernelName, ['a', 'b'], saved);
+        return { a: () => tf.zerosLike(of('a')), b: () => tf.zerosLike(of('b')) };
       },
     });
   }
@@ -49,7 +50,9 @@ export function registerSecondOrder(): void {
     tf.registerGradient({
       kernelName,
       inputsToSave: [input],
-      gradFunc: (dy, saved) => ({ [input]: () => slope(dy as tf.Tensor, saved[0] as tf.Tensor) }),
+      gradFunc: (dy, saved) => ({
+        [input]: () => slope(onlyOne(dy), byName(kernelName, [input], saved)(input)),
+      }),
     });
   }
 }

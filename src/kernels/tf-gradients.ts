@@ -12,16 +12,15 @@
  * JavaScript backend, nearest neighbours of a second image read the first).
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { type Attrs, axesAttr, numberAttr, paddingsAttr, rank4 } from './attributes.ts';
 import { avgPoolGrad, maxPoolGrad } from './pool.ts';
+import { byName, onlyOne } from './register.ts';
 import { resizeGrad } from './resize.ts';
 import { stockPool } from './stock.ts';
 
 type Gradients = Record<string, () => tf.Tensor>;
-type GradientFn = (
-  dy: tf.Tensor,
-  saved: readonly tf.Tensor[],
-  attrs: Readonly<Record<string, unknown>>,
-) => Gradients;
+/** The gradients of the inputs by name; `saved` gives the inputs, and the output as `y` where it is saved. */
+type GradientFn = (dy: tf.Tensor, saved: (name: string) => tf.Tensor, attrs: Attrs) => Gradients;
 
 /** Sums over the axes along which an operand of `shape` was broadcast. */
 function unbroadcast(gradient: tf.Tensor, shape: readonly number[]): tf.Tensor {
@@ -32,13 +31,13 @@ function unbroadcast(gradient: tf.Tensor, shape: readonly number[]): tf.Tensor {
 /** Of `max` and `min` over axes: dy shared evenly among the values that equal the result. */
 const evenly =
   (axisAttribute: string): GradientFn =>
-  (dy, [x, y], attrs) => {
-    const input = x as tf.Tensor;
-    const axes = tf.util.parseAxisParam(attrs[axisAttribute] as number | number[], input.shape);
+  (dy, saved, attrs) => {
+    const [input, y] = [saved('x'), saved('y')];
+    const axes = axesAttr(attrs, axisAttribute, input.shape);
     const kept = input.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
     return {
       x: () => {
-        const ties = tf.cast(tf.equal(input, tf.reshape(y as tf.Tensor, kept)), 'float32');
+        const ties = tf.cast(tf.equal(input, tf.reshape(y, kept)), 'float32');
         return tf.mul(tf.div(tf.reshape(dy, kept), tf.sum(ties, axes, true)), ties);
       },
     };
@@ -47,23 +46,25 @@ const evenly =
 /** Of `maximum` and `minimum`: dy where `wins(mine, other)`, half of it where both are equal. */
 const halves =
   (wins: typeof tf.greater, orTies: typeof tf.greaterEqual): GradientFn =>
-  (dy, [a, b]) => {
+  (dy, saved) => {
+    const [a, b] = [saved('a'), saved('b')];
     const side = (mine: tf.Tensor, other: tf.Tensor) => (): tf.Tensor => {
       const twice = tf.add(tf.cast(wins(mine, other), 'float32'), tf.cast(orTies(mine, other), 'float32'));
       return unbroadcast(tf.mul(dy, tf.mul(twice, 0.5)), mine.shape);
     };
-    return { a: side(a as tf.Tensor, b as tf.Tensor), b: side(b as tf.Tensor, a as tf.Tensor) };
+    return { a: side(a, b), b: side(b, a) };
   };
 
-const squaredDifference: GradientFn = (dy, [a, b]) => {
+const squaredDifference: GradientFn = (dy, saved) => {
+  const [a, b] = [saved('a'), saved('b')];
   const side = (mine: tf.Tensor, other: tf.Tensor) => (): tf.Tensor =>
     unbroadcast(tf.mul(dy, tf.mul(tf.sub(mine, other), 2)), mine.shape);
-  return { a: side(a as tf.Tensor, b as tf.Tensor), b: side(b as tf.Tensor, a as tf.Tensor) };
+  return { a: side(a, b), b: side(b, a) };
 };
 
 /** With y = A B for A and B turned or not: dA = dy B^T, dB = A^T dy. */
-const matMul: GradientFn = (dy, [a, b], { transposeA, transposeB }) => {
-  const [left, right] = [a as tf.Tensor, b as tf.Tensor];
+const matMul: GradientFn = (dy, saved, { transposeA, transposeB }) => {
+  const [left, right] = [saved('a'), saved('b')];
   const [ta, tb] = [transposeA === true, transposeB === true];
   return {
     a: () => unbroadcast(ta ? tf.matMul(right, dy, tb, true) : tf.matMul(dy, right, false, !tb), left.shape),
@@ -71,14 +72,18 @@ const matMul: GradientFn = (dy, [a, b], { transposeA, transposeB }) => {
   };
 };
 
-const relu6: GradientFn = (dy, [x]) => ({
-  x: () => tf.mul(dy, tf.cast(tf.mul(tf.less(x as tf.Tensor, 6), tf.step(x as tf.Tensor)), 'float32')),
+const relu6: GradientFn = (dy, saved) => ({
+  x: () => {
+    const input = saved('x');
+    return tf.mul(dy, tf.cast(tf.mul(tf.less(input, 6), tf.step(input)), 'float32'));
+  },
 });
 
-const clip: GradientFn = (dy, [x], { clipValueMin: low, clipValueMax: high }) => ({
+const clip: GradientFn = (dy, saved, attrs) => ({
   x: () => {
-    const input = x as tf.Tensor;
-    const inside = tf.logicalAnd(tf.greater(input, low as number), tf.less(input, high as number));
+    const input = saved('x');
+    const [low, high] = [numberAttr(attrs, 'clipValueMin'), numberAttr(attrs, 'clipValueMax')];
+    const inside = tf.logicalAnd(tf.greater(input, low), tf.less(input, high));
     return tf.where(inside, dy, tf.zerosLike(dy));
   },
 });
@@ -94,16 +99,16 @@ function productBefore(x: tf.Tensor2D): tf.Tensor2D {
 }
 
 /** Of `prod` over axes: dy times the product of the other values, which a zero does not hide. */
-const prod: GradientFn = (dy, [x], { axis }) => {
-  const input = x as tf.Tensor;
-  const axes = tf.util.parseAxisParam(axis as number | number[], input.shape);
+const prod: GradientFn = (dy, saved, attrs) => {
+  const input = saved('x');
+  const axes = axesAttr(attrs, 'axis', input.shape);
   const left = input.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const order = [...left, ...axes];
   return {
     x: () => {
       const turned = tf.transpose(input, order);
       const rows = left.reduce((size, i) => size * (input.shape[i] ?? 1), 1);
-      const flat = tf.reshape(turned, [rows, input.size / rows]) as tf.Tensor2D;
+      const flat = tf.reshape<tf.Rank.R2>(turned, [rows, input.size / rows]);
       const after = tf.reverse(productBefore(tf.reverse(flat, 1)), 1);
       const others = tf.mul(tf.mul(productBefore(flat), after), tf.reshape(dy, [rows, 1]));
       return tf.transpose(
@@ -115,9 +120,9 @@ const prod: GradientFn = (dy, [x], { axis }) => {
 };
 
 /** Of `mirrorPad`: every value gets back what its copies got, axis by axis. */
-const mirrorPad: GradientFn = (dy, [x], { paddings, mode }) => {
-  const { shape } = x as tf.Tensor;
-  const edge = mode === 'reflect' ? 0 : 1;
+const mirrorPad: GradientFn = (dy, saved, attrs) => {
+  const { shape } = saved('x');
+  const edge = attrs['mode'] === 'reflect' ? 0 : 1;
   const folded = (grad: tf.Tensor, [before, after]: readonly [number, number], axis: number): tf.Tensor => {
     if (before + after === 0) return grad;
     const size = shape[axis] ?? 1;
@@ -133,31 +138,31 @@ const mirrorPad: GradientFn = (dy, [x], { paddings, mode }) => {
       order.map((_, i) => order.indexOf(i)),
     );
   };
-  return { x: () => (paddings as readonly (readonly [number, number])[]).reduce(folded, dy) };
+  return { x: () => paddingsAttr(attrs, 'paddings').reduce(folded, dy) };
 };
 
-const maxPool: GradientFn = (dy, [x, y], attrs) => {
-  const input = x as tf.Tensor;
-  return { x: () => maxPoolGrad(dy, input, y as tf.Tensor, stockPool(attrs, input.shape)) };
+const maxPool: GradientFn = (dy, saved, attrs) => {
+  const input = saved('x');
+  return { x: () => maxPoolGrad(dy, input, saved('y'), stockPool(attrs, input.shape)) };
 };
 
-const avgPool: GradientFn = (dy, [x], attrs) => {
-  const inputShape = (x as tf.Tensor).shape;
+const avgPool: GradientFn = (dy, saved, attrs) => {
+  const inputShape = saved('x').shape;
   return { x: () => avgPoolGrad(dy, { ...stockPool(attrs, inputShape), countPadding: false, inputShape }) };
 };
 
 const cumsum: GradientFn = (dy, _saved, { axis, exclusive, reverse }) => ({
-  x: () => tf.cumsum(dy, axis as number, exclusive === true, reverse !== true),
+  x: () => tf.cumsum(dy, typeof axis === 'number' ? axis : 0, exclusive === true, reverse !== true),
 });
 
-const floorDiv: GradientFn = (_dy, [a, b]) => ({
-  a: () => tf.zerosLike(a as tf.Tensor),
-  b: () => tf.zerosLike(b as tf.Tensor),
+const floorDiv: GradientFn = (_dy, saved) => ({
+  a: () => tf.zerosLike(saved('a')),
+  b: () => tf.zerosLike(saved('b')),
 });
 
 /** a^b: b a^(b - 1), which is 0 for b = 0 whatever a is; and a^b log a, 0 where a is not above 0. */
-const pow: GradientFn = (dy, [a, b, y]) => {
-  const [base, exponent] = [a as tf.Tensor, tf.cast(b as tf.Tensor, 'float32')];
+const pow: GradientFn = (dy, saved) => {
+  const [base, exponent] = [saved('a'), tf.cast(saved('b'), 'float32')];
   return {
     a: () => {
       const slope = tf.mul(exponent, tf.pow(base, tf.sub(exponent, 1)));
@@ -167,16 +172,16 @@ const pow: GradientFn = (dy, [a, b, y]) => {
     },
     b: () => {
       const log = tf.where(tf.greater(base, 0), tf.log(base), tf.zerosLike(base));
-      return unbroadcast(tf.mul(dy, tf.mul(y as tf.Tensor, log)), exponent.shape);
+      return unbroadcast(tf.mul(dy, tf.mul(saved('y'), log)), exponent.shape);
     },
   };
 };
 
 const resize =
   (nearest: boolean): GradientFn =>
-  (dy, [images], { alignCorners, halfPixelCenters }) => ({
+  (dy, saved, { alignCorners, halfPixelCenters }) => ({
     images: () =>
-      resizeGrad(dy as tf.Tensor4D, images as tf.Tensor4D, {
+      resizeGrad(rank4(dy), rank4(saved('images')), {
         nearest,
         alignCorners: alignCorners === true,
         halfPixelCenters: halfPixelCenters === true,
@@ -213,7 +218,8 @@ const configs: readonly tf.GradConfig[] = Object.entries(written).map(
     kernelName,
     inputsToSave: [...inputs],
     outputsToSave: [saveOutput],
-    gradFunc: (dy, saved, attrs) => gradient(dy as tf.Tensor, saved, attrs as Record<string, unknown>),
+    gradFunc: (dy, saved, attrs) =>
+      gradient(onlyOne(dy), byName(kernelName, [...inputs, 'y'], saved), { ...attrs }),
   }),
 );
 

@@ -4,6 +4,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { rank4 } from './attributes.ts';
 import type { Pads } from './geometry.ts';
 
 /** `x_BHWC` with `pads` of `value` around it; negative pads crop. */
@@ -45,7 +46,7 @@ export function tap(
   const [b, , , c] = padded.shape;
   if (sh === 1 && sw === 1) return tf.slice4d(padded, [0, i, j, 0], [b, oh, ow, c]);
   const end = [b, i + (oh - 1) * sh + 1, j + (ow - 1) * sw + 1, c];
-  return tf.stridedSlice(padded, [0, i, j, 0], end, [1, sh, sw, 1]) as tf.Tensor4D;
+  return rank4(tf.stridedSlice(padded, [0, i, j, 0], end, [1, sh, sw, 1]));
 }
 
 /** Puts `stride - 1` zeros behind each row and column: `[b, h, w, c] -> [b, h*sh, w*sw, c]`. */

@@ -121,7 +121,8 @@ function parse(bytes: Uint8Array): ModelMessage {
 }
 
 function dtypeOf(code: number, where: string): OnnxDtype {
-  for (const [name, number] of Object.entries(dataTypes)) if (number === code) return name as OnnxDtype;
+  const dtype = onnxDtypes.find((name) => dataTypes[name] === code);
+  if (dtype) return dtype;
   throw new MoonletError(
     `onnx ${where}: data type ${code} is not read here; use ${Object.keys(dataTypes).join(', ')}`,
   );

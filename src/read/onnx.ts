@@ -26,11 +26,11 @@ import { type Draft, draft } from './onnx-draft.ts';
 import { emitQuantize, linearOperands } from './onnx-integer.ts';
 
 export interface ToOnnxOptions {
-  /** Ids whose values are wanted, each an output of its own name; the graph's outputs unless told. */
+  /** Ids whose values are wanted, each an output of its own name; the graph's outputs by default. */
   readonly values?: readonly string[];
-  /** Of inputs and of outputs that are maps; the insides are NCHW in any case. NHWC unless told. */
+  /** Of inputs and of outputs that are maps; the insides are NCHW in any case. NHWC by default. */
   readonly layout?: 'NHWC' | 'NCHW';
-  /** A fixed batch; any batch unless told. */
+  /** A fixed batch; any batch by default. */
   readonly batch?: number;
 }
 

@@ -18,9 +18,9 @@ import {
 } from '../graph/index.ts';
 
 export interface SourceOptions {
-  /** The function's name; `net` unless told. */
+  /** The function's name; `net` by default. */
   readonly name?: string;
-  /** Where the builder is imported from; `moonlet` unless told. */
+  /** Where the builder is imported from; `moonlet` by default. */
   readonly from?: string;
 }
 

@@ -1,5 +1,6 @@
 /** @file Pooling on TensorFlow's CPU ops. `MaxPool` takes any padding; `AvgPool` none, so its counts are pooled as well. */
 import * as tf from '@tensorflow/tfjs-core';
+import { rank4 } from '../../kernels/index.ts';
 import {
   areZero,
   explicitly,
@@ -27,10 +28,10 @@ const valid = (g: PoolAttrs) => ({ ...window(g), padding: 'VALID', data_format: 
 /** An empty list of pads is refused with EXPLICIT, and pads of zero are VALID. */
 const anyPadding = (g: PoolAttrs) => (areZero(g.pads) ? valid(g) : { ...window(g), ...explicitly(g.pads) });
 
-export const maximum: Kernel<PoolAttrs> = ({ x }, g) => op1('MaxPool', [x as tf.Tensor], anyPadding(g));
+export const maximum: Kernel<PoolAttrs> = (input, g) => op1('MaxPool', [input('x')], anyPadding(g));
 
-export const maximumGrad: Kernel<PoolAttrs> = ({ dy, x, y }, g) =>
-  op1('MaxPoolGrad', [x, y, dy] as tf.Tensor[], anyPadding(g));
+export const maximumGrad: Kernel<PoolAttrs> = (input, g) =>
+  op1('MaxPoolGrad', [input('x'), input('y'), input('dy')], anyPadding(g));
 
 /** The mean over a window whose padding counts. */
 const plain = (x: tf.Tensor4D, g: AvgAttrs): tf.Tensor => op1('AvgPool', [padded(x, g.pads)], valid(g));
@@ -38,15 +39,15 @@ const plain = (x: tf.Tensor4D, g: AvgAttrs): tf.Tensor => op1('AvgPool', [padded
 const share = ([, h = 1, w = 1]: readonly number[], g: AvgAttrs): tf.Tensor | undefined =>
   g.countPadding || areZero(g.pads) ? undefined : plain(tf.ones([1, h, w, 1]), g);
 
-export const average: Kernel<AvgAttrs> = ({ x }, g) => {
-  const map = x as tf.Tensor4D;
+export const average: Kernel<AvgAttrs> = (input, g) => {
+  const map = rank4(input('x'));
   const parts = share(map.shape, g);
   return parts ? tf.div(plain(map, g), parts) : plain(map, g);
 };
 
-export const averageGrad: Kernel<AvgAttrs & { readonly inputShape: readonly number[] }> = ({ dy }, g) => {
+export const averageGrad: Kernel<AvgAttrs & { readonly inputShape: readonly number[] }> = (input, g) => {
   const parts = share(g.inputShape, g);
-  const shared = parts ? tf.div(dy as tf.Tensor, parts) : (dy as tf.Tensor);
+  const shared = parts ? tf.div<tf.Tensor>(input('dy'), parts) : input('dy');
   const shape = shapeTensor(grown(g.inputShape, g.pads));
-  return padded(op1('AvgPoolGrad', [shape, shared], valid(g)) as tf.Tensor4D, without(g.pads));
+  return padded(rank4(op1('AvgPoolGrad', [shape, shared], valid(g))), without(g.pads));
 };

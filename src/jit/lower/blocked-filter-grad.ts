@@ -22,6 +22,7 @@ import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axis, axesOf, depthwiseTaps, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { blocks, lay, nchw } from './layout.ts';
 import { rowSums } from './sums.ts';
 
@@ -38,7 +39,7 @@ export function areCached({ block = 1 }: Emitter, s: Sizes): boolean {
   return s.kernelWidth > 1 && s.width <= widest && kept <= cached;
 }
 
-export function canBlockFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes): boolean {
+function canBlockFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes): boolean {
   const { block } = e;
   if (block === undefined || s.batch % block !== 0 || !areCached(e, s)) return false;
   if (g.groups === 1) return s.outChannels % 4 === 0 && 2 * s.outChannels >= block;
@@ -46,14 +47,7 @@ export function canBlockFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes): boole
   return s.outChannels % block === 0 && joined !== undefined && joined <= mostJoined;
 }
 
-export function blockedFilterGrad(
-  e: Emitter,
-  g: ConvGeometry,
-  s: Sizes,
-  x: Value,
-  dy: Value,
-  dk: Value,
-): void {
+function blockedFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const { batch, outHeight, outWidth } = s;
   const outputs = wholeBlocks(e, s.outChannels);
   const kernels = e.reshape(asKernels(e, s, e.get(dy, blocks)), [outputs, batch, outHeight, outWidth]);
@@ -80,6 +74,12 @@ export function blockedFilterGrad(
   const plain = reorderOutput(e, taps, s.outChannels);
   e.put(dk, ownGroups(e, s, joined, ownTaps(e, axes, plain)), [2, 3, 0, 1]);
 }
+
+/** Images and channels exchanged, in blocks. */
+export const imagesAsChannels: FilterGradForm = {
+  fits: (e, { geometry, sizes }) => canBlockFilterGrad(e, geometry, sizes),
+  make: blockedFilterGrad,
+};
 
 /** x, BCHW, with so many columns, of which `before` are empty; those that lack behind are too. */
 function widened(e: Emitter, x: Value, { size, before }: Axis, count: number): string {
@@ -123,17 +123,7 @@ function ownGroups(e: Emitter, s: Sizes, joined: number, name: string): string {
   return e.reshape(sum, [groupIn, outChannels, kernelHeight, kernelWidth]);
 }
 
-export const canBlockDepthwise = (e: Emitter, s: Sizes): boolean =>
-  e.block !== undefined && s.groupIn === 1 && s.groupOut === 1 && s.channels % 4 === 0;
-
-export function blockedDepthwise(
-  e: Emitter,
-  g: ConvGeometry,
-  s: Sizes,
-  x: Value,
-  dy: Value,
-  dk: Value,
-): void {
+function blockedDepthwise(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const axes = axesOf(g, s);
   const made = [madeOf(axes.rows), madeOf(axes.columns)] as const;
   const taps = depthwiseTaps(
@@ -148,3 +138,10 @@ export function blockedDepthwise(
   const plain = reorderOutput(e, sum, s.channels);
   e.put(dk, ownTaps(e, axes, e.reshape(plain, [s.channels, 1, ...made])), [3, 2, 0, 1]);
 }
+
+/** A depthwise conv for each image and channel. */
+export const depthwiseInBlocks: FilterGradForm = {
+  fits: ({ block }, { sizes }) =>
+    block !== undefined && sizes.groupIn === 1 && sizes.groupOut === 1 && sizes.channels % 4 === 0,
+  make: blockedDepthwise,
+};

@@ -24,14 +24,18 @@ export interface BlockedShape {
 }
 
 /** Whether onnxruntime has a blocked kernel for the conv, and the blocks are not mostly padding. */
-export function canBlock(e: Emitter, s: BlockedShape, x: Value): boolean {
-  const { block } = e;
+export function hasBlockedKernel({ block }: Pick<Emitter, 'block'>, s: BlockedShape): boolean {
   if (block === undefined || 2 * s.outChannels < block) return false;
-  // a matrix product alone is not worth bringing the image into blocks
-  if (s.kernelHeight * s.kernelWidth === 1 && !e.has(x, blocks) && !isStep(s, block)) return false;
   if (isDepthwise(s)) return s.channels % 4 === 0;
   if (s.groups === 1) return s.groupIn < block || s.groupIn % 4 === 0;
-  return joinedGroups(e, s) !== undefined;
+  return joinedGroups({ block }, s) !== undefined;
+}
+
+/** Whether the conv of x runs in blocks. A matrix product alone is not worth bringing the image into blocks. */
+export function canBlock(e: Emitter, s: BlockedShape, x: Value): boolean {
+  const { block = 1 } = e;
+  const isProduct = s.kernelHeight * s.kernelWidth === 1;
+  return hasBlockedKernel(e, s) && (!isProduct || e.has(x, blocks) || isStep(s, block));
 }
 
 /** Whether a conv of one place leads from few channels, cheap to bring into blocks, to many. */
@@ -46,7 +50,7 @@ const mostJoined = 8;
  * groups are one, in blocks filled in part.
  */
 export function joinedGroups(
-  { block = 1 }: Emitter,
+  { block = 1 }: Pick<Emitter, 'block'>,
   {
     groups,
     groupIn,

@@ -80,7 +80,7 @@ export function operand(emitter: Emitter, value: Value, rank: number, layout: La
 }
 
 /** Whether all of the image's channels fill blocks. */
-export const isWhole = ({ block }: Emitter, { shape }: Value): boolean =>
+export const isWhole = ({ block }: Pick<Emitter, 'block'>, { shape }: Value): boolean =>
   block !== undefined && shape.length === 4 && (shape[3] ?? 1) % block === 0;
 
 export const liesInBlocks = (e: Emitter, x: Value): boolean => isWhole(e, x) && e.has(x, blocks);

@@ -7,15 +7,12 @@ import { sizeOf } from '../types.ts';
 import { type BlockedShape, blockedConv, canBlock, type Source, sourceOf } from './blocked.ts';
 import { reorderInput } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
-import { scaledKernel } from './conv-norm.ts';
 import { attributesOf, exchange, isPointwise, oihw, padsOf, type Sizes, sizesOf } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw } from './layout.ts';
-import { byPhases } from './phases.ts';
 import { canRotate, rotatedInputGrad } from './rotated.ts';
 
-export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, whole: Value, dx: Value): void {
-  const kernel = scaledKernel(e, dy, whole);
+export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: Value, dx: Value): void {
   const s = sizesOf(dx.shape, kernel.shape, dy.shape, g);
   const pads = turnedPads(g, s);
   if (pads && canRotate(e, s, dx)) {
@@ -23,7 +20,6 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, whole: Va
     return putSum(e, dx, (sum) => rotatedInputGrad(e, s, dy, kernel, attributes, pads, { sum }));
   }
   if (byTurnedKernel(e, g, s, [dy, sourceOf(e, dy)], kernel, dx)) return;
-  if (byPhases(e, g, s, dy, kernel, dx)) return;
   if (isPointwise(g, s)) {
     return e.put(
       dx,

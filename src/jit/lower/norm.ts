@@ -2,8 +2,8 @@
 
 import { float, int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import { sizeOf } from '../types.ts';
-import { blockedNorm, blockedNormGrad, inverse, type Three } from './blocked-norm.ts';
+import { nth, sizeOf } from '../types.ts';
+import { blockedNorm, blockedNormGrad, inverse, type NormGrad, type NormValues } from './blocked-norm.ts';
 import { liesInBlocks, operand } from './choose.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw, plain } from './layout.ts';
@@ -15,13 +15,10 @@ import { nchw, plain } from './layout.ts';
  * onnxruntime writes these outputs into the buffers of the running inputs, whatever else reads these. So the
  * inputs are two values that nothing else can share: made from this x, by two different ops.
  */
-export function lowerNorm(
-  e: Emitter,
-  eps: number,
-  [x, gamma, beta]: Three,
-  [y, mean, variance]: Three,
-): void {
-  if (liesInBlocks(e, x)) return blockedNorm(e, eps, [x, gamma, beta], [y, mean, variance]);
+export function lowerNorm(e: Emitter, eps: number, values: NormValues): void {
+  const { x, gamma, beta, missing, y, mean, variance } = values;
+  if (liesInBlocks(e, x)) return blockedNorm(e, eps, values);
+  demandWhole(e, missing);
   const rank = x.shape.length;
   const channels = x.shape.at(-1) ?? 1;
   const layout = rank === 4 ? nchw : plain(rank);
@@ -33,10 +30,10 @@ export function lowerNorm(
   const second = e.emit1('Sub', [sample, sample]);
   const inputs = [image, e.get(gamma), e.get(beta), first, second];
   const attributes = { training_mode: int(1), momentum: float(0), epsilon: float(eps) };
-  const [name, meanName, varianceName] = e.emit('BatchNormalization', inputs, attributes, 3);
-  e.put(y, name as string, layout);
-  e.put(mean, meanName as string);
-  e.put(variance, varianceName as string);
+  const names = e.emit('BatchNormalization', inputs, attributes, 3);
+  e.put(y, nth(names, 0), layout);
+  e.put(mean, nth(names, 1));
+  e.put(variance, nth(names, 2));
 }
 
 /**
@@ -46,13 +43,11 @@ export function lowerNorm(
  * The bracket is an affine map of x per channel, for which ONNX's BatchNormalization in inference is one
  * pass.
  */
-export function lowerNormGrad(
-  e: Emitter,
-  eps: number,
-  [dy, x, gamma, mean, variance]: readonly [Value, Value, Value, Value, Value],
-  [dx, dgamma, dbeta]: Three,
-): void {
-  if (liesInBlocks(e, x)) return blockedNormGrad(e, eps, [dy, x, gamma, mean, variance], [dx, dgamma, dbeta]);
+export function lowerNormGrad(e: Emitter, eps: number, values: NormGrad): void {
+  const { dy, x, gamma, mean, variance, missing, dx, dgamma, dbeta, factor } = values;
+  if (liesInBlocks(e, x)) return blockedNormGrad(e, eps, values);
+  demandWhole(e, missing);
+  if (factor) e.putNumber(factor, 1);
   const rank = x.shape.length;
   const channels = x.shape.at(-1) ?? 1;
   const layout = rank === 4 ? nchw : plain(rank);
@@ -73,4 +68,9 @@ export function lowerNormGrad(
   e.put(dx, two('Sub', two('Mul', gradient, wide), away), layout);
   e.put(dgamma, gradGamma);
   e.put(dbeta, sumDy);
+}
+
+/** A conv that took the mean away has put its image in blocks, where this norm would not read it. */
+function demandWhole(e: Emitter, missing: Value | undefined): void {
+  if (missing && e.numberOf(missing) !== 0) throw new Error('internal: a centred image outside of blocks');
 }

@@ -3,43 +3,67 @@
  * as matrix products, or as a blocked conv that takes one of the two images as it lies in blocks.
  */
 
-import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { convInBlocks } from './blocked-ops.ts';
 import { isWhole, liesInBlocks } from './choose.ts';
-import { isPointwise, type Sizes } from './conv-sizes.ts';
+import { isPointwise, padsOf } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { blocks, nchw } from './layout.ts';
 import { overImages } from './over-images.ts';
 import { divisorBelow, swapped } from './row-filter-grad.ts';
 import { rowSums } from './sums.ts';
 
-export function pointwiseFilterGrad(
-  e: Emitter,
-  g: ConvGeometry,
-  s: Sizes,
-  x: Value,
-  dy: Value,
-  dk: Value,
-): void {
-  const put = (blocked: Value, stride: readonly [number, number]): void => {
-    const isDy = blocked === dy;
-    const sums = mapProducts(e, isDy ? x : dy, blocked, stride);
-    e.put(dk, e.reshape(e.transpose(sums, isDy ? [1, 0, 2] : [0, 2, 1]), dk.shape));
-  };
-  if (!isPointwise(g, s)) {
-    if (isWhole(e, dy)) return put(dy, g.stride);
-    return products(e, s, everyOther(e, g, s, e.get(x, nchw)), dy, dk);
-  }
-  const many = 2 * s.channels * s.outChannels > (s.channels + s.outChannels) * s.height * s.width;
-  if (many) return product(e, s, x, dy, dk);
+/** Whether the kernel has one place, and each place of dy reads one of x. */
+const isOnePlace = ({ geometry, sizes }: FilterGrad): boolean =>
+  sizes.kernelHeight * sizes.kernelWidth === 1 &&
+  geometry.groups === 1 &&
+  padsOf(geometry).every((pad) => pad === 0);
+
+const isProduct = ({ geometry, sizes }: FilterGrad): boolean => isPointwise(geometry, sizes);
+
+/** The larger of the two images that lies in blocks. */
+function imageInBlocks(e: Emitter, { x, dy }: FilterGrad): Value | undefined {
   const [larger, smaller] = sizeOf(x.shape) > sizeOf(dy.shape) ? [x, dy] : [dy, x];
-  if (liesInBlocks(e, larger)) return put(larger, [1, 1]);
-  if (liesInBlocks(e, smaller)) return put(smaller, [1, 1]);
-  products(e, s, e.get(x, nchw), dy, dk);
+  return [larger, smaller].find((image) => liesInBlocks(e, image));
 }
+
+/** A blocked conv with the maps of `image` as kernels. */
+function byMaps(e: Emitter, { geometry, x, dy, dk }: FilterGrad, image: Value): void {
+  const isDy = image === dy;
+  const sums = mapProducts(e, isDy ? x : dy, image, geometry.stride);
+  e.put(dk, e.reshape(e.transpose(sums, isDy ? [1, 0, 2] : [0, 2, 1]), dk.shape));
+}
+
+/** The forms for kernels of one place, the fastest first. */
+export const pointwiseForms: readonly FilterGradForm[] = [
+  {
+    fits: (e, grad) => isOnePlace(grad) && !isProduct(grad) && isWhole(e, grad.dy),
+    make: (e, grad) => byMaps(e, grad, grad.dy),
+  },
+  {
+    fits: (_, grad) => isOnePlace(grad) && !isProduct(grad),
+    make: (e, grad) => products(e, grad, everyOther(e, grad)),
+  },
+  {
+    // many channels on few places
+    fits: (_, grad) => {
+      const { channels, outChannels, height, width } = grad.sizes;
+      return isProduct(grad) && 2 * channels * outChannels > (channels + outChannels) * height * width;
+    },
+    make: product,
+  },
+  {
+    fits: (e, grad) => isProduct(grad) && imageInBlocks(e, grad) !== undefined,
+    make: (e, grad) => byMaps(e, grad, imageInBlocks(e, grad) ?? grad.dy),
+  },
+  {
+    fits: (_, grad) => isProduct(grad),
+    make: (e, grad) => products(e, grad, e.get(grad.x, nchw)),
+  },
+];
 
 /** Groups that onnxruntime may share among its threads. */
 const shared = 8;
@@ -98,13 +122,19 @@ function mapProducts(
 }
 
 /** The places of x that a strided 1x1 conv reads. */
-function everyOther(e: Emitter, g: ConvGeometry, s: Sizes, image: string): string {
+function everyOther(e: Emitter, { geometry: g, sizes: s, x }: FilterGrad): string {
   const ends = [(s.outHeight - 1) * g.stride[0] + 1, (s.outWidth - 1) * g.stride[1] + 1];
-  return e.emit1('Slice', [image, e.longs([0, 0]), e.longs(ends), e.longs([2, 3]), e.longs(g.stride)]);
+  return e.emit1('Slice', [
+    e.get(x, nchw),
+    e.longs([0, 0]),
+    e.longs(ends),
+    e.longs([2, 3]),
+    e.longs(g.stride),
+  ]);
 }
 
 /** A product x dy^T over the places of each image, summed over the batch. */
-function products(e: Emitter, s: Sizes, image: string, dy: Value, dk: Value): void {
+function products(e: Emitter, { sizes: s, dy, dk }: FilterGrad, image: string): void {
   const places = s.outHeight * s.outWidth;
   const rows = e.reshape(image, [s.batch, s.channels, places]);
   const columns = e.reshape(e.get(dy, nchw), [s.batch, s.outChannels, places]);
@@ -113,7 +143,7 @@ function products(e: Emitter, s: Sizes, image: string, dy: Value, dk: Value): vo
 }
 
 /** The same as one product over batch and places, for many channels on few places. */
-function product(e: Emitter, s: Sizes, x: Value, dy: Value, dk: Value): void {
+function product(e: Emitter, { sizes: s, x, dy, dk }: FilterGrad): void {
   const length = s.batch * s.outHeight * s.outWidth;
   const rows = e.reshape(e.get(x, [3, 0, 1, 2]), [s.channels, length]);
   const columns = e.reshape(e.get(dy, [3, 0, 1, 2]), [s.outChannels, length]);

@@ -3,7 +3,7 @@
 import { type AvgPoolAttrs, inverseCounts, type PoolGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
-import { sizeOf } from '../types.ts';
+import { nth, sizeOf } from '../types.ts';
 import type { Emitter } from './emitter.ts';
 import { lay, nchw } from './layout.ts';
 
@@ -25,8 +25,8 @@ export function lowerMaxPool(e: Emitter, g: PoolGeometry, x: Value, y: Value): v
  */
 export function lowerMaxPoolGrad(e: Emitter, g: PoolGeometry, dy: Value, x: Value, dx: Value): void {
   const size = sizeOf(x.shape);
-  const [, indices] = e.emit('MaxPool', [e.get(x, nchw)], attributesOf(g), 2);
-  const places = e.reshape(indices as string, [sizeOf(dy.shape)]);
+  const names = e.emit('MaxPool', [e.get(x, nchw)], attributesOf(g), 2);
+  const places = e.reshape(nth(names, 1), [sizeOf(dy.shape)]);
   const values = e.reshape(e.get(dy, nchw), [sizeOf(dy.shape)]);
   const zeros = e.emit1('Expand', [e.scalar(0, 'float32'), e.longs([size])]);
   const attributes = { axis: int(0), reduction: { kind: 'string', value: 'add' } as const };

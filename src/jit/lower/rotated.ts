@@ -14,6 +14,7 @@ import { isWhole } from './choose.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axes, axesOf, depthwiseTaps, filled, madeOf } from './exchanged.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { blocks } from './layout.ts';
 import { rowSums } from './sums.ts';
 
@@ -118,7 +119,8 @@ function summed(
       added: { bias: by > 0 ? undefined : bias, sum: result },
     });
   });
-  return result as string;
+  if (result === undefined) throw new Error('internal: a rotated conv of no channels');
+  return result;
 }
 
 export function rotatedConv(
@@ -156,14 +158,7 @@ export function rotatedInputGrad(
   return summed(e, e.get(dy, blocks), e.get(kernel), s, frame, at, added);
 }
 
-export function rotatedFilterGrad(
-  e: Emitter,
-  g: ConvGeometry,
-  s: Sizes,
-  x: Value,
-  dy: Value,
-  dk: Value,
-): void {
+function rotatedFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const { groupIn: q, channels, kernelHeight, kernelWidth } = s;
   const { block = 1 } = e;
   const axes = axesOf(g, s);
@@ -197,3 +192,9 @@ export function rotatedFilterGrad(
   const sorted = e.emit1('Gather', [e.reshape(sums, [q * each]), e.longs(places)], { axis: int(0) });
   e.put(dk, e.reshape(sorted, dk.shape));
 }
+
+/** Groups of few channels as depthwise convs of rotated images. */
+export const rotatedGroups: FilterGradForm = {
+  fits: (e, { sizes, x }) => canRotate(e, sizes, x),
+  make: rotatedFilterGrad,
+};

@@ -11,24 +11,19 @@
  * added in the end.
  */
 
-import type { ConvGeometry } from '../../kernels/index.ts';
 import { ints } from '../../onnx/index.ts';
-import type { Value } from '../ir.ts';
 import { withColumns } from './blocked.ts';
 import { areCached } from './blocked-filter-grad.ts';
 import { convInBlocks } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
-import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { axesOf, lacking, madeOf, ownTaps } from './exchanged.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { blocks } from './layout.ts';
 import { overImages } from './over-images.ts';
 import { rowSums } from './sums.ts';
 
-export const canReadRows = (e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value): boolean =>
-  g.groups === 1 && g.dilation[1] === 1 && isWhole(e, x) && isWhole(e, dy) && areCached(e, s);
-
-export function rowFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
+function rowFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const { block = 1 } = e;
   const { height, outHeight, outWidth, outChannels } = s;
   const [ins, outs] = [s.channels / block, outChannels / block];
@@ -63,6 +58,13 @@ export function rowFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, d
   const own = ownTaps(e, { rows, columns }, whole);
   e.put(dk, e.reshape(e.transpose(own, [2, 3, 0, 4, 1, 5]), dk.shape));
 }
+
+/** x and dy as they lie in blocks. */
+export const byRows: FilterGradForm = {
+  fits: (e, { geometry: g, sizes, x, dy }) =>
+    g.groups === 1 && g.dilation[1] === 1 && isWhole(e, x) && isWhole(e, dy) && areCached(e, sizes),
+  make: rowFilterGrad,
+};
 
 /** [a, b, c, d] as [a, c, b, d]. */
 export function swapped(

@@ -13,15 +13,15 @@
 
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
-import type { Value } from '../ir.ts';
 import { columnsOf, widest, zeros } from './columns.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { nchw } from './layout.ts';
 import { rowSums } from './sums.ts';
 
 /** Whether this form serves: not where copies of hardly a channel cost more than the product, nor on wide strided rows. */
-export const isShiftable = (g: ConvGeometry, s: Sizes): boolean =>
+const isShiftable = (g: ConvGeometry, s: Sizes): boolean =>
   s.channels >= 4 && (g.stride.every((step) => step === 1) || g.stride[0] * s.width <= widest);
 
 /** Which rows each tap meets, and the common grid of X and the copies of dy: rows qs[0] .. of X. */
@@ -59,7 +59,7 @@ function rowsOf({ stride: [stride], dilation, pads }: ConvGeometry, s: Sizes): R
 }
 
 /** One product for each image and group, summed over the batch. */
-export function shiftedPerImage(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
+function shiftedPerImage(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const rows = rowsOf(g, s);
   const { batch, outWidth } = s;
   const { groups } = g;
@@ -88,8 +88,13 @@ export function shiftedPerImage(e: Emitter, g: ConvGeometry, s: Sizes, x: Value,
   e.put(dk, kernelOf(e, g, s, rows, sum));
 }
 
+export const productPerImage: FilterGradForm = {
+  fits: (_, { geometry, sizes }) => isShiftable(geometry, sizes),
+  make: shiftedPerImage,
+};
+
 /** One product over batch and places, for many channels on few places. */
-export function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
+function shiftedWhole(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const rows = rowsOf(g, s);
   const { batch, channels, outChannels, outWidth } = s;
   const byChannel = [3, 0, 1, 2];
@@ -113,6 +118,15 @@ export function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy
   const b = e.reshape(joined(e, lines, 1), [outChannels * rows.shifts.length, length]);
   e.put(dk, kernelOf(e, g, s, rows, e.emit1('Gemm', [a, b], { transB: int(1) })));
 }
+
+export const productOfBatch: FilterGradForm = {
+  fits: (_, { geometry: g, sizes: s }) => {
+    const product = s.kernelWidth * s.channels * s.kernelHeight * s.outChannels;
+    const operands = (s.kernelWidth * s.channels + s.kernelHeight * s.outChannels) * s.outHeight * s.outWidth;
+    return g.groups === 1 && 2 * product > operands && isShiftable(g, s);
+  },
+  make: shiftedWhole,
+};
 
 function joined(e: Emitter, parts: readonly string[], axis: number): string {
   const [only] = parts;

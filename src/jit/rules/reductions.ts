@@ -1,15 +1,12 @@
 /** @file Reductions, sorting, cumulative sums, softmax. */
 
-import * as tf from '@tensorflow/tfjs-core';
-import { add, cast, expand, int, map, onnx, reduce, reshape, slice, splat } from '../build.ts';
+import { axesAttr } from '../../kernels/index.ts';
+import { add, add1, cast, expand, int, map, onnx, reduce, reshape, slice, splat } from '../build.ts';
 import type { Value } from '../ir.ts';
 import { type Call, numberAttr, type Rule, type Rules } from '../rule.ts';
 import { sizeOf } from '../types.ts';
 
-function axesOf(call: Call, x: Value, name = 'axis'): number[] {
-  const axis = call.attrs[name] as number | number[] | undefined;
-  return tf.util.parseAxisParam(axis ?? x.shape.map((_, i) => i), [...x.shape]);
-}
+const axesOf = ({ attrs }: Call, { shape }: Value, name = 'axis'): number[] => axesAttr(attrs, name, shape);
 
 const over =
   (op: string, axisName = 'axis'): Rule =>
@@ -107,12 +104,8 @@ const oneHot: Rule = (call) => {
   const indices = cast(trace, call.in('indices'), 'int32');
   const depth = numberAttr(call, 'depth');
   const shape = [...indices.shape, depth];
-  const classes = add(
-    trace,
-    { kind: 'constant', data: Int32Array.from({ length: depth }, (_, i) => i) },
-    [],
-    [{ shape: [depth], dtype: 'int32' }],
-  )[0] as Value;
+  const data = Int32Array.from({ length: depth }, (_, i) => i);
+  const classes = add1(trace, { kind: 'constant', data }, [], { shape: [depth], dtype: 'int32' });
   const hit = map(trace, 'Equal', [reshape(trace, indices, [...indices.shape, 1]), classes]);
   const dtype = call.attrs['dtype'] === 'int32' ? 'int32' : 'float32';
   const on = numberAttr(call, 'onValue', 1);

@@ -11,9 +11,9 @@ import { type InCodes, inCodesOf, ofLayer } from './requantize.ts';
 export type WeightTensors = Readonly<Record<WeightKey, tf.Tensor>>;
 
 export interface ForwardOptions {
-  /** Batch statistics and dropout; false unless told. */
+  /** Batch statistics and dropout; false by default. */
   readonly training?: boolean;
-  /** Ids whose values are wanted; the graph's outputs unless told. Nothing that they do not need is computed. */
+  /** Ids whose values are wanted; the graph's outputs by default. Nothing that they do not need is computed. */
   readonly values?: readonly string[];
   /** Uniform noise in [0, 1) for a node, [batch, ...]; needed in training when the graph drops anything. */
   readonly noise?: (node: string, shape: readonly number[]) => tf.Tensor;
