@@ -101,21 +101,21 @@ const mutants: readonly Mutant[] = [
   mutant(
     channels,
     'operands of a sum not united',
-    'for (const other of ins.slice(1)) uniteAll(x, other);',
+    'for (const other of ins.slice(1)) uniteAll(x, other, sets);',
     '',
   ),
   mutant(
     channels,
     'outputs not frozen',
-    'for (const id of graph.outputs) frozen.push',
-    'for (const id of [] as string[]) frozen.push',
+    'for (const id of graph.outputs) analysis.frozen.push',
+    'for (const id of [] as string[]) analysis.frozen.push',
   ),
-  mutant(channels, 'shared weights not united', 'uniteAll(x, readBy.get(node.weightsOf) as Int32Array);', ''),
+  mutant(channels, 'shared weights not united', 'uniteAll(x, get(readBy, node.weightsOf), sets);', ''),
   mutant(channels, 'softmax not frozen', "if (fn === 'softmax')", 'if (fn === undefined)'),
   mutant(
     channels,
     'pieces of a maxout not united',
-    'for (let i = 0; i < c; i++) unite(x[i] as number, x[i - (i % pieces)] as number);',
+    'for (const [i, id] of x.entries()) sets.unite(id, x[i - (i % pieces)]!);',
     '',
   ),
   mutant(
@@ -127,15 +127,10 @@ const mutants: readonly Mutant[] = [
   mutant(
     channels,
     'groups need not stay equal',
-    'for (const classes of [x, made])\n',
-    'for (const classes of [] as Int32Array[])\n',
+    'for (const classes of [x, out])',
+    'for (const classes of [] as Int32Array[])',
   ),
-  mutant(
-    channels,
-    'depthwise channels swapped',
-    'x[Math.floor((j * c) / op.out)] as number',
-    'x[j % c] as number',
-  ),
+  mutant(channels, 'depthwise channels swapped', 'x[Math.floor((j * c) / op.out)]!', 'x[j % c]!'),
   mutant(
     mapWeight,
     'shares do not sum to one',

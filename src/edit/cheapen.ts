@@ -9,6 +9,8 @@
  * The number of groups may be relative to a width: N/k for the input's, M/k for the middle's. Stem, classifier and shortcuts
  * stay. The result is a graph that needs other weights: a student to be trained.
  */
+
+import { item, last } from '../access.ts';
 import { Refusal, UsageError } from '../errors.ts';
 import {
   type Activation,
@@ -18,6 +20,8 @@ import {
   check,
   consumers,
   dropUnused,
+  firstInput,
+  firstInputShape,
   type Graph,
   type Node,
   nodesById,
@@ -26,7 +30,6 @@ import {
   rename,
   shapes,
 } from '../graph/index.ts';
-import { firstOf, inputOf, inputShapeOf, lastOf } from './lookup.ts';
 import { text as anyText, checkGraph, checkValue } from './options.ts';
 
 /** A number of groups, or a width that is divided by `per`. */
@@ -77,7 +80,7 @@ function bodies(graph: Graph): readonly Branch[] {
       let node = byId.get(id);
       while (node && isLink(node)) {
         chain.unshift(node);
-        node = byId.get(inputOf(node));
+        node = byId.get(firstInput(node));
       }
       const others = add.inputs.filter((other) => other !== id);
       if (chain.some(isFullConv) && node && ancestors(graph, others).has(node.id)) branches.push(chain);
@@ -110,7 +113,7 @@ export function cheapen(graph: Graph, block: string): Graph {
   }
   if (cheap.kind === 'S') return graph;
   const shapeById = shapes(graph);
-  const width = (n: Node): number => channelsOf(inputShapeOf(shapeById, n));
+  const width = (n: Node): number => channelsOf(firstInputShape(n, shapeById));
   const replaced = new Map<string, readonly Node[]>();
   const names = namesOf(graph);
   for (const branch of branches) {
@@ -148,7 +151,7 @@ function namesOf(graph: Graph) {
   return {
     given,
     place(wanted: readonly string[]): string {
-      const free = wanted.find((path) => path && !taken.has(path) && !holds(path)) ?? lastOf(wanted);
+      const free = wanted.find((path) => path && !taken.has(path) && !holds(path)) ?? last(wanted);
       taken.add(free);
       return free;
     },
@@ -172,7 +175,7 @@ function refuseShared(graph: Graph, conv: Node): void {
 function pairIn(branch: Branch, convs: readonly ConvNode[], block: string): readonly [ConvNode, ConvNode] {
   const [first, second] = convs;
   const between = first && second ? branch.slice(branch.indexOf(first) + 1, branch.indexOf(second)) : [];
-  const place = firstOf(branch).id;
+  const place = item(branch, 0).id;
   if (convs.length !== 2 || !first || !second) {
     throw new Refusal(
       `${place}: ${block} replaces a pair of k x k convs, and this branch has ${convs.length}; use a G block`,
@@ -235,7 +238,7 @@ function series(from: string, steps: readonly (readonly [id: string, op: Node['o
 function groupedNodes(conv: ConvNode, width: number, groups: Groups, branch: Branch, place: string): Node[] {
   const [norm, fn] = styleOf(branch);
   const count = divide(groups, width, conv.id, 'N');
-  return series(inputOf(conv), [
+  return series(firstInput(conv), [
     [`${place}/filter/conv`, { ...conv.op, out: width, groups: count, bias: false }],
     [`${place}/filter/norm`, norm],
     [`${place}/filter/act`, { kind: 'act', fn }],
@@ -260,7 +263,7 @@ function bottleneckNodes(
   const count = divide(groups, middle, second.id, 'M');
   const act: Node['op'] = { kind: 'act', fn };
   const stride: Pair = [first.op.stride[0] * second.op.stride[0], first.op.stride[1] * second.op.stride[1]];
-  return series(inputOf(first), [
+  return series(firstInput(first), [
     [`${place}/narrow/conv`, pointwise(middle, false)],
     [`${place}/narrow/norm`, norm],
     [`${place}/narrow/act`, act],

@@ -2,11 +2,12 @@
  * @file Several nets as one net whose logits are the mean of theirs. The softmax of mean logits is the normalized geometric
  * mean of the members' softmaxes (Hinton et al. 2015, arXiv:1503.02531, section 2, names both means).
  */
+
+import { get, item } from '../access.ts';
 import { Refusal, UsageError } from '../errors.ts';
 import { check, type Node, printShape, type Shape, shapes } from '../graph/index.ts';
 import { logitsAt } from '../read/index.ts';
 import { float, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
-import { firstOf, required } from './lookup.ts';
 import { checkNet, checkValue, shown, text } from './options.ts';
 
 /**
@@ -28,7 +29,7 @@ export function ensemble(members: readonly Net[], name = 'ensemble'): Net {
   for (const member of members) checkNet('ensemble', member);
   checkValue('ensemble', 'the name', name, text);
   const ends = members.map(endsOf);
-  const { input, output: out } = firstOf(ends);
+  const { input, output: out } = item(ends, 0);
   for (const [i, { input: theirs, output: made }] of ends.entries()) {
     if (
       printShape(theirs.shape) !== printShape(input.shape) ||
@@ -81,7 +82,7 @@ function endsOf(member: Net): Ends {
     throw new Refusal(`ensemble: ${graph.name} is no classifier with one input and one vector of logits`);
   return {
     member,
-    input: { id: input.id, shape: required(shapeById, input.id) },
+    input: { id: input.id, shape: get(shapeById, input.id) },
     output: { id: logitsAt(graph, id), shape },
   };
 }

@@ -3,6 +3,8 @@
  * CReLU and expander connections. Stem and head stay as they are. All but stochastic depth give a graph that needs other
  * weights: a student to be trained. Layers that do not fit stay; a graph in which none fits is refused.
  */
+
+import { get } from '../access.ts';
 import { Refusal } from '../errors.ts';
 import {
   ancestors,
@@ -10,6 +12,7 @@ import {
   channelsOf,
   check,
   consumers,
+  firstInput,
   type Graph,
   isMap,
   type Node,
@@ -20,7 +23,6 @@ import {
   shapeOf,
 } from '../graph/index.ts';
 import { permutation, random } from '../random.ts';
-import { inputOf, required } from './lookup.ts';
 import { seed as anySeed, belowOne, checkGraph, checkValue, inside } from './options.ts';
 
 const inBody = ({ id }: Node): boolean => !/^(stem|head)(\/|$)/.test(id);
@@ -151,8 +153,8 @@ export function withConcatRelu(graph: Graph): Graph {
   const alone = (n: Node): boolean => readers.get(n.id)?.length === 1 && !graph.outputs.includes(n.id);
   /** The conv before this relu, if nothing else reads it. */
   const source = (act: Node): Node | undefined => {
-    const before = required(byId, inputOf(act));
-    const conv = before.op.kind === 'norm' ? required(byId, inputOf(before)) : before;
+    const before = get(byId, firstInput(act));
+    const conv = before.op.kind === 'norm' ? get(byId, firstInput(before)) : before;
     const free = [before, conv].every((n) => alone(n) && isFree(graph, n));
     if (!free || conv.op.kind !== 'conv' || !inBody(conv)) return undefined;
     return conv.op.out % (2 * conv.op.groups) ? undefined : conv;

@@ -83,7 +83,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
     return isZero(kernel) ? 'zero' : isDirac(op, kernel ?? []) ? x : undefined;
   },
   act: ({ op, ins: [x], old }) => {
-    if (x === 'zero') return ['sigmoid', 'hardSigmoid', 'softmax'].includes(op.fn) ? undefined : 'zero';
+    if (x === 'zero') return zeroAtZero[op.fn] ? 'zero' : undefined;
     return x && settled(old, x.as, op.fn) ? x : undefined;
   },
   dropout: keepsZero,
@@ -121,17 +121,55 @@ function isDirac(
   });
 }
 
-/** Whether an old value is the output of an activation that changes nothing the second time. */
+/** Activations that make zeros of zeros. */
+const zeroAtZero: Readonly<Record<Activation, boolean>> = {
+  relu: true,
+  relu6: true,
+  hardSwish: true,
+  swish: true,
+  tanh: true,
+  gelu: true,
+  negate: true,
+  sigmoid: false,
+  hardSigmoid: false,
+  softmax: false,
+};
+
+/**
+ * Which activations an op leaves idempotent: if f(x) = x for all that it reads, f(y) = y for what it makes. Dropout scales what
+ * it keeps in training, beyond the 6 of a relu6. Activations themselves are looked up by name.
+ */
+const keepsIdempotent: Readonly<Record<Exclude<Kind, 'act'>, readonly Activation[]>> = {
+  concat: ['relu', 'relu6'],
+  slice: ['relu', 'relu6'],
+  shuffle: ['relu', 'relu6'],
+  permute: ['relu', 'relu6'],
+  pool: ['relu', 'relu6'],
+  dropout: ['relu'],
+  dropPath: ['relu'],
+  input: [],
+  conv: [],
+  dense: [],
+  norm: [],
+  globalPool: [],
+  add: [],
+  mul: [],
+  flatten: [],
+  maxout: [],
+  shift: [],
+  upsample: [],
+  quantize: [],
+};
+
+/** Whether an old value is the output of an activation that changes nothing when it is applied again. */
 function settled({ nodes }: Graph, id: string, fn: Activation): boolean {
-  if (fn !== 'relu' && fn !== 'relu6') return false;
   const byId = new Map(nodes.map((n) => [n.id, n]));
   const isSettled = (path: string): boolean => {
     const node = byId.get(path);
     if (!node) return false;
-    if (node.op.kind === 'act') return node.op.fn === fn;
-    if (node.op.kind === 'concat') return node.inputs.every(isSettled);
-    const passes = ['slice', 'shuffle', 'permute', 'pool', 'dropout', 'dropPath'].includes(node.op.kind);
-    return passes && node.inputs.slice(0, 1).every(isSettled);
+    const { op, inputs } = node;
+    if (op.kind === 'act') return op.fn === fn;
+    return keepsIdempotent[op.kind].includes(fn) && inputs.every(isSettled);
   };
-  return isSettled(id);
+  return (fn === 'relu' || fn === 'relu6') && isSettled(id);
 }

@@ -1,8 +1,10 @@
 /** @file Choosing how often each channel is copied, so that every op's conditions hold. */
+
+import { first, get } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
 import type { Balance, Channels, Variable } from '../../graph/index.ts';
 import { random } from '../../random.ts';
-import { append, firstOf, required } from '../lookup.ts';
+import { append } from '../lookup.ts';
 import type { Width } from './width.ts';
 
 /** How often each class of channels appears in the new net; once for classes that are not named. */
@@ -26,7 +28,7 @@ export function chooseCopies(all: Channels, requests: readonly Request[], seed: 
   const cellsOf = new Map(requests.map(({ variable }) => [variable, cells(all, variable)]));
   const factors = tiedFactors(all, requests, cellsOf);
   for (const { variable, width } of requests) {
-    const own = required(cellsOf, variable);
+    const own = get(cellsOf, variable);
     const targets =
       shiftTargets(all, variable, own, width) ?? evenTargets(variable, own, factors.get(variable) ?? width);
     for (const [c, cell] of own.entries()) {
@@ -69,7 +71,7 @@ function tiedFactors(
   const factors = new Map<Variable, Width>();
   for (const tied of tiedRequests(all, requests)) {
     if (tied.length < 2) continue;
-    const sizes = tied.flatMap(({ variable }) => required(cellsOf, variable).map((cell) => cell.length));
+    const sizes = tied.flatMap(({ variable }) => get(cellsOf, variable).map((cell) => cell.length));
     const grain = sizes.reduce(gcd, 0);
     for (const { variable, width } of tied) {
       if (typeof width === 'number') continue;
@@ -89,7 +91,7 @@ function tiedRequests(all: Channels, requests: readonly Request[]): readonly (re
   for (const { kind, classes } of all.balances) {
     if (kind !== 'groups') continue;
     const here = new Set(Array.from(classes, (id) => requestOf.get(id)).filter((r) => r !== undefined));
-    const joined = new Set([...here].flatMap((request) => [...required(setOf, request)]));
+    const joined = new Set([...here].flatMap((request) => [...get(setOf, request)]));
     for (const request of joined) setOf.set(request, joined);
   }
   return [...new Set(setOf.values())].map((set) => [...set]);
@@ -139,7 +141,7 @@ function shiftTargets(
   const per = Math.floor(total / tie.count);
   const offsetOf = new Map(Array.from(tie.classes, (id, i) => [id, tie.groups[i]]));
   return own.map((cell) =>
-    offsetOf.get(firstOf(cell)) === (tie.count - 1) / 2 ? total - (tie.count - 1) * per : per,
+    offsetOf.get(first(cell)) === (tie.count - 1) / 2 ? total - (tie.count - 1) * per : per,
   );
 }
 

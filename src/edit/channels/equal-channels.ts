@@ -5,6 +5,7 @@
  */
 import { match } from 'ts-pattern';
 import {
+  firstInputShape,
   fold,
   isMap,
   type Node,
@@ -15,7 +16,7 @@ import {
   shuffled,
 } from '../../graph/index.ts';
 import { materialize, type Net } from '../../weights/index.ts';
-import { append, gathered, inputShapeOf } from '../lookup.ts';
+import { append, gathered } from '../lookup.ts';
 
 /** What the numbering of one node is given. */
 interface Site {
@@ -78,7 +79,7 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
     )
     .with({ kind: 'permute' }, ({ order }) => gathered(x, order))
     .with({ kind: 'flatten' }, () => {
-      const shape = inputShapeOf(shapeById, node);
+      const shape = firstInputShape(node, shapeById);
       const places = isMap(shape) ? shape[0] * shape[1] : 1;
       return Int32Array.from({ length: places * c }, (_, i) =>
         numberOf(`place ${Math.floor(i / c)} ${x[i % c]}`),

@@ -1,8 +1,8 @@
 /** @file What a growing edit gives back: the net, and how everything that belonged to the old one follows. */
 
+import { get, last } from '../../access.ts';
 import { channelsOf, type Graph, shapes } from '../../graph/index.ts';
 import { entries, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
-import { lastOf, required } from '../lookup.ts';
 import { type ChannelMap, identity } from './channel-map.ts';
 
 /** Where the grown net computes what the old one did: in inference and training, in inference only, or nowhere exactly. */
@@ -14,7 +14,7 @@ export const identityMaps = (graph: Graph): ReadonlyMap<string, ChannelMap> =>
 
 /** The weights that a graph needs, out of a net's. */
 export const picked = (graph: Graph, { weights }: Net): Map<WeightKey, Weight> =>
-  new Map(entries(graph).map(({ key }) => [key, required(weights, key)]));
+  new Map(entries(graph).map(({ key }) => [key, get(weights, key)]));
 
 /** The maps of two growths, one after the other. */
 function composed(
@@ -70,7 +70,7 @@ export interface Growth {
 export function inSequence(done: readonly [Growth, ...Growth[]]): Growth {
   const weakest = (['neither', 'inference'] as const).find((p) => done.some((g) => g.preserves === p));
   return {
-    net: lastOf(done).net,
+    net: last(done).net,
     maps: done.map((g) => g.maps).reduce(composed),
     added: done.flatMap((g) => g.added),
     preserves: weakest ?? 'both',

@@ -1,7 +1,9 @@
 /** @file How the numbers of a weight follow when channels are copied, moved, dropped or new. */
+
+import { first } from '../../access.ts';
 import type { Slot } from '../../graph/index.ts';
 import { permutation, random } from '../../random.ts';
-import { firstOf, matrixOf } from '../lookup.ts';
+import { matrixOf } from '../lookup.ts';
 import { type ChannelMap, isNew, positions } from './channel-map.ts';
 import type { WeightMaps } from './rules/rule.ts';
 
@@ -89,7 +91,7 @@ function splitRows(
     const parts = order.map(() => 0.5 + 0.45 * source.uniform());
     for (let p = 0; p < places; p++) {
       for (let j = from; j < to; j++) {
-        let rest = kernel[(p * rows + firstOf(order)) * columns + j]!;
+        let rest = kernel[(p * rows + first(order)) * columns + j]!;
         order.forEach((i, k) => {
           const place = (p * rows + i) * columns + j;
           if (kind === 'equal') kernel[place] = rest / m;

@@ -2,9 +2,18 @@
  * @file Copies found and merged, in any net: of channels that compute the same number one stays, and its readers get the sum
  * of the weights of all. It undoes widening without its maps, as long as training has not made the copies differ.
  */
-import { type Channels, channels, type Graph, isDepthwise, type Node } from '../../graph/index.ts';
+
+import { get, item } from '../../access.ts';
+import {
+  type Channels,
+  channels,
+  firstInput,
+  type Graph,
+  isDepthwise,
+  type Node,
+} from '../../graph/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
-import { append, firstOf, inputOf, matrixOf, required, weightOf } from '../lookup.ts';
+import { append, matrixOf, weightOf } from '../lookup.ts';
 import { callback, checkNet, checkOptions } from '../options.ts';
 import type { ChannelMap } from './channel-map.ts';
 import { withCopies } from './copy-channels.ts';
@@ -62,8 +71,8 @@ function signatures(
 ): ReadonlyMap<number, string> {
   const marks = new Map<number, string[]>();
   for (const [k, node] of graph.nodes.entries()) {
-    const own = required(numbers, node.id);
-    for (const [i, id] of required(all.of, node.id).entries()) append(marks, id, `${k}:${own[i]}`);
+    const own = get(numbers, node.id);
+    for (const [i, id] of get(all.of, node.id).entries()) append(marks, id, `${k}:${own[i]}`);
     const read = all.of.get(node.inputs[0] ?? '');
     if (!read || !seesGroups(node, read.length) || all.whole.has(node.id)) continue;
     const groups = node.op.kind === 'conv' ? node.op.groups : 1;
@@ -86,7 +95,7 @@ function collect(
   for (const node of graph.nodes) {
     const { op, weightsOf } = node;
     if (weightsOf !== undefined || (op.kind !== 'conv' && op.kind !== 'dense')) continue;
-    const [read, number] = [required(all.of, inputOf(node)), required(numbers, inputOf(node))];
+    const [read, number] = [get(all.of, firstInput(node)), get(numbers, firstInput(node))];
     if (op.kind === 'conv' && (isDepthwise(op, read.length) || all.whole.has(node.id))) continue;
     const weight = weightOf({ weights }, node.id, 'kernel');
     const [rows, columns] = matrixOf(weight.shape);
@@ -98,7 +107,7 @@ function collect(
         for (let p = 0; p < data.length / (rows * columns); p++) {
           for (let j = (g * columns) / groups; j < ((g + 1) * columns) / groups; j++) {
             const parts = copies.map((i) => old[(p * rows + i) * columns + j]!);
-            data[(p * rows + firstOf(copies)) * columns + j] = summed(parts);
+            data[(p * rows + item(copies, 0)) * columns + j] = summed(parts);
           }
         }
       }
@@ -138,7 +147,7 @@ function withoutIdleOrders({ graph, weights }: Net): Net {
   const idle = new Map<string, string>();
   for (const { id, op, inputs } of graph.nodes) {
     const keepsOrder = op.kind === 'permute' && op.order.every((from, i) => from === i);
-    if (keepsOrder && !graph.outputs.includes(id)) idle.set(id, firstOf(inputs));
+    if (keepsOrder && !graph.outputs.includes(id)) idle.set(id, item(inputs, 0));
   }
   const source = (id: string): string => {
     const before = idle.get(id);

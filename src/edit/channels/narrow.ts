@@ -3,6 +3,8 @@
  * parts of a weight that was split by random shares sum to it bit for bit: each share left a rest without rounding (see
  * `map-weight.ts`), so adding up from the smallest does not round either. Thirds of `split: 'equal'` may be one ulp off.
  */
+
+import { get, item } from '../../access.ts';
 import { Refusal, UsageError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import {
@@ -16,7 +18,7 @@ import {
   type WeightKey,
 } from '../../weights/index.ts';
 import { verifyCertificate } from '../certificate/certificate.ts';
-import { firstOf, matrixOf, required } from '../lookup.ts';
+import { matrixOf } from '../lookup.ts';
 import { checkNet, isRecord, shown } from '../options.ts';
 import { isNew, positions } from './channel-map.ts';
 import type { Growth } from './growth.ts';
@@ -59,12 +61,12 @@ export function narrow(growth: Growth, grown: Net = growth.net): Net {
 export function backFrom(graph: Graph, maps: ReadonlyMap<string, WeightMaps>, { weights }: Net): Net {
   const old = new Map<WeightKey, Weight>();
   for (const entry of entries(graph)) {
-    const follow = required(maps, entry.node);
+    const follow = get(maps, entry.node);
     const [columns = 0] = entry.shape.slice(-1);
     const firsts = Int32Array.from({ length: columns }, (_, o) => follow.output.indexOf(o));
     if (firsts.includes(-1))
       throw new Refusal(`${entry.node}: channels were removed from it, which cannot be undone`);
-    const weight = required(weights, entry.key);
+    const weight = get(weights, entry.key);
     const numbers = materialize(weight);
     const data =
       entry.slot === 'kernel'
@@ -104,5 +106,5 @@ function kernelBack(
 /** The sum in float32, smallest first. */
 export const summed = (parts: readonly number[]): number =>
   parts.length === 1
-    ? firstOf(parts)
+    ? item(parts, 0)
     : [...parts].sort((a, b) => Math.abs(a) - Math.abs(b)).reduce((sum, v) => Math.fround(sum + v), 0);

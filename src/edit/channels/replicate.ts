@@ -6,9 +6,10 @@
  * `rules/table.ts` carry the maps through the ops and give each op of the new graph. Where an op needs another order of
  * channels than it gets (slices, groups, maxout units, sums after a shuffle), a `permute` is put before it.
  */
+
+import { first, get, last } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
 import { type Channels, channelsOf, type Graph, type Kind, type Node, shapes } from '../../graph/index.ts';
-import { firstOf, lastOf, required } from '../lookup.ts';
 import { type ChannelMap, identity, isNew, orderTo, repeated, same, sorted } from './channel-map.ts';
 import type { Copies } from './copies.ts';
 import type { Arrange, Value, WeightMaps } from './rules/rule.ts';
@@ -47,10 +48,10 @@ export function replicate(graph: Graph, all: Channels, arrange: Arrange, behind?
   const readBy = new Map<string, ChannelMap>();
   for (const node of graph.nodes) {
     const { id, op } = node;
-    const given = node.inputs.map((input) => required(values, input));
+    const given = node.inputs.map((input) => get(values, input));
     const ins = inSharedOrder(node, given, readBy, made);
-    const oldIn = node.inputs.map((input) => required(oldShapes, input));
-    const c = channelsOf(oldIn[0] ?? required(oldShapes, id));
+    const oldIn = node.inputs.map((input) => get(oldShapes, input));
+    const c = channelsOf(oldIn[0] ?? get(oldShapes, id));
     const x = ins[0] ?? { id, map: identity(c) };
     refuseNew(node, x, c);
     const done = replicaOf<Kind>(op.kind, {
@@ -60,7 +61,7 @@ export function replicate(graph: Graph, all: Channels, arrange: Arrange, behind?
       x,
       oldIn,
       c,
-      classes: required(all.of, id),
+      classes: get(all.of, id),
       whole: all.whole.has(id),
       arrange,
       inOrder: (value, wanted) => made.inOrder(value, wanted, id),
@@ -70,11 +71,11 @@ export function replicate(graph: Graph, all: Channels, arrange: Arrange, behind?
     values.set(id, { id, map: done.map });
     if (done.weights) {
       made.weights.set(id, done.weights);
-      readBy.set(id, firstOf(done.ins).map);
+      readBy.set(id, first(done.ins).map);
     }
     if (behind?.place === id) {
       made.nodes.push(...behind.nodes);
-      values.set(id, { id: lastOf(behind.nodes).id, map: behind.map });
+      values.set(id, { id: last(behind.nodes).id, map: behind.map });
     }
   }
   return { graph: { ...graph, nodes: made.nodes }, maps: made.maps, weights: made.weights };
@@ -119,7 +120,7 @@ function inSharedOrder(
 ): readonly Value[] {
   const shared = weightsOf === undefined ? undefined : readBy.get(weightsOf);
   if (!shared) return given;
-  const x = firstOf(given);
+  const x = first(given);
   if (!same(sorted(x.map), sorted(shared)))
     throw new Refusal(
       `${id}: it would read other channels than ${weightsOf}, whose weights it shares; grow before ${weightsOf} too, or elsewhere`,

@@ -1,7 +1,8 @@
 /** @file Which variables the names of a widening mean, and how wide each shall be. */
+
+import { first, get } from '../../access.ts';
 import { Refusal, suggestion, UsageError } from '../../errors.ts';
 import { type Channels, type Graph, stages, type Variable } from '../../graph/index.ts';
-import { firstOf, required } from '../lookup.ts';
 import { isRecord, shown } from '../options.ts';
 import { globOf, type Request, someOf } from './copies.ts';
 import { checkWidth, type Width } from './width.ts';
@@ -50,7 +51,7 @@ function requestsAt(graph: Graph, all: Channels, where: string, width: Width): r
     ? variables.filter((v) => [v.name, ...v.aliases].some((n) => pattern.test(n)))
     : named(variables, where);
   const ends = stages(graph).flatMap(({ name, end }) =>
-    pattern?.test(name) ? [new Set(required(all.of, end))] : [],
+    pattern?.test(name) ? [new Set(get(all.of, end))] : [],
   );
   if (!matches.length && !ends.length) {
     if (graph.nodes.some((n) => n.id === where)) return valueRequest(all, where, where, width);
@@ -67,7 +68,7 @@ function requestsAt(graph: Graph, all: Channels, where: string, width: Width): r
   }
   return free.map((variable) =>
     typeof width === 'number' && variable.width !== variable.classes.length
-      ? partOf(all, variable, where, firstOf(variable.producers), width)
+      ? partOf(all, variable, where, first(variable.producers), width)
       : { variable, width },
   );
 }
@@ -83,11 +84,11 @@ const frozenWidth = (where: string, reason: string | undefined): Refusal =>
 
 /** The variables that a node's value is made of. */
 function valueRequest(all: Channels, where: string, id: string, width: Width): readonly Request[] {
-  const value = required(all.of, id);
+  const value = get(all.of, id);
   const classes = new Set(value);
   const free = all.variables.filter((v) => !v.frozen && meets(v, classes));
   const [variable] = free;
-  if (!variable) throw frozenWidth(where, all.frozen.get(firstOf(value)));
+  if (!variable) throw frozenWidth(where, all.frozen.get(value[0] ?? -1));
   if (free.length === 1 && variable.classes.length === value.length) return [{ variable, width }];
   return free.map((v) =>
     typeof width === 'number' ? partOf(all, v, where, id, width) : { variable: v, width },
@@ -96,6 +97,6 @@ function valueRequest(all: Channels, where: string, id: string, width: Width): r
 
 /** A variable scaled so that a node's value becomes `channels` wide. */
 function partOf(all: Channels, variable: Variable, where: string, id: string, channels: number): Request {
-  const value = required(all.of, id);
+  const value = get(all.of, id);
   return { variable, width: `x${channels / value.length}`, total: { where, value, channels } };
 }

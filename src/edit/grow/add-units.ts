@@ -8,8 +8,18 @@
  * new channels get the mean scale and offset of its old ones, mean 0, and the mean of their variance + mean^2: the statistics
  * that filters of that norm would see on the same input. `withHead(..., { normalized: true })` does the same at a new head.
  */
+
+import { get } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
-import { channels, check, type Graph, isDepthwise, nodesById, type Slot } from '../../graph/index.ts';
+import {
+  channels,
+  check,
+  firstInput,
+  type Graph,
+  isDepthwise,
+  nodesById,
+  type Slot,
+} from '../../graph/index.ts';
 import {
   entries,
   float,
@@ -27,7 +37,7 @@ import { backFrom } from '../channels/narrow.ts';
 import { byCopies, replicate } from '../channels/replicate.ts';
 import { requestsOf } from '../channels/requests.ts';
 import type { WeightMaps } from '../channels/rules/rule.ts';
-import { gathered, inputOf, numbersOf, required } from '../lookup.ts';
+import { gathered, numbersOf } from '../lookup.ts';
 import { seed as anySeed, type Checks, checkNet, checkOptions, oneOf } from '../options.ts';
 import type { Widths } from './widen.ts';
 
@@ -65,12 +75,12 @@ export function addUnits(net: Net, widths: Widths, o: UnitOptions = {}): Growth 
   const shapeOf = new Map(entries(graph).map((e) => [e.key, e.shape]));
   const weights = new Map<WeightKey, Weight>();
   for (const { key, node, slot, shape } of entries(graph)) {
-    const old = materialize(required(net.weights, key));
-    const map = required(weightMaps, node);
-    const drawn = Float32Array.from(materialize(required(fresh, key)));
+    const old = materialize(get(net.weights, key));
+    const map = get(weightMaps, node);
+    const drawn = Float32Array.from(materialize(get(fresh, key)));
     if (slot === 'kernel') scaleColumns(drawn, old, map.output);
     else drawn.fill(usual(net, node, slot));
-    const data = mapWeight(old, required(before, key).shape, slot, map, shape, undefined, drawn);
+    const data = mapWeight(old, get(before, key).shape, slot, map, shape, undefined, drawn);
     if (slot === 'kernel' && into === 'random' && map.input) weighNew(data, map, drawn);
     weights.set(key, float(shape, data));
   }
@@ -82,8 +92,7 @@ export function addUnits(net: Net, widths: Widths, o: UnitOptions = {}): Growth 
     follow: (key, array) => {
       const source = before.get(key);
       return (
-        source &&
-        mapWeight(array, source.shape, source.slot, required(weightMaps, source.node), required(shapeOf, key))
+        source && mapWeight(array, source.shape, source.slot, get(weightMaps, source.node), get(shapeOf, key))
       );
     },
     back: (grown) => backFrom(net.graph, weightMaps, grown),
@@ -107,7 +116,7 @@ export function unitsIn(
   const now = channels(graph);
   const became = new Map<number, Set<number>>();
   for (const { id } of old.nodes) {
-    const classes = gathered(required(all.of, id), required(wide.maps, id));
+    const classes = gathered(get(all.of, id), get(wide.maps, id));
     now.of.get(id)?.forEach((unit, i) => {
       const from = classes[i]!;
       became.set(from, (became.get(from) ?? new Set()).add(unit));
@@ -124,7 +133,7 @@ export function unitsIn(
   }
   const maps = new Map<string, ChannelMap>();
   for (const [id, map] of wide.maps) {
-    const units = required(now.of, id);
+    const units = get(now.of, id);
     maps.set(
       id,
       map.map((from, i) => (added.has(units[i]!) ? -1 : from)),
@@ -144,14 +153,14 @@ function weightMapsOf(
     graph.nodes.flatMap((node): [string, WeightMaps][] => {
       const { id, op } = node;
       if (op.kind !== 'conv' && op.kind !== 'dense' && op.kind !== 'norm') return [];
-      const input = required(maps, inputOf(node));
+      const input = get(maps, firstInput(node));
       const before = was.get(id)?.op;
       const single = op.kind === 'norm' || (op.kind === 'conv' && isDepthwise(op, input.length));
       const groups =
         op.kind === 'conv' && before?.kind === 'conv'
           ? { old: before.groups, now: op.groups }
           : { old: 1, now: 1 };
-      return [[id, { input: single ? undefined : input, output: required(maps, id), groups }]];
+      return [[id, { input: single ? undefined : input, output: get(maps, id), groups }]];
     }),
   );
 }

@@ -2,6 +2,8 @@
  * @file New skip connections that change nothing at first. By `add`, through a layer of zeros that fits the shapes (its
  * weights move on the first step); or by `concat`, whose new channels are weighed by zeros.
  */
+
+import { get } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
 import {
   channelsOf,
@@ -18,7 +20,6 @@ import {
 import type { Net } from '../../weights/index.ts';
 import { identity } from '../channels/channel-map.ts';
 import type { Growth } from '../channels/growth.ts';
-import { required } from '../lookup.ts';
 import { type Checks, checkNet, checkOptions, checkValue, oneOf, seed, text } from '../options.ts';
 import { placeAt } from './deepen.ts';
 import { insert, insertIn } from './insert.ts';
@@ -68,7 +69,7 @@ function skip(graph: Graph, from: string, to: string, o: ConnectOptions): Insert
   if (graph.nodes.indexOf(source) >= graph.nodes.indexOf(place))
     throw new Refusal(`${where}: a value can be connected only to one that comes after it`);
   const all = shapes(graph);
-  const [a, b] = [required(all, source.id), required(all, place.id)];
+  const [a, b] = [get(all, source.id), get(all, place.id)];
   const path = freshPath(graph, place, 'skip');
   const nodes: Node[] = [];
   let above = source.id;

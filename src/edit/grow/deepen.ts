@@ -10,11 +10,12 @@
  *           output of: f(f(x)) = f(x). Exact in inference only, since a norm in training uses the batch's statistics;
  *           without the norm it is exact in both.
  */
+
+import { last } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
 import { consumers, type Graph, type Node, nodeAt } from '../../graph/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { type Growth, inSequence, type Preserves } from '../channels/growth.ts';
-import { lastOf } from '../lookup.ts';
 import {
   type Checks,
   checkNet,
@@ -80,7 +81,7 @@ export function deepen(net: Net, where: string, n = 1, o: DeepenOptions = {}): G
     return insert(now, place, insertion(now.graph, place, where, o), o.seed ?? 0);
   };
   const done: [Growth, ...Growth[]] = [once(net)];
-  while (done.length < n) done.push(once(lastOf(done).net));
+  while (done.length < n) done.push(once(last(done).net));
   return inSequence(done);
 }
 

@@ -6,6 +6,7 @@ import { Refusal } from '../../errors.ts';
 import {
   type Conv,
   check,
+  firstInputShape,
   type Graph,
   type Padding,
   type Pair,
@@ -16,7 +17,7 @@ import {
 } from '../../graph/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { type Follows, type Growth, identityMaps, picked } from '../channels/growth.ts';
-import { inputShapeOf, matrixOf } from '../lookup.ts';
+import { matrixOf } from '../lookup.ts';
 import { checkNet, checkValue, text, whole } from '../options.ts';
 
 /** The graph with enlarged kernels, and the old kernel sizes. Needs no weights. @throws as `enlarge` does. */
@@ -49,7 +50,7 @@ export function enlargeGraph(
       op: {
         ...op,
         kernel: [size, size] as const,
-        padding: wider(op, rings, inputShapeOf(shapeById, n)),
+        padding: wider(op, rings, firstInputShape(n, shapeById)),
       },
     };
   });

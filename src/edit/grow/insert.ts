@@ -1,4 +1,6 @@
 /** @file Inserting new nodes behind a place, with weights that change nothing: zeros, convs that pass channels on, fresh ones. */
+
+import { get, item } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
 import { channels, check, type Graph, type Node, nodesById, type Op, shapes } from '../../graph/index.ts';
 import {
@@ -15,7 +17,7 @@ import { type Growth, identityMaps, picked } from '../channels/growth.ts';
 import { mapWeight } from '../channels/map-weight.ts';
 import { backFrom } from '../channels/narrow.ts';
 import { byCopies, type Replicated, replicate } from '../channels/replicate.ts';
-import { lastOf, matrixOf, required } from '../lookup.ts';
+import { matrixOf } from '../lookup.ts';
 import type { Insertion } from './silent-layers.ts';
 
 /**
@@ -53,7 +55,7 @@ export function insert(net: Net, place: Node, insertion: Insertion, seed: number
       const source = before.get(key);
       const follow = source && moved?.weights.get(source.node);
       return source && follow
-        ? mapWeight(array, source.shape, source.slot, follow, required(shapeOf, key))
+        ? mapWeight(array, source.shape, source.slot, follow, get(shapeOf, key))
         : source && array;
     },
     back: (grown) =>
@@ -87,11 +89,11 @@ function weightsWith(
       weights.set(key, data ? float(shape, data) : old);
       continue;
     }
-    const drawn = materialize(required(fresh, key));
+    const drawn = materialize(get(fresh, key));
     if (isZero.has(node) && slot !== 'mean' && slot !== 'variance')
       weights.set(key, float(shape, new Float32Array(drawn.length)));
     else if (isDirac.has(node))
-      weights.set(key, float(shape, diracWeight(required(byId, node).op, slot, shape, drawn)));
+      weights.set(key, float(shape, diracWeight(get(byId, node).op, slot, shape, drawn)));
     else weights.set(key, float(shape, drawn));
   }
   return weights;
@@ -103,14 +105,14 @@ function alone(graph: Graph, some: ReadonlySet<string>): Graph {
   const own = graph.nodes.filter((n) => some.has(n.id));
   const read = new Set(own.flatMap((n) => n.inputs.filter((id) => !some.has(id))));
   const inputs = [...read].map(
-    (id): Node => ({ id, op: { kind: 'input', shape: required(shapeById, id) }, inputs: [] }),
+    (id): Node => ({ id, op: { kind: 'input', shape: get(shapeById, id) }, inputs: [] }),
   );
   return { ...graph, nodes: [...inputs, ...own] };
 }
 
 /** The graph in which everything that read the place reads the last of the new nodes. */
 function insertBehind(graph: Graph, place: Node, fresh: readonly Node[]): Graph {
-  const last = lastOf(fresh).id;
+  const last = item(fresh, -1).id;
   const redirected = (id: string): string => (id === place.id ? last : id);
   const nodes = graph.nodes.flatMap((node): readonly Node[] =>
     node.id === place.id ? [node, ...fresh] : [{ ...node, inputs: node.inputs.map(redirected) }],

@@ -1,7 +1,10 @@
 /** @file One more block of a stage's own kind that changes nothing: residual blocks, dense layers, shuffle units. */
+
+import { get, item } from '../../access.ts';
 import {
   type Activation,
   channelsOf,
+  firstInput,
   type Graph,
   type Node,
   nodesById,
@@ -11,7 +14,7 @@ import {
   shuffled,
 } from '../../graph/index.ts';
 import { type ChannelMap, identity } from '../channels/channel-map.ts';
-import { gathered, inputOf, lastOf, required } from '../lookup.ts';
+import { gathered } from '../lookup.ts';
 import type { Insertion } from './silent-layers.ts';
 
 const idempotent: readonly Activation[] = ['relu', 'relu6'];
@@ -19,7 +22,7 @@ const idempotent: readonly Activation[] = ['relu', 'relu6'];
 export function settledBy(graph: Graph, id: string): Activation | undefined {
   const byId = nodesById(graph);
   const through = (path: string, scaled: boolean): Activation | undefined => {
-    const node = required(byId, path);
+    const node = get(byId, path);
     const { op, inputs } = node;
     if (op.kind === 'act')
       return idempotent.includes(op.fn) && !(scaled && op.fn === 'relu6') ? op.fn : undefined;
@@ -30,7 +33,7 @@ export function settledBy(graph: Graph, id: string): Activation | undefined {
     // in training a dropout scales up what it keeps: beyond the 6 of a relu6
     const drops = op.kind === 'dropout' || op.kind === 'dropPath';
     const passes = drops || ['slice', 'shuffle', 'permute', 'pool'].includes(op.kind);
-    return passes ? through(inputOf(node), scaled || drops) : undefined;
+    return passes ? through(firstInput(node), scaled || drops) : undefined;
   };
   return through(id, false);
 }
@@ -69,7 +72,7 @@ function repeated(graph: Graph, place: Node, block: string, fresh: string): Inse
     ({ weightsOf: _, ...n }): Node => ({ ...n, id: named(n.id), inputs: n.inputs.map(named) }),
   );
   const shapeById = shapes(graph);
-  const shapeAt = (id: string): string => printShape(required(shapeById, id));
+  const shapeAt = (id: string): string => printShape(get(shapeById, id));
   const equal = [entry, last.id].every((id) => shapeAt(id) === shapeAt(place.id));
   return equal
     ? (silence(graph, copy, place.id) ?? shuffleUnit(graph, copy, place.id))
@@ -79,9 +82,9 @@ function repeated(graph: Graph, place: Node, block: string, fresh: string): Inse
 /** A copied block made to add nothing: its residual branch ends in zeros, or the block becomes such a branch. */
 function silence(graph: Graph, copy: readonly Node[], x: string): Insertion | undefined {
   const byId = new Map(copy.map((n) => [n.id, n]));
-  const last = lastOf(copy);
+  const last = item(copy, -1);
   const settled = settledBy(graph, x);
-  const tail = last.op.kind === 'act' ? byId.get(inputOf(last)) : last;
+  const tail = last.op.kind === 'act' ? byId.get(firstInput(last)) : last;
   if (!tail) return undefined;
   const silenced = (nodes: readonly Node[], end: string | undefined): Insertion | undefined =>
     end === undefined ? undefined : { nodes, zeros: [end], diracs: [], preserves: 'both' };
@@ -103,7 +106,7 @@ function silence(graph: Graph, copy: readonly Node[], x: string): Insertion | un
 
 /** The last norm or layer of a branch: with zeros there its value is zero. Only ops that keep zeros and gradients may follow. */
 function lastScale(byId: ReadonlyMap<string, Node>, id: string): string | undefined {
-  for (let node = byId.get(id); node; node = byId.get(inputOf(node))) {
+  for (let node = byId.get(id); node; node = byId.get(firstInput(node))) {
     const { kind } = node.op;
     if (kind === 'norm' && node.op.scale && node.op.offset) return node.id;
     if (kind === 'conv' || kind === 'dense') return node.id;
@@ -117,12 +120,12 @@ function lastScale(byId: ReadonlyMap<string, Node>, id: string): string | undefi
  * zeros, which move from the first step on; the weights of the body move from the second step on.
  */
 function denseLayer(graph: Graph, copy: readonly Node[], x: string): Insertion | undefined {
-  const last = lastOf(copy);
+  const last = item(copy, -1);
   if (last.op.kind !== 'concat' || last.inputs.filter((id) => id === x).length !== 1) return undefined;
   const widths = widthsIn(graph, copy);
   if (!widths) return undefined;
   const map = last.inputs.flatMap((id) => {
-    const n = required(widths, id);
+    const n = get(widths, id);
     return id === x ? [...identity(n)] : new Array<number>(n).fill(-1);
   });
   return { nodes: copy, zeros: [], diracs: [], preserves: 'both', map: Int32Array.from(map) };
@@ -150,7 +153,7 @@ function shuffleUnit(graph: Graph, copy: readonly Node[], x: string): Insertion 
   if (!branches.every((branch) => branch !== undefined)) return undefined;
   const zeros = branches.flatMap(({ zero }) => zero ?? []);
   const order = branches.flatMap(({ channels }) => channels);
-  const c = channelsOf(required(shapes(graph), x));
+  const c = channelsOf(get(shapes(graph), x));
   if (!zeros.length || new Set(order).size !== c || order.length !== c) return undefined;
   const dropped = new Set(branches.flatMap(({ dropped }) => dropped ?? []));
   const nodes = [
@@ -185,8 +188,8 @@ function residualPart(
   const { from, to } = part.op;
   const channels = Array.from({ length: to - from }, (_, i) => from + i);
   if (part.id === id) return { id, channels, nodes: [] };
-  const last = required(byId, id);
-  const tail = last.op.kind === 'act' ? inputOf(last) : id;
+  const last = get(byId, id);
+  const tail = last.op.kind === 'act' ? firstInput(last) : id;
   const zero = lastScale(byId, tail);
   if (!zero) return undefined;
   const path = `${id.slice(0, id.lastIndexOf('/'))}/add`;

@@ -1,4 +1,6 @@
 /** @file Layers that can be inserted behind any value without changing it: a branch of zeros, a conv that passes channels on. */
+
+import { get } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
 import {
   type Activation,
@@ -13,7 +15,6 @@ import {
 } from '../../graph/index.ts';
 import type { ChannelMap } from '../channels/channel-map.ts';
 import type { Preserves } from '../channels/growth.ts';
-import { required } from '../lookup.ts';
 
 /** New nodes behind a place, and what their weights must be so that the function is preserved. */
 export interface Insertion {
@@ -48,7 +49,7 @@ export function freshPath(graph: Graph, place: Node, word: string): string {
 
 /** A depthwise-separable residual branch, or a dense one on a vector, that ends in a zero-scaled norm. */
 export function branch(graph: Graph, place: Node, settled: Activation | undefined): Insertion {
-  const shape = required(shapes(graph), place.id);
+  const shape = get(shapes(graph), place.id);
   const path = freshPath(graph, place, 'branch');
   const c = channelsOf(shape);
   const nodes: Node[] = [];
@@ -83,7 +84,7 @@ export function dirac(
   where: string,
   withNorm: boolean,
 ): Insertion {
-  const shape = required(shapes(graph), place.id);
+  const shape = get(shapes(graph), place.id);
   if (!isMap(shape))
     throw new Refusal(`${where}: a dirac conv needs a feature map, and this is ${printShape(shape)}`);
   if (!settled) {

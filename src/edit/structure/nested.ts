@@ -5,10 +5,11 @@
  *
  * `nestedNet` of moonlet/learn trains the nets together. A net that is cut out computes what the masked net does.
  */
+
+import { get } from '../../access.ts';
 import { Refusal, UsageError } from '../../errors.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { withCopies } from '../channels/copy-channels.ts';
-import { required } from '../lookup.ts';
 import { checkNet, checkOptions, shown } from '../options.ts';
 import {
   kernelsNamed,
@@ -51,7 +52,7 @@ export function nestWeights(
     const pruned = pruneWeights(net, ratio, o);
     const whole = ratio === 0;
     const maskOf = (key: WeightKey): Float32Array =>
-      materialize(required(pruned.weights, key)).map((w) => (w !== 0 || whole ? 1 : 0));
+      materialize(get(pruned.weights, key)).map((w) => (w !== 0 || whole ? 1 : 0));
     const masks = new Map(keys.map((key) => [key, maskOf(key)]));
     const apply = (now: Net): Net => withMasks(now, masks);
     return { ratio, masks, masked: apply, cut: apply };
@@ -88,7 +89,7 @@ export function nestChannels(
     const zeros = new Map([...gone].map((id) => [id, 0]));
     const apply = (now: Net): Net => masked(now, plan.channels, gone);
     const { weights } = apply(onesOf(net));
-    const masks = new Map(kernelsNamed(net).map((key) => [key, materialize(required(weights, key))]));
+    const masks = new Map(kernelsNamed(net).map((key) => [key, materialize(get(weights, key))]));
     return { ratio, masks, masked: apply, cut: (now) => withCopies('nestChannels', now, zeros, options).net };
   });
 }
@@ -114,7 +115,7 @@ function checkFalling(ratios: readonly number[]): void {
 function withMasks(net: Net, masks: Level['masks']): Net {
   const weights = new Map<WeightKey, Weight>(net.weights);
   for (const [key, mask] of masks) {
-    const weight = required(net.weights, key);
+    const weight = get(net.weights, key);
     weights.set(
       key,
       float(

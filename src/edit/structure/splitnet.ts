@@ -7,11 +7,14 @@
  * The split net computes what the net with zeros between the groups does. Which channels belong together is learned by
  * `splitNet` of moonlet/learn.
  */
+
+import { last } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
 import {
   type Conv,
   channelsOf,
   check,
+  firstInputShape,
   type Graph,
   isDepthwise,
   type Node,
@@ -20,7 +23,7 @@ import {
   shapes,
 } from '../../graph/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
-import { inputShapeOf, lastOf, matrixOf, weightOf } from '../lookup.ts';
+import { matrixOf, weightOf } from '../lookup.ts';
 import { checkNet, checkValue, map } from '../options.ts';
 
 /** The group of each input and each output channel of a layer, 0 .. groups - 1. */
@@ -97,7 +100,7 @@ function verify(graph: Graph, assignments: Assignments): void {
     const reason = node ? unsplittable(graph, node) : 'there is no such layer';
     if (!node || reason || !('out' in node.op))
       throw new Refusal(`${id}: it cannot be split, since ${reason}`);
-    const wanted = [channelsOf(inputShapeOf(shapes(graph), node)), node.op.out];
+    const wanted = [channelsOf(firstInputShape(node, shapes(graph))), node.op.out];
     if (ins.length !== wanted[0] || outs.length !== wanted[1])
       throw new Refusal(
         `${id}: ${ins.length} and ${outs.length} channels are assigned, and it has ${wanted.join(' and ')}`,
@@ -145,7 +148,7 @@ function replaced(split: Split, op: Conv | OpOf<'dense'>): readonly Node[] {
   const back: Node = {
     id: node.id,
     op: { kind: 'permute', order: inverse(inOrder(outs, groups)) },
-    inputs: [lastOf(parts).id],
+    inputs: [last(parts).id],
   };
   return [ordered, ...parts, back];
 }

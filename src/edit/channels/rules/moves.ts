@@ -1,7 +1,9 @@
 /** @file Rules of ops that move, join and drop channels, and of inputs. */
+
+import { item } from '../../../access.ts';
 import { Refusal } from '../../../errors.ts';
 import { channelsOf, isMap, shiftTap, shuffled } from '../../../graph/index.ts';
-import { append, firstOf, gathered } from '../../lookup.ts';
+import { append, gathered } from '../../lookup.ts';
 import {
   type ChannelMap,
   contiguous,
@@ -102,7 +104,7 @@ export const permute: Rule<'permute'> = {
 /** flatten (channels fastest): place p, channel j of the new map is p c' + j, and it copies p c + map[j]. */
 export const flatten: Rule<'flatten'> = {
   replica: ({ op, ins, x, c, oldIn }) => {
-    const shape = firstOf(oldIn);
+    const shape = item(oldIn, 0);
     const places = isMap(shape) ? shape[0] * shape[1] : 1;
     const map: number[] = [];
     for (let p = 0; p < places; p++) for (const old of x.map) map.push(isNew(old) ? old : p * c + old);
