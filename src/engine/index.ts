@@ -1,4 +1,4 @@
-/** @file The engine room's public face. */
+/** @file `moonlet/engine`: the engines, compiled inference, and latency. */
 export { type Batch, type Compiled, type CompileOptions, compile } from './compile.ts';
 export {
   type EngineName,
