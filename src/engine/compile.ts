@@ -1,4 +1,4 @@
-/** @file A net made ready for inference: an ONNX model on onnxruntime, or the eager reading on a tf backend. */
+/** @file Compiles a net for inference: to an ONNX model on onnxruntime, or to eager ops of a tf backend. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { InferenceSession } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
@@ -23,12 +23,13 @@ export type Values = ReadonlyMap<string, Float32Array>;
 /** A batch for a net of one input, [batch, ...input] as one flat array; or a batch for each input, by node id. */
 export type Batch = Float32Array | Values;
 export interface Compiled {
-  /** The shape of each value for one example, [h, w, c] or [c]; with layout NCHW the data of maps lies [c, h, w]. */
+  /** The shape of each value for one example, [h, w, c] or [c]. With the layout NCHW the numbers of a map lie as [c, h, w]. */
   readonly shapes: ReadonlyMap<string, Shape>;
   /** Runs any number of examples as one batch. */
   run(x: Batch): Promise<Values>;
   /** Runs many examples in batches (by default of 64), and joins the values. */
   runMany(x: Batch, batch?: number): Promise<Values>;
+  /** Frees the session or the weights; nothing can be run after that. */
   release(): Promise<void>;
 }
 
@@ -203,7 +204,7 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
     run: async (inputs, batch) => {
       await useBackend(engine);
       const found = new Map<string, Float32Array>();
-      // nothing comes back from the tidy, which would look for tensors in every number of an array
+      // returns nothing, since tf.tidy would search a returned array for tensors, number by number
       tf.tidy(() => {
         const batches = graph.nodes.flatMap(({ id, op }) => {
           const x = op.kind === 'input' ? inputs.get(id) : undefined;
