@@ -18,6 +18,10 @@ export class Refusal extends MoonletError {
 /** The message of whatever was thrown. */
 export const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
+/** The code of an error of Node or of the system, such as ENOENT. */
+export const codeOf = (e: unknown): string | undefined =>
+  e instanceof Error && 'code' in e && typeof e.code === 'string' ? e.code : undefined;
+
 /** A text as one line, for messages that quote what others said. */
 export const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, ' ').trim();
 

@@ -5,7 +5,7 @@ import { createReadStream } from 'node:fs';
 import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MoonletError } from '../src/errors.ts';
+import { codeOf, MoonletError, messageOf } from '../src/errors.ts';
 
 export interface DownloadOptions {
   /** Milliseconds in which bytes must come at the least pace, else a try is given up; 15,000 by default. */
@@ -85,8 +85,8 @@ async function* body(
   } catch (e) {
     if (e instanceof MoonletError || e instanceof Passing) throw e;
     if (stop.signal.aborted) throw new Passing(slow(came, stallMs, leastPace));
-    const { cause } = e as { cause?: NodeJS.ErrnoException };
-    throw new Passing(`the connection broke (${cause?.code ?? cause?.message ?? (e as Error).message})`);
+    const cause = e instanceof Error && e.cause instanceof Error ? e.cause : e;
+    throw new Passing(`the connection broke (${codeOf(cause) ?? messageOf(cause)})`);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', give);
@@ -210,7 +210,8 @@ const startOf = ({ headers }: Response, from: number): number => {
 
 async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  const chunks: AsyncIterable<Uint8Array> = createReadStream(path);
+  for await (const chunk of chunks) hash.update(chunk);
   return hash.digest('hex');
 }
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { MoonletError, suggestion, UsageError } from '../src/errors.ts';
+import { codeOf, MoonletError, suggestion, UsageError } from '../src/errors.ts';
 import { settle } from '../src/files/index.ts';
 import { type Net, type UnpackOptions, unpack } from '../src/weights/index.ts';
 import { parseJson } from './json.ts';
@@ -154,7 +154,7 @@ function read(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (e) {
-    throw new MoonletError(`${path}: cannot be read (${(e as NodeJS.ErrnoException).code ?? String(e)})`);
+    throw new MoonletError(`${path}: cannot be read (${codeOf(e) ?? String(e)})`);
   }
 }
 const readText = (path: string): string => new TextDecoder().decode(read(path));
