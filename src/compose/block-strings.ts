@@ -73,7 +73,7 @@ const letters: readonly (readonly [letter: string, field: Field])[] = [
   ['n', 'act'],
 ];
 const fields: ReadonlyMap<string, Field> = new Map(letters);
-/** What each type must say, may say, and the word about its residual sum. */
+/** The letters that each type needs, those that it may have, and the word about its residual sum. */
 const grammar: Readonly<Record<Type, { must: string; may: string; word?: 'noskip' | 'skip' }>> = {
   ir: { must: 'r k s e c', may: 'se gs n', word: 'noskip' },
   ds: { must: 'r k s c', may: 'e se gs n', word: 'noskip' },
@@ -82,7 +82,7 @@ const grammar: Readonly<Record<Type, { must: string; may: string; word?: 'noskip
   cn: { must: 'r k s c', may: 'e gs n', word: 'skip' },
   uir: { must: 'r k s e c', may: 'a p se gs n', word: 'noskip' },
 };
-/** What timm has and this library does not build. */
+/** What timm has and this library does not. */
 const foreign: Readonly<Record<string, string>> = {
   mha: 'attention blocks',
   mqa: 'attention blocks',
@@ -93,7 +93,17 @@ const foreign: Readonly<Record<string, string>> = {
   v: 'strides of keys',
 };
 
-/** @throws UsageError that names the string, the position (from 1) and the remedy. */
+/**
+ * A block string of timm as data.
+ *
+ * @throws UsageError that names the string, the position (from 1) and the remedy.
+ * @example
+ * import { parseBlock, printBlock } from 'moonlet';
+ *
+ * const block = parseBlock('ir_r2_k3_s2_e6_c24_se0.25');
+ * block.out; // 24
+ * printBlock(block); // 'ir_r2_k3_s2_e6_c24_se0.25'
+ */
 export function parseBlock(text: string): BlockSpec {
   const fail = (at: number, reason: string): never => {
     throw new UsageError(`block string "${text}", at ${at + 1}: ${reason}`);

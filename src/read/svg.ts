@@ -1,6 +1,6 @@
 /**
  * @file A graph as an SVG picture. Layers that follow each other alone (conv, norm, activation) share a box; stages lie on
- * bands. The layout is dagre's (MIT, upkept, 15 kB gzipped): layered drawing is a field of its own.
+ * bands. The layout is dagre's (MIT, maintained, 15 kB gzipped).
  */
 import dagre from '@dagrejs/dagre';
 import { first, get, last } from '../access.ts';
@@ -42,7 +42,7 @@ const fills: Partial<Record<Kind, string>> = {
   norm: '#ece3f7',
 };
 
-/** The picture, as the text of an SVG file. */
+/** A picture of a graph, as the text of an SVG file. */
 export function svg(graph: Graph): string {
   const shapeById = shapes(graph);
   const boxes = boxesOf(graph);

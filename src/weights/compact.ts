@@ -129,7 +129,12 @@ export function packCompact({ graph, weights }: Net): Uint8Array {
   return out.all();
 }
 
-/** @throws MoonletError when the file is damaged or belongs to another graph; `file` is how it is called there. */
+/**
+ * The net of a compact file and its graph.
+ *
+ * @param file the name of the file, for error messages.
+ * @throws MoonletError when the file is damaged or belongs to another graph.
+ */
 export function unpackCompact(
   graph: Graph,
   bytes: Uint8Array,
