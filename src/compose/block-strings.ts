@@ -1,6 +1,7 @@
 /**
  * @file The block strings of timm, such as `ir_r2_k3_s2_e6_c24_se0.25`, as a strict input form: parsed and
- * printed back (block-tables.ts builds them). Strings come from published tables: what a string says and its block cannot do is an error, never ignored.
+ * printed back (block-tables.ts builds them). Strings come from published tables:
+ * an option that a block does not have is an error, never ignored.
  */
 import { get } from '../access.ts';
 import { suggestion, UsageError } from '../errors.ts';
@@ -22,7 +23,7 @@ interface Squeezed {
   /** se: units of squeeze and excite per channel */
   readonly squeeze?: number;
 }
-/** What a string says. `k` kernel, `e` expansion; `noskip` and `skip` force or forbid the residual sum. */
+/** A block string as data. `k` kernel, `e` expansion; `noskip` and `skip` force or forbid the residual sum. */
 export type BlockSpec =
   /** Inverted residual: expand, filter depthwise, project. */
   | (Common & Squeezed & { type: 'ir'; kernel: number; expand: number; noskip?: true })

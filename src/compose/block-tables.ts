@@ -12,7 +12,7 @@ import {
 } from './blocks.ts';
 import { type Block, type Flow, type NormOptions, repeat } from './flow.ts';
 
-/** What a table of strings leaves to the net. */
+/** The settings of a net that its table of strings does not contain. */
 export interface SpecContext {
   readonly act: Activation;
   readonly norm?: NormOptions;

@@ -25,7 +25,7 @@ export type Rank = 'map' | 'vec';
 type ShapeOf<R extends Rank> = R extends 'map'
   ? readonly [h: number, w: number, c: number]
   : readonly [c: number];
-/** A reusable piece of network. The only macro mechanism there is. */
+/** A reusable part of a network: a function from flow to flow. */
 export type Block<I extends Rank = 'map', O extends Rank = I> = (x: Flow<I>) => Flow<O>;
 
 /** One number for both axes, or height and width. */

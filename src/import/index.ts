@@ -1,4 +1,4 @@
-/** @file Weights from elsewhere: readers of other libraries' files, and names by rule. */
+/** @file `moonlet/import`: weights of other libraries, read from their files and matched by name. */
 export {
   type Acceptable,
   acceptable,

@@ -121,7 +121,7 @@ function boxesOf(graph: Graph): readonly Box[] {
   return boxes;
 }
 
-/** What stands in a box: its path below the stage, its ops, the shape that leaves it. */
+/** The lines of a box: its path below the stage, its ops, the shape of its output. */
 function linesOf({ path, nodes }: Box, shapeById: ReadonlyMap<string, Shape>): readonly string[] {
   const short = path.split('/').slice(1).join('/');
   const end = get(shapeById, last(nodes).id);

@@ -32,7 +32,7 @@ class Writer {
   bytes(part: Uint8Array): void {
     this.#parts.push(part);
   }
-  /** Seven bits a byte, the lowest first; the eighth says that more follow. */
+  /** Seven bits per byte, the lowest first; the eighth bit is set when more follow. */
   number(n: number): void {
     const bytes: number[] = [];
     let rest = n;

@@ -43,8 +43,8 @@ const isTensorDtype = (dtype: string): dtype is TensorDtype => Object.hasOwn(kin
 const longestHeader = 100_000_000;
 
 /**
- * Whether bytes begin as such a file does: a length that the format allows, whose upper half is zero therefore, and the
- * brace of the header. What the header claims is no part of this, so that a damaged file is still called one.
+ * Whether bytes begin as a safetensors file does: with a length that the format allows, and the brace of the header. The
+ * rest of the header is not checked, so that a damaged file is still recognized.
  */
 export const looksLikeSafetensors = (bytes: Uint8Array): boolean =>
   bytes.length > 8 &&

@@ -21,7 +21,7 @@ export interface Surroundings {
   readonly codes?: LayerCodes | undefined;
   /** Takes an integer layer's sums of products of codes, and their steps. */
   readonly summed?: (sum: tf.Tensor, steps: tf.Tensor) => void;
-  /** For a rounding: the codes of what it reads, not clipped, where they are made in whole numbers. */
+  /** For a rounding: the codes of its input before clipping, where they are computed as whole numbers. */
   readonly inCodes?: tf.Tensor | undefined;
 }
 
@@ -163,7 +163,7 @@ function normalize(x: tf.Tensor, { eps, momentum }: Norm, at: Surroundings): tf.
   return batch.y;
 }
 
-/** Inverted dropout: what stays is scaled up, so that inference does nothing. */
+/** Inverted dropout: values that are kept are scaled up, so that inference is the identity. */
 function drop(x: tf.Tensor, rate: number, shape: readonly number[], at: Surroundings): tf.Tensor {
   if (!at.training || rate === 0) return x;
   const stays = tf.cast(tf.greaterEqual(at.noise(shape), rate), 'float32');

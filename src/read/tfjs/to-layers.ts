@@ -47,7 +47,7 @@ function valuesOf(
   });
 }
 
-/** What a model remembers of its graph besides its layers: their order, and what each call of a shared layer reads. */
+/** Metadata of a model that its layers do not contain: the order of nodes, and the inputs of each call of a shared layer. */
 export interface Memory {
   readonly version: 1;
   readonly name: string;
