@@ -210,7 +210,10 @@ export interface SqueezeExciteOptions {
   readonly act?: Activation;
   readonly gate?: Activation;
 }
-/** Squeeze and excite: weighs channels by gates that a small net of `squeezed` units computes from their means (Hu et al. 2017, arXiv:1709.01507). */
+/**
+ * Squeeze and excite: weighs channels by gates that a small net of `squeezed` units computes from their means
+ * (Hu et al. 2017, arXiv:1709.01507).
+ */
 export const squeezeExcite =
   (squeezed: number, { act = 'relu', gate = 'sigmoid' }: SqueezeExciteOptions = {}): Block =>
   (x) => {

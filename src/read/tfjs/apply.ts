@@ -25,7 +25,6 @@ export interface Surroundings {
   readonly inCodes?: tf.Tensor | undefined;
 }
 
-const spread = (shape: readonly number[]): number[] => [...shape];
 const one: Pair = [1, 1];
 
 /** The value of an op. @throws Error of tf when shapes disagree, which `check` rules out. */
@@ -52,11 +51,8 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
     .with({ kind: 'mul' }, () => ins.slice(1).reduce((product, y) => tf.mul(product, asGate(y, product)), x))
     .with({ kind: 'concat' }, () => tf.concat([...ins], x.rank - 1))
     .with({ kind: 'slice' }, ({ from, to }) => {
-      const begin = x.shape.map(() => 0);
-      const size = spread(x.shape);
-      begin[x.rank - 1] = from;
-      size[x.rank - 1] = to - from;
-      return tf.slice(x, begin, size);
+      const lead = x.shape.slice(0, -1);
+      return tf.slice(x, [...lead.map(() => 0), from], [...lead, to - from]);
     })
     .with({ kind: 'shuffle' }, ({ groups }) => {
       const c = channelsOf(x.shape);
