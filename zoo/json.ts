@@ -1,9 +1,9 @@
-/** @file JSON of the zoo: read, and held to what it must be. */
+/** @file Reads JSON of the zoo and checks it against a schema. */
 import type * as z from 'zod';
 import { cut, MoonletError, messageOf } from '../src/errors.ts';
 import { issueText, unknownKey } from '../src/graph/index.ts';
 
-/** The value in a text. @throws MoonletError that begins with `where` and says how the text departs from the schema. */
+/** The value in a text. @throws MoonletError that begins with `where` and says how the text differs from the schema. */
 export function parseJson<S extends z.ZodType>(schema: S, text: string, where: string): z.output<S> {
   let json: unknown;
   try {
