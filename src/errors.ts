@@ -1,6 +1,6 @@
-/** @file The errors that a person is meant to read. Anything else that is thrown is a bug of ours. */
+/** @file The errors that a person is meant to read. Anything else that is thrown is a bug. */
 
-/** One clear line: what, where, what it got, and the remedy. The command line prints it alone and exits with 1. */
+/** One line: what, where, what was got, and the remedy. The command line prints it alone and exits with 1. */
 export class MoonletError extends Error {
   override name = 'MoonletError';
 }
@@ -18,18 +18,22 @@ export class Refusal extends MoonletError {
 /** The message of whatever was thrown. */
 export const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
-/** A text as one line, for messages that quote what others said. */
+/** The code of an error of Node or of the system, such as ENOENT. */
+export const codeOf = (e: unknown): string | undefined =>
+  e instanceof Error && 'code' in e && typeof e.code === 'string' ? e.code : undefined;
+
+/** A text as one line, for messages that quote other programs. */
 export const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, ' ').trim();
 
-/** What a file says, at most so many characters of it, none that a terminal would obey. */
+/** A text of a file, at most so many characters of it, without those that control a terminal. */
 export function cut(text: string, most = 80): string {
   const printable = text.slice(0, most).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
   return `${printable}${text.length > most ? '...' : ''}`;
 }
-/** What a file calls something, in quotes and cut. */
+/** A name from a file, in quotes and cut. */
 export const quote = (text: string): string => `"${cut(text)}"`;
 
-/** What `read` returns; its errors are said of this file. */
+/** What `read` returns; the messages of its errors begin with the name of the file. */
 export function within<T>(file: string, read: () => T): T {
   try {
     return read();
@@ -38,7 +42,7 @@ export function within<T>(file: string, read: () => T): T {
   }
 }
 
-/** The nearest of `names` to what was typed, as ` Did you mean "wrn"?`, or nothing when none is near. */
+/** The nearest of `names` to what was typed, as ` Did you mean "wrn"?`; empty when none is near. */
 export function suggestion(typed: string, names: readonly string[]): string {
   const ranked = names
     .map((name) => ({ name, distance: editDistance(typed.toLowerCase(), name.toLowerCase()) }))

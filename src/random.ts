@@ -16,7 +16,10 @@ export interface Random {
 export function random(...keys: readonly (string | number)[]): Random {
   const text = keys.join('\u0000');
   // four words of state from four differently seeded FNV-1a hashes, then sfc32 (Chris Doty-Humphrey, PractRand)
-  let [a, b, c, d] = [fnv(text, 1), fnv(text, 2), fnv(text, 3), 1] as [number, number, number, number];
+  let a = fnv(text, 1);
+  let b = fnv(text, 2);
+  let c = fnv(text, 3);
+  let d = 1;
   const next = (): number => {
     const t = (((a + b) | 0) + d) | 0;
     d = (d + 1) | 0;
@@ -40,7 +43,7 @@ export function permutation(n: number, source: Random): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {
     const j = source.below(i + 1);
-    [order[i], order[j]] = [order[j] as number, order[i] as number];
+    [order[i], order[j]] = [order[j]!, order[i]!];
   }
   return order;
 }

@@ -1,20 +1,20 @@
-/** @file One file over HTTP: with a limit, a least pace, retries that go on where the last try ended, a hash. */
+/** @file Downloads one file over HTTP with a size limit, a minimum speed, retries that resume, and a hash. */
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MoonletError } from '../src/errors.ts';
+import { codeOf, MoonletError, messageOf } from '../src/errors.ts';
 
 export interface DownloadOptions {
-  /** Milliseconds in which bytes must come at the least pace, else a try is given up; 15,000 by default. */
+  /** Milliseconds over which the speed is measured; a slower try is given up. 15,000 by default. */
   readonly stallMs?: number;
-  /** The least pace in bytes a second; 1,000 by default. With 0 a byte in `stallMs` is enough. */
+  /** Minimum speed in bytes per second; 1,000 by default. With 0 one byte in `stallMs` is enough. */
   readonly leastPace?: number;
   /** Milliseconds for all files together, tries and waits included; no limit by default. */
   readonly limitMs?: number;
-  /** Tries after the first; 4 by default. Each goes on where the last one stopped. */
+  /** Tries after the first; 4 by default. Each resumes where the last one stopped. */
   readonly retries?: number;
   /** Milliseconds before the second try, doubled for each later one; 250 by default. */
   readonly waitMs?: number;
@@ -26,7 +26,7 @@ export interface Wanted {
   readonly sha256: string;
 }
 
-/** What another try may mend; from the start when what was had is of no use. */
+/** A failure that another try may not have; `from the start` when the bytes so far are of no use. */
 class Passing extends Error {
   readonly fromStart: boolean;
   constructor(reason: string, fromStart = false) {
@@ -35,7 +35,7 @@ class Passing extends Error {
   }
 }
 
-/** A try, and more of them after what may pass. */
+/** Runs a try, and again after failures that may pass. */
 async function insist<T>(url: string, o: DownloadOptions, attempt: () => Promise<T>): Promise<T> {
   const { retries = 4, waitMs = 250 } = o;
   for (let i = 0; ; i++) {
@@ -85,8 +85,8 @@ async function* body(
   } catch (e) {
     if (e instanceof MoonletError || e instanceof Passing) throw e;
     if (stop.signal.aborted) throw new Passing(slow(came, stallMs, leastPace));
-    const { cause } = e as { cause?: NodeJS.ErrnoException };
-    throw new Passing(`the connection broke (${cause?.code ?? cause?.message ?? (e as Error).message})`);
+    const cause = e instanceof Error && e.cause instanceof Error ? e.cause : e;
+    throw new Passing(`the connection broke (${codeOf(cause) ?? messageOf(cause)})`);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', give);
@@ -107,7 +107,7 @@ function refuse(url: string, { status }: Response): void {
   throw new MoonletError(`${url}: ${answered}; check the address`);
 }
 
-/** A small file as text. @throws MoonletError when it is larger than the limit or does not come. */
+/** A small file as text. @throws MoonletError when it is larger than the limit or does not arrive. */
 export const fetchText = (url: string, limit: number, o: DownloadOptions = {}): Promise<string> =>
   insist(url, o, async () => {
     const chunks: Uint8Array[] = [];
@@ -127,15 +127,15 @@ export const fetchText = (url: string, limit: number, o: DownloadOptions = {}): 
     return Buffer.concat(chunks).toString('utf8');
   });
 
-/** The body's length as the server says it, where it is that of the bytes that we count. */
+/** The length of the body in the response's headers, where it counts the same bytes as we do (no compression). */
 const lengthIn = (headers: Headers): number | undefined => {
   const length = headers.get('content-length');
   return length === null || headers.has('content-encoding') ? undefined : Number(length);
 };
 
 /**
- * Fills `<part>/data` with the wanted bytes, going on from what is there, and verifies them.
- * @throws MoonletError when they do not come, are too many, or are others: then nothing of them is kept.
+ * Downloads the rest of `<part>/data` and verifies the file.
+ * @throws MoonletError when bytes do not arrive, are too many, or have another hash: then none of them are kept.
  */
 export async function download(wanted: Wanted, part: string, o: DownloadOptions = {}): Promise<string> {
   const { url } = wanted;
@@ -159,13 +159,13 @@ export async function download(wanted: Wanted, part: string, o: DownloadOptions 
     const digest = await digestOf(data);
     if (digest === wanted.sha256) return data;
     await forget();
-    // of two halves one may be of another version: from the start it is tried once more
+    // the two halves may be of different versions of the file: one more try, from the start
     if (from > 0) throw new Passing('the resumed file has another sha256');
     throw new MoonletError(`${url}: its sha256 is ${digest}, and the index says ${wanted.sha256}`);
   });
 }
 
-/** Asks for the rest of a file and writes it behind what is there; from the start when the server gives all. */
+/** Requests the rest of a file and appends it; starts again when the server sends the whole file. */
 async function append(
   { url, bytes }: Wanted,
   from: number,
@@ -210,7 +210,8 @@ const startOf = ({ headers }: Response, from: number): number => {
 
 async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  const chunks: AsyncIterable<Uint8Array> = createReadStream(path);
+  for await (const chunk of chunks) hash.update(chunk);
   return hash.digest('hex');
 }
 

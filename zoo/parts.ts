@@ -1,5 +1,5 @@
 /**
- * @file Unfinished downloads, kept so that the next try goes on where one stopped. A part is a folder with `data` and
+ * @file Unfinished downloads, kept so that the next try resumes where one stopped. A part is a folder with `data` and
  * the server's `etag`. Who works on it has renamed it to a name of its own, which only one can do: two pulls at once
  * never write to one file. What a dead process left is taken over.
  */
@@ -9,7 +9,7 @@ import { pidEnded } from '../src/files/index.ts';
 
 let counter = 0;
 
-/** A folder of our own for the file with this sha256: what is there of it, or an empty one. */
+/** Takes the folder of an unfinished file with this sha256, or makes an empty one; no other process can use it. */
 export async function claimPart(parts: string, sha256: string): Promise<string> {
   await mkdir(parts, { recursive: true });
   const mine = join(parts, `${sha256}.${process.pid}-${counter++}`);
@@ -21,14 +21,14 @@ export async function claimPart(parts: string, sha256: string): Promise<string> 
       await rename(join(parts, name), mine);
       return mine;
     } catch {
-      // another was faster
+      // another process was faster
     }
   }
   await mkdir(mine);
   return mine;
 }
 
-/** Leaves a part for the next try, when there is something of it. Where one lies already, ours is thrown away. */
+/** Leaves a part that has bytes for the next try. Where there is one already, ours is deleted. */
 export async function leavePart(parts: string, sha256: string, mine: string): Promise<void> {
   const { size } = await stat(join(mine, 'data')).catch(() => ({ size: 0 }));
   const left = size > 0 && (await rename(mine, join(parts, sha256)).then(yes, no));
@@ -37,7 +37,7 @@ export async function leavePart(parts: string, sha256: string, mine: string): Pr
 const yes = (): boolean => true;
 const no = (): boolean => false;
 
-/** Whether a name like `<what>.<pid>-<n>` speaks of a process that is gone. */
+/** Whether a name like `<what>.<pid>-<n>` names a process that no longer runs. */
 function isDead(name: string): boolean {
   const pid = /\.(\d+)-\d+$/.exec(name)?.[1];
   return pid !== undefined && pidEnded(Number(pid));

@@ -36,7 +36,7 @@ export type RegistryIndex = z.output<typeof index>;
 export const sha256 = (bytes: string | Uint8Array): string =>
   createHash('sha256').update(bytes).digest('hex');
 
-/** @throws UsageError for what is no `<dataset>/<id>`: above all for paths that lead elsewhere. */
+/** Checks the id of a net. @throws UsageError for anything but `<dataset>/<id>`, such as paths that lead out of a folder. */
 export function checkId(id: string): string {
   if (idPattern.test(id)) return id;
   throw new UsageError(
@@ -44,7 +44,7 @@ export function checkId(id: string): string {
   );
 }
 
-/** @throws MoonletError that says where the text departs from an index. */
+/** An index from its text. @throws MoonletError that says where the text differs from the format. */
 export function parseIndex(text: string, where: string): RegistryIndex {
   const found = parseJson(index, text, where);
   for (const { id, files } of found.nets) {
@@ -54,7 +54,7 @@ export function parseIndex(text: string, where: string): RegistryIndex {
   return found;
 }
 
-/** @throws UsageError with the nearest name. */
+/** The net of this id in an index. @throws UsageError with the nearest id. */
 export function netNamed({ nets }: RegistryIndex, id: string, where: string): RegistryNet {
   const found = nets.find((net) => net.id === id);
   if (found) return found;
@@ -62,7 +62,7 @@ export function netNamed({ nets }: RegistryIndex, id: string, where: string): Re
   throw new UsageError(`${where}: no net "${id}".${suggestion(id, ids)} There: ${ids.join(', ') || 'none'}`);
 }
 
-/** The index of a folder of nets, in the order of their names. Folders that lack a file are no nets. */
+/** The index of a folder of nets, in the order of their names. Folders that lack a file are left out. */
 export function makeIndex(root: string): RegistryIndex {
   const nets = folders(root)
     .flatMap((data) => folders(join(root, data)).map((id) => `${data}/${id}`))
@@ -80,7 +80,7 @@ export function makeIndex(root: string): RegistryIndex {
   };
 }
 
-/** The names of the folders in a folder, sorted; none when it is not there. */
+/** The names of the folders in a folder, sorted; none when the folder does not exist. */
 export const folders = (path: string): string[] =>
   existsSync(path)
     ? readdirSync(path, { withFileTypes: true })

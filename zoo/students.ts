@@ -1,9 +1,9 @@
-/** @file Trained students and their teachers: found by name, read from disk, verified. */
+/** @file Finds trained students and their teachers by name, reads them from disk and verifies them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { MoonletError, suggestion, UsageError } from '../src/errors.ts';
+import { codeOf, MoonletError, suggestion, UsageError } from '../src/errors.ts';
 import { settle } from '../src/files/index.ts';
 import { type Net, type UnpackOptions, unpack } from '../src/weights/index.ts';
 import { parseJson } from './json.ts';
@@ -22,7 +22,7 @@ const card = z.strictObject({
   data: z.string(),
   /** Examples: trained on, held out, tested on. */
   split: z.strictObject({ train: counted, validation: counted, test: counted }),
-  /** What the net takes: x = (byte / 255 - mean) / std, of images of this size, [h, w, channels]. */
+  /** The input of the net: x = (byte / 255 - mean) / std, for images of this size, [h, w, channels]. */
   preprocessing: z.strictObject({
     mean: z.number(),
     std: z.number().positive(),
@@ -42,7 +42,7 @@ const card = z.strictObject({
   /** Wilson's interval at 95 %. */
   interval95: z.tuple([share, share]),
   teacherAccuracy: share.optional(),
-  /** Means over the seeds: as it was taught, and by labels alone at the same budget. */
+  /** Mean accuracies over the seeds: with the teacher, and with labels alone at the same budget. */
   withTeacher: share.optional(),
   withoutTeacher: share.optional(),
   bySeed: z
@@ -52,7 +52,7 @@ const card = z.strictObject({
   params: z.int(),
   macs: z.int(),
   bytes: z.int(),
-  /** What must be said beside the number. */
+  /** Remarks on the accuracy. */
   note: z.string().optional(),
   license: z.string(),
   /** The commands that made and measured it. */
@@ -75,16 +75,16 @@ export function studentNames(): readonly string[] {
   return folders(root).flatMap((data) => folders(join(root, data)).map((id) => `${data}/${id}`));
 }
 
-/** @throws MoonletError when the text is no card; `path` is where it stands. */
+/** A card from its text; `path` is its file, for error messages. @throws MoonletError when the text is not a card. */
 export const parseCard = (text: string, path: string): Card => parseJson(card, text, path);
 
-/** @throws MoonletError when the card is missing or damaged. */
+/** The card of a shipped student or of a folder. @throws MoonletError when the card is missing or damaged. */
 export const readCard = (name: string): Card => {
   const path = join(zooFolder('students'), name, 'card.json');
   return parseCard(readText(path), path);
 };
 
-/** The folder of a shipped student, or of the net that a path names; it need not be there. */
+/** The folder of a shipped student, or of the net at a path; it need not exist. */
 export const studentFolder = (name: string): string =>
   studentNames().includes(name) ? join(zooFolder('students'), name) : resolve(name);
 
@@ -95,13 +95,13 @@ export function holdsNet(folder: string): boolean {
 }
 
 export interface LoadOptions extends UnpackOptions {
-  /** `false`: the files of a folder are taken although its card says another sha256 of them. */
+  /** `false` loads the files of a folder even though its card has another sha256. */
   readonly verify?: boolean;
 }
 
 /**
- * The net of a shipped student or of a folder with graph.json and weights.safetensors; where the folder has a card that says
- * their sha256, they are held to it.
+ * The net of a shipped student or of a folder with graph.json and weights.safetensors; where the folder has a card with
+ * their sha256, they are checked against it.
  * @throws UsageError when it is neither, MoonletError when the files are damaged or not those of the card.
  */
 export function loadStudent(name: string, { verify = true, ...limits }: LoadOptions = {}): Net {
@@ -144,7 +144,7 @@ const digests = z.looseObject({
   'graph.json': z.string().optional(),
   'weights.safetensors': z.string().optional(),
 });
-/** What a folder's card says of its files; nothing where there is none. Cards of imports and of others say other things. */
+/** The sha256 of the files in a folder's card; empty without a card or without digests, as on cards of imports. */
 function digestsOf(path: string): z.output<typeof digests> {
   if (!existsSync(path)) return {};
   return parseJson(z.looseObject({ sha256: digests.optional() }), readText(path), path).sha256 ?? {};
@@ -154,7 +154,7 @@ function read(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (e) {
-    throw new MoonletError(`${path}: cannot be read (${(e as NodeJS.ErrnoException).code ?? String(e)})`);
+    throw new MoonletError(`${path}: cannot be read (${codeOf(e) ?? String(e)})`);
   }
 }
 const readText = (path: string): string => new TextDecoder().decode(read(path));

@@ -14,9 +14,9 @@ export interface Definition<T extends Table> {
   readonly name: string;
   readonly paper: Paper;
   readonly options: T;
-  /** What is wrong with these values together, or nothing. */
+  /** Why these values do not fit together, or undefined when they do. */
   readonly problem?: (o: ValuesOf<T>) => string | undefined;
-  /** Its end, or its ends in the order of the graph's outputs. */
+  /** Builds the network: its output, or its outputs in order. */
   readonly net: (o: ValuesOf<T>) => Flow<Rank> | readonly Flow<Rank>[];
 }
 export interface Architecture<T extends Table = Table> {
@@ -26,7 +26,25 @@ export interface Architecture<T extends Table = Table> {
   readonly options: T;
 }
 
-/** Make an architecture. The graph carries the name and the options that are not the usual ones. */
+/**
+ * Defines an architecture: a function of typed options that returns a graph. The graph's name is that of the architecture
+ * with the options that differ from their defaults.
+ *
+ * @example
+ * import { architecture, common, input, whole } from 'moonlet';
+ *
+ * const tiny = architecture({
+ *   name: 'tiny',
+ *   paper: { title: 'Example', authors: 'Example', year: 2024 },
+ *   options: {
+ *     width: whole({ doc: 'channels of the conv', default: 8, min: 1, max: 64 }),
+ *     ...common({ classes: 10, size: 32 }),
+ *   },
+ *   net: ({ width, classes, size, channels }) =>
+ *     input(size, size, channels).conv(width, { kernel: 3 }).relu().globalPool().dense(classes),
+ * });
+ * tiny({ width: 16 }).name; // 'tiny width=16'
+ */
 export function architecture<T extends Table>(d: Definition<T>): Architecture<T> {
   const make = (given: Given<T> = {}): Graph => {
     for (const key of Object.keys(given)) optionOf(d.name, d.options, key);
@@ -56,8 +74,8 @@ function optionOf(name: string, options: Table, key: string): Option<unknown> {
 }
 
 /**
- * The options that words like `depth=40` say.
- * @throws UsageError for words of another form, unknown options, values out of range and options said twice.
+ * The options of an architecture from words such as `depth=40`.
+ * @throws UsageError for words of another form, unknown options, values out of range and options that are given twice.
  */
 export function parseOptions<T extends Table>(
   arch: Architecture<T>,
@@ -65,11 +83,11 @@ export function parseOptions<T extends Table>(
 ): Partial<ValuesOf<T>> {
   const values: Record<string, unknown> = {};
   for (const word of words) {
-    const at = word.indexOf('=');
-    if (at < 1)
+    const equals = word.indexOf('=');
+    if (equals < 1)
       throw new UsageError(`${arch.name}: "${word}" is not of the form option=value, such as classes=10`);
-    const key = word.slice(0, at);
-    const text = word.slice(at + 1);
+    const key = word.slice(0, equals);
+    const text = word.slice(equals + 1);
     const option = optionOf(arch.name, arch.options, key);
     if (Object.hasOwn(values, key)) throw new UsageError(`${arch.name}: ${key} is given twice`);
     const value = option.parse(text);
@@ -81,9 +99,9 @@ export function parseOptions<T extends Table>(
   return values as Partial<ValuesOf<T>>;
 }
 
-/** Names to architectures. @throws MoonletError when two have one name. */
-export function catalogue(all: readonly Architecture[]): ReadonlyMap<string, Architecture> {
-  const byName = new Map(all.map((a) => [a.name, a]));
-  if (byName.size !== all.length) throw new MoonletError('two architectures have the same name');
+/** Architectures by name. @throws MoonletError when two have the same name. */
+export function catalogue(architectures: readonly Architecture[]): ReadonlyMap<string, Architecture> {
+  const byName = new Map(architectures.map((a) => [a.name, a]));
+  if (byName.size !== architectures.length) throw new MoonletError('two architectures have the same name');
   return byName;
 }

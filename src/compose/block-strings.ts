@@ -1,7 +1,9 @@
 /**
  * @file The block strings of timm, such as `ir_r2_k3_s2_e6_c24_se0.25`, as a strict input form: parsed and
- * printed back (block-tables.ts builds them). Strings come from published tables: what a string says and its block cannot do is an error, never ignored.
+ * printed back (block-tables.ts builds them). Strings come from published tables:
+ * an option that a block does not have is an error, never ignored.
  */
+import { get } from '../access.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import type { Activation } from '../graph/index.ts';
 
@@ -21,7 +23,7 @@ interface Squeezed {
   /** se: units of squeeze and excite per channel */
   readonly squeeze?: number;
 }
-/** What a string says. `k` kernel, `e` expansion; `noskip` and `skip` force or forbid the residual sum. */
+/** A block string as data. `k` kernel, `e` expansion; `noskip` and `skip` force or forbid the residual sum. */
 export type BlockSpec =
   /** Inverted residual: expand, filter depthwise, project. */
   | (Common & Squeezed & { type: 'ir'; kernel: number; expand: number; noskip?: true })
@@ -71,7 +73,8 @@ const letters: readonly (readonly [letter: string, field: Field])[] = [
   ['gs', 'groupSize'],
   ['n', 'act'],
 ];
-/** What each type must say, may say, and the word about its residual sum. */
+const fields: ReadonlyMap<string, Field> = new Map(letters);
+/** The letters that each type needs, those that it may have, and the word about its residual sum. */
 const grammar: Readonly<Record<Type, { must: string; may: string; word?: 'noskip' | 'skip' }>> = {
   ir: { must: 'r k s e c', may: 'se gs n', word: 'noskip' },
   ds: { must: 'r k s c', may: 'e se gs n', word: 'noskip' },
@@ -80,7 +83,7 @@ const grammar: Readonly<Record<Type, { must: string; may: string; word?: 'noskip
   cn: { must: 'r k s c', may: 'e gs n', word: 'skip' },
   uir: { must: 'r k s e c', may: 'a p se gs n', word: 'noskip' },
 };
-/** What timm has and this library does not build. */
+/** What timm has and this library does not. */
 const foreign: Readonly<Record<string, string>> = {
   mha: 'attention blocks',
   mqa: 'attention blocks',
@@ -91,7 +94,17 @@ const foreign: Readonly<Record<string, string>> = {
   v: 'strides of keys',
 };
 
-/** @throws UsageError that names the string, the position (from 1) and the remedy. */
+/**
+ * A block string of timm as data.
+ *
+ * @throws UsageError that names the string, the position (from 1) and the remedy.
+ * @example
+ * import { parseBlock, printBlock } from 'moonlet';
+ *
+ * const block = parseBlock('ir_r2_k3_s2_e6_c24_se0.25');
+ * block.out; // 24
+ * printBlock(block); // 'ir_r2_k3_s2_e6_c24_se0.25'
+ */
 export function parseBlock(text: string): BlockSpec {
   const fail = (at: number, reason: string): never => {
     throw new UsageError(`block string "${text}", at ${at + 1}: ${reason}`);
@@ -108,17 +121,16 @@ export function parseBlock(text: string): BlockSpec {
   const known = [...must.split(' '), ...may.split(' ')];
   const all = sumWord ? [...known, sumWord] : known;
   const seen = new Map<string, number>();
-  const spec: Record<string, unknown> = { type };
+  const spec: Partial<Record<Field | 'noskip' | 'skip', unknown>> = {};
   let at = type.length + 1;
   for (const word of words) {
     const [letter, value] = splitWord(word);
     if (!all.includes(letter)) fail(at, unknownOption(type, letter, word, all));
-    if (seen.has(letter)) fail(at, `"${letter}" is said twice, first at ${(seen.get(letter) as number) + 1}`);
+    if (seen.has(letter)) fail(at, `"${letter}" is said twice, first at ${get(seen, letter) + 1}`);
     seen.set(letter, at);
     if (letter === sumWord) spec[letter] = true;
     else {
-      const [, field] = letters.find(([l]) => l === letter) as (typeof letters)[number];
-      spec[field] = readValue(type, letter, value, (reason) => fail(at, reason));
+      spec[get(fields, letter)] = readValue(type, letter, value, (reason) => fail(at, reason));
     }
     at += word.length + 1;
   }
@@ -126,9 +138,9 @@ export function parseBlock(text: string): BlockSpec {
     if (!seen.has(letter))
       fail(text.length, `"${letter}" is missing; ${type} needs ${must.split(' ').join(', ')}`);
   }
-  const parsed = spec as unknown as BlockSpec;
+  const parsed = { type, ...spec } as BlockSpec; // the grammar of the type says which fields it has
   if (parsed.type === 'uir' && parsed.stride > 1 && !parsed.start && !parsed.kernel && !parsed.end)
-    fail(seen.get('s') as number, 'a stride needs a depthwise conv (a, k or p) that takes it');
+    fail(get(seen, 's'), 'a stride needs a depthwise conv (a, k or p) that takes it');
   return parsed;
 }
 
@@ -160,7 +172,8 @@ function readValue(
   fail: (reason: string) => never,
 ): number | Activation {
   if (letter === 'n') {
-    if (Object.hasOwn(acts, text)) return acts[text] as Activation;
+    const act = Object.hasOwn(acts, text) ? acts[text] : undefined;
+    if (act) return act;
     return fail(
       `no activation "${text}" (${Object.keys(acts).join(', ')}).${suggestion(text, Object.keys(acts))}`,
     );
@@ -185,12 +198,12 @@ function readValue(
 
 /** The string that parses to this. Options come in the order of timm's tables. */
 export function printBlock(spec: BlockSpec): string {
-  const said = spec as unknown as Readonly<Record<string, unknown>>;
+  const values: Readonly<Partial<Record<Field | 'noskip' | 'skip', unknown>>> = spec;
   const words = letters.flatMap(([letter, field]) => {
-    const value = said[field];
+    const value = values[field];
     if (value === undefined) return [];
     return [`${letter}${field === 'act' ? Object.keys(acts).find((k) => acts[k] === value) : value}`];
   });
-  const sum = (['noskip', 'skip'] as const).filter((word) => said[word]);
+  const sum = (['noskip', 'skip'] as const).filter((word) => values[word]);
   return [spec.type, ...words, ...sum].join('_');
 }

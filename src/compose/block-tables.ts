@@ -12,7 +12,7 @@ import {
 } from './blocks.ts';
 import { type Block, type Flow, type NormOptions, repeat } from './flow.ts';
 
-/** What a table of strings leaves to the net. */
+/** The settings of a net that its table of strings does not contain. */
 export interface SpecContext {
   readonly act: Activation;
   readonly norm?: NormOptions;
@@ -40,22 +40,25 @@ export const blocksOf = (
     ),
   );
 
+/** Squeeze and excite with the ratio of the string; without one nothing. `input` is the number of channels of the block. */
+const attentionOf =
+  (spec: BlockSpec, context: SpecContext, input: number): Block =>
+  (y) => {
+    const ratio = 'squeeze' in spec ? spec.squeeze : undefined;
+    if (ratio === undefined) return y;
+    const { units, ...gates } = context.squeeze ?? {
+      units: (r: number, from: number) => Math.round(r * from),
+    };
+    return squeezeExcite(units(ratio, input, y.channels), gates)(y);
+  };
+
 function blockOf(spec: BlockSpec, context: SpecContext, dropPath: number): Block {
   const { act = context.act, stride } = spec;
   const { norm, round = (c) => c } = context;
   const out = round(spec.out);
   const shared = { act, ...(norm ? { norm } : {}) };
   const linear = { ...shared, act: 'none' } as const;
-  const attention =
-    (input: number): Block =>
-    (y) => {
-      const ratio = 'squeeze' in spec ? spec.squeeze : undefined;
-      if (ratio === undefined) return y;
-      const { units, ...gates } = context.squeeze ?? {
-        units: (r: number, from: number) => Math.round(r * from),
-      };
-      return squeezeExcite(units(ratio, input, y.channels), gates)(y);
-    };
+  const attention = (input: number): Block => attentionOf(spec, context, input);
   const filter =
     (kernel: number, o: { stride?: number; linear?: boolean } = {}): Block =>
     (y) =>

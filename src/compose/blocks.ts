@@ -61,7 +61,7 @@ export const depthwiseSeparable =
 export const grouped = (out: number, groups: number, o: ConvNormOptions = {}): Block =>
   convNormAct(out, { kernel: 3, ...o, groups });
 
-/** A k x k conv whose taps stand `dilation` apart. */
+/** A dilated k x k conv: its taps are `dilation` positions apart. */
 export const dilated = (out: number, dilation: Size, o: ConvNormOptions = {}): Block =>
   convNormAct(out, { kernel: 3, ...o, dilation });
 
@@ -210,7 +210,10 @@ export interface SqueezeExciteOptions {
   readonly act?: Activation;
   readonly gate?: Activation;
 }
-/** Weigh channels by what the whole map shows of them (Hu et al. 2017, arXiv:1709.01507); `squeezed` units inside. */
+/**
+ * Squeeze and excite: weighs channels by gates that a small net of `squeezed` units computes from their means
+ * (Hu et al. 2017, arXiv:1709.01507).
+ */
 export const squeezeExcite =
   (squeezed: number, { act = 'relu', gate = 'sigmoid' }: SqueezeExciteOptions = {}): Block =>
   (x) => {
@@ -222,7 +225,7 @@ export const squeezeExcite =
   };
 
 /**
- * Channels to a multiple of `divisor`, never below nine tenths of what was asked (the rule of the MobileNets' code).
+ * Channels to a multiple of `divisor`, never below nine tenths of the given number (the rule of the MobileNets' code).
  * `least` is the floor.
  */
 export function roundTo(divisor: number, channels: number, least = divisor): number {

@@ -25,7 +25,7 @@ export type Rank = 'map' | 'vec';
 type ShapeOf<R extends Rank> = R extends 'map'
   ? readonly [h: number, w: number, c: number]
   : readonly [c: number];
-/** A reusable piece of network. The only macro mechanism there is. */
+/** A reusable part of a network: a function from flow to flow. */
 export type Block<I extends Rank = 'map', O extends Rank = I> = (x: Flow<I>) => Flow<O>;
 
 /** One number for both axes, or height and width. */
@@ -132,10 +132,12 @@ export class Flow<R extends Rank> {
     const { multiplier = 1, ...rest } = o;
     return this.conv(this.channels * multiplier, { kernel: 3, ...rest, groups: this.channels });
   }
+  /** Batch norm over channels: gamma (x - mean) / sqrt(variance + eps) + beta. */
   norm(o: NormOptions = {}): Flow<R> {
     const { eps = 1e-5, momentum = 0.9, scale = true, offset = true } = o;
     return this.#next({ kind: 'norm', eps, momentum, scale, offset }, o);
   }
+  /** An activation, elementwise (softmax over channels). */
   act(fn: Activation): Flow<R> {
     return this.#next({ kind: 'act', fn });
   }
@@ -156,24 +158,31 @@ export class Flow<R extends Rank> {
   flatten(this: Flow<'map'>): Flow<'vec'> {
     return this.#next({ kind: 'flatten' });
   }
+  /** A fully connected layer with bias by default; [c] -> [out]. */
   dense(this: Flow<'vec'>, out: number, o: Sharing & { readonly bias?: boolean } = {}): Flow<'vec'> {
     return this.#next({ kind: 'dense', out, bias: o.bias ?? true }, o);
   }
+  /** Channels `from` to `to - 1`. */
   slice(from: number, to: number): Flow<R> {
     return this.#next({ kind: 'slice', from, to });
   }
+  /** Interleaves `groups` groups of channels, as in ShuffleNet: [groups, n] -> [n, groups]. */
   shuffle(groups: number): Flow<R> {
     return this.#next({ kind: 'shuffle', groups });
   }
+  /** Channel j of the result is channel order[j]. */
   permute(order: readonly number[]): Flow<R> {
     return this.#next({ kind: 'permute', order });
   }
+  /** The largest of each `pieces` neighbouring channels; [..., c] -> [..., c / pieces]. */
   maxout(pieces: number): Flow<R> {
     return this.#next({ kind: 'maxout', pieces });
   }
+  /** Moves groups of channels by the offsets of a kernel x kernel window (Wu et al. 2017, arXiv:1711.08141). */
   shift(this: Flow<'map'>, kernel = 3): Flow<'map'> {
     return this.#next({ kind: 'shift', kernel });
   }
+  /** [h, w, c] -> [h * factor, w * factor, c] */
   upsample(this: Flow<'map'>, factor: number, fn: 'nearest' | 'bilinear' = 'nearest'): Flow<'map'> {
     return this.#next({ kind: 'upsample', factor, fn });
   }
@@ -181,16 +190,20 @@ export class Flow<R extends Rank> {
   quantize(o: Omit<Quantize, 'kind'>): Flow<R> {
     return this.#next({ kind: 'quantize', ...o });
   }
+  /** Dropout of single values in training; with rate 0 no node. */
   dropout(rate: number): Flow<R> {
     return rate === 0 ? this : this.#next({ kind: 'dropout', rate });
   }
+  /** Drops the whole value of an example in training (stochastic depth); with rate 0 no node. */
   dropPath(rate: number): Flow<R> {
     return rate === 0 ? this : this.#next({ kind: 'dropPath', rate });
   }
 
+  /** Elementwise sum of values of one shape. */
   add(...others: readonly Flow<R>[]): Flow<R> {
     return Flow.#emit<R>(this.#draft, { kind: 'add' }, [this, ...others]);
   }
+  /** Channels one after another; maps need the same height and width. */
   concat(...others: readonly Flow<R>[]): Flow<R> {
     return Flow.#emit<R>(this.#draft, { kind: 'concat' }, [this, ...others]);
   }
@@ -237,18 +250,33 @@ const poolOp = (fn: Pool['fn'], o: PoolOptions): Pool => ({
   padding: o.padding ?? 'same',
 });
 
-/** Begin a network: `input(32, 32, 3)` takes a map, `input(784)` a vector. */
+/**
+ * Begins a network: `input(32, 32, 3)` takes a map [h, w, c], `input(784)` a vector [c].
+ *
+ * @throws ShapeError for other shapes, or sizes that are not whole numbers from 1 up.
+ * @example
+ * import { cost, graph, input } from 'moonlet';
+ *
+ * const x = input(32, 32, 3).conv(16, { kernel: 3 }).norm().relu();
+ * const net = graph('tiny', x.residual((y) => y.depthwise().norm()).globalPool().dense(10));
+ * cost(net).params; // 810
+ */
 export function input(h: number, w: number, c: number): Flow<'map'>;
 export function input(c: number): Flow<'vec'>;
-export function input(...shape: readonly number[]): Flow<Rank> {
-  return Flow.input(shape as unknown as Shape);
+export function input(...shape: Shape): Flow<Rank> {
+  return Flow.input(shape);
 }
 
-/** End a network: the graph that leads to these outputs. What they do not need is left out. */
+/**
+ * Ends a network: the graph that leads to these outputs. Nodes that no output needs are left out.
+ *
+ * @throws MoonletError when the outputs belong to two networks, or the graph is not sound.
+ */
 export const graph = (name: string, ...outputs: readonly Flow<Rank>[]): Graph => Flow.finish(name, outputs);
 
 /** The block that does nothing. */
 export const skip = <R extends Rank>(x: Flow<R>): Flow<R> => x;
+/** So many values, made one by one from their index: usually blocks for `stack`. */
 export const repeat = <T>(n: number, make: (i: number) => T): T[] =>
   Array.from({ length: n }, (_, i) => make(i));
 /** Blocks one after another, without a path of their own. */

@@ -1,4 +1,4 @@
-/** @file The build room's public face. */
+/** @file The public names of the room `compose`. */
 export {
   type Architecture,
   architecture,

@@ -1,9 +1,10 @@
 /** @file Layers that papers add to a net without being a net: sparse, gated, mirrored, interleaved, dropped. */
+import { first } from '../access.ts';
 import { MoonletError } from '../errors.ts';
 import type { Activation, Padding } from '../graph/index.ts';
 import { permutation, random } from '../random.ts';
 import { convNormAct, depthwise } from './blocks.ts';
-import { type Block, type ConvOptions, type Flow, type NormOptions, repeat } from './flow.ts';
+import { type Block, type ConvOptions, type NormOptions, repeat } from './flow.ts';
 
 /**
  * How often block i of n (from 0) is left out, when the last is left out at rate `last`: l / L * (1 - p_L), growing
@@ -202,10 +203,12 @@ export const reparameterized =
     if (form === 'deploy') return x.conv(out, { ...full, bias: true }).relu();
     const same = stride === 1 && out === x.channels;
     if (branches === 1 && kernel === 1 && !same) return x.conv(out, full).norm().relu();
-    const [first, ...others] = [
+    const branchesOf = [
       ...repeat(branches, (i) => x.pipe(`branch${i}`, (y) => y.conv(out, full).norm())),
       ...(kernel > 1 ? [x.pipe('point', (y) => y.conv(out, { stride, groups }).norm())] : []),
       ...(same ? [x.pipe('identity', (y) => y.norm())] : []),
     ];
-    return (first as Flow<'map'>).add(...others).relu();
+    return first(branchesOf)
+      .add(...branchesOf.slice(1))
+      .relu();
   };

@@ -1,4 +1,4 @@
-/** @file The graph room's public face. */
+/** @file The public names of the room `graph`. */
 export {
   type Balance,
   type ChannelOptions,

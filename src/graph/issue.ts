@@ -1,4 +1,4 @@
-/** @file What a schema finds wrong with data from outside: the place, and one line with the nearest known key. */
+/** @file The first error of a schema as one line: the place, the reason, and the nearest known key. */
 import * as z from 'zod';
 import { cut, quote, suggestion } from '../errors.ts';
 
@@ -32,7 +32,7 @@ export function firstIssue(error: z.ZodError): Issue {
 function flat(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Issue {
   const path = [...above, ...issue.path];
   if (issue.code === 'invalid_union') {
-    // a form whose kind of value does not fit was not meant
+    // a form whose type of value does not fit is not the intended one
     const meant = issue.errors
       .map(([first]) => first)
       .filter((e) => e && !(e.code === 'invalid_type' && !e.path.length));

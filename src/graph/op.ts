@@ -12,7 +12,7 @@ export type Pair = readonly [h: number, w: number];
 
 /**
  * `same` pads as TensorFlow does (more at the bottom and right), `valid` not at all. Nets of PyTorch descent pad
- * symmetrically, which differs from `same` when the stride is 2: they say the four sides.
+ * symmetrically, which differs from `same` when the stride is 2: they state the four sides.
  */
 export type Padding = 'same' | 'valid' | readonly [top: number, right: number, bottom: number, left: number];
 
@@ -153,7 +153,7 @@ export function shiftTap(channel: number, channels: number, kernel: number): num
 export const codeRange = ({ bits, signed }: Pick<Quantize, 'bits' | 'signed'>): readonly [number, number] =>
   signed ? [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1] : [0, 2 ** bits - 1];
 
-/** What a node stores, in the order in which files and models list it. */
+/** The kinds of weights of a node, in the order in which files and models list them. */
 export const slots = ['kernel', 'bias', 'gamma', 'beta', 'mean', 'variance', 'alpha'] as const;
 export type Slot = (typeof slots)[number];
 /** The running statistics of norms: kept, but not trained by gradients. */

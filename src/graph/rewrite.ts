@@ -1,4 +1,4 @@
-/** @file The engine of edits: try rules at every node, keep what they answer. */
+/** @file The engine of edits: tries rules at every node and keeps the nodes that they return. */
 import { dropUnused } from './graph.ts';
 import { inputShapes } from './inputs.ts';
 import type { Graph, Node, Shape } from './op.ts';

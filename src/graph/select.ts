@@ -1,4 +1,4 @@
-/** @file Pointing at nodes: by path, by kind, by any question, with the count asserted. */
+/** @file Selecting nodes: by path, by kind or by any condition, with the number of nodes asserted. */
 import { MoonletError, suggestion } from '../errors.ts';
 import type { Graph, Kind, Node } from './op.ts';
 import { stagePaths, stages } from './stages.ts';
@@ -14,9 +14,11 @@ export class Selection {
   get ids(): readonly string[] {
     return this.nodes.map((n) => n.id);
   }
-  where(question: (node: Node) => boolean): Selection {
-    return new Selection(this.graph, this.nodes.filter(question));
+  /** The nodes that meet a condition. */
+  where(condition: (node: Node) => boolean): Selection {
+    return new Selection(this.graph, this.nodes.filter(condition));
   }
+  /** The nodes of some kinds. */
   kind(...kinds: readonly Kind[]): Selection {
     return this.where((n) => kinds.includes(n.op.kind));
   }
@@ -50,6 +52,15 @@ export class Selection {
   }
 }
 
+/**
+ * All nodes of a graph, to be narrowed.
+ *
+ * @example
+ * import { select } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * select(wrn()).under('stage2').kind('conv').ids.length; // 5
+ */
 export const select = (graph: Graph): Selection => new Selection(graph, graph.nodes);
 
 /**

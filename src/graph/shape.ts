@@ -34,7 +34,7 @@ export class ShapeError extends MoonletError {
     this.reason = reason;
     this.path = path;
   }
-  /** The same error, said of the node at this path. */
+  /** The same error with the path of its node. */
   at(path: string): ShapeError {
     return this.path ? this : new ShapeError(this.op, this.ins, this.reason, path);
   }

@@ -77,7 +77,7 @@ export function variablesOf(
   });
 }
 
-/** How many channels the first of some values has, and the others add: those whose class it has not. */
+/** The channels of the first value, and those of the others whose class has not occurred before. */
 function widthOf(values: readonly Int32Array[]): number {
   const seen = new Set<number>();
   return values.reduce((sum, value) => {

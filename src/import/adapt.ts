@@ -1,7 +1,6 @@
 /**
- * @file What an architecture computes differently in the library that trained it. Names alone would load weights into
- * a net of other eps or padding, which runs and is wrong: here the graph becomes that of the library, and each
- * difference is said.
+ * @file Adapts a graph to the library that trained the weights. The same weights with another eps or padding would run
+ * and give wrong results. Therefore the imported graph computes as the library does, and each difference is reported.
  */
 import type { Graph, Norm, Op } from '../graph/index.ts';
 import { rewrite } from '../graph/index.ts';
@@ -9,11 +8,11 @@ import { archOf, type Source } from './names/index.ts';
 
 interface Numerics {
   readonly eps?: number;
-  /** Of the running statistics: the share that is kept. */
+  /** The share of the old running statistics that a step keeps. */
   readonly momentum?: number;
   /** Strided convs, and pools, pad as TensorFlow does, or (`end`) one zero at the bottom and right in any case. */
   readonly padding?: 'same' | 'end';
-  /** The stride of a bottleneck stands on its first conv, not on the 3x3 conv (ResNet v1, not v1.5). */
+  /** The first conv of a bottleneck has its stride, not the 3x3 conv (ResNet v1, not v1.5). */
   readonly earlyStride?: boolean;
   /** Convs before norms have biases. */
   readonly biases?: boolean;
@@ -49,10 +48,10 @@ export interface Adapted {
   readonly differences: readonly string[];
 }
 
-/** What a file itself says of a norm. */
+/** Settings of a norm that the file contains. */
 export type ToldNorm = Pick<Numerics, 'eps' | 'momentum'>;
 
-/** The graph as the library computes it; `told` (by node) is what the file itself says of its norms. */
+/** The graph as the library computes it; `told` has the settings of norms that the file contains, by node. */
 export function adapt(
   graph: Graph,
   source: Source,

@@ -1,4 +1,4 @@
-/** @file What a library's file of an architecture must hold: for each of our weights its name, shape and layout there. */
+/** @file The weights that a library's file of an architecture must have: name, shape and layout for each of our weights. */
 import { get, item, pairOf } from '../access.ts';
 import type { Graph, Op, Slot } from '../graph/index.ts';
 import { type Entry, entries, type WeightKey } from '../weights/index.ts';
@@ -9,12 +9,12 @@ export interface Expected {
   readonly key: WeightKey;
   readonly node: string;
   readonly slot: Slot;
-  /** Ours. */
+  /** The shape in our layout. */
   readonly shape: readonly number[];
-  /** The file's name for it. */
+  /** Its name in the file. */
   readonly name: string;
   readonly foreignShape: readonly number[];
-  /** Axis i of ours is axis order[i] of the file's; undefined when the values stand in the same order. */
+  /** Axis i of ours is axis order[i] of the file's; undefined when both have the same order of values. */
   readonly order?: readonly number[];
 }
 
@@ -48,10 +48,10 @@ const words: Readonly<Record<Layout, Readonly<Record<Slot, string>>>> = {
   },
 };
 
-/** What a library calls a weight of a layer. */
+/** A library's name for a weight of a layer. */
 export const variableOf = (layout: Layout, slot: Slot): string => words[layout][slot];
 
-/** In the order of our entries. */
+/** The expected weights, in the order of `entries`. */
 export function expected(graph: Graph, source: Source, format: Format): readonly Expected[] {
   // our own tf.layers models have layers named by our paths, and weights as Keras has them
   const layers = source === 'moonlet' && format === 'tf-layers';

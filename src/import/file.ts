@@ -1,4 +1,4 @@
-/** @file What every reader gives: tensors by the names that the file has for them, not yet decoded. */
+/** @file The result of every reader: tensors by their names in the file, not yet decoded. */
 import { MoonletError, quote, UsageError } from '../errors.ts';
 import { mostBytes } from '../weights/index.ts';
 import type { FileHead } from './keras-head.ts';
@@ -9,11 +9,11 @@ export type Format = (typeof formats)[number];
 
 export interface ForeignTensor {
   readonly shape: readonly number[];
-  /** The file's own word for its type, such as F16 or float32. */
+  /** The name of its type in the file, such as F16 or float32. */
   readonly dtype: string;
   /** Whole numbers or truth values, which are weights only by mistake; a quantized tensor of floats is none of these. */
   readonly whole?: boolean;
-  /** Row-major values. @throws MoonletError when the bytes are not there or of a type that is no weight. */
+  /** Values in row-major order. @throws MoonletError when the bytes are missing, or their type is not one of weights. */
   read(): Float32Array;
 }
 /** What a file says about itself. */
@@ -22,11 +22,11 @@ export interface Told {
   readonly eps?: ReadonlyMap<string, number>;
   /** Likewise the share of the running statistics that a step of training keeps. */
   readonly momentum?: ReadonlyMap<string, number>;
-  /** The layers by name, where the file has the model's configuration: what it does not say is then not there. */
+  /** The layers by name, where the file has the model's configuration; the list is then complete. */
   readonly layers?: ReadonlySet<string>;
   /** Height and width of the input, where they are equal. */
   readonly size?: number;
-  /** What the model itself does to pixels. */
+  /** The preprocessing that the model itself contains. */
   readonly pixels?: Pixels;
   /** Of a layer that normalizes pixels, in a file of weights alone. */
   readonly normalization?: { readonly mean: readonly number[]; readonly variance: readonly number[] };
@@ -36,7 +36,7 @@ export interface Told {
 /** One of the nets of a file, such as the model itself and a running average of its weights. */
 export interface HeldNet {
   readonly tensors: ReadonlyMap<string, ForeignTensor>;
-  /** What stands beside them and is no tensor. */
+  /** Names of entries that are not tensors. */
   readonly skipped: readonly string[];
 }
 export interface WeightFile extends HeldNet {
@@ -46,11 +46,11 @@ export interface WeightFile extends HeldNet {
   readonly nets?: ReadonlyMap<string, HeldNet>;
 }
 
-/** What is unsound and can be read all the same by `accept`. */
+/** Kinds of unsound values that `accept` can permit. */
 export const acceptable = ['nonfinite', 'negative-variances', 'integers', 'checksums'] as const;
 export type Acceptable = (typeof acceptable)[number];
 export interface ReadOptions {
-  /** The most bytes that a file's tensors, or the parts that it is made of, may take in memory; 1 GiB by default. */
+  /** The most bytes of memory for a file's tensors or parts; 1 GiB by default. */
   readonly maxBytes?: number;
   /** `checksums`: entries of a zip whose CRC-32 is another. The other kinds concern values: see `importWeights`. */
   readonly accept?: readonly Acceptable[];
@@ -114,7 +114,7 @@ function fromBrain(h: number): number {
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
-/** Whatever a library throws at damaged bytes is said as one line of ours. */
+/** Turns any error of a library on damaged bytes into a MoonletError of one line. */
 export function guarded<T>(name: string, what: string, run: () => T): T {
   try {
     return run();
@@ -124,7 +124,7 @@ export function guarded<T>(name: string, what: string, run: () => T): T {
   }
 }
 
-/** @throws UsageError for an option that says nothing. */
+/** The options with their defaults. @throws UsageError for an unknown or wrong option. */
 export function readOptions({ maxBytes = mostBytes, accept = [] }: ReadOptions): Required<ReadOptions> {
   if (!(maxBytes > 0)) throw new UsageError(`maxBytes must be a number above 0, got ${maxBytes}`);
   const unknown = accept.find((kind) => !acceptable.includes(kind));

@@ -1,7 +1,7 @@
 /**
  * @file HDF5 as h5py writes it for Keras: superblock 0 or 1, groups as symbol tables, contiguous arrays of numbers,
- * attributes that are text. (HDF5 File Format Specification 2.0.) Every part of a file is read once at most and only
- * inside the file, so that damage cannot make this go on or grow; what is not of that subset is refused.
+ * attributes that are text. (HDF5 File Format Specification 2.0.) Every part of a file is read at most once and only
+ * within the file, so that a damaged file cannot cause endless loops or growth. Everything else is refused.
  */
 import { MoonletError, quote } from '../errors.ts';
 import {
@@ -66,9 +66,9 @@ class Reader {
   readonly #name: string;
   readonly #seen = new Set<number>();
   readonly #heaps = new Map<number, ReadonlyMap<number, readonly [at: number, length: number]>>();
-  /** Every message, link and object takes 8 bytes of a file at least; who has more lets them overlap. */
+  /** Every message, link and object takes at least 8 bytes of a file; a file with more of them has overlapping parts. */
   #left: number;
-  /** Arrays share no bytes. */
+  /** Arrays must not share bytes. */
   #leftForArrays: number;
 
   constructor(bytes: Bytes, name: string) {
@@ -233,7 +233,7 @@ class Reader {
     return Array.from({ length: rank }, (_, i) => this.#u64(at + (version === 1 ? 8 : 4) + 8 * i));
   }
 
-  /** Section IV.A.2.d: class, byte order (bit 0) and sign (bit 3), bytes; floats say the size of their exponent. */
+  /** Section IV.A.2.d: class, byte order (bit 0) and sign (bit 3), bytes; for floats also the size of the exponent. */
   #number(at: number): Dtype | undefined {
     const [kind, bits, size] = [this.#u8(at) & 15, this.#u8(at + 1), this.#u32(at + 4)];
     if (bits & 1) return undefined;

@@ -1,6 +1,6 @@
 /**
- * @file Classifiers that are not the architecture's own: that of transfer learning, which the file describes, and none
- * at all, where a new one is drawn. Everything up to the last map is the architecture's; the rest is replaced.
+ * @file Classifiers that differ from the architecture's own: one from transfer learning, which the file describes, or
+ * none, where a new one is initialized. Everything up to the last map stays as it is; the rest is replaced.
  */
 import { quote } from '../errors.ts';
 import { channelsOf, type Graph, isMap, type Node, type Op, type Shape, shapes } from '../graph/index.ts';
@@ -23,12 +23,12 @@ function headNodes(graph: Graph): ReadonlySet<string> {
 
 export interface Classifier {
   readonly graph: Graph;
-  /** What the file must hold for the graph. */
+  /** The weights that the file must have for the graph. */
   readonly wanted: readonly Expected[];
   readonly differences: readonly string[];
-  /** Weights that the file does not have and that were drawn. */
+  /** New weights, for those that the file does not have. */
   readonly fresh: ReadonlyMap<WeightKey, Weight>;
-  /** What to try, when the file's classifier is another and cannot be taken over. */
+  /** A hint, when the file's classifier is different and cannot be used. */
   readonly hint?: string;
 }
 interface Library {
@@ -78,11 +78,11 @@ export function classifierOf(
   };
 }
 
-/** Why the head cannot be taken over, with the remedy. */
+/** Why the head cannot be used, with the remedy. */
 interface Unfit {
   readonly hint: string;
 }
-/** The graph with the classifier that the file describes, or whose only dense layer says it. */
+/** The graph with the classifier that the file describes, or that follows from its only dense layer. */
 function replaceHead(
   graph: Graph,
   told: Told,
@@ -114,7 +114,7 @@ function replaceHead(
   return { graph: changed, wanted, differences: built.differences };
 }
 
-/** Weights that no configuration explains: one dense layer, which reads the pooled map. */
+/** A file without configuration: one dense layer, which reads the pooled map. */
 function plainHead(unexpected: ReadonlyMap<string, ForeignTensor>): FileHead | undefined {
   const kernels = [...unexpected].filter(
     ([name, { shape }]) => name.endsWith('/kernel') && shape.length === 2,
@@ -199,7 +199,7 @@ const describe = (steps: readonly HeadStep[]): string =>
     .flatMap((step) => (step.kind === 'dense' ? [`dense ${step.units} (${quote(step.layer)})`] : []))
     .join(', ');
 
-/** Outputs of a net, which a classifier has as many of as classes. */
+/** The number of outputs of a net; of a classifier the number of classes. */
 export function classesOf(graph: Graph): number | undefined {
   const shape = shapes(graph).get(graph.outputs[0] ?? '');
   return shape && channelsOf(shape);

@@ -1,4 +1,4 @@
-/** @file Weights of another library into a graph of ours: matched by name, checked by shape, turned to our layout. */
+/** @file Imports weights of another library into a graph: matches them by name, checks shapes, converts the layout. */
 import { get, last } from '../access.ts';
 import { MoonletError, quote, UsageError } from '../errors.ts';
 import { type Graph, printShape } from '../graph/index.ts';
@@ -14,56 +14,59 @@ import { type Unsound, unsoundIn } from './values.ts';
 /** What became of every tensor of the file, by its name there, and of every weight of the net. */
 export interface ImportReport {
   readonly source: Source;
-  /** Which of the file's nets this is, where they have names. */
+  /** The name of the net within the file, where it has one. */
   readonly net?: string;
-  /** The file's other nets, to be chosen by `net`. */
+  /** The names of the file's other nets, which the option `net` can select. */
   readonly otherNets: readonly string[];
-  /** What training put before the names, as in 'module.conv1.weight'. */
+  /** A prefix that training put before the names, as in 'module.conv1.weight'. */
   readonly prefix: string;
   readonly matched: readonly string[];
-  /** Those of the matched whose axes were put in our order. */
+  /** The matched names whose axes were transposed. */
   readonly transposed: readonly string[];
-  /** What no net needs, such as counters of batches and an optimizer's state. */
+  /** Entries that no net needs, such as counters of batches and the state of an optimizer. */
   readonly skipped: readonly string[];
-  /** Names that the file should have and has not. */
+  /** Expected names that the file does not have. */
   readonly missing: readonly string[];
-  /** Weights in the file that the net has no place for. */
+  /** Weights of the file that the net does not have. */
   readonly unexpected: readonly string[];
-  /** Names that are there in another shape than the net's, with both. */
+  /** Names whose shape differs from the net's, with both shapes. */
   readonly misshapen: readonly string[];
-  /** Names whose values no weight has, with what is wrong; refused unless each kind is accepted. */
+  /** Names with values that a weight cannot have, and the reason; refused unless the option `accept` permits the kind. */
   readonly unsound: readonly string[];
-  /** Where the library computes otherwise than our architecture, which the imported graph follows. */
+  /** Where the library computes differently from our architecture; the imported graph computes as the library does. */
   readonly differences: readonly string[];
 }
 export interface Imported {
   readonly report: ImportReport;
-  /** Only when nothing is missing, misshapen, unexpected, or unsound and not accepted. */
+  /** The net; undefined when anything is missing, misshapen, unexpected, or unsound and not accepted. */
   readonly net?: Net;
-  /** What to try when it is not complete. */
+  /** What to try when the import is not complete. */
   readonly hint?: string;
-  /** How many classes the file's classifier tells apart, when the net has another number. */
+  /** The number of classes of the file's classifier, when the net has another number. */
   readonly classes?: number;
 }
 export interface ImportOptions {
-  /** The library that wrote the file; the one whose names fit best by default. */
+  /** The library that wrote the file; by default the one whose names fit best. */
   readonly source?: string;
   /** Leave out the first output of the classifier, TensorFlow's class 'background'. */
   readonly dropBackground?: boolean;
-  /** Which net of a checkpoint of several; the first of state_dict_ema, model_ema, state_dict, ... by default. */
+  /** The net to import from a checkpoint of several; by default the first of state_dict_ema, model_ema, state_dict, ... */
   readonly net?: string;
-  /** Values that are taken as they are: `nonfinite`, `negative-variances`, `integers`. */
+  /** Kinds of unsound values to import unchanged: `nonfinite`, `negative-variances`, `integers`. */
   readonly accept?: readonly Acceptable[];
-  /** Draw a new classifier for a file that has none. */
+  /** Initialize a new classifier for a file that has none. */
   readonly freshHead?: boolean;
-  /** What the model is called in its library, where something beside the file says it. */
+  /** The name of the model in its library, if it is known from elsewhere. */
   readonly model?: string;
 }
 
 const ignored = /(^|[./])(num_batches_tracked|n_averaged|seed_generator_state)$|seed_generator/;
 /**
- * Weights of a file for a graph of the zoo.
- * @throws MoonletError when no name of the file is one of the architecture's, or the library's names are not known.
+ * Imports the weights of a file into a graph of the zoo.
+ *
+ * @param name the name of the file, for error messages.
+ * @returns a report on every tensor and, when the import is complete, the net.
+ * @throws MoonletError when no name of the file belongs to the architecture, or the names of the library are not known.
  */
 export function importWeights(graph: Graph, file: WeightFile, name: string, o: ImportOptions = {}): Imported {
   const { accept } = readOptions(o);
@@ -159,7 +162,7 @@ function valuesOf(
   return { weights, unsound };
 }
 
-/** What the file's configuration says of norms, by node. */
+/** The settings of norms in the file's configuration, by node. */
 const toldNorms = (wanted: readonly Expected[], { eps, momentum }: Told): ReadonlyMap<string, ToldNorm> =>
   new Map(
     wanted.flatMap(({ node, slot, name }) => {
@@ -179,7 +182,7 @@ function shiftMean(weights: Map<WeightKey, Weight>, norm: string, bias: Float32A
   weights.set(`${norm}:mean`, float(mean.shape, values));
 }
 
-/** Biases that our convs do not have, by their name, with the norm that follows the conv. */
+/** Biases that our convs do not have: their names, with the norm that follows the conv. */
 const biasNames = (wanted: readonly Expected[]): Map<string, string> =>
   new Map(
     wanted.flatMap(({ node, slot, name }) =>
@@ -192,11 +195,11 @@ const biasNames = (wanted: readonly Expected[]): Map<string, string> =>
 interface Found extends Expected {
   readonly tensor: ForeignTensor;
   readonly fileShape: readonly number[];
-  /** Outputs of the file that come before ours. */
+  /** The number of outputs in the file before ours. */
   readonly before: number;
 }
 
-/** With a background class before ours, the classifier has one output more in the file. */
+/** The shape in the file: with a background class before ours the classifier has one more output. */
 function cut(e: Expected, { dropBackground = false }: ImportOptions) {
   if (!dropBackground || e.node !== 'head/dense') return { fileShape: e.foreignShape, before: 0 };
   const outputs = e.order ? e.order.at(-1) : e.foreignShape.length - 1; // that axis of the file's
@@ -211,7 +214,7 @@ function ours({ order, fileShape, shape, before }: Found, read: Float32Array): F
   return values.filter((_, i) => i % (outputs + before) >= before);
 }
 
-/** The library with the most names in the file; of equals, the first. */
+/** The library with the most names in the file; the first of equal ones. */
 function likeliest(
   graph: Graph,
   file: WeightFile,
@@ -239,7 +242,7 @@ function likeliest(
   );
 }
 
-/** DenseNets of before 2018 under the names of those of today. */
+/** DenseNets from before 2018, under today's names. */
 const renewed = (
   tensors: ReadonlyMap<string, ForeignTensor>,
   arch: string,
@@ -253,7 +256,7 @@ const renewed = (
       )
     : tensors;
 
-/** Nets of one name that are not one net. */
+/** Nets that have the same name in a library but differ. */
 const otherwise: Readonly<Record<string, string>> = {
   'torchvision regnet-x-400mf':
     "torchvision's last stage has 400 channels, ours 384 as in pycls and timm; take the weights of timm",

@@ -1,5 +1,5 @@
 /**
- * Weights from elsewhere: readers of other libraries' files, and names by rule.
+ * `moonlet/import`: weights of other libraries, read from their files and matched by name.
  *
  * @module moonlet/import
  */

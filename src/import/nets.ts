@@ -5,7 +5,7 @@
 import { quote, suggestion, UsageError } from '../errors.ts';
 import type { ForeignTensor, HeldNet, WeightFile } from './file.ts';
 
-/** Under which names people keep a net in a checkpoint; of several the first is taken. */
+/** The usual names of nets in a checkpoint; the first one that a file has is used. */
 export const holders = ['state_dict_ema', 'model_ema', 'state_dict', 'model_state_dict', 'model'];
 
 type Tensors = ReadonlyMap<string, ForeignTensor>;
@@ -45,7 +45,7 @@ function flatNets({ tensors, skipped }: WeightFile): ReadonlyMap<string, HeldNet
   return new Map([...nets].flatMap(([net, held]) => (held.size ? [[net, { tensors: held, skipped }]] : [])));
 }
 
-/** Modules that stand for the one they hold, wherever they are; no module of a net is called so. */
+/** Names of modules that wrap another module; no layer of a net has such a name. */
 const everywhere = /(^|\.)(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\./g;
 /** What DataParallel and AveragedModel put before every name, and the counter that the latter keeps beside them. */
 const outer = 'module.';

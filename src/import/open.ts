@@ -1,9 +1,9 @@
 /**
- * @file Which format a file is of: told by its structure, never by its name, nor by a byte that another format may have.
- * A safetensors file begins with the length of its header, so that its first bytes can be those of any format; its ninth
- * byte and the zeros in a length below 100 MB are what no other format has.
+ * @file Recognizes the format of a file by its structure, never by its name or by a byte that another format may have.
+ * A safetensors file begins with the length of its header, so that its first bytes can be those of any format; its
+ * ninth byte and the zeros of a length below 100 MB distinguish it from all other formats.
  */
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 import { looksLikeSafetensors } from '../weights/index.ts';
 import { type Bytes, type ReadOptions, readOptions, type WeightFile } from './file.ts';
 import { isHdf5 } from './hdf5.ts';
@@ -15,13 +15,28 @@ import { readTfLayers } from './tf-layers.ts';
 import { isZip, zipNames } from './zip.ts';
 
 /**
- * @throws MoonletError when the file is damaged, of none of the formats, or larger in memory than `maxBytes`; `shard` reads
- * files beside it.
+ * Reads a file of weights: safetensors, PyTorch, Keras (.h5, .keras) or a tf.layers model.json. Values are decoded later,
+ * when they are imported.
+ *
+ * @param name the name of the file, for error messages.
+ * @param shard gives the bytes of another file in the same folder; only model.json needs it.
+ * @throws MoonletError when the file is damaged, of none of the formats, or larger in memory than `maxBytes`.
+ * @example
+ * import { init, pack } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ * import { importWeights, readWeightFile } from 'moonlet/import';
+ *
+ * const { weights } = pack(init(wrn())); // in place of the bytes of a file
+ * const file = readWeightFile(weights, 'weights.safetensors');
+ * const { report, net } = importWeights(wrn(), file, 'weights.safetensors');
+ * report.missing.length; // 0
  */
 export function readWeightFile(
   bytes: Bytes,
   name: string,
-  shard: (file: string) => Bytes,
+  shard: (file: string) => Bytes = (file) => {
+    throw new MoonletError(`${name}: needs the file ${quote(file)} beside it; pass a function that reads it`);
+  },
   options: ReadOptions = {},
 ): WeightFile {
   const { maxBytes } = readOptions(options);

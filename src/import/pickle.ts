@@ -1,7 +1,7 @@
 /**
- * @file A pickle reader that executes nothing. Of the virtual machine's opcodes (Python's pickletools) those are known
- * that PyTorch's state dicts are made of; a GLOBAL is a name on a list, and a REDUCE of it makes plain data. Anything
- * else is refused. There is no recursion; time and memory are in proportion to the bytes, each read once.
+ * @file A pickle reader that executes nothing. It knows the opcodes (Python's pickletools) that occur in PyTorch's state
+ * dicts. A GLOBAL must be on a list of names, and a REDUCE makes plain data of it. Everything else is refused. There is
+ * no recursion; every byte is read once, so that time and memory are proportional to the file.
  */
 import { MoonletError } from '../errors.ts';
 import type { Bytes } from './file.ts';
@@ -20,7 +20,7 @@ export interface Unpickled {
   readonly storages: ReadonlyMap<string, Storage>;
 }
 
-/** The value that a pickle stands for. @throws MoonletError for what is not on the lists, or damaged. */
+/** The value of a pickle. @throws MoonletError for opcodes and names that are not on the lists, or damage. */
 export function unpickle(bytes: Bytes, name: string): Pickled {
   if (bytes.length > mostPickle)
     throw new MoonletError(

@@ -1,6 +1,6 @@
 /**
- * @file What a state dict's pickle may hold: plain values, tensors as views of storages, and the names that it may call,
- * each with the plain data that it stands for.
+ * @file The values that the pickle of a state dict may contain: plain values, tensors as views of storages, and the names
+ * that it may call, each with the plain data that replaces the call.
  */
 
 export class Name {
@@ -58,7 +58,7 @@ export const names = new Set([
 ]);
 /** A NEWOBJ of this, without arguments, is an object whose attributes a BUILD gives. */
 const plainObject = 'argparse.Namespace';
-/** The plain data that a call of a listed name stands for, or nothing when the arguments are not its own. */
+/** The plain data that replaces the call of a listed name; undefined when the arguments do not fit. */
 export function call(name: string, args: readonly Pickled[]): Pickled | undefined {
   const [first, offset, shape, strides, , , dtype] = args;
   switch (name) {

@@ -1,4 +1,4 @@
-/** @file How an image becomes a net's input: data on the imported net's card, never hidden in code. */
+/** @file Preprocessing, from an image to a net's input: data on the card of the imported net, never hidden in code. */
 import type { Graph } from '../graph/index.ts';
 import type { Told } from './file.ts';
 import { archOf, type Source } from './names/index.ts';
@@ -8,7 +8,7 @@ import { timmDefaultOf } from './timm-names.ts';
 
 /** x = (value - mean) / std, for pixel values that were scaled to `range` first. */
 export interface Preprocessing {
-  /** What pixels of 0 to 255 are scaled to. */
+  /** The range to which pixels of 0 to 255 are scaled. */
   readonly range: readonly [number, number];
   /** One value a channel, in the order of `channels`. */
   readonly mean: readonly number[];
@@ -95,7 +95,7 @@ export function usualPreprocessing(
 }
 
 export interface Settled {
-  /** Undefined where nothing certain can be said. */
+  /** Undefined where it is not known for certain. */
   readonly preprocessing?: Preprocessing;
   /** Why not, or what was left out. */
   readonly notes: readonly string[];

@@ -5,7 +5,7 @@
 import { MoonletError } from '../errors.ts';
 import { classesOf, type Graph, type Node, nodesById, onlyOutput } from '../graph/index.ts';
 
-/** What a loss over classes reads. */
+/** The end of a classifier, which losses over classes read. */
 export interface ClassEnd {
   /** The node of the logits, [classes]. */
   readonly logits: string;
@@ -21,7 +21,7 @@ export function classEnd(graph: Graph): ClassEnd {
   return { logits: logitsAt(graph), classes: classesOf(graph) };
 }
 
-/** @throws MoonletError for a net of one class, which has nothing to tell apart. */
+/** Checks the number of classes. @throws MoonletError for a net of one class, which cannot classify. */
 export function checkClasses(graph: Graph, classes: number): void {
   if (classes < 2)
     throw new MoonletError(
@@ -31,7 +31,7 @@ export function checkClasses(graph: Graph, classes: number): void {
 
 /**
  * The logits at a node: the node itself or, where it is a softmax, what that reads.
- * @throws MoonletError when they are squashed, so that no logits can be read off.
+ * @throws MoonletError when the node gives probabilities, from which logits cannot be read.
  */
 export function logitsAt(graph: Graph, id = onlyOutput(graph)): string {
   const byId = nodesById(graph);
@@ -41,7 +41,7 @@ export function logitsAt(graph: Graph, id = onlyOutput(graph)): string {
   return logits;
 }
 
-/** @throws MoonletError when what a node gives are probabilities of a sigmoid or softmax, where a loss needs logits. */
+/** Checks that a node gives logits. @throws MoonletError when it gives probabilities of a sigmoid or softmax. */
 export function checkLogits(graph: Graph, id: string): void {
   const byId = nodesById(graph);
   let node = byId.get(id);

@@ -1,7 +1,7 @@
 /** @file An ONNX graph under construction. */
 import type { OnnxAttribute, OnnxData, OnnxDtype, OnnxNode, OnnxTensor } from '../onnx/index.ts';
 
-/** What a graph under construction collects. */
+/** The nodes and constants of a graph under construction. */
 export interface Draft {
   readonly nodes: OnnxNode[];
   readonly initializers: OnnxTensor[];

@@ -29,7 +29,7 @@ export function emitQuantize(d: Draft, x: string, op: Quantize): string {
   }
   const [low, high] = codeRange(op);
   const codes = d.emit('Round', [d.emit('Div', [x, float(scale)])]);
-  // clipped around the zero point, so that nothing need be added and taken away
+  // clipped around the zero point, so that it need not be added and subtracted
   return d.emit('Mul', [d.emit('Clip', [codes, float(low - zero), float(high - zero)]), float(scale)]);
 }
 
@@ -73,8 +73,8 @@ export function linearOperands(
 }
 
 /**
- * The rounded value once more, from the same codes, with its scale once for each channel. Where a float kernel reads a
- * value with one scale, onnxruntime (1.21 and later) rounds that kernel to 8 bits with one scale of its own, unasked.
+ * The rounded value again, dequantized from the same codes with one scale per channel. Where a float kernel reads a value
+ * that has a single scale, onnxruntime (1.21 and later) quantizes that kernel to 8 bits with a scale of its own choice.
  */
 function again(d: Draft, x: string, { scale, zero, signed }: Quantize, channels: number): string {
   const codes = defined(d.nodes.find((n) => n.outputs[0] === x)?.inputs[0], `codes of ${x}`);

@@ -30,20 +30,21 @@ import { type Draft, draft } from './onnx-draft.ts';
 import { emitQuantize, linearOperands } from './onnx-integer.ts';
 
 export interface ToOnnxOptions {
-  /** Ids whose values are wanted, each an output of its own name; the graph's outputs by default. */
+  /** Ids of the nodes that become outputs, each under its own name; the graph's outputs by default. */
   readonly values?: readonly string[];
-  /** Of inputs and of outputs that are maps; the insides are NCHW in any case. NHWC by default. */
+  /** Layout of inputs and outputs that are maps, NHWC by default; inside, the model is NCHW in both cases. */
   readonly layout?: 'NHWC' | 'NCHW';
-  /** A fixed batch; any batch by default. */
+  /** A fixed batch size; any batch size by default. */
   readonly batch?: number;
 }
 
-/** ONNX operator set of the models: the oldest that has all we need. */
+/** ONNX operator set of the models: the oldest that has every operator needed here. */
 export const opset = 18;
 
 /**
- * The model. Inputs and outputs bear the names of their nodes; batch norms stand as they are (fold them first for speed).
- * @throws MoonletError when no value is wanted, or one is no node of the graph.
+ * A net as an ONNX model for inference (operator set 18). Inputs and outputs have the names of their nodes, shapes
+ * [batch, h, w, c] by default. Batch norms stay separate; fold them first for speed (`foldNorms`).
+ * @throws MoonletError when no value is requested, or a requested one is not a node of the graph.
  */
 export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxModel {
   const { layout = 'NHWC', batch = 'batch' } = o;
@@ -102,7 +103,7 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
 
 const toNchw = [0, 3, 1, 2] as const;
 const toNhwc = [0, 2, 3, 1] as const;
-/** An input that is asked for as a value needs a second name. */
+/** An input that is also an output needs a second name. */
 const outputName = (id: string, inputs: readonly Node[]): string =>
   inputs.some((n) => n.id === id) ? `${id}:value` : id;
 

@@ -1,4 +1,4 @@
-/** @file A graph for the eye: a table of layers, and a mermaid picture. */
+/** @file A graph as text for people: a table of layers, and a mermaid flowchart. */
 import { type Graph, nodesById, printOp, printShape } from '../graph/index.ts';
 import { cost } from './cost.ts';
 

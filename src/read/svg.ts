@@ -1,8 +1,10 @@
 /**
- * A graph as an SVG picture. Layers that follow each other alone (conv, norm, activation) share a box; stages lie on
- * bands. The layout is dagre's (MIT, upkept, 15 kB gzipped): layered drawing is a field of its own.
+/**
+ * * @file A graph as an SVG picture. Layers that follow each other alone (conv, norm, activation) share a box; stages lie on
+ * bands. The layout is dagre's (MIT, maintained, 15 kB gzipped).
  *
  * @module moonlet/svg
+ */
  */
 import dagre from '@dagrejs/dagre';
 import { first, get, last } from '../access.ts';
@@ -44,7 +46,7 @@ const fills: Partial<Record<Kind, string>> = {
   norm: '#ece3f7',
 };
 
-/** The picture, as the text of an SVG file. */
+/** A picture of a graph, as the text of an SVG file. */
 export function svg(graph: Graph): string {
   const shapeById = shapes(graph);
   const boxes = boxesOf(graph);
@@ -123,7 +125,7 @@ function boxesOf(graph: Graph): readonly Box[] {
   return boxes;
 }
 
-/** What stands in a box: its path below the stage, its ops, the shape that leaves it. */
+/** The lines of a box: its path below the stage, its ops, the shape of its output. */
 function linesOf({ path, nodes }: Box, shapeById: ReadonlyMap<string, Shape>): readonly string[] {
   const short = path.split('/').slice(1).join('/');
   const end = get(shapeById, last(nodes).id);

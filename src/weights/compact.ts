@@ -32,7 +32,7 @@ class Writer {
   bytes(part: Uint8Array): void {
     this.#parts.push(part);
   }
-  /** Seven bits a byte, the lowest first; the eighth says that more follow. */
+  /** Seven bits per byte, the lowest first; the eighth bit is set when more follow. */
   number(n: number): void {
     const bytes: number[] = [];
     let rest = n;
@@ -129,7 +129,12 @@ export function packCompact({ graph, weights }: Net): Uint8Array {
   return out.all();
 }
 
-/** @throws MoonletError when the file is damaged or belongs to another graph; `file` is how it is called there. */
+/**
+ * The net of a compact file and its graph.
+ *
+ * @param file the name of the file, for error messages.
+ * @throws MoonletError when the file is damaged or belongs to another graph.
+ */
 export function unpackCompact(
   graph: Graph,
   bytes: Uint8Array,

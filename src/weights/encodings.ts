@@ -1,5 +1,5 @@
 /**
- * @file What a weight may be besides a plain array: what it stores, what it means, and how many bytes that takes.
+ * @file The encodings of weights: what each stores, which values it stands for, and how many bytes it takes.
  *
  * Scales belong to output channels, the last axis of every kernel: the value at flat place p has scale p mod n of the
  * n scales that there are (one for all, or one a channel). Codes are packed, see bits.ts.
@@ -17,7 +17,7 @@ export interface FloatWeight extends Shaped {
   readonly encoding: 'float32';
   readonly data: Float32Array;
 }
-/** Half precision (IEEE 754 binary16), its bits as they stand. */
+/** Half precision (IEEE 754 binary16), as bits. */
 export interface HalfWeight extends Shaped {
   readonly encoding: 'float16';
   readonly data: Uint16Array;
@@ -64,7 +64,7 @@ export interface CirculantWeight extends Shaped {
   readonly block: number;
   readonly data: Float32Array;
 }
-/** One bit a place says where a value stands; the values, in order of place, are a weight [count] of their own. */
+/** A mask of one bit per place marks where values are; the values, in order of place, are a weight of shape [count]. */
 export interface SparseWeight extends Shaped {
   readonly encoding: 'sparse';
   readonly data: Uint8Array;
@@ -91,7 +91,7 @@ export const isPlaced = (encoding: Encoding): encoding is PlacedWeight['encoding
 
 export const sizeOfShape = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
-/** The float array that a weight stands for; a plain one is given as it is, not copied. */
+/** The values of a weight as floats; the array of a plain weight is returned itself, not a copy. */
 export function materialize(weight: Weight): Float32Array {
   const size = sizeOfShape(weight.shape);
   switch (weight.encoding) {

@@ -1,4 +1,4 @@
-/** @file The weights room's public face. */
+/** @file The public names of the room `weights`. */
 export { packBits, packedLength, unpackBits } from './bits.ts';
 export { packCompact, unpackCompact } from './compact.ts';
 export {

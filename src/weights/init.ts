@@ -1,4 +1,4 @@
-/** @file First weights, seeded. Each weight has a random stream of its own, keyed by its path. */
+/** @file Initial weights, seeded. Each weight has a random stream of its own, keyed by its path. */
 import { item, last } from '../access.ts';
 import type { Graph, Slot } from '../graph/index.ts';
 import { nodesById } from '../graph/index.ts';
@@ -13,6 +13,7 @@ import { type Entry, entries, float, type Net, type WeightKey } from './weights.
  */
 export type Scheme = 'heFanOut' | 'heFanIn' | 'glorot' | 'zeros';
 export interface InitOptions {
+  /** 0 by default. */
   readonly seed?: number;
   /** For the kernels of convs; `heFanOut` by default. */
   readonly conv?: Scheme;
@@ -20,7 +21,17 @@ export interface InitOptions {
   readonly dense?: Scheme;
 }
 
-/** A net with fresh weights: kernels by scheme, norms as the identity, biases zero. */
+/**
+ * A net with fresh weights: kernels drawn by a scheme, norms as the identity, biases zero. The same seed gives the same
+ * weights on every machine; adding a node leaves the weights of the others as they were.
+ *
+ * @example
+ * import { init } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const net = init(wrn({ classes: 10 }), { seed: 7 });
+ * net.weights.get('head/dense:kernel')?.shape; // [64, 10]
+ */
 export function init(graph: Graph, { seed = 0, conv = 'heFanOut', dense = 'glorot' }: InitOptions = {}): Net {
   const byId = nodesById(graph);
   const weights = new Map<WeightKey, Weight>();

@@ -1,7 +1,7 @@
 /** @file How much a file from outside may ask for: checked before memory is given. */
 import { MoonletError } from '../errors.ts';
 
-/** The most bytes that a file's tensors may take in memory, unless the caller says another limit. */
+/** The most bytes that a file's tensors may take in memory, by default. */
 export const mostBytes = 2 ** 30;
 /** The longest text that describes tensors: with about 150 bytes a tensor, 50,000 of them. */
 export const mostHeader = 2 ** 23;

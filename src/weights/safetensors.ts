@@ -1,6 +1,6 @@
 /**
  * @file Safetensors: 8 bytes of header length, a JSON header, then the bytes of the tensors without gaps.
- * The format's own rules are checked before a byte is believed: a file from outside may claim anything.
+ * All rules of the format are checked before any tensor is read, since files come from outside.
  */
 import { pairOf } from '../access.ts';
 import { MoonletError, quote } from '../errors.ts';
@@ -43,8 +43,8 @@ const isTensorDtype = (dtype: string): dtype is TensorDtype => Object.hasOwn(kin
 const longestHeader = 100_000_000;
 
 /**
- * Whether bytes begin as such a file does: a length that the format allows, whose upper half is zero therefore, and the
- * brace of the header. What the header claims is no part of this, so that a damaged file is still called one.
+ * Whether bytes begin as a safetensors file does: with a length that the format allows, and the brace of the header. The
+ * rest of the header is not checked, so that a damaged file is still recognized.
  */
 export const looksLikeSafetensors = (bytes: Uint8Array): boolean =>
   bytes.length > 8 &&
@@ -56,7 +56,10 @@ export interface SafetensorsOptions {
   readonly maxHeader?: number;
 }
 
-/** @throws MoonletError when a tensor takes the metadata's name, or its data does not fill its shape. */
+/**
+ * The bytes of a safetensors file.
+ * @throws MoonletError when a tensor has the name of the metadata, or its data does not fill its shape.
+ */
 export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
   let offset = 0;
   const header: Record<string, unknown> = Object.create(null); // so that "__proto__" is a name like any other
@@ -86,7 +89,12 @@ export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8A
   return bytes;
 }
 
-/** @throws MoonletError that says what is wrong with the file; `name` is how it is called there. */
+/**
+ * The tensors (copied) and the metadata of a safetensors file.
+ *
+ * @param name the name of the file, for error messages.
+ * @throws MoonletError that says what is wrong with the file.
+ */
 export function readSafetensors(
   bytes: Uint8Array,
   name = 'safetensors',

@@ -29,27 +29,42 @@ export function packWeights(graph: Graph, weights: Weights): Uint8Array {
   return writeSafetensors({ tensors, metadata });
 }
 
+/**
+ * A net as the content of its two files: graph.json and weights.safetensors. `unpack` reads them back to the same bytes.
+ *
+ * @throws MoonletError when a weight that the graph needs is missing.
+ * @example
+ * import { init, pack, unpack } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const net = init(wrn(), { seed: 1 });
+ * const { graphJson, weights } = pack(net); // a text and bytes, to be written where you like
+ * unpack({ graphJson, weights }).weights.size === net.weights.size; // true
+ */
 export const pack = ({ graph, weights }: Net): StoredNet => ({
   graphJson: toJson(graph),
   weights: packWeights(graph, weights),
 });
 
 /**
+ * The net that the content of graph.json and weights.safetensors makes.
+ *
+ * @param folder the folder of the files, for error messages.
  * @throws MoonletError when a file is damaged, the two do not belong together, or the weights would take more memory than
- * they may; `folder` is where they stand.
+ * `maxBytes`.
  */
 export function unpack(
   { graphJson, weights }: StoredNet,
   folder = '',
   { maxBytes = mostBytes }: UnpackOptions = {},
 ): Net {
-  const at = (file: string): string => (folder ? `${folder}/${file}` : file);
+  const pathOf = (file: string): string => (folder ? `${folder}/${file}` : file);
   if (graphJson.length > mostHeader)
     throw new MoonletError(
-      `${at('graph.json')}: ${graphJson.length} characters; at most ${mostHeader} are read`,
+      `${pathOf('graph.json')}: ${graphJson.length} characters; at most ${mostHeader} are read`,
     );
-  const graph = fromJson(graphJson, at('graph.json'));
-  const file = at('weights.safetensors');
+  const graph = fromJson(graphJson, pathOf('graph.json'));
+  const file = pathOf('weights.safetensors');
   const { tensors, metadata } = readSafetensors(weights, file);
   return within(file, () => {
     const found = new Map<WeightKey, Weight>();

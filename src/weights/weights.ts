@@ -14,19 +14,20 @@ import { bytesOfWeight, type FloatWeight, faultOf, type Weight } from './encodin
 
 export type WeightKey = `${string}:${Slot}`;
 export type Weights = ReadonlyMap<WeightKey, Weight>;
-/** A network that runs: what it computes, and with which numbers. */
+/** A network that runs: its graph and its weights. */
 export interface Net {
   readonly graph: Graph;
   readonly weights: Weights;
 }
 
+/** A plain float32 weight. */
 export const float = (shape: readonly number[], data: Float32Array): FloatWeight => ({
   encoding: 'float32',
   shape,
   data,
 });
 
-/** Bytes that the weights really take, encodings counted as they are stored. */
+/** Bytes that the weights take as they are stored, encodings included. */
 export const bytesOf = (net: Net): number =>
   [...net.weights.values()].reduce((n, w) => n + bytesOfWeight(w), 0);
 
@@ -57,7 +58,8 @@ export function entries(graph: Graph): readonly Entry[] {
 }
 
 /**
- * The net of these two, once each weight that the graph needs is there in its shape, and no other.
+ * Joins a graph and its weights to a net, after checking that every weight that the graph needs is there in its shape,
+ * and no other.
  * @throws MoonletError that names the first weight that is missing, misshapen or not needed.
  */
 export function net(graph: Graph, weights: Weights): Net {

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { expect } from 'chai';
 import { strToU8, zipSync } from 'fflate';
+import { readWeightFile } from '../../src/import/index.ts';
 import { looksLikeSafetensors } from '../../src/weights/index.ts';
 import { fileOf } from '../support/packed.ts';
 import { pickle } from '../support/pickles.ts';
@@ -82,4 +83,16 @@ describe('other files are refused:', () => {
     ],
   ] as const)
     it(what, () => expect(refusal(bytes)).to.equal(message));
+});
+
+describe('a model.json', () => {
+  it('needs the files beside it', () => {
+    const weights = [{ name: 'a/kernel', shape: [1], dtype: 'float32' }];
+    const bytes = strToU8(
+      JSON.stringify({ modelTopology: {}, weightsManifest: [{ paths: ['b.bin'], weights }] }),
+    );
+    expect(() => readWeightFile(bytes, 'model.json')).to.throw(
+      'model.json: needs the file "b.bin" beside it; pass a function that reads it',
+    );
+  });
 });

@@ -78,7 +78,7 @@ export const densenetCifar = architecture({
   paper,
   options: {
     depth: whole({ doc: 'layers, 3n + 4, or 6n + 4 with bottlenecks', default: 40, min: 7, max: 400 }),
-    growth: whole({ doc: 'new channels a layer, k', default: 12, min: 1, max: 256 }),
+    growth: whole({ doc: 'new channels per layer, k', default: 12, min: 1, max: 256 }),
     bottleneck: flag({ doc: 'a 1x1 conv to 4k channels before each 3x3 conv', default: false }),
     ...common({ classes: 10, size: 32 }),
   },

@@ -19,8 +19,8 @@ export const detector = architecture({
   },
   options: {
     ...widths,
-    bins: whole({ doc: 'bins of a crop, high and wide', default: 3, min: 1, max: 7 }),
-    anchors: whole({ doc: 'boxes at each cell', default: 6, min: 1, max: 64 }),
+    bins: whole({ doc: 'bins of a crop along each axis', default: 3, min: 1, max: 7 }),
+    anchors: whole({ doc: 'anchor boxes at each position', default: 6, min: 1, max: 64 }),
     ...sizes,
   },
   problem,

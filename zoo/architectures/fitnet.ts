@@ -49,16 +49,14 @@ const fitnet = (name: keyof typeof nets) =>
     },
     net: ({ bias, norm, classes, size, channels }) => {
       const unit = (c: number): Block => maxoutConv(c, { bias, norm: norm ? {} : false });
-      const [first = [], ...later] = nets[name] as readonly (readonly number[])[];
-      const stem = input(size, size, channels).pipe('stem', unit(first[0] as number));
+      const [first, ...later]: readonly (readonly number[])[] = nets[name];
+      const [stemUnits = 0, ...more] = first ?? [];
+      const stem = input(size, size, channels).pipe('stem', unit(stemUnits));
       return later
         .reduce(
-          (x, units, i) =>
-            x.stack(`stage${i + 2}`, [
-              (y) => unit(units[0] as number)(y.maxPool({ size: 2 })),
-              ...units.slice(1).map(unit),
-            ]),
-          stem.stack('stage1', first.slice(1).map(unit)),
+          (x, [entry = 0, ...units], i) =>
+            x.stack(`stage${i + 2}`, [(y) => unit(entry)(y.maxPool({ size: 2 })), ...units.map(unit)]),
+          stem.stack('stage1', more.map(unit)),
         )
         .pipe('head', (x) => x.globalPool('max').dense(1000, { bias }).maxout(2).dense(classes, { bias }));
     },

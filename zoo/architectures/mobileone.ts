@@ -3,6 +3,7 @@
  * In training each conv is the sum of `branches` convs, a 1x1 conv (beside 3x3 ones) and, where shapes agree, the
  * identity, each with a norm; in deployment it is one conv with a bias, which `foldBranches` computes.
  */
+import { item } from '../../src/access.ts';
 import {
   architecture,
   type Block,
@@ -37,7 +38,7 @@ const mobileone = (name: keyof typeof variants) =>
     },
     options: {
       form: choice(['train', 'deploy'], {
-        doc: 'with all branches, or as the plain net they fold into',
+        doc: 'train has all branches, deploy is the plain net that they fold into',
         default: 'train',
       }),
       ...common({ classes: 1000, size: 224 }),
@@ -59,7 +60,7 @@ const mobileone = (name: keyof typeof variants) =>
           (x, [n, c], i) =>
             x.stack(
               `stage${i + 1}`,
-              repeat(n, (j) => block(c * (widths[i] as number), j ? 1 : 2)),
+              repeat(n, (j) => block(c * item(widths, i), j ? 1 : 2)),
             ),
           input(size, size, channels).pipe('stem', reparameterized(stem, { kernel: 3, stride: 2, form })),
         )

@@ -13,7 +13,7 @@ export const nin = architecture({
   name: 'nin',
   paper: { title: 'Network In Network', authors: 'Lin, Chen, Yan', year: 2014, arxiv: '1312.4400' },
   options: {
-    dropout: real({ doc: 'rate after each pool', default: 0.5, min: 0, max: 0.9 }),
+    dropout: real({ doc: 'dropout rate after each pool', default: 0.5, min: 0, max: 0.9 }),
     ...common({ classes: 10, size: 32 }),
   },
   net: ({ dropout, classes, size, channels }) => {

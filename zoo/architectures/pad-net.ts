@@ -10,6 +10,7 @@
  * Deviations: a front-end of a few small stages instead of ResNet-50; surface normals are no task of ours; predictions
  * have half of the image's height and width. `none` leaves the module out: F_o^k = F^k.
  */
+import { get } from '../../src/access.ts';
 import { architecture, type Block, choice, convNormAct, type Flow, input } from '../../src/compose/index.ts';
 import { frontEnd, predict, problem, sizes, type Task, tasks, widths } from './scene-stages.ts';
 
@@ -22,7 +23,7 @@ const conv3 =
 
 /** What task k takes in, F_o^k, of shape F^k. */
 export function distilled(module: Module, k: Task, features: ReadonlyMap<Task, Flow<'map'>>): Flow<'map'> {
-  const own = features.get(k) as Flow<'map'>;
+  const own = get(features, k);
   const others = [...features].filter(([t]) => t !== k);
   switch (module) {
     case 'none':
@@ -54,7 +55,7 @@ export const padNet = architecture({
     arxiv: '1805.04409',
   },
   options: {
-    module: choice(modules, { doc: 'how tasks take in what the others know', default: 'C' }),
+    module: choice(modules, { doc: 'distillation module of section 3.3; none leaves it out', default: 'C' }),
     ...widths,
     ...sizes,
   },
@@ -66,9 +67,7 @@ export const padNet = architecture({
         (t) => [t, shared.pipe(`first/${t}/features`, convNormAct(2 * width, { kernel: 3 }))] as const,
       ),
     );
-    const first = tasks.map((t) =>
-      (features.get(t) as Flow<'map'>).pipe(`first/${t}/predict`, predict(t, classes)),
-    );
+    const first = tasks.map((t) => get(features, t).pipe(`first/${t}/predict`, predict(t, classes)));
     const final = (['segmentation', 'depth'] as const).map((k) =>
       distilled(module, k, features)
         .pipe(`head/${k}/features`, convNormAct(2 * width, { kernel: 3 }))

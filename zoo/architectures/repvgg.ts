@@ -3,6 +3,7 @@
  * shapes agree, the identity beside it, each with a norm; in deployment the three are one conv with a bias, which
  * `foldBranches` computes.
  */
+import { item } from '../../src/access.ts';
 import { architecture, choice, common, input, reparameterized, repeat } from '../../src/compose/index.ts';
 
 // table 2: blocks of each stage, and its channels
@@ -23,7 +24,7 @@ const repvgg = (name: keyof typeof widths) =>
     },
     options: {
       form: choice(['train', 'deploy'], {
-        doc: 'with all branches, or as the plain net they fold into',
+        doc: 'train has all branches, deploy is the plain net that they fold into',
         default: 'train',
       }),
       ...common({ classes: 1000, size: 224 }),
@@ -35,7 +36,7 @@ const repvgg = (name: keyof typeof widths) =>
           (x, n, i) =>
             x.stack(
               `stage${i + 1}`,
-              repeat(n, (j) => block(widths[name][i] as number, j ? 1 : 2)),
+              repeat(n, (j) => block(item(widths[name], i), j ? 1 : 2)),
             ),
           input(size, size, channels).pipe('stem', block(Math.min(64, widths[name][0]), 2)),
         )

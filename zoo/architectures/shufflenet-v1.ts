@@ -2,6 +2,7 @@
  * @file ShuffleNet. Zhang, Zhou, Lin and Sun, CVPR 2018, arXiv:1707.01083, table 1.
  * The average pool of a stride-2 unit does not count its padding.
  */
+import { item } from '../../src/access.ts';
 import {
   architecture,
   around,
@@ -51,7 +52,7 @@ const divides = (width: number, groups: number): boolean => {
   return (
     stem > 0 &&
     stages.every((c, i) =>
-      [Math.floor(c / 4), c - (before[i] as number), c].every((n) => n > 0 && n % groups === 0),
+      [Math.floor(c / 4), c - item(before, i), c].every((n) => n > 0 && n % groups === 0),
     )
   );
 };
@@ -84,7 +85,7 @@ export const shufflenetV1 = architecture({
         (x, c, i) =>
           x.stack(
             `stage${i + 1}`,
-            repeat(repeats[i] as number, (j) => unit(c, groups, { stride: j ? 1 : 2, grouped: i + j > 0 })),
+            repeat(item(repeats, i), (j) => unit(c, groups, { stride: j ? 1 : 2, grouped: i + j > 0 })),
           ),
         input(size, size, channels).pipe('stem', (x) =>
           convNormAct(stem, { kernel: 3, stride: 2 })(x).maxPool({ size: 3, stride: 2, padding: around(3) }),

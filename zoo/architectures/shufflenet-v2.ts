@@ -1,4 +1,5 @@
 /** @file ShuffleNet V2. Ma, Zhang, Zheng and Sun, ECCV 2018, arXiv:1807.11164, table 5, as in torchvision. */
+import { item, last } from '../../src/access.ts';
 import {
   architecture,
   around,
@@ -69,20 +70,20 @@ export const shufflenetV2 = architecture({
     const stem = convNormAct(24, { kernel: 3, stride: strideOf(2) });
     const pool: Block =
       strideOf(2) === 2 ? (x) => x.maxPool({ size: 3, stride: 2, padding: around(3) }) : skip;
-    const [last, ...stages] = channelsFor(width).toReversed();
-    return stages
-      .toReversed()
+    const widths = channelsFor(width);
+    return widths
+      .slice(0, -1)
       .reduce(
         (x, c, i) =>
           x.stack(
             `stage${i + 1}`,
-            repeat(repeats[i] as number, (j) => unit(c, strideOf(j ? 1 : 2))),
+            repeat(item(repeats, i), (j) => unit(c, strideOf(j ? 1 : 2))),
           ),
         input(size, size, channels).pipe('stem', (x) => pool(stem(x))),
       )
       .pipe('head', (x) =>
         x
-          .pipe('mix', convNormAct(last as number))
+          .pipe('mix', convNormAct(last(widths)))
           .globalPool()
           .dense(classes),
       );

@@ -53,12 +53,15 @@ export const squeezenet = architecture({
     arxiv: '1602.07360',
   },
   options: {
-    version: choice(['1.0', '1.1'], { doc: 'of the released nets', default: '1.1' }),
-    dropout: real({ doc: 'rate before the last conv', default: 0.5, min: 0, max: 0.9 }),
+    version: choice(['1.0', '1.1'], {
+      doc: 'released version; 1.1 pools earlier and costs less',
+      default: '1.1',
+    }),
+    dropout: real({ doc: 'dropout rate before the last conv', default: 0.5, min: 0, max: 0.9 }),
     ...common({ classes: 1000, size: 224 }),
   },
   net: ({ version, dropout, classes, size, channels }) => {
-    const { stem, stages } = versions[version as keyof typeof versions];
+    const { stem, stages } = versions[version];
     return stages
       .reduce(
         (x, fires, i) =>

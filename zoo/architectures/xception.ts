@@ -2,6 +2,7 @@
  * @file Xception. Chollet, CVPR 2017, arXiv:1610.02357, figure 5. Padding is symmetric and norms have eps 1e-5, as in
  * timm; its separable convs have no activation between filter and mix.
  */
+import { last } from '../../src/access.ts';
 import {
   architecture,
   around,
@@ -26,7 +27,7 @@ const block =
     { stride = 1, first = false }: { stride?: number; first?: boolean } = {},
   ): Block =>
   (x) => {
-    const out = widths.at(-1) as number;
+    const out = last(widths);
     const body = widths.map(
       (c, i): Block =>
         (y) =>

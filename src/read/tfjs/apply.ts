@@ -21,11 +21,10 @@ export interface Surroundings {
   readonly codes?: LayerCodes | undefined;
   /** Takes an integer layer's sums of products of codes, and their steps. */
   readonly summed?: (sum: tf.Tensor, steps: tf.Tensor) => void;
-  /** For a rounding: the codes of what it reads, not clipped, where they are made in whole numbers. */
+  /** For a rounding: the codes of its input before clipping, where they are computed as whole numbers. */
   readonly inCodes?: tf.Tensor | undefined;
 }
 
-const spread = (shape: readonly number[]): number[] => [...shape];
 const one: Pair = [1, 1];
 
 /** The value of an op. @throws Error of tf when shapes disagree, which `check` rules out. */
@@ -52,11 +51,8 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
     .with({ kind: 'mul' }, () => ins.slice(1).reduce((product, y) => tf.mul(product, asGate(y, product)), x))
     .with({ kind: 'concat' }, () => tf.concat([...ins], x.rank - 1))
     .with({ kind: 'slice' }, ({ from, to }) => {
-      const begin = x.shape.map(() => 0);
-      const size = spread(x.shape);
-      begin[x.rank - 1] = from;
-      size[x.rank - 1] = to - from;
-      return tf.slice(x, begin, size);
+      const lead = x.shape.slice(0, -1);
+      return tf.slice(x, [...lead.map(() => 0), from], [...lead, to - from]);
     })
     .with({ kind: 'shuffle' }, ({ groups }) => {
       const c = channelsOf(x.shape);
@@ -163,7 +159,7 @@ function normalize(x: tf.Tensor, { eps, momentum }: Norm, at: Surroundings): tf.
   return batch.y;
 }
 
-/** Inverted dropout: what stays is scaled up, so that inference does nothing. */
+/** Inverted dropout: values that are kept are scaled up, so that inference is the identity. */
 function drop(x: tf.Tensor, rate: number, shape: readonly number[], at: Surroundings): tf.Tensor {
   if (!at.training || rate === 0) return x;
   const stays = tf.cast(tf.greaterEqual(at.noise(shape), rate), 'float32');

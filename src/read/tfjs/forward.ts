@@ -14,7 +14,7 @@ export type WeightTensors = Readonly<Record<WeightKey, tf.Tensor>>;
 export interface ForwardOptions {
   /** Batch statistics and dropout; false by default. */
   readonly training?: boolean;
-  /** Ids whose values are wanted; the graph's outputs by default. Nothing that they do not need is computed. */
+  /** Ids of the nodes whose values are returned; the graph's outputs by default. Only what they need is computed. */
   readonly values?: readonly string[];
   /** Uniform noise in [0, 1) for a node, [batch, ...]; needed in training when the graph drops anything. */
   readonly noise?: (node: string, shape: readonly number[]) => tf.Tensor;
@@ -24,15 +24,27 @@ export interface ForwardOptions {
   readonly codes?: CodeTensors;
 }
 export interface Forward {
-  /** The wanted values, by node id. */
+  /** The requested values, by node id. */
   readonly values: ReadonlyMap<string, tf.Tensor>;
   /** New running statistics, in training only. */
   readonly statistics: ReadonlyMap<WeightKey, tf.Tensor>;
 }
 
 /**
- * Run a graph. `x` is the batch for its one input, [batch, h, w, c] or [batch, c], or one batch for each input by id.
- * @throws MoonletError when an input is missing or misshapen, or noise is needed and not given.
+ * Runs a graph on tensors. `x` is the batch for its only input, [batch, h, w, c] or [batch, c], or one batch for each
+ * input by id.
+ *
+ * @throws MoonletError when an input is missing or has the wrong shape, or noise is needed and not given.
+ * @example
+ * import '@tensorflow/tfjs-backend-cpu';
+ * import * as tf from '@tensorflow/tfjs-core';
+ * import { init } from 'moonlet';
+ * import { lenet5 } from 'moonlet/architectures';
+ * import { forward, weightTensors } from 'moonlet/tfjs';
+ *
+ * const { graph, weights } = init(lenet5());
+ * const { values } = forward(graph, weightTensors(weights), tf.zeros([2, 32, 32, 1]));
+ * [...values.values()][0]?.shape; // [2, 10]
  */
 export function forward(
   graph: Graph,

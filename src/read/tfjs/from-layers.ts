@@ -62,8 +62,16 @@ const pathOf = (name: string): string =>
     .join('/');
 
 /**
- * The net that a model computes, weights included (copied). Models within it are read as the layers that they hold.
- * @throws MoonletError that names the layer and what about it has no counterpart.
+ * A tf.LayersModel as a net with copies of its weights. Models within it are read as the layers that they hold.
+ *
+ * @throws MoonletError that names the layer and its setting that has no counterpart here.
+ * @example
+ * import '@tensorflow/tfjs-backend-cpu';
+ * import * as tfl from '@tensorflow/tfjs-layers';
+ * import { fromLayers } from 'moonlet/tfjs';
+ *
+ * const model = tfl.sequential({ layers: [tfl.layers.dense({ units: 3, inputShape: [4], name: 'dense' })] });
+ * fromLayers(model).weights.get('dense:kernel')?.shape; // [4, 3]
  */
 export function fromLayers(model: tfl.LayersModel): Net {
   const memory = memoryOf(model);

@@ -13,7 +13,7 @@ export interface Ops {
 export type Reading = 'input' | { readonly zeros: readonly [Pair, Pair] } | Ops;
 
 /**
- * What a layer is in our words. `pad` are the zeros that a ZeroPadding2D before it added, `shapes` those of the values
+ * The ops of a layer. `pad` are the zeros that a ZeroPadding2D before it added, `shapes` those of the values
  * that it reads with us: a map of one place [1, 1, c], which Keras makes of a pooled one, is a vector [c] here.
  * `positive` says that no padded value is below 0: then zeros change no maximum, as the padding of our max pools.
  * @throws MoonletError that names the layer and what about it has no counterpart.

@@ -47,7 +47,7 @@ function valuesOf(
   });
 }
 
-/** What a model remembers of its graph besides its layers: their order, and what each call of a shared layer reads. */
+/** Metadata of a model that its layers do not contain: the order of nodes, and the inputs of each call of a shared layer. */
 export interface Memory {
   readonly version: 1;
   readonly name: string;
@@ -57,8 +57,19 @@ export interface Memory {
 }
 
 /**
- * The model, with the net's weights in it. `model.save` writes it, `fromLayers` brings it back; loading one that has
- * layers of ours needs `moonlet/tfjs` imported, which registers them. The caller disposes of the model.
+ * A net as a tf.LayersModel with its weights. `model.save` writes it, `fromLayers` turns it back into a net; loading a model
+ * that has layers of ours needs `moonlet/tfjs` imported, which registers them. The caller disposes of the model.
+ *
+ * @throws MoonletError when tf has no backend, or nodes that share weights have different options.
+ * @example
+ * import '@tensorflow/tfjs-backend-cpu';
+ * import { init } from 'moonlet';
+ * import { lenet5 } from 'moonlet/architectures';
+ * import { fromLayers, toLayers } from 'moonlet/tfjs';
+ *
+ * const model = toLayers(init(lenet5()));
+ * model.countParams(); // 61706
+ * fromLayers(model).graph.name; // 'lenet-5'
  */
 export function toLayers(
   { graph, weights }: Net,
