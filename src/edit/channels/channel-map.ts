@@ -1,4 +1,4 @@
-/** @file Channel maps: for each new channel the old one that it copies, and the orders in which channels can stand. */
+/** @file Channel maps: for each new channel the old one that it copies, and the orders of channels. */
 import { append } from '../lookup.ts';
 
 /** For each new channel the old one that it copies; -1 where it copies none. */
@@ -6,7 +6,7 @@ export type ChannelMap = Int32Array;
 
 /** Whether an entry of a map means a new channel, which copies none. */
 export const isNew = (old: number): boolean => old < 0;
-/** The old channel that each new one stands beside: the one that it copies, or for a new channel the one before it. */
+/** The old channel that each new one belongs to: the one that it copies, or for a new channel the one before it. */
 export function owners(map: ChannelMap): ChannelMap {
   let last = map.find((old) => !isNew(old)) ?? 0;
   return map.map((old) => {

@@ -42,7 +42,7 @@ import { seed as anySeed, type Checks, checkNet, checkOptions, oneOf } from '../
 import type { Widths } from './widen.ts';
 
 export interface UnitOptions {
-  /** Of the new weights, and of which channels the new units stand beside; 0 by default. */
+  /** Of the new weights, and of the places of the new units; 0 by default. */
   readonly seed?: number;
   /**
    * The weights by which old units read new ones. `zero` (the default) preserves the function in both modes. `random` draws
