@@ -15,9 +15,12 @@ export function owners(map: ChannelMap): ChannelMap {
   });
 }
 
+/** The map of n channels that stay as they are. */
 export const identity = (n: number): ChannelMap => Int32Array.from({ length: n }, (_, i) => i);
+/** Whether two maps are equal. */
 export const same = (a: ChannelMap, b: ChannelMap): boolean =>
   a.length === b.length && a.every((v, i) => v === b[i]);
+/** The map in the order of the old channels, new ones first. */
 export const sorted = (map: ChannelMap): ChannelMap => map.slice().sort();
 
 /** A producer's map: channels in order, each `times(class)` times; neighbours of one class are copied as a block. */

@@ -41,6 +41,7 @@ import { gathered, numbersOf } from '../lookup.ts';
 import { seed as anySeed, type Checks, checkNet, checkOptions, oneOf } from '../options.ts';
 import type { Widths } from './widen.ts';
 
+/** The options of `addUnits`. */
 export interface UnitOptions {
   /** Of the new weights, and of the places of the new units; 0 by default. */
   readonly seed?: number;
