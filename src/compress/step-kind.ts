@@ -56,7 +56,9 @@ export const stepKind = <Schema extends z.ZodObject>(
 
 /** A share of a whole. */
 export const share = z.number().gt(0).max(1);
+/** A whole number from 1 up. */
 export const count = z.int().min(1);
+/** Bits of a code. */
 export const bits = z.int().min(2).max(8);
 /** Paths or globs; in words they are joined by '+'. */
 const paths = z.union([z.string().transform((s) => s.split('+')), z.array(z.string()).min(1)]);
@@ -75,6 +77,7 @@ export const whereOf = ({
   ...(except ? { except } : {}),
 });
 
+/** The `needs` of a step without data. */
 export const needsNothing = (): undefined => undefined;
 
 /** The data of a step that `needs` it. */

@@ -22,6 +22,7 @@ const table = {
   distill,
   huffman,
 };
+/** The name of a kind of step. */
 export type StepName = keyof typeof table;
 
 /** Each step's JSON form, by name. */
@@ -36,6 +37,7 @@ export type StepNamed<Name extends StepName> = { [N in Name]: StepsByName[N] & {
 /** All kinds by the name that their JSON form carries. */
 export const stepKinds: { readonly [Name in StepName]: StepKind<StepNamed<Name>> } = table;
 
+/** Whether a text is the name of a step. */
 export const isStepName = (name: string): name is StepName => Object.hasOwn(table, name);
 /** The names of all steps. */
 export const stepNames: readonly StepName[] = Object.keys(table).filter(isStepName);

@@ -1,4 +1,4 @@
-/** @file A net made ready for inference: an ONNX model on onnxruntime, or the eager reading on a tf backend. */
+/** @file Compiles a net for inference: to an ONNX model on onnxruntime, or to eager ops of a tf backend. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { InferenceSession } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
@@ -8,6 +8,7 @@ import { encodeModel } from '../onnx/index.ts';
 import { toOnnx } from '../read/onnx.ts';
 import { codeTensors, disposeCodes, forward, weightTensors } from '../read/tfjs/index.ts';
 import type { Net } from '../weights/index.ts';
+import { inferenceEngine } from './default-engine.ts';
 import { type EagerEngine, type EngineOptions, useBackend } from './engine.ts';
 import { batchSizes, floatsOf } from './tensors.ts';
 
@@ -22,12 +23,13 @@ export type Values = ReadonlyMap<string, Float32Array>;
 /** A batch for a net of one input, [batch, ...input] as one flat array; or a batch for each input, by node id. */
 export type Batch = Float32Array | Values;
 export interface Compiled {
-  /** The shape of each value for one example, [h, w, c] or [c]; with layout NCHW the data of maps lies [c, h, w]. */
+  /** The shape of each value for one example, [h, w, c] or [c]. With the layout NCHW the numbers of a map lie as [c, h, w]. */
   readonly shapes: ReadonlyMap<string, Shape>;
   /** Runs any number of examples as one batch. */
   run(x: Batch): Promise<Values>;
   /** Runs many examples in batches (by default of 64), and joins the values. */
   runMany(x: Batch, batch?: number): Promise<Values>;
+  /** Frees the session or the weights; nothing can be run after that. */
   release(): Promise<void>;
 }
 
@@ -40,6 +42,8 @@ type Run = (inputs: Values, batch: number) => Promise<Values>;
  * `run` takes examples one after another, each `[h, w, c]` or `[c]` in row-major order (`[c, h, w]` with the layout NCHW), and gives
  * the values by node id, in the same layout.
  *
+ * Without the option `engine` it runs on onnxruntime; where onnxruntime-node is not installed, on WebAssembly, with a warning.
+ *
  * @example
  * ```ts
  * import { init } from 'moonlet';
@@ -47,7 +51,7 @@ type Run = (inputs: Values, batch: number) => Promise<Values>;
  * import { compile } from 'moonlet/engine';
  *
  * const graph = mobilenetV2({ width: 0.35, classes: 10, size: 64 });
- * const compiled = await compile({ graph, weights: init(graph, { seed: 1 }) });
+ * const compiled = await compile(init(graph, { seed: 1 }));
  * const values = await compiled.run(new Float32Array(2 * 64 * 64 * 3)); // two images
  * console.log([...values.values()].map((logits) => logits.length)); // [ 20 ]
  * await compiled.release();
@@ -57,7 +61,8 @@ type Run = (inputs: Values, batch: number) => Promise<Values>;
  */
 export async function compile(net: Net, o: CompileOptions = {}): Promise<Compiled> {
   const { graph } = net;
-  const { engine = 'onnxruntime', values = graph.outputs } = o;
+  const { values = graph.outputs } = o;
+  const engine = await inferenceEngine(o);
   const known = shapes(graph);
   const outShapes = shapesOf(graph, known, values);
   const needed = ancestors(graph, values);
@@ -199,7 +204,7 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
     run: async (inputs, batch) => {
       await useBackend(engine);
       const found = new Map<string, Float32Array>();
-      // nothing comes back from the tidy, which would look for tensors in every number of an array
+      // returns nothing, since tf.tidy would search a returned array for tensors, number by number
       tf.tidy(() => {
         const batches = graph.nodes.flatMap(({ id, op }) => {
           const x = op.kind === 'input' ? inputs.get(id) : undefined;

@@ -1,9 +1,9 @@
-/** @file An ONNX file's bytes, run once: to see that what was written computes what was meant. */
+/** @file Runs the bytes of an ONNX file once, to check that an exported file computes the right values. */
 import { loadRuntime, sessionOptions } from '../jit/runtime.ts';
 import { decodeModel } from '../onnx/index.ts';
 import { batchSizes, floatsOf } from './tensors.ts';
 
-/** The model's outputs in order, one flat array each, for a batch of its one input. */
+/** The outputs of a model with one input, in order, each as one flat array, for a batch of examples. */
 export async function runModel(bytes: Uint8Array, x: Float32Array, batch: number): Promise<Float32Array[]> {
   const ort = await loadRuntime();
   const { inputs, outputs } = decodeModel(bytes);

@@ -1,9 +1,8 @@
 /**
- * @file Loading of tfjs-node, and our kernels on TensorFlow's own ops.
+ * @file Loads tfjs-node, and registers our kernels on TensorFlow's own ops.
  *
- * Without these, the `tensorflow` backend computes our kernels by the composed forms of `src/kernels`, which are right
- * but take many small ops. What TensorFlow's CPU library has no op for is written here with those that it has: it runs
- * grouped and dilated convs, but neither gradient of them.
+ * Without these, the `tensorflow` backend computes our kernels as `src/kernels` composes them, which is right but takes many small ops.
+ * TensorFlow's CPU library runs grouped and dilated convs, but has no op for their gradients; those are composed of its other ops.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, oneLine } from '../errors.ts';
@@ -16,7 +15,7 @@ import { average, averageGrad, maximum, maximumGrad } from './tensorflow/pool.ts
 const backendName = 'tensorflow';
 
 /**
- * Load tfjs-node and register our kernels for its backend.
+ * Loads tfjs-node and registers our kernels for its backend.
  * @throws MoonletError when it is not installed, or does not load here.
  */
 export async function loadTfjsNode(): Promise<void> {
@@ -69,7 +68,7 @@ const trial = <A>(
   attrs,
 });
 
-/** Our kernels, each with a small case that asks for all that it can. */
+/** Our kernels, each with a small case that needs everything that the kernel can do. */
 function kernels(): readonly Trial[] {
   const [x, kernel, c] = [tf.ones([1, 4, 4, 4]), tf.ones([3, 3, 2, 4]), tf.ones([4])];
   const half = tf.ones([1, 2, 2, 4]);
@@ -92,7 +91,7 @@ function kernels(): readonly Trial[] {
   ];
 }
 
-/** Whether this libtensorflow has what a kernel needs; one that it refuses keeps its composed form. */
+/** Whether this libtensorflow can run a kernel. A kernel that it refuses keeps its composed form. */
 function runs(kernel: () => unknown): boolean {
   try {
     kernel();

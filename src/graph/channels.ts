@@ -62,10 +62,10 @@ interface Analysis {
  * Run the analysis. It is total: ops that allow nothing freeze the classes that they read.
  *
  * @example
- * import { channels } from 'moonlet';
+ * import { graphs } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
- * const { variables } = channels(wrn());
+ * const { variables } = graphs.channels(wrn());
  * variables.flatMap((v) => (v.frozen ? [] : v.name)).slice(0, 3); // ['stage1/width', 'stage1/0/first', 'stage1/1/first']
  */
 export function channels(graph: Graph, { byGroups = () => false }: ChannelOptions = {}): Channels {

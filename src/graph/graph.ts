@@ -1,5 +1,4 @@
 /** @file Walking a graph: fold gives every node a value; the rest is looking things up. */
-import { get } from '../access.ts';
 import type { Graph, Node } from './op.ts';
 
 /**
@@ -7,11 +6,11 @@ import type { Graph, Node } from './op.ts';
  *
  * @param visit makes a node's value from those of its inputs, in order.
  * @example
- * import { fold } from 'moonlet';
+ * import { graphs } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
  * const graph = wrn({ depth: 10 });
- * const depth = fold<number>(graph, (_node, inputs) => 1 + Math.max(0, ...inputs)); // nodes on the longest path
+ * const depth = graphs.fold<number>(graph, (_node, inputs) => 1 + Math.max(0, ...inputs)); // nodes on the longest path
  * depth.get(graph.outputs[0] ?? ''); // 27
  */
 export function fold<R>(graph: Graph, visit: (node: Node, ins: readonly R[]) => R): ReadonlyMap<string, R> {

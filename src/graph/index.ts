@@ -36,6 +36,7 @@ export {
   type Quantize,
   type Shape,
   type Slot,
+  shapeFrom,
   shiftTap,
   sizeOf,
   slots,

@@ -1,6 +1,6 @@
 /** @file The one idea: a network is plain data. A reading folds it, an edit rewrites it. */
 import { match } from 'ts-pattern';
-import { first, last } from '../access.ts';
+import { first, item, last } from '../access.ts';
 
 /** One example, no batch axis: a feature map [h, w, c] (channels last) or a vector [c]. */
 export type FeatureMap = readonly [h: number, w: number, c: number];
@@ -130,6 +130,12 @@ export const isDepthwise = (op: Conv, channels: number): boolean => op.groups ==
 export const isMap = (shape: Shape): shape is FeatureMap => shape.length === 3;
 /** The channels of a shape, with or without a batch axis: its last number. */
 export const channelsOf = (shape: readonly number[]): number => last(shape);
+/** Sizes as a shape. @throws Error `internal: ...` unless there are one or three. */
+export function shapeFrom(sizes: readonly number[]): Shape {
+  if (sizes.length === 1) return [item(sizes, 0)];
+  if (sizes.length === 3) return [item(sizes, 0), item(sizes, 1), item(sizes, 2)];
+  throw new Error(`internal: [${sizes.join(', ')}] is neither a map nor a vector`);
+}
 /** How many numbers a value of this shape has. */
 export const sizeOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
 

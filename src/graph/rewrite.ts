@@ -18,12 +18,13 @@ export type Rule = (node: Node, place: Place) => readonly Node[] | undefined;
  *
  * @throws ShapeError that names the path, when a rule made nodes that do not fit.
  * @example
- * import { type Rule, rewrite } from 'moonlet';
+ * import { cost, graphs, type types } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
- * const toRelu6: Rule = (node) =>
+ * const toRelu6: types.Rule = (node) =>
  *   node.op.kind === 'act' && node.op.fn === 'relu' ? [{ ...node, op: { kind: 'act', fn: 'relu6' } }] : undefined;
- * const graph = rewrite(wrn(), toRelu6);
+ * const graph = graphs.rewrite(wrn(), toRelu6);
+ * cost(graph).params; // 175066
  */
 export function rewrite(graph: Graph, ...rules: readonly Rule[]): Graph {
   const byId = new Map<string, Node>();

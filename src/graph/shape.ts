@@ -96,9 +96,9 @@ class Check {
  * The shape that an op makes of its inputs' shapes.
  * @throws ShapeError naming the op, its inputs, the reason and the remedy.
  * @example
- * import { shapeOf } from 'moonlet';
+ * import { graphs } from 'moonlet';
  *
- * shapeOf({ kind: 'globalPool', fn: 'avg' }, [[7, 7, 64]]); // [64]
+ * graphs.shapeOf({ kind: 'globalPool', fn: 'avg' }, [[7, 7, 64]]); // [64]
  */
 export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
   const check = new Check(op, ins);

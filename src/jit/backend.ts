@@ -76,7 +76,7 @@ export class TraceBackend extends tf.KernelBackend {
     const random = randomOp();
     if (random) this.pending ??= randomError(random);
     const dataId = {};
-    // a copy, since the caller may change the array after
+    // a copy, since the caller may change the array later
     const values = Array.isArray(written) ? written : written.slice();
     this.#entries.set(dataId, { refs: 1, shape, dtype, written: values });
     return dataId;
@@ -101,7 +101,7 @@ export class TraceBackend extends tf.KernelBackend {
   override read(dataId: object): Promise<tf.backend_util.BackendValues> {
     const entry = this.#entries.get(dataId);
     if (entry?.written) return Promise.resolve(entry.written);
-    // the traced function cannot wait for a rejection, so this one is thrown after it
+    // the traced function cannot await a rejection, so the error is thrown when it returns
     this.pending ??= this.#readError(entry, 'data() or array()');
     return new Promise(() => {});
   }

@@ -1,7 +1,7 @@
 /**
  * @file The typed graph that a trace writes: every value has a static shape, channels last as in tf.
  *
- * How values lie in memory (channels first, for ONNX's convs) is decided when the graph is lowered.
+ * Lowering decides in which layout each value lies in memory (channels first, for ONNX's convs).
  */
 
 import type { AvgPoolAttrs, ConvGeometry, PoolGeometry } from '../kernels/index.ts';
@@ -13,7 +13,7 @@ export type Attributes = Readonly<Record<string, OnnxAttribute>>;
 
 export type Op =
   | { readonly kind: 'input'; readonly name: string }
-  /** A number stands for a tensor of that one value everywhere. */
+  /** A number stands for a tensor with that value everywhere. */
   | { readonly kind: 'constant'; readonly data: Data | number }
   /** An elementwise ONNX op, with numpy's broadcasting. */
   | { readonly kind: 'map'; readonly op: string; readonly attributes?: Attributes }
@@ -158,7 +158,7 @@ function keyOf(op: Op, inputs: readonly Value[], types: readonly Type[]): string
   return `${attributes}|${inputs.map((i) => i.id).join()}|${types.map((t) => `${t.dtype}${t.shape.join('x')}`).join()}`;
 }
 
-/** Numbers that JSON would not tell apart. */
+/** A number as text that keeps -0, NaN and infinities apart, which JSON does not. */
 function spell(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }

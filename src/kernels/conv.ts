@@ -1,9 +1,9 @@
 /**
  * @file Grouped, dilated, strided convolution and its two gradients, each one tf kernel.
  *
- * conv(x, k) is linear in x and in k, and so are its input gradient and its filter gradient in their two
- * operands. The gradients of each of the three are therefore the other two, and gradients of any order exist:
- * with <.,.> the dot product, <conv(x, k), y> = <x, inputGrad(y, k)> = <k, filterGrad(x, y)>.
+ * conv(x, k) is linear in x and in k, and so are its input gradient and its filter gradient in their two operands. With <.,.> the dot
+ * product, <conv(x, k), y> = <x, inputGrad(y, k)> = <k, filterGrad(x, y)>. So the gradients of each of the three are the other two,
+ * and gradients of any order exist.
  */
 
 import * as tf from '@tensorflow/tfjs-core';
@@ -23,7 +23,7 @@ export interface FilterGradAttrs extends ConvGeometry {
 /**
  * Convolution of `x [b, h, w, cin]` with an HWIO kernel `[kh, kw, cin/groups, cout]`: `[b, h', w', cout]`.
  *
- * Differentiable any number of times, on every backend.
+ * Any stride, dilation, padding and number of groups; differentiable any number of times, on every backend.
  *
  * @throws MoonletError when shapes and groups disagree.
  */
@@ -52,7 +52,7 @@ export function convFilterGrad(
   return rank4(run1(filterGradKernel, { x, dy }, { ...plain(geometry), kernelShape }));
 }
 
-/** The geometry alone, whatever else the given object carries. */
+/** The geometry without any other property of the object. */
 function plain({ stride, dilation, pads, groups }: ConvGeometry): ConvGeometry {
   return { stride, dilation, pads, groups };
 }
@@ -97,7 +97,7 @@ const filterGradKernel: KernelSpec<FilterGradAttrs> = {
   },
 };
 
-/** Stock convs where they apply, else a batched matrix product per tap of the window. */
+/** One of tf's own convs where that is possible; otherwise a batched matrix product for each tap of the window. */
 function forward(x: tf.Tensor4D, kernel: tf.Tensor4D, geometry: ConvGeometry): tf.Tensor4D {
   const { stride, dilation, groups } = geometry;
   const [kh, kw, cg, cout] = kernel.shape;
@@ -129,7 +129,7 @@ function byGroup(x: tf.Tensor4D, groups: number): tf.Tensor {
 }
 
 /**
- * A conv of dy, spread by the stride, with the kernel turned by half a turn and its channels exchanged.
+ * A conv of dy, spread by the stride, with the kernel rotated by 180 degrees and its channels exchanged.
  */
 function inputGrad(dy: tf.Tensor4D, kernel: tf.Tensor4D, attrs: InputGradAttrs): tf.Tensor4D {
   const { stride, dilation, pads, groups, inputShape } = attrs;
@@ -148,8 +148,8 @@ function inputGrad(dy: tf.Tensor4D, kernel: tf.Tensor4D, attrs: InputGradAttrs):
 }
 
 /**
- * One product per tap: x under the tap, transposed, times dy; a multiply and sum when groups are single
- * channels.
+ * One matrix product for each tap: the values of x under the tap, transposed, times dy. Where groups are single channels, a product
+ * and a sum.
  */
 function filterGrad(x: tf.Tensor4D, dy: tf.Tensor4D, attrs: FilterGradAttrs): tf.Tensor4D {
   const { stride, dilation, pads, groups, kernelShape } = attrs;

@@ -1,7 +1,6 @@
 /**
- * @file Ops that tf lacks or leaves without a gradient, each one tf kernel on every backend: grouped and
- * dilated convolution, batch norm in training, pooling with explicit padding; and gradients of tf's own ops that are
- * wrong there, put right.
+ * @file Ops that tf lacks, or has without a gradient, each as one tf kernel on every backend: grouped and dilated convolution, batch
+ * norm in training, pooling with explicit padding. Also corrected gradients for ops of tf whose own gradients are wrong.
  */
 
 export {

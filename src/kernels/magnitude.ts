@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * |x| of any shape, with the gradient sign(x), 0 at 0 as in PyTorch. That of tf.abs is -1 there, a subgradient too, which
- * pushes what a penalty has brought to 0 away again; tf's losses count on it, so that tf.abs keeps it.
+ * |x| of any shape, with the gradient sign(x), which is 0 at 0 as in PyTorch. The gradient of tf.abs is -1 at 0. That is a subgradient
+ * too, but it moves weights away again that a penalty has brought to 0. tf's own losses depend on it, so that tf.abs keeps it.
  */
 export function magnitude<T extends tf.Tensor>(x: T): T {
   const run = tf.customGrad<T>((_, save) => {

@@ -1,5 +1,5 @@
 /**
- * @file Batch norm by the batch's own statistics, and its gradient, each one tf kernel.
+ * @file Batch norm with the statistics of the batch, and its gradient, each as one tf kernel.
  *
  * With m the count of values per channel, xhat = (x - mean)/sqrt(var + eps), y = gamma xhat + beta:
  *   dbeta = sum dy,  dgamma = sum dy xhat,  dx = gamma/sqrt(var + eps) (dy - dbeta/m - xhat dgamma/m).
@@ -16,10 +16,11 @@ export interface NormAttrs {
 }
 
 /**
- * Batch norm of `x` (rank 2 or 4, channels last) by its own mean and biased variance per channel.
+ * Batch norm of `x`, `[b, c]` or `[b, h, w, c]`, with the mean and the biased variance of each channel of x. `y` has the shape of x;
+ * `mean` and `variance` are `[channels]`.
  *
- * `gamma` and `beta` are `[channels]`, 1 and 0 when undefined. No gradient flows through `mean` and
- * `variance`, which are for running averages.
+ * `gamma` and `beta` are `[channels]`; by default 1 and 0. No gradient flows through `mean` and `variance`, which are for running
+ * averages.
  *
  * @throws MoonletError when x is of another rank, or gamma or beta does not have one value per channel.
  */
@@ -118,7 +119,7 @@ function secondGradient({ dys, saved, attrs }: GradientCall<NormAttrs>): Record<
       return tf.sub(tf.mul(inverse, project(q)), tf.mul(tf.mul(shared, inGamma()), hat));
     },
     gamma: inGamma,
-    // already counted in x
+    // x's gradient includes theirs
     mean: () => tf.zerosLike(gamma),
     variance: () => tf.zerosLike(gamma),
   };

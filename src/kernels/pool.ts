@@ -1,4 +1,4 @@
-/** @file Max and average pooling with explicit padding, and their gradients, each one tf kernel. */
+/** @file Max and average pooling with explicit padding, and their gradients, each as one tf kernel. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { rank4 } from './attributes.ts';
@@ -26,7 +26,7 @@ export function maxPool(x: tf.Tensor4D, g: PoolGeometry): tf.Tensor4D {
 }
 
 /**
- * Average pooling of `x [b, h, w, c]`. Padding is not counted in the mean unless `countPadding`.
+ * Average pooling of `x [b, h, w, c]`. By default the mean does not count padding; with `countPadding` it does.
  *
  * @throws MoonletError when a window could lie in padding alone.
  */
@@ -35,7 +35,7 @@ export function avgPool(x: tf.Tensor4D, g: PoolGeometry, countPadding = false): 
   return rank4(run1(avgKernel, { x }, { ...plain(g), countPadding }));
 }
 
-/** The gradient of `maxPool` in its input: dy at the first maximum of each window, summed. */
+/** The gradient of `maxPool` in its input: each dy is added at the first maximum of its window. */
 export function maxPoolGrad(dy: tf.Tensor, x: tf.Tensor, y: tf.Tensor, g: PoolGeometry): tf.Tensor4D {
   return rank4(run1(maxGradKernel, { dy, x, y }, plain(g)));
 }
@@ -59,7 +59,7 @@ function taps(x: tf.Tensor4D, g: PoolGeometry, padding: number): tf.Tensor4D[] {
   return offsets(g.size).map((offset) => tap(padded, offset, [oh, ow], g.stride));
 }
 
-/** The adjoint of `taps`: each of `parts` where its tap came from, summed, without the padding. */
+/** The adjoint of `taps`: adds each of `parts` at the places that its tap read, and removes the padding. */
 function untaps(parts: readonly tf.Tensor4D[], inputShape: readonly number[], g: PoolGeometry): tf.Tensor4D {
   const [, h = 0, w = 0] = inputShape;
   const { top, bottom, left, right } = g.pads;
@@ -96,7 +96,7 @@ const maxGradKernel: KernelSpec<PoolGeometry> = {
     return untaps(parts, x.shape, attrs);
   },
   saveInputs: ['dy', 'x', 'y'],
-  // linear in dy: the adjoint picks ddx at the maxima; x and y only choose the places
+  // the kernel is linear in dy; its adjoint picks ddx at the maxima. x and y only choose the places
   gradient: ({ dy: ddx, saved, attrs }) => {
     const [x, y] = [rank4(saved('x')), saved('y')];
     return {
@@ -113,7 +113,7 @@ const maxGradKernel: KernelSpec<PoolGeometry> = {
 };
 
 /**
- * 1 over the count of values that each place averages: `[oh, ow, 1]`, computed here since shapes are known.
+ * 1 over the number of values that each place averages: `[oh, ow, 1]`.
  */
 export function inverseCounts(inputShape: readonly number[], g: AvgPoolAttrs): Float32Array {
   const [, h = 0, w = 0] = inputShape;

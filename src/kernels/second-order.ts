@@ -1,10 +1,10 @@
 /**
  * @file Gradients of gradients that tf lacks.
  *
- * The gradient of relu6 multiplies by the comparison 0 <= x <= 6, and tf has no gradient of comparisons: they are constant
- * wherever they are differentiable, so theirs is zero. The gradients of sigmoid, tanh and softmax read the op's saved
- * output, whose way back to x tf's tape loses (the copy is recorded before the op): a second derivative would come out
- * wrong without a word. Here they are written in x.
+ * The gradient of relu6 multiplies by the comparison 0 <= x <= 6, and tf has no gradient of comparisons. They are constant wherever
+ * they are differentiable, so that their gradient is zero. The gradients of sigmoid, tanh and softmax read the saved output of the op,
+ * and tf's tape does not connect it to x (the copy is recorded before the op): a second derivative would be wrong without an error.
+ * Here these gradients are functions of x.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { byName, onlyOne } from './register.ts';
@@ -21,7 +21,7 @@ const slopes: Readonly<Record<string, readonly [input: string, Slope]>> = {
   ],
   Tanh: ['x', (dy, x) => tf.mul(dy, tf.sub(1, tf.square(tf.tanh(x))))],
   Softmax: [
-    'logits', // of the last axis, the only one that tf's own gradient knows
+    'logits', // over the last axis, the only one that tf's own gradient supports
     (dy, x) => {
       const y = tf.softmax(x);
       const weighted = tf.mul(dy, y);
@@ -31,7 +31,7 @@ const slopes: Readonly<Record<string, readonly [input: string, Slope]>> = {
 };
 let done = false;
 
-/** Makes tf's own ops differentiable twice, once for all; first gradients stay what they are. */
+/** Makes tf's own ops differentiable twice. First gradients do not change; a second call does nothing. */
 export function registerSecondOrder(): void {
   if (done) return;
   done = true;

@@ -1,11 +1,11 @@
 /**
- * @file Sums by segment in time linear in the input, for backends whose memory JavaScript reads: tf's wasm backend has no
- * such kernel, and its JavaScript one compares every value with every segment. They are also the gradient of a gather.
+ * @file Sums by segment in linear time, for the backends wasm and cpu: tf has no such kernel for wasm, and the one for cpu compares every
+ * value with every segment. The sums are also the gradient of a gather.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { numberAttr } from './attributes.ts';
 
-/** `x [...ids, ...rest]` -> `[segments, ...rest]`; rows whose id is no segment are dropped, as in TensorFlow. */
+/** `x [...ids, ...rest]` -> `[segments, ...rest]`; rows whose id is not a segment are dropped, as in TensorFlow. */
 export const segmentSum: tf.KernelFunc = ({ inputs, attrs, backend }) => {
   const [x, ids] = [inputs['x'], inputs['segmentIds']];
   if (!x || !ids || !(backend instanceof tf.KernelBackend))

@@ -1,6 +1,6 @@
 /**
- * @file The gradients of tf's own convs that its wasm backend lacks, made of our convs: without them, a tf.layers model
- * with convs could not be trained there.
+ * @file The gradients of tf's own convs that its wasm backend lacks, computed by our convs. Without them, tf.layers models with convs
+ * cannot be trained on wasm.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { type Attrs, numbersAttr, rank4, shape4 } from './attributes.ts';

@@ -1,15 +1,20 @@
 /**
- * @file Gradients of tf's own ops that are wrong or that leave ties to chance, written again for every backend.
+ * @file Replaces gradients of tf's own ops that are wrong, or that differ between backends at ties, on every backend.
  *
  * Where an op has a kink or equal values, the gradient is PyTorch's: `max` and `min` share it evenly among equal values
  * (torch.amax, and tf.reduce_max in Python), `maximum` and `minimum` give half to each side, pooling gives it to the first
- * place, relu6 is flat at 0 and at 6, a clip at its bounds.
- * tf 4.22 gives the whole of it to each of the equal values of `max`, and to another place of a pool on wasm; its average
- * pools spread over padding what they did not average, `maximum`, `minimum`, `squaredDifference` and `matMul` do not
- * undo a broadcast there, `cumsum` along any axis but the last moves its gradient to other places, `mirrorPad` forgets what the copies got, `prod` does not
- * run, `floorDiv` has the slope of a
- * division, `pow` is NaN at 0 to the power of 0, and resizing looks away when pixels are aligned by their centres (on the
- * JavaScript backend, nearest neighbours of a second image read the first).
+ * place, relu6 is flat at 0 and at 6, and a clip is flat at its bounds.
+ *
+ * What is wrong in tf 4.22:
+ * - `max` and `min` give the whole gradient to each of several equal values; max pools on wasm give it to another place.
+ * - Average pools spread the gradient over padding that was not averaged.
+ * - `maximum`, `minimum`, `squaredDifference` and `matMul` do not sum over broadcast axes.
+ * - `cumsum` along any axis but the last gives the gradient to other places.
+ * - `mirrorPad` drops the gradient of the copies.
+ * - `prod` throws.
+ * - `floorDiv` has the gradient of a division.
+ * - `pow` is NaN at 0 to the power of 0.
+ * - Resizing ignores that pixels are aligned by their centres; nearest neighbours on cpu read the first image for every image.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { type Attrs, axesAttr, numberAttr, paddingsAttr, rank4 } from './attributes.ts';
@@ -88,7 +93,7 @@ const clip: GradientFn = (dy, saved, attrs) => ({
   },
 });
 
-/** For each place of `x [rows, n]` the product of the values before it in its row, in log n passes. */
+/** For each place of `x [rows, n]` the product of the values before it in its row, computed in log n passes. */
 function productBefore(x: tf.Tensor2D): tf.Tensor2D {
   const [rows, n] = x.shape;
   const moved = (values: tf.Tensor2D, by: number): tf.Tensor2D =>
@@ -98,7 +103,7 @@ function productBefore(x: tf.Tensor2D): tf.Tensor2D {
   return product;
 }
 
-/** Of `prod` over axes: dy times the product of the other values, which a zero does not hide. */
+/** Of `prod` over axes: dy times the product of the other values, which is right where values are 0. */
 const prod: GradientFn = (dy, saved, attrs) => {
   const input = saved('x');
   const axes = axesAttr(attrs, 'axis', input.shape);
@@ -119,7 +124,7 @@ const prod: GradientFn = (dy, saved, attrs) => {
   };
 };
 
-/** Of `mirrorPad`: every value gets back what its copies got, axis by axis. */
+/** Of `mirrorPad`: adds the gradients of the copies to that of the value, axis by axis. */
 const mirrorPad: GradientFn = (dy, saved, attrs) => {
   const { shape } = saved('x');
   const edge = attrs['mode'] === 'reflect' ? 0 : 1;
@@ -226,7 +231,7 @@ const configs: readonly tf.GradConfig[] = Object.entries(written).map(
 /** The tf kernels whose gradient is written here. */
 export const writtenGradients: readonly string[] = Object.keys(written);
 
-/** Puts the gradients of this file in the place of tf's, where they are not there already. */
+/** Replaces tf's gradients by those of this file. A second call does nothing. */
 export function registerGradients(): void {
   for (const config of configs) if (tf.getGradient(config.kernelName) !== config) tf.registerGradient(config);
 }

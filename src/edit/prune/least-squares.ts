@@ -110,7 +110,7 @@ function* ridgeRegression(
 
 const squares = (values: Float64Array): number => values.reduce((sum, v) => sum + v * v, 0);
 
-/** Writes what the window of a group reads at a place: [kh, kw, in / groups], flat; what lies outside stays zero. */
+/** Writes the inputs of a group's window at a position, [kh, kw, in / groups] flat. Positions outside the map stay zero. */
 function readWindow(
   window: Float64Array,
   { op, inputShape, inputs }: Rows,

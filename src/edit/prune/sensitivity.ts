@@ -16,7 +16,7 @@ import {
   number,
   whereChecks,
 } from '../options.ts';
-import { planPruning } from './prune-channels.ts';
+import { planPruning } from './plan-pruning.ts';
 import { type PruneOptions, pruneChecks } from './prune-options.ts';
 import { kernelsNamed, pruneWeights, type WeightPruneOptions } from './prune-weights.ts';
 

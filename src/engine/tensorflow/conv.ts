@@ -1,9 +1,9 @@
 /**
  * @file Convolution and its two gradients on TensorFlow's CPU ops. Layouts: x_BHWC, kernel_HWIO, dy_BHWC.
  *
- * `Conv2D` takes groups and dilation; `Conv2DBackprop*` take neither, their depthwise sisters no dilation. What is left
- * is written as forward convs: the input gradient is one of dy, spread by the stride, with the turned kernel, and the
- * filter gradient one of x with dy as its kernel, images and channels exchanged, stride and dilation exchanged.
+ * `Conv2D` supports groups and dilation; `Conv2DBackprop*` support neither, and their depthwise counterparts no dilation. All other
+ * gradients are forward convs: the input gradient is a conv of dy, spread by the stride, with the kernel rotated by 180 degrees; the
+ * filter gradient is a conv of x with dy as its kernel, where images and channels, and stride and dilation, are exchanged.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { rank4 } from '../../kernels/index.ts';
@@ -34,8 +34,8 @@ const attrsOf = ({ stride, dilation, pads }: Geometry) => ({
 });
 
 /**
- * Pads as TensorFlow names them, or nothing. With explicit pads `Conv2DBackpropFilter` of TensorFlow 2.21 writes past its
- * memory on a CPU (seen at 64 images of 28 x 28 and 16 channels), so the gradients of full convs go without.
+ * TensorFlow's name for the padding, or undefined. With explicit pads, `Conv2DBackpropFilter` of TensorFlow 2.21 writes beyond its
+ * memory on a CPU (seen at 64 images of 28 x 28 and 16 channels), so that the gradients of full convs do not use them.
  */
 function namedPadding(
   { pads, stride: [sh, sw] }: Geometry,
@@ -57,7 +57,7 @@ const withPadding = ({ stride }: Geometry, padding: 'SAME' | 'VALID') => ({
 });
 
 const isPlain = ({ dilation: [h, w] }: Geometry): boolean => h === 1 && w === 1;
-/** Each group is one channel, and steps are as TensorFlow's depthwise ops want them. */
+/** Whether each group is one channel, and strides and dilations are equal along both axes, as TensorFlow's depthwise ops need. */
 const isDepthwise = (perGroup: number, { groups, stride: [sh, sw], dilation: [dh, dw] }: Geometry): boolean =>
   groups > 1 && perGroup === 1 && sh === sw && dh === dw;
 
@@ -166,7 +166,7 @@ function asForward(
   const images = tf.transpose(x, [3, 1, 2, 0]);
   const kernel = tf.transpose(dy, [1, 2, 0, 3]);
   const wide = forward(images, kernel, { stride: dilation, dilation: stride, pads, groups: 1 });
-  // a stride that does not reach the image's end leaves places over
+  // where the stride leaves places at the end unread, the conv has more taps than the kernel
   const [ci, , , co] = wide.shape;
   return tf.transpose(tf.slice4d(wide, [0, 0, 0, 0], [ci, kh, kw, co]), [1, 2, 0, 3]);
 }

@@ -1,6 +1,6 @@
 /**
- * @file Batch norm by the batch's own statistics on `FusedBatchNormV3`, whose fourth and fifth outputs are the mean and
- * the biased variance that its gradient wants back. (Its second and third are for running averages, the variance unbiased.)
+ * @file Batch norm with the statistics of the batch, by `FusedBatchNormV3`. Its fourth and fifth outputs are the mean and the biased
+ * variance, which its gradient reads. (The second and third are for running averages, with the unbiased variance.)
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { floatType, type Kernel, op } from './ops.ts';
@@ -9,7 +9,7 @@ interface NormAttrs {
   readonly eps: number;
 }
 
-/** Vectors [b, c] count as maps of one place. */
+/** Vectors [b, c] become maps of one place. */
 const asMap = (x: tf.Tensor): tf.Tensor => {
   const [batch = 1, channels = 1] = x.shape;
   return x.rank === 2 ? tf.reshape(x, [batch, 1, 1, channels]) : x;

@@ -14,7 +14,7 @@ export interface Pads {
 /** An attribute: whole numbers, a flag, a text; `{ float }` for a real number, `{ type }` for a type. */
 type Value = readonly number[] | boolean | string | { readonly float: number } | { readonly type: number };
 
-/** What we use of tfjs-node's backend. */
+/** The part of tfjs-node's backend that we use. */
 interface NodeBackend {
   readonly binding: Readonly<
     Record<
@@ -68,13 +68,13 @@ export function op1(...call: Parameters<typeof op>): tf.Tensor {
   return output;
 }
 
-/** `FusedBatchNorm` and its gradient have a second type. */
+/** The value of the second type attribute that `FusedBatchNorm` and its gradient have. */
 export const floatType = (): number => nodeBackend().binding.TF_FLOAT;
 
 /** A shape as an input of an op. */
 export const shapeTensor = (shape: readonly number[]): tf.Tensor => tf.tensor1d([...shape], 'int32');
 
-/** `x_BHWC` with `pads` of zeros around it; negative pads crop. */
+/** Pads `x_BHWC` with zeros; negative pads crop. */
 export function padded(x: tf.Tensor4D, { top, bottom, left, right }: Pads): tf.Tensor4D {
   const [b, h, w, c] = x.shape;
   const crop = (pad: number): number => Math.max(0, -pad);
@@ -98,7 +98,7 @@ export const grown = (
   [b = 1, h = 1, w = 1, c = 1]: readonly number[],
   { top, bottom, left, right }: Pads,
 ): readonly number[] => [b, h + top + bottom, w + left + right, c];
-/** The pads that take those away again. */
+/** The pads that remove those again. */
 export const without = ({ top, bottom, left, right }: Pads): Pads => ({
   top: -top,
   bottom: -bottom,

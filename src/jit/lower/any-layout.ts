@@ -1,4 +1,4 @@
-/** @file Ops that run in any layout: elementwise ops, reductions, moves and matrix products, each where the fewest values must move. */
+/** @file Ops that run in any layout: elementwise ops, reductions, reshapes and matrix products. Each runs where the fewest values must move. */
 
 import { int } from '../../onnx/index.ts';
 import { sameShape } from '../build.ts';
@@ -9,14 +9,14 @@ import { chooseLayout, isWhole, operand } from './choose.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, isPlain, type Layout, lay, nchw, plain } from './layout.ts';
 
-/** A factor of 1 is what lowering leaves where it did not take one out. */
+/** x times a factor for each channel. Where lowering took no factor out of a norm's gradient, it is 1 and costs nothing. */
 export function lowerChannelScale(e: Emitter, x: Value, factor: Value, y: Value): void {
   if (e.numberOf(factor) === 1) return e.alias(y, x);
   e.put(y, e.emit1('Mul', [e.get(x), e.get(factor)]));
 }
 
 export function lowerMap(e: Emitter, op: OpOf<'map'>, inputs: readonly Value[], y: Value): void {
-  if (e.layouts(y).length > 0) return; // one of the fusions: the node that made its operand made it as well
+  if (e.layouts(y).length > 0) return; // a fusion: the node that made the operand has computed this as well
   const rank = y.shape.length;
   const isPerChannel = ({ shape }: Value): boolean =>
     shape.at(-1) === y.shape[3] && shape.slice(-3, -1).every((dim) => dim === 1);
@@ -24,7 +24,7 @@ export function lowerMap(e: Emitter, op: OpOf<'map'>, inputs: readonly Value[], 
     isWhole(e, y) &&
     inputs.every((x) => sameShape(x.shape, y.shape) || sizeOf(x.shape) === 1 || isPerChannel(x));
   const layout = chooseLayout(e, inputs, rank, mayBlock);
-  // a constant of one value broadcasts as a scalar wherever another operand gives the shape
+  // a constant with one value everywhere broadcasts as a scalar where another operand gives the shape
   const asScalar = (x: Value): string | undefined => {
     const { op: source } = x.node;
     const alone = !inputs.some((other) => other !== x && sameShape(other.shape, y.shape));
@@ -41,7 +41,7 @@ export function lowerMap(e: Emitter, op: OpOf<'map'>, inputs: readonly Value[], 
   e.put(y, e.emit1(op.op, operands, op.attributes), layout);
 }
 
-/** An image in blocks, or one number for each channel, by its places in memory: [batch, blocks, places, block]. */
+/** An image in blocks, or one number for each channel, in the order of memory: [batch, blocks, places, block]. */
 function inBlocks(e: Emitter, x: Value): string {
   const [channels = 1, width = 1, height = 1, batch = 1] = x.shape.toReversed();
   const { block = 1 } = e;
@@ -65,7 +65,7 @@ export function lowerReduce(e: Emitter, op: OpOf<'reduce'>, x: Value, y: Value):
 }
 
 /**
- * Splitting or merging channels needs no move of a channels-first image: [b, c, h, w] is [b, g, c/g, h, w].
+ * A reshape that splits or merges channels moves nothing in a channels-first image: [b, c, h, w] is [b, g, c/g, h, w].
  */
 export function lowerReshape(e: Emitter, x: Value, y: Value): void {
   if (
@@ -96,10 +96,10 @@ export function lowerReshape(e: Emitter, x: Value, y: Value): void {
   e.put(y, e.reshape(e.get(x), y.shape));
 }
 
-/** Axis 0, then all that were made of channels, then height and width. */
+/** The axes in the order batch, parts of the channels, height, width. */
 const split = (rank: number): Layout => [0, ...plain(rank).slice(3), 1, 2];
 
-/** A transpose moves nothing here: what lies in memory is another layout of the result. */
+/** A transpose moves nothing: the same memory is another layout of the result. */
 export function lowerTranspose(e: Emitter, perm: readonly number[], x: Value, y: Value): void {
   if (!e.carry) return e.put(y, e.transpose(e.get(x), perm));
   const permutations = e.layouts(x).filter((layout) => layout !== blocks);
@@ -135,7 +135,7 @@ export function lowerSlice(e: Emitter, op: OpOf<'slice'>, x: Value, y: Value): v
   const ends = touched.map((axis) => {
     const [begin, stride, size] = [op.begin[axis] ?? 0, op.strides[axis] ?? 1, y.shape[axis] ?? 0];
     const end = begin + stride * size;
-    // a negative end would count from the back; one before the first value is said by a far negative
+    // ONNX counts a negative end from the back, so that an end before the first value must be far below 0
     return stride < 0 && end < 0 ? -2147483648 : end;
   });
   const name = e.emit1('Slice', [
@@ -165,7 +165,7 @@ export function lowerMatmul(e: Emitter, op: OpOf<'matmul'>, a: Value, b: Value, 
   e.put(y, e.emit1('MatMul', [turned(a, op.transposeA), turned(b, op.transposeB)]));
 }
 
-/** ONNX's indices are int64, tf's int32; a few ops take int64 vectors where the graph has int32 constants. */
+/** Any other ONNX op. ONNX's indices are int64 and tf's int32; a few ops take int64 vectors where the graph has int32 constants. */
 export function lowerOnnx(
   e: Emitter,
   op: OpOf<'onnx'>,

@@ -8,13 +8,13 @@ import { lay, nchw, plain } from './layout.ts';
 
 export interface BlockMoves {
   readonly into: (value: Value) => string;
-  /** Out of the blocks of that name, with channels first, or last. */
+  /** Brings an image out of blocks, with channels first or last. */
   readonly outOf: (value: Value, name: string, last: boolean) => string;
 }
 
 export function newBlockMoves(e: Pick<Emitter, 'block' | 'emit1' | 'reshape' | 'get' | 'has'>): BlockMoves {
   const { block } = e;
-  /** Whether channels come last in the blocks of all channels, as they do in the plain layout: then nothing has to move. */
+  /** Whether an image in blocks has the same order in memory as with channels last, so that nothing has to move. */
   const isAlike = ({ shape: [, height, width, channels = 1] }: Value): boolean =>
     block !== undefined && (channels === block || (height === 1 && width === 1 && channels % block === 0));
 

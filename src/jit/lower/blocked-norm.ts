@@ -3,7 +3,7 @@
  * one thread; here its passes are blocked ops, which run on all:
  *
  * - a sum over places is a global pool,
- * - an affine map of each channel is a depthwise conv of one place with a bias, and can add another image as it goes,
+ * - an affine map of each channel is a depthwise 1x1 conv with a bias, which can add another image at no cost,
  * - a sum of products over places is a depthwise conv with the other image's maps as kernels.
  */
 
@@ -41,13 +41,13 @@ export interface NormGrad {
   readonly dx: Value;
   readonly dgamma: Value;
   readonly dbeta: Value;
-  /** What dx is to be multiplied by, where a pass asked for it. */
+  /** Where a pass asked for it: the number for each channel by which dx is still to be multiplied. */
   readonly factor: Value | undefined;
 }
 
 const two = (e: Emitter, op: string, a: string, b: string): string => e.emit1(op, [a, b]);
 
-/** scale x + shift per channel, + more; then `act`, which that conv does as well. */
+/** scale x + shift for each channel, + more, then the activation `act`: all in one conv. */
 function affine(
   e: Emitter,
   x: Value,
@@ -69,7 +69,7 @@ function affine(
 }
 
 /**
- * Puts y, and its relu where that takes its place. The gradient of a relu6 asks where y is below 6, which the relu tells as well.
+ * Puts y, and its relu where that takes its place. The gradient of a relu6 asks where y is below 6; the relu6 is below 6 there too.
  */
 function putWithRelu(e: Emitter, y: Value, make: (act?: Attributes) => string): void {
   const relu = e.fusions.relus.get(y);
@@ -85,7 +85,7 @@ const activationOf = (limit: number): Attributes =>
     ? { activation: string('Relu') }
     : { activation: string('Clip'), activation_params: floats([0, limit]) };
 
-/** Over batch and places the sum of a b, times `share`: [channels]. */
+/** The sum over batch and places of a b, times `share`: [channels]. */
 function products(e: Emitter, { shape }: Value, a: string, b: string, share?: number): string {
   const [batch = 1, height = 1, width = 1, channels = 1] = shape;
   const axis = (size: number): Axis => ({ size, out: size, taps: 1, stride: 1, dilation: 1, before: 0 });
@@ -93,11 +93,11 @@ function products(e: Emitter, { shape }: Value, a: string, b: string, share?: nu
   return rowSums(e, sums, [1, batch, channels], share);
 }
 
-/** Whether the conv that made x took the mean away. */
+/** Whether the conv that made x subtracted the mean. */
 const comesCentred = (e: Emitter, missing: Value | undefined): missing is Value =>
   missing !== undefined && e.numberOf(missing) === undefined;
 
-/** x - mean, which the gradient reads again. */
+/** x - mean, computed once for the norm and its gradient. */
 const centred = (e: Emitter, x: Value, mean: string): string =>
   e.once(`centred ${x.id} ${mean}`, () => {
     const channels = x.shape[3] ?? 1;

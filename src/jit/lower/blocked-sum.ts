@@ -1,4 +1,4 @@
-/** @file A conv that adds its result to an image as it goes, in place of a pass of its own that adds them. */
+/** @file A conv that adds its result to another image, which saves a pass over memory for the sum. */
 
 import type { Value } from '../ir.ts';
 import type { Emitter } from './emitter.ts';

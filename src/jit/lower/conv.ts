@@ -15,7 +15,7 @@ import { blocks, nchw } from './layout.ts';
 import { canRotate, rotatedConv } from './rotated.ts';
 import { rowSums } from './sums.ts';
 
-/** @param mean of a centred conv: the value m that is missing in y. */
+/** @param mean the value m of a centred conv, which is subtracted from y. */
 export function lowerConv(
   e: Emitter,
   g: ConvGeometry,
@@ -35,11 +35,11 @@ export function lowerConv(
     const bias = mean && centring(e, mean, make(meanSource(e, x)));
     return putSum(e, y, (sum) => make(sourceOf(e, x), { bias, sum }));
   }
-  if (mean) e.putNumber(mean, 0); // onnxruntime's norm on other layouts takes the mean away itself
+  if (mean) e.putNumber(mean, 0); // elsewhere the norm is onnxruntime's own op, which subtracts the mean itself
   e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributes), nchw);
 }
 
-/** The mean over the batch of what a conv reads. */
+/** The mean over the batch of the conv's input. */
 function meanSource(e: Emitter, x: Value): Source {
   const { block = 1 } = e;
   const [batch = 1, height = 1, width = 1, channels = 1] = x.shape;
@@ -54,7 +54,7 @@ function meanSource(e: Emitter, x: Value): Source {
   };
 }
 
-/** Puts the mean of a conv's output, of which `image` is the mean image, and gives the bias that takes it away. */
+/** Puts the mean of a conv's output, whose mean over the batch is `image`, and gives the bias that subtracts it. */
 function centring(e: Emitter, mean: Value, image: string): string {
   const name = e.reshape(placesMean(e, image), mean.shape);
   e.put(mean, name);

@@ -1,16 +1,16 @@
-/** @file What a lowering writes with: ONNX nodes, and where each value of the graph already lies in memory, in which layouts. */
+/** @file The interface with which lowerings write ONNX nodes, and ask in which layouts a value already lies in memory. */
 
 import type { OnnxNode, OnnxTensor } from '../../onnx/index.ts';
 import type { Attributes, Fusions, Value, ValueType } from '../ir.ts';
 import type { Layout } from './layout.ts';
 
-/** Of onnxruntime's blocked ops. */
+/** The domain of onnxruntime's blocked ops. */
 export const blockedDomain = 'com.microsoft.nchwc';
 
 export interface Emitter {
   readonly nodes: OnnxNode[];
   readonly initializers: Map<string, OnnxTensor>;
-  /** Whether values may stay in other layouts than tf's from op to op. */
+  /** Whether values may stay in another layout than tf's between ops. */
   readonly carry: boolean;
   readonly block: number | undefined;
   readonly fusions: Fusions;
@@ -31,12 +31,12 @@ export interface Emitter {
   /** A constant of that shape with one value everywhere. */
   splat(value: number, shape: readonly number[], dtype: ValueType): string;
   constant(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], dtype: ValueType): string;
-  /** The name under which `value` lies in that layout; it is brought there when it does not yet. */
+  /** The name of `value` in that layout, by default tf's own. Where it does not lie there yet, nodes that move it are written. */
   get(value: Value, layout?: Layout): string;
   put(value: Value, name: string, layout?: Layout): void;
   has(value: Value, layout: Layout): boolean;
   layouts(value: Value): readonly Layout[];
-  /** Says that `value` is `other`, which is lowered: both share a name in every layout. */
+  /** Says that `value` equals `other`, which is lowered already: both share a name in every layout. */
   alias(value: Value, other: Value): void;
   /** Says that `value`, a number for each channel, is the same number in each, so that what reads it may leave it out. */
   putNumber(value: Value, number: number): void;
@@ -44,6 +44,6 @@ export interface Emitter {
   numberOf(value: Value): number | undefined;
   reshape(name: string, shape: readonly number[]): string;
   transpose(name: string, perm: readonly number[]): string;
-  /** A fixed result per key, such as a vector reshaped for broadcasting. */
+  /** Makes a result once for each key, such as a vector reshaped for broadcasting. */
   once(key: string, make: () => string): string;
 }

@@ -1,4 +1,4 @@
-/** @file What a form of the filter gradient is: one way to compute it, and when that way is right and fast. */
+/** @file A form of the filter gradient: one way to compute it, and when that way is right and fast. */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
 import type { Value } from '../ir.ts';
@@ -15,7 +15,7 @@ export interface FilterGrad {
 }
 
 export interface FilterGradForm {
-  /** Whether the form is right for these sizes and blocks, and faster than the forms behind it in the list. */
+  /** Whether the form is right here, and faster than the forms that come later in the list. */
   readonly fits: (e: Emitter, grad: FilterGrad) => boolean;
   /** Puts dk. */
   readonly make: (e: Emitter, grad: FilterGrad) => void;

@@ -45,7 +45,7 @@ export function lower({ trace, inputs, results, joined, fusions }: Fused, option
   };
 }
 
-/** Puts each tensor that a vector holds. */
+/** Splits a vector of joined states into its tensors. */
 function split(e: Emitter, { before, parts, sizes }: Joined): void {
   const names = e.emit('Split', [e.get(before), e.longs(sizes)], { axis: int(0) }, parts.length);
   parts.forEach((part, i) => {
@@ -63,8 +63,8 @@ function typeOf([name, value]: [string, Value]): OnnxValue {
 }
 
 /**
- * Gives the outputs their names: at the node that makes them, or by a copy of what is no node's or has a
- * name.
+ * Gives the outputs their names: at the node that makes them, or by a copy where no node makes them or the output has a name
+ * already.
  */
 function withOutputs(
   nodes: readonly OnnxNode[],

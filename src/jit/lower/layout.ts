@@ -13,8 +13,8 @@ export type Layout = readonly number[];
 export const nchw: Layout = [0, 3, 1, 2];
 
 /**
- * Not a permutation: an image as onnxruntime's own convs have it, [batch, channels/block, height, width, block] in memory,
- * under the shape BCHW with the channels of whole blocks. See `blocked.ts`.
+ * An image in onnxruntime's blocks, which is no permutation: [batch, channels/block, height, width, block] in memory, where its ONNX
+ * shape is BCHW with whole blocks of channels. See `blocked.ts`.
  */
 export const blocks: Layout = [0, 3, 1, 2, 3];
 

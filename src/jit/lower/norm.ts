@@ -9,11 +9,10 @@ import type { Emitter } from './emitter.ts';
 import { nchw, plain } from './layout.ts';
 
 /**
- * One BatchNormalization. With momentum 0 its running outputs are the batch's own statistics (biased
- * variance).
+ * One BatchNormalization. With momentum 0 its running outputs are the statistics of the batch (with the biased variance).
  *
- * onnxruntime writes these outputs into the buffers of the running inputs, whatever else reads these. So the
- * inputs are two values that nothing else can share: made from this x, by two different ops.
+ * onnxruntime writes these outputs into the buffers of the running inputs, even where other nodes read those. So the running inputs
+ * are two values that no other node can share: they are made from this x, by two different ops.
  */
 export function lowerNorm(e: Emitter, eps: number, values: NormValues): void {
   const { x, gamma, beta, missing, y, mean, variance } = values;
@@ -56,7 +55,7 @@ export function lowerNormGrad(e: Emitter, eps: number, values: NormGrad): void {
   const two = (op: string, a: string, b: string): string => e.emit1(op, [a, b]);
   const sum = (name: string): string => e.emit1('ReduceSum', [name, axes], { keepdims: int(0) });
   const inv = inverse(e, e.get(variance), eps);
-  // x is centred before it meets dy: sum dy x - mean sum dy would cancel
+  // x is centred before it is multiplied by dy, since sum dy x - mean sum dy would cancel
   const centred = two('Sub', image, operand(e, mean, rank, layout));
   const sumDy = sum(gradient);
   const gradGamma = two('Mul', sum(two('Mul', gradient, centred)), inv);
@@ -70,7 +69,7 @@ export function lowerNormGrad(e: Emitter, eps: number, values: NormGrad): void {
   e.put(dbeta, sumDy);
 }
 
-/** A conv that took the mean away has put its image in blocks, where this norm would not read it. */
+/** Asserts that x has its mean. A conv that subtracts the mean puts its output in blocks, and then `blockedNorm` reads it. */
 function demandWhole(e: Emitter, missing: Value | undefined): void {
   if (missing && e.numberOf(missing) !== 0) throw new Error('internal: a centred image outside of blocks');
 }

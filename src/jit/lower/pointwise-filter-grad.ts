@@ -16,7 +16,7 @@ import { overImages } from './over-images.ts';
 import { divisorBelow, swapped } from './row-filter-grad.ts';
 import { rowSums } from './sums.ts';
 
-/** Whether the kernel has one place, and each place of dy reads one of x. */
+/** Whether the kernel is 1x1, without groups and padding. */
 const isOnePlace = ({ geometry, sizes }: FilterGrad): boolean =>
   sizes.kernelHeight * sizes.kernelWidth === 1 &&
   geometry.groups === 1 &&
@@ -24,7 +24,7 @@ const isOnePlace = ({ geometry, sizes }: FilterGrad): boolean =>
 
 const isProduct = ({ geometry, sizes }: FilterGrad): boolean => isPointwise(geometry, sizes);
 
-/** The larger of the two images that lies in blocks. */
+/** Of x and dy the one that lies in blocks; the larger one where both do. */
 function imageInBlocks(e: Emitter, { x, dy }: FilterGrad): Value | undefined {
   const [larger, smaller] = sizeOf(x.shape) > sizeOf(dy.shape) ? [x, dy] : [dy, x];
   return [larger, smaller].find((image) => liesInBlocks(e, image));
@@ -65,15 +65,15 @@ export const pointwiseForms: readonly FilterGradForm[] = [
   },
 ];
 
-/** Groups that onnxruntime may share among its threads. */
+/** The number of groups wanted, so that onnxruntime can share them among its threads. */
 const shared = 8;
 
 /**
- * The sums over images and places of the products of an image's channels with another's: [others / b, channels, b]. Maps of the
- * other one, in blocks, are the kernels of a conv, whose input channels are images; see `row-filter-grad.ts`. It takes the image
- * in blocks, where it lies there as well, or meets one channel after the other at a stride of a whole map.
+ * The sums over images and places of the products of each channel of `image` with each channel of `other`: [others / b, channels,
+ * b]. The maps of `other`, in blocks, are the kernels of a conv whose input channels are the images; see `row-filter-grad.ts`. The conv
+ * reads `image` in blocks where it lies there; otherwise it reads one channel after another, with a stride of a whole map.
  *
- * @param stride of the places of `image` that the other one's meet.
+ * @param stride between the places of `image` that are multiplied by those of `other`.
  */
 function mapProducts(
   e: Emitter,
@@ -85,19 +85,20 @@ function mapProducts(
   const [batch = 1, height = 1, width = 1, channels = 1] = image.shape;
   const [, tall = 1, wide = 1, others = 1] = other.shape;
   const outs = others / block;
-  // images of one group lie apart where the other image has several blocks; few results for each cost less than to move those
+  // with several blocks of `other`, the images of one group lie apart in memory: then groups of one image, with few results each,
+  // cost less than moving them
   const several = outs === 1 || channels > tall * wide;
-  // in one line, where no places are left out
+  // without a stride, the places of a map are one line
   const isLine = down * across === 1;
   const [rows, columns] = isLine ? [1, height * width] : [height, width];
   const kernel = isLine ? [1, tall * wide] : [tall, wide];
-  const inBlocks = liesInBlocks(e, image) && (isLine || width === across * (wide - 1) + 1); // no columns left over
+  const inBlocks = liesInBlocks(e, image) && (isLine || width === across * (wide - 1) + 1); // the stride leaves no columns unread
   const [high, long] = inBlocks
     ? [(channels / block) * rows, columns * block]
     : isLine
       ? [1, channels * columns]
       : [channels * rows, columns];
-  const apart = inBlocks ? block : 1; // columns of a channel
+  const apart = inBlocks ? block : 1; // the distance between two columns of a channel
   const attributes = {
     kernel_shape: ints(kernel),
     strides: ints([rows, inBlocks ? 1 : columns]),

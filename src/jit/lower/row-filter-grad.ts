@@ -4,11 +4,11 @@
  *
  *   dk(i, j, c, o) = sum over images n and places t of x(n, c, stride t + (i, j) - pads) dy(n, o, t)
  *
- * In a row of x in blocks, [w, b], column w + j of channel c lies at b w + (b j + c). So a conv that takes x for a plain image of
- * b times its width, with kernels as large as dy's maps, whose columns meet every b-th number, has an output for each tap column
- * and channel. Images are its input channels. Of convs that read fewer channels than fill a block, and read them plain,
- * onnxruntime wants kernels as dy in blocks lies in memory. So the images are parted into groups of so many, whose results are
- * added in the end.
+ * In a row of x in blocks, [w, b], column w + j of channel c lies at b w + (b j + c). So we take x for a plain image that is b times
+ * as wide, and run a conv over it with kernels as large as dy's maps and a dilation of b along the rows: it has an output for each
+ * tap column and channel. The images of the batch are the input channels of that conv. Where a conv has fewer input channels than
+ * a block, onnxruntime reads the image as it is, and wants the kernels just as dy in blocks lies in memory. So the batch is split
+ * into groups of fewer images than a block, and the results of the groups are added.
  */
 
 import { ints } from '../../onnx/index.ts';
@@ -59,7 +59,7 @@ function rowFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterG
   e.put(dk, e.reshape(e.transpose(own, [2, 3, 0, 4, 1, 5]), dk.shape));
 }
 
-/** x and dy as they lie in blocks. */
+/** Reads x and dy as they lie in blocks. */
 export const byRows: FilterGradForm = {
   fits: (e, { geometry: g, sizes, x, dy }) =>
     g.groups === 1 && g.dilation[1] === 1 && isWhole(e, x) && isWhole(e, dy) && areCached(e, sizes),

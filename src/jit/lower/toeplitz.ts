@@ -18,7 +18,7 @@ const oihw: Layout = [3, 2, 0, 1];
 
 function depthwiseFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const { rows, columns } = axesOf(g, s);
-  // multiply-adds of both forms; a product of rows also copies the images about twice per further tap
+  // multiply-adds of both forms; the form by rows also copies the images about twice for each further tap
   const pairs = rows.size * rows.out * columns.size * columns.out;
   const taps = rows.taps * columns.taps;
   const whole = pairs * (1 + taps / s.batch);
@@ -31,7 +31,7 @@ function depthwiseFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: F
   e.put(dk, e.reshape(sums, [s.channels, 1, s.kernelHeight, s.kernelWidth]), oihw);
 }
 
-/** A depthwise conv as matrix products. */
+/** Runs a depthwise conv's filter gradient as matrix products. */
 export const depthwiseProducts: FilterGradForm = {
   fits: (_, { sizes }) => sizes.groupIn === 1 && sizes.groupOut === 1,
   make: depthwiseFilterGrad,
@@ -66,8 +66,7 @@ function wholePlaces(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, 
 }
 
 /**
- * Per tap row the rows of x and dy that meet, multiplied over the batch, summed over rows, then over
- * diagonals.
+ * For each tap row: products over the batch of the rows of x and dy that this tap pairs, summed over rows, then over diagonals.
  */
 function pairsOfRows(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, dy: Value): string {
   const selector = e.once(`columns ${JSON.stringify(columns)}`, () => {

@@ -21,7 +21,7 @@ const mean: Rule = (call) => {
   return reduce(trace, 'ReduceMean', x, axesOf(call, x), call.attrs['keepDims'] === true);
 };
 
-/** ONNX reduces no booleans: as integers, whose least (greatest) is that of all (any). */
+/** All and any. ONNX does not reduce booleans, so they are reduced as integers, by minimum and maximum. */
 const logical =
   (op: string): Rule =>
   (call) => {
@@ -36,7 +36,7 @@ const extreme =
     const x = call.in('x');
     const axis = axesOf(call, x)[0] ?? 0;
     const shape = x.shape.filter((_, i) => i !== axis);
-    // ONNX gives int64, which the emitter casts to the int32 that tf has
+    // ONNX gives int64; lowering casts it to tf's int32
     return onnx(call.trace, op, [x], shape, 'int32', { axis: int(axis), keepdims: int(0) });
   };
 
@@ -75,7 +75,7 @@ const softmax =
     });
   };
 
-/** Rows of x added up by segment: ScatterND of the rows into zeros. Rows of no segment go to one more, which is cut off. */
+/** Sums the rows of x by segment: ScatterND of the rows into zeros. Rows without a segment go to an extra one, which is cut off. */
 const segmentSum: Rule = (call) => {
   const { trace } = call;
   const [x, ids] = [call.in('x'), call.in('segmentIds')];
