@@ -35,6 +35,7 @@ export const share = number('a share above 0 and at most 1', (v) => v > 0 && v <
 export const belowOne = number('a share from 0 up and below 1', (v) => v >= 0 && v < 1);
 export const inside = number('a share above 0 and below 1', (v) => v > 0 && v < 1);
 
+/** One of these texts. */
 export const oneOf = (...values: readonly string[]): Check => ({
   words: `one of ${values.join(', ')}`,
   holds: (v) => values.some((known) => known === v),
@@ -49,6 +50,7 @@ export const listOf = (each: Check, least = 1): Check => ({
   holds: (v) => Array.isArray(v) && v.length >= least,
   each,
 });
+/** A value that one of several checks accepts. */
 export const either = (...checks: readonly Check[]): Check => ({
   words: checks.map((c) => c.words).join(', or '),
   holds: (v) => checks.some((c) => c.holds(v)),

@@ -55,11 +55,12 @@ function onConvs(
       shapeOf(op, [shape]).every((size, i) => size === shapeOf(n.op, [shape])[i]);
     return same(pointwise(n.op)) ? make(n, n.op, channelsOf(shape)) : undefined;
   };
-  return changed(graph, rewrite(graph, rule), what);
+  return changed(graph, rewrite(graph, rule), `no conv can be replaced by ${what}`);
 }
 
-function changed(before: Graph, after: Graph, what: string): Graph {
-  if (before === after) throw new Refusal(`${before.name}: no layer can be replaced by ${what}`);
+/** The new graph. @throws Refusal with the reason when it is the old one. */
+function changed(before: Graph, after: Graph, reason: string): Graph {
+  if (before === after) throw new Refusal(`${before.name}: ${reason}`);
   return check(after);
 }
 
@@ -109,7 +110,7 @@ export const withShift = (graph: Graph): Graph =>
 export function withExpander(graph: Graph, share: number, seed = 1): Graph {
   checkValue('withExpander', 'the share of inputs', share, inside);
   checkValue('withExpander', 'seed', seed, anySeed);
-  return onConvs('withExpander', graph, 'expander connections', (n, op, channels) => {
+  return onConvs('withExpander', graph, 'an expander layer', (n, op, channels) => {
     const [draws, groups] = nearest(share, greatestDivisor(channels, op.out));
     if (op.groups > 1 || draws >= groups) return undefined;
     const order = (side: string, length: number, i: number): Op => ({
@@ -178,7 +179,7 @@ export function withConcatRelu(graph: Graph): Graph {
       node(n.id, { kind: 'concat' }, `${n.id}/same`, `${n.id}/other`),
     ];
   };
-  return changed(graph, rewrite(graph, rule), 'CReLU');
+  return changed(graph, rewrite(graph, rule), 'no relu can be replaced by CReLU');
 }
 
 /**
@@ -216,5 +217,5 @@ export function withStochasticDepth(graph: Graph, last: number): Graph {
       { ...n, inputs: n.inputs.map((i) => (i === body ? id : i)) },
     ];
   };
-  return changed(graph, rewrite(graph, rule), 'stochastic depth');
+  return changed(graph, rewrite(graph, rule), 'no residual sum can get stochastic depth');
 }

@@ -126,6 +126,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   },
 };
 
+/** 0, 1, ..., n - 1. */
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
 /** For each channel that the op makes, the one that it reads. */

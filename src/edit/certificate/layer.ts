@@ -12,6 +12,7 @@ export interface Comparison {
   report(finding: string): void;
 }
 
+/** Whether two lists have equal elements in one order. */
 export const equal = <T>(a: ArrayLike<T>, b: ArrayLike<T>): boolean =>
   a.length === b.length && Array.from(a).every((v, i) => v === b[i]);
 

@@ -1,4 +1,4 @@
-/** @file Channel maps: for each new channel the old one that it copies, and the orders in which channels can stand. */
+/** @file Channel maps: for each new channel the old one that it copies, and the orders of channels. */
 import { append } from '../lookup.ts';
 
 /** For each new channel the old one that it copies; -1 where it copies none. */
@@ -6,7 +6,7 @@ export type ChannelMap = Int32Array;
 
 /** Whether an entry of a map means a new channel, which copies none. */
 export const isNew = (old: number): boolean => old < 0;
-/** The old channel that each new one stands beside: the one that it copies, or for a new channel the one before it. */
+/** The old channel that each new one belongs to: the one that it copies, or for a new channel the one before it. */
 export function owners(map: ChannelMap): ChannelMap {
   let last = map.find((old) => !isNew(old)) ?? 0;
   return map.map((old) => {
@@ -15,9 +15,12 @@ export function owners(map: ChannelMap): ChannelMap {
   });
 }
 
+/** The map of n channels that stay as they are. */
 export const identity = (n: number): ChannelMap => Int32Array.from({ length: n }, (_, i) => i);
+/** Whether two maps are equal. */
 export const same = (a: ChannelMap, b: ChannelMap): boolean =>
   a.length === b.length && a.every((v, i) => v === b[i]);
+/** The map in the order of the old channels, new ones first. */
 export const sorted = (map: ChannelMap): ChannelMap => map.slice().sort();
 
 /** A producer's map: channels in order, each `times(class)` times; neighbours of one class are copied as a block. */

@@ -21,6 +21,7 @@ import { backFrom } from './narrow.ts';
 import { byCopies, replicate } from './replicate.ts';
 import type { Arrange } from './rules/rule.ts';
 
+/** The options of `widen`, `copyChannels` and `grow`. */
 export interface WidenOptions {
   /** Of the copies, the shares and the noise; 0 by default. */
   readonly seed?: number;
@@ -32,6 +33,7 @@ export interface WidenOptions {
   readonly byGroups?: (node: string) => boolean;
 }
 
+/** What each of them must be. */
 export const widenChecks: Checks<WidenOptions> = {
   seed,
   split: oneOf('random', 'equal', 'original'),

@@ -23,6 +23,7 @@ import type { Growth } from './growth.ts';
 import { requestsOf } from './requests.ts';
 import type { Arrange } from './rules/rule.ts';
 
+/** The options of `permuteChannels`. */
 export interface PermuteOptions {
   /** Of a random order, within channels that no op tells apart; 0 by default. */
   readonly seed?: number;

@@ -15,6 +15,7 @@ import type { Copies } from './copies.ts';
 import type { Arrange, Value, WeightMaps } from './rules/rule.ts';
 import { refusesNew, replicaOf } from './rules/table.ts';
 
+/** A graph with its channels in other numbers or another order, and how all values and weights follow. */
 export interface Replicated {
   readonly graph: Graph;
   /** The map of each node's value, for old and inserted nodes. */

@@ -41,8 +41,9 @@ import { gathered, numbersOf } from '../lookup.ts';
 import { seed as anySeed, type Checks, checkNet, checkOptions, oneOf } from '../options.ts';
 import type { Widths } from './widen.ts';
 
+/** The options of `addUnits`. */
 export interface UnitOptions {
-  /** Of the new weights, and of which channels the new units stand beside; 0 by default. */
+  /** Of the new weights, and of the places of the new units; 0 by default. */
   readonly seed?: number;
   /**
    * The weights by which old units read new ones. `zero` (the default) preserves the function in both modes. `random` draws

@@ -26,6 +26,7 @@ import { insert, insertIn } from './insert.ts';
 import { settledBy } from './repeat-block.ts';
 import { freshPath, type Insertion, plain } from './silent-layers.ts';
 
+/** The options of `connect`. */
 export interface ConnectOptions {
   /** Whether the value is added (the default) or concatenated. */
   readonly by?: 'add' | 'concat';

@@ -31,6 +31,7 @@ import { insert, insertIn } from './insert.ts';
 import { ownBlock, settledBy } from './repeat-block.ts';
 import { branch, dirac, type Insertion } from './silent-layers.ts';
 
+/** The options of `deepen`. */
 export interface DeepenOptions {
   /** By default `block` where the stage has one that fits, else `branch`. */
   readonly kind?: 'block' | 'branch' | 'dirac';

@@ -18,7 +18,7 @@ import { enlarge, enlargeGraph } from './enlarge.ts';
 import { type Widths, widen } from './widen.ts';
 
 const widths = z.record(z.string(), z.custom<Width>()); // checked by `checkWidth`, which suggests what was meant
-/** The steps by the key that says what they do. */
+/** The schema of each step, by the key that names it. */
 const stepSchemas = {
   widen: z.strictObject({ widen: widths }),
   deepen: z.strictObject({
@@ -32,7 +32,7 @@ const stepSchemas = {
 } as const;
 const stepKeys = Object.keys(stepSchemas);
 /**
- * One step of a plan, by the key that says what it does: `widen` (see `widen`), `deepen` (`by` layers, 1 by default), `enlarge`
+ * One step of a plan, by the key that names it: `widen` (see `widen`), `deepen` (`by` layers, 1 by default), `enlarge`
  * (kernels `to` a size), `units` (see `addUnits`), `connect` (a value `to` a later one).
  */
 export type GrowStep =
@@ -123,7 +123,7 @@ function widenGraph(graph: Graph, widths: Widths, { seed = 0, byGroups }: WidenO
 }
 
 /**
- * Grow a net by a plan. The result stands for all steps together: `follow` carries the slots of an optimizer through each.
+ * Grow a net by a plan. The result is one growth: `follow` carries the slots of an optimizer through each.
  * The net itself is never changed. Step i uses the seed `o.seed + i`.
  * @throws UsageError for what is no plan; what the steps throw.
  * @example

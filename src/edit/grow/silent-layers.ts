@@ -28,6 +28,7 @@ export interface Insertion {
   readonly map?: ChannelMap;
 }
 
+/** The fields of a 1x1 conv without stride, dilation, groups and bias. */
 export const plain = {
   kernel: [1, 1],
   stride: [1, 1],

@@ -69,6 +69,8 @@ export function splitLayers(whole: Net, assignments: Assignments): Net {
 
 /** The same graph with zeros between the groups: what the split net computes. @throws as `splitLayers` does. */
 export function betweenGroupsZero(whole: Net, assignments: Assignments): Net {
+  checkNet('betweenGroupsZero', whole);
+  checkValue('betweenGroupsZero', 'the assignments', assignments, map);
   verify(whole.graph, assignments);
   const weights = new Map<WeightKey, Weight>(whole.weights);
   for (const [id, { ins, outs }] of assignments) {

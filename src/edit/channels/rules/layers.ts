@@ -19,7 +19,7 @@ const takesNew = (): undefined => undefined;
  *   groups = 1        a producer and a consumer, as above; outputs in any number
  *   grouped, within   the same in each group. Groups must stay equal, so that each grows by one factor (`Balance`), and
  *                     the copies of an input channel must stay in its group: the input is put in order by groups first
- *   grouped, whole    (`byGroups`) whole groups are copied with all that they read and make; what they read says how often:
+ *   grouped, whole    (`byGroups`) whole groups are copied with all that they read and make, as often as their input has copies:
  *                     map_out[g' m + k] = g m + k where the new group g' reads a copy of group g, with m outputs a group
  *   depthwise         whole groups of one channel each: map_out[j m + k] = map_in[j] m + k. Nothing is split
  */
@@ -53,7 +53,7 @@ function readingOrder(op: Conv, map: ChannelMap, c: number, whole: boolean): Cha
   return groups.every((g, i) => i === 0 || g >= (groups[i - 1] ?? 0)) ? map : sorted(map);
 }
 
-/** Of a conv that grows within its groups: group by group, since neighbours of one class may stand in two groups. */
+/** Of a conv that grows within its groups: group by group, since neighbours of one class may be in two groups. */
 function mapWithinGroups(op: Conv, classes: Int32Array, arrange: Arrange): ChannelMap {
   const makes = op.out / op.groups;
   const starts = Array.from({ length: op.groups }, (_, g) => g * makes);

@@ -39,8 +39,8 @@ export const concat: Rule<'concat'> = {
 };
 
 /**
- * slice: the part of the map whose old channels lie in [from, to), less `from`. Its bounds move to where that part lies now.
- * The part must be contiguous; where its channels lie apart, all are put in the old order first.
+ * slice: the part of the map whose old channels lie in [from, to), less `from`. Its bounds move to the new place of that part.
+ * The part must be contiguous; if it is not, all channels are put in the old order first.
  */
 export const slice: Rule<'slice'> = {
   replica: ({ op: { from, to }, x, inOrder }) => {
@@ -127,7 +127,7 @@ export const maxout: Rule<'maxout'> = {
 };
 
 /**
- * shift: which offset a channel moves by depends on its place (`shiftTap`), so that every copy must stand where the offset
+ * shift: which offset a channel moves by depends on its place (`shiftTap`), so that every copy must be at a place whose offset
  * is that of its original: tap'(j) = tap(map[j]). Its input is put in such an order; map_out = map_in.
  */
 export const shift: Rule<'shift'> = {

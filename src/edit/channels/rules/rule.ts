@@ -27,6 +27,7 @@ export interface WeightMaps {
   readonly groups: { readonly old: number; readonly now: number };
 }
 
+/** Each kind of op with its type. */
 export type OpByKind = { readonly [K in Kind]: OpOf<K> };
 
 /** A node of the old graph, and what it reads in the new one. */
@@ -58,6 +59,7 @@ export interface Replica {
   readonly weights?: WeightMaps;
 }
 
+/** How one kind of op is replicated. */
 export interface Rule<K extends Kind> {
   /** @throws Refusal when the op cannot take what it would get. */
   readonly replica: (site: Site<K>) => Replica;
