@@ -68,8 +68,14 @@ export function membershipOf(weight: Weight): Membership | undefined {
         signs: ones(),
         count: weight.data.length,
       };
-    default:
+    case 'float32':
+    case 'float16':
+    case 'quantized':
+    case 'ternary':
+    case 'binary':
       return undefined;
+    default:
+      return weight satisfies never;
   }
 }
 
@@ -153,7 +159,11 @@ function withNumbers(weight: Weight, numbers: Float32Array): Weight {
     case 'hashed':
     case 'circulant':
       return { ...weight, data: numbers };
-    default:
+    case 'float32':
+    case 'float16':
+    case 'quantized':
+    case 'ternary':
+    case 'binary':
       return float(weight.shape, numbers);
   }
 }

@@ -1,10 +1,8 @@
 /**
-/**
- * * @file A graph as an SVG picture. Layers that follow each other alone (conv, norm, activation) share a box; stages lie on
+ * `moonlet/svg`: a graph as an SVG picture. Layers that follow each other alone (conv, norm, activation) share a box; stages lie on
  * bands. The layout is dagre's (MIT, maintained, 15 kB gzipped).
  *
  * @module moonlet/svg
- */
  */
 import dagre from '@dagrejs/dagre';
 import { first, get, last } from '../access.ts';

@@ -2,6 +2,7 @@
  * @file Where a quantized net rounds its values: after every layer, except between a layer and the activation that an
  * integer runtime fuses with it. An op that only moves values keeps the steps of its input.
  */
+import { match } from 'ts-pattern';
 import { consumers, type Graph, type Node, nodesById } from '../../graph/index.ts';
 
 /** A value that is rounded, with steps of its own or those of another value. */
@@ -12,26 +13,17 @@ export interface Place {
 }
 
 /** Whether an op only moves the values of its inputs, without changing them. */
-function moves({ op }: Node): boolean {
-  switch (op.kind) {
-    case 'pool':
-      return op.fn === 'max';
-    case 'globalPool':
-      return op.fn === 'max';
-    case 'upsample':
-      return op.fn === 'nearest';
-    case 'slice':
-    case 'shuffle':
-    case 'permute':
-    case 'flatten':
-    case 'maxout':
-    case 'dropout':
-    case 'dropPath':
-      return true;
-    default:
-      return false;
-  }
-}
+const movesValues = ({ op }: Node): boolean =>
+  match(op)
+    .returnType<boolean>()
+    .with({ kind: 'pool' }, { kind: 'globalPool' }, ({ fn }) => fn === 'max')
+    .with({ kind: 'upsample' }, ({ fn }) => fn === 'nearest')
+    .with({ kind: 'slice' }, { kind: 'shuffle' }, { kind: 'permute' }, { kind: 'flatten' }, () => true)
+    .with({ kind: 'maxout' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => true)
+    .with({ kind: 'input' }, { kind: 'conv' }, { kind: 'dense' }, { kind: 'norm' }, () => false)
+    .with({ kind: 'act' }, { kind: 'add' }, { kind: 'mul' }, { kind: 'concat' }, () => false)
+    .with({ kind: 'shift' }, { kind: 'quantize' }, () => false)
+    .exhaustive();
 /** Whether rounding to a range includes what this op does: clipping. */
 const fuses = ({ op }: Node): boolean => op.kind === 'act' && (op.fn === 'relu' || op.fn === 'relu6');
 
@@ -53,7 +45,7 @@ export function places(graph: Graph, outputs = false): readonly Place[] {
     const alone = users.length === 1 && !isOutput && user !== undefined;
     if (alone && (fuses(user) || (op.kind === 'norm' && user.op.kind === 'act'))) continue;
     if (users.length && users.every((u) => u.op.kind === 'quantize')) continue;
-    if (!moves(node)) found.set(id, { id });
+    if (!movesValues(node)) found.set(id, { id });
     else {
       const [from = ''] = node.inputs;
       const source = found.get(from);
