@@ -47,8 +47,8 @@ type Run = (inputs: Values, batch: number) => Promise<Values>;
  * import { mobilenetV2 } from 'moonlet/architectures';
  * import { compile } from 'moonlet/engine';
  *
- * const graph = mobilenetV2({ width: 0.35, classes: 10, size: 64 });
- * const compiled = await compile({ graph, weights: init(graph, { seed: 1 }) });
+ * const net = init(mobilenetV2({ width: 0.35, classes: 10, size: 64 }), { seed: 1 });
+ * const compiled = await compile(net);
  * const values = await compiled.run(new Float32Array(2 * 64 * 64 * 3)); // two images
  * console.log([...values.values()].map((logits) => logits.length)); // [ 20 ]
  * await compiled.release();

@@ -65,7 +65,7 @@ export function threadsOf(text: string | undefined): Pick<EngineOptions, 'thread
  *   { state: { mean: { shape: [2] } }, inputs: { x: { shape: [2] } } },
  * );
  * const { outputs } = await running.run({ mean: new Float32Array(2) }, { x: Float32Array.of(1, 2) });
- * console.log(outputs['total']); // Float32Array [3]
+ * console.log(outputs['total']?.[0]); // 3
  * await running.release();
  * ```
  *
