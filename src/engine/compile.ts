@@ -146,13 +146,13 @@ function arrayOf(values: Values, id: string): Float32Array {
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
+  const values = new Float32Array(parts.reduce((n, p) => n + p.length, 0));
+  let offset = 0;
   for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
+    values.set(part, offset);
+    offset += part.length;
   }
-  return all;
+  return values;
 }
 
 interface Ready {
@@ -177,8 +177,8 @@ async function native(
         const x = arrayOf(inputs, name);
         return [name, new ort.Tensor('float32', x, batchSizes(shape, batch))] as const;
       });
-      const found = await session.run(Object.fromEntries(feeds));
-      return new Map(ids.map((id, i) => [id, floatsOf(found[model.outputs[i]?.name ?? ''])]));
+      const results = await session.run(Object.fromEntries(feeds));
+      return new Map(ids.map((id, i) => [id, floatsOf(results[model.outputs[i]?.name ?? ''])]));
     },
     release: () => session.release(),
   };
@@ -199,7 +199,7 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
   return {
     run: async (inputs, batch) => {
       await useBackend(engine);
-      const found = new Map<string, Float32Array>();
+      const results = new Map<string, Float32Array>();
       // returns nothing, since tf.tidy would search a returned array for tensors, number by number
       tf.tidy(() => {
         const batches = graph.nodes.flatMap(({ id, op }) => {
@@ -207,9 +207,9 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
           return x && op.kind === 'input' ? [[id, tensorOf(x, op.shape, batch)] as const] : [];
         });
         const run = forward(graph, constants, Object.fromEntries(batches), { values, codes });
-        for (const [id, t] of run.values) found.set(id, first(t).dataSync<'float32'>());
+        for (const [id, t] of run.values) results.set(id, first(t).dataSync<'float32'>());
       });
-      return found;
+      return results;
     },
     release: async () => {
       tf.dispose(constants);

@@ -265,10 +265,10 @@ function oneVector(arrays: Arrays, names: readonly string[], total: number): Flo
   });
   if (inOrder) return new Float32Array(first.buffer, first.byteOffset, total);
   const vector = new Float32Array(total);
-  let at = 0;
+  let offset = 0;
   for (const part of parts) {
-    vector.set(part, at);
-    at += part.length;
+    vector.set(part, offset);
+    offset += part.length;
   }
   return vector;
 }
