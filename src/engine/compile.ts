@@ -50,8 +50,8 @@ type Run = (inputs: Values, batch: number) => Promise<Values>;
  * import { mobilenetV2 } from 'moonlet/architectures';
  * import { compile } from 'moonlet/engine';
  *
- * const graph = mobilenetV2({ width: 0.35, classes: 10, size: 64 });
- * const compiled = await compile(init(graph, { seed: 1 }));
+ * const net = init(mobilenetV2({ width: 0.35, classes: 10, size: 64 }), { seed: 1 });
+ * const compiled = await compile(net);
  * const values = await compiled.run(new Float32Array(2 * 64 * 64 * 3)); // two images
  * console.log([...values.values()].map((logits) => logits.length)); // [ 20 ]
  * await compiled.release();
@@ -150,13 +150,13 @@ function arrayOf(values: Values, id: string): Float32Array {
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
+  const values = new Float32Array(parts.reduce((n, p) => n + p.length, 0));
+  let offset = 0;
   for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
+    values.set(part, offset);
+    offset += part.length;
   }
-  return all;
+  return values;
 }
 
 interface Ready {
@@ -181,8 +181,8 @@ async function native(
         const x = arrayOf(inputs, name);
         return [name, new ort.Tensor('float32', x, batchSizes(shape, batch))] as const;
       });
-      const found = await session.run(Object.fromEntries(feeds));
-      return new Map(ids.map((id, i) => [id, floatsOf(found[model.outputs[i]?.name ?? ''])]));
+      const results = await session.run(Object.fromEntries(feeds));
+      return new Map(ids.map((id, i) => [id, floatsOf(results[model.outputs[i]?.name ?? ''])]));
     },
     release: () => session.release(),
   };
@@ -203,7 +203,7 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
   return {
     run: async (inputs, batch) => {
       await useBackend(engine);
-      const found = new Map<string, Float32Array>();
+      const results = new Map<string, Float32Array>();
       // returns nothing, since tf.tidy would search a returned array for tensors, number by number
       tf.tidy(() => {
         const batches = graph.nodes.flatMap(({ id, op }) => {
@@ -211,9 +211,9 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
           return x && op.kind === 'input' ? [[id, tensorOf(x, op.shape, batch)] as const] : [];
         });
         const run = forward(graph, constants, Object.fromEntries(batches), { values, codes });
-        for (const [id, t] of run.values) found.set(id, first(t).dataSync<'float32'>());
+        for (const [id, t] of run.values) results.set(id, first(t).dataSync<'float32'>());
       });
-      return found;
+      return results;
     },
     release: async () => {
       tf.dispose(constants);

@@ -36,8 +36,8 @@ export type Prepared = Pick<Jitted, 'run' | 'release'>;
 
 /** The engine of that name. @throws UsageError for an unknown name, with the known ones. */
 export function engineNamed(name: string): EngineName {
-  const found = engineNames.find((n) => n === name);
-  if (found) return found;
+  const match = engineNames.find((n) => n === name);
+  if (match) return match;
   throw new UsageError(
     `no engine "${name}".${suggestion(name, engineNames)} Known: ${engineNames.join(', ')}`,
   );
@@ -65,7 +65,7 @@ export function threadsOf(text: string | undefined): Pick<EngineOptions, 'thread
  *   { state: { mean: { shape: [2] } }, inputs: { x: { shape: [2] } } },
  * );
  * const { outputs } = await running.run({ mean: new Float32Array(2) }, { x: Float32Array.of(1, 2) });
- * console.log(outputs['total']); // Float32Array [3]
+ * console.log(outputs['total']?.[0]); // 3
  * await running.release();
  * ```
  *
@@ -111,7 +111,8 @@ const tensors = (specs: Specs, arrays: Arrays): Tensors =>
   Object.fromEntries(
     Object.entries(specs).map(([key, { shape, dtype = 'float32' }]) => {
       const data = arrays[key];
-      if (!data) throw new MoonletError(`the input "${key}" is missing`);
+      if (!data)
+        throw new MoonletError(`the input "${key}" is missing; give an array for every name of the specs`);
       return [key, tf.tensor(data, [...shape], dtype)];
     }),
   );
@@ -122,6 +123,7 @@ const backendOf = { 'tfjs-node': 'tensorflow', wasm: 'wasm', cpu: 'cpu' } as con
 /** Loads the backend of an eager engine and makes it tf's current one. @throws MoonletError when it is not installed. */
 export async function useBackend(engine: EagerEngine): Promise<void> {
   const backend = backendOf[engine];
+  if (engine === 'wasm') await loadWasm(); // the application may have loaded it without the corrections
   if (tf.getBackend() !== backend) {
     if (!tf.findBackendFactory(backend)) await load(engine);
     if (!(await tf.setBackend(backend))) throw new MoonletError(`the engine ${engine} did not start`);
@@ -139,7 +141,6 @@ async function load(engine: EagerEngine): Promise<void> {
     tf.scalar(0).dispose();
     tf.env().set('IS_TEST', was);
   }
-  if (engine === 'wasm') await loadWasm();
   if (engine === 'tfjs-node') {
     await load('cpu'); // tfjs-node imports that backend, whose first tensor prints the advertisement
     await loadTfjsNode();

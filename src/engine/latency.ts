@@ -23,8 +23,8 @@ export interface LatencyOptions extends EngineOptions {
  * import { mobilenetV2 } from 'moonlet/architectures';
  * import { latency } from 'moonlet/engine';
  *
- * const graph = mobilenetV2({ width: 0.35, classes: 10, size: 32 });
- * const ms = await latency(foldNorms({ graph, weights: init(graph, { seed: 1 }) }), { runs: 5, threads: 1 });
+ * const net = init(mobilenetV2({ width: 0.35, classes: 10, size: 32 }), { seed: 1 });
+ * const ms = await latency(foldNorms(net), { runs: 5, threads: 1 });
  * console.log(ms > 0); // true
  * ```
  *

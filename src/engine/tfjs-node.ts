@@ -33,7 +33,7 @@ export async function loadTfjsNode(): Promise<void> {
       );
     }
     throw new MoonletError(
-      `the engine tfjs-node does not load: ${oneLine(message)}; install it anew (in a checkout: npm run native)`,
+      `the engine tfjs-node does not load: ${oneLine(message)}; reinstall it (in a checkout: npm run native)`,
     );
   }
   if (!(await tf.setBackend(backendName))) throw new MoonletError('the engine tfjs-node did not start');

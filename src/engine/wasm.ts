@@ -6,14 +6,18 @@
  * wrong numbers. Such a factor is copied here.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { kernelBackend } from '../kernels/index.ts';
 
 const backendName = 'wasm';
 
-/** Loads the wasm backend. */
+/** Loads the wasm backend, and corrects it even where the application has loaded it itself. A second call does nothing. */
 export async function loadWasm(): Promise<void> {
   await import('@tensorflow/tfjs-backend-wasm');
   for (const name of ['BatchMatMul', '_FusedMatMul'] as const) mend(name);
 }
+
+/** Our kernels, which are registered in place of the backend's. */
+const corrected = new WeakSet<tf.KernelFunc>();
 
 /** The shape and the transposition with which a factor was first packed, by its data. */
 const packed = new WeakMap<object, string>();
@@ -21,15 +25,15 @@ const packed = new WeakMap<object, string>();
 function mend(kernelName: string): void {
   const theirs = tf.getKernel(kernelName, backendName);
   if (!theirs) throw new Error(`internal: the wasm backend has no ${kernelName}`);
+  if (corrected.has(theirs.kernelFunc)) return;
   const kernelFunc: tf.KernelFunc = (call) => {
     const b = call.inputs['b'];
-    const { backend } = call;
-    if (!b || !(backend instanceof tf.KernelBackend))
-      throw new Error(`internal: ${kernelName} without its second factor`);
+    if (!b) throw new Error(`internal: ${kernelName} without its second factor`);
     const form = `${b.shape} ${call.attrs?.['transposeB']}`;
     const before = packed.get(b.dataId);
     if (before === undefined) packed.set(b.dataId, form);
     if (before === undefined || before === form) return theirs.kernelFunc(call);
+    const backend = kernelBackend(call.backend);
     const copy = { ...b, dataId: backend.write(backend.readSync(b.dataId), b.shape, b.dtype) };
     try {
       return theirs.kernelFunc({ ...call, inputs: { ...call.inputs, b: copy } });
@@ -37,6 +41,7 @@ function mend(kernelName: string): void {
       backend.disposeData(copy.dataId);
     }
   };
+  corrected.add(kernelFunc);
   tf.unregisterKernel(kernelName, backendName);
   tf.registerKernel({ ...theirs, kernelFunc });
 }

@@ -126,8 +126,8 @@ export function add(
   types: readonly Type[],
 ): readonly Value[] {
   const key = trace.optimize && shareable(op) ? keyOf(op, inputs, types) : undefined;
-  const found = key === undefined ? undefined : trace.known.get(key);
-  if (found) return found.outputs;
+  const known = key === undefined ? undefined : trace.known.get(key);
+  if (known) return known.outputs;
   const outputs: Value[] = [];
   const node: Node = { op, inputs, outputs, source: trace.source };
   for (const { shape, dtype } of types) outputs.push({ id: trace.values++, shape, dtype, node });

@@ -146,12 +146,12 @@ function pack({ trace, ends, instead, joined, names }: Packing, group: readonly 
   const values = new Map<Value, Value>();
   const whole = new Map<number, Pick<Joined, 'before' | 'parts'>>();
   model.leaves.forEach((leaf, i) => {
-    const at = returned(i);
-    if (at >= 0) {
+    const index = returned(i);
+    if (index >= 0) {
       const name = `joined/${joined.length + whole.size}`;
       const before = add1(trace, { kind: 'input', name }, [], { shape: [total], dtype: 'float32' });
       values.set(leaf, before);
-      whole.set(at, { before, parts: group.map(({ leaves }) => nth(leaves, i)) });
+      whole.set(index, { before, parts: group.map(({ leaves }) => nth(leaves, i)) });
       return;
     }
     const parts = group.map(({ leaves }, k) => reshape(trace, nth(leaves, i), [nth(sizes, k)]));

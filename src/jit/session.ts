@@ -36,7 +36,7 @@ import {
  * );
  * const inputs = { x: new Float32Array(8).fill(1), rate: Float32Array.of(0.1) };
  * const { state, outputs } = await step.run({ w: Float32Array.of(1, 2) }, inputs);
- * console.log(outputs['loss']); // Float32Array [9]
+ * console.log(outputs['loss']?.[0]); // 9
  * await step.run(state, inputs);
  * await step.release();
  * ```
@@ -265,10 +265,10 @@ function oneVector(arrays: Arrays, names: readonly string[], total: number): Flo
   });
   if (inOrder) return new Float32Array(first.buffer, first.byteOffset, total);
   const vector = new Float32Array(total);
-  let at = 0;
+  let offset = 0;
   for (const part of parts) {
-    vector.set(part, at);
-    at += part.length;
+    vector.set(part, offset);
+    offset += part.length;
   }
   return vector;
 }

@@ -71,6 +71,15 @@ export function rank1(tensor: tf.Tensor | undefined): tf.Tensor1D {
   return tensor;
 }
 
+const isBackend = (backend: unknown): backend is tf.KernelBackend =>
+  isRecord(backend) && typeof backend['readSync'] === 'function' && typeof backend['write'] === 'function';
+
+/** The backend that tf hands to a kernel; recognized by its methods, since an application may load tfjs-core twice. */
+export function kernelBackend(backend: unknown): tf.KernelBackend {
+  if (!isBackend(backend)) throw new Error('internal: a kernel without its backend');
+  return backend;
+}
+
 /** A shape that is known to have four sizes. */
 export function shape4(shape: readonly number[]): [number, number, number, number] {
   const [a, b, c, d, ...more] = shape;

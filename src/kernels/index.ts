@@ -6,6 +6,7 @@
 export {
   type Attrs,
   axesAttr,
+  kernelBackend,
   numberAttr,
   numbersAttr,
   paddingsAttr,

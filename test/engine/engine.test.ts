@@ -69,7 +69,9 @@ describe('engines', () => {
     const ready = await prepare((_, { x }) => ({ state: {}, outputs: { x: x as tf.Tensor } }), specs, {
       engine: 'cpu',
     });
-    expect((await rejection(ready.run({}, {}))).message).to.equal('the input "x" is missing');
+    expect((await rejection(ready.run({}, {}))).message).to.equal(
+      'the input "x" is missing; give an array for every name of the specs',
+    );
   });
 
   it('leave no tensors behind on eager backends', async () => {

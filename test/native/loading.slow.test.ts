@@ -28,7 +28,7 @@ describe('loading tfjs-node', () => {
 
   it('says what is wrong where it is broken', () => {
     expect(saidWhen("new Error('libtensorflow.so.2: cannot open')")).to.equal(
-      'MoonletError: the engine tfjs-node does not load: libtensorflow.so.2: cannot open; install it anew (in a checkout: npm run native)',
+      'MoonletError: the engine tfjs-node does not load: libtensorflow.so.2: cannot open; reinstall it (in a checkout: npm run native)',
     );
   }).timeout(60_000);
 });

@@ -21,7 +21,7 @@ import { isWhole } from './choose.ts';
 import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
-import { type Axis, axesOf, depthwiseTaps, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
+import { type Axis, axesOf, depthwiseTaps, exchanged, filled, ownTaps, tapsComputed } from './exchanged.ts';
 import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { blocks, lay, nchw } from './layout.ts';
 import { rowSums } from './sums.ts';
@@ -125,7 +125,7 @@ function ownGroups(e: Emitter, s: Sizes, joined: number, name: string): string {
 
 function blockedDepthwise(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const axes = axesOf(g, s);
-  const made = [madeOf(axes.rows), madeOf(axes.columns)] as const;
+  const tapCounts = [tapsComputed(axes.rows), tapsComputed(axes.columns)] as const;
   const taps = depthwiseTaps(
     e,
     axes,
@@ -133,10 +133,10 @@ function blockedDepthwise(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: Filt
     e.get(x, blocks),
     e.get(dy, blocks),
   );
-  const maps = [1, wholeBlocks(e, s.channels), ...made];
+  const maps = [1, wholeBlocks(e, s.channels), ...tapCounts];
   const sum = e.reshape(rowSums(e, taps, [1, s.batch, sizeOf(maps)]), maps);
   const plain = reorderOutput(e, sum, s.channels);
-  e.put(dk, ownTaps(e, axes, e.reshape(plain, [s.channels, 1, ...made])), [3, 2, 0, 1]);
+  e.put(dk, ownTaps(e, axes, e.reshape(plain, [s.channels, 1, ...tapCounts])), [3, 2, 0, 1]);
 }
 
 /** Runs a depthwise conv of images times channels. */

@@ -49,7 +49,7 @@ export const lacking = ({ size, out, taps, stride, dilation, before }: Axis): nu
   (out - 1) * stride + dilation * (taps - 1) + 1 - size - before;
 
 /** The number of taps that the conv computes: more than the kernel has where places of x are unread. */
-export const madeOf = (axis: Axis): number =>
+export const tapsComputed = (axis: Axis): number =>
   axis.taps + Math.floor(Math.max(0, -lacking(axis)) / axis.dilation);
 
 /** The axis of a padded image that has exactly the places that the taps read. */
@@ -68,7 +68,7 @@ export const exchanged = ({ rows, columns }: Axes): Attributes => ({
 
 /** The result of the conv, [.., .., taps computed], without the taps beyond the kernel. */
 export function ownTaps(e: Emitter, { rows, columns }: Axes, name: string): string {
-  if ([rows, columns].every((axis) => madeOf(axis) === axis.taps)) return name;
+  if ([rows, columns].every((axis) => tapsComputed(axis) === axis.taps)) return name;
   return e.emit1('Slice', [name, e.longs([0, 0]), e.longs([rows.taps, columns.taps]), e.longs([2, 3])]);
 }
 

@@ -70,11 +70,11 @@ function withOutputs(
   nodes: readonly OnnxNode[],
   outputs: readonly (readonly [string, string])[],
 ): OnnxNode[] {
-  const made = new Set(nodes.flatMap((node) => node.outputs));
+  const produced = new Set(nodes.flatMap((node) => node.outputs));
   const renamed = new Map<string, string>();
   const copies: OnnxNode[] = [];
   for (const [name, source] of outputs) {
-    if (made.has(source) && !renamed.has(source)) renamed.set(source, name);
+    if (produced.has(source) && !renamed.has(source)) renamed.set(source, name);
     else copies.push({ opType: 'Identity', inputs: [source], outputs: [name] });
   }
   const rename = (name: string): string => renamed.get(name) ?? name;

@@ -22,9 +22,9 @@ export function lowerNorm(e: Emitter, eps: number, values: NormValues): void {
   const channels = x.shape.at(-1) ?? 1;
   const layout = rank === 4 ? nchw : plain(rank);
   const image = e.get(x, layout);
-  const at = (end: number[]): string =>
+  const sliced = (end: number[]): string =>
     e.reshape(e.emit1('Slice', [image, e.longs(end.map(() => 0)), e.longs(end)]), [channels]);
-  const sample = at(rank === 4 ? [1, channels, 1, 1] : [1, channels]);
+  const sample = sliced(rank === 4 ? [1, channels, 1, 1] : [1, channels]);
   const first = e.emit1('Mul', [sample, e.scalar(0, 'float32')]);
   const second = e.emit1('Sub', [sample, sample]);
   const inputs = [image, e.get(gamma), e.get(beta), first, second];

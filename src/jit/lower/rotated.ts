@@ -13,7 +13,7 @@ import { type Added, convInBlocks } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
-import { type Axes, axesOf, depthwiseTaps, filled, madeOf } from './exchanged.ts';
+import { type Axes, axesOf, depthwiseTaps, filled, tapsComputed } from './exchanged.ts';
 import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { blocks } from './layout.ts';
 import { rowSums } from './sums.ts';
@@ -80,7 +80,8 @@ const marginOf = ({ columns }: Axes, { pads }: ConvGeometry): Margin =>
 /**
  * The sum of the depthwise convs of the rotated images.
  *
- * @param at where the kernel [kh, kw, q, C] has the number with which output c meets its input `by` places on, at a tap.
+ * @param numberAt the index in the kernel [kh, kw, q, C] of the number by which, at a tap, output c multiplies its input in the depthwise conv
+ *   number `by`.
  */
 function summed(
   e: Emitter,
@@ -88,7 +89,7 @@ function summed(
   kernel: string,
   s: Sizes,
   { attributes, pads, margin }: Frame,
-  at: (tap: number, c: number, by: number) => number,
+  numberAt: (tap: number, c: number, by: number) => number,
   { bias, sum }: Added = {},
 ): string {
   const { groupIn: q, channels, kernelHeight, kernelWidth } = s;
@@ -97,7 +98,7 @@ function summed(
   for (let by = 0; by < q; by++) {
     for (let outer = 0; outer < channels; outer += block) {
       for (let tap = 0; tap < kernelHeight * kernelWidth; tap++) {
-        for (let inner = 0; inner < block; inner++) places.push(at(tap, outer + inner, by));
+        for (let inner = 0; inner < block; inner++) places.push(numberAt(tap, outer + inner, by));
       }
     }
   }
@@ -133,11 +134,11 @@ export function rotatedConv(
   added?: Added,
 ): string {
   const { groupIn: q, channels } = s;
-  const at = (tap: number, c: number, by: number): number =>
+  const numberAt = (tap: number, c: number, by: number): number =>
     (tap * q + (turned(c, by, q) % q)) * channels + c;
   const { top, left, bottom, right } = g.pads;
   const frame = { attributes, pads: [top, left, bottom, right], margin: marginOf(axesOf(g, s), g) };
-  return summed(e, image, e.get(kernel), s, frame, at, added);
+  return summed(e, image, e.get(kernel), s, frame, numberAt, added);
 }
 
 /** At stride 1. The pads are those of the conv of dy with the kernel rotated by 180 degrees. */
@@ -152,10 +153,10 @@ export function rotatedInputGrad(
 ): string {
   const { groupIn: q, channels } = s;
   const last = s.kernelHeight * s.kernelWidth - 1;
-  const at = (tap: number, c: number, by: number): number =>
+  const numberAt = (tap: number, c: number, by: number): number =>
     ((last - tap) * q + (c % q)) * channels + turned(c, by, q);
   const frame: Frame = { attributes, pads, margin: [0, 0] };
-  return summed(e, e.get(dy, blocks), e.get(kernel), s, frame, at, added);
+  return summed(e, e.get(dy, blocks), e.get(kernel), s, frame, numberAt, added);
 }
 
 function rotatedFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
@@ -164,7 +165,7 @@ function rotatedFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: Fil
   const axes = axesOf(g, s);
   const margin = marginOf(axes, g);
   const inside = margin[0] + margin[1] > 0 ? { ...axes, columns: filled(axes.columns) } : axes;
-  const [rows, columns] = [madeOf(axes.rows), madeOf(axes.columns)];
+  const [rows, columns] = [tapsComputed(axes.rows), tapsComputed(axes.columns)];
   const each = rows * columns * channels;
   const image = e.get(x, blocks);
   const parts = Array.from({ length: q }, (_, by) =>

@@ -17,7 +17,7 @@ import { areCached } from './blocked-filter-grad.ts';
 import { convInBlocks } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
 import type { Emitter } from './emitter.ts';
-import { axesOf, lacking, madeOf, ownTaps } from './exchanged.ts';
+import { axesOf, lacking, ownTaps, tapsComputed } from './exchanged.ts';
 import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { blocks } from './layout.ts';
 import { overImages } from './over-images.ts';
@@ -36,8 +36,8 @@ function rowFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterG
     dilations: ints([rows.stride, columns.stride * block]),
     pads: ints([rows.before, 0, Math.max(0, lacking(rows)), 0]),
   };
-  const made = [madeOf(rows), madeOf(columns)] as const;
-  const each = outChannels * made[0] * made[1] * block;
+  const tapCounts = [tapsComputed(rows), tapsComputed(columns)] as const;
+  const each = outChannels * tapCounts[0] * tapCounts[1] * block;
   const images = [withColumns(e, x, columns.before, behind), e.get(dy, blocks)];
   const sum = overImages(e, s.batch, images, ([image = '', maps = ''], batch) => {
     const together = divisorBelow(block, batch);
@@ -54,7 +54,7 @@ function rowFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterG
     });
     return rowSums(e, taps, [ins, groups, each]);
   });
-  const whole = e.reshape(sum, [ins, outs, ...made, block, block]); // [c/b, o/b, i, j, c, o]
+  const whole = e.reshape(sum, [ins, outs, ...tapCounts, block, block]); // [c/b, o/b, i, j, c, o]
   const own = ownTaps(e, { rows, columns }, whole);
   e.put(dk, e.reshape(e.transpose(own, [2, 3, 0, 4, 1, 5]), dk.shape));
 }

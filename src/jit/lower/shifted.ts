@@ -193,8 +193,8 @@ function linesOf(rows: Rows, line: string, empty: (count: number) => string): st
 function kernelOf(e: Emitter, g: ConvGeometry, s: Sizes, rows: Rows, product: string): string {
   const { groupIn, groupOut, kernelHeight, kernelWidth, outChannels } = s;
   const [phases, shifts] = [rows.phases.length, rows.shifts.length];
-  const all = e.reshape(product, [g.groups, groupIn, phases, kernelWidth, groupOut, shifts]);
-  const turned = e.transpose(all, [2, 5, 3, 1, 0, 4]); // [p, q, j, c, groups, o]
+  const products = e.reshape(product, [g.groups, groupIn, phases, kernelWidth, groupOut, shifts]);
+  const turned = e.transpose(products, [2, 5, 3, 1, 0, 4]); // [p, q, j, c, groups, o]
   const pairs = e.reshape(turned, [phases * shifts, kernelWidth, groupIn, outChannels]);
   const wanted = rows.taps.map(([phase, shift]) => phase * shifts + shift);
   const straight = wanted.length === phases * shifts && wanted.every((pair, i) => pair === i);

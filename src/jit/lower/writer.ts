@@ -27,7 +27,7 @@ const largestSplat = 16;
 export function newWriter(): Writer {
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, OnnxTensor>();
-  const made = new Map<string, string>();
+  const results = new Map<string, string>();
   let count = 0;
 
   const emit: Writer['emit'] = (opType, inputs, attributes = {}, outputs = 1, domain) => {
@@ -54,10 +54,10 @@ export function newWriter(): Writer {
   const scalar: Writer['scalar'] = (value, dtype) =>
     initializer(`${dtype} ${spelled(value)}`, dtype, [], typed([value], dtype));
   const once: Writer['once'] = (key, make) => {
-    const known = made.get(key);
+    const known = results.get(key);
     if (known !== undefined) return known;
     const name = make();
-    made.set(key, name);
+    results.set(key, name);
     return name;
   };
   const splat: Writer['splat'] = (value, shape, dtype) => {

@@ -26,10 +26,10 @@ export function factored(recorded: Recorded, block: number | undefined): Recorde
     if (!first || !second || !output) return undefined;
     if (op.kind === 'normGrad' && isWhole({ block }, second) && fits(output, readers)) {
       const factor = { shape: [output.shape[3] ?? 1], dtype: output.dtype };
-      const made = add(trace, op, inputs.map(now), [...outputs, factor]);
-      const f = made.at(-1);
+      const results = add(trace, op, inputs.map(now), [...outputs, factor]);
+      const f = results.at(-1);
       if (f) factors.set(output, f);
-      return made.slice(0, -1);
+      return results.slice(0, -1);
     }
     const scaled = (x: Value, f: Value): Value => add1(trace, { kind: 'channelScale' }, [x, f], x);
     if (op.kind === 'convInputGrad') {

@@ -30,9 +30,10 @@ export function rewrite(recorded: Recorded, rule: Rewrite): Recorded {
   const replaced = new Map<Value, Value | undefined>();
   const now = (value: Value): Value => {
     if (!replaced.has(value)) return value;
-    const found = replaced.get(value);
-    if (!found) throw new Error(`internal: a value of ${value.node.source} is read, but a pass removed it`);
-    return found;
+    const replacement = replaced.get(value);
+    if (!replacement)
+      throw new Error(`internal: a value of ${value.node.source} is read, but a pass removed it`);
+    return replacement;
   };
   for (const node of reachable(recorded.trace, endsOf(recorded))) {
     trace.source = node.source;

@@ -8,25 +8,25 @@ import { type Call, dtypeAttr, numberAttr, type Rule, type Rules } from '../rule
 
 const binary =
   (op: string): Rule =>
-  ({ trace, in: at }) =>
-    map(trace, op, [at('a'), at('b')]);
+  ({ trace, in: input }) =>
+    map(trace, op, [input('a'), input('b')]);
 
 const unary =
   (op: string): Rule =>
-  ({ trace, in: at }) =>
-    map(trace, op, [at('x')]);
+  ({ trace, in: input }) =>
+    map(trace, op, [input('x')]);
 
 const number = (trace: Trace, value: number, like: Value): Value => splat(trace, value, [], like.dtype);
 
 /** Integers divide with a floor: (a - a mod b)/b, where mod has the sign of b. */
-const floorDiv: Rule = ({ trace, in: at }) => {
-  const [a, b] = [at('a'), at('b')];
+const floorDiv: Rule = ({ trace, in: input }) => {
+  const [a, b] = [input('a'), input('b')];
   if (a.dtype === 'int32') return map(trace, 'Div', [map(trace, 'Sub', [a, map(trace, 'Mod', [a, b])]), b]);
   return map(trace, 'Floor', [map(trace, 'Div', [a, b])]);
 };
 
-const mod: Rule = ({ trace, in: at }) => {
-  const [a, b] = [at('a'), at('b')];
+const mod: Rule = ({ trace, in: input }) => {
+  const [a, b] = [input('a'), input('b')];
   if (a.dtype === 'int32') return map(trace, 'Mod', [a, b]);
   const quotient = map(trace, 'Floor', [map(trace, 'Div', [a, b])]);
   return map(trace, 'Sub', [a, map(trace, 'Mul', [quotient, b])]);
@@ -102,50 +102,50 @@ export const elementwise: Rules = {
   AddN: ({ trace, all }) => all.reduce((sum, x) => map(trace, 'Add', [sum, x])),
   Sub: binary('Sub'),
   Multiply: binary('Mul'),
-  RealDiv: ({ trace, in: at }) =>
-    map(trace, 'Div', [cast(trace, at('a'), 'float32'), cast(trace, at('b'), 'float32')]),
+  RealDiv: ({ trace, in: input }) =>
+    map(trace, 'Div', [cast(trace, input('a'), 'float32'), cast(trace, input('b'), 'float32')]),
   FloorDiv: floorDiv,
   Mod: mod,
   Maximum: binary('Max'),
   Minimum: binary('Min'),
   Pow: binary('Pow'),
-  SquaredDifference: ({ trace, in: at }) => square(trace, map(trace, 'Sub', [at('a'), at('b')])),
+  SquaredDifference: ({ trace, in: input }) => square(trace, map(trace, 'Sub', [input('a'), input('b')])),
   Greater: binary('Greater'),
   GreaterEqual: binary('GreaterOrEqual'),
   Less: binary('Less'),
   LessEqual: binary('LessOrEqual'),
   Equal: binary('Equal'),
-  NotEqual: ({ trace, in: at }) => map(trace, 'Not', [map(trace, 'Equal', [at('a'), at('b')])]),
+  NotEqual: ({ trace, in: input }) => map(trace, 'Not', [map(trace, 'Equal', [input('a'), input('b')])]),
   LogicalAnd: binary('And'),
   LogicalOr: binary('Or'),
   LogicalNot: unary('Not'),
   LogicalXor: binary('Xor'),
-  Select: ({ trace, in: at }) => map(trace, 'Where', [at('condition'), at('t'), at('e')]),
+  Select: ({ trace, in: input }) => map(trace, 'Where', [input('condition'), input('t'), input('e')]),
   Cast: (call) => cast(call.trace, call.in('x'), valueType(dtypeAttr(call) ?? 'float32', 'tf.cast')),
-  Identity: ({ in: at }) => at('x'),
-  Relu: ({ trace, in: at }) => relu(trace, at('x')),
-  Relu6: ({ trace, in: at }) => clip(trace, at('x'), 0, 6),
+  Identity: ({ in: input }) => input('x'),
+  Relu: ({ trace, in: input }) => relu(trace, input('x')),
+  Relu6: ({ trace, in: input }) => clip(trace, input('x'), 0, 6),
   LeakyRelu: (call) => leakyRelu(call.trace, call.in('x'), numberAttr(call, 'alpha')),
-  Prelu: ({ trace, in: at }) => map(trace, 'PRelu', [at('x'), at('alpha')]),
+  Prelu: ({ trace, in: input }) => map(trace, 'PRelu', [input('x'), input('alpha')]),
   Elu: unary('Elu'),
-  EluGrad: ({ trace, in: at }) => {
+  EluGrad: ({ trace, in: input }) => {
     // dy where y > 0, else dy (y + 1): dy (min(y, 0) + 1)
-    const low = map(trace, 'Min', [at('y'), splat(trace, 0)]);
-    return map(trace, 'Mul', [at('dy'), map(trace, 'Add', [low, splat(trace, 1)])]);
+    const low = map(trace, 'Min', [input('y'), splat(trace, 0)]);
+    return map(trace, 'Mul', [input('dy'), map(trace, 'Add', [low, splat(trace, 1)])]);
   },
   Selu: unary('Selu'),
   Softplus: unary('Softplus'),
   Sigmoid: unary('Sigmoid'),
   Tanh: unary('Tanh'),
   Exp: unary('Exp'),
-  Expm1: ({ trace, in: at }) => expm1(trace, at('x')),
+  Expm1: ({ trace, in: input }) => expm1(trace, input('x')),
   Log: unary('Log'),
-  Log1p: ({ trace, in: at }) => map(trace, 'Log', [map(trace, 'Add', [at('x'), splat(trace, 1)])]),
+  Log1p: ({ trace, in: input }) => map(trace, 'Log', [map(trace, 'Add', [input('x'), splat(trace, 1)])]),
   Neg: unary('Neg'),
   Abs: unary('Abs'),
   Sqrt: unary('Sqrt'),
-  Rsqrt: ({ trace, in: at }) => map(trace, 'Reciprocal', [map(trace, 'Sqrt', [at('x')])]),
-  Square: ({ trace, in: at }) => square(trace, at('x')),
+  Rsqrt: ({ trace, in: input }) => map(trace, 'Reciprocal', [map(trace, 'Sqrt', [input('x')])]),
+  Square: ({ trace, in: input }) => square(trace, input('x')),
   Reciprocal: unary('Reciprocal'),
   Sign: unary('Sign'),
   Step: step,
@@ -163,5 +163,5 @@ export const elementwise: Rules = {
   Atan: unary('Atan'),
   Sinh: unary('Sinh'),
   Cosh: unary('Cosh'),
-  IsNan: ({ trace, in: at }) => map(trace, 'Not', [map(trace, 'Equal', [at('x'), at('x')])]),
+  IsNan: ({ trace, in: input }) => map(trace, 'Not', [map(trace, 'Equal', [input('x'), input('x')])]),
 };

@@ -15,8 +15,8 @@ import type { Op, Trace, Value } from '../ir.ts';
 import { type Call, numberAttr, numbersAttr, type Rule, type Rules } from '../rule.ts';
 import { activation } from './elementwise.ts';
 
-const product = ({ trace, in: at, attrs }: Call): Value =>
-  matmul(trace, at('a'), at('b'), attrs['transposeA'] === true, attrs['transposeB'] === true);
+const product = ({ trace, in: input, attrs }: Call): Value =>
+  matmul(trace, input('a'), input('b'), attrs['transposeA'] === true, attrs['transposeB'] === true);
 
 const biased = (call: Call, y: Value): Value => {
   const bias = call.maybe('bias');
@@ -113,11 +113,11 @@ const resized =
 
 const inferenceNorm: Rule = (call) => {
   const { trace } = call;
-  const at = call.in;
+  const input = call.in;
   const eps = splat(trace, numberAttr(call, 'varianceEpsilon', 0.001));
-  const deviation = map(trace, 'Sqrt', [map(trace, 'Add', [at('variance'), eps])]);
+  const deviation = map(trace, 'Sqrt', [map(trace, 'Add', [input('variance'), eps])]);
   const scale = map(trace, 'Div', [call.maybe('scale') ?? splat(trace, 1), deviation]);
-  const y = map(trace, 'Mul', [map(trace, 'Sub', [at('x'), at('mean')]), scale]);
+  const y = map(trace, 'Mul', [map(trace, 'Sub', [input('x'), input('mean')]), scale]);
   const offset = call.maybe('offset');
   return offset ? map(trace, 'Add', [y, offset]) : y;
 };

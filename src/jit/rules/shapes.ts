@@ -197,8 +197,8 @@ const fill: Rule = (call) => {
 
 const like =
   (value: number): Rule =>
-  ({ trace, in: at }) => {
-    const x = at('x');
+  ({ trace, in: input }) => {
+    const x = input('x');
     return splat(trace, value, x.shape, x.dtype);
   };
 
