@@ -43,6 +43,10 @@ async function programFor(called: string | undefined): Promise<Command> {
     .description('Compact networks: compose, measure, make cheaper, train, distill, compress, export.')
     .option('-v, --version', 'print the version')
     .configureOutput({ writeErr: () => {} }) // `report` prints errors, in one line
+    .configureHelp({
+      optionDescription: ({ description, defaultValue }) =>
+        defaultValue === undefined ? description : `${description} (default: ${defaultValue})`,
+    })
     .showSuggestionAfterError(true)
     .exitOverride()
     .addHelpText('after', epilogue);
@@ -74,7 +78,7 @@ async function report(e: unknown, program: Command, words: readonly string[]): P
 async function reportUsage(e: CommanderError, program: Command, words: readonly string[]): Promise<number> {
   if (e.exitCode === 0) return 0; // --help
   if (e.code === 'commander.help') {
-    note(program.helpInformation());
+    note(`${program.helpInformation()}${epilogue}`);
     return 2;
   }
   const text = oneLine(e.message).replace(/^error: |\.$/g, '');
