@@ -15,8 +15,7 @@ import { crossEntropy, type LossMaker, oneCycle } from '../src/learn/loss/index.
 import { type Evaluation, evaluate } from '../src/learn/task/index.ts';
 import { type FitOptions, fit, type StepReport } from '../src/learn/train/index.ts';
 import { columns } from '../src/read/index.ts';
-import { saveNet } from '../src/run/index.ts';
-import { loadStudent, wrn } from '../zoo/index.ts';
+import { loadStudent, saveNet, wrn } from '../zoo/index.ts';
 import { lineChart } from './lib/plots.ts';
 import { code, gallery, htmlTable, page, paragraph } from './lib/report.ts';
 

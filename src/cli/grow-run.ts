@@ -1,5 +1,6 @@
 /** @file What `moonlet grow` runs: the growth, its proof by numbers and by certificate, and the plan of a dry run. */
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
+import { filesOf } from '../../zoo/nets.ts';
 import {
   type GrowPlan,
   type Growth,
@@ -15,7 +16,7 @@ import { type Graph, inputShape } from '../graph/index.ts';
 import { random } from '../random.ts';
 import { cost } from '../read/index.ts';
 import { forward, type WeightTensors } from '../read/tfjs/index.ts';
-import { dataOf, filesOf } from '../run/files.ts';
+import { dataOf } from '../run/files.ts';
 import { materialize, type Net } from '../weights/index.ts';
 import type { Flags } from './grow.ts';
 import { count, note, print, printJson } from './say.ts';

