@@ -42,7 +42,7 @@ describe("the main job's report", () => {
       expect(svg)
         .to.include('currentColor')
         .and.not.to.match(/#333333|#e4e4e4|fill="white"/);
-      expect(Number(/width="(\d+)/.exec(svg)?.[1])).to.be.at.most(345);
+      expect(Number(/width="(\d+)/.exec(svg)?.[1])).to.be.at.most(400);
     }
   });
 
