@@ -36,6 +36,11 @@ function version(): string {
   return text;
 }
 
+const completion = {
+  name: 'complete',
+  summary: 'print the script of completion for a shell: bash, zsh, fish or powershell',
+} as const;
+
 /** All commands by name, of which the called one has its arguments and options. */
 async function programFor(called: string | undefined): Promise<Command> {
   const { Command } = await import('commander');
@@ -50,11 +55,14 @@ async function programFor(called: string | undefined): Promise<Command> {
     .showSuggestionAfterError(true)
     .exitOverride()
     .addHelpText('after', epilogue);
+  const completes = called === completion.name;
   for (const { name, summary, load } of commands) {
     const command = program.command(name).summary(summary).description(sentence(summary));
     command.exitOverride().configureOutput({ writeErr: () => {} });
-    if (name === called) (await load())(command);
+    if (name === called || completes) (await load())(command);
   }
+  if (completes) (await import('./complete.ts')).addCompletion(program);
+  else program.command(completion.name).summary(completion.summary);
   return program;
 }
 
@@ -82,7 +90,7 @@ async function reportUsage(e: CommanderError, program: Command, words: readonly 
     return 2;
   }
   const text = oneLine(e.message).replace(/^error: |\.$/g, '');
-  const called = commands.find(({ name }) => name === words[0]);
+  const called = [...commands, completion].find(({ name }) => name === words[0]);
   const { optionHint } = await import('./option-hint.ts');
   const hint = called && e.code === 'commander.unknownOption' ? optionHint(words) : undefined;
   note(`moonlet: ${hint ?? text}; see moonlet ${called ? `${called.name} ` : ''}--help`);
