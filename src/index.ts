@@ -49,7 +49,6 @@ export * as structure from './edit/structure/index.ts';
 export { MoonletError, Refusal, UsageError } from './errors.ts';
 export {
   check,
-  fromJson,
   type Graph,
   type Node,
   type Op,
@@ -59,6 +58,7 @@ export {
   shapes,
   toJson,
 } from './graph/index.ts';
+export { fromJson } from './graph/json.ts';
 export * as graphs from './graph/public.ts';
 export { type Cost, cost, mermaid, table, toSource } from './read/index.ts';
 export type * as types from './types.ts';

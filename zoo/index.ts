@@ -5,15 +5,13 @@
  */
 
 export * from './architectures/index.ts';
+export { holdsNet, studentFolder, studentNames } from './folders.ts';
 export { filesOf, jsonFile, loadNet, saveNet } from './nets.ts';
 export { cacheFolder, type Pulled, type PullOptions, pull } from './pull.ts';
 export { makeIndex, parseIndex, type RegistryIndex } from './registry.ts';
 export {
   type Card,
-  holdsNet,
   type LoadOptions,
   loadStudent,
   readCard,
-  studentFolder,
-  studentNames,
 } from './students.ts';

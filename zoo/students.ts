@@ -1,13 +1,12 @@
 /** @file Finds trained students and their teachers by name, reads them from disk and verifies them. */
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import * as z from 'zod';
-import { codeOf, MoonletError, suggestion, UsageError } from '../src/errors.ts';
-import { settle } from '../src/files/index.ts';
+import { codeOf, MoonletError } from '../src/errors.ts';
 import { type Net, type UnpackOptions, unpack } from '../src/weights/index.ts';
+import { findStudent, zooFolder } from './folders.ts';
 import { parseJson } from './json.ts';
-import { folders, sha256 } from './registry.ts';
+import { sha256 } from './registry.ts';
 
 const share = z.number().min(0).max(1);
 const counted = z.int().min(0);
@@ -61,21 +60,7 @@ const card = z.strictObject({
 });
 export type Card = z.output<typeof card>;
 
-/** A folder of the zoo's data: beside the sources, or in the package beside `dist`. */
-export function zooFolder(kind: 'students' | 'pairs' | 'recipes'): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) return join(folder, 'zoo', kind);
-    if (folder === dirname(folder)) throw new MoonletError('the folder zoo is missing; reinstall moonlet');
-  }
-}
-
-/** Every shipped student's name, `<dataset>/<id>`; teachers stand beside students. */
-export function studentNames(): readonly string[] {
-  const root = zooFolder('students');
-  return folders(root).flatMap((data) => folders(join(root, data)).map((id) => `${data}/${id}`));
-}
-
-/** A card from its text; `path` is its file, for error messages. @throws MoonletError when the text is not a card. */
+/** @throws MoonletError when the text is no card; `path` is where it stands. */
 export const parseCard = (text: string, path: string): Card => parseJson(card, text, path);
 
 /** The card of a shipped student or of a folder. @throws MoonletError when the card is missing or damaged. */
@@ -83,16 +68,6 @@ export const readCard = (name: string): Card => {
   const path = join(zooFolder('students'), name, 'card.json');
   return parseCard(readText(path), path);
 };
-
-/** The folder of a shipped student, or of the net at a path; it need not exist. */
-export const studentFolder = (name: string): string =>
-  studentNames().includes(name) ? join(zooFolder('students'), name) : resolve(name);
-
-/** Whether a folder holds a net. A change of its files that was interrupted is finished first. */
-export function holdsNet(folder: string): boolean {
-  settle(folder);
-  return existsSync(join(folder, 'graph.json'));
-}
 
 export interface LoadOptions extends UnpackOptions {
   /** `false` loads the files of a folder even though its card has another sha256. */
@@ -105,14 +80,7 @@ export interface LoadOptions extends UnpackOptions {
  * @throws UsageError when it is neither, MoonletError when the files are damaged or not those of the card.
  */
 export function loadStudent(name: string, { verify = true, ...limits }: LoadOptions = {}): Net {
-  const names = studentNames();
-  const shipped = names.includes(name);
-  const folder = studentFolder(name);
-  if (!shipped && !holdsNet(folder)) {
-    throw new UsageError(
-      `no student "${name}", and no folder of that name with graph.json.${suggestion(name, names)} Shipped: ${names.join(', ') || 'none'}`,
-    );
-  }
+  const { folder, shipped } = findStudent(name);
   const graphJson = readText(join(folder, 'graph.json'));
   const weights = read(join(folder, 'weights.safetensors'));
   if (shipped || verify) {

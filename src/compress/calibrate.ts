@@ -7,13 +7,7 @@ import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import { channelsOf, type Graph } from '../graph/index.ts';
 import type { Net } from '../weights/index.ts';
-
-/**
- * `min-max`: from the smallest to the largest value seen. `percentile`: without a share of the values at each end. `mse`:
- * the range with the smallest squared rounding error over the values seen.
- */
-export const calibrationMethods = ['min-max', 'percentile', 'mse'] as const;
-export type CalibrationMethod = (typeof calibrationMethods)[number];
+import type { CalibrationMethod } from './choices.ts';
 
 export interface CalibrateOptions extends EngineOptions {
   /** `min-max` by default. */

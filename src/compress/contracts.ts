@@ -3,11 +3,8 @@
  * checked after every later step. A broken contract stops the pipeline with an error that names both steps.
  */
 import { MoonletError } from '../errors.ts';
-import { keepZeros } from '../learn/structure/index.ts';
-import { type Form, inTurn } from '../learn/train/index.ts';
 import { materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
-import { type QuantizedFormOptions, quantizedForm } from './quantized-form.ts';
-import { keepShared, membershipOf } from './shared-form.ts';
+import { membershipOf } from './membership.ts';
 
 export interface Contract {
   /** The property that later steps must keep. */
@@ -18,7 +15,7 @@ export interface Contract {
   broken(net: Net): string | undefined;
 }
 
-const kernels = (net: Net): readonly (readonly [WeightKey, Weight])[] =>
+export const kernels = (net: Net): readonly (readonly [WeightKey, Weight])[] =>
   [...net.weights].filter(([key]) => key.endsWith(':kernel'));
 
 /** Every zero of a kernel stays zero. */
@@ -132,31 +129,4 @@ export function checkContracts(contracts: readonly Contract[], net: Net, step: s
         `${step} destroys the ${what} that ${by} made: ${reason}; put it before ${by}, or leave one out`,
       );
   }
-}
-
-/** The form in which training keeps the contracts; undefined when training may change everything. */
-export function formOf(net: Net, contracts: readonly Contract[]): Form | undefined {
-  const made = new Set(contracts.map((c) => c.what));
-  const shared = [...net.weights.values()].some(membershipOf);
-  // one form for each kind of rounding
-  const roundings = new Map<string, { o: QuantizedFormOptions; only: string[] }>();
-  for (const [key, w] of kernels(net)) {
-    const q = w.encoding === 'sparse' ? w.values : w;
-    const o: QuantizedFormOptions | undefined =
-      q.encoding === 'quantized'
-        ? { bits: q.bits }
-        : q.encoding === 'ternary' || q.encoding === 'binary'
-          ? { kind: q.encoding }
-          : undefined;
-    if (!o) continue;
-    const rounding = roundings.get(JSON.stringify(o)) ?? { o, only: [] };
-    rounding.only.push(key.slice(0, key.lastIndexOf(':')));
-    roundings.set(JSON.stringify(o), rounding);
-  }
-  const forms = [
-    ...(made.has('sparsity') ? [keepZeros(net)] : []),
-    ...(shared ? [keepShared(net)] : []),
-    ...[...roundings.values()].map(({ o, only }) => quantizedForm(net, { ...o, only })),
-  ];
-  return forms.length ? inTurn(...forms) : undefined;
 }

@@ -1,10 +1,11 @@
 /**
  * @file A kind of compression step: the options it takes, the data it needs, what it does, and what it asks of the steps
- * after it. Each kind is one value of this type, listed in step-kinds.ts; words, JSON and the pipeline all read it.
+ * after it. Each kind is one value of this type, listed in step-kinds.ts; words, JSON and the pipeline all read it. What computes
+ * with tensors is imported when a step runs, so that reading and refusing steps loads none of it.
  */
 import * as z from 'zod';
-import { type Dataset, type Split, take } from '../data/index.ts';
-import { passes } from '../learn/task/index.ts';
+import type { Dataset, Split } from '../data/index.ts';
+import { take } from '../data/split.ts';
 import type { Net } from '../weights/index.ts';
 import type { Contract } from './contracts.ts';
 import type { CompressOptions } from './options.ts';
@@ -90,7 +91,11 @@ export function dataOf({ dataset, train }: StepContext): {
 }
 
 /** Batches of some training examples, each [n, ...input] flat. */
-export function exampleBatches(context: StepContext, examples: number): readonly Float32Array[] {
+export async function exampleBatches(
+  context: StepContext,
+  examples: number,
+): Promise<readonly Float32Array[]> {
+  const { passes } = await import('../learn/task/index.ts');
   const { dataset, train } = dataOf(context);
   const split = take(train, Math.min(examples, train.count), context.options.seed ?? 0);
   return [...passes(split, dataset, 32)].map((batch) => batch.x);

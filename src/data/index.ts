@@ -46,11 +46,16 @@ export const datasets: readonly string[] = Object.keys(readers);
  * @throws UsageError for an unknown name, MoonletError when its package is missing or damaged.
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
+  return await readerOf(name)(options);
+}
+
+/** @throws UsageError for an unknown name; nothing is read. */
+export const checkDataset = (name: string): void => void readerOf(name);
+
+function readerOf(name: string): (options: LoadOptions) => Promise<Dataset> {
   const read = Object.hasOwn(readers, name) ? readers[name] : undefined;
-  if (!read) {
-    throw new UsageError(
-      `no dataset "${name}"; there are ${datasets.join(', ')}.${suggestion(name, datasets)}`,
-    );
-  }
-  return await read(options);
+  if (read) return read;
+  throw new UsageError(
+    `no dataset "${name}"; there are ${datasets.join(', ')}.${suggestion(name, datasets)}`,
+  );
 }

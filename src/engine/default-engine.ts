@@ -1,7 +1,8 @@
 /** @file Which engine runs a net where the caller names none. */
 import { MoonletError } from '../errors.ts';
 import { loadRuntime } from '../jit/runtime.ts';
-import type { EngineName, EngineOptions } from './engine.ts';
+import type { EngineOptions } from './engine.ts';
+import type { EngineName } from './names.ts';
 
 /** The code of the warning, for those who want to catch it. */
 export const slowEngineCode = 'MOONLET_SLOW_ENGINE';

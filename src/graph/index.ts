@@ -1,4 +1,4 @@
-/** @file The public names of the room `graph`. */
+/** @file The graph room's public face, without `json.ts`, which loads zod. */
 export {
   type Balance,
   type ChannelOptions,
@@ -11,7 +11,6 @@ export { classesOf, inputShape, onlyOutput } from './ends.ts';
 export { ancestors, consumers, dropUnused, fold, nodesById, rename } from './graph.ts';
 export { firstInput, firstInputShape, inputChannels, inputShapes, valuesOfInputs } from './inputs.ts';
 export { firstIssue, type Issue, issueText, unknownKey } from './issue.ts';
-export { fromJson, opSchema, toJson } from './json.ts';
 export {
   type Activation,
   activations,
@@ -47,5 +46,6 @@ export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
 export { printShape, ShapeError, shapeOf, shapes } from './shape.ts';
 export { type Stage, stageOf, stagePaths, stages } from './stages.ts';
+export { toJson } from './to-json.ts';
 export type { Variable } from './variables.ts';
 export { type Pads, slide } from './window.ts';

@@ -3,8 +3,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { zooFolder } from '../../zoo/folders.ts';
 import { compose, loadStudent, studentNames } from '../../zoo/index.ts';
-import { zooFolder } from '../../zoo/students.ts';
 import { type Dataset, loadDataset, type Split } from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
@@ -29,9 +29,10 @@ import {
   type Stage,
 } from '../learn/train/index.ts';
 import { init, type Net } from '../weights/index.ts';
+import { fitOptions } from './fit-options.ts';
 import type { CustomLoss, LossContext } from './losses.ts';
 import { partsOf, studentOf } from './parts.ts';
-import { fitOptions, type Recipe, stageRecipes } from './recipe.ts';
+import { type Recipe, stageRecipes } from './recipe.ts';
 
 /** A net of the run and how it is trained: the assistants, then the student. */
 interface Link {

@@ -2,7 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCard, studentFolder, studentNames } from '../../zoo/index.ts';
+import { studentFolder, studentNames } from '../../zoo/folders.ts';
+import { readCard } from '../../zoo/students.ts';
 import { datasets } from '../data/index.ts';
 import { readText, writeAtomically } from '../files/index.ts';
 import type { CheckpointStore } from '../learn/train/index.ts';
@@ -14,8 +15,8 @@ export interface Origin {
   readonly data: string;
 }
 
-/** What a run by this recipe reads: the recipe itself when it is a file, and the nets and files that it names. */
-export const inputsOf = (recipe: Partial<Recipe>, words: readonly string[]): readonly string[] => {
+/** What a run by this recipe reads: the nets and files that it names. */
+export const inputsOf = (recipe: Partial<Recipe>): readonly string[] => {
   const modules = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])].flatMap(
     (l) => (l.kind === 'custom' ? [l.module] : []),
   );
@@ -27,7 +28,7 @@ export const inputsOf = (recipe: Partial<Recipe>, words: readonly string[]): rea
   ].flatMap((name) => (name === undefined ? [] : [studentFolder(name)]));
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' && transfer.metadata ? [transfer.metadata] : [];
-  return [...words.slice(0, 1), ...nets, ...modules, ...metadata];
+  return [...nets, ...modules, ...metadata];
 };
 
 /** The dataset of a shipped student by its card, or of a folder by its card or recipe; undefined when none says. */

@@ -3,11 +3,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { zooFolder } from '../../zoo/students.ts';
+import { zooFolder } from '../../zoo/folders.ts';
 import { MoonletError, oneLine, suggestion, UsageError } from '../errors.ts';
 import { readText } from '../files/index.ts';
 import { issueText, unknownKey } from '../graph/index.ts';
-import type { LossRecipe } from './losses.ts';
+import type { LossRecipe } from './loss-schemas.ts';
 import { parseRecipe, type Recipe } from './recipe.ts';
 
 /** Who is trained how: a teacher, or a student with its teacher. */

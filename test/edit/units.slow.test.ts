@@ -196,7 +196,10 @@ describe('new connections', () => {
       Refusal,
       'stage2 to stage1: a value can be connected only to one that comes after it',
     );
-    expect(() => connect(net, 'stage1', 'head')).to.throw(Refusal, 'head: it is an output, which does not change');
+    expect(() => connect(net, 'stage1', 'head')).to.throw(
+      Refusal,
+      'head: it is an output, which does not change',
+    );
     expect(() => connect(net, 'stage1', 'stage2/0/second', { by: 'concat' })).to.throw(
       Refusal,
       /one of its operands would have channels that the others do not have$/,

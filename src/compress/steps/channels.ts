@@ -2,7 +2,6 @@
 import * as z from 'zod';
 import { type PruneTarget, pruneChannels } from '../../edit/index.ts';
 import type { Graph } from '../../graph/index.ts';
-import { reconstruct } from '../../learn/structure/index.ts';
 import { cost } from '../../read/index.ts';
 import { joined } from '../arrays.ts';
 import { count, exampleBatches, share, stepKind, where, whereOf } from '../step-kind.ts';
@@ -35,7 +34,8 @@ export const channels = stepKind({
     const chosen = { ...rest, roundTo: pruned.roundTo };
     if (examples === undefined) return { net: pruned.net, step: chosen };
     const { seed = 0, engine, onReconstruct } = context.options;
-    const fitted = await reconstruct(net, pruned, joined(exampleBatches(context, examples)), {
+    const { reconstruct: fitLayers } = await import('../../learn/structure/index.ts');
+    const fitted = await fitLayers(net, pruned, joined(await exampleBatches(context, examples)), {
       seed,
       ...(engine ? { engine } : {}),
       ...(onReconstruct ? { onProgress: onReconstruct } : {}),

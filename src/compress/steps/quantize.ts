@@ -2,9 +2,8 @@
 import * as z from 'zod';
 import { quantize as quantizeWeights } from '../../edit/quantize/index.ts';
 import { integerForms } from '../../graph/index.ts';
-import { calibrationMethods } from '../calibrate.ts';
+import { calibrationMethods, roundings } from '../choices.ts';
 import { integerContract } from '../contracts.ts';
-import { quantizeByData, roundings } from '../post-training.ts';
 import { bits, count, exampleBatches, stepKind } from '../step-kind.ts';
 
 /** Quantizes kernels, and the values between layers unless `activations` is 0. */
@@ -33,7 +32,8 @@ export const quantize = stepKind({
     const { weights, activations, clip, per, form } = options;
     if (activations === 0) return { net: quantizeWeights(net, { weights, clip, per, form }) };
     const { engine } = context.options;
-    const batches = exampleBatches(context, examples);
+    const { quantizeByData } = await import('../post-training.ts');
+    const batches = await exampleBatches(context, examples);
     return { net: await quantizeByData(net, batches, { ...options, ...(engine ? { engine } : {}) }) };
   },
   contract: (net, _, words) => integerContract(net, words),

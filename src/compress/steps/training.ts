@@ -1,12 +1,8 @@
 /** @file Steps that train: `fit`, `distill`, `train-quantized`. Training keeps what the steps before it made. */
 import * as z from 'zod';
-import { softTargets } from '../../learn/distill/index.ts';
-import { cosine, crossEntropy } from '../../learn/loss/index.ts';
-import { adam, type FitOptions, type Form, fit as fitNet, inTurn, sgd } from '../../learn/train/index.ts';
-import type { Net } from '../../weights/index.ts';
-import { formOf, integerContract } from '../contracts.ts';
-import { quantizedForm, quantizedKinds } from '../quantized-form.ts';
-import { bits, count, dataOf, type StepContext, stepKind, where, whereOf } from '../step-kind.ts';
+import { quantizedKinds } from '../choices.ts';
+import { integerContract } from '../contracts.ts';
+import { bits, count, stepKind, where, whereOf } from '../step-kind.ts';
 
 const training = {
   steps: count,
@@ -19,14 +15,17 @@ const training = {
   shift: z.int().min(0).max(64).default(0),
   flip: z.boolean().default(false),
 };
-type Training = z.output<z.ZodObject<typeof training>>;
+export type Training = z.output<z.ZodObject<typeof training>>;
+
+/** What trains; it loads tensors. */
+const trainer = () => import('../trained.ts');
 
 /** Trains by the labels. */
 export const fit = stepKind({
   schema: z.strictObject({ step: z.literal('fit'), ...training }),
   main: 'steps',
   needs: () => 'train',
-  run: async (net, step, context) => ({ net: await trained(net, step, context) }),
+  run: async (net, step, context) => ({ net: await (await trainer()).trained(net, step, context) }),
   contract: 'none',
 });
 
@@ -41,9 +40,9 @@ export const distill = stepKind({
   main: 'steps',
   needs: () => 'train',
   run: async (net, step, context) => {
-    const { temperature, alpha } = step;
-    const losses = [crossEntropy({ weight: 1 - alpha }), softTargets({ weight: alpha, temperature })];
-    return { net: await trained(net, step, context, undefined, { losses, teacher: context.original }) };
+    const { softLosses, trained } = await trainer();
+    const more = { losses: softLosses(step), teacher: context.original };
+    return { net: await trained(net, step, context, undefined, more) };
   },
   contract: 'none',
 });
@@ -60,38 +59,10 @@ export const trainQuantized = stepKind({
   main: 'steps',
   needs: () => 'train',
   run: async (net, step, context) => {
+    const { trained } = await trainer();
+    const { quantizedForm } = await import('../quantized-form.ts');
     const form = quantizedForm(net, { kind: step.kind, bits: step.bits, ...whereOf(step) });
     return { net: await trained(net, step, context, form) };
   },
   contract: (net, _, words) => integerContract(net, words),
 });
-
-/** Train on the examples that are not held out, in a form that keeps the contracts. */
-async function trained(
-  net: Net,
-  { steps, batch, rate, optimizer: requested, shift, flip }: Training,
-  context: StepContext,
-  form?: Form,
-  more: Pick<FitOptions, 'losses' | 'teacher'> = {},
-): Promise<Net> {
-  const { contracts, options } = context;
-  const { seed = 0, engine, onTraining } = options;
-  const { dataset, train } = dataOf(context);
-  const kept = formOf(net, contracts);
-  const forms = [...(kept ? [kept] : []), ...(form ? [form] : [])];
-  // gradients of shared numbers are sums over many members, whose size Adam divides out
-  const isShared = contracts.some((c) => c.what === 'sharing');
-  const optimizer = requested ?? (isShared ? 'adam' : 'sgd');
-  const peak = rate ?? (optimizer === 'adam' ? 3e-4 : 0.02);
-  const result = await fitNet(net, train, dataset, {
-    ...{ steps, batch, seed },
-    rate: cosine({ steps, peak }),
-    optimizer: optimizer === 'adam' ? adam() : sgd({ nesterov: true, weightDecay: 5e-4 }),
-    augment: { shift, flip },
-    ...(forms.length ? { form: inTurn(...forms) } : {}),
-    ...(onTraining ? { onStep: onTraining } : {}),
-    ...(engine ? { engine } : {}),
-    ...more,
-  });
-  return result.net;
-}

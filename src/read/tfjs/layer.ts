@@ -5,13 +5,13 @@ import { MoonletError } from '../../errors.ts';
 import {
   issueText,
   type Op,
-  opSchema,
   type Shape,
   type Slot,
   shapeFrom,
   shapeOf,
   weightShapes,
 } from '../../graph/index.ts';
+import { opSchema } from '../../graph/json.ts';
 import { mendTf } from '../../kernels/index.ts';
 import { apply } from './apply.ts';
 import { sizesOf } from './ranks.ts';
