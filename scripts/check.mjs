@@ -15,7 +15,12 @@ const stages = [
   fast
     ? ['unit tests', [mocha, '--ignore', 'test/zoo/**', '--ignore', 'test/**/*.slow.test.ts']]
     : ['tests', [mocha]],
-  ...(fast ? [] : [['size', ['--import', 'tsx', 'scripts/size.ts']]]),
+  ...(fast
+    ? []
+    : [
+        ['size', ['--import', 'tsx', 'scripts/size.ts']],
+        ['op kinds', ['--import', 'tsx', 'scripts/docs/contributing.ts', '--check']],
+      ]),
 ];
 
 for (const [name, args] of stages) {

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { look } from './lib/code.ts';
 
 /** Above the first a file is named, above the second it fails. */
 const lineLimits = [
@@ -15,6 +16,9 @@ const lineLimits = [
   { folder: 'scripts', wish: 300, limit: 400 },
   { folder: 'test', wish: 300, limit: 400 },
 ] as const;
+
+/** Of `src`: casts (`x as T`), lines of a function, files of a room without wings. */
+const codeLimits = { casts: 1532, functionLines: { wish: 60, limit: 173 } } as const;
 
 interface Fixture {
   readonly name: string;
@@ -51,6 +55,7 @@ for (const { file, lines, wish, limit } of countLines()) {
   if (lines > limit) problems.push(`${file}: ${lines} lines, and at most ${limit} are allowed; split it`);
   else if (lines > wish) console.log(`${file}: ${lines} lines, more than the ${wish} wished for`);
 }
+problems.push(...lookAtCode());
 for (const fixture of fixtures) {
   if (fixture.needs.every((file) => existsSync(file))) problems.push(...(await weigh(fixture)));
 }
@@ -64,6 +69,27 @@ function countLines(): { file: string; lines: number; wish: number; limit: numbe
       .filter((file) => !seen.has(file) && seen.add(file))
       .map((file) => ({ file, wish, limit, lines: readFileSync(file, 'utf8').split('\n').length - 1 })),
   );
+}
+
+/** Casts in all, and functions that do not fit on a screen. */
+function lookAtCode(): string[] {
+  const { casts, functionLines } = codeLimits;
+  const seen = filesUnder('src').map(look);
+  const count = seen.reduce((n, s) => n + s.casts, 0);
+  const long = seen.flatMap(({ file, functions }) =>
+    functions.flatMap(({ name, line, lines }) =>
+      lines > functionLines.wish ? [{ lines, text: `${file}:${line}: ${name} has ${lines} lines` }] : [],
+    ),
+  );
+  console.log(
+    `casts in src: ${count}, of ${casts}; functions over ${functionLines.wish} lines: ${long.length}`,
+  );
+  return [
+    ...(count > casts ? [`src: ${count} casts, and at most ${casts} are allowed`] : []),
+    ...long.flatMap(({ lines, text }) =>
+      lines > functionLines.limit ? [`${text}, and at most ${functionLines.limit} are allowed`] : [],
+    ),
+  ];
 }
 
 function filesUnder(folder: string): string[] {

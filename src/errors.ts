@@ -15,6 +15,9 @@ export class Refusal extends MoonletError {
   override name = 'Refusal';
 }
 
+/** The message of whatever was thrown. */
+export const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
+
 /** A text as one line, for messages that quote what others said. */
 export const oneLine = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, ' ').trim();
 

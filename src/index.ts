@@ -9,7 +9,7 @@
  */
 export * as blocks from './compose/blocks.ts';
 export { type Architecture, architecture, type Block, Flow, graph, input, repeat } from './compose/index.ts';
-export * as options from './compose/options.ts';
+export * as options from './compose/public.ts';
 export * as special from './compose/special.ts';
 export {
   addUnits,

@@ -8,15 +8,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MoonletError } from '../src/errors.ts';
 
 export interface DownloadOptions {
-  /** Milliseconds in which bytes must come at the least pace, else a try is given up; 15,000 unless told. */
+  /** Milliseconds in which bytes must come at the least pace, else a try is given up; 15,000 by default. */
   readonly stallMs?: number;
-  /** The least pace in bytes a second; 1,000 unless told. With 0 a byte in `stallMs` is enough. */
+  /** The least pace in bytes a second; 1,000 by default. With 0 a byte in `stallMs` is enough. */
   readonly leastPace?: number;
-  /** Milliseconds for all files together, tries and waits included; no limit unless told. */
+  /** Milliseconds for all files together, tries and waits included; no limit by default. */
   readonly limitMs?: number;
-  /** Tries after the first; 4 unless told. Each goes on where the last one stopped. */
+  /** Tries after the first; 4 by default. Each goes on where the last one stopped. */
   readonly retries?: number;
-  /** Milliseconds before the second try, doubled for each later one; 250 unless told. */
+  /** Milliseconds before the second try, doubled for each later one; 250 by default. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
 }

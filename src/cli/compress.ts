@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { findStudent } from '../../zoo/folders.ts';
 import type { Budget } from '../compress/budget.ts';
-import type { CompressStep } from '../compress/steps.ts';
+import type { CompressStep } from '../compress/step-kinds.ts';
 import { checkDataset, datasets } from '../data/index.ts';
 import { engineNamed, engineNames } from '../engine/names.ts';
 import { oneLine, UsageError } from '../errors.ts';
@@ -90,7 +90,7 @@ async function run(name: string, flags: Flags): Promise<void> {
 }
 
 async function stepsOf(text: string): Promise<readonly CompressStep[]> {
-  const { parseSteps } = await import('../compress/steps.ts');
+  const { parseSteps } = await import('../compress/parse-steps.ts');
   if (!text.trimStart().startsWith('[') && text.endsWith('.json')) {
     const { readValue } = await import('../run/json-file.ts');
     return parseSteps(readValue(text), text);

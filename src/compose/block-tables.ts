@@ -16,7 +16,7 @@ import { type Block, type Flow, type NormOptions, repeat } from './flow.ts';
 export interface SpecContext {
   readonly act: Activation;
   readonly norm?: NormOptions;
-  /** Channels after the width multiplier; as they are unless told. */
+  /** Channels after the width multiplier; as they are by default. */
   readonly round?: (channels: number) => number;
   /** Squeeze and excite: its activations, and its units from the ratio and the block's channels. */
   readonly squeeze?: SqueezeExciteOptions & {

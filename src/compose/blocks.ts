@@ -20,7 +20,7 @@ export interface ConvNormOptions extends ConvOptions {
   readonly norm?: NormOptions;
 }
 
-/** Conv, batch norm, activation (relu unless told). Strided kernels are padded symmetrically. */
+/** Conv, batch norm, activation (relu by default). Strided kernels are padded symmetrically. */
 export const convNormAct =
   (out: number, { act = 'relu', norm, ...conv }: ConvNormOptions = {}): Block =>
   (x) => {
@@ -84,7 +84,7 @@ export const asymmetric =
   };
 
 export interface BottleneckOptions extends ConvNormOptions {
-  /** The middle is out / reduce channels wide, rounded down; 4 unless told. */
+  /** The middle is out / reduce channels wide, rounded down; 4 by default. */
   readonly reduce?: number;
   /** Channels of the middle, where they are no such share. */
   readonly middle?: number;

@@ -110,7 +110,7 @@ export class Flow<R extends Rank> {
     return channelsOf(this.shape);
   }
 
-  /** A conv without bias, 1x1 unless told; [h, w, c] -> [h', w', out]. */
+  /** A conv without bias, 1x1 by default; [h, w, c] -> [h', w', out]. */
   conv(this: Flow<'map'>, out: number, o: ConvOptions = {}): Flow<'map'> {
     const op: Conv = {
       kind: 'conv',
@@ -124,7 +124,7 @@ export class Flow<R extends Rank> {
     };
     return this.#next(op, o);
   }
-  /** One filter a channel, 3x3 unless told; `multiplier` outputs a channel. */
+  /** One filter a channel, 3x3 by default; `multiplier` outputs a channel. */
   depthwise(
     this: Flow<'map'>,
     o: Omit<ConvOptions, 'groups'> & { readonly multiplier?: number } = {},
@@ -214,7 +214,7 @@ export class Flow<R extends Rank> {
   stack(name: string, blocks: readonly Block<R>[]): Flow<R> {
     return blocks.reduce<Flow<R>>((x, block, i) => x.pipe(`${name}/${i}`, block), this);
   }
-  /** shortcut(x) + body(x); the shortcut is x itself unless told. */
+  /** shortcut(x) + body(x); the shortcut is x itself by default. */
   residual(body: Block<R>, shortcut: Block<R> = skip): Flow<R> {
     return shortcut(this).add(body(this));
   }

@@ -3,19 +3,9 @@ export {
   type Architecture,
   architecture,
   catalogue,
-  choice,
-  common,
   type Definition,
-  dropPathOption,
-  flag,
-  type Option,
   type Paper,
   parseOptions,
-  real,
-  strideOption,
-  stridesFor,
-  type ValuesOf,
-  whole,
 } from './architecture.ts';
 export { type BlockSpec, parseBlock, printBlock } from './block-strings.ts';
 export { blocksOf, type SpecContext, stagesOf } from './block-tables.ts';
@@ -55,6 +45,25 @@ export {
   repeat,
   skip,
 } from './flow.ts';
+export {
+  choice,
+  common,
+  type Described,
+  describeOption,
+  dropoutOption,
+  dropPathOption,
+  flag,
+  type Given,
+  type Option,
+  real,
+  strideOption,
+  stridesFor,
+  type Table,
+  type ValueOf,
+  type ValuesOf,
+  whole,
+  widthOption,
+} from './options.ts';
 export {
   collaborative,
   concatRelu,

@@ -33,11 +33,11 @@ export const fire = (squeeze: number, expand: number, { norm = false }: FireOpti
 };
 
 export interface GhostOptions {
-  /** s: one of so many channels is made by the full conv; 2 unless told. */
+  /** s: one of so many channels is made by the full conv; 2 by default. */
   readonly ratio?: number;
-  /** Of the full conv; 1 unless told. */
+  /** Of the full conv; 1 by default. */
   readonly kernel?: number;
-  /** d: of the cheap filters; 3 unless told. */
+  /** d: of the cheap filters; 3 by default. */
   readonly cheapKernel?: number;
   readonly act?: Activation | 'none';
 }
@@ -74,7 +74,7 @@ export const collaborative =
   };
 
 export interface ExpanderOptions extends Omit<ConvOptions, 'groups' | 'weightsOf'> {
-  /** Which random connections; 1 unless told. */
+  /** Which random connections; 1 by default. */
   readonly seed?: number;
 }
 /**
@@ -184,7 +184,7 @@ export interface ReparameterizedOptions {
   readonly kernel?: number;
   readonly stride?: number;
   readonly groups?: number;
-  /** Parallel convs of the full kernel; 1 unless told. */
+  /** Parallel convs of the full kernel; 1 by default. */
   readonly branches?: number;
   /** `train` has all branches, `deploy` the one conv that they fold into. */
   readonly form: 'train' | 'deploy';

@@ -1,35 +1,39 @@
 /**
- * @file A search for steps that meet a budget. Chains from mild to strong are tried in turn; drops are measured on held-out
- * training examples, never on the test split.
+ * @file A search for steps that meet a budget. Chains are tried from the mildest to the strongest. The loss of accuracy is
+ * measured on held-out training examples, never on the test split.
  */
-
 import { hold } from '../data/index.ts';
 import { MoonletError, Refusal } from '../errors.ts';
 import { evaluate } from '../learn/task/index.ts';
 import { cost } from '../read/index.ts';
 import { bytesOf, type Net } from '../weights/index.ts';
 import type { Compressed, CompressOptions } from './options.ts';
+import { parseSteps, printStep } from './parse-steps.ts';
 import { compress } from './pipeline.ts';
-import { type CompressStep, type CompressStepInput, parseSteps, printStep } from './steps.ts';
+import type { CompressStep, CompressStepInput } from './step-kinds.ts';
 
 export interface Budget {
-  /** Of the stored weights. */
+  /** The largest size of the stored weights, in bytes. */
   readonly maxBytes?: number;
+  /** The largest number of multiply-adds of one example. */
   readonly maxMacs?: number;
   /** How much accuracy may be lost, as a fraction of 1. */
   readonly maxDrop?: number;
 }
 export interface SearchOptions extends CompressOptions {
-  /** Training steps after each step that loses something; none unless told. */
+  /** Training steps after each step that lowers the accuracy; none by default. */
   readonly tune?: number;
+  /** Called with each chain, in words, before it runs. */
   readonly onTry?: (steps: string) => void;
 }
 export interface Found extends Compressed {
   readonly steps: readonly CompressStep[];
 }
 
-/** Chains by what they leave of the bytes, mild ones first. */
-const chains: readonly (readonly CompressStepInput[])[] = [
+type Chain = readonly CompressStepInput[];
+
+/** The chains in the order in which they are tried, from the mildest to the strongest. */
+const chains: readonly Chain[] = [
   [],
   [{ step: 'half' }],
   [{ step: 'quantize' }],
@@ -52,26 +56,36 @@ const chains: readonly (readonly CompressStepInput[])[] = [
   ]),
 ];
 
-/** Training after every step that loses something. */
-const tuned = (chain: readonly CompressStepInput[], tune: number | undefined): readonly CompressStepInput[] =>
+/** The chain with training after each step that lowers the accuracy. */
+const tuned = (chain: Chain, steps: number | undefined): Chain =>
   chain.flatMap((s) =>
-    tune && ['channels', 'prune', 'share'].includes(s.step)
-      ? [s, { step: 'fit', steps: tune } as const]
-      : [s],
+    steps && ['channels', 'prune', 'share'].includes(s.step) ? [s, { step: 'fit', steps } as const] : [s],
   );
 
-/** What a chain has to be: within the sizes, and within the drop. */
-interface Tried {
+/** A chain that ran, and the accuracy that it lost on held-out examples. */
+interface Attempt {
   readonly found: Found;
   readonly drop: number;
 }
 
 /**
- * The mildest chain within the sizes that are asked for; with a drop alone, the strongest within it.
- * @throws MoonletError when no chain meets the budget, with the nearest.
+ * Finds a chain of steps that meets a budget. With a size in the budget it returns the mildest chain within it; with a drop
+ * alone, the strongest chain within the drop. Channels are removed first when there are too many multiply-adds.
+ *
+ * @throws MoonletError without data, or when no chain meets the budget (the message has the last attempt's figures).
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { printStep, search } from 'moonlet/compress';
+ * import type { Dataset } from 'moonlet/data';
+ * const images = { count: 20, pixels: new Uint8Array(20 * 64), labels: new Uint8Array(20) };
+ * const classes = { classes: 2, classNames: ['a', 'b'] };
+ * const data: Dataset = { name: 'blank', ...classes, shape: [8, 8, 1], train: images, test: images, mean: 0, std: 1 };
+ * const net = init(graph('tiny', input(8, 8, 1).conv(16, { kernel: 3 }).relu().globalPool().dense(2)));
+ * const { steps } = await search(net, { maxBytes: 500 }, { data, runs: 0 });
+ * steps.map(printStep); // ['half']
  */
 export async function search(net: Net, budget: Budget, o: SearchOptions): Promise<Found> {
-  const { maxBytes, maxMacs, maxDrop } = budget;
+  const { maxMacs, maxDrop } = budget;
   const { data, heldOut = 1000, seed = 0 } = o;
   if (!data)
     throw new MoonletError('a search for a budget needs data, to measure what is lost; say which dataset');
@@ -80,43 +94,39 @@ export async function search(net: Net, budget: Budget, o: SearchOptions): Promis
   const accuracy = async (n: Net): Promise<number> => (await evaluate(n, validation, data, engine)).accuracy;
   const before = await accuracy(net);
   const { macs } = cost(net.graph);
-  const first: CompressStepInput[] =
+  const channels: Chain =
     maxMacs !== undefined && maxMacs < macs ? [{ step: 'channels', macs: maxMacs / macs }] : [];
-  const sized = maxBytes !== undefined || maxMacs !== undefined;
-  const fits = ({ net: n, file }: Compressed): boolean =>
-    (maxBytes === undefined || (file?.length ?? bytesOf(n)) <= maxBytes) &&
-    (maxMacs === undefined || cost(n.graph).macs <= maxMacs);
-  let best: Tried | undefined;
-  let smallest: Tried | undefined;
+  const hasSize = budget.maxBytes !== undefined || maxMacs !== undefined;
+  let best: Attempt | undefined;
+  let latest: Attempt | undefined;
   for (const chain of chains) {
-    const inputs = tuned([...first, ...chain], o.tune);
+    const inputs = tuned([...channels, ...chain], o.tune);
     if (!inputs.length) {
-      if (sized && fits({ net, rows: [] })) return { ...(await compress(net, [], o)), steps: [] };
+      if (hasSize && fits({ net, rows: [] }, budget)) return { ...(await compress(net, [], o)), steps: [] };
       continue;
     }
     const steps = parseSteps(inputs);
     o.onTry?.(steps.map(printStep).join(' '));
-    const result = await within(() => compress(net, steps, { ...o, runs: 0, onStep: () => {} }));
-    if (!result) break; // stronger chains cannot do what this one could not
-    const tried = { found: { ...result, steps }, drop: before - (await accuracy(result.net)) };
-    smallest = tried;
-    const good = maxDrop === undefined || tried.drop <= maxDrop;
-    if (sized && fits(result)) {
-      if (!good) break; // a stronger one loses more
-      best = tried;
-      break;
-    }
-    if (!sized) {
-      if (!good) break;
-      best = tried;
-    }
+    const result = await unlessRefused(() => compress(net, steps, { ...o, runs: 0, onStep: () => {} }));
+    if (!result) break; // stronger chains would be refused too
+    latest = { found: { ...result, steps }, drop: before - (await accuracy(result.net)) };
+    const isWithinDrop = maxDrop === undefined || latest.drop <= maxDrop;
+    if (hasSize && !fits(result, budget)) continue;
+    if (!isWithinDrop) break; // stronger chains lose more
+    best = latest;
+    if (hasSize) break;
   }
-  if (!best) throw new MoonletError(refusal(net, budget, smallest));
+  if (!best) throw new MoonletError(whyNone(net, budget, latest));
   return { ...(await compress(net, best.found.steps, o)), steps: best.found.steps };
 }
 
-/** What a chain gives, or undefined when it is refused. */
-async function within(run: () => Promise<Compressed>): Promise<Compressed | undefined> {
+/** Whether a net has the sizes that the budget allows. */
+const fits = ({ net, file }: Compressed, { maxBytes, maxMacs }: Budget): boolean =>
+  (maxBytes === undefined || (file?.length ?? bytesOf(net)) <= maxBytes) &&
+  (maxMacs === undefined || cost(net.graph).macs <= maxMacs);
+
+/** The result, or undefined when a step of the chain is refused. */
+async function unlessRefused(run: () => Promise<Compressed>): Promise<Compressed | undefined> {
   try {
     return await run();
   } catch (e) {
@@ -125,14 +135,18 @@ async function within(run: () => Promise<Compressed>): Promise<Compressed | unde
   }
 }
 
-function refusal({ graph }: Net, { maxBytes, maxMacs, maxDrop }: Budget, nearest: Tried | undefined): string {
+function whyNone(
+  { graph }: Net,
+  { maxBytes, maxMacs, maxDrop }: Budget,
+  latest: Attempt | undefined,
+): string {
   const wanted = [
     ...(maxBytes === undefined ? [] : [`${maxBytes} bytes`]),
     ...(maxMacs === undefined ? [] : [`${maxMacs} macs`]),
     ...(maxDrop === undefined ? [] : [`a drop of ${maxDrop}`]),
   ].join(', ');
-  if (!nearest) return `${graph.name}: no chain of steps meets ${wanted}; allow more`;
-  const { found, drop } = nearest;
+  if (!latest) return `${graph.name}: no chain of steps meets ${wanted}; allow more`;
+  const { found, drop } = latest;
   const bytes = found.file?.length ?? bytesOf(found.net);
   return `${graph.name}: no chain of steps meets ${wanted}; the last that was tried has ${bytes} bytes, ${cost(found.net.graph).macs} macs and a drop of ${drop.toFixed(4)}; allow more`;
 }

@@ -1,24 +1,26 @@
-/** @file Calibration: what values a net's layers make of some examples, and the range that is worth telling apart. */
+/** @file Calibration: the values that a net's layers produce for some examples, and the range of each that codes represent. */
 
+import { get } from '../access.ts';
 import { foldNorms } from '../edit/fold/norms.ts';
 import { type Range, stepsOf, valuesToCalibrate } from '../edit/quantize/index.ts';
 import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
-import { channelsOf, type Graph, type Shape } from '../graph/index.ts';
+import { channelsOf, type Graph } from '../graph/index.ts';
 import type { Net } from '../weights/index.ts';
 import type { CalibrationMethod } from './choices.ts';
 
 export interface CalibrateOptions extends EngineOptions {
-  /** `min-max` unless told. */
+  /** `min-max` by default. */
   readonly method?: CalibrationMethod;
-  /** Of `percentile`: the percentage of values within the range; 99.99 unless told. */
+  /** For `percentile`: the percentage of values within the range; 99.99 by default. */
   readonly percentile?: number;
-  /** Of `mse`: the bits that the range is for; 8 unless told. */
+  /** For `mse`: the bits of the codes; 8 by default. */
   readonly bits?: number;
-  /** Calibrate the graph's outputs too. */
+  /** Calibrate the graph's outputs too; false by default. */
   readonly outputs?: boolean;
 }
 export interface Calibration {
+  /** The range of each value, by node id. */
   readonly ranges: ReadonlyMap<string, Range>;
   /** The mean of each value by channel. */
   readonly means: ReadonlyMap<string, Float32Array>;
@@ -27,7 +29,7 @@ export interface Calibration {
 }
 
 const bins = 2048;
-/** What was seen of a value: extremes first, then how often each of `bins` equal parts of the range between them. */
+/** Statistics of a value: the extremes, then a histogram of `bins` equal parts of the range between them. */
 interface Seen {
   low: number;
   high: number;
@@ -38,8 +40,16 @@ interface Seen {
 }
 
 /**
- * Run a net (norms folded, as `quantize` folds them) on batches of examples, each [n, ...input] flat.
+ * Runs a net (with norms folded, as `quantize` folds them) on batches of examples, each [n, ...input] flat, and collects the
+ * statistics of each value that `quantize` rounds.
+ *
  * @throws MoonletError when there is no example, no value is left to calibrate, or a value is not finite.
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { calibrate } from 'moonlet/compress';
+ * const net = init(graph('tiny', input(4, 4, 1).conv(8, { kernel: 3 }).relu().globalPool().dense(2)));
+ * const { ranges } = await calibrate(net, [Float32Array.from({ length: 160 }, (_, i) => i / 159)]);
+ * ranges.get('input'); // [0, 1]
  */
 export async function calibrate(
   whole: Net,
@@ -48,24 +58,22 @@ export async function calibrate(
 ): Promise<Calibration> {
   const { method = 'min-max', percentile = 99.99, bits = 8, outputs = false, ...engine } = o;
   if (!batches.some((b) => b.length))
-    throw new MoonletError('calibration needs data: give it some examples of what the net will see');
+    throw new MoonletError("calibration needs data; pass at least one batch of examples of the net's inputs");
   const net = foldNorms(whole);
   const ids = valuesToCalibrate(net.graph, outputs);
   if (!ids.length)
     throw new MoonletError(
-      `${net.graph.name}: no value is left to calibrate, since all are rounded already; calibrate the net from before`,
+      `${net.graph.name}: no value is left to calibrate, since all are already rounded; calibrate the float net`,
     );
   const runner = await compile(net, { ...engine, values: ids });
   try {
-    const seen = new Map(ids.map((id) => [id, empty(channelsOf(runner.shapes.get(id) as Shape))]));
-    for (const x of batches) {
-      for (const [id, values] of await runner.run(x)) survey(seen.get(id) as Seen, values);
-    }
+    const seen = new Map(ids.map((id) => [id, empty(channelsOf(get(runner.shapes, id)))]));
+    for (const x of batches)
+      for (const [id, values] of await runner.run(x)) addExtremes(get(seen, id), values);
     checkFinite(net.graph, seen);
-    if (method !== 'min-max') {
+    if (method !== 'min-max')
       for (const x of batches)
-        for (const [id, values] of await runner.run(x)) tally(seen.get(id) as Seen, values);
-    }
+        for (const [id, values] of await runner.run(x)) addCounts(get(seen, id), values);
     const rangeOf = (s: Seen): Range => {
       if (method === 'percentile') return byPercentile(s, percentile);
       return method === 'mse' ? byError(s, bits) : [s.low, s.high];
@@ -91,17 +99,18 @@ const empty = (channels: number): Seen => ({
   histogram: new Float64Array(bins),
 });
 
-function survey(seen: Seen, values: Float32Array): void {
+/** First pass: the extremes and the sums by channel. */
+function addExtremes(seen: Seen, values: Float32Array): void {
   const { sums, largest } = seen;
   const channels = sums.length;
   let { low, high } = seen;
   for (let i = 0, c = 0; i < values.length; i++, c = c + 1 === channels ? 0 : c + 1) {
-    const v = values[i] as number;
+    const v = values[i]!;
     if (v < low) low = v;
     if (v > high) high = v;
-    sums[c] = (sums[c] as number) + v;
+    sums[c]! += v;
     const size = v < 0 ? -v : v;
-    if (size > (largest[c] as number)) largest[c] = size;
+    if (size > largest[c]!) largest[c] = size;
   }
   seen.low = low;
   seen.high = high;
@@ -110,20 +119,19 @@ function survey(seen: Seen, values: Float32Array): void {
 
 function checkFinite({ name }: Graph, seen: ReadonlyMap<string, Seen>): void {
   for (const [id, { sums }] of seen) {
-    // a sum remembers what a comparison with NaN would not
+    // a sum becomes NaN when a value is; the extremes do not, since comparisons with NaN are false
     if (!sums.every(Number.isFinite)) {
-      throw new MoonletError(
-        `${name}: "${id}" makes values that are no finite numbers; check the net and the data`,
-      );
+      throw new MoonletError(`${name}: "${id}" has values that are not finite; check the net and the data`);
     }
   }
 }
 
-function tally({ low, high, histogram }: Seen, values: Float32Array): void {
+/** Second pass: the histogram. */
+function addCounts({ low, high, histogram }: Seen, values: Float32Array): void {
   const scale = bins / (high - low || 1);
   for (let i = 0; i < values.length; i++) {
-    const bin = Math.min(bins - 1, Math.floor(((values[i] as number) - low) * scale));
-    histogram[bin] = (histogram[bin] as number) + 1;
+    const bin = Math.min(bins - 1, Math.floor((values[i]! - low) * scale));
+    histogram[bin]! += 1;
   }
 }
 
@@ -132,14 +140,13 @@ function byPercentile({ low, high, histogram, count }: Seen, p: number): Range {
   const cut = (count * (100 - p)) / 200;
   const width = (high - low) / bins;
   let [first, below] = [0, 0];
-  while (below + (histogram[first] as number) <= cut && first < bins - 1)
-    below += histogram[first++] as number;
+  while (below + histogram[first]! <= cut && first < bins - 1) below += histogram[first++]!;
   let [last, above] = [bins - 1, 0];
-  while (above + (histogram[last] as number) <= cut && last > first) above += histogram[last--] as number;
+  while (above + histogram[last]! <= cut && last > first) above += histogram[last--]!;
   return [low + first * width, low + (last + 1) * width];
 }
 
-/** The best of ranges from a fifth of the full one up, in squared error of rounding the middles of the bins. */
+/** Of the ranges from a fifth of the full one up, that with the smallest squared error of rounding the middles of the bins. */
 function byError({ low, high, histogram }: Seen, bits: number): Range {
   const width = (high - low) / bins;
   let best: Range = [low, high];

@@ -1,15 +1,15 @@
 /** @file The choices that steps of compression have, by name; apart, so that reading steps loads no tensors. */
 
 /**
- * `min-max`: all that was seen. `percentile`: without a share of the values at each end. `mse`: the range whose rounding
- * loses least, in squared error over what was seen.
+ * `min-max`: from the smallest to the largest value seen. `percentile`: without a share of the values at each end. `mse`:
+ * the range with the smallest squared rounding error over the values seen.
  */
 export const calibrationMethods = ['min-max', 'percentile', 'mse'] as const;
 export type CalibrationMethod = (typeof calibrationMethods)[number];
 
 /**
- * `nearest`: each weight to its nearest code. `feedback`: each code takes back what the ones before it did to the layer's
- * outputs on the examples (GPTQ), which is slower and much nearer to the float net.
+ * `nearest`: each weight is rounded to its nearest code. `feedback`: each code compensates the errors that earlier codes
+ * make in the layer's outputs on the examples (GPTQ); this is slower and much nearer to the float net.
  */
 export const roundings = ['nearest', 'feedback'] as const;
 export type Rounding = (typeof roundings)[number];

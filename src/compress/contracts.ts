@@ -1,8 +1,7 @@
 /**
- * @file What a step made is kept by the steps after it: zeros, shared values, ranks, whole numbers. Each contract is
- * checked after every later step; one that is broken stops the pipeline with the names of both steps.
+ * @file Contracts: later steps must keep the zeros, shared values, ranks or integers that a step made. Each contract is
+ * checked after every later step. A broken contract stops the pipeline with an error that names both steps.
  */
-
 import { MoonletError } from '../errors.ts';
 import { keepZeros } from '../learn/structure/index.ts';
 import { type Form, inTurn } from '../learn/train/index.ts';
@@ -11,11 +10,11 @@ import { type QuantizedFormOptions, quantizedForm } from './quantized-form.ts';
 import { keepShared, membershipOf } from './shared-form.ts';
 
 export interface Contract {
-  /** What was made: 'sparsity', 'sharing', 'integers', 'ranks'. */
-  readonly what: string;
+  /** The property that later steps must keep. */
+  readonly what: 'sparsity' | 'sharing' | 'integers' | 'ranks';
   /** The step that made it, in words. */
   readonly by: string;
-  /** Why a net breaks it, or undefined. */
+  /** How a net breaks the contract; undefined when it keeps it. */
   broken(net: Net): string | undefined;
 }
 
@@ -37,13 +36,13 @@ export function sparsityContract(net: Net, by: string): Contract {
       firstBroken(zeros, now, (mask, weight) => {
         const data = materialize(weight);
         if (data.length !== mask.length) return 'has another size';
-        const woken = data.reduce((n, v, p) => n + (mask[p] && v !== 0 ? 1 : 0), 0);
-        return woken ? `has ${woken} weights that were zero` : undefined;
+        const changed = data.reduce((n, v, p) => n + (mask[p] && v !== 0 ? 1 : 0), 0);
+        return changed ? `has ${changed} weights that were zero` : undefined;
       }),
   };
 }
 
-/** A shared kernel has no more different values than it had, and shares by the same encoding. */
+/** A shared kernel stays shared, with no more different values. */
 export function sharingContract(net: Net, by: string): Contract {
   const counts = new Map(
     kernels(net).flatMap(([key, w]) => {
@@ -58,12 +57,12 @@ export function sharingContract(net: Net, by: string): Contract {
       firstBroken(counts, now, (count, weight) => {
         const m = membershipOf(weight);
         if (!m) return `is no longer shared, but ${weight.encoding}`;
-        return m.count > count ? `has ${m.count} shared values, and had ${count}` : undefined;
+        return m.count > count ? `has ${m.count} shared values instead of ${count}` : undefined;
       }),
   };
 }
 
-/** Kernels of whole numbers keep their width. */
+/** Kernels of integer codes keep at most their number of bits. */
 export function integerContract(net: Net, by: string): Contract {
   const widths = new Map(
     kernels(net).flatMap(([key, w]) => {
@@ -78,7 +77,7 @@ export function integerContract(net: Net, by: string): Contract {
       firstBroken(widths, now, (width, weight) => {
         const got = widthOf(weight);
         if (got === undefined) return `is no longer quantized, but ${weight.encoding}`;
-        return got > width ? `has codes of ${got} bits, and had ${width}` : undefined;
+        return got > width ? `has codes of ${got} bits instead of ${width}` : undefined;
       }),
   };
 }
@@ -88,7 +87,7 @@ function widthOf(weight: Weight): number | undefined {
   return w.encoding === 'ternary' ? 2 : w.encoding === 'binary' ? 1 : undefined;
 }
 
-/** The parts of factorized layers stay apart, with no higher ranks. */
+/** The parts of factorized layers stay separate, with no higher ranks. */
 export function rankContract(net: Net, before: Net, by: string): Contract {
   const old = new Set(before.graph.nodes.map((n) => n.id));
   const ranks = new Map(
@@ -103,8 +102,8 @@ export function rankContract(net: Net, before: Net, by: string): Contract {
       );
       for (const [id, rank] of ranks) {
         const out = outs.get(id);
-        if (out === undefined) return `"${id}" is gone`;
-        if (out > rank) return `"${id}" has ${out} channels, and had ${rank}`;
+        if (out === undefined) return `"${id}" is missing`;
+        if (out > rank) return `"${id}" has ${out} channels instead of ${rank}`;
       }
       return undefined;
     },
@@ -118,13 +117,13 @@ function firstBroken<T>(
 ): string | undefined {
   for (const [key, was] of known) {
     const weight = now.weights.get(key);
-    const reason = weight ? why(was, weight) : 'is gone';
+    const reason = weight ? why(was, weight) : 'is missing';
     if (reason) return `"${key}" ${reason}`;
   }
   return undefined;
 }
 
-/** @throws MoonletError that names both steps. */
+/** @throws MoonletError for the first contract that the net breaks, with both steps; `step` is the step that ran, in words. */
 export function checkContracts(contracts: readonly Contract[], net: Net, step: string): void {
   for (const { what, by, broken } of contracts) {
     const reason = broken(net);
@@ -135,12 +134,12 @@ export function checkContracts(contracts: readonly Contract[], net: Net, step: s
   }
 }
 
-/** The form in which training keeps all that was made. */
+/** The form in which training keeps the contracts; undefined when training may change everything. */
 export function formOf(net: Net, contracts: readonly Contract[]): Form | undefined {
   const made = new Set(contracts.map((c) => c.what));
   const shared = [...net.weights.values()].some(membershipOf);
-  // kernels by how they are rounded: one form for each way
-  const ways = new Map<string, { o: QuantizedFormOptions; only: string[] }>();
+  // one form for each kind of rounding
+  const roundings = new Map<string, { o: QuantizedFormOptions; only: string[] }>();
   for (const [key, w] of kernels(net)) {
     const q = w.encoding === 'sparse' ? w.values : w;
     const o: QuantizedFormOptions | undefined =
@@ -150,14 +149,14 @@ export function formOf(net: Net, contracts: readonly Contract[]): Form | undefin
           ? { kind: q.encoding }
           : undefined;
     if (!o) continue;
-    const way = ways.get(JSON.stringify(o)) ?? { o, only: [] };
-    way.only.push(key.slice(0, key.lastIndexOf(':')));
-    ways.set(JSON.stringify(o), way);
+    const rounding = roundings.get(JSON.stringify(o)) ?? { o, only: [] };
+    rounding.only.push(key.slice(0, key.lastIndexOf(':')));
+    roundings.set(JSON.stringify(o), rounding);
   }
   const forms = [
     ...(made.has('sparsity') ? [keepZeros(net)] : []),
     ...(shared ? [keepShared(net)] : []),
-    ...[...ways.values()].map(({ o, only }) => quantizedForm(net, { ...o, only })),
+    ...[...roundings.values()].map(({ o, only }) => quantizedForm(net, { ...o, only })),
   ];
   return forms.length ? inTurn(...forms) : undefined;
 }

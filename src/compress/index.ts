@@ -1,5 +1,5 @@
 /**
- * `moonlet/compress`: what of compression needs a running net, data or training.
+ * `moonlet/compress`: compression that needs data, training or inference; pure edits are in `moonlet`.
  *
  * @module moonlet/compress
  */
@@ -13,15 +13,9 @@ export { type CalibrationMethod, calibrationMethods, type QuantizedKind, quantiz
 export { type Contract, checkContracts, formOf } from './contracts.ts';
 export { type Measured, type MeasureOptions, measure } from './measure.ts';
 export type { Compressed, CompressOptions, Row } from './options.ts';
+export { parseSteps, printStep } from './parse-steps.ts';
 export { compress } from './pipeline.ts';
 export { type PostTrainingOptions, quantizeByData } from './post-training.ts';
 export { type QuantizedFormOptions, quantizedForm } from './quantized-form.ts';
 export { keepShared } from './shared-form.ts';
-export {
-  type CompressStep,
-  type CompressStepInput,
-  parseSteps,
-  printStep,
-  type StepName,
-  stepNames,
-} from './steps.ts';
+export { type CompressStep, type CompressStepInput, type StepName, stepNames } from './step-kinds.ts';

@@ -1,4 +1,4 @@
-/** @file What compression takes and gives: options, rows, results. */
+/** @file The options, rows and results of compression. */
 
 import type { Dataset } from '../data/index.ts';
 import type { StepReport } from '../learn/train/index.ts';
@@ -6,20 +6,23 @@ import type { Net } from '../weights/index.ts';
 import type { Measured, MeasureOptions } from './measure.ts';
 
 export interface CompressOptions extends MeasureOptions {
-  /** What trains and calibrates (training split) and measures (test split). */
+  /** The training split trains and calibrates, the test split measures. */
   readonly data?: Dataset;
-  /** Training examples held out of training and calibration; 1,000 unless told. */
+  /** Training examples held out of training and calibration; 1,000 by default. */
   readonly heldOut?: number;
+  /** Of the held-out and calibration examples and of training; 0 by default. */
   readonly seed?: number;
   /** Called when a step is done and measured. */
   readonly onStep?: (row: Row) => void;
-  readonly onTraining?: (at: StepReport) => void;
-  /** How many layers are fitted by least squares, of how many. */
+  /** Called after each training step. */
+  readonly onTraining?: (report: StepReport) => void;
+  /** Called with the number of layers fitted by least squares, and the number of all. */
   readonly onReconstruct?: (done: number, total: number) => void;
 }
 
-/** What a net costs after a step; the first row is the net as it came. */
+/** The measurements after a step; the first row is the original net. */
 export interface Row extends Measured {
+  /** The step in words; 'original' in the first row. */
   readonly step: string;
 }
 

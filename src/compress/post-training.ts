@@ -1,4 +1,4 @@
-/** @file Quantization after training, the whole way: even ranges, calibrate, round, correct the biases. */
+/** @file Post-training quantization in all its steps: equalize ranges, calibrate, round, correct biases. */
 import { foldNorms } from '../edit/fold/norms.ts';
 import {
   checkUnrounded,
@@ -19,25 +19,35 @@ import { sensitivities, withoutRoundings } from './sensitivity.ts';
 export interface PostTrainingOptions
   extends Omit<QuantizeOptions, 'ranges' | 'moments'>,
     Omit<CalibrateOptions, 'bits'> {
-  /** Cross-layer equalization of kernels first; false by default, since scales of each channel need it little. */
+  /** Equalize kernels across layers first (`equalize`); false by default, since scales for each channel gain little by it. */
   readonly equalize?: boolean;
-  /** Even out the ranges of channels first, so that one step suits all of a tensor; false by default. */
+  /** Scale the channels of each tensor to similar ranges first (`evenChannels`); false by default. */
   readonly even?: boolean;
   /** `nearest` by default. */
   readonly round?: Rounding;
-  /** So many values stay in floats: those whose rounding alone costs most. The layers that read them run in floats. 0 by default. */
+  /** The number of values that stay in floats: the most sensitive ones. Layers that read them run in floats. 0 by default. */
   readonly unrounded?: number;
-  /** Correct biases by the means that were seen; true by default. */
+  /** Correct biases for the mean rounding errors (`correctBias`); true by default. */
   readonly correct?: boolean;
 }
 
-/** Examples by which sensitive values are found: enough to rank them. */
+/** The number of examples by which values are ranked by sensitivity. */
 const rankingExamples = 8;
 
 /**
- * An integer net from a trained one and some batches of examples, [n, ...input] flat. Its ONNX form (`toOnnx`) carries
- * QuantizeLinear and DequantizeLinear nodes, which onnxruntime runs as integers, with the same numbers on every processor.
- * @throws MoonletError when there is no example, Refusal when its values are rounded already.
+ * Quantizes a trained net to integers, with ranges calibrated on some batches of examples, each [n, ...input] flat. The ONNX
+ * form of the result (`toOnnx`) has QuantizeLinear and DequantizeLinear nodes. onnxruntime runs it in integers, with the
+ * same results on every processor.
+ *
+ * @throws UsageError for options out of range; MoonletError when there is no example; Refusal when values are already
+ * rounded.
+ * @example
+ * import { bytesOf, graph, init, input } from 'moonlet';
+ * import { quantizeByData } from 'moonlet/compress';
+ * const net = init(graph('tiny', input(8, 8, 8).conv(32, { kernel: 3 }).relu().globalPool().dense(4)));
+ * const examples = Float32Array.from({ length: 16 * 8 * 8 * 8 }, (_, i) => Math.sin(i));
+ * const integers = await quantizeByData(net, [examples]);
+ * [bytesOf(net), bytesOf(integers)]; // [9744, 2592]
  */
 export async function quantizeByData(
   net: Net,
@@ -52,11 +62,10 @@ export async function quantizeByData(
   const even = o.even
     ? evenChannels(folded, (await calibrate(folded, batches, { ...engineOf(o), outputs })).largest)
     : folded;
-  const found = await calibrate(even, batches, { ...o, bits: activations });
+  const { ranges, means } = await calibrate(even, batches, { ...o, bits: activations });
   const moments = round === 'feedback' ? { moments: await inputMoments(even, batches, engineOf(o)) } : {};
-  const rounded = quantize(even, { ...o, ...moments, ranges: found.ranges });
-  const corrected =
-    o.correct === false || round === 'feedback' ? rounded : correctBias(rounded, even, found.means);
+  const rounded = quantize(even, { ...o, ...moments, ranges });
+  const corrected = o.correct === false || round === 'feedback' ? rounded : correctBias(rounded, even, means);
   if (!unrounded) return corrected;
   const x = firstOf(batches, rankingExamples * inputShape(net.graph).reduce((n, d) => n * d, 1));
   const worst = await sensitivities(even, corrected.graph, x, engineOf(o));
@@ -70,15 +79,15 @@ const engineOf = ({ engine, threads, runtime }: PostTrainingOptions) => ({
   ...(runtime ? { runtime } : {}),
 });
 
-/** So many numbers, spread over the batches. */
+/** The first `length` numbers of the batches. */
 function firstOf(batches: readonly Float32Array[], length: number): Float32Array {
   const total = batches.reduce((n, b) => n + b.length, 0);
   const all = new Float32Array(Math.min(length, total));
-  let at = 0;
+  let filled = 0;
   for (const b of batches) {
-    const part = b.subarray(0, Math.min(b.length, all.length - at));
-    all.set(part, at);
-    at += part.length;
+    const part = b.subarray(0, Math.min(b.length, all.length - filled));
+    all.set(part, filled);
+    filled += part.length;
   }
   return all;
 }

@@ -1,9 +1,11 @@
 /**
- * @file Quantization-aware training of weights: the net sees rounded kernels, the gradient goes straight through to the
- * float ones (Jacob et al. 2017, arXiv:1712.05877, section 3; Courbariaux et al. 2015, arXiv:1511.00363). Values between
- * layers are rounded by the graph's own `quantize` ops.
+ * @file Quantization-aware training of weights: the net runs with rounded kernels, and the gradient passes straight through
+ * the rounding to the float kernels (Jacob et al. 2017, arXiv:1712.05877, section 3; Courbariaux et al. 2015,
+ * arXiv:1511.00363). Values between layers are rounded by the `quantize` ops of the graph.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { first, get, item } from '../access.ts';
 import { kernelsNamed, scalesOf } from '../edit/index.ts';
 import type { Form } from '../learn/train/index.ts';
 import {
@@ -20,43 +22,55 @@ import {
   type WeightKey,
 } from '../weights/index.ts';
 import type { QuantizedKind } from './choices.ts';
+import { customGradient } from './custom-gradient.ts';
 
 export interface QuantizedFormOptions {
+  /** `integers` by default. */
   readonly kind?: QuantizedKind;
-  /** Of `integers`, 2 to 8; 8 unless told. */
+  /** For `integers`: the bits of the codes, 2 to 8; 8 by default. */
   readonly bits?: number;
-  /** Paths or globs of the layers; all unless told. */
+  /** Paths or globs of the layers; all by default. */
   readonly only?: readonly string[];
-  /** Layers that stay in float; for two or three values the first and the last one usually do. */
+  /** Layers that stay in float; with two or three values the first and the last layer usually do. */
   readonly except?: readonly string[];
 }
 
-/** How one kernel is seen and stored. */
+/** How one kernel is rounded in training and stored after it. */
 interface Kernel {
-  see(weight: tf.Tensor, parameter: (name: string) => tf.Tensor): tf.Tensor;
+  round(weight: tf.Tensor, parameter: (name: string) => tf.Tensor): tf.Tensor;
   store(weight: FloatWeight, parameters: ReadonlyMap<string, Float32Array>): Weight;
+  /** Trained parameters of the rounding, by name. */
   readonly parameters?: ReadonlyMap<string, FloatWeight>;
 }
 
 const plain = (weight: Weight): FloatWeight => float(weight.shape, materialize(weight));
 
-/** The form of a net whose kernels are quantized in training. What comes out has them encoded so. */
+/**
+ * A form for `fit` that trains through rounded kernels. The trained net has its kernels encoded as rounded.
+ *
+ * @throws UsageError for names that match no kernel.
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { quantizedForm } from 'moonlet/compress';
+ * const net = init(graph('tiny', input(8, 8, 1).conv(16, { kernel: 3 }).relu().globalPool().dense(4)));
+ * quantizedForm(net, { bits: 4, except: ['dense'] }).name; // 'integers of 4 bits'
+ */
 export function quantizedForm(net: Net, o: QuantizedFormOptions = {}): Form {
   const { kind = 'integers', bits = 8, ...where } = o;
   const kernels = new Map(
     kernelsNamed(net, where).map((key) => {
-      const stored = net.weights.get(key) as Weight;
+      const stored = get(net.weights, key);
       return [key, kernelOf(key, stored, kind, bits)] as const;
     }),
   );
   return {
     name: kind === 'integers' ? `integers of ${bits} bits` : kind,
     parameters: new Map([...kernels.values()].flatMap((k) => [...(k.parameters ?? [])])),
-    through: (key, weight, parameter) => kernels.get(key)?.see(weight, parameter) ?? weight,
+    through: (key, weight, parameter) => kernels.get(key)?.round(weight, parameter) ?? weight,
     settle: (trained, parameters) => {
       const weights = new Map(trained.weights);
       for (const [key, kernel] of kernels)
-        weights.set(key, kernel.store(plain(weights.get(key) as Weight), parameters));
+        weights.set(key, kernel.store(plain(get(weights, key)), parameters));
       return { ...trained, weights };
     },
   };
@@ -67,9 +81,9 @@ function kernelOf(key: WeightKey, stored: Weight, kind: QuantizedKind, bits: num
     case 'integers':
       return integers(stored, bits);
     case 'ternary':
-      return { see: (w) => straight(w, ternaryOf), store: ternary };
+      return { round: (w) => straight(w, ternaryOf), store: ternary };
     case 'binary':
-      return { see: (w) => straight(w, binaryOf), store: binary };
+      return { round: (w) => straight(w, binaryOf), store: binary };
     case 'trained-ternary':
       return trainedTernary(key, plain(stored));
   }
@@ -77,11 +91,13 @@ function kernelOf(key: WeightKey, stored: Weight, kind: QuantizedKind, bits: num
 
 /** f(w) forward, the identity backward. */
 function straight(weight: tf.Tensor, f: (w: tf.Tensor) => tf.Tensor): tf.Tensor {
-  const run = tf.customGrad((w) => ({ value: f(w as tf.Tensor), gradFunc: (dy: tf.Tensor) => tf.clone(dy) }));
-  return run(weight);
+  return customGradient([weight], (inputs) => ({
+    value: f(first(inputs)),
+    gradFunc: (dy) => tf.clone(dy),
+  }));
 }
 
-/** Scales stand as they are when training begins: those of the codes, where there are codes already. */
+/** Rounds to codes with fixed scales: those of the stored codes, or scales chosen when training begins. */
 function integers(stored: Weight, bits: number): Kernel {
   const codes = stored.encoding === 'sparse' ? stored.values : stored;
   const scales =
@@ -90,20 +106,19 @@ function integers(stored: Weight, bits: number): Kernel {
       : scalesOf(plain(stored), bits, 'channel', bits > 4 ? 'max' : 'mse');
   const top = levelsOf(bits);
   return {
-    see: (weight) => {
+    round: (weight) => {
       const steps = (): tf.Tensor => tf.tensor1d(scales);
-      const run = tf.customGrad((w, save) => {
-        (save as (tensors: tf.Tensor[]) => void)([w as tf.Tensor]);
-        const codes = tf.clipByValue(tf.round(tf.div(w as tf.Tensor, steps())), -top, top);
+      return customGradient([weight], ([...inputs], save) => {
+        save(inputs);
+        const codes = tf.clipByValue(tf.round(tf.div(first(inputs), steps())), -top, top);
         return {
           value: tf.mul(codes, steps()),
-          gradFunc: (dy: tf.Tensor, [seen]: tf.Tensor[]) => {
-            const inside = tf.lessEqual(tf.abs(tf.div(seen as tf.Tensor, steps())), top + 0.5);
+          gradFunc: (dy, saved) => {
+            const inside = tf.lessEqual(tf.abs(tf.div(first(saved), steps())), top + 0.5);
             return tf.mul(dy, tf.cast(inside, 'float32'));
           },
         };
       });
-      return run(weight);
     },
     store: (weight) => quantized(weight, { bits, scales }),
   };
@@ -127,48 +142,56 @@ function ternaryOf(w: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Threshold 0.05 max|w| of the kernel as training begins; scales P and N are trained. With I+ and I- the places above and
- * below it:  dP = sum over I+ of g,  dN = - sum over I- of g,  dw = P g on I+, N g on I-, g elsewhere (equations 7 and 8).
+ * The threshold is 0.05 max|w| of the kernel when training begins; the scales P and N are trained. With I+ and I- the
+ * positions above and below it:  dP = sum over I+ of g,  dN = - sum over I- of g,  dw = P g on I+, N g on I-, g elsewhere (equations 7 and 8).
  */
 function trainedTernary(key: WeightKey, { data }: FloatWeight): Kernel {
   const threshold = 0.05 * data.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
   const [plus, minus] = [`${key}/positive`, `${key}/negative`];
   const mean = (side: 1 | -1): Float32Array => {
-    const there = data.filter((v) => side * v > threshold);
-    return Float32Array.of(there.reduce((sum, v) => sum + Math.abs(v), 0) / Math.max(1, there.length));
+    const beyond = data.filter((v) => side * v > threshold);
+    return Float32Array.of(beyond.reduce((sum, v) => sum + Math.abs(v), 0) / Math.max(1, beyond.length));
   };
   return {
     parameters: new Map([
       [plus, float([1], mean(1))],
       [minus, float([1], mean(-1))],
     ]),
-    see: (weight, parameter) => {
-      const run = tf.customGrad((w, p, n, save) => {
-        (save as unknown as (tensors: tf.Tensor[]) => void)([w, p, n] as tf.Tensor[]);
-        const [above, below] = sides(w as tf.Tensor, threshold);
+    round: (weight, parameter) =>
+      customGradient([weight, parameter(plus), parameter(minus)], ([...inputs], save) => {
+        save(inputs);
+        const [w, p, n] = threeOf(inputs);
+        const [above, below] = sides(w, threshold);
         return {
-          value: tf.sub(tf.mul(above, p as tf.Tensor), tf.mul(below, n as tf.Tensor)),
-          gradFunc: (dy: tf.Tensor, [sw, sp, sn]: tf.Tensor[]) => {
-            const [high, low] = sides(sw as tf.Tensor, threshold);
+          value: tf.sub(tf.mul(above, p), tf.mul(below, n)),
+          gradFunc: (dy, saved) => {
+            const [sw, sp, sn] = threeOf(saved);
+            const [high, low] = sides(sw, threshold);
             const rest = tf.sub(tf.sub(1, high), low);
-            const share = tf.add(tf.add(tf.mul(high, sp as tf.Tensor), tf.mul(low, sn as tf.Tensor)), rest);
+            const share = tf.add(tf.add(tf.mul(high, sp), tf.mul(low, sn)), rest);
             const sum = (t: tf.Tensor): tf.Tensor => tf.reshape(tf.sum(tf.mul(dy, t)), [1]);
             return [tf.mul(dy, share), sum(high), tf.neg(sum(low))];
           },
         };
-      });
-      return run(weight, parameter(plus), parameter(minus));
-    },
+      }),
     store: (weight, parameters) =>
       ternaryBy(
         weight,
-        (p) => Math.abs(weight.data[p] as number) > threshold,
-        parameters.get(plus) as Float32Array,
-        parameters.get(minus) as Float32Array,
+        (p) => Math.abs(weight.data[p]!) > threshold,
+        get(parameters, plus),
+        get(parameters, minus),
       ),
   };
 }
 
+/** The kernel and its two scales. */
+const threeOf = (tensors: readonly tf.Tensor[]): readonly [tf.Tensor, tf.Tensor, tf.Tensor] => [
+  item(tensors, 0),
+  item(tensors, 1),
+  item(tensors, 2),
+];
+
+/** 1 above the threshold, and 1 below its negative. */
 const sides = (w: tf.Tensor, threshold: number): readonly [tf.Tensor, tf.Tensor] => [
   tf.cast(tf.greater(w, threshold), 'float32'),
   tf.cast(tf.less(w, -threshold), 'float32'),

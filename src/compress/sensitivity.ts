@@ -1,18 +1,20 @@
-/** @file Which rounded values cost a net most, each measured alone. */
+/** @file The sensitivity of a net to the rounding of each value, measured for one value at a time. */
+import { item } from '../access.ts';
 import { type Compiled, compile, type EngineOptions } from '../engine/index.ts';
-import type { Graph } from '../graph/index.ts';
+import { firstInput, type Graph } from '../graph/index.ts';
 import type { Net } from '../weights/index.ts';
 
 type Outputs = Awaited<ReturnType<Compiled['run']>>;
 
-/** A rounding node, and the squared error in the outputs when it alone rounds, as a share of the outputs' variance. */
+/** A rounding node, and the squared error of the outputs when only it rounds, as a share of the outputs' variance. */
 export interface Sensitivity {
   readonly id: string;
   readonly error: number;
 }
 
 /**
- * The roundings of a graph, those that cost most first. `net` has the graph's layers in floats; x is some examples, flat.
+ * The rounding nodes of a graph, the most sensitive first. `net` has the graph's layers in floats; `x` holds examples,
+ * [n, ...input] flat.
  */
 export async function sensitivities(
   net: Net,
@@ -27,33 +29,32 @@ export async function sensitivities(
     await runner.release();
     return values;
   };
-  const wanted = await outputsOf(withoutRoundings(rounded, new Set(ids)));
+  const expected = await outputsOf(withoutRoundings(rounded, new Set(ids)));
   const found: Sensitivity[] = [];
   for (const id of ids) {
     const others = new Set(ids.filter((other) => other !== id));
-    found.push({ id, error: relativeError(await outputsOf(withoutRoundings(rounded, others)), wanted) });
+    found.push({ id, error: relativeError(await outputsOf(withoutRoundings(rounded, others)), expected) });
   }
   return found.sort((a, b) => b.error - a.error);
 }
 
-function relativeError(got: Outputs, wanted: Outputs): number {
+function relativeError(got: Outputs, expected: Outputs): number {
   let [error, variance] = [0, 0];
   const outputs = [...got.values()];
-  [...wanted.values()].forEach((y, k) => {
+  for (const [k, y] of [...expected.values()].entries()) {
+    const output = item(outputs, k);
     const mean = y.reduce((sum, v) => sum + v, 0) / y.length;
-    y.forEach((v, i) => {
-      error += ((outputs[k]?.[i] as number) - v) ** 2;
+    for (const [i, v] of y.entries()) {
+      error += (output[i]! - v) ** 2;
       variance += (v - mean) ** 2;
-    });
-  });
+    }
+  }
   return error / (variance || 1);
 }
 
-/** The graph without some of its rounding nodes; who read one reads the float value. */
+/** The graph without some of its rounding nodes; their readers read the float value. */
 export function withoutRoundings(graph: Graph, ids: ReadonlySet<string>): Graph {
-  const source = new Map(
-    graph.nodes.flatMap((n) => (ids.has(n.id) ? [[n.id, n.inputs[0] as string] as const] : [])),
-  );
+  const source = new Map(graph.nodes.flatMap((n) => (ids.has(n.id) ? [[n.id, firstInput(n)] as const] : [])));
   const real = (id: string): string => {
     const from = source.get(id);
     return from === undefined ? id : real(from);

@@ -1,10 +1,12 @@
 /**
- * @file Shared weights through training. The net sees each group's one number; the gradient of that number is the sum over
- * its members (Han et al. 2015, arXiv:1510.00149, equation 3; Chen et al. 2015, arXiv:1504.04788, equation 12), which every
- * member gets, so that all move as one. Codebooks, hashed buckets and circulant diagonals are the same thing here: who
- * belongs together, and with which sign.
+ * @file Training with shared weights. The weights of a group have one value; its gradient is the sum of the gradients of
+ * the members (Han et al. 2015, arXiv:1510.00149, equation 3; Chen et al. 2015, arXiv:1504.04788, equation 12). Each member
+ * gets this sum, and all members stay equal. Codebooks, hashed buckets and circulant diagonals differ only in which weights
+ * form a group, and with which signs.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { first, get } from '../access.ts';
 import { MoonletError } from '../errors.ts';
 import type { Form } from '../learn/train/index.ts';
 import {
@@ -19,8 +21,9 @@ import {
   type Weight,
   type WeightKey,
 } from '../weights/index.ts';
+import { customGradient } from './custom-gradient.ts';
 
-/** For each value its group, and its sign there: 0 where it is zero for good. */
+/** The group of each weight, and its sign in the group; the sign 0 means that the weight stays zero. */
 interface Membership {
   readonly shape: readonly number[];
   readonly groups: Int32Array;
@@ -28,7 +31,7 @@ interface Membership {
   readonly count: number;
 }
 
-/** Who shares with whom in a weight; undefined where nothing is shared. */
+/** The groups of a weight; undefined when it shares nothing. */
 export function membershipOf(weight: Weight): Membership | undefined {
   const { shape } = weight;
   const size = shape.reduce((n, d) => n * d, 1);
@@ -41,12 +44,12 @@ export function membershipOf(weight: Weight): Membership | undefined {
     case 'sparse': {
       const { values } = weight;
       if (values.encoding !== 'codebook') return undefined;
-      const codes = unpackBits(values.data, codeWidth(values), values.shape[0] as number);
+      const codes = unpackBits(values.data, codeWidth(values), first(values.shape));
       const [groups, signs] = [new Int32Array(size), new Float32Array(size)];
-      placesOf(weight).forEach((p, k) => {
-        groups[p] = codes[k] as number;
+      for (const [k, p] of placesOf(weight).entries()) {
+        groups[p] = codes[k]!;
         signs[p] = 1;
-      });
+      }
       return { shape, groups, signs, count: values.centroids.length };
     }
     case 'hashed': {
@@ -71,8 +74,14 @@ export function membershipOf(weight: Weight): Membership | undefined {
 }
 
 /**
- * The form of a net's shared kernels.
- * @throws MoonletError when nothing in the net is shared.
+ * A form for `fit` that trains shared weights as shared: codebooks, hashed buckets and circulant blocks stay such.
+ *
+ * @throws MoonletError when the net has no shared weight.
+ * @example
+ * import { graph, init, input, shareWeights } from 'moonlet';
+ * import { keepShared } from 'moonlet/compress';
+ * const net = init(graph('tiny', input(8, 8, 1).conv(16, { kernel: 3 }).relu().globalPool().dense(4)));
+ * keepShared(shareWeights(net, { clusters: 8 })).name; // 'keep shared'
  */
 export function keepShared(net: Net): Form {
   const members = new Map<WeightKey, Membership>();
@@ -82,7 +91,7 @@ export function keepShared(net: Net): Form {
   }
   if (!members.size)
     throw new MoonletError(
-      `${net.graph.name}: no weight is shared; share some first, or train without this form`,
+      `${net.graph.name}: has no shared weight; call shareWeights, hashWeights or circulate first, or train without this form`,
     );
   return {
     name: 'keep shared',
@@ -93,21 +102,19 @@ export function keepShared(net: Net): Form {
     settle: (trained) => {
       const weights = new Map(trained.weights);
       for (const [key, m] of members) {
-        const now = materialize(trained.weights.get(key) as Weight);
-        weights.set(key, withNumbers(net.weights.get(key) as Weight, meansOf(now, m)));
+        const data = materialize(get(trained.weights, key));
+        weights.set(key, withNumbers(get(net.weights, key), meansOf(data, m)));
       }
       return { ...trained, weights };
     },
   };
 }
 
-/** Means of the groups forward, sums of gradients back. */
+/** Forward the mean of each group; backward the sum of its gradients. */
 function tied(weight: tf.Tensor, { shape, groups, signs, count }: Membership): tf.Tensor {
   const size = groups.length;
   const members = new Float32Array(count);
-  groups.forEach((g, p) => {
-    members[g] = (members[g] as number) + Math.abs(signs[p] as number);
-  });
+  for (const [p, g] of groups.entries()) members[g]! += Math.abs(signs[p]!);
   const spread = (byGroup: tf.Tensor): tf.Tensor =>
     tf.reshape(tf.mul(tf.gather(byGroup, tf.tensor1d(groups, 'int32')), tf.tensor1d(signs)), [...shape]);
   const sums = (t: tf.Tensor): tf.Tensor =>
@@ -117,24 +124,24 @@ function tied(weight: tf.Tensor, { shape, groups, signs, count }: Membership): t
       count,
     );
   const inverse = members.map((n) => 1 / Math.max(1, n));
-  const run = tf.customGrad((w) => ({
-    value: spread(tf.mul(sums(w as tf.Tensor), tf.tensor1d(inverse))),
-    gradFunc: (dy: tf.Tensor) => spread(sums(dy)),
+  return customGradient([weight], (inputs) => ({
+    value: spread(tf.mul(sums(first(inputs)), tf.tensor1d(inverse))),
+    gradFunc: (dy) => spread(sums(dy)),
   }));
-  return run(weight);
 }
 
-function meansOf(now: Float32Array, { groups, signs, count }: Membership): Float32Array {
+/** The mean of each group's members, each times its sign. */
+function meansOf(data: Float32Array, { groups, signs, count }: Membership): Float32Array {
   const [sums, members] = [new Float64Array(count), new Float64Array(count)];
-  now.forEach((v, p) => {
-    const [g, sign] = [groups[p] as number, signs[p] as number];
-    sums[g] = (sums[g] as number) + sign * v;
-    members[g] = (members[g] as number) + Math.abs(sign);
+  data.forEach((v, p) => {
+    const [g, sign] = [groups[p]!, signs[p]!];
+    sums[g]! += sign * v;
+    members[g]! += Math.abs(sign);
   });
-  return Float32Array.from(sums, (sum, g) => (members[g] ? sum / (members[g] as number) : 0));
+  return Float32Array.from(sums, (sum, g) => (members[g] ? sum / members[g]! : 0));
 }
 
-/** The weight with other numbers under the same codes. */
+/** The weight with other values and the same codes. */
 function withNumbers(weight: Weight, numbers: Float32Array): Weight {
   switch (weight.encoding) {
     case 'codebook':

@@ -6,9 +6,11 @@
  *   G(g)        each conv -> grouped k x k at the input width (norm, act), then 1x1
  *   B(b)        both convs -> one bottleneck: 1x1 to M = out/b, k x k, 1x1 back
  *   BG(b,g)     the same, its k x k in g groups
- * Groups may be said relative to the width: N/k of the input's, M/k of the middle's. Stem, classifier and shortcuts
- * stay. The graph that comes back has other weights: it is a student to be trained.
+ * The number of groups may be relative to a width: N/k for the input's, M/k for the middle's. Stem, classifier and shortcuts
+ * stay. The result is a graph that needs other weights: a student to be trained.
  */
+
+import { item, last } from '../access.ts';
 import { Refusal, UsageError } from '../errors.ts';
 import {
   type Activation,
@@ -18,18 +20,19 @@ import {
   check,
   consumers,
   dropUnused,
+  firstInput,
+  firstInputShape,
   type Graph,
   type Node,
   nodesById,
   type OpOf,
   type Pair,
   rename,
-  type Shape,
   shapes,
 } from '../graph/index.ts';
 import { text as anyText, checkGraph, checkValue } from './options.ts';
 
-/** A count of groups: that many, or the width divided by `per`. */
+/** A number of groups, or a width that is divided by `per`. */
 type Groups = { readonly count: number } | { readonly per: number };
 type CheapBlock =
   | { readonly kind: 'S' }
@@ -60,39 +63,43 @@ type ConvNode = Node & { readonly op: Conv };
 const isFullConv = (n: Node): n is ConvNode =>
   n.op.kind === 'conv' && n.op.groups === 1 && n.op.kernel.some((k) => k > 1);
 
-/** The nodes of a branch from its fork to the add that ends it, in order. */
+/** The nodes of a residual branch, from behind its fork to before its add, in order. */
 type Branch = readonly Node[];
 
-/** The branches of residual adds that hold full k x k convs. What they leave from, another branch of the add needs too. */
+/** The branches of residual adds that have full k x k convs. Another branch of the add reads the same fork. */
 function bodies(graph: Graph): readonly Branch[] {
   const byId = nodesById(graph);
   const users = consumers(graph);
-  const found: Branch[] = [];
+  const isLink = ({ id, inputs }: Node): boolean =>
+    inputs.length === 1 && users.get(id)?.length === 1 && !graph.outputs.includes(id);
+  const branches: Branch[] = [];
   for (const add of graph.nodes) {
     if (add.op.kind !== 'add') continue;
     for (const id of add.inputs) {
       const chain: Node[] = [];
       let node = byId.get(id);
-      while (
-        node &&
-        node.inputs.length === 1 &&
-        users.get(node.id)?.length === 1 &&
-        !graph.outputs.includes(node.id)
-      ) {
+      while (node && isLink(node)) {
         chain.unshift(node);
-        node = byId.get(node.inputs[0] as string);
+        node = byId.get(firstInput(node));
       }
       const others = add.inputs.filter((other) => other !== id);
-      if (chain.some(isFullConv) && node && ancestors(graph, others).has(node.id)) found.push(chain);
+      if (chain.some(isFullConv) && node && ancestors(graph, others).has(node.id)) branches.push(chain);
     }
   }
-  return found;
+  return branches;
 }
 
 /**
- * Every block of the graph made cheap. `S` gives the graph itself.
- * @throws Refusal when the graph has no such block, or widths do not divide; the path and the reason are named.
- * @example cheapen(wrn({ depth: 40, width: 2 }), 'G(4)') // 2,243,546 -> 814,650 parameters
+ * Replace every residual block of the graph by a cheap one: 'S', 'G(4)', 'G(N)', 'G(N/8)', 'B(2)', 'BG(2,4)', 'BG(2,M)' or
+ * 'BG(2,M/8)'. `S` gives the graph itself.
+ * @throws UsageError for another block; Refusal when the graph has no residual block with a full k x k conv, or widths do not
+ * divide, with the path and the reason.
+ * @example
+ * import { cheapen, cost } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const teacher = wrn({ depth: 40, width: 2 });
+ * console.log(cost(teacher).params, cost(cheapen(teacher, 'G(4)')).params); // 2243546 814650
  */
 export function cheapen(graph: Graph, block: string): Graph {
   checkGraph('cheapen', graph);
@@ -101,12 +108,12 @@ export function cheapen(graph: Graph, block: string): Graph {
   const branches = bodies(graph);
   if (!branches.length) {
     throw new Refusal(
-      `${graph.name}: no residual block with a full k x k conv, so nothing to make cheap by ${block}`,
+      `${graph.name}: no residual block with a full k x k conv, so that ${block} has nothing to replace`,
     );
   }
   if (cheap.kind === 'S') return graph;
   const shapeById = shapes(graph);
-  const width = (n: Node): number => channelsOf(shapeById.get(n.inputs[0] as string) as Shape);
+  const width = (n: Node): number => channelsOf(firstInputShape(n, shapeById));
   const replaced = new Map<string, readonly Node[]>();
   const names = namesOf(graph);
   for (const branch of branches) {
@@ -133,7 +140,7 @@ export function cheapen(graph: Graph, block: string): Graph {
   );
 }
 
-/** Where new nodes go: the first of the wanted places that is a path and holds no such nodes yet. */
+/** The paths of new nodes: below the first of some places that is no empty path and has no such nodes yet. */
 function namesOf(graph: Graph) {
   const given = new Map<string, string>();
   const taken = new Set<string>();
@@ -144,8 +151,7 @@ function namesOf(graph: Graph) {
   return {
     given,
     place(wanted: readonly string[]): string {
-      const free =
-        wanted.find((path) => path && !taken.has(path) && !holds(path)) ?? (wanted.at(-1) as string);
+      const free = wanted.find((path) => path && !taken.has(path) && !holds(path)) ?? last(wanted);
       taken.add(free);
       return free;
     },
@@ -156,7 +162,7 @@ function namesOf(graph: Graph) {
 const sameParent = (convs: readonly Node[]): boolean =>
   new Set(convs.map((n) => parent(n.id))).size < convs.length;
 
-/** Two convs with one kernel stay one in no cheap block that we know. */
+/** @throws Refusal for a conv that shares its kernel: no cheap block keeps two convs with one kernel. */
 function refuseShared(graph: Graph, conv: Node): void {
   const twin = graph.nodes.find((n) => n.weightsOf === conv.id)?.id ?? conv.weightsOf;
   if (twin !== undefined)
@@ -165,11 +171,11 @@ function refuseShared(graph: Graph, conv: Node): void {
     );
 }
 
-/** The two convs that a bottleneck replaces: only norms, activations and dropout stand between them. */
+/** The two convs that a bottleneck replaces. @throws Refusal when other ops than norms, activations and dropout are between them. */
 function pairIn(branch: Branch, convs: readonly ConvNode[], block: string): readonly [ConvNode, ConvNode] {
   const [first, second] = convs;
   const between = first && second ? branch.slice(branch.indexOf(first) + 1, branch.indexOf(second)) : [];
-  const place = (branch[0] as Node).id;
+  const place = item(branch, 0).id;
   if (convs.length !== 2 || !first || !second) {
     throw new Refusal(
       `${place}: ${block} replaces a pair of k x k convs, and this branch has ${convs.length}; use a G block`,
@@ -178,7 +184,7 @@ function pairIn(branch: Branch, convs: readonly ConvNode[], block: string): read
   const foreign = between.find((n) => !['norm', 'act', 'dropout'].includes(n.op.kind));
   if (foreign) {
     throw new Refusal(
-      `${place}: ${block} replaces a pair of k x k convs, and "${foreign.id}" (${foreign.op.kind}) stands between them; use a G block`,
+      `${place}: ${block} replaces a pair of k x k convs, and "${foreign.id}" (${foreign.op.kind}) is between them; use a G block`,
     );
   }
   const window = ({ op }: ConvNode): string =>
@@ -191,8 +197,8 @@ function pairIn(branch: Branch, convs: readonly ConvNode[], block: string): read
   return [first, second];
 }
 
-/** Norm and activation as the branch has them. */
-function manners(branch: Branch): readonly [OpOf<'norm'>, Activation] {
+/** The norm and the activation that the branch uses. */
+function styleOf(branch: Branch): readonly [OpOf<'norm'>, Activation] {
   const norm = branch.map((n) => n.op).find((op) => op.kind === 'norm');
   const act = branch.map((n) => n.op).find((op) => op.kind === 'act');
   return [norm ?? { kind: 'norm', eps: 1e-5, momentum: 0.9, scale: true, offset: true }, act?.fn ?? 'relu'];
@@ -219,7 +225,7 @@ const pointwise = (out: number, bias: boolean): Conv => ({
 });
 const parent = (id: string): string => id.split('/').slice(0, -1).join('/');
 
-/** One after another, each reading the one before. */
+/** Nodes in series, each reading the one before. */
 function series(from: string, steps: readonly (readonly [id: string, op: Node['op']])[]): Node[] {
   let above = from;
   return steps.map(([id, op]) => {
@@ -230,9 +236,9 @@ function series(from: string, steps: readonly (readonly [id: string, op: Node['o
 }
 
 function groupedNodes(conv: ConvNode, width: number, groups: Groups, branch: Branch, place: string): Node[] {
-  const [norm, fn] = manners(branch);
+  const [norm, fn] = styleOf(branch);
   const count = divide(groups, width, conv.id, 'N');
-  return series(conv.inputs[0] as string, [
+  return series(firstInput(conv), [
     [`${place}/filter/conv`, { ...conv.op, out: width, groups: count, bias: false }],
     [`${place}/filter/norm`, norm],
     [`${place}/filter/act`, { kind: 'act', fn }],
@@ -247,7 +253,7 @@ function bottleneckNodes(
   branch: Branch,
   place: string,
 ): Node[] {
-  const [norm, fn] = manners(branch);
+  const [norm, fn] = styleOf(branch);
   const out = second.op.out;
   if (out % reduce)
     throw new Refusal(
@@ -257,7 +263,7 @@ function bottleneckNodes(
   const count = divide(groups, middle, second.id, 'M');
   const act: Node['op'] = { kind: 'act', fn };
   const stride: Pair = [first.op.stride[0] * second.op.stride[0], first.op.stride[1] * second.op.stride[1]];
-  return series(first.inputs[0] as string, [
+  return series(firstInput(first), [
     [`${place}/narrow/conv`, pointwise(middle, false)],
     [`${place}/narrow/norm`, norm],
     [`${place}/narrow/act`, act],
@@ -268,7 +274,7 @@ function bottleneckNodes(
   ]);
 }
 
-/** The steps that two paths share, or ''. */
+/** The common prefix of two paths, or ''. */
 function commonPath(a: string, b: string): string {
   const [p, q] = [a.split('/'), b.split('/')];
   return p

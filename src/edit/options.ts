@@ -1,16 +1,16 @@
 /**
- * @file What edits are called with, checked: types hold in TypeScript only, and what is not a number compares as false. Each
- * edit has one table of its options; an option that the table does not name is refused.
+ * @file Checks of what edits are called with. Types hold in TypeScript only, and comparisons with NaN are false, so that a wrong
+ * value would pass unseen. Each edit has one table of its options; an option that the table does not name is refused.
  */
 import { quote, suggestion, UsageError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import type { Net } from '../weights/index.ts';
 
-/** What a value must be: in words, and as a question. */
+/** What a value must be: in words, and as a predicate. */
 export interface Check {
   readonly words: string;
   readonly holds: (value: unknown) => boolean;
-  /** Of arrays and of objects by name: what each element must be, so that the wrong one is named. */
+  /** Of arrays and records: what each element must be, so that an error names the wrong one. */
   readonly each?: Check;
 }
 /** One check for each option of a type. */
@@ -43,7 +43,7 @@ export const flag: Check = { words: 'true or false', holds: (v) => typeof v === 
 export const text: Check = { words: 'a text', holds: (v) => typeof v === 'string' };
 export const callback: Check = { words: 'a function', holds: (v) => typeof v === 'function' };
 export const map: Check = { words: 'a Map', holds: (v) => v instanceof Map };
-/** An array of values of one kind, at least one unless `least` says otherwise. */
+/** An array of values of one kind, at least `least` of them. */
 export const listOf = (each: Check, least = 1): Check => ({
   words: `an array${least ? ` of at least ${least}` : ''}, each ${each.words}`,
   holds: (v) => Array.isArray(v) && v.length >= least,
@@ -68,8 +68,8 @@ export const names = listOf(text, 0);
 export const whereChecks = { only: names, except: names } as const;
 
 /**
- * The options of an edit against its table; those that are left out or undefined are not looked at.
- * @throws UsageError for a name that the table has not, with the nearest, and for a value that its check refuses.
+ * Checks the options of an edit by its table; options that are missing or undefined are skipped.
+ * @throws UsageError for a name that the table does not have, with the nearest, and for a value that its check refuses.
  */
 export function checkOptions(edit: string, given: unknown, checks: Readonly<Record<string, Check>>): void {
   if (!isRecord(given))
@@ -85,14 +85,14 @@ export function checkOptions(edit: string, given: unknown, checks: Readonly<Reco
   }
 }
 
-/** The options that a table names, where a caller may hand on others too. @throws UsageError as `checkOptions` does. */
+/** Checks the options that a table names, where a caller may pass others too. @throws UsageError as `checkOptions` does. */
 export function checkKnown(edit: string, given: unknown, checks: Readonly<Record<string, Check>>): void {
   if (!isRecord(given)) return checkOptions(edit, given, checks);
   const known = Object.entries(given).filter(([name]) => Object.hasOwn(checks, name));
   checkOptions(edit, Object.fromEntries(known), checks);
 }
 
-/** One value. @throws UsageError when its check refuses it. */
+/** Checks one value. @throws UsageError when its check refuses it. */
 export function checkValue(edit: string, name: string, value: unknown, { words, holds, each }: Check): void {
   if (!holds(value)) throw new UsageError(`${edit}: ${name} must be ${words}, got ${shown(value)}`);
   if (!each) return;
@@ -104,13 +104,13 @@ export function checkValue(edit: string, name: string, value: unknown, { words, 
 }
 
 /**
- * One of several ways to say how much.
- * @throws UsageError when it is none, several or another, and for a value that its check refuses.
+ * Checks an object with exactly one of several options, such as `{ macs }` or `{ params }`.
+ * @throws UsageError when it has none, several or another, and for a value that its check refuses.
  */
 export function checkChoice(edit: string, given: unknown, checks: Readonly<Record<string, Check>>): void {
   const known = Object.keys(checks);
   if (!isRecord(given))
-    throw new UsageError(`${edit}: say how much as { ${known[0]}: ... }, got ${shown(given)}`);
+    throw new UsageError(`${edit}: expects an amount such as { ${known[0]}: ... }, got ${shown(given)}`);
   checkOptions(edit, given, checks);
   const [name, ...others] = known.filter((key) => given[key] !== undefined);
   if (name && !others.length) return;
@@ -135,7 +135,7 @@ export function checkGraph(edit: string, value: unknown): asserts value is Graph
 const isGraph = (value: unknown): boolean =>
   isRecord(value) && Array.isArray(value['nodes']) && Array.isArray(value['outputs']);
 
-/** A value in a few words. */
+/** A value in a few words, for errors. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return quote(value);
   if (typeof value === 'function') return 'a function';

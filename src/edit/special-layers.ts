@@ -1,8 +1,10 @@
 /**
- * @file The special layers of the literature put into any graph: stochastic depth, low-cost collaborative layers, shifts,
- * CReLU and expander connections. Stem and head stay as they are. All but stochastic depth give a graph with other
- * weights: a student to be trained. What cannot take a layer keeps its own; a graph of which nothing can is refused.
+ * @file Special layers of the literature as edits of any graph: stochastic depth, low-cost collaborative layers, shifts,
+ * CReLU and expander connections. Stem and head stay as they are. All but stochastic depth give a graph that needs other
+ * weights: a student to be trained. Layers that do not fit stay; a graph in which none fits is refused.
  */
+
+import { get } from '../access.ts';
 import { Refusal } from '../errors.ts';
 import {
   ancestors,
@@ -10,6 +12,7 @@ import {
   channelsOf,
   check,
   consumers,
+  firstInput,
   type Graph,
   isMap,
   type Node,
@@ -38,13 +41,14 @@ const pointwise = (op: Conv, groups = op.groups): Conv => ({
   groups,
 });
 
-/** Rewrites the convs of the body with kernels above 1x1, where the new nodes give the same shape. */
+/** The graph with the convs of its body replaced, where a pointwise conv would give the same shape. @throws Refusal for none. */
 function onConvs(
+  edit: string,
   graph: Graph,
   what: string,
   make: (n: Node, op: Conv, channels: number) => readonly Node[] | undefined,
 ): Graph {
-  checkGraph(`to put ${what} in`, graph);
+  checkGraph(edit, graph);
   const rule: Rule = (n, { ins: [shape] }) => {
     if (n.op.kind !== 'conv' || !shape || !isMap(shape) || !inBody(n) || !isFree(graph, n)) return undefined;
     const same = (op: Conv): boolean =>
@@ -55,18 +59,18 @@ function onConvs(
 }
 
 function changed(before: Graph, after: Graph, what: string): Graph {
-  if (before === after) throw new Refusal(`${before.name}: nothing here can take ${what}`);
+  if (before === after) throw new Refusal(`${before.name}: no layer can be replaced by ${what}`);
   return check(after);
 }
 
 const hasWindow = ({ kernel: [h, w] }: Conv): boolean => h > 1 || w > 1;
 
 /**
- * Each k x k conv times relu(norm(1x1 conv)) of the same input (Dong et al. 2017, arXiv:1703.08651).
- * @throws Refusal when no conv can take it.
+ * Each k x k conv becomes its product with relu(norm(1x1 conv)) of the same input (Dong et al. 2017, arXiv:1703.08651).
+ * @throws Refusal when no conv can be replaced; UsageError for what is no graph.
  */
 export const withCollaborative = (graph: Graph): Graph =>
-  onConvs(graph, 'a collaborative layer', (n, op) =>
+  onConvs('withCollaborative', graph, 'a collaborative layer', (n, op) =>
     hasWindow(op)
       ? [
           node(`${n.id}/body`, op, ...n.inputs),
@@ -79,11 +83,11 @@ export const withCollaborative = (graph: Graph): Graph =>
   );
 
 /**
- * Each k x k conv as a shift and a 1x1 conv (Wu et al. 2017, arXiv:1711.08141).
- * @throws Refusal when no conv has k x k channels or more, as a shift needs.
+ * Each k x k conv becomes a shift and a 1x1 conv (Wu et al. 2017, arXiv:1711.08141).
+ * @throws Refusal when no conv has k x k channels or more, as a shift needs; UsageError for what is no graph.
  */
 export const withShift = (graph: Graph): Graph =>
-  onConvs(graph, 'a shift', (n, op, channels) => {
+  onConvs('withShift', graph, 'a shift', (n, op, channels) => {
     const [k, w] = op.kernel;
     if (k === 1 || k !== w || k % 2 === 0 || channels < k * k || op.dilation.some((d) => d > 1))
       return undefined;
@@ -92,32 +96,39 @@ export const withShift = (graph: Graph): Graph =>
   });
 
 /**
- * Each full conv as a sparse one, in which an output reads about `share` of the inputs, drawn at random from `seed`
- * (Prabhu et al. 2018, arXiv:1711.08757).
- * @throws UsageError for a share that is none. @throws Refusal when every conv would stay full.
+ * Each full conv becomes a sparse one, in which an output reads about `share` of the inputs, drawn at random from `seed`
+ * (Prabhu et al. 2018, arXiv:1711.08757): a sum of up to four grouped convs of permuted channels.
+ * @throws UsageError for a share that is not between 0 and 1; Refusal when every conv would stay full.
+ * @example
+ * import { cost, structure } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const graph = wrn({ depth: 10, size: 16 });
+ * console.log(cost(structure.withExpander(graph, 0.25)).params < cost(graph).params); // true
  */
 export function withExpander(graph: Graph, share: number, seed = 1): Graph {
   checkValue('withExpander', 'the share of inputs', share, inside);
   checkValue('withExpander', 'seed', seed, anySeed);
-  return onConvs(graph, 'expander connections', (n, op, channels) => {
+  return onConvs('withExpander', graph, 'expander connections', (n, op, channels) => {
     const [draws, groups] = nearest(share, greatestDivisor(channels, op.out));
     if (op.groups > 1 || draws >= groups) return undefined;
     const order = (side: string, length: number, i: number): Op => ({
       kind: 'permute',
       order: [...permutation(length, random('expander', seed, n.id, side, i))],
     });
-    const terms = Array.from({ length: draws }, (_, i) => [
+    /** One grouped conv of permuted inputs; `end` is the path of its permuted outputs. */
+    const term = (i: number, end: string): readonly Node[] => [
       node(`${n.id}/draw${i}/read`, order('in', channels, i), ...n.inputs),
       node(`${n.id}/draw${i}/conv`, { ...op, groups, bias: op.bias && i === 0 }, `${n.id}/draw${i}/read`),
-      node(`${n.id}/draw${i}/write`, order('out', op.out, i), `${n.id}/draw${i}/conv`),
-    ]);
-    const ends = terms.map((t) => t[2] as Node);
-    if (ends.length > 1) return [...terms.flat(), node(n.id, { kind: 'add' }, ...ends.map((e) => e.id))];
-    return [...(terms[0] as Node[]).slice(0, 2), { ...(ends[0] as Node), id: n.id }];
+      node(end, order('out', op.out, i), `${n.id}/draw${i}/conv`),
+    ];
+    if (draws === 1) return term(0, n.id);
+    const ends = Array.from({ length: draws }, (_, i) => `${n.id}/draw${i}/write`);
+    return [...ends.flatMap((end, i) => term(i, end)), node(n.id, { kind: 'add' }, ...ends)];
   });
 }
 
-/** How many draws (up to four) of how many groups come nearest to a share of inputs, draws / groups; more draws first. */
+/** The number of draws (up to four) and of groups whose quotient is nearest to a share of inputs; more draws first. */
 function nearest(share: number, divisible: number): readonly [draws: number, groups: number] {
   const pairs = Array.from({ length: divisible }, (_, i) => i + 1)
     .filter((groups) => divisible % groups === 0)
@@ -131,26 +142,32 @@ function greatestDivisor(a: number, b: number): number {
 }
 
 /**
- * Each conv, norm and relu in a row with half the filters, and both their phases: [relu(x), relu(-x)] (Shang et al. 2016,
+ * CReLU: each conv, norm and relu in series becomes [relu(x), relu(-x)] of half the filters (Shang et al. 2016,
  * arXiv:1603.05201). Widths stay.
- * @throws Refusal when no relu follows such a conv alone.
+ * @throws Refusal when no relu is the only reader of such a conv; UsageError for what is no graph.
  */
 export function withConcatRelu(graph: Graph): Graph {
   checkGraph('withConcatRelu', graph);
   const byId = nodesById(graph);
   const readers = consumers(graph);
   const alone = (n: Node): boolean => readers.get(n.id)?.length === 1 && !graph.outputs.includes(n.id);
-  /** The conv before this relu, if nothing else reads what is between. */
+  /** The conv before this relu, if nothing else reads it. */
   const source = (act: Node): Node | undefined => {
-    const before = byId.get(act.inputs[0] as string) as Node;
-    const conv = before.op.kind === 'norm' ? (byId.get(before.inputs[0] as string) as Node) : before;
+    const before = get(byId, firstInput(act));
+    const conv = before.op.kind === 'norm' ? get(byId, firstInput(before)) : before;
     const free = [before, conv].every((n) => alone(n) && isFree(graph, n));
     if (!free || conv.op.kind !== 'conv' || !inBody(conv)) return undefined;
     return conv.op.out % (2 * conv.op.groups) ? undefined : conv;
   };
   const acts = graph.nodes.filter((n) => n.op.kind === 'act' && n.op.fn === 'relu' && inBody(n));
-  const halved = new Map(acts.flatMap((n) => (source(n) ? [[source(n)?.id as string, n.id] as const] : [])));
-  const mirrored = new Set(halved.values());
+  const halved = new Set<string>();
+  const mirrored = new Set<string>();
+  for (const act of acts) {
+    const conv = source(act);
+    if (!conv) continue;
+    halved.add(conv.id);
+    mirrored.add(act.id);
+  }
   const rule: Rule = (n) => {
     if (n.op.kind === 'conv' && halved.has(n.id)) return [{ ...n, op: { ...n.op, out: n.op.out / 2 } }];
     if (!mirrored.has(n.id)) return undefined;
@@ -165,9 +182,15 @@ export function withConcatRelu(graph: Graph): Graph {
 }
 
 /**
- * Residual bodies are left out in training: the last at rate `last`, earlier ones less often, in proportion to their depth
- * (Huang et al. 2016, arXiv:1603.09382). Weights stay what they are, and so does what the net computes in inference.
- * @throws Refusal when no sum has a body and a shortcut.
+ * Stochastic depth: training drops residual bodies at random, the last at rate `last` (from 0 up and below 1), earlier ones at
+ * rates in proportion to their depth (Huang et al. 2016, arXiv:1603.09382). Weights and inference stay the same.
+ * @throws Refusal when no sum has a body and a shortcut; UsageError for a rate out of range.
+ * @example
+ * import { graphs, structure } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const graph = structure.withStochasticDepth(wrn({ depth: 16, size: 16 }), 0.5);
+ * console.log(graphs.select(graph).kind('dropPath').ids.length); // 6
  */
 export function withStochasticDepth(graph: Graph, last: number): Graph {
   checkGraph('withStochasticDepth', graph);
@@ -182,12 +205,12 @@ export function withStochasticDepth(graph: Graph, last: number): Graph {
     const [left, right] = [more(a[1], b[1]), more(b[1], a[1])];
     if (left !== right) bodies.set(n.id, left > right ? a[0] : b[0]);
   }
-  let place = 0;
+  let depth = 0;
   const rule: Rule = (n) => {
     const body = bodies.get(n.id);
     if (body === undefined) return undefined;
     const id = `${n.id}/dropPath`;
-    const rate = (last * ++place) / bodies.size;
+    const rate = (last * ++depth) / bodies.size;
     return [
       node(id, { kind: 'dropPath', rate }, body),
       { ...n, inputs: n.inputs.map((i) => (i === body ? id : i)) },

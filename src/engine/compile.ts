@@ -1,111 +1,152 @@
-/** @file A net made ready for inference: an ONNX model on onnxruntime, or the eager reading on a tf backend. */
+/** @file Compiles a net for inference: to an ONNX model on onnxruntime, or to eager ops of a tf backend. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { InferenceSession } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
-import { ancestors, isMap, type Shape, shapes, sizeOf } from '../graph/index.ts';
+import { ancestors, type Graph, isMap, type Shape, shapes, sizeOf } from '../graph/index.ts';
 import { loadRuntime, sessionOptions } from '../jit/runtime.ts';
 import { encodeModel } from '../onnx/index.ts';
 import { toOnnx } from '../read/onnx.ts';
 import { codeTensors, disposeCodes, forward, weightTensors } from '../read/tfjs/index.ts';
 import type { Net } from '../weights/index.ts';
+import { inferenceEngine } from './default-engine.ts';
 import { type EagerEngine, type EngineOptions, useBackend } from './engine.ts';
+import { batchSizes, floatsOf } from './tensors.ts';
 
 export interface CompileOptions extends EngineOptions {
-  /** Ids whose values are wanted; the graph's outputs unless told. */
+  /** Ids of the nodes whose values are wanted; by default the graph's outputs. */
   readonly values?: readonly string[];
-  /** Of the input and of values that are maps; NHWC unless told. */
+  /** The layout of the input and of values that are maps; by default NHWC. */
   readonly layout?: 'NHWC' | 'NCHW';
 }
 /** Values of a batch, flat, by node id. */
 export type Values = ReadonlyMap<string, Float32Array>;
-/** A batch of the one input, [batch, ...input] as one flat array; or one for each input, by node id. */
+/** A batch for a net of one input, [batch, ...input] as one flat array; or a batch for each input, by node id. */
 export type Batch = Float32Array | Values;
 export interface Compiled {
-  /** The shape of each value for one example, [h, w, c] or [c]; with layout NCHW the data of maps lies [c, h, w]. */
+  /** The shape of each value for one example, [h, w, c] or [c]. With the layout NCHW the numbers of a map lie as [c, h, w]. */
   readonly shapes: ReadonlyMap<string, Shape>;
-  /** Run any number of examples as one batch. */
+  /** Runs any number of examples as one batch. */
   run(x: Batch): Promise<Values>;
-  /** Run many examples in batches (of 64 unless told), and join the values. */
+  /** Runs many examples in batches (by default of 64), and joins the values. */
   runMany(x: Batch, batch?: number): Promise<Values>;
+  /** Frees the session or the weights; nothing can be run after that. */
   release(): Promise<void>;
 }
 
 type Run = (inputs: Values, batch: number) => Promise<Values>;
 
 /**
- * The weights are constants of what is made: change the net, and compile again. Release it when done.
+ * Makes a net ready for inference on an engine. The weights become constants of what is made: after a change of the net, compile
+ * again. Call `release` when done.
+ *
+ * `run` takes examples one after another, each `[h, w, c]` or `[c]` in row-major order (`[c, h, w]` with the layout NCHW), and gives
+ * the values by node id, in the same layout.
+ *
+ * Without the option `engine` it runs on onnxruntime; where onnxruntime-node is not installed, on WebAssembly, with a warning.
+ *
+ * @example
+ * ```ts
+ * import { init } from 'moonlet';
+ * import { mobilenetV2 } from 'moonlet/architectures';
+ * import { compile } from 'moonlet/engine';
+ *
+ * const graph = mobilenetV2({ width: 0.35, classes: 10, size: 64 });
+ * const compiled = await compile(init(graph, { seed: 1 }));
+ * const values = await compiled.run(new Float32Array(2 * 64 * 64 * 3)); // two images
+ * console.log([...values.values()].map((logits) => logits.length)); // [ 20 ]
+ * await compiled.release();
+ * ```
+ *
  * @throws MoonletError when no value is asked for, a value is no node of the graph, or the engine is not there.
  */
 export async function compile(net: Net, o: CompileOptions = {}): Promise<Compiled> {
   const { graph } = net;
-  const { engine = 'onnxruntime', values = graph.outputs } = o;
+  const { values = graph.outputs } = o;
+  const engine = await inferenceEngine(o);
+  const known = shapes(graph);
+  const outShapes = shapesOf(graph, known, values);
+  const needed = ancestors(graph, values);
+  const inputShapes = new Map(
+    graph.nodes.flatMap(({ id, op }) =>
+      op.kind === 'input' && needed.has(id) ? [[id, op.shape] as const] : [],
+    ),
+  );
+  const ready = engine === 'onnxruntime' ? await native(net, o) : await eager(net, o, engine);
+  return {
+    shapes: outShapes,
+    run: async (x) => {
+      const inputs = byInput(graph, inputShapes, x);
+      return ready.run(inputs, examplesOf(graph, inputShapes, inputs));
+    },
+    release: ready.release,
+    runMany: async (x, batch = 64) => {
+      if (!Number.isSafeInteger(batch) || batch < 1)
+        throw new UsageError(`batch must be a whole number from 1 up, got ${batch}`);
+      const inputs = byInput(graph, inputShapes, x);
+      const count = examplesOf(graph, inputShapes, inputs);
+      const parts: Values[] = [];
+      for (let from = 0; from < count; from += batch) {
+        const part = [...inputShapes].map(([id, shape]) => {
+          const length = sizeOf(shape);
+          return [id, arrayOf(inputs, id).subarray(from * length, (from + batch) * length)] as const;
+        });
+        parts.push(await ready.run(new Map(part), Math.min(batch, count - from)));
+      }
+      return new Map([...outShapes.keys()].map((id) => [id, joined(parts.map((part) => arrayOf(part, id)))]));
+    },
+  };
+}
+
+/** The shape of one example of each value. */
+function shapesOf(
+  graph: Graph,
+  known: ReadonlyMap<string, Shape>,
+  values: readonly string[],
+): ReadonlyMap<string, Shape> {
   if (!values.length)
     throw new MoonletError(
       `${graph.name}: compile got no values; name one node or more, or leave values out for the outputs`,
     );
-  const known = shapes(graph);
-  const outShapes = new Map(
+  return new Map(
     values.map((id) => {
       const shape = known.get(id);
       if (!shape) throw new MoonletError(`${graph.name}: no node "${id}" whose value could be had`);
       return [id, shape];
     }),
   );
-  const needed = ancestors(graph, values);
-  const lengths = new Map(
-    graph.nodes.flatMap(({ id, op }) =>
-      op.kind === 'input' && needed.has(id) ? [[id, sizeOf(op.shape)] as const] : [],
-    ),
+}
+
+/** How many examples the arrays hold: whole ones, and as many for each input. */
+function examplesOf(graph: Graph, shapesByInput: ReadonlyMap<string, Shape>, inputs: Values): number {
+  const counts = [...shapesByInput].map(([id, shape]) => {
+    const length = sizeOf(shape);
+    const batch = (inputs.get(id)?.length ?? 0) / length;
+    if (Number.isInteger(batch) && batch > 0) return batch;
+    throw new MoonletError(
+      `${graph.name}: expects whole examples of ${shape.join(' x ')} = ${length} values${shapesByInput.size > 1 ? ` for "${id}"` : ''}, got ${inputs.get(id)?.length ?? 'none'}`,
+    );
+  });
+  const [first = 0] = counts;
+  if (counts.every((count) => count === first)) return first;
+  throw new MoonletError(
+    `${graph.name}: expects as many examples for each input, got ${counts.join(' and ')}`,
   );
-  const ready = engine === 'onnxruntime' ? await native(net, o) : await eager(net, o, engine);
-  const examplesOf = (inputs: Values): number => {
-    const counts = [...lengths].map(([id, length]) => {
-      const batch = (inputs.get(id)?.length ?? 0) / length;
-      if (Number.isInteger(batch) && batch > 0) return batch;
-      const shape = known.get(id) as Shape;
-      throw new MoonletError(
-        `${graph.name}: expects whole examples of ${shape.join(' x ')} = ${length} values${lengths.size > 1 ? ` for "${id}"` : ''}, got ${inputs.get(id)?.length ?? 'none'}`,
-      );
-    });
-    const [first = 0] = counts;
-    if (counts.every((count) => count === first)) return first;
-    throw new MoonletError(
-      `${graph.name}: expects as many examples for each input, got ${counts.join(' and ')}`,
-    );
-  };
-  const byInput = (x: Batch): Values => {
-    if (!(x instanceof Float32Array)) return x;
-    const [id, ...others] = lengths.keys();
-    if (id !== undefined && !others.length) return new Map([[id, x]]);
-    throw new MoonletError(
-      `${graph.name}: has ${lengths.size} inputs; give a map with a batch for each, by its id`,
-    );
-  };
-  return {
-    shapes: outShapes,
-    run: async (x) => {
-      const inputs = byInput(x);
-      return ready.run(inputs, examplesOf(inputs));
-    },
-    release: ready.release,
-    runMany: async (x, batch = 64) => {
-      if (!Number.isSafeInteger(batch) || batch < 1)
-        throw new UsageError(`batch must be a whole number from 1 up, got ${batch}`);
-      const inputs = byInput(x);
-      const count = examplesOf(inputs);
-      const parts: Values[] = [];
-      for (let from = 0; from < count; from += batch) {
-        const part = [...lengths].map(
-          ([id, length]) =>
-            [id, (inputs.get(id) as Float32Array).subarray(from * length, (from + batch) * length)] as const,
-        );
-        parts.push(await ready.run(new Map(part), Math.min(batch, count - from)));
-      }
-      return new Map(
-        [...outShapes.keys()].map((id) => [id, joined(parts.map((p) => p.get(id) as Float32Array))]),
-      );
-    },
-  };
+}
+
+/** A batch by the ids of the inputs. */
+function byInput(graph: Graph, shapesByInput: ReadonlyMap<string, Shape>, x: Batch): Values {
+  if (!(x instanceof Float32Array)) return x;
+  const [id, ...others] = shapesByInput.keys();
+  if (id !== undefined && !others.length) return new Map([[id, x]]);
+  throw new MoonletError(
+    `${graph.name}: has ${shapesByInput.size} inputs; give a map with a batch for each, by its id`,
+  );
+}
+
+function arrayOf(values: Values, id: string): Float32Array {
+  const array = values.get(id);
+  if (!array) throw new Error(`internal: no values of "${id}"`);
+  return array;
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
@@ -137,11 +178,11 @@ async function native(
   return {
     run: async (inputs, batch) => {
       const feeds = model.inputs.map(({ name, shape }) => {
-        const dims = [batch, ...(shape.slice(1) as number[])];
-        return [name, new ort.Tensor('float32', inputs.get(name) as Float32Array, dims)] as const;
+        const x = arrayOf(inputs, name);
+        return [name, new ort.Tensor('float32', x, batchSizes(shape, batch))] as const;
       });
       const found = await session.run(Object.fromEntries(feeds));
-      return new Map(ids.map((id, i) => [id, found[model.outputs[i]?.name ?? '']?.data as Float32Array]));
+      return new Map(ids.map((id, i) => [id, floatsOf(found[model.outputs[i]?.name ?? ''])]));
     },
     release: () => session.release(),
   };
@@ -163,14 +204,14 @@ async function eager({ graph, weights }: Net, o: CompileOptions, engine: EagerEn
     run: async (inputs, batch) => {
       await useBackend(engine);
       const found = new Map<string, Float32Array>();
-      // nothing comes back from the tidy, which would look for tensors in every number of an array
+      // returns nothing, since tf.tidy would search a returned array for tensors, number by number
       tf.tidy(() => {
         const batches = graph.nodes.flatMap(({ id, op }) => {
           const x = op.kind === 'input' ? inputs.get(id) : undefined;
           return x && op.kind === 'input' ? [[id, tensorOf(x, op.shape, batch)] as const] : [];
         });
         const run = forward(graph, constants, Object.fromEntries(batches), { values, codes });
-        for (const [id, t] of run.values) found.set(id, first(t).dataSync() as Float32Array);
+        for (const [id, t] of run.values) found.set(id, first(t).dataSync<'float32'>());
       });
       return found;
     },

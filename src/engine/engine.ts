@@ -1,4 +1,4 @@
-/** @file Which engines run here, and one way to run a tensor function on any of them. */
+/** @file The engines, and one function that prepares a tensor function for any of them. */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../errors.ts';
 import {
@@ -18,17 +18,36 @@ import { loadWasm } from './wasm.ts';
 export type EagerEngine = Exclude<EngineName, 'onnxruntime'>;
 
 export interface EngineOptions {
-  /** `onnxruntime` unless told. */
+  /** By default `onnxruntime`. */
   readonly engine?: EngineName;
-  /** Threads of onnxruntime; one for each core, or what `MOONLET_THREADS` says, unless told. */
+  /** Threads of onnxruntime; by default `MOONLET_THREADS`, or one for each core up to 8. */
   readonly threads?: number;
-  /** The onnxruntime to run on, such as `onnxruntime-web` in a browser; `onnxruntime-node` unless told. */
+  /** The onnxruntime to run on, such as `onnxruntime-web` in a browser; by default `onnxruntime-node`. */
   readonly runtime?: Runtime;
 }
-/** A tensor function made ready: `(state, inputs) -> (state, outputs)` on plain arrays. */
+/** A tensor function on an engine: `(state, inputs) -> (state, outputs)` on plain, row-major arrays. */
 export type Prepared = Pick<Jitted, 'run' | 'release'>;
 
-/** Make a function ready on an engine. Release it when done. */
+/**
+ * Prepares a pure tensor function for an engine: traced and compiled on onnxruntime (see `jit`), run op by op on the others. Call
+ * `release` when done.
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs-core';
+ * import { prepare } from 'moonlet/engine';
+ *
+ * const running = await prepare(
+ *   ({ mean }, { x }) => ({ state: { mean: tf.add(tf.mul(mean, 0.9), tf.mul(x, 0.1)) }, outputs: { total: tf.sum(x) } }),
+ *   { state: { mean: { shape: [2] } }, inputs: { x: { shape: [2] } } },
+ * );
+ * const { outputs } = await running.run({ mean: new Float32Array(2) }, { x: Float32Array.of(1, 2) });
+ * console.log(outputs['total']); // Float32Array [3]
+ * await running.release();
+ * ```
+ *
+ * @throws MoonletError when the function cannot be traced, or the engine is not installed.
+ */
 export async function prepare(
   fn: TracedFunction,
   specs: { readonly state: Specs; readonly inputs: Specs },
@@ -52,12 +71,17 @@ async function runEagerly(
     return { state: { ...done.state }, outputs: { ...done.outputs } };
   });
   const read = (all: Tensors): Arrays =>
-    Object.fromEntries(
-      Object.entries(all).map(([key, t]) => [key, t.dataSync() as Float32Array | Int32Array]),
-    );
+    Object.fromEntries(Object.entries(all).map(([key, t]) => [key, numbersOf(key, t)]));
   const arrays = { state: read(result.state), outputs: read(result.outputs) };
   tf.dispose([result.state, result.outputs]);
   return arrays;
+}
+
+function numbersOf(key: string, tensor: tf.Tensor): Float32Array | Int32Array {
+  const data: unknown = tensor.dataSync();
+  if (data instanceof Float32Array || data instanceof Int32Array) return data;
+  if (data instanceof Uint8Array) return Int32Array.from(data); // bools, which a trace gives as int32 as well
+  throw new MoonletError(`the result "${key}" is ${tensor.dtype}; cast it to float32 or int32`);
 }
 
 const tensors = (specs: Specs, arrays: Arrays): Tensors =>
@@ -72,7 +96,7 @@ const tensors = (specs: Specs, arrays: Arrays): Tensors =>
 /** tf's name of each eager engine's backend. */
 const backendOf = { 'tfjs-node': 'tensorflow', wasm: 'wasm', cpu: 'cpu' } as const;
 
-/** Load an eager engine's backend and make it tf's current one. @throws MoonletError when it is not installed. */
+/** Loads the backend of an eager engine and makes it tf's current one. @throws MoonletError when it is not installed. */
 export async function useBackend(engine: EagerEngine): Promise<void> {
   const backend = backendOf[engine];
   if (tf.getBackend() !== backend) {
@@ -86,7 +110,7 @@ async function load(engine: EagerEngine): Promise<void> {
   if (engine === 'cpu') {
     await import('@tensorflow/tfjs-backend-cpu');
     await tf.setBackend('cpu');
-    // its first tensor prints an advertisement, but not to tests
+    // the first tensor on this backend prints an advertisement, except in tests
     const was = tf.env().getBool('IS_TEST');
     tf.env().set('IS_TEST', true);
     tf.scalar(0).dispose();
@@ -94,7 +118,7 @@ async function load(engine: EagerEngine): Promise<void> {
   }
   if (engine === 'wasm') await loadWasm();
   if (engine === 'tfjs-node') {
-    await load('cpu'); // it brings that backend along, with the advertisement
+    await load('cpu'); // tfjs-node imports that backend, whose first tensor prints the advertisement
     await loadTfjsNode();
   }
 }

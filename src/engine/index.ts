@@ -1,5 +1,5 @@
 /**
- * `moonlet/engine`: nets compiled for inference, and which engine runs here.
+ * `moonlet/engine`: the engines, compiled inference, and latency.
  *
  * @module moonlet/engine
  */

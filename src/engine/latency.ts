@@ -1,4 +1,4 @@
-/** @file How long a net takes here: the median of some timed runs, after some that warm it up. */
+/** @file The latency of a net on this machine: the median of timed runs, after some runs that warm up. */
 
 import { inputShape } from '../graph/index.ts';
 import { random } from '../random.ts';
@@ -7,13 +7,29 @@ import { compile } from './compile.ts';
 import type { EngineOptions } from './engine.ts';
 
 export interface LatencyOptions extends EngineOptions {
-  /** Examples a run; 1 unless told. */
+  /** Examples in each run; by default 1. */
   readonly batch?: number;
-  /** Timed runs; 30 unless told, after a fifth as many that do not count. */
+  /** Timed runs; by default 30. A fifth as many run before them and are not timed. */
   readonly runs?: number;
 }
 
-/** Milliseconds of one run on this machine, the median. Folded nets are what deployment runs: see `foldNorms`. */
+/**
+ * The median time of one run on this machine, in milliseconds. Deployment runs nets whose norms are folded, so that those should be
+ * measured: see `foldNorms`.
+ *
+ * @example
+ * ```ts
+ * import { foldNorms, init } from 'moonlet';
+ * import { mobilenetV2 } from 'moonlet/architectures';
+ * import { latency } from 'moonlet/engine';
+ *
+ * const graph = mobilenetV2({ width: 0.35, classes: 10, size: 32 });
+ * const ms = await latency(foldNorms({ graph, weights: init(graph, { seed: 1 }) }), { runs: 5, threads: 1 });
+ * console.log(ms > 0); // true
+ * ```
+ *
+ * @throws MoonletError when the engine is not installed.
+ */
 export async function latency(
   net: Net,
   { batch = 1, runs = 30, ...o }: LatencyOptions = {},
@@ -32,5 +48,5 @@ export async function latency(
   } finally {
     await compiled.release();
   }
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] as number;
+  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
 }

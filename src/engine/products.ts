@@ -1,10 +1,10 @@
-/** @file Products of float64 matrices on onnxruntime: 5 times as fast as loops in JavaScript, on one core. */
+/** @file Products of float64 matrices on onnxruntime, 5 times as fast on one core as loops in JavaScript. */
 import { loadRuntime, sessionOptions } from '../jit/runtime.ts';
 import { encodeModel } from '../onnx/index.ts';
 import type { EngineOptions } from './engine.ts';
 
 export interface Multiplier {
-  /** a b' of two matrices whose rows are `inner` long: [rows of a, rows of b], flat. */
+  /** The product a b^T of two matrices whose rows are `inner` long: [rows of a, rows of b], row-major. */
   multiply(product: {
     readonly a: Float64Array;
     readonly b: Float64Array;
@@ -13,7 +13,7 @@ export interface Multiplier {
   release(): Promise<void>;
 }
 
-/** Undefined on engines without float64, which tf has not. Release it when done. */
+/** A multiplier on onnxruntime; undefined on the other engines, since tf has no float64. Call `release` when done. */
 export async function multiplier({
   engine = 'onnxruntime',
   threads,
@@ -41,7 +41,8 @@ export async function multiplier({
       const tensor = (data: Float64Array): InstanceType<typeof ort.Tensor> =>
         new ort.Tensor('float64', data, [data.length / inner, inner]);
       const { product } = await session.run({ a: tensor(a), b: tensor(b) });
-      return product?.data as Float64Array;
+      if (product?.data instanceof Float64Array) return product.data;
+      throw new Error(`internal: a product of float64, got ${product?.type ?? 'none'}`);
     },
     release: () => session.release(),
   };

@@ -1,33 +1,35 @@
 /**
- * @file Loading of tf's wasm backend, with its matrix product mended.
+ * @file Loads tf's wasm backend, and corrects its matrix product.
  *
- * That backend packs the second factor of a product once and keeps it by the tensor's data alone (4.22.0). A reshape
- * shares its data, so a second product with the same numbers in another shape would read what was packed for the first,
- * and give garbage. Such a factor is copied here.
+ * That backend packs the second factor of a product once, and looks it up by the tensor's data alone (4.22.0). A reshaped tensor shares
+ * its data. So a second product with the same data in another shape, or transposed, reads what was packed for the first one, and gives
+ * wrong numbers. Such a factor is copied here.
  */
 import * as tf from '@tensorflow/tfjs-core';
 
 const backendName = 'wasm';
 
-/** Load the wasm backend. */
+/** Loads the wasm backend. */
 export async function loadWasm(): Promise<void> {
   await import('@tensorflow/tfjs-backend-wasm');
   for (const name of ['BatchMatMul', '_FusedMatMul'] as const) mend(name);
 }
 
-/** How a factor was first packed, by its data. */
+/** The shape and the transposition with which a factor was first packed, by its data. */
 const packed = new WeakMap<object, string>();
 
 function mend(kernelName: string): void {
   const theirs = tf.getKernel(kernelName, backendName);
   if (!theirs) throw new Error(`internal: the wasm backend has no ${kernelName}`);
   const kernelFunc: tf.KernelFunc = (call) => {
-    const b = call.inputs.b as tf.TensorInfo;
-    const form = `${b.shape} ${(call.attrs as { transposeB?: boolean }).transposeB}`;
+    const b = call.inputs['b'];
+    const { backend } = call;
+    if (!b || !(backend instanceof tf.KernelBackend))
+      throw new Error(`internal: ${kernelName} without its second factor`);
+    const form = `${b.shape} ${call.attrs?.['transposeB']}`;
     const before = packed.get(b.dataId);
     if (before === undefined) packed.set(b.dataId, form);
     if (before === undefined || before === form) return theirs.kernelFunc(call);
-    const backend = call.backend as tf.KernelBackend;
     const copy = { ...b, dataId: backend.write(backend.readSync(b.dataId), b.shape, b.dtype) };
     try {
       return theirs.kernelFunc({ ...call, inputs: { ...call.inputs, b: copy } });

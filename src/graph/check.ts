@@ -1,15 +1,17 @@
 /** @file What makes a list of nodes a graph. Files and edits pass through here. */
+import { get } from '../access.ts';
 import { cut, MoonletError } from '../errors.ts';
 import { nodesById } from './graph.ts';
-import { type Graph, type Node, type Shape, weightShapes } from './op.ts';
+import { inputShapes } from './inputs.ts';
+import { type Graph, type Node, weightShapes } from './op.ts';
 import { printShape, shapes } from './shape.ts';
 
 /** Paths of letters, digits, '_' and '-', joined by '/': they survive every file format that we write. */
 const path = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
 
 /**
- * The graph itself, once it is known to be sound: paths well-formed and used once, inputs before their users,
- * shapes that fit, outputs and shared weights that exist.
+ * Checks a graph and returns it: paths are well-formed and used once, inputs come before their users, shapes fit,
+ * outputs and shared weights exist.
  * @throws MoonletError or ShapeError that names the node.
  */
 export function check(graph: Graph): Graph {
@@ -56,12 +58,13 @@ function checkSharedShapes(graph: Graph): void {
   const byId = nodesById(graph);
   for (const node of graph.nodes) {
     if (!node.weightsOf) continue;
-    const owner = byId.get(node.weightsOf) as Node;
+    const owner = get(byId, node.weightsOf);
     const needs = (n: Node): string => {
-      const ins = n.inputs.map((id) => shapeOfId.get(id) as Shape);
       const groups = n.op.kind === 'conv' && n.op.groups > 1 ? [`${n.op.groups} groups`] : [];
       return [
-        ...weightShapes(n.op, ins).map(([slot, shape]) => `${slot} ${printShape(shape)}`),
+        ...weightShapes(n.op, inputShapes(n, shapeOfId)).map(
+          ([slot, shape]) => `${slot} ${printShape(shape)}`,
+        ),
         ...groups,
       ].join(', ');
     };

@@ -1,4 +1,5 @@
 /** @file The two ends of a graph: what goes in, what comes out. */
+import { get } from '../access.ts';
 import { MoonletError } from '../errors.ts';
 import { type Graph, isMap, type Shape } from './op.ts';
 import { shapes } from './shape.ts';
@@ -20,9 +21,9 @@ export function onlyOutput(graph: Graph): string {
   return id;
 }
 
-/** How many classes a classifier tells apart. @throws MoonletError when the output is a map. */
+/** The number of classes of a classifier. @throws MoonletError when the output is a map. */
 export function classesOf(graph: Graph): number {
-  const shape = shapes(graph).get(onlyOutput(graph)) as Shape;
+  const shape = get(shapes(graph), onlyOutput(graph));
   if (isMap(shape))
     throw new MoonletError(`${graph.name}: the output is a map ${shape.join('x')}, not a vector of classes`);
   return shape[0];

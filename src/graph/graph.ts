@@ -1,21 +1,28 @@
 /** @file Walking a graph: fold gives every node a value; the rest is looking things up. */
 import type { Graph, Node } from './op.ts';
 
-/** Give every node a value, inputs first. Shapes, costs, tf layers, ONNX: all are folds. */
+/**
+ * Give every node a value, inputs first. Shapes, costs, tf layers, ONNX: all are folds.
+ *
+ * @param visit makes a node's value from those of its inputs, in order.
+ * @example
+ * import { graphs } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const graph = wrn({ depth: 10 });
+ * const depth = graphs.fold<number>(graph, (_node, inputs) => 1 + Math.max(0, ...inputs)); // nodes on the longest path
+ * depth.get(graph.outputs[0] ?? ''); // 27
+ */
 export function fold<R>(graph: Graph, visit: (node: Node, ins: readonly R[]) => R): ReadonlyMap<string, R> {
   const values = new Map<string, R>();
   for (const node of graph.nodes) {
-    values.set(
-      node.id,
-      visit(
-        node,
-        node.inputs.map((id) => values.get(id) as R),
-      ),
-    );
+    const ins = node.inputs.map((id) => values.get(id) as R); // R may include undefined
+    values.set(node.id, visit(node, ins));
   }
   return values;
 }
 
+/** The nodes by their ids. */
 export const nodesById = (graph: Graph): ReadonlyMap<string, Node> =>
   new Map(graph.nodes.map((n) => [n.id, n]));
 

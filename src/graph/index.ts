@@ -5,11 +5,11 @@ export {
   type Channels,
   channels,
   shuffled,
-  type Variable,
 } from './channels.ts';
 export { check } from './check.ts';
 export { classesOf, inputShape, onlyOutput } from './ends.ts';
 export { ancestors, consumers, dropUnused, fold, nodesById, rename } from './graph.ts';
+export { firstInput, firstInputShape, inputChannels, inputShapes, valuesOfInputs } from './inputs.ts';
 export { firstIssue, type Issue, issueText, unknownKey } from './issue.ts';
 export {
   type Activation,
@@ -35,6 +35,7 @@ export {
   type Quantize,
   type Shape,
   type Slot,
+  shapeFrom,
   shiftTap,
   sizeOf,
   slots,
@@ -43,6 +44,8 @@ export {
 export { print, printOp } from './print.ts';
 export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
-export { type Pads, printShape, ShapeError, shapeOf, shapes, slide } from './shape.ts';
+export { printShape, ShapeError, shapeOf, shapes } from './shape.ts';
 export { type Stage, stageOf, stagePaths, stages } from './stages.ts';
 export { toJson } from './to-json.ts';
+export type { Variable } from './variables.ts';
+export { type Pads, slide } from './window.ts';

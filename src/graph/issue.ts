@@ -19,10 +19,16 @@ export const unknownKey: z.core.$ZodErrorMap = (issue) => {
   return `Unrecognized key: ${quote(key)}.${suggestion(key, known)}${known.length ? ` Known: ${known.join(', ')}` : ''}`;
 };
 
-const keysOf = (schema: unknown): readonly string[] => {
-  const shape = (schema as { _zod?: { def?: { shape?: object } } } | undefined)?._zod?.def?.shape;
-  return Object.keys(shape ?? {});
-};
+/** The keys that the schema of an object knows. */
+function keysOf(schema: unknown): readonly string[] {
+  // by its fields, since its class would load zod with every graph
+  let value = schema;
+  for (const field of ['_zod', 'def', 'shape']) {
+    if (typeof value !== 'object' || value === null) return [];
+    value = Reflect.get(value, field);
+  }
+  return typeof value === 'object' && value !== null ? Object.keys(value) : [];
+}
 
 /** The first thing that a schema found wrong; where it tried several forms, that of the form that was meant. */
 export function firstIssue(error: z.ZodError): Issue {

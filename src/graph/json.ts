@@ -3,7 +3,7 @@
  * zod: composing and counting need no schema.
  */
 import * as z from 'zod';
-import { cut, MoonletError, within } from '../errors.ts';
+import { cut, MoonletError, messageOf, within } from '../errors.ts';
 import { check } from './check.ts';
 import { issueText } from './issue.ts';
 import { activations, type Graph, integerForms } from './op.ts';
@@ -78,8 +78,10 @@ const schema = z.strictObject({
 });
 
 /**
- * The graph that a text holds; `file` is where it comes from, for the errors.
- * @throws MoonletError that says where the JSON departs from a graph, or what is unsound in the graph.
+ * The graph that a JSON text holds.
+ *
+ * @param file the name of the file that the text comes from, for error messages.
+ * @throws MoonletError that says where the JSON differs from the format, or what is wrong in the graph.
  */
 export function fromJson(text: string, file?: string): Graph {
   const source = file ?? 'graph';
@@ -88,13 +90,13 @@ export function fromJson(text: string, file?: string): Graph {
     value = JSON.parse(text);
   } catch (e) {
     throw new MoonletError(
-      `${source}: not JSON (${cut((e as Error).message, 200)}); expected a file that toJson wrote`,
+      `${source}: not JSON (${cut(messageOf(e), 200)}); expected a file that toJson wrote`,
     );
   }
-  const seen = value as { format?: unknown; version?: unknown } | null;
-  if (seen?.format === format && typeof seen.version === 'number' && seen.version > version) {
+  const header = z.object({ format: z.literal(format), version: z.number() }).safeParse(value).data;
+  if (header && header.version > version) {
     throw new MoonletError(
-      `${source}: version ${seen.version} is newer than ${version}, which this release reads; update moonlet`,
+      `${source}: version ${header.version} is newer than ${version}, which this release reads; update moonlet`,
     );
   }
   const parsed = schema.safeParse(value);

@@ -1,5 +1,6 @@
 /** @file The one idea: a network is plain data. A reading folds it, an edit rewrites it. */
 import { match } from 'ts-pattern';
+import { first, item, last } from '../access.ts';
 
 /** One example, no batch axis: a feature map [h, w, c] (channels last) or a vector [c]. */
 export type FeatureMap = readonly [h: number, w: number, c: number];
@@ -125,12 +126,21 @@ export type IntegerForm = (typeof integerForms)[number];
 /** Whether a conv filters each channel by itself. */
 export const isDepthwise = (op: Conv, channels: number): boolean => op.groups === channels && channels > 1;
 
-export const channelsOf = (shape: Shape): number => shape[shape.length - 1] as number;
+/** Whether a shape is that of a feature map [h, w, c]; else it is a vector [c]. */
 export const isMap = (shape: Shape): shape is FeatureMap => shape.length === 3;
+/** The channels of a shape, with or without a batch axis: its last number. */
+export const channelsOf = (shape: readonly number[]): number => last(shape);
+/** Sizes as a shape. @throws Error `internal: ...` unless there are one or three. */
+export function shapeFrom(sizes: readonly number[]): Shape {
+  if (sizes.length === 1) return [item(sizes, 0)];
+  if (sizes.length === 3) return [item(sizes, 0), item(sizes, 1), item(sizes, 2)];
+  throw new Error(`internal: [${sizes.join(', ')}] is neither a map nor a vector`);
+}
+/** How many numbers a value of this shape has. */
 export const sizeOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
 
 /**
- * The place of the window, row by row, that a channel of the op `shift` reads: that of its group, or the middle for
+ * The position in the window, row by row, that a channel of the op `shift` reads: that of its group, or the middle for
  * the channels that do not fill a group.
  */
 export function shiftTap(channel: number, channels: number, kernel: number): number {
@@ -157,11 +167,11 @@ export const weightShapes = (
   match(op)
     .returnType<readonly (readonly [Slot, readonly number[]])[]>()
     .with({ kind: 'conv' }, ({ out, kernel, groups, bias }) => [
-      ['kernel', [...kernel, channelsOf(ins[0] as Shape) / groups, out]],
+      ['kernel', [...kernel, channelsOf(first(ins)) / groups, out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
     ])
     .with({ kind: 'norm' }, ({ scale, offset }) => {
-      const c = [channelsOf(ins[0] as Shape)];
+      const c = [channelsOf(first(ins))];
       return [
         ...(scale ? ([['gamma', c]] as const) : []),
         ...(offset ? ([['beta', c]] as const) : []),
@@ -170,7 +180,7 @@ export const weightShapes = (
       ];
     })
     .with({ kind: 'dense' }, ({ out, bias }) => [
-      ['kernel', [channelsOf(ins[0] as Shape), out]],
+      ['kernel', [channelsOf(first(ins)), out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
     ])
     .with(...weightless, () => [])

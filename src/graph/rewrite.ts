@@ -1,5 +1,6 @@
 /** @file The engine of edits: try rules at every node, keep what they answer. */
 import { dropUnused } from './graph.ts';
+import { inputShapes } from './inputs.ts';
 import type { Graph, Node, Shape } from './op.ts';
 import { ShapeError, shapeOf } from './shape.ts';
 
@@ -14,14 +15,23 @@ export type Rule = (node: Node, place: Place) => readonly Node[] | undefined;
 /**
  * Try the rules in order at every node; the first that answers wins. Nodes that nothing reads any more are dropped.
  * The same object comes back when no rule answered.
+ *
  * @throws ShapeError that names the path, when a rule made nodes that do not fit.
+ * @example
+ * import { cost, graphs, type types } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const toRelu6: types.Rule = (node) =>
+ *   node.op.kind === 'act' && node.op.fn === 'relu' ? [{ ...node, op: { kind: 'act', fn: 'relu6' } }] : undefined;
+ * const graph = graphs.rewrite(wrn(), toRelu6);
+ * cost(graph).params; // 175066
  */
 export function rewrite(graph: Graph, ...rules: readonly Rule[]): Graph {
   const byId = new Map<string, Node>();
   const shapeById = new Map<string, Shape>();
   const nodes: Node[] = [];
   let changed = false;
-  const shapesIn = (node: Node): Shape[] => node.inputs.map((id) => shapeById.get(id) as Shape);
+  const shapesIn = (node: Node): readonly Shape[] => inputShapes(node, shapeById);
   const push = (node: Node): void => {
     try {
       shapeById.set(node.id, shapeOf(node.op, shapesIn(node)));

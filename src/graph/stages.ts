@@ -6,7 +6,9 @@
  * belongs to the block that it begins, so that the stage ends at what the expansion reads. A first strided conv that is
  * alone at its size is the stem. What comes after the last cut is the head. A net of vectors alone is one stage.
  */
+import { first, get, last } from '../access.ts';
 import { consumers, nodesById } from './graph.ts';
+import { firstInput, inputChannels } from './inputs.ts';
 import { channelsOf, type Graph, isDepthwise, isMap, type Node, type Shape } from './op.ts';
 import { shapes } from './shape.ts';
 
@@ -20,12 +22,15 @@ export interface Stage {
 
 const known = new WeakMap<Graph, readonly Stage[]>();
 
-/** The stages in order; none where none are named and the graph has no cuts, such as nets with skips from end to end. */
+/**
+ * The stages in order: those that paths name, else those that map sizes suggest. Empty for a graph that has neither, such
+ * as a net with a skip connection from its first layer to its last.
+ */
 export function stages(graph: Graph): readonly Stage[] {
   const before = known.get(graph);
   if (before) return before;
-  const found = namedStages(graph);
-  const list = found.length ? found : inferredStages(graph);
+  const named = namedStages(graph);
+  const list = named.length ? named : inferredStages(graph);
   known.set(graph, list);
   return list;
 }
@@ -42,7 +47,7 @@ function namedStages({ nodes }: Graph): readonly Stage[] {
     if (list) list.push(node);
     else byName.set(name, [node]);
   }
-  return [...byName].map(([name, own]) => ({ name, nodes: own, end: own.at(-1)?.id ?? '' }));
+  return [...byName].map(([name, members]) => ({ name, nodes: members, end: last(members).id }));
 }
 
 /**
@@ -65,25 +70,25 @@ function inferredStages(graph: Graph): readonly Stage[] {
   const walk: Walk = { graph, byId: nodesById(graph), shapeById: shapes(graph) };
   const index = new Map(graph.nodes.map((n, i) => [n.id, i]));
   const runs = runsOf(walk);
-  const [first, ...more] = runs;
-  const stem = first && more.length && isStem(walk, first) ? first : undefined;
-  let from = stem ? (index.get(stem.at(-1) as string) as number) + 1 : 0;
+  const [entry, ...more] = runs;
+  const stem = entry && more.length && isStem(walk, entry) ? entry : undefined;
+  let from = stem ? get(index, last(stem)) + 1 : 0;
   return (stem ? more : runs).map((cuts, i) => {
     const end = beforeExpansion(walk, cuts);
-    const last = index.get(end) as number;
-    const nodes = graph.nodes.slice(from, last + 1).filter((n) => n.op.kind !== 'input');
-    from = last + 1;
+    const until = get(index, end) + 1;
+    const nodes = graph.nodes.slice(from, until).filter((n) => n.op.kind !== 'input');
+    from = until;
     return { name: `stage${i + 1}`, nodes, end };
   });
 }
 
 /** Cuts before the last layer of weights, in runs of one map size; the cuts of vectors count where there is no map. */
 function runsOf(walk: Walk): readonly (readonly string[])[] {
-  const all = cutsOf(walk);
-  const maps = all.filter((id) => isMap(walk.shapeById.get(id) as Shape));
+  const ids = cutsOf(walk);
+  const maps = ids.filter((id) => isMap(get(walk.shapeById, id)));
   const runs: { size: string; cuts: string[] }[] = [];
-  for (const id of maps.length ? maps : all) {
-    const shape = walk.shapeById.get(id) as Shape;
+  for (const id of maps.length ? maps : ids) {
+    const shape = get(walk.shapeById, id);
     const size = isMap(shape) ? `${shape[0]}x${shape[1]}` : '';
     const run = runs.at(-1);
     if (run?.size === size) run.cuts.push(id);
@@ -97,28 +102,28 @@ function cutsOf({ graph, byId, shapeById }: Walk): readonly string[] {
   const readers = consumers(graph);
   const left = new Map([...readers].map(([id, list]) => [id, list.length]));
   const open = new Set<string>();
-  const mixing = graph.nodes.filter((n) => mixes(n, shapeById));
-  const [first, last] = [mixing[0], mixing.at(-1)].map((n) => (n ? graph.nodes.indexOf(n) : -1));
+  const firstMixing = graph.nodes.findIndex((n) => mixes(n, shapeById));
+  const lastMixing = graph.nodes.findLastIndex((n) => mixes(n, shapeById));
   return graph.nodes.flatMap(({ id, inputs }, i) => {
     for (const read of new Set(inputs)) {
-      const rest = (left.get(read) as number) - 1;
+      const rest = get(left, read) - 1;
       left.set(read, rest);
       if (!rest) open.delete(read);
     }
     const isCut = open.size === 0 && byId.get(id)?.op.kind !== 'input';
     if (left.get(id)) open.add(id);
-    return isCut && i >= (first as number) && i < (last as number) && left.get(id) ? [id] : [];
+    return isCut && i >= firstMixing && i < lastMixing && left.get(id) ? [id] : [];
   });
 }
 
 /** Whether a layer makes channels of its own. */
-const mixes = ({ op, inputs }: Node, shapeById: Walk['shapeById']): boolean =>
-  op.kind === 'dense' ||
-  (op.kind === 'conv' && !isDepthwise(op, channelsOf(shapeById.get(inputs[0] as string) as Shape)));
+const mixes = (node: Node, shapeById: Walk['shapeById']): boolean =>
+  node.op.kind === 'dense' ||
+  (node.op.kind === 'conv' && !isDepthwise(node.op, inputChannels(node, shapeById)));
 
 /** One strided conv, and what follows it at its size. */
 function isStem({ graph, byId, shapeById }: Walk, cuts: readonly string[]): boolean {
-  const op = byId.get(cuts[0] as string)?.op;
+  const op = byId.get(first(cuts))?.op;
   const until = graph.nodes.findIndex((n) => n.id === cuts.at(-1));
   const layers = graph.nodes.slice(0, until + 1).filter((n) => mixes(n, shapeById));
   return op?.kind === 'conv' && Math.max(...op.stride) > 1 && layers.length === 1;
@@ -126,20 +131,20 @@ function isStem({ graph, byId, shapeById }: Walk, cuts: readonly string[]): bool
 
 /** The last of some cuts, or what an expansion there reads, where a strided depthwise conv reads the expansion. */
 function beforeExpansion({ graph, byId, shapeById }: Walk, cuts: readonly string[]): string {
-  const last = cuts.at(-1) as string;
+  const end = last(cuts);
   const source = (id: string): Node => {
-    const node = byId.get(id) as Node;
+    const node = get(byId, id);
     const passes = ['norm', 'act', 'dropout', 'dropPath', 'quantize'].includes(node.op.kind);
-    return passes ? source(node.inputs[0] as string) : node;
+    return passes ? source(firstInput(node)) : node;
   };
-  const channels = (id: string): number => channelsOf(shapeById.get(id) as Shape);
-  const isFilter = ({ op, inputs }: Node): boolean =>
-    op.kind === 'conv' && isDepthwise(op, channels(inputs[0] as string));
-  const [reader, ...others] = consumers(graph).get(last) ?? [];
-  const expansion = source(last);
+  const channels = (id: string): number => channelsOf(get(shapeById, id));
+  const isFilter = (node: Node): boolean =>
+    node.op.kind === 'conv' && isDepthwise(node.op, inputChannels(node, shapeById));
+  const [reader, ...others] = consumers(graph).get(end) ?? [];
+  const expansion = source(end);
   const [entry = ''] = expansion.inputs;
   if (!reader || others.length || !isFilter(reader) || expansion.op.kind !== 'conv' || isFilter(expansion))
-    return last;
+    return end;
   const widens = channels(expansion.id) > channels(entry) && cuts.includes(entry);
-  return widens && !isFilter(source(entry)) ? entry : last; // behind a depthwise conv it is that conv's own mix
+  return widens && !isFilter(source(entry)) ? entry : end; // behind a depthwise conv it is that conv's own mix
 }

@@ -1,5 +1,6 @@
 /** @file What a library's file of an architecture must hold: for each of our weights its name, shape and layout there. */
-import type { Conv, Graph, Op, Slot } from '../graph/index.ts';
+import { get, item, pairOf } from '../access.ts';
+import type { Graph, Op, Slot } from '../graph/index.ts';
 import { type Entry, entries, type WeightKey } from '../weights/index.ts';
 import type { Format } from './file.ts';
 import { type Layout, layoutOf, namesOf, type Source } from './names/index.ts';
@@ -53,23 +54,21 @@ export const variableOf = (layout: Layout, slot: Slot): string => words[layout][
 /** In the order of our entries. */
 export function expected(graph: Graph, source: Source, format: Format): readonly Expected[] {
   // our own tf.layers models have layers named by our paths, and weights as Keras has them
-  const own = source === 'moonlet';
-  const layers = own && format === 'tf-layers';
+  const layers = source === 'moonlet' && format === 'tf-layers';
   const layout = layers ? 'keras' : layoutOf(source);
   const all = entries(graph);
   const ids = [...new Set(all.map((e) => e.node))];
   const names = new Map(namesOf(graph, source, ids).map((n) => [n.node.id, n]));
   return all.map((entry) => {
     const { node, slot, shape, key } = entry;
-    const found = names.get(node);
-    const op = found?.node.op as Op;
-    const module = layers ? node.replaceAll('/', '.') : (found?.module as string);
+    const { module: theirs, pointwise, node: owner } = get(names, node);
+    const module = layers ? node.replaceAll('/', '.') : theirs;
     const joint = { torch: '.', keras: '/', moonlet: ':' }[layout];
     const name =
       layout === 'keras' && !layers && module.includes('/')
         ? module
         : `${module}${joint}${words[layout][slot]}`;
-    return { key, node, slot, shape, name, ...layoutFor(entry, op, layout, found?.pointwise ?? false) };
+    return { key, node, slot, shape, name, ...layoutFor(entry, owner.op, layout, pointwise) };
   });
 }
 
@@ -81,14 +80,14 @@ function layoutFor(
 ): Pick<Expected, 'foreignShape' | 'order'> {
   if (slot !== 'kernel' || layout === 'moonlet') return { foreignShape: shape };
   if (op.kind === 'dense') {
-    const [inputs, outputs] = shape as [number, number];
+    const [inputs, outputs] = pairOf(shape);
     if (layout === 'keras') return { foreignShape: pointwise ? [1, 1, inputs, outputs] : shape };
     return { foreignShape: pointwise ? [outputs, inputs, 1, 1] : [outputs, inputs], order: [1, 0] };
   }
-  const [h, w, i, o] = shape as [number, number, number, number];
+  const [h, w, i, o] = [item(shape, 0), item(shape, 1), item(shape, 2), item(shape, 3)];
   if (layout === 'torch') return { foreignShape: [o, i, h, w], order: [2, 3, 1, 0] };
   // one input a group: Keras has channels and multiplier as two axes, in the order that our outputs have
-  const groups = (op as Conv).groups;
+  const groups = op.kind === 'conv' ? op.groups : 1;
   return { foreignShape: groups > 1 && i === 1 ? [h, w, groups, o / groups] : shape };
 }
 
@@ -100,17 +99,17 @@ export function transposed(
 ): Float32Array {
   const axes = foreign.length === 4 && order.length === 2 ? foreign.slice(0, 2) : foreign; // 1x1 convs as dense layers
   const strides = axes.map((_, axis) => axes.slice(axis + 1).reduce((n, d) => n * d, 1));
-  const sizes = order.map((axis) => axes[axis] as number);
-  const steps = order.map((axis) => strides[axis] as number);
+  const sizes = order.map((axis) => item(axes, axis));
+  const steps = order.map((axis) => item(strides, axis));
   const out = new Float32Array(values.length);
   const place = sizes.map(() => 0);
   let from = 0;
   for (let i = 0; i < out.length; i++) {
-    out[i] = values[from] as number;
+    out[i] = values[from]!;
     for (let a = sizes.length - 1; a >= 0; a--) {
-      from += steps[a] as number;
-      if (++(place[a] as number) < (sizes[a] as number)) break;
-      from -= (steps[a] as number) * (sizes[a] as number);
+      from += steps[a]!;
+      if (++place[a]! < sizes[a]!) break;
+      from -= steps[a]! * sizes[a]!;
       place[a] = 0;
     }
   }

@@ -52,6 +52,14 @@ export function readHdf5(bytes: Bytes, name: string): Hdf5 {
   return guarded(name, 'HDF5 file of Keras', () => new Reader(bytes, name).walk());
 }
 
+/** Floats by their bytes and the bits of their exponent. */
+const floats: ReadonlyMap<string, Dtype> = new Map([
+  ['2 5', 'f16'],
+  ['2 8', 'bf16'],
+  ['4 8', 'f32'],
+  ['8 11', 'f64'],
+]);
+
 class Reader {
   readonly #bytes: Bytes;
   readonly #view: DataView;
@@ -233,8 +241,7 @@ class Reader {
       if (size === 1) return bits & 8 ? 'i8' : 'u8';
       return bits & 8 ? ({ 2: 'i16', 4: 'i32', 8: 'i64' } as const)[size] : undefined;
     }
-    const floats = { '2 5': 'f16', '2 8': 'bf16', '4 8': 'f32', '8 11': 'f64' } as const;
-    return kind === 1 ? floats[`${size} ${this.#u8(at + 13)}` as keyof typeof floats] : undefined;
+    return kind === 1 ? floats.get(`${size} ${this.#u8(at + 13)}`) : undefined;
   }
 
   /** Section IV.A.2.m. Text is of fixed length (class 3) or stands in a global heap (class 9). */

@@ -1,4 +1,5 @@
 /** @file Weights of another library into a graph of ours: matched by name, checked by shape, turned to our layout. */
+import { get, last } from '../access.ts';
 import { MoonletError, quote, UsageError } from '../errors.ts';
 import { type Graph, printShape } from '../graph/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
@@ -45,7 +46,7 @@ export interface Imported {
   readonly classes?: number;
 }
 export interface ImportOptions {
-  /** The library that wrote the file; the one whose names fit best unless told. */
+  /** The library that wrote the file; the one whose names fit best by default. */
   readonly source?: string;
   /** Leave out the first output of the classifier, TensorFlow's class 'background'. */
   readonly dropBackground?: boolean;
@@ -124,19 +125,7 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
   const [wantedClasses, classes] = [classesOf(graph), classesOf(head.graph)];
   if (wantedClasses !== undefined && classes !== undefined && wantedClasses !== classes)
     return { report, ...classesHint(classes, wantedClasses) };
-  const weights = new Map(head.fresh);
-  const unsound: Unsound[] = [];
-  for (const e of found) {
-    const values = e.tensor.read();
-    unsound.push(...unsoundIn(e.name, e.slot, e.tensor, values));
-    weights.set(e.key, float(e.shape, ours(e, values)));
-  }
-  for (const [bias, norm] of folded) {
-    const tensor = tensors.get(bias) as ForeignTensor;
-    const values = tensor.read();
-    unsound.push(...unsoundIn(bias, 'bias', tensor, values));
-    shiftMean(weights, norm, values);
-  }
+  const { weights, unsound } = valuesOf(found, folded, tensors, head.fresh);
   const whole = { ...report, unsound: unsound.map(({ what }) => what) };
   const refused = [...new Set(unsound.map(({ kind }) => kind))].filter((kind) => !accept.includes(kind));
   if (refused.length)
@@ -145,6 +134,29 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
       hint: `trained wrong, or damaged? To take such values as they are, use --accept ${refused.join(',')}`,
     };
   return { report: whole, net: net(adapted.graph, weights) };
+}
+
+/** The values of the file as our weights, and what is wrong with them; biases of convs go into the means of their norms. */
+function valuesOf(
+  found: readonly Found[],
+  folded: ReadonlyMap<string, string>,
+  tensors: ReadonlyMap<string, ForeignTensor>,
+  fresh: ReadonlyMap<WeightKey, Weight>,
+): { weights: Map<WeightKey, Weight>; unsound: readonly Unsound[] } {
+  const weights = new Map(fresh);
+  const unsound: Unsound[] = [];
+  for (const e of found) {
+    const values = e.tensor.read();
+    unsound.push(...unsoundIn(e.name, e.slot, e.tensor, values));
+    weights.set(e.key, float(e.shape, ours(e, values)));
+  }
+  for (const [bias, norm] of folded) {
+    const tensor = get(tensors, bias);
+    const values = tensor.read();
+    unsound.push(...unsoundIn(bias, 'bias', tensor, values));
+    shiftMean(weights, norm, values);
+  }
+  return { weights, unsound };
 }
 
 /** What the file's configuration says of norms, by node. */
@@ -160,10 +172,10 @@ const toldNorms = (wanted: readonly Expected[], { eps, momentum }: Told): Readon
 
 /** norm(x + bias) of mean m is norm(x) of mean m - bias. */
 function shiftMean(weights: Map<WeightKey, Weight>, norm: string, bias: Float32Array): void {
-  const mean = weights.get(`${norm}:mean`) as Weight;
+  const mean = get(weights, `${norm}:mean`);
   if (bias.length !== mean.shape[0])
     throw new MoonletError(`the bias before ${norm} has ${bias.length} values; expected ${mean.shape[0]}`);
-  const values = materialize(mean).map((m, i) => m - (bias[i] as number));
+  const values = materialize(mean).map((m, i) => m - bias[i]!);
   weights.set(`${norm}:mean`, float(mean.shape, values));
 }
 
@@ -195,7 +207,7 @@ function cut(e: Expected, { dropBackground = false }: ImportOptions) {
 function ours({ order, fileShape, shape, before }: Found, read: Float32Array): Float32Array {
   const values = order ? transposed(read, fileShape, order) : read;
   if (!before) return values;
-  const outputs = shape.at(-1) as number;
+  const outputs = last(shape);
   return values.filter((_, i) => i % (outputs + before) >= before);
 }
 

@@ -58,10 +58,10 @@ export function kerasModel(model: unknown): KerasModel | undefined {
   return { layers, outputs, tree: treeOf(config, 0) };
 }
 
+const isObject = (x: unknown): x is Config => typeof x === 'object' && x !== null;
 export const field = (x: unknown, key: string): unknown =>
-  typeof x === 'object' && x !== null && Object.hasOwn(x, key) ? (x as Config)[key] : undefined;
-const configOf = (x: unknown): Config =>
-  typeof x === 'object' && x !== null && !Array.isArray(x) ? (x as Config) : {};
+  isObject(x) && Object.hasOwn(x, key) ? x[key] : undefined;
+const configOf = (x: unknown): Config => (isObject(x) && !Array.isArray(x) ? x : {});
 /** The layers of a model's configuration; Keras before 2.3 has those of a Sequential as the configuration itself. */
 const listOf = (config: unknown): readonly unknown[] | undefined => {
   const layers = Array.isArray(config) ? config : field(config, 'layers');

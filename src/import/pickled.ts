@@ -132,4 +132,4 @@ export const isKind = <K extends 'storage' | 'tensor'>(
   x: Pickled | undefined,
   kind: K,
 ): x is Extract<Pickled, { kind: K }> =>
-  typeof x === 'object' && x !== null && 'kind' in x && (x as { kind: unknown }).kind === kind;
+  typeof x === 'object' && x !== null && 'kind' in x && x.kind === kind;

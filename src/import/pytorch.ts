@@ -2,6 +2,7 @@
  * @file PyTorch's zip format (since 1.6): data.pkl says which tensor is which view of which storage. What a file holds is
  * the same in the format before it, see legacy.ts.
  */
+import { defined, first, get } from '../access.ts';
 import { cut, MoonletError, quote } from '../errors.ts';
 import { Budget } from '../weights/index.ts';
 import {
@@ -40,7 +41,8 @@ const tensorDtypes: Readonly<Record<string, Dtype>> = {
   'torch.float8_e4m3fn': 'f8e4m3',
   'torch.float8_e5m2': 'f8e5m2',
 };
-export const dtypeOf = (storage: string): Dtype => (storage === untyped ? 'u8' : (dtypes[storage] as Dtype));
+export const dtypeOf = (storage: string): Dtype =>
+  storage === untyped ? 'u8' : defined(dtypes[storage], `dtype of ${storage}`);
 
 /** @throws MoonletError that says what is wrong with the file. */
 export function readPytorch(bytes: Bytes, name: string, options: ReadOptions = {}): WeightFile {
@@ -52,7 +54,7 @@ export function readPytorch(bytes: Bytes, name: string, options: ReadOptions = {
   const order = entries.get(`${root}byteorder`);
   if (order && new TextDecoder().decode(order).trim() === 'big')
     throw new MoonletError(`${name}: written by a big-endian machine; save it again on another`);
-  const value = unpickle(entries.get(pickle) as Bytes, name);
+  const value = unpickle(get(entries, pickle), name);
   return fileOf(value, (key) => entries.get(`${root}data/${key}`), name, readOptions(options).maxBytes);
 }
 
@@ -82,8 +84,8 @@ export function fileOf(
       return [net, { tensors, skipped }];
     }),
   );
-  const [[first, taken]] = [...nets] as [[string, HeldNet]];
-  return { format: 'pytorch', ...taken, told: {}, ...(first ? { nets } : {}) };
+  const [netName, taken] = first([...nets]);
+  return { format: 'pytorch', ...taken, told: {}, ...(netName ? { nets } : {}) };
 }
 
 /**
@@ -124,7 +126,7 @@ function lazy(
     const own = bytes.subarray(begin * widthOf(dtype));
     const held = Math.min(Math.floor(own.length / widthOf(dtype)), most);
     const size = sizeOf(shape);
-    const last = size ? shape.reduce((n, d, i) => n + (d - 1) * (strides[i] as number), offset) : offset - 1;
+    const last = size ? shape.reduce((n, d, i) => n + (d - 1) * strides[i]!, offset) : offset - 1;
     if (size > held || last >= held)
       fail(
         `of shape [${shape.join(', ')}] reaches value ${Math.max(last + 1, size)} of a storage of ${held}`,
@@ -143,8 +145,8 @@ const isDense = (shape: readonly number[], strides: readonly number[]): boolean 
 function gather(values: Float32Array, shape: readonly number[], strides: readonly number[]): Float32Array {
   const place = shape.map(() => 0);
   return Float32Array.from({ length: sizeOf(shape) }, () => {
-    const value = values[place.reduce((n, p, i) => n + p * (strides[i] as number), 0)] as number;
-    for (let i = shape.length - 1; i >= 0 && ++(place[i] as number) === shape[i]; i--) place[i] = 0;
+    const value = values[place.reduce((n, p, i) => n + p * strides[i]!, 0)]!;
+    for (let i = shape.length - 1; i >= 0 && ++place[i]! === shape[i]; i--) place[i] = 0;
     return value;
   });
 }

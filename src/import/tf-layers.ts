@@ -1,9 +1,10 @@
 /** @file tf.layers models: model.json names the weights and the files beside it that hold their bytes. */
 import * as z from 'zod';
+import { first } from '../access.ts';
 import { MoonletError, quote } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
 import { Budget, mostBytes, mostHeader } from '../weights/index.ts';
-import { type Bytes, type Dtype, decode, sizeOf, type WeightFile } from './file.ts';
+import { type Bytes, decode, sizeOf, type WeightFile } from './file.ts';
 import { field, kerasModel } from './keras-config.ts';
 import { fileOf, type Raw } from './keras-file.ts';
 
@@ -28,13 +29,7 @@ const model = z.object({
   ),
 });
 const widths = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 } as const;
-const dtypes: Readonly<Record<string, Dtype>> = {
-  float32: 'f32',
-  int32: 'i32',
-  bool: 'u8',
-  float16: 'f16',
-  uint8: 'u8',
-};
+const dtypes = { float32: 'f32', int32: 'i32', bool: 'u8', float16: 'f16', uint8: 'u8' } as const;
 
 /**
  * `shard` gives the bytes of a file beside model.json.
@@ -76,7 +71,7 @@ export function readTfLayers(
         `${name}: names the file ${quote(elsewhere)}, which is not beside it; it is not read`,
       );
     const parts = paths.map(readOnce);
-    const all = parts.length === 1 ? (parts[0] as Bytes) : joined(parts);
+    const all = parts.length === 1 ? first(parts) : joined(parts);
     let at = 0;
     for (const entry of weights) {
       const { shape, dtype, quantization } = entry;
@@ -101,17 +96,13 @@ export function readTfLayers(
 }
 
 function values(bytes: Bytes, { dtype, quantization }: z.output<typeof weight>): Float32Array {
-  if (!quantization) return decode(bytes, dtypes[dtype] as Dtype);
+  if (!quantization) return decode(bytes, dtypes[dtype]);
   const { scale = 1, min = 0 } = quantization;
-  const stored =
-    quantization.dtype === 'uint16' ? whole16(bytes) : decode(bytes, dtypes[quantization.dtype] as Dtype);
+  const stored = quantization.dtype === 'uint16' ? whole16(bytes) : decode(bytes, dtypes[quantization.dtype]);
   return quantization.dtype === 'float16' ? stored : stored.map((v) => v * scale + min);
 }
 const whole16 = (bytes: Bytes): Float32Array =>
-  Float32Array.from(
-    { length: bytes.length >> 1 },
-    (_, i) => (bytes[2 * i] as number) + 256 * (bytes[2 * i + 1] as number),
-  );
+  Float32Array.from({ length: bytes.length >> 1 }, (_, i) => bytes[2 * i]! + 256 * bytes[2 * i + 1]!);
 
 function joined(parts: readonly Bytes[]): Bytes {
   const all = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));

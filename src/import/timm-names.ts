@@ -1,4 +1,5 @@
 /** @file What timm calls our architectures, and what its configuration of each is (timm-defaults.ts). */
+import { defined } from '../access.ts';
 import type { Graph } from '../graph/index.ts';
 import { archOf } from './names/index.ts';
 import { type TimmDefault, timmDefaults } from './timm-defaults.ts';
@@ -43,5 +44,5 @@ export function timmDefaultOf(graph: Graph, ported: boolean, path: string): Name
     .filter((key) => key.startsWith(`${name}.`) && path.includes(key))
     .sort((a, b) => b.length - a.length);
   const own = tagged.find((key) => !/^\w/.test(path.slice(path.lastIndexOf(key) + key.length))) ?? name;
-  return { name: own, values: timmDefaults[own] as TimmDefault };
+  return { name: own, values: defined(timmDefaults[own], own) };
 }

@@ -146,6 +146,6 @@ const crcOfByte = Uint32Array.from({ length: 256 }, (_, byte) => {
 });
 function crc32(bytes: Bytes): number {
   let crc = -1;
-  for (const byte of bytes) crc = (crc >>> 8) ^ (crcOfByte[(crc ^ byte) & 255] as number);
+  for (const byte of bytes) crc = (crc >>> 8) ^ crcOfByte[(crc ^ byte) & 255]!;
   return ~crc >>> 0;
 }

@@ -76,8 +76,8 @@ export class TraceBackend extends tf.KernelBackend {
     const random = randomOp();
     if (random) this.pending ??= randomError(random);
     const dataId = {};
-    // a copy, since the caller may change the array after
-    const values = ArrayBuffer.isView(written) ? (written as Float32Array).slice() : written;
+    // a copy, since the caller may change the array later
+    const values = Array.isArray(written) ? written : written.slice();
     this.#entries.set(dataId, { refs: 1, shape, dtype, written: values });
     return dataId;
   }
@@ -101,7 +101,7 @@ export class TraceBackend extends tf.KernelBackend {
   override read(dataId: object): Promise<tf.backend_util.BackendValues> {
     const entry = this.#entries.get(dataId);
     if (entry?.written) return Promise.resolve(entry.written);
-    // the traced function cannot wait for a rejection, so this one is thrown after it
+    // the traced function cannot await a rejection, so the error is thrown when it returns
     this.pending ??= this.#readError(entry, 'data() or array()');
     return new Promise(() => {});
   }
@@ -165,9 +165,9 @@ export function valueType(dtype: tf.DataType, where: string): ValueType {
 }
 
 function typed(values: tf.backend_util.BackendValues | undefined, dtype: ValueType): Data {
-  const numbers = values as ArrayLike<number>;
-  if (dtype === 'float32') return Float32Array.from(numbers);
-  return dtype === 'int32' ? Int32Array.from(numbers) : Uint8Array.from(numbers);
+  if (!values || Array.isArray(values)) throw new Error('internal: a constant without numbers');
+  if (dtype === 'float32') return Float32Array.from(values);
+  return dtype === 'int32' ? Int32Array.from(values) : Uint8Array.from(values);
 }
 
 /** The random tf op that is running, if one is: tf keeps a scope per op. */

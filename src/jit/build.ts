@@ -1,6 +1,5 @@
 /**
- * @file Makers of graph nodes: they infer shapes and, when optimizing, simplify what can be said more
- * simply.
+ * @file Functions that add nodes to the graph. They infer shapes and, when optimizing, simplify expressions.
  */
 
 import { float, int, ints, type OnnxAttribute } from '../onnx/index.ts';
@@ -33,7 +32,7 @@ export function broadcastShape(shapes: readonly (readonly number[])[]): number[]
   });
 }
 
-/** A constant of given values; one that is the same value everywhere is kept as that number. */
+/** A constant of given values. Where all values are equal, only that number is kept. */
 export function constant(trace: Trace, data: Data, shape: readonly number[], dtype: ValueType): Value {
   const [first] = data;
   const uniform = first !== undefined && data.every((value) => Object.is(value, first));
@@ -70,7 +69,7 @@ export function map(trace: Trace, op: string, operands: readonly Value[], attrib
   const folded = foldMap(trace, op, operands, shape, dtype);
   if (folded) return folded;
   const [a, b] = op === 'Mul' ? operands.map((operand) => truth(trace, operand)) : [];
-  // two masks meet as bools, a quarter of the memory
+  // the product of two masks is computed on bools, which take a quarter of the memory
   if (a && b) return cast(trace, map(trace, 'And', [a, b]), dtype);
   // broadcasting does what an expansion would: op(expand(a), b) = expand(op(a, b))
   const small = operands.map((operand) => shrunk(trace, operand));
@@ -83,7 +82,7 @@ export function map(trace: Trace, op: string, operands: readonly Value[], attrib
 /** With these ONNX's HardSigmoid, max(0, min(1, alpha x + beta)), is 1 where x > 0, else 0. */
 export const stepAttributes: Attributes = { alpha: float(3.4028234663852886e38), beta: float(0) };
 
-/** The bools that numbers of 0 and 1 stand for; undefined for other numbers. */
+/** The bools behind a value of zeros and ones; undefined for other values. */
 function truth(trace: Trace, { node: { op, inputs } }: Value): Value | undefined {
   const [source] = inputs;
   if (op.kind !== 'map' || !source) return undefined;
@@ -102,7 +101,7 @@ function rawMap(
   return add1(trace, { kind: 'map', op, ...(attributes ? { attributes } : {}) }, operands, { shape, dtype });
 }
 
-/** What an expansion was made of; a constant of one value as a scalar. */
+/** The operand of an expansion; a constant of one value as a scalar; other values as they are. */
 function shrunk(trace: Trace, value: Value): Value {
   const number = splatOf(value);
   if (number !== undefined) return splat(trace, number, [], value.dtype);

@@ -1,7 +1,7 @@
 /**
  * @file The typed graph that a trace writes: every value has a static shape, channels last as in tf.
  *
- * How values lie in memory (channels first, for ONNX's convs) is decided when the graph is lowered.
+ * Lowering decides in which layout each value lies in memory (channels first, for ONNX's convs).
  */
 
 import type { AvgPoolAttrs, ConvGeometry, PoolGeometry } from '../kernels/index.ts';
@@ -13,7 +13,7 @@ export type Attributes = Readonly<Record<string, OnnxAttribute>>;
 
 export type Op =
   | { readonly kind: 'input'; readonly name: string }
-  /** A number stands for a tensor of that one value everywhere. */
+  /** A number stands for a tensor with that value everywhere. */
   | { readonly kind: 'constant'; readonly data: Data | number }
   /** An elementwise ONNX op, with numpy's broadcasting. */
   | { readonly kind: 'map'; readonly op: string; readonly attributes?: Attributes }
@@ -37,13 +37,35 @@ export type Op =
   /** Each `stride`-th value from `begin` on; strides may be negative. The output's shape says how many. */
   | { readonly kind: 'slice'; readonly begin: readonly number[]; readonly strides: readonly number[] }
   | { readonly kind: 'matmul'; readonly transposeA: boolean; readonly transposeB: boolean }
+  /** x, kernel -> y */
   | { readonly kind: 'conv'; readonly geometry: ConvGeometry }
+  /**
+   * x, kernel -> c, m: the conv's output is c + m. The number m for each channel is the output's mean over batch and places, or
+   * 0 in every channel; lowering chooses. Made by `passes/centred.ts`.
+   */
+  | { readonly kind: 'centredConv'; readonly geometry: ConvGeometry }
+  /** dy, kernel -> dx */
   | { readonly kind: 'convInputGrad'; readonly geometry: ConvGeometry }
+  /** x, dy -> dk */
   | { readonly kind: 'convFilterGrad'; readonly geometry: ConvGeometry }
-  /** x, gamma, beta -> y, mean, variance */
+  /** One phase of the input gradient of a strided conv: dy, kernel, or with an image to add -> phase. Made by `passes/phases.ts`. */
+  | { readonly kind: 'convPhase'; readonly groups: number; readonly rows: Phase; readonly columns: Phase }
+  /** The phases of an image, row by row -> the image. A phase that is not `present` is 0, and no input. */
+  | {
+      readonly kind: 'interleave';
+      readonly stride: readonly [down: number, across: number];
+      readonly present: readonly boolean[];
+    }
+  /** x, gamma, beta -> y, mean, variance. An x that is the c of a centred conv comes with its m, as a fourth input. */
   | { readonly kind: 'norm'; readonly eps: number }
-  /** dy, x, gamma, mean, variance -> dx, dgamma, dbeta */
+  /**
+   * dy, x, gamma, mean, variance -> dx, dgamma, dbeta. The fourth input of `norm` is the sixth here. A fourth output f takes a
+   * factor for each channel out of dx: the gradient is dx * f, and lowering chooses how much of the factor is in f. Made by
+   * `passes/factored.ts`.
+   */
   | { readonly kind: 'normGrad'; readonly eps: number }
+  /** x, f -> x * f, with a number for each channel (the last axis). */
+  | { readonly kind: 'channelScale' }
   | { readonly kind: 'maxPool'; readonly geometry: PoolGeometry }
   /** dy, x -> dx */
   | { readonly kind: 'maxPoolGrad'; readonly geometry: PoolGeometry }
@@ -51,6 +73,15 @@ export type Op =
   | { readonly kind: 'avgPoolGrad'; readonly geometry: AvgPoolAttrs }
   /** Any other ONNX op, on values as tf lays them out. */
   | { readonly kind: 'onnx'; readonly op: string; readonly attributes?: Attributes };
+
+/** Along one axis of a strided conv: the taps that a phase of the input gradient reads, the last first, and the padding of its conv. */
+export interface Phase {
+  readonly taps: readonly number[];
+  readonly before: number;
+  readonly behind: number;
+}
+
+export type OpOf<K extends Op['kind']> = Extract<Op, { kind: K }>;
 
 export interface Node {
   readonly op: Op;
@@ -120,13 +151,14 @@ function shareable(op: Op): boolean {
 
 function keyOf(op: Op, inputs: readonly Value[], types: readonly Type[]): string {
   const attributes = JSON.stringify(op, (_, value) => {
-    if (ArrayBuffer.isView(value)) return Array.from(value as Float32Array, spell);
+    if (value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint8Array)
+      return Array.from(value, spell);
     return typeof value === 'number' ? spell(value) : value;
   });
   return `${attributes}|${inputs.map((i) => i.id).join()}|${types.map((t) => `${t.dtype}${t.shape.join('x')}`).join()}`;
 }
 
-/** Numbers that JSON would not tell apart. */
+/** A number as text that keeps -0, NaN and infinities apart, which JSON does not. */
 function spell(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
@@ -135,6 +167,46 @@ function spell(value: number): string {
 export function splatOf(value: Value): number | undefined {
   const { op } = value.node;
   return op.kind === 'constant' && typeof op.data === 'number' ? op.data : undefined;
+}
+
+/** The nodes that read a value; undefined where it is a result of the whole graph. */
+export type Readers = (value: Value) => readonly Node[] | undefined;
+
+export function readersOf(nodes: readonly Node[], ends: readonly Value[]): Readers {
+  const known = new Map<Value, Node[]>();
+  for (const node of nodes) {
+    for (const input of node.inputs) {
+      const list = known.get(input);
+      if (list) list.push(node);
+      else known.set(input, [node]);
+    }
+  }
+  const results = new Set(ends);
+  return (value) => (results.has(value) ? undefined : known.get(value));
+}
+
+/** An image that is added to another one, and to nothing else. */
+export interface Sum {
+  readonly other: Value;
+  readonly sum: Value;
+}
+
+/** A relu or relu6 that can take the place of its operand. */
+export interface Relu {
+  readonly value: Value;
+  /** The largest value: 6, or Infinity for a relu without a limit. */
+  readonly limit: number;
+  /** Comparisons of the operand with the limit. */
+  readonly below: readonly Value[];
+}
+
+/**
+ * Elementwise ops that the node before them can compute along with its own work, where it runs in blocks: by the value that this
+ * node makes. Lowering decides, since only it knows the layouts. An op that is not computed there is lowered at its own place.
+ */
+export interface Fusions {
+  readonly sums: ReadonlyMap<Value, Sum>;
+  readonly relus: ReadonlyMap<Value, Relu>;
 }
 
 /** Every node that `outputs` depend on, in topological order. */

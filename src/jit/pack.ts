@@ -1,28 +1,28 @@
 /**
- * @file Many small elementwise ops as few large ones: what an optimizer does with hundreds of little weights, and a step
- * with the running statistics of its norms, is done once on all of them, one after another in a vector.
+ * @file Packs many small elementwise ops into few large ones. An optimizer updates hundreds of small weights, and a step the running
+ * statistics of its norms; those that are updated alike are concatenated to one vector and updated together.
  *
- * Only ops whose results go nowhere but to the end are packed, so that nothing waits for them. Those that hang together
- * are a component; components that compute the same from different values become one.
+ * Only ops whose results are read by nothing but such ops, or are results of the graph, are packed, so that nothing waits for them.
+ * Connected ones are a component. Components that compute the same from different values become one.
  *
- * What a group reads of the state and gives back under the same names is one vector of the model as well: every tensor that
- * passes between JavaScript and onnxruntime costs a copy and objects, however small it is.
+ * State that a group reads and gives back under the same names is passed as one vector as well: every tensor that passes between
+ * JavaScript and onnxruntime costs a copy and some objects, however small it is.
  */
 
 import { add, concat, int, map, reshape, sameShape } from './build.ts';
 import { add1, type Node, reachable, splatOf, type Trace, type Value } from './ir.ts';
 import type { Joined, Recorded, Values } from './record.ts';
-import { sizeOf } from './types.ts';
+import { nth, sizeOf } from './types.ts';
 
-/** Values of more numbers gain nothing: the time goes into their memory, not into the calls. */
+/** Packing larger values gains nothing: their time goes into memory, not into calls. */
 const largest = 8192;
 
 interface Component {
   readonly nodes: readonly Node[];
-  /** Values from elsewhere of the component's shape, in the order of their first use. */
+  /** Values that are made outside of the component and have its shape, in the order of their first use. */
   readonly leaves: readonly Value[];
   readonly shape: readonly number[];
-  /** What it computes, whatever its shape and leaves. */
+  /** What it computes, as a key; it does not depend on the shape and the leaves. */
   readonly form: string;
 }
 
@@ -52,7 +52,7 @@ export function packed(recorded: Recorded, join = false): Recorded {
   };
 }
 
-/** The one name in the state of each value that comes in or goes out, and is nothing else. */
+/** The name in the state of each value that has exactly one such name, and is no output. */
 function namesOf(given: Values, { state, outputs }: Recorded['results']): ReadonlyMap<Value, string> {
   const names = new Map<Value, string>();
   const several = new Set(Object.values(outputs));
@@ -119,28 +119,28 @@ function component(part: readonly Node[], order: readonly Node[], ends: Readonly
 interface Packing {
   readonly trace: Trace;
   readonly ends: ReadonlySet<Value>;
-  /** What is given in place of an old result. */
+  /** The new value of an old result. */
   readonly instead: Map<Value, Value>;
   readonly joined: Joined[];
-  /** Of the values of the state that may be joined. */
+  /** The names of the values of the state that may be joined. */
   readonly names: ReadonlyMap<Value, string>;
 }
 
-/** One component instead of many; says which of the old results is which part of the new ones. */
+/** Writes one component instead of many, and records which part of its results each old result is. */
 function pack({ trace, ends, instead, joined, names }: Packing, group: readonly Component[]): void {
   const [model] = group;
   if (!model) return;
   const sizes = group.map(({ shape }) => sizeOf(shape));
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const isEnd = ({ outputs }: Node): boolean => outputs.some((output) => ends.has(output));
-  /** Where in the group's results the state that came in as its `i`-th leaves goes out, name by name. */
+  /** The index of the node whose results are the new values of the state that the `i`-th leaves are, under the same names; or -1. */
   const returned = (i: number): number =>
     model.nodes.findIndex(
       (node, n) =>
         isEnd(node) &&
         group.every(({ leaves, nodes }) => {
-          const name = names.get(leaves[i] as Value);
-          return name !== undefined && name === names.get(nodes[n]?.outputs[0] as Value);
+          const name = names.get(nth(leaves, i));
+          return name !== undefined && name === names.get(nth(nth(nodes, n).outputs, 0));
         }),
     );
   const values = new Map<Value, Value>();
@@ -151,10 +151,10 @@ function pack({ trace, ends, instead, joined, names }: Packing, group: readonly 
       const name = `joined/${joined.length + whole.size}`;
       const before = add1(trace, { kind: 'input', name }, [], { shape: [total], dtype: 'float32' });
       values.set(leaf, before);
-      whole.set(at, { before, parts: group.map(({ leaves }) => leaves[i] as Value) });
+      whole.set(at, { before, parts: group.map(({ leaves }) => nth(leaves, i)) });
       return;
     }
-    const parts = group.map(({ leaves }, k) => reshape(trace, leaves[i] as Value, [sizes[k] as number]));
+    const parts = group.map(({ leaves }, k) => reshape(trace, nth(leaves, i), [nth(sizes, k)]));
     values.set(leaf, concat(trace, parts, 0));
   });
   model.nodes.forEach((node, n) => {
@@ -167,13 +167,13 @@ function pack({ trace, ends, instead, joined, names }: Packing, group: readonly 
     if (!isEnd(node)) return;
     const given = whole.get(n);
     if (given) {
-      joined.push({ ...given, names: given.parts.map((x) => names.get(x) as string), sizes, after: result });
+      joined.push({ ...given, names: given.parts.flatMap((x) => names.get(x) ?? []), sizes, after: result });
       return;
     }
     const types = sizes.map((size) => ({ shape: [size], dtype: output.dtype }));
     const parts = add(trace, { kind: 'onnx', op: 'Split', attributes: { axis: int(0) } }, [result], types);
     group.forEach(({ nodes, shape }, k) => {
-      instead.set(nodes[n]?.outputs[0] as Value, reshape(trace, parts[k] as Value, shape));
+      instead.set(nth(nth(nodes, n).outputs, 0), reshape(trace, nth(parts, k), shape));
     });
   });
 }

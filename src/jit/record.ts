@@ -14,14 +14,14 @@ export interface Recorded {
   readonly trace: Trace;
   readonly inputs: { readonly state: Values; readonly inputs: Values };
   readonly results: { readonly state: Values; readonly outputs: Values };
-  /** What of the state comes and goes in vectors, and is in neither of the records above. */
+  /** The part of the state that is passed in vectors; it is in neither of the records above. */
   readonly joined: readonly Joined[];
 }
 /** Tensors of the state one after another in a vector. */
 export interface Joined {
   readonly names: readonly string[];
   readonly sizes: readonly number[];
-  /** The vector that comes in, and the tensors that it holds, as the function reads them. */
+  /** The vector that is an input, and its tensors as the function reads them. */
   readonly before: Value;
   readonly parts: readonly Value[];
   readonly after: Value;
@@ -127,7 +127,7 @@ function onBackend<T>(backend: TraceBackend, work: () => T): T {
   mendTf();
   tf.registerBackend(backendName, () => backend, 0);
   try {
-    // tf awaits only what a backend makes it wait for: for one that is ready, the switch is done on return
+    // tf waits only for backends that load asynchronously; this one is set when the call returns
     void tf.setBackend(backendName);
     let result: { value: T } | undefined;
     tf.tidy(() => {
@@ -141,7 +141,7 @@ function onBackend<T>(backend: TraceBackend, work: () => T): T {
   }
 }
 
-/** Lets no variable be written, no random number be drawn and no stray tensor be left while `work` runs. */
+/** Runs `work`. Refuses writes to variables and random numbers, and disposes the tensors that `work` keeps. */
 function guarded<T>(backend: TraceBackend, work: () => T): T {
   const engine = tf.engine();
   const assign = tf.Variable.prototype.assign;
@@ -150,7 +150,8 @@ function guarded<T>(backend: TraceBackend, work: () => T): T {
   const kept: tf.Tensor[] = [];
   engine.keep = function record<T extends tf.Tensor>(tensor: T): T {
     kept.push(tensor);
-    return keep.call(engine, tensor) as T;
+    keep.call(engine, tensor);
+    return tensor;
   };
   const variables = new Set(Object.keys(engine.state.registeredVariables));
   tf.Variable.prototype.assign = function refuse(this: tf.Variable): void {
@@ -180,7 +181,7 @@ function guarded<T>(backend: TraceBackend, work: () => T): T {
   } finally {
     tf.Variable.prototype.assign = assign;
     Math.random = mathRandom;
-    Reflect.deleteProperty(engine, 'keep'); // the method of its class again
+    Reflect.deleteProperty(engine, 'keep'); // uncovers the method of the class
     for (const tensor of kept) if (backend.owns(tensor)) tensor.dispose();
     for (const [name, variable] of Object.entries(engine.state.registeredVariables)) {
       if (!variables.has(name)) variable.dispose();
@@ -188,7 +189,7 @@ function guarded<T>(backend: TraceBackend, work: () => T): T {
   }
 }
 
-/** tf's own complaint about a kernel without a rule, in our words. */
+/** Replaces tf's message about a kernel without a rule by one that says what to do. */
 function explained(error: unknown): unknown {
   const missing =
     error instanceof Error

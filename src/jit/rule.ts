@@ -1,6 +1,7 @@
 /** @file What a rule is: it turns one call of a tf kernel into nodes of the graph. */
 
 import type * as tf from '@tensorflow/tfjs-core';
+import { type Attrs, numberAttr as numberOf, numbersAttr as numbersOf } from '../kernels/index.ts';
 import type { Trace, Value } from './ir.ts';
 
 /** A kernel call with its tensors as graph values, and its attributes as tf names them. */
@@ -12,20 +13,28 @@ export interface Call {
   readonly maybe: (name: string) => Value | undefined;
   /** All inputs in order, for kernels that take a list. */
   readonly all: readonly Value[];
-  readonly attrs: Readonly<Record<string, unknown>>;
+  readonly attrs: Attrs;
 }
 
 export type Rule = (call: Call) => Value | readonly Value[];
 export type Rules = Readonly<Record<string, Rule>>;
 
-export const numberAttr = (call: Call, name: string, otherwise = 0): number =>
-  typeof call.attrs[name] === 'number' ? call.attrs[name] : otherwise;
+/** The number of an attribute, or `otherwise` where it is missing. */
+export const numberAttr = ({ attrs }: Call, name: string, otherwise = 0): number =>
+  numberOf(attrs, name, otherwise);
 
-export const numbersAttr = (call: Call, name: string): number[] => {
-  const value = call.attrs[name];
-  if (typeof value === 'number') return [value];
-  return ArrayBuffer.isView(value) || Array.isArray(value) ? Array.from(value as number[]) : [];
-};
+/** The numbers of an attribute; a single number is a list of one. */
+export const numbersAttr = ({ attrs }: Call, name: string): number[] => numbersOf(attrs, name);
 
-export const dtypeAttr = (call: Call): tf.DataType | undefined =>
-  call.attrs['dtype'] as tf.DataType | undefined;
+/** The attribute `dtype`. */
+export function dtypeAttr({ attrs: { dtype } }: Call): tf.DataType | undefined {
+  switch (dtype) {
+    case 'float32':
+    case 'int32':
+    case 'bool':
+    case 'complex64':
+    case 'string':
+      return dtype;
+  }
+  return undefined;
+}

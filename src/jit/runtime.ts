@@ -1,10 +1,10 @@
-/** @file onnxruntime: loaded when first needed, its options, and what of it this machine has. */
+/** @file Loads onnxruntime when it is first needed, sets its options, and asks which blocks it has on this machine. */
 
 import type { InferenceSession } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
 import { encodeModel } from '../onnx/index.ts';
 
-/** What we call of onnxruntime: its build for Node, or the one for browsers, `onnxruntime-web`. */
+/** The part of onnxruntime that we call: of `onnxruntime-node`, or in browsers of `onnxruntime-web`. */
 export type Runtime = Pick<typeof import('onnxruntime-common'), 'InferenceSession' | 'Tensor'>;
 
 /** @throws MoonletError with the line that installs onnxruntime, when it is not there. */
@@ -23,16 +23,16 @@ export async function loadRuntime(
   }
 }
 
-/** More are not known to help nets as small as ours. */
+/** More threads are not known to help nets as small as ours. */
 const mostThreads = 8;
 
 /** The threads of `MOONLET_THREADS`; without it one for each core, up to 8. */
 export function defaultThreads(): number {
-  const told = globalThis.process?.env?.['MOONLET_THREADS'];
-  if (told !== undefined && told !== '') {
-    const threads = Number(told);
+  const requested = globalThis.process?.env?.['MOONLET_THREADS'];
+  if (requested !== undefined && requested !== '') {
+    const threads = Number(requested);
     if (Number.isInteger(threads) && threads > 0) return threads;
-    throw new UsageError(`MOONLET_THREADS must be a whole number from 1 up, got "${told}"`);
+    throw new UsageError(`MOONLET_THREADS must be a whole number from 1 up, got "${requested}"`);
   }
   const cores =
     globalThis.process?.getBuiltinModule?.('node:os').availableParallelism() ??
@@ -42,9 +42,9 @@ export function defaultThreads(): number {
 }
 
 /**
- * The arena and its patterns, which are onnxruntime's defaults, halve the time of a step; ops run in
- * sequence. A thread without work spins for so short a time that it costs little where other programs want
- * the core, and still catches the next op of a step behind one that runs on one thread.
+ * The options of every session. onnxruntime's defaults for memory (the arena and its patterns) halve the time of a step. Ops run in
+ * sequence. A thread without work spins for 100 microseconds: long enough to catch the op that follows one on a single thread, and
+ * short enough to cost little where other programs want the core.
  */
 export function sessionOptions(threads = defaultThreads()): InferenceSession.SessionOptions {
   return {
@@ -66,7 +66,7 @@ export function blockOf(ort: Runtime): Promise<number | undefined> {
   return block;
 }
 
-/** Four channels are the least that can be reordered; how many come out is the block. */
+/** Reorders an image of four channels, the fewest possible: the block is the number of channels that come out. */
 async function probe(ort: Runtime): Promise<number | undefined> {
   const domain = 'com.microsoft.nchwc';
   const model = encodeModel({
@@ -83,6 +83,6 @@ async function probe(ort: Runtime): Promise<number | undefined> {
     await session.release();
     return y?.dims[1] === 8 || y?.dims[1] === 16 ? y.dims[1] : undefined;
   } catch {
-    return undefined; // a build or a machine without them: plain convs do
+    return undefined; // this build or machine has no blocks, so that plain convs are used
   }
 }

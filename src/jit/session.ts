@@ -2,12 +2,13 @@
 
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common';
 import { MoonletError } from '../errors.ts';
-import { blockOf, loadRuntime, sessionOptions } from './runtime.ts';
+import { blockOf, loadRuntime, type Runtime, sessionOptions } from './runtime.ts';
 import { trace } from './trace.ts';
 import {
   type Arrays,
   type JitOptions,
   type Jitted,
+  nth,
   type Spec,
   type Specs,
   sizeOf,
@@ -18,6 +19,28 @@ import {
 /**
  * Traces `fn` (see `trace`) and compiles it for onnxruntime.
  *
+ * State and inputs are plain arrays, row-major, with as many values as their spec's shape has. The new state that `run` gives
+ * goes into the next `run` as it is. Call `release` when done.
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs-core';
+ * import { jit } from 'moonlet/jit';
+ *
+ * const step = await jit(
+ *   ({ w }, { x, rate }) => {
+ *     const loss = (k: tf.Tensor): tf.Scalar => tf.mean(tf.square(tf.matMul(x, k)));
+ *     return { state: { w: tf.sub(w, tf.mul(tf.grad(loss)(w), rate)) }, outputs: { loss: loss(w) } };
+ *   },
+ *   { state: { w: { shape: [2, 1] } }, inputs: { x: { shape: [4, 2] }, rate: { shape: [] } } },
+ * );
+ * const inputs = { x: new Float32Array(8).fill(1), rate: Float32Array.of(0.1) };
+ * const { state, outputs } = await step.run({ w: Float32Array.of(1, 2) }, inputs);
+ * console.log(outputs['loss']); // Float32Array [9]
+ * await step.run(state, inputs);
+ * await step.release();
+ * ```
+ *
  * @throws MoonletError when the function cannot be traced, onnxruntime is not installed, or it lacks a
  * kernel.
  */
@@ -27,6 +50,64 @@ export async function jit(
   options: JitOptions = {},
 ): Promise<Jitted> {
   const ort = options.runtime ?? (await loadRuntime());
+  const session = await openSession(ort, fn, specs, options);
+  const { traced } = session.current();
+  const vectors = traced.joined.map((names) => {
+    const sizes = names.map((name) => sizeOf(specs.state[name]?.shape ?? []));
+    return { names, sizes, total: sizes.reduce((sum, size) => sum + size, 0) };
+  });
+  const joined = new Set(traced.joined.flat());
+  const tensors = { state: Object.entries(specs.state).filter(([name]) => !joined.has(name)), vectors };
+  let released = false;
+  return {
+    get model() {
+      return session.current().traced.model;
+    },
+    get nodes() {
+      return session.current().traced.nodes;
+    },
+    async run(state, inputs) {
+      if (released) throw new MoonletError('jit: run after release; call jit again for a new session');
+      checked('state', specs.state, state);
+      checked('inputs', specs.inputs, inputs);
+      const results = await session.run(feedsOf(ort, tensors, specs.inputs, state, inputs));
+      const after = newState(tensors, results);
+      return {
+        state: Object.fromEntries(Object.keys(specs.state).map((name) => [name, arrayOf(after, name)])),
+        outputs: Object.fromEntries(
+          Object.keys(traced.outputs).map((name) => [name, dataOf(results, `outputs/${name}`)]),
+        ),
+      };
+    },
+    async release() {
+      if (released) return;
+      released = true;
+      await session.current().session.release();
+    },
+  };
+}
+
+interface Compiled {
+  readonly traced: TracedModel;
+  readonly session: InferenceSession;
+  /** Channels in a block, where the graph has blocked ops. */
+  readonly block: number | undefined;
+}
+
+type Feeds = Readonly<Record<string, OrtTensor>>;
+
+/** A session that falls back to a graph without blocks where onnxruntime refuses one with them. */
+interface Session {
+  readonly run: (feeds: Feeds) => Promise<Feeds>;
+  readonly current: () => Compiled;
+}
+
+async function openSession(
+  ort: Runtime,
+  fn: TracedFunction,
+  specs: { state: Specs; inputs: Specs },
+  options: JitOptions,
+): Promise<Session> {
   const optimize = options.optimize ?? true;
   const compile = async (block: number | undefined): Promise<Compiled> => {
     const traced = trace(fn, specs, { optimize, join: true, ...(block ? { block } : {}) });
@@ -38,9 +119,9 @@ export async function jit(
       return withoutBlocks(error);
     }
   };
-  /** Blocked ops are an internal matter of onnxruntime: where it refuses a graph with them, one without them is right, and slower. */
+  /** Blocked ops are internal to onnxruntime: where it refuses a graph with them, one without them is right, and slower. */
   const withoutBlocks = async (error: unknown): Promise<Compiled> => {
-    const plain = await compile(undefined); // which says so where that is refused as well
+    const plain = await compile(undefined); // throws where onnxruntime refuses that graph as well
     warn(
       `onnxruntime refuses a graph in blocks of channels (${firstLine(error)}), so that a slower one without them runs; ` +
         'please report this with the net and the batch',
@@ -49,84 +130,82 @@ export async function jit(
   };
   let compiled = await compile(optimize ? await blockOf(ort) : undefined);
   let hasRun = false;
-  const { traced } = compiled;
-  const within = new Set(traced.joined.flat());
-  const apart = Object.entries(specs.state).filter(([name]) => !within.has(name));
-  const vectors = traced.joined.map((names) => {
-    const sizes = names.map((name) => sizeOf(specs.state[name]?.shape ?? []));
-    return { names, sizes, total: sizes.reduce((sum, size) => sum + size, 0) };
-  });
-  let released = false;
-  /** Some conditions of blocked ops are checked when they run: the first run tells. */
-  const runSession = async (feeds: Record<string, OrtTensor>) => {
-    try {
-      const results = await compiled.session.run(feeds);
-      hasRun = true;
-      return results;
-    } catch (error) {
-      if (hasRun || compiled.block === undefined) throw error;
-      const { session } = compiled;
-      compiled = await withoutBlocks(error);
-      await session.release();
-      return compiled.session.run(feeds);
-    }
-  };
   return {
-    get model() {
-      return compiled.traced.model;
-    },
-    get nodes() {
-      return compiled.traced.nodes;
-    },
-    async run(state, inputs) {
-      if (released) throw new MoonletError('jit: run after release; call jit again for a new session');
-      checked('state', specs.state, state);
-      checked('inputs', specs.inputs, inputs);
-      const feeds: Record<string, OrtTensor> = {};
-      const feed = (name: string, { dtype, shape }: Spec, data: Float32Array | Int32Array): void => {
-        feeds[name] = new ort.Tensor(dtype ?? 'float32', data, [...shape]);
-      };
-      for (const [name, spec] of apart) feed(`state/${name}`, spec, state[name] as Float32Array);
-      for (const [name, spec] of Object.entries(specs.inputs))
-        feed(`inputs/${name}`, spec, inputs[name] as Float32Array);
-      vectors.forEach(({ names, total }, i) => {
-        feed(`joined/${i}`, { shape: [total] }, oneVector(state, names, total));
-      });
-      const results = await runSession(feeds);
-      const found = (name: string) => (results[name] as OrtTensor).data as Float32Array | Int32Array;
-      const after: Record<string, Float32Array | Int32Array> = {};
-      for (const [name] of apart) after[name] = found(`newState/${name}`);
-      vectors.forEach(({ names, sizes }, i) => {
-        const data = found(`newJoined/${i}`);
-        let at = 0;
-        names.forEach((name, k) => {
-          const to = at + (sizes[k] as number);
-          after[name] = data.subarray(at, to);
-          at = to;
-        });
-      });
-      return {
-        state: Object.fromEntries(
-          Object.keys(specs.state).map((name) => [name, after[name] as Float32Array]),
-        ),
-        outputs: Object.fromEntries(
-          Object.keys(traced.outputs).map((name) => [name, found(`outputs/${name}`)]),
-        ),
-      };
-    },
-    async release() {
-      if (released) return;
-      released = true;
-      await compiled.session.release();
+    current: () => compiled,
+    /** onnxruntime checks some conditions of blocked ops only when they run, so that the first run can fail. */
+    run: async (feeds) => {
+      try {
+        const results = await compiled.session.run(feeds);
+        hasRun = true;
+        return results;
+      } catch (error) {
+        if (hasRun || compiled.block === undefined) throw error;
+        const { session } = compiled;
+        compiled = await withoutBlocks(error);
+        await session.release();
+        return compiled.session.run(feeds);
+      }
     },
   };
 }
 
-interface Compiled {
-  readonly traced: TracedModel;
-  readonly session: InferenceSession;
-  /** Channels in a block, where the graph has blocked ops. */
-  readonly block: number | undefined;
+/** The state as it passes between JavaScript and the session. */
+interface StateTensors {
+  /** Tensors that are inputs and outputs of their own. */
+  readonly state: readonly (readonly [name: string, spec: Spec])[];
+  /** Tensors that are one vector each. */
+  readonly vectors: readonly {
+    readonly names: readonly string[];
+    readonly sizes: readonly number[];
+    readonly total: number;
+  }[];
+}
+
+function feedsOf(
+  ort: Runtime,
+  tensors: StateTensors,
+  specs: Specs,
+  state: Arrays,
+  inputs: Arrays,
+): Record<string, OrtTensor> {
+  const feeds: Record<string, OrtTensor> = {};
+  const feed = (name: string, { dtype, shape }: Spec, data: Float32Array | Int32Array): void => {
+    feeds[name] = new ort.Tensor(dtype ?? 'float32', data, [...shape]);
+  };
+  for (const [name, spec] of tensors.state) feed(`state/${name}`, spec, arrayOf(state, name));
+  for (const [name, spec] of Object.entries(specs)) feed(`inputs/${name}`, spec, arrayOf(inputs, name));
+  tensors.vectors.forEach(({ names, total }, i) => {
+    feed(`joined/${i}`, { shape: [total] }, oneVector(state, names, total));
+  });
+  return feeds;
+}
+
+/** The arrays of the new state; those of a vector are views of it. */
+function newState(tensors: StateTensors, results: Feeds): Arrays {
+  const after: Record<string, Float32Array | Int32Array> = {};
+  for (const [name] of tensors.state) after[name] = dataOf(results, `newState/${name}`);
+  tensors.vectors.forEach(({ names, sizes }, i) => {
+    const data = dataOf(results, `newJoined/${i}`);
+    let start = 0;
+    names.forEach((name, k) => {
+      const end = start + nth(sizes, k);
+      after[name] = data.subarray(start, end);
+      start = end;
+    });
+  });
+  return after;
+}
+
+function arrayOf(arrays: Arrays, name: string): Float32Array | Int32Array {
+  const array = arrays[name];
+  if (!array) throw new Error(`internal: no array "${name}"`);
+  return array;
+}
+
+function dataOf(results: Feeds, name: string): Float32Array | Int32Array {
+  const data = results[name]?.data;
+  if (data instanceof Float32Array || data instanceof Int32Array) return data;
+  throw new Error(`internal: the session gave no numbers for ${name}`);
 }
 
 /** A warning that programs can listen to in Node, and a line in the console elsewhere. */
@@ -173,9 +252,9 @@ function checked(room: string, specs: Specs, arrays: Arrays): void {
   }
 }
 
-/** Arrays as one; those that a run gave lie one behind another already, and nothing is copied. */
+/** Arrays as one vector. Those that a run gave already lie one behind another in memory, so that nothing is copied. */
 function oneVector(arrays: Arrays, names: readonly string[], total: number): Float32Array {
-  const parts = names.map((name) => arrays[name] as Float32Array);
+  const parts = names.map((name) => arrayOf(arrays, name));
   const [first] = parts;
   if (!first) return new Float32Array(total);
   let end = first.byteOffset;

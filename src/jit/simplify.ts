@@ -35,7 +35,7 @@ const binary: Readonly<Record<string, (a: number, b: number) => number>> = {
   Or: (a, b) => Number(a || b),
 };
 
-/** What `op` of `operands` is, when that needs no node of its own. */
+/** The value of `op` on `operands` where no node is needed for it: a constant, or one of the operands. */
 export function foldMap(
   trace: Trace,
   op: string,

@@ -5,7 +5,7 @@ import type { Runtime } from './runtime.ts';
 
 export type Dtype = 'float32' | 'int32';
 
-/** The type of one state or input tensor; float32 unless said. A scalar has shape `[]`. */
+/** The type of one state or input tensor; by default float32. A scalar has shape `[]`. */
 export interface Spec {
   readonly shape: readonly number[];
   readonly dtype?: Dtype;
@@ -29,16 +29,16 @@ export interface TraceOptions {
    * used.
    */
   readonly block?: number;
-  /** Whether small tensors of the state may come and go in vectors (see `joined`); default false. */
+  /** Whether small tensors of the state may be passed in vectors (see `joined`); default false. */
   readonly join?: boolean;
 }
 
 export interface JitOptions {
-  /** Threads within an op; one for each core, or what `MOONLET_THREADS` says, unless told. */
+  /** Threads within an op; by default `MOONLET_THREADS`, or one for each core up to 8. */
   readonly threads?: number;
   /** Our own passes; default true. */
   readonly optimize?: boolean;
-  /** The onnxruntime to run on, such as `onnxruntime-web` in a browser; `onnxruntime-node` unless told. */
+  /** The onnxruntime to run on, such as `onnxruntime-web` in a browser; by default `onnxruntime-node`. */
   readonly runtime?: Runtime;
 }
 
@@ -53,14 +53,14 @@ export interface TracedModel {
   readonly state: Specs;
   readonly inputs: Specs;
   readonly outputs: Specs;
-  /** The names of the state that are one vector of the model each, `joined/0` and on, in the order of that vector. */
+  /** For each vector of the model, `joined/0` and on, the names of the state that it holds, in order. */
   readonly joined: readonly (readonly string[])[];
 }
 
 /** A traced function that is ready to run. */
 export interface Jitted {
   /**
-   * One call of the function. Every array is row-major with as many values as its spec has.
+   * Calls the function. Every array is row-major, with as many values as its spec has.
    *
    * @throws MoonletError when a name is missing or unknown, or an array has the wrong type or length.
    */
@@ -69,8 +69,16 @@ export interface Jitted {
   readonly model: Uint8Array;
   /** How many ONNX nodes it has. */
   readonly nodes: number;
-  /** Frees the session; `run` cannot be called after. */
+  /** Frees the session; `run` must not be called after that. */
   release(): Promise<void>;
 }
 
+/** The value at an index that is known to be there. */
+export function nth<T>(values: readonly T[], index: number): T {
+  const value = values[index];
+  if (value === undefined) throw new Error(`internal: no value ${index} of ${values.length}`);
+  return value;
+}
+
+/** The number of values in a tensor of that shape. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);

@@ -1,12 +1,13 @@
 /**
  * @file Grouped, dilated, strided convolution and its two gradients, each one tf kernel.
  *
- * conv(x, k) is linear in x and in k, and so are its input gradient and its filter gradient in their two
- * operands. The gradients of each of the three are therefore the other two, and gradients of any order exist:
- * with <.,.> the dot product, <conv(x, k), y> = <x, inputGrad(y, k)> = <k, filterGrad(x, y)>.
+ * conv(x, k) is linear in x and in k, and so are its input gradient and its filter gradient in their two operands. With <.,.> the dot
+ * product, <conv(x, k), y> = <x, inputGrad(y, k)> = <k, filterGrad(x, y)>. So the gradients of each of the three are the other two,
+ * and gradients of any order exist.
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { rank4 } from './attributes.ts';
 import { type ConvGeometry, convShape } from './geometry.ts';
 import { input, type KernelSpec, run1 } from './register.ts';
 import { padImage, spread, tap } from './windows.ts';
@@ -22,13 +23,13 @@ export interface FilterGradAttrs extends ConvGeometry {
 /**
  * Convolution of `x [b, h, w, cin]` with an HWIO kernel `[kh, kw, cin/groups, cout]`: `[b, h', w', cout]`.
  *
- * Differentiable any number of times, on every backend.
+ * Any stride, dilation, padding and number of groups; differentiable any number of times, on every backend.
  *
  * @throws MoonletError when shapes and groups disagree.
  */
 export function conv(x: tf.Tensor4D, kernel: tf.Tensor4D, geometry: ConvGeometry): tf.Tensor4D {
   convShape(x.shape, kernel.shape, geometry);
-  return run1(convKernel, { x, kernel }, plain(geometry)) as tf.Tensor4D;
+  return rank4(run1(convKernel, { x, kernel }, plain(geometry)));
 }
 
 /** The gradient of `conv` in its input: `dy [b, h', w', cout]` to `[b, h, w, cin]`, which is `inputShape`. */
@@ -38,7 +39,7 @@ export function convInputGrad(
   geometry: ConvGeometry,
   inputShape: readonly number[],
 ): tf.Tensor4D {
-  return run1(inputGradKernel, { dy, kernel }, { ...plain(geometry), inputShape }) as tf.Tensor4D;
+  return rank4(run1(inputGradKernel, { dy, kernel }, { ...plain(geometry), inputShape }));
 }
 
 /** The gradient of `conv` in its kernel, of shape `kernelShape` (HWIO). */
@@ -48,28 +49,23 @@ export function convFilterGrad(
   geometry: ConvGeometry,
   kernelShape: readonly number[],
 ): tf.Tensor4D {
-  return run1(filterGradKernel, { x, dy }, { ...plain(geometry), kernelShape }) as tf.Tensor4D;
+  return rank4(run1(filterGradKernel, { x, dy }, { ...plain(geometry), kernelShape }));
 }
 
-/** The geometry alone, whatever else the given object carries. */
+/** The geometry without any other property of the object. */
 function plain({ stride, dilation, pads, groups }: ConvGeometry): ConvGeometry {
   return { stride, dilation, pads, groups };
 }
 
-function saved4D(saved: readonly tf.Tensor[]): [tf.Tensor4D, tf.Tensor4D] {
-  return saved as unknown as [tf.Tensor4D, tf.Tensor4D];
-}
-
 const convKernel: KernelSpec<ConvGeometry> = {
   name: 'MoonletConv',
-  compute: ({ inputs, attrs }) =>
-    forward(input<tf.Tensor4D>(inputs, 'x'), input<tf.Tensor4D>(inputs, 'kernel'), attrs),
+  compute: ({ inputs, attrs }) => forward(rank4(input(inputs, 'x')), rank4(input(inputs, 'kernel')), attrs),
   saveInputs: ['x', 'kernel'],
-  gradient: ([dy], saved, attrs) => {
-    const [x, kernel] = saved4D(saved);
+  gradient: ({ dy, saved, attrs }) => {
+    const [x, kernel] = [rank4(saved('x')), rank4(saved('kernel'))];
     return {
-      x: () => convInputGrad(dy as tf.Tensor4D, kernel, attrs, x.shape),
-      kernel: () => convFilterGrad(x, dy as tf.Tensor4D, attrs, kernel.shape),
+      x: () => convInputGrad(rank4(dy), kernel, attrs, x.shape),
+      kernel: () => convFilterGrad(x, rank4(dy), attrs, kernel.shape),
     };
   },
 };
@@ -77,32 +73,31 @@ const convKernel: KernelSpec<ConvGeometry> = {
 const inputGradKernel: KernelSpec<InputGradAttrs> = {
   name: 'MoonletConvInputGrad',
   compute: ({ inputs, attrs }) =>
-    inputGrad(input<tf.Tensor4D>(inputs, 'dy'), input<tf.Tensor4D>(inputs, 'kernel'), attrs),
+    inputGrad(rank4(input(inputs, 'dy')), rank4(input(inputs, 'kernel')), attrs),
   saveInputs: ['dy', 'kernel'],
-  gradient: ([ddx], saved, attrs) => {
-    const [dy, kernel] = saved4D(saved);
+  gradient: ({ dy: ddx, saved, attrs }) => {
+    const [dy, kernel] = [rank4(saved('dy')), rank4(saved('kernel'))];
     return {
-      dy: () => conv(ddx as tf.Tensor4D, kernel, attrs),
-      kernel: () => convFilterGrad(ddx as tf.Tensor4D, dy, attrs, kernel.shape),
+      dy: () => conv(rank4(ddx), kernel, attrs),
+      kernel: () => convFilterGrad(rank4(ddx), dy, attrs, kernel.shape),
     };
   },
 };
 
 const filterGradKernel: KernelSpec<FilterGradAttrs> = {
   name: 'MoonletConvFilterGrad',
-  compute: ({ inputs, attrs }) =>
-    filterGrad(input<tf.Tensor4D>(inputs, 'x'), input<tf.Tensor4D>(inputs, 'dy'), attrs),
+  compute: ({ inputs, attrs }) => filterGrad(rank4(input(inputs, 'x')), rank4(input(inputs, 'dy')), attrs),
   saveInputs: ['x', 'dy'],
-  gradient: ([ddk], saved, attrs) => {
-    const [x, dy] = saved4D(saved);
+  gradient: ({ dy: ddk, saved, attrs }) => {
+    const [x, dy] = [rank4(saved('x')), rank4(saved('dy'))];
     return {
-      x: () => convInputGrad(dy, ddk as tf.Tensor4D, attrs, x.shape),
-      dy: () => conv(x, ddk as tf.Tensor4D, attrs),
+      x: () => convInputGrad(dy, rank4(ddk), attrs, x.shape),
+      dy: () => conv(x, rank4(ddk), attrs),
     };
   },
 };
 
-/** Stock convs where they apply, else a batched matrix product per tap of the window. */
+/** One of tf's own convs where that is possible; otherwise a batched matrix product for each tap of the window. */
 function forward(x: tf.Tensor4D, kernel: tf.Tensor4D, geometry: ConvGeometry): tf.Tensor4D {
   const { stride, dilation, groups } = geometry;
   const [kh, kw, cg, cout] = kernel.shape;
@@ -113,7 +108,7 @@ function forward(x: tf.Tensor4D, kernel: tf.Tensor4D, geometry: ConvGeometry): t
     return tf.conv2d(padded, kernel, [...stride], 'valid', 'NHWC', [...dilation]);
   }
   if (stock && cg === 1 && cout % groups === 0) {
-    const depthwise = tf.reshape(kernel, [kh, kw, groups, cout / groups]) as tf.Tensor4D;
+    const depthwise = tf.reshape<tf.Rank.R4>(kernel, [kh, kw, groups, cout / groups]);
     return tf.depthwiseConv2d(padded, depthwise, [...stride], 'valid', 'NHWC', [...dilation]);
   }
   const [b, oh, ow] = convShape(x.shape, kernel.shape, geometry);
@@ -128,13 +123,13 @@ function forward(x: tf.Tensor4D, kernel: tf.Tensor4D, geometry: ConvGeometry): t
 }
 
 /** `[b, h, w, g*c] -> [g, b*h*w, c]`. */
-function byGroup(x: tf.Tensor4D, groups: number): tf.Tensor3D {
+function byGroup(x: tf.Tensor4D, groups: number): tf.Tensor {
   const c = x.shape[3] / groups;
-  return tf.transpose(tf.reshape(x, [-1, groups, c]), [1, 0, 2]) as tf.Tensor3D;
+  return tf.transpose(tf.reshape(x, [-1, groups, c]), [1, 0, 2]);
 }
 
 /**
- * A conv of dy, spread by the stride, with the kernel turned by half a turn and its channels exchanged.
+ * A conv of dy, spread by the stride, with the kernel rotated by 180 degrees and its channels exchanged.
  */
 function inputGrad(dy: tf.Tensor4D, kernel: tf.Tensor4D, attrs: InputGradAttrs): tf.Tensor4D {
   const { stride, dilation, pads, groups, inputShape } = attrs;
@@ -148,13 +143,13 @@ function inputGrad(dy: tf.Tensor4D, kernel: tf.Tensor4D, attrs: InputGradAttrs):
   const bottom = h + reach[0] - top - wide.shape[1];
   const right = w + reach[1] - left - wide.shape[2];
   const exchanged = tf.transpose(tf.reshape(kernel, [kh, kw, cg, groups, og]), [0, 1, 4, 3, 2]);
-  const turned = tf.reverse(tf.reshape(exchanged, [kh, kw, og, groups * cg]) as tf.Tensor4D, [0, 1]);
+  const turned = tf.reverse(tf.reshape<tf.Rank.R4>(exchanged, [kh, kw, og, groups * cg]), [0, 1]);
   return forward(wide, turned, { stride: [1, 1], dilation, pads: { top, bottom, left, right }, groups });
 }
 
 /**
- * One product per tap: x under the tap, transposed, times dy; a multiply and sum when groups are single
- * channels.
+ * One matrix product for each tap: the values of x under the tap, transposed, times dy. Where groups are single channels, a product
+ * and a sum.
  */
 function filterGrad(x: tf.Tensor4D, dy: tf.Tensor4D, attrs: FilterGradAttrs): tf.Tensor4D {
   const { stride, dilation, pads, groups, kernelShape } = attrs;

@@ -27,8 +27,7 @@ export interface PoolGeometry {
 export type Shape4D = readonly [number, number, number, number];
 
 /**
- * The places that a window of `size` taps takes along one axis: floor((in + pads - dilation*(size-1) -
- * 1)/stride) + 1.
+ * The number of places of a window of `size` taps along one axis: floor((in + pads - dilation*(size-1) - 1)/stride) + 1.
  */
 export function places(input: number, pads: number, size: number, stride: number, dilation = 1): number {
   return Math.floor((input + pads - dilation * (size - 1) - 1) / stride) + 1;
@@ -37,7 +36,7 @@ export function places(input: number, pads: number, size: number, stride: number
 /**
  * The output shape of a conv over `x_BHWC` with `kernel_HWIO`.
  *
- * @throws MoonletError when channels and groups disagree, or nothing of the image is left.
+ * @throws MoonletError when channels and groups disagree, or the image is smaller than the window.
  */
 export function convShape(x: readonly number[], kernel: readonly number[], geometry: ConvGeometry): Shape4D {
   const [b = 0, h = 0, w = 0, c = 0] = x;
@@ -70,7 +69,7 @@ export function convShape(x: readonly number[], kernel: readonly number[], geome
 /**
  * The output shape of a pool over `x_BHWC`.
  *
- * @throws MoonletError when nothing of the image is left, or a window could lie in padding alone.
+ * @throws MoonletError when the image is smaller than the window, or a window could lie in padding alone.
  */
 export function poolShape(x: readonly number[], { size, stride, pads }: PoolGeometry): Shape4D {
   const [b = 0, h = 0, w = 0, c = 0] = x;

@@ -2,16 +2,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /**
- * |x| of any shape, with the gradient sign(x), 0 at 0 as in PyTorch. That of tf.abs is -1 there, a subgradient too, which
- * pushes what a penalty has brought to 0 away again; tf's losses count on it, so that tf.abs keeps it.
+ * |x| of any shape, with the gradient sign(x), which is 0 at 0 as in PyTorch. The gradient of tf.abs is -1 at 0. That is a subgradient
+ * too, but it moves weights away again that a penalty has brought to 0. tf's own losses depend on it, so that tf.abs keeps it.
  */
 export function magnitude<T extends tf.Tensor>(x: T): T {
-  const run = tf.customGrad((t, save) => {
-    (save as (tensors: tf.Tensor[]) => void)([t as tf.Tensor]);
+  const run = tf.customGrad<T>((_, save) => {
+    if (typeof save === 'function') save([x]);
     return {
-      value: tf.abs(t as tf.Tensor),
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.mul(dy, tf.sign(saved[0] as tf.Tensor)),
+      value: tf.abs(x),
+      gradFunc: (dy: T, [input]: tf.Tensor[]) => tf.mul(dy, tf.sign(input ?? x)),
     };
   });
-  return run(x) as T;
+  return run(x);
 }

@@ -1,5 +1,5 @@
 /**
- * @file Batch norm by the batch's own statistics, and its gradient, each one tf kernel.
+ * @file Batch norm with the statistics of the batch, and its gradient, each as one tf kernel.
  *
  * With m the count of values per channel, xhat = (x - mean)/sqrt(var + eps), y = gamma xhat + beta:
  *   dbeta = sum dy,  dgamma = sum dy xhat,  dx = gamma/sqrt(var + eps) (dy - dbeta/m - xhat dgamma/m).
@@ -8,17 +8,19 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../errors.ts';
-import { input, type KernelSpec, run } from './register.ts';
+import { rank1 } from './attributes.ts';
+import { type GradientCall, input, type KernelSpec, run } from './register.ts';
 
 export interface NormAttrs {
   readonly eps: number;
 }
 
 /**
- * Batch norm of `x` (rank 2 or 4, channels last) by its own mean and biased variance per channel.
+ * Batch norm of `x`, `[b, c]` or `[b, h, w, c]`, with the mean and the biased variance of each channel of x. `y` has the shape of x;
+ * `mean` and `variance` are `[channels]`.
  *
- * `gamma` and `beta` are `[channels]`, 1 and 0 when undefined. No gradient flows through `mean` and
- * `variance`, which are for running averages.
+ * `gamma` and `beta` are `[channels]`; by default 1 and 0. No gradient flows through `mean` and `variance`, which are for running
+ * averages.
  *
  * @throws MoonletError when x is of another rank, or gamma or beta does not have one value per channel.
  */
@@ -47,7 +49,8 @@ export function batchNorm(
     const scale = gamma ?? tf.ones([channels]);
     const shift = beta ?? tf.zeros([channels]);
     const [y, mean, variance] = run(normKernel, { x, gamma: scale, beta: shift }, { eps });
-    return { y: y as tf.Tensor, mean: mean as tf.Tensor1D, variance: variance as tf.Tensor1D };
+    if (!y) throw new Error('internal: batchNorm has no output');
+    return { y, mean: rank1(mean), variance: rank1(variance) };
   });
 }
 
@@ -64,13 +67,14 @@ const normKernel: KernelSpec<NormAttrs> = {
     return [tf.add(tf.mul(centred, scale), input(inputs, 'beta')), mean, variance];
   },
   saveInputs: ['x', 'gamma'],
-  saveOutputs: [false, true, true],
-  gradient: ([dy], saved, attrs) => {
-    const [x, gamma, mean, variance] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-    // at once, not in the thunks: tf runs each of these in a tidy of its own
-    const [dx, dgamma, dbeta] = run(normGradKernel, { dy: dy as tf.Tensor, x, gamma, mean, variance }, attrs);
-    const is = (grad: tf.Tensor | undefined) => (): tf.Tensor => tf.clone(grad as tf.Tensor);
-    return { x: is(dx), gamma: is(dgamma), beta: is(dbeta) };
+  saveOutputs: [undefined, 'mean', 'variance'],
+  gradient: ({ dy, saved, attrs }) => {
+    const statistics = { mean: saved('mean'), variance: saved('variance') };
+    // computed here and not in the functions below, since tf runs each of those in a tidy of its own
+    const grads = run(normGradKernel, { dy, x: saved('x'), gamma: saved('gamma'), ...statistics }, attrs);
+    const [dx, dgamma, dbeta] = grads;
+    if (!dx || !dgamma || !dbeta) throw new Error(`internal: a norm has ${grads.length} gradients`);
+    return { x: () => tf.clone(dx), gamma: () => tf.clone(dgamma), beta: () => tf.clone(dbeta) };
   },
 };
 
@@ -81,7 +85,7 @@ const normGradKernel: KernelSpec<NormAttrs> = {
     return normGrad(dy, x, gamma, input(inputs, 'mean'), input(inputs, 'variance'), attrs.eps);
   },
   saveInputs: ['dy', 'x', 'gamma'],
-  gradient: (ddys, saved, { eps }) => secondGradient(ddys, saved, eps),
+  gradient: secondGradient,
 };
 
 /**
@@ -92,18 +96,15 @@ const normGradKernel: KernelSpec<NormAttrs> = {
  *   dx = gamma s P dy, so in dy: gamma s P u + v xhat + w, and in gamma: s <u, P dy>;
  *   q = v dy - gamma s (b u + a dy)/m is the gradient in xhat, and in x: s P q - gamma s^2 <u, P dy> xhat/m.
  */
-function secondGradient(
-  ddys: readonly tf.Tensor[],
-  saved: readonly tf.Tensor[],
-  eps: number,
-): Record<string, () => tf.Tensor> {
-  const [u, v, w] = ddys as readonly [tf.Tensor, tf.Tensor, tf.Tensor];
-  const [dy, x, gamma] = saved as readonly [tf.Tensor, tf.Tensor, tf.Tensor];
+function secondGradient({ dys, saved, attrs }: GradientCall<NormAttrs>): Record<string, () => tf.Tensor> {
+  const [u, v, w] = dys;
+  if (!u || !v || !w) throw new Error(`internal: ${dys.length} gradients of a norm's three`);
+  const [dy, x, gamma] = [saved('dy'), saved('x'), saved('gamma')];
   const axes = batchAxes(x);
   const count = x.size / (x.shape.at(-1) ?? 1);
   const sum = (z: tf.Tensor): tf.Tensor => tf.sum(z, axes);
   const centred = tf.sub(x, tf.mean(x, axes));
-  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes), eps));
+  const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), axes), attrs.eps));
   const hat = tf.mul(centred, inverse);
   const project = (z: tf.Tensor): tf.Tensor =>
     tf.sub(tf.sub(z, tf.mean(z, axes)), tf.mul(hat, tf.mean(tf.mul(z, hat), axes)));
@@ -118,7 +119,7 @@ function secondGradient(
       return tf.sub(tf.mul(inverse, project(q)), tf.mul(tf.mul(shared, inGamma()), hat));
     },
     gamma: inGamma,
-    // already counted in x
+    // x's gradient includes theirs
     mean: () => tf.zerosLike(gamma),
     variance: () => tf.zerosLike(gamma),
   };

@@ -1,6 +1,7 @@
-/** @file Max and average pooling with explicit padding, and their gradients, each one tf kernel. */
+/** @file Max and average pooling with explicit padding, and their gradients, each as one tf kernel. */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { rank4 } from './attributes.ts';
 import { type PoolGeometry, poolShape } from './geometry.ts';
 import { input, type KernelSpec, run1 } from './register.ts';
 import { padImage, tap, untap } from './windows.ts';
@@ -21,27 +22,27 @@ export interface AvgPoolGradAttrs extends AvgPoolAttrs {
  */
 export function maxPool(x: tf.Tensor4D, g: PoolGeometry): tf.Tensor4D {
   poolShape(x.shape, g);
-  return run1(maxKernel, { x }, plain(g)) as tf.Tensor4D;
+  return rank4(run1(maxKernel, { x }, plain(g)));
 }
 
 /**
- * Average pooling of `x [b, h, w, c]`. Padding is not counted in the mean unless `countPadding`.
+ * Average pooling of `x [b, h, w, c]`. By default the mean does not count padding; with `countPadding` it does.
  *
  * @throws MoonletError when a window could lie in padding alone.
  */
 export function avgPool(x: tf.Tensor4D, g: PoolGeometry, countPadding = false): tf.Tensor4D {
   poolShape(x.shape, g);
-  return run1(avgKernel, { x }, { ...plain(g), countPadding }) as tf.Tensor4D;
+  return rank4(run1(avgKernel, { x }, { ...plain(g), countPadding }));
 }
 
-/** The gradient of `maxPool` in its input: dy at the first maximum of each window, summed. */
+/** The gradient of `maxPool` in its input: each dy is added at the first maximum of its window. */
 export function maxPoolGrad(dy: tf.Tensor, x: tf.Tensor, y: tf.Tensor, g: PoolGeometry): tf.Tensor4D {
-  return run1(maxGradKernel, { dy, x, y }, plain(g)) as tf.Tensor4D;
+  return rank4(run1(maxGradKernel, { dy, x, y }, plain(g)));
 }
 
 /** The gradient of `avgPool` in its input, of shape `inputShape`. */
 export function avgPoolGrad(dy: tf.Tensor, g: AvgPoolGradAttrs): tf.Tensor4D {
-  return run1(avgGradKernel, { dy }, g) as tf.Tensor4D;
+  return rank4(run1(avgGradKernel, { dy }, g));
 }
 
 function plain({ size, stride, pads }: PoolGeometry): PoolGeometry {
@@ -58,12 +59,12 @@ function taps(x: tf.Tensor4D, g: PoolGeometry, padding: number): tf.Tensor4D[] {
   return offsets(g.size).map((offset) => tap(padded, offset, [oh, ow], g.stride));
 }
 
-/** The adjoint of `taps`: each of `parts` where its tap came from, summed, without the padding. */
+/** The adjoint of `taps`: adds each of `parts` at the places that its tap read, and removes the padding. */
 function untaps(parts: readonly tf.Tensor4D[], inputShape: readonly number[], g: PoolGeometry): tf.Tensor4D {
   const [, h = 0, w = 0] = inputShape;
   const { top, bottom, left, right } = g.pads;
   const laid = offsets(g.size).map((offset, t) =>
-    untap(parts[t] as tf.Tensor4D, offset, [h + top + bottom, w + left + right], g.stride),
+    untap(rank4(parts[t]), offset, [h + top + bottom, w + left + right], g.stride),
   );
   return padImage(tf.addN(laid), { top: -top, bottom: -bottom, left: -left, right: -right });
 }
@@ -72,7 +73,7 @@ function untaps(parts: readonly tf.Tensor4D[], inputShape: readonly number[], g:
 function firstMaxima(x: tf.Tensor4D, y: tf.Tensor, g: PoolGeometry): tf.Tensor4D[] {
   let free: tf.Tensor = tf.onesLike(y);
   return taps(x, g, -Infinity).map((values) => {
-    const first = tf.mul(tf.cast(tf.equal(values, y), 'float32'), free) as tf.Tensor4D;
+    const first = rank4(tf.mul(tf.cast(tf.equal(values, y), 'float32'), free));
     free = tf.sub(free, first);
     return first;
   });
@@ -81,32 +82,29 @@ function firstMaxima(x: tf.Tensor4D, y: tf.Tensor, g: PoolGeometry): tf.Tensor4D
 const maxKernel: KernelSpec<PoolGeometry> = {
   name: 'MoonletMaxPool',
   compute: ({ inputs, attrs }) =>
-    taps(input<tf.Tensor4D>(inputs, 'x'), attrs, -Infinity).reduce((a, b) => tf.maximum(a, b)),
+    taps(rank4(input(inputs, 'x')), attrs, -Infinity).reduce((a, b) => tf.maximum(a, b)),
   saveInputs: ['x'],
-  saveOutputs: [true],
-  gradient: ([dy], saved, attrs) => {
-    const [x, y] = saved as [tf.Tensor, tf.Tensor];
-    return { x: () => maxPoolGrad(dy as tf.Tensor, x, y, attrs) };
-  },
+  saveOutputs: ['y'],
+  gradient: ({ dy, saved, attrs }) => ({ x: () => maxPoolGrad(dy, saved('x'), saved('y'), attrs) }),
 };
 
 const maxGradKernel: KernelSpec<PoolGeometry> = {
   name: 'MoonletMaxPoolGrad',
   compute: ({ inputs, attrs }) => {
-    const x = input<tf.Tensor4D>(inputs, 'x');
-    const dy = input<tf.Tensor4D>(inputs, 'dy');
-    const parts = firstMaxima(x, input(inputs, 'y'), attrs).map((first) => tf.mul(first, dy));
-    return untaps(parts as tf.Tensor4D[], x.shape, attrs);
+    const [x, dy] = [rank4(input(inputs, 'x')), rank4(input(inputs, 'dy'))];
+    const parts = firstMaxima(x, input(inputs, 'y'), attrs).map((first): tf.Tensor4D => tf.mul(first, dy));
+    return untaps(parts, x.shape, attrs);
   },
   saveInputs: ['dy', 'x', 'y'],
-  // linear in dy: the adjoint picks ddx at the maxima; x and y only choose the places
-  gradient: ([ddx], saved, attrs) => {
-    const [, x, y] = saved as [tf.Tensor, tf.Tensor4D, tf.Tensor];
+  // the kernel is linear in dy; its adjoint picks ddx at the maxima. x and y only choose the places
+  gradient: ({ dy: ddx, saved, attrs }) => {
+    const [x, y] = [rank4(saved('x')), saved('y')];
     return {
       dy: () =>
         tf.tidy(() => {
           const firsts = firstMaxima(x, y, attrs);
-          return tf.addN(taps(ddx as tf.Tensor4D, attrs, 0).map((d, t) => tf.mul(d, firsts[t] as tf.Tensor)));
+          const picked = taps(rank4(ddx), attrs, 0).map((d, t): tf.Tensor => tf.mul(d, rank4(firsts[t])));
+          return tf.addN(picked);
         }),
       x: () => tf.zerosLike(x),
       y: () => tf.zerosLike(y),
@@ -115,7 +113,7 @@ const maxGradKernel: KernelSpec<PoolGeometry> = {
 };
 
 /**
- * 1 over the count of values that each place averages: `[oh, ow, 1]`, computed here since shapes are known.
+ * 1 over the number of values that each place averages: `[oh, ow, 1]`.
  */
 export function inverseCounts(inputShape: readonly number[], g: AvgPoolAttrs): Float32Array {
   const [, h = 0, w = 0] = inputShape;
@@ -139,14 +137,13 @@ function weighted(y: tf.Tensor, inputShape: readonly number[], g: AvgPoolAttrs):
 const avgKernel: KernelSpec<AvgPoolAttrs> = {
   name: 'MoonletAvgPool',
   compute: ({ inputs, attrs }) => {
-    const x = input<tf.Tensor4D>(inputs, 'x');
+    const x = rank4(input(inputs, 'x'));
     return weighted(tf.addN(taps(x, attrs, 0)), x.shape, attrs);
   },
   saveInputs: ['x'],
-  gradient: ([dy], [x], attrs) => {
-    const inputShape = (x as tf.Tensor).shape;
-    return { x: () => avgPoolGrad(dy as tf.Tensor, { ...attrs, inputShape }) };
-  },
+  gradient: ({ dy, saved, attrs }) => ({
+    x: () => avgPoolGrad(dy, { ...attrs, inputShape: saved('x').shape }),
+  }),
 };
 
 const avgGradKernel: KernelSpec<AvgPoolGradAttrs> = {
@@ -159,7 +156,7 @@ const avgGradKernel: KernelSpec<AvgPoolGradAttrs> = {
       attrs,
     );
   },
-  gradient: ([ddx], _saved, { inputShape: _, ...attrs }) => ({
-    dy: () => run1(avgKernel, { x: ddx as tf.Tensor }, attrs),
+  gradient: ({ dy: ddx, attrs: { inputShape: _, ...attrs } }) => ({
+    dy: () => run1(avgKernel, { x: ddx }, attrs),
   }),
 };

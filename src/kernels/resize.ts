@@ -1,5 +1,5 @@
 /**
- * @file Resizing of images by one matrix for each axis: y = H x W^T for each channel, whose gradient is H^T dy W.
+ * @file Resizing of images with a matrix for each axis: y = H x W^T for each channel. Its gradient is H^T dy W.
  */
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -9,7 +9,7 @@ export interface ResizeOptions {
   readonly halfPixelCenters: boolean;
 }
 
-/** The interpolation matrix `[to, from]` of one axis, row by row, as tf places and weighs the samples. */
+/** The interpolation matrix `[to, from]` of one axis, row by row, with tf's positions and weights of the samples. */
 export function resizeMatrix(
   from: number,
   to: number,
@@ -34,7 +34,7 @@ export function resizeMatrix(
   return matrix;
 }
 
-/** The gradient of resizing: every pixel gets back what it gave, by rows and then by columns. */
+/** The gradient of resizing: the transposed matrices, first over rows and then over columns. */
 export function resizeGrad(dy: tf.Tensor4D, { shape }: tf.Tensor4D, options: ResizeOptions): tf.Tensor4D {
   const [b, h, w, c] = shape;
   const [, tall, wide] = dy.shape;
@@ -45,7 +45,7 @@ export function resizeGrad(dy: tf.Tensor4D, { shape }: tf.Tensor4D, options: Res
   return tf.reshape(columns, [b, h, w, c]);
 }
 
-/** `x [b, h, w, c]` -> `[b, f h, f w, c]`, mixed between the centres of pixels; the border repeats outwards. */
+/** Bilinear upsampling, `x [b, h, w, c]` -> `[b, f h, f w, c]`, aligned by the centres of pixels; beyond the border its pixels repeat. */
 export function upsampleBilinear(x: tf.Tensor4D, factor: number): tf.Tensor4D {
   const [, h, w] = x.shape;
   return tf.image.resizeBilinear(x, [h * factor, w * factor], false, true);

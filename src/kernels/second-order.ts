@@ -1,12 +1,13 @@
 /**
  * @file Gradients of gradients that tf lacks.
  *
- * The gradient of relu6 multiplies by the comparison 0 <= x <= 6, and tf has no gradient of comparisons: they are constant
- * wherever they are differentiable, so theirs is zero. The gradients of sigmoid, tanh and softmax read the op's saved
- * output, whose way back to x tf's tape loses (the copy is recorded before the op): a second derivative would come out
- * wrong without a word. Here they are written in x.
+ * The gradient of relu6 multiplies by the comparison 0 <= x <= 6, and tf has no gradient of comparisons. They are constant wherever
+ * they are differentiable, so that their gradient is zero. The gradients of sigmoid, tanh and softmax read the saved output of the op,
+ * and tf's tape does not connect it to x (the copy is recorded before the op): a second derivative would be wrong without an error.
+ * Here these gradients are functions of x.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { byName, onlyOne } from './register.ts';
 
 const comparisons = ['Less', 'LessEqual', 'Greater', 'GreaterEqual', 'Equal', 'NotEqual'] as const;
 type Slope = (dy: tf.Tensor, x: tf.Tensor) => tf.Tensor;
@@ -20,7 +21,7 @@ const slopes: Readonly<Record<string, readonly [input: string, Slope]>> = {
   ],
   Tanh: ['x', (dy, x) => tf.mul(dy, tf.sub(1, tf.square(tf.tanh(x))))],
   Softmax: [
-    'logits', // of the last axis, the only one that tf's own gradient knows
+    'logits', // over the last axis, the only one that tf's own gradient supports
     (dy, x) => {
       const y = tf.softmax(x);
       const weighted = tf.mul(dy, y);
@@ -30,7 +31,7 @@ const slopes: Readonly<Record<string, readonly [input: string, Slope]>> = {
 };
 let done = false;
 
-/** Makes tf's own ops differentiable twice, once for all; first gradients stay what they are. */
+/** Makes tf's own ops differentiable twice. First gradients do not change; a second call does nothing. */
 export function registerSecondOrder(): void {
   if (done) return;
   done = true;
@@ -40,8 +41,8 @@ export function registerSecondOrder(): void {
       kernelName,
       inputsToSave: ['a', 'b'],
       gradFunc: (_, saved) => {
-        const [a, b] = saved as [tf.Tensor, tf.Tensor];
-        return { a: () => tf.zerosLike(a), b: () => tf.zerosLike(b) };
+        const of = byName(kernelName, ['a', 'b'], saved);
+        return { a: () => tf.zerosLike(of('a')), b: () => tf.zerosLike(of('b')) };
       },
     });
   }
@@ -49,7 +50,9 @@ export function registerSecondOrder(): void {
     tf.registerGradient({
       kernelName,
       inputsToSave: [input],
-      gradFunc: (dy, saved) => ({ [input]: () => slope(dy as tf.Tensor, saved[0] as tf.Tensor) }),
+      gradFunc: (dy, saved) => ({
+        [input]: () => slope(onlyOne(dy), byName(kernelName, [input], saved)(input)),
+      }),
     });
   }
 }

@@ -1,18 +1,18 @@
 /**
- * @file Sums by segment in time linear in the input, for backends whose memory JavaScript reads: tf's wasm backend has no
- * such kernel, and its JavaScript one compares every value with every segment. They are also the gradient of a gather.
+ * @file Sums by segment in linear time, for the backends wasm and cpu: tf has no such kernel for wasm, and the one for cpu compares every
+ * value with every segment. The sums are also the gradient of a gather.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { numberAttr } from './attributes.ts';
 
-/** `x [...ids, ...rest]` -> `[segments, ...rest]`; rows whose id is no segment are dropped, as in TensorFlow. */
+/** `x [...ids, ...rest]` -> `[segments, ...rest]`; rows whose id is not a segment are dropped, as in TensorFlow. */
 export const segmentSum: tf.KernelFunc = ({ inputs, attrs, backend }) => {
-  const [x, ids] = [inputs['x'], inputs['segmentIds']] as [tf.TensorInfo, tf.TensorInfo];
-  const segments = (attrs as { numSegments?: number } | undefined)?.numSegments ?? 0;
-  const memory = backend as tf.KernelBackend;
-  const [values, places] = [memory.readSync(x.dataId), memory.readSync(ids.dataId)] as [
-    Float32Array | Int32Array,
-    Int32Array,
-  ];
+  const [x, ids] = [inputs['x'], inputs['segmentIds']];
+  if (!x || !ids || !(backend instanceof tf.KernelBackend))
+    throw new Error('internal: a segment sum without inputs');
+  const segments = numberAttr(attrs ?? {}, 'numSegments');
+  const values = numbers(backend.readSync(x.dataId));
+  const places = numbers(backend.readSync(ids.dataId));
   const rest = x.shape.slice(ids.shape.length);
   const size = tf.util.sizeFromShape(rest);
   const Sums = values instanceof Int32Array ? Int32Array : Float32Array;
@@ -24,5 +24,12 @@ export const segmentSum: tf.KernelFunc = ({ inputs, attrs, backend }) => {
       sums[segment * size + i] = (sums[segment * size + i] ?? 0) + (values[row * size + i] ?? 0);
   }
   const shape = [segments, ...rest];
-  return { dataId: memory.write(sums, shape, x.dtype), shape, dtype: x.dtype };
+  return { dataId: backend.write(sums, shape, x.dtype), shape, dtype: x.dtype };
 };
+
+/** The numbers of a tensor, without a copy. */
+function numbers(values: tf.backend_util.BackendValues): Float32Array | Int32Array | Uint8Array {
+  if (values instanceof Float32Array || values instanceof Int32Array || values instanceof Uint8Array)
+    return values;
+  throw new Error('internal: a segment sum of a tensor without numbers');
+}

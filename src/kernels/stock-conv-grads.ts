@@ -1,36 +1,37 @@
 /**
- * @file The gradients of tf's own convs that its wasm backend lacks, made of our convs: without them, a tf.layers model
- * with convs could not be trained there.
+ * @file The gradients of tf's own convs that its wasm backend lacks, computed by our convs. Without them, tf.layers models with convs
+ * cannot be trained on wasm.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { type Attrs, numbersAttr, rank4, shape4 } from './attributes.ts';
 import { convFilterGrad, convInputGrad } from './conv.ts';
-import { groupedShape, type StockAttrs, stockConv } from './stock.ts';
+import { input, type KernelCall } from './register.ts';
+import { groupedShape, stockConv } from './stock.ts';
 
-type Inputs = Readonly<Record<string, tf.TensorInfo>>;
-type Compute = (inputs: Readonly<Record<string, tf.Tensor4D>>, attrs: StockAttrs) => tf.Tensor;
+type Compute = (inputs: KernelCall<unknown>['inputs'], attrs: Attrs) => tf.Tensor;
 
 const filterGrad =
   (depthwise: boolean): Compute =>
-  ({ x, dy }, attrs) => {
-    const image = x as tf.Tensor4D;
-    const filterShape = attrs['filterShape'] as [number, number, number, number];
-    const geometry = stockConv(attrs, image.shape, filterShape, depthwise);
+  (inputs, attrs) => {
+    const [x, dy] = [rank4(input(inputs, 'x')), rank4(input(inputs, 'dy'))];
+    const filterShape = shape4(numbersAttr(attrs, 'filterShape'));
+    const geometry = stockConv(attrs, x.shape, filterShape, depthwise);
     const shape = depthwise ? groupedShape(filterShape) : filterShape;
-    return tf.reshape(convFilterGrad(image, dy as tf.Tensor4D, geometry, shape), filterShape);
+    return tf.reshape(convFilterGrad(x, dy, geometry, shape), filterShape);
   };
 
-const depthwiseInputGrad: Compute = ({ dy, filter }, attrs) => {
-  const kernel = filter as tf.Tensor4D;
-  const inputShape = attrs['inputShape'] as number[];
+const depthwiseInputGrad: Compute = (inputs, attrs) => {
+  const [dy, kernel] = [rank4(input(inputs, 'dy')), rank4(input(inputs, 'filter'))];
+  const inputShape = numbersAttr(attrs, 'inputShape');
   const geometry = stockConv(attrs, inputShape, kernel.shape, true);
-  const grouped = tf.reshape(kernel, groupedShape(kernel.shape)) as tf.Tensor4D;
-  return convInputGrad(dy as tf.Tensor4D, grouped, geometry, inputShape);
+  const grouped = tf.reshape<tf.Rank.R4>(kernel, groupedShape(kernel.shape));
+  return convInputGrad(dy, grouped, geometry, inputShape);
 };
 
 const kernelFunc =
   (compute: Compute): tf.KernelFunc =>
   ({ inputs, attrs }) =>
-    tf.tidy(() => compute(inputs as Inputs as Record<string, tf.Tensor4D>, attrs as unknown as StockAttrs));
+    tf.tidy(() => compute(inputs, attrs ?? {}));
 
 /** By tf's name of the kernel. */
 export const stockConvGrads: Readonly<Record<string, tf.KernelFunc>> = {

@@ -1,27 +1,35 @@
 /** @file The geometry of tf's own convs and pools, from the attributes of their kernels. */
 import * as tf from '@tensorflow/tfjs-core';
+import { type Attrs, paddingsAttr, pairAttr, shape4 } from './attributes.ts';
 import type { ConvGeometry, PoolGeometry } from './geometry.ts';
 
-/** Attributes as tf hands them to a kernel. */
-export type StockAttrs = Readonly<Record<string, unknown>>;
-type Shape4 = [number, number, number, number];
-type Padding = 'same' | 'valid' | number | tf.backend_util.ExplicitPadding;
-type Rounding = 'floor' | 'round' | 'ceil' | undefined;
+/** The attribute `pad`: a name, a number for all sides, or the pads of each axis. */
+function paddingOf(attrs: Attrs): 'same' | 'valid' | number | tf.backend_util.ExplicitPadding {
+  const { pad } = attrs;
+  if (pad === 'same' || pad === 'valid' || typeof pad === 'number') return pad;
+  const [batch, rows, columns, channels] = paddingsAttr(attrs, 'pad');
+  if (!batch || !rows || !columns || !channels) throw new Error(`internal: a padding of ${String(pad)}`);
+  return [[...batch], [...rows], [...columns], [...channels]];
+}
+
+function roundingOf({ dimRoundingMode: mode }: Attrs): 'floor' | 'round' | 'ceil' | undefined {
+  return mode === 'floor' || mode === 'round' || mode === 'ceil' ? mode : undefined;
+}
 
 /** Of a conv over `x_BHWC`, with a filter `[kh, kw, in, out]` or, depthwise, `[kh, kw, channels, multiplier]`. */
 export function stockConv(
-  attrs: StockAttrs,
+  attrs: Attrs,
   x: readonly number[],
   filter: readonly number[],
   depthwise: boolean,
 ): ConvGeometry {
   const info = tf.backend_util.computeConv2DInfo(
-    x as Shape4,
-    filter as Shape4,
-    attrs['strides'] as [number, number],
-    (attrs['dilations'] as [number, number] | undefined) ?? 1,
-    attrs['pad'] as Padding,
-    attrs['dimRoundingMode'] as Rounding,
+    shape4(x),
+    shape4(filter),
+    pairAttr(attrs, 'strides'),
+    pairAttr(attrs, 'dilations'),
+    paddingOf(attrs),
+    roundingOf(attrs),
     depthwise,
   );
   const { top, bottom, left, right } = info.padInfo;
@@ -34,22 +42,22 @@ export function stockConv(
 }
 
 /** tf's depthwise kernel `[kh, kw, c, mult]` as a grouped one, `[kh, kw, 1, c*mult]`. */
-export const groupedShape = ([kh = 1, kw = 1, c = 1, mult = 1]: readonly number[]): Shape4 => [
-  kh,
-  kw,
-  1,
-  c * mult,
-];
+export const groupedShape = ([kh = 1, kw = 1, c = 1, mult = 1]: readonly number[]): [
+  number,
+  number,
+  number,
+  number,
+] => [kh, kw, 1, c * mult];
 
 /** Of a pool over `x_BHWC`. */
-export function stockPool(attrs: StockAttrs, x: readonly number[]): PoolGeometry {
+export function stockPool(attrs: Attrs, x: readonly number[]): PoolGeometry {
   const info = tf.backend_util.computePool2DInfo(
-    x as Shape4,
-    attrs['filterSize'] as [number, number],
-    attrs['strides'] as [number, number],
+    shape4(x),
+    pairAttr(attrs, 'filterSize'),
+    pairAttr(attrs, 'strides'),
     1,
-    attrs['pad'] as Padding,
-    attrs['dimRoundingMode'] as Rounding,
+    paddingOf(attrs),
+    roundingOf(attrs),
   );
   const { top, bottom, left, right } = info.padInfo;
   return {

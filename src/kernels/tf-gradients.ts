@@ -1,27 +1,31 @@
 /**
- * @file Gradients of tf's own ops that are wrong or that leave ties to chance, written again for every backend.
+ * @file Replaces gradients of tf's own ops that are wrong, or that differ between backends at ties, on every backend.
  *
  * Where an op has a kink or equal values, the gradient is PyTorch's: `max` and `min` share it evenly among equal values
  * (torch.amax, and tf.reduce_max in Python), `maximum` and `minimum` give half to each side, pooling gives it to the first
- * place, relu6 is flat at 0 and at 6, a clip at its bounds.
- * tf 4.22 gives the whole of it to each of the equal values of `max`, and to another place of a pool on wasm; its average
- * pools spread over padding what they did not average, `maximum`, `minimum`, `squaredDifference` and `matMul` do not
- * undo a broadcast there, `cumsum` along any axis but the last moves its gradient to other places, `mirrorPad` forgets what the copies got, `prod` does not
- * run, `floorDiv` has the slope of a
- * division, `pow` is NaN at 0 to the power of 0, and resizing looks away when pixels are aligned by their centres (on the
- * JavaScript backend, nearest neighbours of a second image read the first).
+ * place, relu6 is flat at 0 and at 6, and a clip is flat at its bounds.
+ *
+ * What is wrong in tf 4.22:
+ * - `max` and `min` give the whole gradient to each of several equal values; max pools on wasm give it to another place.
+ * - Average pools spread the gradient over padding that was not averaged.
+ * - `maximum`, `minimum`, `squaredDifference` and `matMul` do not sum over broadcast axes.
+ * - `cumsum` along any axis but the last gives the gradient to other places.
+ * - `mirrorPad` drops the gradient of the copies.
+ * - `prod` throws.
+ * - `floorDiv` has the gradient of a division.
+ * - `pow` is NaN at 0 to the power of 0.
+ * - Resizing ignores that pixels are aligned by their centres; nearest neighbours on cpu read the first image for every image.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { type Attrs, axesAttr, numberAttr, paddingsAttr, rank4 } from './attributes.ts';
 import { avgPoolGrad, maxPoolGrad } from './pool.ts';
+import { byName, onlyOne } from './register.ts';
 import { resizeGrad } from './resize.ts';
 import { stockPool } from './stock.ts';
 
 type Gradients = Record<string, () => tf.Tensor>;
-type GradientFn = (
-  dy: tf.Tensor,
-  saved: readonly tf.Tensor[],
-  attrs: Readonly<Record<string, unknown>>,
-) => Gradients;
+/** The gradients of the inputs by name; `saved` gives the inputs, and the output as `y` where it is saved. */
+type GradientFn = (dy: tf.Tensor, saved: (name: string) => tf.Tensor, attrs: Attrs) => Gradients;
 
 /** Sums over the axes along which an operand of `shape` was broadcast. */
 function unbroadcast(gradient: tf.Tensor, shape: readonly number[]): tf.Tensor {
@@ -32,13 +36,13 @@ function unbroadcast(gradient: tf.Tensor, shape: readonly number[]): tf.Tensor {
 /** Of `max` and `min` over axes: dy shared evenly among the values that equal the result. */
 const evenly =
   (axisAttribute: string): GradientFn =>
-  (dy, [x, y], attrs) => {
-    const input = x as tf.Tensor;
-    const axes = tf.util.parseAxisParam(attrs[axisAttribute] as number | number[], input.shape);
+  (dy, saved, attrs) => {
+    const [input, y] = [saved('x'), saved('y')];
+    const axes = axesAttr(attrs, axisAttribute, input.shape);
     const kept = input.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
     return {
       x: () => {
-        const ties = tf.cast(tf.equal(input, tf.reshape(y as tf.Tensor, kept)), 'float32');
+        const ties = tf.cast(tf.equal(input, tf.reshape(y, kept)), 'float32');
         return tf.mul(tf.div(tf.reshape(dy, kept), tf.sum(ties, axes, true)), ties);
       },
     };
@@ -47,23 +51,25 @@ const evenly =
 /** Of `maximum` and `minimum`: dy where `wins(mine, other)`, half of it where both are equal. */
 const halves =
   (wins: typeof tf.greater, orTies: typeof tf.greaterEqual): GradientFn =>
-  (dy, [a, b]) => {
+  (dy, saved) => {
+    const [a, b] = [saved('a'), saved('b')];
     const side = (mine: tf.Tensor, other: tf.Tensor) => (): tf.Tensor => {
       const twice = tf.add(tf.cast(wins(mine, other), 'float32'), tf.cast(orTies(mine, other), 'float32'));
       return unbroadcast(tf.mul(dy, tf.mul(twice, 0.5)), mine.shape);
     };
-    return { a: side(a as tf.Tensor, b as tf.Tensor), b: side(b as tf.Tensor, a as tf.Tensor) };
+    return { a: side(a, b), b: side(b, a) };
   };
 
-const squaredDifference: GradientFn = (dy, [a, b]) => {
+const squaredDifference: GradientFn = (dy, saved) => {
+  const [a, b] = [saved('a'), saved('b')];
   const side = (mine: tf.Tensor, other: tf.Tensor) => (): tf.Tensor =>
     unbroadcast(tf.mul(dy, tf.mul(tf.sub(mine, other), 2)), mine.shape);
-  return { a: side(a as tf.Tensor, b as tf.Tensor), b: side(b as tf.Tensor, a as tf.Tensor) };
+  return { a: side(a, b), b: side(b, a) };
 };
 
 /** With y = A B for A and B turned or not: dA = dy B^T, dB = A^T dy. */
-const matMul: GradientFn = (dy, [a, b], { transposeA, transposeB }) => {
-  const [left, right] = [a as tf.Tensor, b as tf.Tensor];
+const matMul: GradientFn = (dy, saved, { transposeA, transposeB }) => {
+  const [left, right] = [saved('a'), saved('b')];
   const [ta, tb] = [transposeA === true, transposeB === true];
   return {
     a: () => unbroadcast(ta ? tf.matMul(right, dy, tb, true) : tf.matMul(dy, right, false, !tb), left.shape),
@@ -71,19 +77,23 @@ const matMul: GradientFn = (dy, [a, b], { transposeA, transposeB }) => {
   };
 };
 
-const relu6: GradientFn = (dy, [x]) => ({
-  x: () => tf.mul(dy, tf.cast(tf.mul(tf.less(x as tf.Tensor, 6), tf.step(x as tf.Tensor)), 'float32')),
+const relu6: GradientFn = (dy, saved) => ({
+  x: () => {
+    const input = saved('x');
+    return tf.mul(dy, tf.cast(tf.mul(tf.less(input, 6), tf.step(input)), 'float32'));
+  },
 });
 
-const clip: GradientFn = (dy, [x], { clipValueMin: low, clipValueMax: high }) => ({
+const clip: GradientFn = (dy, saved, attrs) => ({
   x: () => {
-    const input = x as tf.Tensor;
-    const inside = tf.logicalAnd(tf.greater(input, low as number), tf.less(input, high as number));
+    const input = saved('x');
+    const [low, high] = [numberAttr(attrs, 'clipValueMin'), numberAttr(attrs, 'clipValueMax')];
+    const inside = tf.logicalAnd(tf.greater(input, low), tf.less(input, high));
     return tf.where(inside, dy, tf.zerosLike(dy));
   },
 });
 
-/** For each place of `x [rows, n]` the product of the values before it in its row, in log n passes. */
+/** For each place of `x [rows, n]` the product of the values before it in its row, computed in log n passes. */
 function productBefore(x: tf.Tensor2D): tf.Tensor2D {
   const [rows, n] = x.shape;
   const moved = (values: tf.Tensor2D, by: number): tf.Tensor2D =>
@@ -93,17 +103,17 @@ function productBefore(x: tf.Tensor2D): tf.Tensor2D {
   return product;
 }
 
-/** Of `prod` over axes: dy times the product of the other values, which a zero does not hide. */
-const prod: GradientFn = (dy, [x], { axis }) => {
-  const input = x as tf.Tensor;
-  const axes = tf.util.parseAxisParam(axis as number | number[], input.shape);
+/** Of `prod` over axes: dy times the product of the other values, which is right where values are 0. */
+const prod: GradientFn = (dy, saved, attrs) => {
+  const input = saved('x');
+  const axes = axesAttr(attrs, 'axis', input.shape);
   const left = input.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const order = [...left, ...axes];
   return {
     x: () => {
       const turned = tf.transpose(input, order);
       const rows = left.reduce((size, i) => size * (input.shape[i] ?? 1), 1);
-      const flat = tf.reshape(turned, [rows, input.size / rows]) as tf.Tensor2D;
+      const flat = tf.reshape<tf.Rank.R2>(turned, [rows, input.size / rows]);
       const after = tf.reverse(productBefore(tf.reverse(flat, 1)), 1);
       const others = tf.mul(tf.mul(productBefore(flat), after), tf.reshape(dy, [rows, 1]));
       return tf.transpose(
@@ -114,10 +124,10 @@ const prod: GradientFn = (dy, [x], { axis }) => {
   };
 };
 
-/** Of `mirrorPad`: every value gets back what its copies got, axis by axis. */
-const mirrorPad: GradientFn = (dy, [x], { paddings, mode }) => {
-  const { shape } = x as tf.Tensor;
-  const edge = mode === 'reflect' ? 0 : 1;
+/** Of `mirrorPad`: adds the gradients of the copies to that of the value, axis by axis. */
+const mirrorPad: GradientFn = (dy, saved, attrs) => {
+  const { shape } = saved('x');
+  const edge = attrs['mode'] === 'reflect' ? 0 : 1;
   const folded = (grad: tf.Tensor, [before, after]: readonly [number, number], axis: number): tf.Tensor => {
     if (before + after === 0) return grad;
     const size = shape[axis] ?? 1;
@@ -133,31 +143,31 @@ const mirrorPad: GradientFn = (dy, [x], { paddings, mode }) => {
       order.map((_, i) => order.indexOf(i)),
     );
   };
-  return { x: () => (paddings as readonly (readonly [number, number])[]).reduce(folded, dy) };
+  return { x: () => paddingsAttr(attrs, 'paddings').reduce(folded, dy) };
 };
 
-const maxPool: GradientFn = (dy, [x, y], attrs) => {
-  const input = x as tf.Tensor;
-  return { x: () => maxPoolGrad(dy, input, y as tf.Tensor, stockPool(attrs, input.shape)) };
+const maxPool: GradientFn = (dy, saved, attrs) => {
+  const input = saved('x');
+  return { x: () => maxPoolGrad(dy, input, saved('y'), stockPool(attrs, input.shape)) };
 };
 
-const avgPool: GradientFn = (dy, [x], attrs) => {
-  const inputShape = (x as tf.Tensor).shape;
+const avgPool: GradientFn = (dy, saved, attrs) => {
+  const inputShape = saved('x').shape;
   return { x: () => avgPoolGrad(dy, { ...stockPool(attrs, inputShape), countPadding: false, inputShape }) };
 };
 
 const cumsum: GradientFn = (dy, _saved, { axis, exclusive, reverse }) => ({
-  x: () => tf.cumsum(dy, axis as number, exclusive === true, reverse !== true),
+  x: () => tf.cumsum(dy, typeof axis === 'number' ? axis : 0, exclusive === true, reverse !== true),
 });
 
-const floorDiv: GradientFn = (_dy, [a, b]) => ({
-  a: () => tf.zerosLike(a as tf.Tensor),
-  b: () => tf.zerosLike(b as tf.Tensor),
+const floorDiv: GradientFn = (_dy, saved) => ({
+  a: () => tf.zerosLike(saved('a')),
+  b: () => tf.zerosLike(saved('b')),
 });
 
 /** a^b: b a^(b - 1), which is 0 for b = 0 whatever a is; and a^b log a, 0 where a is not above 0. */
-const pow: GradientFn = (dy, [a, b, y]) => {
-  const [base, exponent] = [a as tf.Tensor, tf.cast(b as tf.Tensor, 'float32')];
+const pow: GradientFn = (dy, saved) => {
+  const [base, exponent] = [saved('a'), tf.cast(saved('b'), 'float32')];
   return {
     a: () => {
       const slope = tf.mul(exponent, tf.pow(base, tf.sub(exponent, 1)));
@@ -167,16 +177,16 @@ const pow: GradientFn = (dy, [a, b, y]) => {
     },
     b: () => {
       const log = tf.where(tf.greater(base, 0), tf.log(base), tf.zerosLike(base));
-      return unbroadcast(tf.mul(dy, tf.mul(y as tf.Tensor, log)), exponent.shape);
+      return unbroadcast(tf.mul(dy, tf.mul(saved('y'), log)), exponent.shape);
     },
   };
 };
 
 const resize =
   (nearest: boolean): GradientFn =>
-  (dy, [images], { alignCorners, halfPixelCenters }) => ({
+  (dy, saved, { alignCorners, halfPixelCenters }) => ({
     images: () =>
-      resizeGrad(dy as tf.Tensor4D, images as tf.Tensor4D, {
+      resizeGrad(rank4(dy), rank4(saved('images')), {
         nearest,
         alignCorners: alignCorners === true,
         halfPixelCenters: halfPixelCenters === true,
@@ -213,14 +223,15 @@ const configs: readonly tf.GradConfig[] = Object.entries(written).map(
     kernelName,
     inputsToSave: [...inputs],
     outputsToSave: [saveOutput],
-    gradFunc: (dy, saved, attrs) => gradient(dy as tf.Tensor, saved, attrs as Record<string, unknown>),
+    gradFunc: (dy, saved, attrs) =>
+      gradient(onlyOne(dy), byName(kernelName, [...inputs, 'y'], saved), { ...attrs }),
   }),
 );
 
 /** The tf kernels whose gradient is written here. */
 export const writtenGradients: readonly string[] = Object.keys(written);
 
-/** Puts the gradients of this file in the place of tf's, where they are not there already. */
+/** Replaces tf's gradients by those of this file. A second call does nothing. */
 export function registerGradients(): void {
   for (const config of configs) if (tf.getGradient(config.kernelName) !== config) tf.registerGradient(config);
 }

@@ -1,12 +1,12 @@
 /**
- * @file Taps of a sliding window as whole tensors: tap (i, j) of x is every value that the window's (i, j)
- * meets.
+ * @file Taps of a sliding window as whole tensors: tap (i, j) of x has every value that the window reads at (i, j).
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { rank4 } from './attributes.ts';
 import type { Pads } from './geometry.ts';
 
-/** `x_BHWC` with `pads` of `value` around it; negative pads crop. */
+/** Pads `x_BHWC` with `value`; negative pads crop. */
 export function padImage(x: tf.Tensor4D, pads: Pads, value = 0): tf.Tensor4D {
   const { top, bottom, left, right } = pads;
   const [b, h, w, c] = x.shape;
@@ -35,7 +35,7 @@ export function padImage(x: tf.Tensor4D, pads: Pads, value = 0): tf.Tensor4D {
   );
 }
 
-/** Every `stride`-th of the values that lie under the window's tap at offset (i, j): `[b, oh, ow, c]`. */
+/** The values that the window's tap at offset (i, j) reads, `stride` apart: `[b, oh, ow, c]`. */
 export function tap(
   padded: tf.Tensor4D,
   [i, j]: readonly [number, number],
@@ -45,7 +45,7 @@ export function tap(
   const [b, , , c] = padded.shape;
   if (sh === 1 && sw === 1) return tf.slice4d(padded, [0, i, j, 0], [b, oh, ow, c]);
   const end = [b, i + (oh - 1) * sh + 1, j + (ow - 1) * sw + 1, c];
-  return tf.stridedSlice(padded, [0, i, j, 0], end, [1, sh, sw, 1]) as tf.Tensor4D;
+  return rank4(tf.stridedSlice(padded, [0, i, j, 0], end, [1, sh, sw, 1]));
 }
 
 /** Puts `stride - 1` zeros behind each row and column: `[b, h, w, c] -> [b, h*sh, w*sw, c]`. */

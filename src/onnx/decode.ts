@@ -2,14 +2,15 @@
 
 import { MoonletError } from '../errors.ts';
 import { dataTypes } from './encode.ts';
-import type {
-  OnnxAttribute,
-  OnnxData,
-  OnnxDtype,
-  OnnxModel,
-  OnnxNode,
-  OnnxTensor,
-  OnnxValue,
+import {
+  type OnnxAttribute,
+  type OnnxData,
+  type OnnxDtype,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValue,
+  onnxDtypes,
 } from './model.ts';
 import { modelType } from './proto.ts';
 
@@ -111,7 +112,15 @@ function parse(bytes: Uint8Array): ModelMessage {
   const type = modelType();
   try {
     const options = { longs: Number, defaults: true, arrays: true };
-    return type.toObject(type.decode(bytes), options) as unknown as ModelMessage;
+    const message = type.toObject(type.decode(bytes), options);
+    return {
+      irVersion: message['irVersion'],
+      producerName: message['producerName'],
+      docString: message['docString'],
+      opsetImport: message['opsetImport'],
+      metadataProps: message['metadataProps'],
+      graph: message['graph'],
+    };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new MoonletError(
@@ -121,7 +130,8 @@ function parse(bytes: Uint8Array): ModelMessage {
 }
 
 function dtypeOf(code: number, where: string): OnnxDtype {
-  for (const [name, number] of Object.entries(dataTypes)) if (number === code) return name as OnnxDtype;
+  const dtype = onnxDtypes.find((name) => dataTypes[name] === code);
+  if (dtype) return dtype;
   throw new MoonletError(
     `onnx ${where}: data type ${code} is not read here; use ${Object.keys(dataTypes).join(', ')}`,
   );

@@ -2,7 +2,17 @@
  * @file ONNX models as plain data: the parts of onnx.proto that networks need, with small typed interfaces.
  */
 
-export type OnnxDtype = 'float32' | 'float16' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool' | 'float64';
+export const onnxDtypes = [
+  'float32',
+  'float16',
+  'uint8',
+  'int8',
+  'int32',
+  'int64',
+  'bool',
+  'float64',
+] as const;
+export type OnnxDtype = (typeof onnxDtypes)[number];
 
 /** int64 values are given as numbers; they are exact up to 2^53. float16 values are given as their bits. */
 export type OnnxData =

@@ -1,8 +1,10 @@
 /** @file What a network costs: parameters, multiply-adds, memory. Exact integers, no tensors. */
+import { get } from '../access.ts';
 import { MoonletError } from '../errors.ts';
 import {
   channelsOf,
   type Graph,
+  inputShapes,
   isStatistic,
   type Kind,
   type Node,
@@ -36,17 +38,26 @@ export interface Cost {
   readonly layers: readonly LayerCost[];
 }
 
-/** @throws MoonletError when a count passes 2^53, beyond which it would not be exact. */
+/**
+ * What a graph costs: parameters, multiply-adds and bytes, in all and of each layer, for one example.
+ *
+ * @throws MoonletError when a count passes 2^53, beyond which it would not be exact.
+ * @example
+ * import { cost } from 'moonlet';
+ * import { mobilenetV2 } from 'moonlet/architectures';
+ *
+ * const { params, macs } = cost(mobilenetV2()); // 3504872 parameters, 300774272 multiply-adds
+ */
 export function cost(graph: Graph): Cost {
   const shapeById = shapes(graph);
   let normStats = 0;
   const layers = graph.nodes.map((node): LayerCost => {
-    const ins = node.inputs.map((id) => shapeById.get(id) as Shape);
-    const shape = shapeById.get(node.id) as Shape;
+    const ins = inputShapes(node, shapeById);
+    const shape = get(shapeById, node.id);
     let [params, macs] = [0, 0];
     for (const [slot, dims] of weightShapes(node.op, ins)) {
       const n = dims.reduce((a, d) => a * d, 1);
-      // each number of a kernel meets each place of the output once
+      // each number of a kernel is multiplied once at each position of the output
       if (slot === 'kernel') macs += (n * sizeOf(shape)) / channelsOf(shape);
       if (node.weightsOf) continue;
       if (isStatistic(slot)) normStats += n;

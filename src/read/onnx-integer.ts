@@ -2,6 +2,7 @@
  * @file Quantized nets as ONNX: QuantizeLinear and DequantizeLinear around float ops, which runtimes fuse into integer
  * ones (onnxruntime: QLinearConv and its kin). Values of fewer than 8 bits are written as float ops that round.
  */
+import { defined } from '../access.ts';
 import type { Op, Quantize } from '../graph/index.ts';
 import { codeRange } from '../graph/index.ts';
 import { int, type OnnxModel } from '../onnx/index.ts';
@@ -76,7 +77,7 @@ export function linearOperands(
  * value with one scale, onnxruntime (1.21 and later) rounds that kernel to 8 bits with one scale of its own, unasked.
  */
 function again(d: Draft, x: string, { scale, zero, signed }: Quantize, channels: number): string {
-  const codes = d.nodes.find((n) => n.outputs[0] === x)?.inputs[0] as string;
+  const codes = defined(d.nodes.find((n) => n.outputs[0] === x)?.inputs[0], `codes of ${x}`);
   const points = signed ? new Int8Array(channels) : new Uint8Array(channels);
   return d.emit(
     'DequantizeLinear',
@@ -120,9 +121,7 @@ function integerOperands(
   const values = dequantized(d, stored, isSigned ? 'int8' : 'uint8', scales, axis);
   if (!bias) return [values];
   const steps = biasSteps(read.scale, scales);
-  const whole = Int32Array.from(materialize(bias), (v, o) =>
-    Math.round(v / (steps[o % steps.length] as number)),
-  );
+  const whole = Int32Array.from(materialize(bias), (v, o) => Math.round(v / steps[o % steps.length]!));
   const integers = d.constant('int32', bias.shape, whole);
   return [values, dequantized(d, integers, 'int32', steps, { axis: int(0) })];
 }
@@ -152,14 +151,18 @@ function dequantized(
 /** The step of each bias in int32: input scale times kernel scale, in float32. */
 export const biasSteps = (input: number, scales: Float32Array): Float32Array => scales.map((s) => input * s);
 
-const oihwShape = ([kh, kw, i, o]: readonly number[]): number[] => [o, i, kh, kw] as number[];
+const oihwShape = ([kh = 1, kw = 1, i = 1, o = 1]: readonly number[]): number[] => [o, i, kh, kw];
 /** kernel_HWIO -> kernel_OIHW, into an array of the same kind. */
-function oihw<T extends Float32Array | Int8Array>(data: T, [kh, kw, i, o]: readonly number[], turned: T): T {
-  const [places, inner, outer] = [(kh as number) * (kw as number), i as number, o as number];
+function oihw<T extends Float32Array | Int8Array>(
+  data: T,
+  [kh = 1, kw = 1, inner = 1, outer = 1]: readonly number[],
+  turned: T,
+): T {
+  const places = kh * kw;
   for (let p = 0; p < places; p++) {
     for (let a = 0; a < inner; a++) {
       for (let b = 0; b < outer; b++)
-        turned[(b * inner + a) * places + p] = data[(p * inner + a) * outer + b] as number;
+        turned[(b * inner + a) * places + p] = data[(p * inner + a) * outer + b]!;
     }
   }
   return turned;
@@ -174,7 +177,7 @@ export function integerLayers({ nodes, initializers }: Pick<OnnxModel, 'nodes' |
   const stored = new Map(nodes.map((n) => [n.outputs[0], dtypes.get(n.inputs[0] ?? '')]));
   const kernels = nodes
     .filter((n) => n.opType === 'Conv' || n.opType === 'Gemm')
-    .map((n) => stored.get(n.inputs[1] as string));
+    .map((n) => stored.get(n.inputs[1]));
   return {
     signed: kernels.filter((dtype) => dtype === 'int8').length,
     unsigned: kernels.filter((dtype) => dtype === 'uint8').length,

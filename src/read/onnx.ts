@@ -1,17 +1,21 @@
 /** @file A net as an ONNX model for inference: channels first inside, dynamic batch, dropout gone. */
 import { match } from 'ts-pattern';
+import { defined, first, get } from '../access.ts';
 import { MoonletError } from '../errors.ts';
 import {
   type Activation,
   ancestors,
   channelsOf,
+  firstInput,
   fold,
   type Graph,
+  inputShapes,
   isDepthwise,
   isMap,
   type Node,
   nodesById,
   type Op,
+  type OpOf,
   type Padding,
   type Pair,
   type Shape,
@@ -26,11 +30,11 @@ import { type Draft, draft } from './onnx-draft.ts';
 import { emitQuantize, linearOperands } from './onnx-integer.ts';
 
 export interface ToOnnxOptions {
-  /** Ids whose values are wanted, each an output of its own name; the graph's outputs unless told. */
+  /** Ids whose values are wanted, each an output of its own name; the graph's outputs by default. */
   readonly values?: readonly string[];
-  /** Of inputs and of outputs that are maps; the insides are NCHW in any case. NHWC unless told. */
+  /** Of inputs and of outputs that are maps; the insides are NCHW in any case. NHWC by default. */
   readonly layout?: 'NHWC' | 'NCHW';
-  /** A fixed batch; any batch unless told. */
+  /** A fixed batch; any batch by default. */
   readonly batch?: number;
 }
 
@@ -58,20 +62,23 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
   const inputs = graph.nodes.filter((n) => n.op.kind === 'input' && needed.has(n.id));
   const kept: Graph = { ...graph, nodes: graph.nodes.filter((n) => needed.has(n.id)) };
   const value = fold<string>(kept, (node, ins) => {
-    const shapesIn = node.inputs.map((id) => shapeById.get(id) as Shape);
     if (node.op.kind === 'input') {
       return isMap(node.op.shape) && layout === 'NHWC'
         ? d.emit('Transpose', [node.id], { perm: ints(toNchw) })
         : node.id;
     }
-    const source = byId.get(node.inputs[0] as string)?.op;
-    return emitOp(d, node, ins, shapesIn, source, (slot) =>
-      weights.get(`${node.weightsOf ?? node.id}:${slot}`),
-    );
+    return emitOp({
+      draft: d,
+      ins,
+      op: node.op,
+      shapes: inputShapes(node, shapeById),
+      source: byId.get(firstInput(node))?.op,
+      weight: (slot) => weights.get(`${node.weightsOf ?? node.id}:${slot}`),
+    });
   });
   for (const id of values) {
-    const turned = isMap(shapeById.get(id) as Shape) && layout === 'NHWC';
-    const inner = value.get(id) as string;
+    const turned = isMap(get(shapeById, id)) && layout === 'NHWC';
+    const inner = get(value, id);
     d.emit(
       turned ? 'Transpose' : 'Identity',
       [inner],
@@ -80,7 +87,7 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
     );
   }
   const outer = (id: string): readonly (number | string)[] => {
-    const shape = shapeById.get(id) as Shape;
+    const shape = get(shapeById, id);
     return [batch, ...(isMap(shape) && layout === 'NCHW' ? [shape[2], shape[0], shape[1]] : shape)];
   };
   return {
@@ -99,69 +106,47 @@ const toNhwc = [0, 2, 3, 1] as const;
 const outputName = (id: string, inputs: readonly Node[]): string =>
   inputs.some((n) => n.id === id) ? `${id}:value` : id;
 
-type WeightOf = (slot: Slot) => Weight | undefined;
+/** An op on its way into ONNX. */
+interface Emission<O extends Op = Op> {
+  readonly draft: Draft;
+  readonly op: O;
+  /** The names of its inputs' values, channels first, and our shapes of them. */
+  readonly ins: readonly string[];
+  readonly shapes: readonly Shape[];
+  /** The op that made its first input. */
+  readonly source: Op | undefined;
+  readonly weight: (slot: Slot) => Weight | undefined;
+}
 
-/** One op, channels first; the name of its value. `source` is the op that made its first input. */
-function emitOp(
-  d: Draft,
-  node: Node,
-  ins: readonly string[],
-  shapesIn: readonly Shape[],
-  source: Op | undefined,
-  weight: WeightOf,
-): string {
-  const x = ins[0] as string;
-  const shape = shapesIn[0] as Shape;
+/** Writes one op; the name of its value. */
+function emitOp(e: Emission): string {
+  const { draft: d, op } = e;
+  if (op.kind === 'input') throw new Error('internal: toOnnx itself writes inputs');
+  const [x, shape] = [first(e.ins), first(e.shapes)];
   const c = channelsOf(shape);
-  const channelAxis = { axis: int(1) };
-  const vector = (slot: Slot, otherwise: number): string => {
-    const stored = weight(slot);
-    const data = stored ? materialize(stored) : new Float32Array(c).fill(otherwise);
-    return d.constant('float32', [data.length], data);
-  };
-  const spatial = isMap(shape) ? [shape[0], shape[1]] : [];
-  const reshape = (from: string, dims: readonly number[]): string =>
-    d.emit('Reshape', [from, d.constant('int64', [dims.length + 1], [-1, ...dims])]);
-  return match(node.op)
+  return match(op)
     .returnType<string>()
-    .with({ kind: 'input' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => x)
-    .with({ kind: 'conv' }, (op) => {
-      const depthwise = isDepthwise(op, c) && op.out === op.groups;
-      const operands = linearOperands(
-        d,
-        { source, x, channels: c, depthwise },
-        weight('kernel') as Weight,
-        op.bias ? weight('bias') : undefined,
-      );
-      return d.emit('Conv', operands, {
+    .with({ kind: 'dropout' }, { kind: 'dropPath' }, () => x)
+    .with({ kind: 'conv' }, (op) =>
+      d.emit('Conv', operands(e, op, isDepthwise(op, c) && op.out === op.groups), {
         kernel_shape: ints(op.kernel),
         strides: ints(op.stride),
         dilations: ints(op.dilation),
         group: int(op.groups),
         pads: ints(padsOf(shape, op.kernel, op.stride, op.dilation, op.padding)),
-      });
-    })
-    .with({ kind: 'dense' }, (op) =>
-      d.emit(
-        'Gemm',
-        linearOperands(
-          d,
-          { source, x, channels: c, depthwise: false },
-          weight('kernel') as Weight,
-          op.bias ? weight('bias') : undefined,
-        ),
-      ),
+      }),
     )
+    .with({ kind: 'dense' }, (op) => d.emit('Gemm', operands(e, op, false)))
     .with({ kind: 'quantize' }, (op) => emitQuantize(d, x, op))
-    .with({ kind: 'norm' }, ({ eps }) =>
-      d.emit(
-        'BatchNormalization',
-        [x, vector('gamma', 1), vector('beta', 0), vector('mean', 0), vector('variance', 1)],
-        {
-          epsilon: float(eps),
-        },
-      ),
-    )
+    .with({ kind: 'norm' }, ({ eps }) => {
+      const vector = (slot: Slot, otherwise: number): string => {
+        const stored = e.weight(slot);
+        const data = stored ? materialize(stored) : new Float32Array(c).fill(otherwise);
+        return d.constant('float32', [data.length], data);
+      };
+      const vectors = [vector('gamma', 1), vector('beta', 0), vector('mean', 0), vector('variance', 1)];
+      return d.emit('BatchNormalization', [x, ...vectors], { epsilon: float(eps) });
+    })
     .with({ kind: 'act' }, ({ fn }) => emitActivation(d, x, fn))
     .with({ kind: 'pool' }, ({ fn, size, stride, padding }) =>
       d.emit(fn === 'max' ? 'MaxPool' : 'AveragePool', [x], {
@@ -174,33 +159,22 @@ function emitOp(
     .with({ kind: 'globalPool' }, ({ fn }) =>
       d.emit('Flatten', [d.emit(fn === 'avg' ? 'GlobalAveragePool' : 'GlobalMaxPool', [x])], channelAxis),
     )
-    .with({ kind: 'add' }, () => ins.slice(1).reduce((sum, y) => d.emit('Add', [sum, y]), x))
+    .with({ kind: 'add' }, () => e.ins.slice(1).reduce((sum, y) => d.emit('Add', [sum, y]), x))
     .with({ kind: 'mul' }, () =>
-      ins.slice(1).reduce((product, y, i) => {
-        const gate = shapesIn[i + 1]?.length === 1 && isMap(shape) ? reshape(y, [c, 1, 1]) : y;
-        return d.emit('Mul', [product, gate]);
+      e.ins.slice(1).reduce((product, y, i) => {
+        const isGate = e.shapes[i + 1]?.length === 1 && isMap(shape);
+        return d.emit('Mul', [product, isGate ? reshape(d, y, [c, 1, 1]) : y]);
       }, x),
     )
-    .with({ kind: 'concat' }, () => d.emit('Concat', ins, channelAxis))
-    .with({ kind: 'slice' }, ({ from, to }) => {
-      const at = (n: number): string => d.constant('int64', [1], [n]);
-      return d.emit('Slice', [x, at(from), at(to), at(1)]);
-    })
-    .with({ kind: 'shuffle' }, ({ groups }) => {
-      const cells = reshape(x, [groups, c / groups, ...spatial]);
-      const order = [0, 2, 1, ...spatial.map((_, i) => i + 3)];
-      return reshape(d.emit('Transpose', [cells], { perm: ints(order) }), [c, ...spatial]);
-    })
-    .with({ kind: 'permute' }, ({ order }) =>
-      d.emit('Gather', [x, d.constant('int64', [c], order)], channelAxis),
+    .with({ kind: 'concat' }, () => d.emit('Concat', e.ins, channelAxis))
+    .with(
+      { kind: 'slice' },
+      { kind: 'shuffle' },
+      { kind: 'permute' },
+      { kind: 'flatten' },
+      { kind: 'maxout' },
+      (op) => emitChannelOp({ ...e, op }),
     )
-    .with({ kind: 'flatten' }, () =>
-      d.emit('Flatten', [d.emit('Transpose', [x], { perm: ints(toNhwc) })], channelAxis),
-    )
-    .with({ kind: 'maxout' }, ({ pieces }) => {
-      const units = reshape(x, [c / pieces, pieces, ...spatial]);
-      return d.emit('ReduceMax', [units, d.constant('int64', [1], [2])], { keepdims: int(0) });
-    })
     .with({ kind: 'shift' }, ({ kernel }) => {
       const side = (kernel - 1) / 2;
       return d.emit('Conv', [x, d.constant('float32', [c, 1, kernel, kernel], shiftTaps(c, kernel))], {
@@ -218,6 +192,48 @@ function emitOp(
     )
     .exhaustive();
 }
+
+/** Ops that move channels, or choose among them. */
+function emitChannelOp(e: Emission<OpOf<'slice' | 'shuffle' | 'permute' | 'flatten' | 'maxout'>>): string {
+  const { draft: d, op } = e;
+  const [x, shape] = [first(e.ins), first(e.shapes)];
+  const c = channelsOf(shape);
+  const spatial = isMap(shape) ? [shape[0], shape[1]] : [];
+  switch (op.kind) {
+    case 'slice': {
+      const number = (n: number): string => d.constant('int64', [1], [n]);
+      return d.emit('Slice', [x, number(op.from), number(op.to), number(1)]);
+    }
+    case 'shuffle': {
+      const cells = reshape(d, x, [op.groups, c / op.groups, ...spatial]);
+      const order = [0, 2, 1, ...spatial.map((_, i) => i + 3)];
+      return reshape(d, d.emit('Transpose', [cells], { perm: ints(order) }), [c, ...spatial]);
+    }
+    case 'permute':
+      return d.emit('Gather', [x, d.constant('int64', [c], op.order)], channelAxis);
+    case 'flatten':
+      return d.emit('Flatten', [d.emit('Transpose', [x], { perm: ints(toNhwc) })], channelAxis);
+    case 'maxout': {
+      const units = reshape(d, x, [c / op.pieces, op.pieces, ...spatial]);
+      return d.emit('ReduceMax', [units, d.constant('int64', [1], [2])], { keepdims: int(0) });
+    }
+  }
+}
+
+const channelAxis = { axis: int(1) };
+
+/** The value in another shape, batch first. */
+const reshape = (d: Draft, from: string, dims: readonly number[]): string =>
+  d.emit('Reshape', [from, d.constant('int64', [dims.length + 1], [-1, ...dims])]);
+
+/** Input, kernel and bias of a conv or a dense layer. */
+const operands = (e: Emission, { bias }: { readonly bias: boolean }, depthwise: boolean): readonly string[] =>
+  linearOperands(
+    e.draft,
+    { source: e.source, x: first(e.ins), channels: channelsOf(first(e.shapes)), depthwise },
+    defined(e.weight('kernel'), 'kernel'),
+    bias ? e.weight('bias') : undefined,
+  );
 
 function emitActivation(d: Draft, x: string, fn: Activation): string {
   const scalar = (value: number): string => d.constant('float32', [], Float32Array.of(value));

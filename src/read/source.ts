@@ -3,12 +3,16 @@
  * each chain one line; values that are read later have names. Paths that the builder would not give are renamed at the end.
  */
 import { match } from 'ts-pattern';
+import { first, get, last } from '../access.ts';
 import { Refusal } from '../errors.ts';
 import {
+  type Conv,
   channelsOf,
   consumers,
+  firstInput,
   type Graph,
   inputShape,
+  inputShapes,
   isDepthwise,
   type Node,
   type Op,
@@ -18,14 +22,15 @@ import {
 } from '../graph/index.ts';
 
 export interface SourceOptions {
-  /** The function's name; `net` unless told. */
+  /** The function's name; `net` by default. */
   readonly name?: string;
-  /** Where the builder is imported from; `moonlet` unless told. */
+  /** Where the builder is imported from; `moonlet` by default. */
   readonly from?: string;
 }
 
 /**
- * A module that exports one function, which makes the graph.
+ * The source of a TypeScript module that exports one function, which makes the graph.
+ *
  * @throws MoonletError for several inputs, Refusal for a node that the builder leaves out.
  */
 export function toSource(graph: Graph, { name = 'net', from = 'moonlet' }: SourceOptions = {}): string {
@@ -35,20 +40,20 @@ export function toSource(graph: Graph, { name = 'net', from = 'moonlet' }: Sourc
   const variable = names(graph, name);
   const shapeById = shapes(graph);
   const lines = chainsOf(graph).map((chain) => {
-    const [first, last] = [chain[0] as Node, chain.at(-1) as Node];
-    if (first.op.kind === 'input')
-      return `const ${variable(first.id)} = input(${first.op.shape.join(', ')});`;
+    const [begin, end] = [first(chain), last(chain)];
+    if (begin.op.kind === 'input')
+      return `const ${variable(begin.id)} = input(${begin.op.shape.join(', ')});`;
     const call = (node: Node): string =>
       callOf(
         node,
-        node.inputs.map((id) => shapeById.get(id) as Shape),
+        inputShapes(node, shapeById),
         node.inputs.slice(1).map(variable),
-        node.weightsOf === undefined ? undefined : (given.get(node.weightsOf) as string),
+        node.weightsOf === undefined ? undefined : get(given, node.weightsOf),
       );
-    const from_ = variable(first.inputs[0] as string);
-    const path = pathOf(first);
+    const source = variable(firstInput(begin));
+    const path = pathOf(begin);
     const calls = chain.map(call);
-    const head = `const ${variable(last.id)} = ${from_}`;
+    const head = `const ${variable(end.id)} = ${source}`;
     return path
       ? wrapped(`${head}.pipe(${quoted(path)}, (x) =>`, 'x', calls, ');')
       : wrapped(`${head}`, '', calls, ';');
@@ -123,14 +128,14 @@ function names(graph: Graph, fn: string): (id: string) => string {
   const byId = new Map<string, string>();
   for (const { id } of graph.nodes) {
     const words = id.split(/[^A-Za-z0-9]+/).filter(Boolean);
-    const base = words.map((w, i) => (i ? `${(w[0] as string).toUpperCase()}${w.slice(1)}` : w)).join('');
+    const base = words.map((w, i) => (i ? `${w.charAt(0).toUpperCase()}${w.slice(1)}` : w)).join('');
     const plain = /^[A-Za-z]/.test(base) ? base : `v${base}`;
     let name = plain === 'input' ? 'image' : plain;
     for (let n = 2; taken.has(name) || reserved.has(name); n++) name = `${plain}_${n}`;
     taken.add(name);
     byId.set(id, name);
   }
-  return (id) => byId.get(id) as string;
+  return (id) => get(byId, id);
 }
 const reserved = new Set(
   'break case catch class const continue debugger default delete do else enum export extends false finally for function if import in instanceof new null return super switch this throw true try typeof var void while with yield let static await'.split(
@@ -151,8 +156,8 @@ function wrapped(head: string, subject: string, calls: readonly string[], end: s
 const size = ([h, w]: Pair): string => (h === w ? `${h}` : `[${h}, ${w}]`);
 type Options = readonly (readonly [name: string, value: string, usual: boolean])[];
 const options = (all: Options): string => {
-  const told = all.filter(([, , usual]) => !usual).map(([name, value]) => `${name}: ${value}`);
-  return told.length ? `{ ${told.join(', ')} }` : '';
+  const unusual = all.filter(([, , usual]) => !usual).map(([name, value]) => `${name}: ${value}`);
+  return unusual.length ? `{ ${unusual.join(', ')} }` : '';
 };
 const call = (name: string, ...args: readonly string[]): string =>
   `.${name}(${args.filter(Boolean).join(', ')})`;
@@ -162,6 +167,32 @@ const padding = (p: unknown): readonly [string, string, boolean] => [
   typeof p === 'string' ? quoted(p) : JSON.stringify(p).replaceAll(',', ', '),
   p === 'same',
 ];
+
+/** A conv as `conv` or `depthwise`; `share` is the option `weightsOf`. */
+function convCall(o: Conv, channels: number, share: Options[number]): string {
+  const common = [
+    ['stride', size(o.stride), ones(o.stride)],
+    ['dilation', size(o.dilation), ones(o.dilation)],
+    padding(o.padding),
+    ['bias', 'true', !o.bias],
+    share,
+  ] as const;
+  const is = (k: number): boolean => o.kernel[0] === k && o.kernel[1] === k;
+  if (isDepthwise(o, channels))
+    return call(
+      'depthwise',
+      options([
+        ['kernel', size(o.kernel), is(3)],
+        ['multiplier', `${o.out / channels}`, o.out === channels],
+        ...common,
+      ]),
+    );
+  return call(
+    'conv',
+    `${o.out}`,
+    options([['kernel', size(o.kernel), is(1)], ['groups', `${o.groups}`, o.groups === 1], ...common]),
+  );
+}
 
 /** A node as the builder's method. */
 function callOf(
@@ -176,31 +207,7 @@ function callOf(
   };
   return match<Op, string>(node.op)
     .with({ kind: 'input' }, () => refuse('an input in the middle'))
-    .with({ kind: 'conv' }, (o) => {
-      const c = channelsOf(ins[0] as Shape);
-      const common = [
-        ['stride', size(o.stride), ones(o.stride)],
-        ['dilation', size(o.dilation), ones(o.dilation)],
-        padding(o.padding),
-        ['bias', 'true', !o.bias],
-        share,
-      ] as const;
-      const is = (k: number): boolean => o.kernel[0] === k && o.kernel[1] === k;
-      if (isDepthwise(o, c))
-        return call(
-          'depthwise',
-          options([
-            ['kernel', size(o.kernel), is(3)],
-            ['multiplier', `${o.out / c}`, o.out === c],
-            ...common,
-          ]),
-        );
-      return call(
-        'conv',
-        `${o.out}`,
-        options([['kernel', size(o.kernel), is(1)], ['groups', `${o.groups}`, o.groups === 1], ...common]),
-      );
-    })
+    .with({ kind: 'conv' }, (o) => convCall(o, channelsOf(first(ins)), share))
     .with({ kind: 'dense' }, (o) => call('dense', `${o.out}`, options([['bias', 'false', o.bias], share])))
     .with({ kind: 'norm' }, (o) =>
       call(

@@ -5,9 +5,20 @@
  * @module moonlet/svg
  */
 import dagre from '@dagrejs/dagre';
+import { first, get, last } from '../access.ts';
 import { consumers, type Graph, type Kind, type Node, printOp, type Shape, shapes } from '../graph/index.ts';
 import { cost } from './cost.ts';
 
+/** What dagre answers: the middle and size of a box, and the points of an edge. */
+interface Position {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+interface Route {
+  readonly points: readonly { readonly x: number; readonly y: number }[];
+}
 /** Nodes in a row that are drawn as one. */
 interface Box {
   readonly id: string;
@@ -15,12 +26,8 @@ interface Box {
   readonly path: string;
   readonly nodes: readonly Node[];
 }
-interface Placed extends Box {
+interface Placed extends Box, Position {
   readonly lines: readonly string[];
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
 }
 
 const [letter, line, margin] = [6.7, 15, 10] as const;
@@ -51,21 +58,16 @@ export function svg(graph: Graph): string {
     layout.setNode(box.id, { width, height: lines.length * line + margin, lines });
   }
   for (const box of boxes)
-    for (const [i, from] of (box.nodes[0] as Node).inputs.entries())
-      layout.setEdge({ v: boxOf.get(from) as string, w: box.id, name: `${from}#${i}` }, {});
+    for (const [i, from] of first(box.nodes).inputs.entries())
+      layout.setEdge({ v: get(boxOf, from), w: box.id, name: `${from}#${i}` }, {});
   dagre.layout(layout);
   const placed = boxes.map((box): Placed => {
-    const { x, y, width, height } = layout.node(box.id) as {
-      x: number;
-      y: number;
-      width: number;
-      height: number;
-    };
+    const { x, y, width, height }: Position = layout.node(box.id);
     return { ...box, lines: linesOf(box, shapeById), x, y: y + head, width, height };
   });
   const bands = bandsOf(placed);
   const edges = layout.edges().map((e: { v: string; w: string; name?: string }) => {
-    const points = (layout.edge(e) as { points: readonly { x: number; y: number }[] }).points;
+    const { points }: Route = layout.edge(e);
     return `<path d="${curve(points.map(({ x, y }) => [x, y + head]))}"/>`;
   });
   const right = Math.max(...placed.map((p) => p.x + p.width / 2), ...bands.map((b) => b.x + b.width)) + 24;
@@ -101,21 +103,21 @@ export function svg(graph: Graph): string {
 function boxesOf(graph: Graph): readonly Box[] {
   const readers = consumers(graph);
   const boxes: { id: string; path: string; nodes: Node[] }[] = [];
-  const last = new Map<string, (typeof boxes)[number]>();
+  const open = new Map<string, (typeof boxes)[number]>(); // last node -> its box
   for (const node of graph.nodes) {
     const path = node.id.split('/').slice(0, -1).join('/');
-    const before = node.inputs.length === 1 ? last.get(node.inputs[0] as string) : undefined;
+    const [source = '', ...others] = node.inputs;
+    const before = others.length ? undefined : open.get(source);
     const follows = ['norm', 'act', 'dropout', 'dropPath', 'permute', 'shuffle'].includes(node.op.kind);
-    const alone =
-      readers.get(node.inputs[0] ?? '')?.length === 1 && !graph.outputs.includes(node.inputs[0] ?? '');
+    const alone = readers.get(source)?.length === 1 && !graph.outputs.includes(source);
     if (before && follows && alone && before.path === path && before.nodes[0]?.op.kind !== 'input') {
       before.nodes.push(node);
-      last.delete(node.inputs[0] as string);
-      last.set(node.id, before);
+      open.delete(source);
+      open.set(node.id, before);
     } else {
       const box = { id: node.id, path, nodes: [node] };
       boxes.push(box);
-      last.set(node.id, box);
+      open.set(node.id, box);
     }
   }
   return boxes;
@@ -124,16 +126,12 @@ function boxesOf(graph: Graph): readonly Box[] {
 /** What stands in a box: its path below the stage, its ops, the shape that leaves it. */
 function linesOf({ path, nodes }: Box, shapeById: ReadonlyMap<string, Shape>): readonly string[] {
   const short = path.split('/').slice(1).join('/');
-  const end = shapeById.get((nodes.at(-1) as Node).id) as Shape;
+  const end = get(shapeById, last(nodes).id);
   return [...(short ? [short] : []), ...nodes.map((node) => printOp(node.op)), end.join(' x ')];
 }
 
-interface Band {
+interface Band extends Position {
   readonly name: string;
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
 }
 
 /** Around the boxes of each first step of the paths: stem, stage1, ..., head. */
@@ -160,7 +158,7 @@ function drawn({ nodes, lines, path, x, y, width, height }: Placed, outputs: rea
     const grey = (i === 0 && path.includes('/')) || i === lines.length - 1;
     return `<text x="${n(x)}" y="${n(top + margin / 2 + (i + 0.75) * line)}"${grey ? ' fill="#5f6368"' : ''}>${text(l)}</text>`;
   });
-  const fill = fills[(nodes[0] as Node).op.kind] ?? '#f1f3f4';
+  const fill = fills[first(nodes).op.kind] ?? '#f1f3f4';
   return [
     `<g text-anchor="middle"><title>${text(nodes.map((node) => node.id).join('\n'))}</title>`,
     `<rect x="${n(left)}" y="${n(top)}" width="${n(width)}" height="${n(height)}" rx="5" fill="${fill}" stroke="#5f6368"${isOutput ? ' stroke-width="2.5"' : ''}/>`,
@@ -171,13 +169,16 @@ function drawn({ nodes, lines, path, x, y, width, height }: Placed, outputs: rea
 
 /** A smooth line through some points: quadratic curves that meet in the middles. */
 function curve(points: readonly (readonly [number, number])[]): string {
-  const at = (i: number): readonly [number, number] => points[i] as readonly [number, number];
-  const parts = [`M${n(at(0)[0])} ${n(at(0)[1])}`];
-  for (let i = 1; i < points.length - 1; i++) {
-    const end = i === points.length - 2 ? at(i + 1) : middle(at(i), at(i + 1));
-    parts.push(`Q${n(at(i)[0])} ${n(at(i)[1])} ${n(end[0])} ${n(end[1])}`);
+  const [begin, ...rest] = points;
+  const end = rest.pop();
+  if (!begin || !end) return '';
+  const parts = [`M${n(begin[0])} ${n(begin[1])}`];
+  for (const [i, point] of rest.entries()) {
+    const next = rest[i + 1];
+    const to = next ? middle(point, next) : end;
+    parts.push(`Q${n(point[0])} ${n(point[1])} ${n(to[0])} ${n(to[1])}`);
   }
-  if (points.length === 2) parts.push(`L${n(at(1)[0])} ${n(at(1)[1])}`);
+  if (!rest.length) parts.push(`L${n(end[0])} ${n(end[1])}`);
   return parts.join('');
 }
 const middle = (a: readonly [number, number], b: readonly [number, number]): readonly [number, number] => [

@@ -9,8 +9,8 @@ export function packBits(numbers: ArrayLike<number>, width: number): Uint8Array 
   for (let i = 0; i < numbers.length; i++) {
     const at = i * width;
     const [byte, shift] = [at >> 3, at & 7];
-    const spread = (numbers[i] as number) << shift;
-    bytes[byte] = (bytes[byte] as number) | (spread & 0xff);
+    const spread = numbers[i]! << shift;
+    bytes[byte]! |= spread & 0xff;
     if (shift + width > 8) bytes[byte + 1] = spread >> 8;
   }
   return bytes;
@@ -23,7 +23,7 @@ export function unpackBits(bytes: Uint8Array, width: number, count: number): Uin
   for (let i = 0; i < count; i++) {
     const at = i * width;
     const [byte, shift] = [at >> 3, at & 7];
-    const both = (bytes[byte] as number) | ((bytes[byte + 1] ?? 0) << 8);
+    const both = bytes[byte]! | ((bytes[byte + 1] ?? 0) << 8);
     numbers[i] = (both >> shift) & mask;
   }
   return numbers;

@@ -6,6 +6,7 @@
  *   file    'MLHC', version 1, then each weight: its kind (a byte), its numbers (varints), its streams
  *   stream  0, bytes as they are | 1, alphabet (varint), its code lengths of 5 bits each, length (varint), codes
  */
+import { first } from '../access.ts';
 import { cut, MoonletError, quote, within } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 import { packBits, packedLength, unpackBits } from './bits.ts';
@@ -13,6 +14,7 @@ import {
   codeWidth,
   type Encoding,
   encodings,
+  isPlaced,
   type PlacedWeight,
   placesOf,
   sizeOfShape,
@@ -85,10 +87,14 @@ class Reader {
     this.#at += count;
     return new Uint8Array(this.#all.subarray(this.#at - count, this.#at)); // a copy, aligned; a Buffer's slice is none
   }
+  byte(): number {
+    const [byte = 0] = this.bytes(1);
+    return byte;
+  }
   number(): number {
     let [n, scale] = [0, 1];
     for (;;) {
-      const byte = this.bytes(1)[0] as number;
+      const byte = this.byte();
       n += (byte & 127) * scale;
       if (byte < 128) return n;
       scale *= 128;
@@ -179,26 +185,44 @@ function write(out: Writer, weight: Weight): void {
       out.number(gaps.length);
       out.symbols(gaps, 8);
       out.number(encodings.indexOf(weight.values.encoding));
-      out.number(weight.values.shape[0] as number);
+      out.number(first(weight.values.shape));
       return write(out, weight.values);
     }
   }
 }
 
-/** Encodings in which values have no place of their own. */
-const unplaced: readonly Encoding[] = ['hashed', 'circulant', 'sparse'];
+function read(from: Reader, encoding: Encoding, shape: readonly number[]): Weight {
+  switch (encoding) {
+    case 'hashed':
+      return { encoding, shape, seed: from.number(), data: from.floats() };
+    case 'circulant':
+      return { encoding, shape, block: from.number(), data: from.floats() };
+    case 'sparse': {
+      const size = sizeOfShape(shape);
+      const mask = maskOf(from.symbols(from.number(), 8), size);
+      const inner = encodings[from.number()];
+      if (!inner || !isPlaced(inner))
+        throw new MoonletError('values of no known encoding; the file is damaged');
+      const count = from.number();
+      if (count > size) throw new MoonletError(`${count} values for ${size} places; the file is damaged`);
+      return { encoding, shape, data: mask, values: readPlaced(from, inner, [count]) };
+    }
+    default:
+      return readPlaced(from, encoding, shape);
+  }
+}
 
-function read(from: Reader, encoding: Weight['encoding'], shape: readonly number[]): Weight {
-  const size = shape.reduce((n, d) => n * d, 1);
+function readPlaced(
+  from: Reader,
+  encoding: PlacedWeight['encoding'],
+  shape: readonly number[],
+): PlacedWeight {
+  const size = sizeOfShape(shape);
   switch (encoding) {
     case 'float32':
       return { encoding, shape, data: from.floats() };
     case 'float16':
       return { encoding, shape, data: from.halves() };
-    case 'hashed':
-      return { encoding, shape, seed: from.number(), data: from.floats() };
-    case 'circulant':
-      return { encoding, shape, block: from.number(), data: from.floats() };
     case 'quantized':
     case 'codebook': {
       const bits = from.number();
@@ -215,15 +239,6 @@ function read(from: Reader, encoding: Weight['encoding'], shape: readonly number
     }
     case 'binary':
       return { encoding, shape, scales: from.floats(), data: packBits(from.symbols(size, 1), 1) };
-    case 'sparse': {
-      const mask = maskOf(from.symbols(from.number(), 8), size);
-      const inner = encodings[from.number()];
-      if (!inner || unplaced.includes(inner))
-        throw new MoonletError('values of no known encoding; the file is damaged');
-      const count = from.number();
-      if (count > size) throw new MoonletError(`${count} values for ${size} places; the file is damaged`);
-      return { encoding, shape, data: mask, values: read(from, inner, [count]) as PlacedWeight };
-    }
   }
 }
 

@@ -1,5 +1,7 @@
 /** @file From floats to each encoding: the nearest weight of that kind in the sense that its paper gives. */
+
 import { setFloat16 } from '@petamoriken/float16';
+import { last } from '../access.ts';
 import { MoonletError } from '../errors.ts';
 import { packBits, unpackBits } from './bits.ts';
 import {
@@ -36,7 +38,7 @@ export function half({ shape, data }: FloatWeight): HalfWeight {
 export interface QuantizeOptions {
   /** 2 to 8. */
   readonly bits: number;
-  /** The step of each output channel, or one step; largest magnitude / (2^(bits - 1) - 1) unless told. */
+  /** The step of each output channel, or one step; largest magnitude / (2^(bits - 1) - 1) by default. */
   readonly scales?: Float32Array;
   /** Of 8 bits: shrink neighbouring codes that no processor without VNNI multiplies exactly; see pairs.ts. */
   readonly paired?: boolean;
@@ -50,7 +52,7 @@ export function largestByChannel(data: Float32Array, channels: number): Float32A
   const largest = new Float32Array(channels);
   data.forEach((v, p) => {
     const c = p % channels;
-    largest[c] = Math.max(largest[c] as number, Math.abs(v));
+    largest[c] = Math.max(largest[c]!, Math.abs(v));
   });
   return largest;
 }
@@ -65,8 +67,7 @@ export function quantized(weight: FloatWeight, o: QuantizeOptions): QuantizedWei
   if (!Number.isInteger(bits) || bits < 2 || bits > 8)
     throw new MoonletError(`quantized: bits must be a whole number from 2 to 8, got ${bits}`);
   const top = levelsOf(bits);
-  const scales =
-    o.scales ?? largestByChannel(data, shape.at(-1) as number).map((largest) => (largest || 1) / top);
+  const scales = o.scales ?? largestByChannel(data, last(shape)).map((largest) => (largest || 1) / top);
   return withCodes(shape, bits, roundedCodes(weight, { ...o, scales }), scales);
 }
 
@@ -79,7 +80,7 @@ export function roundedCodes(
   const codes = new Int8Array(data.length);
   const n = scales.length;
   for (let p = 0; p < codes.length; p++) {
-    const code = roundHalfEven((data[p] as number) / (scales[p % n] as number));
+    const code = roundHalfEven(data[p]! / scales[p % n]!);
     codes[p] = Math.max(-top, Math.min(top, code));
   }
   if (paired && bits === 8) shrinkPairs(codes, shape);
@@ -117,9 +118,9 @@ export function roundHalfEven(x: number): number {
  */
 export function ternary(weight: FloatWeight): TernaryWeight {
   const { shape, data } = weight;
-  const channels = shape.at(-1) as number;
+  const channels = last(shape);
   const threshold = meansByChannel(data, channels, () => true).map((mean) => 0.7 * mean);
-  const above = (p: number): boolean => Math.abs(data[p] as number) > (threshold[p % channels] as number);
+  const above = (p: number): boolean => Math.abs(data[p]!) > threshold[p % channels]!;
   const scales = meansByChannel(data, channels, above);
   return ternaryBy(weight, above, scales, scales);
 }
@@ -137,7 +138,7 @@ export function ternaryBy(
 
 /** sign(w) E|w| per output channel: the scale that minimizes |w - a sign(w)|^2 (Rastegari et al. 2016, equation 6). */
 export function binary({ shape, data }: FloatWeight): BinaryWeight {
-  const scales = meansByChannel(data, shape.at(-1) as number, () => true);
+  const scales = meansByChannel(data, last(shape), () => true);
   const codes = Array.from(data, (v) => (v >= 0 ? 1 : 0));
   return { encoding: 'binary', shape, data: packBits(codes, 1), scales };
 }
@@ -153,10 +154,10 @@ function meansByChannel(
   data.forEach((v, p) => {
     if (!chosen(p)) return;
     const c = p % channels;
-    sums[c] = (sums[c] as number) + Math.abs(v);
-    counts[c] = (counts[c] as number) + 1;
+    sums[c]! += Math.abs(v);
+    counts[c]!++;
   });
-  return Float32Array.from(sums, (sum, c) => (counts[c] ? sum / (counts[c] as number) : 0));
+  return Float32Array.from(sums, (sum, c) => (counts[c] ? sum / counts[c]! : 0));
 }
 
 /** Each value as the code of its nearest centroid. Centroids are sorted; there are at most 256. */
@@ -174,10 +175,10 @@ export function nearest(sorted: Float32Array, v: number): number {
   let [low, high] = [0, sorted.length - 1];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if ((sorted[middle] as number) <= v) low = middle;
+    if (sorted[middle]! <= v) low = middle;
     else high = middle;
   }
-  return v - (sorted[low] as number) <= (sorted[high] as number) - v ? low : high;
+  return v - sorted[low]! <= sorted[high]! - v ? low : high;
 }
 
 /** So many buckets, each the mean of its members after their signs: the nearest hashed weight in squared error. */
@@ -187,8 +188,8 @@ export function hashed({ shape, data }: FloatWeight, buckets: number, seed: numb
   const [sums, counts] = [new Float64Array(buckets), new Float64Array(buckets)];
   data.forEach((v, p) => {
     const { bucket, sign } = hashOf(seed, p, buckets);
-    sums[bucket] = (sums[bucket] as number) + sign * v;
-    counts[bucket] = (counts[bucket] as number) + 1;
+    sums[bucket]! += sign * v;
+    counts[bucket]!++;
   });
   return { encoding: 'hashed', shape, seed, data: meansOf(sums, counts) };
 }
@@ -206,14 +207,14 @@ export function circulant({ shape, data }: FloatWeight, block: number): Circulan
   const index = circulantIndex(shape, block);
   data.forEach((v, p) => {
     const k = index(p);
-    sums[k] = (sums[k] as number) + v;
-    counts[k] = (counts[k] as number) + 1;
+    sums[k]! += v;
+    counts[k]!++;
   });
   return { encoding: 'circulant', shape, block, data: meansOf(sums, counts) };
 }
 
 const meansOf = (sums: Float64Array, counts: Float64Array): Float32Array =>
-  Float32Array.from(sums, (sum, k) => (counts[k] ? sum / (counts[k] as number) : 0));
+  Float32Array.from(sums, (sum, k) => (counts[k] ? sum / counts[k]! : 0));
 
 /**
  * A weight without the values that are zero. What is left keeps its encoding, codes and scales with it; a codebook keeps
@@ -235,10 +236,10 @@ export function dense(weight: Weight): Weight | undefined {
   const { values, shape } = weight;
   if (values.encoding !== 'quantized' && values.encoding !== 'ternary') return undefined;
   const width = codeWidth(values);
-  const codes = unpackBits(values.data, width, values.shape[0] as number);
+  const codes = unpackBits(values.data, width, values.shape[0]!);
   const all = new Uint8Array(sizeOfShape(shape));
   placesOf(weight).forEach((p, k) => {
-    all[p] = codes[k] as number;
+    all[p] = codes[k]!;
   });
   return { ...values, shape, data: packBits(all, width) };
 }
@@ -247,16 +248,16 @@ export function dense(weight: Weight): Weight | undefined {
 function picked(weight: PlacedWeight, places: Uint32Array): PlacedWeight {
   const shape = [places.length];
   if (weight.encoding === 'float32')
-    return { ...weight, shape, data: Float32Array.from(places, (p) => weight.data[p] as number) };
+    return { ...weight, shape, data: Float32Array.from(places, (p) => weight.data[p]!) };
   if (weight.encoding === 'float16')
-    return { ...weight, shape, data: Uint16Array.from(places, (p) => weight.data[p] as number) };
+    return { ...weight, shape, data: Uint16Array.from(places, (p) => weight.data[p]!) };
   const width = codeWidth(weight);
   const codes = unpackBits(weight.data, width, sizeOfShape(weight.shape));
   return {
     ...weight,
     shape,
     data: packBits(
-      places.map((p) => codes[p] as number),
+      places.map((p) => codes[p]!),
       width,
     ),
   };

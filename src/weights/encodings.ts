@@ -4,7 +4,9 @@
  * Scales belong to output channels, the last axis of every kernel: the value at flat place p has scale p mod n of the
  * n scales that there are (one for all, or one a channel). Codes are packed, see bits.ts.
  */
+
 import { getFloat16 } from '@petamoriken/float16';
+import { item, last } from '../access.ts';
 import { packedLength, signed, unpackBits } from './bits.ts';
 
 interface Shaped {
@@ -83,6 +85,10 @@ export const encodings: readonly Encoding[] = [
   ...(['codebook', 'hashed', 'circulant', 'sparse'] as const),
 ];
 
+/** Whether the values of an encoding have a place of their own each. */
+export const isPlaced = (encoding: Encoding): encoding is PlacedWeight['encoding'] =>
+  encoding !== 'hashed' && encoding !== 'circulant' && encoding !== 'sparse';
+
 export const sizeOfShape = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
 /** The float array that a weight stands for; a plain one is given as it is, not copied. */
@@ -95,10 +101,10 @@ export function materialize(weight: Weight): Float32Array {
       return unrolled(weight, size);
     case 'sparse': {
       const places = placesOf(weight);
-      const values = decode(weight.values, (k) => places[k] as number);
+      const values = decode(weight.values, (k) => places[k]!);
       const all = new Float32Array(size);
       places.forEach((p, k) => {
-        all[p] = values[k] as number;
+        all[p] = values[k]!;
       });
       return all;
     }
@@ -128,16 +134,15 @@ function decode(weight: PlacedWeight, place: (k: number) => number): Float32Arra
   }
   const width = codeWidth(weight);
   const codes = unpackBits(weight.data, width, count);
-  if (weight.encoding === 'codebook')
-    return Float32Array.from(codes, (code) => weight.centroids[code] as number);
+  if (weight.encoding === 'codebook') return Float32Array.from(codes, (code) => weight.centroids[code]!);
   const { scales } = weight;
-  const scale = (k: number): number => scales[place(k) % scales.length] as number;
+  const scale = (k: number): number => scales[place(k) % scales.length]!;
   switch (weight.encoding) {
     case 'quantized':
       return Float32Array.from(codes, (code, k) => signed(code, width) * scale(k));
     case 'ternary': {
       const { negative } = weight;
-      const below = (k: number): number => -(negative[place(k) % negative.length] as number);
+      const below = (k: number): number => -negative[place(k) % negative.length]!;
       return Float32Array.from(codes, (code, k) => (code === 0 ? 0 : code === 1 ? scale(k) : below(k)));
     }
     case 'binary':
@@ -161,12 +166,12 @@ function mix(h: number): number {
 }
 function hashedValue({ seed, data }: HashedWeight, place: number): number {
   const { bucket, sign } = hashOf(seed, place, data.length);
-  return sign * (data[bucket] as number);
+  return sign * data[bucket]!;
 }
 
 /** Where a flat place of a circulant weight has its number. */
 export function circulantIndex(shape: readonly number[], block: number): (place: number) => number {
-  const [inner, outer] = [shape.at(-2) as number, shape.at(-1) as number];
+  const [inner, outer] = [item(shape, -2), last(shape)];
   const [rows, columns] = [inner / block, outer / block];
   return (place) => {
     const o = place % outer;
@@ -178,7 +183,7 @@ export function circulantIndex(shape: readonly number[], block: number): (place:
 }
 function unrolled({ shape, block, data }: CirculantWeight, size: number): Float32Array {
   const index = circulantIndex(shape, block);
-  return Float32Array.from({ length: size }, (_, p) => data[index(p)] as number);
+  return Float32Array.from({ length: size }, (_, p) => data[index(p)]!);
 }
 
 /** The arrays that a weight stores, by name, in the order in which a file has them. */

@@ -1,4 +1,5 @@
 /** @file First weights, seeded. Each weight has a random stream of its own, keyed by its path. */
+import { item, last } from '../access.ts';
 import type { Graph, Slot } from '../graph/index.ts';
 import { nodesById } from '../graph/index.ts';
 import { random } from '../random.ts';
@@ -13,9 +14,9 @@ import { type Entry, entries, float, type Net, type WeightKey } from './weights.
 export type Scheme = 'heFanOut' | 'heFanIn' | 'glorot' | 'zeros';
 export interface InitOptions {
   readonly seed?: number;
-  /** For the kernels of convs; `heFanOut` unless told. */
+  /** For the kernels of convs; `heFanOut` by default. */
   readonly conv?: Scheme;
-  /** For the kernels of dense layers; `glorot` unless told. */
+  /** For the kernels of dense layers; `glorot` by default. */
   readonly dense?: Scheme;
 }
 
@@ -47,8 +48,8 @@ const start: Readonly<Record<Exclude<Slot, 'kernel'>, number>> = {
 
 function kernel({ key, shape }: Entry, scheme: Scheme, groups: number, seed: number): Float32Array {
   const taps = size(shape.slice(0, -2));
-  const fanIn = taps * (shape.at(-2) as number);
-  const fanOut = (taps * (shape.at(-1) as number)) / groups;
+  const fanIn = taps * item(shape, -2);
+  const fanOut = (taps * last(shape)) / groups;
   const source = random('init', seed, key);
   const normal = (fan: number): Float32Array => {
     const deviation = Math.sqrt(2 / fan);

@@ -6,6 +6,7 @@
  * Neighbours are two inputs that follow each other at one tap, (0, 1), (2, 3), ...; runtimes flatten taps and inputs before
  * they pair, so that with an odd number of inputs any two that follow each other may meet.
  */
+import { last } from '../access.ts';
 import { signed, unpackBits } from './bits.ts';
 import { type QuantizedWeight, sizeOfShape } from './encodings.ts';
 
@@ -23,11 +24,11 @@ export function codesOf({ data, bits, shape }: QuantizedWeight): Int8Array {
 
 /** Whether no pair of a kernel's codes leaves 16 bits. */
 export function pairsFit(codes: Int8Array, shape: readonly number[]): boolean {
-  const channels = shape.at(-1) as number;
+  const channels = last(shape);
   const rows = codes.length / channels;
   for (let row = 0; row + 1 < rows; row += pairStride(shape)) {
     for (let p = row * channels; p < (row + 1) * channels; p++) {
-      if (excess(codes[p] as number, codes[p + channels] as number) > 0) return false;
+      if (excess(codes[p]!, codes[p + channels]!) > 0) return false;
     }
   }
   return true;
@@ -38,11 +39,11 @@ export const excess = (a: number, b: number): number => (a * b > 0 ? Math.abs(a 
 
 /** Makes pairs fit, in place: both codes of a pair that is too large lose half of the excess. */
 export function shrinkPairs(codes: Int8Array, shape: readonly number[]): void {
-  const channels = shape.at(-1) as number;
+  const channels = last(shape);
   const rows = codes.length / channels;
   for (let row = 0; row + 1 < rows; row += pairStride(shape)) {
     for (let p = row * channels; p < (row + 1) * channels; p++) {
-      const [a, b] = [codes[p] as number, codes[p + channels] as number];
+      const [a, b] = [codes[p]!, codes[p + channels]!];
       const over = excess(a, b);
       if (over <= 0) continue;
       const less = Math.abs(a) > Math.abs(b) ? Math.ceil(over / 2) : Math.floor(over / 2);

@@ -2,6 +2,7 @@
  * @file Safetensors: 8 bytes of header length, a JSON header, then the bytes of the tensors without gaps.
  * The format's own rules are checked before a byte is believed: a file from outside may claim anything.
  */
+import { pairOf } from '../access.ts';
 import { MoonletError, quote } from '../errors.ts';
 import { mostHeader } from './limits.ts';
 
@@ -37,6 +38,7 @@ const kinds = {
   I8: Int8Array,
   U8: Uint8Array,
 } as const;
+const isTensorDtype = (dtype: string): dtype is TensorDtype => Object.hasOwn(kinds, dtype);
 /** The format's own ceiling for its header. */
 const longestHeader = 100_000_000;
 
@@ -93,7 +95,8 @@ export function readSafetensors(
   const { tensors: raw, metadata } = safetensorsIn(bytes, name, Object.keys(kinds), options);
   const tensors = new Map<string, StoredTensor>();
   for (const [key, tensor] of raw) {
-    const dtype = tensor.dtype as TensorDtype;
+    const { dtype } = tensor;
+    if (!isTensorDtype(dtype)) throw new Error(`internal: ${dtype} was let through`);
     // a copy is aligned, and outlives the file's buffer; a Buffer's own slice() would be no copy
     const { buffer } = new Uint8Array(tensor.bytes);
     tensors.set(key, { dtype, shape: tensor.shape, data: new kinds[dtype](buffer) });
@@ -136,9 +139,8 @@ export function safetensorsIn(
   const spans: [number, number][] = [];
   for (const [key, entry] of Object.entries(header)) {
     if (key === '__metadata__') {
-      if (!isRecord(entry) || !Object.values(entry).every((v) => typeof v === 'string'))
-        return fail('__metadata__ is not text');
-      metadata = entry as Record<string, string>;
+      if (!isTexts(entry)) return fail('__metadata__ is not text');
+      metadata = entry;
       continue;
     }
     const { dtype, shape, begin, end } = tensorEntry(key, entry, {
@@ -173,8 +175,8 @@ function tensorEntry(key: string, entry: unknown, { dtypes, available, fail }: A
   if (!isSizes(shape) || shape.length > 32) return fail(`${quote(key)} has no valid shape`);
   const offsets = entry['data_offsets'];
   if (!isSizes(offsets) || offsets.length !== 2) return fail(`${quote(key)} has no valid data_offsets`);
-  const [begin, end] = offsets as [number, number];
-  const needed = shape.reduce((n, d) => n * d, widths[dtype] as number);
+  const [begin, end] = pairOf(offsets);
+  const needed = shape.reduce((n, d) => n * d, widths[dtype]!);
   if (end - begin !== needed)
     return fail(`${quote(key)} of shape [${shape.join(', ')}] needs ${needed} bytes and has ${end - begin}`);
   if (end > available) return fail(`truncated: ${quote(key)} ends at byte ${end} of ${available}`);
@@ -183,6 +185,8 @@ function tensorEntry(key: string, entry: unknown, { dtypes, available, fail }: A
 
 const isRecord = (x: unknown): x is Record<string, unknown> =>
   typeof x === 'object' && x !== null && !Array.isArray(x);
+const isTexts = (x: unknown): x is Record<string, string> =>
+  isRecord(x) && Object.values(x).every((v) => typeof v === 'string');
 const isSizes = (x: unknown): x is number[] =>
   Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0);
 const said = (x: unknown): string => (typeof x === 'string' ? quote(x) : typeof x);

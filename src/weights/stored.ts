@@ -6,7 +6,7 @@
 import * as z from 'zod';
 import { cut, MoonletError, quote } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
-import { arraysOf, type StoredArray, sizeOfShape, type Weight } from './encodings.ts';
+import { arraysOf, type PlacedWeight, type StoredArray, sizeOfShape, type Weight } from './encodings.ts';
 import { Budget, mostBytes } from './limits.ts';
 import type { StoredTensor } from './safetensors.ts';
 
@@ -35,41 +35,48 @@ export type Description = z.output<typeof description>;
 type PlacedDescription = z.output<(typeof placed)[number]>;
 const descriptions = z.record(z.string(), description);
 
+/** What a file says of a weight besides its arrays. */
 export function describe(weight: Weight): Description {
-  const { encoding, shape: size } = weight;
-  const base = { shape: [...size] };
-  switch (encoding) {
-    case 'quantized':
-    case 'codebook':
-      return { encoding, ...base, bits: weight.bits };
+  const shape = [...weight.shape];
+  switch (weight.encoding) {
     case 'hashed':
-      return { encoding, ...base, seed: weight.seed };
+      return { encoding: weight.encoding, shape, seed: weight.seed };
     case 'circulant':
-      return { encoding, ...base, block: weight.block };
+      return { encoding: weight.encoding, shape, block: weight.block };
     case 'sparse':
-      return { encoding, ...base, values: describe(weight.values) as PlacedDescription };
+      return { encoding: weight.encoding, shape, values: describePlaced(weight.values) };
     default:
-      return { encoding, ...base };
+      return describePlaced(weight);
   }
 }
+function describePlaced(weight: PlacedWeight): PlacedDescription {
+  const shape = [...weight.shape];
+  return weight.encoding === 'quantized' || weight.encoding === 'codebook'
+    ? { encoding: weight.encoding, shape, bits: weight.bits }
+    : { encoding: weight.encoding, shape };
+}
 
-/** The arrays back into the weight that was described; `take` finds an array by its name. */
-export function restored(about: Description, take: (name: string) => StoredArray): Weight {
-  const floats = (name: string): Float32Array => {
-    const array = take(name);
-    if (array instanceof Float32Array) return array;
-    throw new MoonletError(`${quote(name)} is no F32 tensor`);
-  };
-  const bytes = (name: string): Uint8Array => {
-    const array = take(name);
-    if (array instanceof Uint8Array) return array;
-    throw new MoonletError(`${quote(name)} is no tensor of bytes`);
-  };
+/** Finds an array of a weight by its name, such as `data` or `scales`. */
+type Take = (name: string) => StoredArray;
+
+/** The weight of a description and its arrays. @throws MoonletError when an array has the wrong type. */
+export function restored(about: Description, take: Take): Weight {
   switch (about.encoding) {
-    case 'float32':
     case 'hashed':
     case 'circulant':
-      return { ...about, data: floats('data') };
+      return { ...about, data: floats(take, 'data') };
+    case 'sparse': {
+      const values = restoredPlaced(about.values, (name) => take(`values.${name}`));
+      return { ...about, data: bytes(take, 'data'), values };
+    }
+    default:
+      return restoredPlaced(about, take);
+  }
+}
+function restoredPlaced(about: PlacedDescription, take: Take): PlacedWeight {
+  switch (about.encoding) {
+    case 'float32':
+      return { ...about, data: floats(take, 'data') };
     case 'float16': {
       const data = take('data');
       if (data instanceof Uint16Array) return { ...about, data };
@@ -77,16 +84,27 @@ export function restored(about: Description, take: (name: string) => StoredArray
     }
     case 'quantized':
     case 'binary':
-      return { ...about, data: bytes('data'), scales: floats('scales') };
+      return { ...about, data: bytes(take, 'data'), scales: floats(take, 'scales') };
     case 'ternary':
-      return { ...about, data: bytes('data'), scales: floats('scales'), negative: floats('negative') };
+      return {
+        ...about,
+        data: bytes(take, 'data'),
+        scales: floats(take, 'scales'),
+        negative: floats(take, 'negative'),
+      };
     case 'codebook':
-      return { ...about, data: bytes('data'), centroids: floats('centroids') };
-    case 'sparse': {
-      const values = restored(about.values, (name) => take(`values.${name}`));
-      return { ...about, data: bytes('data'), values: values as never };
-    }
+      return { ...about, data: bytes(take, 'data'), centroids: floats(take, 'centroids') };
   }
+}
+function floats(take: Take, name: string): Float32Array {
+  const array = take(name);
+  if (array instanceof Float32Array) return array;
+  throw new MoonletError(`${quote(name)} is no F32 tensor`);
+}
+function bytes(take: Take, name: string): Uint8Array {
+  const array = take(name);
+  if (array instanceof Uint8Array) return array;
+  throw new MoonletError(`${quote(name)} is no tensor of bytes`);
 }
 
 /** The tensors of a weight, by name. Codes of 8 bits are I8 in the weight's own shape, as other programs expect them. */

@@ -1,11 +1,10 @@
 /** @file Weights stand beside the graph, under the path of their node: 'stage1/0/conv:kernel'. */
 import { cut, MoonletError, quote } from '../errors.ts';
 import {
-  fold,
   type Graph,
+  inputShapes,
   isStatistic,
   printShape,
-  type Shape,
   type Slot,
   shapes,
   slots,
@@ -42,16 +41,19 @@ export interface Entry {
 
 /** What a graph needs to be a net, in node order. Nodes that share weights add nothing. */
 export function entries(graph: Graph): readonly Entry[] {
-  const all: Entry[] = [];
   const shapeById = shapes(graph);
-  fold<void>(graph, (node) => {
-    if (node.weightsOf) return;
-    const ins = node.inputs.map((id) => shapeById.get(id) as Shape);
-    for (const [slot, shape] of weightShapes(node.op, ins)) {
-      all.push({ key: `${node.id}:${slot}`, node: node.id, slot, shape, trained: !isStatistic(slot) });
-    }
+  return graph.nodes.flatMap((node) => {
+    if (node.weightsOf) return [];
+    return weightShapes(node.op, inputShapes(node, shapeById)).map(
+      ([slot, shape]): Entry => ({
+        key: `${node.id}:${slot}`,
+        node: node.id,
+        slot,
+        shape,
+        trained: !isStatistic(slot),
+      }),
+    );
   });
-  return all;
 }
 
 /**

@@ -209,10 +209,10 @@ describe('moonlet grow', () => {
   const refused: readonly (readonly [words: readonly string[], line: string | RegExp])[] = [
     [['--widen', 'head=x2'], 'head: its width cannot change, since it is the output "head/dense"'],
     [['--widen', 'stage1=8'], 'stage1/width: it is 16 wide, and widening to 8 would lose channels'],
-    [['--deepen', 'head=1'], 'head: it is an output, which stays; deepen a stage before it'],
+    [['--deepen', 'head=1'], 'head: it is an output, which does not change; deepen a stage before it'],
     [
       ['--enlarge', 'head=5'],
-      'head: no conv there whose kernel is smaller than 5 by an even number, and larger than 1',
+      'head: no conv there has a kernel above 1 that is smaller than 5 by an even number',
     ],
   ];
   for (const [words, line] of refused)

@@ -53,7 +53,7 @@ describe('the command line loads what a command needs', () => {
 
   const refusing = [
     ...['cli/compress', 'cli/export', 'cli/fit-recipe', 'cli/grow', 'cli/grow-steps', 'cli/import'],
-    ...['cli/import-run', 'compress/steps', 'run/recipe', 'run/scene-recipe', 'run/pairs'],
+    ...['cli/import-run', 'compress/parse-steps', 'run/recipe', 'run/scene-recipe', 'run/pairs'],
   ];
   for (const name of refusing)
     it(`no tensors to refuse what ${name} reads`, () => {

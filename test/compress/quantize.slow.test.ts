@@ -191,13 +191,13 @@ describe('quantize', () => {
         (e: Error) => e.message,
       );
     expect(await said(() => quantizeByData(once, batches))).to.equal(
-      'quantize: all values of tiny are rounded to 8 bits already; quantize the net from before to calibrate anew',
+      'quantize: all values of tiny are already rounded to 8 bits; quantize the float net to calibrate again',
     );
     expect(await said(() => quantizeByData(once, batches, { activations: 4 }))).to.equal(
-      'quantize: "input/quantize" rounds to 8 bits already, and 4 were asked for; quantize the net from before',
+      'quantize: "input/quantize" already rounds to 8 bits, and 4 were requested; quantize the float net',
     );
     expect(await said(() => calibrate(once, batches))).to.equal(
-      'tiny: no value is left to calibrate, since all are rounded already; calibrate the net from before',
+      'tiny: no value is left to calibrate, since all are already rounded; calibrate the float net',
     );
     // with its outputs a value is left
     const outputs = await quantizeByData(once, batches, { outputs: true });
@@ -325,12 +325,12 @@ describe('calibration', () => {
       return 'accepted';
     };
     expect(await said(net, [])).to.equal(
-      'calibration needs data: give it some examples of what the net will see',
+      "calibration needs data; pass at least one batch of examples of the net's inputs",
     );
     const broken = examples(fusing, 1);
     broken[0] = Number.NaN;
     expect(await said(net, [broken])).to.match(
-      /^residual: "input" makes values that are no finite numbers; check the net and the data$/,
+      /^residual: "input" has values that are not finite; check the net and the data$/,
     );
   });
 });

@@ -132,10 +132,10 @@ describe('sharing', () => {
     );
     const line = (run: () => unknown): string => messageOf(run, Refusal);
     expect(line(() => circulate(net, { block: 7 }))).to.equal(
-      'circulate: blocks of 7 divide the channels of no kernel there; choose a divisor above 1',
+      'circulate: blocks of 7 divide the channels of no kernel; choose a block that divides them',
     );
     expect(messageOf(() => keepShared(net))).to.equal(
-      'small: no weight is shared; share some first, or train without this form',
+      'small: has no shared weight; call shareWeights, hashWeights or circulate first, or train without this form',
     );
   });
 });

@@ -56,7 +56,7 @@ describe('cheapen refuses', () => {
   it('graphs without such blocks, by S too', () => {
     for (const block of ['G(2)', 'B(2)', 'S']) {
       expect(refusal(() => cheapen(compose('mobilenet-v2'), block))).to.equal(
-        `mobilenet-v2: no residual block with a full k x k conv, so nothing to make cheap by ${block}`,
+        `mobilenet-v2: no residual block with a full k x k conv, so that ${block} has nothing to replace`,
       );
     }
     const plain = graph('plain', input(8, 8, 4).conv(4, { kernel: 3 }).conv(4, { kernel: 3 }));
@@ -87,7 +87,7 @@ describe('cheapen refuses', () => {
           'g',
           input(8, 8, 8).residual((y) => y.conv(8, { kernel: 3 }).shuffle(2).conv(8, { kernel: 3 })),
         ),
-      'conv: B(2) replaces a pair of k x k convs, and "shuffle" (shuffle) stands between them; use a G block',
+      'conv: B(2) replaces a pair of k x k convs, and "shuffle" (shuffle) is between them; use a G block',
     ],
     [
       'a pair of two kernels',

@@ -22,7 +22,7 @@ describe('ensemble', () => {
     const a = shaken(compose('snn units=20 size=8'));
     expect(() => ensemble([a])).to.throw(
       UsageError,
-      'ensemble: the first argument must be an array of two nets at least, got 1',
+      'ensemble: the first argument must be an array of at least two nets, got 1',
     );
     expect(() => ensemble([a, shaken(compose('snn units=20 size=8 classes=3'))])).to.throw(
       Refusal,

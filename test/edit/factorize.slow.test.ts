@@ -223,7 +223,7 @@ describe('factorize', () => {
     const net = shaken(small('wrn'));
     const line = (o: FactorizeOptions): string => messageOf(() => factorize(net, o), Refusal);
     expect(line({ method: 'spatial', ranks: full, where: 'head' })).to.equal(
-      'factorize: spatial fits no layer at "head"; it takes convs of one group, more than one place high and wide.',
+      'factorize: spatial fits no layer at "head"; it takes convs of one group with a kernel more than 1 high and wide.',
     );
     expect(line({ method: 'svd', ranks: full, where: 'stemm' })).to.match(
       /fits no layer at "stemm";.* Did you mean "stem/,
@@ -236,10 +236,10 @@ describe('factorize', () => {
       'factorize: energy must be a share above 0 and at most 1, got 2',
     );
     expect(line({ method: 'cp', ranks: { energy: 0.9 } })).to.equal(
-      'factorize: cp has no singular values to keep energy of; give a rank or a budget',
+      'factorize: cp has no singular values, of which `energy` keeps a share; give a rank or a budget',
     );
     expect(line({ method: 'cp', ranks: 'vbmf' })).to.equal(
-      'factorize: cp has no matrix for vbmf to judge; give a rank or a budget',
+      'factorize: cp has no singular values for vbmf; give a rank or a budget',
     );
     expect(line({ method: 'svd', ranks: { energy: 0.9999 }, where: 'stem' })).to.match(
       /^factorize: svd at these ranks makes no layer of .* smaller; choose lower ranks$/,

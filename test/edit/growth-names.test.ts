@@ -57,7 +57,7 @@ describe('growth by name', () => {
     expect(widths(widen(net, { maxout: 7 }).net, 'a/conv')).to.equal(14);
     expect(() => widen(net, { a: 11 })).to.throw(
       Refusal,
-      'a: 11 channels cannot be shared by what makes it; a width near it is 12',
+      'a: its 11 channels cannot be divided among the layers that make them; a width near it is 12',
     );
   });
 
@@ -69,7 +69,7 @@ describe('growth by name', () => {
     ).to.equal(widths(once, 'stage1/0/second/conv'));
     expect(() => widen(net, { stage1: 'x1.5', 'stage1/0/add': 'x2' })).to.throw(
       UsageError,
-      'stage1/0/add=x2: stage1/width is asked for x1.5 by "stage1" already; name it once',
+      'stage1/0/add=x2: "stage1" already sets stage1/width to x1.5; name it once',
     );
     const all = widen(net, { 'stage*': 'x2' }).net;
     expect([1, 2, 3].map((s) => widths(all, `stage${s}/0/second/conv`))).to.deep.equal([32, 64, 128]);
@@ -127,7 +127,7 @@ describe('growth by name', () => {
         net,
         copies([of('conv', 0), 0], [of('conv', 1), 0], [of('conv', 2), 0], [of('conv', 3), 0]),
       ),
-    ).to.throw(Refusal, 'conv: every channel would be gone; keep one at least');
+    ).to.throw(Refusal, 'conv: every channel would be removed; keep at least one');
     const few = shaken(made((x) => layer(x, 'a', 8).shift(3).conv(2)));
     expect(() => widen(few, { a: 9 })).to.throw(
       Refusal,
@@ -199,7 +199,7 @@ describe('growth by name', () => {
     const first = (findings: readonly string[]): string => findings[0] ?? 'nothing';
     expect(
       first(broken((n) => (n.op.kind === 'act' ? { ...n, op: { kind: 'act', fn: 'relu' } } : n))),
-    ).to.contain('its options are others');
+    ).to.contain('its options have changed');
     expect(
       first(
         broken((n) => (n.id === 'stage3/1/project/norm' ? { ...n, inputs: ['stage3/0/project/conv'] } : n)),
@@ -213,7 +213,7 @@ describe('growth by name', () => {
             : n,
         ),
       ),
-    ).to.contain('its windows do not lie where they lay');
+    ).to.contain('its windows are at other places');
     const weights = new Map(grown.net.weights);
     const key = [...weights.keys()].find((k) =>
       grown.added.some((id) => k === `${id}:gamma` && id.includes('project')),

@@ -56,7 +56,7 @@ describe('growth in steps', () => {
       const net = shaken(wrn({ depth: 10, size: 16 }));
       expect(() => deepen(net, 'stage1', 1, { kind: 'dirac' })).to.throw(
         Refusal,
-        "stage1: its value has not been through relu or relu6, so that one more would change it; use the kind 'branch'",
+        "stage1: its value is not the output of a relu or relu6, so that another one would change it; use the kind 'branch'",
       );
       expect(() => deepen(net, 'stage2', 1, { kind: 'block' })).to.throw(
         Refusal,
@@ -64,7 +64,7 @@ describe('growth in steps', () => {
       );
       expect(() => deepen(net, 'head')).to.throw(
         Refusal,
-        'head: it is an output, which stays; deepen a stage before it',
+        'head: it is an output, which does not change; deepen a stage before it',
       );
       expect(() => deepen(net, 'stage1', 0)).to.throw(
         UsageError,
@@ -89,7 +89,7 @@ describe('growth in steps', () => {
     expectSame(shaken(odd), enlarge(shaken(odd), 'stage1', 7).net);
     expect(() => enlarge(net, 'head', 5)).to.throw(
       Refusal,
-      'head: no conv there whose kernel is smaller than 5',
+      'head: no conv there has a kernel above 1 that is smaller than 5',
     );
   });
 
@@ -168,7 +168,7 @@ describe('growth in steps', () => {
     };
     expect(() => deepen(shaken(dead), 'idle')).to.throw(
       Refusal,
-      'idle: nothing reads its value; deepen where the net goes on',
+      'idle: no node reads its value; deepen another place',
     );
     expect(() => deepen(shaken(dead), 'input', 1, { kind: 'dirac' })).to.throw(
       Refusal,

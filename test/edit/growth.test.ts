@@ -125,11 +125,11 @@ describe('growth', () => {
     );
     expect(() => widen(grouped, { 'stage1/0/filter': 129 })).to.throw(
       Refusal,
-      /129 channels do not share evenly over its groups; the nearest widths are \d+ and \d+/,
+      /129 channels do not divide evenly over its groups; the nearest widths are \d+ and \d+/,
     );
     expect(() => copyChannels(net, new Map([[20, 1.5]]))).to.throw(
       Refusal,
-      'copyChannels: a channel cannot stand 1.5 times',
+      'copyChannels: a channel cannot appear 1.5 times',
     );
   });
 

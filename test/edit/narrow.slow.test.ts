@@ -79,14 +79,14 @@ describe('growth undone', () => {
     const { net: later } = await trained(grown.net, 2);
     expect(() => narrow(grown, later)).to.throw(
       Refusal,
-      /^wrn .*: it cannot become what it was without changing its function, since at \S+: .*; prune it instead$/,
+      /^wrn .*: it cannot be narrowed without changing its function, since at \S+: .*; prune it instead$/,
     );
     const all = channels(net.graph);
     const id = all.variables.find((v) => v.name === 'stage1/0/first')?.classes[0] as number;
     const smaller = copyChannels(net, new Map([[id, 0]]));
     expect(() => narrow(smaller)).to.throw(
       Refusal,
-      'stage1/0/first/conv: channels were taken away from it, which cannot be undone',
+      'stage1/0/first/conv: channels were removed from it, which cannot be undone',
     );
   }).timeout(60_000);
 });
@@ -213,7 +213,7 @@ describe('permuting channels', () => {
     );
     expect(() => permuteChannels(net, 'stage*', { order: [0] })).to.throw(
       UsageError,
-      /^stage\*: it means \d+ variables; give an order for one at a time$/,
+      /^stage\*: it names \d+ variables; give an order for one at a time$/,
     );
     expect(() => permuteChannels(net, 'head')).to.throw(
       Refusal,

@@ -105,7 +105,7 @@ describe('blocks that change channels', () => {
     const sum = shaken(made((x) => two(x).residual((y) => y.conv(8)), 4));
     expect(() => deepen(sum, 'stage1', 1, { kind: 'block' })).to.throw(
       Refusal,
-      /since at \S*add: one of its operands would have channels that the others have not; use the kind 'branch'$/,
+      /since at \S*add: one of its operands would have channels that the others do not have; use the kind 'branch'$/,
     );
     for (const net of [grouped, sum]) {
       const grown = deepen(net, 'stage1');
@@ -115,7 +115,7 @@ describe('blocks that change channels', () => {
     const open = shaken(graph('open', two(input(4, 4, 2)).relu()));
     expect(() => deepen(open, 'stage1', 1, { kind: 'block' })).to.throw(
       Refusal,
-      /since at \S*: it is an output, whose channels would be others; use the kind 'branch'$/,
+      /since at \S*: it is an output, and its channels would change; use the kind 'branch'$/,
     );
     // a permute of a fixed number of channels, as condensenet's layers have it, cannot be repeated on more
     const fixed = shaken(small('condensenet'));

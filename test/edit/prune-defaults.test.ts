@@ -1,9 +1,9 @@
-/** @file Pruning says the reason that is there when no channel can go, and rounds widths to blocks by default. */
+/** @file Pruning says why no channel can be removed, and rounds widths to blocks by default. */
 import { expect } from 'chai';
 import * as core from '../../src/index.ts';
 import { graph, init, input, type Net } from '../../src/index.ts';
 
-describe('why no channel can go', () => {
+describe('why no channel can be removed', () => {
   const line = (
     whole: Net,
     o: core.types.PruneOptions = {},
@@ -21,17 +21,19 @@ describe('why no channel can go', () => {
     init(graph(name, input(4, 4, 4).conv(channels, { kernel: 3, groups }).globalPool().dense(2)));
   it('a layer of one channel keeps it', () => {
     expect(line(one('one', 1))).to.equal(
-      'one: no channel of conv can go, since a layer with one channel keeps it',
+      'one: no channel of conv can be removed, since a layer keeps at least one channel',
     );
   });
   it('"most" is less than a channel', () => {
     expect(line(one('four', 4), { most: 0.1 })).to.equal(
-      'four: no channel of conv can go, since most = 0.1 of 4 channels is less than what can go at once; choose a larger most',
+      'four: no channel of conv can be removed, since most = 0.1 of 4 channels is less than the fewest that can be removed together; choose a larger most',
     );
   });
   it('groups of one channel', () => {
     const tied = init(graph('tied', input(4, 4, 4).conv(2, { kernel: 3, groups: 2 }).globalPool().dense(2)));
-    expect(line(tied)).to.equal('tied: no channel of conv can go, since its groups tie them all');
+    expect(line(tied)).to.equal(
+      'tied: no channel of conv can be removed, since no choice of them leaves its groups equal',
+    );
   });
   it('options that leave nothing', () => {
     expect(line(one('none', 8), { except: ['**'] })).to.equal(
@@ -41,7 +43,7 @@ describe('why no channel can go', () => {
       'none: the option "may" allows none of the channels',
     );
     expect(line(one('none', 8), { only: ['dense'] })).to.equal(
-      'none: no channel of dense can go, since it is the output "dense"',
+      'none: no channel of dense can be removed, since it is the output "dense"',
     );
     expect(line(one('none', 8), {}, { ratios: { conv: 0 } })).to.equal(
       'none: every layer that the ratios name has the ratio 0',

@@ -175,7 +175,7 @@ describe('importance', () => {
     const bare = shaken(graph('bare', input(4).dense(3).dense(2)));
     expect(() => pruneChannels(bare, { ratio: 0.5 }, { by: 'norm-scale' })).to.throw(
       Refusal,
-      'bare: norm-scale needs batch norms with a scale, and it has none; score by l1 or l2',
+      'bare: norm-scale needs batch norms with a scale, and the net has none; use l1 or l2',
     );
   });
 });
@@ -213,7 +213,7 @@ describe('how much is pruned', () => {
     expect(widths(pruned.graph)).to.include({ 'first/conv': 4, 'second/conv': 8, 'third/conv': 4 });
     expect(() => pruneChannels(net, { ratio: 0.5 }, { roundTo: 32 })).to.throw(
       Refusal,
-      'made: no channel of first, second, third can go, since no width of 8, 16 can become a multiple of 32; choose a smaller roundTo',
+      'made: no channel of first, second, third can be removed, since no width of 8, 16 can become a multiple of 32; choose a smaller roundTo',
     );
   });
   it('only and except name what may change', () => {
@@ -259,7 +259,7 @@ describe('how much is pruned', () => {
     );
     const fixed = shaken(graph('fixed', input(4).dense(3)));
     expect(error(() => pruneChannels(fixed, { ratio: 0.5 }))).to.equal(
-      'fixed: no channel of dense can go, since it is the output "dense"',
+      'fixed: no channel of dense can be removed, since it is the output "dense"',
     );
     expect(() => planPruning(net, { only: ['x'] })).to.throw(UsageError);
   });

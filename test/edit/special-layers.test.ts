@@ -39,7 +39,7 @@ describe('a special layer in any architecture', () => {
           edited = edit(graph);
         } catch (e) {
           expect(e, graph.name).to.be.instanceOf(Refusal);
-          expect((e as Error).message).to.match(/^.*: nothing here can take /);
+          expect((e as Error).message).to.match(/^.*: no layer can be replaced by /);
           continue;
         }
         taken++;
@@ -78,7 +78,7 @@ describe('withStochasticDepth', () => {
 
   it('is refused where nothing is residual', () => {
     expect(messageOf(() => withStochasticDepth(compose('nin'), 0.5), Refusal)).to.equal(
-      'nin: nothing here can take stochastic depth',
+      'nin: no layer can be replaced by stochastic depth',
     );
   });
 });

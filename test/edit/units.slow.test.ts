@@ -194,12 +194,12 @@ describe('new connections', () => {
     const net = shaken(compose('wrn depth=10 size=16'));
     expect(() => connect(net, 'stage2', 'stage1')).to.throw(
       Refusal,
-      'stage2 to stage1: a value can only be led to one that comes after it',
+      'stage2 to stage1: a value can be connected only to one that comes after it',
     );
     expect(() => connect(net, 'stage1', 'head')).to.throw(Refusal, 'head: it is an output, which stays');
     expect(() => connect(net, 'stage1', 'stage2/0/second', { by: 'concat' })).to.throw(
       Refusal,
-      /one of its operands would have channels that the others have not$/,
+      /one of its operands would have channels that the others do not have$/,
     );
     // found by random growth: the second conv would read more channels than the first, whose weights it has
     const conv = ops.conv({ out: 1, kernel: [1, 1] });
@@ -216,12 +216,12 @@ describe('new connections', () => {
     for (const place of ['a', 'b'])
       expect(() => connect(tied, 'input', place, { by: 'concat' })).to.throw(
         Refusal,
-        'c: reads other channels now than b, whose weights it shares; grow before b too, or elsewhere',
+        'c: it would read other channels than b, whose weights it shares; grow before b too, or elsewhere',
       );
     const up = shaken(made((x) => layer(x, 'a', 4, { stride: 2 }).upsample(2).conv(4)));
     expect(() => connect(up, 'a', 'upsample')).to.throw(
       Refusal,
-      'a to upsample: [3, 3, 4] cannot be read in even steps to [6, 6, 4]',
+      'a to upsample: no stride reads [3, 3, 4] as [6, 6, 4]',
     );
   });
 

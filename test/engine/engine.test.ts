@@ -1,6 +1,7 @@
 /** @file Engines by name, and nets made ready on them. */
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { inferenceEngine } from '../../src/engine/default-engine.ts';
 import { compile, engineNamed, prepare, useBackend } from '../../src/engine/index.ts';
 import { MoonletError, UsageError } from '../../src/errors.ts';
 import { defaultThreads } from '../../src/jit/runtime.ts';
@@ -143,5 +144,30 @@ describe('engines', () => {
       'wrn depth=10 size=16: expects whole examples of 16 x 16 x 3 = 768 values, got 5',
     );
     await runner.release();
+  });
+});
+
+describe('an engine that nobody named', () => {
+  const missing = async (): Promise<never> => {
+    throw new MoonletError('jit: onnxruntime-node does not load; npm install onnxruntime-node');
+  };
+
+  it('is onnxruntime where it loads, and WebAssembly with one warning where it does not', async () => {
+    const said: string[] = [];
+    const choose = (load: () => Promise<unknown>) => inferenceEngine({}, load, (text) => said.push(text));
+    expect(await choose(async () => {})).to.equal('onnxruntime');
+    expect(said).to.deep.equal([]);
+    expect([await choose(missing), await choose(missing)]).to.deep.equal(['wasm', 'wasm']);
+    expect(said).to.deep.equal([
+      'jit: onnxruntime-node does not load; npm install onnxruntime-node; until then nets run on WebAssembly, which is slower',
+    ]);
+  });
+
+  it('is the one that was named, whatever loads', async () => {
+    expect(await inferenceEngine({ engine: 'cpu' }, missing)).to.equal('cpu');
+    const error = await inferenceEngine({}, async () => Promise.reject(new TypeError('other'))).catch(
+      (e) => e,
+    );
+    expect(error).to.be.instanceOf(TypeError);
   });
 });

@@ -8,11 +8,11 @@ import {
   architecture,
   common,
   convNormAct,
+  dropoutOption,
   dropPathOption,
   input,
   parseBlock,
   printBlock,
-  real,
   round8,
   type SpecContext,
   stagesOf,
@@ -28,13 +28,16 @@ const stages = [
   'ir_r1_k3_s1_e6_c320_se0.25',
 ] as const;
 
-interface Variant {
-  readonly size: number;
-  readonly dropout: number;
+interface Variant<Size extends number, Dropout extends number> {
+  readonly size: Size;
+  readonly dropout: Dropout;
   readonly context: SpecContext;
   readonly stages: readonly string[];
 }
-const efficientnet = (name: string, { size, dropout, context, stages }: Variant) =>
+const efficientnet = <const Size extends number, const Dropout extends number>(
+  name: string,
+  { size, dropout, context, stages }: Variant<Size, Dropout>,
+) =>
   architecture({
     name,
     paper: {
@@ -44,8 +47,8 @@ const efficientnet = (name: string, { size, dropout, context, stages }: Variant)
       arxiv: '1905.11946',
     },
     options: {
-      dropout: real({ doc: 'rate before the classifier', default: dropout, min: 0, max: 0.9 }),
-      dropPath: dropPathOption(),
+      dropout: dropoutOption({ default: dropout }),
+      dropPath: dropPathOption,
       ...common({ classes: 1000, size }),
     },
     net: ({ dropout, dropPath, classes, size, channels }) => {
@@ -81,7 +84,13 @@ const deeper = (depth: number): string[] =>
     const scaled = i > 0 && i < stages.length - 1;
     return printBlock({ ...spec, repeats: scaled ? Math.ceil(spec.repeats * depth) : spec.repeats });
   });
-const lite = (i: number, width: number, depth: number, size: number, dropout: number) =>
+const lite = <const Size extends number, const Dropout extends number>(
+  i: number,
+  width: number,
+  depth: number,
+  size: Size,
+  dropout: Dropout,
+) =>
   efficientnet(`efficientnet-lite${i}`, {
     size,
     dropout,

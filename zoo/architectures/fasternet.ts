@@ -48,7 +48,7 @@ export const fasternetT0 = architecture({
     year: 2023,
     arxiv: '2303.03667',
   },
-  options: { dropPath: dropPathOption(), ...common({ classes: 1000, size: 224 }) },
+  options: { dropPath: dropPathOption, ...common({ classes: 1000, size: 224 }) },
   problem: ({ size }) =>
     size < 32 ? `size must be at least 32, which the patches halve to 1, got ${size}` : undefined,
   net: ({ dropPath, classes, size, channels }) => {

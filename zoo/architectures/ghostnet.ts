@@ -9,13 +9,14 @@ import {
   convNorm,
   convNormAct,
   depthwise,
+  dropoutOption,
   ghost,
   input,
-  real,
   roundTo,
   squeezeExcite,
   strideOption,
   stridesFor,
+  widthOption,
 } from '../../src/compose/index.ts';
 
 // table 1: kernel k, expansion size, channels c, squeeze and excite, stride s
@@ -77,8 +78,8 @@ export const ghostnet = architecture({
     arxiv: '1911.11907',
   },
   options: {
-    width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
-    dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
+    width: widthOption(),
+    dropout: dropoutOption({ default: 0.2 }),
     stride: strideOption,
     ...common({ classes: 1000, size: 224 }),
   },

@@ -1,6 +1,6 @@
 /**
  * @file Interleaved group convolutions. Zhang, Qi, Xiao and Wang, ICCV 2017, arXiv:1707.02725, table 1: IGC-L24M2 of
- * depth 20 unless told. `partitions` is L, `width` is M; channels are L M, and M doubles with each stage.
+ * depth 20 by default. `partitions` is L, `width` is M; channels are L M, and M doubles with each stage.
  */
 import {
   architecture,

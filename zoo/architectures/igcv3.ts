@@ -10,9 +10,9 @@ import {
   convNormAct,
   depthwise,
   input,
-  real,
   repeat,
   whereShapesAllow,
+  widthOption,
 } from '../../src/compose/index.ts';
 
 // expansion t, channels c, repeats n, stride s of the first repeat
@@ -50,7 +50,7 @@ export const igcv3 = architecture({
     arxiv: '1806.00178',
   },
   options: {
-    width: real({ doc: 'width multiplier', default: 1, min: 0.07, max: 8 }),
+    width: widthOption({ min: 0.07 }),
     ...common({ classes: 1000, size: 224 }),
   },
   net: ({ width, classes, size, channels }) =>

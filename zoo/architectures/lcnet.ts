@@ -3,7 +3,16 @@
  * with an activation after each conv; k kernel, s stride, c channels, se squeeze and excite.
  * The features after the pool have a bias, no norm, and are not widened.
  */
-import { architecture, common, convNormAct, input, real, round8, stagesOf } from '../../src/compose/index.ts';
+import {
+  architecture,
+  common,
+  convNormAct,
+  dropoutOption,
+  input,
+  round8,
+  stagesOf,
+  widthOption,
+} from '../../src/compose/index.ts';
 
 const stages = [
   ['dsa_r1_k3_s1_c32'],
@@ -25,8 +34,8 @@ export const lcnet = architecture({
     arxiv: '2109.15099',
   },
   options: {
-    width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
-    dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
+    width: widthOption(),
+    dropout: dropoutOption({ default: 0.2 }),
     ...common({ classes: 1000, size: 224 }),
   },
   net: ({ width, dropout, classes, size, channels }) => {

@@ -6,15 +6,16 @@ import {
   architecture,
   common,
   convNormAct,
+  dropoutOption,
   dropPathOption,
   input,
   invertedResidual,
-  real,
   repeat,
   round8,
   stochasticDepth,
   strideOption,
   stridesFor,
+  widthOption,
 } from '../../src/compose/index.ts';
 
 // table 2: expansion t, channels c, repeats n, stride s of the first repeat
@@ -39,9 +40,9 @@ export const mobilenetV2 = architecture({
     arxiv: '1801.04381',
   },
   options: {
-    width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
-    dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
-    dropPath: dropPathOption(),
+    width: widthOption(),
+    dropout: dropoutOption({ default: 0.2 }),
+    dropPath: dropPathOption,
     stride: strideOption,
     ...common({ classes: 1000, size: 224 }),
   },

@@ -8,11 +8,12 @@ import {
   architecture,
   common,
   convNormAct,
+  dropoutOption,
   dropPathOption,
   input,
-  real,
   round8,
   stagesOf,
+  widthOption,
 } from '../../src/compose/index.ts';
 
 const large = {
@@ -46,9 +47,9 @@ const v3 = (name: string, { stages, mix, features }: typeof large | typeof small
     name,
     paper: { title: 'Searching for MobileNetV3', authors: 'Howard et al.', year: 2019, arxiv: '1905.02244' },
     options: {
-      width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
-      dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
-      dropPath: dropPathOption(),
+      width: widthOption(),
+      dropout: dropoutOption({ default: 0.2 }),
+      dropPath: dropPathOption,
       ...common({ classes: 1000, size: 224 }),
     },
     net: ({ width, dropout, dropPath, classes, size, channels }) => {

@@ -7,11 +7,12 @@ import {
   architecture,
   common,
   convNormAct,
+  dropoutOption,
   dropPathOption,
   input,
-  real,
   round8,
   stagesOf,
+  widthOption,
 } from '../../src/compose/index.ts';
 
 const stages = [
@@ -40,9 +41,9 @@ export const mobilenetV4ConvSmall = architecture({
     arxiv: '2404.10518',
   },
   options: {
-    width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
-    dropout: real({ doc: 'rate before the classifier', default: 0.2, min: 0, max: 0.9 }),
-    dropPath: dropPathOption(),
+    width: widthOption(),
+    dropout: dropoutOption({ default: 0.2 }),
+    dropPath: dropPathOption,
     ...common({ classes: 1000, size: 224 }),
   },
   net: ({ width, dropout, dropPath, classes, size, channels }) => {

@@ -74,7 +74,7 @@ const regnet = (name: string, constants: Constants) =>
       year: 2020,
       arxiv: '2003.13678',
     },
-    options: { dropPath: dropPathOption(), ...common({ classes: 1000, size: 224 }) },
+    options: { dropPath: dropPathOption, ...common({ classes: 1000, size: 224 }) },
     net: ({ dropPath, classes, size, channels }) => {
       let place = 0;
       return stagesFrom(constants)

@@ -42,7 +42,7 @@ export const resnetCifar = architecture({
   },
   options: {
     depth: whole({ doc: 'layers, 6n + 2', default: 20, min: 8, max: 1202 }),
-    dropPath: dropPathOption(),
+    dropPath: dropPathOption,
     ...common({ classes: 10, size: 32 }),
   },
   problem: ({ depth }) => {

@@ -46,7 +46,7 @@ const resnet = (
   architecture({
     name,
     paper,
-    options: { dropPath: dropPathOption(), ...common({ classes: 1000, size: 224 }) },
+    options: { dropPath: dropPathOption, ...common({ classes: 1000, size: 224 }) },
     net: ({ dropPath, classes, size, channels }) => {
       let place = 0;
       const blocks = repeats.reduce((sum, n) => sum + n, 0);

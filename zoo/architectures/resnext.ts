@@ -61,7 +61,7 @@ export const resnext50 = architecture({
   options: {
     groups: whole({ doc: 'cardinality', default: 32, min: 1, max: 256 }),
     width: whole({ doc: 'channels of a group in the first stage', default: 4, min: 1, max: 256 }),
-    dropPath: dropPathOption(),
+    dropPath: dropPathOption,
     ...common({ classes: 1000, size: 224 }),
   },
   net: ({ groups, width, dropPath, classes, size, channels }) => {
@@ -81,7 +81,7 @@ export const resnextCifar = architecture({
     depth: whole({ doc: 'layers, 9n + 2', default: 29, min: 11, max: 1001 }),
     groups: whole({ doc: 'cardinality', default: 32, min: 1, max: 256 }),
     width: whole({ doc: 'channels of a group in the first stage', default: 4, min: 1, max: 256 }),
-    dropPath: dropPathOption(),
+    dropPath: dropPathOption,
     ...common({ classes: 10, size: 32 }),
   },
   problem: ({ depth }) => {

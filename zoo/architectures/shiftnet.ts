@@ -2,7 +2,15 @@
  * @file ShiftNet. Wu et al., CVPR 2018, arXiv:1711.08141, figure 3 and table 5: ShiftNet-A; width 0.5 is ShiftNet-B.
  * Shifts see as far as a kernel of 5x5 or 3x3 and cost nothing. Average pools do not count their padding.
  */
-import { architecture, around, type Block, common, input, real, repeat } from '../../src/compose/index.ts';
+import {
+  architecture,
+  around,
+  type Block,
+  common,
+  input,
+  repeat,
+  widthOption,
+} from '../../src/compose/index.ts';
 
 // kernel of the shifts, expansion of the first module and of the others, channels, modules
 const stages = [
@@ -44,7 +52,7 @@ export const shiftnet = architecture({
     arxiv: '1711.08141',
   },
   options: {
-    width: real({ doc: 'width multiplier', default: 1, min: 0.1, max: 8 }),
+    width: widthOption({ min: 0.1 }),
     ...common({ classes: 1000, size: 224 }),
   },
   net: ({ width, classes, size, channels }) => {

@@ -11,9 +11,9 @@ import {
   convNormAct,
   depthwise,
   input,
-  real,
   repeat,
   whole,
+  widthOption,
 } from '../../src/compose/index.ts';
 
 // table 1: channels of stage 2 (our stage 1) by the number of groups; each later stage doubles them
@@ -65,7 +65,7 @@ export const shufflenetV1 = architecture({
     arxiv: '1707.01083',
   },
   options: {
-    width: real({ doc: 'width multiplier', default: 1, min: 0.05, max: 8 }),
+    width: widthOption(),
     groups: whole({ doc: 'groups of the 1x1 convs: 1, 2, 3, 4 or 8', default: 3, min: 1, max: 8 }),
     ...common({ classes: 1000, size: 224 }),
   },

@@ -44,7 +44,7 @@ const starnet = (name: string, { width, depths, expand }: Variant) =>
   architecture({
     name,
     paper: { title: 'Rewrite the Stars', authors: 'Ma, Dai, Bai, Wang, Fu', year: 2024, arxiv: '2403.19967' },
-    options: { dropPath: dropPathOption(), ...common({ classes: 1000, size: 224 }) },
+    options: { dropPath: dropPathOption, ...common({ classes: 1000, size: 224 }) },
     net: ({ dropPath, classes, size, channels }) => {
       const blocks = depths.reduce((n, d) => n + d, 0);
       let place = 0;

@@ -47,7 +47,7 @@ export const wrn = architecture({
     depth: whole({ doc: 'layers, 6n + 4', default: 16, min: 10, max: 1000 }),
     width: whole({ doc: 'widening factor k', default: 1, min: 1, max: 64 }),
     dropout: real({ doc: 'rate between the convs of a block', default: 0, min: 0, max: 0.9 }),
-    dropPath: dropPathOption(),
+    dropPath: dropPathOption,
     ...common({ classes: 10, size: 32 }),
   },
   problem: ({ depth }) => {

@@ -1,85 +1,111 @@
-/** @file The certificate's rules for nodes that growth has added: when they pass an old value on, or make nothing of it. */
-import type { Conv, Graph, Node } from '../../graph/index.ts';
-import { materialize, type Net, type WeightKey } from '../../weights/index.ts';
+/** @file The certificate's rules for nodes that growth has added: when they pass an old value on, or give zeros. */
+import type { Activation, Conv, Graph, Kind, Node, OpOf, Slot } from '../../graph/index.ts';
+import { materialize, type Net } from '../../weights/index.ts';
 
-/** The old value that a new one has the channels of (-1 for new ones), or that it is zero. */
-export type Sound = { readonly as: string; readonly map: ArrayLike<number> } | 'zero';
+/** The old value that a new one has the channels of (-1 for new channels), or that it is zero. */
+export type Sound = { readonly as: string; readonly map: readonly number[] } | 'zero';
 
-/** A weight's numbers. */
-export const stored = (net: Net, node: Node, slot: string): Float32Array | undefined => {
-  const weight = net.weights.get(`${node.weightsOf ?? node.id}:${slot}` as WeightKey);
+/** A weight's numbers; undefined when the net does not have it. */
+export const stored = (net: Net, node: Node, slot: Slot): Float32Array | undefined => {
+  const weight = net.weights.get(`${node.weightsOf ?? node.id}:${slot}`);
   return weight && materialize(weight);
 };
 
-/** What a new node makes of sound values; undefined when no rule says. */
-export function passedOn(
+type OpByKind = { readonly [K in Kind]: OpOf<K> };
+/** An added node: what it reads, and its weights. */
+interface Added<K extends Kind> {
+  readonly op: OpByKind[K];
+  readonly ins: readonly (Sound | undefined)[];
+  /** Channels of each value that it reads. */
+  readonly widths: readonly number[];
+  readonly old: Graph;
+  weight(slot: Slot): Float32Array | undefined;
+}
+type Rule<K extends Kind> = (added: Added<K>) => Sound | undefined;
+
+/** What a new node makes of sound values; undefined when no rule proves anything of it. */
+export const passedOn = (
   old: Graph,
   node: Node,
   ins: readonly (Sound | undefined)[],
   now: Net,
   widths: readonly number[],
-): Sound | undefined {
-  const [x] = ins;
-  const { op } = node;
-  const weight = (slot: string): Float32Array | undefined => stored(now, node, slot);
-  const isZero = (slot: string): boolean => weight(slot)?.every((v) => v === 0) ?? false;
-  const none = (slot: string): boolean => !weight(slot) || isZero(slot);
-  switch (op.kind) {
-    case 'permute':
-      return x && x !== 'zero' ? { as: x.as, map: op.order.map((i) => x.map[i] as number) } : x;
-    case 'slice':
-      return x && x !== 'zero' ? { as: x.as, map: Array.from(x.map).slice(op.from, op.to) } : x;
-    case 'shuffle':
-      return x && x !== 'zero' ? { as: x.as, map: shuffledBy(Array.from(x.map), op.groups) } : x;
-    case 'concat': {
-      // a value with more channels, be they new ones or those of another value
-      const as = ins.flatMap((s) => (s && s !== 'zero' ? [s.as] : []))[0];
-      if (as === undefined) return undefined;
-      const parts = ins.map((s, i) =>
-        s && s !== 'zero' && s.as === as ? Array.from(s.map) : new Array<number>(widths[i] ?? 0).fill(-1),
-      );
-      return { as, map: parts.flat() };
-    }
-    case 'add': {
-      const [value, ...more] = ins.filter((s) => s !== 'zero');
-      return more.length ? undefined : ins.every((s) => s === 'zero') ? 'zero' : value;
-    }
-    case 'mul':
-      return ins.includes('zero') ? 'zero' : undefined;
-    case 'norm': {
-      if (isZero('gamma') && isZero('beta')) return 'zero';
-      const scale = Math.sqrt(1 + op.eps);
-      const passes =
-        weight('gamma')?.every((v) => Math.abs(v - scale) < 1e-6) &&
-        isZero('beta') &&
-        isZero('mean') &&
-        weight('variance')?.every((v) => v === 1);
-      return passes ? x : undefined;
-    }
-    case 'dense':
-    case 'conv':
-      if (isZero('kernel') && none('bias')) return 'zero';
-      return op.kind === 'conv' && none('bias') && isDirac(op, weight('kernel') ?? []) ? x : undefined;
-    case 'act':
-      if (x === 'zero') return ['sigmoid', 'hardSigmoid', 'softmax'].includes(op.fn) ? undefined : 'zero';
-      return x && settled(old, x.as, op.fn) ? x : undefined;
-    case 'dropout':
-    case 'dropPath':
-    case 'pool':
-      return x === 'zero' ? x : undefined;
-    default:
-      return undefined;
-  }
-}
+): Sound | undefined =>
+  ruled<Kind>(node.op.kind, { op: node.op, ins, widths, old, weight: (slot) => stored(now, node, slot) });
+const ruled = <K extends Kind>(kind: K, added: Added<K>): Sound | undefined => rules[kind](added);
+
+/** The channels of a value in another order, or a part of them; zeros stay zeros. */
+const moved = (
+  x: Sound | undefined,
+  move: (map: readonly number[]) => readonly number[],
+): Sound | undefined => (x && x !== 'zero' ? { as: x.as, map: move(x.map) } : x);
+const isZero = (values: Float32Array | undefined): boolean => values?.every((v) => v === 0) ?? false;
+const isZeroOrMissing = (values: Float32Array | undefined): boolean => !values || isZero(values);
+/** Ops that make zeros of zeros, and of which nothing else is proved. */
+const keepsZero: Rule<'dropout' | 'dropPath' | 'pool'> = ({ ins: [x] }) => (x === 'zero' ? x : undefined);
+/** Ops that growth never adds: nothing is proved of them. */
+const unproved = (): undefined => undefined;
+
+/** What each kind of op makes when it is new. A new kind does not compile until it has a rule here. */
+const rules: { readonly [K in Kind]: Rule<K> } = {
+  permute: ({ op, ins: [x] }) => moved(x, (map) => op.order.map((i) => map[i] ?? -1)),
+  slice: ({ op, ins: [x] }) => moved(x, (map) => map.slice(op.from, op.to)),
+  shuffle: ({ op, ins: [x] }) => moved(x, (map) => shuffledBy(map, op.groups)),
+  concat: ({ ins, widths }) => {
+    // a value with more channels, be they new ones or those of another value
+    const as = ins.flatMap((s) => (s && s !== 'zero' ? [s.as] : []))[0];
+    if (as === undefined) return undefined;
+    const parts = ins.map((s, i) =>
+      s && s !== 'zero' && s.as === as ? s.map : new Array<number>(widths[i] ?? 0).fill(-1),
+    );
+    return { as, map: parts.flat() };
+  },
+  add: ({ ins }) => {
+    const [value, ...more] = ins.filter((s) => s !== 'zero');
+    return more.length ? undefined : ins.every((s) => s === 'zero') ? 'zero' : value;
+  },
+  mul: ({ ins }) => (ins.includes('zero') ? 'zero' : undefined),
+  norm: ({ op, ins: [x], weight }) => {
+    const [gamma, beta] = [weight('gamma'), weight('beta')];
+    if (isZero(gamma) && isZero(beta)) return 'zero';
+    const scale = Math.sqrt(1 + op.eps);
+    const passes =
+      gamma?.every((v) => Math.abs(v - scale) < 1e-6) &&
+      isZero(beta) &&
+      isZero(weight('mean')) &&
+      weight('variance')?.every((v) => v === 1);
+    return passes ? x : undefined;
+  },
+  dense: ({ weight }) => (isZero(weight('kernel')) && isZeroOrMissing(weight('bias')) ? 'zero' : undefined),
+  conv: ({ op, ins: [x], weight }) => {
+    const kernel = weight('kernel');
+    if (!isZeroOrMissing(weight('bias'))) return undefined;
+    return isZero(kernel) ? 'zero' : isDirac(op, kernel ?? []) ? x : undefined;
+  },
+  act: ({ op, ins: [x], old }) => {
+    if (x === 'zero') return zeroAtZero[op.fn] ? 'zero' : undefined;
+    return x && settled(old, x.as, op.fn) ? x : undefined;
+  },
+  dropout: keepsZero,
+  dropPath: keepsZero,
+  pool: keepsZero,
+  input: unproved,
+  globalPool: unproved,
+  flatten: unproved,
+  maxout: unproved,
+  shift: unproved,
+  upsample: unproved,
+  quantize: unproved,
+};
 
 /** Channel i of group g goes to place i * groups + g. */
 function shuffledBy(map: readonly number[], groups: number): readonly number[] {
-  const moved: number[] = [];
+  const shuffled: number[] = [];
   const each = map.length / groups;
   map.forEach((from, i) => {
-    moved[(i % each) * groups + Math.floor(i / each)] = from;
+    shuffled[(i % each) * groups + Math.floor(i / each)] = from;
   });
-  return moved;
+  return shuffled;
 }
 
 /** One in the middle of each channel's own filter, zero elsewhere, at stride 1 and 'same'. */
@@ -95,13 +121,55 @@ function isDirac(
   });
 }
 
-/** Whether an old value has been through an activation that does nothing the second time. */
-function settled({ nodes }: Graph, id: string, fn: string): boolean {
-  if (fn !== 'relu' && fn !== 'relu6') return false;
-  const node = nodes.find((n) => n.id === id);
-  if (node?.op.kind === 'act') return node.op.fn === fn;
-  if (node?.op.kind === 'concat')
-    return node.inputs.every((x) => settled({ name: '', nodes, outputs: [] }, x, fn));
-  const passes = ['slice', 'shuffle', 'permute', 'pool', 'dropout', 'dropPath'].includes(node?.op.kind ?? '');
-  return passes && settled({ name: '', nodes, outputs: [] }, node?.inputs[0] ?? '', fn);
+/** Activations that make zeros of zeros. */
+const zeroAtZero: Readonly<Record<Activation, boolean>> = {
+  relu: true,
+  relu6: true,
+  hardSwish: true,
+  swish: true,
+  tanh: true,
+  gelu: true,
+  negate: true,
+  sigmoid: false,
+  hardSigmoid: false,
+  softmax: false,
+};
+
+/**
+ * Which activations an op leaves idempotent: if f(x) = x for all that it reads, f(y) = y for what it makes. Dropout scales what
+ * it keeps in training, beyond the 6 of a relu6. Activations themselves are looked up by name.
+ */
+const keepsIdempotent: Readonly<Record<Exclude<Kind, 'act'>, readonly Activation[]>> = {
+  concat: ['relu', 'relu6'],
+  slice: ['relu', 'relu6'],
+  shuffle: ['relu', 'relu6'],
+  permute: ['relu', 'relu6'],
+  pool: ['relu', 'relu6'],
+  dropout: ['relu'],
+  dropPath: ['relu'],
+  input: [],
+  conv: [],
+  dense: [],
+  norm: [],
+  globalPool: [],
+  add: [],
+  mul: [],
+  flatten: [],
+  maxout: [],
+  shift: [],
+  upsample: [],
+  quantize: [],
+};
+
+/** Whether an old value is the output of an activation that changes nothing when it is applied again. */
+function settled({ nodes }: Graph, id: string, fn: Activation): boolean {
+  const byId = new Map(nodes.map((n) => [n.id, n]));
+  const isSettled = (path: string): boolean => {
+    const node = byId.get(path);
+    if (!node) return false;
+    const { op, inputs } = node;
+    if (op.kind === 'act') return op.fn === fn;
+    return keepsIdempotent[op.kind].includes(fn) && inputs.every(isSettled);
+  };
+  return (fn === 'relu' || fn === 'relu6') && isSettled(id);
 }

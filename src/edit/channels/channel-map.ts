@@ -1,10 +1,12 @@
-/** @file A map of channels: for each new channel the old one that it copies, and the orders that it can be put in. */
+/** @file Channel maps: for each new channel the old one that it copies, and the orders in which channels can stand. */
+import { append } from '../lookup.ts';
 
 /** For each new channel the old one that it copies; -1 where it copies none. */
 export type ChannelMap = Int32Array;
 
+/** Whether an entry of a map means a new channel, which copies none. */
 export const isNew = (old: number): boolean => old < 0;
-/** The old channel that each belongs with: its own, or for a new channel the one before it. */
+/** The old channel that each new one stands beside: the one that it copies, or for a new channel the one before it. */
 export function owners(map: ChannelMap): ChannelMap {
   let last = map.find((old) => !isNew(old)) ?? 0;
   return map.map((old) => {
@@ -18,44 +20,42 @@ export const same = (a: ChannelMap, b: ChannelMap): boolean =>
   a.length === b.length && a.every((v, i) => v === b[i]);
 export const sorted = (map: ChannelMap): ChannelMap => map.slice().sort();
 
-/** A producer's map: channels in order, each as often as its class is told; neighbours of one class are copied as a block. */
+/** A producer's map: channels in order, each `times(class)` times; neighbours of one class are copied as a block. */
 export function repeated(classes: Int32Array, times: (id: number) => number): ChannelMap {
   const map: number[] = [];
-  for (let from = 0; from < classes.length; ) {
-    let to = from + 1;
-    while (to < classes.length && classes[to] === classes[from]) to++;
-    for (let copy = 0; copy < times(classes[from] as number); copy++)
-      for (let j = from; j < to; j++) map.push(j);
-    from = to;
-  }
+  let block: number[] = [];
+  classes.forEach((id, i) => {
+    block.push(i);
+    if (classes[i + 1] === id) return;
+    for (let copy = 0; copy < times(id); copy++) map.push(...block);
+    block = [];
+  });
   return Int32Array.from(map);
 }
 
-/** New channels by the old one that they copy. */
+/** The new channels that copy each old one. */
 export function positions(map: ChannelMap): Map<number, number[]> {
-  const at = new Map<number, number[]>();
+  const copies = new Map<number, number[]>();
   map.forEach((old, i) => {
-    const list = at.get(old);
-    if (list) list.push(i);
-    else at.set(old, [i]);
+    append(copies, old, i);
   });
-  return at;
+  return copies;
 }
 
-/** The order that makes `wanted` of `map`. */
+/** The permutation that turns `map` into `wanted`. */
 export function orderTo(map: ChannelMap, wanted: ChannelMap): number[] {
-  const at = positions(map);
+  const copies = positions(map);
   return [...wanted].map((old) => {
-    const i = at.get(old)?.shift();
-    if (i === undefined) throw new Error(`internal: channel ${old} is not there as often as needed`);
+    const i = copies.get(old)?.shift();
+    if (i === undefined) throw new Error(`internal: channel ${old} is missing from a permutation`);
     return i;
   });
 }
 
-/** Copies of old blocks of `size` channels, each whole and in order; the map itself when it lies so already. */
+/** Copies of old blocks of `size` channels, each whole and in order; the map itself when it is ordered so already. */
 export function inBlocks(map: ChannelMap, size: number): ChannelMap {
   const fits = map.every(
-    (old, i) => old % size === i % size && (i % size === 0 || old === (map[i - 1] as number) + 1),
+    (old, i) => old % size === i % size && (i % size === 0 || old === (map[i - 1] ?? 0) + 1),
   );
   if (fits && map.length % size === 0) return map;
   const counts = new Map<number, number>();
@@ -67,6 +67,7 @@ export function inBlocks(map: ChannelMap, size: number): ChannelMap {
   return Int32Array.from(wanted);
 }
 
+/** Whether the channels for which `inside` holds are neighbours. */
 export function contiguous(map: ChannelMap, inside: (old: number) => boolean): boolean {
   const first = map.findIndex(inside);
   const count = map.filter(inside).length;

@@ -1,124 +1,25 @@
 /** @file Choosing how often each channel is copied, so that every op's conditions hold. */
-import { Refusal, suggestion, UsageError } from '../../errors.ts';
-import { type Balance, type Channels, type Graph, stages, type Variable } from '../../graph/index.ts';
-import { random } from '../../random.ts';
-import { isRecord, shown } from '../options.ts';
-import { checkWidth, type Width } from './width.ts';
 
-/** How often each class of channels stands in the new net; once unless named. */
+import { first, get } from '../../access.ts';
+import { Refusal } from '../../errors.ts';
+import type { Balance, Channels, Variable } from '../../graph/index.ts';
+import { random } from '../../random.ts';
+import { append } from '../lookup.ts';
+import type { Width } from './width.ts';
+
+/** How often each class of channels appears in the new net; once for classes that are not named. */
 export type Copies = ReadonlyMap<number, number>;
-/** What is asked of each variable: a factor, or a number of channels. */
+
+/** The new width of one variable: a factor, or a number of channels. */
 export interface Request {
   readonly variable: Variable;
   readonly width: Width;
-  /** A value of several variables that shall be so wide. */
+  /** A value made of several variables whose total width is given. */
   readonly total?: { readonly where: string; readonly value: Int32Array; readonly channels: number };
 }
 
 /**
- * What several names ask for. Names may overlap as long as they ask for the same.
- * @throws UsageError when they do not, and what `request` throws.
- */
-export function requestsOf(
-  graph: Graph,
-  all: Channels,
-  widths: Readonly<Record<string, Width>>,
-): readonly Request[] {
-  const asked = new Map<Variable, { readonly where: string; readonly request: Request }>();
-  if (!isRecord(widths))
-    throw new UsageError(
-      `${graph.name}: widths are an object such as { stage1: 'x1.5' }, got ${shown(widths)}`,
-    );
-  for (const [where, width] of Object.entries(widths)) {
-    checkWidth(where, width);
-    for (const one of request(graph, all, where, width)) {
-      const before = asked.get(one.variable);
-      if (before && before.request.width !== one.width) {
-        throw new UsageError(
-          `${where}=${width}: ${one.variable.name} is asked for ${before.request.width} by "${before.where}" already; name it once`,
-        );
-      }
-      asked.set(one.variable, { where, request: one });
-    }
-  }
-  return [...asked.values()].map((a) => a.request);
-}
-
-/**
- * The variables that a name means: a stage (the width of the value that leaves it), a variable's name, an alias, a node
- * (the width of its value), or a glob over all of these, such as `stage*` or `stage2/*`. A value that is put together
- * from several layers is scaled as a whole.
- * @throws UsageError with the nearest name; Refusal when what it means cannot change.
- */
-function request(graph: Graph, all: Channels, where: string, width: Width): readonly Request[] {
-  const { variables } = all;
-  const stage = stages(graph).find(({ name }) => where === name || where === `${name}/width`);
-  if (stage) return valueRequest(all, where, stage.end, width);
-  const pattern = globOf(where);
-  const found = pattern
-    ? variables.filter((v) => [v.name, ...v.aliases].some((n) => pattern.test(n)))
-    : (variables.filter((v) => v.name === where)[0] ?? variables.filter((v) => v.aliases.includes(where)));
-  const these = Array.isArray(found) ? (found as readonly Variable[]) : [found as Variable];
-  const ends = stages(graph).flatMap(({ name, end }) =>
-    pattern?.test(name) ? [new Set(all.of.get(end))] : [],
-  );
-  if (!these.length && !ends.length) {
-    if (graph.nodes.some((n) => n.id === where)) return valueRequest(all, where, where, width);
-    const names = [...stages(graph).map((s) => s.name), ...variables.map((v) => v.name)];
-    throw new UsageError(
-      `${graph.name}: nothing to widen at "${where}".${suggestion(where, names)} There are ${some(names, 12)}`,
-    );
-  }
-  const free = [...these, ...variables.filter((v) => ends.some((value) => meets(v, value)))].filter(
-    (v, i, list) => !v.frozen && list.indexOf(v) === i,
-  );
-  if (!free.length) {
-    const reason = these[0]?.frozen ?? all.frozen.get([...(ends[0] ?? [])][0] as number);
-    throw new Refusal(`${where}: its width cannot change, since ${reason}`);
-  }
-  return free.map((variable) =>
-    typeof width === 'number' && variable.width !== variable.classes.length
-      ? partOf(all, variable, where, variable.producers[0] as string, width)
-      : { variable, width },
-  );
-}
-const meets = (v: Variable, value: ReadonlySet<number>): boolean => v.classes.some((id) => value.has(id));
-const some = (names: readonly string[], n: number): string =>
-  names.length > n ? `${names.slice(0, n).join(', ')}, ...` : names.join(', ');
-
-/** The variables that a node's value is made of. */
-function valueRequest(all: Channels, where: string, id: string, width: Width): readonly Request[] {
-  const value = all.of.get(id) as Int32Array;
-  const classes = new Set(value);
-  const there = all.variables.filter((v) => !v.frozen && meets(v, classes));
-  if (!there.length)
-    throw new Refusal(`${where}: its width cannot change, since ${all.frozen.get(value[0] as number)}`);
-  const [one] = there;
-  if (one && there.length === 1 && one.classes.length === value.length) return [{ variable: one, width }];
-  return there.map((variable) =>
-    typeof width === 'number' ? partOf(all, variable, where, id, width) : { variable, width },
-  );
-}
-
-/** A variable scaled so that a node's value becomes so wide. */
-function partOf(all: Channels, variable: Variable, where: string, id: string, channels: number): Request {
-  const value = all.of.get(id) as Int32Array;
-  return { variable, width: `x${channels / value.length}`, total: { where, value, channels } };
-}
-
-export const globOf = (where: string): RegExp | undefined =>
-  where.includes('*')
-    ? new RegExp(
-        `^${where
-          .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-          .replaceAll('**', '\u0000')
-          .replaceAll('*', '[^/]*')
-          .replaceAll('\u0000', '.*')}$`,
-      )
-    : undefined;
-
-/**
- * How often each class is to stand, chosen uniformly where there is a choice. Where groups must stay equal, each group
+ * How often each class is to appear, chosen uniformly where there is a choice. Where groups must stay equal, each group
  * grows by the same share.
  * @throws Refusal when a width cannot be met, naming the nearest ones, or when other layers would have to grow along.
  */
@@ -127,23 +28,23 @@ export function chooseCopies(all: Channels, requests: readonly Request[], seed: 
   const cellsOf = new Map(requests.map(({ variable }) => [variable, cells(all, variable)]));
   const factors = tiedFactors(all, requests, cellsOf);
   for (const { variable, width } of requests) {
-    const own = cellsOf.get(variable) as readonly Cell[];
+    const own = get(cellsOf, variable);
     const targets =
       shiftTargets(all, variable, own, width) ?? evenTargets(variable, own, factors.get(variable) ?? width);
-    own.forEach((cell, c) => {
+    for (const [c, cell] of own.entries()) {
       const source = random('copies', seed, variable.name, c);
-      for (let extra = (targets[c] as number) - cell.length; extra > 0; extra--) {
-        const id = cell[source.below(cell.length)] as number;
+      for (let extra = (targets[c] ?? 0) - cell.length; extra > 0; extra--) {
+        const id = cell[source.below(cell.length)]!;
         copies.set(id, (copies.get(id) ?? 1) + 1);
       }
-    });
+    }
   }
   verifyBalances(all, copies);
   for (const { total } of requests) {
     const reached = total?.value.reduce((sum, id) => sum + (copies.get(id) ?? 1), 0);
     if (total && reached !== total.channels) {
       throw new Refusal(
-        `${total.where}: ${total.channels} channels cannot be shared by what makes it; a width near it is ${reached}`,
+        `${total.where}: its ${total.channels} channels cannot be divided among the layers that make them; a width near it is ${reached}`,
       );
     }
   }
@@ -153,16 +54,11 @@ export function chooseCopies(all: Channels, requests: readonly Request[], seed: 
 /** Channels that no op tells apart: within a cell, any may be copied. */
 export type Cell = readonly number[];
 
+/** The classes of a variable that may change, in cells. */
 export function cells(all: Channels, variable: Variable): readonly Cell[] {
   const labels = labelsOf(all.balances);
   const byLabel = new Map<string, number[]>();
-  for (const id of variable.classes) {
-    if (all.frozen.has(id)) continue;
-    const label = labels.get(id) ?? '';
-    const cell = byLabel.get(label);
-    if (cell) cell.push(id);
-    else byLabel.set(label, [id]);
-  }
+  for (const id of variable.classes) if (!all.frozen.has(id)) append(byLabel, labels.get(id) ?? '', id);
   return [...byLabel.values()];
 }
 
@@ -172,31 +68,36 @@ function tiedFactors(
   requests: readonly Request[],
   cellsOf: ReadonlyMap<Variable, readonly Cell[]>,
 ): ReadonlyMap<Variable, Width> {
-  const owner = new Map<number, number>();
-  requests.forEach(({ variable }, i) => {
-    for (const id of variable.classes) owner.set(id, i);
-  });
-  const group = requests.map((_, i) => i);
-  const find = (i: number): number => (group[i] === i ? i : find(group[i] as number));
-  for (const { kind, classes } of all.balances) {
-    const here = [...new Set(Array.from(classes, (id) => owner.get(id)).filter((i) => i !== undefined))];
-    if (kind === 'groups') for (const i of here) group[find(i)] = find(here[0] as number);
-  }
   const factors = new Map<Variable, Width>();
-  requests.forEach(({ variable, width }, i) => {
-    const tied = requests.filter((_, k) => find(k) === find(i));
-    if (tied.length < 2 || typeof width === 'number') return;
-    const grain = tied.reduce(
-      (d, r) => (cellsOf.get(r.variable) as readonly Cell[]).reduce((e, cell) => gcd(e, cell.length), d),
-      0,
-    );
-    const factor = Number(width.slice(1));
-    if (factor > 1) factors.set(variable, `x${Math.max(1 + 1 / grain, Math.round(factor * grain) / grain)}`);
-  });
+  for (const tied of tiedRequests(all, requests)) {
+    if (tied.length < 2) continue;
+    const sizes = tied.flatMap(({ variable }) => get(cellsOf, variable).map((cell) => cell.length));
+    const grain = sizes.reduce(gcd, 0);
+    for (const { variable, width } of tied) {
+      if (typeof width === 'number') continue;
+      const factor = Number(width.slice(1));
+      if (factor > 1)
+        factors.set(variable, `x${Math.max(1 + 1 / grain, Math.round(factor * grain) / grain)}`);
+    }
+  }
   return factors;
 }
 
-/** The total that a width means, of so many channels. */
+/** The requests in sets whose variables meet in grouped convs, directly or through each other. */
+function tiedRequests(all: Channels, requests: readonly Request[]): readonly (readonly Request[])[] {
+  const requestOf = new Map<number, Request>();
+  for (const request of requests) for (const id of request.variable.classes) requestOf.set(id, request);
+  const setOf = new Map(requests.map((request) => [request, new Set([request])]));
+  for (const { kind, classes } of all.balances) {
+    if (kind !== 'groups') continue;
+    const here = new Set(Array.from(classes, (id) => requestOf.get(id)).filter((r) => r !== undefined));
+    const joined = new Set([...here].flatMap((request) => [...get(setOf, request)]));
+    for (const request of joined) setOf.set(request, joined);
+  }
+  return [...new Set(setOf.values())].map((set) => [...set]);
+}
+
+/** The width that is asked for, of `n` channels. */
 const totalOf = (n: number, width: Width): number =>
   typeof width === 'number' ? width : Math.round(n * Number(width.slice(1)));
 
@@ -215,7 +116,7 @@ function evenTargets(variable: Variable, own: readonly Cell[], width: Width): re
   if (wanted % step && typeof width === 'number') {
     const near = [Math.max(n, below), below + step].map((t) => t + fixed);
     throw new Refusal(
-      `${variable.name}: ${width} channels do not share evenly over its groups; the nearest widths are ${near.join(' and ')}`,
+      `${variable.name}: ${width} channels do not divide evenly over its groups; the nearest widths are ${near.join(' and ')}`,
     );
   }
   const nearer = wanted - below <= below + step - wanted && below > n ? below : below + step;
@@ -224,7 +125,7 @@ function evenTargets(variable: Variable, own: readonly Cell[], width: Width): re
 }
 const gcd = (a: number, b: number): number => (b ? gcd(b, a % b) : a);
 
-/** Where a shift alone ties a variable: its offsets get floor(c / kernel^2) channels each, the middle the rest. */
+/** Where only a shift ties a variable: its offsets get floor(c / kernel^2) channels each, the middle the rest. */
 function shiftTargets(
   all: Channels,
   variable: Variable,
@@ -238,24 +139,22 @@ function shiftTargets(
     return undefined;
   const total = totalOf(tie.classes.length, width);
   const per = Math.floor(total / tie.count);
-  const groupOf = new Map([...tie.classes].map((id, i) => [id, tie.groups[i] as number]));
+  const offsetOf = new Map(Array.from(tie.classes, (id, i) => [id, tie.groups[i]]));
   return own.map((cell) =>
-    groupOf.get(cell[0] as number) === (tie.count - 1) / 2 ? total - (tie.count - 1) * per : per,
+    offsetOf.get(first(cell)) === (tie.count - 1) / 2 ? total - (tie.count - 1) * per : per,
   );
 }
 
 /** What sets a class apart from others of its variable: the groups in which ops see it, and how often. */
 function labelsOf(balances: readonly Balance[]): ReadonlyMap<number, string> {
   const labels = new Map<number, string>();
-  balances.forEach(({ classes, groups }, b) => {
-    const here = new Map<number, number[]>();
+  for (const [b, { classes, groups }] of balances.entries()) {
+    const groupsOf = new Map<number, number[]>();
     classes.forEach((id, i) => {
-      const list = here.get(id);
-      if (list) list.push(groups[i] as number);
-      else here.set(id, [groups[i] as number]);
+      append(groupsOf, id, groups[i]!);
     });
-    for (const [id, list] of here) labels.set(id, `${labels.get(id) ?? ''}${b}:${list.join(',')};`);
-  });
+    for (const [id, list] of groupsOf) labels.set(id, `${labels.get(id) ?? ''}${b}:${list.join(',')};`);
+  }
   return labels;
 }
 
@@ -264,8 +163,7 @@ export function verifyBalances({ balances, variables }: Channels, copies: Copies
   for (const { node, kind, classes, groups, count } of balances) {
     const totals = new Array<number>(count).fill(0);
     classes.forEach((id, i) => {
-      const group = groups[i] as number;
-      totals[group] = (totals[group] as number) + (copies.get(id) ?? 1);
+      totals[groups[i]!]! += copies.get(id) ?? 1;
     });
     const sum = totals.reduce((a, b) => a + b, 0);
     const per = kind === 'groups' ? sum / count : Math.floor(sum / count);
@@ -274,7 +172,23 @@ export function verifyBalances({ balances, variables }: Channels, copies: Copies
     const own = new Set(classes);
     const names = variables.filter((v) => v.classes.some((id) => own.has(id))).map((v) => v.name);
     throw new Refusal(
-      `${node}: its ${count} ${kind === 'groups' ? 'groups' : 'offsets'} would get ${[...new Set(totals)].join(' and ')} channels; widen ${some(names, 6)} together, by the same factor (a pattern such as stage* names several)`,
+      `${node}: its ${count} ${kind === 'groups' ? 'groups' : 'offsets'} would get ${[...new Set(totals)].join(' and ')} channels; widen ${someOf(names, 6)} together, by the same factor (a pattern such as stage* names several)`,
     );
   }
 }
+
+/** The first `n` names, and dots for more. */
+export const someOf = (names: readonly string[], n: number): string =>
+  names.length > n ? `${names.slice(0, n).join(', ')}, ...` : names.join(', ');
+
+/** The expression that a glob means: `*` within a path's step, `**` over any number of steps; undefined for a plain name. */
+export const globOf = (where: string): RegExp | undefined =>
+  where.includes('*')
+    ? new RegExp(
+        `^${where
+          .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+          .replaceAll('**', '\u0000')
+          .replaceAll('*', '[^/]*')
+          .replaceAll('\u0000', '.*')}$`,
+      )
+    : undefined;

@@ -1,5 +1,4 @@
-/** @file Channels in other numbers or another order, and every consumer after them: what widening, pruning and permuting share. */
-
+/** @file Channels in another number or order, and consumers that follow: the core of widening, pruning and permuting. */
 import { Refusal } from '../../errors.ts';
 import { type Channels, channels, check, dropUnused, type Graph } from '../../graph/index.ts';
 import { entries, float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
@@ -19,14 +18,15 @@ import type { Growth } from './growth.ts';
 import { mapWeight } from './map-weight.ts';
 import { rescaled } from './moments.ts';
 import { backFrom } from './narrow.ts';
-import type { Arrange } from './orders.ts';
 import { byCopies, replicate } from './replicate.ts';
+import type { Arrange } from './rules/rule.ts';
 
 export interface WidenOptions {
+  /** Of the copies, the shares and the noise; 0 by default. */
   readonly seed?: number;
-  /** How consumers split their weights: by random shares (unless told), equal ones, or all on the original. */
+  /** How consumers split their weights: by random shares (the default), equal ones, or all on the original. */
   readonly split?: 'random' | 'equal' | 'original';
-  /** Deviation of noise on the split weights, as a share of the kernel's own. Costs exactness; 0 unless told. */
+  /** Deviation of noise on the split weights, as a share of the kernel's own. It costs exactness; 0 by default. */
   readonly noise?: number;
   /** Grouped convs (by node id) that grow by whole groups instead of within their groups. */
   readonly byGroups?: (node: string) => boolean;
@@ -40,9 +40,18 @@ export const widenChecks: Checks<WidenOptions> = {
 };
 
 /**
- * Let channels stand as often as told, by their classes (see `channels`); the core of `widen`, for those who choose by
- * themselves. 0 takes a channel away: the function stays where nothing weighs it, which is not looked at.
- * @throws Refusal for classes that are frozen or not there, and for groups that would not stay equal.
+ * Copy channels a given number of times, by their classes (see `channels`): the core of `widen`, for callers who choose the
+ * channels themselves. 0 removes a channel. That preserves the function only if nothing weighs it, which is not checked.
+ * @throws Refusal for classes that are frozen or unknown, and for groups that would not stay equal.
+ * @throws UsageError for wrong options.
+ * @example
+ * import { copyChannels, graphs, init } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const net = init(wrn({ depth: 10, size: 16 }));
+ * const [first = 0] = graphs.channels(net.graph).of.get('stem/conv') ?? [];
+ * const { maps } = copyChannels(net, new Map([[first, 2]]));
+ * console.log(maps.get('stem/conv')?.slice(0, 4).join()); // 0,0,1,2
  */
 export function copyChannels(net: Net, copies: Copies, o: WidenOptions = {}): Growth {
   checkNet('copyChannels', net);
@@ -51,14 +60,14 @@ export function copyChannels(net: Net, copies: Copies, o: WidenOptions = {}): Gr
   return withCopies('copyChannels', net, copies, o);
 }
 
-/** The same for other edits, whose name errors begin with. */
+/** `copyChannels` for other edits; errors begin with the name of the edit. */
 export function withCopies(edit: string, net: Net, copies: Copies, o: WidenOptions = {}): Growth {
   const all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {});
   verifyCopies(edit, all, copies);
   return rearrange(net, all, byCopies(copies), o);
 }
 
-/** The net whose producers make their channels in another order or number; consumers follow. */
+/** The net whose producers make their channels in the order and number that `arrange` gives; consumers follow. */
 export function rearrange(net: Net, all: Channels, arrange: Arrange, o: WidenOptions = {}): Growth {
   const { seed = 0, split = 'random', noise = 0 } = o;
   const { graph, maps, weights } = replicate(net.graph, all, arrange);
@@ -100,7 +109,7 @@ function verifyCopies(edit: string, all: Channels, copies: Copies): void {
   const known = new Set([...all.of.values()].flatMap((classes) => [...classes]));
   for (const [id, count] of copies) {
     if (!Number.isInteger(count) || count < 0)
-      throw new Refusal(`${edit}: a channel cannot stand ${count} times`);
+      throw new Refusal(`${edit}: a channel cannot appear ${count} times; give a whole number from 0 up`);
     if (!known.has(id)) throw new Refusal(`${edit}: there is no class ${id} of channels; see channels()`);
     const reason = count === 1 ? undefined : all.frozen.get(id);
     if (reason) throw new Refusal(`${edit}: channel class ${id} cannot change, since ${reason}`);

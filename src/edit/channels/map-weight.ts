@@ -1,8 +1,11 @@
 /** @file How the numbers of a weight follow when channels are copied, moved, dropped or new. */
+
+import { first } from '../../access.ts';
 import type { Slot } from '../../graph/index.ts';
 import { permutation, random } from '../../random.ts';
-import { type ChannelMap, isNew } from './channel-map.ts';
-import type { WeightMaps } from './replicate.ts';
+import { matrixOf } from '../lookup.ts';
+import { type ChannelMap, isNew, positions } from './channel-map.ts';
+import type { WeightMaps } from './rules/rule.ts';
 
 /** A channel's number within its group. */
 const within = (channel: number, size: number): number => (isNew(channel) ? channel : channel % size);
@@ -17,8 +20,8 @@ export interface Sharing {
 }
 
 /**
- * An array that lies parallel to a weight, in its new shape; with `sharing` it is split among copies, else repeated. What
- * old outputs read of new inputs is 0, and what new outputs have is `fresh`, or 0.
+ * An array with the shape of a weight, in the weight's new shape; with `sharing` it is split among copies, else repeated.
+ * Old outputs weigh new inputs by 0, and new outputs get `fresh`, or 0.
  */
 export function mapWeight(
   data: Float32Array,
@@ -30,41 +33,43 @@ export function mapWeight(
   fresh?: Float32Array,
 ): Float32Array {
   if (slot !== 'kernel')
-    return Float32Array.from(output, (from, i) => (isNew(from) ? (fresh?.[i] ?? 0) : (data[from] as number)));
-  const [oldIn, oldOut] = [oldShape.at(-2) as number, oldShape.at(-1) as number];
-  const [newIn, newOut] = [newShape.at(-2) as number, newShape.at(-1) as number];
+    return Float32Array.from(output, (from, i) => (isNew(from) ? (fresh?.[i] ?? 0) : data[from]!));
+  const [oldIn, oldOut] = matrixOf(oldShape);
+  const [newIn, newOut] = matrixOf(newShape);
   const places = data.length / (oldIn * oldOut);
   const grown = new Float32Array(places * newIn * newOut);
   const outPerGroup = newOut / groups.now;
   for (let group = 0; group < groups.now; group++) {
     // the old channel, within its group, that each of this group's new input channels copies
     const reads = Int32Array.from({ length: newIn }, (_, i) =>
-      input ? within(input[group * newIn + i] as number, oldIn) : i,
+      input ? within(input[group * newIn + i]!, oldIn) : i,
     );
+    const [from, to] = [group * outPerGroup, (group + 1) * outPerGroup];
     for (let p = 0; p < places; p++) {
       for (let i = 0; i < newIn; i++) {
-        for (let j = group * outPerGroup; j < (group + 1) * outPerGroup; j++) {
-          const at = (p * newIn + i) * newOut + j;
-          const [row, column] = [reads[i] as number, output[j] as number];
-          if (isNew(column)) grown[at] = fresh?.[at] ?? 0;
-          else if (!isNew(row)) grown[at] = data[(p * oldIn + row) * oldOut + column] as number;
+        const row = reads[i]!;
+        for (let j = from; j < to; j++) {
+          const place = (p * newIn + i) * newOut + j;
+          const column = output[j]!;
+          if (isNew(column)) grown[place] = fresh?.[place] ?? 0;
+          else if (!isNew(row)) grown[place] = data[(p * oldIn + row) * oldOut + column]!;
         }
       }
     }
-    if (sharing && groups.now === groups.old && input) {
-      splitRows(
-        grown,
-        places,
-        newIn,
-        newOut,
-        [group * outPerGroup, (group + 1) * outPerGroup],
-        reads,
-        sharing,
-        group,
-      );
-    }
+    if (sharing && groups.now === groups.old && input)
+      splitRows({ kernel: grown, places, rows: newIn, columns: newOut, from, to }, reads, sharing, group);
   }
   return grown;
+}
+
+/** kernel[places, rows, columns], and the columns from .. to - 1 of one group. */
+interface Part {
+  readonly kernel: Float32Array;
+  readonly places: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -72,48 +77,38 @@ export function mapWeight(
  * t w with t in [1/2, 1), which leaves a rest without rounding (Sterbenz 1974), the next its part of the rest, and so on.
  */
 function splitRows(
-  kernel: Float32Array,
-  places: number,
-  rows: number,
-  columns: number,
-  [from, to]: readonly [number, number],
+  { kernel, places, rows, columns, from, to }: Part,
   reads: ChannelMap,
   { kind, seed, key, noise }: Sharing,
   group: number,
 ): void {
-  const shake = noise ? noise * deviationOf(kernel) : 0;
-  const copiesOf = new Map<number, number[]>();
-  for (const [i, old] of reads.entries()) {
-    const copies = copiesOf.get(old);
-    if (copies) copies.push(i);
-    else copiesOf.set(old, [i]);
-  }
-  for (const [old, copies] of copiesOf) {
+  const deviation = noise ? noise * deviationOf(kernel) : 0;
+  for (const [old, copies] of positions(reads)) {
     const m = copies.length;
     if (m === 1 || isNew(old)) continue;
     const source = random('split', seed, key, group, old);
-    const order = kind === 'random' ? Array.from(permutation(m, source), (k) => copies[k] as number) : copies;
+    const order = kind === 'random' ? Array.from(permutation(m, source), (k) => copies[k]!) : copies;
     const parts = order.map(() => 0.5 + 0.45 * source.uniform());
     for (let p = 0; p < places; p++) {
       for (let j = from; j < to; j++) {
-        let rest = kernel[(p * rows + (order[0] as number)) * columns + j] as number;
+        let rest = kernel[(p * rows + first(order)) * columns + j]!;
         order.forEach((i, k) => {
-          const at = (p * rows + i) * columns + j;
-          if (kind === 'equal') kernel[at] = rest / m;
-          else if (kind === 'original') kernel[at] = k ? 0 : rest;
+          const place = (p * rows + i) * columns + j;
+          if (kind === 'equal') kernel[place] = rest / m;
+          else if (kind === 'original') kernel[place] = k ? 0 : rest;
           else {
-            const part = k === m - 1 ? rest : Math.fround((parts[k] as number) * rest);
-            kernel[at] = part;
+            const part = k === m - 1 ? rest : Math.fround(parts[k]! * rest);
+            kernel[place] = part;
             rest = Math.fround(rest - part);
           }
-          if (shake) kernel[at] = (kernel[at] as number) + shake * source.normal();
+          if (deviation) kernel[place]! += deviation * source.normal();
         });
       }
     }
   }
 }
 
-function deviationOf(all: Float32Array): number {
-  const mean = all.reduce((a, b) => a + b, 0) / all.length;
-  return Math.sqrt(all.reduce((a, b) => a + (b - mean) ** 2, 0) / all.length);
+function deviationOf(values: Float32Array): number {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  return Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length);
 }

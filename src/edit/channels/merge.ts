@@ -1,26 +1,45 @@
 /**
- * @file Copies found and made one, in any net: channels that compute the same number stand once, and their readers get
- * the sum of the weights of all. It undoes widening without its maps, as long as the copies have not learned.
+ * @file Copies found and merged, in any net: of channels that compute the same number one stays, and its readers get the sum
+ * of the weights of all. It undoes widening without its maps, as long as training has not made the copies differ.
  */
-import { type Channels, channels, type Graph, isDepthwise, type Node } from '../../graph/index.ts';
+
+import { get, item } from '../../access.ts';
+import {
+  type Channels,
+  channels,
+  firstInput,
+  type Graph,
+  isDepthwise,
+  type Node,
+} from '../../graph/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
+import { append, matrixOf, weightOf } from '../lookup.ts';
 import { callback, checkNet, checkOptions } from '../options.ts';
 import type { ChannelMap } from './channel-map.ts';
 import { withCopies } from './copy-channels.ts';
 import { channelNumbers } from './equal-channels.ts';
 import { summed } from './narrow.ts';
 
+/** A net without copies. */
 export interface Merged {
   readonly net: Net;
-  /** For each channel of each value that is left, the old one that it was. */
+  /** For each remaining channel of each value, the old channel that it was. */
   readonly maps: ReadonlyMap<string, ChannelMap>;
-  /** How many decisions on channels are gone (see `channels`). */
+  /** How many classes of channels were removed (see `channels`). */
   readonly gone: number;
 }
 
 /**
- * The net with each channel once. It preserves the function in inference and in training (copies have equal statistics).
+ * The net without copies of channels. It preserves the function in inference and in training (copies have equal statistics).
+ * `byGroups` names the grouped convs that lose whole groups instead of channels within their groups.
  * @throws Refusal when the groups of a conv would be left with unequal numbers of channels.
+ * @example
+ * import { init, mergeCopies, widen } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const net = init(wrn({ depth: 10, size: 16 }));
+ * const wide = widen(net, { 'stage1/0/first': 'x2' });
+ * console.log(mergeCopies(wide.net).gone); // 16
  */
 export function mergeCopies(net: Net, o: { readonly byGroups?: (node: string) => boolean } = {}): Merged {
   checkNet('mergeCopies', net);
@@ -44,30 +63,22 @@ export function mergeCopies(net: Net, o: { readonly byGroups?: (node: string) =>
   return { net: withoutIdleOrders(smaller), maps, gone: into.size };
 }
 
-/** Where each class stands, and what it is there: classes of one signature are copies of each other wherever they are. */
+/** Each class by the places of its channels and their numbers: classes of one signature are copies of each other everywhere. */
 function signatures(
   graph: Graph,
   all: Channels,
   numbers: ReadonlyMap<string, Int32Array>,
 ): ReadonlyMap<number, string> {
   const marks = new Map<number, string[]>();
-  const mark = (id: number, what: string): void => {
-    const list = marks.get(id);
-    if (list) list.push(what);
-    else marks.set(id, [what]);
-  };
-  graph.nodes.forEach((node, k) => {
-    const [classes, own] = [all.of.get(node.id), numbers.get(node.id)] as [Int32Array, Int32Array];
-    classes.forEach((id, i) => {
-      mark(id, `${k}:${own[i]}`);
-    });
+  for (const [k, node] of graph.nodes.entries()) {
+    const own = get(numbers, node.id);
+    for (const [i, id] of get(all.of, node.id).entries()) append(marks, id, `${k}:${own[i]}`);
     const read = all.of.get(node.inputs[0] ?? '');
-    if (!read || !seesGroups(node, read.length) || all.whole.has(node.id)) return;
+    if (!read || !seesGroups(node, read.length) || all.whole.has(node.id)) continue;
     const groups = node.op.kind === 'conv' ? node.op.groups : 1;
-    read.forEach((id, i) => {
-      mark(id, `${k} in ${Math.floor((i * groups) / read.length)}`);
-    });
-  });
+    for (const [i, id] of read.entries())
+      append(marks, id, `${k} in ${Math.floor((i * groups) / read.length)}`);
+  }
   return new Map([...marks].map(([id, list]) => [id, list.join()]));
 }
 const seesGroups = ({ op }: Node, c: number): boolean =>
@@ -84,22 +95,19 @@ function collect(
   for (const node of graph.nodes) {
     const { op, weightsOf } = node;
     if (weightsOf !== undefined || (op.kind !== 'conv' && op.kind !== 'dense')) continue;
-    const [read, number] = [all.of, numbers].map((m) => m.get(node.inputs[0] as string)) as [
-      Int32Array,
-      Int32Array,
-    ];
+    const [read, number] = [get(all.of, firstInput(node)), get(numbers, firstInput(node))];
     if (op.kind === 'conv' && (isDepthwise(op, read.length) || all.whole.has(node.id))) continue;
-    const weight = weights.get(`${node.id}:kernel`) as Weight;
-    const [rows, columns] = [weight.shape.at(-2) as number, weight.shape.at(-1) as number];
-    const data = Float32Array.from(materialize(weight));
+    const weight = weightOf({ weights }, node.id, 'kernel');
+    const [rows, columns] = matrixOf(weight.shape);
+    const old = materialize(weight);
+    const data = Float32Array.from(old);
     const groups = op.kind === 'conv' ? op.groups : 1;
-    const old = data.slice();
     for (let g = 0; g < groups; g++) {
-      for (const places of copiesIn(read, number, into, g * rows, rows)) {
+      for (const copies of copiesIn(read, number, into, g * rows, rows)) {
         for (let p = 0; p < data.length / (rows * columns); p++) {
           for (let j = (g * columns) / groups; j < ((g + 1) * columns) / groups; j++) {
-            const parts = places.map((i) => old[(p * rows + i) * columns + j] as number);
-            data[(p * rows + (places[0] as number)) * columns + j] = summed(parts);
+            const parts = copies.map((i) => old[(p * rows + i) * columns + j]!);
+            data[(p * rows + item(copies, 0)) * columns + j] = summed(parts);
           }
         }
       }
@@ -120,29 +128,31 @@ function copiesIn(
   const places = new Map<string, number[]>();
   const times = new Map<string, number>();
   for (let i = 0; i < rows; i++) {
-    const id = read[from + i] as number;
+    const id = read[from + i]!;
     const own = `${id} ${number[from + i]}`;
-    times.set(own, (times.get(own) ?? 0) + 1);
+    const time = (times.get(own) ?? 0) + 1;
+    times.set(own, time);
     // a class may have several channels here: the first becomes the first of the other, and so on
-    const key = `${into.get(id) ?? id} ${number[from + i]} ${times.get(own)}`;
+    const key = `${into.get(id) ?? id} ${number[from + i]} ${time}`;
     const list = places.get(key);
-    if (!list) places.set(key, [i]);
-    else if (into.has(id)) list.push(i);
-    else list.unshift(i); // the one that stays comes first
+    if (list && !into.has(id))
+      list.unshift(i); // the one that stays comes first
+    else append(places, key, i);
   }
   return [...places.values()].filter((list) => list.length > 1);
 }
 
 /** Without permutes that change no order, which growth may have put in. */
 function withoutIdleOrders({ graph, weights }: Net): Net {
-  const idle = new Map(
-    graph.nodes.flatMap(({ id, op, inputs }) =>
-      op.kind === 'permute' && op.order.every((from, i) => from === i) && !graph.outputs.includes(id)
-        ? [[id, inputs[0] as string]]
-        : [],
-    ),
-  );
-  const source = (id: string): string => (idle.has(id) ? source(idle.get(id) as string) : id);
+  const idle = new Map<string, string>();
+  for (const { id, op, inputs } of graph.nodes) {
+    const keepsOrder = op.kind === 'permute' && op.order.every((from, i) => from === i);
+    if (keepsOrder && !graph.outputs.includes(id)) idle.set(id, item(inputs, 0));
+  }
+  const source = (id: string): string => {
+    const before = idle.get(id);
+    return before === undefined ? id : source(before);
+  };
   const nodes = graph.nodes.flatMap((n) => (idle.has(n.id) ? [] : [{ ...n, inputs: n.inputs.map(source) }]));
   return { graph: { ...graph, nodes }, weights };
 }

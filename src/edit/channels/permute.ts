@@ -1,6 +1,6 @@
 /**
- * @file The same net with its channels in another order: producers make them so, consumers read them so. Nothing is
- * added or lost; sums are taken in another order, which rounds otherwise.
+ * @file The same net with its channels in another order, in all layers that make and read them. No channel is added or
+ * removed; sums are taken in another order, so that they round differently.
  */
 import { Refusal, UsageError } from '../../errors.ts';
 import { channels, type Variable } from '../../graph/index.ts';
@@ -16,17 +16,19 @@ import {
   text,
   whole,
 } from '../options.ts';
-import { cells, requestsOf } from './copies.ts';
+import { positions } from './channel-map.ts';
+import { cells } from './copies.ts';
 import { rearrange } from './copy-channels.ts';
 import type { Growth } from './growth.ts';
-import type { Arrange } from './orders.ts';
+import { requestsOf } from './requests.ts';
+import type { Arrange } from './rules/rule.ts';
 
 export interface PermuteOptions {
-  /** Of a random order within what no op tells apart; 0 unless told. */
+  /** Of a random order, within channels that no op tells apart; 0 by default. */
   readonly seed?: number;
   /**
-   * For each new place of the variable the old one whose channel comes there; random unless told. Where channels go
-   * together (pieces of a maxout, say), places are those of the classes.
+   * For each new place of the variable the old place of the channel that moves there; random by default. Where channels
+   * move together, as the pieces of a maxout do, places are those of their classes.
    */
   readonly order?: readonly number[];
 }
@@ -35,7 +37,14 @@ const permuteChecks: Checks<PermuteOptions> = { seed: anySeed, order: listOf(who
 
 /**
  * Put the channels of one or several variables (see `widen` for their names) into another order.
- * @throws UsageError for unknown names and for what is no order; Refusal when an op tells the channels apart.
+ * @throws UsageError for unknown names and for an order that is no permutation; Refusal when an op tells the channels apart.
+ * @example
+ * import { init, permuteChannels } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const net = init(wrn({ depth: 10, size: 16 }));
+ * const moved = permuteChannels(net, 'stage1/0/first', { seed: 1 });
+ * console.log(moved.preserves); // both
  */
 export function permuteChannels(net: Net, where: string, o: PermuteOptions = {}): Growth {
   checkNet('permuteChannels', net);
@@ -44,32 +53,30 @@ export function permuteChannels(net: Net, where: string, o: PermuteOptions = {})
   const { seed = 0, order } = o;
   const all = channels(net.graph);
   const variables = requestsOf(net.graph, all, { [where]: 'x1' }).map((r) => r.variable);
-  const comes = new Map<number, number>();
+  /** For each class the one that takes its place. */
+  const successor = new Map<number, number>();
+  const move = (ids: ArrayLike<number>, sources: ArrayLike<number>): void => {
+    for (let to = 0; to < ids.length; to++) successor.set(ids[to]!, ids[sources[to]!]!);
+  };
   for (const variable of variables) {
-    const old = variable.classes;
     if (order) {
       checkOrder(variable, where, order, variables.length);
-      order.forEach((from, to) => {
-        comes.set(old[to] as number, old[from] as number);
-      });
+      move(variable.classes, order);
     } else {
-      for (const [c, cell] of cells(all, variable).entries()) {
-        permutation(cell.length, random('permute', seed, variable.name, c)).forEach((from, to) => {
-          comes.set(cell[to] as number, cell[from] as number);
-        });
-      }
+      for (const [c, cell] of cells(all, variable).entries())
+        move(cell, permutation(cell.length, random('permute', seed, variable.name, c)));
     }
   }
-  for (const [to, from] of comes) {
+  for (const [to, from] of successor) {
     const reason = all.frozen.get(to);
     if (to !== from && reason) throw new Refusal(`${where}: its channels cannot be moved, since ${reason}`);
   }
-  return rearrange(net, all, moving(comes, where));
+  return rearrange(net, all, moving(successor, where));
 }
 
 function checkOrder({ classes }: Variable, where: string, order: readonly number[], variables: number): void {
   if (variables > 1)
-    throw new UsageError(`${where}: it means ${variables} variables; give an order for one at a time`);
+    throw new UsageError(`${where}: it names ${variables} variables; give an order for one at a time`);
   const known = [...order].sort((a, b) => a - b).every((v, i) => v === i);
   if (!known || order.length !== classes.length) {
     throw new UsageError(
@@ -78,18 +85,13 @@ function checkOrder({ classes }: Variable, where: string, order: readonly number
   }
 }
 
-/** Where a channel of a class was, one of the class that comes in its place; the first for the first, and so on. */
+/** Each channel is replaced by one of the class that takes its place: the first by the first, and so on. */
 const moving =
-  (comes: ReadonlyMap<number, number>, where: string): Arrange =>
+  (successor: ReadonlyMap<number, number>, where: string): Arrange =>
   (classes) => {
-    const at = new Map<number, number[]>();
-    classes.forEach((id, i) => {
-      const list = at.get(id);
-      if (list) list.push(i);
-      else at.set(id, [i]);
-    });
+    const places = positions(classes);
     return classes.map((id) => {
-      const from = at.get(comes.get(id) ?? id)?.shift();
+      const from = places.get(successor.get(id) ?? id)?.shift();
       if (from === undefined)
         throw new Refusal(
           `${where}: this order moves channels between groups of a conv; move them within their groups`,

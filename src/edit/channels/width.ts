@@ -1,11 +1,11 @@
-/** @file Widths: numbers of channels, or factors. */
+/** @file Widths: a number of channels, or a factor. */
 import { UsageError } from '../../errors.ts';
 import { shown } from '../options.ts';
 
-/** A width: that many channels, or a factor such as `x1.5`. */
+/** A width: a number of channels, or a factor such as `x1.5`. */
 export type Width = number | `x${number}`;
 
-/** @throws UsageError for text that is no width. */
+/** The width that a text such as `48` or `x1.5` means. @throws UsageError for text that is no width. */
 export function parseWidth(text: string): Width {
   const factor = /^x(\d+(\.\d+)?)$/.exec(text);
   if (factor && Number(factor[1]) >= 1) return `x${Number(factor[1])}`;

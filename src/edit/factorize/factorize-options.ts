@@ -1,4 +1,4 @@
-/** @file What factorization can be asked for, and the checks of it. */
+/** @file The options of factorization, and their checks. */
 import {
   type Checks,
   checkChoice,
@@ -18,9 +18,10 @@ export const factorizeMethods = ['svd', 'spatial', 'tucker', 'cp'] as const;
 export type FactorizeMethod = (typeof factorizeMethods)[number];
 
 /**
- * How ranks are chosen. `rank`: this one (two for `tucker`: of inputs, of outputs), or as many as there are. `energy`: the
- * least that keeps this share of each matrix's squared singular values. `params`, `macs`: the largest equal share of energy
- * with which the whole net has at most this share of what it had. `vbmf`: what empirical variational Bayes finds.
+ * How ranks are chosen. `rank`: the given one (for `tucker` one for inputs and one for outputs), but at most the full rank.
+ * `energy`: the smallest rank that keeps this share of the squared singular values of each matrix. `params`, `macs`: the
+ * net keeps at most this share of its parameters or multiply-adds, with the same, largest possible share of energy in each
+ * layer. `vbmf`: the rank that empirical variational Bayes finds.
  */
 export type RankChoice =
   | { readonly rank: number | readonly [inputs: number, outputs: number] }
@@ -32,7 +33,7 @@ export type RankChoice =
 export interface FactorizeOptions extends CpOptions {
   readonly method: FactorizeMethod;
   readonly ranks: RankChoice;
-  /** A path or glob; all layers that the method fits unless told. */
+  /** A path or glob; all layers that the method fits by default. */
   readonly where?: string;
 }
 const factorizeChecks: Checks<FactorizeOptions> = {
@@ -52,7 +53,7 @@ const rankChecks = {
   macs: share,
 } as const;
 
-/** @throws UsageError for options that are none, unknown or out of range. */
+/** @throws UsageError for options that are missing, unknown or out of range. */
 export function checkFactorize(o: FactorizeOptions): void {
   checkOptions('factorize', o, factorizeChecks);
   checkValue('factorize', 'method', o.method, factorizeChecks.method);

@@ -1,30 +1,22 @@
 /**
- * @file Low-rank factorization: layers become several smaller layers whose product is nearest to what they were. The last
- * of them keeps the layer's path and bias; those before it stand below that path.
+ * @file Low-rank factorization: a layer becomes several smaller layers whose product is nearest to it. The last of them
+ * keeps the layer's path and bias; the others have paths below it.
  */
+import { get, item } from '../../access.ts';
 import { Refusal, suggestion } from '../../errors.ts';
-import {
-  type Conv,
-  channelsOf,
-  check,
-  type Graph,
-  type Node,
-  type Shape,
-  select,
-  shapes,
-} from '../../graph/index.ts';
+import { type Conv, check, type Graph, inputChannels, type Node, select, shapes } from '../../graph/index.ts';
 import { cost } from '../../read/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { checkNet } from '../options.ts';
-import { type CpOptions, cp, cpParts } from './cp.ts';
+import { type Cp, type CpOptions, cp, cpParts } from './cp.ts';
 import { checkFactorize, type FactorizeMethod, type FactorizeOptions } from './factorize-options.ts';
-import { type LinearOp, type Part, type Split, splitConv, splitDense } from './split.ts';
+import { type Four, type LinearOp, type Part, type Split, splitConv, splitDense } from './split.ts';
 import { discarded, rankByEnergy, rankByVbmf } from './svd.ts';
 
 export interface FactorizedLayer {
   readonly id: string;
   readonly ranks: readonly number[];
-  /** |W - W'| / |W| of the kernel: what the singular values say for `svd` and `spatial`, measured for `cp`, a bound for `tucker`. */
+  /** |W - W'| / |W| of the kernel: exact for `svd` and `spatial`, the final fit of `cp`, an upper bound for `tucker`. */
   readonly error: number;
 }
 export interface Factorized {
@@ -32,21 +24,38 @@ export interface Factorized {
   readonly layers: readonly FactorizedLayer[];
 }
 
-/** A layer, and what it becomes at the ranks that a share of energy asks for. */
+type LinearNode = Node & { readonly op: LinearOp };
+
+/** A layer that can be factorized. */
 interface Candidate {
-  readonly node: Node & { readonly op: LinearOp };
-  /** Largest sensible ranks. */
+  readonly node: LinearNode;
+  /** The largest ranks. */
   readonly full: readonly number[];
+  /** The ranks that keep a share of the energy. */
   ranksAt(energy: number): readonly number[];
   parts(ranks: readonly number[]): readonly Part[];
+  /** The relative error of the kernel at these ranks. */
   error(ranks: readonly number[]): number;
-  readonly vbmf: () => readonly number[];
+  /** The ranks that empirical variational Bayes finds. */
+  vbmf(): readonly number[];
 }
+/** Ranks by layer. */
+type Chosen = ReadonlyMap<string, readonly number[]>;
 
 /**
- * Layers whose parts would cost no fewer parameters stay as they are, unless a rank is given. Full rank preserves the
- * function to rounding.
- * @throws Refusal when no layer fits, or a budget cannot be met.
+ * Replaces layers by products of smaller layers of low rank. A layer whose parts would have no fewer parameters stays as
+ * it is, unless the rank is given. At full rank the function is preserved to rounding.
+ *
+ * Methods: `svd` (Zhang et al. 2015, arXiv:1505.06798), `spatial` (Jaderberg et al. 2014, arXiv:1405.3866), `tucker` (Kim
+ * et al. 2016, arXiv:1511.06530), `cp` (Lebedev et al. 2015, arXiv:1412.6553).
+ *
+ * @throws UsageError for options out of range; Refusal when the method fits no layer, no layer becomes smaller, or the
+ * budget cannot be met.
+ * @example
+ * import { factorize, graph, init, input } from 'moonlet';
+ * const net = init(graph('tiny', input(8, 8, 8).conv(32, { kernel: 3 }).relu().globalPool().dense(4)));
+ * const { layers } = factorize(net, { method: 'tucker', ranks: { rank: [4, 8] }, where: 'conv' });
+ * layers.map(({ id, ranks }) => [id, ...ranks]); // [['conv', 4, 8]]
  */
 export function factorize(whole: Net, o: FactorizeOptions): Factorized {
   checkNet('factorize', whole);
@@ -64,9 +73,9 @@ export function factorize(whole: Net, o: FactorizeOptions): Factorized {
   for (const { node, ...c } of found) {
     const ranks = chosen.get(node.id);
     if (!ranks) continue;
-    const made = c.parts(ranks);
-    parts.set(node.id, made);
-    for (const { suffix, shape, kernel } of made)
+    const smaller = c.parts(ranks);
+    parts.set(node.id, smaller);
+    for (const { suffix, shape, kernel } of smaller)
       weights.set(`${pathOf(node.id, suffix)}:kernel`, float(shape, kernel()));
     layers.push({ id: node.id, ranks, error: c.error(ranks) });
   }
@@ -81,117 +90,105 @@ function replaced(graph: Graph, parts: ReadonlyMap<string, readonly Part[]>): Gr
     let inputs = node.inputs;
     return (
       parts.get(node.id)?.map(({ suffix, op }) => {
-        const made: Node = { id: pathOf(node.id, suffix), op, inputs };
-        inputs = [made.id];
-        return made;
+        const part: Node = { id: pathOf(node.id, suffix), op, inputs };
+        inputs = [part.id];
+        return part;
       }) ?? [node]
     );
   });
   return { ...graph, nodes };
 }
 
-/** What the method can cut: layers of their own, of one group, that have more than one place where the method needs it. */
+/** The layers that the method can factorize: they share no weights, have one group, and a large enough window. */
 function candidates({ graph, weights }: Net, o: FactorizeOptions): readonly Candidate[] {
   const { method, where } = o;
   const shapeById = shapes(graph);
   const selection = select(graph);
-  const wanted =
+  const selected =
     where === undefined ? selection : where.includes('*') ? selection.glob(where) : selection.under(where);
   const lent = new Set(graph.nodes.flatMap((n) => n.weightsOf ?? []));
-  const fits = ({ op, id, weightsOf }: Node): boolean => {
-    if (weightsOf !== undefined || lent.has(id)) return false;
-    if (op.kind === 'dense') return method === 'svd';
-    if (op.kind !== 'conv' || op.groups !== 1) return false;
-    const [kh, kw] = op.kernel;
-    if (method === 'svd') return true;
-    return method === 'spatial' || method === 'cp' ? kh > 1 && kw > 1 : kh * kw > 1;
-  };
-  const nodes = wanted.nodes.filter(fits);
+  const nodes = selected.nodes
+    .filter(isLinear)
+    .filter((n) => n.weightsOf === undefined && !lent.has(n.id) && fits(n.op, method));
   if (!nodes.length) {
-    const names = graph.nodes.flatMap((n) =>
-      n.id.split('/').map((_, i, all) => all.slice(0, i + 1).join('/')),
+    const paths = graph.nodes.flatMap((n) =>
+      n.id.split('/').map((_, i, names) => names.slice(0, i + 1).join('/')),
     );
-    const hint = where === undefined || wanted.nodes.length ? '' : suggestion(where, [...new Set(names)]);
+    const hint = where === undefined || selected.nodes.length ? '' : suggestion(where, [...new Set(paths)]);
     throw new Refusal(
       `factorize: ${method} fits no layer${where === undefined ? ` of ${graph.name}` : ` at "${where}"`}; it takes ${takes[method]}.${hint}`,
     );
   }
-  return nodes.map((n) => {
-    const node = n as Candidate['node'];
-    const kernel = weights.get(`${n.id}:kernel`) as Weight;
-    const channels = channelsOf(shapeById.get(n.inputs[0] as string) as Shape);
-    return candidate(node, channels, kernel, o);
-  });
+  return nodes.map((node) =>
+    candidate(node, inputChannels(node, shapeById), get(weights, `${node.id}:kernel`), o),
+  );
+}
+const isLinear = (node: Node): node is LinearNode => node.op.kind === 'conv' || node.op.kind === 'dense';
+
+function fits(op: LinearOp, method: FactorizeMethod): boolean {
+  if (op.kind === 'dense') return method === 'svd';
+  if (op.groups !== 1) return false;
+  const [kh, kw] = op.kernel;
+  if (method === 'svd') return true;
+  return method === 'tucker' ? kh * kw > 1 : kh > 1 && kw > 1;
 }
 const takes: Readonly<Record<FactorizeMethod, string>> = {
   svd: 'dense layers and convs of one group',
-  spatial: 'convs of one group, more than one place high and wide',
-  tucker: 'convs of one group with more than one place',
-  cp: 'convs of one group, more than one place high and wide',
+  spatial: 'convs of one group with a kernel more than 1 high and wide',
+  tucker: 'convs of one group with a kernel larger than 1 x 1',
+  cp: 'convs of one group with a kernel more than 1 high and wide',
 };
 
-function candidate(
-  node: Candidate['node'],
-  channels: number,
-  weight: Weight,
-  o: FactorizeOptions,
-): Candidate {
+function candidate(node: LinearNode, channels: number, weight: Weight, o: FactorizeOptions): Candidate {
   const data = materialize(weight);
   const { op } = node;
-  if (o.method === 'cp') return byCp(node, weight.shape, data, o);
-  let made: Split | undefined;
-  const split = (): Split => {
-    made ??=
-      op.kind === 'dense'
-        ? splitDense(op, [channels, op.out], data)
-        : splitConv(op, weight.shape as never, data, o.method as Exclude<FactorizeMethod, 'cp'>);
-    return made;
-  };
+  const { method } = o;
+  if (op.kind === 'dense') return byMatrices(node, data, splitDense(op, [channels, op.out], data));
+  const shape = fourOf(weight.shape);
+  if (method === 'cp') return byCp(node, op, shape, data, o);
+  return byMatrices(node, data, splitConv(op, shape, data, method));
+}
+
+/** The shape of a conv's kernel. */
+const fourOf = ([kh = 1, kw = 1, inputs = 1, outputs = 1]: readonly number[]): Four => [
+  kh,
+  kw,
+  inputs,
+  outputs,
+];
+
+function byMatrices(node: LinearNode, data: Float32Array, { matrices, parts }: Split): Candidate {
   const total = data.reduce((sum, v) => sum + v * v, 0) || 1;
   return {
     node,
-    full: split().matrices.map((m) => m.values.length),
-    ranksAt: (energy) => split().matrices.map((m) => rankByEnergy(m.values, energy)),
-    parts: (ranks) => split().parts(ranks),
+    full: matrices.map((m) => m.values.length),
+    ranksAt: (energy) => matrices.map((m) => rankByEnergy(m.values, energy)),
+    parts,
     error: (ranks) =>
-      Math.sqrt(
-        split().matrices.reduce((sum, m, k) => sum + discarded(m.values, ranks[k] as number), 0) / total,
-      ),
-    vbmf: () => split().matrices.map(rankByVbmf),
+      Math.sqrt(matrices.reduce((sum, m, k) => sum + discarded(m.values, item(ranks, k)), 0) / total),
+    vbmf: () => matrices.map(rankByVbmf),
   };
 }
 
-/** CP has no singular values: its rank is given, or follows from a budget, of which a share of energy is taken as it is. */
-function byCp(
-  node: Candidate['node'],
-  shape: readonly number[],
-  data: Float32Array,
-  o: CpOptions,
-): Candidate {
-  const [kh = 1, kw = 1, I = 1, O = 1] = shape;
-  const found = new Map<number, ReturnType<typeof cp>>();
-  const at = (rank: number): ReturnType<typeof cp> => {
-    const known = found.get(rank) ?? cp([kh, kw, I, O], data, rank, o);
-    found.set(rank, known);
-    return known;
+/** CP has no singular values: its rank is given or follows from a budget, and a share of energy means a share of the rank. */
+function byCp(node: LinearNode, op: Conv, shape: Four, data: Float32Array, o: CpOptions): Candidate {
+  const [kh, kw, I, O] = shape;
+  const known = new Map<number, Cp>();
+  const decomposed = (rank: number): Cp => {
+    const result = known.get(rank) ?? cp(shape, data, rank, o);
+    known.set(rank, result);
+    return result;
   };
-  // at this rank the parts cost what the layer does
+  // at this rank the parts have as many parameters as the layer
   const most = Math.max(1, Math.floor((kh * kw * I * O) / (kh + kw + I + O)));
-  const none = new Float64Array();
   return {
     node,
     full: [most],
     ranksAt: (energy) => [Math.max(1, Math.round(energy * most))],
-    parts: ([rank = 1]) =>
-      cpParts(node.op as Conv, [kh, kw, I, O], { rank, factors: [none, none, none, none], error: 0 }).map(
-        (part, k) => ({
-          ...part,
-          kernel: () => (cpParts(node.op as Conv, [kh, kw, I, O], at(rank))[k] as Part).kernel(),
-        }),
-      ),
-    error: ([rank = 1]) => at(rank).error,
+    parts: ([rank = 1]) => cpParts(op, shape, rank, () => decomposed(rank).factors),
+    error: ([rank = 1]) => decomposed(rank).error,
     vbmf: () => {
-      throw new Refusal('factorize: cp has no matrix for vbmf to judge; give a rank or a budget');
+      throw new Refusal('factorize: cp has no singular values for vbmf; give a rank or a budget');
     },
   };
 }
@@ -199,22 +196,20 @@ function byCp(
 const size = (parts: readonly Part[]): number =>
   parts.reduce((sum, { shape }) => sum + shape.reduce((n, d) => n * d, 1), 0);
 
-/** The ranks of each layer that is cut. */
-function choose(
-  graph: Graph,
-  found: readonly Candidate[],
-  { ranks, method }: FactorizeOptions,
-): ReadonlyMap<string, readonly number[]> {
+/** The ranks of each layer that is factorized. */
+function choose(graph: Graph, found: readonly Candidate[], { ranks, method }: FactorizeOptions): Chosen {
   if (ranks !== 'vbmf' && 'rank' in ranks) {
     const given = typeof ranks.rank === 'number' ? [ranks.rank, ranks.rank] : ranks.rank;
-    // a decomposition by squares may go past what the layer has; a matrix has no more
+    // the rank of a matrix is bounded by its sides; that of a CP decomposition is not
     const bound = (r: number, most: number): number => (method === 'cp' ? r : Math.min(r, most));
-    return new Map(found.map((c) => [c.node.id, c.full.map((most, k) => bound(given[k] as number, most))]));
+    return new Map(found.map((c) => [c.node.id, c.full.map((most, k) => bound(item(given, k), most))]));
   }
   if (ranks === 'vbmf') return smaller(graph, found, (c) => c.vbmf());
   if ('energy' in ranks) {
     if (method === 'cp')
-      throw new Refusal('factorize: cp has no singular values to keep energy of; give a rank or a budget');
+      throw new Refusal(
+        'factorize: cp has no singular values, of which `energy` keeps a share; give a rank or a budget',
+      );
     return smaller(graph, found, (c) => c.ranksAt(ranks.energy));
   }
   const [what, budget] =
@@ -222,18 +217,18 @@ function choose(
   return withinBudget(graph, found, what, budget);
 }
 
-/** The layers that are cheaper at these ranks. */
+/** The layers that have fewer parameters at these ranks. */
 function smaller(
   graph: Graph,
   found: readonly Candidate[],
   ranksOf: (c: Candidate) => readonly number[],
-): ReadonlyMap<string, readonly number[]> {
+): Chosen {
   const before = new Map(cost(graph).layers.map((l) => [l.id, l.params]));
   return new Map(
     found.flatMap((c) => {
       const ranks = ranksOf(c);
       const bias = c.node.op.bias ? c.node.op.out : 0;
-      return size(c.parts(ranks)) + bias < (before.get(c.node.id) as number) ? [[c.node.id, ranks]] : [];
+      return size(c.parts(ranks)) + bias < get(before, c.node.id) ? [[c.node.id, ranks]] : [];
     }),
   );
 }
@@ -244,11 +239,10 @@ function withinBudget(
   found: readonly Candidate[],
   what: 'params' | 'macs',
   budget: number,
-): ReadonlyMap<string, readonly number[]> {
+): Chosen {
   const most = budget * cost(graph)[what];
-  const at = (energy: number): ReadonlyMap<string, readonly number[]> =>
-    smaller(graph, found, (c) => c.ranksAt(energy));
-  const costs = (chosen: ReadonlyMap<string, readonly number[]>): number => {
+  const chosenAt = (energy: number): Chosen => smaller(graph, found, (c) => c.ranksAt(energy));
+  const costs = (chosen: Chosen): number => {
     const parts = new Map(
       found.flatMap((c) => {
         const ranks = chosen.get(c.node.id);
@@ -257,7 +251,7 @@ function withinBudget(
     );
     return cost(replaced(graph, parts))[what];
   };
-  const least = at(0);
+  const least = chosenAt(0);
   if (costs(least) > most) {
     throw new Refusal(
       `factorize: at rank 1 ${graph.name} still has ${costs(least)} ${what}, and the budget is ${Math.floor(most)}; choose a larger one`,
@@ -266,8 +260,8 @@ function withinBudget(
   let [low, high] = [0, 1];
   for (let i = 0; i < 30; i++) {
     const middle = (low + high) / 2;
-    if (costs(at(middle)) <= most) low = middle;
+    if (costs(chosenAt(middle)) <= most) low = middle;
     else high = middle;
   }
-  return at(low);
+  return chosenAt(low);
 }

@@ -1,6 +1,7 @@
 /**
- * @file One layer as several smaller ones. Kernels are HWIO; W is written as a matrix or a tensor, cut to its ranks, and the
- * factors are kernels again. Padding is zeros, and no factor but the last has a bias, so that it commutes.
+ * @file One layer as several smaller ones. A kernel W [kh, kw, inputs, outputs] is written as a matrix or a tensor and
+ * decomposed; the truncated factors are the kernels of the smaller layers. Only the last of them has a bias, and padding is
+ * with zeros: the padding of the first layers then commutes with the last.
  *
  *   svd      [kh kw I, O] = A B:  kh x kw conv to R, 1 x 1 to O (dense: two dense layers). Zhang et al. 2015, arXiv:1505.06798
  *   spatial  [kh I, kw O] = A B:  kh x 1 conv to R, 1 x kw to O. Jaderberg et al. 2014, arXiv:1405.3866, scheme 2
@@ -11,13 +12,13 @@ import { type Svd, svd } from './svd.ts';
 
 export type LinearOp = Conv | OpOf<'dense'>;
 export interface Part {
-  /** The rest of its path behind the layer's own; none for the last, which keeps the layer's path. */
+  /** The last name of its path, below the layer's; undefined for the last part, which keeps the layer's path. */
   readonly suffix?: string;
   readonly op: LinearOp;
   readonly shape: readonly number[];
   kernel(): Float32Array;
 }
-/** A layer that can be cut: the singular values of each of its matrices, and what it becomes at given ranks. */
+/** A decomposed layer: its matrices, and the smaller layers at given ranks (one for each matrix). */
 export interface Split {
   readonly matrices: readonly Svd[];
   parts(ranks: readonly number[]): readonly Part[];
@@ -35,25 +36,28 @@ const pointwise = (out: number, bias: boolean): Conv => ({
   padding: 'valid',
   bias,
 });
-/** A kernel from its entries. */
-const filled = (shape: readonly number[], at: (index: readonly number[]) => number) => (): Float32Array => {
-  const data = new Float32Array(shape.reduce((n, d) => n * d, 1));
-  const index = shape.map(() => 0);
-  for (let p = 0; p < data.length; p++) {
-    data[p] = at(index);
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      index[axis] = (index[axis] as number) + 1;
-      if ((index[axis] as number) < (shape[axis] as number)) break;
-      index[axis] = 0;
+/** A kernel from a function of the index. */
+const filled =
+  (shape: readonly number[], valueAt: (index: readonly number[]) => number) => (): Float32Array => {
+    const data = new Float32Array(shape.reduce((n, d) => n * d, 1));
+    const index = shape.map(() => 0);
+    for (let p = 0; p < data.length; p++) {
+      data[p] = valueAt(index);
+      for (let axis = shape.length - 1; axis >= 0; axis--) {
+        index[axis]! += 1;
+        if (index[axis]! < shape[axis]!) break;
+        index[axis] = 0;
+      }
     }
-  }
-  return data;
-};
-type Four = readonly [number, number, number, number];
-const root = ({ values }: Svd, k: number): number => Math.sqrt(values[k] as number);
+    return data;
+  };
+/** [kernel height, kernel width, inputs, outputs]. */
+export type Four = readonly [number, number, number, number];
+const root = ({ values }: Svd, k: number): number => Math.sqrt(values[k]!);
 
+/** Two dense layers. */
 export function splitDense(op: OpOf<'dense'>, [I, O]: readonly [number, number], w: Float32Array): Split {
-  const m = svd(I, O, (i, o) => w[i * O + o] as number);
+  const m = svd(I, O, (i, o) => w[i * O + o]!);
   return {
     matrices: [m],
     parts: ([R = 1]) => [
@@ -68,12 +72,13 @@ export function splitDense(op: OpOf<'dense'>, [I, O]: readonly [number, number],
   };
 }
 
+/** Two or three convs. */
 export function splitConv(op: Conv, shape: Four, w: Float32Array, method: SplitMethod): Split {
   return { svd: byChannel, spatial, tucker }[method](op, shape, w);
 }
 
 function byChannel(op: Conv, [kh, kw, I, O]: Four, w: Float32Array): Split {
-  const m = svd(kh * kw * I, O, (i, o) => w[i * O + o] as number);
+  const m = svd(kh * kw * I, O, (i, o) => w[i * O + o]!);
   return {
     matrices: [m],
     parts: ([R = 1]) => [
@@ -95,7 +100,7 @@ function byChannel(op: Conv, [kh, kw, I, O]: Four, w: Float32Array): Split {
   };
 }
 
-/** A conv's geometry along one axis; the other is left alone. */
+/** The geometry of a conv along one axis; along the other axis the window is 1. */
 export function along(op: Conv, axis: 0 | 1): Pick<Conv, 'kernel' | 'stride' | 'dilation' | 'padding'> {
   const only = (pair: Pair): Pair => (axis === 0 ? [pair[0], 1] : [1, pair[1]]);
   const { padding } = op;
@@ -112,7 +117,7 @@ export function along(op: Conv, axis: 0 | 1): Pick<Conv, 'kernel' | 'stride' | '
 function spatial(op: Conv, [kh, kw, I, O]: Four, w: Float32Array): Split {
   const m = svd(kh * I, kw * O, (row, column) => {
     const [y, i, x, o] = [Math.floor(row / I), row % I, Math.floor(column / O), column % O];
-    return w[((y * kw + x) * I + i) * O + o] as number;
+    return w[((y * kw + x) * I + i) * O + o]!;
   });
   return {
     matrices: [m],
@@ -132,28 +137,25 @@ function spatial(op: Conv, [kh, kw, I, O]: Four, w: Float32Array): Split {
   };
 }
 
-/** Higher-order SVD: U_I and U_O are the left singular vectors of the two unfoldings, the core is W seen in them. */
+/** Higher-order SVD: U_I and U_O are the left singular vectors of the two unfoldings, the core is W in their bases. */
 function tucker(op: Conv, [kh, kw, I, O]: Four, w: Float32Array): Split {
   const places = kh * kw;
-  const at = (p: number, i: number, o: number): number => w[(p * I + i) * O + o] as number;
+  const at = (p: number, i: number, o: number): number => w[(p * I + i) * O + o]!;
   const inputs = svd(I, places * O, (i, c) => at(Math.floor(c / O), i, c % O));
   const outputs = svd(O, places * I, (o, c) => at(Math.floor(c / I), c % I, o));
   const core = (R3: number, R4: number): Float32Array => {
-    // over inputs first, then over outputs
-    const half = new Float64Array(places * R3 * O);
+    // projected along the inputs first, then along the outputs
+    const projected = new Float64Array(places * R3 * O);
     for (let p = 0; p < places; p++)
       for (let i = 0; i < I; i++)
         for (let a = 0; a < R3; a++) {
           const u = inputs.left(i, a);
-          for (let o = 0; o < O; o++)
-            half[(p * R3 + a) * O + o] = (half[(p * R3 + a) * O + o] as number) + u * at(p, i, o);
+          for (let o = 0; o < O; o++) projected[(p * R3 + a) * O + o]! += u * at(p, i, o);
         }
     const all = new Float64Array(places * R3 * R4);
     for (let row = 0; row < places * R3; row++)
       for (let o = 0; o < O; o++)
-        for (let b = 0; b < R4; b++)
-          all[row * R4 + b] =
-            (all[row * R4 + b] as number) + (half[row * O + o] as number) * outputs.left(o, b);
+        for (let b = 0; b < R4; b++) all[row * R4 + b]! += projected[row * O + o]! * outputs.left(o, b);
     return Float32Array.from(all);
   };
   return {

@@ -1,4 +1,4 @@
-/** @file The singular value decomposition, from ml-matrix, in plain arrays; and ranks that singular values speak for. */
+/** @file The singular value decomposition, by ml-matrix, in plain arrays; and ranks chosen by singular values. */
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 
 /** M = U diag(s) V^T, [rows, columns], with n = min(rows, columns) singular values from large to small. */
@@ -13,9 +13,11 @@ export interface Svd {
 }
 
 /**
- * From the eigenvectors of the smaller of M M^T and M^T M: a kernel's matrix is often ten times longer than wide, and the
- * library takes minutes for what then takes seconds. Energies are exact to rounding of their sum, which is what ranks and
- * errors are made of; vectors of the longer side are M's own combinations, and zero where the value is (below 1e-7).
+ * The decomposition of M [rows, columns], given by its entries. It takes the eigenvectors of the smaller of M M^T and
+ * M^T M: a kernel's matrix is often ten times longer than wide, and the library's own decomposition takes minutes instead of
+ * seconds. Ranks and errors depend on squared singular values only, which are exact to the rounding of their sum. The
+ * singular vectors of the longer side are computed from M and the others; they are zero where the value is (relative to
+ * the largest, below 1e-7).
  */
 export function svd(rows: number, columns: number, at: (i: number, j: number) => number): Svd {
   const tall = rows > columns;
@@ -27,30 +29,28 @@ export function svd(rows: number, columns: number, at: (i: number, j: number) =>
   for (let a = 0; a < n; a++)
     for (let c = 0; c <= a; c++) {
       let sum = 0;
-      for (let b = 0; b < long; b++) sum += (m[a * long + b] as number) * (m[c * long + b] as number);
+      for (let b = 0; b < long; b++) sum += m[a * long + b]! * m[c * long + b]!;
       gram.set(a, c, sum);
       gram.set(c, a, sum);
     }
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(gram, { assumeSymmetric: true });
-  const order = [...realEigenvalues.keys()].sort(
-    (a, b) => (realEigenvalues[b] as number) - (realEigenvalues[a] as number),
-  );
-  const values = Float64Array.from(order, (k) => Math.sqrt(Math.max(0, realEigenvalues[k] as number)));
-  const short = (a: number, k: number): number => eigenvectorMatrix.get(a, order[k] as number);
-  const least = 1e-7 * (values[0] as number);
+  const order = [...realEigenvalues.keys()].sort((a, b) => realEigenvalues[b]! - realEigenvalues[a]!);
+  const values = Float64Array.from(order, (k) => Math.sqrt(Math.max(0, realEigenvalues[k]!)));
+  const short = (a: number, k: number): number => eigenvectorMatrix.get(a, order[k]!);
+  const least = 1e-7 * values[0]!;
   const derived = new Map<number, Float64Array>();
   const longer = (b: number, k: number): number => {
     let vector = derived.get(k);
     if (!vector) {
       vector = new Float64Array(long);
-      const scale = (values[k] as number) > least ? 1 / (values[k] as number) : 0;
+      const scale = values[k]! > least ? 1 / values[k]! : 0;
       for (let a = 0; a < n; a++) {
         const u = short(a, k) * scale;
-        for (let c = 0; c < long; c++) vector[c] = (vector[c] as number) + u * (m[a * long + c] as number);
+        for (let c = 0; c < long; c++) vector[c]! += u * m[a * long + c]!;
       }
       derived.set(k, vector);
     }
-    return vector[b] as number;
+    return vector[b]!;
   };
   return { rows, columns, values, left: tall ? longer : short, right: tall ? short : longer };
 }
@@ -61,12 +61,12 @@ const squares = (values: Float64Array, from = 0): number =>
 /** Squared error of keeping the largest `rank` singular values: the discarded energy (Eckart and Young 1936). */
 export const discarded = (values: Float64Array, rank: number): number => squares(values, rank);
 
-/** The least rank that keeps a share of the energy. */
+/** The smallest rank that keeps a share of the energy (the sum of squared singular values). */
 export function rankByEnergy(values: Float64Array, share: number): number {
   const allowed = (1 - share) * squares(values);
   let [rank, lost] = [values.length, 0];
   while (rank > 1) {
-    lost += (values[rank - 1] as number) ** 2;
+    lost += values[rank - 1]! ** 2;
     if (lost > allowed * (1 + 1e-12)) break;
     rank--;
   }
@@ -92,7 +92,7 @@ export function rankByVbmf({ rows, columns, values }: Svd): number {
   const split = Math.min(L, Math.ceil(L / (1 + a)));
   const rest = energies.subarray(split - 1);
   const least = Math.max(
-    (energies[Math.min(split, L - 1)] as number) / (M * X),
+    energies[Math.min(split, L - 1)]! / (M * X),
     rest.reduce((sum, e) => sum + e, 0) / rest.length / M,
     most * 1e-9,
   );
@@ -104,7 +104,7 @@ export function rankByVbmf({ rows, columns, values }: Svd): number {
       const T = (d + Math.sqrt(Math.max(0, d * d - 4 * a))) / 2;
       return sum + x - T + Math.log((T + 1) / x) + a * Math.log(T / a + 1);
     }, 0);
-  // one variable, several dips: a fine grid in the logarithm
+  // a function of one variable with several local minima: a fine grid in the logarithm
   let [best, lowest] = [most, Number.POSITIVE_INFINITY];
   const steps = 400;
   for (let i = 0; i <= steps; i++) {

@@ -2,6 +2,7 @@
  * @file A sum of parallel linear branches as one conv (RepVGG, Ding et al. 2021, arXiv:2101.03697, section 3.3): smaller
  * kernels are padded with zeros to the largest, the identity is a kernel of single ones, kernels and biases add up.
  */
+import { get, item } from '../../access.ts';
 import {
   type Conv,
   channelsOf,
@@ -18,7 +19,7 @@ import {
 import { type Net, net } from '../../weights/index.ts';
 import { affineOf, forget, isSharing, type Linear, linearOf, put, readOnce, type Store } from './linear.ts';
 
-/** What stands in a sum: a conv of the common value, its norm, or the value itself. */
+/** A term of the sum: a conv of the common value, its norm, or the value itself. */
 type Branch =
   | { readonly kind: 'conv'; readonly id: string; readonly op: Conv }
   | { readonly kind: 'norm'; readonly id: string; readonly op: Norm }
@@ -32,10 +33,10 @@ export function foldSum(whole: Net): Net | undefined {
   const once = readOnce(graph);
   for (const sum of graph.nodes) {
     if (sum.op.kind !== 'add' || new Set(sum.inputs).size < sum.inputs.length) continue;
-    const terms = sum.inputs.map((id) => byId.get(id) as Node);
+    const terms = sum.inputs.map((id) => get(byId, id));
     for (const source of new Set(terms.flatMap((n) => [n.id, ...n.inputs]))) {
       const branches = terms.map((n) => branchOf(graph, n, source, once));
-      const shape = shapeById.get(source) as Shape;
+      const shape = get(shapeById, source);
       if (!branches.every((b) => b !== undefined) || !isMap(shape)) continue;
       const store: Store = new Map(whole.weights);
       const merged = merge(store, branches, shape);
@@ -53,7 +54,8 @@ function branchOf(
 ): Branch | undefined {
   if (id === source) return { kind: 'identity' };
   if (inputs[0] !== source || !once(id) || isSharing(graph, id)) return undefined;
-  return op.kind === 'conv' || op.kind === 'norm' ? ({ kind: op.kind, id, op } as Branch) : undefined;
+  if (op.kind === 'conv') return { kind: 'conv', id, op };
+  return op.kind === 'norm' ? { kind: 'norm', id, op } : undefined;
 }
 
 interface Merged {
@@ -61,7 +63,7 @@ interface Merged {
   readonly linear: Linear;
 }
 
-/** All branches in one conv, and their weights out of the store; undefined where strides, groups or places differ. */
+/** One conv for all branches, whose weights are removed from the store; undefined when strides, groups or windows do not fit. */
 function merge(store: Store, branches: readonly Branch[], shape: Shape): Merged | undefined {
   const convs = branches.flatMap((b) => (b.kind === 'conv' ? [b.op] : []));
   const area = ({ kernel: [h, w] }: Conv): number => h * w;
@@ -72,47 +74,45 @@ function merge(store: Store, branches: readonly Branch[], shape: Shape): Merged 
   const kernel = new Float64Array(area(frame) * inputs * frame.out);
   const bias = new Float64Array(frame.out);
   for (const branch of branches) {
-    const at = placeIn(frame, branch, shape);
-    if (!at) return undefined;
+    const offset = offsetIn(frame, branch, shape);
+    if (!offset) return undefined;
     const part = partOf(store, branch, channelsOf(shape), inputs);
-    const [h, w] = part.shape as readonly [number, number];
-    const row = inputs * frame.out; // numbers at one place of the window
+    const [h, w] = [item(part.shape, 0), item(part.shape, 1)];
+    const row = inputs * frame.out; // weights at one position of the window
     for (let y = 0; y < h; y++) {
       for (let x = 0; x < w; x++) {
         const from = (y * w + x) * row;
-        const to = ((y + at[0]) * frame.kernel[1] + x + at[1]) * row;
-        for (let i = 0; i < row; i++)
-          kernel[to + i] = (kernel[to + i] as number) + (part.kernel[from + i] as number);
+        const to = ((y + offset[0]) * frame.kernel[1] + x + offset[1]) * row;
+        for (let i = 0; i < row; i++) kernel[to + i]! += part.kernel[from + i]!;
       }
     }
-    part.bias.forEach((b, c) => {
-      bias[c] = (bias[c] as number) + b;
-    });
+    for (const [c, b] of part.bias.entries()) bias[c]! += b;
     if (branch.kind !== 'identity') forget(store, branch.id);
   }
   return { op: { ...frame, bias: true }, linear: { shape: size, kernel, bias } };
 }
 
-/** Where the branch's window lies within the frame's, so that both read the same places; undefined when it does not. */
-function placeIn(frame: Conv, branch: Branch, shape: Shape): readonly [y: number, x: number] | undefined {
+/** The offset of the branch's window in the frame's where both read the same positions; undefined when there is none. */
+function offsetIn(frame: Conv, branch: Branch, shape: Shape): readonly [y: number, x: number] | undefined {
   const point = { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], padding: 'valid' } as const;
-  const own = branch.kind === 'conv' ? branch.op : { ...point, groups: frame.groups, out: channelsOf(shape) };
+  const conv =
+    branch.kind === 'conv' ? branch.op : { ...point, groups: frame.groups, out: channelsOf(shape) };
   const same = (a: readonly number[], b: readonly number[]): boolean => a.every((n, i) => n === b[i]);
-  if (!same(own.stride, frame.stride) || own.groups !== frame.groups || own.out !== frame.out)
+  if (!same(conv.stride, frame.stride) || conv.groups !== frame.groups || conv.out !== frame.out)
     return undefined;
-  const single = own.kernel.every((k) => k === 1);
-  if (!same(own.dilation, frame.dilation) && !single) return undefined;
+  const isPoint = conv.kernel.every((k) => k === 1);
+  if (!same(conv.dilation, frame.dilation) && !isPoint) return undefined;
   const outer = slide(shape, frame).pads;
-  const inner = slide(shape, own).pads;
+  const inner = slide(shape, conv).pads;
   const shift = (before: number, axis: 0 | 1): number => {
     const taps = before / frame.dilation[axis];
-    return Number.isInteger(taps) && taps >= 0 && taps + own.kernel[axis] <= frame.kernel[axis] ? taps : -1;
+    return Number.isInteger(taps) && taps >= 0 && taps + conv.kernel[axis] <= frame.kernel[axis] ? taps : -1;
   };
-  const at = [shift(outer.top - inner.top, 0), shift(outer.left - inner.left, 1)] as const;
-  return at[0] < 0 || at[1] < 0 ? undefined : at;
+  const [y, x] = [shift(outer.top - inner.top, 0), shift(outer.left - inner.left, 1)];
+  return y < 0 || x < 0 ? undefined : [y, x];
 }
 
-/** A branch as a conv; `inputs` channels stand in a group. */
+/** The weights of a branch as a conv with `inputs` channels in each group. */
 function partOf(store: Store, branch: Branch, channels: number, inputs: number): Linear {
   if (branch.kind === 'conv') return linearOf(store, branch.id, branch.op.out);
   const { scale, offset } =
@@ -120,13 +120,11 @@ function partOf(store: Store, branch: Branch, channels: number, inputs: number):
       ? affineOf(store, branch.id, branch.op)
       : { scale: new Float64Array(channels).fill(1), offset: new Float64Array(channels) };
   const kernel = new Float64Array(inputs * channels);
-  scale.forEach((s, c) => {
-    kernel[(c % inputs) * channels + c] = s;
-  });
+  for (const [c, s] of scale.entries()) kernel[(c % inputs) * channels + c] = s;
   return { shape: [1, 1, inputs, channels], kernel, bias: offset };
 }
 
-/** The conv in place of the sum: `stage1/0/add` becomes `stage1/0/conv`, unless that path is taken or is an output. */
+/** The net with the conv in place of the sum: `stage1/0/add` becomes `stage1/0/conv`, unless that path is taken or is an output. */
 function replaced(graph: Graph, sum: Node, source: string, { op, linear }: Merged, store: Store): Net {
   const near = `${sum.id.slice(0, sum.id.lastIndexOf('/') + 1)}conv`;
   const taken =

@@ -1,4 +1,5 @@
-/** @file Linear maps of a net as numbers in double precision: what folding adds and multiplies. Kernels are HWIO. */
+/** @file The weights of linear layers and norms in double precision, as folding needs them. Kernels are HWIO. */
+import { get } from '../../access.ts';
 import { consumers, type Graph, type Norm } from '../../graph/index.ts';
 import { float, materialize, type Weight, type WeightKey } from '../../weights/index.ts';
 
@@ -16,8 +17,9 @@ export interface Affine {
   readonly offset: Float64Array;
 }
 
+/** The weights of a conv or dense layer with `out` channels; a layer without bias has zeros. */
 export function linearOf(store: Store, id: string, out: number): Linear {
-  const kernel = store.get(`${id}:kernel`) as Weight;
+  const kernel = get(store, `${id}:kernel`);
   const bias = store.get(`${id}:bias`);
   return {
     shape: kernel.shape,
@@ -26,28 +28,27 @@ export function linearOf(store: Store, id: string, out: number): Linear {
   };
 }
 
-/** A norm in inference. */
+/** A norm in inference: y = gamma (x - mean) / sqrt(variance + eps) + beta. */
 export function affineOf(store: Store, id: string, { eps }: Norm): Affine {
-  const of = (slot: 'gamma' | 'beta' | 'mean' | 'variance'): Float32Array | undefined => {
+  const optional = (slot: 'gamma' | 'beta'): Float32Array | undefined => {
     const weight = store.get(`${id}:${slot}`);
     return weight && materialize(weight);
   };
-  const mean = of('mean') as Float32Array;
-  const gamma = of('gamma');
-  const beta = of('beta');
-  const scale = Float64Array.from(
-    of('variance') as Float32Array,
-    (v, c) => (gamma ? (gamma[c] as number) : 1) / Math.sqrt(v + eps),
-  );
-  const offset = scale.map((s, c) => (beta ? (beta[c] as number) : 0) - (mean[c] as number) * s);
+  const [gamma, beta] = [optional('gamma'), optional('beta')];
+  const mean = materialize(get(store, `${id}:mean`));
+  const variance = materialize(get(store, `${id}:variance`));
+  const scale = Float64Array.from(variance, (v, c) => (gamma ? gamma[c]! : 1) / Math.sqrt(v + eps));
+  const offset = scale.map((s, c) => (beta ? beta[c]! : 0) - mean[c]! * s);
   return { scale, offset };
 }
 
+/** Stores the kernel and the bias of a layer. */
 export function put(store: Store, id: string, { shape, kernel, bias }: Linear): void {
   store.set(`${id}:kernel`, float(shape, Float32Array.from(kernel)));
   store.set(`${id}:bias`, float([bias.length], Float32Array.from(bias)));
 }
 
+/** Removes all weights of some nodes. */
 export function forget(store: Store, ...ids: readonly string[]): void {
   for (const id of ids) {
     for (const slot of ['kernel', 'bias', 'gamma', 'beta', 'mean', 'variance'] as const)
@@ -55,7 +56,7 @@ export function forget(store: Store, ...ids: readonly string[]): void {
   }
 }
 
-/** Whether a value has one reader and is no output: then what it was may be forgotten. */
+/** Whether a value has one reader and is no output; the node may then be merged into its reader. */
 export function readOnce(graph: Graph): (id: string) => boolean {
   const readers = consumers(graph);
   return (id) => {
@@ -68,6 +69,6 @@ export function readOnce(graph: Graph): (id: string) => boolean {
   };
 }
 
-/** Whether any of these uses another's weights, or lends its own. */
+/** Whether any of these nodes shares weights with another node. */
 export const isSharing = (graph: Graph, ...ids: readonly string[]): boolean =>
   graph.nodes.some((n) => n.weightsOf !== undefined && (ids.includes(n.id) || ids.includes(n.weightsOf)));

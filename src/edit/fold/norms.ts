@@ -1,7 +1,7 @@
 /**
- * @file Folding for inference: norms into the layers before them, and (fold-sums.ts) sums of parallel linear branches
- * into one conv. What the net computes in inference is preserved, to rounding; in training it is not, since a folded
- * norm no longer follows its batch.
+ * @file Folding for inference: norms into the layers before them, and sums of parallel linear branches into one conv
+ * (branches.ts). The function in inference is preserved to rounding. In training it is not, since a folded norm no longer
+ * uses the statistics of its batch.
  *
  *   gamma (W x + b - mean) / sqrt(variance + eps) + beta = (s W) x + (b - mean) s + beta,
  *   s = gamma / sqrt(variance + eps)
@@ -12,16 +12,22 @@ import { foldSum } from './branches.ts';
 import { affineOf, forget, isSharing, linearOf, put, readOnce, type Store } from './linear.ts';
 
 /**
- * Each norm that alone reads a conv or dense layer goes into it. The layer keeps its path, or takes the norm's where
- * that is an output. Layers that share weights stay as they are. The same net comes back when there is nothing to fold.
+ * Folds each batch norm into the conv or dense layer before it, where the norm is the layer's only reader. The layer keeps
+ * its path, or takes that of the norm if the norm is an output. Layers that share weights stay as they are. Returns the same
+ * net when there is nothing to fold.
+ *
+ * @example
+ * import { foldNorms, graph, init, input } from 'moonlet';
+ * const net = init(graph('tiny', input(8, 8, 1).conv(8, { kernel: 3 }).norm().relu().globalPool().dense(4)));
+ * foldNorms(net).graph.nodes.map((n) => n.op.kind); // ['input', 'conv', 'act', 'globalPool', 'dense']
  */
 export function foldNorms(whole: Net): Net {
   const { graph } = whole;
   const byId = nodesById(graph);
   const once = readOnce(graph);
   const store: Store = new Map(whole.weights);
-  const norms = new Map<string, string>(); // norm -> the layer that it is now part of
-  const layers = new Map<string, Node>(); // former path of such a layer -> the layer with its bias
+  const norms = new Map<string, string>(); // from a folded norm to its layer
+  const layers = new Map<string, Node>(); // from the former path of such a layer to the layer with a bias
   for (const norm of graph.nodes) {
     const layer = byId.get(norm.inputs[0] ?? '');
     if (norm.op.kind !== 'norm' || (layer?.op.kind !== 'conv' && layer?.op.kind !== 'dense')) continue;
@@ -33,8 +39,8 @@ export function foldNorms(whole: Net): Net {
     forget(store, layer.id, norm.id);
     put(store, id, {
       shape,
-      kernel: kernel.map((w, i) => w * (scale[i % out] as number)),
-      bias: bias.map((b, c) => b * (scale[c] as number) + (offset[c] as number)),
+      kernel: kernel.map((w, i) => w * scale[i % out]!),
+      bias: bias.map((b, c) => b * scale[c]! + offset[c]!),
     });
     norms.set(norm.id, id);
     layers.set(layer.id, { ...layer, id, op: { ...layer.op, bias: true } });
@@ -48,8 +54,14 @@ export function foldNorms(whole: Net): Net {
 }
 
 /**
- * Norms into layers as in `foldNorms`, then every sum of convs of one value, of its norm or of the value itself, into
- * one conv: a RepVGG or MobileOne in its training form becomes its deployed form.
+ * Folds norms as `foldNorms` does, then each sum of parallel branches into one conv. A branch is a conv of a common value,
+ * its norm, or the value itself (RepVGG, Ding et al. 2021, arXiv:2101.03697, section 3.3). A RepVGG or MobileOne in its
+ * training form becomes its deployed form. Returns the same net when there is nothing to fold.
+ *
+ * @example
+ * import { foldBranches, graph, init, input } from 'moonlet';
+ * const net = init(graph('tiny', input(8, 8, 4).residual((x) => x.conv(4, { kernel: 3 }).norm()).globalPool().dense(4)));
+ * foldBranches(net).graph.nodes.map((n) => n.op.kind); // ['input', 'conv', 'globalPool', 'dense']
  */
 export function foldBranches(whole: Net): Net {
   let folded = foldNorms(whole);

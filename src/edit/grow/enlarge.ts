@@ -1,11 +1,12 @@
 /**
- * @file Larger kernels that compute the same: a ring of zeros around a kernel, and as much more padding. Exact in both
- * modes; the ring begins to move on the first step.
+ * @file Larger kernels that compute the same: a ring of zeros around each kernel, and the padding enlarged by as much. Exact
+ * in both modes; the ring moves from the first step on.
  */
 import { Refusal } from '../../errors.ts';
 import {
   type Conv,
   check,
+  firstInputShape,
   type Graph,
   type Padding,
   type Pair,
@@ -16,9 +17,10 @@ import {
 } from '../../graph/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { type Follows, type Growth, identityMaps, picked } from '../channels/growth.ts';
+import { matrixOf } from '../lookup.ts';
 import { checkNet, checkValue, text, whole } from '../options.ts';
 
-/** The convs that a path or glob means, with kernels of `size` x `size`; weights are not needed. */
+/** The graph with enlarged kernels, and the old kernel sizes. Needs no weights. @throws as `enlarge` does. */
 export function enlargeGraph(
   graph: Graph,
   where: string,
@@ -27,17 +29,18 @@ export function enlargeGraph(
   checkValue('enlarge', 'the place', where, text);
   checkValue(where, "a kernel's size", size, whole(2, 99));
   const chosen = where.includes('*') ? select(graph).glob(where) : select(graph).under(where);
-  const convs = chosen.kind('conv').where((n) => {
-    const { kernel } = n.op as Conv;
-    return kernel.every((k) => k > 1 && k < size && (size - k) % 2 === 0);
-  });
-  if (!convs.nodes.length) {
+  const grows = (k: number): boolean => k > 1 && k < size && (size - k) % 2 === 0;
+  const enlarged = new Map(
+    chosen.nodes.flatMap(({ id, op, weightsOf }): [string, Pair][] =>
+      op.kind === 'conv' && op.kernel.every(grows) ? [[weightsOf ?? id, op.kernel]] : [],
+    ),
+  );
+  if (!enlarged.size) {
     throw new Refusal(
-      `${where}: no conv there whose kernel is smaller than ${size} by an even number, and larger than 1`,
+      `${where}: no conv there has a kernel above 1 that is smaller than ${size} by an even number`,
     );
   }
   const shapeById = shapes(graph);
-  const enlarged = new Map(convs.nodes.map((n) => [n.weightsOf ?? n.id, (n.op as Conv).kernel]));
   const nodes = graph.nodes.map((n) => {
     if (!enlarged.has(n.weightsOf ?? n.id) || n.op.kind !== 'conv') return n;
     const { op } = n;
@@ -47,14 +50,14 @@ export function enlargeGraph(
       op: {
         ...op,
         kernel: [size, size] as const,
-        padding: wider(op, rings, shapeById.get(n.inputs[0] as string) as Shape),
+        padding: wider(op, rings, firstInputShape(n, shapeById)),
       },
     };
   });
   return { graph: check({ ...graph, nodes }), enlarged };
 }
 
-/** The padding that leaves every window where it was; 'same' where that already does. */
+/** The padding that leaves every window where it was; 'same' where that does so. */
 function wider(op: Conv, [down, right]: Pair, shape: Shape): Padding {
   const { pads } = slide(shape, op);
   const sides = [
@@ -72,8 +75,16 @@ function wider(op: Conv, [down, right]: Pair, shape: Shape): Padding {
 }
 
 /**
- * Grow kernels, 3 to 5 say, of the convs that a path or glob means. 1x1 convs stay: they mix channels, and are no filters.
- * @throws Refusal when no conv there can grow to this size.
+ * Enlarge the kernels of the convs that a path or glob means to `size` x `size`, such as from 3 to 5. 1x1 convs keep theirs,
+ * since they mix channels and do not filter. Kernels are [height, width, input, output channels]; the old one is in the middle.
+ * @throws Refusal when no conv there can grow to this size; UsageError for a size that is no whole number from 2 to 99.
+ * @example
+ * import { enlarge, init } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const net = init(wrn({ depth: 10, size: 16 }));
+ * const large = enlarge(net, 'stem', 5);
+ * console.log(large.net.weights.get('stem/conv:kernel')?.shape); // [ 5, 5, 3, 16 ]
  */
 export function enlarge(net: Net, where: string, size: number): Growth {
   checkNet('enlarge', net);
@@ -86,8 +97,9 @@ export function enlarge(net: Net, where: string, size: number): Growth {
   ): Float32Array => {
     const kernel = enlarged.get(key.replace(/:kernel$/, ''));
     if (!kernel) return array;
-    const depth = (shape.at(-2) as number) * (shape.at(-1) as number);
-    // new places of a filter see what the old ones see, and have squares of gradients like theirs
+    const [rows, columns] = matrixOf(shape);
+    const depth = rows * columns;
+    // new places of a filter see images like those of the old ones, so that their gradients have similar squares
     return ringed(array, kernel, size, as === 'square' ? means(array, depth) : new Float64Array(depth));
   };
   const weights = new Map<WeightKey, Weight>();
@@ -119,10 +131,10 @@ export function enlarge(net: Net, where: string, size: number): Growth {
   };
 }
 
-/** kernel_HWIO in the middle of a ring that has one number for each input and output. */
+/** kernel_HWIO in the middle of a ring, which is filled with one number for each input and output. */
 function ringed(data: Float32Array, [kh, kw]: Pair, size: number, ring: Float64Array): Float32Array {
   const depth = ring.length;
-  const all = Float32Array.from({ length: size * size * depth }, (_, i) => ring[i % depth] as number);
+  const all = Float32Array.from({ length: size * size * depth }, (_, i) => ring[i % depth]!);
   const [down, right] = [(size - kh) / 2, (size - kw) / 2];
   for (let y = 0; y < kh; y++) {
     for (let x = 0; x < kw; x++) {
@@ -135,7 +147,8 @@ function ringed(data: Float32Array, [kh, kw]: Pair, size: number, ring: Float64A
 
 /** The middle of a kernel. */
 function inner(weight: Weight, [kh, kw]: Pair): Weight {
-  const [size, , rows, columns] = weight.shape as [number, number, number, number];
+  const [size = 0] = weight.shape;
+  const [rows, columns] = matrixOf(weight.shape);
   const depth = rows * columns;
   const [all, data] = [materialize(weight), new Float32Array(kh * kw * depth)];
   const [down, right] = [(size - kh) / 2, (size - kw) / 2];
@@ -152,7 +165,7 @@ function inner(weight: Weight, [kh, kw]: Pair): Weight {
 function means(data: Float32Array, depth: number): Float64Array {
   const all = new Float64Array(depth);
   data.forEach((v, i) => {
-    all[i % depth] = (all[i % depth] as number) + (v * depth) / data.length;
+    all[i % depth]! += (v * depth) / data.length;
   });
   return all;
 }

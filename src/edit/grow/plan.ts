@@ -1,15 +1,15 @@
-/** @file Growth in several steps: a plan is data, its cost is known before anything is done. */
-
+/** @file Growth in several steps. A plan is data, and its cost is known before anything is done. */
 import * as z from 'zod';
 import { Refusal, UsageError } from '../../errors.ts';
 import { channels, type Graph, issueText, stages } from '../../graph/index.ts';
 import { cost } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
-import { chooseCopies, requestsOf } from '../channels/copies.ts';
+import { chooseCopies } from '../channels/copies.ts';
 import { type WidenOptions, widenChecks } from '../channels/copy-channels.ts';
 import { type Growth, inSequence, type Preserves } from '../channels/growth.ts';
 import { byCopies, replicate } from '../channels/replicate.ts';
-import { checkWidth } from '../channels/width.ts';
+import { requestsOf } from '../channels/requests.ts';
+import { checkWidth, type Width } from '../channels/width.ts';
 import { checkChoice, checkGraph, checkNet, checkOptions, isRecord, number, shown } from '../options.ts';
 import { addUnits, unitsIn } from './add-units.ts';
 import { connect, connectGraph } from './connect.ts';
@@ -17,7 +17,7 @@ import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
 import { enlarge, enlargeGraph } from './enlarge.ts';
 import { type Widths, widen } from './widen.ts';
 
-const widths = z.record(z.string(), z.unknown()); // see `checkWidth`, which says what was probably meant
+const widths = z.record(z.string(), z.custom<Width>()); // checked by `checkWidth`, which suggests what was meant
 /** The steps by the key that says what they do. */
 const stepSchemas = {
   widen: z.strictObject({ widen: widths }),
@@ -30,46 +30,61 @@ const stepSchemas = {
   units: z.strictObject({ units: widths, into: z.enum(['zero', 'random']).optional() }),
   connect: z.strictObject({ connect: z.string(), to: z.string(), by: z.enum(['add', 'concat']).optional() }),
 } as const;
-const stepKeys = Object.keys(stepSchemas) as readonly (keyof typeof stepSchemas)[];
+const stepKeys = Object.keys(stepSchemas);
+/**
+ * One step of a plan, by the key that says what it does: `widen` (see `widen`), `deepen` (`by` layers, 1 by default), `enlarge`
+ * (kernels `to` a size), `units` (see `addUnits`), `connect` (a value `to` a later one).
+ */
 export type GrowStep =
   | { readonly widen: Widths }
-  | { readonly deepen: string; readonly by?: number; readonly kind?: DeepenOptions['kind'] }
+  | {
+      readonly deepen: string;
+      readonly by?: number | undefined;
+      readonly kind?: DeepenOptions['kind'] | undefined;
+    }
   | { readonly enlarge: string; readonly to: number }
-  | { readonly units: Widths; readonly into?: 'zero' | 'random' }
-  | { readonly connect: string; readonly to: string; readonly by?: 'add' | 'concat' };
-/** Steps one after another, or a cost to reach by width and depth together. */
+  | { readonly units: Widths; readonly into?: 'zero' | 'random' | undefined }
+  | { readonly connect: string; readonly to: string; readonly by?: 'add' | 'concat' | undefined };
+/** Steps one after another; or a cost to reach by depth and width together, as a factor of the cost now. */
 export type GrowPlan = readonly GrowStep[] | { readonly macs: number } | { readonly params: number };
 
-/** @throws UsageError that says where the value departs from a plan. */
+/** The steps of a plan that was read from outside. @throws UsageError that names the place where it is no plan. */
 export function parsePlan(value: unknown): readonly GrowStep[] {
   if (!Array.isArray(value) || !value.length)
     throw new UsageError(
       `plan: expects an array of steps such as [{ widen: { stage1: 'x1.5' } }], got ${shown(value)}`,
     );
   return value.map((step: unknown, i) => {
-    const key = stepKeys.find((k) => isRecord(step) && k in step);
-    if (!key || !isRecord(step))
-      throw new UsageError(`plan: [${i}]: no step ${shown(step)}; known: ${stepKeys.join(', ')}`);
-    const parsed = stepSchemas[key].safeParse(step);
+    const match = isRecord(step) && Object.entries(stepSchemas).find(([key]) => key in step);
+    if (!match) throw new UsageError(`plan: [${i}]: no step ${shown(step)}; known: ${stepKeys.join(', ')}`);
+    const [key, schema] = match;
+    const parsed = schema.safeParse(step);
     if (!parsed.success) throw new UsageError(`plan: [${i}]: ${issueText(parsed.error)}`);
     for (const [where, width] of Object.entries(isRecord(step[key]) ? step[key] : {}))
       checkWidth(`plan: [${i}]: ${where}`, width);
-    return parsed.data as GrowStep;
+    return parsed.data;
   });
 }
 
-/** One step's outcome, on the graph alone. */
+/** What one step gives, without weights: the graph after it, and what that costs. */
 export interface Planned {
   readonly step: GrowStep;
   readonly graph: Graph;
   readonly params: number;
+  /** Multiply-accumulates for one example. */
   readonly macs: number;
   readonly preserves: Preserves;
 }
 
 /**
- * What each step of a plan would cost and preserve, without weights.
- * @throws what the steps themselves would.
+ * What each step of a plan would cost and preserve. Needs no weights.
+ * @throws UsageError for what is no plan; what the steps themselves throw.
+ * @example
+ * import { plan } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const steps = plan(wrn({ depth: 10, size: 16 }), [{ widen: { 'stage*': 'x1.5' } }, { deepen: 'stage2' }]);
+ * console.log(steps.map((step) => step.params)); // [ 118578, 121506 ]
  */
 export function plan(graph: Graph, wanted: GrowPlan, o: WidenOptions = {}): readonly Planned[] {
   checkGraph('plan', graph);
@@ -108,26 +123,34 @@ function widenGraph(graph: Graph, widths: Widths, { seed = 0, byGroups }: WidenO
 }
 
 /**
- * Grow a net by a plan. What comes back follows all steps: `follow` carries optimizer slots through each.
- * @throws what the steps throw; the net itself is never changed.
+ * Grow a net by a plan. The result stands for all steps together: `follow` carries the slots of an optimizer through each.
+ * The net itself is never changed. Step i uses the seed `o.seed + i`.
+ * @throws UsageError for what is no plan; what the steps throw.
+ * @example
+ * import { cost, grow, init } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const net = init(wrn({ depth: 10, size: 16 }));
+ * const grown = grow(net, { macs: 2 }); // deeper and wider, within twice the multiply-accumulates
+ * console.log(cost(grown.net.graph).macs <= 2 * cost(net.graph).macs); // true
  */
 export function grow(net: Net, wanted: GrowPlan, o: WidenOptions = {}): Growth {
   return inSequence(growSteps(net, wanted, o));
 }
 
-/** `grow`, each step by itself: the last one's net is the grown one. */
+/** `grow` with the result of each step; the net of the last one is the grown net. @throws as `grow` does. */
 export function growSteps(net: Net, wanted: GrowPlan, o: WidenOptions = {}): readonly [Growth, ...Growth[]] {
   checkNet('grow', net);
   const done: Growth[] = [];
   for (const [i, step] of stepsOf(net.graph, wanted, o).entries()) {
-    done.push(one(done.at(-1)?.net ?? net, step, { ...o, seed: (o.seed ?? 0) + i }));
+    done.push(grownBy(done.at(-1)?.net ?? net, step, { ...o, seed: (o.seed ?? 0) + i }));
   }
   const [first, ...more] = done;
   if (!first) throw new UsageError('plan: it has no steps');
   return [first, ...more];
 }
 
-function one(net: Net, step: GrowStep, o: WidenOptions & { readonly seed: number }): Growth {
+function grownBy(net: Net, step: GrowStep, o: WidenOptions & { readonly seed: number }): Growth {
   if ('widen' in step) return widen(net, step.widen, o);
   if ('units' in step) return addUnits(net, step.units, { seed: o.seed, into: step.into ?? 'zero' });
   if ('connect' in step) return connect(net, step.connect, step.to, { seed: o.seed, by: step.by ?? 'add' });
@@ -137,17 +160,23 @@ function one(net: Net, step: GrowStep, o: WidenOptions & { readonly seed: number
 
 const isSteps = (wanted: GrowPlan): wanted is readonly GrowStep[] => Array.isArray(wanted);
 
-/**
- * The steps of a plan. A target of cost is met in both directions: every stage one block deeper while that costs at most
- * half of the growth (on a scale of ratios), then all widths by one factor, found by bisection.
- */
+/** The steps of a plan; those of a target of cost are found. */
 function stepsOf(graph: Graph, wanted: GrowPlan, o: WidenOptions): readonly GrowStep[] {
   checkOptions('grow', o, widenChecks);
   if (isSteps(wanted)) return wanted.length ? parsePlan(wanted) : wanted;
   const factor = number('a factor above 1', (v) => v > 1);
   checkChoice('grow', wanted, { macs: factor, params: factor });
-  const [key, ratio] =
-    'macs' in wanted ? (['macs', wanted.macs] as const) : (['params', wanted.params] as const);
+  return 'macs' in wanted
+    ? stepsTo(graph, 'macs', wanted.macs, o)
+    : stepsTo(graph, 'params', wanted.params, o);
+}
+
+/**
+ * Steps by which a graph grows to `ratio` times its cost, in both directions: every stage one block deeper while that costs
+ * at most half of the growth (on a logarithmic scale), then all widths by one factor, found by bisection.
+ * @throws Refusal when no step fits.
+ */
+function stepsTo(graph: Graph, key: 'macs' | 'params', ratio: number, o: WidenOptions): readonly GrowStep[] {
   const start = cost(graph)[key];
   const names = stages(graph).map((s) => s.name);
   const steps: GrowStep[] = [];
@@ -160,30 +189,36 @@ function stepsOf(graph: Graph, wanted: GrowPlan, o: WidenOptions): readonly Grow
   }
   const widens = (where: string): boolean =>
     unlessRefused(() => requestsOf(deeper, channels(deeper), { [where]: 'x1' })) !== undefined;
-  const widths = names.filter(widens);
-  // where no stage can be told, as in nets with skips from end to end, all widths grow
-  const free = widths.length ? widths : ['**'].filter(widens);
+  const stagesToWiden = names.filter(widens);
+  // where no stage can be widened by itself, as in nets with skips from end to end, all widths grow
+  const free = stagesToWiden.length ? stagesToWiden : ['**'].filter(widens);
   const wider = (factor: number): GrowStep => ({
     widen: Object.fromEntries(free.map((s) => [s, `x${factor}` as const])),
   });
   const seed = (o.seed ?? 0) + steps.length;
-  const reached = (factor: number): number =>
-    cost(apply(deeper, wider(factor), { ...o, seed }).next)[key] / start;
-  let [low, high] = [1, ratio];
-  for (let i = 0; i < 12; i++) {
-    const middle = (low + high) / 2;
-    if (reached(middle) <= ratio) low = middle;
-    else high = middle;
-  }
-  const widest = Math.floor(low * 1000) / 1000;
+  const widest = widestWithin(
+    (factor) => cost(apply(deeper, wider(factor), { ...o, seed }).next)[key] / start,
+    ratio,
+  );
   if (widest > 1 && free.length) steps.push(wider(widest));
   if (!steps.length)
     throw new Refusal(
       free.length
         ? `plan: no step of ${graph.name} fits within ${ratio} times its ${key}; choose a larger factor`
-        : `plan: no width of ${graph.name} can change; deepen it at a place that you name, { deepen: '...' }`,
+        : `plan: no width of ${graph.name} can change; name a place to deepen, { deepen: '...' }`,
     );
   return steps;
+}
+
+/** The largest factor, to a thousandth, whose cost is within a ratio of the cost now. */
+function widestWithin(costOf: (factor: number) => number, ratio: number): number {
+  let [low, high] = [1, ratio];
+  for (let i = 0; i < 12; i++) {
+    const middle = (low + high) / 2;
+    if (costOf(middle) <= ratio) low = middle;
+    else high = middle;
+  }
+  return Math.floor(low * 1000) / 1000;
 }
 
 function unlessRefused<T>(edit: () => T): T | undefined {

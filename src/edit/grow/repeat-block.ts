@@ -1,101 +1,112 @@
-/** @file Another block of a stage's own kind that changes nothing: residual blocks, dense layers, shuffle units. */
+/** @file One more block of a stage's own kind that changes nothing: residual blocks, dense layers, shuffle units. */
+
+import { get, item } from '../../access.ts';
 import {
   type Activation,
   channelsOf,
+  firstInput,
   type Graph,
   type Node,
   nodesById,
   printShape,
-  type Shape,
   ShapeError,
   shapes,
   shuffled,
 } from '../../graph/index.ts';
 import { type ChannelMap, identity } from '../channels/channel-map.ts';
+import { gathered } from '../lookup.ts';
 import type { Insertion } from './silent-layers.ts';
 
 const idempotent: readonly Activation[] = ['relu', 'relu6'];
-/** The activation that a value has been through, when a second time would change nothing. */
+/** The activation that a value is the output of, when applying it again would change nothing. */
 export function settledBy(graph: Graph, id: string): Activation | undefined {
   const byId = nodesById(graph);
-  const through = (at: string, scaled: boolean): Activation | undefined => {
-    const { op, inputs } = byId.get(at) as Node;
+  const through = (path: string, scaled: boolean): Activation | undefined => {
+    const node = get(byId, path);
+    const { op, inputs } = node;
     if (op.kind === 'act')
       return idempotent.includes(op.fn) && !(scaled && op.fn === 'relu6') ? op.fn : undefined;
     if (op.kind === 'concat') {
       const [first, ...others] = inputs.map((x) => through(x, scaled));
       return others.every((fn) => fn === first) ? first : undefined;
     }
-    // what a dropout keeps it makes larger, in training: beyond the 6 of a relu6
+    // in training a dropout scales up what it keeps: beyond the 6 of a relu6
     const drops = op.kind === 'dropout' || op.kind === 'dropPath';
     const passes = drops || ['slice', 'shuffle', 'permute', 'pool'].includes(op.kind);
-    return passes ? through(inputs[0] as string, scaled || drops) : undefined;
+    return passes ? through(firstInput(node), scaled || drops) : undefined;
   };
   return through(id, false);
 }
 
-/** The stage's last block again, when it takes what it gives, or gives that and new channels. */
+/**
+ * The last block of a stage once more, or the block that the path names: a block with one input that makes what it reads, or
+ * that and new channels. Undefined when there is none that can be repeated without a change.
+ */
 export function ownBlock(graph: Graph, place: Node, where: string): Insertion | undefined {
-  const [stage = '', ...below] = where.split('/');
+  const [stage = '', block = ''] = where.split('/');
+  const isNumber = (step: string | undefined): step is string => /^\d+$/.test(step ?? '');
   const numbers = graph.nodes.flatMap((n) => {
     const [s, k] = n.id.split('/');
-    return s === stage && /^\d+$/.test(k ?? '') ? [Number(k)] : [];
+    return s === stage && isNumber(k) ? [Number(k)] : [];
   });
   if (!numbers.length) return undefined;
-  const shapeById = shapes(graph);
-  const shape = printShape(shapeById.get(place.id) as Shape);
-  const asked = /^\d+$/.test(below[0] ?? '')
-    ? [Number(below[0])]
-    : [...new Set(numbers)].sort((a, b) => b - a);
+  const tried = isNumber(block) ? [Number(block)] : [...new Set(numbers)].sort((a, b) => b - a);
   const fresh = `${stage}/${Math.max(...numbers) + 1}`;
-  for (const k of asked) {
-    const own = graph.nodes.filter((n) => n.id.startsWith(`${stage}/${k}/`));
-    const ids = new Set(own.map((n) => n.id));
-    const outside = [...new Set(own.flatMap((n) => n.inputs.filter((id) => !ids.has(id))))];
-    const [entry] = outside;
-    const last = own.at(-1);
-    if (outside.length !== 1 || !entry || !last) continue;
-    const equal = [entry, last.id].every((id) => printShape(shapeById.get(id) as Shape) === shape);
-    const named = (id: string): string =>
-      id === entry ? place.id : id.replace(`${stage}/${k}/`, `${fresh}/`);
-    const copy = own.map(
-      ({ weightsOf: _, ...n }): Node => ({ ...n, id: named(n.id), inputs: n.inputs.map(named) }),
-    );
-    const made = equal
-      ? (silence(graph, copy, place.id) ?? shuffleUnit(graph, copy, place.id))
-      : denseLayer(graph, copy, place.id);
-    if (made) return made;
+  for (const k of tried) {
+    const insertion = repeated(graph, place, `${stage}/${k}`, fresh);
+    if (insertion) return insertion;
   }
   return undefined;
 }
 
-/** A copied block made to add nothing: its residual branch ends in zeros, or it becomes one. */
+/** One block repeated under another path, reading the place; undefined when it cannot be made to change nothing. */
+function repeated(graph: Graph, place: Node, block: string, fresh: string): Insertion | undefined {
+  const own = graph.nodes.filter((n) => n.id.startsWith(`${block}/`));
+  const ids = new Set(own.map((n) => n.id));
+  const outside = new Set(own.flatMap((n) => n.inputs.filter((id) => !ids.has(id))));
+  const [entry] = outside;
+  const last = own.at(-1);
+  if (outside.size !== 1 || !entry || !last) return undefined;
+  const named = (id: string): string => (id === entry ? place.id : id.replace(`${block}/`, `${fresh}/`));
+  const copy = own.map(
+    ({ weightsOf: _, ...n }): Node => ({ ...n, id: named(n.id), inputs: n.inputs.map(named) }),
+  );
+  const shapeById = shapes(graph);
+  const shapeAt = (id: string): string => printShape(get(shapeById, id));
+  const equal = [entry, last.id].every((id) => shapeAt(id) === shapeAt(place.id));
+  return equal
+    ? (silence(graph, copy, place.id) ?? shuffleUnit(graph, copy, place.id))
+    : denseLayer(graph, copy, place.id);
+}
+
+/** A copied block made to add nothing: its residual branch ends in zeros, or the block becomes such a branch. */
 function silence(graph: Graph, copy: readonly Node[], x: string): Insertion | undefined {
   const byId = new Map(copy.map((n) => [n.id, n]));
-  const last = copy.at(-1) as Node;
+  const last = item(copy, -1);
   const settled = settledBy(graph, x);
-  const tail = last.op.kind === 'act' ? byId.get(last.inputs[0] as string) : last;
+  const tail = last.op.kind === 'act' ? byId.get(firstInput(last)) : last;
   if (!tail) return undefined;
-  const done = (nodes: readonly Node[], end: string | undefined): Insertion | undefined =>
+  const silenced = (nodes: readonly Node[], end: string | undefined): Insertion | undefined =>
     end === undefined ? undefined : { nodes, zeros: [end], diracs: [], preserves: 'both' };
-  // y = x + body(x), or act(x + body(x)) where x has been through that act
+  // y = x + body(x), or act(x + body(x)) where x is the output of that act
   if (tail.op.kind === 'add' && tail.inputs.length === 2 && tail.inputs.includes(x)) {
     if (last.op.kind === 'act' && last.op.fn !== settled) return undefined;
-    return done(copy, lastScale(byId, tail.inputs.find((id) => id !== x) as string));
+    const body = tail.inputs.find((id) => id !== x);
+    return silenced(copy, body === undefined ? undefined : lastScale(byId, body));
   }
-  // y = body(x): becomes x + body(x) without its last act, and the act behind the add where x has been through it
+  // y = body(x) becomes x + body(x) without its last act; where x is the output of that act, it follows the add
   if (copy.some((n) => ['add', 'concat', 'slice', 'shuffle'].includes(n.op.kind))) return undefined;
   const end = lastScale(byId, tail.id);
   const body = last === tail ? copy : copy.slice(0, -1);
   const prefix = last.id.split('/').slice(0, 2).join('/');
   const sum: Node = { id: `${prefix}/add`, op: { kind: 'add' }, inputs: [x, tail.id] };
   const act = last.op.kind === 'act' && last.op.fn === settled ? [{ ...last, inputs: [sum.id] }] : [];
-  return done([...body, sum, ...act], end);
+  return silenced([...body, sum, ...act], end);
 }
 
-/** The norm or layer whose zeros silence a value: behind it only ops that pass zeros and gradients on. */
+/** The last norm or layer of a branch: with zeros there its value is zero. Only ops that keep zeros and gradients may follow. */
 function lastScale(byId: ReadonlyMap<string, Node>, id: string): string | undefined {
-  for (let node = byId.get(id); node; node = byId.get(node.inputs[0] as string)) {
+  for (let node = byId.get(id); node; node = byId.get(firstInput(node))) {
     const { kind } = node.op;
     if (kind === 'norm' && node.op.scale && node.op.offset) return node.id;
     if (kind === 'conv' || kind === 'dense') return node.id;
@@ -105,16 +116,16 @@ function lastScale(byId: ReadonlyMap<string, Node>, id: string): string | undefi
 }
 
 /**
- * y = concat(x, body(x)), as dense nets have it (Huang et al. 2017, arXiv:1608.06993): the new channels are weighed by
- * zeros, which move on the first step; the body's weights from the second on.
+ * y = concat(x, body(x)), the layer of dense nets (Huang et al. 2017, arXiv:1608.06993). The new channels are weighed by
+ * zeros, which move from the first step on; the weights of the body move from the second step on.
  */
 function denseLayer(graph: Graph, copy: readonly Node[], x: string): Insertion | undefined {
-  const last = copy.at(-1) as Node;
+  const last = item(copy, -1);
   if (last.op.kind !== 'concat' || last.inputs.filter((id) => id === x).length !== 1) return undefined;
   const widths = widthsIn(graph, copy);
   if (!widths) return undefined;
   const map = last.inputs.flatMap((id) => {
-    const n = widths.get(id) as number;
+    const n = get(widths, id);
     return id === x ? [...identity(n)] : new Array<number>(n).fill(-1);
   });
   return { nodes: copy, zeros: [], diracs: [], preserves: 'both', map: Int32Array.from(map) };
@@ -122,71 +133,89 @@ function denseLayer(graph: Graph, copy: readonly Node[], x: string): Insertion |
 
 /**
  * The unit of ShuffleNet V2 (Ma et al. 2018, arXiv:1807.11164, figure 3c): y = shuffle(concat(x1, body(x2))) for the two
- * parts of x. No body can undo the shuffle, which mixes x1 as well. But with x2 + body(x2), the body ending in zeros, y has
- * the channels of x in another order, and then its readers take them in that order.
+ * parts of x. No body can undo the shuffle, which moves x1 as well. But with x2 + body(x2), where the body ends in zeros, y
+ * has the channels of x in another order, and its readers take them in that order.
  */
 function shuffleUnit(graph: Graph, copy: readonly Node[], x: string): Insertion | undefined {
   const byId = new Map(copy.map((n) => [n.id, n]));
   const parts = copy.filter((n) => n.op.kind === 'slice' && n.inputs[0] === x);
   const others = copy.filter((n) => !parts.includes(n));
   const joint = others.find((n) => n.op.kind === 'concat');
-  const end = joint ? copy.indexOf(joint) : -1;
+  if (!joint || parts.length < 2) return undefined;
+  if (others.some((n) => n.inputs.includes(x) || ['slice', 'add'].includes(n.op.kind))) return undefined;
+  const end = copy.indexOf(joint);
   const moves = copy.slice(end + 1);
-  if (
-    !joint ||
-    parts.length < 2 ||
-    others.some((n) => n.inputs.includes(x) || ['slice', 'add'].includes(n.op.kind))
-  )
-    return undefined;
-  if (
-    moves.some(
-      (n, i) => n.inputs[0] !== (moves[i - 1] ?? joint).id || !['shuffle', 'permute'].includes(n.op.kind),
-    )
-  )
-    return undefined;
+  const isMove = (n: Node, i: number): boolean =>
+    n.inputs[0] === (moves[i - 1] ?? joint).id && ['shuffle', 'permute'].includes(n.op.kind);
+  if (!moves.every(isMove)) return undefined;
   const settled = settledBy(graph, x);
-  const zeros: string[] = [];
-  const nodes = copy.slice(0, end);
-  const order: number[] = [];
-  const inputs = joint.inputs.map((id) => {
-    const [part] = [...ancestorsIn(byId, id)].filter((n) => n.op.kind === 'slice');
-    if (part?.op.kind !== 'slice') return undefined;
-    for (let i = part.op.from; i < part.op.to; i++) order.push(i);
-    if (part.id === id) return id;
-    const last = byId.get(id) as Node;
-    const tail = last.op.kind === 'act' ? (last.inputs[0] as string) : id;
-    const scale = lastScale(byId, tail);
-    if (!scale) return undefined;
-    zeros.push(scale);
-    if (last.op.kind === 'act') nodes.splice(nodes.indexOf(last), 1);
-    const path = id.slice(0, id.lastIndexOf('/'));
-    nodes.push({ id: `${path}/add`, op: { kind: 'add' }, inputs: [part.id, tail] });
-    if (last.op.kind !== 'act' || last.op.fn !== settled) return `${path}/add`;
-    nodes.push({ ...last, inputs: [`${path}/add`] });
-    return id;
-  });
-  const c = channelsOf(shapes(graph).get(x) as Shape);
-  if (inputs.includes(undefined) || !zeros.length || new Set(order).size !== c || order.length !== c)
-    return undefined;
-  nodes.push({ ...joint, inputs: inputs as string[] }, ...moves);
+  const branches = joint.inputs.map((id) => residualPart(byId, id, settled));
+  if (!branches.every((branch) => branch !== undefined)) return undefined;
+  const zeros = branches.flatMap(({ zero }) => zero ?? []);
+  const order = branches.flatMap(({ channels }) => channels);
+  const c = channelsOf(get(shapes(graph), x));
+  if (!zeros.length || new Set(order).size !== c || order.length !== c) return undefined;
+  const dropped = new Set(branches.flatMap(({ dropped }) => dropped ?? []));
+  const nodes = [
+    ...copy.slice(0, end).filter((n) => !dropped.has(n.id)),
+    ...branches.flatMap(({ nodes }) => nodes),
+    { ...joint, inputs: branches.map(({ id }) => id) },
+    ...moves,
+  ];
   const map = moves.reduce<ChannelMap>((m, { op }) => movedBy(op, m), Int32Array.from(order));
   return widthsIn(graph, nodes) && { nodes, zeros, diracs: [], preserves: 'both', map };
 }
 
+/** An operand of a shuffle unit's concat, x2 + body(x2) in place of body(x2). */
+interface ResidualPart {
+  readonly id: string;
+  /** The channels of x that it has. */
+  readonly channels: readonly number[];
+  /** The new add, and the activation behind it. */
+  readonly nodes: readonly Node[];
+  /** The last scale of the body, which becomes zero; missing for a part that passes by. */
+  readonly zero?: string;
+  /** The activation that the body ended in. */
+  readonly dropped?: string;
+}
+function residualPart(
+  byId: ReadonlyMap<string, Node>,
+  id: string,
+  settled: Activation | undefined,
+): ResidualPart | undefined {
+  const part = ancestorsIn(byId, id).find((n) => n.op.kind === 'slice');
+  if (part?.op.kind !== 'slice') return undefined;
+  const { from, to } = part.op;
+  const channels = Array.from({ length: to - from }, (_, i) => from + i);
+  if (part.id === id) return { id, channels, nodes: [] };
+  const last = get(byId, id);
+  const tail = last.op.kind === 'act' ? firstInput(last) : id;
+  const zero = lastScale(byId, tail);
+  if (!zero) return undefined;
+  const path = `${id.slice(0, id.lastIndexOf('/'))}/add`;
+  const add: Node = { id: path, op: { kind: 'add' }, inputs: [part.id, tail] };
+  if (last.op.kind !== 'act') return { id: path, channels, nodes: [add], zero };
+  if (last.op.fn !== settled) return { id: path, channels, nodes: [add], zero, dropped: id };
+  return { id, channels, nodes: [add, { ...last, inputs: [path] }], zero, dropped: id };
+}
+
 const movedBy = (op: Node['op'], map: ChannelMap): ChannelMap =>
   op.kind === 'shuffle'
-    ? map.map((_, j) => map[shuffled(j, map.length, op.groups)] as number)
+    ? gathered(
+        map,
+        map.map((_, j) => shuffled(j, map.length, op.groups)),
+      )
     : op.kind === 'permute'
-      ? Int32Array.from(op.order, (from) => map[from] as number)
+      ? gathered(map, op.order)
       : map;
 
-/** The copied nodes that a value needs. */
+/** The copied nodes that a value needs, itself first. */
 function ancestorsIn(byId: ReadonlyMap<string, Node>, id: string): readonly Node[] {
   const node = byId.get(id);
   return node ? [node, ...node.inputs.flatMap((x) => ancestorsIn(byId, x))] : [];
 }
 
-/** The channels of every value once these nodes stand at the end of a graph; undefined when they do not fit. */
+/** The channels of every value of a graph with these nodes at its end; undefined when their shapes do not fit. */
 function widthsIn(graph: Graph, nodes: readonly Node[]): ReadonlyMap<string, number> | undefined {
   try {
     const all = shapes({ ...graph, nodes: [...graph.nodes, ...nodes] });

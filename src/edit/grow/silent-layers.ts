@@ -1,20 +1,22 @@
-/** @file Layers that can be put behind any value without changing it: a silent branch, a conv that passes channels on. */
+/** @file Layers that can be inserted behind any value without changing it: a branch of zeros, a conv that passes channels on. */
+
+import { get } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
 import {
   type Activation,
   type Conv,
+  channelsOf,
   type Graph,
   isMap,
   type Node,
   type Op,
   printShape,
-  type Shape,
   shapes,
 } from '../../graph/index.ts';
 import type { ChannelMap } from '../channels/channel-map.ts';
 import type { Preserves } from '../channels/growth.ts';
 
-/** New nodes behind a place, and what their weights must be for nothing to change. */
+/** New nodes behind a place, and what their weights must be so that the function is preserved. */
 export interface Insertion {
   readonly nodes: readonly Node[];
   /** Nodes whose weights are zeros (a norm's scale and offset, a layer's kernel and bias). */
@@ -22,7 +24,7 @@ export interface Insertion {
   /** Convs that pass each channel on. */
   readonly diracs: readonly string[];
   readonly preserves: Preserves;
-  /** The channels of the place that those of the last node copy, where they are not the same; -1 for none. */
+  /** The channel of the place that each channel of the last node copies, -1 for none; missing when they are the same. */
   readonly map?: ChannelMap;
 }
 
@@ -36,7 +38,7 @@ export const plain = {
 } as const;
 const usualNorm: Op = { kind: 'norm', eps: 1e-5, momentum: 0.9, scale: true, offset: true };
 
-/** A path below the stage that is not taken yet. */
+/** A path beside the place, `word` and a number, that no node has yet. */
 export function freshPath(graph: Graph, place: Node, word: string): string {
   const base = place.id.split('/').slice(0, -1).join('/') || place.id;
   for (let k = 1; ; k++) {
@@ -47,9 +49,9 @@ export function freshPath(graph: Graph, place: Node, word: string): string {
 
 /** A depthwise-separable residual branch, or a dense one on a vector, that ends in a zero-scaled norm. */
 export function branch(graph: Graph, place: Node, settled: Activation | undefined): Insertion {
-  const shape = shapes(graph).get(place.id) as Shape;
+  const shape = get(shapes(graph), place.id);
   const path = freshPath(graph, place, 'branch');
-  const c = shape[shape.length - 1] as number;
+  const c = channelsOf(shape);
   const nodes: Node[] = [];
   let above = place.id;
   const push = (name: string, op: Op): string => {
@@ -72,8 +74,8 @@ export function branch(graph: Graph, place: Node, settled: Activation | undefine
 }
 
 /**
- * A conv that passes each channel on, a norm unless told otherwise, and the activation that the value has been through.
- * @throws Refusal where there is none, or no map.
+ * A conv that passes each channel on, a norm if `withNorm`, and the activation `settled` that the value is the output of.
+ * @throws Refusal where there is no such activation, or no feature map.
  */
 export function dirac(
   graph: Graph,
@@ -82,19 +84,20 @@ export function dirac(
   where: string,
   withNorm: boolean,
 ): Insertion {
-  const shape = shapes(graph).get(place.id) as Shape;
+  const shape = get(shapes(graph), place.id);
   if (!isMap(shape))
     throw new Refusal(`${where}: a dirac conv needs a feature map, and this is ${printShape(shape)}`);
   if (!settled) {
     throw new Refusal(
-      `${where}: its value has not been through relu or relu6, so that one more would change it; use the kind 'branch'`,
+      `${where}: its value is not the output of a relu or relu6, so that another one would change it; use the kind 'branch'`,
     );
   }
   const path = freshPath(graph, place, 'dirac');
   const conv: Conv = { ...plain, kind: 'conv', out: shape[2], kernel: [3, 3] };
-  const steps: [string, Op][] = [
+  const norms: readonly (readonly [string, Op])[] = withNorm ? [['norm', usualNorm]] : [];
+  const steps: readonly (readonly [string, Op])[] = [
     ['conv', conv],
-    ...(withNorm ? ([['norm', usualNorm]] as [string, Op][]) : []),
+    ...norms,
     ['act', { kind: 'act', fn: settled }],
   ];
   let above = place.id;

@@ -1,19 +1,20 @@
 /**
- * @file How much a channel matters. Scores belong to classes of channels (see graph/channels.ts), since channels that
- * meet in a sum go together; the score of a class is the mean over the layers that make it.
+ * @file The importance of channels. Scores belong to classes of channels (see graph/channels.ts), since channels that
+ * meet in a sum are removed together. The score of a class is the mean over the layers that produce it.
  *
  * - `l1`, `l2`: the norm of a filter. Li et al. 2017, arXiv:1608.08710, section 3.1.
  * - `norm-scale`: |gamma| of its batch norms. Liu et al. 2017, arXiv:1708.06519 (network slimming), section 3.
- * - `geometric-median`: sum over k of |F_j - F_k|, small for filters that others can stand in for. He et al. 2019,
+ * - `geometric-median`: sum over k of |F_j - F_k|, small for filters that others can replace. He et al. 2019,
  *   arXiv:1811.00250, equation 6.
- * - `taylor`: (sum of gradient times weight)^2, what the loss would change by, to first order. Molchanov et al. 2019,
- *   arXiv:1906.10771, equations 8 and 9, with the gate behind the batch norm where there is one.
- * - `reconstruction`: sum over its readers of |W_i|^2 E[x_i^2], the error that its loss makes in what they compute. The
- *   criterion of He et al. 2017, arXiv:1707.06168, equation 1, for one channel alone.
+ * - `taylor`: (sum of gradient times weight)^2, the squared change of the loss to first order. Molchanov et al. 2019,
+ *   arXiv:1906.10771, equations 8 and 9, with the gate after the batch norm where there is one.
+ * - `reconstruction`: sum over its readers of |W_i|^2 E[x_i^2], the error in their outputs when the channel is removed.
+ *   The criterion of He et al. 2017, arXiv:1707.06168, equation 1, for one channel alone.
  */
+import { get, item } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
-import { type Channels, isDepthwise, type Node, type Slot } from '../../graph/index.ts';
-import { materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
+import { type Channels, firstInput, isDepthwise, type Node, type Slot } from '../../graph/index.ts';
+import { materialize, type Net, type WeightKey } from '../../weights/index.ts';
 
 export const importances = [
   'l1',
@@ -25,17 +26,20 @@ export const importances = [
 ] as const;
 export type Importance = (typeof importances)[number];
 
-/** What some ways of scoring need to know of the data. */
+/** What some scores need from the data. */
 export interface Evidence {
-  /** Gradients of the loss by weight, one map a batch: for `taylor`. */
+  /** For `taylor`: gradients of the loss by weight, one map for each batch. */
   readonly gradients?: readonly ReadonlyMap<WeightKey, Float32Array>[];
-  /** The mean square of each channel of a value, by node: for `reconstruction`. */
+  /** For `reconstruction`: the mean square of each channel of a value, by node. */
   readonly energies?: ReadonlyMap<string, ArrayLike<number>>;
 }
-/** By class. Only classes that some layer makes have one. */
+/** By class. Classes that no layer produces have none. */
 export type Scores = ReadonlyMap<number, number>;
 
-/** @throws Refusal when the evidence that a way of scoring needs is not there. */
+/**
+ * The importance of each class of channels.
+ * @throws Refusal when `evidence` lacks the gradients or energies that the score needs, or no norm has a scale.
+ */
 export function scores(net: Net, all: Channels, by: Importance, evidence: Evidence = {}): Scores {
   switch (by) {
     case 'l1':
@@ -67,7 +71,7 @@ function means(votes: Iterable<Vote>): Scores {
 
 const channelsIn = (all: Channels, node: Node): number => all.of.get(node.inputs[0] ?? '')?.length ?? 0;
 
-/** Convs and dense layers that make channels of their own. */
+/** Convs and dense layers that produce channels of their own; depthwise convs pass channels on. */
 export const producersOf = ({ graph }: Net, all: Channels): readonly Node[] =>
   graph.nodes.filter(
     (n) =>
@@ -80,9 +84,9 @@ export function filtersOf(net: Net, node: string): readonly Float32Array[] {
   const weight = net.weights.get(`${node}:kernel`);
   if (!weight) throw new Error(`internal: no kernel at "${node}"`);
   const data = materialize(weight);
-  const out = weight.shape.at(-1) as number;
+  const out = item(weight.shape, -1);
   return Array.from({ length: out }, (_, j) =>
-    Float32Array.from({ length: data.length / out }, (_, i) => data[i * out + j] as number),
+    Float32Array.from({ length: data.length / out }, (_, i) => data[i * out + j]!),
   );
 }
 
@@ -93,43 +97,43 @@ function* filterScores(
 ): Generator<Vote> {
   for (const { id } of producersOf(net, all)) {
     const filters = filtersOf(net, id);
-    const classes = all.of.get(id) as Int32Array;
-    for (const [j, f] of filters.entries()) yield [classes[j] as number, score(f, filters)];
+    const classes = get(all.of, id);
+    for (const [j, f] of filters.entries()) yield [classes[j]!, score(f, filters)];
   }
 }
 
 const distance = (a: Float32Array, b: Float32Array): number => {
   let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
   return Math.sqrt(sum);
 };
 
 /** Norms with a scale, and the classes that they scale. */
 const scaled = ({ graph }: Net, all: Channels): readonly (readonly [Node, Int32Array])[] =>
   graph.nodes.flatMap((n) =>
-    n.op.kind === 'norm' && n.op.scale && !n.weightsOf ? [[n, all.of.get(n.id) as Int32Array] as const] : [],
+    n.op.kind === 'norm' && n.op.scale && !n.weightsOf ? [[n, get(all.of, n.id)] as const] : [],
   );
 
 function normScores(net: Net, all: Channels): Scores {
   const found = means(
     scaled(net, all).flatMap(([n, classes]) => {
-      const gamma = materialize(net.weights.get(`${n.id}:gamma`) as Weight);
-      return [...classes].map((id, i): Vote => [id, Math.abs(gamma[i] as number)]);
+      const gamma = materialize(get(net.weights, `${n.id}:gamma`));
+      return [...classes].map((id, i): Vote => [id, Math.abs(gamma[i]!)]);
     }),
   );
   if (found.size) return found;
   throw new Refusal(
-    `${net.graph.name}: norm-scale needs batch norms with a scale, and it has none; score by l1 or l2`,
+    `${net.graph.name}: norm-scale needs batch norms with a scale, and the net has none; use l1 or l2`,
   );
 }
 
-/** The largest |gamma| of each class over the norms that scale it. Classes without a norm scale have none. */
+/** The largest |gamma| of each class over the norms that scale it. Classes that no norm scales have none. */
 export function classScales(net: Net, all: Channels): Scores {
   const scales = new Map<number, number>();
   for (const [n, classes] of scaled(net, all)) {
-    const gamma = materialize(net.weights.get(`${n.id}:gamma`) as Weight);
+    const gamma = materialize(get(net.weights, `${n.id}:gamma`));
     classes.forEach((id, i) => {
-      scales.set(id, Math.max(scales.get(id) ?? 0, Math.abs(gamma[i] as number)));
+      scales.set(id, Math.max(scales.get(id) ?? 0, Math.abs(gamma[i]!)));
     });
   }
   return scales;
@@ -144,7 +148,7 @@ function taylorScores(net: Net, all: Channels, gradients: Evidence['gradients'])
   const producers = producersOf(net, all);
   const sums = new Map<number, number>();
   for (const batch of gradients) {
-    // a norm's scale and offset are the gate of its channels; they stand for the filters before them
+    // the scale and offset of a norm are the gate of its channels; they replace the filters before it
     const gates = new Map([
       ...gatesOf(net, all, producers, ['kernel', 'bias'], batch),
       ...gatesOf(net, all, norms, ['gamma', 'beta'], batch),
@@ -164,13 +168,13 @@ function gatesOf(
 ): ReadonlyMap<number, number> {
   const gates = new Map<number, number>();
   for (const { id } of nodes) {
-    const classes = all.of.get(id) as Int32Array;
+    const classes = get(all.of, id);
     for (const slot of slots) {
       const [weight, gradient] = [net.weights.get(`${id}:${slot}`), gradients.get(`${id}:${slot}`)];
       if (!weight || !gradient) continue;
       materialize(weight).forEach((w, i) => {
-        const c = classes[i % classes.length] as number;
-        gates.set(c, (gates.get(c) ?? 0) + w * (gradient[i] as number));
+        const c = classes[i % classes.length]!;
+        gates.set(c, (gates.get(c) ?? 0) + w * gradient[i]!);
       });
     }
   }
@@ -187,22 +191,24 @@ function readerScores(net: Net, all: Channels, energies: Evidence['energies']): 
     const { op } = node;
     const c = channelsIn(all, node);
     if (op.kind !== 'dense' && (op.kind !== 'conv' || isDepthwise(op, c))) continue;
-    const energy = energies.get(node.inputs[0] as string);
+    const energy = energies.get(firstInput(node));
     const weight = net.weights.get(`${node.weightsOf ?? node.id}:kernel`);
     if (!energy || !weight)
-      throw new Refusal(`${node.id}: its input "${node.inputs[0]}" has no mean squares; give all values`);
+      throw new Refusal(
+        `${node.id}: its input "${node.inputs[0]}" has no mean square in "energies"; give those of all values`,
+      );
     const data = materialize(weight);
-    const [rows, out] = [weight.shape.at(-2) as number, weight.shape.at(-1) as number];
+    const [rows, out] = [item(weight.shape, -2), item(weight.shape, -1)];
     const groups = op.kind === 'conv' ? op.groups : 1;
     const squares = new Float64Array(c);
     for (let at = 0; at < data.length; at++) {
       const [j, i] = [at % out, Math.floor(at / out) % rows];
       const channel = Math.floor((j * groups) / out) * rows + i;
-      squares[channel] = (squares[channel] as number) + (data[at] as number) ** 2;
+      squares[channel]! += data[at]! ** 2;
     }
-    const read = all.of.get(node.inputs[0] as string) as Int32Array;
+    const read = get(all.of, firstInput(node));
     read.forEach((id, i) => {
-      sums.set(id, (sums.get(id) ?? 0) + (squares[i] as number) * (energy[i] as number));
+      sums.set(id, (sums.get(id) ?? 0) + squares[i]! * energy[i]!);
     });
   }
   return sums;

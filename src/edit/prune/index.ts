@@ -9,14 +9,9 @@ export {
 } from './importance.ts';
 export { type Fit, leastSquares, leastSquaresSteps, type Rows } from './least-squares.ts';
 export { masked } from './masked.ts';
+export { type Pruned, type Pruning, planPruning } from './plan-pruning.ts';
 export { multiply, type Product } from './products.ts';
-export {
-  type Pruned,
-  type Pruning,
-  planPruning,
-  pruneChannels,
-  pruneToLatency,
-} from './prune-channels.ts';
+export { pruneChannels, pruneToLatency } from './prune-channels.ts';
 export { blockWidth, type PruneOptions, type PruneTarget, pruneChecks } from './prune-options.ts';
 export {
   kernelsNamed,

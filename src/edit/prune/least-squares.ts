@@ -1,10 +1,10 @@
 /**
  * @file A layer's weights fitted to wanted values by least squares:  min over D of |Y - X W - X D|^2 + r |D|^2.
- * The least is at most what D = 0 gives, so that the error on the rows never rises. With R = Y - X W,
+ * The minimum is at most the value at D = 0; the error on the rows therefore never rises. With R = Y - X W,
  *
  *   D = (X'X + r I)^-1 X'R = X' (XX' + r I)^-1 R,
  *
- * of which the second is the smaller system where there are fewer rows than weights of a filter. All in float64.
+ * and the second form is the smaller system when there are fewer rows than weights in a filter. All in float64.
  */
 import { type Conv, isMap, type OpOf, type Shape, slide } from '../../graph/index.ts';
 import { multiply, type Product, solveDefinite, transpose } from './products.ts';
@@ -18,9 +18,9 @@ export interface Rows {
   readonly inputShape: Shape;
   /** [n, ...inputShape], flat. */
   readonly inputs: Float32Array;
-  /** The wanted value of an output channel at a place of an example (places count row by row); `row` is that of `at`. */
+  /** The target of an output channel at a position of an example (positions count row by row); `row` is the index in `at`. */
   wanted(example: number, place: number, channel: number, row: number): number;
-  /** Examples and places to fit. */
+  /** Examples and output positions to fit. */
   readonly at: readonly (readonly [example: number, place: number])[];
   /** r, as a share of the mean diagonal element of X'X. */
   readonly ridge: number;
@@ -33,7 +33,7 @@ export interface Fit {
   readonly after: number;
 }
 
-/** Fit each group of the layer by itself. */
+/** Fits the layer's weights and bias, each group by itself. */
 export function leastSquares(rows: Rows): Fit {
   const steps = leastSquaresSteps(rows);
   let step = steps.next();
@@ -41,10 +41,7 @@ export function leastSquares(rows: Rows): Fit {
   return step.value;
 }
 
-/**
- * The same fit for those who multiply by other means: it yields each product of matrices that it needs, in turn, and
- * takes the result.
- */
+/** The same fit for callers with a matrix product of their own: it yields each product that it needs and takes the result. */
 export function* leastSquaresSteps(rows: Rows): Generator<Product, Fit, Float64Array> {
   const { op, at, ridge } = rows;
   const groups = op.kind === 'conv' ? op.groups : 1;
@@ -62,22 +59,21 @@ export function* leastSquaresSteps(rows: Rows): Generator<Product, Fit, Float64A
     });
     const filters = Float64Array.from({ length: outs * columns }, (_, i) => {
       const [j, k] = [g * outs + Math.floor(i / columns), i % columns];
-      return (k < weights ? kernel[k * op.out + j] : bias?.[j]) as number;
+      return k < weights ? kernel[k * op.out + j]! : (bias?.[j] ?? 0);
     });
     const rest = yield { a: x, b: filters, inner: columns };
     at.forEach(([example, place], row) => {
       for (let j = 0; j < outs; j++)
-        rest[row * outs + j] =
-          rows.wanted(example, place, g * outs + j, row) - (rest[row * outs + j] as number);
+        rest[row * outs + j] = rows.wanted(example, place, g * outs + j, row) - rest[row * outs + j]!;
     });
     const { change, left } = yield* ridgeRegression(x, rest, columns, ridge);
     for (let j = 0; j < outs; j++) {
       const out = g * outs + j;
       for (let k = 0; k < weights; k++) {
         const index = k * op.out + out;
-        kernel[index] = (kernel[index] as number) + (change[k * outs + j] as number);
+        kernel[index]! += change[k * outs + j]!;
       }
-      if (bias) bias[out] = (bias[out] as number) + (change[weights * outs + j] as number);
+      if (bias) bias[out]! += change[weights * outs + j]!;
     }
     before += squares(rest);
     after += left;
@@ -108,13 +104,13 @@ function* ridgeRegression(
   const right = yield { a: byColumn, b: restByColumn, inner: rows };
   const change = solveDefinite(gram, r, right.slice());
   // |R - X D|^2 = |R|^2 - 2 <D, X'R> + <D, X'X D>, and X'X D = X'R - r D
-  const gained = change.reduce((sum, d, i) => sum + d * (right[i] as number), 0);
+  const gained = change.reduce((sum, d, i) => sum + d * right[i]!, 0);
   return { change, left: Math.max(0, squares(rest) - gained - r * squares(change)) };
 }
 
 const squares = (values: Float64Array): number => values.reduce((sum, v) => sum + v * v, 0);
 
-/** Writes what the window of a group reads at a place: [kh, kw, in / groups], flat; what lies outside stays zero. */
+/** Writes the inputs of a group's window at a position, [kh, kw, in / groups] flat. Positions outside the map stay zero. */
 function readWindow(
   window: Float64Array,
   { op, inputShape, inputs }: Rows,

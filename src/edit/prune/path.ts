@@ -1,33 +1,37 @@
-/** @file The orders in which the channels of a component can go. */
+/** @file The order in which the channels of one component are removed. */
 import type { Variable } from '../../graph/index.ts';
 
-/** Classes that go together, and their mean score. */
+/** Classes of channels that are removed together, and their mean score. */
 export interface Move {
   readonly classes: readonly number[];
   readonly score: number;
 }
 
-/** Variables that ops tie, and the order in which their channels can go. */
+/** A component (variables whose widths depend on each other) and the order in which its channels are removed. */
 export interface Path {
   readonly variables: readonly Variable[];
-  /** Classes that could go if ties allowed it. */
+  /** The number of classes that the options and the graph allow to remove. */
   readonly free: number;
+  /** The least important first. */
   readonly moves: readonly Move[];
-  /** Why there is no move, when there is none. */
+  /** Why there is no move; undefined when there is one. */
   readonly obstacle: Obstacle | undefined;
 }
 
 export interface PathOptions {
-  /** Whether a class may go. */
+  /** Whether a class may be removed. */
   readonly free: (id: number) => boolean;
-  /** The largest share of a component that may go. */
+  /** The largest share of a component that may be removed. */
   readonly most: number;
-  /** Widths end as multiples of it; 1 leaves them alone. */
+  /** Widths become multiples of it; 1 allows any width. */
   readonly roundTo: number;
 }
 
 /**
- * What stands in the way of a component: every layer has one channel, which must stay; `most` is less than a channel; what
- * ops tie cannot go in equal numbers; no width becomes a multiple of `roundTo`.
+ * Why no channel of a component can be removed:
+ * - `single`: every layer has one channel, and a layer keeps at least one;
+ * - `most`: the smallest set of channels that can be removed together is a larger share than `most`;
+ * - `ties`: no set of channels leaves the tied groups balanced;
+ * - `rounding`: no width can become a multiple of `roundTo`.
  */
 export type Obstacle = 'single' | 'most' | 'ties' | 'rounding';

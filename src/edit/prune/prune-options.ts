@@ -1,4 +1,4 @@
-/** @file What channel pruning can be asked for, and the checks of it. */
+/** @file The options of channel pruning, and their checks. */
 import {
   aboveZero,
   belowOne,
@@ -16,39 +16,39 @@ import {
 import { type Evidence, type Importance, importances, type Scores } from './importance.ts';
 
 export interface PruneOptions extends Evidence {
-  /** How channels are scored; by the L2 norm of their filters unless told. Or scores by class (see `channels`). */
+  /** How channels are scored, by default by the L2 norm of their filters; or a Map of scores by class (see `channels`). */
   readonly by?: Importance | Scores;
   /**
-   * `layer` takes the same share everywhere (unless told), `global` the least important ones wherever they are. Scores
-   * that depend on a layer's size are then divided by their layer's mean.
+   * `layer` (by default) removes the same share of every layer, `global` the least important channels of the net. In the
+   * global scope, scores that depend on a layer's size are divided by their mean over the layer.
    */
   readonly scope?: 'layer' | 'global';
   /**
-   * Widths end as multiples of it; where a width never does, the layer stays. By default multiples of 8, or of 1 where no
-   * layer of the net can have such: onnxruntime's convs take channels in blocks of 8 or 16, and a net with other widths
-   * may have fewer multiply-adds and take several times as long. 1 takes exactly the least important channels.
+   * Widths that change become multiples of it; a layer that has no such width stays as it is. 8 by default, or 1 when no
+   * layer of the net has such a width: onnxruntime's convs process channels in blocks of 8 or 16, and a net with other
+   * widths may take several times as long in spite of fewer multiply-adds. 1 removes exactly the least important channels.
    */
   readonly roundTo?: number;
-  /** The largest share of its channels that a layer may lose; 0.9 unless told. */
+  /** The largest share of its channels that a layer may lose; 0.9 by default. */
   readonly most?: number;
-  /** A ratio for each of some layers, by name or glob; the others stay. Then strength 1 means these ratios. */
+  /** A ratio for some layers, by name or glob; the others stay as they are. */
   readonly ratios?: Readonly<Record<string, number>>;
-  /** Names of what may be pruned: variables, layers, or globs such as `stage2/**`; all unless told. */
+  /** Names of what may be pruned: variables, layers, or globs such as `stage2/**`; all by default. */
   readonly only?: readonly string[];
   readonly except?: readonly string[];
-  /** Which classes may go, besides; all unless told. */
+  /** Whether a class may be removed; every class by default. */
   readonly may?: (id: number) => boolean;
-  /** Grouped convs (by node id) that lose whole groups instead of the same number in each. */
+  /** Whether a grouped conv (by node id) loses whole groups, instead of the same number of channels in each group. */
   readonly byGroups?: (node: string) => boolean;
 }
 
-/** The multiple that widths are rounded to by default: the smallest block of channels of onnxruntime's convs. */
+/** The default of `roundTo`: the smallest block of channels in onnxruntime's convs. */
 export const blockWidth = 8;
 
 export const pruneChecks: Checks<PruneOptions> = {
   by: {
     words: `one of ${importances.join(', ')}, or a Map of scores by class`,
-    // a text that is no way to score is refused with the nearest one
+    // an unknown name gets an error of its own, with the nearest known one
     holds: (v) => typeof v === 'string' || v instanceof Map,
   },
   scope: oneOf('layer', 'global'),
@@ -63,7 +63,7 @@ export const pruneChecks: Checks<PruneOptions> = {
   energies: map,
 };
 
-/** How strongly to prune. */
+/** How strongly to prune: a share of the channels (of all layers or by layer), or an upper bound of the net's cost. */
 export type PruneTarget =
   | { readonly ratio: number }
   | { readonly ratios: Readonly<Record<string, number>> }

@@ -1,8 +1,9 @@
 /**
- * @file How much each layer alone can lose. Li et al. 2017, arXiv:1608.08710, section 3.2 (channels), and Han et al.
- * 2015, arXiv:1506.02626, section 3.1 (weights): one layer at a time is pruned at several ratios and the net is measured,
- * without any training between.
+ * @file The sensitivity of each layer to pruning. Li et al. 2017, arXiv:1608.08710, section 3.2 (channels), and Han et al.
+ * 2015, arXiv:1506.02626, section 3.1 (weights): one layer at a time is pruned at several ratios, and the net is
+ * measured without retraining.
  */
+import { first } from '../../access.ts';
 import type { Net } from '../../weights/index.ts';
 import {
   type Checks,
@@ -15,29 +16,34 @@ import {
   number,
   whereChecks,
 } from '../options.ts';
-import { planPruning } from './prune-channels.ts';
+import { planPruning } from './plan-pruning.ts';
 import { type PruneOptions, pruneChecks } from './prune-options.ts';
 import { kernelsNamed, pruneWeights, type WeightPruneOptions } from './prune-weights.ts';
 
 export interface Sensitivity {
-  /** The measure of the net as it is. */
+  /** The measure of the unpruned net. */
   readonly base: number;
-  /** What each layer's pruning left of it, by name, in the order of the ratios. */
+  /** The measures with one layer pruned, by its name, in the order of the ratios. */
   readonly layers: ReadonlyMap<string, readonly number[]>;
   readonly ratios: readonly number[];
 }
-/** The larger the better, such as accuracy. */
+/** A number that is better when larger, such as accuracy. */
 export type Measure = (net: Net) => Promise<number>;
 
 export interface SensitivityOptions {
-  /** 0.1, 0.2, ..., 0.9 unless told. */
+  /** 0.1, 0.2, ..., 0.9 by default. */
   readonly ratios?: readonly number[];
   readonly onLayer?: (name: string, measures: readonly number[]) => void;
 }
 const sensitivityChecks: Checks<SensitivityOptions> = { ratios: listOf(inside), onLayer: callback };
 const tenths = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
 
-/** Channels: each variable of the net alone, or those together that groups tie. What cannot lose any is left out. */
+/**
+ * Channels: each layer is pruned alone, or together with the layers whose widths are tied to it. Layers that cannot lose
+ * channels are left out.
+ *
+ * @throws UsageError for options out of range and for unknown names.
+ */
 export async function channelSensitivity(
   net: Net,
   measure: Measure,
@@ -50,12 +56,12 @@ export async function channelSensitivity(
   const { ratios = tenths, onLayer, ...o } = options;
   const layers = planPruning(net, o).layers.map((only) => {
     const plan = planPruning(net, { ...o, only });
-    return [only[0] as string, (ratio: number) => plan.prune(plan.movesFor(ratio)).net] as const;
+    return [first(only), (ratio: number) => plan.prune(plan.movesFor(ratio)).net] as const;
   });
   return measured(net, measure, ratios, layers, onLayer);
 }
 
-/** Single weights: each kernel alone. */
+/** Single weights: each kernel is pruned alone. @throws UsageError for options out of range and for unknown names. */
 export async function weightSensitivity(
   net: Net,
   measure: Measure,
@@ -76,14 +82,14 @@ async function measured(
   net: Net,
   measure: Measure,
   ratios: readonly number[],
-  layers: readonly (readonly [name: string, at: (ratio: number) => Net])[],
+  layers: readonly (readonly [name: string, pruned: (ratio: number) => Net])[],
   onLayer: SensitivityOptions['onLayer'],
 ): Promise<Sensitivity> {
   const base = await measure(net);
   const found = new Map<string, readonly number[]>();
-  for (const [name, at] of layers) {
+  for (const [name, pruned] of layers) {
     const row: number[] = [];
-    for (const ratio of ratios) row.push(await measure(at(ratio)));
+    for (const ratio of ratios) row.push(await measure(pruned(ratio)));
     found.set(name, row);
     onLayer?.(name, row);
   }
@@ -91,8 +97,10 @@ async function measured(
 }
 
 /**
- * The largest ratio at which each layer alone, and at each smaller ratio too, costs at most `drop` of the measure; 0
- * where none does. What `pruneChannels(net, { ratios })` takes.
+ * For each layer the largest ratio up to which pruning it alone lowers the measure by at most `drop`, in the measure's
+ * unit; 0 when no ratio does. `pruneChannels(net, { ratios })` takes the result.
+ *
+ * @throws UsageError for a drop that is not finite.
  */
 export function ratiosWithin(
   { base, layers, ratios }: Sensitivity,
@@ -106,8 +114,8 @@ export function ratiosWithin(
   );
   return Object.fromEntries(
     [...layers].map(([name, row]) => {
-      const first = row.findIndex((m) => m < base - drop);
-      return [name, ratios[(first < 0 ? row.length : first) - 1] ?? 0];
+      const failing = row.findIndex((m) => m < base - drop);
+      return [name, ratios[(failing < 0 ? row.length : failing) - 1] ?? 0];
     }),
   );
 }

@@ -1,19 +1,28 @@
 /**
  * @file Bias correction. Nagel et al. 2019, arXiv:1906.04721, section 4.2: a kernel's rounding error e shifts the mean of
- * the layer's output by e E[x], which its bias takes back:  b' = b - sum over taps and inputs of (W' - W) E[x].
+ * the layer's output by e E[x]. The bias corrects the shift:  b' = b - sum over taps and inputs of (W' - W) E[x].
  */
-import { channelsOf, type Shape, shapes } from '../../graph/index.ts';
+import { get, item } from '../../access.ts';
+import { channelsOf, nodesById, shapes } from '../../graph/index.ts';
 import { biasSteps } from '../../read/onnx-integer.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { layersOf } from './quantize.ts';
 
 /**
- * The quantized net with corrected biases. `before` is the same net, folded but not quantized; `means` are the means of
- * each of its values by channel, [channels], by node id. Layers without a bias stay as they are.
+ * Corrects the biases of a quantized net for the mean rounding error of its kernels. `before` is the same net with norms
+ * folded (see `foldNorms`), not quantized. `means` holds, by node id, the mean of each of its values by channel, [channels];
+ * `calibrate` of moonlet/compress finds them. Layers without a bias stay as they are.
+ *
+ * @throws MoonletError when the two nets do not fit together.
+ * @example
+ * import { correctBias, foldNorms, graph, init, input, quantize } from 'moonlet';
+ * const net = foldNorms(init(graph('tiny', input(8, 8, 1).conv(8, { kernel: 3 }).norm().relu().globalPool().dense(4))));
+ * const rounded = quantize(net, { weights: 4 });
+ * correctBias(rounded, net, new Map([['input', Float32Array.of(0.5)]])).graph === rounded.graph; // true
  */
 export function correctBias(rounded: Net, before: Net, means: ReadonlyMap<string, Float32Array>): Net {
   const shapeById = shapes(before.graph);
-  const byId = new Map(rounded.graph.nodes.map((n) => [n.id, n]));
+  const byId = nodesById(rounded.graph);
   const weights = new Map<WeightKey, Weight>(rounded.weights);
   for (const layer of layersOf(before.graph)) {
     const [read = ''] = layer.inputs;
@@ -22,15 +31,15 @@ export function correctBias(rounded: Net, before: Net, means: ReadonlyMap<string
     const [was, now] = [before.weights, rounded.weights].map((w) => w.get(`${layer.id}:kernel`));
     if (!mean || !bias || !was || !now) continue;
     const groups = layer.op.kind === 'conv' ? layer.op.groups : 1;
-    const inputs = channelsOf(shapeById.get(read) as Shape) / groups; // of one group
-    const outputs = was.shape.at(-1) as number;
+    const inputs = channelsOf(get(shapeById, read)) / groups; // of one group
+    const outputs = item(was.shape, -1);
     const shift = new Float64Array(outputs);
     const [old, fresh] = [materialize(was), materialize(now)];
     fresh.forEach((v, p) => {
       const o = p % outputs;
       const group = Math.floor((o * groups) / outputs);
       const i = (Math.floor(p / outputs) % inputs) + group * inputs;
-      shift[o] = (shift[o] as number) + (v - (old[p] as number)) * (mean[i] as number);
+      shift[o]! += (v - old[p]!) * mean[i]!;
     });
     const source = byId.get(byId.get(layer.id)?.inputs[0] ?? '')?.op;
     const steps =
@@ -39,7 +48,7 @@ export function correctBias(rounded: Net, before: Net, means: ReadonlyMap<string
       const step = steps?.[o % steps.length];
       return step ? Math.round(v / step) * step : v;
     };
-    const data = materialize(bias).map((b, o) => onStep(b - (shift[o] as number), o));
+    const data = materialize(bias).map((b, o) => onStep(b - shift[o]!, o));
     weights.set(`${layer.id}:bias`, float(bias.shape, data));
   }
   return net(rounded.graph, weights);

@@ -1,27 +1,20 @@
 /**
- * @file Cross-layer equalization. Nagel et al. 2019, arXiv:1906.04721, section 4.1: where a layer is followed by another
- * with nothing between them but what commutes with a positive factor,
+ * @file Cross-layer equalization. Nagel et al. 2019, arXiv:1906.04721, section 4.1: where two layers follow each other and
+ * all ops between them commute with a positive factor,
  *
  *   W2 f(W1 x + b1) = (W2 S) f(S^-1 W1 x + S^-1 b1),  s_i = sqrt(r1_i r2_i) / r2_i,
  *
- * with r the largest magnitude of channel i in each kernel: both then have the range sqrt(r1_i r2_i). Exact in the function.
+ * with r the largest magnitude of channel i in each kernel. Both kernels then have the range sqrt(r1_i r2_i) there. The
+ * function is preserved.
  */
-import {
-  channelsOf,
-  consumers,
-  type Graph,
-  isDepthwise,
-  type Node,
-  nodesById,
-  type Shape,
-  shapes,
-} from '../../graph/index.ts';
+import { get, item } from '../../access.ts';
+import { consumers, type Graph, inputChannels, isDepthwise, type Node, shapes } from '../../graph/index.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { foldNorms } from '../fold/norms.ts';
 import { checkNet, checkOptions, whole as wholeNumber } from '../options.ts';
 
 export interface EqualizeOptions {
-  /** Rounds over all pairs; 20 unless told, which is more than chains of a few layers need. */
+  /** Rounds over all pairs of layers; 20 by default, more than chains of a few layers need. */
   readonly rounds?: number;
 }
 /** A layer, and the one layer that reads its channels. */
@@ -30,7 +23,16 @@ export interface EqualizedPair {
   readonly second: string;
 }
 
-/** Norms are folded first. The function is kept, to rounding; the net comes back folded when no pair is there. */
+/**
+ * Scales the channels between consecutive layers so that their ranges in both kernels become equal. Kernels then lose less
+ * when quantized with one scale for each tensor. Norms are folded first; the function is preserved to rounding.
+ *
+ * @throws UsageError for options out of range.
+ * @example
+ * import { equalize, graph, init, input } from 'moonlet';
+ * const net = init(graph('tiny', input(8, 8, 1).conv(8, { kernel: 3 }).norm().relu().globalPool().dense(4)));
+ * equalize(net).graph.nodes.map((n) => n.op.kind); // ['input', 'conv', 'act', 'globalPool', 'dense']
+ */
 export function equalize(whole: Net, o: EqualizeOptions = {}): Net {
   checkNet('equalize', whole);
   checkOptions('equalize', o, { rounds: wholeNumber(0) });
@@ -55,15 +57,17 @@ export function equalize(whole: Net, o: EqualizeOptions = {}): Net {
 
 function depthwiseIds(graph: Graph): ReadonlySet<string> {
   const shapeById = shapes(graph);
-  const isOne = ({ op, inputs }: Node): boolean =>
-    op.kind === 'conv' && isDepthwise(op, channelsOf(shapeById.get(inputs[0] as string) as Shape));
+  const isOne = (node: Node): boolean =>
+    node.op.kind === 'conv' && isDepthwise(node.op, inputChannels(node, shapeById));
   return new Set(graph.nodes.filter(isOne).map((n) => n.id));
 }
 
-/** Pairs that a positive factor passes between: relu, pools and dropout do, and a second layer of one group or depthwise. */
+/**
+ * The pairs of layers that can be equalized. Between them are only ops that commute with a positive factor: relu, pools,
+ * dropout. The second layer has one group, or is depthwise with one filter for each channel.
+ */
 export function pairsOf(graph: Graph): readonly EqualizedPair[] {
   const readers = consumers(graph);
-  const byId = nodesById(graph);
   const lent = new Set(graph.nodes.flatMap((n) => n.weightsOf ?? []));
   const depthwise = depthwiseIds(graph);
   const isLayer = (n: Node): boolean =>
@@ -80,45 +84,36 @@ export function pairsOf(graph: Graph): readonly EqualizedPair[] {
   return graph.nodes.flatMap((node) => {
     const second = isLayer(node) ? follower(node.id) : undefined;
     if (!second || !isLayer(second)) return [];
-    const { op } = byId.get(second.id) as Node;
-    const simple =
-      op.kind === 'dense' || (op.kind === 'conv' && (op.groups === 1 || oneToOne(depthwise, second)));
-    return simple ? [{ first: node.id, second: second.id }] : [];
+    const { op } = second;
+    const fits =
+      op.kind === 'dense' || (op.kind === 'conv' && (op.groups === 1 || isOneToOne(depthwise, second)));
+    return fits ? [{ first: node.id, second: second.id }] : [];
   });
 }
 
-/** Depthwise with one filter a channel: channel i of the kernel's last axis reads channel i. */
-const oneToOne = (depthwise: ReadonlySet<string>, { id, op }: Node): boolean =>
+/** Depthwise with one filter for each channel: output i reads input i. */
+const isOneToOne = (depthwise: ReadonlySet<string>, { id, op }: Node): boolean =>
   op.kind === 'conv' && depthwise.has(id) && op.out === op.groups;
 
+/** Scales the channels between two layers, in place. */
 function balance(
   { first, second }: EqualizedPair,
   arrays: ReadonlyMap<WeightKey, Float32Array>,
   { weights }: Net,
   isDeep: boolean,
 ): void {
-  const a = arrays.get(`${first}:kernel`) as Float32Array;
-  const b = arrays.get(`${second}:kernel`) as Float32Array;
+  const a = get(arrays, `${first}:kernel`);
+  const b = get(arrays, `${second}:kernel`);
   const bias = arrays.get(`${first}:bias`);
-  const channels = weights.get(`${first}:kernel`)?.shape.at(-1) as number;
-  const columns = weights.get(`${second}:kernel`)?.shape.at(-1) as number;
+  const channels = item(get(weights, `${first}:kernel`).shape, -1);
+  const columns = item(get(weights, `${second}:kernel`).shape, -1);
   const inputOf = (p: number): number => (isDeep ? p : Math.floor(p / columns)) % channels;
   const [r1, r2] = [new Float64Array(channels), new Float64Array(channels)];
-  a.forEach((v, p) => {
-    r1[p % channels] = Math.max(r1[p % channels] as number, Math.abs(v));
-  });
-  b.forEach((v, p) => {
-    r2[inputOf(p)] = Math.max(r2[inputOf(p)] as number, Math.abs(v));
-  });
-  // a channel that is silent on one side has nothing to balance
-  const s = r1.map((r, i) => (r && r2[i] ? Math.sqrt(r * (r2[i] as number)) / (r2[i] as number) : 1));
-  a.forEach((v, p) => {
-    a[p] = v / (s[p % channels] as number);
-  });
-  bias?.forEach((v, c) => {
-    bias[c] = v / (s[c] as number);
-  });
-  b.forEach((v, p) => {
-    b[p] = v * (s[inputOf(p)] as number);
-  });
+  for (let p = 0; p < a.length; p++) r1[p % channels] = Math.max(r1[p % channels]!, Math.abs(a[p]!));
+  for (let p = 0; p < b.length; p++) r2[inputOf(p)] = Math.max(r2[inputOf(p)]!, Math.abs(b[p]!));
+  // a channel whose weights are all zero in one kernel is left alone
+  const s = r1.map((r, i) => (r && r2[i] ? Math.sqrt(r * r2[i]!) / r2[i]! : 1));
+  for (let p = 0; p < a.length; p++) a[p]! /= s[p % channels]!;
+  if (bias) for (let c = 0; c < bias.length; c++) bias[c]! /= s[c]!;
+  for (let p = 0; p < b.length; p++) b[p]! *= s[inputOf(p)]!;
 }

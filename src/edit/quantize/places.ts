@@ -1,17 +1,17 @@
 /**
- * @file Where a quantized net rounds its values: after every layer, but not between a layer and the activation that an
- * integer runtime fuses with it, nor where a value only moves (then it keeps the steps that it has).
+ * @file Where a quantized net rounds its values: after every layer, except between a layer and the activation that an
+ * integer runtime fuses with it. An op that only moves values keeps the steps of its input.
  */
 import { consumers, type Graph, type Node, nodesById } from '../../graph/index.ts';
 
-/** A value that is rounded, by steps of its own or those of another. */
+/** A value that is rounded, with steps of its own or those of another value. */
 export interface Place {
   readonly id: string;
-  /** The rounded value whose steps this one has, since its op only moves values. */
+  /** The value whose steps it has, because only ops that move values are between them. */
   readonly as?: string;
 }
 
-/** Values of the inputs come out unchanged, in other places. */
+/** Whether an op only moves the values of its inputs, without changing them. */
 function moves({ op }: Node): boolean {
   switch (op.kind) {
     case 'pool':
@@ -32,12 +32,12 @@ function moves({ op }: Node): boolean {
       return false;
   }
 }
-/** Clipping that a rounding to a range does as well. */
+/** Whether rounding to a range includes what this op does: clipping. */
 const fuses = ({ op }: Node): boolean => op.kind === 'act' && (op.fn === 'relu' || op.fn === 'relu6');
 
 /**
- * The values that are rounded, in order. A graph's outputs are left in float unless `outputs` asks for them; what a
- * softmax makes always is.
+ * The values that are rounded, in order. A graph's outputs stay in floats by default; `outputs` rounds them too. The result
+ * of a softmax always stays in floats.
  */
 export function places(graph: Graph, outputs = false): readonly Place[] {
   const readers = consumers(graph);

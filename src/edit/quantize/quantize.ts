@@ -5,23 +5,23 @@
  *
  *   real = scale (code - zero),  scale = (high - low) / (2^bits - 1),  zero = round(-low / scale)
  *
- * What comes out is a net like any other, with rounding ops in it: run in floats it simulates the integer net, and its
- * ONNX form is the integer net.
+ * The result is a net with rounding ops in it. Run in floats, it simulates the integer net; its ONNX form is the integer net.
  */
+import { get, item } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
 import {
   type Conv,
-  channelsOf,
   codeRange,
+  firstInput,
   type Graph,
   type IntegerForm,
+  inputChannels,
   integerForms,
   isDepthwise,
   type Node,
   nodesById,
   type OpOf,
   type Quantize,
-  type Shape,
   shapes,
 } from '../../graph/index.ts';
 import { biasSteps } from '../../read/onnx-integer.ts';
@@ -46,30 +46,30 @@ import { callback, checkKnown, checkNet, flag, map, oneOf, whole as wholeNumber 
 import { type Moments, roundWithFeedback } from './feedback.ts';
 import { places } from './places.ts';
 
-/** The least and the largest value that is told apart. */
+/** The smallest and the largest value that codes represent; values outside are clipped. */
 export type Range = readonly [low: number, high: number];
 export interface QuantizeOptions {
-  /** Bits of a kernel's codes, 2 to 8; 8 unless told. */
+  /** Bits of a kernel's codes, 2 to 8; 8 by default. */
   readonly weights?: number;
-  /** One scale for each output channel (unless told), or one for the kernel. */
+  /** One scale for each output channel (by default), or one for the kernel. */
   readonly per?: 'channel' | 'tensor';
-  /** How a scale is chosen: so that nothing is clipped (unless told), or for the least squared error. */
+  /** How a scale is chosen: `max` clips no weight (by default), `mse` minimizes the squared error. */
   readonly clip?: 'max' | 'mse';
-  /** Bits of the values between layers, 2 to 8; 8 unless told. */
+  /** Bits of the values between layers, 2 to 8; 8 by default. */
   readonly activations?: number;
-  /** What calibration found of each value. Without ranges only weights are quantized. */
+  /** The range of each value by node id, from `calibrate`. Without ranges only weights are quantized. */
   readonly ranges?: ReadonlyMap<string, Range>;
-  /** Round the graph's outputs too. They are then the rounding nodes, `PATH/quantize`. */
+  /** Round the graph's outputs too; the outputs are then the rounding nodes, `PATH/quantize`. False by default. */
   readonly outputs?: boolean;
-  /** What each layer reads, by its id: kernels are then rounded with error feedback, and biases take back its mean. */
+  /** Statistics of the inputs of layers, by layer id: their kernels are rounded with error feedback, their biases corrected. */
   readonly moments?: ReadonlyMap<string, readonly Moments[]>;
-  /** Of kernels of 8 bits; `paired` by default. */
+  /** Which codes kernels of 8 bits may have; `paired` by default. */
   readonly form?: IntegerForm;
-  /** Layers that keep their float kernel, such as the first and the last. */
+  /** Whether a layer keeps its float kernel, as the first and the last one sometimes do; none by default. */
   readonly keep?: (path: string) => boolean;
 }
 
-/** The steps of a range: zero is one of them exactly. */
+/** The rounding op of a range. Zero is represented exactly. */
 export function stepsOf([low, high]: Range, bits: number, isSigned = false): Quantize {
   const [least, most] = [Math.min(low, 0), Math.max(high, 0)];
   const codes = codeRange({ bits, signed: isSigned });
@@ -91,12 +91,20 @@ const quantizeChecks = {
 } as const;
 
 /**
- * Norms are folded first. Preserves the function to about a step of each rounding.
- * @throws Refusal when bits are out of range, or the range of a value is missing or not finite.
+ * Replaces kernels by integer codes with scales, and, with `ranges`, rounds the values between layers. Norms are folded
+ * first. The function is preserved to about one step of each rounding. `quantizeByData` of moonlet/compress also calibrates
+ * the ranges.
+ *
+ * @throws UsageError for options out of range; Refusal when the range of a value is missing or not finite, or the values
+ * are rounded already.
+ * @example
+ * import { bytesOf, graph, init, input, quantize } from 'moonlet';
+ * const net = init(graph('tiny', input(8, 8, 8).conv(32, { kernel: 3 }).relu().globalPool().dense(4)));
+ * [bytesOf(net), bytesOf(quantize(net))]; // [9744, 2592]
  */
 export function quantize(whole: Net, o: QuantizeOptions = {}): Net {
   checkNet('quantize', whole);
-  checkKnown('quantize', o, quantizeChecks); // `quantizeByData` hands its own options on too
+  checkKnown('quantize', o, quantizeChecks); // `quantizeByData` passes its own options too
   const { weights: bits = 8, activations = 8, ranges, outputs = false } = o;
   const folded = foldNorms(whole);
   if (ranges) checkUnrounded(folded.graph, activations, outputs);
@@ -105,23 +113,20 @@ export function quantize(whole: Net, o: QuantizeOptions = {}): Net {
   return net(graph, integerWeights({ graph, weights: folded.weights }, o));
 }
 
-/**
- * That there are values left to round, and none that is rounded otherwise.
- * @throws Refusal
- */
+/** @throws Refusal when no value is left to round, or some value is rounded to another number of bits. */
 export function checkUnrounded(graph: Graph, bits: number, outputs: boolean): void {
   const other = graph.nodes.find((n) => n.op.kind === 'quantize' && n.op.bits !== bits);
   if (other?.op.kind === 'quantize')
     throw new Refusal(
-      `quantize: "${other.id}" rounds to ${other.op.bits} bits already, and ${bits} were asked for; quantize the net from before`,
+      `quantize: "${other.id}" already rounds to ${other.op.bits} bits, and ${bits} were requested; quantize the float net`,
     );
   if (graph.nodes.some((n) => n.op.kind === 'quantize') && !places(graph, outputs).length)
     throw new Refusal(
-      `quantize: all values of ${graph.name} are rounded to ${bits} bits already; quantize the net from before to calibrate anew`,
+      `quantize: all values of ${graph.name} are already rounded to ${bits} bits; quantize the float net to calibrate again`,
     );
 }
 
-/** The graph with a rounding after each place. */
+/** The graph with a rounding op after each value of `places`. */
 function rounded(graph: Graph, ranges: ReadonlyMap<string, Range>, bits: number, outputs: boolean): Graph {
   const where = new Map(places(graph, outputs).map((p) => [p.id, p]));
   const ops = new Map<string, Quantize>();
@@ -135,12 +140,12 @@ function rounded(graph: Graph, ranges: ReadonlyMap<string, Range>, bits: number,
   }
   const after = (id: string): string => `${id}/quantize`;
   const nodes = graph.nodes.flatMap((n): Node[] => {
-    const read = {
+    const node = {
       ...n,
       inputs: n.inputs.map((id) => (ops.has(id) && n.op.kind !== 'quantize' ? after(id) : id)),
     };
     const op = ops.get(n.id);
-    return op ? [read, { id: after(n.id), op, inputs: [n.id] }] : [read];
+    return op ? [node, { id: after(n.id), op, inputs: [n.id] }] : [node];
   });
   return {
     ...graph,
@@ -162,13 +167,14 @@ function integerWeights({ graph, weights }: Net, o: QuantizeOptions): ReadonlyMa
   const depthwise = depthwiseIds(graph);
   const lent = new Set(graph.nodes.flatMap((n) => n.weightsOf ?? []));
   const found = new Map(weights);
-  for (const { id, inputs } of layersOf(graph)) {
+  for (const layer of layersOf(graph)) {
+    const { id } = layer;
     if (keep(id)) continue;
     const key: WeightKey = `${id}:kernel`;
-    const stored = weights.get(key) as Weight;
+    const stored = get(weights, key);
     const kernel = plain(stored);
     const bias = weights.get(`${id}:bias`);
-    const source = byId.get(inputs[0] as string)?.op;
+    const source = byId.get(firstInput(layer))?.op;
     const paired = form === 'paired' && bits === 8 && !depthwise.has(id);
     const moments = lent.has(id) ? undefined : o.moments?.get(id);
     const onSteps = source?.kind === 'quantize' && bias && !lent.has(id) ? source.scale : undefined;
@@ -180,10 +186,10 @@ function integerWeights({ graph, weights }: Net, o: QuantizeOptions): ReadonlyMa
       ? withoutMeanError(materialize(bias), kernel, codes, moments)
       : materialize(bias);
     const steps = onSteps && biasSteps(onSteps, scales);
-    // on the steps of an int32 accumulator, as integers add it
+    // rounded to the step of the int32 accumulator that it is added to
     const data = steps
       ? corrected.map((v, c) => {
-          const step = steps[c % steps.length] as number;
+          const step = steps[c % steps.length]!;
           return Math.round(v / step) * step;
         })
       : corrected;
@@ -203,7 +209,7 @@ interface CodesOptions {
   readonly onSteps: number | undefined;
 }
 
-/** A kernel's codes. Those that training found stay, where they are of this kind. */
+/** A kernel's codes. A kernel that already has codes of this kind, from training, keeps them. */
 function codesFor(stored: Weight, o: CodesOptions): QuantizedWeight {
   const { bits, paired, per, clip, moments, bias, onSteps } = o;
   const kernel = plain(stored);
@@ -220,13 +226,13 @@ function codesFor(stored: Weight, o: CodesOptions): QuantizedWeight {
     : quantized(kernel, { bits, scales, paired });
 }
 
-/** Layers of one filter a channel. */
+/** Depthwise convs with one filter for each channel. */
 export function depthwiseIds(graph: Graph): ReadonlySet<string> {
   const shapeById = shapes(graph);
-  const isOne = ({ op, inputs }: Node): boolean =>
-    op.kind === 'conv' &&
-    isDepthwise(op, channelsOf(shapeById.get(inputs[0] as string) as Shape)) &&
-    op.out === op.groups;
+  const isOne = (node: Node): boolean =>
+    node.op.kind === 'conv' &&
+    isDepthwise(node.op, inputChannels(node, shapeById)) &&
+    node.op.out === node.op.groups;
   return new Set(graph.nodes.filter(isOne).map((n) => n.id));
 }
 
@@ -242,24 +248,24 @@ function withoutMeanError(
   const shift = new Float64Array(channels);
   materialize(codes).forEach((v, p) => {
     const c = p % channels;
-    const mean = moments[Math.floor(c / each)]?.mean[Math.floor(p / channels)] as number;
-    shift[c] = (shift[c] as number) + (v - (kernel.data[p] as number)) * mean;
+    const mean = moments[Math.floor(c / each)]!.mean[Math.floor(p / channels)]!;
+    shift[c]! += (v - kernel.data[p]!) * mean;
   });
-  return bias.map((b, c) => b - (shift[c] as number));
+  return bias.map((b, c) => b - shift[c]!);
 }
 
 const plain = (weight: Weight): FloatWeight => float(weight.shape, materialize(weight));
 
-/** A bias takes at most 30 bits: channels whose kernel is nearly zero get a larger scale. */
+/** A bias code has at most 30 bits: channels whose kernel is nearly zero get a larger scale. */
 const wideEnough = (scales: Float32Array, input: number, bias: Float32Array): Float32Array =>
   scales.map((s, i) => {
-    const mine = scales.length === 1 ? [...bias] : [bias[i] as number];
-    return Math.max(s, ...mine.map((b) => Math.abs(b) / (input * 2 ** 30)));
+    const biases = scales.length === 1 ? [...bias] : [bias[i]!];
+    return Math.max(s, ...biases.map((b) => Math.abs(b) / (input * 2 ** 30)));
   });
 
 /**
- * The scales of a kernel's codes: [channels] or [1]. With `clip` 'max' no code is clipped; `paired` kernels have scales up to
- * twice as large as the largest magnitude asks for, since shrinking a pair loses more than rounding to a larger step.
+ * The scales of a kernel's codes: [channels] or [1]. With `clip` 'max' no weight is clipped. The scales of `paired` kernels
+ * may be up to twice as large as the largest magnitude requires: limiting a pair loses more than rounding to a larger step.
  */
 export function scalesOf(
   kernel: FloatWeight,
@@ -268,7 +274,7 @@ export function scalesOf(
   clip: 'max' | 'mse',
   paired = false,
 ): Float32Array {
-  const channels = per === 'channel' ? (kernel.shape.at(-1) as number) : 1;
+  const channels = per === 'channel' ? item(kernel.shape, -1) : 1;
   const top = levelsOf(bits);
   const full = largestByChannel(kernel.data, channels).map((largest) => (largest || 1) / top);
   const [least, most] = [clip === 'mse' ? 0.3 : 1, paired ? 2 : 1];
@@ -278,12 +284,12 @@ export function scalesOf(
     const sums = new Float64Array(channels);
     roundedCodes(kernel, { bits, scales, paired }).forEach((code, p) => {
       const c = p % channels;
-      sums[c] = (sums[c] as number) + (code * (scales[c] as number) - (kernel.data[p] as number)) ** 2;
+      sums[c]! += (code * scales[c]! - kernel.data[p]!) ** 2;
     });
     sums.forEach((error, c) => {
-      if (error >= (errors[c] as number)) return;
+      if (error >= errors[c]!) return;
       errors[c] = error;
-      best[c] = scales[c] as number;
+      best[c] = scales[c]!;
     });
   }
   return best;

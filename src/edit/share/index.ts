@@ -1,4 +1,4 @@
-/** @file Shared weights as edits. */
+/** @file Weight sharing's public face. */
 export { type CentroidStart, type KMeans, kMeans } from './k-means.ts';
 export {
   type CirculateOptions,

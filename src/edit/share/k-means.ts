@@ -1,40 +1,40 @@
 /**
- * @file k-means of numbers. On a line the clusters are intervals, so that Lloyd's two steps are a search and a difference
- * of running sums: exact, without a library for points of many dimensions, and without chance.
+ * @file k-means of numbers. In one dimension clusters are intervals: the two steps of Lloyd's algorithm are a binary search
+ * and a difference of prefix sums. The result is deterministic.
  */
 
-/** How centroids begin: evenly between the extremes (Han et al. 2015 find it best), or at even shares of the values. */
+/** The first centroids: `linear` evenly between the extremes (best by Han et al. 2015), `density` at even quantiles. */
 export type CentroidStart = 'linear' | 'density';
 
 export interface KMeans {
-  /** Sorted; at most as many as were asked for, none without members. */
+  /** Sorted; at most k, each with at least one member. */
   readonly centroids: Float32Array;
   /** Sum of squared distances before the first round and after each. */
   readonly inertia: readonly number[];
 }
 
-/** Lloyd's algorithm until nothing moves, 300 rounds at most. */
+/** Lloyd's algorithm, until no centroid moves or for 300 rounds. */
 export function kMeans(values: Float32Array, k: number, start: CentroidStart = 'linear'): KMeans {
   const sorted = Float64Array.from(values).sort();
   const n = sorted.length;
   const [sums, squares] = [new Float64Array(n + 1), new Float64Array(n + 1)];
-  sorted.forEach((v, i) => {
-    sums[i + 1] = (sums[i] as number) + v;
-    squares[i + 1] = (squares[i] as number) + v * v;
-  });
+  for (const [i, v] of sorted.entries()) {
+    sums[i + 1] = sums[i]! + v;
+    squares[i + 1] = squares[i]! + v * v;
+  }
   const distinct = sorted.filter((v, i) => i === 0 || v !== sorted[i - 1]);
-  let centroids = distinct.length <= k ? distinct : first(sorted, k, start);
+  let centroids = distinct.length <= k ? distinct : initial(sorted, k, start);
   const inertia: number[] = [];
   for (let round = 0; round <= 300; round++) {
     const bounds = boundaries(sorted, centroids);
     let total = 0;
     const next: number[] = [];
     centroids.forEach((c, j) => {
-      const [from, to] = [bounds[j] as number, bounds[j + 1] as number];
+      const [from, to] = [bounds[j]!, bounds[j + 1]!];
       const count = to - from;
       if (!count) return;
-      const sum = (sums[to] as number) - (sums[from] as number);
-      total += (squares[to] as number) - (squares[from] as number) - 2 * c * sum + count * c * c;
+      const sum = sums[to]! - sums[from]!;
+      total += squares[to]! - squares[from]! - 2 * c * sum + count * c * c;
       next.push(sum / count);
     });
     inertia.push(Math.max(0, total));
@@ -45,27 +45,27 @@ export function kMeans(values: Float32Array, k: number, start: CentroidStart = '
   return { centroids: Float32Array.from(centroids), inertia };
 }
 
-function first(sorted: Float64Array, k: number, start: CentroidStart): Float64Array {
+function initial(sorted: Float64Array, k: number, start: CentroidStart): Float64Array {
   const n = sorted.length;
-  const [low, high] = [sorted[0] as number, sorted[n - 1] as number];
+  const [low, high] = [sorted[0]!, sorted[n - 1]!];
   if (start === 'linear')
     return Float64Array.from({ length: k }, (_, j) =>
       k === 1 ? (low + high) / 2 : low + ((high - low) * j) / (k - 1),
     );
-  return Float64Array.from({ length: k }, (_, j) => sorted[Math.floor(((j + 0.5) * n) / k)] as number);
+  return Float64Array.from({ length: k }, (_, j) => sorted[Math.floor(((j + 0.5) * n) / k)]!);
 }
 
-/** The first value of each cluster; a value in the middle belongs to the lower one. */
+/** The index of the first value of each cluster; a value halfway between two centroids belongs to the lower one. */
 function boundaries(sorted: Float64Array, centroids: Float64Array): Int32Array {
   const bounds = new Int32Array(centroids.length + 1);
   bounds[centroids.length] = sorted.length;
   for (let j = 1; j < centroids.length; j++) {
-    const middle = ((centroids[j - 1] as number) + (centroids[j] as number)) / 2;
+    const middle = (centroids[j - 1]! + centroids[j]!) / 2;
     let [low, high] = [0, sorted.length];
     while (low < high) {
-      const at = (low + high) >> 1;
-      if ((sorted[at] as number) <= middle) low = at + 1;
-      else high = at;
+      const half = (low + high) >> 1;
+      if (sorted[half]! <= middle) low = half + 1;
+      else high = half;
     }
     bounds[j] = low;
   }

@@ -1,12 +1,11 @@
 /**
  * @file MorphNet's two edits. Gordon et al. 2018, arXiv:1711.06798, algorithm 1: train with a penalty on norm scales that is
- * weighted by what each channel costs (`morphnet` of moonlet/learn), take away the channels whose scales came to
- * nothing (step 2), widen all layers by one factor up to the budget (step 3), train again.
+ * weighted by the cost of each channel (`morphnet` of moonlet/learn), remove the channels whose scales have become nearly
+ * zero (step 2), widen all layers by one factor up to the budget (step 3), train again.
  *
- * `shrink` computes what the net without those channels does; `expand` preserves the function, as growth does (the paper
- * trains the expanded net from scratch).
+ * `shrink` computes what the net with zeros in place of those channels does; `expand` preserves the function, as growth does
+ * (the paper trains the expanded net from scratch).
  */
-
 import { Refusal } from '../../errors.ts';
 import { channels } from '../../graph/index.ts';
 import { cost } from '../../read/index.ts';
@@ -18,10 +17,12 @@ import { widen } from '../grow/widen.ts';
 import { aboveZero, type Checks, checkChoice, checkNet, checkOptions, fromZero } from '../options.ts';
 import { classScales, type Pruned, type PruneOptions, planPruning, pruneChecks } from '../prune/index.ts';
 
-/** A scale of at most this is nothing: 1e-2, as in the authors' code. */
+/** Scales up to this count as zero: 1e-2, as in the authors' code. */
 export const scaleThreshold = 1e-2;
 
+/** The options of `shrink`; those of `pruneChannels` mean the same. */
 export interface ShrinkOptions extends Pick<PruneOptions, 'roundTo' | 'byGroups' | 'only' | 'except'> {
+  /** The largest absolute scale that counts as zero; `scaleThreshold` by default. */
   readonly threshold?: number;
 }
 
@@ -34,9 +35,9 @@ const shrinkChecks: Checks<ShrinkOptions> = {
 };
 
 /**
- * Without the channels of which no norm has a scale above the threshold. A layer keeps one channel at least, and groups
- * that ops tie stay equal.
- * @throws Refusal when every channel is alive, or the net has no norm scales.
+ * Remove the channels of which no norm has an absolute scale above the threshold. A layer keeps at least one channel, and
+ * groups that ops tie stay equal.
+ * @throws Refusal when no channel is below the threshold, or the net has no norm scales; UsageError for wrong options.
  */
 export function shrink(net: Net, options: ShrinkOptions = {}): Pruned {
   checkNet('shrink', net);
@@ -52,11 +53,20 @@ export function shrink(net: Net, options: ShrinkOptions = {}): Pruned {
   return found.prune(found.moves.length);
 }
 
+/** The multiply-accumulates for one example, or the parameters, that a net may have. */
 export type Budget = { readonly macs: number } | { readonly params: number };
 
 /**
- * All widths times the largest factor within the budget, found by bisection to a thousandth.
- * @throws Refusal when the net fills the budget already.
+ * Widen all layers by the largest factor within the budget, found by bisection to a thousandth.
+ * @throws Refusal when no wider net fits the budget; UsageError for what is no budget.
+ * @example
+ * import { cost, init, structure } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const net = init(wrn({ depth: 10, size: 16 }));
+ * const { macs } = cost(net.graph);
+ * const wide = structure.expand(net, { macs: 2 * macs });
+ * console.log(cost(wide.net.graph).macs <= 2 * macs); // true
  */
 export function expand(net: Net, budget: Budget, o: WidenOptions = {}): Growth {
   checkNet('expand', net);

@@ -1,10 +1,12 @@
 /**
- * @file Nested nets: several nets in one set of weights, each within the next, each cut out on demand. Kim, Ahn and Oh 2018,
- * arXiv:1712.03781 (NestedNet), section 3: masks M_1 <= M_2 <= ... <= M_n over the weights of one net. By single weights
- * (section 4.1, pruned by magnitude) or by channels (section 4.2), whose nets are really smaller.
+ * @file Nested nets: several nets in one set of weights, each contained in the next, each cut out on demand. Kim, Ahn and Oh
+ * 2018, arXiv:1712.03781 (NestedNet), section 3: masks M_1 <= M_2 <= ... <= M_n over the weights of one net, by single weights
+ * (section 4.1, pruned by magnitude) or by channels (section 4.2). Nets by channels have smaller graphs.
  *
- * The nets are trained together by `nestedNet` of moonlet/learn. What is cut out computes what the masked net does (law 5).
+ * `nestedNet` of moonlet/learn trains the nets together. A net that is cut out computes what the masked net does.
  */
+
+import { get } from '../../access.ts';
 import { Refusal, UsageError } from '../../errors.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { withCopies } from '../channels/copy-channels.ts';
@@ -22,9 +24,9 @@ import {
 
 /** One of the nested nets. */
 export interface Level {
-  /** The share of weights or channels that it leaves out. */
+  /** The share of weights or channels that it leaves out, from 0 up and below 1. */
   readonly ratio: number;
-  /** Ones and zeros for each kernel, [..., in, out]; kernels that are not named are whole. */
+  /** Ones and zeros in the shape of each kernel, [..., in, out]; kernels without a mask are whole. */
   readonly masks: ReadonlyMap<WeightKey, Float32Array>;
   /** The whole net with this level's masks: same graph, zeros elsewhere. */
   masked(net: Net): Net;
@@ -32,7 +34,11 @@ export interface Level {
   cut(net: Net): Net;
 }
 
-/** Levels by magnitude, the sparsest first; 0 is the whole net. @throws UsageError for ratios that do not fall. */
+/**
+ * Nested levels of single weights, chosen by magnitude. `ratios` are the shares of weights that are left out, the largest
+ * first; 0 is the whole net.
+ * @throws UsageError for ratios that do not fall, and for wrong options.
+ */
 export function nestWeights(
   net: Net,
   ratios: readonly number[],
@@ -40,25 +46,31 @@ export function nestWeights(
 ): readonly Level[] {
   checkNet('nestWeights', net);
   checkOptions('nestWeights', o, weightChecks);
-  falling(ratios);
+  checkFalling(ratios);
   const keys = kernelsNamed(net, o);
   return ratios.map((ratio) => {
     const pruned = pruneWeights(net, ratio, o);
     const whole = ratio === 0;
-    const masks = new Map(
-      keys.map((key) => [
-        key,
-        materialize(pruned.weights.get(key) as Weight).map((w) => (w !== 0 || whole ? 1 : 0)),
-      ]),
-    );
+    const maskOf = (key: WeightKey): Float32Array =>
+      materialize(get(pruned.weights, key)).map((w) => (w !== 0 || whole ? 1 : 0));
+    const masks = new Map(keys.map((key) => [key, maskOf(key)]));
     const apply = (now: Net): Net => withMasks(now, masks);
     return { ratio, masks, masked: apply, cut: apply };
   });
 }
 
 /**
- * Levels by channels: each leaves out the first so many moves of one order, so that smaller ones lie within larger ones.
- * @throws UsageError for ratios that do not fall, Refusal when nothing can go.
+ * Nested levels of channels. All levels prune along one order of channels, so that smaller nets are contained in larger ones.
+ * `ratios` are the shares of channels that are left out, the largest first; 0 is the whole net.
+ * @throws UsageError for ratios that do not fall, and for wrong options; Refusal when no channel can be pruned.
+ * @example
+ * import { cost, init, structure } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ *
+ * const net = init(wrn({ depth: 10, size: 16 }));
+ * const levels = structure.nestChannels(net, [0.5, 0]);
+ * const [half = 0, whole = 0] = levels.map((level) => cost(level.cut(net).graph).params);
+ * console.log(half < whole); // true
  */
 export function nestChannels(
   net: Net,
@@ -68,34 +80,30 @@ export function nestChannels(
   checkNet('nestChannels', net);
   const { ratios: _, ...checks } = pruneChecks;
   checkOptions('nestChannels', o, checks);
-  falling(ratios);
+  checkFalling(ratios);
   const plan = planPruning(net, o);
   if (plan.reason) throw new Refusal(plan.reason);
   const options = o.byGroups ? { byGroups: o.byGroups } : {};
   return ratios.map((ratio) => {
     const gone = plan.gone(ratio === 0 ? 0 : plan.movesFor(ratio));
-    const zeros = new Map([...gone].map((id) => [id, 0] as const));
+    const zeros = new Map([...gone].map((id) => [id, 0]));
     const apply = (now: Net): Net => masked(now, plan.channels, gone);
-    const ones = apply({
-      graph: net.graph,
-      weights: new Map(
-        [...net.weights].map(([k, w]) => [
-          k,
-          float(
-            w.shape,
-            materialize(w).map(() => 1),
-          ),
-        ]),
-      ),
-    });
-    const masks = new Map(
-      kernelsNamed(net).map((key) => [key, materialize(ones.weights.get(key) as Weight)] as const),
-    );
+    const { weights } = apply(onesOf(net));
+    const masks = new Map(kernelsNamed(net).map((key) => [key, materialize(get(weights, key))]));
     return { ratio, masks, masked: apply, cut: (now) => withCopies('nestChannels', now, zeros, options).net };
   });
 }
 
-function falling(ratios: readonly number[]): void {
+/** The net with all weights one. */
+const onesOf = ({ graph, weights }: Net): Net => ({
+  graph,
+  weights: new Map(
+    [...weights].map(([key, w]) => [key, float(w.shape, new Float32Array(materialize(w).length).fill(1))]),
+  ),
+});
+
+/** @throws UsageError for ratios that are out of range or do not fall. */
+function checkFalling(ratios: readonly number[]): void {
   const list: readonly unknown[] | undefined = Array.isArray(ratios) ? ratios : undefined;
   const falls = list?.every((r, i) => typeof r === 'number' && r >= 0 && r < (ratios[i - 1] ?? 1));
   if (!list?.length || !falls)
@@ -107,7 +115,7 @@ function falling(ratios: readonly number[]): void {
 function withMasks(net: Net, masks: Level['masks']): Net {
   const weights = new Map<WeightKey, Weight>(net.weights);
   for (const [key, mask] of masks) {
-    const weight = net.weights.get(key) as Weight;
+    const weight = get(net.weights, key);
     weights.set(
       key,
       float(

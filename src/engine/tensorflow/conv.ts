@@ -1,11 +1,12 @@
 /**
  * @file Convolution and its two gradients on TensorFlow's CPU ops. Layouts: x_BHWC, kernel_HWIO, dy_BHWC.
  *
- * `Conv2D` takes groups and dilation; `Conv2DBackprop*` take neither, their depthwise sisters no dilation. What is left
- * is written as forward convs: the input gradient is one of dy, spread by the stride, with the turned kernel, and the
- * filter gradient one of x with dy as its kernel, images and channels exchanged, stride and dilation exchanged.
+ * `Conv2D` supports groups and dilation; `Conv2DBackprop*` support neither, and their depthwise counterparts no dilation. All other
+ * gradients are forward convs: the input gradient is a conv of dy, spread by the stride, with the kernel rotated by 180 degrees; the
+ * filter gradient is a conv of x with dy as its kernel, where images and channels, and stride and dilation, are exchanged.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { rank4 } from '../../kernels/index.ts';
 import {
   areZero,
   explicitly,
@@ -33,8 +34,8 @@ const attrsOf = ({ stride, dilation, pads }: Geometry) => ({
 });
 
 /**
- * Pads as TensorFlow names them, or nothing. With explicit pads `Conv2DBackpropFilter` of TensorFlow 2.21 writes past its
- * memory on a CPU (seen at 64 images of 28 x 28 and 16 channels), so the gradients of full convs go without.
+ * TensorFlow's name for the padding, or undefined. With explicit pads, `Conv2DBackpropFilter` of TensorFlow 2.21 writes beyond its
+ * memory on a CPU (seen at 64 images of 28 x 28 and 16 channels), so that the gradients of full convs do not use them.
  */
 function namedPadding(
   { pads, stride: [sh, sw] }: Geometry,
@@ -56,36 +57,37 @@ const withPadding = ({ stride }: Geometry, padding: 'SAME' | 'VALID') => ({
 });
 
 const isPlain = ({ dilation: [h, w] }: Geometry): boolean => h === 1 && w === 1;
-/** Each group is one channel, and steps are as TensorFlow's depthwise ops want them. */
+/** Whether each group is one channel, and strides and dilations are equal along both axes, as TensorFlow's depthwise ops need. */
 const isDepthwise = (perGroup: number, { groups, stride: [sh, sw], dilation: [dh, dw] }: Geometry): boolean =>
   groups > 1 && perGroup === 1 && sh === sw && dh === dw;
 
 /** `[kh, kw, 1, g*m] -> [kh, kw, g, m]`: TensorFlow's layout of depthwise kernels. */
-const depthwiseShape = ([kh = 1, kw = 1, , out = 1]: readonly number[], groups: number) =>
-  [kh, kw, groups, out / groups] as [number, number, number, number];
+const depthwiseShape = (
+  [kh = 1, kw = 1, , out = 1]: readonly number[],
+  groups: number,
+): [number, number, number, number] => [kh, kw, groups, out / groups];
 
 function forward(x: tf.Tensor4D, kernel: tf.Tensor4D, g: Geometry): tf.Tensor4D {
   if (Object.values(g.pads).some((pad) => pad < 0))
     return forward(padded(x, g.pads), kernel, { ...g, pads: { top: 0, bottom: 0, left: 0, right: 0 } });
   if (isDepthwise(kernel.shape[2], g)) {
     const spatial = tf.reshape(kernel, depthwiseShape(kernel.shape, g.groups));
-    return op1('DepthwiseConv2dNative', [x, spatial], attrsOf(g)) as tf.Tensor4D;
+    return rank4(op1('DepthwiseConv2dNative', [x, spatial], attrsOf(g)));
   }
-  return op1('Conv2D', [x, kernel], { ...attrsOf(g), use_cudnn_on_gpu: false }) as tf.Tensor4D;
+  return rank4(op1('Conv2D', [x, kernel], { ...attrsOf(g), use_cudnn_on_gpu: false }));
 }
 
-export const convolve: Kernel<Geometry> = ({ x, kernel }, g) =>
-  forward(x as tf.Tensor4D, kernel as tf.Tensor4D, g);
+export const convolve: Kernel<Geometry> = (input, g) => forward(rank4(input('x')), rank4(input('kernel')), g);
 
-export const inputGrad: Kernel<Geometry & { readonly inputShape: readonly number[] }> = (inputs, g) => {
-  const [dy, kernel] = [inputs['dy'] as tf.Tensor4D, inputs['kernel'] as tf.Tensor4D];
+export const inputGrad: Kernel<Geometry & { readonly inputShape: readonly number[] }> = (input, g) => {
+  const [dy, kernel] = [rank4(input('dy')), rank4(input('kernel'))];
   const { groups, inputShape, dilation, stride, pads } = g;
   const [kh, kw, perGroup, out] = kernel.shape;
   if (groups === 1 && isPlain(g)) {
     const named = namedPadding(g, inputShape, kernel.shape);
     const whole = named ? inputShape : grown(inputShape, pads);
     const attrs = withPadding(g, named ?? 'VALID');
-    const dx = op1('Conv2DBackpropInput', [shapeTensor(whole), kernel, dy], attrs) as tf.Tensor4D;
+    const dx = rank4(op1('Conv2DBackpropInput', [shapeTensor(whole), kernel, dy], attrs));
     return named ? dx : padded(dx, without(pads));
   }
   if (isPlain(g) && isDepthwise(perGroup, g)) {
@@ -108,7 +110,7 @@ export const inputGrad: Kernel<Geometry & { readonly inputShape: readonly number
     [0, 1, 4, 3, 2],
   );
   const turned = tf.reverse(
-    tf.reshape(exchanged, [kh, kw, out / groups, groups * perGroup]) as tf.Tensor4D,
+    tf.reshape<tf.Rank.R4>(exchanged, [kh, kw, out / groups, groups * perGroup]),
     [0, 1],
   );
   return forward(wide, turned, { stride: [1, 1], dilation, pads: around, groups });
@@ -128,8 +130,8 @@ function spread(x: tf.Tensor4D, [sh, sw]: readonly [number, number]): tf.Tensor4
   return tf.reshape(cells, [b, h * sh, w * sw, c]);
 }
 
-export const filterGrad: Kernel<Geometry & { readonly kernelShape: readonly number[] }> = (inputs, g) => {
-  const [x, dy] = [inputs['x'] as tf.Tensor4D, inputs['dy'] as tf.Tensor4D];
+export const filterGrad: Kernel<Geometry & { readonly kernelShape: readonly number[] }> = (input, g) => {
+  const [x, dy] = [rank4(input('x')), rank4(input('dy'))];
   const { groups, kernelShape } = g;
   const [kh = 1, kw = 1, perGroup = 1, out = 1] = kernelShape;
   if (isPlain(g) && isDepthwise(perGroup, g)) {
@@ -144,15 +146,12 @@ export const filterGrad: Kernel<Geometry & { readonly kernelShape: readonly numb
   const attrs = withPadding(g, named ?? 'VALID');
   const ofGroup = (xs: tf.Tensor4D, dys: tf.Tensor4D): tf.Tensor4D =>
     isPlain(g)
-      ? (op1('Conv2DBackpropFilter', [xs, shapeTensor(one), dys], attrs) as tf.Tensor4D)
+      ? rank4(op1('Conv2DBackpropFilter', [xs, shapeTensor(one), dys], attrs))
       : asForward(xs, dys, g, [kh, kw]);
   if (groups === 1) return ofGroup(around, dy);
-  const [xs, dys] = [around, dy].map((all) => tf.split(all, groups, 3) as tf.Tensor4D[]) as [
-    tf.Tensor4D[],
-    tf.Tensor4D[],
-  ];
+  const [xs, dys] = [tf.split(around, groups, 3), tf.split(dy, groups, 3)];
   return tf.concat(
-    xs.map((part, i) => ofGroup(part, dys[i] as tf.Tensor4D)),
+    xs.map((part, i) => ofGroup(rank4(part), rank4(dys[i]))),
     3,
   );
 };
@@ -164,10 +163,10 @@ function asForward(
   { stride, dilation, pads }: Geometry,
   [kh, kw]: readonly [number, number],
 ): tf.Tensor4D {
-  const images = tf.transpose(x, [3, 1, 2, 0]) as tf.Tensor4D;
-  const kernel = tf.transpose(dy, [1, 2, 0, 3]) as tf.Tensor4D;
+  const images = tf.transpose(x, [3, 1, 2, 0]);
+  const kernel = tf.transpose(dy, [1, 2, 0, 3]);
   const wide = forward(images, kernel, { stride: dilation, dilation: stride, pads, groups: 1 });
-  // a stride that does not reach the image's end leaves places over
+  // where the stride leaves places at the end unread, the conv has more taps than the kernel
   const [ci, , , co] = wide.shape;
-  return tf.transpose(tf.slice4d(wide, [0, 0, 0, 0], [ci, kh, kw, co]), [1, 2, 0, 3]) as tf.Tensor4D;
+  return tf.transpose(tf.slice4d(wide, [0, 0, 0, 0], [ci, kh, kw, co]), [1, 2, 0, 3]);
 }

@@ -1,6 +1,6 @@
 /**
- * @file Batch norm by the batch's own statistics on `FusedBatchNormV3`, whose fourth and fifth outputs are the mean and
- * the biased variance that its gradient wants back. (Its second and third are for running averages, the variance unbiased.)
+ * @file Batch norm with the statistics of the batch, by `FusedBatchNormV3`. Its fourth and fifth outputs are the mean and the biased
+ * variance, which its gradient reads. (The second and third are for running averages, with the unbiased variance.)
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { floatType, type Kernel, op } from './ops.ts';
@@ -9,9 +9,11 @@ interface NormAttrs {
   readonly eps: number;
 }
 
-/** Vectors [b, c] count as maps of one place. */
-const asMap = (x: tf.Tensor): tf.Tensor =>
-  x.rank === 2 ? tf.reshape(x, [x.shape[0] as number, 1, 1, x.shape[1] as number]) : x;
+/** Vectors [b, c] become maps of one place. */
+const asMap = (x: tf.Tensor): tf.Tensor => {
+  const [batch = 1, channels = 1] = x.shape;
+  return x.rank === 2 ? tf.reshape(x, [batch, 1, 1, channels]) : x;
+};
 
 const attrsOf = ({ eps }: NormAttrs) => ({
   epsilon: { float: eps },
@@ -20,23 +22,31 @@ const attrsOf = ({ eps }: NormAttrs) => ({
   U: { type: floatType() },
 });
 
-export const normalize: Kernel<NormAttrs> = ({ x, gamma, beta }, attrs) => {
-  const map = x as tf.Tensor;
+/** The outputs of a norm's op that are read, of which none may be missing. */
+function three(...outputs: readonly (tf.Tensor | undefined)[]): [tf.Tensor, tf.Tensor, tf.Tensor] {
+  const [a, b, c] = outputs;
+  if (!a || !b || !c) throw new Error('internal: a norm of TensorFlow gave too few outputs');
+  return [a, b, c];
+}
+
+export const normalize: Kernel<NormAttrs> = (input, attrs) => {
+  const map = input('x');
   const none = tf.zeros([0]);
-  const inputs = [asMap(map), gamma as tf.Tensor, beta as tf.Tensor, none, none];
-  const [y, , , mean, variance] = op(
+  const inputs = [asMap(map), input('gamma'), input('beta'), none, none];
+  const outputs = op(
     'FusedBatchNormV3',
     inputs,
     { ...attrsOf(attrs), exponential_avg_factor: { float: 1 } },
     6,
   );
-  return [tf.reshape(y as tf.Tensor, map.shape), mean as tf.Tensor, variance as tf.Tensor];
+  const [y, mean, variance] = three(outputs[0], outputs[3], outputs[4]);
+  return [tf.reshape(y, map.shape), mean, variance];
 };
 
-export const normalizeGrad: Kernel<NormAttrs> = ({ dy, x, gamma, mean, variance }, attrs) => {
-  const map = x as tf.Tensor;
-  const vectors = [gamma, mean, variance] as tf.Tensor[];
-  const inputs = [asMap(dy as tf.Tensor), asMap(map), ...vectors, tf.zeros([0])];
-  const [dx, dgamma, dbeta] = op('FusedBatchNormGradV3', inputs, attrsOf(attrs), 5);
-  return [tf.reshape(dx as tf.Tensor, map.shape), dgamma as tf.Tensor, dbeta as tf.Tensor];
+export const normalizeGrad: Kernel<NormAttrs> = (input, attrs) => {
+  const map = input('x');
+  const vectors = ['gamma', 'mean', 'variance'].map(input);
+  const inputs = [asMap(input('dy')), asMap(map), ...vectors, tf.zeros([0])];
+  const [dx, dgamma, dbeta] = three(...op('FusedBatchNormGradV3', inputs, attrsOf(attrs), 5));
+  return [tf.reshape(dx, map.shape), dgamma, dbeta];
 };

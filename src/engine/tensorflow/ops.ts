@@ -1,8 +1,8 @@
 /** @file TensorFlow's ops by name, as tfjs-node's backend runs them. */
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Inputs by name, attributes as `src/kernels` gives them. */
-export type Kernel<A> = (inputs: Readonly<Record<string, tf.Tensor>>, attrs: A) => tf.Tensor | tf.Tensor[];
+/** A kernel on TensorFlow's ops: `input` gives an input by its name, attributes are as `src/kernels` gives them. */
+export type Kernel<A> = (input: (name: string) => tf.Tensor, attrs: A) => tf.Tensor | tf.Tensor[];
 
 export interface Pads {
   readonly top: number;
@@ -14,7 +14,7 @@ export interface Pads {
 /** An attribute: whole numbers, a flag, a text; `{ float }` for a real number, `{ type }` for a type. */
 type Value = readonly number[] | boolean | string | { readonly float: number } | { readonly type: number };
 
-/** What we use of tfjs-node's backend. */
+/** The part of tfjs-node's backend that we use. */
 interface NodeBackend {
   readonly binding: Readonly<
     Record<
@@ -30,14 +30,23 @@ interface NodeBackend {
   ): tf.Tensor[];
 }
 
-/** Run one op of TensorFlow on float32 tensors. */
+const isNodeBackend = (backend: object): backend is NodeBackend =>
+  'binding' in backend && 'executeMultipleOutputs' in backend;
+
+function nodeBackend(): NodeBackend {
+  const backend = tf.backend();
+  if (!isNodeBackend(backend)) throw new Error(`internal: the backend ${tf.getBackend()} is not tfjs-node's`);
+  return backend;
+}
+
+/** Runs one op of TensorFlow on float32 tensors. */
 export function op(
   name: string,
   inputs: readonly tf.Tensor[],
   attrs: Readonly<Record<string, Value>>,
   outputs = 1,
 ): tf.Tensor[] {
-  const backend = tf.backend() as unknown as NodeBackend;
+  const backend = nodeBackend();
   const { binding } = backend;
   const typed = Object.entries(attrs).map(([key, value]) => {
     if (typeof value === 'boolean') return { name: key, type: binding.TF_ATTR_BOOL, value };
@@ -52,15 +61,20 @@ export function op(
   return backend.executeMultipleOutputs(name, [type, ...typed], inputs, outputs);
 }
 
-export const op1 = (...call: Parameters<typeof op>): tf.Tensor => op(...call)[0] as tf.Tensor;
+/** The output of an op that has one. */
+export function op1(...call: Parameters<typeof op>): tf.Tensor {
+  const [output] = op(...call);
+  if (!output) throw new Error(`internal: the op ${call[0]} gave no output`);
+  return output;
+}
 
-/** `FusedBatchNorm` and its gradient have a second type. */
-export const floatType = (): number => (tf.backend() as unknown as NodeBackend).binding.TF_FLOAT;
+/** The value of the second type attribute that `FusedBatchNorm` and its gradient have. */
+export const floatType = (): number => nodeBackend().binding.TF_FLOAT;
 
 /** A shape as an input of an op. */
 export const shapeTensor = (shape: readonly number[]): tf.Tensor => tf.tensor1d([...shape], 'int32');
 
-/** `x_BHWC` with `pads` of zeros around it; negative pads crop. */
+/** Pads `x_BHWC` with zeros; negative pads crop. */
 export function padded(x: tf.Tensor4D, { top, bottom, left, right }: Pads): tf.Tensor4D {
   const [b, h, w, c] = x.shape;
   const crop = (pad: number): number => Math.max(0, -pad);
@@ -84,7 +98,7 @@ export const grown = (
   [b = 1, h = 1, w = 1, c = 1]: readonly number[],
   { top, bottom, left, right }: Pads,
 ): readonly number[] => [b, h + top + bottom, w + left + right, c];
-/** The pads that take those away again. */
+/** The pads that remove those again. */
 export const without = ({ top, bottom, left, right }: Pads): Pads => ({
   top: -top,
   bottom: -bottom,

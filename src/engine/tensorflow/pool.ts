@@ -1,5 +1,6 @@
-/** @file Pooling on TensorFlow's CPU ops. `MaxPool` takes any padding; `AvgPool` none, so its counts are pooled as well. */
+/** @file Pooling on TensorFlow's CPU ops. `MaxPool` supports explicit padding. `AvgPool` does not, so that the counts are pooled too. */
 import * as tf from '@tensorflow/tfjs-core';
+import { rank4 } from '../../kernels/index.ts';
 import {
   areZero,
   explicitly,
@@ -24,29 +25,29 @@ interface AvgAttrs extends PoolAttrs {
 
 const window = ({ size, stride }: PoolAttrs) => ({ ksize: overImage(size), strides: overImage(stride) });
 const valid = (g: PoolAttrs) => ({ ...window(g), padding: 'VALID', data_format: 'NHWC' });
-/** An empty list of pads is refused with EXPLICIT, and pads of zero are VALID. */
+/** TensorFlow refuses EXPLICIT without pads, so that pads of zero are VALID. */
 const anyPadding = (g: PoolAttrs) => (areZero(g.pads) ? valid(g) : { ...window(g), ...explicitly(g.pads) });
 
-export const maximum: Kernel<PoolAttrs> = ({ x }, g) => op1('MaxPool', [x as tf.Tensor], anyPadding(g));
+export const maximum: Kernel<PoolAttrs> = (input, g) => op1('MaxPool', [input('x')], anyPadding(g));
 
-export const maximumGrad: Kernel<PoolAttrs> = ({ dy, x, y }, g) =>
-  op1('MaxPoolGrad', [x, y, dy] as tf.Tensor[], anyPadding(g));
+export const maximumGrad: Kernel<PoolAttrs> = (input, g) =>
+  op1('MaxPoolGrad', [input('x'), input('y'), input('dy')], anyPadding(g));
 
 /** The mean over a window whose padding counts. */
 const plain = (x: tf.Tensor4D, g: AvgAttrs): tf.Tensor => op1('AvgPool', [padded(x, g.pads)], valid(g));
-/** What share of each window is image: `[1, oh, ow, 1]`, or nothing where all of it counts. */
+/** The share of each window that is image and not padding: `[1, oh, ow, 1]`; undefined where all of it counts. */
 const share = ([, h = 1, w = 1]: readonly number[], g: AvgAttrs): tf.Tensor | undefined =>
   g.countPadding || areZero(g.pads) ? undefined : plain(tf.ones([1, h, w, 1]), g);
 
-export const average: Kernel<AvgAttrs> = ({ x }, g) => {
-  const map = x as tf.Tensor4D;
+export const average: Kernel<AvgAttrs> = (input, g) => {
+  const map = rank4(input('x'));
   const parts = share(map.shape, g);
   return parts ? tf.div(plain(map, g), parts) : plain(map, g);
 };
 
-export const averageGrad: Kernel<AvgAttrs & { readonly inputShape: readonly number[] }> = ({ dy }, g) => {
+export const averageGrad: Kernel<AvgAttrs & { readonly inputShape: readonly number[] }> = (input, g) => {
   const parts = share(g.inputShape, g);
-  const shared = parts ? tf.div(dy as tf.Tensor, parts) : (dy as tf.Tensor);
+  const shared = parts ? tf.div<tf.Tensor>(input('dy'), parts) : input('dy');
   const shape = shapeTensor(grown(g.inputShape, g.pads));
-  return padded(op1('AvgPoolGrad', [shape, shared], valid(g)) as tf.Tensor4D, without(g.pads));
+  return padded(rank4(op1('AvgPoolGrad', [shape, shared], valid(g))), without(g.pads));
 };

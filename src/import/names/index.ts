@@ -41,7 +41,7 @@ export const layoutOf = (source: Source): Layout =>
   source === 'keras' || source === 'moonlet' ? source : 'torch';
 
 /** 'mobilenet-v2 width=0.5' is of the architecture mobilenet-v2. */
-export const archOf = ({ name }: Graph): string => name.split(' ')[0] as string;
+export const archOf = ({ name }: Graph): string => name.replace(/ .*$/s, '');
 
 /** The libraries whose names of this architecture are known, ours always. */
 export const sourcesOf = (graph: Graph): readonly Source[] =>

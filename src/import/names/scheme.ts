@@ -2,6 +2,7 @@
  * @file How a library names the layers of an architecture: a rule from our paths to its names. Shapes are never looked
  * at to find a name; they are compared afterwards.
  */
+import { get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 import type { Graph, Node } from '../../graph/index.ts';
 import { nodesById } from '../../graph/index.ts';
@@ -31,7 +32,7 @@ export interface Scheme {
   readonly ends: Readonly<Record<string, Template>>;
   /** The name of a block. */
   readonly block?: (p: Place) => string;
-  /** What stands between it and the part; a dot unless told. */
+  /** What stands between it and the part; a dot by default. */
   readonly joint?: string;
   /** The names of a block's parts. */
   readonly parts?: Readonly<Record<string, string>> | ((p: Place) => Readonly<Record<string, string>>);
@@ -71,7 +72,7 @@ export function named(graph: Graph, scheme: Scheme, ids: readonly string[]): rea
     if (module === undefined)
       throw new MoonletError(`${graph.name}: the rule of names has none for "${id}"; please report it`);
     const pointwise = scheme.pointwise?.includes(prefix ? inside : id) ?? false;
-    return { node: byId.get(id) as Node, module, pointwise };
+    return { node: get(byId, id), module, pointwise };
   });
 }
 

@@ -3,12 +3,12 @@
  *
  *   dk(i, j, c, o) = sum over images n and places t of x(n, c, stride t + dilation (i, j) - pads) dy(n, o, t)
  *
- * is the conv of the images x(c, n) with the kernels dy(o, n), as large as dy's maps: c is the batch, n the channels, o the
- * outputs, and stride and dilation change places. Each number of dy that is read meets all taps of a row, so that a row is
- * made at the pace of matrix products, and x is not copied for each tap.
+ * is the conv of the images x(c, n) with the kernels dy(o, n), which are as large as dy's maps: c is the batch, n are the input
+ * channels, o the output channels, and stride and dilation are exchanged. Each number of dy is read once for all taps of a row, so
+ * that it runs at the speed of matrix products, and x is not copied for each tap.
  *
- * Of a depthwise conv each image and channel is a depthwise conv of its own, of as many channels as there are images times
- * channels; so x and dy in blocks are what they are, without a copy, and what remains is a sum over images.
+ * For a depthwise conv, that is a depthwise conv of images times channels. It reads x and dy in blocks without a copy, and the
+ * results are summed over the images.
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
@@ -22,23 +22,24 @@ import { columnsOf, widest } from './columns.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axis, axesOf, depthwiseTaps, exchanged, filled, madeOf, ownTaps } from './exchanged.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { blocks, lay, nchw } from './layout.ts';
 import { rowSums } from './sums.ts';
 
-/** dy is read again for every channel of x: bytes of it that a machine may be trusted to have in its caches. */
+/** dy is read again for every channel of x. It has at most this many bytes, so that it stays in the caches. */
 const cached = 16e6;
-/** Outputs that the blocked conv makes together, in blocks. */
+/** The blocked conv computes that many blocks of outputs together. */
 const together = 4;
-/** More groups that are made as one, and the products of places by themselves are faster. */
+/** With more groups joined to one, matrix products are faster. */
 const mostJoined = 4;
 
-/** Whether the conv has more than a column of taps, and the maps that it reads again and again stay in caches. */
+/** Whether the kernel has more than one column of taps, and the maps that are read repeatedly stay in the caches. */
 export function areCached({ block = 1 }: Emitter, s: Sizes): boolean {
   const kept = Math.min(s.outChannels, together * block) * s.batch * s.outHeight * s.outWidth * 4;
   return s.kernelWidth > 1 && s.width <= widest && kept <= cached;
 }
 
-export function canBlockFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes): boolean {
+function canBlockFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes): boolean {
   const { block } = e;
   if (block === undefined || s.batch % block !== 0 || !areCached(e, s)) return false;
   if (g.groups === 1) return s.outChannels % 4 === 0 && 2 * s.outChannels >= block;
@@ -46,23 +47,16 @@ export function canBlockFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes): boole
   return s.outChannels % block === 0 && joined !== undefined && joined <= mostJoined;
 }
 
-export function blockedFilterGrad(
-  e: Emitter,
-  g: ConvGeometry,
-  s: Sizes,
-  x: Value,
-  dy: Value,
-  dk: Value,
-): void {
+function blockedFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const { batch, outHeight, outWidth } = s;
   const outputs = wholeBlocks(e, s.outChannels);
   const kernels = e.reshape(asKernels(e, s, e.get(dy, blocks)), [outputs, batch, outHeight, outWidth]);
   const { rows, columns } = axesOf(g, s);
-  const wide = filled(columns); // padding in the conv itself would part a row's taps
+  const wide = filled(columns); // padding in the conv itself would split the taps of a row
   const image = widened(e, x, columns, wide.size);
   const axes = { rows, columns: wide };
   const joined = g.groups === 1 ? 1 : (joinedGroups(e, { ...s, groups: g.groups }) ?? 1);
-  const groups = g.groups / joined; // those that the conv has
+  const groups = g.groups / joined; // of the conv that is run
   const inputs = s.channels / groups;
   const size = [rows.size, wide.size] as const;
   const turned =
@@ -81,7 +75,13 @@ export function blockedFilterGrad(
   e.put(dk, ownGroups(e, s, joined, ownTaps(e, axes, plain)), [2, 3, 0, 1]);
 }
 
-/** x, BCHW, with so many columns, of which `before` are empty; those that lack behind are too. */
+/** Exchanges images and channels first. */
+export const imagesAsChannels: FilterGradForm = {
+  fits: (e, { geometry, sizes }) => canBlockFilterGrad(e, geometry, sizes),
+  make: blockedFilterGrad,
+};
+
+/** x, BCHW, with `count` columns: `before` of zeros, those of x, and zeros behind. */
 function widened(e: Emitter, x: Value, { size, before }: Axis, count: number): string {
   const channels = x.shape[3] ?? 1;
   const behind = count - size - before;
@@ -92,8 +92,8 @@ function widened(e: Emitter, x: Value, { size, before }: Axis, count: number): s
 }
 
 /**
- * Maps [n, o/b, t, ob] as kernels [o/b, n/b, t, nb, ob]. The images of a block change places with all else that is not a
- * vector: what bringing nb places of so many channels into blocks does, on all threads.
+ * Maps [n, o/b, t, ob] as kernels [o/b, n/b, t, nb, ob]. The axis nb of the images in a block moves behind o/b and t. A reorder into
+ * blocks does just that, on all threads.
  */
 function asKernels(e: Emitter, s: Sizes, maps: string): string {
   const block = e.block ?? 1;
@@ -108,7 +108,7 @@ function asKernels(e: Emitter, s: Sizes, maps: string): string {
   return e.transpose(e.reshape(turned, [many, vectors / places, places * block * block]), [1, 0, 2]);
 }
 
-/** [joined c/g, o, taps] of groups taken as one, without what lies between these: [c/g, o, taps]. */
+/** Out of the gradient of joined groups, [joined c/g, o, taps], that of each group: [c/g, o, taps]. */
 function ownGroups(e: Emitter, s: Sizes, joined: number, name: string): string {
   if (joined === 1) return name;
   const { groupIn, groupOut, outChannels, kernelHeight, kernelWidth } = s;
@@ -123,17 +123,7 @@ function ownGroups(e: Emitter, s: Sizes, joined: number, name: string): string {
   return e.reshape(sum, [groupIn, outChannels, kernelHeight, kernelWidth]);
 }
 
-export const canBlockDepthwise = (e: Emitter, s: Sizes): boolean =>
-  e.block !== undefined && s.groupIn === 1 && s.groupOut === 1 && s.channels % 4 === 0;
-
-export function blockedDepthwise(
-  e: Emitter,
-  g: ConvGeometry,
-  s: Sizes,
-  x: Value,
-  dy: Value,
-  dk: Value,
-): void {
+function blockedDepthwise(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const axes = axesOf(g, s);
   const made = [madeOf(axes.rows), madeOf(axes.columns)] as const;
   const taps = depthwiseTaps(
@@ -148,3 +138,10 @@ export function blockedDepthwise(
   const plain = reorderOutput(e, sum, s.channels);
   e.put(dk, ownTaps(e, axes, e.reshape(plain, [s.channels, 1, ...made])), [3, 2, 0, 1]);
 }
+
+/** Runs a depthwise conv of images times channels. */
+export const depthwiseInBlocks: FilterGradForm = {
+  fits: ({ block }, { sizes }) =>
+    block !== undefined && sizes.groupIn === 1 && sizes.groupOut === 1 && sizes.channels % 4 === 0,
+  make: blockedDepthwise,
+};

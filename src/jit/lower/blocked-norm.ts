@@ -3,28 +3,51 @@
  * one thread; here its passes are blocked ops, which run on all:
  *
  * - a sum over places is a global pool,
- * - an affine map of each channel is a depthwise conv of one place with a bias, and can add another image as it goes,
+ * - an affine map of each channel is a depthwise 1x1 conv with a bias, which can add another image at no cost,
  * - a sum of products over places is a depthwise conv with the other image's maps as kernels.
  */
 
 import { floats, int, ints, string } from '../../onnx/index.ts';
-import { stepAttributes } from '../build.ts';
-import { type Attributes, type Node, splatOf, type Value } from '../ir.ts';
+import type { Attributes, Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { onesOf } from './blocked.ts';
 import { convInBlocks, placesMean } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
-import { mayScaleLater } from './conv-norm.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axis, depthwiseTaps } from './exchanged.ts';
 import { blocks } from './layout.ts';
 import { rowSums } from './sums.ts';
 
-export type Three = readonly [Value, Value, Value];
+/** The values of a `norm`. */
+export interface NormValues {
+  readonly x: Value;
+  readonly gamma: Value;
+  readonly beta: Value;
+  /** The m of a centred conv that made x: the input of the norm is x + m. */
+  readonly missing: Value | undefined;
+  readonly y: Value;
+  readonly mean: Value;
+  readonly variance: Value;
+}
+
+/** The values of a `normGrad`. */
+export interface NormGrad {
+  readonly dy: Value;
+  readonly x: Value;
+  readonly gamma: Value;
+  readonly mean: Value;
+  readonly variance: Value;
+  readonly missing: Value | undefined;
+  readonly dx: Value;
+  readonly dgamma: Value;
+  readonly dbeta: Value;
+  /** Where a pass asked for it: the number for each channel by which dx is still to be multiplied. */
+  readonly factor: Value | undefined;
+}
 
 const two = (e: Emitter, op: string, a: string, b: string): string => e.emit1(op, [a, b]);
 
-/** scale x + shift per channel, + more; then `act`, which that conv does as well. */
+/** scale x + shift for each channel, + more, then the activation `act`: all in one conv. */
 function affine(
   e: Emitter,
   x: Value,
@@ -45,49 +68,24 @@ function affine(
   });
 }
 
-/** A relu or relu6 that can take the place of its operand. */
-interface Relu {
-  readonly value: Value;
-  readonly act: Attributes;
-  /** Comparisons of the operand with 6. */
-  readonly limits: readonly Value[];
-}
-
-/** The relu or relu6 of y, if nothing but it and its gradient reads y: what asks whether y is above 0 may ask that of the relu. */
-function onlyRelu(e: Emitter, y: Value): Relu | undefined {
-  const readers = e.readers(y) ?? [];
-  const compares = ({ op, inputs }: Node, name: string, to: number): boolean =>
-    op.kind === 'map' && op.op === name && inputs[0] === y && !!inputs[1] && splatOf(inputs[1]) === to;
-  const clip = readers.find(
-    (node) => compares(node, 'Clip', 0) && [6, Infinity].includes(splatOf(node.inputs[2] as Value) ?? 0),
-  );
-  const value = clip?.outputs[0];
-  if (!clip || !value) return undefined;
-  const high = splatOf(clip.inputs[2] as Value) ?? 0;
-  const limits = readers.filter((node) => high === 6 && compares(node, 'Less', 6));
-  const isStep = (node: Node): boolean =>
-    (node.op.kind === 'map' && node.op.attributes === stepAttributes) || compares(node, 'Greater', 0);
-  if (!readers.every((node) => node === clip || limits.includes(node) || isStep(node))) return undefined;
-  const act: Attributes =
-    high === 6
-      ? { activation: string('Clip'), activation_params: floats([0, 6]) }
-      : { activation: string('Relu') };
-  return { value, act, limits: limits.flatMap(({ outputs }) => outputs) };
-}
-
 /**
- * Puts y, and its relu where that takes its place. A relu6 tells where y is below 6, which is where its gradient is not 0.
+ * Puts y, and its relu where that takes its place. The gradient of a relu6 asks where y is below 6; the relu6 is below 6 there too.
  */
 function putWithRelu(e: Emitter, y: Value, make: (act?: Attributes) => string): void {
-  const relu = onlyRelu(e, y);
-  const name = make(relu?.act);
+  const relu = e.fusions.relus.get(y);
+  const name = make(relu && activationOf(relu.limit));
   e.put(y, name, blocks);
   if (!relu) return;
   e.put(relu.value, name, blocks);
-  for (const limit of relu.limits) e.put(limit, two(e, 'Less', name, e.scalar(6, 'float32')), blocks);
+  for (const value of relu.below) e.put(value, two(e, 'Less', name, e.scalar(relu.limit, 'float32')), blocks);
 }
 
-/** Over batch and places the sum of a b, times `share`: [channels]. */
+const activationOf = (limit: number): Attributes =>
+  limit === Infinity
+    ? { activation: string('Relu') }
+    : { activation: string('Clip'), activation_params: floats([0, limit]) };
+
+/** The sum over batch and places of a b, times `share`: [channels]. */
 function products(e: Emitter, { shape }: Value, a: string, b: string, share?: number): string {
   const [batch = 1, height = 1, width = 1, channels = 1] = shape;
   const axis = (size: number): Axis => ({ size, out: size, taps: 1, stride: 1, dilation: 1, before: 0 });
@@ -95,14 +93,16 @@ function products(e: Emitter, { shape }: Value, a: string, b: string, share?: nu
   return rowSums(e, sums, [1, batch, channels], share);
 }
 
-/** x - mean, which the gradient reads again. */
+/** Whether the conv that made x subtracted the mean. */
+const comesCentred = (e: Emitter, missing: Value | undefined): missing is Value =>
+  missing !== undefined && e.numberOf(missing) === undefined;
+
+/** x - mean, computed once for the norm and its gradient. */
 const centred = (e: Emitter, x: Value, mean: string): string =>
-  e.means.get(x) === mean
-    ? e.get(x, blocks)
-    : e.once(`centred ${x.id} ${mean}`, () => {
-        const channels = x.shape[3] ?? 1;
-        return affine(e, x, e.get(x, blocks), onesOf(e, channels), e.emit1('Neg', [mean]));
-      });
+  e.once(`centred ${x.id} ${mean}`, () => {
+    const channels = x.shape[3] ?? 1;
+    return affine(e, x, e.get(x, blocks), onesOf(e, channels), e.emit1('Neg', [mean]));
+  });
 
 /** 1 / sqrt(variance + eps). */
 export const inverse = (e: Emitter, variance: string, eps: number): string =>
@@ -116,13 +116,13 @@ const asScale = (e: Emitter, name: string, { shape }: Value): string =>
 export function blockedNorm(
   e: Emitter,
   eps: number,
-  [x, gamma, beta]: Three,
-  [y, mean, variance]: Three,
+  { x, gamma, beta, missing, y, mean, variance }: NormValues,
 ): void {
-  const average =
-    e.means.get(x) ??
-    e.emit1('ReduceMean', [placesMean(e, e.get(x, blocks)), e.longs([0, 2, 3])], { keepdims: int(0) });
-  const rest = centred(e, x, average);
+  const isCentred = comesCentred(e, missing);
+  const average = isCentred
+    ? e.get(missing)
+    : e.emit1('ReduceMean', [placesMean(e, e.get(x, blocks)), e.longs([0, 2, 3])], { keepdims: int(0) });
+  const rest = isCentred ? e.get(x, blocks) : centred(e, x, average);
   const spread = products(e, x, rest, rest, (x.shape[3] ?? 1) / sizeOf(x.shape));
   const scale = e.once(`slope ${spread} ${gamma.id} ${eps}`, () =>
     two(e, 'Mul', e.get(gamma), inverse(e, spread, eps)),
@@ -138,11 +138,10 @@ export function blockedNorm(
 export function blockedNormGrad(
   e: Emitter,
   eps: number,
-  [dy, x, gamma, mean, variance]: readonly [Value, Value, Value, Value, Value],
-  [dx, dgamma, dbeta]: Three,
+  { dy, x, gamma, mean, variance, missing, dx, dgamma, dbeta, factor }: NormGrad,
 ): void {
   const gradient = e.get(dy, blocks);
-  const rest = centred(e, x, e.get(mean));
+  const rest = comesCentred(e, missing) ? e.get(x, blocks) : centred(e, x, e.get(mean));
   const spread = e.get(variance);
   const inv = inverse(e, spread, eps);
   const scale = e.once(`slope ${spread} ${gamma.id} ${eps}`, () => two(e, 'Mul', e.get(gamma), inv));
@@ -156,8 +155,8 @@ export function blockedNormGrad(
   // dx = k (dy + slope (x - mean) + shift)
   const slope = two(e, 'Mul', two(e, 'Mul', gradGamma, inv), share);
   const shift = two(e, 'Mul', means, e.scalar(-1 / batch, 'float32'));
-  if (mayScaleLater(e, dx)) {
-    e.factors.set(dx, scale);
+  if (factor) {
+    e.put(factor, scale);
     return e.put(dx, affine(e, x, rest, asScale(e, slope, x), shift, { more: gradient }), blocks);
   }
   const [own, away] = [two(e, 'Mul', scale, slope), two(e, 'Mul', scale, shift)];

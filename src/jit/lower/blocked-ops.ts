@@ -1,9 +1,9 @@
 /**
  * @file onnxruntime's blocked ops, each with its conditions. onnxruntime checks some of them when the graph runs, and reads
- * past its arrays where it does not; here all are checked when the graph is written, for the block that it is written for.
+ * past its arrays where it does not. Here all are checked when the graph is written, for the block that it is written for.
  *
- * Blocks hold 16 channels with AVX-512, 8 with AVX2 and SSE, and other numbers elsewhere; a lowering asks before it uses one
- * (`canBlock`, `canReadRows`, ...), so that a condition that fails here is a fault of that question.
+ * Blocks hold 16 channels with AVX-512, 8 with AVX2 and SSE, and other numbers elsewhere. A lowering asks before it uses a blocked
+ * op (`canBlock`, `canRotate`, the `fits` of a filter gradient), so that a condition that fails here is a fault of that check.
  */
 
 import { int } from '../../onnx/index.ts';
@@ -21,7 +21,7 @@ function blockOf({ block }: Writer): number {
   return block;
 }
 
-/** The least whole blocks that hold so many channels. */
+/** The number of channels, rounded up to whole blocks. */
 export const wholeBlocks = ({ block = 1 }: Pick<Emitter, 'block'>, channels: number): number =>
   Math.ceil(channels / block) * block;
 
@@ -32,15 +32,15 @@ export interface Added {
 }
 
 export interface BlockedConv {
-  /** In blocks; in plain channels first where groups have fewer than a block and are not depthwise. */
+  /** In blocks; but channels first where a group has fewer channels than a block and the conv is not depthwise. */
   readonly image: string;
-  /** Input channels in all: fewer than a block, or whole blocks. */
+  /** All input channels: fewer than a block, or whole blocks. */
   readonly channels: number;
   readonly kernel: string;
-  /** Output channels in all; whole blocks in each group. */
+  /** All output channels: whole blocks in each group. */
   readonly outputs: number;
   readonly groups: number;
-  /** But for the groups. */
+  /** Without the groups. */
   readonly attributes?: Attributes;
   readonly added?: Added;
 }
@@ -73,14 +73,14 @@ export function convInBlocks(e: Writer, c: BlockedConv): string {
   );
 }
 
-/** An image of floats, channels first or last, in blocks; empty channels fill the last one. */
+/** Brings an image of floats, channels first or last, into blocks; channels of zeros fill the last block. */
 export function reorderInput(e: Writer, image: string, channels: number, isLast = false): string {
   blockOf(e);
   demand(channels % 4 === 0, () => `${channels} channels to reorder, which must be a multiple of 4`);
   return e.emit1('ReorderInput', [image], isLast ? { channels_last: int(1) } : {}, blockedDomain);
 }
 
-/** The first `channels` of an image in blocks, of as many blocks as they fill, with channels first or last. */
+/** Brings the first `channels` of an image out of blocks, with channels first or last. The image has as many blocks as they fill. */
 export function reorderOutput(e: Writer, image: string, channels: number, isLast = false): string {
   blockOf(e);
   const attributes = { channels: int(channels), channels_last: int(isLast ? 1 : 0) };

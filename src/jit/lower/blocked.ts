@@ -1,10 +1,9 @@
 /**
  * @file onnxruntime's blocked convs: images as [batch, channels/block, height, width, block] in memory.
  *
- * onnxruntime uses these kernels by itself only for constant weights. Their ops can also be named in a model,
- * with weights brought into blocks by the graph; so a training step runs on them too. A block is as many
- * channels as a vector register holds, which the session asks onnxruntime for. Model files with these ops are
- * for this machine.
+ * onnxruntime uses these kernels by itself only for constant weights. A model can also name their ops, and bring the weights into
+ * blocks in the graph; so a training step runs on them too. A block has as many channels as a vector register holds; the session
+ * asks onnxruntime how many. A model file with these ops runs only on machines with the same block.
  */
 
 import { int, ints } from '../../onnx/index.ts';
@@ -24,29 +23,33 @@ export interface BlockedShape {
 }
 
 /** Whether onnxruntime has a blocked kernel for the conv, and the blocks are not mostly padding. */
-export function canBlock(e: Emitter, s: BlockedShape, x: Value): boolean {
-  const { block } = e;
+export function hasBlockedKernel({ block }: Pick<Emitter, 'block'>, s: BlockedShape): boolean {
   if (block === undefined || 2 * s.outChannels < block) return false;
-  // a matrix product alone is not worth bringing the image into blocks
-  if (s.kernelHeight * s.kernelWidth === 1 && !e.has(x, blocks) && !isStep(s, block)) return false;
   if (isDepthwise(s)) return s.channels % 4 === 0;
   if (s.groups === 1) return s.groupIn < block || s.groupIn % 4 === 0;
-  return joinedGroups(e, s) !== undefined;
+  return joinedGroups({ block }, s) !== undefined;
 }
 
-/** Whether a conv of one place leads from few channels, cheap to bring into blocks, to many. */
+/** Whether the conv of x runs in blocks. A matrix product alone is not worth bringing the image into blocks. */
+export function canBlock(e: Emitter, s: BlockedShape, x: Value): boolean {
+  const { block = 1 } = e;
+  const isProduct = s.kernelHeight * s.kernelWidth === 1;
+  return hasBlockedKernel(e, s) && (!isProduct || e.has(x, blocks) || isStep(s, block));
+}
+
+/** Whether a 1x1 conv expands few channels, which are cheap to bring into blocks, to many. */
 const isStep = (s: BlockedShape, block: number): boolean =>
   s.groups === 1 && s.outChannels % block === 0 && s.outChannels >= 4 * s.channels;
 
-/** Groups of few channels that are one, with zeros between them: blocked convs do the work of so many in the time of one. */
+/** The most groups of few channels that are joined to one, with zeros between them. So many run in the time of one. */
 const mostJoined = 8;
 
 /**
- * How many groups are taken as one, so that they fill blocks; 1 where each does by itself. Without such a number all of few
- * groups are one, in blocks filled in part.
+ * How many groups are joined to one, so that they fill blocks; 1 where each group fills blocks by itself. Where no number does and
+ * the groups are few, all of them are joined, in blocks that are filled in part.
  */
 export function joinedGroups(
-  { block = 1 }: Emitter,
+  { block = 1 }: Pick<Emitter, 'block'>,
   {
     groups,
     groupIn,
@@ -62,7 +65,7 @@ export function joinedGroups(
   return groups <= mostJoined && channels % 4 === 0 ? groups : undefined;
 }
 
-/** A grouped kernel [kh, kw, c/g, o] as that of fewer groups, [kh, kw, joined c/g, o]. */
+/** A grouped kernel [kh, kw, c/g, o] as one of fewer groups, [kh, kw, joined c/g, o]. */
 function joinedKernel(e: Emitter, kernel: string, s: BlockedShape, joined: number): string {
   const groupOut = s.outChannels / s.groups;
   const mask = e.once(`joined ${[s.groupIn, s.outChannels, s.groups, joined].join()}`, () => {
@@ -80,7 +83,7 @@ function joinedKernel(e: Emitter, kernel: string, s: BlockedShape, joined: numbe
 const isDepthwise = (s: BlockedShape): boolean =>
   s.groupIn === 1 && s.groups > 1 && s.outChannels === s.groups;
 
-/** What a blocked conv reads: images of few channels as they are, all others in blocks. */
+/** What a blocked conv reads: an image of few channels as it is, any other in blocks. */
 export interface Source {
   readonly plain: () => string;
   readonly blocked: () => string;
@@ -127,7 +130,7 @@ const readsPlain = (s: BlockedShape, block: number): boolean =>
 function kernelInBlocks(e: Emitter, kernel: string, s: BlockedShape, inputs: number): string {
   const { block = 1 } = e;
   const taps = s.kernelHeight * s.kernelWidth;
-  const outputs = s.outChannels % 4 === 0 ? s.outChannels : wholeBlocks(e, s.outChannels); // reorders want fours
+  const outputs = s.outChannels % 4 === 0 ? s.outChannels : wholeBlocks(e, s.outChannels); // a reorder needs a multiple of 4
   const missing = [0, 0, 0, 0, 0, 0, inputs - s.groupIn, outputs - s.outChannels];
   const filled = missing.some((count) => count > 0) ? e.emit1('Pad', [kernel, e.longs(missing)]) : kernel;
   const inner = inputs % block === 0 ? block : 1;
@@ -142,13 +145,13 @@ function kernelInBlocks(e: Emitter, kernel: string, s: BlockedShape, inputs: num
   return e.transpose(e.reshape(turned, [outer, taps, inputs / inner, inner * block]), [0, 2, 1, 3]);
 }
 
-/** The kernel of a depthwise conv that changes nothing. */
+/** The kernel of a depthwise conv that is the identity. */
 export const onesOf = (e: Emitter, channels: number): string =>
   e.once(`ones ${channels}`, () =>
     e.constant(new Float32Array(channels).fill(1), [channels, 1, 1, 1], 'float32'),
   );
 
-/** x in blocks, with so many empty columns before and behind; of channels that fill blocks. */
+/** x in blocks, with that many columns of zeros before and behind. Its channels fill blocks. */
 export function withColumns(e: Emitter, x: Value, before: number, behind: number): string {
   const image = e.get(x, blocks);
   if (before + behind === 0) return image;

@@ -1,6 +1,5 @@
 /**
- * @file In which layout an op that does not care should run: the one that brings the fewest values
- * elsewhere.
+ * @file The layout for an op that runs in any layout: the one for which the fewest values must move.
  */
 
 import type { Value } from '../ir.ts';
@@ -22,7 +21,7 @@ function cost(emitter: Emitter, value: Value, layout: Layout): number {
 }
 
 /**
- * Whether `value` lies in memory as a real BCHW image, one that would have to be moved to be read as BHWC.
+ * Whether `value` lies in memory as a BCHW image whose numbers would have to move to be read as BHWC.
  */
 function isImage(emitter: Emitter, value: Value): boolean {
   return emitter.layouts(value).some((layout) => !isPlain(layout) && !isFree(value.shape, layout));
@@ -80,7 +79,7 @@ export function operand(emitter: Emitter, value: Value, rank: number, layout: La
 }
 
 /** Whether all of the image's channels fill blocks. */
-export const isWhole = ({ block }: Emitter, { shape }: Value): boolean =>
+export const isWhole = ({ block }: Pick<Emitter, 'block'>, { shape }: Value): boolean =>
   block !== undefined && shape.length === 4 && (shape[3] ?? 1) % block === 0;
 
 export const liesInBlocks = (e: Emitter, x: Value): boolean => isWhole(e, x) && e.has(x, blocks);

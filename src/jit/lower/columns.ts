@@ -1,28 +1,28 @@
 /**
- * @file Columns of an image, chosen by a product with a constant 0/1 matrix: onnxruntime does that on all threads, unlike a Pad
- * or a Slice.
+ * @file Columns of an image, chosen by a product with a constant 0/1 matrix, which onnxruntime runs on all threads, unlike a Pad or a
+ * Slice.
  */
 
 import { int } from '../../onnx/index.ts';
 import type { Emitter } from './emitter.ts';
 
-/** Wider rows are worth no product with a matrix that is mostly zeros. */
+/** The widest rows for which a product with a matrix of mostly zeros is fast. */
 export const widest = 128;
 
-/** Rows of more columns. */
+/** Rows with more columns count as long. */
 const long = 48;
 
 export interface Columns {
-  /** Of the image. */
+  /** The width of the image. */
   readonly width: number;
   /** How many are taken: `first`, `first + step`, ...; zeros where the image has none. */
   readonly count: number;
   readonly first: number;
   readonly step?: number;
-  /** So many rows lie side by side in a row of the operand, [.., rows * width], and columns are taken of one of them. */
+  /** The operand, [.., rows * width], has that many rows of the image side by side; columns are taken from row number `row`. */
   readonly rows?: number;
   readonly row?: number;
-  /** The image's, where it is known. */
+  /** The shape of the image, where it is known. */
   readonly shape?: readonly number[];
 }
 
@@ -30,7 +30,7 @@ export function columnsOf(e: Emitter, image: string, o: Columns): string {
   const { width, count, first, step = 1, rows = 1, row = 0, shape } = o;
   if (rows === 1 && step === 1 && first === 0 && width === count) return image;
   const [before, behind] = [-first, count - width + first];
-  // beside long rows, empty columns are cheaper to set than to multiply
+  // beside long rows, a concat with columns of zeros is cheaper than a product
   if (rows === 1 && step === 1 && before >= 0 && behind >= 0 && shape && width > long) {
     const empty = (columns: number): string[] =>
       columns > 0 ? [zeros(e, [...shape.slice(0, -1), columns])] : [];

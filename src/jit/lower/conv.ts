@@ -7,15 +7,23 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import type { Value } from '../ir.ts';
 import { blockedConv, canBlock, type Source, sourceOf } from './blocked.ts';
-import type { Added } from './blocked-ops.ts';
+import { type Added, placesMean } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
-import { centring, comesCentred, meanSource } from './conv-norm.ts';
 import { attributesOf, oihw, sizesOf } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
-import { nchw } from './layout.ts';
+import { blocks, nchw } from './layout.ts';
 import { canRotate, rotatedConv } from './rotated.ts';
+import { rowSums } from './sums.ts';
 
-export function lowerConv(e: Emitter, g: ConvGeometry, x: Value, kernel: Value, y: Value): void {
+/** @param mean the value m of a centred conv, which is subtracted from y. */
+export function lowerConv(
+  e: Emitter,
+  g: ConvGeometry,
+  x: Value,
+  kernel: Value,
+  y: Value,
+  mean?: Value,
+): void {
   const s = sizesOf(x.shape, kernel.shape, y.shape, g);
   const attributes = attributesOf(g, s);
   const shape = { ...s, groups: g.groups };
@@ -24,9 +32,31 @@ export function lowerConv(e: Emitter, g: ConvGeometry, x: Value, kernel: Value, 
       ? rotatedConv(e, g, s, source.blocked(), kernel, attributes, added)
       : blockedConv(e, source, e.get(kernel), shape, attributes, added);
   if (canRotate(e, s, x) || canBlock(e, shape, x)) {
-    const centred = comesCentred(e, x, y);
-    const bias = centred ? centring(e, y, make(meanSource(e, x))) : undefined;
+    const bias = mean && centring(e, mean, make(meanSource(e, x)));
     return putSum(e, y, (sum) => make(sourceOf(e, x), { bias, sum }));
   }
+  if (mean) e.putNumber(mean, 0); // elsewhere the norm is onnxruntime's own op, which subtracts the mean itself
   e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributes), nchw);
+}
+
+/** The mean over the batch of the conv's input. */
+function meanSource(e: Emitter, x: Value): Source {
+  const { block = 1 } = e;
+  const [batch = 1, height = 1, width = 1, channels = 1] = x.shape;
+  const over = (name: string, filled: number): string =>
+    e.once(`mean image ${name}`, () => {
+      const size = filled * height * width;
+      return e.reshape(rowSums(e, name, [1, batch, size], 1 / batch), [1, filled, height, width]);
+    });
+  return {
+    plain: () => over(e.get(x, nchw), channels),
+    blocked: () => over(e.get(x, blocks), Math.ceil(channels / block) * block),
+  };
+}
+
+/** Puts the mean of a conv's output, whose mean over the batch is `image`, and gives the bias that subtracts it. */
+function centring(e: Emitter, mean: Value, image: string): string {
+  const name = e.reshape(placesMean(e, image), mean.shape);
+  e.put(mean, name);
+  return e.emit1('Neg', [name]);
 }

@@ -1,30 +1,19 @@
-/** @file What a lowering writes with: ONNX nodes, and where each value of the graph already lies in memory, in which layouts. */
+/** @file The interface with which lowerings write ONNX nodes, and ask in which layouts a value already lies in memory. */
 
 import type { OnnxNode, OnnxTensor } from '../../onnx/index.ts';
-import type { Attributes, Node, Value, ValueType } from '../ir.ts';
+import type { Attributes, Fusions, Value, ValueType } from '../ir.ts';
 import type { Layout } from './layout.ts';
 
-/** Of onnxruntime's blocked ops. */
+/** The domain of onnxruntime's blocked ops. */
 export const blockedDomain = 'com.microsoft.nchwc';
-
-/** The nodes that read a value; undefined where it is a result of the whole graph. */
-export type Readers = (value: Value) => readonly Node[] | undefined;
 
 export interface Emitter {
   readonly nodes: OnnxNode[];
   readonly initializers: Map<string, OnnxTensor>;
-  /** Whether values may stay in other layouts than tf's from op to op. */
+  /** Whether values may stay in another layout than tf's between ops. */
   readonly carry: boolean;
   readonly block: number | undefined;
-  readonly readers: Readers;
-  /** The nodes that are lowered. */
-  readonly done: Set<Node>;
-  /** The means, [channels], of images that lie here without them. See `conv-norm.ts`. */
-  readonly means: Map<Value, string>;
-  /** The factors, [channels], that images lack here. */
-  readonly factors: Map<Value, string>;
-  /** Images that are not there as such, but in phases that wait for another's. See `phases.ts`. */
-  readonly phases: Map<Value, readonly (string | undefined)[]>;
+  readonly fusions: Fusions;
   /** Appends a node and gives its outputs' names. */
   emit(
     op: string,
@@ -39,14 +28,22 @@ export interface Emitter {
   longs(values: readonly number[]): string;
   /** A constant of one value. */
   scalar(value: number, dtype: ValueType): string;
+  /** A constant of that shape with one value everywhere. */
+  splat(value: number, shape: readonly number[], dtype: ValueType): string;
   constant(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], dtype: ValueType): string;
-  /** The name under which `value` lies in that layout; it is brought there when it does not yet. */
+  /** The name of `value` in that layout, by default tf's own. Where it does not lie there yet, nodes that move it are written. */
   get(value: Value, layout?: Layout): string;
   put(value: Value, name: string, layout?: Layout): void;
   has(value: Value, layout: Layout): boolean;
   layouts(value: Value): readonly Layout[];
+  /** Says that `value` equals `other`, which is lowered already: both share a name in every layout. */
+  alias(value: Value, other: Value): void;
+  /** Says that `value`, a number for each channel, is the same number in each, so that what reads it may leave it out. */
+  putNumber(value: Value, number: number): void;
+  /** That number; undefined where `value` is a tensor. */
+  numberOf(value: Value): number | undefined;
   reshape(name: string, shape: readonly number[]): string;
   transpose(name: string, perm: readonly number[]): string;
-  /** A fixed result per key, such as a vector reshaped for broadcasting. */
+  /** Makes a result once for each key, such as a vector reshaped for broadcasting. */
   once(key: string, make: () => string): string;
 }

@@ -1,6 +1,6 @@
 /**
- * @file The filter gradient as a conv: of x with the maps of dy as kernels, where stride and dilation change places. What of
- * its geometry each way to run it shares.
+ * @file The filter gradient as a conv of x with the maps of dy as kernels, where stride and dilation are exchanged. Geometry shared by
+ * all forms of the filter gradient.
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
@@ -17,7 +17,7 @@ export interface Axis {
   readonly taps: number;
   readonly stride: number;
   readonly dilation: number;
-  /** Padding before the first place; that behind the last follows from the other sizes. */
+  /** Padding before the first place. The padding behind the last place follows from the other sizes. */
   readonly before: number;
 }
 export interface Axes {
@@ -44,15 +44,15 @@ export const axesOf = ({ stride, dilation, pads }: ConvGeometry, s: Sizes): Axes
   },
 });
 
-/** How many places x lacks behind its end for the last tap of the last place of dy; negative where the stride left some over. */
+/** The padding that the last tap of the last place of dy needs behind x; negative where the stride leaves places of x unread. */
 export const lacking = ({ size, out, taps, stride, dilation, before }: Axis): number =>
   (out - 1) * stride + dilation * (taps - 1) + 1 - size - before;
 
-/** Taps that the conv makes: those of the kernel, and beyond it where places are left over. */
+/** The number of taps that the conv computes: more than the kernel has where places of x are unread. */
 export const madeOf = (axis: Axis): number =>
   axis.taps + Math.floor(Math.max(0, -lacking(axis)) / axis.dilation);
 
-/** The axis of an image that has just the places that taps meet. */
+/** The axis of a padded image that has exactly the places that the taps read. */
 export const filled = (axis: Axis): Axis => ({
   ...axis,
   size: axis.before + axis.size + lacking(axis),
@@ -66,15 +66,15 @@ export const exchanged = ({ rows, columns }: Axes): Attributes => ({
   pads: ints([rows.before, columns.before, Math.max(0, lacking(rows)), Math.max(0, lacking(columns))]),
 });
 
-/** What the conv made, [.., .., taps made], without the taps beyond the kernel. */
+/** The result of the conv, [.., .., taps computed], without the taps beyond the kernel. */
 export function ownTaps(e: Emitter, { rows, columns }: Axes, name: string): string {
   if ([rows, columns].every((axis) => madeOf(axis) === axis.taps)) return name;
   return e.emit1('Slice', [name, e.longs([0, 0]), e.longs([rows.taps, columns.taps]), e.longs([2, 3])]);
 }
 
 /**
- * The products of an image and of dy at each tap, summed over the places of each map: [1, maps, taps made]. Both are in blocks;
- * maps are images times channels.
+ * The products of an image and dy at each tap, summed over the places of each map: [1, maps, taps computed]. Both are in blocks;
+ * there are images times channels maps.
  */
 export function depthwiseTaps(e: Emitter, axes: Axes, maps: number, image: string, dy: string): string {
   const { rows, columns } = axes;

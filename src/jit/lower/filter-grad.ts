@@ -1,57 +1,52 @@
 /**
- * @file The gradient of a conv in its kernel: which of several formulations runs fastest on onnxruntime.
+ * @file The gradient of a conv in its kernel: a list of forms, of which the first that fits is taken.
  *
  * dk(i, j, c, o) = sum over batch and places of x(at tap i, j; c) dy(o). Written naively, that copies x once
- * per tap. The forms below copy less: they let a matrix product, or onnxruntime's blocked convs, meet all taps at once.
+ * per tap. The forms below copy less: a matrix product, or one of onnxruntime's blocked convs, reads all taps at once.
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import {
-  blockedDepthwise,
-  blockedFilterGrad,
-  canBlockDepthwise,
-  canBlockFilterGrad,
-} from './blocked-filter-grad.ts';
-import { scaledGradient } from './conv-norm.ts';
-import { padsOf, type Sizes, sizesOf } from './conv-sizes.ts';
+import { depthwiseInBlocks, imagesAsChannels } from './blocked-filter-grad.ts';
+import { sizesOf } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { axesOf, exchanged, ownTaps } from './exchanged.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { nchw } from './layout.ts';
-import { pointwiseFilterGrad } from './pointwise-filter-grad.ts';
-import { canRotate, rotatedFilterGrad } from './rotated.ts';
-import { canReadRows, rowFilterGrad } from './row-filter-grad.ts';
-import { isShiftable, shiftedPerImage, shiftedWhole } from './shifted.ts';
-import { depthwiseFilterGrad } from './toeplitz.ts';
-
-export function lowerFilterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value, dk: Value): void {
-  scaledGradient(e, dy, dk, (raw) => filterGrad(e, g, x, dy, raw));
-}
-
-function filterGrad(e: Emitter, g: ConvGeometry, x: Value, dy: Value, dk: Value): void {
-  const s = sizesOf(x.shape, dk.shape, dy.shape, g);
-  if (s.kernelHeight * s.kernelWidth === 1 && g.groups === 1 && padsOf(g).every((pad) => pad === 0)) {
-    return pointwiseFilterGrad(e, g, s, x, dy, dk);
-  }
-  if (canBlockDepthwise(e, s)) return blockedDepthwise(e, g, s, x, dy, dk);
-  if (s.groupIn === 1 && s.groupOut === 1) return depthwiseFilterGrad(e, g, s, x, dy, dk);
-  if (canRotate(e, s, x)) return rotatedFilterGrad(e, g, s, x, dy, dk);
-  if (canReadRows(e, g, s, x, dy)) return rowFilterGrad(e, g, s, x, dy, dk);
-  if (canBlockFilterGrad(e, g, s)) return blockedFilterGrad(e, g, s, x, dy, dk);
-  if (!isShiftable(g, s)) return overBatch(e, g, s, x, dy, dk);
-  const product = s.kernelWidth * s.channels * s.kernelHeight * s.outChannels;
-  const operands = (s.kernelWidth * s.channels + s.kernelHeight * s.outChannels) * s.outHeight * s.outWidth;
-  if (g.groups === 1 && 2 * product > operands) return shiftedWhole(e, g, s, x, dy, dk);
-  shiftedPerImage(e, g, s, x, dy, dk);
-}
+import { pointwiseForms } from './pointwise-filter-grad.ts';
+import { rotatedGroups } from './rotated.ts';
+import { byRows } from './row-filter-grad.ts';
+import { productOfBatch, productPerImage } from './shifted.ts';
+import { depthwiseProducts } from './toeplitz.ts';
 
 /**
  * dk(c, o) is the conv of channel c with the image of dy's channel o as the kernel, summed over the batch: a
  * conv whose batch is x's channels, whose channels are the batch, and whose stride and dilation are
- * exchanged.
+ * exchanged. This is right for all convs.
  */
-function overBatch(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
+const overBatch: FilterGradForm = { fits: () => true, make: convOverBatch };
+
+/** All forms, the fastest first. A new form is an entry of this list. */
+const forms: readonly FilterGradForm[] = [
+  ...pointwiseForms,
+  depthwiseInBlocks,
+  depthwiseProducts,
+  rotatedGroups,
+  byRows,
+  imagesAsChannels,
+  productOfBatch,
+  productPerImage,
+  overBatch,
+];
+
+export function lowerFilterGrad(e: Emitter, geometry: ConvGeometry, x: Value, dy: Value, dk: Value): void {
+  const grad: FilterGrad = { geometry, sizes: sizesOf(x.shape, dk.shape, dy.shape, geometry), x, dy, dk };
+  const form = forms.find(({ fits }) => fits(e, grad)) ?? overBatch;
+  form.make(e, grad);
+}
+
+function convOverBatch(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const { groups } = g;
   const { batch, height, width, groupIn } = s;
   let images: string;

@@ -1,18 +1,19 @@
 /** @file The graph as an ONNX model: every node lowered in order, inputs and outputs named `room/name`. */
 
 import { int, type OnnxModel, type OnnxNode, type OnnxValue } from '../../onnx/index.ts';
-import { type Node, reachable, type Value } from '../ir.ts';
-import type { Joined, Recorded, Values } from '../record.ts';
-import type { TraceOptions } from '../types.ts';
-import type { Emitter, Readers } from './emitter.ts';
+import { reachable, type Value } from '../ir.ts';
+import type { Fused } from '../passes/index.ts';
+import type { Joined, Values } from '../record.ts';
+import { nth, type TraceOptions } from '../types.ts';
+import type { Emitter } from './emitter.ts';
 import { newEmitter } from './new-emitter.ts';
 import { lowerNode } from './node.ts';
 
 /**
- * The ONNX model of a recorded function. Inputs are `state/x`, `inputs/x`; outputs `newState/x`,
+ * The ONNX model of a function. Inputs are `state/x`, `inputs/x`; outputs `newState/x`,
  * `outputs/x`. The n-th vector of joined states is `joined/n` and `newJoined/n`.
  */
-export function lower({ trace, inputs, results, joined }: Recorded, options: TraceOptions): OnnxModel {
+export function lower({ trace, inputs, results, joined, fusions }: Fused, options: TraceOptions): OnnxModel {
   const given = [
     ...named('state', inputs.state),
     ...named('inputs', inputs.inputs),
@@ -23,16 +24,15 @@ export function lower({ trace, inputs, results, joined }: Recorded, options: Tra
     ...named('outputs', results.outputs),
     ...joined.map(({ after }, i): [string, Value] => [`newJoined/${i}`, after]),
   ];
-  const ends = wanted.map(([, value]) => value);
-  const nodes = reachable(trace, ends);
-  const emitter = newEmitter(options.optimize ?? true, options.block, readersOf(nodes, ends));
+  const nodes = reachable(
+    trace,
+    wanted.map(([, value]) => value),
+  );
+  const emitter = newEmitter(options.optimize ?? true, options.block, fusions);
   for (const [name, value] of given) emitter.put(value, name);
   const read = new Set(nodes.flatMap((node) => node.inputs));
   for (const vector of joined) if (vector.parts.some((part) => read.has(part))) split(emitter, vector);
-  for (const node of nodes) {
-    lowerNode(emitter, node);
-    emitter.done.add(node);
-  }
+  for (const node of nodes) lowerNode(emitter, node);
   const produced = wanted.map(([name, value]): [string, string] => [name, emitter.get(value)]);
   const written = withOutputs(emitter.nodes, produced);
   return {
@@ -45,27 +45,14 @@ export function lower({ trace, inputs, results, joined }: Recorded, options: Tra
   };
 }
 
-/** Puts each tensor that a vector holds. */
+/** Splits a vector of joined states into its tensors. */
 function split(e: Emitter, { before, parts, sizes }: Joined): void {
   const names = e.emit('Split', [e.get(before), e.longs(sizes)], { axis: int(0) }, parts.length);
   parts.forEach((part, i) => {
     const [size = 1] = part.shape;
-    const name = names[i] as string;
+    const name = nth(names, i);
     e.put(part, part.shape.length === 1 && size === sizes[i] ? name : e.reshape(name, part.shape));
   });
-}
-
-function readersOf(nodes: readonly Node[], ends: readonly Value[]): Readers {
-  const known = new Map<Value, Node[]>();
-  for (const node of nodes) {
-    for (const input of node.inputs) {
-      const list = known.get(input);
-      if (list) list.push(node);
-      else known.set(input, [node]);
-    }
-  }
-  const results = new Set(ends);
-  return (value) => (results.has(value) ? undefined : known.get(value));
 }
 
 const named = (room: string, values: Values): [string, Value][] =>
@@ -76,8 +63,8 @@ function typeOf([name, value]: [string, Value]): OnnxValue {
 }
 
 /**
- * Gives the outputs their names: at the node that makes them, or by a copy of what is no node's or has a
- * name.
+ * Gives the outputs their names: at the node that makes them, or by a copy where no node makes them or the output has a name
+ * already.
  */
 function withOutputs(
   nodes: readonly OnnxNode[],

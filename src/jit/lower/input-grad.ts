@@ -1,4 +1,4 @@
-/** @file The gradient of a conv in its input: which of several formulations runs fastest on onnxruntime. */
+/** @file The gradient of a conv in its input: the form that runs fastest on onnxruntime. Strided ones in blocks are `phases.ts`. */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
@@ -7,15 +7,12 @@ import { sizeOf } from '../types.ts';
 import { type BlockedShape, blockedConv, canBlock, type Source, sourceOf } from './blocked.ts';
 import { reorderInput } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
-import { scaledKernel } from './conv-norm.ts';
 import { attributesOf, exchange, isPointwise, oihw, padsOf, type Sizes, sizesOf } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw } from './layout.ts';
-import { byPhases } from './phases.ts';
 import { canRotate, rotatedInputGrad } from './rotated.ts';
 
-export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, whole: Value, dx: Value): void {
-  const kernel = scaledKernel(e, dy, whole);
+export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: Value, dx: Value): void {
   const s = sizesOf(dx.shape, kernel.shape, dy.shape, g);
   const pads = turnedPads(g, s);
   if (pads && canRotate(e, s, dx)) {
@@ -23,7 +20,6 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, whole: Va
     return putSum(e, dx, (sum) => rotatedInputGrad(e, s, dy, kernel, attributes, pads, { sum }));
   }
   if (byTurnedKernel(e, g, s, [dy, sourceOf(e, dy)], kernel, dx)) return;
-  if (byPhases(e, g, s, dy, kernel, dx)) return;
   if (isPointwise(g, s)) {
     return e.put(
       dx,
@@ -42,7 +38,7 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, whole: Va
   e.put(dx, e.emit1('ConvTranspose', [e.get(dy, nchw), e.get(kernel, oihw)], attributes), nchw);
 }
 
-/** The pads of the conv that is the input gradient at stride 1. */
+/** The pads of the conv of dy that is the input gradient at stride 1; undefined where there is none. */
 function turnedPads(g: ConvGeometry, s: Sizes): number[] | undefined {
   const reach = [g.dilation[0] * (s.kernelHeight - 1), g.dilation[1] * (s.kernelWidth - 1)] as const;
   const pads = [
@@ -55,9 +51,8 @@ function turnedPads(g: ConvGeometry, s: Sizes): number[] | undefined {
 }
 
 /**
- * At stride 1 the input gradient is a conv of dy with the kernel turned by half a turn, channels exchanged.
- * Worth it where that conv is blocked, or grouped: onnxruntime's transposed convs are slow on groups and fast
- * otherwise.
+ * At stride 1 the input gradient is a conv of dy with the kernel rotated by 180 degrees and its channels exchanged. This is faster
+ * where that conv is blocked or grouped: onnxruntime's transposed convs are slow on groups, and fast otherwise.
  */
 function byTurnedKernel(
   e: Emitter,
@@ -87,7 +82,7 @@ function byTurnedKernel(
   return true;
 }
 
-/** HWIO with its taps in the other order, which leaves each tap's numbers where they lie. */
+/** An HWIO kernel rotated by 180 degrees: its taps in reverse order. */
 function halfTurned(e: Emitter, kernel: Value, taps: number): string {
   const { shape } = kernel;
   if (taps === 1) return e.get(kernel);
@@ -96,13 +91,12 @@ function halfTurned(e: Emitter, kernel: Value, taps: number): string {
   return e.reshape(e.emit1('Gather', [rows, e.longs(order)], { axis: int(0) }), shape);
 }
 
-/** Rows of dy are spread over strided rows by a product with a constant of so many columns at most. */
+/** The most columns of the constant matrix whose product with a row of dy puts zeros between its places. */
 const widest = 256;
 
 /**
- * At a stride, dy with zeros between its places is what a conv of stride 1 would have had. That is worth it where the
- * kernel has one place, which meets dy before the zeros come in, and on depthwise convs, where onnxruntime's transposed
- * convs are slow.
+ * At a stride, dy with zeros between its places is the gradient that a conv of stride 1 would get. This form is faster for 1x1
+ * kernels, which are applied before the zeros are put in, and for depthwise convs, where onnxruntime's transposed convs are slow.
  */
 function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Value, dx: Value): boolean {
   const [down, across] = g.stride;

@@ -5,13 +5,16 @@
  * want BCHW, which is the layout [0, 3, 1, 2] of the same value.
  */
 
+import type { Data } from '../ir.ts';
+import { nth } from '../types.ts';
+
 export type Layout = readonly number[];
 
 export const nchw: Layout = [0, 3, 1, 2];
 
 /**
- * Not a permutation: an image as onnxruntime's own convs have it, [batch, channels/block, height, width, block] in memory,
- * under the shape BCHW with the channels of whole blocks. See `blocked.ts`.
+ * An image in onnxruntime's blocks, which is no permutation: [batch, channels/block, height, width, block] in memory, where its ONNX
+ * shape is BCHW with whole blocks of channels. See `blocked.ts`.
  */
 export const blocks: Layout = [0, 3, 1, 2, 3];
 
@@ -19,7 +22,7 @@ export const plain = (rank: number): Layout => Array.from({ length: rank }, (_, 
 
 export const isPlain = (layout: Layout): boolean => layout.every((axis, i) => axis === i);
 
-export const lay = <T>(values: readonly T[], layout: Layout): T[] => layout.map((axis) => values[axis] as T);
+export const lay = <T>(values: readonly T[], layout: Layout): T[] => layout.map((axis) => nth(values, axis));
 
 /** The permutation that brings memory in layout `from` into layout `to`. */
 export const between = (from: Layout, to: Layout): number[] => to.map((axis) => from.indexOf(axis));
@@ -31,15 +34,11 @@ export function isFree(shape: readonly number[], perm: readonly number[]): boole
 }
 
 /** A copy of row-major `data` with its axes permuted. */
-export function permuted<T extends Float32Array | Int32Array | Uint8Array>(
-  data: T,
-  shape: readonly number[],
-  perm: readonly number[],
-): T {
+export function permuted(data: Data, shape: readonly number[], perm: readonly number[]): Data {
   const strides = shape.map((_, i) => shape.slice(i + 1).reduce((a, b) => a * b, 1));
   const sizes = lay(shape, perm);
   const steps = lay(strides, perm);
-  const result = data.slice() as T;
+  const result = data.slice();
   const place = sizes.map(() => 0);
   let source = 0;
   for (let i = 0; i < result.length; i++) {

@@ -2,26 +2,22 @@
 
 import { float, int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
-import { sizeOf } from '../types.ts';
-import { blockedNorm, blockedNormGrad, inverse, type Three } from './blocked-norm.ts';
+import { nth, sizeOf } from '../types.ts';
+import { blockedNorm, blockedNormGrad, inverse, type NormGrad, type NormValues } from './blocked-norm.ts';
 import { liesInBlocks, operand } from './choose.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw, plain } from './layout.ts';
 
 /**
- * One BatchNormalization. With momentum 0 its running outputs are the batch's own statistics (biased
- * variance).
+ * One BatchNormalization. With momentum 0 its running outputs are the statistics of the batch (with the biased variance).
  *
- * onnxruntime writes these outputs into the buffers of the running inputs, whatever else reads these. So the
- * inputs are two values that nothing else can share: made from this x, by two different ops.
+ * onnxruntime writes these outputs into the buffers of the running inputs, even where other nodes read those. So the running inputs
+ * are two values that no other node can share: they are made from this x, by two different ops.
  */
-export function lowerNorm(
-  e: Emitter,
-  eps: number,
-  [x, gamma, beta]: Three,
-  [y, mean, variance]: Three,
-): void {
-  if (liesInBlocks(e, x)) return blockedNorm(e, eps, [x, gamma, beta], [y, mean, variance]);
+export function lowerNorm(e: Emitter, eps: number, values: NormValues): void {
+  const { x, gamma, beta, missing, y, mean, variance } = values;
+  if (liesInBlocks(e, x)) return blockedNorm(e, eps, values);
+  demandWhole(e, missing);
   const rank = x.shape.length;
   const channels = x.shape.at(-1) ?? 1;
   const layout = rank === 4 ? nchw : plain(rank);
@@ -33,10 +29,10 @@ export function lowerNorm(
   const second = e.emit1('Sub', [sample, sample]);
   const inputs = [image, e.get(gamma), e.get(beta), first, second];
   const attributes = { training_mode: int(1), momentum: float(0), epsilon: float(eps) };
-  const [name, meanName, varianceName] = e.emit('BatchNormalization', inputs, attributes, 3);
-  e.put(y, name as string, layout);
-  e.put(mean, meanName as string);
-  e.put(variance, varianceName as string);
+  const names = e.emit('BatchNormalization', inputs, attributes, 3);
+  e.put(y, nth(names, 0), layout);
+  e.put(mean, nth(names, 1));
+  e.put(variance, nth(names, 2));
 }
 
 /**
@@ -46,13 +42,11 @@ export function lowerNorm(
  * The bracket is an affine map of x per channel, for which ONNX's BatchNormalization in inference is one
  * pass.
  */
-export function lowerNormGrad(
-  e: Emitter,
-  eps: number,
-  [dy, x, gamma, mean, variance]: readonly [Value, Value, Value, Value, Value],
-  [dx, dgamma, dbeta]: Three,
-): void {
-  if (liesInBlocks(e, x)) return blockedNormGrad(e, eps, [dy, x, gamma, mean, variance], [dx, dgamma, dbeta]);
+export function lowerNormGrad(e: Emitter, eps: number, values: NormGrad): void {
+  const { dy, x, gamma, mean, variance, missing, dx, dgamma, dbeta, factor } = values;
+  if (liesInBlocks(e, x)) return blockedNormGrad(e, eps, values);
+  demandWhole(e, missing);
+  if (factor) e.putNumber(factor, 1);
   const rank = x.shape.length;
   const channels = x.shape.at(-1) ?? 1;
   const layout = rank === 4 ? nchw : plain(rank);
@@ -61,7 +55,7 @@ export function lowerNormGrad(
   const two = (op: string, a: string, b: string): string => e.emit1(op, [a, b]);
   const sum = (name: string): string => e.emit1('ReduceSum', [name, axes], { keepdims: int(0) });
   const inv = inverse(e, e.get(variance), eps);
-  // x is centred before it meets dy: sum dy x - mean sum dy would cancel
+  // x is centred before it is multiplied by dy, since sum dy x - mean sum dy would cancel
   const centred = two('Sub', image, operand(e, mean, rank, layout));
   const sumDy = sum(gradient);
   const gradGamma = two('Mul', sum(two('Mul', gradient, centred)), inv);
@@ -73,4 +67,9 @@ export function lowerNormGrad(
   e.put(dx, two('Sub', two('Mul', gradient, wide), away), layout);
   e.put(dgamma, gradGamma);
   e.put(dbeta, sumDy);
+}
+
+/** Asserts that x has its mean. A conv that subtracts the mean puts its output in blocks, and then `blockedNorm` reads it. */
+function demandWhole(e: Emitter, missing: Value | undefined): void {
+  if (missing && e.numberOf(missing) !== 0) throw new Error('internal: a centred image outside of blocks');
 }

@@ -1,7 +1,7 @@
 /**
- * @file Images as the input channels of a blocked conv: fewer than a block, or whole blocks. A batch of another size is two, the
- * whole blocks of it and the rest, whose results are added. Empty images that fill the last block would cost more arithmetic:
- * for 17 images with blocks of 16 nearly twice as much.
+ * @file Images as the input channels of a blocked conv, which must be fewer than a block, or whole blocks. A batch of another size
+ * is split into its whole blocks and the rest, and the two results are added. To fill the last block with images of zeros would
+ * cost more arithmetic: nearly twice as much for 17 images with blocks of 16.
  */
 
 import { int } from '../../onnx/index.ts';

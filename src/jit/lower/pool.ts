@@ -3,7 +3,7 @@
 import { type AvgPoolAttrs, inverseCounts, type PoolGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Attributes, Value } from '../ir.ts';
-import { sizeOf } from '../types.ts';
+import { nth, sizeOf } from '../types.ts';
 import type { Emitter } from './emitter.ts';
 import { lay, nchw } from './layout.ts';
 
@@ -20,13 +20,12 @@ export function lowerMaxPool(e: Emitter, g: PoolGeometry, x: Value, y: Value): v
 }
 
 /**
- * dy is added to zeros at the places that MaxPool names: the first maximum of each window, in the whole
- * tensor.
+ * Adds dy to zeros at the indices that MaxPool gives, which are those of the first maximum of each window in the whole tensor.
  */
 export function lowerMaxPoolGrad(e: Emitter, g: PoolGeometry, dy: Value, x: Value, dx: Value): void {
   const size = sizeOf(x.shape);
-  const [, indices] = e.emit('MaxPool', [e.get(x, nchw)], attributesOf(g), 2);
-  const places = e.reshape(indices as string, [sizeOf(dy.shape)]);
+  const names = e.emit('MaxPool', [e.get(x, nchw)], attributesOf(g), 2);
+  const places = e.reshape(nth(names, 1), [sizeOf(dy.shape)]);
   const values = e.reshape(e.get(dy, nchw), [sizeOf(dy.shape)]);
   const zeros = e.emit1('Expand', [e.scalar(0, 'float32'), e.longs([size])]);
   const attributes = { axis: int(0), reduction: { kind: 'string', value: 'add' } as const };
@@ -39,7 +38,7 @@ export function lowerAvgPool(e: Emitter, g: AvgPoolAttrs, x: Value, y: Value): v
   e.put(y, e.emit1('AveragePool', [e.get(x, nchw)], attributes), nchw);
 }
 
-/** dy over the window's count, spread over the window: a transposed conv with ones, each channel an image. */
+/** dy divided by the window's count, spread over the window: a transposed conv with ones, where each channel is an image. */
 export function lowerAvgPoolGrad(e: Emitter, g: AvgPoolAttrs, dy: Value, dx: Value): void {
   const [b = 1, oh = 1, ow = 1, c = 1] = dy.shape;
   const [, h = 1, w = 1] = dx.shape;

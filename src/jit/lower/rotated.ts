@@ -1,9 +1,9 @@
 /**
- * @file Grouped convs of few channels as depthwise ones, which blocked convs do without zeros between the groups.
+ * @file Grouped convs with few channels in a group, as depthwise convs: these run in blocks without zeros between the groups.
  *
- * In a group of q inputs and q outputs, output o meets its inputs o, o + 1, ... one after another, around. So the conv is the
- * sum of q depthwise convs: of x, and of x with the channels of each group rotated by one, by two, ... A conv of one place
- * rotates them. The gradients are sums of the same kind, and read the same rotated images.
+ * In a group of q inputs and q outputs, output o reads input (o + k) mod q for k = 0 ... q - 1. So the conv is the sum of q
+ * depthwise convs: number k reads x with the channels of each group rotated by k. A 1x1 conv rotates them. The gradients are sums
+ * of the same kind, and read the same rotated images.
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
@@ -14,10 +14,11 @@ import { isWhole } from './choose.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axes, axesOf, depthwiseTaps, filled, madeOf } from './exchanged.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { blocks } from './layout.ts';
 import { rowSums } from './sums.ts';
 
-/** With more channels in a group, passes over memory cost more than zeros between the groups. */
+/** The most channels in a group: with more of them, the passes over memory cost more than zeros between the groups. */
 const most = 4;
 
 export function canRotate(e: Emitter, s: Sizes, x: Value): boolean {
@@ -26,15 +27,15 @@ export function canRotate(e: Emitter, s: Sizes, x: Value): boolean {
   return s.groupIn > 1 && s.groupIn <= most && block % s.groupIn === 0 && s.kernelHeight * s.kernelWidth > 1;
 }
 
-/** Where input `i` lies in its group is `i % q`. That of the group's output `c`, `by` places on and around: */
+/** The input channel that output channel `c` reads in the depthwise conv number `by`, in groups of q. */
 const turned = (c: number, by: number, q: number): number => c - (c % q) + (((c % q) + by) % q);
 
-/** Empty columns around an image. */
+/** Columns of zeros beside an image. */
 type Margin = readonly [left: number, right: number];
 
 /**
- * x with the channels of each group rotated: channel c is what c + by was. It gets empty columns with that, so that the row of
- * taps of a filter gradient, which meets those, is made in one go.
+ * x with the channels of each group rotated: channel c is what c + by was. The same conv adds columns of zeros, so that a filter
+ * gradient, whose taps read them, needs no padding of its own along the rows.
  */
 function rotated(
   e: Emitter,
@@ -62,22 +63,22 @@ function rotated(
 }
 
 interface Frame {
-  /** Of the conv, but for its pads and groups. */
+  /** The attributes of the conv without its pads and groups. */
   readonly attributes: Attributes;
   readonly pads: readonly number[];
   readonly margin: Margin;
 }
 
-/** What is left of pads for images with a margin. */
+/** The pads that remain for images with a margin. */
 const within = ([top = 0, left = 0, bottom = 0, right = 0]: readonly number[], margin: Margin) =>
   ints([top, left - margin[0], bottom, right - margin[1]]);
 
-/** The margin of images for the filter gradient, where it needs the whole of the conv's pads; none otherwise. */
+/** The margin that the filter gradient needs: all of the conv's padding left and right, or none. */
 const marginOf = ({ columns }: Axes, { pads }: ConvGeometry): Margin =>
   filled(columns).size === pads.left + columns.size + pads.right ? [pads.left, pads.right] : [0, 0];
 
 /**
- * The sum of depthwise convs of the rotated image.
+ * The sum of the depthwise convs of the rotated images.
  *
  * @param at where the kernel [kh, kw, q, C] has the number with which output c meets its input `by` places on, at a tap.
  */
@@ -118,7 +119,8 @@ function summed(
       added: { bias: by > 0 ? undefined : bias, sum: result },
     });
   });
-  return result as string;
+  if (result === undefined) throw new Error('internal: a rotated conv of no channels');
+  return result;
 }
 
 export function rotatedConv(
@@ -138,7 +140,7 @@ export function rotatedConv(
   return summed(e, image, e.get(kernel), s, frame, at, added);
 }
 
-/** At stride 1, with the pads of the conv of dy by the kernel turned by half a turn. */
+/** At stride 1. The pads are those of the conv of dy with the kernel rotated by 180 degrees. */
 export function rotatedInputGrad(
   e: Emitter,
   s: Sizes,
@@ -156,14 +158,7 @@ export function rotatedInputGrad(
   return summed(e, e.get(dy, blocks), e.get(kernel), s, frame, at, added);
 }
 
-export function rotatedFilterGrad(
-  e: Emitter,
-  g: ConvGeometry,
-  s: Sizes,
-  x: Value,
-  dy: Value,
-  dk: Value,
-): void {
+function rotatedFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const { groupIn: q, channels, kernelHeight, kernelWidth } = s;
   const { block = 1 } = e;
   const axes = axesOf(g, s);
@@ -197,3 +192,9 @@ export function rotatedFilterGrad(
   const sorted = e.emit1('Gather', [e.reshape(sums, [q * each]), e.longs(places)], { axis: int(0) });
   e.put(dk, e.reshape(sorted, dk.shape));
 }
+
+/** Groups of few channels as depthwise convs of rotated images. */
+export const rotatedGroups: FilterGradForm = {
+  fits: (e, { sizes, x }) => canRotate(e, sizes, x),
+  make: rotatedFilterGrad,
+};

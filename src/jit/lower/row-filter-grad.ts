@@ -4,31 +4,26 @@
  *
  *   dk(i, j, c, o) = sum over images n and places t of x(n, c, stride t + (i, j) - pads) dy(n, o, t)
  *
- * In a row of x in blocks, [w, b], column w + j of channel c lies at b w + (b j + c). So a conv that takes x for a plain image of
- * b times its width, with kernels as large as dy's maps, whose columns meet every b-th number, has an output for each tap column
- * and channel. Images are its input channels. Of convs that read fewer channels than fill a block, and read them plain,
- * onnxruntime wants kernels as dy in blocks lies in memory. So the images are parted into groups of so many, whose results are
- * added in the end.
+ * In a row of x in blocks, [w, b], column w + j of channel c lies at b w + (b j + c). So we take x for a plain image that is b times
+ * as wide, and run a conv over it with kernels as large as dy's maps and a dilation of b along the rows: it has an output for each
+ * tap column and channel. The images of the batch are the input channels of that conv. Where a conv has fewer input channels than
+ * a block, onnxruntime reads the image as it is, and wants the kernels just as dy in blocks lies in memory. So the batch is split
+ * into groups of fewer images than a block, and the results of the groups are added.
  */
 
-import type { ConvGeometry } from '../../kernels/index.ts';
 import { ints } from '../../onnx/index.ts';
-import type { Value } from '../ir.ts';
 import { withColumns } from './blocked.ts';
 import { areCached } from './blocked-filter-grad.ts';
 import { convInBlocks } from './blocked-ops.ts';
 import { isWhole } from './choose.ts';
-import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { axesOf, lacking, madeOf, ownTaps } from './exchanged.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { blocks } from './layout.ts';
 import { overImages } from './over-images.ts';
 import { rowSums } from './sums.ts';
 
-export const canReadRows = (e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value): boolean =>
-  g.groups === 1 && g.dilation[1] === 1 && isWhole(e, x) && isWhole(e, dy) && areCached(e, s);
-
-export function rowFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
+function rowFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const { block = 1 } = e;
   const { height, outHeight, outWidth, outChannels } = s;
   const [ins, outs] = [s.channels / block, outChannels / block];
@@ -63,6 +58,13 @@ export function rowFilterGrad(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, d
   const own = ownTaps(e, { rows, columns }, whole);
   e.put(dk, e.reshape(e.transpose(own, [2, 3, 0, 4, 1, 5]), dk.shape));
 }
+
+/** Reads x and dy as they lie in blocks. */
+export const byRows: FilterGradForm = {
+  fits: (e, { geometry: g, sizes, x, dy }) =>
+    g.groups === 1 && g.dilation[1] === 1 && isWhole(e, x) && isWhole(e, dy) && areCached(e, sizes),
+  make: rowFilterGrad,
+};
 
 /** [a, b, c, d] as [a, c, b, d]. */
 export function swapped(

@@ -6,34 +6,34 @@
  *
  *   dk(i, j) = < X(p, j) shifted down by -q, dy > = < X(p, j), dy shifted down by q >,
  *
- * where X(p, j) has of every stride-th row from p on the columns that tap column j meets. The copies X(p, j), one below
- * the other, times the copies of dy, one for each q, hold all dk(i, j). Columns are chosen by a product with a constant
- * 0/1 matrix, which onnxruntime does on all threads, unlike a Pad or a Slice.
+ * where X(p, j) has every stride-th row of x from p on, and in it the columns that tap column j reads. The product of all X(p, j),
+ * stacked, with all shifted copies of dy, one for each q, holds all dk(i, j). Columns are chosen by a product with a constant
+ * 0/1 matrix, which onnxruntime runs on all threads, unlike a Pad or a Slice.
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
-import type { Value } from '../ir.ts';
 import { columnsOf, widest, zeros } from './columns.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { nchw } from './layout.ts';
 import { rowSums } from './sums.ts';
 
-/** Whether this form serves: not where copies of hardly a channel cost more than the product, nor on wide strided rows. */
-export const isShiftable = (g: ConvGeometry, s: Sizes): boolean =>
+/** Whether this form is fast: not with so few channels that copies cost more than the product, and not on wide strided rows. */
+const isShiftable = (g: ConvGeometry, s: Sizes): boolean =>
   s.channels >= 4 && (g.stride.every((step) => step === 1) || g.stride[0] * s.width <= widest);
 
-/** Which rows each tap meets, and the common grid of X and the copies of dy: rows qs[0] .. of X. */
+/** Which rows each tap reads, and the common grid of X and the copies of dy. */
 interface Rows {
   /** Phases p that occur, and shifts q that occur, ascending. */
   readonly phases: readonly number[];
   readonly shifts: readonly number[];
-  /** For each tap row the places of its p and q in these lists. */
+  /** For each tap row the indices of its p and q in these lists. */
   readonly taps: readonly (readonly [phase: number, shift: number])[];
   /** Rows of the grid, in steps of the stride. */
   readonly count: number;
-  /** Empty rows of x before and behind it, to fill the grid; negative where x has more. */
+  /** Rows of zeros before and behind x that fill the grid; negative where x has more rows. */
   readonly before: number;
   readonly behind: number;
 }
@@ -59,13 +59,13 @@ function rowsOf({ stride: [stride], dilation, pads }: ConvGeometry, s: Sizes): R
 }
 
 /** One product for each image and group, summed over the batch. */
-export function shiftedPerImage(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
+function shiftedPerImage(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const rows = rowsOf(g, s);
   const { batch, outWidth } = s;
   const { groups } = g;
   const places = rows.count * outWidth;
   const [stride] = g.stride;
-  // where x's rows and the empty ones around them are whole steps, the empty ones wait until the copies are joined
+  // where the rows of x and the padding are multiples of the stride, the padding is added when the copies are joined
   const later = s.height % stride === 0 && rows.behind >= 0;
   const image = e.get(x, nchw);
   const copies = later
@@ -88,8 +88,13 @@ export function shiftedPerImage(e: Emitter, g: ConvGeometry, s: Sizes, x: Value,
   e.put(dk, kernelOf(e, g, s, rows, sum));
 }
 
+export const productPerImage: FilterGradForm = {
+  fits: (_, { geometry, sizes }) => isShiftable(geometry, sizes),
+  make: shiftedPerImage,
+};
+
 /** One product over batch and places, for many channels on few places. */
-export function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy: Value, dk: Value): void {
+function shiftedWhole(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const rows = rowsOf(g, s);
   const { batch, channels, outChannels, outWidth } = s;
   const byChannel = [3, 0, 1, 2];
@@ -98,7 +103,7 @@ export function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy
   const copies = tapColumns(e, g, s, rows, image, [channels, batch, rows.count]).map((name) =>
     e.reshape(name, [channels, length]),
   );
-  // the rows below the last shift are empty in every image: so shifts are shifts of the whole channel
+  // every image ends in rows of zeros, as many as the largest shift: so a shift of all images of a channel at once is right
   const span = rows.count - s.outHeight;
   const tall = joined(
     e,
@@ -114,12 +119,21 @@ export function shiftedWhole(e: Emitter, g: ConvGeometry, s: Sizes, x: Value, dy
   e.put(dk, kernelOf(e, g, s, rows, e.emit1('Gemm', [a, b], { transB: int(1) })));
 }
 
+export const productOfBatch: FilterGradForm = {
+  fits: (_, { geometry: g, sizes: s }) => {
+    const product = s.kernelWidth * s.channels * s.kernelHeight * s.outChannels;
+    const operands = (s.kernelWidth * s.channels + s.kernelHeight * s.outChannels) * s.outHeight * s.outWidth;
+    return g.groups === 1 && 2 * product > operands && isShiftable(g, s);
+  },
+  make: shiftedWhole,
+};
+
 function joined(e: Emitter, parts: readonly string[], axis: number): string {
   const [only] = parts;
   return parts.length === 1 && only !== undefined ? only : e.emit1('Concat', parts, { axis: int(axis) });
 }
 
-/** x, [.., height, width], with as many rows as the grid has. */
+/** x, [.., height, width], padded or cut to the rows of the grid. */
 function filled(
   e: Emitter,
   image: string,
@@ -160,12 +174,12 @@ function tapColumns(
   );
 }
 
-/** Rows moved left by `by`, and cut or filled to the right: at stride 1 the columns that a tap meets. */
+/** Rows shifted left by `by`, and cut or padded to the right: at stride 1 the columns that a tap reads. */
 function cropped(e: Emitter, image: string, by: number, more: number): string {
   return by === 0 && more === 0 ? image : e.emit1('Pad', [image, e.longs([0, 0, 0, -by, 0, 0, 0, more])]);
 }
 
-/** dy shifted down by every q, with what `empty` makes of so many rows between. */
+/** dy shifted down by every q; `empty` gives the rows of zeros between the copies. */
 function linesOf(rows: Rows, line: string, empty: (count: number) => string): string[] {
   const [first = 0, last = 0] = [rows.shifts[0], rows.shifts.at(-1)];
   return rows.shifts.flatMap((shift, i) => {

@@ -1,11 +1,11 @@
 /**
- * @file Sums over the rows of matrices as products with a row of equal numbers: over images that is up to ten times as fast as
- * onnxruntime's reductions, and a factor costs nothing.
+ * @file Sums over the rows of matrices as products with a row of equal numbers. For sums over images that is up to ten times as fast
+ * as onnxruntime's reductions, and a factor costs nothing.
  */
 
 import type { Emitter } from './emitter.ts';
 
-/** Of [.., rows, columns], so many in all, the sums over rows, times `share`: [.., columns]. */
+/** The sums over the rows of [outer, rows, columns], times `share`: [outer, columns], or [columns] where `outer` is 1. */
 export function rowSums(
   e: Emitter,
   name: string,

@@ -6,26 +6,19 @@
  * that tap's diagonal: M times a constant 0/1 matrix. For large images M is made for pairs of rows only.
  */
 
-import type { ConvGeometry } from '../../kernels/index.ts';
 import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axis, axesOf } from './exchanged.ts';
+import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
 import { type Layout, nchw } from './layout.ts';
 
 const oihw: Layout = [3, 2, 0, 1];
 
-export function depthwiseFilterGrad(
-  e: Emitter,
-  g: ConvGeometry,
-  s: Sizes,
-  x: Value,
-  dy: Value,
-  dk: Value,
-): void {
+function depthwiseFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
   const { rows, columns } = axesOf(g, s);
-  // multiply-adds of both forms; a product of rows also copies the images about twice per further tap
+  // multiply-adds of both forms; the form by rows also copies the images about twice for each further tap
   const pairs = rows.size * rows.out * columns.size * columns.out;
   const taps = rows.taps * columns.taps;
   const whole = pairs * (1 + taps / s.batch);
@@ -37,6 +30,12 @@ export function depthwiseFilterGrad(
       : pairsOfRows(e, s, rows, columns, x, dy);
   e.put(dk, e.reshape(sums, [s.channels, 1, s.kernelHeight, s.kernelWidth]), oihw);
 }
+
+/** Runs a depthwise conv's filter gradient as matrix products. */
+export const depthwiseProducts: FilterGradForm = {
+  fits: (_, { sizes }) => sizes.groupIn === 1 && sizes.groupOut === 1,
+  make: depthwiseFilterGrad,
+};
 
 /** Per leading axes, a^T b over the first axis of both: [n, ..., i], [n, ..., j] -> [..., i, j]. */
 function overBatch(e: Emitter, a: string, b: string): string {
@@ -67,8 +66,7 @@ function wholePlaces(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, 
 }
 
 /**
- * Per tap row the rows of x and dy that meet, multiplied over the batch, summed over rows, then over
- * diagonals.
+ * For each tap row: products over the batch of the rows of x and dy that this tap pairs, summed over rows, then over diagonals.
  */
 function pairsOfRows(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, dy: Value): string {
   const selector = e.once(`columns ${JSON.stringify(columns)}`, () => {

@@ -11,7 +11,6 @@ const binary =
   ({ trace, in: at }) =>
     map(trace, op, [at('a'), at('b')]);
 
-/** On floats as one op, on whatever else through float32. */
 const unary =
   (op: string): Rule =>
   ({ trace, in: at }) =>
@@ -36,8 +35,8 @@ const mod: Rule = ({ trace, in: at }) => {
 const square = (trace: Trace, x: Value): Value => map(trace, 'Mul', [x, x]);
 
 /**
- * 1 where x > 0, else 0. On floats as max(0, min(1, x largest)): one pass on all threads, where a comparison and a cast
- * are two, and the cast on one. It departs from the comparison only below 3e-39.
+ * 1 where x > 0, else 0. On floats it is max(0, min(1, x largest)), with the largest float: one pass on all threads, where a
+ * comparison and a cast are two passes, and the cast runs on one thread. It differs from the comparison only below 3e-39.
  */
 function isAbove(trace: Trace, x: Value): Value {
   if (x.dtype !== 'float32') return cast(trace, map(trace, 'Greater', [x, number(trace, 0, x)]), x.dtype);
@@ -59,12 +58,12 @@ export function clip(trace: Trace, x: Value, low: number, high: number): Value {
   return map(trace, 'Clip', [x, number(trace, low, x), number(trace, high, x)]);
 }
 
-/** On floats as a clip, which onnxruntime does twice as fast as its Relu. */
+/** On floats a clip, which is twice as fast in onnxruntime as its Relu. */
 const relu = (trace: Trace, x: Value): Value =>
   x.dtype === 'float32' ? clip(trace, x, 0, Infinity) : map(trace, 'Relu', [x]);
 
 /**
- * exp(x) - 1 = tanh(x/2) (exp(x) + 1), which keeps small x; the exponent is held below float32's overflow.
+ * exp(x) - 1 = tanh(x/2) (exp(x) + 1), which is precise for small x.
  */
 function expm1(trace: Trace, x: Value): Value {
   const half = map(trace, 'Tanh', [map(trace, 'Mul', [x, splat(trace, 0.5)])]);
@@ -75,7 +74,7 @@ function leakyRelu(trace: Trace, x: Value, alpha: number): Value {
   return map(trace, 'LeakyRelu', [x], { alpha: float(alpha) });
 }
 
-/** The activation that tf's fused kernels apply last. */
+/** Applies the activation of one of tf's fused kernels. */
 export function activation(call: Call, x: Value): Value {
   const { trace } = call;
   const name = call.attrs['activation'] ?? 'linear';

@@ -2,7 +2,8 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { backendName, type TraceBackend } from '../backend.ts';
+import type { Attrs } from '../../kernels/index.ts';
+import { backendName, TraceBackend } from '../backend.ts';
 import type { Call, Rules } from '../rule.ts';
 import { elementwise } from './elementwise.ts';
 import { linear } from './linear.ts';
@@ -20,11 +21,10 @@ export function registerRules(): void {
       kernelName,
       backendName,
       kernelFunc: ({ inputs, attrs, backend }) => {
-        const tracer = backend as TraceBackend;
+        if (!(backend instanceof TraceBackend)) throw new Error('internal: a rule outside of a trace');
+        const tracer = backend;
         tracer.trace.source = kernelName;
-        const values = rule(
-          callOf(tracer, kernelName, inputs as unknown as Record<string, tf.TensorInfo>, attrs),
-        );
+        const values = rule(callOf(tracer, kernelName, inputs, { ...attrs }));
         return 'shape' in values ? tracer.infoOf(values) : values.map((value) => tracer.infoOf(value));
       },
     });
@@ -35,7 +35,7 @@ function callOf(
   tracer: TraceBackend,
   kernelName: string,
   inputs: Readonly<Record<string, tf.TensorInfo | null | undefined>>,
-  attrs: unknown,
+  attrs: Attrs,
 ): Call {
   const maybe: Call['maybe'] = (name) => {
     const info = inputs[name];
@@ -53,6 +53,6 @@ function callOf(
     get all() {
       return Object.values(inputs).flatMap((info) => (info ? [tracer.graphValue(info)] : []));
     },
-    attrs: (attrs ?? {}) as Readonly<Record<string, unknown>>,
+    attrs,
   };
 }

@@ -1,10 +1,18 @@
 /** @file Matrix products and convolutions: tf's stock convs and ours share the same three nodes. */
 
 import { MoonletError } from '../../errors.ts';
-import { type ConvGeometry, convShape, groupedShape, resizeMatrix, stockConv } from '../../kernels/index.ts';
+import {
+  type ConvGeometry,
+  convShape,
+  groupedShape,
+  padsAttr,
+  pairAttr,
+  resizeMatrix,
+  stockConv,
+} from '../../kernels/index.ts';
 import { add1, map, matmul, reshape, splat } from '../build.ts';
 import type { Op, Trace, Value } from '../ir.ts';
-import { type Call, numbersAttr, type Rule, type Rules } from '../rule.ts';
+import { type Call, numberAttr, numbersAttr, type Rule, type Rules } from '../rule.ts';
 import { activation } from './elementwise.ts';
 
 const product = ({ trace, in: at, attrs }: Call): Value =>
@@ -15,10 +23,12 @@ const biased = (call: Call, y: Value): Value => {
   return activation(call, bias ? map(call.trace, 'Add', [y, bias]) : y);
 };
 
-const geometryOf = ({ attrs }: Call): ConvGeometry => {
-  const { stride, dilation, pads, groups } = attrs as unknown as ConvGeometry;
-  return { stride, dilation, pads, groups };
-};
+const geometryOf = (call: Call): ConvGeometry => ({
+  stride: pairAttr(call.attrs, 'stride'),
+  dilation: pairAttr(call.attrs, 'dilation'),
+  pads: padsAttr(call.attrs, 'pads'),
+  groups: numberAttr(call, 'groups', 1),
+});
 
 /** The geometry of one of tf's own convs, from its attributes. */
 function stockGeometry(
@@ -104,7 +114,7 @@ const resized =
 const inferenceNorm: Rule = (call) => {
   const { trace } = call;
   const at = call.in;
-  const eps = splat(trace, (call.attrs['varianceEpsilon'] as number | undefined) ?? 0.001);
+  const eps = splat(trace, numberAttr(call, 'varianceEpsilon', 0.001));
   const deviation = map(trace, 'Sqrt', [map(trace, 'Add', [at('variance'), eps])]);
   const scale = map(trace, 'Div', [call.maybe('scale') ?? splat(trace, 1), deviation]);
   const y = map(trace, 'Mul', [map(trace, 'Sub', [at('x'), at('mean')]), scale]);

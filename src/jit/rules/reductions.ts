@@ -1,15 +1,12 @@
 /** @file Reductions, sorting, cumulative sums, softmax. */
 
-import * as tf from '@tensorflow/tfjs-core';
-import { add, cast, expand, int, map, onnx, reduce, reshape, slice, splat } from '../build.ts';
+import { axesAttr } from '../../kernels/index.ts';
+import { add, add1, cast, expand, int, map, onnx, reduce, reshape, slice, splat } from '../build.ts';
 import type { Value } from '../ir.ts';
 import { type Call, numberAttr, type Rule, type Rules } from '../rule.ts';
 import { sizeOf } from '../types.ts';
 
-function axesOf(call: Call, x: Value, name = 'axis'): number[] {
-  const axis = call.attrs[name] as number | number[] | undefined;
-  return tf.util.parseAxisParam(axis ?? x.shape.map((_, i) => i), [...x.shape]);
-}
+const axesOf = ({ attrs }: Call, { shape }: Value, name = 'axis'): number[] => axesAttr(attrs, name, shape);
 
 const over =
   (op: string, axisName = 'axis'): Rule =>
@@ -24,7 +21,7 @@ const mean: Rule = (call) => {
   return reduce(trace, 'ReduceMean', x, axesOf(call, x), call.attrs['keepDims'] === true);
 };
 
-/** ONNX reduces no booleans: as integers, whose least (greatest) is that of all (any). */
+/** All and any. ONNX does not reduce booleans, so they are reduced as integers, by minimum and maximum. */
 const logical =
   (op: string): Rule =>
   (call) => {
@@ -39,7 +36,7 @@ const extreme =
     const x = call.in('x');
     const axis = axesOf(call, x)[0] ?? 0;
     const shape = x.shape.filter((_, i) => i !== axis);
-    // ONNX gives int64, which the emitter casts to the int32 that tf has
+    // ONNX gives int64; lowering casts it to tf's int32
     return onnx(call.trace, op, [x], shape, 'int32', { axis: int(axis), keepdims: int(0) });
   };
 
@@ -78,7 +75,7 @@ const softmax =
     });
   };
 
-/** Rows of x added up by segment: ScatterND of the rows into zeros. Rows of no segment go to one more, which is cut off. */
+/** Sums the rows of x by segment: ScatterND of the rows into zeros. Rows without a segment go to an extra one, which is cut off. */
 const segmentSum: Rule = (call) => {
   const { trace } = call;
   const [x, ids] = [call.in('x'), call.in('segmentIds')];
@@ -107,12 +104,8 @@ const oneHot: Rule = (call) => {
   const indices = cast(trace, call.in('indices'), 'int32');
   const depth = numberAttr(call, 'depth');
   const shape = [...indices.shape, depth];
-  const classes = add(
-    trace,
-    { kind: 'constant', data: Int32Array.from({ length: depth }, (_, i) => i) },
-    [],
-    [{ shape: [depth], dtype: 'int32' }],
-  )[0] as Value;
+  const data = Int32Array.from({ length: depth }, (_, i) => i);
+  const classes = add1(trace, { kind: 'constant', data }, [], { shape: [depth], dtype: 'int32' });
   const hit = map(trace, 'Equal', [reshape(trace, indices, [...indices.shape, 1]), classes]);
   const dtype = call.attrs['dtype'] === 'int32' ? 'int32' : 'float32';
   const on = numberAttr(call, 'onValue', 1);

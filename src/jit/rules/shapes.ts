@@ -4,6 +4,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
+import { paddingsAttr } from '../../kernels/index.ts';
 import { valueType } from '../backend.ts';
 import {
   add1,
@@ -65,11 +66,15 @@ const unpack: Rule = (call) => {
   );
 };
 
+/** What tf's helpers read of a tensor: its shape. */
+const shapeOnly = ({ shape }: Value): tf.Tensor => ({ shape: [...shape], rank: shape.length }) as tf.Tensor;
+
 const split: Rule = (call) => {
   const x = call.in('x');
   const axis = axisOf(call, x.shape.length);
-  const wanted = call.attrs['numOrSizeSplits'] as number | number[];
-  const sizes = tf.backend_util.prepareSplitSize({ shape: [...x.shape] } as tf.Tensor, wanted, axis);
+  const { numOrSizeSplits: count } = call.attrs;
+  const wanted = typeof count === 'number' ? count : numbersAttr(call, 'numOrSizeSplits');
+  const sizes = tf.backend_util.prepareSplitSize(shapeOnly(x), wanted, axis);
   let begin = 0;
   return sizes.map((size) => {
     const part = piece(call.trace, x, axis, begin, size);
@@ -80,13 +85,12 @@ const split: Rule = (call) => {
 
 const toSlice: Rule = (call) => {
   const x = call.in('x');
-  const like = { shape: [...x.shape], rank: x.shape.length } as tf.Tensor;
-  const [begin, size] = tf.slice_util.parseSliceParams(
-    like,
+  const [begin = [], size = []] = tf.slice_util.parseSliceParams(
+    shapeOnly(x),
     numbersAttr(call, 'begin'),
     numbersAttr(call, 'size'),
   );
-  return slice(call.trace, x, begin as number[], size as number[]);
+  return slice(call.trace, x, begin, size);
 };
 
 const stridedSlice: Rule = (call) => {
@@ -125,7 +129,7 @@ const reverse: Rule = (call) => {
 };
 
 const padded: Rule = (call) => {
-  const paddings = call.attrs['paddings'] as readonly (readonly [number, number])[];
+  const paddings = paddingsAttr(call.attrs, 'paddings');
   const before = paddings.map((pair) => pair[0]);
   return pad(
     call.trace,
@@ -138,7 +142,7 @@ const padded: Rule = (call) => {
 
 /** Reflection leaves the edge out, symmetry repeats it: a gather of mirrored places along each axis. */
 const mirrorPad: Rule = (call) => {
-  const paddings = call.attrs['paddings'] as readonly (readonly [number, number])[];
+  const paddings = paddingsAttr(call.attrs, 'paddings');
   const edge = call.attrs['mode'] === 'reflect' ? 0 : 1;
   return paddings.reduce((x, [before, after], axis) => {
     if (before + after === 0) return x;

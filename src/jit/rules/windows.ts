@@ -1,14 +1,22 @@
 /** @file Pools and batch norm. */
 
-import { type AvgPoolAttrs, type PoolGeometry, poolShape, stockPool } from '../../kernels/index.ts';
+import {
+  type AvgPoolAttrs,
+  type PoolGeometry,
+  padsAttr,
+  pairAttr,
+  poolShape,
+  stockPool,
+} from '../../kernels/index.ts';
 import { add, add1 } from '../build.ts';
 import type { Value } from '../ir.ts';
 import { type Call, numberAttr, numbersAttr, type Rule, type Rules } from '../rule.ts';
 
-const poolOf = ({ attrs }: Call): PoolGeometry => {
-  const { size, stride, pads } = attrs as unknown as PoolGeometry;
-  return { size, stride, pads };
-};
+const poolOf = ({ attrs }: Call): PoolGeometry => ({
+  size: pairAttr(attrs, 'size'),
+  stride: pairAttr(attrs, 'stride'),
+  pads: padsAttr(attrs, 'pads'),
+});
 
 const avgOf = (call: Call): AvgPoolAttrs => ({
   ...poolOf(call),

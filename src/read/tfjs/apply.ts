@@ -1,10 +1,12 @@
 /** @file What each op means in tensors, batch first and channels last: the one definition that eager, traced and tf.layers runs share. */
 import * as tf from '@tensorflow/tfjs-core';
 import { match } from 'ts-pattern';
+import { defined, first, pairOf } from '../../access.ts';
 import type { Activation, Norm, Op, Padding, Pair, Quantize, Slot } from '../../graph/index.ts';
 import { channelsOf, codeRange, shiftTap, slide } from '../../graph/index.ts';
 import { avgPool, batchNorm, conv, maxPool, upsampleBilinear } from '../../kernels/index.ts';
 import type { LayerCodes } from './codes.ts';
+import { tensor1D, tensor4D } from './ranks.ts';
 
 /** What an op needs to know beyond its inputs. */
 export interface Surroundings {
@@ -28,24 +30,22 @@ const one: Pair = [1, 1];
 
 /** The value of an op. @throws Error of tf when shapes disagree, which `check` rules out. */
 export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.Tensor {
-  const x = ins[0] as tf.Tensor;
+  const x = first(ins);
   return match(op)
     .returnType<tf.Tensor>()
     .with({ kind: 'input' }, () => x)
     .with({ kind: 'conv' }, ({ kernel, stride, dilation, padding, groups }) => {
       const pads = padsOf(x, kernel, stride, dilation, padding);
       return linear(x, at, (values, weights) =>
-        conv(values as tf.Tensor4D, weights as tf.Tensor4D, { stride, dilation, pads, groups }),
+        conv(tensor4D(values), tensor4D(weights), { stride, dilation, pads, groups }),
       );
     })
-    .with({ kind: 'dense' }, () =>
-      linear(x, at, (values, weights) => tf.matMul(values as tf.Tensor2D, weights as tf.Tensor2D)),
-    )
+    .with({ kind: 'dense' }, () => linear(x, at, (values, weights) => tf.matMul(values, weights)))
     .with({ kind: 'norm' }, (norm) => normalize(x, norm, at))
     .with({ kind: 'act' }, ({ fn }) => activate(x, fn))
     .with({ kind: 'pool' }, ({ fn, size, stride, padding }) => {
       const geometry = { size, stride, pads: padsOf(x, size, stride, one, padding) };
-      return fn === 'max' ? maxPool(x as tf.Tensor4D, geometry) : avgPool(x as tf.Tensor4D, geometry);
+      return fn === 'max' ? maxPool(tensor4D(x), geometry) : avgPool(tensor4D(x), geometry);
     })
     .with({ kind: 'globalPool' }, ({ fn }) => (fn === 'avg' ? tf.mean(x, [1, 2]) : tf.max(x, [1, 2])))
     .with({ kind: 'add' }, () => ins.slice(1).reduce((sum, y) => tf.add(sum, y), x))
@@ -59,24 +59,24 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
       return tf.slice(x, begin, size);
     })
     .with({ kind: 'shuffle' }, ({ groups }) => {
-      const c = channelsOf(x.shape as unknown as readonly [number]);
+      const c = channelsOf(x.shape);
       const lead = x.shape.slice(0, -1);
       const cells = tf.reshape(x, [...lead, groups, c / groups]);
       const order = [...lead.keys(), lead.length + 1, lead.length];
       return tf.reshape(tf.transpose(cells, order), x.shape);
     })
     .with({ kind: 'permute' }, ({ order }) => permute(x, order))
-    .with({ kind: 'flatten' }, () => tf.reshape(x, [x.shape[0] as number, -1]))
+    .with({ kind: 'flatten' }, () => tf.reshape(x, [first(x.shape), -1]))
     .with({ kind: 'maxout' }, ({ pieces }) => {
-      const units = (x.shape[x.rank - 1] as number) / pieces;
+      const units = channelsOf(x.shape) / pieces;
       return tf.max(tf.reshape(x, [...x.shape.slice(0, -1), units, pieces]), x.rank);
     })
-    .with({ kind: 'shift' }, ({ kernel }) => shift(x as tf.Tensor4D, kernel))
+    .with({ kind: 'shift' }, ({ kernel }) => shift(tensor4D(x), kernel))
     .with({ kind: 'upsample' }, ({ factor, fn }) => {
-      const size: [number, number] = [(x.shape[1] as number) * factor, (x.shape[2] as number) * factor];
-      const map = x as tf.Tensor4D;
+      const map = tensor4D(x);
+      const [, h, w] = map.shape;
       return fn === 'nearest'
-        ? tf.image.resizeNearestNeighbor(map, size, false, true)
+        ? tf.image.resizeNearestNeighbor(map, [h * factor, w * factor], false, true)
         : upsampleBilinear(map, factor);
     })
     .with({ kind: 'quantize' }, (op) => (at.inCodes ? onSteps(at.inCodes, op) : quantize(x, op)))
@@ -93,7 +93,7 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
 }
 
 const padsOf = (x: tf.Tensor, kernel: Pair, stride: Pair, dilation: Pair, padding: Padding) =>
-  slide([x.shape[1] as number, x.shape[2] as number], { kernel, stride, dilation, padding }).pads;
+  slide(x.shape.slice(1), { kernel, stride, dilation, padding }).pads;
 
 /** x W + b. Of an integer layer (x / s W' + b / t) t, with W' the kernel's codes and t its steps. */
 function linear(
@@ -103,7 +103,7 @@ function linear(
 ): tf.Tensor {
   const bias = at.weight('bias');
   if (!at.codes || at.training) {
-    const y = product(x, at.weight('kernel') as tf.Tensor);
+    const y = product(x, defined(at.weight('kernel'), 'kernel'));
     return bias ? tf.add(y, bias) : y;
   }
   const { input, kernel, steps } = at.codes;
@@ -113,9 +113,12 @@ function linear(
   return tf.mul(sum, steps);
 }
 
-/** A gate [b, c] over a map [b, h, w, c] stands at every place. */
-const asGate = (gate: tf.Tensor, over: tf.Tensor): tf.Tensor =>
-  gate.rank === over.rank ? gate : tf.reshape(gate, [gate.shape[0] as number, 1, 1, gate.shape[1] as number]);
+/** A gate [b, c] as [b, 1, 1, c], which tf repeats at every position of a map [b, h, w, c]. */
+function asGate(gate: tf.Tensor, over: tf.Tensor): tf.Tensor {
+  if (gate.rank === over.rank) return gate;
+  const [b, c] = pairOf(gate.shape);
+  return tf.reshape(gate, [b, 1, 1, c]);
+}
 
 export function activate(x: tf.Tensor, fn: Activation): tf.Tensor {
   const hardSigmoid = (): tf.Tensor => tf.div(tf.relu6(tf.add(x, 3)), 6);
@@ -145,11 +148,13 @@ export function activate(x: tf.Tensor, fn: Activation): tf.Tensor {
 
 /** Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1; the running variance is the biased one, as in tf.layers. */
 function normalize(x: tf.Tensor, { eps, momentum }: Norm, at: Surroundings): tf.Tensor {
-  const gamma = at.weight('gamma') as tf.Tensor1D | undefined;
-  const beta = at.weight('beta') as tf.Tensor1D | undefined;
-  const mean = at.weight('mean') as tf.Tensor1D;
-  const variance = at.weight('variance') as tf.Tensor1D;
-  if (!at.training) return tf.batchNorm(x as tf.Tensor4D, mean, variance, beta, gamma, eps);
+  const vector = (slot: Slot): tf.Tensor1D | undefined => {
+    const weight = at.weight(slot);
+    return weight && tensor1D(weight);
+  };
+  const [gamma, beta] = [vector('gamma'), vector('beta')];
+  const [mean, variance] = [defined(vector('mean'), 'mean'), defined(vector('variance'), 'variance')];
+  if (!at.training) return tf.batchNorm(x, mean, variance, beta, gamma, eps);
   const batch = batchNorm(x, gamma, beta, eps);
   const blend = (old: tf.Tensor, now: tf.Tensor): tf.Tensor =>
     tf.add(tf.mul(old, momentum), tf.mul(now, 1 - momentum));
@@ -178,17 +183,31 @@ function onSteps(codes: tf.Tensor, op: Quantize): tf.Tensor {
 function quantize(x: tf.Tensor, op: Quantize): tf.Tensor {
   const [low, high] = codeRange(op);
   const code = (t: tf.Tensor): tf.Tensor => tf.add(tf.round(tf.div(t, op.scale)), op.zero);
-  const run = tf.customGrad((t, save) => {
-    (save as (tensors: tf.Tensor[]) => void)([t as tf.Tensor]);
-    const clipped = tf.clipByValue(code(t as tf.Tensor), low, high);
+  return withGradient(x, (t, save) => {
+    save([t]);
+    const clipped = tf.clipByValue(code(t), low, high);
     return {
       value: tf.mul(tf.sub(clipped, op.zero), op.scale),
-      gradFunc: (dy: tf.Tensor, [seen]: tf.Tensor[]) => {
-        const codes = code(seen as tf.Tensor);
+      gradFunc: (dy, saved) => {
+        const codes = code(first(saved));
         const inside = tf.logicalAnd(tf.greaterEqual(codes, low), tf.lessEqual(codes, high));
         return tf.mul(dy, tf.cast(inside, 'float32'));
       },
     };
+  });
+}
+
+/** A function of one tensor with a gradient of its own. */
+function withGradient(
+  x: tf.Tensor,
+  f: (
+    t: tf.Tensor,
+    save: tf.GradSaveFunc,
+  ) => { value: tf.Tensor; gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor },
+): tf.Tensor {
+  const run = tf.customGrad((t, save) => {
+    if (!(t instanceof tf.Tensor) || typeof save !== 'function') throw new Error('internal: no tensor');
+    return f(t, save);
   });
   return run(x);
 }
@@ -202,11 +221,7 @@ function permute(x: tf.Tensor, order: readonly number[]): tf.Tensor {
   });
   const take = (t: tf.Tensor, by: readonly number[]): tf.Tensor =>
     tf.gather(t, tf.tensor1d([...by], 'int32'), axis);
-  const run = tf.customGrad((t) => ({
-    value: take(t as tf.Tensor, order),
-    gradFunc: (dy: tf.Tensor) => take(dy, inverse),
-  }));
-  return run(x);
+  return withGradient(x, (t) => ({ value: take(t, order), gradFunc: (dy) => take(dy, inverse) }));
 }
 
 /**

@@ -4,7 +4,7 @@
  * product has an error of its own, and a sum near the middle of two steps falls on either side.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { nodesById } from '../../graph/index.ts';
+import { firstInput, nodesById } from '../../graph/index.ts';
 import { codesOf, dense, type Net } from '../../weights/index.ts';
 
 /** What an integer layer multiplies. */
@@ -21,9 +21,10 @@ export type CodeTensors = ReadonlyMap<string, LayerCodes>;
 export function codeTensors({ graph, weights }: Net): CodeTensors {
   const byId = nodesById(graph);
   const found = new Map<string, LayerCodes>();
-  for (const { id, op, inputs, weightsOf } of graph.nodes) {
+  for (const node of graph.nodes) {
+    const { id, op, weightsOf } = node;
     if (op.kind !== 'conv' && op.kind !== 'dense') continue;
-    const source = byId.get(inputs[0] as string)?.op;
+    const source = byId.get(firstInput(node))?.op;
     const kernel = weights.get(`${weightsOf ?? id}:kernel`);
     const codes = kernel && dense(kernel);
     if (source?.kind !== 'quantize' || codes?.encoding !== 'quantized') continue;

@@ -4,6 +4,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { MoonletError } from '../../errors.ts';
 import type { Net } from '../../weights/index.ts';
 import { isOpLayer } from './layer.ts';
+import { sizesOf } from './ranks.ts';
 import { toLayers } from './to-layers.ts';
 
 export interface LayersFiles {
@@ -22,12 +23,13 @@ export async function packLayers(net: Net): Promise<LayersFiles> {
   try {
     let artifacts: tf.io.ModelArtifacts | undefined;
     await model.save(
-      tf.io.withSaveHandler(async (made) => {
-        artifacts = made;
+      tf.io.withSaveHandler(async (saved) => {
+        artifacts = saved;
         return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
       }),
     );
-    const { modelTopology, weightSpecs, weightData, userDefinedMetadata } = artifacts as tf.io.ModelArtifacts;
+    if (!artifacts) throw new Error('internal: tf saved no model');
+    const { modelTopology, weightSpecs, weightData, userDefinedMetadata } = artifacts;
     const json = {
       format: 'layers-model',
       generatedBy: `TensorFlow.js tfjs-layers v${tfl.version_layers}`,
@@ -48,7 +50,7 @@ export async function packLayers(net: Net): Promise<LayersFiles> {
 
 /** The model that such files hold. The caller disposes of it. @throws MoonletError when model.json is not one of tf.layers. */
 export async function unpackLayers(modelJson: string, weights: Uint8Array): Promise<tfl.LayersModel> {
-  const { modelTopology, weightsManifest, userDefinedMetadata } = JSON.parse(modelJson) as tf.io.ModelJSON;
+  const { modelTopology, weightsManifest, userDefinedMetadata }: tf.io.ModelJSON = JSON.parse(modelJson);
   const weightSpecs = weightsManifest?.flatMap((m) => m.weights);
   if (!modelTopology || !weightSpecs)
     throw new MoonletError('model.json: holds no tf.layers model with weights');
@@ -65,7 +67,7 @@ export async function unpackLayers(modelJson: string, weights: Uint8Array): Prom
 
 /** A model's outputs for a batch, [batch, ...input] flat, one flat array each. */
 export function predictions(model: tfl.LayersModel, x: Float32Array, batch: number): Float32Array[] {
-  const shape = (model.inputs[0]?.shape ?? []).slice(1) as number[];
+  const shape = sizesOf((model.inputs[0]?.shape ?? []).slice(1));
   return tf.tidy(() =>
     [model.predict(tf.tensor(x, [batch, ...shape]))].flat().map((t) => Float32Array.from(t.dataSync())),
   );

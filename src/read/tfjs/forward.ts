@@ -1,7 +1,8 @@
 /** @file A net as a pure function of tensors: inputs and weights in, values and new statistics out. */
 import * as tf from '@tensorflow/tfjs-core';
+import { get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
-import { ancestors, type Graph, printShape } from '../../graph/index.ts';
+import { ancestors, type Graph, printShape, valuesOfInputs } from '../../graph/index.ts';
 import { mendTf } from '../../kernels/index.ts';
 import { materialize, splitKey, type WeightKey, type Weights } from '../../weights/index.ts';
 import { apply } from './apply.ts';
@@ -11,9 +12,9 @@ import { type InCodes, inCodesOf, ofLayer } from './requantize.ts';
 export type WeightTensors = Readonly<Record<WeightKey, tf.Tensor>>;
 
 export interface ForwardOptions {
-  /** Batch statistics and dropout; false unless told. */
+  /** Batch statistics and dropout; false by default. */
   readonly training?: boolean;
-  /** Ids whose values are wanted; the graph's outputs unless told. Nothing that they do not need is computed. */
+  /** Ids whose values are wanted; the graph's outputs by default. Nothing that they do not need is computed. */
   readonly values?: readonly string[];
   /** Uniform noise in [0, 1) for a node, [batch, ...]; needed in training when the graph drops anything. */
   readonly noise?: (node: string, shape: readonly number[]) => tf.Tensor;
@@ -48,10 +49,7 @@ export function forward(
   for (const node of graph.nodes) {
     if (!needed.has(node.id)) continue;
     const owner = node.weightsOf ?? node.id;
-    const ins =
-      node.op.kind === 'input'
-        ? [inputOf(node.id, node.op.shape, x)]
-        : node.inputs.map((id) => found.get(id) as tf.Tensor);
+    const ins = node.op.kind === 'input' ? [inputOf(node.id, node.op.shape, x)] : valuesOfInputs(node, found);
     const value = apply(node.op, ins, {
       training: training && !frozen(node.id),
       weight: (slot) => statistics.get(`${owner}:${slot}`) ?? weights[`${owner}:${slot}`],
@@ -72,7 +70,7 @@ export function forward(
     if (before) inCodes.set(node.id, before);
     found.set(node.id, value);
   }
-  return { values: new Map(values.map((id) => [id, found.get(id) as tf.Tensor])), statistics };
+  return { values: new Map(values.map((id) => [id, get(found, id)])), statistics };
 }
 
 function inputOf(

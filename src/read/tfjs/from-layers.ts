@@ -1,14 +1,16 @@
 /** @file A functional or sequential tf.LayersModel as a net. Layers that we cannot mirror exactly are refused by name. */
-import type * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
+import { first, get, item } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 import {
   check,
+  inputShapes,
   type Node,
   type Op,
   type Pair,
   type Shape,
   type Slot,
+  shapeFrom,
   shapeOf,
   slots,
 } from '../../graph/index.ts';
@@ -100,7 +102,7 @@ class Reading {
       const id = fed?.[i];
       if (id !== undefined) outputOf.set(callKey(x), id);
     });
-    const idOf = (x: tfl.SymbolicTensor): string => outputOf.get(callKey(x)) as string;
+    const idOf = (x: tfl.SymbolicTensor): string => get(outputOf, callKey(x));
     for (const { layer, index, inputs } of calls(model)) {
       const key = `${layer.name}#${index}`;
       if (outputOf.has(key)) continue;
@@ -128,7 +130,7 @@ class Reading {
     else this.#owners.set(layer, { id, uses: 1 });
     const paddings = values.map((x) => this.#paddings.get(x));
     const inputs = values.map((x, i) => paddings[i]?.padded ?? x);
-    const shapes = inputs.map((x) => this.#shapes.get(x) as Shape);
+    const shapes = inputs.map((x) => get(this.#shapes, x));
     const before = this.nodes.find(({ id }) => id === inputs[0])?.op;
     const positive = before?.kind === 'act' && (before.fn === 'relu' || before.fn === 'relu6');
     const read = layerOps(layer, paddings.find((p) => p !== undefined)?.zeros, shapes, positive);
@@ -138,7 +140,7 @@ class Reading {
     }
     if ('zeros' in read) {
       const alias = `${id}#pad`;
-      this.#paddings.set(alias, { padded: inputs[0] as string, zeros: read.zeros });
+      this.#paddings.set(alias, { padded: first(inputs), zeros: read.zeros });
       return alias;
     }
     if (!owner) for (const [k, w] of weightsOf(layer, id, read)) this.weights.set(k, w);
@@ -147,7 +149,7 @@ class Reading {
 
   /** A layer's ops one after another; the first with its own id, the others below it. No op: the input itself. */
   #chain(id: string, ops: readonly Op[], inputs: readonly string[], owner: string | undefined): string {
-    let last = ops.length ? id : (inputs[0] as string);
+    let last = ops.length ? id : first(inputs);
     ops.forEach((op, i) => {
       const weighted = op.kind === 'conv' || op.kind === 'dense' || op.kind === 'norm';
       const below = (base: string): string => (i ? `${base}/${op.kind}` : base);
@@ -160,25 +162,19 @@ class Reading {
 
   #push(node: Node): void {
     this.nodes.push(node);
-    this.#shapes.set(
-      node.id,
-      shapeOf(
-        node.op,
-        node.inputs.map((x) => this.#shapes.get(x) as Shape),
-      ),
-    );
+    this.#shapes.set(node.id, shapeOf(node.op, inputShapes(node, this.#shapes)));
   }
 }
 
-function inputShape(layer: tfl.layers.Layer) {
+function inputShape(layer: tfl.layers.Layer): Shape {
   const shape = (layer.batchInputShape ?? []).slice(1);
-  const known = shape.every((n): n is number => typeof n === 'number');
-  if (!known || (shape.length !== 1 && shape.length !== 3)) {
+  const known = shape.filter((n) => n !== null);
+  if (known.length < shape.length || (shape.length !== 1 && shape.length !== 3)) {
     throw new MoonletError(
       `${layer.name}: an input must be [h, w, c] or [c] with sizes known, got [${shape.join(', ')}]`,
     );
   }
-  return shape as unknown as readonly [number, number, number] | readonly [number];
+  return shapeFrom(known);
 }
 
 /** A layer's weights under the slots of its ops: its own order is that of our slots, op after op. */
@@ -191,8 +187,8 @@ function weightsOf(layer: tfl.layers.Layer, id: string, { ops, values }: Ops): [
   return wanted.map(([node, op, slot], i) => {
     const own = values?.[i];
     if (own) return [`${node}:${slot}`, own];
-    const tensor = tensors[i] as tf.Tensor;
-    const [kh, kw, c, m] = tensor.shape as [number, number, number, number];
+    const tensor = item(tensors, i);
+    const [kh = 1, kw = 1, c = 1, m = 1]: readonly number[] = tensor.shape;
     const depthwise = slot === 'kernel' && op.kind === 'conv' && op.groups > 1 && !isOpLayer(layer); // [kh, kw, c, m]
     const pointwise = slot === 'kernel' && op.kind === 'dense' && tensor.rank === 4; // a 1x1 conv of a pooled map
     const shape = depthwise ? [kh, kw, 1, c * m] : pointwise ? [c, m] : tensor.shape;
@@ -214,7 +210,8 @@ const slotsOf = (op: Op): readonly Slot[] =>
 
 /** What `toLayers` wrote into the model, if it did. */
 function memoryOf(model: tfl.LayersModel): Memory | undefined {
-  const memory = (model.getUserDefinedMetadata() as { moonlet?: Memory } | undefined)?.moonlet;
+  const metadata: { moonlet?: Memory } | undefined = model.getUserDefinedMetadata();
+  const memory = metadata?.moonlet;
   return memory?.version === 1 && Array.isArray(memory.order) && memory.reads ? memory : undefined;
 }
 
@@ -234,5 +231,5 @@ function refuseMisread(nodes: readonly Node[], memory: Memory | undefined): void
 function ordered(nodes: readonly Node[], memory: Memory | undefined): readonly Node[] {
   const place = new Map((memory?.order ?? []).map((id, i) => [id, i]));
   if (place.size !== nodes.length || !nodes.every((n) => place.has(n.id))) return nodes;
-  return [...nodes].sort((a, b) => (place.get(a.id) as number) - (place.get(b.id) as number));
+  return [...nodes].sort((a, b) => get(place, a.id) - get(place, b.id));
 }

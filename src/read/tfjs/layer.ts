@@ -2,10 +2,19 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { MoonletError } from '../../errors.ts';
-import { issueText, type Op, type Shape, type Slot, shapeOf, weightShapes } from '../../graph/index.ts';
+import {
+  issueText,
+  type Op,
+  type Shape,
+  type Slot,
+  shapeFrom,
+  shapeOf,
+  weightShapes,
+} from '../../graph/index.ts';
 import { opSchema } from '../../graph/json.ts';
 import { mendTf } from '../../kernels/index.ts';
 import { apply } from './apply.ts';
+import { sizesOf } from './ranks.ts';
 
 type LayerArgs = ConstructorParameters<typeof tfl.layers.Layer>[0];
 export interface OpLayerArgs extends NonNullable<LayerArgs> {
@@ -65,17 +74,17 @@ export class OpLayer extends tfl.layers.Layer {
   }
 
   override getConfig(): tf.serialization.ConfigDict {
-    return { ...super.getConfig(), op: this.op as unknown as tf.serialization.ConfigDict };
+    return { ...super.getConfig(), op: JSON.parse(JSON.stringify(this.op)) };
   }
 }
 /** Whether a layer is ours. By its name, not by its class: a process may hold this module twice, and tf's register only one. */
 export const isOpLayer = (layer: tfl.layers.Layer): layer is OpLayer =>
   layer.getClassName() === OpLayer.className;
-tf.serialization.registerClass(OpLayer as unknown as tf.serialization.SerializableConstructor<OpLayer>);
+tf.serialization.registerClass(OpLayer);
 
+/** The shapes of one input or of several, as tf gives them: batch first. */
+const listOf = (shape: tfl.Shape | tfl.Shape[]): tfl.Shape[] => (isList(shape) ? shape : [shape]);
+const isList = (shape: tfl.Shape | tfl.Shape[]): shape is tfl.Shape[] => Array.isArray(shape[0]);
 const shapesIn = (shape: tfl.Shape | tfl.Shape[]): Shape[] =>
-  (Array.isArray(shape[0]) ? (shape as tfl.Shape[]) : [shape as tfl.Shape]).map(
-    (s) => s.slice(1) as unknown as Shape,
-  );
-const batchOf = (shape: tfl.Shape | tfl.Shape[]): number | null =>
-  (Array.isArray(shape[0]) ? shape[0][0] : (shape as tfl.Shape)[0]) ?? null;
+  listOf(shape).map((s) => shapeFrom(sizesOf(s.slice(1))));
+const batchOf = (shape: tfl.Shape | tfl.Shape[]): number | null => listOf(shape)[0]?.[0] ?? null;

@@ -2,11 +2,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { match, P } from 'ts-pattern';
+import { first, get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 import {
   type Conv,
   channelsOf,
   type Graph,
+  inputShapes,
+  isDepthwise,
   type Node,
   type Op,
   type Shape,
@@ -16,6 +19,7 @@ import {
 import { mendTf } from '../../kernels/index.ts';
 import { materialize, type Net } from '../../weights/index.ts';
 import { OpLayer } from './layer.ts';
+import { sizesOf } from './ranks.ts';
 
 export interface ToLayersOptions {
   /** Norms (by node id) that keep their running statistics when the model is trained. */
@@ -36,10 +40,10 @@ function valuesOf(
   values: ReadonlyMap<string, tfl.SymbolicTensor>,
 ): tfl.SymbolicTensor[] {
   return inputs.map((from, i) => {
-    const value = values.get(from) as tfl.SymbolicTensor;
+    const value = get(values, from);
     if (inputs.indexOf(from) === i) return value;
     const identity = tfl.layers.activation({ activation: 'linear', name: againName(layerName(id), i) });
-    return identity.apply(value) as tfl.SymbolicTensor;
+    return applied(identity, value);
   });
 }
 
@@ -71,7 +75,7 @@ export function toLayers(
   const calls: Record<string, string[]> = {};
   const values = new Map<string, tfl.SymbolicTensor>();
   for (const node of graph.nodes) {
-    const ins = node.inputs.map((id) => shapeById.get(id) as Shape);
+    const ins = inputShapes(node, shapeById);
     const xs = valuesOf(node, values);
     if (node.op.kind === 'input') {
       values.set(node.id, tfl.input({ shape: [...node.op.shape], name: layerName(node.id) }));
@@ -81,12 +85,10 @@ export function toLayers(
     const layer = layers.get(owner) ?? layerOf(node, ins, frozen(node.id));
     if (node.weightsOf) sameLayer(graph, node, calls, owner);
     layers.set(owner, layer);
-    values.set(node.id, layer.apply(padded(node, node.op, xs)) as tfl.SymbolicTensor);
+    values.set(node.id, applied(layer, padded(node, node.op, xs)));
   }
-  const inputs = graph.nodes
-    .filter((n) => n.op.kind === 'input')
-    .map((n) => values.get(n.id) as tfl.SymbolicTensor);
-  const outputs = graph.outputs.map((id) => values.get(id) as tfl.SymbolicTensor);
+  const inputs = graph.nodes.flatMap((n) => (n.op.kind === 'input' ? get(values, n.id) : []));
+  const outputs = graph.outputs.map((id) => get(values, id));
   const model = tfl.model({ inputs, outputs, name: graph.name });
   for (const [id, layer] of layers) setWeights(layer, id, { graph, weights });
   const shared = new Set(Object.entries(calls).flatMap(([owner, more]) => [owner, ...more]));
@@ -100,7 +102,7 @@ export function toLayers(
   model.setUserDefinedMetadata({ moonlet: memory });
   disposeShared(
     model,
-    Object.entries(calls).map(([id, more]) => [layers.get(id) as tfl.layers.Layer, more.length]),
+    Object.entries(calls).map(([id, more]) => [get(layers, id), more.length]),
   );
   return model;
 }
@@ -128,7 +130,6 @@ function sameLayer(graph: Graph, node: Node, calls: Record<string, string[]>, ow
   calls[owner] = [...(calls[owner] ?? []), node.id];
 }
 
-const isDepthwise = (op: Conv, channels: number): boolean => op.groups === channels && channels > 1;
 /** Whether tf's own conv layers compute this conv and its gradients. */
 const isStock = (op: Conv, channels: number): boolean =>
   op.dilation.every((d) => d === 1) &&
@@ -136,21 +137,26 @@ const isStock = (op: Conv, channels: number): boolean =>
 
 /** Explicit padding is a layer of its own before a stock conv. */
 function padded(node: Node, op: Op, xs: tfl.SymbolicTensor[]): tfl.SymbolicTensor | tfl.SymbolicTensor[] {
-  const x = xs[0] as tfl.SymbolicTensor;
-  if (xs.length > 1) return xs;
-  if (op.kind !== 'conv' || typeof op.padding === 'string' || !isStock(op, x.shape.at(-1) as number))
-    return x;
+  const [x, ...others] = xs;
+  if (!x || others.length) return xs;
+  if (op.kind !== 'conv' || typeof op.padding === 'string' || !isStock(op, x.shape.at(-1) ?? 0)) return x;
   const [top, right, bottom, left] = op.padding;
   const name = padName(layerName(node.id));
-  return tfl.layers
-    .zeroPadding2d({
-      padding: [
-        [top, bottom],
-        [left, right],
-      ],
-      name,
-    })
-    .apply(x) as tfl.SymbolicTensor;
+  const padding: [[number, number], [number, number]] = [
+    [top, bottom],
+    [left, right],
+  ];
+  return applied(tfl.layers.zeroPadding2d({ padding, name }), x);
+}
+
+/** The value of a layer over values that it reads. */
+function applied(
+  layer: tfl.layers.Layer,
+  inputs: tfl.SymbolicTensor | tfl.SymbolicTensor[],
+): tfl.SymbolicTensor {
+  const [value] = [layer.apply(inputs)].flat();
+  if (value instanceof tfl.SymbolicTensor) return value;
+  throw new Error(`internal: the layer ${layer.name} gave no symbolic tensor`);
 }
 
 const zeros = (): { kernelInitializer: 'zeros'; biasInitializer: 'zeros' } => ({
@@ -158,6 +164,24 @@ const zeros = (): { kernelInitializer: 'zeros'; biasInitializer: 'zeros' } => ({
   biasInitializer: 'zeros',
 });
 const two = ([a, b]: readonly [number, number]): [number, number] => [a, b];
+
+/** tf's own layer of a conv; explicit padding is a layer before it. */
+function stockConv(op: Conv, channels: number, name: string): tfl.layers.Layer {
+  const shared = {
+    name,
+    kernelSize: two(op.kernel),
+    strides: two(op.stride),
+    padding: typeof op.padding === 'string' ? op.padding : ('valid' as const),
+    useBias: op.bias,
+  };
+  if (op.groups === 1) return tfl.layers.conv2d({ ...shared, ...zeros(), filters: op.out });
+  return tfl.layers.depthwiseConv2d({
+    ...shared,
+    depthMultiplier: op.out / channels,
+    depthwiseInitializer: 'zeros',
+    biasInitializer: 'zeros',
+  });
+}
 
 /** The tf layer of an op. */
 function layerOf(node: Node, ins: readonly Shape[], frozen: boolean): tfl.layers.Layer {
@@ -167,22 +191,8 @@ function layerOf(node: Node, ins: readonly Shape[], frozen: boolean): tfl.layers
   return match(node.op)
     .returnType<tfl.layers.Layer>()
     .with({ kind: 'conv' }, (op) => {
-      const c = channelsOf(ins[0] as Shape);
-      if (!isStock(op, c)) return ours(op);
-      const shared = {
-        name,
-        kernelSize: two(op.kernel),
-        strides: two(op.stride),
-        padding: typeof op.padding === 'string' ? op.padding : ('valid' as const),
-        useBias: op.bias,
-      };
-      if (op.groups === 1) return layers.conv2d({ ...shared, ...zeros(), filters: op.out });
-      return layers.depthwiseConv2d({
-        ...shared,
-        depthMultiplier: op.out / c,
-        depthwiseInitializer: 'zeros',
-        biasInitializer: 'zeros',
-      });
+      const c = channelsOf(first(ins));
+      return isStock(op, c) ? stockConv(op, c, name) : ours(op);
     })
     .with({ kind: 'dense' }, (op) => layers.dense({ name, units: op.out, useBias: op.bias, ...zeros() }))
     .with({ kind: 'norm' }, (op) =>
@@ -233,6 +243,6 @@ function setWeights(layer: tfl.layers.Layer, id: string, { weights }: Net): void
   // tf lists a layer's weights in the order of our slots
   const found = slots.flatMap((slot) => weights.get(`${id}:${slot}`) ?? []);
   tf.tidy(() =>
-    layer.setWeights(found.map((w, i) => tf.tensor(materialize(w), layer.weights[i]?.shape as number[]))),
+    layer.setWeights(found.map((w, i) => tf.tensor(materialize(w), sizesOf(layer.weights[i]?.shape ?? [])))),
   );
 }

@@ -1,0 +1,107 @@
+/** @file The certificate's rules for weights: vectors are gathered, the parts of a kernel sum to the old weight. */
+import { type Node, type Shape, type Slot, slide } from '../../graph/index.ts';
+import type { Net } from '../../weights/index.ts';
+import { stored } from './added.ts';
+
+/** The nets that are compared, and where findings about one node go. */
+export interface Comparison {
+  readonly old: Net;
+  readonly now: Net;
+  /** Relative to the largest weight of a layer. */
+  readonly tolerance: number;
+  report(finding: string): void;
+}
+
+export const equal = <T>(a: ArrayLike<T>, b: ArrayLike<T>): boolean =>
+  a.length === b.length && Array.from(a).every((v, i) => v === b[i]);
+
+/** A bias, or a vector of a norm: v'[j] = v[out[j]], bit for bit; a new channel may have any number. */
+export function checkVector(
+  was: Node,
+  node: Node,
+  slot: Slot,
+  out: readonly number[],
+  { old, now, report }: Comparison,
+): void {
+  const [a, b] = [stored(old, was, slot), stored(now, node, slot)];
+  const wanted = a && out.map((from, j) => (from < 0 ? b?.[j] : a[from]) ?? Number.NaN);
+  if (!equal(b ?? [], wanted ?? [])) report(`its ${slot} is not that of the channels it copies`);
+}
+
+/**
+ * A conv or dense layer: for each new output j and each old input channel k that its group read, the new weights of the
+ * copies of k must sum to the old weight. Output j must read no other channel, and must weigh new channels by zero.
+ */
+export function checkLayer(
+  was: Node,
+  node: Node,
+  x: readonly number[],
+  out: readonly number[],
+  shape: Shape,
+  compared: Comparison,
+): void {
+  const { report } = compared;
+  const a = ringed(was, node, shape, stored(compared.old, was, 'kernel'));
+  const b = stored(compared.now, node, 'kernel');
+  if (!a || !b) return report('its kernel is missing, or its windows are at other places');
+  checkVector(was, node, 'bias', out, compared);
+  const oldOut = 'out' in was.op ? was.op.out : 0;
+  const [groupsOld, groupsNow] = [groupsOf(was), groupsOf(node)];
+  const [readOld, readNow] = [(shape.at(-1) ?? 0) / groupsOld, x.length / groupsNow];
+  const places = a.length / (readOld * oldOut);
+  if (b.length !== places * readNow * out.length)
+    return report('the shape of its kernel does not match its maps');
+  const slack = compared.tolerance * a.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  for (const [j, from] of out.entries()) {
+    if (from < 0) continue;
+    const groupOld = Math.floor(from / (oldOut / groupsOld));
+    const groupNow = Math.floor(j / (out.length / groupsNow));
+    const reads = x.slice(groupNow * readNow, (groupNow + 1) * readNow);
+    const rows = reads.map((channel) => (channel < 0 ? -1 : channel - groupOld * readOld));
+    if (reads.some((channel, i) => channel >= 0 && !(rows[i]! >= 0 && rows[i]! < readOld)))
+      return report(`output ${j} reads a channel that its original did not`);
+    for (let p = 0; p < places; p++) {
+      const sums = new Float64Array(readOld);
+      for (let i = 0; i < readNow; i++) {
+        const [k, weight] = [rows[i]!, b[(p * readNow + i) * out.length + j]!];
+        if (k >= 0) sums[k]! += weight;
+        else if (weight !== 0) return report(`output ${j} reads a new channel`);
+      }
+      for (let k = 0; k < readOld; k++) {
+        if (!(Math.abs(sums[k]! - a[(p * readOld + k) * oldOut + from]!) <= slack))
+          return report(`the copies of input ${k} do not sum to its weight for output ${j}`);
+      }
+    }
+  }
+}
+
+const groupsOf = ({ op }: Node): number => (op.kind === 'conv' ? op.groups : 1);
+
+/** The old kernel with zeros around it, as large as the new one; undefined when the windows would be elsewhere. */
+function ringed(
+  was: Node,
+  node: Node,
+  shape: Shape,
+  old: Float32Array | undefined,
+): Float32Array | undefined {
+  if (!old || was.op.kind !== 'conv' || node.op.kind !== 'conv') return old;
+  const [kh, kw] = was.op.kernel;
+  const [bigH, bigW] = node.op.kernel;
+  const [down, right] = [(bigH - kh) / 2, (bigW - kw) / 2];
+  const [before, after] = [slide(shape, was.op).pads, slide(shape, node.op).pads];
+  const shifted =
+    after.top - before.top !== down * node.op.dilation[0] ||
+    after.left - before.left !== right * node.op.dilation[1] ||
+    !Number.isInteger(down) ||
+    !Number.isInteger(right);
+  if (shifted || down < 0 || right < 0) return undefined;
+  const depth = old.length / (kh * kw);
+  const all = new Float32Array(bigH * bigW * depth);
+  for (let y = 0; y < kh; y++) {
+    for (let x = 0; x < kw; x++) {
+      const from = (y * kw + x) * depth;
+      all.set(old.subarray(from, from + depth), ((y + down) * bigW + x + right) * depth);
+    }
+  }
+  return all;
+}

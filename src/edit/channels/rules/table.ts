@@ -1,0 +1,42 @@
+/**
+ * @file The rule of replication for each kind of op. A new kind does not compile until it has one here. What the maps must
+ * satisfy beyond a rule's own conditions (which channels are copied together, which stay) is found by `channels`.
+ */
+import type { Kind } from '../../../graph/index.ts';
+import { act, meeting, passing } from './elementwise.ts';
+import { conv, dense, norm } from './layers.ts';
+import { concat, flatten, input, maxout, permute, shift, shuffle, slice } from './moves.ts';
+import type { OpByKind, Replica, Rule, Site } from './rule.ts';
+
+const rules: { readonly [K in Kind]: Rule<K> } = {
+  // layers
+  conv,
+  dense,
+  norm,
+  // channel by channel
+  act,
+  pool: passing,
+  globalPool: passing,
+  dropout: passing,
+  dropPath: passing,
+  upsample: passing,
+  quantize: passing,
+  add: meeting,
+  mul: meeting,
+  // moves
+  input,
+  concat,
+  slice,
+  shuffle,
+  permute,
+  flatten,
+  maxout,
+  shift,
+};
+
+/** The op of this kind in the new graph. @throws Refusal when it cannot take what it would get. */
+export const replicaOf = <K extends Kind>(kind: K, site: Site<K>): Replica => rules[kind].replica(site);
+
+/** Why an op cannot take channels that copy none; undefined when it can. */
+export const refusesNew = <K extends Kind>(kind: K, op: OpByKind[K], c: number): string | undefined =>
+  rules[kind].refusesNew(op, c);

@@ -1,0 +1,206 @@
+/**
+ * @file The plan of channel pruning: which channels are removed first. It decides on classes of channels, never on single
+ * layers; it therefore handles sums, concats, grouped and depthwise convs, shuffles and gates.
+ */
+import { suggestion, UsageError } from '../../errors.ts';
+import { type Channels, channels, type Graph, type Variable } from '../../graph/index.ts';
+import { type Cost, cost } from '../../read/index.ts';
+import type { Net } from '../../weights/index.ts';
+import { globOf } from '../channels/copies.ts';
+import { withCopies } from '../channels/copy-channels.ts';
+import type { Growth } from '../channels/growth.ts';
+import { checkNet, checkOptions, checkValue, inside } from '../options.ts';
+import { type Importance, importances, type Scores, scores } from './importance.ts';
+import { masked } from './masked.ts';
+import { paths } from './moves.ts';
+import type { Move, Path } from './path.ts';
+import { blockWidth, type PruneOptions, pruneChecks } from './prune-options.ts';
+import { whyNothingGoes } from './reasons.ts';
+
+/** All moves in the order in which they are made. Pruning more strongly makes more of them. */
+export interface Pruning {
+  readonly channels: Channels;
+  /** The names of the variables of each component that can lose channels. */
+  readonly layers: readonly (readonly string[])[];
+  /** Why no channel can be removed; undefined when one can. */
+  readonly reason: string | undefined;
+  /** Widths that change become multiples of it. */
+  readonly roundTo: number;
+  readonly moves: readonly Move[];
+  /** The number of moves that come nearest to a ratio of the removable channels, or to the ratios of the options. */
+  movesFor(ratio: number): number;
+  /** The classes that the first `moves` moves remove. */
+  gone(moves: number): ReadonlySet<number>;
+  /** The cost of the graph after the first `moves` moves. */
+  cost(moves: number): Cost;
+  /** The net after the first `moves` moves. */
+  prune(moves: number): Pruned;
+}
+export interface Pruned extends Pick<Growth, 'net' | 'maps' | 'follow'> {
+  /** The removed classes of channels, as `channels` numbers them in the old graph. */
+  readonly gone: ReadonlySet<number>;
+  /** Widths that changed are multiples of it. */
+  readonly roundTo: number;
+  /** The old graph with the removed channels masked by zeros; it computes what the pruned net does. */
+  masked(): Net;
+}
+
+/**
+ * Scores the channels and puts them in the order in which they are removed, without removing any. Use it to inspect the
+ * order, or to prune one net to several strengths.
+ *
+ * @throws UsageError for options out of range and for unknown names; Refusal when a score lacks the gradients or energies
+ * that it needs.
+ * @example
+ * import { graph, init, input, planPruning } from 'moonlet';
+ * const net = init(graph('tiny', input(8, 8, 1).conv(16, { kernel: 3 }).relu().globalPool().dense(4)));
+ * const plan = planPruning(net, { by: 'l1' });
+ * plan.layers; // [['conv']]
+ * plan.cost(plan.movesFor(0.5)).params; // 108
+ */
+export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
+  checkNet('prune', net);
+  checkOptions('prune', o, pruneChecks);
+  const { scope = 'layer', most = 0.9, ratios } = o;
+  const channelOptions = o.byGroups ? { byGroups: o.byGroups } : {};
+  const all = channels(net.graph, channelOptions);
+  const chosen = classesNamed(net.graph, all, o.only, o.except);
+  const scored = scoresFor(net, all, o);
+  const free = (id: number): boolean => chosen.has(id) && !all.frozen.has(id) && (o.may?.(id) ?? true);
+  const inMultiplesOf = (roundTo: number) => ({
+    roundTo,
+    found: paths(all, scored, { free, roundTo, most }),
+  });
+  const requested = inMultiplesOf(o.roundTo ?? blockWidth);
+  const isUsable = o.roundTo !== undefined || requested.found.some((p) => p.moves.length);
+  const { roundTo, found } = isUsable ? requested : inMultiplesOf(1);
+  const steps = merged(found, ratios ? 'layer' : scope, strengths(net.graph, all, ratios));
+  const removed = (moves: number): ReadonlyMap<number, 0> =>
+    new Map(steps.slice(0, moves).flatMap(({ move }) => move.classes.map((id) => [id, 0] as const)));
+  const after = (moves: number): Growth => withCopies('pruneChannels', net, removed(moves), channelOptions);
+  return {
+    channels: all,
+    layers: found.flatMap((p) => (p.moves.length ? [p.variables.map((v) => v.name)] : [])),
+    roundTo,
+    reason: steps.length
+      ? undefined
+      : `${net.graph.name}: ${whyNothingGoes(all, found, { chosen, roundTo, most, ratios })}`,
+    moves: steps.map((s) => s.move),
+    movesFor: (ratio) => {
+      if (ratios) return countWithin(steps, 1);
+      checkValue('prune', 'the ratio', ratio, inside);
+      if (scope === 'layer') return countWithin(steps, ratio);
+      return nearestCount(steps, ratio * found.reduce((n, p) => n + p.free, 0));
+    },
+    gone: (moves) => new Set(removed(moves).keys()),
+    cost: (moves) => cost(after(moves).net.graph),
+    prune: (moves) => {
+      const { net: pruned, maps, follow } = after(moves);
+      const gone = new Set(removed(moves).keys());
+      return { net: pruned, maps, follow, gone, roundTo, masked: () => masked(net, all, gone) };
+    },
+  };
+}
+
+/** Scores by class. In the global scope those that depend on a layer's size are divided by the layer's mean. */
+function scoresFor(net: Net, all: Channels, o: PruneOptions): Scores {
+  const { by = 'l2', scope = 'layer' } = o;
+  const raw = typeof by === 'string' ? scores(net, all, importanceNamed(by), o) : by;
+  const isComparable = by === 'norm-scale' || by === 'taylor';
+  return scope === 'global' && !isComparable ? dividedByMean(all, raw) : raw;
+}
+
+/** How many steps remove at most this share of their component. */
+const countWithin = (steps: readonly Step[], share: number): number =>
+  steps.filter((s) => s.share <= share).length;
+
+/** How many steps come nearest to this number of channels. */
+function nearestCount(steps: readonly Step[], channels: number): number {
+  let [count, removed] = [0, 0];
+  for (const { move } of steps) {
+    if (removed + move.classes.length / 2 > channels) break;
+    removed += move.classes.length;
+    count++;
+  }
+  return count;
+}
+
+const importanceNamed = (name: string): Importance => {
+  const known = importances.find((i) => i === name);
+  if (known) return known;
+  throw new UsageError(
+    `no way "${name}" to score channels.${suggestion(name, importances)} Known: ${importances.join(', ')}`,
+  );
+};
+
+/** The variables that a name or glob matches. @throws UsageError when it matches none. */
+function variablesNamed(graph: Graph, { variables }: Channels, where: string): readonly Variable[] {
+  const pattern = globOf(where);
+  const found = variables.filter((v) =>
+    [v.name, ...v.aliases].some((n) =>
+      pattern ? pattern.test(n) : n === where || n.startsWith(`${where}/`),
+    ),
+  );
+  if (found.length) return found;
+  const names = variables.map((v) => v.name);
+  throw new UsageError(`${graph.name}: nothing to prune at "${where}".${suggestion(where, names)}`);
+}
+
+/** The classes of the variables that the options name. */
+function classesNamed(
+  graph: Graph,
+  all: Channels,
+  only: readonly string[] | undefined,
+  except: readonly string[] = [],
+): ReadonlySet<number> {
+  const named = (where: string): readonly Variable[] => variablesNamed(graph, all, where);
+  const excluded = new Set(except.flatMap(named));
+  const included = (only ? only.flatMap(named) : all.variables).filter((v) => !excluded.has(v));
+  return new Set(included.flatMap((v) => [...v.classes]));
+}
+
+/** The ratio that is requested for a path: its shares are divided by it. 1 when the options give no ratios. */
+function strengths(graph: Graph, all: Channels, ratios: PruneOptions['ratios']): (path: Path) => number {
+  if (!ratios) return () => 1;
+  const byVariable = new Map<Variable, number>();
+  for (const [where, ratio] of Object.entries(ratios)) {
+    for (const v of variablesNamed(graph, all, where)) byVariable.set(v, ratio);
+  }
+  return ({ variables }) => Math.max(0, ...variables.map((v) => byVariable.get(v) ?? 0));
+}
+
+/** The scores of each variable divided by their mean. */
+function dividedByMean(all: Channels, raw: Scores): Scores {
+  const scaled = new Map(raw);
+  for (const { classes } of all.variables) {
+    const mean = classes.reduce((sum, id) => sum + (raw.get(id) ?? 0), 0) / classes.length;
+    if (mean > 0) for (const id of classes) scaled.set(id, (raw.get(id) ?? 0) / mean);
+  }
+  return scaled;
+}
+
+interface Step {
+  readonly move: Move;
+  /** The share of the component that is removed when half of the move is done. Ratios from it up include the move. */
+  readonly share: number;
+}
+
+/** All paths as one list, by the removed share or by score. The order within each path stays. */
+function merged(
+  found: readonly Path[],
+  scope: 'layer' | 'global',
+  strength: (path: Path) => number,
+): readonly Step[] {
+  const steps = found.flatMap((path) => {
+    const ratio = strength(path);
+    let [removed, highest] = [0, 0];
+    if (!ratio) return [];
+    return path.moves.map((move) => {
+      const share = (removed + move.classes.length / 2) / path.free / ratio;
+      removed += move.classes.length;
+      highest = Math.max(highest, move.score);
+      return { move, share, key: scope === 'layer' ? share : highest };
+    });
+  });
+  return steps.sort((a, b) => a.key - b.key);
+}

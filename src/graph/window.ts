@@ -1,0 +1,41 @@
+/** @file A window that slides over a map: its padding, and the size of the map that it gives. */
+import { first, item } from '../access.ts';
+import type { Padding, Pair } from './op.ts';
+
+/** Rows and columns of zeros around a map. */
+export interface Pads {
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+  readonly left: number;
+}
+
+/**
+ * The size of the map that a sliding window gives, and the padding around its input.
+ *
+ * @param map a shape that begins with height and width: [h, w] or [h, w, c].
+ */
+export function slide(
+  map: readonly number[],
+  { kernel, stride, dilation, padding }: { kernel: Pair; stride: Pair; dilation: Pair; padding: Padding },
+): { readonly size: Pair; readonly pads: Pads } {
+  const [h, w] = [first(map), item(map, 1)];
+  const reach = (axis: 0 | 1): number => dilation[axis] * (kernel[axis] - 1) + 1;
+  if (padding === 'same') {
+    const axis = (n: number, i: 0 | 1): [out: number, before: number, after: number] => {
+      const out = Math.ceil(n / stride[i]);
+      const sum = Math.max(0, (out - 1) * stride[i] + reach(i) - n);
+      return [out, Math.floor(sum / 2), sum - Math.floor(sum / 2)];
+    };
+    const [oh, top, bottom] = axis(h, 0);
+    const [ow, left, right] = axis(w, 1);
+    return { size: [oh, ow], pads: { top, right, bottom, left } };
+  }
+  const [top, right, bottom, left] = padding === 'valid' ? ([0, 0, 0, 0] as const) : padding;
+  const out = (n: number, pads: number, i: 0 | 1): number =>
+    Math.floor((n + pads - reach(i)) / stride[i]) + 1;
+  return {
+    size: [out(h, top + bottom, 0), out(w, left + right, 1)],
+    pads: { top, right, bottom, left },
+  };
+}

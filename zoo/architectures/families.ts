@@ -1,0 +1,42 @@
+/** @file The architectures, a line per file. A new one is added here: the registry, the battery of tests and the exports find it. */
+export { condensenet } from './condensenet.ts';
+export { densenet121, densenetCifar } from './densenet.ts';
+export { detector } from './detector.ts';
+export {
+  efficientnetB0,
+  efficientnetLite0,
+  efficientnetLite1,
+  efficientnetLite2,
+  efficientnetLite3,
+  efficientnetLite4,
+} from './efficientnet.ts';
+export { fasternetT0 } from './fasternet.ts';
+export { fitnet1, fitnet2, fitnet3, fitnet4 } from './fitnet.ts';
+export { ghostnet } from './ghostnet.ts';
+export { igcv1 } from './igcv1.ts';
+export { igcv3 } from './igcv3.ts';
+export { lcnet } from './lcnet.ts';
+export { lenet5 } from './lenet-5.ts';
+export { mnasnet } from './mnasnet.ts';
+export { mobilenetV1 } from './mobilenet-v1.ts';
+export { mobilenetV2 } from './mobilenet-v2.ts';
+export { mobilenetV3Large, mobilenetV3Small } from './mobilenet-v3.ts';
+export { mobilenetV4ConvSmall } from './mobilenet-v4.ts';
+export { mobileoneS0, mobileoneS1 } from './mobileone.ts';
+export { nin } from './nin.ts';
+export { padNet } from './pad-net.ts';
+export { parser } from './parser.ts';
+export { regnetX200mf, regnetX400mf, regnetY200mf, regnetY400mf } from './regnet.ts';
+export { repvggA0, repvggA1 } from './repvgg.ts';
+export { resnet18, resnet34, resnet50 } from './resnet.ts';
+export { resnetCifar } from './resnet-cifar.ts';
+export { resnext50, resnextCifar } from './resnext.ts';
+export { shiftnet } from './shiftnet.ts';
+export { shufflenetV1 } from './shufflenet-v1.ts';
+export { shufflenetV2 } from './shufflenet-v2.ts';
+export { snn } from './snn.ts';
+export { squeezenet } from './squeezenet.ts';
+export { squeezenext } from './squeezenext.ts';
+export { starnetS1, starnetS050 } from './starnet.ts';
+export { wrn } from './wrn.ts';
+export { xception } from './xception.ts';
