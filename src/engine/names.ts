@@ -8,7 +8,7 @@ import { suggestion, UsageError } from '../errors.ts';
 export const engineNames = ['onnxruntime', 'tfjs-node', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof engineNames)[number];
 
-/** @throws UsageError for a name that is no engine. */
+/** The engine of that name. @throws UsageError for an unknown name, with the known ones. */
 export function engineNamed(name: string): EngineName {
   const found = engineNames.find((n) => n === name);
   if (found) return found;
@@ -17,7 +17,7 @@ export function engineNamed(name: string): EngineName {
   );
 }
 
-/** The option `threads` in words, as a command line has it. @throws UsageError when it is no such number. */
+/** Parses the option `threads` of a command line; undefined gives the default. @throws UsageError unless it is a whole number from 1 to 1024. */
 export function threadsOf(text: string | undefined): { readonly threads?: number } {
   if (text === undefined) return {};
   const threads = Number(text);

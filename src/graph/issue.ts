@@ -1,5 +1,5 @@
-/** @file The first error of a schema as one line: the place, the reason, and the nearest known key. */
-import * as z from 'zod';
+/** @file What a schema finds wrong with data from outside: the place, and one line with the nearest known key. */
+import type * as z from 'zod';
 import { cut, quote, suggestion } from '../errors.ts';
 
 export interface Issue {
@@ -20,8 +20,15 @@ export const unknownKey: z.core.$ZodErrorMap = (issue) => {
 };
 
 /** The keys that the schema of an object knows. */
-const keysOf = (schema: unknown): readonly string[] =>
-  schema instanceof z.core.$ZodObject ? Object.keys(schema._zod.def.shape) : [];
+function keysOf(schema: unknown): readonly string[] {
+  // by its fields, since its class would load zod with every graph
+  let value = schema;
+  for (const field of ['_zod', 'def', 'shape']) {
+    if (typeof value !== 'object' || value === null) return [];
+    value = Reflect.get(value, field);
+  }
+  return typeof value === 'object' && value !== null ? Object.keys(value) : [];
+}
 
 /** The first thing that a schema found wrong; where it tried several forms, that of the form that was meant. */
 export function firstIssue(error: z.ZodError): Issue {
