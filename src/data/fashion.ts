@@ -42,7 +42,7 @@ export interface FashionOptions {
   readonly cacheDir?: string | undefined;
 }
 
-export async function readFashion({ folder, cacheDir }: FashionOptions = {}): Promise<Dataset> {
+export async function readFashion({ folder, cacheDir }: FashionOptions = {}): Promise<Dataset<Uint8Array>> {
   const home = folder ?? findPackage(source);
   const places = { named: cacheDir, usual: join(home, '..', '.cache', 'moonlet') };
   const bytes = await cached('fashion-mnist-1.bin', splitDigest, places, async () => {

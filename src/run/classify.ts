@@ -11,12 +11,12 @@ import type { EngineOptions } from '../engine/index.ts';
 import { MoonletError, oneLine, UsageError } from '../errors.ts';
 import { classesOf, nodeAt, onlyOutput } from '../graph/index.ts';
 import {
+  addHead,
   type Metadata,
   munge,
   noiseSplit,
   reconstructImages,
   unpackMetadata,
-  withHead,
   withOutput,
 } from '../learn/distill/index.ts';
 import { checkFit, classification, evaluate, type Scale, type Task } from '../learn/task/index.ts';
@@ -111,7 +111,7 @@ function began(recipe: Recipe, data: Dataset | undefined): Net {
   const net = studentOf(recipe);
   const grown = recipe.grow ? grow(net, parsePlan(recipe.grow), { seed: recipe.seed }).net : net;
   if (!recipe.newHead) return grown;
-  return withHead(grown, {
+  return addHead(grown, {
     name: recipe.newHead.name,
     classes: data?.classes ?? classesOf(net.graph),
     seed: recipe.seed,

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readCard, studentFolder, studentNames } from '../../zoo/index.ts';
-import { datasets } from '../data/index.ts';
+import { datasets, isDatasetPath } from '../data/index.ts';
 import { type NewFile, readText, replaceFiles, writeAtomically } from '../files/index.ts';
 import type { CheckpointStore } from '../learn/train/index.ts';
 import { type Net, pack } from '../weights/index.ts';
@@ -35,7 +35,7 @@ export const jsonFile = (file: string, value: unknown): NewFile => ({
 export const saveNet = (folder: string, net: Net, origin?: Origin): void =>
   replaceFiles(folder, filesOf(net, origin));
 
-/** What a run by this recipe reads: the recipe itself when it is a file, and the nets and files that it names. */
+/** What a run of this recipe reads: the recipe itself when it is a file, and the nets and files that it names. */
 export const inputsOf = (recipe: Partial<Recipe>, words: readonly string[]): readonly string[] => {
   const modules = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])].flatMap(
     (l) => (l.kind === 'custom' ? [l.module] : []),
@@ -48,10 +48,14 @@ export const inputsOf = (recipe: Partial<Recipe>, words: readonly string[]): rea
   ].flatMap((name) => (name === undefined ? [] : [studentFolder(name)]));
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' && transfer.metadata ? [transfer.metadata] : [];
-  return [...words.slice(0, 1), ...nets, ...modules, ...metadata];
+  const data = recipe.data !== undefined && isDatasetPath(recipe.data) ? [recipe.data] : [];
+  return [...words.slice(0, 1), ...nets, ...modules, ...metadata, ...data];
 };
 
-/** The dataset of a shipped student by its card, or of a folder by its card or recipe; undefined when none says. */
+/**
+ * The dataset of a shipped student by its card, or of a folder by its card or recipe, as `loadDataset` takes it; undefined when
+ * none is named, or the path that is named does not exist from here.
+ */
 export function dataOf(name: string): string | undefined {
   if (studentNames().includes(name)) return datasets.find((d) => d === readCard(name).data);
   for (const file of ['card.json', 'recipe.json']) {
@@ -61,6 +65,7 @@ export function dataOf(name: string): string | undefined {
       const { data } = JSON.parse(readText(path)) as { data?: unknown };
       const known = datasets.find((d) => d === data);
       if (known) return known;
+      if (typeof data === 'string' && isDatasetPath(data) && existsSync(data)) return data;
     } catch {
       // a file of another kind says nothing
     }

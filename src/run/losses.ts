@@ -1,4 +1,7 @@
-/** @file Losses by name, for recipes: what each may be told, and how it is made. A new loss is one entry. */
+/**
+ * @file Losses by name, for recipes: one table, in which each kind says its fields, whether it needs a teacher, and how it is
+ * made. A new loss is one entry.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import * as z from 'zod';
 import { MoonletError, suggestion } from '../errors.ts';
@@ -15,15 +18,16 @@ import { sobolev } from '../learn/distill/sobolev.ts';
 import { softTargets } from '../learn/distill/soft-targets.ts';
 import { crossEntropy } from '../learn/loss/cross-entropy.ts';
 import { type Loss, type LossMaker, type Nets, taughtBy } from '../learn/loss/loss.ts';
-import { changing, ramp } from './ramp.ts';
+import type { Schedule } from '../learn/loss/schedule.ts';
+import { type Changing, changing, ramp } from './ramp.ts';
 
-/** What making a loss may need beside its own fields. */
+/** What making a loss may need besides its own fields. */
 export interface LossContext {
   /** Steps of the run, over which ramps stretch. */
   readonly steps: number;
   /** An architecture's graph by its words, for a booster. */
   readonly compose?: (words: string) => Graph;
-  /** A loss that stands in a file of the user. It is handed tf, so that it need not find it. */
+  /** A loss of the user's own file. It receives tf as an argument, so that the file need not import it. */
   readonly custom?: (module: string, name: string) => CustomLoss;
 }
 
@@ -38,173 +42,199 @@ const place = z.string().min(1);
 const taught = { teacher: place.optional() };
 const adapt = z.boolean().default(true);
 
-const schemas = {
-  'cross-entropy': z.strictObject({
-    kind: z.literal('cross-entropy'),
-    weight: changing.default(1),
-    labelSmoothing: share.default(0),
+/** What `make` of a loss receives besides its fields. */
+interface Making extends LossContext {
+  /** A number of the recipe, or a schedule of one that changes over the run. */
+  number(value: Changing): number | Schedule;
+  readonly weight: number | Schedule;
+}
+/** A kind of loss in recipes. */
+interface LossKind<S extends z.ZodType> {
+  /** The fields, with their defaults. */
+  readonly schema: S;
+  /** Whether a recipe with this loss must name a teacher. */
+  readonly needsTeacher: boolean;
+  /** The loss, of fields that the schema has checked. */
+  make(fields: z.output<S>, at: Making): LossMaker;
+}
+/** Infers the type of the fields from the schema. */
+const kind = <S extends z.ZodType>(entry: LossKind<S>): LossKind<S> => entry;
+/** A field that is left out when it is undefined. */
+const given = <K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } =>
+  Object.fromEntries(value === undefined ? [] : [[key, value]]) as { [P in K]?: V };
+
+const table = {
+  'cross-entropy': kind({
+    schema: z.strictObject({
+      kind: z.literal('cross-entropy'),
+      weight: changing.default(1),
+      labelSmoothing: share.default(0),
+    }),
+    needsTeacher: false,
+    make: ({ labelSmoothing }, { weight }) => crossEntropy({ weight, labelSmoothing }),
   }),
-  'soft-targets': z.strictObject({
-    kind: z.literal('soft-targets'),
-    ...taught,
-    weight: changing.default(0.9),
-    temperature: changing.default(4),
+  'soft-targets': kind({
+    schema: z.strictObject({
+      kind: z.literal('soft-targets'),
+      ...taught,
+      weight: changing.default(0.9),
+      temperature: changing.default(4),
+    }),
+    needsTeacher: true,
+    make: ({ temperature }, { weight, number }) => softTargets({ weight, temperature: number(temperature) }),
   }),
-  attention: z.strictObject({
-    kind: z.literal('attention'),
-    ...taught,
-    weight: changing.default(1000),
-    pairs: places,
+  attention: kind({
+    schema: z.strictObject({
+      kind: z.literal('attention'),
+      ...taught,
+      weight: changing.default(1000),
+      pairs: places,
+    }),
+    needsTeacher: true,
+    make: ({ pairs }, { weight }) => attention({ weight, ...given('pairs', pairs) }),
   }),
-  logits: z.strictObject({ kind: z.literal('logits'), ...taught, weight: changing.default(1) }),
-  hints: z.strictObject({
-    kind: z.literal('hints'),
-    ...taught,
-    weight: changing.default(1),
-    pairs: places,
-    adapt,
+  logits: kind({
+    schema: z.strictObject({ kind: z.literal('logits'), ...taught, weight: changing.default(1) }),
+    needsTeacher: true,
+    make: (_, { weight }) => logits({ weight }),
   }),
-  fsp: z.strictObject({
-    kind: z.literal('fsp'),
-    ...taught,
-    weight: changing.default(1),
-    points: places,
-    adapt,
+  hints: kind({
+    schema: z.strictObject({
+      kind: z.literal('hints'),
+      ...taught,
+      weight: changing.default(1),
+      pairs: places,
+      adapt,
+    }),
+    needsTeacher: true,
+    make: ({ pairs, adapt }, { weight }) => hints({ weight, adapt, ...given('pairs', pairs) }),
   }),
-  darkrank: z.strictObject({
-    kind: z.literal('darkrank'),
-    ...taught,
-    weight: changing.default(1),
-    form: z.enum(['soft', 'hard']).default('soft'),
-    alpha: z.number().positive().default(3),
-    beta: z.number().positive().default(3),
-    list: z.int().min(2).max(6).default(4),
-    embeddings: z.tuple([z.string(), z.string()]).optional(),
+  fsp: kind({
+    schema: z.strictObject({
+      kind: z.literal('fsp'),
+      ...taught,
+      weight: changing.default(1),
+      points: places,
+      adapt,
+    }),
+    needsTeacher: true,
+    make: ({ points, adapt }, { weight }) => fsp({ weight, adapt, ...given('points', points) }),
   }),
-  sobolev: z.strictObject({
-    kind: z.literal('sobolev'),
-    ...taught,
-    weight: changing.default(1),
-    projections: z.int().min(1).max(64).default(1),
+  darkrank: kind({
+    schema: z.strictObject({
+      kind: z.literal('darkrank'),
+      ...taught,
+      weight: changing.default(1),
+      form: z.enum(['soft', 'hard']).default('soft'),
+      alpha: z.number().positive().default(3),
+      beta: z.number().positive().default(3),
+      list: z.int().min(2).max(6).default(4),
+      embeddings: z.tuple([z.string(), z.string()]).optional(),
+    }),
+    needsTeacher: true,
+    make: ({ form, alpha, beta, list, embeddings }, { weight }) =>
+      darkRank({ weight, form, alpha, beta, list, ...given('embeddings', embeddings) }),
   }),
-  lwf: z.strictObject({
-    kind: z.literal('lwf'),
-    ...taught,
-    weight: changing.default(1),
-    temperature: changing.default(2),
-    old: place.optional(),
+  sobolev: kind({
+    schema: z.strictObject({
+      kind: z.literal('sobolev'),
+      ...taught,
+      weight: changing.default(1),
+      projections: z.int().min(1).max(64).default(1),
+    }),
+    needsTeacher: true,
+    make: ({ projections }, { weight }) => sobolev({ weight, projections }),
   }),
-  one: z.strictObject({
-    kind: z.literal('one'),
-    weight: changing.default(1),
-    branches: z.int().min(2).max(16).default(3),
-    from: place.optional(),
-    temperature: changing.default(3),
-    ramp: changing.default(1),
+  lwf: kind({
+    schema: z.strictObject({
+      kind: z.literal('lwf'),
+      ...taught,
+      weight: changing.default(1),
+      temperature: changing.default(2),
+      old: place.optional(),
+    }),
+    needsTeacher: true,
+    make: ({ temperature, old }, { weight, number }) =>
+      lwf({ weight, temperature: number(temperature), ...given('old', old) }),
   }),
-  rocket: z.strictObject({
-    kind: z.literal('rocket'),
-    weight: changing.default(1),
-    /** An architecture with its options. */
-    booster: place,
-    share: place.nullable().default('stage1'),
-    lambda: changing.default(0.03),
+  one: kind({
+    schema: z.strictObject({
+      kind: z.literal('one'),
+      weight: changing.default(1),
+      branches: z.int().min(2).max(16).default(3),
+      from: place.optional(),
+      temperature: changing.default(3),
+      ramp: changing.default(1),
+    }),
+    needsTeacher: false,
+    make: ({ branches, from, temperature, ramp }, { weight, number }) =>
+      one({
+        ...{ weight, branches, temperature: number(temperature), ramp: number(ramp) },
+        ...given('from', from),
+      }),
+  }),
+  rocket: kind({
+    schema: z.strictObject({
+      kind: z.literal('rocket'),
+      weight: changing.default(1),
+      /** An architecture with its options. */
+      booster: place,
+      share: place.nullable().default('stage1'),
+      lambda: changing.default(0.03),
+    }),
+    needsTeacher: false,
+    make: ({ booster, share, lambda }, { weight, number, compose }) => {
+      if (!compose) throw new MoonletError('rocket: a booster by name needs architectures; pass "compose"');
+      return rocket({ weight, booster: compose(booster), share, lambda: number(lambda) });
+    },
   }),
   /** A loss of the user: the file exports by this name a function of the nets and tf that gives a Loss. */
-  custom: z.strictObject({
-    kind: z.literal('custom'),
-    ...taught,
-    weight: changing.optional(),
-    /** A JavaScript or TypeScript file, from where the command runs. */
-    module: place,
-    export: place.default('default'),
+  custom: kind({
+    schema: z.strictObject({
+      kind: z.literal('custom'),
+      ...taught,
+      weight: changing.optional(),
+      /** A JavaScript or TypeScript file, relative to the working directory. */
+      module: place,
+      export: place.default('default'),
+    }),
+    needsTeacher: false,
+    make: (l, { weight, custom }) => {
+      if (!custom) throw new MoonletError('custom: a loss of a file needs "custom", which loads it');
+      const make = custom(l.module, l.export);
+      return (nets) => ({ ...make(nets, tf), ...(l.weight === undefined ? {} : { weight }) });
+    },
   }),
 } as const;
 
-export const lossKinds = Object.keys(schemas) as readonly (keyof typeof schemas)[];
+type Kind = keyof typeof table;
+export type ParsedLoss = { [K in Kind]: z.output<(typeof table)[K]['schema']> }[Kind];
+export type LossRecipe = { [K in Kind]: z.input<(typeof table)[K]['schema']> }[Kind];
+const isKind = (name: string): name is Kind => Object.hasOwn(table, name);
+export const lossKinds: readonly Kind[] = Object.keys(table).filter(isKind);
 
-const s = schemas;
-export const loss = z.discriminatedUnion(
-  'kind',
-  [
-    s['cross-entropy'],
-    s['soft-targets'],
-    s.attention,
-    s.logits,
-    s.hints,
-    s.fsp,
-    s.darkrank,
-    s.sobolev,
-    s.lwf,
-    s.one,
-    s.rocket,
-    s.custom,
-  ],
-  {
-    error: (issue) => {
-      const kind = (issue.input as { kind?: unknown } | undefined)?.kind;
-      if (typeof kind !== 'string') return `a loss has a "kind", one of ${lossKinds.join(', ')}`;
-      return `no loss "${kind}".${suggestion(kind, lossKinds)} Known: ${lossKinds.join(', ')}`;
-    },
+/** The schemas of all kinds, of which zod wants at least one. */
+const [first, ...others] = lossKinds.map((name) => table[name].schema);
+if (!first) throw new Error('internal: the table of losses is empty');
+export const loss = z.discriminatedUnion('kind', [first, ...others], {
+  error: (issue) => {
+    const kind = (issue.input as { kind?: unknown } | undefined)?.kind;
+    if (typeof kind !== 'string') return `a loss has a "kind", one of ${lossKinds.join(', ')}`;
+    return `no loss "${kind}".${suggestion(kind, lossKinds)} Known: ${lossKinds.join(', ')}`;
   },
-);
-export type LossRecipe = z.input<typeof loss>;
-export type ParsedLoss = z.output<typeof loss>;
+});
 
-/** Losses that need no teacher. */
-const alone: readonly ParsedLoss['kind'][] = ['cross-entropy', 'one', 'rocket', 'custom'];
-export const needsTeacher = (l: ParsedLoss): boolean => !alone.includes(l.kind);
-/** The name of the teacher that a loss listens to, when it says one. */
+/** Whether a recipe with this loss must name a teacher. */
+export const needsTeacher = ({ kind }: ParsedLoss): boolean => table[kind].needsTeacher;
+/** The name of the teacher that a loss listens to, when it names one. */
 export const teacherNamed = (l: ParsedLoss): string | undefined => ('teacher' in l ? l.teacher : undefined);
 
-/** @throws MoonletError for a booster or a file that is not there. */
+/** The loss that the fields of a recipe describe. @throws MoonletError for a booster or a file that does not exist. */
 export function lossOf(l: ParsedLoss, at: LossContext): LossMaker {
-  const name = teacherNamed(l);
-  const made = made1(l, at);
-  return name === undefined ? made : taughtBy(name, made);
-}
-
-function made1(l: ParsedLoss, at: LossContext): LossMaker {
-  const number = (value: z.output<typeof changing>) => ramp(value, at.steps);
-  const given = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
-    value === undefined ? {} : ({ [key]: value } as Record<K, V>);
-  const weight = number(l.weight ?? 1);
-  switch (l.kind) {
-    case 'cross-entropy':
-      return crossEntropy({ weight, labelSmoothing: l.labelSmoothing });
-    case 'soft-targets':
-      return softTargets({ weight, temperature: number(l.temperature) });
-    case 'attention':
-      return attention({ weight, ...given('pairs', l.pairs) });
-    case 'logits':
-      return logits({ weight });
-    case 'hints':
-      return hints({ weight, adapt: l.adapt, ...given('pairs', l.pairs) });
-    case 'fsp':
-      return fsp({ weight, adapt: l.adapt, ...given('points', l.points) });
-    case 'darkrank':
-      return darkRank({
-        ...{ weight, form: l.form, alpha: l.alpha, beta: l.beta, list: l.list },
-        ...given('embeddings', l.embeddings),
-      });
-    case 'sobolev':
-      return sobolev({ weight, projections: l.projections });
-    case 'lwf':
-      return lwf({ weight, temperature: number(l.temperature), ...given('old', l.old) });
-    case 'one':
-      return one({
-        ...{ weight, branches: l.branches, temperature: number(l.temperature), ramp: number(l.ramp) },
-        ...given('from', l.from),
-      });
-    case 'rocket': {
-      if (!at.compose)
-        throw new MoonletError('rocket: a booster by name needs architectures; pass "compose"');
-      return rocket({ weight, booster: at.compose(l.booster), share: l.share, lambda: number(l.lambda) });
-    }
-    case 'custom': {
-      if (!at.custom) throw new MoonletError('custom: a loss of a file needs "custom", which loads it');
-      const make = at.custom(l.module, l.export);
-      return (nets) => ({ ...make(nets, tf), ...(l.weight === undefined ? {} : { weight }) });
-    }
-  }
+  const number = (value: Changing): number | Schedule => ramp(value, at.steps);
+  // a method's parameters are bivariant: the entry of a kind receives that kind's fields
+  const entry: { make(fields: ParsedLoss, at: Making): LossMaker } = table[l.kind];
+  const maker = entry.make(l, { ...at, number, weight: number(l.weight ?? 1) });
+  const teacher = teacherNamed(l);
+  return teacher === undefined ? maker : taughtBy(teacher, maker);
 }

@@ -3,6 +3,7 @@
 import { architectures, compose, holdsNet, loadStudent, sceneArchitectures } from '../../zoo/index.ts';
 import {
   attributesOf,
+  bytesOfImages,
   type Dataset,
   hold,
   loadDataset,
@@ -228,8 +229,9 @@ function attributeColumns(
   classes: number,
   names: SceneRecipeOf<'neuron-selection'>['attributes'],
 ): readonly (readonly number[])[] {
+  const pixels = bytesOfImages(split, 'neuron-selection');
   const drawn = Array.from({ length: split.count }, (_, i) =>
-    attributesOf(split.pixels.subarray(i * 784, (i + 1) * 784)),
+    attributesOf(pixels.subarray(i * 784, (i + 1) * 784)),
   );
   const labels = [...split.labels];
   return names.flatMap((name) =>

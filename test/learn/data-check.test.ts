@@ -72,11 +72,11 @@ describe('data that do not fit', () => {
     expect(await line(() => [...passes(few, scale, 2)])).to.equal(`data: ${said}`);
     const cut = { ...good, pixels: good.pixels.subarray(1) };
     expect(await line(() => fit(net(), cut, scale, o))).to.equal(
-      'training data: 8 images of [9, 6, 1] have 432 bytes, got 431; check count and shape',
+      'training data: 8 images of [9, 6, 1] have 432 values, got 431; check count and shape',
     );
-    const floats = { ...good, pixels: new Float32Array(432) as unknown as Uint8Array };
-    expect(await line(() => fit(net(), floats, scale, o))).to.equal(
-      'training data: pixels must be bytes (Uint8Array), got Float32Array; scale them to 0 .. 255',
+    const doubles = { ...good, pixels: new Float64Array(432) as unknown as Float32Array };
+    expect(await line(() => fit(net(), doubles, scale, o))).to.equal(
+      'training data: pixels must be bytes (Uint8Array) or floats (Float32Array), got Float64Array; convert them',
     );
     expect(await line(() => evaluate(net(), made([]), scale))).to.equal(
       'data: count must be a whole number from 1 up, got 0; give at least one image',

@@ -7,6 +7,7 @@
  */
 
 import { type Random, random } from '../../random.ts';
+import { bytesOfImages } from '../check.ts';
 import type { Split } from '../dataset.ts';
 import type { Box } from './box.ts';
 import { ground } from './ground.ts';
@@ -77,13 +78,14 @@ interface Placed extends SceneObject {
 
 /** An object where there is room for it, or nothing after twelve tries. */
 function place(split: Split, size: number, others: readonly Placed[], source: Random): Placed | undefined {
+  const pixels = bytesOfImages(split, 'makeScene');
   for (let tries = 0; tries < 12; tries++) {
     const image = source.below(split.count);
     const depth = 0.1 + 0.7 * source.uniform();
     // 31 pixels of 64 when near, 16 when far, give or take 2
     const side = Math.round((size / 64) * (33 - 21 * depth + 4 * source.uniform() - 2));
     const light = Math.round(245 - 120 * depth + 20 * source.uniform() - 10);
-    const ink = inkOf(split.pixels.subarray(image * 784, (image + 1) * 784), side, inkThreshold);
+    const ink = inkOf(pixels.subarray(image * 784, (image + 1) * 784), side, inkThreshold);
     if (ink.area < leastArea) continue;
     const [inkTop, inkLeft, inkBottom, inkRight] = ink.box;
     const [h, w] = [inkBottom - inkTop, inkRight - inkLeft];

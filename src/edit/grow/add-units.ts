@@ -6,7 +6,7 @@
  * The paper divides old and new activations by their norms and learns a scale. Here the weights are set so that the new
  * units have the old ones' scale from the start: each new filter gets the mean norm of its layer's old filters; a norm's new
  * channels the mean scale and offset of its old ones, mean 0 and the mean of their variance + mean^2, which is what filters
- * of that norm would see of the same input. `withHead(..., { normalized: true })` does the rest at the new head.
+ * of that norm would see of the same input. `addHead(..., { normalized: true })` does the rest at the new head.
  */
 import { Refusal } from '../../errors.ts';
 import { channels, check, type Graph, isDepthwise, nodesById, type Slot } from '../../graph/index.ts';

@@ -14,7 +14,7 @@
  * which keeps eigenvectors of a graph of layers, is not built.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { labelsFor, type Split } from '../../data/index.ts';
+import { channelValues, labelsFor, type PerChannel, type Split } from '../../data/index.ts';
 import { type EngineOptions, prepare } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { inputShape, nodeAt, type Shape, shapes, sizeOf } from '../../graph/index.ts';
@@ -75,7 +75,7 @@ export async function reconstructImages(
   teacher: Net,
   metadata: Metadata,
   o: ReconstructImagesOptions,
-): Promise<Split> {
+): Promise<Split<Uint8Array>> {
   const { images, steps = 200, rate = 0.07, smooth = 1, batch = 100, seed = 0, onBatch, ...rest } = o;
   for (const [name, value] of Object.entries({ images, steps, batch })) checkCount(name, value);
   checkNumber('rate', rate, { above: 0 });
@@ -94,7 +94,7 @@ export async function reconstructImages(
   const runner = await prepare(
     (state, inputs) => {
       const objective = (u: tf.Tensor): tf.Scalar => {
-        const x = tf.div(tf.sub(imageOf(u, smooth), scale.mean), scale.std);
+        const x = tf.div(tf.sub(imageOf(u, smooth), operand(scale.mean)), operand(scale.std));
         const { values } = forward(teacher.graph, weightTensors(teacher.weights), x, {
           values: layers.map((l) => l.id),
         });
@@ -212,19 +212,31 @@ function meanVariance({ mean, spread }: LayerRecord): number {
   return Math.max(1e-6, spread.reduce((sum, v) => sum + v * v, 0) / mean.length);
 }
 
+/** A number of each channel as tf's arithmetic takes it. */
+const operand = (value: PerChannel): number | tf.Tensor1D =>
+  typeof value === 'number' ? value : tf.tensor1d([...value]);
+
 /**
- * Normal noise of the data's mean and deviation, cut to bytes: what reconstructed images are held against.
- * @throws UsageError for a number of images or classes that is none.
+ * Images of normal noise with the data's mean and deviation of each channel, rounded and clipped to bytes: the baseline of
+ * reconstructed images.
+ * @throws UsageError for a number of images or classes that is not a whole number from 1 up.
  */
-export function noiseSplit({ shape, mean, std }: Scale, images: number, classes: number, seed = 0): Split {
+export function noiseSplit(
+  { shape, mean, std }: Scale,
+  images: number,
+  classes: number,
+  seed = 0,
+): Split<Uint8Array> {
   checkCount('images', images);
   checkCount('classes', classes);
-  const size = sizeOf(shape as Shape);
+  const [h, w, c] = shape;
+  const [means, deviations] = [channelValues(mean, c), channelValues(std, c)];
   const source = random('noise images', seed);
-  const byte = (): number => Math.min(255, Math.max(0, Math.round(255 * (mean + std * source.normal()))));
+  const byte = (_: unknown, i: number): number =>
+    Math.min(255, Math.max(0, Math.round(255 * (means[i % c]! + deviations[i % c]! * source.normal()))));
   return {
     count: images,
-    pixels: Uint8Array.from({ length: images * size }, byte),
+    pixels: Uint8Array.from({ length: images * h * w * c }, byte),
     labels: labelsFor(classes, images).map((_, i) => i % classes),
   };
 }

@@ -5,7 +5,7 @@
  *   L_old = -sum_k y'_k log yhat'_k,  y'_k = y_k^(1/T) / sum_j y_j^(1/T),  y of the net as it was, yhat of the net as it is
  *
  * T = 2, weight 1; y^(1/T) normalized is the softmax of the logits over T. The old net stands as the teacher and is asked
- * about the new images. A new head is added by `withHead`; it alone is trained first, then all.
+ * about the new images. A new head is added by `addHead`; it alone is trained first, then all.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, Refusal } from '../../errors.ts';
@@ -62,9 +62,10 @@ export function lwfOf(now: tf.Tensor2D, then: tf.Tensor2D, temperature: tf.Scala
  * The net with one more head, which is its output from now on: a dense layer on what the last dense layer reads, under
  * `heads/<name>`. `normalized` puts a norm before it, which brings each feature to unit variance and learns its scale, so that
  * units that are new (`addUnits`) and old ones weigh alike at first (Wang et al. 2017, arXiv:1907.07844). The old head stays in
- * the graph, though no output needs it; `withOutput` brings it back.
+ * the graph, though no output needs it; `withOutput` brings it back. `withHead` of `moonlet` replaces the old head instead.
+ * @throws Refusal for a net without a dense layer.
  */
-export function withHead(
+export function addHead(
   net: Net,
   o: {
     readonly name: string;

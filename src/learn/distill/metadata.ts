@@ -5,7 +5,7 @@
 
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import * as z from 'zod';
-import type { Split } from '../../data/index.ts';
+import { bytesOfImages, checkSplit, type Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError, quote } from '../../errors.ts';
 import { classesOf, isMap, issueText, type Shape, sizeOf } from '../../graph/index.ts';
@@ -13,7 +13,7 @@ import { logitsAt } from '../../read/index.ts';
 import { type Net, readSafetensors, type StoredTensor, writeSafetensors } from '../../weights/index.ts';
 import { strideTaps } from '../loss/taps.ts';
 import { passes } from '../task/batches.ts';
-import { checkInput, checkLabels, checkSplit } from '../task/data-check.ts';
+import { checkInput, checkLabels } from '../task/data-check.ts';
 import type { Scale } from '../task/scale.ts';
 import { embeddingOf } from './darkrank.ts';
 
@@ -36,10 +36,15 @@ export interface Metadata {
 
 const format = 'moonlet-teacher-metadata';
 const size = z.int().min(1);
+const perChannel = 'must be a number, or one for each channel';
 const aboutSchema = z.looseObject({
   teacher: z.string(),
   classes: size,
-  scale: z.looseObject({ shape: z.tuple([size, size, size]), mean: z.number(), std: z.number().positive() }),
+  scale: z.looseObject({
+    shape: z.tuple([size, size, size]),
+    mean: z.union([z.number(), z.array(z.number())], perChannel),
+    std: z.union([z.number().positive(), z.array(z.number().positive())], perChannel),
+  }),
 });
 
 export function packMetadata({ layers, ...rest }: Metadata): Uint8Array {
@@ -163,7 +168,7 @@ function tally(full: Shape, classes: number) {
 
 /**
  * How the teacher responds to a split, by class. Here, and only here, data are looked at.
- * @throws MoonletError when the split does not fit the teacher, or a class has no example.
+ * @throws MoonletError when the split does not fit the teacher, or a class has no example; UsageError for images of floats.
  */
 export async function recordMetadata(
   teacher: Net,
@@ -176,6 +181,7 @@ export async function recordMetadata(
 ): Promise<Metadata> {
   const classes = classesOf(teacher.graph);
   checkSplit(split, scale, 'data');
+  bytesOfImages(split, 'recordMetadata'); // reconstructed images are bytes
   checkInput(teacher.graph, scale.shape, 'the images are');
   checkLabels(teacher.graph, split.labels, classes, 'data');
   const runner = await compile(teacher, { ...engine, values: layers });

@@ -10,7 +10,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { Split } from '../../data/index.ts';
+import { checkSplit, type Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import {
@@ -28,7 +28,7 @@ import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { type Tap, tap } from '../loss/taps.ts';
 import { passes } from '../task/batches.ts';
-import { checkInput, checkSplit } from '../task/data-check.ts';
+import { checkInput } from '../task/data-check.ts';
 import type { Scale } from '../task/scale.ts';
 import { type Columns, type Selection, type SelectOptions, selectNeurons } from './select-neurons.ts';
 

@@ -1,6 +1,6 @@
 /** @file How often a classifier is right. */
 
-import type { Split } from '../../data/index.ts';
+import { checkSplit, type Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { classesOf, onlyOutput } from '../../graph/index.ts';
@@ -8,7 +8,7 @@ import { checkClasses } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { checkCount } from '../options.ts';
 import { passes } from './batches.ts';
-import { checkInput, checkLabels, checkSplit } from './data-check.ts';
+import { checkInput, checkLabels } from './data-check.ts';
 import type { Scale } from './scale.ts';
 
 export interface Evaluation {

@@ -3,7 +3,7 @@
  * how well a net does. Classes of images are one task; scenes bring others, with boxes, maps or pairs of images.
  */
 
-import type { Split } from '../../data/index.ts';
+import { checkSplit, type Split } from '../../data/index.ts';
 import type { EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, isMap, type Shape, shapes } from '../../graph/index.ts';
@@ -13,7 +13,7 @@ import type { Net } from '../../weights/index.ts';
 import { digest } from '../digest.ts';
 import type { Loss } from '../loss/loss.ts';
 import { type Augment, type Batch, batches, checkViews } from './batches.ts';
-import { checkInput, checkLabels, checkSplit } from './data-check.ts';
+import { checkInput, checkLabels } from './data-check.ts';
 import { evaluate } from './evaluate.ts';
 import type { Scale } from './scale.ts';
 
