@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { compose, loadStudent, studentNames } from '../../zoo/index.ts';
 import { zooFolder } from '../../zoo/students.ts';
-import { type Dataset, loadDataset, type Split } from '../data/index.ts';
+import { bytesOfImages, type Dataset, loadDataset, type Split } from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { MoonletError, oneLine, UsageError } from '../errors.ts';
@@ -70,6 +70,7 @@ export async function readyFor(recipe: Recipe, engine: EngineOptions = {}): Prom
   const scale: Scale = metadata?.scale ?? (data as Dataset);
   const student = began(recipe, data);
   if (data) {
+    if (transfer?.kind === 'noise') bytesOfImages(data.train, 'noise');
     checkFit(student.graph, classesOf(student.graph), data);
     for (const net of [teacher, ...Object.values(teachers)])
       if (net) checkFit(net.graph, recipe.newHead ? data.classes : classesOf(net.graph), data);
