@@ -10,6 +10,7 @@ export {
 export { check } from './check.ts';
 export { classesOf, inputShape, onlyOutput } from './ends.ts';
 export { ancestors, consumers, dropUnused, fold, nodesById, rename } from './graph.ts';
+export { firstInput, firstInputShape, inputChannels, inputShapes, valuesOfInputs } from './inputs.ts';
 export { firstIssue, type Issue, issueText, unknownKey } from './issue.ts';
 export { fromJson, opSchema, toJson } from './json.ts';
 export {
