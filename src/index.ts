@@ -96,7 +96,6 @@ export {
   channels,
   check,
   fold,
-  fromJson,
   type Graph,
   type Kind,
   type Node,
@@ -118,6 +117,7 @@ export {
   shapes,
   toJson,
 } from './graph/index.ts';
+export { fromJson } from './graph/json.ts';
 export {
   type Cost,
   cost,

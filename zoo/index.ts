@@ -42,14 +42,12 @@ export { squeezenext } from './architectures/squeezenext.ts';
 export { starnetS1, starnetS050 } from './architectures/starnet.ts';
 export { wrn } from './architectures/wrn.ts';
 export { xception } from './architectures/xception.ts';
+export { holdsNet, studentFolder, studentNames } from './folders.ts';
 export { cacheFolder, type Pulled, type PullOptions, pull } from './pull.ts';
 export { makeIndex, parseIndex, type RegistryIndex } from './registry.ts';
 export {
   type Card,
-  holdsNet,
   type LoadOptions,
   loadStudent,
   readCard,
-  studentFolder,
-  studentNames,
 } from './students.ts';

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { MoonletError, UsageError } from '../src/errors.ts';
 import { isHiddenName, type NewFile, withOut } from '../src/files/index.ts';
 import { type DownloadOptions, download, fetchText } from './download.ts';
+import { zooFolder } from './folders.ts';
 import { claimPart, leavePart } from './parts.ts';
 import {
   checkId,
@@ -18,7 +19,7 @@ import {
   type RegistryNet,
   sha256,
 } from './registry.ts';
-import { type Card, parseCard, zooFolder } from './students.ts';
+import { type Card, parseCard } from './students.ts';
 
 export interface PullOptions extends DownloadOptions {
   /** A registry: a folder or an http(s) address with an `index.json`. The package's own unless told. */

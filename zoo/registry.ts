@@ -3,10 +3,11 @@
  * it has, how large they are and what their sha256 is. The files of `<dataset>/<id>` lie at `<dataset>/<id>/<file>`.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { MoonletError, oneLine, suggestion, UsageError } from '../src/errors.ts';
+import { folders } from './folders.ts';
 import { parseJson } from './json.ts';
 
 export const fileNames = ['card.json', 'graph.json', 'weights.safetensors'] as const;
@@ -79,11 +80,3 @@ export function makeIndex(root: string): RegistryIndex {
     })),
   };
 }
-
-/** The names of the folders in a folder, sorted; none when it is not there. */
-export const folders = (path: string): string[] =>
-  existsSync(path)
-    ? readdirSync(path, { withFileTypes: true })
-        .flatMap((e) => (e.isDirectory() ? [e.name] : []))
-        .sort()
-    : [];

@@ -1,13 +1,12 @@
 /** @file Trained students and their teachers: found by name, read from disk, verified. */
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import * as z from 'zod';
 import { MoonletError, suggestion, UsageError } from '../src/errors.ts';
-import { settle } from '../src/files/index.ts';
 import { type Net, type UnpackOptions, unpack } from '../src/weights/index.ts';
+import { holdsNet, studentFolder, studentNames, zooFolder } from './folders.ts';
 import { parseJson } from './json.ts';
-import { folders, sha256 } from './registry.ts';
+import { sha256 } from './registry.ts';
 
 const share = z.number().min(0).max(1);
 const counted = z.int().min(0);
@@ -61,20 +60,6 @@ const card = z.strictObject({
 });
 export type Card = z.output<typeof card>;
 
-/** A folder of the zoo's data: beside the sources, or in the package beside `dist`. */
-export function zooFolder(kind: 'students' | 'pairs' | 'recipes'): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) return join(folder, 'zoo', kind);
-    if (folder === dirname(folder)) throw new MoonletError('the folder zoo is missing; reinstall moonlet');
-  }
-}
-
-/** Every shipped student's name, `<dataset>/<id>`; teachers stand beside students. */
-export function studentNames(): readonly string[] {
-  const root = zooFolder('students');
-  return folders(root).flatMap((data) => folders(join(root, data)).map((id) => `${data}/${id}`));
-}
-
 /** @throws MoonletError when the text is no card; `path` is where it stands. */
 export const parseCard = (text: string, path: string): Card => parseJson(card, text, path);
 
@@ -83,16 +68,6 @@ export const readCard = (name: string): Card => {
   const path = join(zooFolder('students'), name, 'card.json');
   return parseCard(readText(path), path);
 };
-
-/** The folder of a shipped student, or of the net that a path names; it need not be there. */
-export const studentFolder = (name: string): string =>
-  studentNames().includes(name) ? join(zooFolder('students'), name) : resolve(name);
-
-/** Whether a folder holds a net. A change of its files that was interrupted is finished first. */
-export function holdsNet(folder: string): boolean {
-  settle(folder);
-  return existsSync(join(folder, 'graph.json'));
-}
 
 export interface LoadOptions extends UnpackOptions {
   /** `false`: the files of a folder are taken although its card says another sha256 of them. */

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText } from '../../src/files/index.ts';
-import { zooFolder } from '../../zoo/students.ts';
+import { zooFolder } from '../../zoo/folders.ts';
 import { indexText, writeIndex } from './card.ts';
 
 const words = process.argv.slice(2);

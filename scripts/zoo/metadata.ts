@@ -8,7 +8,8 @@ import { count, print } from '../../src/cli/say.ts';
 import { loadDataset } from '../../src/data/index.ts';
 import { writeAtomically } from '../../src/files/index.ts';
 import { packMetadata, recordMetadata } from '../../src/learn/distill/index.ts';
-import { loadStudent, readCard, zooFolder } from '../../zoo/students.ts';
+import { zooFolder } from '../../zoo/folders.ts';
+import { loadStudent, readCard } from '../../zoo/students.ts';
 
 const [name] = new Command().argument('<student>', 'such as mnist/wrn-16-1').parse().args as [string];
 const data = await loadDataset(readCard(name).data);

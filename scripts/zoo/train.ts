@@ -10,7 +10,8 @@ import { note, percent } from '../../src/cli/say.ts';
 import { MoonletError, UsageError } from '../../src/errors.ts';
 import { readText, writeAtomically } from '../../src/files/index.ts';
 import { type Pair, pairNamed, pairs, parseRecipe } from '../../src/run/index.ts';
-import { loadStudent, studentNames } from '../../zoo/students.ts';
+import { studentNames } from '../../zoo/folders.ts';
+import { loadStudent } from '../../zoo/students.ts';
 import { install } from './card.ts';
 import { doRun, folderOf, type Run, type RunResult, resultOf, runsOf } from './run.ts';
 

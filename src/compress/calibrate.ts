@@ -6,13 +6,7 @@ import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import { channelsOf, type Graph, type Shape } from '../graph/index.ts';
 import type { Net } from '../weights/index.ts';
-
-/**
- * `min-max`: all that was seen. `percentile`: without a share of the values at each end. `mse`: the range whose rounding
- * loses least, in squared error over what was seen.
- */
-export type CalibrationMethod = 'min-max' | 'percentile' | 'mse';
-export const calibrationMethods: readonly CalibrationMethod[] = ['min-max', 'percentile', 'mse'];
+import type { CalibrationMethod } from './choices.ts';
 
 export interface CalibrateOptions extends EngineOptions {
   /** `min-max` unless told. */

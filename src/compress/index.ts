@@ -3,21 +3,15 @@ export { type Budget, type Found, type SearchOptions, search } from './budget.ts
 export {
   type CalibrateOptions,
   type Calibration,
-  type CalibrationMethod,
   calibrate,
-  calibrationMethods,
 } from './calibrate.ts';
+export { type CalibrationMethod, calibrationMethods, type QuantizedKind, quantizedKinds } from './choices.ts';
 export { type Contract, checkContracts, formOf } from './contracts.ts';
 export { type Measured, type MeasureOptions, measure } from './measure.ts';
 export type { Compressed, CompressOptions, Row } from './options.ts';
 export { compress } from './pipeline.ts';
 export { type PostTrainingOptions, quantizeByData } from './post-training.ts';
-export {
-  type QuantizedFormOptions,
-  type QuantizedKind,
-  quantizedForm,
-  quantizedKinds,
-} from './quantized-form.ts';
+export { type QuantizedFormOptions, quantizedForm } from './quantized-form.ts';
 export { keepShared } from './shared-form.ts';
 export {
   type CompressStep,

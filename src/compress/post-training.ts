@@ -12,15 +12,9 @@ import { UsageError } from '../errors.ts';
 import { inputShape } from '../graph/index.ts';
 import type { Net } from '../weights/index.ts';
 import { type CalibrateOptions, calibrate } from './calibrate.ts';
+import type { Rounding } from './choices.ts';
 import { inputMoments } from './moments.ts';
 import { sensitivities, withoutRoundings } from './sensitivity.ts';
-
-/**
- * `nearest`: each weight to its nearest code. `feedback`: each code takes back what the ones before it did to the layer's
- * outputs on the examples (GPTQ), which is slower and much nearer to the float net.
- */
-export const roundings = ['nearest', 'feedback'] as const;
-export type Rounding = (typeof roundings)[number];
 
 export interface PostTrainingOptions
   extends Omit<QuantizeOptions, 'ranges' | 'moments'>,

@@ -19,14 +19,7 @@ import {
   type Weight,
   type WeightKey,
 } from '../weights/index.ts';
-
-/**
- * `integers`: symmetric codes with a fixed scale for each channel. `ternary`: Li and Liu 2016, arXiv:1605.04711.
- * `trained-ternary`: scales that are trained, Zhu et al. 2016, arXiv:1612.01064. `binary`: Rastegari et al. 2016,
- * arXiv:1603.05279.
- */
-export const quantizedKinds = ['integers', 'ternary', 'trained-ternary', 'binary'] as const;
-export type QuantizedKind = (typeof quantizedKinds)[number];
+import type { QuantizedKind } from './choices.ts';
 
 export interface QuantizedFormOptions {
   readonly kind?: QuantizedKind;

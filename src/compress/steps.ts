@@ -3,12 +3,10 @@
  * says the same as `[{"step":"prune","sparsity":0.8},{"step":"fit","steps":300},{"step":"share","clusters":16,"start":"density"}]`.
  */
 import * as z from 'zod';
-import { factorizeMethods } from '../edit/index.ts';
+import { factorizeMethods } from '../edit/factorize/factorize-options.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { integerForms, issueText, unknownKey } from '../graph/index.ts';
-import { calibrationMethods } from './calibrate.ts';
-import { roundings } from './post-training.ts';
-import { quantizedKinds } from './quantized-form.ts';
+import { calibrationMethods, quantizedKinds, roundings } from './choices.ts';
 
 const share = z.number().gt(0).max(1);
 const count = z.int().min(1);
@@ -64,7 +62,7 @@ const step = z.discriminatedUnion('step', [
     step: z.literal('quantize'),
     weights: bits.default(8),
     activations: z.union([bits, z.literal(0)]).default(8),
-    method: z.enum(calibrationMethods as readonly ['min-max', 'percentile', 'mse']).default('min-max'),
+    method: z.enum(calibrationMethods).default('min-max'),
     clip: z.enum(['max', 'mse']).default('max'),
     per: z.enum(['channel', 'tensor']).default('channel'),
     equalize: z.boolean().default(false),

@@ -1,6 +1,6 @@
 /** @file Which engines run here, and one way to run a tensor function on any of them. */
 import * as tf from '@tensorflow/tfjs-core';
-import { MoonletError, suggestion, UsageError } from '../errors.ts';
+import { MoonletError } from '../errors.ts';
 import {
   type Arrays,
   type Jitted,
@@ -11,15 +11,9 @@ import {
 } from '../jit/index.ts';
 import type { Runtime } from '../jit/runtime.ts';
 import { mendTf } from '../kernels/index.ts';
+import type { EngineName } from './names.ts';
 import { loadTfjsNode } from './tfjs-node.ts';
 import { loadWasm } from './wasm.ts';
-
-/**
- * `onnxruntime` traces a function once and runs it natively. The others run it eagerly, op by op: `wasm` and `cpu`
- * from npm alone, `tfjs-node` where that package is installed.
- */
-export const engineNames = ['onnxruntime', 'tfjs-node', 'wasm', 'cpu'] as const;
-export type EngineName = (typeof engineNames)[number];
 
 export type EagerEngine = Exclude<EngineName, 'onnxruntime'>;
 
@@ -33,23 +27,6 @@ export interface EngineOptions {
 }
 /** A tensor function made ready: `(state, inputs) -> (state, outputs)` on plain arrays. */
 export type Prepared = Pick<Jitted, 'run' | 'release'>;
-
-/** @throws UsageError for a name that is no engine. */
-export function engineNamed(name: string): EngineName {
-  const found = engineNames.find((n) => n === name);
-  if (found) return found;
-  throw new UsageError(
-    `no engine "${name}".${suggestion(name, engineNames)} Known: ${engineNames.join(', ')}`,
-  );
-}
-
-/** The option `threads` in words, as a command line has it. @throws UsageError when it is no such number. */
-export function threadsOf(text: string | undefined): Pick<EngineOptions, 'threads'> {
-  if (text === undefined) return {};
-  const threads = Number(text);
-  if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return { threads };
-  throw new UsageError(`--threads must be a whole number from 1 to 1024, got "${text}"`);
-}
 
 /** Make a function ready on an engine. Release it when done. */
 export async function prepare(

@@ -1,15 +1,12 @@
 /** @file The engine room's public face. */
 export { type Batch, type Compiled, type CompileOptions, compile } from './compile.ts';
 export {
-  type EngineName,
   type EngineOptions,
-  engineNamed,
-  engineNames,
   type Prepared,
   prepare,
-  threadsOf,
   useBackend,
 } from './engine.ts';
 export { type LatencyOptions, latency } from './latency.ts';
+export { type EngineName, engineNamed, engineNames, threadsOf } from './names.ts';
 export { type Multiplier, multiplier } from './products.ts';
 export { runModel } from './run-model.ts';

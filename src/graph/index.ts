@@ -1,4 +1,4 @@
-/** @file The graph room's public face. */
+/** @file The graph room's public face, without `json.ts`, which loads zod. */
 export {
   type Balance,
   type ChannelOptions,
@@ -12,7 +12,6 @@ export { classesOf, inputShape, onlyOutput } from './ends.ts';
 export { ancestors, consumers, dropUnused, fold, nodesById, rename } from './graph.ts';
 export { firstInput, firstInputShape, inputChannels, inputShapes, valuesOfInputs } from './inputs.ts';
 export { firstIssue, type Issue, issueText, unknownKey } from './issue.ts';
-export { fromJson, opSchema, toJson } from './json.ts';
 export {
   type Activation,
   activations,
@@ -47,3 +46,4 @@ export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
 export { type Pads, printShape, ShapeError, shapeOf, shapes, slide } from './shape.ts';
 export { type Stage, stageOf, stagePaths, stages } from './stages.ts';
+export { toJson } from './to-json.ts';

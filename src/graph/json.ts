@@ -1,12 +1,13 @@
-/** @file Graphs as JSON, versioned, one node a line. What comes from outside is validated to the last field. */
+/**
+ * @file Graphs from JSON, validated to the last field. `graph/index.ts` leaves this file out, since it is the one that loads
+ * zod: composing and counting need no schema.
+ */
 import * as z from 'zod';
 import { cut, MoonletError, within } from '../errors.ts';
 import { check } from './check.ts';
 import { issueText } from './issue.ts';
 import { activations, type Graph, integerForms } from './op.ts';
-
-const format = 'moonlet-graph';
-const version = 1;
+import { format, version } from './to-json.ts';
 
 const whole = z.int().min(0);
 const positive = z.int().min(1);
@@ -75,11 +76,6 @@ const schema = z.strictObject({
   integers: z.enum(integerForms).optional(),
   nodes: z.array(z.strictObject({ id, op, inputs: z.array(id), weightsOf: id.optional() })),
 });
-
-export function toJson({ name, nodes, outputs, integers }: Graph): string {
-  const head = JSON.stringify({ format, version, name, outputs, integers }).slice(1, -1);
-  return `{${head},"nodes":[\n${nodes.map((n) => JSON.stringify(n)).join(',\n')}\n]}\n`;
-}
 
 /**
  * The graph that a text holds; `file` is where it comes from, for the errors.

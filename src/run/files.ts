@@ -37,9 +37,8 @@ export const saveNet = (folder: string, net: Net, origin?: Origin): void =>
 
 /** What a run of this recipe reads: the recipe itself when it is a file, and the nets and files that it names. */
 export const inputsOf = (recipe: Partial<Recipe>, words: readonly string[]): readonly string[] => {
-  const modules = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])].flatMap(
-    (l) => (l.kind === 'custom' ? [l.module] : []),
-  );
+  const losses = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])];
+  const modules = losses.flatMap((l) => (l.kind === 'custom' ? [l.module] : []));
   const nets = [
     recipe.student,
     recipe.teacher,

@@ -1,23 +1,21 @@
 /** @file `moonlet/run`: recipes, and what runs them for the command line, scripts and programs. */
 export { type Done, type Hooks, perform, type Ready, readyFor } from './classify.ts';
 export { checkpointFiles, dataOf, filesOf, inputsOf, jsonFile, type Origin, saveNet } from './files.ts';
+export { fitOptions, optimizerOf, usualLosses } from './fit-options.ts';
 export { type JsonFile, readJson, readValue } from './json-file.ts';
 export { type CustomLoss, type LossContext, type LossRecipe, lossKinds } from './losses.ts';
 export { alone, type Pair, pairNamed, pairs, parsePairs } from './pairs.ts';
 export { partsOf, studentOf } from './parts.ts';
 export {
-  fitOptions,
   type Locate,
-  optimizerOf,
   parseRecipe,
   type Recipe,
   type RecipeInput,
   stageRecipes,
   type Transfer,
-  usualLosses,
 } from './recipe.ts';
+export { detectionLosses } from './scene-losses.ts';
 export {
-  detectionLosses,
   parseSceneRecipe,
   type SceneRecipe,
   type SceneRecipeInput,

@@ -1,22 +1,11 @@
 /**
  * @file Losses by name, for recipes: one table, in which each kind says its fields, whether it needs a teacher, and how it is
- * made. A new loss is one entry.
+ * made. A new loss is one entry. `make` loads its file when it is called, so that reading a recipe loads no tf.
  */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import * as z from 'zod';
 import { MoonletError, suggestion } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
-import { attention } from '../learn/distill/attention.ts';
-import { darkRank } from '../learn/distill/darkrank.ts';
-import { fsp } from '../learn/distill/fsp.ts';
-import { hints } from '../learn/distill/hints.ts';
-import { logits } from '../learn/distill/logits.ts';
-import { lwf } from '../learn/distill/lwf.ts';
-import { one } from '../learn/distill/one.ts';
-import { rocket } from '../learn/distill/rocket.ts';
-import { sobolev } from '../learn/distill/sobolev.ts';
-import { softTargets } from '../learn/distill/soft-targets.ts';
-import { crossEntropy } from '../learn/loss/cross-entropy.ts';
 import { type Loss, type LossMaker, type Nets, taughtBy } from '../learn/loss/loss.ts';
 import type { Schedule } from '../learn/loss/schedule.ts';
 import { type Changing, changing, ramp } from './ramp.ts';
@@ -55,7 +44,7 @@ interface LossKind<S extends z.ZodType> {
   /** Whether a recipe with this loss must name a teacher. */
   readonly needsTeacher: boolean;
   /** The loss, of fields that the schema has checked. */
-  make(fields: z.output<S>, at: Making): LossMaker;
+  make(fields: z.output<S>, at: Making): Promise<LossMaker>;
 }
 /** Infers the type of the fields from the schema. */
 const kind = <S extends z.ZodType>(entry: LossKind<S>): LossKind<S> => entry;
@@ -71,7 +60,10 @@ const table = {
       labelSmoothing: share.default(0),
     }),
     needsTeacher: false,
-    make: ({ labelSmoothing }, { weight }) => crossEntropy({ weight, labelSmoothing }),
+    make: async ({ labelSmoothing }, { weight }) => {
+      const { crossEntropy } = await import('../learn/loss/cross-entropy.ts');
+      return crossEntropy({ weight, labelSmoothing });
+    },
   }),
   'soft-targets': kind({
     schema: z.strictObject({
@@ -81,7 +73,10 @@ const table = {
       temperature: changing.default(4),
     }),
     needsTeacher: true,
-    make: ({ temperature }, { weight, number }) => softTargets({ weight, temperature: number(temperature) }),
+    make: async ({ temperature }, { weight, number }) => {
+      const { softTargets } = await import('../learn/distill/soft-targets.ts');
+      return softTargets({ weight, temperature: number(temperature) });
+    },
   }),
   attention: kind({
     schema: z.strictObject({
@@ -91,12 +86,18 @@ const table = {
       pairs: places,
     }),
     needsTeacher: true,
-    make: ({ pairs }, { weight }) => attention({ weight, ...given('pairs', pairs) }),
+    make: async ({ pairs }, { weight }) => {
+      const { attention } = await import('../learn/distill/attention.ts');
+      return attention({ weight, ...given('pairs', pairs) });
+    },
   }),
   logits: kind({
     schema: z.strictObject({ kind: z.literal('logits'), ...taught, weight: changing.default(1) }),
     needsTeacher: true,
-    make: (_, { weight }) => logits({ weight }),
+    make: async (_, { weight }) => {
+      const { logits } = await import('../learn/distill/logits.ts');
+      return logits({ weight });
+    },
   }),
   hints: kind({
     schema: z.strictObject({
@@ -107,7 +108,10 @@ const table = {
       adapt,
     }),
     needsTeacher: true,
-    make: ({ pairs, adapt }, { weight }) => hints({ weight, adapt, ...given('pairs', pairs) }),
+    make: async ({ pairs, adapt }, { weight }) => {
+      const { hints } = await import('../learn/distill/hints.ts');
+      return hints({ weight, adapt, ...given('pairs', pairs) });
+    },
   }),
   fsp: kind({
     schema: z.strictObject({
@@ -118,7 +122,10 @@ const table = {
       adapt,
     }),
     needsTeacher: true,
-    make: ({ points, adapt }, { weight }) => fsp({ weight, adapt, ...given('points', points) }),
+    make: async ({ points, adapt }, { weight }) => {
+      const { fsp } = await import('../learn/distill/fsp.ts');
+      return fsp({ weight, adapt, ...given('points', points) });
+    },
   }),
   darkrank: kind({
     schema: z.strictObject({
@@ -132,8 +139,10 @@ const table = {
       embeddings: z.tuple([z.string(), z.string()]).optional(),
     }),
     needsTeacher: true,
-    make: ({ form, alpha, beta, list, embeddings }, { weight }) =>
-      darkRank({ weight, form, alpha, beta, list, ...given('embeddings', embeddings) }),
+    make: async ({ form, alpha, beta, list, embeddings }, { weight }) => {
+      const { darkRank } = await import('../learn/distill/darkrank.ts');
+      return darkRank({ weight, form, alpha, beta, list, ...given('embeddings', embeddings) });
+    },
   }),
   sobolev: kind({
     schema: z.strictObject({
@@ -143,7 +152,10 @@ const table = {
       projections: z.int().min(1).max(64).default(1),
     }),
     needsTeacher: true,
-    make: ({ projections }, { weight }) => sobolev({ weight, projections }),
+    make: async ({ projections }, { weight }) => {
+      const { sobolev } = await import('../learn/distill/sobolev.ts');
+      return sobolev({ weight, projections });
+    },
   }),
   lwf: kind({
     schema: z.strictObject({
@@ -154,8 +166,10 @@ const table = {
       old: place.optional(),
     }),
     needsTeacher: true,
-    make: ({ temperature, old }, { weight, number }) =>
-      lwf({ weight, temperature: number(temperature), ...given('old', old) }),
+    make: async ({ temperature, old }, { weight, number }) => {
+      const { lwf } = await import('../learn/distill/lwf.ts');
+      return lwf({ weight, temperature: number(temperature), ...given('old', old) });
+    },
   }),
   one: kind({
     schema: z.strictObject({
@@ -167,11 +181,13 @@ const table = {
       ramp: changing.default(1),
     }),
     needsTeacher: false,
-    make: ({ branches, from, temperature, ramp }, { weight, number }) =>
-      one({
+    make: async ({ branches, from, temperature, ramp }, { weight, number }) => {
+      const { one } = await import('../learn/distill/one.ts');
+      return one({
         ...{ weight, branches, temperature: number(temperature), ramp: number(ramp) },
         ...given('from', from),
-      }),
+      });
+    },
   }),
   rocket: kind({
     schema: z.strictObject({
@@ -183,8 +199,9 @@ const table = {
       lambda: changing.default(0.03),
     }),
     needsTeacher: false,
-    make: ({ booster, share, lambda }, { weight, number, compose }) => {
+    make: async ({ booster, share, lambda }, { weight, number, compose }) => {
       if (!compose) throw new MoonletError('rocket: a booster by name needs architectures; pass "compose"');
+      const { rocket } = await import('../learn/distill/rocket.ts');
       return rocket({ weight, booster: compose(booster), share, lambda: number(lambda) });
     },
   }),
@@ -199,10 +216,11 @@ const table = {
       export: place.default('default'),
     }),
     needsTeacher: false,
-    make: (l, { weight, custom }) => {
+    make: async (l, { weight, custom }) => {
       if (!custom) throw new MoonletError('custom: a loss of a file needs "custom", which loads it');
       const make = custom(l.module, l.export);
-      return (nets) => ({ ...make(nets, tf), ...(l.weight === undefined ? {} : { weight }) });
+      const t = await import('@tensorflow/tfjs-core');
+      return (nets) => ({ ...make(nets, t), ...(l.weight === undefined ? {} : { weight }) });
     },
   }),
 } as const;
@@ -230,11 +248,11 @@ export const needsTeacher = ({ kind }: ParsedLoss): boolean => table[kind].needs
 export const teacherNamed = (l: ParsedLoss): string | undefined => ('teacher' in l ? l.teacher : undefined);
 
 /** The loss that the fields of a recipe describe. @throws MoonletError for a booster or a file that does not exist. */
-export function lossOf(l: ParsedLoss, at: LossContext): LossMaker {
+export async function lossOf(l: ParsedLoss, at: LossContext): Promise<LossMaker> {
   const number = (value: Changing): number | Schedule => ramp(value, at.steps);
   // a method's parameters are bivariant: the entry of a kind receives that kind's fields
-  const entry: { make(fields: ParsedLoss, at: Making): LossMaker } = table[l.kind];
-  const maker = entry.make(l, { ...at, number, weight: number(l.weight ?? 1) });
+  const entry: { make(fields: ParsedLoss, at: Making): Promise<LossMaker> } = table[l.kind];
+  const maker = await entry.make(l, { ...at, number, weight: number(l.weight ?? 1) });
   const teacher = teacherNamed(l);
   return teacher === undefined ? maker : taughtBy(teacher, maker);
 }

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { zooFolder } from '../../zoo/students.ts';
+import { zooFolder } from '../../zoo/folders.ts';
 import { MoonletError, oneLine, suggestion, UsageError } from '../errors.ts';
 import { readText } from '../files/index.ts';
 import { issueText, unknownKey } from '../graph/index.ts';

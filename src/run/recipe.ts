@@ -1,21 +1,9 @@
-/** @file A run as data: what is trained on what, with which losses, for how long. JSON, validated to the last field. */
+/** @file A run as data: what is trained on what, with which losses, for how long. JSON, validated to the last field; without tf. */
 import * as z from 'zod';
-import { parsePlan } from '../edit/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { firstIssue, unknownKey } from '../graph/index.ts';
-import { schedule, scheduleNames } from '../learn/loss/schedule.ts';
-import type { FitOptions } from '../learn/train/fit.ts';
-import { adam, type Optimizer, sgd } from '../learn/train/optimizer.ts';
-import { memoryCache } from '../learn/train/teacher.ts';
-import {
-  type LossContext,
-  type LossRecipe,
-  loss,
-  lossOf,
-  needsTeacher,
-  type ParsedLoss,
-  teacherNamed,
-} from './losses.ts';
+import { scheduleNames } from '../learn/loss/schedule.ts';
+import { loss, needsTeacher, type ParsedLoss, teacherNamed } from './losses.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.int().min(1);
@@ -37,8 +25,6 @@ export const optimizer = z.discriminatedUnion('kind', [
 ]);
 
 export const rate = z.strictObject({ kind: z.enum(scheduleNames), peak: z.number().positive() });
-export const optimizerOf = (o: z.output<typeof optimizer>): Optimizer =>
-  o.kind === 'sgd' ? sgd(o) : adam(o);
 const count = positive.max(100_000_000);
 /** Paths whose nodes are trained, the rest stays as it is: `head`, `stage3/0`. */
 const train = z.array(z.string().min(1)).min(1);
@@ -183,7 +169,8 @@ export function parseRecipe(value: unknown, name = 'recipe', locate: Locate = ()
   return { ...found, steps };
 }
 
-const taughtOf = (r: Parsed): boolean => r.teacher !== undefined || r.ensemble !== undefined;
+/** Whether one net teaches, or the mean of several. */
+export const taughtOf = (r: Parsed): boolean => r.teacher !== undefined || r.ensemble !== undefined;
 
 function checkLosses(
   losses: readonly ParsedLoss[] = [],
@@ -220,58 +207,3 @@ export function stageRecipes(r: Recipe): readonly (Recipe & { readonly stage: st
     stage: name ?? `stage-${i + 1}`,
   }));
 }
-
-/** The losses that a recipe without any means: soft targets beside hard labels when there is a teacher. */
-export const usualLosses = (teacher: boolean): readonly LossRecipe[] =>
-  teacher
-    ? [
-        { kind: 'cross-entropy', weight: 0.1 },
-        { kind: 'soft-targets', weight: 0.9, temperature: 4 },
-      ]
-    : [{ kind: 'cross-entropy' }];
-
-/** What `fit` needs to know of a recipe without stages; nets and data are the caller's to load. */
-export function fitOptions(
-  r: Recipe,
-  context: Omit<LossContext, 'steps'> = {},
-): Pick<
-  FitOptions,
-  | 'steps'
-  | 'batch'
-  | 'seed'
-  | 'losses'
-  | 'optimizer'
-  | 'rate'
-  | 'augment'
-  | 'views'
-  | 'viewSeed'
-  | 'teacherCache'
-  | 'keep'
-  | 'recipe'
-  | 'trained'
-  | 'growth'
-> {
-  const losses = r.losses ?? usualLosses(taughtOf(r)).map((l) => loss.parse(l));
-  return {
-    steps: r.steps,
-    batch: r.batch,
-    seed: r.seed,
-    losses: losses.map((l) => lossOf(l, { ...context, steps: r.steps })),
-    optimizer: optimizerOf(r.optimizer),
-    rate: schedule(r.rate.kind, { steps: r.steps, peak: r.rate.peak }),
-    keep: r.keep,
-    recipe: JSON.stringify(r),
-    ...(r.augment ? { augment: r.augment } : {}),
-    ...(r.views === undefined ? {} : { views: r.views }),
-    ...(r.viewSeed === undefined ? {} : { viewSeed: r.viewSeed }),
-    ...(r.train ? { trained: under(r.train) } : {}),
-    ...(r.growth ? { growth: r.growth.map((g) => ({ at: g.at, plan: parsePlan(g.plan) })) } : {}),
-    ...(r.views === undefined || r.teacher === undefined ? {} : { teacherCache: memoryCache() }),
-  };
-}
-
-/** Whether a node stands at or below one of these paths. */
-const under =
-  (paths: readonly string[]) =>
-  (node: string): boolean =>
-    paths.some((path) => node === path || node.startsWith(`${path}/`));

@@ -2,11 +2,6 @@
 import * as z from 'zod';
 import { UsageError } from '../errors.ts';
 import { firstIssue, unknownKey } from '../graph/index.ts';
-import { detectionDistillation } from '../learn/distill/detection.ts';
-import { hints } from '../learn/distill/hints.ts';
-import { mimic } from '../learn/distill/mimic.ts';
-import type { LossMaker } from '../learn/loss/loss.ts';
-import { detectorLoss } from '../learn/task/detect/index.ts';
 import { modalities } from '../learn/task/scene-input.ts';
 import { type Locate, optimizer, rate } from './recipe.ts';
 
@@ -124,23 +119,6 @@ export function parseSceneRecipe(value: unknown, name = 'recipe', locate: Locate
   if (loss && !found.teacher)
     throw new UsageError(`${name}${locate(['losses', taught])}: the loss ${loss.kind} needs a "teacher"`);
   return found;
-}
-
-/** A detection recipe's losses, for scenes of so many classes. */
-export const detectionLosses = (r: SceneRecipeOf<'detection'>, classes: number): readonly LossMaker[] =>
-  r.losses.map((l) => lossOf(l, classes));
-
-function lossOf(l: z.output<typeof detectionLoss>, classes: number): LossMaker {
-  switch (l.kind) {
-    case 'detector':
-      return detectorLoss({ ...l, classes });
-    case 'detection':
-      return detectionDistillation({ ...l, classes });
-    case 'mimic':
-      return mimic({ weight: l.weight, ...(l.pair ? { pair: l.pair } : {}) });
-    case 'hints':
-      return hints({ weight: l.weight, ...(l.pair ? { pairs: [l.pair] } : {}) });
-  }
 }
 
 /** The same run without the teacher's signal, at the same number of steps. */

@@ -35,8 +35,9 @@ import {
   type StepReport,
 } from '../learn/train/index.ts';
 import { init, type Net } from '../weights/index.ts';
-import { optimizerOf } from './recipe.ts';
-import { detectionLosses, type SceneRecipe, type SceneRecipeOf } from './scene-recipe.ts';
+import { optimizerOf } from './fit-options.ts';
+import { detectionLosses } from './scene-losses.ts';
+import type { SceneRecipe, SceneRecipeOf } from './scene-recipe.ts';
 
 export interface SceneRunOptions {
   readonly engine?: EngineName;

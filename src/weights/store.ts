@@ -1,6 +1,7 @@
 /** @file A net as two files: graph.json and weights.safetensors. Here their contents; who has a disk writes them. */
 import { cut, MoonletError, quote, within } from '../errors.ts';
-import { fromJson, type Graph, toJson } from '../graph/index.ts';
+import { type Graph, toJson } from '../graph/index.ts';
+import { fromJson } from '../graph/json.ts';
 import type { Weight } from './encodings.ts';
 import { mostBytes, mostHeader, type UnpackOptions } from './limits.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';

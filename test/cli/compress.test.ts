@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Row } from '../../src/compress/index.ts';
-import { fromJson } from '../../src/graph/index.ts';
+import { fromJson } from '../../src/graph/json.ts';
 import { graph, input } from '../../src/index.ts';
 import { saveNet } from '../../src/run/index.ts';
 import { bytesOf, init, unpackCompact } from '../../src/weights/index.ts';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import { cheapen } from '../../src/edit/cheapen.ts';
-import { fromJson } from '../../src/graph/index.ts';
+import { fromJson } from '../../src/graph/json.ts';
 import { cost } from '../../src/read/index.ts';
 import { architectures, compose } from '../../zoo/index.ts';
 import { moonlet, spawned } from '../support/cli.ts';

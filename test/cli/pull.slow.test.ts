@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { zooFolder } from '../../zoo/folders.ts';
 import { loadStudent, makeIndex, pull } from '../../zoo/index.ts';
-import { zooFolder } from '../../zoo/students.ts';
 import { expectRefusal, moonlet, scratch } from '../support/cli.ts';
 import { type RegistryServer, registryServer } from '../support/registry-server.ts';
 

@@ -1,6 +1,7 @@
 /** @file Law 2 for graphs: JSON and back, and what JSON is refused with which place. */
 import { expect } from 'chai';
-import { fromJson, toJson } from '../../src/graph/index.ts';
+import { toJson } from '../../src/graph/index.ts';
+import { fromJson } from '../../src/graph/json.ts';
 import { compose } from '../../zoo/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { messageOf } from '../support/errors.ts';

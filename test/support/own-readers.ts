@@ -1,6 +1,6 @@
 /** @file Our own files, damaged: weights in every encoding (both files), graphs, checkpoints. */
 import { graph, input } from '../../src/compose/index.ts';
-import { fromJson } from '../../src/graph/index.ts';
+import { fromJson } from '../../src/graph/json.ts';
 import { packCheckpoint, unpackCheckpoint } from '../../src/learn/train/checkpoint.ts';
 import {
   binary,

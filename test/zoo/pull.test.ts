@@ -3,9 +3,9 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { MoonletError, UsageError } from '../../src/errors.ts';
+import { zooFolder } from '../../zoo/folders.ts';
 import { loadStudent, pull } from '../../zoo/index.ts';
 import { fileNames, makeIndex } from '../../zoo/registry.ts';
-import { zooFolder } from '../../zoo/students.ts';
 import { scratch } from '../support/cli.ts';
 import { type Fault, type RegistryServer, registryServer } from '../support/registry-server.ts';
 

@@ -11,8 +11,8 @@ import { evaluate, interval95, wilson } from '../../src/learn/task/index.ts';
 import { cost } from '../../src/read/index.ts';
 import { pairNamed } from '../../src/run/index.ts';
 import { bytesOf } from '../../src/weights/index.ts';
+import { zooFolder } from '../../zoo/folders.ts';
 import { compose, loadStudent, makeIndex, parseIndex, readCard, studentNames } from '../../zoo/index.ts';
-import { zooFolder } from '../../zoo/students.ts';
 import { scratch } from '../support/cli.ts';
 import { messageOf } from '../support/errors.ts';
 

@@ -2,15 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { MoonletError } from '../../errors.ts';
-import {
-  issueText,
-  type Op,
-  opSchema,
-  type Shape,
-  type Slot,
-  shapeOf,
-  weightShapes,
-} from '../../graph/index.ts';
+import { issueText, type Op, type Shape, type Slot, shapeOf, weightShapes } from '../../graph/index.ts';
+import { opSchema } from '../../graph/json.ts';
 import { mendTf } from '../../kernels/index.ts';
 import { apply } from './apply.ts';
 

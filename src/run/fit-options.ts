@@ -1,0 +1,73 @@
+/** @file What a recipe means for training: losses, optimizer and rate, made. */
+import type * as z from 'zod';
+import { parsePlan } from '../edit/grow/plan.ts';
+import { schedule } from '../learn/loss/schedule.ts';
+import type { FitOptions } from '../learn/train/fit.ts';
+import { adam, type Optimizer, sgd } from '../learn/train/optimizer.ts';
+import { memoryCache } from '../learn/train/teacher.ts';
+import { type LossContext, type LossRecipe, loss, lossOf } from './losses.ts';
+import { type optimizer, type Recipe, taughtOf } from './recipe.ts';
+
+/** The optimizer that a recipe describes. */
+export const optimizerOf = (o: z.output<typeof optimizer>): Optimizer =>
+  o.kind === 'sgd' ? sgd(o) : adam(o);
+
+/** The losses of a recipe that names none: cross-entropy, and with a teacher soft targets beside it. */
+export const usualLosses = (teacher: boolean): readonly LossRecipe[] =>
+  teacher
+    ? [
+        { kind: 'cross-entropy', weight: 0.1 },
+        { kind: 'soft-targets', weight: 0.9, temperature: 4 },
+      ]
+    : [{ kind: 'cross-entropy' }];
+
+/**
+ * The options of `fit` that a recipe without stages describes; nets and data are the caller's to load.
+ * @throws MoonletError for a booster or a file of a loss that does not exist.
+ */
+export async function fitOptions(
+  r: Recipe,
+  context: Omit<LossContext, 'steps'> = {},
+): Promise<
+  Pick<
+    FitOptions,
+    | 'steps'
+    | 'batch'
+    | 'seed'
+    | 'losses'
+    | 'optimizer'
+    | 'rate'
+    | 'augment'
+    | 'views'
+    | 'viewSeed'
+    | 'teacherCache'
+    | 'keep'
+    | 'recipe'
+    | 'trained'
+    | 'growth'
+  >
+> {
+  const losses = r.losses ?? usualLosses(taughtOf(r)).map((l) => loss.parse(l));
+  return {
+    steps: r.steps,
+    batch: r.batch,
+    seed: r.seed,
+    losses: await Promise.all(losses.map((l) => lossOf(l, { ...context, steps: r.steps }))),
+    optimizer: optimizerOf(r.optimizer),
+    rate: schedule(r.rate.kind, { steps: r.steps, peak: r.rate.peak }),
+    keep: r.keep,
+    recipe: JSON.stringify(r),
+    ...(r.augment ? { augment: r.augment } : {}),
+    ...(r.views === undefined ? {} : { views: r.views }),
+    ...(r.viewSeed === undefined ? {} : { viewSeed: r.viewSeed }),
+    ...(r.train ? { trained: under(r.train) } : {}),
+    ...(r.growth ? { growth: r.growth.map((g) => ({ at: g.at, plan: parsePlan(g.plan) })) } : {}),
+    ...(r.views === undefined || r.teacher === undefined ? {} : { teacherCache: memoryCache() }),
+  };
+}
+
+/** Whether a node stands at or below one of these paths. */
+const under =
+  (paths: readonly string[]) =>
+  (node: string): boolean =>
+    paths.some((path) => node === path || node.startsWith(`${path}/`));
