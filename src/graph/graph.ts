@@ -1,5 +1,4 @@
 /** @file Walking a graph: fold gives every node a value; the rest is looking things up. */
-import { get } from '../access.ts';
 import type { Graph, Node } from './op.ts';
 
 /** Give every node a value, inputs first. Shapes, costs, tf layers, ONNX: all are folds. */
@@ -10,7 +9,7 @@ export function fold<R>(graph: Graph, visit: (node: Node, ins: readonly R[]) => 
       node.id,
       visit(
         node,
-        node.inputs.map((id) => get(values, id)),
+        node.inputs.map((id) => values.get(id) as R),
       ),
     );
   }
