@@ -6,7 +6,8 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { count, note, percent, trainingBar } from '../src/cli/say.ts';
+import { trainingBar } from '../src/cli/bars.ts';
+import { count, note, percent } from '../src/cli/say.ts';
 import { type Dataset, hold, loadDataset, type Split } from '../src/data/index.ts';
 import { cheapen, cost, init, MoonletError, type Net } from '../src/index.ts';
 import { attention, softTargets } from '../src/learn/distill/index.ts';

@@ -1,17 +1,12 @@
 /** @file Where the zoo's data lie, and the names of what is there; no file is read. */
 import { existsSync, readdirSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { MoonletError } from '../src/errors.ts';
-import { settle } from '../src/files/index.ts';
+import { join, resolve } from 'node:path';
+import { suggestion, UsageError } from '../src/errors.ts';
+import { packageFolder, settle } from '../src/files/index.ts';
 
-/** A folder of the zoo's data: beside the sources, or in the package beside `dist`. */
-export function zooFolder(kind: 'students' | 'pairs' | 'recipes'): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) return join(folder, 'zoo', kind);
-    if (folder === dirname(folder)) throw new MoonletError('the folder zoo is missing; reinstall moonlet');
-  }
-}
+/** A folder of the zoo's data, in the checkout or in the package. */
+export const zooFolder = (kind: 'students' | 'pairs' | 'recipes'): string =>
+  join(packageFolder(), 'zoo', kind);
 
 /** Every shipped student's name, `<dataset>/<id>`; teachers stand beside students. */
 export function studentNames(): readonly string[] {
@@ -28,6 +23,26 @@ export function holdsNet(folder: string): boolean {
   settle(folder);
   return existsSync(join(folder, 'graph.json'));
 }
+
+/**
+ * The folder of a net that a person names: a shipped student, or a folder with graph.json.
+ * @throws UsageError when it is neither.
+ */
+export function findStudent(name: string): { readonly folder: string; readonly shipped: boolean } {
+  const names = studentNames();
+  if (names.includes(name)) return { folder: join(zooFolder('students'), name), shipped: true };
+  const folder = resolve(name);
+  if (holdsNet(folder)) return { folder, shipped: false };
+  throw new UsageError(
+    `no student "${name}", and no folder of that name with graph.json.${suggestion(name, names)} Shipped: ${names.join(', ') || 'none'}`,
+  );
+}
+
+/** The recipes of the package by name: `hints` for zoo/recipes/hints.json. */
+export const recipeNames = (): readonly string[] =>
+  readdirSync(zooFolder('recipes'))
+    .flatMap((file) => (file.endsWith('.json') ? [file.slice(0, -'.json'.length)] : []))
+    .sort();
 
 /** The names of the folders in a folder, sorted; none when it is not there. */
 export const folders = (path: string): string[] =>

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { MoonletError, suggestion, UsageError } from '../src/errors.ts';
+import { MoonletError } from '../src/errors.ts';
 import { type Net, type UnpackOptions, unpack } from '../src/weights/index.ts';
-import { holdsNet, studentFolder, studentNames, zooFolder } from './folders.ts';
+import { findStudent, zooFolder } from './folders.ts';
 import { parseJson } from './json.ts';
 import { sha256 } from './registry.ts';
 
@@ -80,14 +80,7 @@ export interface LoadOptions extends UnpackOptions {
  * @throws UsageError when it is neither, MoonletError when the files are damaged or not those of the card.
  */
 export function loadStudent(name: string, { verify = true, ...limits }: LoadOptions = {}): Net {
-  const names = studentNames();
-  const shipped = names.includes(name);
-  const folder = studentFolder(name);
-  if (!shipped && !holdsNet(folder)) {
-    throw new UsageError(
-      `no student "${name}", and no folder of that name with graph.json.${suggestion(name, names)} Shipped: ${names.join(', ') || 'none'}`,
-    );
-  }
+  const { folder, shipped } = findStudent(name);
   const graphJson = readText(join(folder, 'graph.json'));
   const weights = read(join(folder, 'weights.safetensors'));
   if (shipped || verify) {

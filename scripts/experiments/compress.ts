@@ -11,7 +11,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { count, note, trainingBar } from '../../src/cli/say.ts';
+import { trainingBar } from '../../src/cli/bars.ts';
+import { count, note } from '../../src/cli/say.ts';
 import { compress, measure, parseSteps, type Row } from '../../src/compress/index.ts';
 import { type Dataset, loadDataset } from '../../src/data/index.ts';
 import { MoonletError, UsageError } from '../../src/errors.ts';

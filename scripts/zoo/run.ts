@@ -2,7 +2,8 @@
 
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { note, percent, trainingBar } from '../../src/cli/say.ts';
+import { trainingBar } from '../../src/cli/bars.ts';
+import { note, percent } from '../../src/cli/say.ts';
 import { type Dataset, loadDataset } from '../../src/data/index.ts';
 import { MoonletError } from '../../src/errors.ts';
 import { readText, writeAtomically } from '../../src/files/index.ts';

@@ -1,27 +1,27 @@
 /** @file `moonlet cost`: parameters, multiply-adds, memory. */
 import type { Command } from 'commander';
-import { compose } from '../../zoo/index.ts';
-import { type Cost, columns, cost } from '../read/index.ts';
-import { count, print, printJson } from './say.ts';
+import { type Cost, cost } from '../read/cost.ts';
+import { graphOf } from './net-words.ts';
+import { count, print, printJson, rounded } from './say.ts';
+import { tableOf } from './tables.ts';
 
 /** The figures of a cost, without the layers. */
-export const costRows = (c: Cost): string[][] => [
-  ['params', count(c.params)],
-  ['norm statistics', count(c.normStats)],
-  ['macs', count(c.macs)],
-  ['activation bytes', count(c.activationBytes)],
-  ['peak bytes', count(c.peakBytes)],
+export const costFigures = (c: Cost): readonly (readonly [name: string, value: number])[] => [
+  ['params', c.params],
+  ['norm statistics', c.normStats],
+  ['macs', c.macs],
+  ['activation bytes', c.activationBytes],
+  ['peak bytes', c.peakBytes],
 ];
 
-export const costCommand = (program: Command): void => {
-  program
-    .command('cost')
-    .description('count what an architecture costs')
-    .argument('<arch...>', 'name and options, such as: wrn depth=40 width=2 classes=10')
-    .option('--json', 'print one JSON document, with every layer')
-    .action((words: string[], { json }: { json?: boolean }) => {
-      const c = cost(compose(words));
-      if (json) printJson(c);
-      else print(`${c.name}\n${columns(costRows(c), [1])}`);
+export const costCommand = (command: Command): void => {
+  command
+    .argument('<what...>', 'an architecture with its options, such as wrn depth=40 width=2; or a student')
+    .option('--json', 'print one JSON document, with every layer (default: a table of the sums)')
+    .action(async (words: string[], { json }: { json?: boolean }) => {
+      const c = cost(await graphOf(words));
+      if (json) return printJson(c);
+      const rows = costFigures(c).map(([name, value]) => [name, count(value), rounded(value)]);
+      print(`${c.name}\n${tableOf(rows, [1, 2])}`);
     });
 };

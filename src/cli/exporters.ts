@@ -12,9 +12,8 @@ import { opset, toOnnx } from '../read/onnx.ts';
 import { integerLayers } from '../read/onnx-integer.ts';
 import { packLayers, predictions, unpackLayers, weightsFile } from '../read/tfjs/index.ts';
 import { float, materialize, type Net, pack, unpack, type Weight, type WeightKey } from '../weights/index.ts';
+import type { ExportFormat, Precision } from './export.ts';
 
-export type ExportFormat = 'tfjs' | 'onnx' | 'safetensors' | 'source';
-export type Precision = 'float' | 'half' | 'int8';
 export interface ExportOptions {
   readonly precision: Precision;
   readonly layout: 'NHWC' | 'NCHW';

@@ -1,51 +1,97 @@
-/** @file `moonlet list`: what there is. */
+/** @file `moonlet list`: what there is, and the options of one architecture. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
-import { architectures, readCard, studentNames } from '../../zoo/index.ts';
-import { columns } from '../read/index.ts';
-import { pairs } from '../run/index.ts';
+import { architectures, compose } from '../../zoo/architectures/index.ts';
+import { recipeNames, studentFolder, studentNames } from '../../zoo/folders.ts';
+import type { Architecture } from '../compose/index.ts';
+import { UsageError } from '../errors.ts';
 import { count, percent, print, printJson } from './say.ts';
+import { tableOf } from './tables.ts';
 
-export const listCommand = (program: Command): void => {
-  program
-    .command('list')
-    .description('list architectures with their options, and trained students with their teachers')
-    .option('--json', 'print one JSON document')
-    .action(({ json }: { json?: boolean }) => {
-      const students = studentNames().map((name) => ({ name, card: readCard(name) }));
-      if (json) {
-        printJson({
-          architectures: [...architectures].map(([name, { options, paper }]) => ({
-            name,
-            options: Object.fromEntries(
-              Object.entries(options).map(([key, o]) => [
-                key,
-                { default: o.default, range: o.range, doc: o.doc },
-              ]),
-            ),
-            paper,
-          })),
-          students: students.map(({ name, card }) => ({ id: name, teacher: card.teacher ?? null, card })),
-          pairs: pairs().flatMap(({ id, teacher, stages, recipe }) =>
-            teacher === undefined ? [] : [{ student: id, teacher, stages, recipe }],
-          ),
-        });
-        return;
-      }
-      const rows = [...architectures].map(([name, { options, paper }]) => [
-        name,
-        Object.entries(options)
-          .map(([key, o]) => `${key}=${o.default}`)
-          .join(' '),
-        `${paper.authors} ${paper.year}${paper.arxiv ? `, arXiv:${paper.arxiv}` : ''}`,
-      ]);
-      print(columns([['architecture', 'options and their defaults', 'paper'], ...rows]));
-      const trained = students.map(({ name, card }) => [
-        name,
-        percent(card.accuracy),
-        count(card.params),
-        card.teacher ?? '',
-      ]);
-      if (trained.length)
-        print(`\n${columns([['student', 'accuracy', 'params', 'teacher'], ...trained], [1, 2])}`);
+export const listCommand = (command: Command): void => {
+  command
+    .argument('[arch]', 'an architecture, whose options are listed with their meaning, range and default')
+    .option('--json', 'print one JSON document (default: tables)')
+    .action(async (name: string | undefined, { json }: { json?: boolean }) => {
+      if (name !== undefined) return listOptions(name, json ?? false);
+      if (json) return printJson(await everything());
+      printEverything();
     });
 };
+
+/** The options of an architecture as data. */
+const optionsOf = ({ options }: Architecture): Record<string, object> =>
+  Object.fromEntries(
+    Object.entries(options).map(([key, o]) => [key, { default: o.default, range: o.range, doc: o.doc }]),
+  );
+
+function listOptions(name: string, json: boolean): void {
+  const arch = architectures.get(name);
+  if (!arch) {
+    compose(name); // refuses the name, with a suggestion
+    throw new UsageError(`list takes the name of an architecture alone; leave out its options in "${name}"`);
+  }
+  const { paper } = arch;
+  if (json) return printJson({ name, options: optionsOf(arch), paper });
+  const rows = Object.entries(arch.options).map(([key, o]) => [key, String(o.default), o.range, o.doc]);
+  print(
+    `${name}: ${paper.authors}, ${paper.title}, ${paper.year}${paper.arxiv ? `, arXiv:${paper.arxiv}` : ''}\n`,
+  );
+  print(tableOf([['option', 'default', 'range', 'meaning'], ...rows]));
+}
+
+/** All that `--json` says, with whole cards and recipes. */
+async function everything(): Promise<object> {
+  const { readCard } = await import('../../zoo/students.ts');
+  const { pairs } = await import('../run/pairs.ts');
+  return {
+    architectures: [...architectures].map(([name, arch]) => ({
+      name,
+      options: optionsOf(arch),
+      paper: arch.paper,
+    })),
+    students: studentNames().map((id) => {
+      const card = readCard(id);
+      return { id, teacher: card.teacher ?? null, card };
+    }),
+    pairs: pairs().flatMap(({ id, teacher, stages, recipe }) =>
+      teacher === undefined ? [] : [{ student: id, teacher, stages, recipe }],
+    ),
+    recipes: recipeNames(),
+  };
+}
+
+function printEverything(): void {
+  const rows = [...architectures].map(([name, { paper }]) => [
+    name,
+    `${shortened(paper.authors)} ${paper.year}`,
+    paper.arxiv ?? '',
+  ]);
+  print(tableOf([['architecture', 'paper', 'arXiv'], ...rows]));
+  const students = studentNames().map((name) => {
+    const { accuracy, params, teacher } = cardFigures(name);
+    return [name, percent(accuracy), count(params), teacher];
+  });
+  if (students.length)
+    print(`\n${tableOf([['student', 'accuracy', 'params', 'teacher'], ...students], [1, 2])}`);
+  print(
+    `\n${tableOf([['recipes of distill and fit'], [recipeNames().join(', ')]], [], process.stdout.columns ?? 80)}`,
+  );
+  print('\n"moonlet list ARCH" lists the options of an architecture.');
+}
+
+/** "Howard, Zhu, Chen" as "Howard et al.". */
+function shortened(authors: string): string {
+  const [first = '', ...others] = authors.split(', ');
+  return others.length > 1 ? `${first} et al.` : [first, ...others].join(' and ');
+}
+
+/** Figures of a shipped card, read without its schema, which would load zod. */
+function cardFigures(name: string): { accuracy: number; params: number; teacher: string } {
+  const card: { accuracy?: number; params?: number; teacher?: string } = JSON.parse(
+    readFileSync(join(studentFolder(name), 'card.json'), 'utf8'),
+  );
+  const { accuracy = Number.NaN, params = Number.NaN, teacher = '' } = card;
+  return { accuracy, params, teacher };
+}

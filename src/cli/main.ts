@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** @file `moonlet`: one command, its subcommands one file each. Exit 0 done, 1 failed, 2 wrong usage. */
 import { writeSync } from 'node:fs';
-import { moonlet } from './program.ts';
+import module from 'node:module';
 
 // a reader that has seen enough, such as `head`, is no failure; a full disk is one
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
@@ -11,5 +11,10 @@ process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
   process.exit(1);
 });
 
+// from Node 22 on, what is imported below is compiled once and kept in the system's temporary folder
+if ('enableCompileCache' in module && typeof module.enableCompileCache === 'function')
+  module.enableCompileCache();
+
+const { moonlet } = await import('./program.ts');
 const code = await moonlet(process.argv.slice(2));
 if (code) process.exitCode = code; // a command that was interrupted has set its own

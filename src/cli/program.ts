@@ -1,69 +1,64 @@
 /** @file The commands as a function of their words, which tests call and `main` hands the process's own. */
-import { Command, CommanderError } from 'commander';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command, CommanderError } from 'commander';
 import { MoonletError, oneLine, UsageError } from '../errors.ts';
-import { benchCommand } from './bench.ts';
-import { cheapenCommand } from './cheapen.ts';
-import { compressCommand } from './compress.ts';
-import { costCommand } from './cost.ts';
-import { evalCommand } from './eval.ts';
-import { exportCommand } from './export.ts';
-import { distillCommand, fitCommand } from './fit.ts';
-import { growCommand } from './grow.ts';
-import { importCommand } from './import.ts';
-import { listCommand } from './list.ts';
-import { pullCommand } from './pull.ts';
-import { note } from './say.ts';
-import { showCommand } from './show.ts';
+import { packageFolder } from '../files/package-folder.ts';
+import { commands } from './commands.ts';
+import { note, print } from './say.ts';
+
+const epilogue = `
+ARCH is the name of an architecture with options, such as: wrn depth=40 width=2 classes=10
+STUDENT is <dataset>/<id>, or a folder with graph.json and weights.safetensors
+"moonlet COMMAND --help" says more of one command.`;
 
 /** Run one command. The exit code: 0 done, 1 failed, 2 wrong usage. */
 export async function moonlet(words: readonly string[]): Promise<number> {
-  const program = new Command('moonlet')
-    .description('Compact networks: compose, measure, make cheap, train, distill.')
-    .version('0.1.0')
-    .configureOutput({ writeErr: () => {} }) // the catch below says it, in one line
-    .showSuggestionAfterError(true)
-    .exitOverride()
-    .addHelpText(
-      'after',
-      '\nARCH is a name with options, such as: wrn depth=40 width=2 classes=10\nSTUDENT is <dataset>/<id> or a folder with graph.json and weights.safetensors',
-    );
-  for (const add of [
-    listCommand,
-    costCommand,
-    showCommand,
-    cheapenCommand,
-    compressCommand,
-    fitCommand,
-    distillCommand,
-    pullCommand,
-    evalCommand,
-    growCommand,
-    importCommand,
-    exportCommand,
-    benchCommand,
-  ])
-    add(program);
-  // options that commander found wrong are thrown by every subcommand alike
-  for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} });
+  if (words[0] === '-v' || words[0] === '--version') {
+    print(version());
+    return 0;
+  }
+  const [first = '', second] = words;
+  const called = first === 'help' ? second : first;
+  const program = await programFor(called);
   try {
     await program.parseAsync(words, { from: 'user' });
     return 0;
   } catch (e) {
-    return report(e, program);
+    return report(e, program, words);
   }
 }
 
-function report(e: unknown, program: Command): number {
-  if (e instanceof CommanderError) {
-    if (e.exitCode === 0) return 0; // --help and --version
-    const help = e.code === 'commander.help';
-    note(
-      help
-        ? program.helpInformation()
-        : `moonlet: ${oneLine(e.message).replace(/^error: |\.$/g, '')}; see moonlet --help`,
-    );
-    return 2;
+function version(): string {
+  const { version: text }: { version: string } = JSON.parse(
+    readFileSync(join(packageFolder(), 'package.json'), 'utf8'),
+  );
+  return text;
+}
+
+/** All commands by name, of which the called one has its arguments and options. */
+async function programFor(called: string | undefined): Promise<Command> {
+  const { Command } = await import('commander');
+  const program = new Command('moonlet')
+    .description('Compact networks: compose, measure, make cheaper, train, distill, compress, export.')
+    .option('-v, --version', 'print the version')
+    .configureOutput({ writeErr: () => {} }) // `report` prints errors, in one line
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    .addHelpText('after', epilogue);
+  for (const { name, summary, load } of commands) {
+    const command = program.command(name).summary(summary).description(sentence(summary));
+    command.exitOverride().configureOutput({ writeErr: () => {} });
+    if (name === called) (await load())(command);
   }
+  return program;
+}
+
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+
+async function report(e: unknown, program: Command, words: readonly string[]): Promise<number> {
+  const { CommanderError } = await import('commander');
+  if (e instanceof CommanderError) return reportUsage(e, program, words);
   if (e instanceof MoonletError) {
     note(`moonlet: ${oneLine(e.message)}`);
     return e instanceof UsageError ? 2 : 1;
@@ -73,4 +68,19 @@ function report(e: unknown, program: Command): number {
   );
   if (process.env['MOONLET_TRACE'] && e instanceof Error) note(e.stack ?? '');
   return 1;
+}
+
+/** What commander found wrong, with the help of the command that was called. */
+async function reportUsage(e: CommanderError, program: Command, words: readonly string[]): Promise<number> {
+  if (e.exitCode === 0) return 0; // --help
+  if (e.code === 'commander.help') {
+    note(program.helpInformation());
+    return 2;
+  }
+  const text = oneLine(e.message).replace(/^error: |\.$/g, '');
+  const called = commands.find(({ name }) => name === words[0]);
+  const { optionHint } = await import('./option-hint.ts');
+  const hint = called && e.code === 'commander.unknownOption' ? optionHint(words) : undefined;
+  note(`moonlet: ${hint ?? text}; see moonlet ${called ? `${called.name} ` : ''}--help`);
+  return 2;
 }

@@ -1,22 +1,22 @@
-/** @file `moonlet show`: the layers as a table or a mermaid picture. */
+/** @file `moonlet show`: the layers as a table or a picture. */
 import type { Command } from 'commander';
-import { architectures, compose, holdsNet, loadStudent, studentFolder } from '../../zoo/index.ts';
+import { studentFolder } from '../../zoo/folders.ts';
 import { keepInputs, writeAtomically } from '../files/index.ts';
 import { channels, type Graph, print as printGraph, toJson } from '../graph/index.ts';
-import { columns, mermaid, table } from '../read/index.ts';
-import { svg } from '../read/svg.ts';
+import { layerRows, mermaid } from '../read/show.ts';
+import { graphOf } from './net-words.ts';
 import { print } from './say.ts';
+import { tableOf } from './tables.ts';
 
-/** An architecture by its words, or the graph of a student: a path, or the name of a folder that holds one. */
-export const graphOf = (words: readonly string[]): Graph => {
-  const [name = ''] = words;
-  const isStudent = /[/.\\]/.test(name) || holdsNet(name);
-  return words.length === 1 && !architectures.has(name) && isStudent
-    ? loadStudent(name).graph
-    : compose(words);
-};
+interface Flags {
+  readonly mermaid?: boolean;
+  readonly svg?: string;
+  readonly text?: boolean;
+  readonly channels?: boolean;
+  readonly json?: boolean;
+}
 
-/** The variables of growth, a line each. */
+/** The widths that growth and pruning choose, a line each. */
 function channelTable(graph: Graph): string {
   const rows = channels(graph).variables.map((v) => [
     v.name,
@@ -24,32 +24,31 @@ function channelTable(graph: Graph): string {
     v.producers.length > 3 ? `${v.producers.slice(0, 3).join(', ')}, ...` : v.producers.join(', '),
     v.frozen ? `fixed: ${v.frozen}` : '',
   ]);
-  return columns([['name', 'width', 'layers', ''], ...rows], [1]);
+  return tableOf([['name', 'width', 'layers', ''], ...rows], [1]);
 }
 
-export const showCommand = (program: Command): void => {
-  program
-    .command('show')
-    .description('show the layers of an architecture or a student')
-    .argument('<what...>', 'architecture and options, or a student')
-    .option('--mermaid', 'a mermaid flowchart instead of the table')
-    .option('--svg <file>', 'a picture, written to this file')
-    .option('--text', 'one line per node instead of the table')
-    .option('--channels', 'what can be widened: each decision, its width and its layers')
-    .option('--json', 'the graph itself, as graph.json holds it')
-    .action(
-      (
-        words: string[],
-        o: { mermaid?: boolean; svg?: string; text?: boolean; channels?: boolean; json?: boolean },
-      ) => {
-        const graph = graphOf(words);
-        if (o.json) print(toJson(graph).trimEnd());
-        else if (o.svg !== undefined) {
-          keepInputs(o.svg, words.map(studentFolder));
-          writeAtomically(o.svg, svg(graph));
-          print(o.svg);
-        } else if (o.channels) print(channelTable(graph));
-        else print(o.mermaid ? mermaid(graph) : o.text ? printGraph(graph) : table(graph));
-      },
-    );
+export const showCommand = (command: Command): void => {
+  command
+    .argument('<what...>', 'an architecture with its options, or a student')
+    .option('--text', 'print one line per node (default: a table of layers)')
+    .option('--mermaid', 'print a mermaid flowchart')
+    .option('--svg <file>', 'draw a picture into this file')
+    .option('--channels', 'print the widths that grow and compress can change, each with its layers')
+    .option('--json', 'print the graph itself, as graph.json holds it')
+    .action(run);
 };
+
+async function run(words: string[], flags: Flags): Promise<void> {
+  const graph = await graphOf(words);
+  if (flags.json) return print(toJson(graph).trimEnd());
+  if (flags.svg !== undefined) {
+    const { svg } = await import('../read/svg.ts');
+    keepInputs(flags.svg, words.map(studentFolder));
+    writeAtomically(flags.svg, svg(graph));
+    return print(flags.svg);
+  }
+  if (flags.channels) return print(channelTable(graph));
+  if (flags.mermaid) return print(mermaid(graph));
+  if (flags.text) return print(printGraph(graph));
+  print(`${graph.name}\n\n${tableOf(layerRows(graph), [3, 4])}`);
+}

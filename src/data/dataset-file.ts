@@ -2,7 +2,7 @@
  * @file A dataset as files: `dataset.json` names the arrays, which are safetensors or .npy files beside it. Or a JavaScript
  * module that exports a dataset. docs/data.md describes both.
  */
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -12,6 +12,7 @@ import { codeOf, readText } from '../files/index.ts';
 import { issueText, unknownKey } from '../graph/index.ts';
 import { type RawTensor, safetensorsIn } from '../weights/index.ts';
 import type { Dataset, Pixels } from './dataset.ts';
+import { isModule } from './dataset-path.ts';
 import { parseNpy } from './npy.ts';
 import { type DatasetInput, dataset, type SplitInput } from './own.ts';
 
@@ -43,14 +44,9 @@ const about = z.strictObject({
 });
 type Place = z.output<typeof array>;
 
-const modules = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
 /** The file of a dataset: `path` itself, or `dataset.json` of that folder. */
 const fileOf = (path: string): string =>
   statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, 'dataset.json') : path;
-/** Whether a text is the path of a dataset and not the name of one. */
-export const isDatasetPath = (text: string): boolean =>
-  /[/\\]/.test(text) || ['.json', ...modules].includes(extname(text)) || existsSync(text);
-
 /**
  * Reads a dataset from `dataset.json`, from a folder with one, or from a module.
  * @param path as the working directory sees it.
@@ -58,7 +54,7 @@ export const isDatasetPath = (text: string): boolean =>
  */
 export async function readDataset(path: string): Promise<Dataset> {
   const file = fileOf(path);
-  const given = modules.includes(extname(file)) ? await fromModule(file) : await fromJson(file);
+  const given = isModule(file) ? await fromModule(file) : await fromJson(file);
   try {
     return dataset(given);
   } catch (e) {

@@ -4,7 +4,7 @@
  */
 import { suggestion, UsageError } from '../errors.ts';
 import type { Dataset } from './dataset.ts';
-import { isDatasetPath, readDataset } from './dataset-file.ts';
+import { isDatasetPath } from './dataset-path.ts';
 import { readFashion } from './fashion.ts';
 import { readMnist } from './mnist.ts';
 
@@ -20,7 +20,7 @@ export {
   pixelsLike,
   type Split,
 } from './dataset.ts';
-export { isDatasetPath } from './dataset-file.ts';
+export { isDatasetPath } from './dataset-path.ts';
 export { type DatasetInput, dataset, type SplitInput } from './own.ts';
 export {
   type Attributes,
@@ -75,7 +75,14 @@ export function loadDataset(name: ShippedDataset, options?: LoadOptions): Promis
 export function loadDataset(nameOrPath: string, options?: LoadOptions): Promise<Dataset>;
 export async function loadDataset(nameOrPath: string, options: LoadOptions = {}): Promise<Dataset> {
   if (isShipped(nameOrPath)) return readers[nameOrPath](options);
-  if (isDatasetPath(nameOrPath)) return readDataset(nameOrPath);
+  checkDataset(nameOrPath);
+  const { readDataset } = await import('./dataset-file.ts');
+  return readDataset(nameOrPath);
+}
+
+/** @throws UsageError for a text that is neither the name of a dataset nor a path; nothing is read. */
+export function checkDataset(nameOrPath: string): void {
+  if (isShipped(nameOrPath) || isDatasetPath(nameOrPath)) return;
   throw new UsageError(
     `no dataset "${nameOrPath}"; there are ${datasets.join(', ')}.${suggestion(nameOrPath, datasets)} For one of your own give the path of its dataset.json`,
   );

@@ -17,8 +17,8 @@ export function columns(rows: readonly (readonly string[])[], right: readonly nu
     .join('\n');
 }
 
-/** Every layer with its op, output shape, parameters and multiply-adds, and the sums. */
-export function table(graph: Graph): string {
+/** Every layer with its op, output shape, parameters and multiply-adds, below a head and above the sums. */
+export function layerRows(graph: Graph): readonly (readonly string[])[] {
   const total = cost(graph);
   const byId = nodesById(graph);
   const rows = total.layers.map((l) => {
@@ -27,8 +27,12 @@ export function table(graph: Graph): string {
     return [l.id, op, printShape(l.shape), l.params ? grouped(l.params) : '', l.macs ? grouped(l.macs) : ''];
   });
   const sums = ['total', `${total.layers.length} layers`, '', grouped(total.params), grouped(total.macs)];
-  return `${graph.name}\n\n${columns([['path', 'op', 'output', 'params', 'macs'], ...rows, sums], [3, 4])}`;
+  return [['path', 'op', 'output', 'params', 'macs'], ...rows, sums];
 }
+
+/** The layers of a graph as a table of text, below its name. */
+export const table = (graph: Graph): string =>
+  `${graph.name}\n\n${columns(layerRows(graph), [3, 4])}`;
 
 /** A mermaid flowchart; blocks of the path are boxes. Renders wherever Markdown renders mermaid. */
 export function mermaid(graph: Graph): string {

@@ -2,7 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCard, studentFolder, studentNames } from '../../zoo/index.ts';
+import { studentFolder, studentNames } from '../../zoo/folders.ts';
+import { readCard } from '../../zoo/students.ts';
 import { datasets, isDatasetPath } from '../data/index.ts';
 import { type NewFile, readText, replaceFiles, writeAtomically } from '../files/index.ts';
 import type { CheckpointStore } from '../learn/train/index.ts';
@@ -35,8 +36,8 @@ export const jsonFile = (file: string, value: unknown): NewFile => ({
 export const saveNet = (folder: string, net: Net, origin?: Origin): void =>
   replaceFiles(folder, filesOf(net, origin));
 
-/** What a run of this recipe reads: the recipe itself when it is a file, and the nets and files that it names. */
-export const inputsOf = (recipe: Partial<Recipe>, words: readonly string[]): readonly string[] => {
+/** What a run of this recipe reads: the nets and files that it names. */
+export const inputsOf = (recipe: Partial<Recipe>): readonly string[] => {
   const losses = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])];
   const modules = losses.flatMap((l) => (l.kind === 'custom' ? [l.module] : []));
   const nets = [
@@ -48,7 +49,7 @@ export const inputsOf = (recipe: Partial<Recipe>, words: readonly string[]): rea
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' && transfer.metadata ? [transfer.metadata] : [];
   const data = recipe.data !== undefined && isDatasetPath(recipe.data) ? [recipe.data] : [];
-  return [...words.slice(0, 1), ...nets, ...modules, ...metadata, ...data];
+  return [...nets, ...modules, ...metadata, ...data];
 };
 
 /**

@@ -98,6 +98,8 @@ const recipe = z.discriminatedUnion('task', [
   }),
 ]);
 export type SceneRecipe = z.output<typeof recipe>;
+/** The tasks that such a recipe can have. */
+export const sceneTasks: readonly string[] = recipe.options.map((form) => form.shape.task.value);
 export type SceneRecipeOf<T extends SceneRecipe['task']> = Extract<SceneRecipe, { task: T }>;
 export type SceneRecipeInput = z.input<typeof recipe>;
 

@@ -129,9 +129,9 @@ describe('moonlet bench', () => {
       [['--only', 'T9'], 'bench: no case "T9".'],
       [['--engines', 'moonlet,wsam'], 'bench: no engine "wsam". Did you mean "wasm"?'],
     ] as const) {
-      const program = new Command('moonlet');
-      benchCommand(program);
-      const said = await program.parseAsync(['bench', ...flags], { from: 'user' }).then(
+      const command = new Command('bench');
+      benchCommand(command);
+      const said = await command.parseAsync(flags, { from: 'user' }).then(
         () => '',
         (e: Error) => e.message,
       );

@@ -198,7 +198,7 @@ describe('moonlet export', () => {
   it('refuses in one line what it cannot do, and saves nothing', async () => {
     const out = at('nothing');
     const refused = (words: readonly string[], text: string) =>
-      expectRefusal(['export', student, '--out', out, ...words], 1, text);
+      expectRefusal(['export', student, '--out', out, ...words], 2, text);
     await refused(
       ['--format', 'onx'],
       'no format "onx". Did you mean "onnx"? There are tfjs, onnx, safetensors, source',
@@ -212,7 +212,7 @@ describe('moonlet export', () => {
       ['--format', 'onnx', '--half', '--int8'],
       '--int8 and --half are two precisions; choose one',
     );
-    await refused(['--format', 'onnx', '--layout', 'HWC'], 'no layout "HWC"; NHWC and NCHW are there');
+    await refused(['--format', 'onnx', '--layout', 'HWC'], 'no layout "HWC"; choose NHWC or NCHW');
     saveNet(at('plain'), init(small('lenet-5', 28)));
     await expectRefusal(
       ['export', at('plain'), '--format', 'onnx', '--int8', '--out', out],

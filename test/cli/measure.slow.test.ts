@@ -1,11 +1,13 @@
 /** @file list, cost, show and cheapen: their figures, their JSON, their help. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { count, rounded } from '../../src/cli/say.ts';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import { fromJson } from '../../src/graph/json.ts';
 import { cost } from '../../src/read/index.ts';
-import { architectures, compose } from '../../zoo/index.ts';
+import { architectures, compose, loadStudent, studentFolder } from '../../zoo/index.ts';
 import { moonlet, spawned } from '../support/cli.ts';
 
 /** The JSON that a command printed, and nothing else on either stream. */
@@ -42,17 +44,28 @@ describe('moonlet cost', () => {
   it('prints the figures for people', async () => {
     const { code, stdout, stderr } = await moonlet('cost', 'mobilenet-v2');
     expect([code, stderr]).to.deep.equal([0, '']);
+    const { activationBytes, peakBytes } = cost(compose('mobilenet-v2'));
     expect(stdout).to.equal(
       [
         'mobilenet-v2',
-        'params              3,504,872',
-        'norm statistics        34,112',
-        'macs              300,774,272',
-        `activation bytes   ${cost(compose('mobilenet-v2')).activationBytes.toLocaleString('en-US')}`,
-        `peak bytes          ${cost(compose('mobilenet-v2')).peakBytes.toLocaleString('en-US')}`,
+        'params              3,504,872  3.50 M',
+        'norm statistics        34,112  34.1 k',
+        'macs              300,774,272   301 M',
+        `activation bytes   ${count(activationBytes)}  ${rounded(activationBytes)}`,
+        `peak bytes          ${count(peakBytes)}  ${rounded(peakBytes)}`,
         '',
       ].join('\n'),
     );
+  });
+
+  it('counts a student, by its name and by its folder', async () => {
+    const [byName, byFolder] = [
+      await moonlet('cost', 'mnist/wrn-16-1', '--json'),
+      await moonlet('cost', studentFolder('mnist/wrn-16-1'), '--json'),
+    ];
+    expect(byName.stdout).to.equal(byFolder.stdout);
+    const counted: object = JSON.parse(byName.stdout);
+    expect(counted).to.have.property('params', cost(loadStudent('mnist/wrn-16-1').graph).params);
   });
 });
 
@@ -130,6 +143,16 @@ describe('moonlet list', () => {
       expect(pair, pair.student).to.have.all.keys('student', 'teacher', 'stages', 'recipe');
   });
 
+  it('prints the options of one architecture: default, range and meaning', async () => {
+    const { code, stdout } = await moonlet('list', 'wrn');
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^option +default +range +meaning$/m);
+    for (const [key, o] of Object.entries(architectures.get('wrn')?.options ?? {}))
+      expect(stdout).to.match(new RegExp(`^${key} +${o.default} +${o.range} +${o.doc}`, 'm'));
+    const json: object = JSON.parse((await moonlet('list', 'wrn', '--json')).stdout);
+    expect(json).to.have.all.keys('name', 'options', 'paper');
+  });
+
   it('prints a row for each architecture', async () => {
     const { stdout } = await moonlet('list');
     for (const name of architectures.keys()) expect(stdout).to.match(new RegExp(`^${name} +`, 'm'));
@@ -177,6 +200,14 @@ describe('a process of moonlet', () => {
       stdout: '',
       stderr: 'moonlet: wrn: width must be a whole number from 1 to 64, got 0\n',
     });
+  });
+});
+
+describe('moonlet --version', () => {
+  it('and -v print the version of package.json', async () => {
+    const { version }: { version: string } = JSON.parse(readFileSync('package.json', 'utf8'));
+    for (const word of ['-v', '--version'])
+      expect(await moonlet(word)).to.deep.equal({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 });
 

@@ -14,19 +14,82 @@ describe('wrong usage is said in one line, with exit 2', () => {
     ['cost wrn size=1e9', 'wrn: size must be a whole number from 1 to 4096, got 1e9'],
     ['cost wrn depth=17', 'wrn: depth must be 6n + 4 (10, 16, 22, 28, 40, ...), got 17; the nearest is 16'],
     ['cost wrn depth', 'wrn: "depth" is not of the form option=value, such as classes=10'],
-    ['cost', "missing required argument 'arch'; see moonlet --help"],
-    ['cheapen wrn', "required option '--block <block>' not specified; see moonlet --help"],
+    ['cost', "missing required argument 'what'; see moonlet cost --help"],
+    ['cheapen wrn', "required option '--block <block>' not specified; see moonlet cheapen --help"],
     ['cheapen wrn --block G[4]', /^moonlet: cheapen: no block "G\[4\]"; expected 'S', 'G\(4\)'/],
     ['csot wrn', "unknown command 'csot' (Did you mean cost?); see moonlet --help"],
-    ['cost wrn --jsno', "unknown option '--jsno' (Did you mean --json?); see moonlet --help"],
+    ['cost wrn --jsno', "unknown option '--jsno' (Did you mean --json?); see moonlet cost --help"],
+    [
+      'cost mobilenet-v2 --width 0.35',
+      "unknown option '--width'; mobilenet-v2 takes it as width=0.35; see moonlet cost --help",
+    ],
+    [
+      'fit mobilenet-v2 --drop-path=0.1 --out out/none',
+      "unknown option '--drop-path'; mobilenet-v2 takes it as dropPath=0.1; see moonlet fit --help",
+    ],
+    ['cost wrn --depth', "unknown option '--depth'; wrn takes it as depth=...; see moonlet cost --help"],
+    [
+      'cost mnist/wrn-16-1 width=2',
+      'mnist/wrn-16-1 is a trained net, whose options are fixed; leave out "width=2", or name an architecture',
+    ],
+    ['list wrm', /^moonlet: no architecture "wrm"\. Did you mean "wrn"\?/],
     [
       'show nowhere/at-all',
       /^moonlet: no student "nowhere\/at-all", and no folder of that name with graph\.json\./,
     ],
     ['eval nobody', /^moonlet: no student "nobody", and no folder of that name with graph\.json\./],
     ['eval nobody --engine gpu', /^moonlet: .*"gpu"/],
+    ['eval mnist/wrn-16-1 --data cifar', /^moonlet: no dataset "cifar"; there are mnist, fashion-mnist/],
+    ['eval mnist/wrn-16-1 mnist/b4', /^moonlet: too many arguments for 'eval'.*; see moonlet eval --help$/m],
+    [
+      'export mnist/wrn-16-1 --format onx --out out/none',
+      'no format "onx". Did you mean "onnx"? There are tfjs, onnx, safetensors, source',
+    ],
+    [
+      'distill hintz',
+      /^moonlet: no recipe and no architecture "hintz"\. Did you mean "hints"\? Recipes: attention, .*; "moonlet list" names the architectures$/m,
+    ],
+    ['distill hints width=2', /^moonlet: unexpected argument "width=2" after the recipe hints; use a flag/],
   ];
   for (const [args, line] of cases) it(args, () => expectRefusal(args.split(' '), 2, line));
+});
+
+describe('a recipe', () => {
+  const at = scratch();
+  const refused = (text: string, line: string): Promise<void> => {
+    const file = at('recipe.json');
+    writeFileSync(file, text);
+    return expectRefusal(['distill', file, '--out', at('out')], 2, `${file}${line}`);
+  };
+
+  it('with an unknown key is refused at the line and column of the key, with the nearest one', async () => {
+    const recipe = '{\n  "data": "mnist",\n  "student": "wrn",\n  "stpes": 10\n}\n';
+    const file = at('recipe.json');
+    writeFileSync(file, recipe);
+    const { code, stderr } = await moonlet('distill', file);
+    expect(code).to.equal(2);
+    expect(stderr.startsWith(`moonlet: ${file}:4:3: `), stderr).to.equal(true);
+    expect(stderr).to.include('Unrecognized key: "stpes". Did you mean "steps"? Known: data, student, ');
+  });
+
+  it('with an unknown key deep inside, too', async () => {
+    const file = at('deep.json');
+    writeFileSync(
+      file,
+      '{ "data": "mnist", "student": "wrn", "steps": 1,\n  "losses": [{ "kind": "logits",\n    "wieght": 2 }] }',
+    );
+    const { code, stderr } = await moonlet('distill', file);
+    expect([code, stderr.startsWith(`moonlet: ${file}:3:5: `)], stderr).to.deep.equal([2, true]);
+    expect(stderr).to.include('Unrecognized key: "wieght". Did you mean "weight"?');
+  });
+
+  it('of a task that is not known, at its place', () =>
+    refused(
+      '{\n "task": "parsnig" }',
+      ':2:10: no task "parsnig". Did you mean "parsing"? Known: detection, parsing, cross-modal, neuron-selection',
+    ));
+
+  it('that is no object', () => refused('[1]', ':1:1: a recipe is an object {...}'));
 });
 
 describe('what cannot be done is said in one line, with exit 1', () => {
@@ -152,7 +215,11 @@ describe('an OUT folder', () => {
 
   it('is not made for a call that is wrong', async () => {
     await expectRefusal([...run, at('new'), '--rate', 'fast'], 2, '--rate must be a number, got "fast"');
-    await expectRefusal(['fit', 'wrm', '--out', at('new')], 2, /^moonlet: no architecture "wrm"/);
+    await expectRefusal(
+      ['fit', 'wrm', '--out', at('new')],
+      2,
+      /^moonlet: no recipe and no architecture "wrm"/,
+    );
     await expectRefusal(['fit', 'wrn', 'classes=7', '--out', at('new')], 1, /^moonlet: /);
     await expectRefusal(['distill', 'wrn', '--out', at('new')], 2, /^moonlet: distill needs a teacher/);
     expect(existsSync(at('new'))).to.equal(false);

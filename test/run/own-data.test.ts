@@ -67,7 +67,7 @@ describe('a recipe on data of one’s own', () => {
   it('is remembered by a net’s card, and kept from being written over', () => {
     expect(dataOf(at('ds-cnn'))).to.equal(at('dataset.json'));
     expect(dataOf(at('small'))).to.equal(undefined);
-    expect(inputsOf(recipe(), ['recipe.json'])).to.include(at('dataset.json'));
+    expect(inputsOf(recipe())).to.include(at('dataset.json'));
   });
 
   it('is refused before training where net and data differ', async () => {

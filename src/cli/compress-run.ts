@@ -1,0 +1,102 @@
+/** @file What `moonlet compress` runs: the chain or the search, its files and its table. */
+import { loadStudent, studentFolder } from '../../zoo/index.ts';
+import {
+  type Budget,
+  type Compressed,
+  type CompressStep,
+  compress,
+  type Row,
+  search,
+} from '../compress/index.ts';
+import { loadDataset } from '../data/index.ts';
+import { MoonletError } from '../errors.ts';
+import { type NewFile, withOut } from '../files/index.ts';
+import { classesOf } from '../graph/index.ts';
+import { checkFit } from '../learn/task/index.ts';
+import { dataOf, filesOf, jsonFile, type Origin } from '../run/files.ts';
+import { workBar } from './bars.ts';
+import type { Wanted } from './compress.ts';
+import { count, note, percent, print, printJson, rounded } from './say.ts';
+import { tableOf } from './tables.ts';
+
+/** Compresses a student and saves the result. @throws MoonletError when the budget is not met; nothing is saved then. */
+export async function compressStudent(name: string, wanted: Wanted): Promise<void> {
+  const { steps, budget, seed, runs, engine, tune } = wanted;
+  const net = loadStudent(name);
+  const dataName = wanted.data ?? dataOf(name);
+  const data = dataName === undefined ? undefined : await loadDataset(dataName);
+  if (data) checkFit(net.graph, classesOf(net.graph), data);
+  const inputs = [studentFolder(name), ...wanted.inputs];
+  await withOut(wanted.out, { force: wanted.force, writes: written, inputs }, async (out) => {
+    const running = {
+      ...{ seed, runs, engine },
+      ...(data ? { data } : {}),
+      onStep: (row: Row) => note(`${row.step}: ${said(row)}`),
+      onReconstruct: workBar('least squares, layers'),
+    };
+    const tuning = tune === undefined ? {} : { tune };
+    const done = steps
+      ? { ...(await compress(net, steps, running)), steps }
+      : await search(net, budget, { ...running, ...tuning, onTry: (text) => note(`trying ${text}`) });
+    checkBudget(net.graph.name, budget, done);
+    out.publish(resultFiles(done, dataName === undefined ? undefined : { from: name, data: dataName }));
+    if (data?.note) note(data.note);
+    if (wanted.json) return printJson(done.rows);
+    print(table(done.rows));
+    print(`saved in ${out.folder}`);
+  });
+}
+
+/** What was asked for beside steps. @throws MoonletError when it is not met; nothing is saved then. */
+function checkBudget(name: string, { maxBytes, maxMacs, maxDrop }: Budget, { rows }: Compressed): void {
+  const [first] = rows;
+  const last = rows.at(-1);
+  if (!first || !last) throw new Error('no row was measured');
+  const drop = (first.accuracy ?? 0) - (last.accuracy ?? 0);
+  const fail = (what: string): never => {
+    throw new MoonletError(
+      `${name}: after all steps there ${what}; nothing is saved. Choose stronger steps or allow more`,
+    );
+  };
+  if (maxBytes !== undefined && last.bytes > maxBytes) fail(`are ${last.bytes} bytes, more than ${maxBytes}`);
+  if (maxMacs !== undefined && last.macs > maxMacs) fail(`are ${last.macs} macs, more than ${maxMacs}`);
+  if (maxDrop !== undefined && drop > maxDrop)
+    fail(`is a drop of ${drop.toFixed(4)} on the test split, more than ${maxDrop}`);
+}
+
+const written = [
+  ...['weights.compact', 'steps.json', 'rows.json'],
+  ...['graph.json', 'weights.safetensors', 'card.json'],
+];
+const resultFiles = (
+  { net, rows, file, steps }: Compressed & { steps: readonly CompressStep[] },
+  origin: Origin | undefined,
+): readonly NewFile[] => [
+  ...(file ? [{ file: 'weights.compact', content: file }] : []),
+  jsonFile('steps.json', steps),
+  jsonFile('rows.json', rows),
+  ...filesOf(net, origin),
+];
+
+const said = (row: Row): string =>
+  `${row.accuracy === null ? '' : `${percent(row.accuracy)}, `}${count(row.macs)} macs, ${count(row.bytes)} bytes${row.latencyMs === null ? '' : `, ${row.latencyMs.toFixed(2)} ms`}`;
+
+function table(rows: readonly Row[]): string {
+  const head = ['step', 'accuracy', 'params', 'not zero', 'macs', 'bytes', 'gzip bytes', 'ms'];
+  return tableOf(
+    [
+      head,
+      ...rows.map((r) => [
+        r.step,
+        r.accuracy === null ? '-' : percent(r.accuracy),
+        rounded(r.params),
+        rounded(r.nonzero),
+        rounded(r.macs),
+        rounded(r.bytes),
+        rounded(r.gzipBytes),
+        r.latencyMs === null ? '-' : r.latencyMs.toFixed(2),
+      ]),
+    ],
+    [1, 2, 3, 4, 5, 6, 7],
+  );
+}

@@ -1,0 +1,197 @@
+/** @file The recipe that the words and flags of `moonlet fit` and `moonlet distill` say, checked before tensors are loaded. */
+import { basename, join } from 'node:path';
+import { architectures, compose } from '../../zoo/architectures/index.ts';
+import { findStudent, recipeNames, zooFolder } from '../../zoo/folders.ts';
+import { checkDataset } from '../data/index.ts';
+import { engineNamed, threadsOf } from '../engine/names.ts';
+import { suggestion, UsageError } from '../errors.ts';
+import { readJson } from '../run/json-file.ts';
+import { type Locate, parseRecipe, type Recipe } from '../run/recipe.ts';
+import { parseSceneRecipe, type SceneRecipe, sceneTasks } from '../run/scene-recipe.ts';
+import type { Flags } from './fit.ts';
+import { isStudent } from './net-words.ts';
+import { fraction, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
+
+/** Reads the recipe, checks what can be checked without tensors, and runs it. */
+export async function runRecipe(words: readonly string[], flags: Flags, teaches: boolean): Promise<void> {
+  const engine = { engine: engineNamed(flags.engine), ...threadsOf(flags.threads) };
+  const base = baseOf(words);
+  const out = outOf(base, flags);
+  const numbers = numbersOf(flags);
+  const inputs = base.file === undefined ? [] : [base.file];
+  const call = { out, inputs, force: flags.force ?? false, json: flags.json ?? false, ...engine };
+  const task = base.value['task'];
+  if (typeof task === 'string') {
+    const recipe = sceneRecipeOf(task, base, flags, numbers);
+    const { runScene } = await import('./scene-run.ts');
+    return runScene(recipe, call);
+  }
+  const recipe = recipeOf(base, flags, numbers, teaches);
+  checkNames(recipe);
+  const { trainRecipe } = await import('./fit-run.ts');
+  return trainRecipe(recipe, { ...call, every: numbers.every });
+}
+
+/** How a run was called for. */
+export interface Call extends ReturnType<typeof threadsOf> {
+  readonly out: string;
+  /** Files that the run reads, beside the nets that the recipe names. */
+  readonly inputs: readonly string[];
+  readonly force: boolean;
+  readonly json: boolean;
+  readonly engine: ReturnType<typeof engineNamed>;
+}
+
+interface Base {
+  readonly value: Readonly<Record<string, unknown>>;
+  readonly locate: Locate;
+  /** The recipe's file; undefined where words name an architecture. */
+  readonly file?: string;
+}
+/** What a recipe file says, or what the words stand for. */
+function baseOf(words: readonly string[]): Base {
+  const [first = '', second] = words;
+  const file = recipeFile(words);
+  if (file === undefined) return { value: { student: words.join(' '), data: 'mnist' }, locate: () => '' };
+  if (second !== undefined)
+    throw new UsageError(
+      `unexpected argument "${second}" after the recipe ${first}; use a flag, or set it in a recipe of your own`,
+    );
+  const { value, locate } = readJson(file);
+  if (!isRecord(value)) throw new UsageError(`${file}:1:1: a recipe is an object {...}`);
+  return { value, locate, file };
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The file of a recipe that is named by its path, or by its name in the package; undefined for an architecture or a net. */
+function recipeFile([first = '', ...others]: readonly string[]): string | undefined {
+  if (first.endsWith('.json')) return first;
+  const [name = ''] = first.trim().split(/\s+/);
+  if (architectures.has(name) || isStudent(first)) return undefined;
+  const recipes = recipeNames();
+  if (recipes.includes(first)) return join(zooFolder('recipes'), `${first}.json`);
+  if (others.length || name !== first) compose(name); // refuses it: recipes have no options
+  const near = suggestion(first, [...recipes, ...architectures.keys()]);
+  throw new UsageError(
+    `no recipe and no architecture "${first}".${near} Recipes: ${recipes.join(', ')}; "moonlet list" names the architectures`,
+  );
+}
+
+/** Where a run without --out goes: `out/hints` for `hints.json`. */
+function outOf({ file }: Base, { out }: Flags): string {
+  if (out !== undefined) return out;
+  if (file !== undefined) return join('out', basename(file, '.json'));
+  throw new UsageError('an architecture needs a folder for what is trained: --out <folder>');
+}
+
+type NumberName = 'steps' | 'batch' | 'seed' | 'rate' | 'temperature' | 'alpha' | 'attention';
+type Numbers = Readonly<Record<NumberName, number | undefined>> & { readonly every: number };
+
+/** The numbers among the flags, all of them looked at before any work. @throws UsageError for one out of range. */
+function numbersOf(flags: Flags): Numbers {
+  const given = (
+    name: NumberName,
+    read: (name: string, text: string, range: Range) => number,
+    range: Range = {},
+  ): number | undefined => (flags[name] === undefined ? undefined : read(name, flags[name], range));
+  return {
+    steps: given('steps', wholeFlag, stepCount),
+    batch: given('batch', wholeFlag, { min: 1, max: 4096 }),
+    seed: given('seed', wholeFlag),
+    rate: given('rate', numberFlag, { min: 0, above: true, max: 1e6 }),
+    temperature: given('temperature', numberFlag, { min: 0, above: true, max: 1e6 }),
+    alpha: given('alpha', numberFlag, fraction),
+    attention: given('attention', numberFlag, { min: 0, max: 1e9 }),
+    every: wholeFlag('checkpoint-every', flags.checkpointEvery, stepCount),
+  };
+}
+
+/** The recipe with what the flags say put over it. */
+function recipeOf(
+  { value: base, locate, file }: Base,
+  flags: Flags,
+  numbers: Numbers,
+  teaches: boolean,
+): Recipe {
+  const over = {
+    ...commonFlags(flags, numbers),
+    ...(flags.block === undefined ? {} : { block: flags.block }),
+    ...(numbers.steps === undefined && file === undefined ? { steps: 1000 } : {}),
+    ...(teaches ? lossFlags(numbers) : {}),
+  };
+  const recipe = parseRecipe({ ...base, ...over }, file ?? 'recipe', locate);
+  if (teaches && !taught(recipe))
+    throw new UsageError('distill needs a teacher: --teacher <student>, or "teacher" in the recipe');
+  return recipe;
+}
+
+/** Whether something teaches: another net, the student's own branches or booster, or a net that grows. */
+function taught(recipe: Recipe): boolean {
+  const losses = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])];
+  return (
+    [recipe.teacher, recipe.ensemble, recipe.teachers, recipe.grow, recipe.growth].some((part) => part) ||
+    losses.some(({ kind }) => kind === 'one' || kind === 'rocket')
+  );
+}
+
+/** The fields that recipes of every task have, where flags say them. */
+function commonFlags(flags: Flags, { steps, batch, seed, rate }: Numbers): Record<string, unknown> {
+  const over = {
+    data: flags.data,
+    teacher: flags.teacher,
+    steps,
+    batch,
+    seed,
+    rate:
+      rate === undefined && !flags.schedule
+        ? undefined
+        : { kind: flags.schedule ?? 'one-cycle', peak: rate ?? 0.1 },
+  };
+  return Object.fromEntries(Object.entries(over).filter(([, v]) => v !== undefined));
+}
+
+function lossFlags({ temperature, alpha, attention }: Numbers): Record<string, unknown> {
+  if (temperature === undefined && alpha === undefined && attention === undefined) return {};
+  const soft = alpha ?? 0.9;
+  const losses = [
+    { kind: 'cross-entropy', weight: 1 - soft },
+    { kind: 'soft-targets', weight: soft, temperature: temperature ?? 4 },
+    ...(attention === undefined ? [] : [{ kind: 'attention', weight: attention }]),
+  ];
+  return { losses };
+}
+
+/** A recipe of a task on scenes, with what the flags say put over it. @throws UsageError for flags that it has no use for. */
+function sceneRecipeOf(
+  task: string,
+  { value, locate, file }: Base,
+  flags: Flags,
+  numbers: Numbers,
+): SceneRecipe {
+  if (!sceneTasks.includes(task))
+    throw new UsageError(
+      `${file ?? 'recipe'}${locate(['task'])}: no task "${task}".${suggestion(task, sceneTasks)} Known: ${sceneTasks.join(', ')}`,
+    );
+  for (const flag of ['block', 'temperature', 'alpha', 'attention'] as const)
+    if (flags[flag] !== undefined)
+      throw new UsageError(`--${flag}: a recipe of the task "${task}" has none; leave it out`);
+  const recipe = parseSceneRecipe({ ...value, ...commonFlags(flags, numbers) }, file, locate);
+  checkNets(recipe.student, 'teacher' in recipe ? [recipe.teacher] : []);
+  checkDataset(recipe.data);
+  return recipe;
+}
+
+/** Refuses names of nets and data that do not exist. */
+function checkNames(recipe: Recipe): void {
+  const { student, teacher, ensemble = [], teachers = {}, assistants = [], transfer } = recipe;
+  checkNets(student, [teacher, ...ensemble, ...Object.values(teachers)]);
+  for (const assistant of assistants) compose(assistant.student);
+  if (transfer?.kind !== 'data-free') checkDataset(recipe.data); // that one can do without
+}
+
+function checkNets(student: string, teachers: readonly (string | undefined)[]): void {
+  if (!isStudent(student)) compose(student);
+  for (const name of teachers) if (name !== undefined) findStudent(name);
+}

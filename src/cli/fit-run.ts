@@ -1,0 +1,101 @@
+/** @file What `moonlet fit` and `moonlet distill` run: training by a recipe for classes, and its files. */
+import { join } from 'node:path';
+import { type Out, withOut } from '../files/index.ts';
+import { cost } from '../read/cost.ts';
+import { type Done, perform, type Ready, readyFor } from '../run/classify.ts';
+import { checkpointFiles, filesOf, inputsOf, jsonFile } from '../run/files.ts';
+import type { Recipe } from '../run/recipe.ts';
+import { type Bar, trainingBar } from './bars.ts';
+import type { Call } from './fit-recipe.ts';
+import { count, note, percent, print, printJson, stopping } from './say.ts';
+
+interface TrainCall extends Call {
+  /** Steps between checkpoints. */
+  readonly every: number;
+}
+
+/** Trains by a recipe into a folder; an unfinished run there is resumed. */
+export function trainRecipe(recipe: Recipe, call: TrainCall): Promise<void> {
+  const options = {
+    force: call.force,
+    writes: ['recipe.json', 'history.json', 'graph.json', 'weights.safetensors'],
+    inputs: [...call.inputs, ...inputsOf(recipe)],
+    resumes: true,
+  };
+  const { engine, threads } = call;
+  return withOut(call.out, options, async (out) => {
+    const ready = await readyFor(recipe, { engine, ...(threads === undefined ? {} : { threads }) });
+    await train(ready, out, call);
+  });
+}
+
+/** Trains what is ready, and publishes it when it is finished. */
+async function train(ready: Ready, out: Out, { every, force, json }: TrainCall): Promise<void> {
+  const { student, data, recipe } = ready;
+  note(
+    `${student.graph.name}: ${count(cost(student.graph).params)} parameters, ${count(recipe.steps)} steps of ${recipe.batch} on ${recipe.data}`,
+  );
+  if (data?.note) note(data.note);
+  const stop = stopping(force);
+  let bar: Bar | undefined;
+  let from = 0;
+  let stage = { name: 'training', steps: recipe.steps };
+  const single = ready.links.length === 1 && ready.links[0]?.stages.length === 1;
+  const done = await perform(ready, {
+    say: note,
+    checkpoints: (name) => checkpointFiles(single ? out.checkpoints : join(out.checkpoints, name)),
+    onStage: (next) => {
+      bar?.end();
+      [bar, from, stage] = [undefined, 0, next];
+    },
+    options: {
+      checkpointEvery: every,
+      signal: stop.signal,
+      onResume: (step) => {
+        from = step;
+        note(`resuming after step ${step}`);
+      },
+      onStep: (at) => {
+        bar ??= trainingBar(stage.name, stage.steps, recipe.batch, from);
+        bar.step(at);
+      },
+      onValidation: (step, accuracy) => bar?.say(`step ${step}: ${percent(accuracy)} of the held-out images`),
+    },
+  });
+  bar?.end();
+  stop.end();
+  const { fitted } = done;
+  if (!fitted.finished) {
+    note(`stopped at step ${fitted.history.loss.length} of ${stage.steps}; the checkpoint is saved`);
+    process.exitCode = 130;
+    return;
+  }
+  out.publish([
+    jsonFile('recipe.json', recipe),
+    { file: 'history.json', content: `${JSON.stringify(fitted.history)}\n` },
+    ...filesOf(fitted.net),
+  ]);
+  say(recipe, done, out.folder, json);
+}
+
+function say(recipe: Recipe, done: Done, out: string, json: boolean): void {
+  const { fitted } = done;
+  const result = {
+    out,
+    steps: recipe.steps,
+    finalLoss: fitted.history.loss.at(-1),
+    accuracy: done.accuracy ?? null,
+    n: done.n ?? 0,
+    params: cost(fitted.net.graph).params,
+    ...(done.oldAccuracy === undefined ? {} : { oldAccuracy: done.oldAccuracy }),
+    ...(done.notes.length ? { notes: done.notes } : {}),
+  };
+  if (json) return printJson(result);
+  if (done.oldAccuracy !== undefined)
+    print(`the old head: ${percent(done.oldAccuracy)} of the test images of ${recipe.newHead?.oldData}`);
+  const measured =
+    done.accuracy === undefined
+      ? `no data here to measure it on`
+      : `${percent(done.accuracy)} of ${count(result.n)} test images of ${recipe.data}`;
+  print(`${measured}; final loss ${result.finalLoss}; saved in ${out}`);
+}
