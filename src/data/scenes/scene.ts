@@ -92,7 +92,7 @@ function place(split: Split, size: number, others: readonly Placed[], source: Ra
     const box: Box = placeBox(source.below(size - h + 1), source.below(size - w + 1), h, w);
     const crowded = others.some((other) => overlap(box, other.box) > mostOverlap);
     if (crowded) continue;
-    const label = split.labels[image] as number;
+    const label = split.labels[image]!;
     return { label, image, box, depth, ink, top: box[0] - inkTop, left: box[1] - inkLeft, light };
   }
   return undefined;
@@ -116,9 +116,9 @@ function paint(
   const { size, intensity, owner } = scene;
   for (let y = Math.max(0, -top); y < Math.min(ink.side, size - top); y++) {
     for (let x = Math.max(0, -left); x < Math.min(ink.side, size - left); x++) {
-      const share = ink.share[y * ink.side + x] as number;
+      const share = ink.share[y * ink.side + x]!;
       const at = (top + y) * size + left + x;
-      intensity[at] = Math.round((1 - share) * (intensity[at] as number) + share * light);
+      intensity[at] = Math.round((1 - share) * intensity[at]! + share * light);
       if (share < inkThreshold) continue;
       owner[at] = number;
       scene.depth[at] = Math.round(255 * depth);

@@ -7,7 +7,7 @@ import type { Scene } from './scene.ts';
  */
 export function edges(image: Uint8Array, size: number): Uint8Array {
   const at = (y: number, x: number): number =>
-    image[Math.min(size - 1, Math.max(0, y)) * size + Math.min(size - 1, Math.max(0, x))] as number;
+    image[Math.min(size - 1, Math.max(0, y)) * size + Math.min(size - 1, Math.max(0, x))]!;
   const out = new Uint8Array(size * size);
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {

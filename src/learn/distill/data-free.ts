@@ -44,9 +44,9 @@ export function drawTargets(
     const spread = layer.spread.subarray((c * layer.spread.length) / (layer.mean.length / size));
     for (let a = 0; a < size; a++) {
       let moved = 0;
-      if (full) for (let b = 0; b <= a; b++) moved += (spread[a * size + b] as number) * (eps[b] as number);
-      else moved = (spread[a] as number) * (eps[a] as number);
-      const value = (layer.mean[c * size + a] as number) + moved;
+      if (full) for (let b = 0; b <= a; b++) moved += spread[a * size + b]! * eps[b]!;
+      else moved = spread[a]! * eps[a]!;
+      const value = layer.mean[c * size + a]! + moved;
       targets[i * size + a] = relu ? Math.max(0, value) : value;
     }
   });
@@ -101,7 +101,7 @@ export async function reconstructImages(
         const terms = layers.map((l, i) => {
           const said = averagedTo(l.shape, values.get(l.id) as tf.Tensor);
           const apart = tf.sub(said, inputs[`t/${l.id}`] as tf.Tensor);
-          return tf.div(tf.mean(tf.square(apart)), variances[i] as number);
+          return tf.div(tf.mean(tf.square(apart)), variances[i]!);
         });
         return tf.addN(terms) as tf.Scalar;
       };
@@ -185,7 +185,7 @@ function imageOf(u: tf.Tensor, smooth: number): tf.Tensor {
 
 /** A map averaged over the cells that its record is of. */
 function averagedTo([h]: Shape, x: tf.Tensor): tf.Tensor {
-  const cell = x.rank === 4 ? (x.shape[1] as number) / h : 1;
+  const cell = x.rank === 4 ? x.shape[1]! / h : 1;
   if (cell === 1) return x;
   const pads = { top: 0, bottom: 0, left: 0, right: 0 };
   return avgPool(x as tf.Tensor4D, { size: [cell, cell], stride: [cell, cell], pads });

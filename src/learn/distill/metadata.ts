@@ -123,8 +123,7 @@ function averaged(values: Float32Array, shape: Shape): Float32Array {
     for (let x = 0; x < w; x++) {
       const to = (Math.floor(y / cell) * (w / cell) + Math.floor(x / cell)) * c;
       const from = (y * w + x) * c;
-      for (let k = 0; k < c; k++)
-        into[to + k] = (into[to + k] as number) + (values[from + k] as number) / cell ** 2;
+      for (let k = 0; k < c; k++) into[to + k] = into[to + k]! + values[from + k]! / cell ** 2;
     }
   }
   return into;
@@ -141,23 +140,23 @@ function tally(full: Shape, classes: number) {
     add: (c: number, all: Float32Array): void => {
       const v = averaged(all, full);
       for (let a = 0; a < n; a++) {
-        const va = v[a] as number;
-        sum[c * n + a] = (sum[c * n + a] as number) + va;
+        const va = v[a]!;
+        sum[c * n + a] = sum[c * n + a]! + va;
         const at = c * width + (crossed ? a * n : a);
         for (let b = crossed ? 0 : a; b <= a; b++) {
           const to = crossed ? at + b : at;
-          square[to] = (square[to] as number) + va * (v[b] as number);
+          square[to] = square[to]! + va * v[b]!;
         }
       }
     },
     record: (id: string, counts: readonly number[]): LayerRecord => {
-      const mean = Float32Array.from(sum, (v, k) => v / (counts[Math.floor(k / n)] as number));
+      const mean = Float32Array.from(sum, (v, k) => v / counts[Math.floor(k / n)]!);
       const spread = new Float32Array(classes * width);
       for (let c = 0; c < classes; c++) {
         const m = mean.subarray(c * n, (c + 1) * n);
         const around = square.subarray(c * width, (c + 1) * width).map((v, k) => {
           const [a, b] = crossed ? [Math.floor(k / n), k % n] : [k, k];
-          return v / (counts[c] as number) - (m[a] as number) * (m[b] as number);
+          return v / counts[c]! - m[a]! * m[b]!;
         });
         spread.set(crossed ? cholesky(around, n) : around.map((v) => Math.sqrt(Math.max(0, v))), c * width);
       }
@@ -191,7 +190,7 @@ export async function recordMetadata(
     for (const { x, targets, count } of passes(split, scale, 100)) {
       const values = await runner.run(x);
       for (let i = 0; i < count; i++) {
-        const c = targets.labels[i] as number;
+        const c = targets.labels[i]!;
         counts[c] = (counts[c] ?? 0) + 1;
         layers.forEach((id, k) => {
           const size = sizeOf(runner.shapes.get(id) as Shape);
@@ -217,8 +216,8 @@ function cholesky(covariance: Float64Array, n: number): Float32Array {
   const full = Matrix.zeros(n, n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
-      full.set(i, j, covariance[i * n + j] as number);
-      full.set(j, i, covariance[i * n + j] as number);
+      full.set(i, j, covariance[i * n + j]!);
+      full.set(j, i, covariance[i * n + j]!);
     }
   }
   const ridge = (1e-6 * full.trace()) / n + 1e-9;

@@ -126,7 +126,7 @@ export async function chooseNeurons(
       const values = (await runner.run(x)).get(id) as Float32Array;
       for (let i = 0; i < real; i++)
         columns.forEach((column, k) => {
-          column[done + i] = values[i * count + k] as number;
+          column[done + i] = values[i * count + k]!;
         });
       done += real;
     }
@@ -140,7 +140,7 @@ export async function chooseNeurons(
   const chosen = selection.neurons.map((k) => columns[k] as Float64Array);
   const mean = chosen.map((c) => c.reduce((a, b) => a + b, 0) / c.length);
   const deviation = chosen.map((c, k) =>
-    Math.sqrt(c.reduce((sum, v) => sum + (v - (mean[k] as number)) ** 2, 0) / c.length),
+    Math.sqrt(c.reduce((sum, v) => sum + (v - mean[k]!) ** 2, 0) / c.length),
   );
   return { ...selection, mean, deviation };
 }

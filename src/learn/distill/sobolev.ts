@@ -95,4 +95,4 @@ export function slopeOf(y: tf.Tensor, v: tf.Tensor, x: tf.Tensor): tf.Tensor {
 
 /** The squared distance of two derivatives, [batch, ...], averaged over the batch. */
 export const slopesOf = (student: tf.Tensor, teacher: tf.Tensor): tf.Scalar =>
-  tf.div(tf.sum(tf.square(tf.sub(student, teacher))), student.shape[0] as number);
+  tf.div(tf.sum(tf.square(tf.sub(student, teacher))), student.shape[0]!);

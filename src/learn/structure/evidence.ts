@@ -75,7 +75,7 @@ export async function energies(
         const c = channelsOf(compiled.shapes.get(id) as Shape);
         const squares = new Float64Array(c);
         data.forEach((v, i) => {
-          squares[i % c] = (squares[i % c] as number) + v * v;
+          squares[i % c] = squares[i % c]! + v * v;
         });
         return [id, squares.map((s) => (s * c) / data.length)];
       }),

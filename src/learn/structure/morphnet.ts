@@ -42,7 +42,7 @@ export const morphnet =
       compute: ({ weight: value }) => {
         const flat = tf.concat([...norms.map((n) => magnitude(value(`${n}:gamma`))), tf.zeros([1])]);
         const most = Math.max(...places.map((p) => p.at.length));
-        const none = (flat.shape[0] as number) - 1;
+        const none = flat.shape[0]! - 1;
         const index = places.flatMap((p) => Array.from({ length: most }, (_, m) => p.at[m] ?? none));
         const scales = tf.max(
           tf.reshape(tf.gather(flat, tf.tensor1d(index, 'int32')), [places.length, most]),

@@ -47,7 +47,7 @@ export async function reestimateNorms(
       for (const [key, found] of Object.entries((await ready.run(weights, { x })).outputs)) {
         const sum = sums.get(key) ?? new Float64Array(found.length);
         found.forEach((v, i) => {
-          sum[i] = (sum[i] as number) + v;
+          sum[i] = sum[i]! + v;
         });
         sums.set(key, sum);
       }

@@ -87,7 +87,7 @@ export async function reconstruct(
           bias: bias && materialize(bias),
           inputShape: shapeOf(inputOf(layer)),
           inputs: await pieces.value(now, inputOf(layer)),
-          wanted: (_example, _place, channel, row) => targets[row * op.out + channel] as number,
+          wanted: (_example, _place, channel, row) => targets[row * op.out + channel]!,
           at: layer.at,
           ridge,
         },
@@ -172,13 +172,12 @@ async function wantedValues(
       const values = await compiled.run(x.subarray(first * length, (first + batch) * length));
       for (const [k, { node, at, map }] of layers.entries()) {
         const [from, to] = [values.get(node.id) as Float32Array, wanted.get(node.id) as Float32Array];
-        const size = sizes[k] as number;
+        const size = sizes[k]!;
         const channels = channelsOf(shapeById.get(node.id) as Shape);
         at.forEach(([example, place], row) => {
           if (example < first || example >= first + batch) return;
           const start = (example - first) * size + place * channels;
-          for (let j = 0; j < node.op.out; j++)
-            to[row * node.op.out + j] = from[start + (map[j] as number)] as number;
+          for (let j = 0; j < node.op.out; j++) to[row * node.op.out + j] = from[start + map[j]!]!;
         });
       }
     }

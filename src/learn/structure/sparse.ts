@@ -33,7 +33,7 @@ export function keepZeros(net: Net, o: Pick<WeightPruneOptions, 'only' | 'except
           key,
           float(
             shape,
-            data.map((m, i) => (m ? (now[i] as number) : 0)),
+            data.map((m, i) => (m ? now[i]! : 0)),
           ),
         );
       }

@@ -50,7 +50,7 @@ export function splitNet(graph: Graph, o: SplitNetOptions): SplitNet {
   const first = Float32Array.from({ length: classes * groups }, () => 0.01 * source.normal());
   const assignments = (shares: Float32Array): Assignments => {
     const group = groupsOf(shares, variables, groups);
-    const of = (side: Int32Array): number[] => Array.from(side, (i) => group[i] as number);
+    const of = (side: Int32Array): number[] => Array.from(side, (i) => group[i]!);
     return new Map(
       [...sides].map(([id, { ins, outs }]): [string, Assignment] => [
         id,
@@ -102,7 +102,7 @@ export function between(kernel: tf.Tensor, ins: tf.Tensor, outs: tf.Tensor): tf.
 
 /** R_D of shares [channels, groups], each row of which sums to one: half of (sum of 1 - sum of squares). */
 export const overlap = (shares: tf.Tensor): tf.Scalar =>
-  tf.mul(tf.sub(shares.shape[0] as number, tf.sum(tf.square(shares))), 0.5) as tf.Scalar;
+  tf.mul(tf.sub(shares.shape[0]!, tf.sum(tf.square(shares))), 0.5) as tf.Scalar;
 
 /** The rows of the table of shares that each layer reads and makes, and those of each variable. */
 function tableOf(graph: Graph, layers: readonly string[], groups: number) {
@@ -157,7 +157,7 @@ function groupsOf(shares: Float32Array, variables: readonly Int32Array[], groups
     for (const { i, g } of wishes.sort((a, b) => b.share - a.share || a.i - b.i)) {
       if (placed.has(i) || !room[g]) continue;
       group[i] = g;
-      room[g] = (room[g] as number) - 1;
+      room[g] = room[g]! - 1;
       placed.add(i);
     }
   }

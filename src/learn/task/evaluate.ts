@@ -74,8 +74,7 @@ export async function evaluate(
 
 function largest(values: Float32Array, from: number, count: number): number {
   let best = 0;
-  for (let k = 1; k < count; k++)
-    if ((values[from + k] as number) > (values[from + best] as number)) best = k;
+  for (let k = 1; k < count; k++) if (values[from + k]! > values[from + best]!) best = k;
   return best;
 }
 
@@ -95,7 +94,7 @@ export function score(guesses: Int32Array, labels: ArrayLike<number>, classes: n
   const counts = new Map<number, number>();
   let right = 0;
   for (let i = 0; i < n; i++) {
-    const [guess, label] = [guesses[i] as number, labels[i] as number];
+    const [guess, label] = [guesses[i]!, labels[i]!];
     if (guess === label) right++;
     const pair = label * classes + guess;
     counts.set(pair, (counts.get(pair) ?? 0) + 1);

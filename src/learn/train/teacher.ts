@@ -98,7 +98,7 @@ export async function guide(
   };
 
   const keyOf = ({ images, view }: Batch, i: number, x: Float32Array): string =>
-    `${scope}/${view}/${exampleHash(images[i] as number, x)}`;
+    `${scope}/${view}/${exampleHash(images[i]!, x)}`;
 
   /** Each example's values one after another. */
   const ask = async (x: Float32Array, count: number): Promise<Float32Array[]> => {
@@ -107,7 +107,7 @@ export async function guide(
       const all = new Float32Array(length);
       let at = 0;
       ids.forEach((id, k) => {
-        const n = sizes[k] as number;
+        const n = sizes[k]!;
         all.set((values.get(id) as Float32Array).subarray(i * n, (i + 1) * n), at);
         at += n;
       });
@@ -118,7 +118,7 @@ export async function guide(
     let at = 0;
     return new Map(
       ids.map((id, k) => {
-        const n = sizes[k] as number;
+        const n = sizes[k]!;
         const values = new Float32Array(examples.length * n);
         for (const [i, e] of examples.entries()) values.set(e.subarray(at, at + n), i * n);
         at += n;
@@ -154,7 +154,7 @@ export async function guide(
       fresh.forEach((values, i) => {
         const kept = cache?.get(keyOf(batch, i, examples[i] as Float32Array));
         kept?.forEach((v, k) => {
-          worst = Math.max(worst, Math.abs(v - (values[k] as number)));
+          worst = Math.max(worst, Math.abs(v - values[k]!));
         });
       });
       return worst;

@@ -69,7 +69,7 @@ function areaUnder(right: readonly boolean[], objects: number): number {
   });
   let [best, area] = [0, 0];
   for (let i = right.length; i-- > 0; ) {
-    best = Math.max(best, precision[i] as number);
+    best = Math.max(best, precision[i]!);
     if (right[i]) area += best / objects;
   }
   return area;

@@ -29,13 +29,13 @@ export function encode(box: Box, reference: Box): Offsets {
   const [y, x, h, w] = centred(box);
   const [ry, rx, rh, rw] = centred(reference);
   const raw = [(y - ry) / rh, (x - rx) / rw, Math.log(h / rh), Math.log(w / rw)];
-  return raw.map((v, i) => v / (deviations[i] as number)) as unknown as Offsets;
+  return raw.map((v, i) => v / deviations[i]!) as unknown as Offsets;
 }
 
 /** The inverse of `encode`. */
 export function decode(offsets: Offsets, reference: Box): Box {
   const [ry, rx, rh, rw] = centred(reference);
-  const [dy, dx, dh, dw] = offsets.map((v, i) => v * (deviations[i] as number)) as unknown as Offsets;
+  const [dy, dx, dh, dw] = offsets.map((v, i) => v * deviations[i]!) as unknown as Offsets;
   const [y, x] = [ry + dy * rh, rx + dx * rw];
   const [h, w] = [rh * Math.exp(Math.min(dh, mostGrowth)), rw * Math.exp(Math.min(dw, mostGrowth))];
   return [y - h / 2, x - w / 2, y + h / 2, x + w / 2];

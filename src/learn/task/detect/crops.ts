@@ -34,8 +34,8 @@ function axisWeights(from: number, to: number, bins: number, cells: number): Flo
     const at = Math.min(cells - 1, Math.max(0, from + (p + 0.5) * step - 0.5));
     const low = Math.min(cells - 2, Math.floor(at));
     const row = Math.floor(p / points) * cells;
-    weights[row + low] = (weights[row + low] as number) + (1 - (at - low)) / points;
-    weights[row + low + 1] = (weights[row + low + 1] as number) + (at - low) / points;
+    weights[row + low] = weights[row + low]! + (1 - (at - low)) / points;
+    weights[row + low + 1] = weights[row + low + 1]! + (at - low) / points;
   }
   return weights;
 }

@@ -93,16 +93,14 @@ export async function detect(
       judged(layout, box, part(layout.parts, image), part(layout.partOffsets, image)),
     );
     return Array.from({ length: layout.classes }, (_, label) => {
-      const sure = found.filter(({ shares }) => (shares[label + 1] as number) >= least);
-      const scores = sure.map(({ shares }) => shares[label + 1] as number);
+      const sure = found.filter(({ shares }) => shares[label + 1]! >= least);
+      const scores = sure.map(({ shares }) => shares[label + 1]!);
       const kept = nms(
         sure.map(({ box }) => box),
         scores,
         { threshold: 0.4 },
       );
-      return kept.map(
-        (k): Detection => ({ image, label, box: sure[k]?.box as Box, score: scores[k] as number }),
-      );
+      return kept.map((k): Detection => ({ image, label, box: sure[k]?.box as Box, score: scores[k]! }));
     }).flat();
   }).flat();
 }
@@ -118,7 +116,7 @@ export function proposed(
   most: number,
 ): readonly Box[] {
   const surest = [...anchors.keys()]
-    .sort((a, b) => (objectness[b] as number) - (objectness[a] as number) || a - b)
+    .sort((a, b) => objectness[b]! - objectness[a]! || a - b)
     .slice(0, 8 * most);
   const boxes = surest.map((i) =>
     clip(decode([...offsetsAt(offsets, i)] as unknown as Offsets, anchors[i] as Box), size),
@@ -126,9 +124,9 @@ export function proposed(
   const real = surest.map((_, k) => k).filter((k) => area(boxes[k] as Box) >= 4);
   return nms(
     real.map((k) => boxes[k] as Box),
-    real.map((k) => objectness[surest[k] as number] as number),
+    real.map((k) => objectness[surest[k]!]!),
     { threshold: 0.7, most },
-  ).map((k) => boxes[real[k] as number] as Box);
+  ).map((k) => boxes[real[k]!] as Box);
 }
 
 /** The shares of ground and classes by the bins' vote, and the box moved as they say. */
@@ -159,13 +157,13 @@ export function voted(
   for (let i = 0; i < bins; i++) {
     for (let j = 0; j < bins; j++) {
       for (let y = 0; y < cells; y++) {
-        const down = rows[i * cells + y] as number;
+        const down = rows[i * cells + y]!;
         if (!down) continue;
         for (let x = 0; x < cells; x++) {
-          const weight = (down * (columns[j * cells + x] as number)) / bins ** 2;
+          const weight = (down * columns[j * cells + x]!) / bins ** 2;
           if (!weight) continue;
           const from = (y * cells + x) * bins ** 2 * depth + (i * bins + j) * depth;
-          for (let d = 0; d < depth; d++) sums[d] = (sums[d] as number) + weight * (map[from + d] as number);
+          for (let d = 0; d < depth; d++) sums[d] = sums[d]! + weight * map[from + d]!;
         }
       }
     }

@@ -14,7 +14,7 @@ export function nms(
   scores: ArrayLike<number>,
   { threshold, most = Number.POSITIVE_INFINITY }: NmsOptions,
 ): readonly number[] {
-  const order = boxes.map((_, i) => i).sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
+  const order = boxes.map((_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
   const kept: number[] = [];
   for (const i of order) {
     if (kept.length >= most) break;

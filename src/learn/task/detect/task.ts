@@ -104,7 +104,7 @@ function filler(
     const sampled = sampleAnchors(matched, sampledAnchors, source);
     for (const a of sampled) {
       targets.anchorWeight[i * n + a] = 1 / sampled.length;
-      const object = matched[a] as number;
+      const object = matched[a]!;
       if (object < 0) continue;
       targets.objectness[i * n + a] = 1;
       targets.anchorOffsetsWeight[i * n + a] = 1 / sampled.length;
@@ -115,7 +115,7 @@ function filler(
       const { rows, columns } = cropWeights(box, bins, cells, stride);
       targets.rows.set(rows, at * bins * cells);
       targets.columns.set(columns, at * bins * cells);
-      targets.classes[at] = object < 0 ? 0 : (labels[object] as number) + 1;
+      targets.classes[at] = object < 0 ? 0 : labels[object]! + 1;
       targets.offsets.set(offsets, at * 4);
     });
   };

@@ -73,8 +73,7 @@ export async function evaluateParser(
 function largestOf(values: Float32Array, count: number): Int32Array {
   return Int32Array.from({ length: values.length / count }, (_, i) => {
     let best = 0;
-    for (let k = 1; k < count; k++)
-      if ((values[i * count + k] as number) > (values[i * count + best] as number)) best = k;
+    for (let k = 1; k < count; k++) if (values[i * count + k]! > values[i * count + best]!) best = k;
     return best;
   });
 }

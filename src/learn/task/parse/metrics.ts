@@ -17,7 +17,7 @@ export const confusionOf = (classes: number): Confusion => ({
 
 export function countPixels(counts: Confusion, truth: ArrayLike<number>, guess: ArrayLike<number>): void {
   for (let i = 0; i < truth.length; i++) {
-    const [label, guessed] = [truth[i] as number, guess[i] as number];
+    const [label, guessed] = [truth[i]!, guess[i]!];
     counts.truth[label]!++;
     counts.guesses[guessed]!++;
     if (label === guessed) counts.right[label]!++;
@@ -34,7 +34,7 @@ export interface SegmentationScore {
 export function segmentationScore({ truth, guesses, right }: Confusion): SegmentationScore {
   const sum = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
   const iou = Array.from(right, (hits, c) => {
-    const union = (truth[c] as number) + (guesses[c] as number) - hits;
+    const union = truth[c]! + guesses[c]! - hits;
     return union ? hits / union : undefined;
   });
   const known = iou.filter((v) => v !== undefined);
@@ -58,7 +58,7 @@ export function depthScore(found: ArrayLike<number>, truth: ArrayLike<number>): 
   let [squares, relative, near] = [0, 0, 0];
   const n = truth.length;
   for (let i = 0; i < n; i++) {
-    const [d, t] = [Math.max(1e-3, found[i] as number), truth[i] as number];
+    const [d, t] = [Math.max(1e-3, found[i]!), truth[i]!];
     squares += (d - t) ** 2;
     relative += Math.abs(d - t) / t;
     if (Math.max(d / t, t / d) < 1.25) near++;
