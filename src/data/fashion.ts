@@ -100,7 +100,7 @@ export function parseClass(bytes: Uint8Array, label: number, fail: (reason: stri
   } catch {
     fail('it is not valid JSON');
   }
-  const records = (content as { data?: unknown } | null)?.data;
+  const records = typeof content === 'object' && content && 'data' in content ? content.data : undefined;
   if (!Array.isArray(records)) return fail('it has no list named "data"');
   return records.flatMap((record: unknown, i) => {
     const isRow = Array.isArray(record) && (record.length === 0 || record.length === size);

@@ -62,7 +62,7 @@ export function dataOf(name: string): string | undefined {
     const path = join(name, file);
     if (!existsSync(path)) continue;
     try {
-      const { data } = JSON.parse(readText(path)) as { data?: unknown };
+      const { data }: { readonly data?: unknown } = JSON.parse(readText(path));
       const known = datasets.find((d) => d === data);
       if (known) return known;
       if (typeof data === 'string' && isDatasetPath(data) && existsSync(data)) return data;

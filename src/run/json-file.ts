@@ -55,7 +55,7 @@ function parsed(text: string): Parsed {
   try {
     return { value: JSON.parse(text), tree };
   } catch (e) {
-    return { fault: { what: oneLine((e as Error).message), place: ':1:1' } };
+    return { fault: { what: oneLine(e instanceof Error ? e.message : String(e)), place: ':1:1' } };
   }
 }
 

@@ -48,9 +48,6 @@ interface LossKind<S extends z.ZodType> {
 }
 /** Infers the type of the fields from the schema. */
 const kind = <S extends z.ZodType>(entry: LossKind<S>): LossKind<S> => entry;
-/** A field that is left out when it is undefined. */
-const given = <K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } =>
-  Object.fromEntries(value === undefined ? [] : [[key, value]]) as { [P in K]?: V };
 
 const table = {
   'cross-entropy': kind({
@@ -88,7 +85,7 @@ const table = {
     needsTeacher: true,
     make: async ({ pairs }, { weight }) => {
       const { attention } = await import('../learn/distill/attention.ts');
-      return attention({ weight, ...given('pairs', pairs) });
+      return attention({ weight, ...(pairs ? { pairs } : {}) });
     },
   }),
   logits: kind({
@@ -110,7 +107,7 @@ const table = {
     needsTeacher: true,
     make: async ({ pairs, adapt }, { weight }) => {
       const { hints } = await import('../learn/distill/hints.ts');
-      return hints({ weight, adapt, ...given('pairs', pairs) });
+      return hints({ weight, adapt, ...(pairs ? { pairs } : {}) });
     },
   }),
   fsp: kind({
@@ -124,7 +121,7 @@ const table = {
     needsTeacher: true,
     make: async ({ points, adapt }, { weight }) => {
       const { fsp } = await import('../learn/distill/fsp.ts');
-      return fsp({ weight, adapt, ...given('points', points) });
+      return fsp({ weight, adapt, ...(points ? { points } : {}) });
     },
   }),
   darkrank: kind({
@@ -141,7 +138,7 @@ const table = {
     needsTeacher: true,
     make: async ({ form, alpha, beta, list, embeddings }, { weight }) => {
       const { darkRank } = await import('../learn/distill/darkrank.ts');
-      return darkRank({ weight, form, alpha, beta, list, ...given('embeddings', embeddings) });
+      return darkRank({ weight, form, alpha, beta, list, ...(embeddings ? { embeddings } : {}) });
     },
   }),
   sobolev: kind({
@@ -168,7 +165,7 @@ const table = {
     needsTeacher: true,
     make: async ({ temperature, old }, { weight, number }) => {
       const { lwf } = await import('../learn/distill/lwf.ts');
-      return lwf({ weight, temperature: number(temperature), ...given('old', old) });
+      return lwf({ weight, temperature: number(temperature), ...(old === undefined ? {} : { old }) });
     },
   }),
   one: kind({
@@ -185,7 +182,7 @@ const table = {
       const { one } = await import('../learn/distill/one.ts');
       return one({
         ...{ weight, branches, temperature: number(temperature), ramp: number(ramp) },
-        ...given('from', from),
+        ...(from === undefined ? {} : { from }),
       });
     },
   }),
@@ -236,7 +233,8 @@ const [first, ...others] = lossKinds.map((name) => table[name].schema);
 if (!first) throw new Error('internal: the table of losses is empty');
 export const loss = z.discriminatedUnion('kind', [first, ...others], {
   error: (issue) => {
-    const kind = (issue.input as { kind?: unknown } | undefined)?.kind;
+    const { input } = issue;
+    const kind = typeof input === 'object' && input && 'kind' in input ? input.kind : undefined;
     if (typeof kind !== 'string') return `a loss has a "kind", one of ${lossKinds.join(', ')}`;
     return `no loss "${kind}".${suggestion(kind, lossKinds)} Known: ${lossKinds.join(', ')}`;
   },

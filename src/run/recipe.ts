@@ -179,10 +179,11 @@ function checkLosses(
   fail: (path: Path, text: string) => never,
 ): void {
   const known = Object.keys(r.teachers ?? {});
-  const names = losses.map((l) => `${l.kind}${teacherNamed(l) === undefined ? '' : `@${teacherNamed(l)}`}`);
-  losses.forEach((l, i) => {
+  const seen = new Set<string>();
+  for (const [i, l] of losses.entries()) {
     const at = [...path, i];
     const teacher = teacherNamed(l);
+    const name = teacher === undefined ? l.kind : `${l.kind}@${teacher}`;
     if (teacher === undefined && needsTeacher(l) && !taughtOf(r))
       fail(at, `the loss ${l.kind} needs a "teacher"`);
     if (teacher !== undefined && !known.includes(teacher)) {
@@ -192,18 +193,22 @@ function checkLosses(
         `no teacher "${teacher}".${suggestion(teacher, known)} In "teachers": ${given}`,
       );
     }
-    if (names.indexOf(names[i] as string) !== i && l.kind !== 'custom')
-      fail(at, `the loss ${names[i]} stands twice; give it one weight`);
-  });
+    if (seen.has(name) && l.kind !== 'custom') fail(at, `the loss ${name} stands twice; give it one weight`);
+    seen.add(name);
+  }
 }
 
 /** A recipe's stages as recipes of their own, in order; itself alone when it has none. */
 export function stageRecipes(r: Recipe): readonly (Recipe & { readonly stage: string })[] {
   const { stages, ...whole } = r;
   if (!stages) return [{ ...whole, stage: 'training' }];
-  return stages.map(({ name, ...s }, i) => ({
+  return stages.map(({ name, steps, losses, optimizer, rate, train }, i) => ({
     ...whole,
-    ...(Object.fromEntries(Object.entries(s).filter(([, v]) => v !== undefined)) as Pick<Recipe, 'steps'>),
+    steps,
+    ...(losses ? { losses } : {}),
+    ...(optimizer ? { optimizer } : {}),
+    ...(rate ? { rate } : {}),
+    ...(train ? { train } : {}),
     stage: name ?? `stage-${i + 1}`,
   }));
 }

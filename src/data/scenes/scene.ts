@@ -64,7 +64,8 @@ export function makeScene(split: Split, index: number, o: SceneOptions = {}): Sc
     if (next) placed.push(next);
   }
   placed.sort((a, b) => a.depth - b.depth);
-  for (let k = placed.length; k-- > 0; ) paint(placed[k] as Placed, k + 1, { size, intensity, depth, owner });
+  for (const [k, object] of [...placed.entries()].reverse())
+    paint(object, k + 1, { size, intensity, depth, owner });
   return { size, intensity, depth, owner, objects: placed.map(({ ink, top, left, light, ...rest }) => rest) };
 }
 

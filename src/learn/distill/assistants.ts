@@ -2,6 +2,7 @@
  * @file Teacher assistants. Mirzadeh et al., AAAI 2020, arXiv:1902.03393: between a large teacher and a small student stand
  * nets of sizes between, each taught by the one before and teaching the next.
  */
+import { defined } from '../../access.ts';
 import type { Net } from '../../weights/index.ts';
 import type { Task } from '../task/task.ts';
 import type { Fitted } from '../train/fit.ts';
@@ -41,5 +42,5 @@ export async function assistants(
     if (!last.finished) break;
     done.push(last.net);
   }
-  return { student: last as Fitted, assistants: done.slice(0, -1) };
+  return { student: defined(last, 'link'), assistants: done.slice(0, -1) };
 }

@@ -8,12 +8,14 @@
  * The papers print an unsquared norm; the authors' code takes the squared mean, to which beta = 1000 is tuned, and
  * divides beta by n / 3. We follow the code. Only heights and widths must agree, not channels.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { printShape } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { sameSize, stagePairs, tapPair } from '../loss/taps.ts';
+import { rank4 } from '../tensors.ts';
 
 export interface AttentionOptions {
   /** beta; 1000 unless told. */
@@ -44,9 +46,7 @@ export const attention =
       student: taps.map(([s]) => s),
       teacher: taps.map(([, t]) => t),
       compute: (at) => {
-        const each = taps.map(([s, t]) =>
-          attentionOf(at.student(s) as tf.Tensor4D, at.teacher(t) as tf.Tensor4D),
-        );
+        const each = taps.map(([s, t]) => attentionOf(rank4(at.student(s)), rank4(at.teacher(t))));
         return tf.mul(tf.addN(each), 3 / taps.length);
       },
     };

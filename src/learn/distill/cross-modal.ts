@@ -9,7 +9,9 @@
  *
  * As everywhere, the square is divided by the number of values.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { last } from '../../access.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
@@ -28,7 +30,7 @@ export const crossModal =
     const teacher = teacherOf(nets, 'cross-modal');
     const taps: TapPair = pair
       ? tapPair(nets.student, teacher, pair)
-      : (stagePairs(nets.student, teacher, 'cross-modal').at(-1) as TapPair);
+      : last(stagePairs(nets.student, teacher, 'cross-modal'));
     const { id, nodes, note } = adapter(taps, { loss: 'cross-modal' });
     return {
       name: 'cross-modal',

@@ -77,9 +77,9 @@ export const detectionDistillation =
           mixed(classLoss(s.classes, at), softClasses(s.classes, t.classes, ground)),
           anchorOffsetsLoss(s.anchorOffsets, at),
           offsetsLoss(s.offsets, at),
-          tf.mul(nu, boundedAnchors(s, t, at)),
-          tf.mul(nu, boundedOffsets(s, t, at)),
-        ]) as tf.Scalar;
+          tf.mul<tf.Scalar>(nu, boundedAnchors(s, t, at)),
+          tf.mul<tf.Scalar>(nu, boundedOffsets(s, t, at)),
+        ]);
       },
     };
   };

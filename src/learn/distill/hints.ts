@@ -10,7 +10,9 @@
  * Deviation: the square is divided by the number of values, so that one weight serves maps of all sizes; the paper's sum
  * is `weight` = h w c.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { item } from '../../access.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
@@ -46,10 +48,8 @@ export const hints =
       notes: regressors.flatMap((r) => r.note ?? []),
       compute: (at) =>
         tf.addN(
-          chosen.map((pair, i) =>
-            hintOf(at.student(regressors[i]?.id as string), at.teacher(pair.teacher.id)),
-          ),
-        ) as tf.Scalar,
+          chosen.map((pair, i) => hintOf(at.student(item(regressors, i).id), at.teacher(pair.teacher.id))),
+        ),
     };
   };
 

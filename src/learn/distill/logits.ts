@@ -7,12 +7,14 @@
  * paper's students are shallow and wide (`snn`), with a linear bottleneck that `foldBottlenecks` takes away afterwards.
  * Deviation: the paper normalizes the teacher's logits to zero mean and unit deviation; we take them as they are.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { classesOf } from '../../graph/index.ts';
 import { logitsAt } from '../../read/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { rank2 } from '../tensors.ts';
 
 export interface LogitsOptions {
   /** 1 unless told, with no other loss beside it: the paper uses no labels. */
@@ -37,7 +39,7 @@ export const logits =
       constants: {},
       student: [g],
       teacher: [z],
-      compute: (at) => logitsOf(at.student(g) as tf.Tensor2D, at.teacher(z) as tf.Tensor2D),
+      compute: (at) => logitsOf(rank2(at.student(g)), rank2(at.teacher(z))),
     };
   };
 

@@ -7,6 +7,7 @@
  * T = 2, weight 1; y^(1/T) normalized is the softmax of the logits over T. The old net stands as the teacher and is asked
  * about the new images. A new head is added by `addHead`; it alone is trained first, then all.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, Refusal } from '../../errors.ts';
 import { ancestors, channelsOf, check, type Node, nodeAt } from '../../graph/index.ts';
@@ -16,6 +17,7 @@ import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { tap } from '../loss/taps.ts';
 import { checkNumber } from '../options.ts';
+import { rank2 } from '../tensors.ts';
 
 export interface LwfOptions {
   /** lambda_o; 1 unless told. */
@@ -46,15 +48,14 @@ export const lwf =
       settings: { temperature },
       student: [id],
       teacher: [theirs],
-      compute: (at) =>
-        lwfOf(at.student(id) as tf.Tensor2D, at.teacher(theirs) as tf.Tensor2D, at.setting('temperature')),
+      compute: (at) => lwfOf(rank2(at.student(id)), rank2(at.teacher(theirs)), at.setting('temperature')),
     };
   };
 
 /** L_old, averaged over the batch: logits [batch, classes] of the net as it is and as it was. */
 export function lwfOf(now: tf.Tensor2D, then: tf.Tensor2D, temperature: tf.Scalar): tf.Scalar {
-  const target = tf.softmax(tf.div(then, temperature) as tf.Tensor2D);
-  const log = tf.logSoftmax(tf.div(now, temperature) as tf.Tensor2D);
+  const target = tf.softmax(tf.div<tf.Tensor2D>(then, temperature));
+  const log = tf.logSoftmax(tf.div<tf.Tensor2D>(now, temperature));
   return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(target, log), 1)));
 }
 

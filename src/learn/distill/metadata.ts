@@ -5,6 +5,7 @@
 
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import * as z from 'zod';
+import { get, item } from '../../access.ts';
 import { bytesOfImages, checkSplit, type Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError, quote } from '../../errors.ts';
@@ -58,6 +59,10 @@ export function packMetadata({ layers, ...rest }: Metadata): Uint8Array {
   return writeSafetensors({ tensors, metadata: { format, about: JSON.stringify(rest) } });
 }
 
+/** The shape of a map or a vector, of that of a tensor [classes, ...shape]. */
+const shapeOf = ([, h = 0, w, c]: readonly number[]): Shape =>
+  w === undefined || c === undefined ? [h] : [h, w, c];
+
 /** @throws MoonletError when the file is damaged or another one. */
 export function unpackMetadata(bytes: Uint8Array, file = 'metadata'): Metadata {
   const { tensors, metadata } = readSafetensors(bytes, file);
@@ -67,7 +72,7 @@ export function unpackMetadata(bytes: Uint8Array, file = 'metadata'): Metadata {
     if (!key.endsWith(':mean')) return [];
     const id = key.slice(0, -':mean'.length);
     const spread = tensors.get(`${id}:spread`)?.data;
-    const own = shape.slice(1) as unknown as Shape;
+    const own = shapeOf(shape);
     const sizes = [about.classes * sizeOf(own), about.classes * sizeOf(own) ** 2];
     if (
       !(data instanceof Float32Array) ||
@@ -184,7 +189,7 @@ export async function recordMetadata(
   checkInput(teacher.graph, scale.shape, 'the images are');
   checkLabels(teacher.graph, split.labels, classes, 'data');
   const runner = await compile(teacher, { ...engine, values: layers });
-  const tallies = layers.map((id) => tally(runner.shapes.get(id) as Shape, classes));
+  const tallies = layers.map((id) => tally(get(runner.shapes, id), classes));
   const counts = new Array<number>(classes).fill(0);
   try {
     for (const { x, targets, count } of passes(split, scale, 100)) {
@@ -193,8 +198,8 @@ export async function recordMetadata(
         const c = targets.labels[i]!;
         counts[c] = (counts[c] ?? 0) + 1;
         layers.forEach((id, k) => {
-          const size = sizeOf(runner.shapes.get(id) as Shape);
-          tallies[k]?.add(c, (values.get(id) as Float32Array).subarray(i * size, (i + 1) * size));
+          const size = sizeOf(get(runner.shapes, id));
+          tallies[k]?.add(c, get(values, id).subarray(i * size, (i + 1) * size));
         });
       }
     }
@@ -207,7 +212,7 @@ export async function recordMetadata(
     teacher: teacher.graph.name,
     classes,
     scale: { shape: scale.shape, mean: scale.mean, std: scale.std },
-    layers: layers.map((id, k) => (tallies[k] as ReturnType<typeof tally>).record(id, counts)),
+    layers: layers.map((id, k) => item(tallies, k).record(id, counts)),
   };
 }
 

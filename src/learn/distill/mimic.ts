@@ -11,13 +11,16 @@
  * Deviation: proposals are those that the task draws for the step (around objects, near misses, ground), not the student's
  * own at that moment; both nets are cropped by them alike. `detectorLoss` is L_gt.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { last } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Node, printShape } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { sameSize, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
 import { crops } from '../task/detect/crops.ts';
+import { rank4 } from '../tensors.ts';
 
 export interface MimicOptions {
   /** lambda; 1 unless told. */
@@ -33,7 +36,7 @@ export const mimic =
     const teacher = teacherOf(nets, 'mimic');
     const taps: TapPair = pair
       ? tapPair(nets.student, teacher, pair)
-      : (stagePairs(nets.student, teacher, 'mimic').at(-1) as TapPair);
+      : last(stagePairs(nets.student, teacher, 'mimic'));
     const { node, note } = transform(taps);
     return {
       name: 'mimic',
@@ -46,10 +49,10 @@ export const mimic =
       notes: [note],
       compute: (at) =>
         mimicOf(
-          at.student(node.id) as tf.Tensor4D,
-          at.teacher(taps.teacher.id) as tf.Tensor4D,
-          at.target('rows') as tf.Tensor4D,
-          at.target('columns') as tf.Tensor4D,
+          rank4(at.student(node.id)),
+          rank4(at.teacher(taps.teacher.id)),
+          rank4(at.target('rows')),
+          rank4(at.target('columns')),
         ),
     };
   };

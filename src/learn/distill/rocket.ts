@@ -9,6 +9,7 @@
  * this one: `[crossEntropy(), rocket({ booster })]`.
  * Deviation: the authors' code shares convs and gives light net and booster norms of their own; here they share the value.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { classesOf, type Graph, inputShape, type Node, nodesById, printShape } from '../../graph/index.ts';
@@ -18,6 +19,7 @@ import type { LossMaker } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { stopGradient } from '../loss/stop-gradient.ts';
 import { tap } from '../loss/taps.ts';
+import { rank2 } from '../tensors.ts';
 
 export interface RocketOptions {
   /** Of booster's cross-entropy and hint together; 1 unless told. */
@@ -53,7 +55,7 @@ export const rocket =
         `rocket: a booster of ${booster.name} ${share === null ? 'beside the student' : `from ${share} on`} (gone after training)`,
       ],
       compute: (at) => {
-        const [l, z] = [at.student(light) as tf.Tensor2D, at.student(output) as tf.Tensor2D];
+        const [l, z] = [rank2(at.student(light)), rank2(at.student(output))];
         const hint = tf.mul(hintOfRocket(l, z), at.setting('lambda'));
         return tf.add(crossEntropyOf(z, at.labels, classes), hint);
       },
@@ -72,13 +74,13 @@ interface Joined {
 
 /** The booster on the student's input. */
 function whole(student: Graph, booster: Graph): Joined {
-  const [mine, theirs] = [student, booster].map((g) => g.nodes.find((n) => n.op.kind === 'input')?.id ?? '');
+  const inputOf = (g: Graph): string => g.nodes.find((n) => n.op.kind === 'input')?.id ?? '';
   const [a, b] = [inputShape(student), inputShape(booster)];
   if (printShape(a) !== printShape(b))
     throw new MoonletError(
       `rocket: the light net takes ${printShape(a)}, the booster ${printShape(b)}; they must agree`,
     );
-  return attached(booster, theirs as string, mine as string, 'its input');
+  return attached(booster, inputOf(booster), inputOf(student), 'its input');
 }
 
 /** The booster from a place on, reading what the student has there. */

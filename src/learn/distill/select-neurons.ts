@@ -12,6 +12,7 @@
  * The paper's own Phi and Psi are made for attributes of faces; these have the same two parts, and from lambda = 1 up a
  * neuron is never taken beside its copy.
  */
+import { item } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 
 /** Values of examples by column: `columns[k][n]` is value k of example n. */
@@ -44,7 +45,7 @@ export function selectNeurons(neurons: Columns, attributes: Columns, o: SelectOp
   const chosen: number[] = [];
   let energy = 0;
   for (const i of order) {
-    const pairs = chosen.reduce((sum, j) => sum + together[i]?.[j]!, 0);
+    const pairs = chosen.reduce((sum, j) => sum + item(item(together, i), j), 0);
     const change = unary[i]! + lambda * pairs;
     if (change >= 0) continue;
     chosen.push(i);
@@ -68,7 +69,7 @@ function meanField(
     unary.forEach((phi, i) => {
       let pairs = 0;
       q.forEach((v, j) => {
-        if (j !== i) pairs += together[i]?.[j]! * v;
+        if (j !== i) pairs += item(item(together, i), j) * v;
       });
       q[i] = 1 / (1 + Math.exp((phi + lambda * pairs) / t));
     });

@@ -13,7 +13,9 @@
  * grouped convs among them; where tf's own activations lack one they get it there (`second-order.ts`). Its resizing has
  * none: a student with `upsample` is refused.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { first, get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { classesOf, inputShape, printShape } from '../../graph/index.ts';
@@ -23,6 +25,7 @@ import { forward, weightTensors } from '../../read/tfjs/index.ts';
 import type { LossMaker } from '../loss/loss.ts';
 import { teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { rank2 } from '../tensors.ts';
 
 export interface SobolevOptions {
   /** 1 unless told. */
@@ -60,16 +63,14 @@ export const sobolev =
       draws: Object.fromEntries(names.map((name) => [name, [classes]])),
       compute: (at) => {
         const said = (x: tf.Tensor): tf.Tensor =>
-          forward(teacher, weightTensors(teacherNet.weights), x, { values: [taught] }).values.get(
-            taught,
-          ) as tf.Tensor;
+          get(forward(teacher, weightTensors(teacherNet.weights), x, { values: [taught] }).values, taught);
         const terms = names.map((name) => {
-          const v = unit(at.draw(name) as tf.Tensor2D);
+          const v = unit(rank2(at.draw(name)));
           const mine = slopeOf(at.student(logits), v, at.x);
           const target = tf.grad((x) => tf.sum(tf.mul(said(x), v)))(at.x);
           return slopesOf(mine, target);
         });
-        return tf.addN(terms) as tf.Scalar;
+        return tf.addN<tf.Scalar>(terms);
       },
     };
   };
@@ -90,9 +91,9 @@ export const unit = (v: tf.Tensor2D): tf.Tensor2D =>
 export function slopeOf(y: tf.Tensor, v: tf.Tensor, x: tf.Tensor): tf.Tensor {
   const projected = tf.sum(tf.mul(y, v));
   const { grads } = tf.engine().gradients(() => projected, [x]);
-  return grads[0] as tf.Tensor;
+  return first(grads);
 }
 
 /** The squared distance of two derivatives, [batch, ...], averaged over the batch. */
 export const slopesOf = (student: tf.Tensor, teacher: tf.Tensor): tf.Scalar =>
-  tf.div(tf.sum(tf.square(tf.sub(student, teacher))), student.shape[0]!);
+  tf.div(tf.sum(tf.square(tf.sub(student, teacher))), first(student.shape));

@@ -7,12 +7,14 @@
  * averaged over the batch. The factor T^2 keeps the gradient's size when T changes. With hard labels beside it:
  * `[crossEntropy({ weight: 1 - alpha }), softTargets({ weight: alpha, temperature })]`.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { checkClasses, classEnd } from '../../read/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { checkNumber } from '../options.ts';
+import { rank2 } from '../tensors.ts';
 
 export interface SoftTargetsOptions {
   /** The share alpha of the soft part; 0.9 unless told. */
@@ -44,15 +46,14 @@ export const softTargets =
       settings: { temperature },
       student: [z],
       teacher: [v],
-      compute: (at) =>
-        softTargetsOf(at.student(z) as tf.Tensor2D, at.teacher(v) as tf.Tensor2D, at.setting('temperature')),
+      compute: (at) => softTargetsOf(rank2(at.student(z)), rank2(at.teacher(v)), at.setting('temperature')),
     };
   };
 
 /** The value itself: logits of student and teacher, [batch, classes]. */
 export function softTargetsOf(student: tf.Tensor2D, teacher: tf.Tensor2D, temperature: tf.Scalar): tf.Scalar {
-  const logQ = tf.logSoftmax(tf.div(student, temperature) as tf.Tensor2D);
-  const logP = tf.logSoftmax(tf.div(teacher, temperature) as tf.Tensor2D);
+  const logQ = tf.logSoftmax(tf.div<tf.Tensor2D>(student, temperature));
+  const logP = tf.logSoftmax(tf.div<tf.Tensor2D>(teacher, temperature));
   const divergence = tf.mean(tf.sum(tf.mul(tf.exp(logP), tf.sub(logP, logQ)), 1));
   return tf.mul(divergence, tf.square(temperature));
 }

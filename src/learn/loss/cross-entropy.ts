@@ -1,7 +1,9 @@
 /** @file Cross-entropy of a classifier's logits, with label smoothing. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { classEnd } from '../../read/index.ts';
 import { checkNumber } from '../options.ts';
+import { rank2 } from '../tensors.ts';
 import type { LossMaker } from './loss.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -27,7 +29,7 @@ export const crossEntropy =
       student: [logits],
       targets: ['labels'],
       constants: { labelSmoothing },
-      compute: (at) => crossEntropyOf(at.student(logits) as tf.Tensor2D, at.labels, classes, labelSmoothing),
+      compute: (at) => crossEntropyOf(rank2(at.student(logits)), at.labels, classes, labelSmoothing),
     };
   };
 

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 export const stopGradient = <T extends tf.Tensor>(x: T): T =>
-  tf.customGrad((t) => ({
-    value: tf.clone(t as tf.Tensor),
+  tf.customGrad(() => ({
+    value: tf.clone(x),
     gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
   }))(x) as T;

@@ -1,5 +1,6 @@
 /** @file How often a classifier is right. */
 
+import { get } from '../../access.ts';
 import { checkSplit, type Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
@@ -61,7 +62,7 @@ export async function evaluate(
     const guesses = new Int32Array(split.count);
     let done = 0;
     for (const { x, count } of passes(split, scale, batch)) {
-      const out = (await runner.run(x)).get(output) as Float32Array;
+      const out = get(await runner.run(x), output);
       for (let i = 0; i < count; i++) guesses[done + i] = largest(out, i * classes, classes);
       done += count;
       onBatch?.(done, split.count);
@@ -102,11 +103,14 @@ export function score(guesses: Int32Array, labels: ArrayLike<number>, classes: n
   const pairs = [...counts]
     .map(([pair, count]): LabelPair => ({ label: Math.floor(pair / classes), guess: pair % classes, count }))
     .sort((a, b) => b.count - a.count || a.label - b.label || a.guess - b.guess);
-  const evaluation = { accuracy: right / n, n, guesses, pairs };
-  // not enumerable, so that a copy or JSON does not make the table
-  return Object.defineProperty(evaluation, 'confusion', {
-    get: () => tableOf(pairs, classes),
-  }) as typeof evaluation & Pick<Evaluation, 'confusion'>;
+  const evaluation = {
+    ...{ accuracy: right / n, n, guesses, pairs },
+    get confusion() {
+      return tableOf(pairs, classes);
+    },
+  };
+  // so that a copy or JSON does not make the table
+  return Object.defineProperty(evaluation, 'confusion', { enumerable: false });
 }
 
 function tableOf(pairs: readonly LabelPair[], classes: number): readonly (readonly number[])[] {

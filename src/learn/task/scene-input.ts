@@ -9,14 +9,21 @@ import { checkInput } from './data-check.ts';
 export const modalities = ['intensity', 'edges', 'depth'] as const;
 export type Modality = (typeof modalities)[number];
 
+interface Shown {
+  bytes(scene: Scene): Uint8Array;
+  readonly mean: number;
+  readonly deviation: number;
+}
+const shown: Readonly<Record<Modality, Shown>> = {
+  intensity: { bytes: (scene) => scene.intensity, mean: 70, deviation: 45 },
+  edges: { bytes: (scene) => edges(scene.intensity, scene.size), mean: 15, deviation: 30 },
+  depth: { bytes: (scene) => scene.depth, mean: 215, deviation: 50 },
+};
+
 /** Bytes as inputs, of about zero mean and unit deviation over scenes, [size, size, 1]. */
 export const sceneInput = (scene: Scene, modality: Modality): Float32Array => {
-  const [bytes, mean, deviation] = {
-    intensity: [() => scene.intensity, 70, 45],
-    edges: [() => edges(scene.intensity, scene.size), 15, 30],
-    depth: [() => scene.depth, 215, 50],
-  }[modality] as [() => Uint8Array, number, number];
-  return Float32Array.from(bytes(), (v) => (v - mean) / deviation);
+  const { bytes, mean, deviation } = shown[modality];
+  return Float32Array.from(bytes(scene), (v) => (v - mean) / deviation);
 };
 export const intensityInput = (scene: Scene): Float32Array => sceneInput(scene, 'intensity');
 

@@ -1,8 +1,10 @@
 /** @file A run's whole state as one safetensors file: weights, optimizer, step, history. */
+
 import { MoonletError, quote } from '../../errors.ts';
 import { printShape } from '../../graph/index.ts';
 import type { Arrays, Specs } from '../../jit/index.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../../weights/index.ts';
+import { floatsAt } from '../tensors.ts';
 import { differences } from './differences.ts';
 import { type Progress, progressIn } from './progress.ts';
 
@@ -20,7 +22,7 @@ const maxHeader = 2 ** 26;
 export function packCheckpoint(state: Arrays, specs: Specs, progress: Progress): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
   for (const [key, { shape }] of Object.entries(specs)) {
-    tensors.set(key, { dtype: 'F32', shape, data: state[key] as Float32Array });
+    tensors.set(key, { dtype: 'F32', shape, data: floatsAt(state, key) });
   }
   return writeSafetensors({
     tensors,

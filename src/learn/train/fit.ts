@@ -5,12 +5,13 @@ import { type GrowPlan, grow } from '../../edit/index.ts';
 import type { EngineOptions } from '../../engine/index.ts';
 import { Refusal, UsageError } from '../../errors.ts';
 import type { Arrays } from '../../jit/index.ts';
-import type { Net, WeightKey } from '../../weights/index.ts';
+import type { Net } from '../../weights/index.ts';
 import { withBeside } from '../loss/bind.ts';
 import { checkCount, checkSeed } from '../options.ts';
 import type { Projection } from '../structure/sparse.ts';
 import type { Scale } from '../task/scale.ts';
 import { type ClassificationOptions, classification, type Task } from '../task/task.ts';
+import { floatsAt } from '../tensors.ts';
 import { type Best, bestSince, storedBest } from './best.ts';
 import { type CheckpointName, type CheckpointStore, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
 import { runIdentity } from './identity.ts';
@@ -113,7 +114,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
     }
     const weights = (): Net => ({ graph: now.graph, weights: weightsIn(now.graph, state) });
     const settled = (): Net => (form ? form.settle(weights(), parametersIn(form, state)) : weights());
-    const project = o.project?.begin((key) => state[`weight/${key}`] as Float32Array);
+    const project = o.project?.begin((key) => floatsAt(state, `weight/${key}`));
     while (history.loss.length < steps && !o.signal?.aborted) {
       const at = history.loss.length;
       for (const [i, g] of growth.entries()) {
@@ -203,8 +204,8 @@ function growState(net: Net, state: Arrays, { slots }: Trainer, plan: GrowPlan, 
       };
       for (const [slot, follows] of Object.entries(slots)) {
         for (const key of net.weights.keys()) {
-          const kept = state[`${slot}/${key}`];
-          const followed = kept && grown.follow(key as WeightKey, kept as Float32Array, follows);
+          if (!(`${slot}/${key}` in state)) continue;
+          const followed = grown.follow(key, floatsAt(state, `${slot}/${key}`), follows);
           if (followed && `${slot}/${key}` in next) next[`${slot}/${key}`] = followed;
         }
       }

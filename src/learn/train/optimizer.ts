@@ -1,7 +1,9 @@
 /** @file Optimizers as pure functions of tensors: a weight, its gradient and its slots in; the new ones out. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import type { Follows } from '../../edit/index.ts';
 import { checkNumber } from '../options.ts';
+import { tensorAt } from '../tensors.ts';
 
 export interface Update {
   readonly weight: tf.Tensor;
@@ -56,7 +58,7 @@ export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOp
     update: (weight, gradient, slots, { rate, decays }) => {
       const g = decays && weightDecay ? tf.add(gradient, tf.mul(weight, weightDecay)) : gradient;
       if (!momentum) return { weight: tf.sub(weight, tf.mul(g, rate)), slots: {} };
-      const velocity = tf.add(tf.mul(slots['velocity'] as tf.Tensor, momentum), g);
+      const velocity = tf.add(tf.mul(tensorAt(slots, 'velocity'), momentum), g);
       const move = nesterov ? tf.add(g, tf.mul(velocity, momentum)) : velocity;
       return { weight: tf.sub(weight, tf.mul(move, rate)), slots: { velocity } };
     },
@@ -88,11 +90,8 @@ export function adam({
     // in float32, 1 - 0.999 alone would be wrong by 1e-5
     numbers: (count) => ({ unbias1: 1 / (1 - beta1 ** count), unbias2: 1 / (1 - beta2 ** count) }),
     update: (weight, gradient, slots, { rate, number, decays }) => {
-      const first = tf.add(tf.mul(slots['first'] as tf.Tensor, beta1), tf.mul(gradient, 1 - beta1));
-      const second = tf.add(
-        tf.mul(slots['second'] as tf.Tensor, beta2),
-        tf.mul(tf.square(gradient), 1 - beta2),
-      );
+      const first = tf.add(tf.mul(tensorAt(slots, 'first'), beta1), tf.mul(gradient, 1 - beta1));
+      const second = tf.add(tf.mul(tensorAt(slots, 'second'), beta2), tf.mul(tf.square(gradient), 1 - beta2));
       const root = tf.add(tf.sqrt(tf.mul(second, number('unbias2'))), eps);
       const move = tf.div(tf.mul(first, number('unbias1')), root);
       const decayed = decays && weightDecay ? tf.mul(weight, tf.sub(1, tf.mul(rate, weightDecay))) : weight;

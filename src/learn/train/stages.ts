@@ -1,4 +1,5 @@
 /** @file Runs of several parts, each with losses, rate and teacher of its own, on what the one before left. */
+import { defined } from '../../access.ts';
 import type { Net } from '../../weights/index.ts';
 import type { Task } from '../task/task.ts';
 import type { CheckpointStore } from './checkpoint.ts';
@@ -33,7 +34,7 @@ export async function fitStages(
     done = await fitTask(done?.net ?? net, task, { ...stage, ...(store ? { checkpoints: store } : {}) });
     if (!done.finished) break;
   }
-  return done as Fitted;
+  return defined(done, 'stage');
 }
 
 /** @throws MoonletError when the stage's losses and batch do not fit net, teachers and task. */

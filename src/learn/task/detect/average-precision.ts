@@ -49,7 +49,8 @@ function hits(detections: readonly Detection[], objects: readonly Truth[], thres
     else byImage.set(image, [{ box, taken: false }]);
   }
   return detections.map(({ image, box }) => {
-    let [best, common] = [undefined as { taken: boolean } | undefined, 0];
+    let best: { taken: boolean } | undefined;
+    let common = 0;
     for (const object of byImage.get(image) ?? []) {
       const v = iou(box, object.box);
       if (v > common) [best, common] = [object, v];

@@ -1,4 +1,5 @@
 /** @file What a detector finds, and how good that is: proposals, crops, classes, suppression, mean average precision. */
+import { get, item } from '../../../access.ts';
 import type { Scenes } from '../../../data/index.ts';
 import { type Compiled, compile, type EngineOptions } from '../../../engine/index.ts';
 import type { Net } from '../../../weights/index.ts';
@@ -10,7 +11,7 @@ import {
   meanAveragePrecision,
   type Truth,
 } from './average-precision.ts';
-import { area, type Box, clip, decode, type Offsets } from './boxes.ts';
+import { area, type Box, clip, decode, offsetsAt } from './boxes.ts';
 import { cropWeights } from './crops.ts';
 import { type DetectorLayout, detectorLayout } from './layout.ts';
 import { nms } from './nms.ts';
@@ -79,7 +80,7 @@ export async function detect(
   const values = await runner.run(x);
   const count = x.length / layout.size ** 2;
   const part = (id: string, i: number): Float32Array => {
-    const all = values.get(id) as Float32Array;
+    const all = get(values, id);
     return all.subarray((i * all.length) / count, ((i + 1) * all.length) / count);
   };
   return Array.from({ length: count }, (_, image) => {
@@ -100,13 +101,10 @@ export async function detect(
         scores,
         { threshold: 0.4 },
       );
-      return kept.map((k): Detection => ({ image, label, box: sure[k]?.box as Box, score: scores[k]! }));
+      return kept.map((k): Detection => ({ image, label, box: item(sure, k).box, score: scores[k]! }));
     }).flat();
   }).flat();
 }
-
-const offsetsAt = (values: Float32Array, i: number): Offsets =>
-  values.subarray(4 * i, 4 * i + 4) as unknown as Offsets;
 
 /** The surest anchors, moved as the net says, without those that say the same. */
 export function proposed(
@@ -118,15 +116,13 @@ export function proposed(
   const surest = [...anchors.keys()]
     .sort((a, b) => objectness[b]! - objectness[a]! || a - b)
     .slice(0, 8 * most);
-  const boxes = surest.map((i) =>
-    clip(decode([...offsetsAt(offsets, i)] as unknown as Offsets, anchors[i] as Box), size),
-  );
-  const real = surest.map((_, k) => k).filter((k) => area(boxes[k] as Box) >= 4);
+  const boxes = surest.map((i) => clip(decode(offsetsAt(offsets, 4 * i), item(anchors, i)), size));
+  const real = surest.map((_, k) => k).filter((k) => area(item(boxes, k)) >= 4);
   return nms(
-    real.map((k) => boxes[k] as Box),
+    real.map((k) => item(boxes, k)),
     real.map((k) => objectness[surest[k]!]!),
     { threshold: 0.7, most },
-  ).map((k) => boxes[real[k]!] as Box);
+  ).map((k) => item(boxes, item(real, k)));
 }
 
 /** The shares of ground and classes by the bins' vote, and the box moved as they say. */
@@ -141,7 +137,7 @@ function judged(
   const largest = Math.max(...logits);
   const shares = logits.map((z) => Math.exp(z - largest));
   const sum = shares.reduce((a, b) => a + b, 0);
-  const moved = decode([...voted(offsets, 4, bins, cells, weights)] as unknown as Offsets, box);
+  const moved = decode(offsetsAt(voted(offsets, 4, bins, cells, weights)), box);
   return { shares: shares.map((v) => v / sum), box: clip(moved, size) };
 }
 

@@ -1,4 +1,5 @@
 /** @file Non-maximum suppression: of boxes that say the same, the surest. */
+import { item } from '../../../access.ts';
 import { type Box, iou } from './boxes.ts';
 
 export interface NmsOptions {
@@ -18,7 +19,7 @@ export function nms(
   const kept: number[] = [];
   for (const i of order) {
     if (kept.length >= most) break;
-    if (kept.every((k) => iou(boxes[i] as Box, boxes[k] as Box) <= threshold)) kept.push(i);
+    if (kept.every((k) => iou(item(boxes, i), item(boxes, k)) <= threshold)) kept.push(i);
   }
   return kept;
 }

@@ -2,6 +2,7 @@
  * @file Detection as a task: scenes and what a detector should have said of them. Matching and cropping are numbers that
  * depend on boxes alone, so they are worked out here, and a step has fixed shapes.
  */
+import { item } from '../../../access.ts';
 import type { Scene, Scenes } from '../../../data/index.ts';
 import { MoonletError } from '../../../errors.ts';
 import type { Graph } from '../../../graph/index.ts';
@@ -11,7 +12,7 @@ import { type Batch, turns } from '../batches.ts';
 import { checkScenes, intensityInput, labelOf, sceneShape } from '../scene-input.ts';
 import type { Task } from '../task.ts';
 import { match, sampleAnchors } from './anchors.ts';
-import { type Box, encode } from './boxes.ts';
+import { encode } from './boxes.ts';
 import { cropWeights } from './crops.ts';
 import { evaluateDetector } from './evaluate.ts';
 import { type DetectorLayout, detectorLayout } from './layout.ts';
@@ -108,7 +109,7 @@ function filler(
       if (object < 0) continue;
       targets.objectness[i * n + a] = 1;
       targets.anchorOffsetsWeight[i * n + a] = 1 / sampled.length;
-      targets.anchorOffsets.set(encode(boxes[object] as Box, anchors[a] as Box), (i * n + a) * 4);
+      targets.anchorOffsets.set(encode(item(boxes, object), item(anchors, a)), (i * n + a) * 4);
     }
     sampleProposals(boxes, proposals, size, source).forEach(({ box, object, offsets }, p) => {
       const at = i * proposals + p;

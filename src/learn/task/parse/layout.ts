@@ -1,4 +1,5 @@
 /** @file Where a parser's graph says what: outputs under `head` are what it is for, those under `first` help. */
+import { get } from '../../../access.ts';
 import { MoonletError } from '../../../errors.ts';
 import { type Graph, inputShape, isMap, type Shape, shapes } from '../../../graph/index.ts';
 
@@ -26,7 +27,7 @@ export function parserLayout(graph: Graph, classes: number): ParserLayout {
     const task = parsingTasks.find((t) => t === name);
     return task && (part === 'head' || part === 'first') ? [{ task, id, final: part === 'head' }] : [];
   });
-  const shapeOf = (id: string): Shape => known.get(id) as Shape;
+  const shapeOf = (id: string): Shape => get(known, id);
   const segmentation = predictions.find((p) => p.task === 'segmentation' && p.final);
   const shape = segmentation && shapeOf(segmentation.id);
   if (!shape || !isMap(shape) || predictions.length !== graph.outputs.length)
