@@ -56,7 +56,7 @@ const transfer = z.discriminatedUnion('kind', [
   /** Made from what was recorded of the teacher, without any image. */
   z.strictObject({
     kind: z.literal('data-free'),
-    /** A file of `recordMetadata`; that beside the teacher unless told. */
+    /** A file of `recordMetadata`; by default the one beside the teacher. */
     metadata: z.string().optional(),
     images: positive.max(1_000_000).default(2000),
     steps: positive.default(200),
@@ -125,9 +125,9 @@ const recipe = z.strictObject({
   augment: z
     .strictObject({ shift: z.int().min(0).max(64).default(0), flip: z.boolean().default(false) })
     .optional(),
-  /** How many views of an image there are; then what the teacher says is kept. A new view each epoch unless told. */
+  /** How many views of an image there are; then the teacher's values are kept. By default each epoch has a new view. */
   views: positive.optional(),
-  /** Of the views, and of which examples are held out or drawn; `seed` unless told. */
+  /** The seed of the views, and of which examples are held out or drawn; `seed` by default. */
   viewSeed: z.int().min(0).optional(),
   /** Training examples held out, by class, for periodic evaluation. The test split is never looked at. */
   validation: z.int().min(0).default(0),

@@ -36,9 +36,9 @@ export interface Scene {
 }
 export interface SceneOptions {
   readonly seed?: number;
-  /** Height and width in pixels; 64 unless told. */
+  /** Height and width in pixels; 64 by default. */
   readonly size?: number;
-  /** Fewest and most objects; 1 and 5 unless told. A crowded scene may hold fewer than were drawn for it, never none. */
+  /** The fewest and the most objects; 1 and 5 by default. A crowded scene may hold fewer than were drawn for it, but never none. */
   readonly objects?: readonly [least: number, most: number];
 }
 

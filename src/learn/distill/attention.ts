@@ -18,9 +18,9 @@ import { sameSize, stagePairs, tapPair } from '../loss/taps.ts';
 import { rank4 } from '../tensors.ts';
 
 export interface AttentionOptions {
-  /** beta; 1000 unless told. */
+  /** beta; 1000 by default. */
   readonly weight?: number | Schedule;
-  /** Places in student and teacher whose maps are compared; the stages or strides that both have unless told. */
+  /** Layers of student and teacher whose maps are compared; by default the stages or strides that both have. */
   readonly pairs?: readonly (readonly [student: string, teacher: string])[];
 }
 

@@ -19,7 +19,7 @@ import { adapter } from './adapters.ts';
 
 export interface CrossModalOptions {
   readonly weight?: number | Schedule;
-  /** Layers of student and teacher; the last stage or stride that both have unless told. */
+  /** Layers of student and teacher; by default the last stage or stride that both have. */
   readonly pair?: readonly [student: string, teacher: string];
 }
 

@@ -21,15 +21,15 @@ import { type Tap, tap } from '../loss/taps.ts';
 import { rank2, rank3 } from '../tensors.ts';
 
 export interface DarkRankOptions {
-  /** 1 unless told. */
+  /** The weight of this loss; 1 by default. */
   readonly weight?: number | Schedule;
-  /** The distribution over all orders, or the likelihood of the teacher's; soft unless told. */
+  /** `soft`, the default: the distribution over all orders; `hard`: the likelihood of the teacher's order. */
   readonly form?: 'soft' | 'hard';
   readonly alpha?: number;
   readonly beta?: number;
   /** Candidates in a list, 2 to 6; all their orders are looked at in the soft form. */
   readonly list?: number;
-  /** Where the embeddings are; what the last dense layer reads unless told. Their lengths may differ. */
+  /** The nodes of the embeddings; by default the inputs of the last dense layers. Their lengths may differ. */
   readonly embeddings?: readonly [student: string, teacher: string];
 }
 

@@ -22,7 +22,7 @@ import { rank4, scalarOf } from '../tensors.ts';
 import { adapter } from './adapters.ts';
 
 export interface FspOptions {
-  /** lambda; 1 unless told. */
+  /** lambda; 1 by default. */
   readonly weight?: number | Schedule;
   /** Places along both nets, in order: a matrix is taken between each and the next. */
   readonly points?: readonly (readonly [student: string, teacher: string])[];

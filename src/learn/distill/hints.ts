@@ -3,7 +3,7 @@
  *
  *   L = 1/2 |u - r(v)|^2,  u the teacher's hint layer, v the student's guided layer, r a regressor
  *
- * The layers stand in the middle of their nets unless told. Where shapes differ the regressor is a conv without padding,
+ * By default the layers stand in the middle of their nets. Where shapes differ the regressor is a conv without padding,
  * k = N_student - N_teacher + 1, with the hint's own activation behind it; the teacher's map must not be the larger one.
  * Two stages: this loss alone trains the student up to the guided layer and the regressor; then soft targets with labels
  * train all of it (temperature 3, lambda from 4 to 1, and no factor T^2: weights 4/9 to 1/9 of ours).
@@ -19,9 +19,9 @@ import { stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
 import { adapter } from './adapters.ts';
 
 export interface HintsOptions {
-  /** 1 unless told. */
+  /** The weight of this loss; 1 by default. */
   readonly weight?: number | Schedule;
-  /** Guided and hint layers; the middle one of the stages or strides that both nets have unless told. */
+  /** Guided and hint layers; by default the middle one of the stages or strides that both nets have. */
   readonly pairs?: readonly (readonly [student: string, teacher: string])[];
   /** False: refuse a pair whose shapes differ, instead of putting a regressor between. */
   readonly adapt?: boolean;

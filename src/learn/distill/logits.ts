@@ -17,7 +17,7 @@ import type { Schedule } from '../loss/schedule.ts';
 import { rank2 } from '../tensors.ts';
 
 export interface LogitsOptions {
-  /** 1 unless told, with no other loss beside it: the paper uses no labels. */
+  /** The weight of this loss; 1 by default. The paper uses it alone, without labels. */
   readonly weight?: number | Schedule;
 }
 

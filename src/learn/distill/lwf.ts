@@ -20,11 +20,11 @@ import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
 
 export interface LwfOptions {
-  /** lambda_o; 1 unless told. */
+  /** lambda_o; 1 by default. */
   readonly weight?: number | Schedule;
-  /** 2 unless told. */
+  /** The temperature; 2 by default. */
   readonly temperature?: number | Schedule;
-  /** The old task's logits in the student; the node that was the old net's output unless told. */
+  /** The node of the old task's logits in the student; by default the old net's output. */
   readonly old?: string;
 }
 

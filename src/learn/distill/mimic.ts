@@ -23,9 +23,9 @@ import { crops } from '../task/detect/crops.ts';
 import { rank4 } from '../tensors.ts';
 
 export interface MimicOptions {
-  /** lambda; 1 unless told. */
+  /** lambda; 1 by default. */
   readonly weight?: number | Schedule;
-  /** Whose features mimic whose; the last stage that both name unless told. */
+  /** Layers of student and teacher whose features are compared; by default the last stage that both name. */
   readonly pair?: readonly [student: string, teacher: string];
 }
 

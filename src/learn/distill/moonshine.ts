@@ -15,7 +15,7 @@ import { attention } from './attention.ts';
 
 export interface MoonshineOptions {
   readonly seed?: number;
-  /** beta; 1000 unless told. */
+  /** beta; 1000 by default. */
   readonly weight?: number | Schedule;
 }
 export interface Moonshine {

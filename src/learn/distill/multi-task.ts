@@ -21,7 +21,7 @@ import { rank3, rank4 } from '../tensors.ts';
 export interface ParsingLossOptions {
   readonly classes: number;
   readonly weight?: number | Schedule;
-  /** w of each task; 1 unless told. */
+  /** The weight w of each task; 1 by default. */
   readonly tasks?: Readonly<Partial<Record<ParsingTask, number | undefined>>>;
   /** False: the final heads alone are held to labels. */
   readonly first?: boolean;

@@ -34,7 +34,7 @@ export interface ChosenNeurons {
 }
 export interface NeuronSelectionOptions extends ChosenNeurons {
   readonly weight?: number | Schedule;
-  /** Hidden layers of student and teacher; what feeds their last dense layers unless told. */
+  /** Hidden layers of student and teacher; by default the inputs of their last dense layers. */
   readonly pair?: readonly [student: string, teacher: string];
 }
 
@@ -88,7 +88,7 @@ function vectorAt(graph: Graph, path: string): Tap {
 }
 
 export interface ChooseOptions extends SelectOptions, EngineOptions {
-  /** The teacher's layer; what feeds its last dense layer unless told. */
+  /** The teacher's layer; by default the input of its last dense layer. */
   readonly layer?: string;
 }
 

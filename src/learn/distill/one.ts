@@ -26,15 +26,15 @@ import { rank2 } from '../tensors.ts';
 import { softTargetsOf } from './soft-targets.ts';
 
 export interface OneOptions {
-  /** 1 unless told. */
+  /** The weight of this loss; 1 by default. */
   readonly weight?: number | Schedule;
-  /** The student's own among them; 3 unless told. */
+  /** How many branches, the student's own included; 3 by default. */
   readonly branches?: number;
-  /** Where the branches begin; the last stage unless told. */
+  /** The layer at which the branches begin; by default the last stage. */
   readonly from?: string;
-  /** 3 unless told. */
+  /** The temperature; 3 by default. */
   readonly temperature?: number | Schedule;
-  /** The share of the divergence from the ensemble, which may ramp up; 1 unless told. */
+  /** The weight of the divergence from the ensemble, which may ramp up; 1 by default. */
   readonly ramp?: number | Schedule;
 }
 

@@ -22,13 +22,13 @@ import { tap } from '../loss/taps.ts';
 import { rank2 } from '../tensors.ts';
 
 export interface RocketOptions {
-  /** Of booster's cross-entropy and hint together; 1 unless told. */
+  /** The weight of the booster's cross-entropy and of the hint together; 1 by default. */
   readonly weight?: number | Schedule;
   /** The larger net, for the same images and classes. */
   readonly booster: Graph;
-  /** The place in both nets up to which they are one; `stage1` unless told. Undefined by `null`: nothing is shared. */
+  /** The layer of both nets up to which they share weights; `stage1` by default. With `null` nothing is shared. */
   readonly share?: string | null;
-  /** 0.03 unless told. */
+  /** lambda; 0.03 by default. */
   readonly lambda?: number | Schedule;
 }
 

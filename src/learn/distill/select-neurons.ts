@@ -19,9 +19,9 @@ import { MoonletError } from '../../errors.ts';
 export type Columns = readonly ArrayLike<number>[];
 
 export interface SelectOptions {
-  /** lambda; 1 unless told. */
+  /** lambda; 1 by default. */
   readonly lambda?: number;
-  /** How much of its variance must be explained for a neuron to be worth its place; 0.1 unless told. */
+  /** The share of its variance that must be explained for a neuron to be chosen; 0.1 by default. */
   readonly cost?: number;
 }
 export interface Selection {

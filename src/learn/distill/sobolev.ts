@@ -28,9 +28,9 @@ import type { Schedule } from '../loss/schedule.ts';
 import { rank2 } from '../tensors.ts';
 
 export interface SobolevOptions {
-  /** 1 unless told. */
+  /** The weight of this loss; 1 by default. */
   readonly weight?: number | Schedule;
-  /** Random vectors in a step, K; 1 unless told. */
+  /** Random vectors in a step, K; 1 by default. */
   readonly projections?: number;
 }
 

@@ -17,9 +17,9 @@ import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
 
 export interface SoftTargetsOptions {
-  /** The share alpha of the soft part; 0.9 unless told. */
+  /** The share alpha of the soft part; 0.9 by default. */
   readonly weight?: number | Schedule;
-  /** 4 unless told. */
+  /** The temperature; 4 by default. */
   readonly temperature?: number | Schedule;
 }
 

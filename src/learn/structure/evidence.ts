@@ -21,9 +21,9 @@ const keepGradients: Optimizer = {
 };
 
 export interface GradientOptions extends EngineOptions {
-  /** How many batches; 8 unless told. */
+  /** How many batches; 8 by default. */
   readonly batches?: number;
-  /** 64 unless told. */
+  /** Examples in a batch; 64 by default. */
   readonly batch?: number;
   readonly seed?: number;
   readonly losses?: readonly LossMaker[];

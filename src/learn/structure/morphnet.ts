@@ -21,9 +21,9 @@ import type { Schedule } from '../loss/schedule.ts';
 
 export interface MorphNetOptions {
   readonly weight?: number | Schedule;
-  /** What is to be saved; `macs` unless told. */
+  /** Which cost is to be saved; `macs` by default. */
   readonly resource?: 'macs' | 'params';
-  /** A channel of a smaller scale is dead; 0.01 unless told. */
+  /** A channel whose scale is smaller than this is dead; 0.01 by default. */
   readonly threshold?: number;
 }
 

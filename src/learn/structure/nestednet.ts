@@ -20,7 +20,7 @@ import type { Schedule } from '../loss/schedule.ts';
 import { rank2 } from '../tensors.ts';
 
 export interface NestedOptions {
-  /** Of the sum of the levels' losses; 1 unless told. */
+  /** The weight of the sum of the levels' losses; 1 by default. */
   readonly weight?: number | Schedule;
 }
 

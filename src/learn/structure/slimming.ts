@@ -11,7 +11,7 @@ import type { Schedule } from '../loss/schedule.ts';
 import { scalarOf } from '../tensors.ts';
 
 export interface SlimmingOptions {
-  /** lambda; 1e-4 unless told, as in the paper. */
+  /** lambda; 1e-4 by default, as in the paper. */
   readonly weight?: number | Schedule;
 }
 

@@ -52,15 +52,15 @@ export interface Projection {
 }
 
 export interface GradualOptions extends WeightPruneOptions {
-  /** s_i; 0 unless told. */
+  /** s_i; 0 by default. */
   readonly from?: number;
   /** s_f */
   readonly to: number;
-  /** t_0, in steps; 0 unless told. */
+  /** t_0, in steps; 0 by default. */
   readonly begin?: number;
   /** t_0 + n D: from here on the share of zeros is `to`. */
   readonly end: number;
-  /** D: steps between prunings; 100 unless told. */
+  /** D: steps between prunings; 100 by default. */
   readonly every?: number;
 }
 

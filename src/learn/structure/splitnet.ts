@@ -27,9 +27,9 @@ export interface SplitNetOptions {
   readonly groups: number;
   /** Paths of the convs and dense layers that are to be split. */
   readonly layers: readonly string[];
-  /** Of all three penalties; 1e-3 unless told. The paper tunes its weights for each net. */
+  /** The weight of all three penalties; 1e-3 by default. The paper tunes its weights for each net. */
   readonly weight?: number | Schedule;
-  /** R_D and R_E against R_W; 1 and 0.1 unless told. */
+  /** The weights of R_D and R_E relative to R_W; 1 and 0.1 by default. */
   readonly disjoint?: number;
   readonly even?: number;
   readonly seed?: number;

@@ -34,9 +34,9 @@ export interface BatchOptions {
   readonly batch: number;
   readonly seed: number;
   readonly augment?: Augment | undefined;
-  /** How many views of an image there are, in turn by epoch; a new one each epoch unless told. */
+  /** How many views of an image there are, used in turn by epoch; by default each epoch has a new one. */
   readonly views?: number | undefined;
-  /** Of how views are moved and mirrored; `seed` unless told. Runs with one view seed see the same views. */
+  /** The seed of how views are moved and mirrored; `seed` by default. Runs with the same view seed see the same views. */
   readonly viewSeed?: number | undefined;
 }
 

@@ -33,7 +33,7 @@ export interface LabelPair {
   readonly count: number;
 }
 export interface EvaluateOptions extends EngineOptions {
-  /** 250 unless told. */
+  /** Examples in a batch; 250 by default. */
   readonly batch?: number;
   readonly onBatch?: (done: number, of: number) => void;
 }

@@ -42,9 +42,9 @@ export interface Task {
 
 export interface ClassificationOptions {
   readonly augment?: Augment;
-  /** How many views of an image there are; a new one each epoch unless told. */
+  /** How many views of an image there are; by default each epoch has a new one. */
   readonly views?: number;
-  /** Of the views; the run's seed unless told. Runs of one view seed can share a teacher cache. */
+  /** The seed of the views; the run's seed by default. Runs with the same view seed can share a teacher cache. */
   readonly viewSeed?: number;
   /** Held-out examples for periodic evaluation. */
   readonly validation?: Split;

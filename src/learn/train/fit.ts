@@ -27,16 +27,16 @@ export interface Growing {
   readonly plan: GrowPlan;
 }
 export interface FitTaskOptions extends TrainerOptions {
-  /** Steps between evaluations; a tenth of the run unless told. */
+  /** Steps between evaluations; by default a tenth of the run. */
   readonly evaluateEvery?: number;
-  /** Which weights come back: the last ones (unless told), or those that did best on the held-out part since the last growth. */
+  /** Which weights are returned: the last ones (the default), or the best on the held-out examples since the last growth. */
   readonly keep?: 'last' | 'best';
   /** When and how the net grows, in order of steps. */
   readonly growth?: readonly Growing[];
   /** What is done to the weights after each step, such as zeros that come in little by little (`gradually`). */
   readonly project?: Projection;
   readonly checkpoints?: CheckpointStore;
-  /** Steps between checkpoints; 100 unless told. */
+  /** Steps between checkpoints; 100 by default. */
   readonly checkpointEvery?: number;
   /** What else says what the run is, such as its recipe as JSON: a checkpoint of a run with another is refused. */
   readonly recipe?: string;

@@ -20,18 +20,18 @@ import type { Form } from './weight-form.ts';
 
 export interface TrainerOptions extends EngineOptions, Teachers {
   readonly steps: number;
-  /** 64 unless told. */
+  /** Examples in a batch; 64 by default. */
   readonly batch?: number;
   readonly seed?: number;
-  /** Weighted and added up; plain cross-entropy unless told. */
+  /** The losses, whose weighted sum is minimized; plain cross-entropy by default. */
   readonly losses?: readonly LossMaker[];
-  /** SGD with momentum 0.9 and Nesterov, weight decay 5e-4, unless told. */
+  /** By default SGD with Nesterov momentum 0.9 and weight decay 5e-4. */
   readonly optimizer?: Optimizer;
-  /** The learning rate; one cycle with peak 0.1 unless told. */
+  /** The learning rate, a number or a function of the step; by default one cycle with peak 0.1. */
   readonly rate?: number | Schedule;
   /** Keeps what the teacher says, by image and view; worth it where views are few. */
   readonly teacherCache?: TeacherCache;
-  /** Nodes whose weights are trained; all unless told. */
+  /** Whether the weights of a node are trained; by default all are. */
   readonly trained?: (node: string) => boolean;
   /** What the net sees of its weights in training, such as quantized ones; the net that comes out has them so. */
   readonly form?: Form;

@@ -22,7 +22,7 @@ export interface DetectionScore {
 
 /**
  * Detections are taken surest first. One is right when the object of its class and image that it has most in common with
- * has at least `threshold` (0.5 unless told) in common with it and was not found before; another finding is wrong.
+ * has at least `threshold` (0.5 by default) in common with it and was not found before; any other detection is wrong.
  */
 export function meanAveragePrecision(
   detections: readonly Detection[],

@@ -17,9 +17,9 @@ import { type DetectorLayout, detectorLayout } from './layout.ts';
 import { nms } from './nms.ts';
 
 export interface DetectOptions {
-  /** Proposals of an image after suppression; 24 unless told. */
+  /** Proposals of an image after suppression; 24 by default. */
   readonly proposals?: number;
-  /** Findings less sure than this are left out; 0.05 unless told. */
+  /** Detections with a lower score are left out; 0.05 by default. */
   readonly least?: number;
 }
 export interface EvaluateDetectorOptions extends EngineOptions, DetectOptions {
@@ -32,7 +32,7 @@ export interface DetectorEvaluation extends DetectionScore {
 }
 
 /**
- * A detector's mean average precision at an overlap of 0.5 (unless told) on all of these scenes.
+ * A detector's mean average precision on all of these scenes, at an overlap of `threshold` (0.5 by default).
  * @throws MoonletError when the scenes do not fit the net.
  */
 export async function evaluateDetector(

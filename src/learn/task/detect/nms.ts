@@ -5,7 +5,7 @@ import { type Box, iou } from './boxes.ts';
 export interface NmsOptions {
   /** Boxes with more than this in common say the same. */
   readonly threshold: number;
-  /** How many are kept at most; all unless told. */
+  /** The most boxes that are kept; all by default. */
   readonly most?: number;
 }
 

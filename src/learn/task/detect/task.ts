@@ -20,9 +20,9 @@ import { sampleProposals } from './proposals.ts';
 
 export interface DetectionOptions {
   readonly classes: number;
-  /** Proposals of an image in a step; 24 unless told. */
+  /** Proposals of an image in a step; 24 by default. */
   readonly proposals?: number;
-  /** Anchors of an image that a step learns from; 48 unless told. */
+  /** Anchors of an image that a step learns from; 48 by default. */
   readonly sampledAnchors?: number;
   readonly validation?: Scenes;
 }

@@ -13,7 +13,7 @@ import { parserLayout } from './layout.ts';
 
 export interface ParsingOptions {
   readonly classes: number;
-  /** What the net sees; intensity unless told. */
+  /** What the net sees; `intensity` by default. */
   readonly modality?: Modality;
   readonly validation?: Scenes;
 }
