@@ -24,7 +24,26 @@ export interface AttentionOptions {
   readonly pairs?: readonly (readonly [student: string, teacher: string])[];
 }
 
-/** @throws MoonletError when there is no teacher, a path is unknown, or sizes differ. */
+/**
+ * Attention transfer: 3 beta / n times the sum over n pairs of layers of the mean squared difference of attention maps, which
+ * are the mean square over channels, scaled to length one (Zagoruyko and Komodakis 2017, arXiv:1612.03928).
+ * @throws MoonletError when there is no teacher, a path is unknown, or sizes differ.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { distill, losses } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * await distill(tiny(8), data.train, data, {
+ *   ...{ teacher: tiny(16), steps: 3, batch: 8 },
+ *   losses: [losses.crossEntropy(), losses.attention({ weight: 1000, pairs: [['stage1', 'stage1']] })],
+ * });
+ */
 export const attention =
   ({ weight = 1000, pairs }: AttentionOptions = {}): LossMaker =>
   (nets) => {

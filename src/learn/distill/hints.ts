@@ -27,7 +27,27 @@ export interface HintsOptions {
   readonly adapt?: boolean;
 }
 
-/** @throws MoonletError when there is no teacher, a path is unknown, or no regressor can be made. */
+/**
+ * FitNets' hints: half the mean squared difference of a layer of the student and one of the teacher (Romero et al. 2015,
+ * arXiv:1412.6550). Where shapes differ, a conv beside the student is trained along and removed when the run ends.
+ * @throws MoonletError when there is no teacher, a path is unknown, or no regressor can be made.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { distill, losses } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const { net, whole } = await distill(tiny(8), data.train, data, {
+ *   ...{ teacher: tiny(16), steps: 3, batch: 8 },
+ *   losses: [losses.crossEntropy(), losses.hints({ pairs: [['stage1', 'stage1']] })],
+ * });
+ * whole.graph.nodes.length > net.graph.nodes.length; // true: the regressor stands beside the student
+ */
 export const hints =
   ({ weight = 1, pairs, adapt = true }: HintsOptions = {}): LossMaker =>
   (nets) => {

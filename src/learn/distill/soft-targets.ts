@@ -23,7 +23,28 @@ export interface SoftTargetsOptions {
   readonly temperature?: number | Schedule;
 }
 
-/** @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits. */
+/**
+ * The divergence of the student's softened probabilities from the teacher's, T^2 KL(softmax(v / T) || softmax(z / T)) with
+ * logits v of the teacher and z of the student (Hinton et al. 2015, arXiv:1503.02531).
+ * @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits; UsageError for
+ * a temperature that is not above 0.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { fit, losses, oneCycle } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const cooling = oneCycle({ steps: 3, peak: 4 }); // numbers may change from step to step
+ * await fit(tiny(8), data.train, data, {
+ *   ...{ teacher: tiny(16), steps: 3, batch: 8 },
+ *   losses: [losses.crossEntropy({ weight: 0.1 }), losses.softTargets({ temperature: cooling })],
+ * });
+ */
 export const softTargets =
   ({ weight = 0.9, temperature = 4 }: SoftTargetsOptions = {}): LossMaker =>
   (nets) => {

@@ -14,9 +14,22 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * -mean over the batch of sum_k q_k log p_k, with q = (1 - s) onehot(y) + s / classes. A net that ends in softmax is trained on
- * the logits before it.
- * @throws MoonletError, when bound, for a net of one class or without logits; UsageError for a share that is none.
+ * Cross-entropy with the labels: -mean over the batch of sum_k q_k log p_k, with q = (1 - s) onehot(y) + s / classes. A net that
+ * ends in softmax is trained on the logits before it.
+ * @throws MoonletError, when bound, for a net of one class or without logits; UsageError for a share that is not from 0 to 1.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { fit, losses } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const smooth = losses.crossEntropy({ labelSmoothing: 0.1 });
+ * await fit(tiny(8), data.train, data, { steps: 3, batch: 8, losses: [smooth] });
  */
 export const crossEntropy =
   ({ weight = 1, labelSmoothing = 0 }: CrossEntropyOptions = {}): LossMaker =>

@@ -39,9 +39,23 @@ export interface EvaluateOptions extends EngineOptions {
 }
 
 /**
- * The classifier's accuracy on a split. Every example counts once; ties go to the lower class. A net may end in logits or
- * in probabilities: the largest is the same. Memory is in proportion to the examples and to a batch's outputs.
- * @throws MoonletError when the split does not fit the net, UsageError for a batch that is no whole number.
+ * The classifier's accuracy on a split, a fraction of 1. Every example counts once; ties go to the lower class. A net may end
+ * in logits or in probabilities: the largest is the same. Memory is in proportion to the examples and to a batch's outputs.
+ * @throws MoonletError when the split does not fit the net, UsageError for a batch that is not a whole number from 1 up.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { evaluate } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const { accuracy, n, confusion } = await evaluate(tiny(8), data.test, data);
+ * n; // 32
+ * confusion.flat().reduce((a, b) => a + b, 0) * accuracy <= n; // true
  */
 export async function evaluate(
   net: Net,

@@ -52,7 +52,23 @@ export interface ClassificationOptions {
 /** Class labels: int32, one number an example. */
 export const classLabels: Targets = { labels: { shape: [], dtype: 'int32' } };
 
-/** Telling classes apart; it is measured by accuracy. */
+/**
+ * The task of telling images of classes apart; a net is measured by its accuracy. Its one target is `labels`, int32 [batch].
+ * @throws MoonletError, when a run begins, for data that do not fit the net; UsageError for options out of range.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { tasks } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const task = tasks.classification(data.train, data, { augment: { shift: 1 } });
+ * const { x, targets } = task.batches({ batch: 8, seed: 0 })(0);
+ * x.length; // 512: [8, 8, 8, 1], flat
+ * targets['labels']?.length; // 8
+ */
 export function classification(
   train: Split,
   scale: Scale,

@@ -46,6 +46,20 @@ export interface SgdOptions {
  * g += decay w; v = momentum v + g; w -= rate (nesterov ? g + momentum v : v)
  * (Sutskever et al. 2013, in the form that PyTorch uses: the rate stands outside the velocity).
  * @throws UsageError for numbers out of range.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { cosine, fit, sgd } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const optimizer = sgd({ momentum: 0.9, nesterov: true, weightDecay: 5e-4 });
+ * const rate = cosine({ steps: 5, peak: 0.1, warmup: 1 });
+ * await fit(tiny(8), data.train, data, { steps: 5, batch: 8, optimizer, rate });
  */
 export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
   checkNumber('momentum', momentum, { least: 0 });
@@ -72,7 +86,22 @@ export interface AdamOptions {
   /** Decoupled from the gradient, as AdamW has it (Loshchilov and Hutter 2017, arXiv:1711.05101). */
   readonly weightDecay?: number;
 }
-/** Kingma and Ba 2014, arXiv:1412.6980, algorithm 1. @throws UsageError for numbers out of range. */
+/**
+ * Adam (Kingma and Ba 2014, arXiv:1412.6980, algorithm 1); with `weightDecay` AdamW.
+ * @throws UsageError for numbers out of range.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { adam, fit } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * await fit(tiny(8), data.train, data, { steps: 5, batch: 8, optimizer: adam({ weightDecay: 0.01 }), rate: 0.001 });
+ */
 export function adam({
   beta1 = 0.9,
   beta2 = 0.999,

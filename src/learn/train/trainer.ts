@@ -60,6 +60,12 @@ export interface Trainer {
   release(): Promise<void>;
 }
 
+/** The options of a run that say where it runs, onnxruntime by default. */
+export const engineOf = ({ engine = 'onnxruntime', threads, runtime }: EngineOptions): EngineOptions => ({
+  engine,
+  ...(threads === undefined ? {} : { threads }),
+  ...(runtime ? { runtime } : {}),
+});
 /** The optimizer of a run that names none. */
 export const usualOptimizer = (): Optimizer => sgd({ nesterov: true, weightDecay: 5e-4 });
 /** The learning rate of a run that names none. */
@@ -73,11 +79,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
   const { steps, batch = 64, seed = 0, trained } = o;
   checkCount('steps', steps);
   checkSeed('seed', seed);
-  const engine: EngineOptions = {
-    engine: o.engine ?? 'onnxruntime',
-    ...(o.threads === undefined ? {} : { threads: o.threads }),
-    ...(o.runtime ? { runtime: o.runtime } : {}),
-  };
+  const engine = engineOf(o);
   const bound = boundFor(student, task, o);
   const { losses, graph } = bound;
   const optimizer = o.optimizer ?? usualOptimizer();
@@ -113,13 +115,15 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
       // a task that says no shape may show the teacher something else
       if (!started && !seen.teacherX) checkTeachers(o, inputShape(student));
       started = true;
-      const inputs: Record<string, Float32Array | Int32Array> = { x: seen.x, ...scalarsAt(losses, rate, at) };
+      const inputs: Record<string, Float32Array | Int32Array> = {
+        x: seen.x,
+        ...scalarsAt(losses, rate, at),
+        ...randomAt(losses, plan.noise, { batch, seed, at }),
+      };
       for (const [name, value] of Object.entries(seen.targets)) inputs[targetInput(name)] = value;
       for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
         inputs[`optimizer/${name}`] = scalar(value);
-      for (const l of losses) for (const d of draws(l, batch, seed, at)) inputs[d.key] = d.values;
       for (const [id, value] of await told.of(seen)) inputs[`teacher/${id}`] = value;
-      for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = noise(shape, seed, at, id);
       const { state, outputs } = await runner.run(before, inputs);
       const read = (key: string): number => Number(outputs[key]?.[0]);
       const loss = read('loss');
@@ -186,6 +190,18 @@ export function boundFor(
   checkTargets(bound.graph, bound.losses, task);
   checkBatchSize(bound, batch, trained);
   return bound;
+}
+
+/** The random inputs of a step: normal numbers of the losses, uniform noise of the nodes. */
+function randomAt(
+  losses: readonly Loss[],
+  noiseShapes: ReadonlyMap<string, readonly number[]>,
+  { batch, seed, at }: { readonly batch: number; readonly seed: number; readonly at: number },
+): Record<string, Float32Array> {
+  const inputs: Record<string, Float32Array> = {};
+  for (const l of losses) for (const d of draws(l, batch, seed, at)) inputs[d.key] = d.values;
+  for (const [id, shape] of noiseShapes) inputs[`noise/${id}`] = noise(shape, seed, at, id);
+  return inputs;
 }
 
 /** The normal numbers of a loss at a step: a function of the seed, so that a resumed run sees the same. */

@@ -32,6 +32,19 @@ export interface DetectionOptions {
  * `objectness` and `anchorWeight` [anchors], `anchorOffsets` and `anchorOffsetsWeight` [anchors, 4] and [anchors];
  * `rows` and `columns` [proposals, bins, cells]; `classes` [proposals] (0 is ground), `offsets` [proposals, 4].
  * The weights of one image sum to 1 over the sampled anchors; those of offsets have the same share each.
+ * @throws MoonletError when the graph is no detector of so many classes, or does not take the scenes; UsageError for numbers
+ * that are not whole.
+ *
+ * @example
+ * import { detector } from 'moonlet/architectures';
+ * import { scenes } from 'moonlet/data';
+ * import { tasks } from 'moonlet/learn';
+ *
+ * const pixels = new Uint8Array(20 * 784);
+ * for (let i = 0; i < 20; i++) for (let y = 8; y < 20; y++) pixels.fill(255, i * 784 + y * 28 + 10, i * 784 + y * 28 + 18);
+ * const images = { count: 20, pixels, labels: Uint8Array.from({ length: 20 }, (_, i) => i % 10) };
+ * const task = tasks.detection(detector(), scenes(images, 10), { classes: 10 });
+ * Object.keys(task.batches({ batch: 2, seed: 0 })(0).targets).length; // 8
  */
 export function detection(graph: Graph, scenes: Scenes, o: DetectionOptions): Task {
   const { classes, proposals = 24, sampledAnchors = 48, validation } = o;
