@@ -106,7 +106,7 @@ export function pairs(): readonly Pair[] {
       ),
     );
   const twice = all.find(({ id }, i) => all.findIndex((p) => p.id === id) !== i);
-  if (twice) throw new MoonletError(`zoo/pairs: ${twice.id} stands twice; rename one`);
+  if (twice) throw new MoonletError(`zoo/pairs: ${twice.id} is listed twice; rename one`);
   return all;
 }
 

@@ -70,7 +70,7 @@ const transfer = z.discriminatedUnion('kind', [
       .refine((n) => n % 2 === 1, 'must be odd')
       .default(1),
   }),
-  /** Noise with the data's mean and deviation: what data-free images are held against. */
+  /** Noise with the data's mean and deviation: the baseline of data-free images. */
   z.strictObject({ kind: z.literal('noise'), images: positive.max(1_000_000).default(2000) }),
 ]);
 export type Transfer = z.output<typeof transfer>;
@@ -143,7 +143,7 @@ export interface Recipe extends Parsed {
 export type RecipeInput = z.input<typeof recipe>;
 
 type Path = readonly PropertyKey[];
-/** Where a value stands in its file, such as `:12:5`, or its key; the empty text where that is not known. */
+/** The place of a value or of its key in its file, such as `:12:5`; the empty text when it is not known. */
 export type Locate = (path: Path, of?: 'value' | 'key') => string;
 
 /** @throws UsageError that says where the value departs from a recipe. */
@@ -158,14 +158,15 @@ export function parseRecipe(value: unknown, name = 'recipe', locate: Locate = ()
   }
   const found = parsed.data;
   if (found.teacher !== undefined && found.ensemble)
-    fail(['ensemble'], 'ensemble: stands in place of "teacher"; give one of the two');
+    fail(['ensemble'], 'ensemble: replaces "teacher"; give only one of the two');
   checkLosses(found.losses, ['losses'], found, fail);
   found.stages?.forEach((s, i) => {
     checkLosses(s.losses, ['stages', i, 'losses'], found, fail);
   });
   const steps = found.steps ?? found.stages?.reduce((n, s) => n + s.steps, 0);
-  if (steps === undefined) return fail([], 'steps: say how many, or give "stages" with steps of their own');
-  if (found.assistants && !taughtOf(found)) fail(['assistants'], 'assistants: need a "teacher" above them');
+  if (steps === undefined)
+    return fail([], 'steps: give the number of steps, or "stages" with steps of their own');
+  if (found.assistants && !taughtOf(found)) fail(['assistants'], 'assistants: need a "teacher"');
   return { ...found, steps };
 }
 
@@ -193,7 +194,8 @@ function checkLosses(
         `no teacher "${teacher}".${suggestion(teacher, known)} In "teachers": ${given}`,
       );
     }
-    if (seen.has(name) && l.kind !== 'custom') fail(at, `the loss ${name} stands twice; give it one weight`);
+    if (seen.has(name) && l.kind !== 'custom')
+      fail(at, `the loss ${name} is listed twice; give it one weight`);
     seen.add(name);
   }
 }

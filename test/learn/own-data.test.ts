@@ -88,7 +88,7 @@ describe('data of one’s own', () => {
       await line(() =>
         fit(pretrained, { ...flowers.train, labels: new Uint16Array(120).fill(1000) }, flowers, o),
       ),
-    ).to.match(/^training data: label 1000 of image 0 is none of the 1000 classes of pretrained/);
+    ).to.match(/^training data: label 1000 of image 0 is not one of the 1000 classes of pretrained/);
     const net = withHead(pretrained, flowers.classes, { seed: 1 });
     const tuned = await fit(net, flowers.train, flowers, {
       ...o,
@@ -142,7 +142,7 @@ describe('data of one’s own', () => {
       /^training data: 240 images of /,
     );
     expect(await refused({ labels: new Uint8Array(240).fill(12) })).to.match(
-      /^training data: label 12 of image 0 is none of the 12 classes of ds-cnn/,
+      /^training data: label 12 of image 0 is not one of the 12 classes of ds-cnn/,
     );
   });
 });

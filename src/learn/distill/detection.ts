@@ -41,7 +41,7 @@ export interface DetectionLossOptions {
   readonly ground?: number;
 }
 
-/** L_RPN + L_RCN with a teacher. @throws MoonletError when there is none, or one of the two is no detector. */
+/** L_RPN + L_RCN with a teacher. @throws MoonletError without a teacher, or when student or teacher is not a detector. */
 export const detectionDistillation =
   ({
     classes,
@@ -87,8 +87,8 @@ export const detectionDistillation =
 /** -sum_c w_c P_t log P_s with w_0 = `ground`, averaged over proposals and batch; logits [batch, proposals, classes + 1]. */
 export function softClasses(student: tf.Tensor3D, teacher: tf.Tensor3D, ground: number): tf.Scalar {
   const weights = tf.tensor1d(Array.from({ length: student.shape[2] }, (_, c) => (c ? 1 : ground)));
-  const told = tf.mul(tf.exp(logSoftmax(teacher)), weights);
-  return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(told, logSoftmax(student)), 2)));
+  const target = tf.mul(tf.exp(logSoftmax(teacher)), weights);
+  return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(target, logSoftmax(student)), 2)));
 }
 
 /** The same of the sampled anchors, whose two classes are one logit: P = sigmoid(z) that something is there. */

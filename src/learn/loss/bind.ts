@@ -33,7 +33,7 @@ export function bind(
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
     throw new MoonletError(
-      `the loss ${twice} stands twice; give it one weight, or another teacher by "teacher"`,
+      `the loss ${twice} is listed twice; give it one weight, or another teacher by "teacher"`,
     );
   const beside = losses.flatMap((l) => l.beside ?? []);
   const ids = new Set(beside.map((n) => n.id));

@@ -17,13 +17,13 @@ export interface Augment {
 export interface Batch {
   /** [batch, h, w, c], flat. */
   readonly x: Float32Array;
-  /** What the losses may read beside the nets' values, by the names of the task, each [batch, ...], flat. */
+  /** What the losses may read besides the nets' values, by the task's names for it, each [batch, ...], flat. */
   readonly targets: Readonly<Record<string, Float32Array | Int32Array>>;
-  /** [batch, ...], flat: what the teacher sees where that is not x, such as the same scenes in another modality. */
+  /** What the teacher sees when that is not x, such as the same scenes in another modality: [batch, ...], flat. */
   readonly teacherX?: Float32Array;
   /** Which image of the split each example is. */
   readonly images: Uint32Array;
-  /** Which view of it: with the image and the view seed it says how it was moved and mirrored. */
+  /** The number of the view: with the image and the view seed it determines how the image was moved and mirrored. */
   readonly view: number;
 }
 /** A batch of images of classes. */
@@ -70,7 +70,8 @@ export function turns(
 
 /**
  * Training batches by step. An epoch's last partial batch is dropped.
- * @throws MoonletError when there is not one, or the split is not what it says; UsageError for options out of range.
+ * @throws MoonletError when there are fewer examples than a batch, or the split is not as it says; UsageError for options out of
+ * range.
  */
 export function batches(
   split: Split,
@@ -100,7 +101,7 @@ export function batches(
   };
 }
 
-/** @throws UsageError for a shift, a number of views or a view seed that is none. */
+/** @throws UsageError for a shift, a number of views or a view seed that is not a whole number in its range. */
 export function checkViews({
   augment,
   views,

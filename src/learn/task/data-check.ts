@@ -8,7 +8,7 @@ export function checkLabels({ name }: Graph, labels: ArrayLike<number>, classes:
     const label = labels[i]!;
     if (Number.isInteger(label) && label >= 0 && label < classes) continue;
     throw new MoonletError(
-      `${what}: label ${label} of image ${i} is none of the ${classes} classes of ${name}, 0 to ${classes - 1}; compose it with more classes, or mend the label`,
+      `${what}: label ${label} of image ${i} is not one of the ${classes} classes of ${name}, 0 to ${classes - 1}; compose it with more classes, or correct the label`,
     );
   }
 }

@@ -36,10 +36,10 @@ export function checkScenes(graph: Graph, scenes: Scenes, what: string): void {
   checkInput(graph, sceneShape(scenes), `${what} are`);
 }
 
-/** An object's class. @throws MoonletError for a label that is none of the classes. */
+/** An object's class. @throws MoonletError for a label that is not one of the classes. */
 export function labelOf({ label }: { readonly label: number }, classes: number, what: string): number {
   if (Number.isInteger(label) && label >= 0 && label < classes) return label;
   throw new MoonletError(
-    `${what}: label ${label} is none of the ${classes} classes, 0 to ${classes - 1}; give all of them as "classes"`,
+    `${what}: label ${label} is not one of the ${classes} classes, 0 to ${classes - 1}; give all of them as "classes"`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * @file What a net is trained for: where batches come from, what the losses may read of them beside the nets' values, and
- * how well a net does. Classes of images are one task; scenes bring others, with boxes, maps or pairs of images.
+ * @file Tasks: where batches come from, which targets the losses may read besides the nets' values, and how a net is
+ * measured. Classes of images are one task; scenes have others, with boxes, maps or pairs of images.
  */
 
 import { checkSplit, type Split } from '../../data/index.ts';
@@ -103,7 +103,7 @@ export function classification(
   };
 }
 
-/** @throws MoonletError when a split is not what it says, or a label is none of the net's classes. */
+/** @throws MoonletError when a split does not hold what it counts, or a label is not one of the net's classes. */
 function checkExamples(graph: Graph, split: Split, scale: Scale, what: string): void {
   checkSplit(split, scale, what);
   const [output = '', ...more] = graph.outputs;

@@ -39,29 +39,29 @@ export interface FitTaskOptions extends TrainerOptions {
   readonly keep?: 'last' | 'best';
   /** When and how the net grows, in order of steps. */
   readonly growth?: readonly Growing[];
-  /** What is done to the weights after each step, such as zeros that come in little by little (`gradually`). */
+  /** Changes the weights after each step, such as by setting more and more of them to zero (`gradually`). */
   readonly project?: Projection;
   readonly checkpoints?: CheckpointStore;
   /** Steps between checkpoints; 100 by default. */
   readonly checkpointEvery?: number;
-  /** What else says what the run is, such as its recipe as JSON: a checkpoint of a run with another is refused. */
+  /** A text that identifies the run, such as its recipe as JSON: a checkpoint of a run with another one is refused. */
   readonly recipe?: string;
-  /** Stops after the step under way, with a checkpoint saved. */
+  /** When aborted, the run stops after the current step and saves a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onStep?: (at: StepReport) => void;
   /** The task's measure of what is held out: for classes, accuracy. */
   readonly onValidation?: (step: number, measure: number) => void;
   readonly onResume?: (step: number) => void;
-  /** What the losses chose for the pair, such as adapters that were made; called before the first step. */
+  /** Called before the first step with what the losses chose for the pair, such as adapters. */
   readonly onNotes?: (notes: readonly string[]) => void;
 }
 export interface FitOptions extends FitTaskOptions, ClassificationOptions {}
 export interface Fitted {
   readonly net: Net;
-  /** The net with what stood beside it in training: branches, a booster, adapters. */
+  /** The net together with the nodes that were trained beside it: branches, a booster, adapters. */
   readonly whole: Net;
   readonly history: History;
-  /** False when a signal stopped it before its last step. */
+  /** False when a signal stopped the run before its last step. */
   readonly finished: boolean;
 }
 
@@ -226,7 +226,7 @@ async function growRun(run: Run, plan: GrowPlan, seed: number, task: Task, o: Fi
 }
 
 /**
- * The data and the losses held against the net as it is and as it will be.
+ * Checks the data and the losses against the net, before and after each growth.
  * @throws Refusal when a plan cannot be done, MoonletError when data or losses do not fit what it makes.
  */
 function checkGrowth(net: Net, task: Task, growth: readonly Growing[], o: FitTaskOptions): void {

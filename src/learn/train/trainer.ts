@@ -1,4 +1,4 @@
-/** @file One step of a run, made ready: the traced function, the teacher beside it, and what changes from step to step. */
+/** @file One step of a run: the traced function, the teachers, and the inputs that change from step to step. */
 import { type EngineOptions, prepare } from '../../engine/index.ts';
 import { MoonletError, UsageError } from '../../errors.ts';
 import { type Graph, inputShape, printShape, type Shape, sizeOf } from '../../graph/index.ts';
@@ -29,11 +29,11 @@ export interface TrainerOptions extends EngineOptions, Teachers {
   readonly optimizer?: Optimizer;
   /** The learning rate, a number or a function of the step; by default one cycle with peak 0.1. */
   readonly rate?: number | Schedule;
-  /** Keeps what the teacher says, by image and view; worth it where views are few. */
+  /** Keeps the teacher's values by image and view; it pays where views are few. */
   readonly teacherCache?: TeacherCache;
   /** Whether the weights of a node are trained; by default all are. */
   readonly trained?: (node: string) => boolean;
-  /** What the net sees of its weights in training, such as quantized ones; the net that comes out has them so. */
+  /** The form of the weights in training, such as quantized; the trained net has its weights in that form. */
   readonly form?: Form;
 }
 export interface StepReport {
@@ -43,19 +43,19 @@ export interface StepReport {
   readonly loss: number;
   /** Each loss by name, before its weight. */
   readonly losses: Readonly<Record<string, number>>;
-  /** The share of this batch that was guessed right, with the weights before the step; only where there are labels. */
+  /** The accuracy on this batch with the weights before the step; only where there are labels. */
   readonly accuracy?: number;
   readonly rate: number;
 }
 export interface Trainer {
   readonly specs: Specs;
-  /** The arrays that the optimizer keeps for each weight. */
+  /** The arrays that the optimizer keeps for each weight, by name. */
   readonly slots: Optimizer['slots'];
   /** What is trained: the student, and what its losses put beside it. */
   readonly graph: Graph;
-  /** What the losses chose and a person should know. */
+  /** What the losses chose for the pair, as texts for the user. */
   readonly notes: readonly string[];
-  /** Do step `at`, 0 .. steps - 1. @throws MoonletError when the loss is no number any more. */
+  /** Does step `at`, 0 .. steps - 1. @throws MoonletError when the loss is NaN or infinite. */
   run(state: Arrays, at: number): Promise<{ readonly state: Arrays; readonly report: StepReport }>;
   release(): Promise<void>;
 }
@@ -87,14 +87,14 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
   checkData(student, task, o);
   scalarsAt(losses, rate, 0);
   const next = task.batches({ batch, seed });
-  const told = await guides(losses, o, engine);
+  const teachers = await guides(losses, o, engine);
   const plan = makeStep({
     graph,
     losses,
     optimizer,
     batch,
     targets: task.targets,
-    teacher: told.shapes,
+    teacher: teachers.shapes,
     ...(trained ? { trained: (node) => bound.isBeside(node) || trained(node) } : {}),
     ...(o.form ? { form: o.form } : {}),
   });
@@ -107,7 +107,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
     notes: bound.notes,
     release: async () => {
       await runner.release();
-      await told.release();
+      await teachers.release();
     },
     run: async (before, at) => {
       const seen = next(at);
@@ -123,7 +123,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
       for (const [name, value] of Object.entries(seen.targets)) inputs[targetInput(name)] = value;
       for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
         inputs[`optimizer/${name}`] = scalar(value);
-      for (const [id, value] of await told.of(seen)) inputs[`teacher/${id}`] = value;
+      for (const [id, value] of await teachers.of(seen)) inputs[`teacher/${id}`] = value;
       const { state, outputs } = await runner.run(before, inputs);
       const read = (key: string): number => Number(outputs[key]?.[0]);
       const loss = read('loss');
@@ -139,7 +139,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
   };
 }
 
-/** What the teachers say, each asked for what the losses read of it: an id alone is the teacher's, `big:id` that of `big`. */
+/** The values of the teachers that the losses read: an id alone is a node of the teacher, `big:id` one of the teacher `big`. */
 async function guides(
   losses: readonly Loss[],
   o: TrainerOptions,

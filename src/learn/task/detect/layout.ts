@@ -49,10 +49,10 @@ export function detectorLayout(graph: Graph, classes: number): DetectorLayout {
     );
   }
   for (const id of [objectness, parts]) checkLogits(graph, id);
-  const told = channelsOf(c) / bins ** 2 - 1;
-  if (told !== classes)
+  const found = channelsOf(c) / bins ** 2 - 1;
+  if (found !== classes)
     throw new MoonletError(
-      `${graph.name}: tells ${told} classes apart, and the scenes have ${classes}; compose it with classes=${classes}`,
+      `${graph.name}: tells ${found} classes apart, and the scenes have ${classes}; compose it with classes=${classes}`,
     );
   const stride = size / cells;
   const scaled = { sizes: sizes.map((s) => (s * size) / 64), ratios };
