@@ -14,7 +14,10 @@ const printed = (shape: unknown): string => (Array.isArray(shape) ? `[${shape.jo
 export const isImageShape = (shape: readonly number[]): shape is readonly [number, number, number] =>
   Array.isArray(shape) && shape.length === 3 && shape.every(isSize);
 
-/** @throws UsageError unless mean and std are finite, std is above 0, and each is one number or one for each channel. */
+/**
+ * Checks the numbers that normalize images.
+ * @throws UsageError unless mean and std are finite, std is above 0, and each is one number or one for each channel.
+ */
 export function checkMeanStd(mean: PerChannel, std: PerChannel, channels: number): void {
   const check = (name: string, value: PerChannel, most: string, fits: (v: number) => boolean): void => {
     if (typeof value !== 'number' && value.length !== channels)
@@ -71,7 +74,10 @@ function checkFinite(
   }
 }
 
-/** @throws MoonletError when a label is not a class of the dataset, 0 to classes - 1. */
+/**
+ * Checks labels against a number of classes.
+ * @throws MoonletError when a label is not a class of the dataset, 0 to classes - 1.
+ */
 export function checkClassLabels(labels: ArrayLike<number>, classes: number, what: string): void {
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i]!;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 
 const modules = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
+/** Whether a path is that of a JavaScript or TypeScript module. */
 export const isModule = (path: string): boolean => modules.includes(extname(path));
 
 /** Whether a text is the path of a dataset, and not the name of one. */

@@ -80,7 +80,10 @@ export async function loadDataset(nameOrPath: string, options: LoadOptions = {})
   return readDataset(nameOrPath);
 }
 
-/** @throws UsageError for a text that is neither the name of a dataset nor a path; nothing is read. */
+/**
+ * Checks the name or path of a dataset; nothing is read.
+ * @throws UsageError for a text that is neither the name of a dataset nor a path.
+ */
 export function checkDataset(nameOrPath: string): void {
   if (isShipped(nameOrPath) || isDatasetPath(nameOrPath)) return;
   throw new UsageError(

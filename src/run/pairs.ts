@@ -110,7 +110,10 @@ export function pairs(): readonly Pair[] {
   return all;
 }
 
-/** @throws UsageError with the nearest name. */
+/**
+ * A pair of the zoo by its id, `<dataset>/<id>`.
+ * @throws UsageError with the nearest name.
+ */
 export function pairNamed(id: string): Pair {
   const all = pairs();
   const found = all.find((p) => p.id === id);

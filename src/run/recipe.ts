@@ -8,6 +8,7 @@ import { loss, needsTeacher, type ParsedLoss, teacherNamed } from './losses.ts';
 const share = z.number().min(0).max(1);
 const positive = z.int().min(1);
 
+/** The schema of an optimizer. */
 export const optimizer = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('sgd'),
@@ -24,6 +25,7 @@ export const optimizer = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** The schema of a learning rate. */
 export const rate = z.strictObject({ kind: z.enum(scheduleNames), peak: z.number().positive() });
 const count = positive.max(100_000_000);
 /** Paths whose nodes are trained, the rest stays as it is: `head`, `stage3/0`. */
@@ -146,7 +148,11 @@ type Path = readonly PropertyKey[];
 /** The place of a value or of its key in its file, such as `:12:5`; the empty text when it is not known. */
 export type Locate = (path: Path, of?: 'value' | 'key') => string;
 
-/** @throws UsageError that says where the value departs from a recipe. */
+/**
+ * Checks a value of JSON as a recipe, and fills in defaults.
+ * @param name how messages call it; `locate` gives the place of a value in its file.
+ * @throws UsageError that says where the value departs from a recipe.
+ */
 export function parseRecipe(value: unknown, name = 'recipe', locate: Locate = () => ''): Recipe {
   const fail = (path: Path, text: string): never => {
     throw new UsageError(`${name}${locate(path)}: ${text}`);

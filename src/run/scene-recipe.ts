@@ -103,7 +103,11 @@ export const sceneTasks: readonly string[] = recipe.options.map((form) => form.s
 export type SceneRecipeOf<T extends SceneRecipe['task']> = Extract<SceneRecipe, { task: T }>;
 export type SceneRecipeInput = z.input<typeof recipe>;
 
-/** @throws UsageError that says where the value departs from a recipe. */
+/**
+ * Checks a value of JSON as a recipe on scenes, and fills in defaults.
+ * @param name how messages call it; `locate` gives the place of a value in its file.
+ * @throws UsageError that says where the value departs from a recipe.
+ */
 export function parseSceneRecipe(value: unknown, name = 'recipe', locate: Locate = () => ''): SceneRecipe {
   const parsed = recipe.safeParse(value, { error: unknownKey });
   if (!parsed.success) {

@@ -72,7 +72,10 @@ interface Plan {
   measure(net: Net): Promise<Readonly<Record<string, number>>>;
 }
 
-/** @throws MoonletError, UsageError before the first step for what does not fit together. */
+/**
+ * Runs a recipe on scenes: loads what it names, trains, and measures on the test scenes.
+ * @throws MoonletError, UsageError before the first step for what does not fit together.
+ */
 export async function runScenes(recipe: SceneRecipe, o: SceneRunOptions = {}): Promise<SceneRun> {
   const net = netOf(recipe);
   const whole = await loadDataset(recipe.data);

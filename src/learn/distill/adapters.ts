@@ -42,7 +42,10 @@ export interface AdapterOptions {
   readonly like?: Graph;
 }
 
-/** @throws MoonletError when the shapes differ and no adapter is allowed, or none can be made. */
+/**
+ * An adapter for a pair of layers: its nodes, and the node whose value has the shape of the teacher's.
+ * @throws MoonletError when the shapes differ and no adapter is allowed, or none can be made.
+ */
 export function adapter({ student, teacher }: TapPair, o: AdapterOptions): Adapter {
   const { loss, index = 0, adapt = true, shrink = 'average', anySize = false, like } = o;
   const [from, to] = [student.shape, teacher.shape];

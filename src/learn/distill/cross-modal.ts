@@ -23,7 +23,11 @@ export interface CrossModalOptions {
   readonly pair?: readonly [student: string, teacher: string];
 }
 
-/** @throws MoonletError when there is no teacher, a path is unknown, or sizes cannot be adapted. */
+/**
+ * Cross-modal transfer: the mean squared difference of a layer of the student, which sees one modality, and one of the teacher,
+ * which sees another of the same scene (Gupta et al. 2016, arXiv:1507.00448, equation 1).
+ * @throws MoonletError when there is no teacher, a path is unknown, or sizes cannot be adapted.
+ */
 export const crossModal =
   ({ weight = 1, pair }: CrossModalOptions = {}): LossMaker =>
   (nets) => {

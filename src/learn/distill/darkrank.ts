@@ -33,7 +33,11 @@ export interface DarkRankOptions {
   readonly embeddings?: readonly [student: string, teacher: string];
 }
 
-/** @throws MoonletError when there is no teacher, or an embedding is no vector. */
+/**
+ * DarkRank: how the student ranks the examples of a batch by similarity, compared with the teacher's ranking (Chen et al. 2018,
+ * arXiv:1707.01220, equations 3 to 6).
+ * @throws MoonletError when there is no teacher, or an embedding is no vector.
+ */
 export const darkRank =
   (o: DarkRankOptions = {}): LossMaker =>
   (nets) => {

@@ -30,7 +30,11 @@ export interface FspOptions {
   readonly adapt?: boolean;
 }
 
-/** @throws MoonletError when there is no teacher, a path is unknown, or maps cannot be brought to one size. */
+/**
+ * The flow of the solution procedure: squared differences of the Gram matrices of maps at both ends of each stage (Yim et al.
+ * 2017, equations 1 and 2).
+ * @throws MoonletError when there is no teacher, a path is unknown, or maps cannot be brought to one size.
+ */
 export const fsp =
   ({ weight = 1, points, adapt = true }: FspOptions = {}): LossMaker =>
   (nets) => {

@@ -21,7 +21,11 @@ export interface LogitsOptions {
   readonly weight?: number | Schedule;
 }
 
-/** @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits. */
+/**
+ * Logit regression: half the squared difference of the logits, averaged over the batch (Ba and Caruana 2014, arXiv:1312.6184,
+ * equation 1).
+ * @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits.
+ */
 export const logits =
   ({ weight = 1 }: LogitsOptions = {}): LossMaker =>
   (nets) => {

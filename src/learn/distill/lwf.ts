@@ -28,7 +28,11 @@ export interface LwfOptions {
   readonly old?: string;
 }
 
-/** @throws MoonletError when there is no old net, or the student has not its head any more. */
+/**
+ * Learning without forgetting: the cross-entropy of the old head with the softened outputs of the net as it was (Li and Hoiem
+ * 2017, arXiv:1606.09282, equations 1 to 3). The old net is the teacher.
+ * @throws MoonletError when there is no old net, or the student has not its head any more.
+ */
 export const lwf =
   ({ weight = 1, temperature = 2, old }: LwfOptions = {}): LossMaker =>
   (nets) => {

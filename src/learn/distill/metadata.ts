@@ -48,6 +48,7 @@ const aboutSchema = z.looseObject({
   }),
 });
 
+/** The record of a teacher as the bytes of a safetensors file. */
 export function packMetadata({ layers, ...rest }: Metadata): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
   for (const { id, shape, mean, spread } of layers) {
@@ -63,7 +64,10 @@ export function packMetadata({ layers, ...rest }: Metadata): Uint8Array {
 const shapeOf = ([, h = 0, w, c]: readonly number[]): Shape =>
   w === undefined || c === undefined ? [h] : [h, w, c];
 
-/** @throws MoonletError when the file is damaged or another one. */
+/**
+ * The record of a teacher, read from the bytes of a file.
+ * @throws MoonletError when the file is damaged or another one.
+ */
 export function unpackMetadata(bytes: Uint8Array, file = 'metadata'): Metadata {
   const { tensors, metadata } = readSafetensors(bytes, file);
   if (metadata['format'] !== format) throw new MoonletError(`${file}: holds no record of a teacher`);

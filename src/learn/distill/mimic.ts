@@ -29,7 +29,11 @@ export interface MimicOptions {
   readonly pair?: readonly [student: string, teacher: string];
 }
 
-/** @throws MoonletError when there is no teacher, a path is unknown, or maps differ in size. */
+/**
+ * Proposal mimic: half the squared difference of student's and teacher's features inside the proposals, per value (Li et al. 2017,
+ * equations 1 to 3).
+ * @throws MoonletError when there is no teacher, a path is unknown, or maps differ in size.
+ */
 export const mimic =
   ({ weight = 1, pair }: MimicOptions = {}): LossMaker =>
   (nets) => {

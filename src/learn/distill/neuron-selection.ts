@@ -38,7 +38,10 @@ export interface NeuronSelectionOptions extends ChosenNeurons {
   readonly pair?: readonly [student: string, teacher: string];
 }
 
-/** @throws MoonletError when there is no teacher, a layer is no vector, or a neuron is not there. */
+/**
+ * Regression on chosen neurons of the teacher, from a dense layer beside the student's top hidden layer (Luo et al. 2016).
+ * @throws MoonletError when there is no teacher, a layer is no vector, or a neuron is not there.
+ */
 export const neuronSelection =
   ({ neurons, mean, deviation, weight = 1, pair }: NeuronSelectionOptions): LossMaker =>
   (nets) => {

@@ -38,7 +38,11 @@ export interface OneOptions {
   readonly ramp?: number | Schedule;
 }
 
-/** @throws MoonletError when the net does not part into a trunk and one branch. */
+/**
+ * On-the-fly native ensemble: branches of the net's last stage, whose gated ensemble teaches each (Lan et al. 2018,
+ * arXiv:1806.04606, equations 3 to 8). It needs no teacher; use it together with `crossEntropy`.
+ * @throws MoonletError when the net does not part into a trunk and one branch.
+ */
 export const one =
   ({ weight = 1, branches = 3, from, temperature = 3, ramp = 1 }: OneOptions = {}): LossMaker =>
   ({ student }) => {

@@ -32,7 +32,11 @@ export interface Selection {
   readonly energy: number;
 }
 
-/** @throws MoonletError when no neuron is worth its cost. */
+/**
+ * Chooses neurons that attributes explain well and that differ from each other, by mean field (Luo et al. 2016, equation 3).
+ * @param neurons a column of values for each neuron, one value an example; `attributes` likewise.
+ * @throws MoonletError when no neuron is worth its cost.
+ */
 export function selectNeurons(neurons: Columns, attributes: Columns, o: SelectOptions = {}): Selection {
   const { lambda = 1, cost = 0.1 } = o;
   const columns = neurons.map(standardized);

@@ -34,7 +34,11 @@ export interface SobolevOptions {
   readonly projections?: number;
 }
 
-/** @throws MoonletError when there is no teacher, inputs or classes differ, or a net has no second derivative. */
+/**
+ * Sobolev training: squared differences of the derivatives of student's and teacher's logits by the input, projected on random
+ * vectors (Czarnecki et al. 2017, arXiv:1706.04859, equation 1). Use it together with `logits`.
+ * @throws MoonletError when there is no teacher, inputs or classes differ, or a net has no second derivative.
+ */
 export const sobolev =
   ({ weight = 1, projections = 1 }: SobolevOptions = {}): LossMaker =>
   (nets) => {

@@ -19,7 +19,10 @@ export interface Bound {
   readonly notes: readonly string[];
 }
 
-/** @throws MoonletError for what does not fit: all that a run can be refused for before its first step. */
+/**
+ * Makes a run's losses for its nets, and the graph with the nodes that they put beside the student.
+ * @throws MoonletError for what does not fit: all that a run can be refused for before its first step.
+ */
 export function bind(
   student: Graph,
   makers: readonly LossMaker[],

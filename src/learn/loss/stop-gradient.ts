@@ -1,6 +1,7 @@
 /** @file A value as a constant: what reads it trains nothing before it. */
 import * as tf from '@tensorflow/tfjs-core';
 
+/** The same value, through which no gradient flows. */
 export const stopGradient = <T extends tf.Tensor>(x: T): T =>
   tf.customGrad(() => ({
     value: tf.clone(x),

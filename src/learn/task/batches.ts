@@ -101,7 +101,10 @@ export function batches(
   };
 }
 
-/** @throws UsageError for a shift, a number of views or a view seed that is not a whole number in its range. */
+/**
+ * Checks the options of augmentation.
+ * @throws UsageError for a shift, a number of views or a view seed that is not a whole number in its range.
+ */
 export function checkViews({
   augment,
   views,
@@ -170,7 +173,10 @@ function placer({ pixels }: Split, scale: Scale): Placer {
   };
 }
 
-/** @throws MoonletError when a net does not take what a dataset gives, or has another number of classes. */
+/**
+ * Checks a net against a dataset: its images and its number of classes.
+ * @throws MoonletError when a net does not take what a dataset gives, or has another number of classes.
+ */
 export function checkFit(graph: Graph, classes: number, data: Dataset): void {
   const taken = inputShape(graph);
   const [h, w, c] = data.shape;

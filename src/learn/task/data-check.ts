@@ -2,7 +2,10 @@
 import { MoonletError } from '../../errors.ts';
 import { type Graph, inputShape, isMap, printShape, type Shape, sizeOf } from '../../graph/index.ts';
 
-/** @throws MoonletError when a label is no class, 0 to classes - 1. */
+/**
+ * Checks labels against the classes of a net.
+ * @throws MoonletError when a label is no class, 0 to classes - 1.
+ */
 export function checkLabels({ name }: Graph, labels: ArrayLike<number>, classes: number, what: string): void {
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i]!;

@@ -25,12 +25,16 @@ export const sceneInput = (scene: Scene, modality: Modality): Float32Array => {
   const { bytes, mean, deviation } = shown[modality];
   return Float32Array.from(bytes(scene), (v) => (v - mean) / deviation);
 };
+/** The intensity of a scene as the input of a net, [size, size, 1]. */
 export const intensityInput = (scene: Scene): Float32Array => sceneInput(scene, 'intensity');
 
 /** What a net of scenes sees: one channel. */
 export const sceneShape = ({ size }: Pick<Scenes, 'size'>): Shape => [size, size, 1];
 
-/** @throws MoonletError when there is no scene, or a net does not take images of the scenes' size and one channel. */
+/**
+ * Checks scenes against a net.
+ * @throws MoonletError when there is no scene, or a net does not take images of the scenes' size and one channel.
+ */
 export function checkScenes(graph: Graph, scenes: Scenes, what: string): void {
   checkCount(`${what}: count`, scenes.count);
   checkInput(graph, sceneShape(scenes), `${what} are`);

@@ -113,7 +113,10 @@ function checkExamples(graph: Graph, split: Split, scale: Scale, what: string): 
 }
 const labelBytes = ({ labels }: Split): Int32Array => Int32Array.from(labels);
 
-/** @throws MoonletError when a loss reads what the task's batches do not hold, or labels for a net of one class. */
+/**
+ * Checks that a task has the targets that the losses read.
+ * @throws MoonletError when a loss reads what the task's batches do not hold, or labels for a net of one class.
+ */
 export function checkTargets(graph: Graph, losses: readonly Loss[], { name, targets }: Task): void {
   for (const l of losses) {
     const missing = (l.targets ?? []).find((target) => !(target in targets));

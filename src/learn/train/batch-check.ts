@@ -7,7 +7,10 @@ import { MoonletError } from '../../errors.ts';
 import { ancestors, type Graph, isMap, printShape, shapes } from '../../graph/index.ts';
 import type { Bound } from '../loss/bind.ts';
 
-/** @throws MoonletError for a batch that is too small for a loss, or for a batch norm that is trained. */
+/**
+ * Checks the batch against the losses and batch norms of a run.
+ * @throws MoonletError for a batch that is too small for a loss, or for a batch norm that is trained.
+ */
 export function checkBatchSize(
   { losses, graph, isBeside }: Bound,
   batch: number,

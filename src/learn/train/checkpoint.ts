@@ -19,6 +19,7 @@ const format = 'moonlet-checkpoint';
 /** One loss a step takes about 20 bytes of the header: enough for three million steps. */
 const maxHeader = 2 ** 26;
 
+/** A run's state and progress as the bytes of a file. */
 export function packCheckpoint(state: Arrays, specs: Specs, progress: Progress): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
   for (const [key, { shape }] of Object.entries(specs)) {
@@ -30,7 +31,10 @@ export function packCheckpoint(state: Arrays, specs: Specs, progress: Progress):
   });
 }
 
-/** @throws MoonletError when the file is damaged, belongs to another recipe, or holds other shapes than the specs. */
+/**
+ * A run's state and progress, read from the bytes of a file.
+ * @throws MoonletError when the file is damaged, belongs to another recipe, or holds other shapes than the specs.
+ */
 export function unpackCheckpoint(
   bytes: Uint8Array,
   specs: Specs,

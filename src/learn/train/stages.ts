@@ -54,6 +54,9 @@ export async function fitStages(
   return defined(done, 'stage');
 }
 
-/** @throws MoonletError when the stage's losses and batch do not fit net, teachers and task. */
+/**
+ * Checks a stage without training.
+ * @throws MoonletError when the stage's losses and batch do not fit net, teachers and task.
+ */
 export const checkStage = (net: Net, task: Task, o: Omit<FitTaskOptions, 'steps'>): void =>
   void boundFor(net.graph, task, o);

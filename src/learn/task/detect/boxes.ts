@@ -21,6 +21,7 @@ export const offsetsAt = (values: ArrayLike<number>, from = 0): Offsets => [
   values[from + 3]!,
 ];
 
+/** The area of a box; 0 for one that is empty. */
 export const area = ([top, left, bottom, right]: Box): number =>
   Math.max(0, bottom - top) * Math.max(0, right - left);
 

@@ -26,7 +26,10 @@ export interface DetectorLayout {
 /** Three sizes, square and upright: 6 anchors a cell. Sizes are for an image of 64 pixels. */
 export const anchorShapes: AnchorShapes = { sizes: [10, 16, 25], ratios: [1, 2] };
 
-/** @throws MoonletError when the graph is no detector for that many classes, or its outputs are probabilities. */
+/**
+ * The outputs, anchors and grid of a detector, read from its graph.
+ * @throws MoonletError when the graph is no detector for that many classes, or its outputs are probabilities.
+ */
 export function detectorLayout(graph: Graph, classes: number): DetectorLayout {
   const [objectness, anchorOffsets, parts, partOffsets] = graph.outputs;
   const known = shapes(graph);

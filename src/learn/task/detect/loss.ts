@@ -81,6 +81,7 @@ export function objectnessLoss(logits: tf.Tensor2D, at: Pick<Signals, 'target'>)
 export const binaryCrossEntropy = (logits: tf.Tensor, labels: tf.Tensor): tf.Tensor =>
   tf.add(tf.sub(tf.relu(logits), tf.mul(logits, labels)), tf.log1p(tf.exp(tf.neg(tf.abs(logits)))));
 
+/** Smooth L1 of the offsets of the anchors on objects, averaged over these and the batch. */
 export function anchorOffsetsLoss(offsets: tf.Tensor3D, at: Pick<Signals, 'target'>): tf.Scalar {
   const each = tf.sum(smoothL1(tf.sub(offsets, at.target('anchorOffsets'))), 2);
   return tf.div(tf.sum(tf.mul(each, at.target('anchorOffsetsWeight'))), offsets.shape[0]);

@@ -3,6 +3,7 @@ import { get } from '../../../access.ts';
 import { MoonletError } from '../../../errors.ts';
 import { type Graph, inputShape, isMap, type Shape, shapes } from '../../../graph/index.ts';
 
+/** The tasks of a parser. */
 export const parsingTasks = ['segmentation', 'depth', 'contour'] as const;
 export type ParsingTask = (typeof parsingTasks)[number];
 export interface ParserLayout {
@@ -18,7 +19,10 @@ export interface ParserLayout {
   }[];
 }
 
-/** @throws MoonletError when the graph is no parser for that many classes. */
+/**
+ * The outputs and grid of a parser, read from its graph.
+ * @throws MoonletError when the graph is no parser for that many classes.
+ */
 export function parserLayout(graph: Graph, classes: number): ParserLayout {
   const known = shapes(graph);
   const [size] = inputShape(graph);

@@ -9,12 +9,14 @@ export interface Confusion {
   /** Pixels of each class that were taken for it. */
   readonly right: Float64Array;
 }
+/** Counts of no pixels yet. */
 export const confusionOf = (classes: number): Confusion => ({
   truth: new Float64Array(classes),
   guesses: new Float64Array(classes),
   right: new Float64Array(classes),
 });
 
+/** Adds the pixels of an image, `truth` and `guess` one class each, to the counts. */
 export function countPixels(counts: Confusion, truth: ArrayLike<number>, guess: ArrayLike<number>): void {
   for (let i = 0; i < truth.length; i++) {
     const [label, guessed] = [truth[i]!, guess[i]!];
@@ -31,6 +33,7 @@ export interface SegmentationScore {
   readonly iou: readonly (number | undefined)[];
   readonly pixelAccuracy: number;
 }
+/** The scores of the pixels that were counted. */
 export function segmentationScore({ truth, guesses, right }: Confusion): SegmentationScore {
   const sum = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
   const iou = Array.from(right, (hits, c) => {
