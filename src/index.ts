@@ -1,31 +1,15 @@
-/** @file `moonlet`: graphs, the builder, costs and edits. No tensor library is needed for any of it. */
+/**
+ * `moonlet`: graphs, the builder, costs and edits. None of it needs a tensor library or Node.
+ *
+ * What one looks for by name stands at the top. The rest is in groups: `blocks` and `special` (parts of networks), `options`
+ * (for architectures of one's own), `structure` (edits whose training is in `moonlet/learn`), `graphs` (walking, rewriting and
+ * reading graphs) and `types` (of options and results).
+ *
+ * @module moonlet
+ */
 export * as blocks from './compose/blocks.ts';
-export {
-  type Architecture,
-  architecture,
-  type Block,
-  type BlockSpec,
-  blocksOf,
-  chain,
-  choice,
-  common,
-  Flow,
-  flag,
-  graph,
-  input,
-  type Option,
-  type Paper,
-  parseBlock,
-  parseOptions,
-  printBlock,
-  type Rank,
-  real,
-  repeat,
-  type SpecContext,
-  skip,
-  stagesOf,
-  whole,
-} from './compose/index.ts';
+export { type Architecture, architecture, type Block, Flow, graph, input, repeat } from './compose/index.ts';
+export * as options from './compose/options.ts';
 export * as special from './compose/special.ts';
 export {
   addUnits,
@@ -35,108 +19,47 @@ export {
   connect,
   copyChannels,
   correctBias,
-  type DeepenOptions,
   deepen,
   enlarge,
   ensemble,
   equalize,
-  expand,
-  type Factorized,
-  type FactorizeOptions,
-  type Follows,
   factorize,
   foldBottlenecks,
   foldBranches,
   foldNorms,
   type GrowPlan,
-  type GrowStep,
-  type Growth,
   grow,
   hashWeights,
-  type Importance,
   mergeCopies,
   narrow,
-  nestChannels,
-  nestWeights,
-  type Pruned,
-  type PruneOptions,
-  type PruneTarget,
-  type Pruning,
   permuteChannels,
   plan,
   planPruning,
   pruneChannels,
   pruneToLatency,
   pruneWeights,
-  type QuantizeOptions,
   quantize,
-  type Range,
-  type RankChoice,
-  ratiosWithin,
   shareWeights,
-  shrink,
   sparsityOf,
-  splitLayers,
-  valuesToCalibrate,
   verifyCertificate,
-  type WidenOptions,
-  type Widths,
   weightSensitivity,
   widen,
-  withCollaborative,
-  withConcatRelu,
-  withExpander,
-  withShift,
-  withStochasticDepth,
 } from './edit/index.ts';
+export * as structure from './edit/structure/index.ts';
 export { MoonletError, Refusal, UsageError } from './errors.ts';
 export {
-  type Activation,
-  type Channels,
-  channels,
   check,
-  fold,
   type Graph,
-  type Kind,
   type Node,
-  nodeAt,
   type Op,
-  type OpOf,
-  type Padding,
   print,
-  printOp,
-  type Rule,
   rename,
-  rewrite,
-  Selection,
   type Shape,
-  ShapeError,
-  type Slot,
-  select,
-  shapeOf,
   shapes,
   toJson,
 } from './graph/index.ts';
 export { fromJson } from './graph/json.ts';
-export {
-  type Cost,
-  cost,
-  type LayerCost,
-  mermaid,
-  type SourceOptions,
-  table,
-  toSource,
-} from './read/index.ts';
-export {
-  bytesOf,
-  type InitOptions,
-  init,
-  type Net,
-  net,
-  pack,
-  readSafetensors,
-  unpack,
-  type Weight,
-  type Weights,
-  writeSafetensors,
-} from './weights/index.ts';
+export * as graphs from './graph/public.ts';
+export { type Cost, cost, mermaid, table, toSource } from './read/index.ts';
+export type * as types from './types.ts';
+export { bytesOf, init, type Net, net, pack, unpack, type Weight, type Weights } from './weights/index.ts';

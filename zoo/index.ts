@@ -1,4 +1,8 @@
-/** @file `moonlet/zoo`: architectures by name, trained students with their teachers. */
+/**
+ * `moonlet/zoo`: architectures by name, trained students with their teachers.
+ *
+ * @module moonlet/zoo
+ */
 
 export { condensenet } from './architectures/condensenet.ts';
 export { densenet121, densenetCifar } from './architectures/densenet.ts';
@@ -43,6 +47,7 @@ export { starnetS1, starnetS050 } from './architectures/starnet.ts';
 export { wrn } from './architectures/wrn.ts';
 export { xception } from './architectures/xception.ts';
 export { holdsNet, studentFolder, studentNames } from './folders.ts';
+export { filesOf, jsonFile, loadNet, saveNet } from './nets.ts';
 export { cacheFolder, type Pulled, type PullOptions, pull } from './pull.ts';
 export { makeIndex, parseIndex, type RegistryIndex } from './registry.ts';
 export {

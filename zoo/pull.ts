@@ -6,7 +6,7 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MoonletError, UsageError } from '../src/errors.ts';
-import { isHiddenName, type NewFile, withOut } from '../src/files/index.ts';
+import { codeOf, isHiddenName, type NewFile, withOut } from '../src/files/index.ts';
 import { type DownloadOptions, download, fetchText } from './download.ts';
 import { zooFolder } from './folders.ts';
 import { claimPart, leavePart } from './parts.ts';
@@ -22,15 +22,15 @@ import {
 import { type Card, parseCard } from './students.ts';
 
 export interface PullOptions extends DownloadOptions {
-  /** A registry: a folder or an http(s) address with an `index.json`. The package's own unless told. */
+  /** A registry: a folder or an http(s) address with an `index.json`. The package's own by default. */
   readonly from?: string;
-  /** The folder where the net goes; unless told it stays in the package, or in the cache. */
+  /** The folder where the net goes; by default it stays in the package, or in the cache. */
   readonly to?: string;
   /** Overwrites what is in `to`. */
   readonly force?: boolean;
   /** Instead of `cacheFolder()`. */
   readonly cache?: string;
-  /** The most that a net may weigh, in bytes; one gibibyte unless told. */
+  /** The most that a net may weigh, in bytes; one gibibyte by default. */
   readonly maxBytes?: number;
 }
 export interface Pulled {
@@ -100,9 +100,9 @@ async function fetchNet(id: string, o: PullOptions): Promise<Pulled> {
     await source.files(net, (paths) => place(paths, folder, net, to === undefined || force));
     return { id, folder, card: await cardOf(folder, net) };
   } catch (e) {
-    const { code } = e as { code?: unknown };
-    if (e instanceof MoonletError || typeof code !== 'string') throw e;
-    throw new MoonletError(`${folder}: cannot be written (${code}); choose another folder`);
+    const isSystemError = e instanceof Error && 'code' in e && typeof e.code === 'string';
+    if (e instanceof MoonletError || !isSystemError) throw e;
+    throw new MoonletError(`${folder}: cannot be written (${e.code}); choose another folder`);
   }
 }
 
@@ -115,7 +115,9 @@ async function place(
 ): Promise<void> {
   const files: NewFile[] = [];
   for (const { name, sha256: said } of net.files) {
-    const content = await readFile(paths.get(name) as string);
+    const path = paths.get(name);
+    if (path === undefined) throw new Error(`internal: ${name} was not fetched`);
+    const content = await readFile(path);
     if (sha256(content) !== said)
       throw new MoonletError(`${folder}: the files changed while they were read; pull again`);
     if (name === 'card.json') checkCard(content.toString('utf8'), join(folder, name), net);
@@ -173,7 +175,7 @@ function folder(root: string): Source {
     try {
       return await readFile(path);
     } catch (e) {
-      throw new MoonletError(`${path}: cannot be read (${(e as NodeJS.ErrnoException).code})`);
+      throw new MoonletError(`${path}: cannot be read (${codeOf(e)})`);
     }
   };
   const name = join(root, 'index.json');
@@ -187,7 +189,7 @@ function folder(root: string): Source {
     files: async ({ id, files }, use) => {
       const paths = new Map(files.map((file) => [file.name, join(root, id, file.name)] as const));
       for (const file of files) {
-        const path = paths.get(file.name) as string;
+        const path = join(root, id, file.name);
         verify(path, await read(path), file);
       }
       return use(paths);

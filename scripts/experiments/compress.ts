@@ -19,9 +19,8 @@ import { MoonletError, UsageError } from '../../src/errors.ts';
 import { readText, writeAtomically } from '../../src/files/index.ts';
 import type { StepReport } from '../../src/learn/train/index.ts';
 import { columns } from '../../src/read/index.ts';
-import { saveNet } from '../../src/run/index.ts';
 import type { Net } from '../../src/weights/index.ts';
-import { loadStudent, readCard } from '../../zoo/index.ts';
+import { loadStudent, readCard, saveNet } from '../../zoo/index.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
 import { programs } from './structure.ts';
 

@@ -18,9 +18,8 @@ import { cosine, oneCycle, type Schedule } from '../../src/learn/loss/index.ts';
 import { evaluate } from '../../src/learn/task/index.ts';
 import { fit } from '../../src/learn/train/index.ts';
 import { columns } from '../../src/read/index.ts';
-import { saveNet } from '../../src/run/index.ts';
 import { float, materialize, type WeightKey } from '../../src/weights/index.ts';
-import { compose, loadStudent } from '../../zoo/index.ts';
+import { compose, loadStudent, saveNet } from '../../zoo/index.ts';
 import { table } from '../lib/markdown.ts';
 import { lineChart } from '../lib/plots.ts';
 

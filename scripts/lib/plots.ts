@@ -14,6 +14,8 @@ export interface ChartOptions {
   /** Of the plot without its labels, in pixels. */
   readonly width?: number;
   readonly height?: number;
+  /** For a page of its own: no background, text and grid in the colours of the page, light or dark (see `report.ts`). */
+  readonly inline?: boolean;
 }
 
 export interface LineSeries {
@@ -31,7 +33,7 @@ const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00
 const ink = '#333333';
 const faint = '#e4e4e4';
 
-/** Lines through points; those of 30 points or fewer show them. The legend is left out for one series. */
+/** Lines through points; charts of 30 points a line or fewer mark them. The legend is left out for one series. */
 export function lineChart(
   options: ChartOptions & { readonly series: readonly LineSeries[] },
 ): Promise<string> {
@@ -131,7 +133,8 @@ const sizeOf = ({ width = 560, height = 320 }: ChartOptions): { width: number; h
 async function draw(options: Chart, values: readonly Row[], layer: Layer[]): Promise<string> {
   const view = new View(parse(compile(specOf(options, values, layer)).spec), { renderer: 'none' });
   try {
-    return await view.toSVG();
+    const svg = await view.toSVG();
+    return options.inline ? svg.replaceAll(ink, 'currentColor').replaceAll(faint, 'var(--line)') : svg;
   } finally {
     view.finalize();
   }
@@ -143,8 +146,8 @@ function specOf(options: Chart, values: readonly Row[], layer: Layer[]): TopLeve
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title: options.title,
     ...sizeOf(options),
-    padding: 12,
-    background: 'white',
+    padding: options.inline ? 0 : 12,
+    background: options.inline ? 'transparent' : 'white',
     data: { values: [...values] },
     encoding: {
       x: axis('x', options.xLabel, values, options.xDomain, options.xScale),

@@ -15,21 +15,23 @@ export function htmlTable(rows: readonly (readonly string[])[], left: readonly n
   const [head = [], ...body] = rows;
   const row = (tag: 'th' | 'td', cells: readonly string[]): string =>
     `<tr>${cells.map((text, i) => cell(tag, text, i)).join('')}</tr>`;
-  return `<table><thead>${row('th', head)}</thead><tbody>${body.map((r) => row('td', r)).join('')}</tbody></table>`;
+  return `<div class="table"><table><thead>${row('th', head)}</thead><tbody>${body.map((r) => row('td', r)).join('')}</tbody></table></div>`;
 }
 
 export const paragraph = (text: string): string => `<p>${escaped(text)}</p>`;
-export const code = (text: string): string => `<pre>${escaped(text)}</pre>`;
+
+/** Charts side by side where there is room, else one below the other. */
+export const charts = (svgs: readonly string[]): string => `<div class="charts">${svgs.join('')}</div>`;
 
 /** Images with a caption each, side by side. Pixels are bytes, one channel, row by row. */
 export const gallery = (
   images: readonly { readonly pixels: Uint8Array; readonly caption: string }[],
-  [height, width]: readonly number[],
+  [height = 1, width = 1]: readonly number[],
 ): string =>
   `<div class="gallery">${images
     .map(
       ({ pixels, caption }) =>
-        `<figure><img alt="" src="${bitmap(pixels, width as number, height as number)}"><figcaption>${escaped(caption)}</figcaption></figure>`,
+        `<figure><img alt="" src="${bitmap(pixels, width, height)}"><figcaption>${escaped(caption)}</figcaption></figure>`,
     )
     .join('')}</div>`;
 
@@ -54,6 +56,33 @@ function bitmap(pixels: Uint8Array, width: number, height: number): string {
   return `data:image/bmp;base64,${Buffer.from(bytes).toString('base64')}`;
 }
 
+/** Light and dark colours by the reader's setting; nothing is wider than a telephone's screen. */
+const style = `
+  :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ddd; --head: #999; }
+  @media (prefers-color-scheme: dark) {
+    :root { --ink: #e4e4e4; --paper: #16181c; --line: #3a3d44; --head: #777; }
+  }
+  body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+    max-width: 60rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
+  h1 { font-size: 1.7rem; margin-bottom: 0.3rem; }
+  h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); padding-bottom: 0.2rem; }
+  .table { overflow-x: auto; margin: 0.8rem 0; }
+  table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+  th, td { padding: 0.25rem 0.9rem; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line); }
+  th.left, td.left { text-align: left; }
+  th:first-child, td:first-child { padding-left: 0; }
+  th { font-weight: 600; border-bottom: 1px solid var(--head); vertical-align: bottom; }
+  .charts { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
+  .charts svg { width: 100%; height: auto; }
+  .gallery { display: grid; gap: 0.8rem; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); }
+  .gallery figure { margin: 0; text-align: center; font-size: 0.8rem; line-height: 1.3; }
+  .gallery img { width: 84px; height: 84px; image-rendering: pixelated; border: 1px solid var(--line); }
+  @media (max-width: 30rem) {
+    table { font-size: 0.85rem; }
+    th, td { padding: 0.25rem 0.3rem; }
+    th:last-child, td:last-child { padding-right: 0; }
+  }`;
+
 /** The whole page. */
 export const page = (title: string, lead: string, sections: readonly Section[]): string => `<!doctype html>
 <html lang="en">
@@ -61,19 +90,7 @@ export const page = (title: string, lead: string, sections: readonly Section[]):
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(title)}</title>
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-  h1 { font-size: 1.7rem; margin-bottom: 0.3rem; }
-  h2 { font-size: 1.2rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; padding-bottom: 0.2rem; }
-  table { border-collapse: collapse; margin: 0.8rem 0; font-variant-numeric: tabular-nums; }
-  th, td { padding: 0.25rem 0.9rem; text-align: right; border-bottom: 1px solid #eee; }
-  th.left, td.left { text-align: left; }
-  th { font-weight: 600; border-bottom: 1px solid #999; }
-  pre { background: #f6f6f6; padding: 0.7rem 1rem; overflow-x: auto; font-size: 0.85rem; }
-  svg { max-width: 100%; height: auto; }
-  .gallery { display: flex; flex-wrap: wrap; gap: 0.8rem; }
-  .gallery figure { margin: 0; text-align: center; font-size: 0.8rem; }
-  .gallery img { width: 84px; height: 84px; image-rendering: pixelated; border: 1px solid #ddd; }
+<style>${style}
 </style>
 </head>
 <body>

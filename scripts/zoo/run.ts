@@ -17,11 +17,11 @@ import {
   type Pair,
   partsOf,
   type Recipe,
-  saveNet,
   stageRecipes,
   studentOf,
 } from '../../src/run/index.ts';
 import type { Net } from '../../src/weights/index.ts';
+import { saveNet } from '../../zoo/index.ts';
 import { loadStudent } from '../../zoo/students.ts';
 import { diskCache } from './cache.ts';
 

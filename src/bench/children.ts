@@ -1,5 +1,5 @@
 /** @file Workers as children: started one after another, then asked for steps in turn. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
@@ -30,18 +30,18 @@ export async function start(engine: Engine, folder: string, limitMs: number): Pr
   if ('missing' in command) return command;
   const lines = new Lines(command.program, command.args);
   const first = await lines.next(limitMs);
-  if (!first || !('ready' in first)) {
+  if (!first || !isReady(first)) {
     lines.kill();
-    if (first && 'missing' in first) return { missing: String(first['missing']) };
+    if (first?.missing !== undefined) return { missing: first.missing };
     return { missing: lines.gone ?? `no step within ${Math.round(limitMs / 1000)} s` };
   }
   return {
     engine,
-    ready: first as unknown as Ready,
+    ready: first,
     steps: async (count, limit) => {
       lines.send({ do: 'run', steps: count });
       const answer = await lines.next(limit);
-      if (answer && 'ms' in answer) return answer['ms'] as readonly number[];
+      if (answer?.ms) return answer.ms;
       lines.kill();
       return undefined;
     },
@@ -49,7 +49,7 @@ export async function start(engine: Engine, folder: string, limitMs: number): Pr
       lines.send({ do: 'end' });
       const answer = await lines.next(10_000);
       await lines.close();
-      return Number(answer?.['peakMiB'] ?? Number.NaN);
+      return answer?.peakMiB ?? Number.NaN;
     },
   };
 }
@@ -82,15 +82,25 @@ async function commandOf(engine: Engine, folder: string, limitMs: number): Promi
   const answer = await lines.next(limitMs);
   lines.kill();
   if (answer && 'exported' in answer) return nodeWorker(folder, engine, file);
-  return { missing: String(answer?.['missing'] ?? lines.gone ?? 'torch did not export it in time') };
+  return { missing: answer?.missing ?? lines.gone ?? 'torch did not export it in time' };
 }
+
+/** A line of a worker: that it is ready or what it lacks, the times of a run, its peak memory. */
+interface Answer extends Partial<Ready> {
+  readonly ready?: true;
+  readonly missing?: string;
+  readonly exported?: unknown;
+  readonly ms?: readonly number[];
+  readonly peakMiB?: number;
+}
+const isReady = (answer: Answer): answer is Answer & Ready => answer.ready !== undefined;
 
 /** A child and the lines of its stdout that begin with `@`; what its libraries print besides is not ours. */
 class Lines {
-  readonly #child: ChildProcess;
+  readonly #child: ChildProcessWithoutNullStreams;
   readonly #reader: Interface;
-  readonly #waiting: ((line: Record<string, unknown> | undefined) => void)[] = [];
-  readonly #come: Record<string, unknown>[] = [];
+  readonly #waiting: ((line: Answer | undefined) => void)[] = [];
+  readonly #come: Answer[] = [];
   #errors = '';
   /** Why it is no more. */
   gone: string | undefined;
@@ -106,14 +116,14 @@ class Lines {
       end(e.code === 'ENOENT' ? 'no Python is found; set MOONLET_PYTHON' : e.message),
     );
     this.#child.on('close', (code, signal) => end(lastLine(this.#errors) ?? `it ended by ${signal ?? code}`));
-    this.#child.stdin?.on('error', () => {}); // a child that died says so by closing
-    this.#child.stderr?.on('data', (text: Buffer) => {
+    this.#child.stdin.on('error', () => {}); // a child that died says so by closing
+    this.#child.stderr.on('data', (text: Buffer) => {
       this.#errors = (this.#errors + text.toString()).slice(-10_000);
     });
-    this.#reader = createInterface({ input: this.#child.stdout as NodeJS.ReadableStream });
+    this.#reader = createInterface({ input: this.#child.stdout });
     this.#reader.on('line', (line) => {
       if (!line.startsWith('@')) return;
-      const message = JSON.parse(line.slice(1)) as Record<string, unknown>;
+      const message: Answer = JSON.parse(line.slice(1));
       const tell = this.#waiting.shift();
       if (tell) tell(message);
       else this.#come.push(message);
@@ -122,15 +132,15 @@ class Lines {
   }
 
   send(message: Question): void {
-    this.#child.stdin?.write(`${JSON.stringify(message)}\n`);
+    this.#child.stdin.write(`${JSON.stringify(message)}\n`);
   }
 
   /** The next line, or undefined after the time or the child's end. */
-  async next(limitMs: number): Promise<Record<string, unknown> | undefined> {
+  async next(limitMs: number): Promise<Answer | undefined> {
     const there = this.#come.shift();
     if (there || this.gone !== undefined) return there;
     return new Promise((resolve) => {
-      const tell = (line: Record<string, unknown> | undefined): void => {
+      const tell = (line: Answer | undefined): void => {
         clearTimeout(timer);
         resolve(line);
       };

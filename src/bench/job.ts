@@ -41,5 +41,8 @@ function writeNet(write: (file: string, content: string | Uint8Array) => void, n
 /** The nodes that our loss of attention transfer compares, so that the peers compare the same. */
 function pairsOf(student: Graph, teacher: Graph): Job['pairs'] {
   const loss = attention()({ student, teacher });
-  return loss.student.map((id, i) => [id, (loss.teacher ?? [])[i] as string] as const);
+  return loss.student.flatMap((id, i) => {
+    const taught = loss.teacher?.[i];
+    return taught === undefined ? [] : [[id, taught] as const];
+  });
 }

@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { compile, type EngineOptions, engineNamed, prepare } from '../engine/index.ts';
-import { inputShape } from '../graph/index.ts';
+import { type FeatureMap, type Graph, inputShape, isMap } from '../graph/index.ts';
 import { attention } from '../learn/distill/index.ts';
 import { crossEntropy } from '../learn/loss/index.ts';
 import { firstState, sgd, step as stepOf } from '../learn/train/index.ts';
@@ -30,8 +30,10 @@ export interface Makers {
 }
 
 const require = createRequire(import.meta.url);
-const versionOf = (name: string): string =>
-  (require(`${name}/package.json`) as { readonly version: string }).version;
+const versionOf = (name: string): string => {
+  const { version }: { readonly version: string } = require(`${name}/package.json`);
+  return version;
+};
 
 /** `moonlet` counts as it comes, with a thread for each core. */
 export function makers(name: string, material: Material): Makers {
@@ -59,7 +61,7 @@ export function makers(name: string, material: Material): Makers {
 async function inference({ net, job, x }: Material, options: EngineOptions): Promise<Step> {
   const ours = (options.engine ?? 'onnxruntime') === 'onnxruntime';
   const runner = await compile(net, { ...options, layout: ours ? 'NCHW' : 'NHWC' });
-  const [h, w, c] = inputShape(net.graph) as readonly [number, number, number];
+  const [h, w, c] = imageShape(net.graph);
   const images = ours ? channelsFirst(x, [job.batch, h, w, c]) : x;
   return {
     run: async () => void (await runner.run(images)),
@@ -107,7 +109,7 @@ async function training({ net, teacher, job, x, labels }: Material, options: Eng
 
 /** An ONNX file that PyTorch wrote, on onnxruntime-node: by its default, which is all cores, and on one thread. */
 export function exportRunner(file: string, { net, job, x }: Material): Makers {
-  const [h, w, c] = inputShape(net.graph) as readonly [number, number, number];
+  const [h, w, c] = imageShape(net.graph);
   const make = (threads?: number) => async (): Promise<Step> => {
     const { InferenceSession, Tensor } = await import('onnxruntime-node');
     const session = await InferenceSession.create(
@@ -132,6 +134,13 @@ export function exportRunner(file: string, { net, job, x }: Material): Makers {
   };
 }
 
+/** Height, width and channels of the images that a net takes. */
+function imageShape(graph: Graph): FeatureMap {
+  const shape = inputShape(graph);
+  if (isMap(shape)) return shape;
+  throw new Error(`internal: ${graph.name} takes no images`);
+}
+
 function channelsFirst(
   x: Float32Array,
   [b, h, w, c]: readonly [number, number, number, number],
@@ -139,7 +148,6 @@ function channelsFirst(
   const y = new Float32Array(x.length);
   const area = h * w;
   for (let i = 0; i < b * area; i++)
-    for (let k = 0; k < c; k++)
-      y[(Math.floor(i / area) * c + k) * area + (i % area)] = x[i * c + k] as number;
+    for (let k = 0; k < c; k++) y[(Math.floor(i / area) * c + k) * area + (i % area)] = x[i * c + k]!;
   return y;
 }

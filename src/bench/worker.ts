@@ -48,7 +48,7 @@ async function main(): Promise<void> {
       name,
     );
   const floats = (bytes: Uint8Array): ArrayBuffer => Uint8Array.from(bytes).buffer;
-  const job = JSON.parse(new TextDecoder().decode(read('job.json'))) as Job;
+  const job: Job = JSON.parse(new TextDecoder().decode(read('job.json')));
   const material = {
     job,
     net: net('net'),
@@ -93,7 +93,7 @@ async function main(): Promise<void> {
   forgetPeak();
   say({ ready: true, ...ready, note: tried.length > 1 ? tried.join('; ') : '' });
   for await (const line of createInterface({ input: process.stdin })) {
-    const message = JSON.parse(line) as Question;
+    const message: Question = JSON.parse(line);
     if (message.do === 'run') say({ ms: await timed(step, message.steps) });
     else break;
   }

@@ -1,5 +1,6 @@
 /** @file What `moonlet compress` runs: the chain or the search, its files and its table. */
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
+import { filesOf, jsonFile } from '../../zoo/nets.ts';
 import {
   type Budget,
   type Compressed,
@@ -13,7 +14,7 @@ import { MoonletError } from '../errors.ts';
 import { type NewFile, withOut } from '../files/index.ts';
 import { classesOf } from '../graph/index.ts';
 import { checkFit } from '../learn/task/index.ts';
-import { dataOf, filesOf, jsonFile, type Origin } from '../run/files.ts';
+import { dataOf, type Origin } from '../run/files.ts';
 import { workBar } from './bars.ts';
 import type { Wanted } from './compress.ts';
 import { count, note, percent, print, printJson, rounded } from './say.ts';

@@ -66,10 +66,10 @@ function difference(
 ): Difference {
   let [maxAbsDiff, scale] = [0, 0];
   wanted.forEach((w, k) => {
-    const g = got[k] as Float32Array;
-    if (g.length !== w.length) maxAbsDiff = Number.POSITIVE_INFINITY;
+    const g = got[k];
+    if (g?.length !== w.length) maxAbsDiff = Number.POSITIVE_INFINITY;
     w.forEach((v, i) => {
-      const far = Math.abs(v - (g[i] as number));
+      const far = Math.abs(v - (g?.[i] ?? Number.NaN));
       maxAbsDiff = far <= maxAbsDiff ? maxAbsDiff : far; // a NaN is kept
       scale = Math.max(scale, Math.abs(v));
     });
@@ -82,7 +82,7 @@ function difference(
     const step = op?.kind === 'quantize' ? op.scale : range / 255;
     size = Math.max(size, step);
     count += w.length;
-    near += w.filter((v, i) => Math.abs(v - (got[k]?.[i] as number)) <= 1.001 * step).length;
+    near += w.filter((v, i) => Math.abs(v - (got[k]?.[i] ?? Number.NaN)) <= 1.001 * step).length;
   });
   return { maxAbsDiff, scale, steps: { size, within: near / count } };
 }
@@ -96,7 +96,11 @@ async function outputsOf(
   const compiled = await compile(net, o);
   const values = await compiled.run(x);
   await compiled.release();
-  return net.graph.outputs.map((id) => values.get(id) as Float32Array);
+  return net.graph.outputs.map((id) => {
+    const value = values.get(id);
+    if (!value) throw new Error(`internal: no value of the output ${id}`);
+    return value;
+  });
 }
 
 /** ONNX for deployment: norms and parallel branches folded, any batch. */
@@ -218,7 +222,8 @@ function madeBy(code: string): Graph {
     .replace(/^import .*$/m, '')
     .replace('export const net = (): Graph =>', 'return (() =>')
     .replace(/\};\n$/, '})();\n');
-  return new Function('graph', 'input', 'rename', script)(finish, input, rename) as Graph;
+  const made: Graph = new Function('graph', 'input', 'rename', script)(finish, input, rename);
+  return made;
 }
 
 /** The files of each format. */

@@ -1,9 +1,10 @@
 /** @file What `moonlet fit` and `moonlet distill` run: training by a recipe for classes, and its files. */
 import { join } from 'node:path';
+import { filesOf, jsonFile } from '../../zoo/nets.ts';
 import { type Out, withOut } from '../files/index.ts';
 import { cost } from '../read/cost.ts';
 import { type Done, perform, type Ready, readyFor } from '../run/classify.ts';
-import { checkpointFiles, filesOf, inputsOf, jsonFile } from '../run/files.ts';
+import { checkpointFiles, inputsOf } from '../run/files.ts';
 import type { Recipe } from '../run/recipe.ts';
 import { type Bar, trainingBar } from './bars.ts';
 import type { Call } from './fit-recipe.ts';

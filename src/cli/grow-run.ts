@@ -1,5 +1,6 @@
 /** @file What `moonlet grow` runs: the growth, its proof by numbers and by certificate, and the plan of a dry run. */
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
+import { filesOf } from '../../zoo/nets.ts';
 import {
   type GrowPlan,
   type Growth,
@@ -14,8 +15,8 @@ import { type Out, withOut } from '../files/index.ts';
 import { type Graph, inputShape } from '../graph/index.ts';
 import { random } from '../random.ts';
 import { cost } from '../read/index.ts';
-import { forward, type WeightTensors } from '../read/tfjs/index.ts';
-import { dataOf, filesOf } from '../run/files.ts';
+import { forward } from '../read/tfjs/index.ts';
+import { dataOf } from '../run/files.ts';
 import { materialize, type Net } from '../weights/index.ts';
 import type { Flags } from './grow.ts';
 import { count, note, print, printJson } from './say.ts';
@@ -118,7 +119,7 @@ async function difference(a: Net, b: Net, training: boolean): Promise<{ maxAbsDi
   const [before, after] = [await outputs(a, x, batch, training), await outputs(b, x, batch, training)];
   let [maxAbsDiff, scale] = [0, 0];
   before.forEach((v, i) => {
-    maxAbsDiff = Math.max(maxAbsDiff, Math.abs(v - (after[i] as number)));
+    maxAbsDiff = Math.max(maxAbsDiff, Math.abs(v - (after[i] ?? Number.NaN)));
     scale = Math.max(scale, Math.abs(v));
   });
   return { maxAbsDiff, scale };
@@ -138,7 +139,8 @@ async function outputs(
   const state = Object.fromEntries([...weights].map(([key, w]) => [key, { shape: w.shape }]));
   const ready = await prepare(
     (tensors, { x: input }) => {
-      const { values } = forward(still, tensors as WeightTensors, input as never, { training });
+      if (!input) throw new Error('internal: the input x is missing');
+      const { values } = forward(still, tensors, input, { training });
       return { state: tensors, outputs: Object.fromEntries(values) };
     },
     { state, inputs: { x: { shape: [batch, ...inputShape(graph)] } } },

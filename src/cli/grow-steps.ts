@@ -8,7 +8,7 @@ import { numberFlag } from './numbers.ts';
 
 /** @throws UsageError for flags that no step has, and for no step at all. */
 export function stepsOf(flags: Flags): GrowPlan {
-  const { widen, deepen, enlarge, units, connect } = flags;
+  const { widen = [], deepen = [], enlarge = [], units = [], connect = [] } = flags;
   if (flags.macs !== undefined) {
     if (flags.plan !== undefined || [widen, deepen, enlarge, units, connect].some((f) => f.length))
       throw new UsageError('--macs chooses the steps itself; leave out all other steps and --plan');

@@ -5,11 +5,11 @@ import { UsageError } from '../errors.ts';
 import { forceHelp, wholeFlag } from './numbers.ts';
 
 export interface Flags {
-  readonly widen: readonly string[];
-  readonly deepen: readonly string[];
-  readonly enlarge: readonly string[];
-  readonly units: readonly string[];
-  readonly connect: readonly string[];
+  readonly widen?: readonly string[];
+  readonly deepen?: readonly string[];
+  readonly enlarge?: readonly string[];
+  readonly units?: readonly string[];
+  readonly connect?: readonly string[];
   readonly plan?: string;
   readonly macs?: string;
   readonly seed: string;
@@ -18,7 +18,8 @@ export interface Flags {
   readonly dryRun?: boolean;
   readonly json?: boolean;
 }
-const more = (value: string, all: readonly string[]): readonly string[] => [...all, value];
+/** Collects the values of an option that may be repeated. */
+const more = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
 
 export const growCommand = (command: Command): void => {
   command
@@ -27,31 +28,26 @@ export const growCommand = (command: Command): void => {
       '--widen <where=width>',
       "make layers wider, such as 'stage1=x1.5' or 'stage2/0/first=48'; may be repeated (default: none)",
       more,
-      [],
     )
     .option(
       '--deepen <where=n>',
       "add blocks to a stage, such as 'stage2=1'; may be repeated (default: none)",
       more,
-      [],
     )
     .option(
       '--enlarge <where=size>',
       "make kernels larger, such as 'stage2=5'; may be repeated (default: none)",
       more,
-      [],
     )
     .option(
       '--units <where=width>',
       "add units for a new task beside the old ones, such as 'stage3=x1.5'; may be repeated (default: none)",
       more,
-      [],
     )
     .option(
       '--connect <from=to>',
       "add a skip connection of zeros to a later value, such as 'stage1=stage2'; may be repeated (default: none)",
       more,
-      [],
     )
     .option(
       '--plan <file>',

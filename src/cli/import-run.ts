@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { compose } from '../../zoo/architectures/index.ts';
+import { filesOf } from '../../zoo/nets.ts';
 import { MoonletError } from '../errors.ts';
 import { readText, withOut } from '../files/index.ts';
 import type { Graph } from '../graph/index.ts';
@@ -19,7 +20,6 @@ import {
   usualPreprocessing,
 } from '../import/index.ts';
 import { cost } from '../read/cost.ts';
-import { filesOf } from '../run/files.ts';
 import { bytesOf, type Net, pack } from '../weights/index.ts';
 import type { Flags } from './import.ts';
 import { readFile } from './import-file.ts';

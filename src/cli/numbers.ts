@@ -44,4 +44,5 @@ function words({ min, max, above }: Range): string {
 }
 
 /** What `--force` does, in every command's help. */
-export const forceHelp = 'replace what an earlier command left in the folder; other files there stay';
+export const forceHelp =
+  'replace what an earlier command left in the folder; other files there stay (default: refuse a folder that is not empty)';

@@ -36,6 +36,11 @@ function version(): string {
   return text;
 }
 
+const completion = {
+  name: 'complete',
+  summary: 'print the script of completion for a shell: bash, zsh, fish or powershell',
+} as const;
+
 /** All commands by name, of which the called one has its arguments and options. */
 async function programFor(called: string | undefined): Promise<Command> {
   const { Command } = await import('commander');
@@ -43,14 +48,21 @@ async function programFor(called: string | undefined): Promise<Command> {
     .description('Compact networks: compose, measure, make cheaper, train, distill, compress, export.')
     .option('-v, --version', 'print the version')
     .configureOutput({ writeErr: () => {} }) // `report` prints errors, in one line
+    .configureHelp({
+      optionDescription: ({ description, defaultValue }) =>
+        defaultValue === undefined ? description : `${description} (default: ${defaultValue})`,
+    })
     .showSuggestionAfterError(true)
     .exitOverride()
     .addHelpText('after', epilogue);
+  const completes = called === completion.name;
   for (const { name, summary, load } of commands) {
     const command = program.command(name).summary(summary).description(sentence(summary));
     command.exitOverride().configureOutput({ writeErr: () => {} });
-    if (name === called) (await load())(command);
+    if (name === called || completes) (await load())(command);
   }
+  if (completes) (await import('./complete.ts')).addCompletion(program);
+  else program.command(completion.name).summary(completion.summary);
   return program;
 }
 
@@ -74,11 +86,11 @@ async function report(e: unknown, program: Command, words: readonly string[]): P
 async function reportUsage(e: CommanderError, program: Command, words: readonly string[]): Promise<number> {
   if (e.exitCode === 0) return 0; // --help
   if (e.code === 'commander.help') {
-    note(program.helpInformation());
+    note(`${program.helpInformation()}${epilogue}`);
     return 2;
   }
   const text = oneLine(e.message).replace(/^error: |\.$/g, '');
-  const called = commands.find(({ name }) => name === words[0]);
+  const called = [...commands, completion].find(({ name }) => name === words[0]);
   const { optionHint } = await import('./option-hint.ts');
   const hint = called && e.code === 'commander.unknownOption' ? optionHint(words) : undefined;
   note(`moonlet: ${hint ?? text}; see moonlet ${called ? `${called.name} ` : ''}--help`);

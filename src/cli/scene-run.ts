@@ -1,8 +1,9 @@
 /** @file What `moonlet distill` and `moonlet fit` run on scenes: detection, parsing, cross-modal and neuron-selection recipes. */
 import { join } from 'node:path';
+import { filesOf, jsonFile } from '../../zoo/nets.ts';
 import { type Out, withOut } from '../files/index.ts';
 import { cost } from '../read/cost.ts';
-import { checkpointFiles, filesOf, inputsOf, jsonFile } from '../run/files.ts';
+import { checkpointFiles, inputsOf } from '../run/files.ts';
 import type { SceneRecipe } from '../run/scene-recipe.ts';
 import { runScenes } from '../run/scenes.ts';
 import { type Bar, trainingBar } from './bars.ts';

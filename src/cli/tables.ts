@@ -34,14 +34,13 @@ function limitsOf(
   const limits = [...widths];
   const gaps = 2 * (widths.length - 1);
   if (width === undefined || width <= 0) return limits;
-  for (;;) {
-    const excess = limits.reduce((sum, w) => sum + w, gaps) - width;
-    if (excess <= 0) return limits;
-    const texts = limits.map((w, i) => (right.includes(i) ? 0 : w));
-    const widest = Math.max(...texts);
-    if (widest <= narrowest) return limits; // nothing can give way
-    limits[texts.indexOf(widest)] = Math.max(narrowest, widest - excess);
+  const isText = (_: number, i: number): boolean => !right.includes(i);
+  for (let total = limits.reduce((sum, w) => sum + w, gaps); total > width; total--) {
+    const widest = Math.max(0, ...limits.filter(isText));
+    if (widest <= narrowest) break; // nothing can give way
+    limits[limits.findIndex((w, i) => w === widest && isText(w, i))] = widest - 1;
   }
+  return limits;
 }
 
 /** A text in lines of at most so many characters, broken at spaces, else behind one of , / = or anywhere. */

@@ -11,7 +11,7 @@ import { type Block, type ConvOptions, type Flow, type NormOptions, repeat } fro
  */
 export const stochasticDepth = (last: number, i: number, n: number): number => (last * (i + 1)) / n;
 
-/** [relu(x), relu(-x)]: both phases of a filter for the price of one; doubles channels (Shang et al. 2016, arXiv:1603.05201). */
+/** `[relu(x), relu(-x)]`: both phases of a filter for the price of one; doubles channels (Shang et al. 2016, arXiv:1603.05201). */
 export const concatRelu = (): Block => (x) =>
   x.relu().concat(x.pipe('mirror', (y) => y.act('negate').relu()));
 

@@ -1,4 +1,8 @@
-/** @file `moonlet/compress`: what of compression needs a running net, data or training. */
+/**
+ * `moonlet/compress`: what of compression needs a running net, data or training.
+ *
+ * @module moonlet/compress
+ */
 export { type Budget, type Found, type SearchOptions, search } from './budget.ts';
 export {
   type CalibrateOptions,

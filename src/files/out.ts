@@ -17,7 +17,7 @@ export interface OutOptions {
   readonly writes: readonly string[];
   /** Files, and folders with a net, that the command reads. */
   readonly inputs?: readonly string[];
-  /** Milliseconds to wait for another writer; refused at once unless told. */
+  /** Milliseconds to wait for another writer; refused at once by default. */
   readonly waitMs?: number;
   /** Whether an unfinished training run in the folder may be gone on with. */
   readonly resumes?: boolean;

@@ -43,7 +43,7 @@ export function pidEnded(pid: number, started = ''): boolean {
   try {
     process.kill(pid, 0);
   } catch (e) {
-    return (e as NodeJS.ErrnoException).code === 'ESRCH';
+    return e instanceof Error && 'code' in e && e.code === 'ESRCH';
   }
   const now = statOf(pid);
   return now.state === 'Z' || now.state === 'X' || (started !== '' && now.started !== started);

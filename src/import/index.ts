@@ -1,4 +1,8 @@
-/** @file Weights from elsewhere: readers of other libraries' files, and names by rule. */
+/**
+ * Weights from elsewhere: readers of other libraries' files, and names by rule.
+ *
+ * @module moonlet/import
+ */
 export {
   type Acceptable,
   acceptable,

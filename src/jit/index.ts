@@ -1,8 +1,10 @@
 /**
- * @file Any pure tf function, its gradients included, as one ONNX model that onnxruntime runs at native
+ * Any pure tf function, its gradients included, as one ONNX model that onnxruntime runs at native
  * speed.
  *
  * Knows nothing of networks.
+ *
+ * @module moonlet/jit
  */
 
 export type { Runtime } from './runtime.ts';

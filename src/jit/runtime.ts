@@ -1,11 +1,11 @@
 /** @file onnxruntime: loaded when first needed, its options, and what of it this machine has. */
 
-import type { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
 import { encodeModel } from '../onnx/index.ts';
 
 /** What we call of onnxruntime: its build for Node, or the one for browsers, `onnxruntime-web`. */
-export type Runtime = Pick<typeof import('onnxruntime-node'), 'InferenceSession' | 'Tensor'>;
+export type Runtime = Pick<typeof import('onnxruntime-common'), 'InferenceSession' | 'Tensor'>;
 
 /** @throws MoonletError with the line that installs onnxruntime, when it is not there. */
 export async function loadRuntime(

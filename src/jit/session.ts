@@ -1,6 +1,6 @@
 /** @file Runs a traced model on onnxruntime. */
 
-import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common';
 import { MoonletError } from '../errors.ts';
 import { blockOf, loadRuntime, sessionOptions } from './runtime.ts';
 import { trace } from './trace.ts';

@@ -1,10 +1,12 @@
 /**
- * @file `moonlet/learn`: training and distillation.
+ * `moonlet/learn`: training and distillation.
  *
  * At the top stand the calls that start a run, what they are given and what they give. The rest is in groups: `losses` (what a
  * student is trained by), `tasks` (what it is trained for), `methods` (ways of distillation that are more than a loss),
  * `structure` (training that changes a net's structure), `training` (the step and the trainer, for loops of one's own) and
  * `formulas` (the equations of the losses as functions of tensors).
+ *
+ * @module moonlet/learn
  */
 export { type DistillOptions, distill, methods as surveyedMethods } from './distill/index.ts';
 export * as formulas from './formulas.ts';

@@ -31,8 +31,7 @@ export function layerRows(graph: Graph): readonly (readonly string[])[] {
 }
 
 /** The layers of a graph as a table of text, below its name. */
-export const table = (graph: Graph): string =>
-  `${graph.name}\n\n${columns(layerRows(graph), [3, 4])}`;
+export const table = (graph: Graph): string => `${graph.name}\n\n${columns(layerRows(graph), [3, 4])}`;
 
 /** A mermaid flowchart; blocks of the path are boxes. Renders wherever Markdown renders mermaid. */
 export function mermaid(graph: Graph): string {

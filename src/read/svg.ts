@@ -1,6 +1,8 @@
 /**
- * @file A graph as an SVG picture. Layers that follow each other alone (conv, norm, activation) share a box; stages lie on
+ * A graph as an SVG picture. Layers that follow each other alone (conv, norm, activation) share a box; stages lie on
  * bands. The layout is dagre's (MIT, upkept, 15 kB gzipped): layered drawing is a field of its own.
+ *
+ * @module moonlet/svg
  */
 import dagre from '@dagrejs/dagre';
 import { consumers, type Graph, type Kind, type Node, printOp, type Shape, shapes } from '../graph/index.ts';

@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { studentFolder, studentNames } from '../../zoo/folders.ts';
 import { readCard } from '../../zoo/students.ts';
 import { datasets, isDatasetPath } from '../data/index.ts';
-import { type NewFile, readText, replaceFiles, writeAtomically } from '../files/index.ts';
+import { readText, writeAtomically } from '../files/index.ts';
 import type { CheckpointStore } from '../learn/train/index.ts';
-import { type Net, pack } from '../weights/index.ts';
 import type { Recipe } from './recipe.ts';
 
 /** What a net was made from, and the dataset that it is for. */
@@ -15,26 +14,6 @@ export interface Origin {
   readonly from: string;
   readonly data: string;
 }
-
-/** The files of a net, and card.json when its origin is known. */
-export function filesOf(net: Net, origin?: object): readonly NewFile[] {
-  const { graphJson, weights } = pack(net);
-  return [
-    ...(origin ? [jsonFile('card.json', origin)] : []),
-    { file: 'weights.safetensors', content: weights },
-    { file: 'graph.json', content: graphJson },
-  ];
-}
-
-/** A value as a file that people read. */
-export const jsonFile = (file: string, value: unknown): NewFile => ({
-  file,
-  content: `${JSON.stringify(value, null, 2)}\n`,
-});
-
-/** The files of a net in a folder, all or none. @throws MoonletError when they cannot be written. */
-export const saveNet = (folder: string, net: Net, origin?: Origin): void =>
-  replaceFiles(folder, filesOf(net, origin));
 
 /** What a run of this recipe reads: the nets and files that it names. */
 export const inputsOf = (recipe: Partial<Recipe>): readonly string[] => {

@@ -1,6 +1,10 @@
-/** @file `moonlet/run`: recipes, and what runs them for the command line, scripts and programs. */
+/**
+ * `moonlet/run`: recipes, and what runs them for the command line, scripts and programs.
+ *
+ * @module moonlet/run
+ */
 export { type Done, type Hooks, perform, type Ready, readyFor } from './classify.ts';
-export { checkpointFiles, dataOf, filesOf, inputsOf, jsonFile, type Origin, saveNet } from './files.ts';
+export { checkpointFiles, dataOf, inputsOf, type Origin } from './files.ts';
 export { fitOptions, optimizerOf, usualLosses } from './fit-options.ts';
 export { type JsonFile, readJson, readValue } from './json-file.ts';
 export { type CustomLoss, type LossContext, type LossRecipe, lossKinds } from './losses.ts';

@@ -5,9 +5,8 @@ import { expect } from 'chai';
 import type { Row } from '../../src/compress/index.ts';
 import { fromJson } from '../../src/graph/json.ts';
 import { graph, input } from '../../src/index.ts';
-import { saveNet } from '../../src/run/index.ts';
 import { bytesOf, init, unpackCompact } from '../../src/weights/index.ts';
-import { loadStudent } from '../../zoo/index.ts';
+import { loadStudent, saveNet } from '../../zoo/index.ts';
 import { expectRefusal, moonlet, scratch } from '../support/cli.ts';
 
 /** A net that tells nothing, but takes digits. */

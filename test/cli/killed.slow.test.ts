@@ -6,10 +6,9 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { replaceFiles, settle } from '../../src/files/index.ts';
-import { filesOf, jsonFile } from '../../src/run/index.ts';
 import { init } from '../../src/weights/index.ts';
 import { zooFolder } from '../../zoo/folders.ts';
-import { compose, makeIndex } from '../../zoo/index.ts';
+import { compose, filesOf, jsonFile, makeIndex } from '../../zoo/index.ts';
 import { expectRefusal, moonlet, scratch } from '../support/cli.ts';
 import { bury, contents, dyingDisk } from '../support/dying-disk.ts';
 import { fileOf } from '../support/packed.ts';

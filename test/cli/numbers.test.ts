@@ -1,9 +1,8 @@
 /** @file Every option with a number: what is out of range is wrong usage, said in one line before any work. */
 import { existsSync } from 'node:fs';
 import { expect } from 'chai';
-import { saveNet } from '../../src/run/index.ts';
 import { init } from '../../src/weights/index.ts';
-import { compose } from '../../zoo/index.ts';
+import { compose, saveNet } from '../../zoo/index.ts';
 import { expectRefusal, scratch } from '../support/cli.ts';
 
 const at = scratch();

@@ -3,9 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, readdirSync } from 'node:fs';
 import { expect } from 'chai';
-import { saveNet } from '../../src/run/index.ts';
 import { init } from '../../src/weights/index.ts';
-import { compose, loadStudent } from '../../zoo/index.ts';
+import { compose, loadStudent, saveNet } from '../../zoo/index.ts';
 import { moonlet, scratch } from '../support/cli.ts';
 import { contents } from '../support/dying-disk.ts';
 

@@ -1,9 +1,11 @@
 /** @file The integer net of onnxruntime against its simulation in floats. */
+
 import { expect } from 'chai';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, take } from '../../src/data/index.ts';
 import { compile } from '../../src/engine/index.ts';
-import { foldNorms, graph, input, type OpOf, print, pruneWeights } from '../../src/index.ts';
+import type { OpOf } from '../../src/graph/index.ts';
+import { foldNorms, graph, input, print, pruneWeights } from '../../src/index.ts';
 import { passes } from '../../src/learn/task/index.ts';
 import { encodeModel } from '../../src/onnx/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';

@@ -1,18 +1,19 @@
 /** @file Quantization: what rounding does to a value, where a net rounds, and that integers and their simulation agree. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { calibrate, quantizeByData } from '../../src/compress/index.ts';
+import type { Range } from '../../src/edit/index.ts';
 import { places, scalesOf, stepsOf } from '../../src/edit/quantize/index.ts';
 import { compile } from '../../src/engine/index.ts';
+import type { OpOf } from '../../src/graph/index.ts';
 import {
   foldNorms,
   fromJson,
   graph,
   input,
-  type OpOf,
   print,
   quantize,
-  type Range,
   Refusal,
   toJson,
   UsageError,

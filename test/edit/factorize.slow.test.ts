@@ -1,17 +1,10 @@
 /** @file Factorization: errors are the discarded energy, full rank is the original, ranks are found, budgets are met. */
+
 import { expect } from 'chai';
 import { cp, discarded, rankByEnergy, rankByVbmf, splitConv, svd } from '../../src/edit/factorize/index.ts';
+import type { FactorizeOptions } from '../../src/edit/index.ts';
 import type { Conv } from '../../src/graph/index.ts';
-import {
-  cost,
-  type FactorizeOptions,
-  factorize,
-  type Graph,
-  graph,
-  input,
-  Refusal,
-  UsageError,
-} from '../../src/index.ts';
+import { cost, factorize, type Graph, graph, input, Refusal, UsageError } from '../../src/index.ts';
 import { random } from '../../src/random.ts';
 import { float, init, materialize, type Net, type Weight } from '../../src/weights/index.ts';
 import { calibrated } from '../support/calibrated.ts';

@@ -112,7 +112,7 @@ describe('growth by name', () => {
     const copies = (...list: [number, number][]) => new globalThis.Map(list);
     expect(() => copyChannels(net, copies([of('dense', 0), 2]))).to.throw(
       Refusal,
-      /^widen: channel class \d+ cannot change, since it is the output "dense"$/,
+      /^copyChannels: channel class \d+ cannot change, since it is the output "dense"$/,
     );
     expect(() => copyChannels(net, copies([of('a/conv', 0), 3]))).to.throw(
       Refusal,
@@ -120,7 +120,7 @@ describe('growth by name', () => {
     );
     expect(() => copyChannels(net, copies([1e6, 2]))).to.throw(
       Refusal,
-      'widen: there is no class 1000000 of channels; see channels()',
+      'copyChannels: there is no class 1000000 of channels; see channels()',
     );
     expect(() =>
       copyChannels(

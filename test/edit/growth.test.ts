@@ -129,7 +129,7 @@ describe('growth', () => {
     );
     expect(() => copyChannels(net, new Map([[20, 1.5]]))).to.throw(
       Refusal,
-      'widen: a channel cannot stand 1.5 times',
+      'copyChannels: a channel cannot stand 1.5 times',
     );
   });
 

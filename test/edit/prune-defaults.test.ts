@@ -4,7 +4,11 @@ import * as core from '../../src/index.ts';
 import { graph, init, input, type Net } from '../../src/index.ts';
 
 describe('why no channel can go', () => {
-  const line = (whole: Net, o: core.PruneOptions = {}, t: core.PruneTarget = { ratio: 0.5 }): string => {
+  const line = (
+    whole: Net,
+    o: core.types.PruneOptions = {},
+    t: core.types.PruneTarget = { ratio: 0.5 },
+  ): string => {
     try {
       core.pruneChannels(whole, t, o);
       return '';

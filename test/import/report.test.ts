@@ -2,9 +2,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { importWeights, type Source, usualPreprocessing } from '../../src/import/index.ts';
-import { saveNet } from '../../src/run/index.ts';
 import { init, type StoredTensor, writeSafetensors } from '../../src/weights/index.ts';
-import { compose, loadStudent } from '../../zoo/index.ts';
+import { compose, loadStudent, saveNet } from '../../zoo/index.ts';
 import { expectRefusal, moonlet, scratch } from '../support/cli.ts';
 import { largestDifference } from '../support/nets.ts';
 import { fileOf } from '../support/packed.ts';

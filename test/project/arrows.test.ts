@@ -24,7 +24,8 @@ const leaves = ['src/access.ts', 'src/errors.ts', 'src/random.ts'];
 
 /** The most specific room that holds the file. */
 function roomOf(file: string): string {
-  if (leaves.includes(file) || file === 'src/index.ts') return file;
+  if (leaves.includes(file)) return file;
+  if (['src/index.ts', 'src/types.ts'].includes(file)) return 'src/index.ts';
   if (file.startsWith('zoo/architectures/')) return 'zoo/architectures';
   if (file.startsWith('zoo/')) return 'zoo';
   if (file.startsWith('src/read/tfjs')) return 'read/tfjs';

@@ -1,48 +1,10 @@
-/**
- * @file The README's code runs and prints what it says. Every block marked `ts` is a whole program; a `text`
- * block that comes next is its output, in which a line `...` stands for any lines. Blocks marked otherwise
- * (`ts fragment`) are not run.
- */
+/** @file The code of the README and of the guides runs and prints what it says. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
-
-interface Example {
-  readonly line: number;
-  readonly code: string;
-  readonly output: string | undefined;
-}
-
-/** The fenced blocks in order; the language is the whole of the fence's info string. */
-function examplesOf(markdown: string): Example[] {
-  const fences = [...markdown.matchAll(/^```([^\n]*)\n([\s\S]*?)^```\s*$/gm)].map((found) => ({
-    language: found[1]!.trim(),
-    body: found[2]!,
-    line: markdown.slice(0, found.index).split('\n').length + 1,
-  }));
-  return fences.flatMap(({ language, body, line }, i) => {
-    const next = fences[i + 1];
-    return language === 'ts'
-      ? [{ line, code: body, output: next?.language === 'text' ? next.body : undefined }]
-      : [];
-  });
-}
-
-/** The package's names lead to the sources instead of to dist/, by the package's own table of exports. */
-function toSources(code: string): string {
-  const { exports: table } = JSON.parse(readFileSync('package.json', 'utf8')) as {
-    exports: Record<string, { default: string } | string>;
-  };
-  return code.replace(/(from|import\()(\s*)['"]moonlet(\/[^'"]*)?['"]/g, (_, word, space, path = '') => {
-    const entry = table[`.${path}`];
-    if (!entry || typeof entry === 'string')
-      throw new Error(`moonlet${path} is not exported by package.json`);
-    const source = resolve(entry.default.replace('./dist/', '').replace(/\.js$/, '.ts'));
-    return `${word}${space}'${pathToFileURL(source).href}'`;
-  });
-}
+import { agrees, examplesOf, pages } from '../support/examples.ts';
+import { toSources } from '../support/to-sources.ts';
 
 function run(code: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
   mkdirSync('out', { recursive: true });
@@ -61,35 +23,24 @@ function run(code: string): Promise<{ code: number | null; stdout: string; stder
   });
 }
 
-const trimmed = (text: string): string => text.replace(/[ \t]+$/gm, '').trim();
+for (const page of pages) {
+  describe(page, () => {
+    const examples = examplesOf(readFileSync(page, 'utf8'));
+    it('has code that runs', () => expect(examples).not.to.deep.equal([]));
 
-/** Whether the lines are the expected ones, with `...` for any lines. */
-function agrees(actual: string, expected: string): boolean {
-  const quoted = expected
-    .split('\n')
-    .map((line) =>
-      line.trim() === '...' ? '(?:.*\\n?)*?' : `${line.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\n`,
-    );
-  return new RegExp(`^${quoted.join('')}$`).test(`${actual}\n`);
+    for (const { line, code, output } of examples) {
+      it(`runs the example at line ${line}${output ? ' and prints what it says' : ''}`, async function () {
+        this.timeout(180_000);
+        const result = await run(code);
+        expect(result.code, result.stderr).to.equal(0);
+        if (output === undefined) return;
+        if (!agrees(result.stdout, output)) expect(result.stdout).to.equal(output);
+      });
+    }
+  });
 }
 
-describe('the README', () => {
-  const found = existsSync('README.md');
-  it('exists', () => {
-    expect(found, 'README.md is missing').to.equal(true);
-  });
-
-  for (const { line, code, output } of found ? examplesOf(readFileSync('README.md', 'utf8')) : []) {
-    it(`runs the example at line ${line}${output ? ' and prints what it says' : ''}`, async function () {
-      this.timeout(180_000);
-      const result = await run(code);
-      expect(result.code, result.stderr).to.equal(0);
-      if (output === undefined) return;
-      const [actual, expected] = [trimmed(result.stdout), trimmed(output)];
-      if (!agrees(actual, expected)) expect(actual).to.equal(expected);
-    });
-  }
-
+describe('the output of an example', () => {
   it('is compared line by line, and "..." stands for any lines', () => {
     expect(agrees('a\nb\nc', 'a\n...\nc')).to.equal(true);
     expect(agrees('a\nc', 'a\n...\nc')).to.equal(true);

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Dataset, Split } from '../../src/data/index.ts';
-import { dataOf, inputsOf, lossKinds, parseRecipe, perform, readyFor, saveNet } from '../../src/run/index.ts';
+import { dataOf, inputsOf, lossKinds, parseRecipe, perform, readyFor } from '../../src/run/index.ts';
 import { writeSafetensors } from '../../src/weights/index.ts';
+import { saveNet } from '../../zoo/index.ts';
 import { dsCnn, keywords } from '../support/own-data.ts';
 import { line, usage } from '../support/refused.ts';
 

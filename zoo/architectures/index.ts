@@ -1,4 +1,8 @@
-/** @file Every architecture, by name. A new one is added here; the tests find it by itself. */
+/**
+ * Every architecture, by name. A new one is added here; the tests find it by itself.
+ *
+ * @module moonlet/architectures
+ */
 import { type Architecture, catalogue, parseOptions } from '../../src/compose/index.ts';
 import { suggestion, UsageError } from '../../src/errors.ts';
 import type { Graph } from '../../src/graph/index.ts';

@@ -1,4 +1,8 @@
-/** @file `moonlet/tfjs`: graphs as tf.layers models and as pure tensor functions. */
+/**
+ * `moonlet/tfjs`: graphs as tf.layers models and as pure tensor functions.
+ *
+ * @module moonlet/tfjs
+ */
 export { type CodeTensors, codeTensors, disposeCodes, type LayerCodes } from './codes.ts';
 export { type LayersFiles, packLayers, predictions, unpackLayers, weightsFile } from './files.ts';
 export { type Forward, type ForwardOptions, forward, type WeightTensors, weightTensors } from './forward.ts';

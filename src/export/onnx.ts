@@ -1,0 +1,37 @@
+/** @file A net as an ONNX file. */
+import { foldBranches } from '../edit/index.ts';
+import { encodeModel, halved } from '../onnx/index.ts';
+import { toOnnx as modelOf } from '../read/onnx.ts';
+import type { Net } from '../weights/index.ts';
+
+export interface OnnxFileOptions {
+  /** Of the input, and of outputs that are feature maps; `NHWC` by default. */
+  readonly layout?: 'NHWC' | 'NCHW';
+  /** A fixed batch; by default the file takes any batch. */
+  readonly batch?: number;
+  /** Ids of the nodes whose values are outputs; the graph's outputs by default. */
+  readonly values?: readonly string[];
+  /** Stores large constants in half precision: half of the bytes, computed in float32 all the same. */
+  readonly half?: boolean;
+}
+
+/**
+ * The bytes of an ONNX file (operator set 18). Batch norms and parallel branches are folded into convs first, where that is
+ * exact. Inputs and outputs have the names of their nodes. A net of integers, such as `quantizeByData` of `moonlet/compress`
+ * makes, becomes integer layers that give the same numbers with and without VNNI.
+ *
+ * @throws MoonletError when a value is asked for that is no node of the graph.
+ * @example
+ * import { blocks, graph, init, input } from 'moonlet';
+ * import { toOnnx } from 'moonlet/export';
+ *
+ * const tiny = graph('tiny', input(8, 8, 3).pipe('stem', blocks.convNormAct(4, { kernel: 3 })).globalPool().dense(2));
+ * const bytes = toOnnx(init(tiny, { seed: 1 }), { layout: 'NCHW' });
+ * console.log(bytes.length > 500); // true
+ */
+export function toOnnx(net: Net, { half = false, values, ...options }: OnnxFileOptions = {}): Uint8Array {
+  const isRounded = net.graph.nodes.some((n) => n.op.kind === 'quantize');
+  const folded = isRounded || values ? net : foldBranches(net);
+  const model = modelOf(folded, { ...options, ...(values ? { values } : {}) });
+  return encodeModel(half ? halved(model) : model);
+}

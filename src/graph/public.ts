@@ -1,0 +1,9 @@
+/** @file `graphs` of `moonlet`: walking, selecting, rewriting and reading graphs, for edits and readings of one's own. */
+export { channels } from './channels.ts';
+export { classesOf, inputShape, onlyOutput } from './ends.ts';
+export { ancestors, consumers, dropUnused, fold, nodesById } from './graph.ts';
+export { printOp } from './print.ts';
+export { rewrite } from './rewrite.ts';
+export { nodeAt, Selection, select } from './select.ts';
+export { ShapeError, shapeOf } from './shape.ts';
+export { stagePaths, stages } from './stages.ts';

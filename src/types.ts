@@ -1,0 +1,29 @@
+/** @file `types` of `moonlet`: of what its functions take and give, as `types.WidenOptions`. */
+export type { BlockSpec, Option, Paper, Rank, SpecContext } from './compose/index.ts';
+export type {
+  ConnectOptions,
+  DeepenOptions,
+  Factorized,
+  FactorizeOptions,
+  Findings,
+  Follows,
+  GrowStep,
+  Growth,
+  Importance,
+  Merged,
+  PermuteOptions,
+  Planned,
+  Pruned,
+  PruneOptions,
+  PruneTarget,
+  Pruning,
+  QuantizeOptions,
+  Range,
+  RankChoice,
+  UnitOptions,
+  WidenOptions,
+  Widths,
+} from './edit/index.ts';
+export type { Activation, Channels, Kind, OpOf, Padding, Rule, Slot } from './graph/index.ts';
+export type { LayerCost, SourceOptions } from './read/index.ts';
+export type { InitOptions, UnpackOptions, WeightKey } from './weights/index.ts';
