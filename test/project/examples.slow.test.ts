@@ -13,6 +13,9 @@ const files = ['src', 'zoo'].flatMap((folder) =>
     .map((name) => `${folder}/${name}`),
 );
 
+/** Without quotes, spaces and the lengths of arrays, which Node prints in its own way. */
+const plain = (text: string): string => text.replace(/['"`\s]|(?<=Array)\(\d+\)/g, '');
+
 describe('the examples of docstrings', () => {
   let folder = '';
   before(() => {
@@ -35,7 +38,7 @@ describe('the examples of docstrings', () => {
           globalThis.console.log = log;
         }
         expect(said, 'says what it prints').to.have.length.above(0);
-        expect(printed).to.deep.equal(said);
+        expect(printed.map(plain)).to.deep.equal(said.map(plain));
       });
     }
   }

@@ -49,9 +49,12 @@ export interface DocExample {
   /** What it stands before: `function widen`. */
   readonly of: string;
   readonly code: string;
-  /** What its `console.log` lines say behind `//`, in order. */
+  /** What its `console.log` lines, and lines that are a value, say behind `//`, in order. */
   readonly said: readonly string[];
 }
+
+/** A line of its own that is a value, with what it is: `cost(net).params; // 126`. */
+const value = /^(?!console\.|const |let |import |export |for |if |\/\/|[}\])])(\S.*);\s*\/\/ (.*)$/;
 
 /** The `@example` blocks of a source file: up to the next tag or the end of the comment. */
 export function docExamplesOf(source: string): readonly DocExample[] {
@@ -61,7 +64,10 @@ export function docExamplesOf(source: string): readonly DocExample[] {
     if (from < 0) return [];
     const after = lines.slice(from + 1);
     const to = after.findIndex((text) => /^@\w/.test(text));
-    const code = after.slice(0, to < 0 ? undefined : to).filter((text) => !text.startsWith('```'));
+    const code = after
+      .slice(0, to < 0 ? undefined : to)
+      .filter((text) => !text.startsWith('```'))
+      .map((text) => text.replace(value, 'console.log($1); // $2'));
     const said = code.flatMap((text) => text.match(/^\s*console\.log\(.*\);\s*\/\/ (.*)$/)?.[1] ?? []);
     const [of = ''] = source.slice(index + comment.length).match(/[^({=;]+/) ?? [];
     const line = source.slice(0, index).split('\n').length + from + 1;

@@ -39,10 +39,11 @@ export interface AttentionOptions {
  * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
  * const tiny = (channels: number) =>
  *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
- * await distill(tiny(8), data.train, data, {
+ * const { finished } = await distill(tiny(8), data.train, data, {
  *   ...{ teacher: tiny(16), steps: 3, batch: 8 },
  *   losses: [losses.crossEntropy(), losses.attention({ weight: 1000, pairs: [['stage1', 'stage1']] })],
  * });
+ * finished; // true
  */
 export const attention =
   ({ weight = 1000, pairs }: AttentionOptions = {}): LossMaker =>

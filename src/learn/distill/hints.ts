@@ -46,7 +46,8 @@ export interface HintsOptions {
  *   ...{ teacher: tiny(16), steps: 3, batch: 8 },
  *   losses: [losses.crossEntropy(), losses.hints({ pairs: [['stage1', 'stage1']] })],
  * });
- * whole.graph.nodes.length > net.graph.nodes.length; // true: the regressor stands beside the student
+ * // `whole` has the regressor that was trained beside the student
+ * whole.graph.nodes.length > net.graph.nodes.length; // true
  */
 export const hints =
   ({ weight = 1, pairs, adapt = true }: HintsOptions = {}): LossMaker =>

@@ -40,10 +40,11 @@ export interface SoftTargetsOptions {
  * const tiny = (channels: number) =>
  *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
  * const cooling = oneCycle({ steps: 3, peak: 4 }); // numbers may change from step to step
- * await fit(tiny(8), data.train, data, {
+ * const { finished } = await fit(tiny(8), data.train, data, {
  *   ...{ teacher: tiny(16), steps: 3, batch: 8 },
  *   losses: [losses.crossEntropy({ weight: 0.1 }), losses.softTargets({ temperature: cooling })],
  * });
+ * finished; // true
  */
 export const softTargets =
   ({ weight = 0.9, temperature = 4 }: SoftTargetsOptions = {}): LossMaker =>

@@ -29,7 +29,8 @@ export interface CrossEntropyOptions {
  * const tiny = (channels: number) =>
  *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
  * const smooth = losses.crossEntropy({ labelSmoothing: 0.1 });
- * await fit(tiny(8), data.train, data, { steps: 3, batch: 8, losses: [smooth] });
+ * const { finished } = await fit(tiny(8), data.train, data, { steps: 3, batch: 8, losses: [smooth] });
+ * finished; // true
  */
 export const crossEntropy =
   ({ weight = 1, labelSmoothing = 0 }: CrossEntropyOptions = {}): LossMaker =>

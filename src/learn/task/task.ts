@@ -66,7 +66,7 @@ export const classLabels: Targets = { labels: { shape: [], dtype: 'int32' } };
  * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
  * const task = tasks.classification(data.train, data, { augment: { shift: 1 } });
  * const { x, targets } = task.batches({ batch: 8, seed: 0 })(0);
- * x.length; // 512: [8, 8, 8, 1], flat
+ * x.length; // 512
  * targets['labels']?.length; // 8
  */
 export function classification(

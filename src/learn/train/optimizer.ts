@@ -59,7 +59,8 @@ export interface SgdOptions {
  *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
  * const optimizer = sgd({ momentum: 0.9, nesterov: true, weightDecay: 5e-4 });
  * const rate = cosine({ steps: 5, peak: 0.1, warmup: 1 });
- * await fit(tiny(8), data.train, data, { steps: 5, batch: 8, optimizer, rate });
+ * const { finished } = await fit(tiny(8), data.train, data, { steps: 5, batch: 8, optimizer, rate });
+ * finished; // true
  */
 export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
   checkNumber('momentum', momentum, { least: 0 });
@@ -100,7 +101,9 @@ export interface AdamOptions {
  * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
  * const tiny = (channels: number) =>
  *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
- * await fit(tiny(8), data.train, data, { steps: 5, batch: 8, optimizer: adam({ weightDecay: 0.01 }), rate: 0.001 });
+ * const optimizer = adam({ weightDecay: 0.01 });
+ * const { finished } = await fit(tiny(8), data.train, data, { steps: 5, batch: 8, optimizer, rate: 0.001 });
+ * finished; // true
  */
 export function adam({
   beta1 = 0.9,
