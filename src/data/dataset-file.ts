@@ -1,6 +1,6 @@
 /**
  * @file A dataset as files: `dataset.json` names the arrays, which are safetensors or .npy files beside it. Or a JavaScript
- * module that exports a dataset. docs/data.md describes both.
+ * module that exports a dataset. docs/guides/own-data.md describes both.
  */
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

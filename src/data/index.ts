@@ -61,7 +61,7 @@ export const datasets: readonly ShippedDataset[] = ['mnist', 'fashion-mnist'];
 
 /**
  * A dataset by its name, or by the path of one's own: a `dataset.json`, the folder that holds it, or a JavaScript module that
- * exports a dataset (docs/data.md). Images of `mnist` and `fashion-mnist` are checked by sha256; the split of Fashion-MNIST
+ * exports a dataset (docs/guides/own-data.md). Images of `mnist` and `fashion-mnist` are checked by sha256; the split of Fashion-MNIST
  * is not the official one (see its `note`).
  *
  * @param nameOrPath `mnist`, `fashion-mnist`, or a path as the working directory sees it.

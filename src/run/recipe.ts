@@ -78,7 +78,7 @@ const transfer = z.discriminatedUnion('kind', [
 export type Transfer = z.output<typeof transfer>;
 
 const recipe = z.strictObject({
-  /** The dataset: `mnist`, `fashion-mnist`, or the path of a `dataset.json` or a module (docs/data.md). */
+  /** The dataset: `mnist`, `fashion-mnist`, or the path of a `dataset.json` or a module (docs/guides/own-data.md). */
   data: z.string(),
   /** What is trained: an architecture with its options, such as `wrn depth=16 width=1 size=28 channels=1`. */
   student: z.string(),
