@@ -44,6 +44,7 @@ export {
   verifyCertificate,
   weightSensitivity,
   widen,
+  withHead,
 } from './edit/index.ts';
 export * as structure from './edit/structure/index.ts';
 export { MoonletError, Refusal, UsageError } from './errors.ts';

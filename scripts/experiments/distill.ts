@@ -254,9 +254,9 @@ if (!quick && !ids && count >= 3) {
   );
   const text = `## The experiment
 
-\`npm run experiment -- distill\`: the recipes of \`zoo/recipes\` with each method and without it at the same steps, seeds 1 to ${count},
-measured once on the test split. With and without are means; the difference is that of pairs of one seed, with its 95 %
-interval by Student's t; the last column is the time of a step over that of the baseline's.
+\`npm run experiment -- distill\` runs the recipes of \`zoo/recipes\` with each method and without it, for the same number of steps, with
+seeds 1 to ${count}, and measures once on the test split. "With" and "without" are means. The difference is taken between runs of the same
+seed, with its 95 % interval by Student's t. The last column is the time of a step divided by that of the baseline.
 
 ${lines}
 `;

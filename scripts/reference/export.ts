@@ -11,7 +11,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import '@tensorflow/tfjs-backend-cpu';
-import { loadDataset } from '../../src/data/index.ts';
+import { bytesOfImages, loadDataset } from '../../src/data/index.ts';
 import { readText } from '../../src/files/index.ts';
 import { type Card, readCard, studentNames } from '../../zoo/index.ts';
 
@@ -44,7 +44,7 @@ async function underOnnxruntime(
   const [pixels, batch] = [test.pixels.length / test.count, 100];
   let [right, some] = [0, new Float32Array()];
   for (let at = 0; at < test.count; at += batch) {
-    const x = values(test.pixels.subarray(at * pixels, (at + batch) * pixels), p);
+    const x = values(bytesOfImages(test, 'reference').subarray(at * pixels, (at + batch) * pixels), p);
     const said = (await session.run({ [input]: new Tensor('float32', x, [batch, 28, 28, 1]) }))[output];
     const logits = said?.data as Float32Array;
     if (at === 0) some = logits.slice();
@@ -72,7 +72,7 @@ async function underTfLayers(folder: string, name: string, onnx: Float32Array): 
     },
   );
   if (!model) return undefined;
-  const x = values(test.pixels.subarray(0, 10 * 784), p);
+  const x = values(bytesOfImages(test, 'reference').subarray(0, 10 * 784), p);
   const said = (model.predict(tf.tensor4d(x, [10, 28, 28, 1])) as tf.Tensor).dataSync();
   const most = Math.max(...onnx.subarray(0, 100).map(Math.abs));
   return Math.max(...said.map((v, i) => Math.abs(v - (onnx[i] as number)))) / most;

@@ -32,7 +32,9 @@ export async function diskCache(
   recipe: Recipe,
 ): Promise<DiskCache | undefined> {
   const nets = { student, teacher: teacher.graph };
-  const wanted = [...new Set((fitOptions(recipe).losses ?? []).flatMap((make) => make(nets).teacher ?? []))];
+  const wanted = [
+    ...new Set(((await fitOptions(recipe)).losses ?? []).flatMap((make) => make(nets).teacher ?? [])),
+  ];
   const logits = logitsAt(teacher.graph);
   if (recipe.views === undefined || wanted.length !== 1 || wanted[0] !== logits) return undefined;
   const { data, augment, validation, limit, viewSeed = recipe.seed } = recipe;

@@ -66,7 +66,7 @@ export function cardOf(
     ...(recipe.block ? { block: recipe.block } : {}),
     data: data.name,
     split: { train: parts.train.count, validation: parts.validation?.count ?? 0, test: data.test.count },
-    preprocessing: { mean: data.mean, std: data.std, size: [...data.shape] },
+    preprocessing: { mean: Number(data.mean), std: Number(data.std), size: [...data.shape] },
     ...(teacher ? { teacher } : {}),
     methods: methodsOf(recipe),
     recipe: JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>,

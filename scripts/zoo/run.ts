@@ -131,7 +131,7 @@ async function doStage(
   const store = checkpointFiles(join(folder, 'checkpoints', recipe.stage));
   let bar: ReturnType<typeof trainingBar> | undefined;
   let from = 0;
-  const { teacherCache: _, ...options } = fitOptions(recipe);
+  const { teacherCache: _, ...options } = await fitOptions(recipe);
   const fitted = await fit(net, parts.train, data, {
     ...options,
     ...(o.threads === undefined ? {} : { threads: o.threads }),

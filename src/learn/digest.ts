@@ -27,6 +27,7 @@ const sha256 = async (bytes: Uint8Array): Promise<Uint8Array> =>
 /** A hash with the prefix by which `differences` knows that its digits say nothing to a person. */
 export const hashed = async (parts: readonly (string | ArrayBufferView)[]): Promise<string> =>
   `${hashMark}${(await digest(parts)).slice(0, 16)}`;
+/** The prefix of a hash in a run's identity. */
 export const hashMark = 'sha256:';
 
 /** A value as JSON has it, with a hash for each typed array; numbers that JSON lacks are words. */

@@ -7,6 +7,7 @@ export {
   type ReconstructImagesOptions,
   reconstructImages,
 } from './distill/data-free.ts';
+export { addHead, withOutput } from './distill/lwf.ts';
 export {
   type LayerRecord,
   type Metadata,

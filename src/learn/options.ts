@@ -1,13 +1,19 @@
 /** @file Options of training and evaluation that are numbers: each is checked before any work, by name. */
 import { UsageError } from '../errors.ts';
 
-/** @throws UsageError unless `value` is a whole number, `least` or more. */
+/**
+ * Checks an option that counts something.
+ * @throws UsageError unless `value` is a whole number, `least` or more.
+ */
 export function checkCount(name: string, value: number, least = 1): void {
   if (!Number.isSafeInteger(value) || value < least)
     throw new UsageError(`${name} must be a whole number from ${least} up, got ${value}`);
 }
 
-/** @throws UsageError unless `value` is a whole number of either sign. */
+/**
+ * Checks a seed.
+ * @throws UsageError unless `value` is a whole number of either sign.
+ */
 export function checkSeed(name: string, value: number): void {
   if (!Number.isSafeInteger(value)) throw new UsageError(`${name} must be a whole number, got ${value}`);
 }
@@ -20,7 +26,10 @@ export interface Bounds {
   readonly above?: number;
 }
 
-/** @throws UsageError unless `value` is a finite number within the bounds. */
+/**
+ * Checks an option that is a real number.
+ * @throws UsageError unless `value` is a finite number within the bounds.
+ */
 export function checkNumber(name: string, value: number, { least, most, above }: Bounds = {}): void {
   const inside =
     Number.isFinite(value) &&

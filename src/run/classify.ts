@@ -1,24 +1,10 @@
 /** @file What a recipe stands for: nets, images and the parts of the run, all checked against each other; and running it. */
-
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { zooFolder } from '../../zoo/folders.ts';
-import { compose, loadStudent, studentNames } from '../../zoo/index.ts';
-import { type Dataset, loadDataset, type Split } from '../data/index.ts';
+import { compose, loadStudent } from '../../zoo/index.ts';
+import { bytesOfImages, type Dataset, loadDataset, type Split } from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
-import { MoonletError, oneLine, UsageError } from '../errors.ts';
 import { classesOf, nodeAt, onlyOutput } from '../graph/index.ts';
-import {
-  type Metadata,
-  munge,
-  noiseSplit,
-  reconstructImages,
-  unpackMetadata,
-  withHead,
-  withOutput,
-} from '../learn/distill/index.ts';
+import { addHead, type Metadata, withOutput } from '../learn/distill/index.ts';
 import { checkFit, classification, evaluate, type Scale, type Task } from '../learn/task/index.ts';
 import {
   type CheckpointStore,
@@ -30,16 +16,17 @@ import {
 } from '../learn/train/index.ts';
 import { init, type Net } from '../weights/index.ts';
 import { fitOptions } from './fit-options.ts';
-import type { CustomLoss, LossContext } from './losses.ts';
-import { partsOf, studentOf } from './parts.ts';
+import type { LossContext } from './losses.ts';
+import { studentOf } from './parts.ts';
 import { type Recipe, stageRecipes } from './recipe.ts';
+import { customLosses, type Images, imagesOf, metadataOf } from './sources.ts';
 
 /** A net of the run and how it is trained: the assistants, then the student. */
 interface Link {
   readonly net: Net;
-  readonly stages: readonly Recipe[];
-  readonly names: readonly string[];
+  readonly stages: readonly { readonly name: string; readonly recipe: Recipe }[];
 }
+/** A recipe with all that it names loaded and checked. */
 export interface Ready {
   readonly recipe: Recipe;
   readonly student: Net;
@@ -52,67 +39,87 @@ export interface Ready {
   readonly context: Omit<LossContext, 'steps'>;
   readonly engine: EngineOptions;
   /** Training images; made on the spot where the recipe says so. */
-  images(say: (text: string) => void): Promise<{ train: Split; validation?: Split }>;
+  images(say: (text: string) => void): Promise<Images>;
 }
 
-/** Load what a recipe names, and check everything that can be checked. @throws MoonletError for what does not fit. */
+/** Loads what a recipe names, and checks everything that can be checked. @throws MoonletError for what does not fit. */
 export async function readyFor(recipe: Recipe, engine: EngineOptions = {}): Promise<Ready> {
-  const teacher = recipe.ensemble
-    ? ensemble(recipe.ensemble.map((name) => loadStudent(name)))
-    : recipe.teacher === undefined
-      ? undefined
-      : loadStudent(recipe.teacher);
+  const teacher = teacherOf(recipe);
   const teachers = Object.fromEntries(
     Object.entries(recipe.teachers ?? {}).map(([name, student]) => [name, loadStudent(student)]),
   );
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' ? metadataOf(recipe, transfer.metadata) : undefined;
-  const data = await (metadata ? loadDataset(recipe.data).catch(() => undefined) : loadDataset(recipe.data));
-  const scale: Scale = metadata?.scale ?? (data as Dataset);
-  const student = began(recipe, data);
-  if (data) {
-    checkFit(student.graph, classesOf(student.graph), data);
-    for (const net of [teacher, ...Object.values(teachers)])
-      if (net) checkFit(net.graph, recipe.newHead ? data.classes : classesOf(net.graph), data);
-  }
-  const link = (net: Net, stages: readonly (Recipe & { stage: string })[], prefix = ''): Link => ({
-    net,
-    names: stages.map((s) => `${prefix}${s.stage}`),
-    stages: stages.map(({ stage: _, ...s }) => s),
-  });
-  const { stages: _, assistants = [], grow: __, growth: ___, train: ____, ...plain } = recipe;
-  const links = [
-    ...assistants.map((a, i) =>
-      link(
-        init(compose(a.student), { seed: recipe.seed }),
-        stageRecipes({ ...plain, student: a.student, steps: a.steps ?? recipe.steps }),
-        `assistant-${i + 1}-`,
-      ),
-    ),
-    link(student, stageRecipes(recipe)),
-  ];
+  const { data, scale } = await dataFor(recipe, metadata);
+  const student = firstStudent(recipe, data);
+  if (data) checkData(recipe, data, { student, others: [teacher, ...Object.values(teachers)] });
   const ready: Ready = {
     recipe,
     student,
     teachers,
     scale,
-    links,
+    links: linksOf(recipe, student),
     engine,
     context: { compose, ...(await customLosses(recipe)) },
     ...(teacher ? { teacher } : {}),
     ...(data ? { data } : {}),
     images: (say) => imagesOf(recipe, { data, scale, teacher, metadata, engine }, say),
   };
-  checkLinks(ready);
+  await checkLinks(ready);
   return ready;
 }
 
-/** The student as it begins: composed, loaded, grown, or with a head more. */
-function began(recipe: Recipe, data: Dataset | undefined): Net {
+function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
+  if (members) return ensemble(members.map((name) => loadStudent(name)));
+  return teacher === undefined ? undefined : loadStudent(teacher);
+}
+
+/** The dataset, which a data-free run does without where it is not installed. */
+async function dataFor(
+  { data: name }: Recipe,
+  metadata: Metadata | undefined,
+): Promise<{ readonly data?: Dataset | undefined; readonly scale: Scale }> {
+  if (metadata) return { data: await loadDataset(name).catch(() => undefined), scale: metadata.scale };
+  const data = await loadDataset(name);
+  return { data, scale: data };
+}
+
+/** @throws MoonletError when a net does not take the images or has other classes; UsageError for noise in place of floats. */
+function checkData(
+  { transfer, newHead }: Recipe,
+  data: Dataset,
+  { student, others }: { readonly student: Net; readonly others: readonly (Net | undefined)[] },
+): void {
+  if (transfer?.kind === 'noise') bytesOfImages(data.train, 'noise');
+  checkFit(student.graph, classesOf(student.graph), data);
+  for (const net of others) if (net) checkFit(net.graph, newHead ? data.classes : classesOf(net.graph), data);
+}
+
+/** The assistants of a recipe, then its student, each with its stages. */
+function linksOf(recipe: Recipe, student: Net): readonly Link[] {
+  const link = (net: Net, of: Recipe, prefix = ''): Link => ({
+    net,
+    stages: stageRecipes(of).map(({ stage, ...rest }) => ({ name: `${prefix}${stage}`, recipe: rest })),
+  });
+  const { stages: _, assistants = [], grow: __, growth: ___, train: ____, ...plain } = recipe;
+  return [
+    ...assistants.map((a, i) =>
+      link(
+        init(compose(a.student), { seed: recipe.seed }),
+        { ...plain, student: a.student, steps: a.steps ?? recipe.steps },
+        `assistant-${i + 1}-`,
+      ),
+    ),
+    link(student, recipe),
+  ];
+}
+
+/** The student before its first step: composed or loaded, then grown or given one more head. */
+function firstStudent(recipe: Recipe, data: Dataset | undefined): Net {
   const net = studentOf(recipe);
   const grown = recipe.grow ? grow(net, parsePlan(recipe.grow), { seed: recipe.seed }).net : net;
   if (!recipe.newHead) return grown;
-  return withHead(grown, {
+  return addHead(grown, {
     name: recipe.newHead.name,
     classes: data?.classes ?? classesOf(net.graph),
     seed: recipe.seed,
@@ -120,85 +127,23 @@ function began(recipe: Recipe, data: Dataset | undefined): Net {
 }
 
 const empty: Split = { count: 0, pixels: new Uint8Array(), labels: new Uint8Array() };
-/** The task without images, which checking does not look at. */
-const noBatches: Task = classification(empty, { shape: [1, 1, 1], mean: 0, std: 1 });
+/** A task without images, since the check of a stage reads none. */
+const noImages: Task = classification(empty, { shape: [1, 1, 1], mean: 0, std: 1 });
 
 /** Every stage of every link, bound to its nets before any of them is trained. */
-function checkLinks({ links, teacher, teachers, context }: Ready): void {
-  links.forEach(({ net, stages }, i) => {
-    const by = links[i - 1]?.net ?? teacher;
-    for (const stage of stages) {
-      for (const path of stage.train ?? []) nodeAt(net.graph, path);
-      checkStage(net, noBatches, { ...fitOptions(stage, context), teachers, ...(by ? { teacher: by } : {}) });
+async function checkLinks({ links, teacher, teachers, context }: Ready): Promise<void> {
+  let previous = teacher;
+  for (const { net, stages } of links) {
+    for (const { recipe } of stages) {
+      for (const path of recipe.train ?? []) nodeAt(net.graph, path);
+      const options = await fitOptions(recipe, context);
+      checkStage(net, noImages, { ...options, teachers, ...(previous ? { teacher: previous } : {}) });
     }
-  });
-}
-
-/** The files that losses of the user stand in, loaded. */
-async function customLosses(recipe: Recipe): Promise<Pick<LossContext, 'custom'>> {
-  const all = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])];
-  const files = new Set(all.flatMap((l) => (l.kind === 'custom' ? [l.module] : [])));
-  const loaded = new Map<string, Record<string, unknown>>();
-  for (const file of files) {
-    try {
-      loaded.set(file, (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>);
-    } catch (e) {
-      throw new MoonletError(`custom: ${file} cannot be loaded (${oneLine((e as Error).message)})`);
-    }
+    previous = net;
   }
-  return {
-    custom: (module, name) => {
-      const found = loaded.get(module)?.[name];
-      if (typeof found === 'function') return found as CustomLoss;
-      throw new UsageError(
-        `custom: ${module} exports no function "${name}"; a loss is a function of ({ student, teacher }, tf)`,
-      );
-    },
-  };
 }
 
-function metadataOf(recipe: Recipe, file?: string): Metadata {
-  const teacher = recipe.teacher ?? '';
-  const folder = studentNames().includes(teacher) ? join(zooFolder('students'), teacher) : teacher;
-  const path = file ?? join(folder, 'metadata.safetensors');
-  if (!existsSync(path))
-    throw new MoonletError(
-      `${path}: no record of the teacher; make one where there are data: npm run zoo -- metadata ${teacher}`,
-    );
-  return unpackMetadata(readFileSync(path), path);
-}
-
-interface Sources {
-  readonly data: Dataset | undefined;
-  readonly scale: Scale;
-  readonly teacher: Net | undefined;
-  readonly metadata: Metadata | undefined;
-  readonly engine: EngineOptions;
-}
-async function imagesOf(
-  recipe: Recipe,
-  { data, scale, teacher, metadata, engine }: Sources,
-  say: (text: string) => void,
-): Promise<{ train: Split; validation?: Split }> {
-  const { transfer, seed } = recipe;
-  if (transfer?.kind === 'data-free') {
-    const { images, steps, rate, layers, smooth } = transfer;
-    const train = await reconstructImages(teacher as Net, metadata as Metadata, {
-      ...{ images, steps, rate, layers, smooth, seed, ...engine },
-      onBatch: (done, first, last) =>
-        say(`${done} of ${images} images made; objective ${first.toFixed(2)} -> ${last.toFixed(2)}`),
-    });
-    return { train };
-  }
-  if (transfer?.kind === 'noise')
-    return { train: noiseSplit(scale, transfer.images, (data as Dataset).classes, seed) };
-  const parts = partsOf(recipe, data as Dataset);
-  if (transfer?.kind !== 'munge') return parts;
-  const train = munge(parts.train, { ...transfer, seed });
-  say(`${train.count} images made of ${parts.train.count} by MUNGE`);
-  return { ...parts, train };
-}
-
+/** What a caller of `perform` may watch and set. */
 export interface Hooks {
   readonly checkpoints?: (stage: string) => CheckpointStore;
   readonly say?: (text: string) => void;
@@ -215,48 +160,45 @@ export interface Done {
   readonly notes: readonly string[];
 }
 
-/** Run what is ready: the assistants in order, then the student in its stages; then measure. */
+/** Runs what is ready: the assistants in order, then the student in its stages; then measures. */
 export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
   const { recipe, links, engine, scale, data } = ready;
   const say = hooks.say ?? (() => {});
   const { train, validation } = await ready.images(say);
   const notes: string[] = [];
-  let by = ready.teacher;
+  const onNotes = (texts: readonly string[]): void => {
+    for (const text of texts) say(text);
+    notes.push(...texts);
+  };
+  const task = classification(train, scale, {
+    ...(await fitOptions(recipe, ready.context)),
+    ...(validation ? { validation } : {}),
+  });
+  let teacher = ready.teacher;
   let fitted: Fitted | undefined;
-  for (const { net, stages, names } of links) {
-    const teaches = by ? { teacher: by } : {};
-    const task = classification(train, scale, {
-      ...fitOptions(recipe, ready.context),
-      ...(validation ? { validation } : {}),
-    });
-    const parts = stages.map(
-      (s, i): Stage => ({
-        ...fitOptions(s, ready.context),
+  for (const link of links) {
+    const stages: Stage[] = [];
+    for (const { name, recipe: stage } of link.stages)
+      stages.push({
+        ...(await fitOptions(stage, ready.context)),
         ...engine,
-        ...teaches,
-        teachers: ready.teachers,
-        ...hooks.options,
-        name: names[i] as string,
-        onNotes: (all) => {
-          for (const text of all) say(text);
-          notes.push(...all);
-        },
-      }),
-    );
-    fitted = await fitStages(net, task, parts, {
+        ...(teacher ? { teacher } : {}),
+        ...{ teachers: ready.teachers, ...hooks.options, name, onNotes },
+      });
+    fitted = await fitStages(link.net, task, stages, {
       ...(hooks.checkpoints ? { checkpoints: hooks.checkpoints } : {}),
       ...(hooks.onStage ? { onStage: hooks.onStage } : {}),
     });
     if (!fitted.finished) return { fitted, notes };
-    by = fitted.net;
+    teacher = fitted.net;
   }
-  const done = fitted as Fitted;
-  if (!data) return { fitted: done, notes };
-  const { accuracy, n } = await evaluate(done.net, data.test, data, engine);
-  return { fitted: done, accuracy, n, notes, ...(await oldOf(ready, done.net)) };
+  if (!fitted) throw new Error('internal: a run without a student');
+  if (!data) return { fitted, notes };
+  const { accuracy, n } = await evaluate(fitted.net, data.test, data, engine);
+  return { fitted, accuracy, n, notes, ...(await oldOf(ready, fitted.net)) };
 }
 
-/** What the old head is still worth on the old data. */
+/** The accuracy of the old head on the old data. */
 async function oldOf({ recipe, teacher, engine }: Ready, net: Net): Promise<{ oldAccuracy?: number }> {
   const old = recipe.newHead?.oldData;
   if (old === undefined || !teacher) return {};

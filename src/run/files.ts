@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { studentFolder, studentNames } from '../../zoo/folders.ts';
 import { readCard } from '../../zoo/students.ts';
-import { datasets } from '../data/index.ts';
+import { datasets, isDatasetPath } from '../data/index.ts';
 import { readText, writeAtomically } from '../files/index.ts';
 import type { CheckpointStore } from '../learn/train/index.ts';
 import type { Recipe } from './recipe.ts';
@@ -15,11 +15,10 @@ export interface Origin {
   readonly data: string;
 }
 
-/** What a run by this recipe reads: the nets and files that it names. */
+/** What a run of this recipe reads: the nets and files that it names. */
 export const inputsOf = (recipe: Partial<Recipe>): readonly string[] => {
-  const modules = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])].flatMap(
-    (l) => (l.kind === 'custom' ? [l.module] : []),
-  );
+  const losses = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])];
+  const modules = losses.flatMap((l) => (l.kind === 'custom' ? [l.module] : []));
   const nets = [
     recipe.student,
     recipe.teacher,
@@ -28,19 +27,24 @@ export const inputsOf = (recipe: Partial<Recipe>): readonly string[] => {
   ].flatMap((name) => (name === undefined ? [] : [studentFolder(name)]));
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' && transfer.metadata ? [transfer.metadata] : [];
-  return [...nets, ...modules, ...metadata];
+  const data = recipe.data !== undefined && isDatasetPath(recipe.data) ? [recipe.data] : [];
+  return [...nets, ...modules, ...metadata, ...data];
 };
 
-/** The dataset of a shipped student by its card, or of a folder by its card or recipe; undefined when none says. */
+/**
+ * The dataset of a shipped student by its card, or of a folder by its card or recipe, as `loadDataset` takes it; undefined when
+ * none is named, or the path that is named does not exist from here.
+ */
 export function dataOf(name: string): string | undefined {
   if (studentNames().includes(name)) return datasets.find((d) => d === readCard(name).data);
   for (const file of ['card.json', 'recipe.json']) {
     const path = join(name, file);
     if (!existsSync(path)) continue;
     try {
-      const { data } = JSON.parse(readText(path)) as { data?: unknown };
+      const { data }: { readonly data?: unknown } = JSON.parse(readText(path));
       const known = datasets.find((d) => d === data);
       if (known) return known;
+      if (typeof data === 'string' && isDatasetPath(data) && existsSync(data)) return data;
     } catch {
       // a file of another kind says nothing
     }

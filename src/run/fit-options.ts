@@ -5,15 +5,14 @@ import { schedule } from '../learn/loss/schedule.ts';
 import type { FitOptions } from '../learn/train/fit.ts';
 import { adam, type Optimizer, sgd } from '../learn/train/optimizer.ts';
 import { memoryCache } from '../learn/train/teacher.ts';
-import { type LossRecipe, loss } from './loss-schemas.ts';
-import { type LossContext, lossOf } from './losses.ts';
+import { type LossContext, type LossRecipe, loss, lossOf } from './losses.ts';
 import { type optimizer, type Recipe, taughtOf } from './recipe.ts';
 
 /** The optimizer that a recipe describes. */
 export const optimizerOf = (o: z.output<typeof optimizer>): Optimizer =>
   o.kind === 'sgd' ? sgd(o) : adam(o);
 
-/** The losses that a recipe without any means: soft targets beside hard labels when there is a teacher. */
+/** The losses of a recipe that names none: cross-entropy, and with a teacher soft targets beside it. */
 export const usualLosses = (teacher: boolean): readonly LossRecipe[] =>
   teacher
     ? [
@@ -22,33 +21,38 @@ export const usualLosses = (teacher: boolean): readonly LossRecipe[] =>
       ]
     : [{ kind: 'cross-entropy' }];
 
-/** What `fit` needs to know of a recipe without stages; nets and data are the caller's to load. */
-export function fitOptions(
+/**
+ * The options of `fit` that a recipe without stages describes; nets and data are the caller's to load.
+ * @throws MoonletError for a booster or a file of a loss that does not exist.
+ */
+export async function fitOptions(
   r: Recipe,
   context: Omit<LossContext, 'steps'> = {},
-): Pick<
-  FitOptions,
-  | 'steps'
-  | 'batch'
-  | 'seed'
-  | 'losses'
-  | 'optimizer'
-  | 'rate'
-  | 'augment'
-  | 'views'
-  | 'viewSeed'
-  | 'teacherCache'
-  | 'keep'
-  | 'recipe'
-  | 'trained'
-  | 'growth'
+): Promise<
+  Pick<
+    FitOptions,
+    | 'steps'
+    | 'batch'
+    | 'seed'
+    | 'losses'
+    | 'optimizer'
+    | 'rate'
+    | 'augment'
+    | 'views'
+    | 'viewSeed'
+    | 'teacherCache'
+    | 'keep'
+    | 'recipe'
+    | 'trained'
+    | 'growth'
+  >
 > {
   const losses = r.losses ?? usualLosses(taughtOf(r)).map((l) => loss.parse(l));
   return {
     steps: r.steps,
     batch: r.batch,
     seed: r.seed,
-    losses: losses.map((l) => lossOf(l, { ...context, steps: r.steps })),
+    losses: await Promise.all(losses.map((l) => lossOf(l, { ...context, steps: r.steps }))),
     optimizer: optimizerOf(r.optimizer),
     rate: schedule(r.rate.kind, { steps: r.steps, peak: r.rate.peak }),
     keep: r.keep,

@@ -7,8 +7,7 @@ export { type Done, type Hooks, perform, type Ready, readyFor } from './classify
 export { checkpointFiles, dataOf, inputsOf, type Origin } from './files.ts';
 export { fitOptions, optimizerOf, usualLosses } from './fit-options.ts';
 export { type JsonFile, readJson, readValue } from './json-file.ts';
-export { type LossRecipe, lossKinds } from './loss-schemas.ts';
-export type { CustomLoss, LossContext } from './losses.ts';
+export { type CustomLoss, type LossContext, type LossRecipe, lossKinds } from './losses.ts';
 export { alone, type Pair, pairNamed, pairs, parsePairs } from './pairs.ts';
 export { partsOf, studentOf } from './parts.ts';
 export {

@@ -20,7 +20,10 @@ export function readValue(path: string): unknown {
   throw new UsageError(`${path}: not JSON (${fault.what} at ${fault.place.slice(1)})`);
 }
 
-/** @throws MoonletError when it cannot be read, UsageError with line and column when it is not JSON. */
+/**
+ * Reads a JSON file, and finds the places of its values.
+ * @throws MoonletError when it cannot be read, UsageError with line and column when it is not JSON.
+ */
 export function readJson(path: string): JsonFile {
   const text = readText(path);
   const { value, tree, fault } = parsed(text);
@@ -55,7 +58,7 @@ function parsed(text: string): Parsed {
   try {
     return { value: JSON.parse(text), tree };
   } catch (e) {
-    return { fault: { what: oneLine((e as Error).message), place: ':1:1' } };
+    return { fault: { what: oneLine(e instanceof Error ? e.message : String(e)), place: ':1:1' } };
   }
 }
 

@@ -1,83 +1,258 @@
-/** @file Losses of recipes, made: a case for each schema of `loss-schemas.ts`. */
-import * as tf from '@tensorflow/tfjs-core';
-import type * as z from 'zod';
-import { MoonletError } from '../errors.ts';
+/**
+ * @file Losses by name, for recipes: one table, in which each kind says its fields, whether it needs a teacher, and how it is
+ * made. A new loss is one entry. `make` loads its file when it is called, so that reading a recipe loads no tf.
+ */
+import type * as tf from '@tensorflow/tfjs-core';
+import * as z from 'zod';
+import { MoonletError, suggestion } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
-import { attention } from '../learn/distill/attention.ts';
-import { darkRank } from '../learn/distill/darkrank.ts';
-import { fsp } from '../learn/distill/fsp.ts';
-import { hints } from '../learn/distill/hints.ts';
-import { logits } from '../learn/distill/logits.ts';
-import { lwf } from '../learn/distill/lwf.ts';
-import { one } from '../learn/distill/one.ts';
-import { rocket } from '../learn/distill/rocket.ts';
-import { sobolev } from '../learn/distill/sobolev.ts';
-import { softTargets } from '../learn/distill/soft-targets.ts';
-import { crossEntropy } from '../learn/loss/cross-entropy.ts';
 import { type Loss, type LossMaker, type Nets, taughtBy } from '../learn/loss/loss.ts';
-import { type ParsedLoss, teacherNamed } from './loss-schemas.ts';
-import { type changing, ramp } from './ramp.ts';
+import type { Schedule } from '../learn/loss/schedule.ts';
+import { type Changing, changing, ramp } from './ramp.ts';
 
-/** What making a loss may need beside its own fields. */
+/** What making a loss may need besides its own fields. */
 export interface LossContext {
   /** Steps of the run, over which ramps stretch. */
   readonly steps: number;
   /** An architecture's graph by its words, for a booster. */
   readonly compose?: (words: string) => Graph;
-  /** A loss that stands in a file of the user. It is handed tf, so that it need not find it. */
+  /** A loss of the user's own file. It receives tf as an argument, so that the file need not import it. */
   readonly custom?: (module: string, name: string) => CustomLoss;
 }
 
 export type CustomLoss = (nets: Nets, t: typeof tf) => Loss;
 
-/** @throws MoonletError for a booster or a file that is not there. */
-export function lossOf(l: ParsedLoss, at: LossContext): LossMaker {
-  const name = teacherNamed(l);
-  const made = made1(l, at);
-  return name === undefined ? made : taughtBy(name, made);
-}
+const share = z.number().min(0).max(1);
+const places = z
+  .array(z.tuple([z.string(), z.string()]))
+  .min(1)
+  .optional();
+const place = z.string().min(1);
+const taught = { teacher: place.optional() };
+const adapt = z.boolean().default(true);
 
-function made1(l: ParsedLoss, at: LossContext): LossMaker {
-  const number = (value: z.output<typeof changing>) => ramp(value, at.steps);
-  const given = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
-    value === undefined ? {} : ({ [key]: value } as Record<K, V>);
-  const weight = number(l.weight ?? 1);
-  switch (l.kind) {
-    case 'cross-entropy':
-      return crossEntropy({ weight, labelSmoothing: l.labelSmoothing });
-    case 'soft-targets':
-      return softTargets({ weight, temperature: number(l.temperature) });
-    case 'attention':
-      return attention({ weight, ...given('pairs', l.pairs) });
-    case 'logits':
+/** What `make` of a loss receives besides its fields. */
+interface Making extends LossContext {
+  /** A number of the recipe, or a schedule of one that changes over the run. */
+  number(value: Changing): number | Schedule;
+  readonly weight: number | Schedule;
+}
+/** A kind of loss in recipes. */
+interface LossKind<S extends z.ZodType> {
+  /** The fields, with their defaults. */
+  readonly schema: S;
+  /** Whether a recipe with this loss must name a teacher. */
+  readonly needsTeacher: boolean;
+  /** The loss, of fields that the schema has checked. */
+  make(fields: z.output<S>, at: Making): Promise<LossMaker>;
+}
+/** Infers the type of the fields from the schema. */
+const kind = <S extends z.ZodType>(entry: LossKind<S>): LossKind<S> => entry;
+
+const table = {
+  'cross-entropy': kind({
+    schema: z.strictObject({
+      kind: z.literal('cross-entropy'),
+      weight: changing.default(1),
+      labelSmoothing: share.default(0),
+    }),
+    needsTeacher: false,
+    make: async ({ labelSmoothing }, { weight }) => {
+      const { crossEntropy } = await import('../learn/loss/cross-entropy.ts');
+      return crossEntropy({ weight, labelSmoothing });
+    },
+  }),
+  'soft-targets': kind({
+    schema: z.strictObject({
+      kind: z.literal('soft-targets'),
+      ...taught,
+      weight: changing.default(0.9),
+      temperature: changing.default(4),
+    }),
+    needsTeacher: true,
+    make: async ({ temperature }, { weight, number }) => {
+      const { softTargets } = await import('../learn/distill/soft-targets.ts');
+      return softTargets({ weight, temperature: number(temperature) });
+    },
+  }),
+  attention: kind({
+    schema: z.strictObject({
+      kind: z.literal('attention'),
+      ...taught,
+      weight: changing.default(1000),
+      pairs: places,
+    }),
+    needsTeacher: true,
+    make: async ({ pairs }, { weight }) => {
+      const { attention } = await import('../learn/distill/attention.ts');
+      return attention({ weight, ...(pairs ? { pairs } : {}) });
+    },
+  }),
+  logits: kind({
+    schema: z.strictObject({ kind: z.literal('logits'), ...taught, weight: changing.default(1) }),
+    needsTeacher: true,
+    make: async (_, { weight }) => {
+      const { logits } = await import('../learn/distill/logits.ts');
       return logits({ weight });
-    case 'hints':
-      return hints({ weight, adapt: l.adapt, ...given('pairs', l.pairs) });
-    case 'fsp':
-      return fsp({ weight, adapt: l.adapt, ...given('points', l.points) });
-    case 'darkrank':
-      return darkRank({
-        ...{ weight, form: l.form, alpha: l.alpha, beta: l.beta, list: l.list },
-        ...given('embeddings', l.embeddings),
-      });
-    case 'sobolev':
-      return sobolev({ weight, projections: l.projections });
-    case 'lwf':
-      return lwf({ weight, temperature: number(l.temperature), ...given('old', l.old) });
-    case 'one':
+    },
+  }),
+  hints: kind({
+    schema: z.strictObject({
+      kind: z.literal('hints'),
+      ...taught,
+      weight: changing.default(1),
+      pairs: places,
+      adapt,
+    }),
+    needsTeacher: true,
+    make: async ({ pairs, adapt }, { weight }) => {
+      const { hints } = await import('../learn/distill/hints.ts');
+      return hints({ weight, adapt, ...(pairs ? { pairs } : {}) });
+    },
+  }),
+  fsp: kind({
+    schema: z.strictObject({
+      kind: z.literal('fsp'),
+      ...taught,
+      weight: changing.default(1),
+      points: places,
+      adapt,
+    }),
+    needsTeacher: true,
+    make: async ({ points, adapt }, { weight }) => {
+      const { fsp } = await import('../learn/distill/fsp.ts');
+      return fsp({ weight, adapt, ...(points ? { points } : {}) });
+    },
+  }),
+  darkrank: kind({
+    schema: z.strictObject({
+      kind: z.literal('darkrank'),
+      ...taught,
+      weight: changing.default(1),
+      form: z.enum(['soft', 'hard']).default('soft'),
+      alpha: z.number().positive().default(3),
+      beta: z.number().positive().default(3),
+      list: z.int().min(2).max(6).default(4),
+      embeddings: z.tuple([z.string(), z.string()]).optional(),
+    }),
+    needsTeacher: true,
+    make: async ({ form, alpha, beta, list, embeddings }, { weight }) => {
+      const { darkRank } = await import('../learn/distill/darkrank.ts');
+      return darkRank({ weight, form, alpha, beta, list, ...(embeddings ? { embeddings } : {}) });
+    },
+  }),
+  sobolev: kind({
+    schema: z.strictObject({
+      kind: z.literal('sobolev'),
+      ...taught,
+      weight: changing.default(1),
+      projections: z.int().min(1).max(64).default(1),
+    }),
+    needsTeacher: true,
+    make: async ({ projections }, { weight }) => {
+      const { sobolev } = await import('../learn/distill/sobolev.ts');
+      return sobolev({ weight, projections });
+    },
+  }),
+  lwf: kind({
+    schema: z.strictObject({
+      kind: z.literal('lwf'),
+      ...taught,
+      weight: changing.default(1),
+      temperature: changing.default(2),
+      old: place.optional(),
+    }),
+    needsTeacher: true,
+    make: async ({ temperature, old }, { weight, number }) => {
+      const { lwf } = await import('../learn/distill/lwf.ts');
+      return lwf({ weight, temperature: number(temperature), ...(old === undefined ? {} : { old }) });
+    },
+  }),
+  one: kind({
+    schema: z.strictObject({
+      kind: z.literal('one'),
+      weight: changing.default(1),
+      branches: z.int().min(2).max(16).default(3),
+      from: place.optional(),
+      temperature: changing.default(3),
+      ramp: changing.default(1),
+    }),
+    needsTeacher: false,
+    make: async ({ branches, from, temperature, ramp }, { weight, number }) => {
+      const { one } = await import('../learn/distill/one.ts');
       return one({
-        ...{ weight, branches: l.branches, temperature: number(l.temperature), ramp: number(l.ramp) },
-        ...given('from', l.from),
+        ...{ weight, branches, temperature: number(temperature), ramp: number(ramp) },
+        ...(from === undefined ? {} : { from }),
       });
-    case 'rocket': {
-      if (!at.compose)
-        throw new MoonletError('rocket: a booster by name needs architectures; pass "compose"');
-      return rocket({ weight, booster: at.compose(l.booster), share: l.share, lambda: number(l.lambda) });
-    }
-    case 'custom': {
-      if (!at.custom) throw new MoonletError('custom: a loss of a file needs "custom", which loads it');
-      const make = at.custom(l.module, l.export);
-      return (nets) => ({ ...make(nets, tf), ...(l.weight === undefined ? {} : { weight }) });
-    }
-  }
+    },
+  }),
+  rocket: kind({
+    schema: z.strictObject({
+      kind: z.literal('rocket'),
+      weight: changing.default(1),
+      /** An architecture with its options. */
+      booster: place,
+      share: place.nullable().default('stage1'),
+      lambda: changing.default(0.03),
+    }),
+    needsTeacher: false,
+    make: async ({ booster, share, lambda }, { weight, number, compose }) => {
+      if (!compose) throw new MoonletError('rocket: a booster by name needs architectures; pass "compose"');
+      const { rocket } = await import('../learn/distill/rocket.ts');
+      return rocket({ weight, booster: compose(booster), share, lambda: number(lambda) });
+    },
+  }),
+  /** A loss of the user: the file exports by this name a function of the nets and tf that gives a Loss. */
+  custom: kind({
+    schema: z.strictObject({
+      kind: z.literal('custom'),
+      ...taught,
+      weight: changing.optional(),
+      /** A JavaScript or TypeScript file, relative to the working directory. */
+      module: place,
+      export: place.default('default'),
+    }),
+    needsTeacher: false,
+    make: async (l, { weight, custom }) => {
+      if (!custom) throw new MoonletError('custom: a loss of a file needs "custom", which loads it');
+      const make = custom(l.module, l.export);
+      const t = await import('@tensorflow/tfjs-core');
+      return (nets) => ({ ...make(nets, t), ...(l.weight === undefined ? {} : { weight }) });
+    },
+  }),
+} as const;
+
+type Kind = keyof typeof table;
+export type ParsedLoss = { [K in Kind]: z.output<(typeof table)[K]['schema']> }[Kind];
+export type LossRecipe = { [K in Kind]: z.input<(typeof table)[K]['schema']> }[Kind];
+const isKind = (name: string): name is Kind => Object.hasOwn(table, name);
+/** The names of the losses that recipes can use. */
+export const lossKinds: readonly Kind[] = Object.keys(table).filter(isKind);
+
+/** The schemas of all kinds, of which zod wants at least one. */
+const [first, ...others] = lossKinds.map((name) => table[name].schema);
+if (!first) throw new Error('internal: the table of losses is empty');
+/** The schema of a loss in a recipe. */
+export const loss = z.discriminatedUnion('kind', [first, ...others], {
+  error: (issue) => {
+    const { input } = issue;
+    const kind = typeof input === 'object' && input && 'kind' in input ? input.kind : undefined;
+    if (typeof kind !== 'string') return `a loss has a "kind", one of ${lossKinds.join(', ')}`;
+    return `no loss "${kind}".${suggestion(kind, lossKinds)} Known: ${lossKinds.join(', ')}`;
+  },
+});
+
+/** Whether a recipe with this loss must name a teacher. */
+export const needsTeacher = ({ kind }: ParsedLoss): boolean => table[kind].needsTeacher;
+/** The name of the teacher that a loss listens to, when it names one. */
+export const teacherNamed = (l: ParsedLoss): string | undefined => ('teacher' in l ? l.teacher : undefined);
+
+/** The loss that the fields of a recipe describe. @throws MoonletError for a booster or a file that does not exist. */
+export async function lossOf(l: ParsedLoss, at: LossContext): Promise<LossMaker> {
+  const number = (value: Changing): number | Schedule => ramp(value, at.steps);
+  // a method's parameters are bivariant: the entry of a kind receives that kind's fields
+  const entry: { make(fields: ParsedLoss, at: Making): Promise<LossMaker> } = table[l.kind];
+  const maker = await entry.make(l, { ...at, number, weight: number(l.weight ?? 1) });
+  const teacher = teacherNamed(l);
+  return teacher === undefined ? maker : taughtBy(teacher, maker);
 }

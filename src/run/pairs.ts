@@ -7,7 +7,6 @@ import { zooFolder } from '../../zoo/folders.ts';
 import { MoonletError, oneLine, suggestion, UsageError } from '../errors.ts';
 import { readText } from '../files/index.ts';
 import { issueText, unknownKey } from '../graph/index.ts';
-import type { LossRecipe } from './loss-schemas.ts';
 import { parseRecipe, type Recipe } from './recipe.ts';
 
 /** Who is trained how: a teacher, or a student with its teacher. */
@@ -56,11 +55,11 @@ export function parsePairs(value: unknown, teacherRecipe: (file: string) => unkn
   return [
     { id: teacherId, stages: [], recipe: taught, seeds: [taught.seed] },
     ...students.map((s): Pair => {
-      const losses = (s.recipe['losses'] ?? recipe['losses']) as readonly LossRecipe[] | undefined;
+      const losses = s.recipe['losses'] ?? recipe['losses'];
       const own = {
         ...recipe,
         ...s.recipe,
-        ...(losses ? { losses: losses.map((l) => withStages(l, s.stages)) } : {}),
+        ...(Array.isArray(losses) ? { losses: losses.map((l) => withStages(l, s.stages)) } : {}),
         data,
         student: s.student,
         ...(s.block ? { block: s.block } : {}),
@@ -78,16 +77,18 @@ export function parsePairs(value: unknown, teacherRecipe: (file: string) => unkn
   ];
 }
 
-/** A loss that compares stages reads the pair's map unless it names its own. */
-const withStages = (loss: LossRecipe, map: Pair['stages'] | undefined): LossRecipe =>
-  loss.kind === 'attention' && map && !loss.pairs ? { ...loss, pairs: map.map(([s, t]) => [s, t]) } : loss;
+/** Attention that names no pairs compares the stages of the map; `parseRecipe` checks the rest. */
+function withStages(loss: unknown, map: Pair['stages'] | undefined): unknown {
+  if (typeof loss !== 'object' || !loss || !('kind' in loss) || loss.kind !== 'attention') return loss;
+  return map && !('pairs' in loss) ? { ...loss, pairs: map } : loss;
+}
 
 const json = (path: string): unknown => {
   try {
     return JSON.parse(readText(path));
   } catch (e) {
     if (e instanceof MoonletError) throw e;
-    throw new MoonletError(`${path}: not JSON (${oneLine((e as Error).message)})`);
+    throw new MoonletError(`${path}: not JSON (${oneLine(e instanceof Error ? e.message : String(e))})`);
   }
 };
 
@@ -105,11 +106,14 @@ export function pairs(): readonly Pair[] {
       ),
     );
   const twice = all.find(({ id }, i) => all.findIndex((p) => p.id === id) !== i);
-  if (twice) throw new MoonletError(`zoo/pairs: ${twice.id} stands twice; rename one`);
+  if (twice) throw new MoonletError(`zoo/pairs: ${twice.id} is listed twice; rename one`);
   return all;
 }
 
-/** @throws UsageError with the nearest name. */
+/**
+ * A pair of the zoo by its id, `<dataset>/<id>`.
+ * @throws UsageError with the nearest name.
+ */
 export function pairNamed(id: string): Pair {
   const all = pairs();
   const found = all.find((p) => p.id === id);

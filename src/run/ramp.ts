@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { Schedule } from '../learn/loss/schedule.ts';
 
 const number = z.number().min(0);
+/** The schema of a number that may change over a run. */
 export const changing = z.union([
   number,
   z.strictObject({

@@ -3,11 +3,12 @@ import * as z from 'zod';
 import { suggestion, UsageError } from '../errors.ts';
 import { firstIssue, unknownKey } from '../graph/index.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
-import { loss, needsTeacher, type ParsedLoss, teacherNamed } from './loss-schemas.ts';
+import { loss, needsTeacher, type ParsedLoss, teacherNamed } from './losses.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.int().min(1);
 
+/** The schema of an optimizer. */
 export const optimizer = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('sgd'),
@@ -24,6 +25,7 @@ export const optimizer = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** The schema of a learning rate. */
 export const rate = z.strictObject({ kind: z.enum(scheduleNames), peak: z.number().positive() });
 const count = positive.max(100_000_000);
 /** Paths whose nodes are trained, the rest stays as it is: `head`, `stage3/0`. */
@@ -56,7 +58,7 @@ const transfer = z.discriminatedUnion('kind', [
   /** Made from what was recorded of the teacher, without any image. */
   z.strictObject({
     kind: z.literal('data-free'),
-    /** A file of `recordMetadata`; that beside the teacher unless told. */
+    /** A file of `recordMetadata`; by default the one beside the teacher. */
     metadata: z.string().optional(),
     images: positive.max(1_000_000).default(2000),
     steps: positive.default(200),
@@ -70,13 +72,13 @@ const transfer = z.discriminatedUnion('kind', [
       .refine((n) => n % 2 === 1, 'must be odd')
       .default(1),
   }),
-  /** Noise with the data's mean and deviation: what data-free images are held against. */
+  /** Noise with the data's mean and deviation: the baseline of data-free images. */
   z.strictObject({ kind: z.literal('noise'), images: positive.max(1_000_000).default(2000) }),
 ]);
 export type Transfer = z.output<typeof transfer>;
 
 const recipe = z.strictObject({
-  /** Where images come from: `mnist` or `fashion-mnist`. */
+  /** The dataset: `mnist`, `fashion-mnist`, or the path of a `dataset.json` or a module (docs/guides/own-data.md). */
   data: z.string(),
   /** What is trained: an architecture with its options, such as `wrn depth=16 width=1 size=28 channels=1`. */
   student: z.string(),
@@ -125,9 +127,9 @@ const recipe = z.strictObject({
   augment: z
     .strictObject({ shift: z.int().min(0).max(64).default(0), flip: z.boolean().default(false) })
     .optional(),
-  /** How many views of an image there are; then what the teacher says is kept. A new view each epoch unless told. */
+  /** How many views of an image there are; then the teacher's values are kept. By default each epoch has a new view. */
   views: positive.optional(),
-  /** Of the views, and of which examples are held out or drawn; `seed` unless told. */
+  /** The seed of the views, and of which examples are held out or drawn; `seed` by default. */
   viewSeed: z.int().min(0).optional(),
   /** Training examples held out, by class, for periodic evaluation. The test split is never looked at. */
   validation: z.int().min(0).default(0),
@@ -143,10 +145,14 @@ export interface Recipe extends Parsed {
 export type RecipeInput = z.input<typeof recipe>;
 
 type Path = readonly PropertyKey[];
-/** Where a value stands in its file, such as `:12:5`, or its key; the empty text where that is not known. */
+/** The place of a value or of its key in its file, such as `:12:5`; the empty text when it is not known. */
 export type Locate = (path: Path, of?: 'value' | 'key') => string;
 
-/** @throws UsageError that says where the value departs from a recipe. */
+/**
+ * Checks a value of JSON as a recipe, and fills in defaults.
+ * @param name how messages call it; `locate` gives the place of a value in its file.
+ * @throws UsageError that says where the value departs from a recipe.
+ */
 export function parseRecipe(value: unknown, name = 'recipe', locate: Locate = () => ''): Recipe {
   const fail = (path: Path, text: string): never => {
     throw new UsageError(`${name}${locate(path)}: ${text}`);
@@ -158,14 +164,15 @@ export function parseRecipe(value: unknown, name = 'recipe', locate: Locate = ()
   }
   const found = parsed.data;
   if (found.teacher !== undefined && found.ensemble)
-    fail(['ensemble'], 'ensemble: stands in place of "teacher"; give one of the two');
+    fail(['ensemble'], 'ensemble: replaces "teacher"; give only one of the two');
   checkLosses(found.losses, ['losses'], found, fail);
   found.stages?.forEach((s, i) => {
     checkLosses(s.losses, ['stages', i, 'losses'], found, fail);
   });
   const steps = found.steps ?? found.stages?.reduce((n, s) => n + s.steps, 0);
-  if (steps === undefined) return fail([], 'steps: say how many, or give "stages" with steps of their own');
-  if (found.assistants && !taughtOf(found)) fail(['assistants'], 'assistants: need a "teacher" above them');
+  if (steps === undefined)
+    return fail([], 'steps: give the number of steps, or "stages" with steps of their own');
+  if (found.assistants && !taughtOf(found)) fail(['assistants'], 'assistants: need a "teacher"');
   return { ...found, steps };
 }
 
@@ -179,10 +186,11 @@ function checkLosses(
   fail: (path: Path, text: string) => never,
 ): void {
   const known = Object.keys(r.teachers ?? {});
-  const names = losses.map((l) => `${l.kind}${teacherNamed(l) === undefined ? '' : `@${teacherNamed(l)}`}`);
-  losses.forEach((l, i) => {
+  const seen = new Set<string>();
+  for (const [i, l] of losses.entries()) {
     const at = [...path, i];
     const teacher = teacherNamed(l);
+    const name = teacher === undefined ? l.kind : `${l.kind}@${teacher}`;
     if (teacher === undefined && needsTeacher(l) && !taughtOf(r))
       fail(at, `the loss ${l.kind} needs a "teacher"`);
     if (teacher !== undefined && !known.includes(teacher)) {
@@ -192,18 +200,23 @@ function checkLosses(
         `no teacher "${teacher}".${suggestion(teacher, known)} In "teachers": ${given}`,
       );
     }
-    if (names.indexOf(names[i] as string) !== i && l.kind !== 'custom')
-      fail(at, `the loss ${names[i]} stands twice; give it one weight`);
-  });
+    if (seen.has(name) && l.kind !== 'custom')
+      fail(at, `the loss ${name} is listed twice; give it one weight`);
+    seen.add(name);
+  }
 }
 
 /** A recipe's stages as recipes of their own, in order; itself alone when it has none. */
 export function stageRecipes(r: Recipe): readonly (Recipe & { readonly stage: string })[] {
   const { stages, ...whole } = r;
   if (!stages) return [{ ...whole, stage: 'training' }];
-  return stages.map(({ name, ...s }, i) => ({
+  return stages.map(({ name, steps, losses, optimizer, rate, train }, i) => ({
     ...whole,
-    ...(Object.fromEntries(Object.entries(s).filter(([, v]) => v !== undefined)) as Pick<Recipe, 'steps'>),
+    steps,
+    ...(losses ? { losses } : {}),
+    ...(optimizer ? { optimizer } : {}),
+    ...(rate ? { rate } : {}),
+    ...(train ? { train } : {}),
     stage: name ?? `stage-${i + 1}`,
   }));
 }

@@ -9,7 +9,7 @@ const positive = z.int().min(1);
 const weight = z.number().min(0);
 const pair = z.tuple([z.string(), z.string()]);
 
-/** What all have: `steps` of `batch` with an optimizer that Adam is unless told. */
+/** Fields of every task: `steps` steps of `batch` scenes with an optimizer, by default Adam. */
 const run = {
   /** Whose images stand in the scenes: `mnist` or `fashion-mnist`. */
   data: z.string(),
@@ -62,7 +62,7 @@ const recipe = z.discriminatedUnion('task', [
     ...run,
     ...scenes,
     modality: z.enum(modalities).default('intensity'),
-    /** Weights of the tasks; 1 unless told. */
+    /** Weights of the tasks; 1 by default. */
     tasks: tasks.optional(),
   }),
   z.strictObject({
@@ -77,7 +77,7 @@ const recipe = z.discriminatedUnion('task', [
     labelled: positive,
     /** Steps on pairs without labels, before `steps` with labels; 0 leaves the transfer out. */
     transfer: z.int().min(0),
-    /** Layers of student and teacher; the last stage of both unless told. */
+    /** Layers of student and teacher; by default the last stage of both. */
     pair: pair.optional(),
   }),
   z.strictObject({
@@ -103,7 +103,11 @@ export const sceneTasks: readonly string[] = recipe.options.map((form) => form.s
 export type SceneRecipeOf<T extends SceneRecipe['task']> = Extract<SceneRecipe, { task: T }>;
 export type SceneRecipeInput = z.input<typeof recipe>;
 
-/** @throws UsageError that says where the value departs from a recipe. */
+/**
+ * Checks a value of JSON as a recipe on scenes, and fills in defaults.
+ * @param name how messages call it; `locate` gives the place of a value in its file.
+ * @throws UsageError that says where the value departs from a recipe.
+ */
 export function parseSceneRecipe(value: unknown, name = 'recipe', locate: Locate = () => ''): SceneRecipe {
   const parsed = recipe.safeParse(value, { error: unknownKey });
   if (!parsed.success) {

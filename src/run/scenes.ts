@@ -3,6 +3,7 @@
 import { architectures, compose, holdsNet, loadStudent, sceneArchitectures } from '../../zoo/index.ts';
 import {
   attributesOf,
+  bytesOfImages,
   type Dataset,
   hold,
   loadDataset,
@@ -71,7 +72,10 @@ interface Plan {
   measure(net: Net): Promise<Readonly<Record<string, number>>>;
 }
 
-/** @throws MoonletError, UsageError before the first step for what does not fit together. */
+/**
+ * Runs a recipe on scenes: loads what it names, trains, and measures on the test scenes.
+ * @throws MoonletError, UsageError before the first step for what does not fit together.
+ */
 export async function runScenes(recipe: SceneRecipe, o: SceneRunOptions = {}): Promise<SceneRun> {
   const net = netOf(recipe);
   const whole = await loadDataset(recipe.data);
@@ -229,8 +233,9 @@ function attributeColumns(
   classes: number,
   names: SceneRecipeOf<'neuron-selection'>['attributes'],
 ): readonly (readonly number[])[] {
+  const pixels = bytesOfImages(split, 'neuron-selection');
   const drawn = Array.from({ length: split.count }, (_, i) =>
-    attributesOf(split.pixels.subarray(i * 784, (i + 1) * 784)),
+    attributesOf(pixels.subarray(i * 784, (i + 1) * 784)),
   );
   const labels = [...split.labels];
   return names.flatMap((name) =>

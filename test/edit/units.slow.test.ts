@@ -5,7 +5,7 @@ import { useBackend } from '../../src/engine/index.ts';
 import { Refusal, UsageError } from '../../src/errors.ts';
 import { channels, toJson } from '../../src/graph/index.ts';
 import { graph, input } from '../../src/index.ts';
-import { withHead, withOutput } from '../../src/learn/distill/index.ts';
+import { addHead, withOutput } from '../../src/learn/distill/index.ts';
 import { random } from '../../src/random.ts';
 import { cost } from '../../src/read/index.ts';
 import { materialize, type Net, type WeightKey } from '../../src/weights/index.ts';
@@ -117,7 +117,7 @@ describe('new units', () => {
   it('with a new head: the old one says what it said, and both kinds of units move', async () => {
     const net = shaken(compose('wrn depth=10 size=16'));
     const grown = addUnits(net, { stage3: 'x1.5' }, { seed: 2 });
-    const two = withHead(grown.net, { name: 'new', classes: 10, normalized: true });
+    const two = addHead(grown.net, { name: 'new', classes: 10, normalized: true });
     expectSame(net, withOutput(two, net.graph.outputs[0] as string));
     const { velocity } = await trained(two, 2);
     const head = velocity.get('heads/new/dense:kernel') as Float32Array;

@@ -58,10 +58,10 @@ describe('places of two nets', () => {
 });
 
 describe('bind', () => {
-  it('refuses a loss that stands twice, and teachers that are not there', () => {
+  it('refuses a loss that is listed twice, and teachers that are not there', () => {
     expect(() => bind(tinyStudent(), [crossEntropy(), crossEntropy()])).to.throw(
       MoonletError,
-      'the loss cross-entropy stands twice; give it one weight, or another teacher by "teacher"',
+      'the loss cross-entropy is listed twice; give it one weight, or another teacher by "teacher"',
     );
     const teachers = { big: shaken(tinyTeacher()) };
     expect(() => bind(tinyStudent(), [taughtBy('bug', softTargets())], { teachers })).to.throw(

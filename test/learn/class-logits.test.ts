@@ -6,6 +6,7 @@ import { MoonletError } from '../../src/errors.ts';
 import { channelsOf, type Graph, nodesById, shapes } from '../../src/graph/index.ts';
 import { graph, init, input } from '../../src/index.ts';
 import {
+  addHead,
   logits,
   lwf,
   neuronSelection,
@@ -15,7 +16,6 @@ import {
   rocket,
   sobolev,
   softTargets,
-  withHead,
 } from '../../src/learn/distill/index.ts';
 import { bind, crossEntropy, type LossMaker } from '../../src/learn/loss/index.ts';
 import { gradients, nestedNet } from '../../src/learn/structure/index.ts';
@@ -118,7 +118,7 @@ describe('a net that ends in softmax', () => {
 
   it('gets a new head beside its logits, and keeps the old ones', () => {
     const teacher = net('softmax');
-    const student = withHead(teacher, { name: 'new', classes: 3 });
+    const student = addHead(teacher, { name: 'new', classes: 3 });
     const [loss] = bind(student.graph, [lwf()], { teacher }).losses;
     expect([loss?.student, loss?.teacher]).to.deep.equal([['dense'], ['dense']]);
   });

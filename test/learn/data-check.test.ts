@@ -37,7 +37,7 @@ const o: FitOptions = { steps: 2, batch: 4, rate: 0.01, engine: 'wasm' };
 describe('data that do not fit', () => {
   const wrongLabel = made([0, 1, 7, 0]);
   const label =
-    'label 7 of image 2 is none of the 3 classes of rows, 0 to 2; compose it with more classes, or mend the label';
+    'label 7 of image 2 is not one of the 3 classes of rows, 0 to 2; compose it with more classes, or correct the label';
   it('labels out of range, in training, validation, distillation and evaluation', async () => {
     const onStep = (): never => expect.fail('a step was done');
     expect(await line(() => fit(net(), wrongLabel, scale, { ...o, onStep }))).to.equal(
@@ -59,7 +59,7 @@ describe('data that do not fit', () => {
     ).to.equal(`training data: ${label}`);
     const signed = { ...good, labels: Int8Array.from(good.labels, (l) => (l ? l : -1)) };
     expect(await line(() => fit(net(), signed, scale, o))).to.match(
-      /^training data: label -1 of image 0 is none /,
+      /^training data: label -1 of image 0 is not one /,
     );
   });
 
@@ -72,11 +72,11 @@ describe('data that do not fit', () => {
     expect(await line(() => [...passes(few, scale, 2)])).to.equal(`data: ${said}`);
     const cut = { ...good, pixels: good.pixels.subarray(1) };
     expect(await line(() => fit(net(), cut, scale, o))).to.equal(
-      'training data: 8 images of [9, 6, 1] have 432 bytes, got 431; check count and shape',
+      'training data: 8 images of [9, 6, 1] have 432 values, got 431; check count and shape',
     );
-    const floats = { ...good, pixels: new Float32Array(432) as unknown as Uint8Array };
-    expect(await line(() => fit(net(), floats, scale, o))).to.equal(
-      'training data: pixels must be bytes (Uint8Array), got Float32Array; scale them to 0 .. 255',
+    const doubles = { ...good, pixels: new Float64Array(432) as unknown as Float32Array };
+    expect(await line(() => fit(net(), doubles, scale, o))).to.equal(
+      'training data: pixels must be bytes (Uint8Array) or floats (Float32Array), got Float64Array; convert them',
     );
     expect(await line(() => evaluate(net(), made([]), scale))).to.equal(
       'data: count must be a whole number from 1 up, got 0; give at least one image',
@@ -184,7 +184,7 @@ describe('scenes that do not fit', () => {
     );
   });
   it('with labels out of range', async () => {
-    const said = 'scenes: label 3 is none of the 2 classes, 0 to 1; give all of them as "classes"';
+    const said = 'scenes: label 3 is not one of the 2 classes, 0 to 1; give all of them as "classes"';
     const two = { ...digits, labels: Uint8Array.of(3, 3, 3, 3) };
     const graph2 = parser({ width: 2, depth: 1, size: 32, classes: 2 });
     const blank = scenes({ ...two, pixels: new Uint8Array(4 * 784).fill(255) }, 1, { size: 32 });

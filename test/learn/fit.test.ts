@@ -260,20 +260,16 @@ describe('recipes', () => {
       { assistants: [{ student: 'wrn' }] },
       /^recipe: assistants: need a "teacher"/,
     ],
-    [
-      'two kinds of teacher',
-      { teacher: 'a', ensemble: ['a', 'b'] },
-      /^recipe: ensemble: stands in place of "teacher"/,
-    ],
+    ['two kinds of teacher', { teacher: 'a', ensemble: ['a', 'b'] }, /^recipe: ensemble: replaces "teacher"/],
     [
       'a loss that needs a teacher, without one',
       { losses: [{ kind: 'attention' }] },
       /^recipe: the loss attention needs a "teacher"$/,
     ],
     [
-      'a loss that stands twice',
+      'a loss that is listed twice',
       { losses: [{ kind: 'cross-entropy' }, { kind: 'cross-entropy' }] },
-      /^recipe: the loss cross-entropy stands twice; give it one weight$/,
+      /^recipe: the loss cross-entropy is listed twice; give it one weight$/,
     ],
     ['an unknown schedule', { rate: { kind: 'linear', peak: 1 } }, /^recipe: rate\.kind: /],
   ] as const) {

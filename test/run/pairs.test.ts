@@ -85,7 +85,7 @@ describe('a file of pairs', () => {
 
 describe("the zoo's pairs", () => {
   for (const { id, teacher, recipe, stages } of pairs().filter((p) => p.teacher !== undefined)) {
-    it(`${id} fits its data and its teacher, stage for stage, and shares the teacher's outputs`, () => {
+    it(`${id} fits its data and its teacher, stage for stage, and shares the teacher's outputs`, async () => {
       const { graph } = studentOf(recipe);
       const taught = compose(pairNamed(teacher as string).recipe.student);
       expect([inputShape(graph), classesOf(graph)]).to.deep.equal([inputShape(taught), classesOf(taught)]);
@@ -99,7 +99,7 @@ describe("the zoo's pairs", () => {
       };
       for (const [mine, theirs] of stages) expect(places(graph, mine), mine).to.equal(places(taught, theirs));
       for (const stage of stageRecipes(recipe))
-        for (const make of fitOptions(stage).losses ?? []) make({ student: graph, teacher: taught });
+        for (const make of (await fitOptions(stage)).losses ?? []) make({ student: graph, teacher: taught });
       expect(recipe.views).to.be.greaterThan(0);
       expect(recipe.viewSeed).to.equal(7);
     });

@@ -12,7 +12,7 @@ export interface Attributes {
 /** Of one image of 28 x 28 bytes; ink is what has at least a quarter of full ink. Without ink all are 0. */
 export function attributesOf(pixels: Uint8Array, side = 28): Attributes {
   const ink = (y: number, x: number): boolean =>
-    y >= 0 && x >= 0 && y < side && x < side && (pixels[y * side + x] as number) >= 64;
+    y >= 0 && x >= 0 && y < side && x < side && pixels[y * side + x]! >= 64;
   let [area, outline, sumY, sumX] = [0, 0, 0, 0];
   for (let y = 0; y < side; y++) {
     for (let x = 0; x < side; x++) {

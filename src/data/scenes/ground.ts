@@ -8,7 +8,7 @@ export function ground(size: number, source: Random): Uint8Array {
   const image = new Uint8Array(size * size);
   for (let i = 0; i < image.length; i++) {
     const grain = 12 * (source.uniform() - 0.5);
-    image[i] = Math.max(0, Math.round(base + 40 * (coarse[i] as number) + 30 * (fine[i] as number) + grain));
+    image[i] = Math.max(0, Math.round(base + 40 * coarse[i]! + 30 * fine[i]! + grain));
   }
   return image;
 }
@@ -25,9 +25,8 @@ function smooth(size: number, cell: number, source: Random): Float64Array {
     for (let x = 0; x < size; x++) {
       const at = row + Math.floor(x / cell);
       const across = (x % cell) / cell;
-      const upper = (lattice[at] as number) * (1 - across) + (lattice[at + 1] as number) * across;
-      const lower =
-        (lattice[at + corners] as number) * (1 - across) + (lattice[at + corners + 1] as number) * across;
+      const upper = lattice[at]! * (1 - across) + lattice[at + 1]! * across;
+      const lower = lattice[at + corners]! * (1 - across) + lattice[at + corners + 1]! * across;
       values[y * size + x] = upper * (1 - down) + lower * down;
     }
   }

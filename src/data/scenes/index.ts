@@ -5,6 +5,7 @@
 export type { Box } from './box.ts';
 
 import { MoonletError } from '../../errors.ts';
+import { bytesOfImages } from '../check.ts';
 import type { Split } from '../dataset.ts';
 import { makeScene, type Scene, type SceneOptions } from './scene.ts';
 
@@ -21,7 +22,7 @@ export interface Scenes {
 
 /**
  * `count` scenes of a split. With one seed, fewer scenes are the first of more.
- * @throws MoonletError for images that are not 28 x 28, and for options out of range.
+ * @throws UsageError for images that are floats; MoonletError for images that are not 28 x 28, and for options out of range.
  */
 export function scenes(split: Split, count: number, o: SceneOptions = {}): Scenes {
   const { size = 64 } = o;
@@ -31,6 +32,7 @@ export function scenes(split: Split, count: number, o: SceneOptions = {}): Scene
     throw new MoonletError(
       `scenes: got ${split.labels.length} labels for ${split.count} images; give one label an image`,
     );
+  bytesOfImages(split, 'scenes');
   if (split.pixels.length !== split.count * 784) {
     throw new MoonletError(
       `scenes: images must be 28 x 28 bytes, got ${split.pixels.length / split.count} bytes an image; use mnist or fashion-mnist`,

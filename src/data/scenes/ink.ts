@@ -20,15 +20,15 @@ export function inkOf(pixels: Uint8Array, side: number, threshold: number): Ink 
   const along = Float64Array.from(low, (l, i) => placeOf(i, side, from) - l);
   let [top, left, bottom, right, area] = [side, side, 0, 0, 0];
   for (let y = 0; y < side; y++) {
-    const upper = (low[y] as number) * from;
+    const upper = low[y]! * from;
     const lower = Math.min(upper + from, (from - 1) * from);
-    const down = along[y] as number;
+    const down = along[y]!;
     for (let x = 0; x < side; x++) {
-      const l = low[x] as number;
+      const l = low[x]!;
       const r = Math.min(from - 1, l + 1);
-      const across = along[x] as number;
-      const above = (pixels[upper + l] as number) * (1 - across) + (pixels[upper + r] as number) * across;
-      const below = (pixels[lower + l] as number) * (1 - across) + (pixels[lower + r] as number) * across;
+      const across = along[x]!;
+      const above = pixels[upper + l]! * (1 - across) + pixels[upper + r]! * across;
+      const below = pixels[lower + l]! * (1 - across) + pixels[lower + r]! * across;
       const value = (above * (1 - down) + below * down) / 255;
       share[y * side + x] = value;
       if (value < threshold) continue;

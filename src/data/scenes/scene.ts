@@ -7,6 +7,7 @@
  */
 
 import { type Random, random } from '../../random.ts';
+import { bytesOfImages } from '../check.ts';
 import type { Split } from '../dataset.ts';
 import type { Box } from './box.ts';
 import { ground } from './ground.ts';
@@ -35,9 +36,9 @@ export interface Scene {
 }
 export interface SceneOptions {
   readonly seed?: number;
-  /** Height and width in pixels; 64 unless told. */
+  /** Height and width in pixels; 64 by default. */
   readonly size?: number;
-  /** Fewest and most objects; 1 and 5 unless told. A crowded scene may hold fewer than were drawn for it, never none. */
+  /** The fewest and the most objects; 1 and 5 by default. A crowded scene may hold fewer than were drawn for it, but never none. */
   readonly objects?: readonly [least: number, most: number];
 }
 
@@ -63,7 +64,8 @@ export function makeScene(split: Split, index: number, o: SceneOptions = {}): Sc
     if (next) placed.push(next);
   }
   placed.sort((a, b) => a.depth - b.depth);
-  for (let k = placed.length; k-- > 0; ) paint(placed[k] as Placed, k + 1, { size, intensity, depth, owner });
+  for (const [k, object] of [...placed.entries()].reverse())
+    paint(object, k + 1, { size, intensity, depth, owner });
   return { size, intensity, depth, owner, objects: placed.map(({ ink, top, left, light, ...rest }) => rest) };
 }
 
@@ -77,20 +79,21 @@ interface Placed extends SceneObject {
 
 /** An object where there is room for it, or nothing after twelve tries. */
 function place(split: Split, size: number, others: readonly Placed[], source: Random): Placed | undefined {
+  const pixels = bytesOfImages(split, 'makeScene');
   for (let tries = 0; tries < 12; tries++) {
     const image = source.below(split.count);
     const depth = 0.1 + 0.7 * source.uniform();
     // 31 pixels of 64 when near, 16 when far, give or take 2
     const side = Math.round((size / 64) * (33 - 21 * depth + 4 * source.uniform() - 2));
     const light = Math.round(245 - 120 * depth + 20 * source.uniform() - 10);
-    const ink = inkOf(split.pixels.subarray(image * 784, (image + 1) * 784), side, inkThreshold);
+    const ink = inkOf(pixels.subarray(image * 784, (image + 1) * 784), side, inkThreshold);
     if (ink.area < leastArea) continue;
     const [inkTop, inkLeft, inkBottom, inkRight] = ink.box;
     const [h, w] = [inkBottom - inkTop, inkRight - inkLeft];
     const box: Box = placeBox(source.below(size - h + 1), source.below(size - w + 1), h, w);
     const crowded = others.some((other) => overlap(box, other.box) > mostOverlap);
     if (crowded) continue;
-    const label = split.labels[image] as number;
+    const label = split.labels[image]!;
     return { label, image, box, depth, ink, top: box[0] - inkTop, left: box[1] - inkLeft, light };
   }
   return undefined;
@@ -114,9 +117,9 @@ function paint(
   const { size, intensity, owner } = scene;
   for (let y = Math.max(0, -top); y < Math.min(ink.side, size - top); y++) {
     for (let x = Math.max(0, -left); x < Math.min(ink.side, size - left); x++) {
-      const share = ink.share[y * ink.side + x] as number;
+      const share = ink.share[y * ink.side + x]!;
       const at = (top + y) * size + left + x;
-      intensity[at] = Math.round((1 - share) * (intensity[at] as number) + share * light);
+      intensity[at] = Math.round((1 - share) * intensity[at]! + share * light);
       if (share < inkThreshold) continue;
       owner[at] = number;
       scene.depth[at] = Math.round(255 * depth);

@@ -1,4 +1,5 @@
 /** @file What can be read off a scene: other modalities and dense labels, all [size, size]. */
+import { item } from '../../access.ts';
 import type { Scene } from './scene.ts';
 
 /**
@@ -7,7 +8,7 @@ import type { Scene } from './scene.ts';
  */
 export function edges(image: Uint8Array, size: number): Uint8Array {
   const at = (y: number, x: number): number =>
-    image[Math.min(size - 1, Math.max(0, y)) * size + Math.min(size - 1, Math.max(0, x))] as number;
+    image[Math.min(size - 1, Math.max(0, y)) * size + Math.min(size - 1, Math.max(0, x))]!;
   const out = new Uint8Array(size * size);
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
@@ -23,7 +24,7 @@ export function edges(image: Uint8Array, size: number): Uint8Array {
 
 /** The class seen at each pixel: 0 for the ground, label + 1 for an object. */
 export const segmentation = ({ owner, objects }: Scene): Int32Array =>
-  Int32Array.from(owner, (k) => (k ? (objects[k - 1]?.label as number) + 1 : 0));
+  Int32Array.from(owner, (k) => (k ? item(objects, k - 1).label + 1 : 0));
 
 /** 1 where an object's pixel touches, in one of four directions, a pixel that is not its own. */
 export function contour({ owner, size }: Scene): Uint8Array {

@@ -6,7 +6,7 @@
  * The paper divides old and new activations by their norms and learns a scale. Here the weights are set so that the new
  * units have the scale of the old ones from the start. Each new filter gets the mean norm of its layer's old filters. A norm's
  * new channels get the mean scale and offset of its old ones, mean 0, and the mean of their variance + mean^2: the statistics
- * that filters of that norm would see on the same input. `withHead(..., { normalized: true })` does the same at a new head.
+ * that filters of that norm would see on the same input. `addHead(..., { normalized: true })` does the same at a new head.
  */
 
 import { get } from '../../access.ts';

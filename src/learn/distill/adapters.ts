@@ -1,6 +1,6 @@
 /**
  * @file Adapters: small layers beside the student that bring a value of it to the shape of the teacher's. They are nodes
- * of the graph that is trained, learn with it, and fall away when the run ends.
+ * of the graph that is trained, are trained with it, and are removed when the run ends.
  *
  * Maps: where the student's is larger by a whole ratio it is averaged, then a 1x1 conv with bias sets the channels.
  * FitNets' rule instead is a conv without padding of k = N_student - N_teacher + 1 (Romero et al. 2015, section 2.2),
@@ -42,7 +42,10 @@ export interface AdapterOptions {
   readonly like?: Graph;
 }
 
-/** @throws MoonletError when the shapes differ and no adapter is allowed, or none can be made. */
+/**
+ * An adapter for a pair of layers: its nodes, and the node whose value has the shape of the teacher's.
+ * @throws MoonletError when the shapes differ and no adapter is allowed, or none can be made.
+ */
 export function adapter({ student, teacher }: TapPair, o: AdapterOptions): Adapter {
   const { loss, index = 0, adapt = true, shrink = 'average', anySize = false, like } = o;
   const [from, to] = [student.shape, teacher.shape];

@@ -2,6 +2,7 @@
  * @file Teacher assistants. Mirzadeh et al., AAAI 2020, arXiv:1902.03393: between a large teacher and a small student stand
  * nets of sizes between, each taught by the one before and teaching the next.
  */
+import { defined } from '../../access.ts';
 import type { Net } from '../../weights/index.ts';
 import type { Task } from '../task/task.ts';
 import type { Fitted } from '../train/fit.ts';
@@ -15,8 +16,24 @@ export interface Link {
 }
 
 /**
- * Train the links in order. The last one is the student; the others are returned with it.
+ * Trains the links in order, each taught by the one before. The last one is the student; the others are returned with it.
  * @throws MoonletError before the first step for what does not fit in any link.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { losses, methods, tasks } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const taught = [losses.crossEntropy({ weight: 0.1 }), losses.softTargets()];
+ * const stage = (name: string) => ({ name, steps: 3, batch: 8, losses: taught });
+ * const links = [12, 8].map((channels) => ({ student: tiny(channels), stages: [stage(`channels-${channels}`)] }));
+ * const { student } = await methods.assistants(tiny(16), links, tasks.classification(data.train, data));
+ * student.finished; // true
  */
 export async function assistants(
   teacher: Net,
@@ -41,5 +58,5 @@ export async function assistants(
     if (!last.finished) break;
     done.push(last.net);
   }
-  return { student: last as Fitted, assistants: done.slice(0, -1) };
+  return { student: defined(last, 'link'), assistants: done.slice(0, -1) };
 }

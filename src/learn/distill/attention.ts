@@ -8,21 +8,43 @@
  * The papers print an unsquared norm; the authors' code takes the squared mean, to which beta = 1000 is tuned, and
  * divides beta by n / 3. We follow the code. Only heights and widths must agree, not channels.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { printShape } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { sameSize, stagePairs, tapPair } from '../loss/taps.ts';
+import { rank4 } from '../tensors.ts';
 
 export interface AttentionOptions {
-  /** beta; 1000 unless told. */
+  /** beta; 1000 by default. */
   readonly weight?: number | Schedule;
-  /** Places in student and teacher whose maps are compared; the stages or strides that both have unless told. */
+  /** Layers of student and teacher whose maps are compared; by default the stages or strides that both have. */
   readonly pairs?: readonly (readonly [student: string, teacher: string])[];
 }
 
-/** @throws MoonletError when there is no teacher, a path is unknown, or sizes differ. */
+/**
+ * Attention transfer: 3 beta / n times the sum over n pairs of layers of the mean squared difference of attention maps, which
+ * are the mean square over channels, scaled to length one (Zagoruyko and Komodakis 2017, arXiv:1612.03928).
+ * @throws MoonletError when there is no teacher, a path is unknown, or sizes differ.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { distill, losses } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const { finished } = await distill(tiny(8), data.train, data, {
+ *   ...{ teacher: tiny(16), steps: 3, batch: 8 },
+ *   losses: [losses.crossEntropy(), losses.attention({ weight: 1000, pairs: [['stage1', 'stage1']] })],
+ * });
+ * finished; // true
+ */
 export const attention =
   ({ weight = 1000, pairs }: AttentionOptions = {}): LossMaker =>
   (nets) => {
@@ -44,9 +66,7 @@ export const attention =
       student: taps.map(([s]) => s),
       teacher: taps.map(([, t]) => t),
       compute: (at) => {
-        const each = taps.map(([s, t]) =>
-          attentionOf(at.student(s) as tf.Tensor4D, at.teacher(t) as tf.Tensor4D),
-        );
+        const each = taps.map(([s, t]) => attentionOf(rank4(at.student(s)), rank4(at.teacher(t))));
         return tf.mul(tf.addN(each), 3 / taps.length);
       },
     };

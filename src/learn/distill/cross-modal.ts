@@ -9,7 +9,9 @@
  *
  * As everywhere, the square is divided by the number of values.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { last } from '../../access.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
@@ -17,18 +19,22 @@ import { adapter } from './adapters.ts';
 
 export interface CrossModalOptions {
   readonly weight?: number | Schedule;
-  /** Layers of student and teacher; the last stage or stride that both have unless told. */
+  /** Layers of student and teacher; by default the last stage or stride that both have. */
   readonly pair?: readonly [student: string, teacher: string];
 }
 
-/** @throws MoonletError when there is no teacher, a path is unknown, or sizes cannot be adapted. */
+/**
+ * Cross-modal transfer: the mean squared difference of a layer of the student, which sees one modality, and one of the teacher,
+ * which sees another of the same scene (Gupta et al. 2016, arXiv:1507.00448, equation 1).
+ * @throws MoonletError when there is no teacher, a path is unknown, or sizes cannot be adapted.
+ */
 export const crossModal =
   ({ weight = 1, pair }: CrossModalOptions = {}): LossMaker =>
   (nets) => {
     const teacher = teacherOf(nets, 'cross-modal');
     const taps: TapPair = pair
       ? tapPair(nets.student, teacher, pair)
-      : (stagePairs(nets.student, teacher, 'cross-modal').at(-1) as TapPair);
+      : last(stagePairs(nets.student, teacher, 'cross-modal'));
     const { id, nodes, note } = adapter(taps, { loss: 'cross-modal' });
     return {
       name: 'cross-modal',

@@ -11,27 +11,33 @@
  * the mean over the groups is taken. The authors' code drops the entropy of the teacher from the soft form, which changes
  * no gradient.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { ancestors, type Graph, isMap, printShape, shapes } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { type Tap, tap } from '../loss/taps.ts';
+import { rank2, rank3 } from '../tensors.ts';
 
 export interface DarkRankOptions {
-  /** 1 unless told. */
+  /** The weight of this loss; 1 by default. */
   readonly weight?: number | Schedule;
-  /** The distribution over all orders, or the likelihood of the teacher's; soft unless told. */
+  /** `soft`, the default: the distribution over all orders; `hard`: the likelihood of the teacher's order. */
   readonly form?: 'soft' | 'hard';
   readonly alpha?: number;
   readonly beta?: number;
   /** Candidates in a list, 2 to 6; all their orders are looked at in the soft form. */
   readonly list?: number;
-  /** Where the embeddings are; what the last dense layer reads unless told. Their lengths may differ. */
+  /** The nodes of the embeddings; by default the inputs of the last dense layers. Their lengths may differ. */
   readonly embeddings?: readonly [student: string, teacher: string];
 }
 
-/** @throws MoonletError when there is no teacher, or an embedding is no vector. */
+/**
+ * DarkRank: how the student ranks the examples of a batch by similarity, compared with the teacher's ranking (Chen et al. 2018,
+ * arXiv:1707.01220, equations 3 to 6).
+ * @throws MoonletError when there is no teacher, or an embedding is no vector.
+ */
 export const darkRank =
   (o: DarkRankOptions = {}): LossMaker =>
   (nets) => {
@@ -49,7 +55,7 @@ export const darkRank =
       leastBatch: list + 1,
       constants: { form, alpha, beta, list },
       compute: (at) => {
-        const score = (x: tf.Tensor): tf.Tensor2D => scoresOf(x as tf.Tensor2D, { alpha, beta, list });
+        const score = (x: tf.Tensor): tf.Tensor2D => scoresOf(rank2(x), { alpha, beta, list });
         const [mine, theirs] = [score(at.student(s)), score(at.teacher(t))];
         return form === 'soft' ? softRankOf(mine, theirs) : hardRankOf(mine, theirs);
       },
@@ -88,7 +94,7 @@ export function scoresOf(
   const candidates = tf.slice(grouped, [0, 1, 0], [groups, list, d]);
   // |q - x|^beta from the square, held off zero, where the root has no gradient
   const squares = tf.maximum(tf.sum(tf.square(tf.sub(candidates, query)), 2), 1e-12);
-  return tf.mul(tf.exp(tf.mul(tf.log(squares), beta / 2)), -alpha) as tf.Tensor2D;
+  return tf.mul<tf.Tensor2D>(tf.exp(tf.mul(tf.log(squares), beta / 2)), -alpha);
 }
 
 /** Orders of 0 .. n - 1, n! of them. */
@@ -104,20 +110,20 @@ function logLikelihood(ordered: tf.Tensor3D): tf.Tensor2D {
   const terms = Array.from({ length: list - 1 }, (_, i) =>
     tf.sub(tf.squeeze(from(i, 1), [2]), tf.logSumExp(from(i, list - i), 2)),
   );
-  return tf.addN(terms) as tf.Tensor2D; // the last place has but one candidate: log 1
+  return rank2(tf.addN(terms)); // the last place has but one candidate: log 1
 }
 
 /** log P of every order of the candidates, [groups, list!]: scores are [groups, list]. */
 export function logOrders(scores: tf.Tensor2D): tf.Tensor2D {
   const [groups, list] = scores.shape;
   const all = orders(list);
-  const picks = tf.tensor(
+  const picks = tf.tensor2d(
     all.flatMap((order) =>
       order.flatMap((from) => Array.from({ length: list }, (_, i) => (i === from ? 1 : 0))),
     ),
     [all.length * list, list],
   );
-  const placed = tf.matMul(scores, picks as tf.Tensor2D, false, true);
+  const placed = tf.matMul(scores, picks, false, true);
   return logLikelihood(tf.reshape(placed, [groups, all.length, list]));
 }
 
@@ -132,6 +138,6 @@ export function hardRankOf(student: tf.Tensor2D, teacher: tf.Tensor2D): tf.Scala
   const [groups, list] = student.shape;
   const order = tf.topk(teacher, list).indices; // [groups, place]
   const picks = tf.cast(tf.oneHot(tf.cast(order, 'int32'), list), 'float32'); // [groups, place, candidate]
-  const ordered = tf.matMul(picks as tf.Tensor3D, tf.reshape(student, [groups, list, 1]));
+  const ordered = tf.matMul(rank3(picks), tf.reshape(student, [groups, list, 1]));
   return tf.neg(tf.mean<tf.Scalar>(logLikelihood(tf.reshape(ordered, [groups, 1, list]))));
 }

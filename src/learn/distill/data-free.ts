@@ -14,10 +14,12 @@
  * which keeps eigenvectors of a graph of layers, is not built.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { labelsFor, type Split } from '../../data/index.ts';
+import { get, item } from '../../access.ts';
+import { channelValues, labelsFor, type PerChannel, type Split } from '../../data/index.ts';
 import { type EngineOptions, prepare } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { inputShape, nodeAt, type Shape, shapes, sizeOf } from '../../graph/index.ts';
+import type { Arrays } from '../../jit/index.ts';
 import { avgPool } from '../../kernels/index.ts';
 import { random } from '../../random.ts';
 import { logitsAt } from '../../read/index.ts';
@@ -25,6 +27,7 @@ import { forward, weightTensors } from '../../read/tfjs/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { checkCount, checkNumber, checkSeed } from '../options.ts';
 import type { Scale } from '../task/scale.ts';
+import { rank4, scalarOf, tensorAt } from '../tensors.ts';
 import { adam } from '../train/optimizer.ts';
 import { cellsOf, type LayerRecord, type Metadata } from './metadata.ts';
 
@@ -44,9 +47,9 @@ export function drawTargets(
     const spread = layer.spread.subarray((c * layer.spread.length) / (layer.mean.length / size));
     for (let a = 0; a < size; a++) {
       let moved = 0;
-      if (full) for (let b = 0; b <= a; b++) moved += (spread[a * size + b] as number) * (eps[b] as number);
-      else moved = (spread[a] as number) * (eps[a] as number);
-      const value = (layer.mean[c * size + a] as number) + moved;
+      if (full) for (let b = 0; b <= a; b++) moved += spread[a * size + b]! * eps[b]!;
+      else moved = spread[a]! * eps[a]!;
+      const value = layer.mean[c * size + a]! + moved;
       targets[i * size + a] = relu ? Math.max(0, value) : value;
     }
   });
@@ -56,13 +59,13 @@ export function drawTargets(
 export interface ReconstructImagesOptions extends EngineOptions {
   /** Rounded up to whole batches; as many of each class as of any other. */
   readonly images: number;
-  /** Of Adam, for each batch of images; 200 unless told. */
+  /** Of Adam, for each batch of images; 200 by default. */
   readonly steps?: number;
-  /** 0.07 unless told. */
+  /** The learning rate of Adam; 0.07 by default. */
   readonly rate?: number;
-  /** `all` unless told. */
+  /** Which recorded layers are compared; `all` by default. */
   readonly layers?: 'top' | 'all';
-  /** Side of the square of neighbours that a pixel is the average of, odd; 1, its own alone, unless told. */
+  /** Side of the square of neighbours that a pixel is the average of, odd; 1 by default, which leaves each pixel by itself. */
   readonly smooth?: number;
   readonly batch?: number;
   readonly seed?: number;
@@ -70,12 +73,15 @@ export interface ReconstructImagesOptions extends EngineOptions {
   readonly onBatch?: (done: number, first: number, last: number) => void;
 }
 
-/** Images that the teacher responds to as it did to data. The teacher is frozen; only images change; no data are read. */
+/**
+ * Makes images that the teacher responds to as it did to data. The teacher is frozen; only images change; no data are read.
+ * @throws MoonletError for a record of another teacher; UsageError for options out of range.
+ */
 export async function reconstructImages(
   teacher: Net,
   metadata: Metadata,
   o: ReconstructImagesOptions,
-): Promise<Split> {
+): Promise<Split<Uint8Array>> {
   const { images, steps = 200, rate = 0.07, smooth = 1, batch = 100, seed = 0, onBatch, ...rest } = o;
   for (const [name, value] of Object.entries({ images, steps, batch })) checkCount(name, value);
   checkNumber('rate', rate, { above: 0 });
@@ -84,48 +90,8 @@ export async function reconstructImages(
     throw new MoonletError(`data-free: smooth must be odd and 1 or more, got ${smooth}`);
   const layers = chosen(teacher, metadata, rest.layers ?? 'all');
   const { classes, scale } = metadata;
-  const shape = [batch, ...scale.shape];
-  const optimizer = adam();
-  const size = sizeOf(scale.shape as Shape);
-  const sized = { shape };
-  const targetSpecs = Object.fromEntries(layers.map((l) => [`t/${l.id}`, { shape: [batch, ...l.shape] }]));
-  const number = { shape: [] };
-  const variances = layers.map(meanVariance);
-  const runner = await prepare(
-    (state, inputs) => {
-      const objective = (u: tf.Tensor): tf.Scalar => {
-        const x = tf.div(tf.sub(imageOf(u, smooth), scale.mean), scale.std);
-        const { values } = forward(teacher.graph, weightTensors(teacher.weights), x, {
-          values: layers.map((l) => l.id),
-        });
-        const terms = layers.map((l, i) => {
-          const said = averagedTo(l.shape, values.get(l.id) as tf.Tensor);
-          const apart = tf.sub(said, inputs[`t/${l.id}`] as tf.Tensor);
-          return tf.div(tf.mean(tf.square(apart)), variances[i] as number);
-        });
-        return tf.addN(terms) as tf.Scalar;
-      };
-      const { value, grad } = tf.valueAndGrad(objective)(state['u'] as tf.Tensor);
-      // the mean over the batch would make an image's step depend on how many are made at once
-      const done = optimizer.update(
-        state['u'] as tf.Tensor,
-        tf.mul(grad, batch),
-        { first: state['first'] as tf.Tensor, second: state['second'] as tf.Tensor },
-        {
-          rate: inputs['rate'] as tf.Scalar,
-          number: (name) => inputs[name] as tf.Scalar,
-          decays: false,
-        },
-      );
-      const image = imageOf(state['u'] as tf.Tensor, smooth);
-      return { state: { u: done.weight, ...done.slots }, outputs: { objective: value, image } };
-    },
-    {
-      state: { u: sized, first: sized, second: sized },
-      inputs: { rate: number, unbias1: number, unbias2: number, ...targetSpecs },
-    },
-    rest,
-  );
+  const size = sizeOf(scale.shape);
+  const runner = await prepareStep(teacher, layers, { scale, smooth, batch }, rest);
   const count = Math.ceil(images / batch) * batch;
   const pixels = new Uint8Array(count * size);
   const labels = labelsFor(classes, count);
@@ -134,35 +100,12 @@ export async function reconstructImages(
       const wanted = Array.from({ length: batch }, (_, i) => (at + i) % classes);
       labels.set(wanted, at);
       const source = random('data-free', seed, 'start', at);
-      const zeros = new Float32Array(batch * size);
-      let state = {
-        // an average of n^2 of these is as wide as one
-        u: Float32Array.from({ length: batch * size }, () => smooth * source.normal() - 2),
-        first: zeros,
-        second: zeros,
-      } as Record<string, Float32Array>;
+      // an average of smooth^2 of these is as wide as one
+      const start = Float32Array.from({ length: batch * size }, () => smooth * source.normal() - 2);
       const targets = Object.fromEntries(
-        layers.map((l) => {
-          const op = nodeAt(teacher.graph, l.id).op;
-          const relu =
-            (op.kind === 'act' && op.fn === 'relu') ||
-            (op.kind === 'globalPool' && l.mean.every((v) => v >= 0));
-          return [`t/${l.id}`, drawTargets(l, wanted, seed + at, relu)];
-        }),
+        layers.map((l) => [`t/${l.id}`, drawTargets(l, wanted, seed + at, isAfterRelu(teacher, l))]),
       );
-      let [first, last] = [0, 0];
-      let image: ArrayLike<number> = [];
-      // one more for the image that the last step makes
-      for (let step = 1; step <= steps + 1; step++) {
-        const numbers = Object.fromEntries(
-          Object.entries(optimizer.numbers(step)).map(([k, v]) => [k, Float32Array.of(v)]),
-        );
-        const done = await runner.run(state, { rate: Float32Array.of(rate), ...numbers, ...targets });
-        state = done.state as typeof state;
-        last = Number(done.outputs['objective']?.[0]);
-        image = done.outputs['image'] ?? [];
-        if (step === 1) first = last;
-      }
+      const { image, first, last } = await optimized(runner, start, targets, { steps, rate });
       pixels.set(
         Uint8Array.from(image, (v) => Math.round(255 * v)),
         at * size,
@@ -175,20 +118,102 @@ export async function reconstructImages(
   return { count, pixels, labels };
 }
 
+/** Whether a layer's responses are never negative. */
+function isAfterRelu({ graph }: Net, { id, mean }: LayerRecord): boolean {
+  const { op } = nodeAt(graph, id);
+  return (op.kind === 'act' && op.fn === 'relu') || (op.kind === 'globalPool' && mean.every((v) => v >= 0));
+}
+
+const optimizer = adam();
+type Runner = Awaited<ReturnType<typeof prepare>>;
+
+/** One step of Adam on a batch of images: `u`, of which an image is the sigmoid, towards the targets `t/LAYER`. */
+function prepareStep(
+  teacher: Net,
+  layers: readonly LayerRecord[],
+  { scale, smooth, batch }: { readonly scale: Scale; readonly smooth: number; readonly batch: number },
+  engine: EngineOptions,
+): Promise<Runner> {
+  const sized = { shape: [batch, ...scale.shape] };
+  const number = { shape: [] };
+  const targetSpecs = Object.fromEntries(layers.map((l) => [`t/${l.id}`, { shape: [batch, ...l.shape] }]));
+  const variances = layers.map(meanVariance);
+  return prepare(
+    (state, inputs) => {
+      const objective = (u: tf.Tensor): tf.Scalar => {
+        const x = tf.div(tf.sub(imageOf(u, smooth), operand(scale.mean)), operand(scale.std));
+        const { values } = forward(teacher.graph, weightTensors(teacher.weights), x, {
+          values: layers.map((l) => l.id),
+        });
+        const terms = layers.map((l, i) => {
+          const apart = tf.sub(averagedTo(l.shape, get(values, l.id)), tensorAt(inputs, `t/${l.id}`));
+          return tf.div<tf.Scalar>(tf.mean(tf.square(apart)), item(variances, i));
+        });
+        return tf.addN(terms);
+      };
+      const u = tensorAt(state, 'u');
+      const { value, grad } = tf.valueAndGrad(objective)(u);
+      // the mean over the batch would make an image's step depend on how many are made at once
+      const done = optimizer.update(
+        u,
+        tf.mul(grad, batch),
+        { first: tensorAt(state, 'first'), second: tensorAt(state, 'second') },
+        {
+          rate: scalarOf(tensorAt(inputs, 'rate')),
+          number: (name) => scalarOf(tensorAt(inputs, name)),
+          decays: false,
+        },
+      );
+      const image = imageOf(u, smooth);
+      return { state: { u: done.weight, ...done.slots }, outputs: { objective: value, image } };
+    },
+    {
+      state: { u: sized, first: sized, second: sized },
+      inputs: { rate: number, unbias1: number, unbias2: number, ...targetSpecs },
+    },
+    engine,
+  );
+}
+
+/** Images after so many steps from `start`, and the objective at the first and the last step. */
+async function optimized(
+  runner: Runner,
+  start: Float32Array,
+  targets: Arrays,
+  { steps, rate }: { readonly steps: number; readonly rate: number },
+): Promise<{ readonly image: ArrayLike<number>; readonly first: number; readonly last: number }> {
+  const zeros = new Float32Array(start.length);
+  let state: Arrays = { u: start, first: zeros, second: zeros };
+  let [first, last] = [0, 0];
+  let image: ArrayLike<number> = [];
+  // one more for the image that the last step makes
+  for (let step = 1; step <= steps + 1; step++) {
+    const numbers = Object.fromEntries(
+      Object.entries(optimizer.numbers(step)).map(([k, v]) => [k, Float32Array.of(v)]),
+    );
+    const done = await runner.run(state, { rate: Float32Array.of(rate), ...numbers, ...targets });
+    state = done.state;
+    last = Number(done.outputs['objective']?.[0]);
+    image = done.outputs['image'] ?? [];
+    if (step === 1) first = last;
+  }
+  return { image, first, last };
+}
+
 /** What is optimized, as an image from 0 to 1. */
 function imageOf(u: tf.Tensor, smooth: number): tf.Tensor {
   if (smooth === 1) return tf.sigmoid(u);
   const by = (smooth - 1) / 2;
   const pads = { top: by, bottom: by, left: by, right: by };
-  return tf.sigmoid(avgPool(u as tf.Tensor4D, { size: [smooth, smooth], stride: [1, 1], pads }));
+  return tf.sigmoid(avgPool(rank4(u), { size: [smooth, smooth], stride: [1, 1], pads }));
 }
 
 /** A map averaged over the cells that its record is of. */
 function averagedTo([h]: Shape, x: tf.Tensor): tf.Tensor {
-  const cell = x.rank === 4 ? (x.shape[1] as number) / h : 1;
+  const cell = x.rank === 4 ? item(x.shape, 1) / h : 1;
   if (cell === 1) return x;
   const pads = { top: 0, bottom: 0, left: 0, right: 0 };
-  return avgPool(x as tf.Tensor4D, { size: [cell, cell], stride: [cell, cell], pads });
+  return avgPool(rank4(x), { size: [cell, cell], stride: [cell, cell], pads });
 }
 
 /** @throws MoonletError when the records are not this teacher's. */
@@ -212,19 +237,31 @@ function meanVariance({ mean, spread }: LayerRecord): number {
   return Math.max(1e-6, spread.reduce((sum, v) => sum + v * v, 0) / mean.length);
 }
 
+/** A number of each channel as tf's arithmetic takes it. */
+const operand = (value: PerChannel): number | tf.Tensor1D =>
+  typeof value === 'number' ? value : tf.tensor1d([...value]);
+
 /**
- * Normal noise of the data's mean and deviation, cut to bytes: what reconstructed images are held against.
- * @throws UsageError for a number of images or classes that is none.
+ * Images of normal noise with the data's mean and deviation of each channel, rounded and clipped to bytes: the baseline of
+ * reconstructed images.
+ * @throws UsageError for a number of images or classes that is not a whole number from 1 up.
  */
-export function noiseSplit({ shape, mean, std }: Scale, images: number, classes: number, seed = 0): Split {
+export function noiseSplit(
+  { shape, mean, std }: Scale,
+  images: number,
+  classes: number,
+  seed = 0,
+): Split<Uint8Array> {
   checkCount('images', images);
   checkCount('classes', classes);
-  const size = sizeOf(shape as Shape);
+  const [h, w, c] = shape;
+  const [means, deviations] = [channelValues(mean, c), channelValues(std, c)];
   const source = random('noise images', seed);
-  const byte = (): number => Math.min(255, Math.max(0, Math.round(255 * (mean + std * source.normal()))));
+  const byte = (_: unknown, i: number): number =>
+    Math.min(255, Math.max(0, Math.round(255 * (means[i % c]! + deviations[i % c]! * source.normal()))));
   return {
     count: images,
-    pixels: Uint8Array.from({ length: images * size }, byte),
+    pixels: Uint8Array.from({ length: images * h * w * c }, byte),
     labels: labelsFor(classes, images).map((_, i) => i % classes),
   };
 }

@@ -6,7 +6,7 @@
  *   L_reg = smoothL1(R_s, y) + nu L_b,     L_b = |R_s - y|^2 where |R_s - y|^2 + m > |R_t - y|^2, else 0
  *
  * A teacher's box may be worse than none, so it is a bound, not a target. Hints, gamma |V - Z|^2, are the loss `hints`
- * beside this one. mu = nu = gamma = 0.5; the margin m is 0 unless told.
+ * beside this one. mu = nu = gamma = 0.5; the margin m is 0 by default.
  *
  * Constants other than the weights of classes are not certain from the paper's text; they are options.
  */
@@ -29,19 +29,19 @@ import {
 
 export interface DetectionLossOptions {
   readonly classes: number;
-  /** Of all of it; 1 unless told. */
+  /** The weight of this loss; 1 by default. */
   readonly weight?: number | Schedule;
-  /** mu: the share of the labels in the losses of classes; 0.5 unless told. */
+  /** mu: the share of the labels in the losses of classes; 0.5 by default. */
   readonly hard?: number | Schedule;
-  /** nu: the weight of the bounded losses of boxes; 0.5 unless told. */
+  /** nu: the weight of the bounded losses of boxes; 0.5 by default. */
   readonly bounded?: number | Schedule;
-  /** m: by how much the student's squared error must be the smaller one to be let alone; 0 unless told. */
+  /** m: a box is left alone when the student's squared error plus m is not above the teacher's; 0 by default. */
   readonly margin?: number | Schedule;
-  /** w of ground; 1.5 unless told. */
+  /** w of the ground class; 1.5 by default. */
   readonly ground?: number;
 }
 
-/** L_RPN + L_RCN with a teacher. @throws MoonletError when there is none, or one of the two is no detector. */
+/** L_RPN + L_RCN with a teacher. @throws MoonletError without a teacher, or when student or teacher is not a detector. */
 export const detectionDistillation =
   ({
     classes,
@@ -77,9 +77,9 @@ export const detectionDistillation =
           mixed(classLoss(s.classes, at), softClasses(s.classes, t.classes, ground)),
           anchorOffsetsLoss(s.anchorOffsets, at),
           offsetsLoss(s.offsets, at),
-          tf.mul(nu, boundedAnchors(s, t, at)),
-          tf.mul(nu, boundedOffsets(s, t, at)),
-        ]) as tf.Scalar;
+          tf.mul<tf.Scalar>(nu, boundedAnchors(s, t, at)),
+          tf.mul<tf.Scalar>(nu, boundedOffsets(s, t, at)),
+        ]);
       },
     };
   };
@@ -87,8 +87,8 @@ export const detectionDistillation =
 /** -sum_c w_c P_t log P_s with w_0 = `ground`, averaged over proposals and batch; logits [batch, proposals, classes + 1]. */
 export function softClasses(student: tf.Tensor3D, teacher: tf.Tensor3D, ground: number): tf.Scalar {
   const weights = tf.tensor1d(Array.from({ length: student.shape[2] }, (_, c) => (c ? 1 : ground)));
-  const told = tf.mul(tf.exp(logSoftmax(teacher)), weights);
-  return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(told, logSoftmax(student)), 2)));
+  const target = tf.mul(tf.exp(logSoftmax(teacher)), weights);
+  return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(target, logSoftmax(student)), 2)));
 }
 
 /** The same of the sampled anchors, whose two classes are one logit: P = sigmoid(z) that something is there. */

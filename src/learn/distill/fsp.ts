@@ -9,17 +9,20 @@
  * (`stem` to `stage1`, `stage1` to `stage2`, ...). Channels must agree in both nets; where they do not, a 1x1 conv is
  * trained beside the student. Two stages: this loss alone, then the task's loss alone.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { item } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
-import { type Graph, isMap, printShape, type Shape } from '../../graph/index.ts';
+import { type Graph, isMap, printShape } from '../../graph/index.ts';
 import { maxPool } from '../../kernels/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { stagePairs, type TapPair, tap, tapPair } from '../loss/taps.ts';
+import { rank4, scalarOf } from '../tensors.ts';
 import { adapter } from './adapters.ts';
 
 export interface FspOptions {
-  /** lambda; 1 unless told. */
+  /** lambda; 1 by default. */
   readonly weight?: number | Schedule;
   /** Places along both nets, in order: a matrix is taken between each and the next. */
   readonly points?: readonly (readonly [student: string, teacher: string])[];
@@ -27,7 +30,11 @@ export interface FspOptions {
   readonly adapt?: boolean;
 }
 
-/** @throws MoonletError when there is no teacher, a path is unknown, or maps cannot be brought to one size. */
+/**
+ * The flow of the solution procedure: squared differences of the Gram matrices of maps at both ends of each stage (Yim et al.
+ * 2017, equations 1 and 2).
+ * @throws MoonletError when there is no teacher, a path is unknown, or maps cannot be brought to one size.
+ */
 export const fsp =
   ({ weight = 1, points, adapt = true }: FspOptions = {}): LossMaker =>
   (nets) => {
@@ -50,14 +57,15 @@ export const fsp =
       beside: mine.flatMap((a) => a.nodes),
       notes: mine.flatMap((a) => a.note ?? []),
       compute: (at) => {
-        const s = mine.map((a) => at.student(a.id) as tf.Tensor4D);
-        const t = chosen.map((pair) => at.teacher(pair.teacher.id) as tf.Tensor4D);
+        const s = mine.map((a) => rank4(at.student(a.id)));
+        const t = chosen.map((pair) => rank4(at.teacher(pair.teacher.id)));
         const each = s.slice(1).map((_, i) => {
-          const [mineOf, theirsOf] = [s, t].map((f) => flowOf(f[i] as tf.Tensor4D, f[i + 1] as tf.Tensor4D));
-          const square = tf.sum(tf.squaredDifference(mineOf as tf.Tensor, theirsOf as tf.Tensor), [1, 2]);
+          const flow = (maps: readonly tf.Tensor4D[]): tf.Tensor => flowOf(item(maps, i), item(maps, i + 1));
+          const [ofStudent, ofTeacher] = [flow(s), flow(t)];
+          const square = tf.sum(tf.squaredDifference(ofStudent, ofTeacher), [1, 2]);
           return tf.mean(square);
         });
-        return tf.addN(each) as tf.Scalar;
+        return scalarOf(tf.addN(each));
       },
     };
   };
@@ -71,7 +79,7 @@ function entry(student: Graph, teacher: Graph): readonly TapPair[] {
 }
 
 function checkSizes(chosen: readonly TapPair[], i: number, side: 'student' | 'teacher'): void {
-  const [a, b] = [(chosen[i - 1] as TapPair)[side], (chosen[i] as TapPair)[side]];
+  const [a, b] = [item(chosen, i - 1)[side], item(chosen, i)[side]];
   if (!isMap(a.shape) || !isMap(b.shape) || ratioOf(a.shape, b.shape) === undefined) {
     throw new MoonletError(
       `fsp: the ${side}'s ${a.id} ${printShape(a.shape)} and ${b.id} ${printShape(b.shape)} do not pool to one size; choose other "points"`,
@@ -79,27 +87,27 @@ function checkSizes(chosen: readonly TapPair[], i: number, side: 'student' | 'te
   }
 }
 
+type Size = readonly [h: number, w: number, ...rest: number[]];
 /** By how much the larger must be pooled; undefined when that is no whole number, the same in both directions. */
-function ratioOf(
-  [h1, w1]: Shape | readonly number[],
-  [h2, w2]: Shape | readonly number[],
-): number | undefined {
-  const [a, b] = [(h1 as number) / (h2 as number), (w1 as number) / (w2 as number)];
+function ratioOf([h1, w1]: Size, [h2, w2]: Size): number | undefined {
+  const [a, b] = [h1 / h2, w1 / w2];
   const ratio = Math.max(a, 1 / a);
   return a === b && Number.isInteger(ratio) ? ratio : undefined;
 }
 
+const sizeOf = ({ shape: [, h, w] }: tf.Tensor4D): Size => [h, w];
+
 /** The flow matrix of two maps, [batch, h, w, m] and [batch, h', w', n]: [batch, m, n]. */
-export function flowOf(first: tf.Tensor4D, second: tf.Tensor4D): tf.Tensor3D {
-  const ratio = ratioOf(first.shape.slice(1, 3), second.shape.slice(1, 3)) ?? 1;
+export function flowOf(one: tf.Tensor4D, two: tf.Tensor4D): tf.Tensor3D {
+  const ratio = ratioOf(sizeOf(one), sizeOf(two)) ?? 1;
   const pooled = (x: tf.Tensor4D): tf.Tensor4D => {
     if (ratio === 1) return x;
     const pads = { top: 0, bottom: 0, left: 0, right: 0 };
     return maxPool(x, { size: [ratio, ratio], stride: [ratio, ratio], pads });
   };
-  const larger = first.shape[1] > second.shape[1];
-  const [a, b] = [larger ? pooled(first) : first, larger ? second : pooled(second)];
+  const larger = one.shape[1] > two.shape[1];
+  const [a, b] = [larger ? pooled(one) : one, larger ? two : pooled(two)];
   const [batch, h, w, m] = a.shape;
   const rows = (x: tf.Tensor4D, c: number): tf.Tensor3D => tf.reshape(x, [batch, h * w, c]);
-  return tf.div(tf.matMul(rows(a, m), rows(b, b.shape[3]), true), h * w) as tf.Tensor3D;
+  return tf.div<tf.Tensor3D>(tf.matMul(rows(a, m), rows(b, b.shape[3]), true), h * w);
 }

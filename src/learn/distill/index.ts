@@ -19,7 +19,7 @@ export { type DistillOptions, distill } from './distill.ts';
 export { type FspOptions, flowOf, fsp } from './fsp.ts';
 export { type HintsOptions, hintOf, hints } from './hints.ts';
 export { type LogitsOptions, logits, logitsOf } from './logits.ts';
-export { type LwfOptions, lwf, lwfOf, withHead, withOutput } from './lwf.ts';
+export { addHead, type LwfOptions, lwf, lwfOf, withOutput } from './lwf.ts';
 export {
   type LayerRecord,
   type Metadata,

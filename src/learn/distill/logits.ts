@@ -7,19 +7,25 @@
  * paper's students are shallow and wide (`snn`), with a linear bottleneck that `foldBottlenecks` takes away afterwards.
  * Deviation: the paper normalizes the teacher's logits to zero mean and unit deviation; we take them as they are.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { classesOf } from '../../graph/index.ts';
 import { logitsAt } from '../../read/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { rank2 } from '../tensors.ts';
 
 export interface LogitsOptions {
-  /** 1 unless told, with no other loss beside it: the paper uses no labels. */
+  /** The weight of this loss; 1 by default. The paper uses it alone, without labels. */
   readonly weight?: number | Schedule;
 }
 
-/** @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits. */
+/**
+ * Logit regression: half the squared difference of the logits, averaged over the batch (Ba and Caruana 2014, arXiv:1312.6184,
+ * equation 1).
+ * @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits.
+ */
 export const logits =
   ({ weight = 1 }: LogitsOptions = {}): LossMaker =>
   (nets) => {
@@ -37,7 +43,7 @@ export const logits =
       constants: {},
       student: [g],
       teacher: [z],
-      compute: (at) => logitsOf(at.student(g) as tf.Tensor2D, at.teacher(z) as tf.Tensor2D),
+      compute: (at) => logitsOf(rank2(at.student(g)), rank2(at.teacher(z))),
     };
   };
 

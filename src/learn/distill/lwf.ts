@@ -5,8 +5,9 @@
  *   L_old = -sum_k y'_k log yhat'_k,  y'_k = y_k^(1/T) / sum_j y_j^(1/T),  y of the net as it was, yhat of the net as it is
  *
  * T = 2, weight 1; y^(1/T) normalized is the softmax of the logits over T. The old net stands as the teacher and is asked
- * about the new images. A new head is added by `withHead`; it alone is trained first, then all.
+ * about the new images. A new head is added by `addHead`; it alone is trained first, then all.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, Refusal } from '../../errors.ts';
 import { ancestors, channelsOf, check, type Node, nodeAt } from '../../graph/index.ts';
@@ -16,17 +17,22 @@ import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { tap } from '../loss/taps.ts';
 import { checkNumber } from '../options.ts';
+import { rank2 } from '../tensors.ts';
 
 export interface LwfOptions {
-  /** lambda_o; 1 unless told. */
+  /** lambda_o; 1 by default. */
   readonly weight?: number | Schedule;
-  /** 2 unless told. */
+  /** The temperature; 2 by default. */
   readonly temperature?: number | Schedule;
-  /** The old task's logits in the student; the node that was the old net's output unless told. */
+  /** The node of the old task's logits in the student; by default the old net's output. */
   readonly old?: string;
 }
 
-/** @throws MoonletError when there is no old net, or the student has not its head any more. */
+/**
+ * Learning without forgetting: the cross-entropy of the old head with the softened outputs of the net as it was (Li and Hoiem
+ * 2017, arXiv:1606.09282, equations 1 to 3). The old net is the teacher.
+ * @throws MoonletError when there is no old net, or the student has not its head any more.
+ */
 export const lwf =
   ({ weight = 1, temperature = 2, old }: LwfOptions = {}): LossMaker =>
   (nets) => {
@@ -46,15 +52,14 @@ export const lwf =
       settings: { temperature },
       student: [id],
       teacher: [theirs],
-      compute: (at) =>
-        lwfOf(at.student(id) as tf.Tensor2D, at.teacher(theirs) as tf.Tensor2D, at.setting('temperature')),
+      compute: (at) => lwfOf(rank2(at.student(id)), rank2(at.teacher(theirs)), at.setting('temperature')),
     };
   };
 
 /** L_old, averaged over the batch: logits [batch, classes] of the net as it is and as it was. */
 export function lwfOf(now: tf.Tensor2D, then: tf.Tensor2D, temperature: tf.Scalar): tf.Scalar {
-  const target = tf.softmax(tf.div(then, temperature) as tf.Tensor2D);
-  const log = tf.logSoftmax(tf.div(now, temperature) as tf.Tensor2D);
+  const target = tf.softmax(tf.div<tf.Tensor2D>(then, temperature));
+  const log = tf.logSoftmax(tf.div<tf.Tensor2D>(now, temperature));
   return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(target, log), 1)));
 }
 
@@ -62,9 +67,10 @@ export function lwfOf(now: tf.Tensor2D, then: tf.Tensor2D, temperature: tf.Scala
  * The net with one more head, which is its output from now on: a dense layer on what the last dense layer reads, under
  * `heads/<name>`. `normalized` puts a norm before it, which brings each feature to unit variance and learns its scale, so that
  * units that are new (`addUnits`) and old ones weigh alike at first (Wang et al. 2017, arXiv:1907.07844). The old head stays in
- * the graph, though no output needs it; `withOutput` brings it back.
+ * the graph, though no output needs it; `withOutput` brings it back. `withHead` of `moonlet` replaces the old head instead.
+ * @throws Refusal for a net without a dense layer.
  */
-export function withHead(
+export function addHead(
   net: Net,
   o: {
     readonly name: string;

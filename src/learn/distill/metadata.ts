@@ -5,7 +5,8 @@
 
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import * as z from 'zod';
-import type { Split } from '../../data/index.ts';
+import { get, item } from '../../access.ts';
+import { bytesOfImages, checkSplit, type Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError, quote } from '../../errors.ts';
 import { classesOf, isMap, issueText, type Shape, sizeOf } from '../../graph/index.ts';
@@ -13,7 +14,7 @@ import { logitsAt } from '../../read/index.ts';
 import { type Net, readSafetensors, type StoredTensor, writeSafetensors } from '../../weights/index.ts';
 import { strideTaps } from '../loss/taps.ts';
 import { passes } from '../task/batches.ts';
-import { checkInput, checkLabels, checkSplit } from '../task/data-check.ts';
+import { checkInput, checkLabels } from '../task/data-check.ts';
 import type { Scale } from '../task/scale.ts';
 import { embeddingOf } from './darkrank.ts';
 
@@ -36,12 +37,18 @@ export interface Metadata {
 
 const format = 'moonlet-teacher-metadata';
 const size = z.int().min(1);
+const perChannel = 'must be a number, or one for each channel';
 const aboutSchema = z.looseObject({
   teacher: z.string(),
   classes: size,
-  scale: z.looseObject({ shape: z.tuple([size, size, size]), mean: z.number(), std: z.number().positive() }),
+  scale: z.looseObject({
+    shape: z.tuple([size, size, size]),
+    mean: z.union([z.number(), z.array(z.number())], perChannel),
+    std: z.union([z.number().positive(), z.array(z.number().positive())], perChannel),
+  }),
 });
 
+/** The record of a teacher as the bytes of a safetensors file. */
 export function packMetadata({ layers, ...rest }: Metadata): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
   for (const { id, shape, mean, spread } of layers) {
@@ -53,7 +60,14 @@ export function packMetadata({ layers, ...rest }: Metadata): Uint8Array {
   return writeSafetensors({ tensors, metadata: { format, about: JSON.stringify(rest) } });
 }
 
-/** @throws MoonletError when the file is damaged or another one. */
+/** The shape of a map or a vector, of that of a tensor [classes, ...shape]. */
+const shapeOf = ([, h = 0, w, c]: readonly number[]): Shape =>
+  w === undefined || c === undefined ? [h] : [h, w, c];
+
+/**
+ * The record of a teacher, read from the bytes of a file.
+ * @throws MoonletError when the file is damaged or another one.
+ */
 export function unpackMetadata(bytes: Uint8Array, file = 'metadata'): Metadata {
   const { tensors, metadata } = readSafetensors(bytes, file);
   if (metadata['format'] !== format) throw new MoonletError(`${file}: holds no record of a teacher`);
@@ -62,7 +76,7 @@ export function unpackMetadata(bytes: Uint8Array, file = 'metadata'): Metadata {
     if (!key.endsWith(':mean')) return [];
     const id = key.slice(0, -':mean'.length);
     const spread = tensors.get(`${id}:spread`)?.data;
-    const own = shape.slice(1) as unknown as Shape;
+    const own = shapeOf(shape);
     const sizes = [about.classes * sizeOf(own), about.classes * sizeOf(own) ** 2];
     if (
       !(data instanceof Float32Array) ||
@@ -118,8 +132,7 @@ function averaged(values: Float32Array, shape: Shape): Float32Array {
     for (let x = 0; x < w; x++) {
       const to = (Math.floor(y / cell) * (w / cell) + Math.floor(x / cell)) * c;
       const from = (y * w + x) * c;
-      for (let k = 0; k < c; k++)
-        into[to + k] = (into[to + k] as number) + (values[from + k] as number) / cell ** 2;
+      for (let k = 0; k < c; k++) into[to + k] = into[to + k]! + values[from + k]! / cell ** 2;
     }
   }
   return into;
@@ -136,23 +149,23 @@ function tally(full: Shape, classes: number) {
     add: (c: number, all: Float32Array): void => {
       const v = averaged(all, full);
       for (let a = 0; a < n; a++) {
-        const va = v[a] as number;
-        sum[c * n + a] = (sum[c * n + a] as number) + va;
+        const va = v[a]!;
+        sum[c * n + a] = sum[c * n + a]! + va;
         const at = c * width + (crossed ? a * n : a);
         for (let b = crossed ? 0 : a; b <= a; b++) {
           const to = crossed ? at + b : at;
-          square[to] = (square[to] as number) + va * (v[b] as number);
+          square[to] = square[to]! + va * v[b]!;
         }
       }
     },
     record: (id: string, counts: readonly number[]): LayerRecord => {
-      const mean = Float32Array.from(sum, (v, k) => v / (counts[Math.floor(k / n)] as number));
+      const mean = Float32Array.from(sum, (v, k) => v / counts[Math.floor(k / n)]!);
       const spread = new Float32Array(classes * width);
       for (let c = 0; c < classes; c++) {
         const m = mean.subarray(c * n, (c + 1) * n);
         const around = square.subarray(c * width, (c + 1) * width).map((v, k) => {
           const [a, b] = crossed ? [Math.floor(k / n), k % n] : [k, k];
-          return v / (counts[c] as number) - (m[a] as number) * (m[b] as number);
+          return v / counts[c]! - m[a]! * m[b]!;
         });
         spread.set(crossed ? cholesky(around, n) : around.map((v) => Math.sqrt(Math.max(0, v))), c * width);
       }
@@ -163,7 +176,7 @@ function tally(full: Shape, classes: number) {
 
 /**
  * How the teacher responds to a split, by class. Here, and only here, data are looked at.
- * @throws MoonletError when the split does not fit the teacher, or a class has no example.
+ * @throws MoonletError when the split does not fit the teacher, or a class has no example; UsageError for images of floats.
  */
 export async function recordMetadata(
   teacher: Net,
@@ -176,20 +189,21 @@ export async function recordMetadata(
 ): Promise<Metadata> {
   const classes = classesOf(teacher.graph);
   checkSplit(split, scale, 'data');
+  bytesOfImages(split, 'recordMetadata'); // reconstructed images are bytes
   checkInput(teacher.graph, scale.shape, 'the images are');
   checkLabels(teacher.graph, split.labels, classes, 'data');
   const runner = await compile(teacher, { ...engine, values: layers });
-  const tallies = layers.map((id) => tally(runner.shapes.get(id) as Shape, classes));
+  const tallies = layers.map((id) => tally(get(runner.shapes, id), classes));
   const counts = new Array<number>(classes).fill(0);
   try {
     for (const { x, targets, count } of passes(split, scale, 100)) {
       const values = await runner.run(x);
       for (let i = 0; i < count; i++) {
-        const c = targets.labels[i] as number;
+        const c = targets.labels[i]!;
         counts[c] = (counts[c] ?? 0) + 1;
         layers.forEach((id, k) => {
-          const size = sizeOf(runner.shapes.get(id) as Shape);
-          tallies[k]?.add(c, (values.get(id) as Float32Array).subarray(i * size, (i + 1) * size));
+          const size = sizeOf(get(runner.shapes, id));
+          tallies[k]?.add(c, get(values, id).subarray(i * size, (i + 1) * size));
         });
       }
     }
@@ -202,7 +216,7 @@ export async function recordMetadata(
     teacher: teacher.graph.name,
     classes,
     scale: { shape: scale.shape, mean: scale.mean, std: scale.std },
-    layers: layers.map((id, k) => (tallies[k] as ReturnType<typeof tally>).record(id, counts)),
+    layers: layers.map((id, k) => item(tallies, k).record(id, counts)),
   };
 }
 
@@ -211,8 +225,8 @@ function cholesky(covariance: Float64Array, n: number): Float32Array {
   const full = Matrix.zeros(n, n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
-      full.set(i, j, covariance[i * n + j] as number);
-      full.set(j, i, covariance[i * n + j] as number);
+      full.set(i, j, covariance[i * n + j]!);
+      full.set(j, i, covariance[i * n + j]!);
     }
   }
   const ridge = (1e-6 * full.trace()) / n + 1e-9;

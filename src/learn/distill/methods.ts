@@ -85,6 +85,7 @@ const rows = [
   ],
 ] as const;
 
+/** The methods of the survey, by their numbers there. */
 export const methods: readonly Method[] = rows.map(([ref, id, year, authors, title]) => ({
   id,
   ref,

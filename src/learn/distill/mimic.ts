@@ -11,29 +11,36 @@
  * Deviation: proposals are those that the task draws for the step (around objects, near misses, ground), not the student's
  * own at that moment; both nets are cropped by them alike. `detectorLoss` is L_gt.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { last } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Node, printShape } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { sameSize, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
 import { crops } from '../task/detect/crops.ts';
+import { rank4 } from '../tensors.ts';
 
 export interface MimicOptions {
-  /** lambda; 1 unless told. */
+  /** lambda; 1 by default. */
   readonly weight?: number | Schedule;
-  /** Whose features mimic whose; the last stage that both name unless told. */
+  /** Layers of student and teacher whose features are compared; by default the last stage that both name. */
   readonly pair?: readonly [student: string, teacher: string];
 }
 
-/** @throws MoonletError when there is no teacher, a path is unknown, or maps differ in size. */
+/**
+ * Proposal mimic: half the squared difference of student's and teacher's features inside the proposals, per value (Li et al. 2017,
+ * equations 1 to 3).
+ * @throws MoonletError when there is no teacher, a path is unknown, or maps differ in size.
+ */
 export const mimic =
   ({ weight = 1, pair }: MimicOptions = {}): LossMaker =>
   (nets) => {
     const teacher = teacherOf(nets, 'mimic');
     const taps: TapPair = pair
       ? tapPair(nets.student, teacher, pair)
-      : (stagePairs(nets.student, teacher, 'mimic').at(-1) as TapPair);
+      : last(stagePairs(nets.student, teacher, 'mimic'));
     const { node, note } = transform(taps);
     return {
       name: 'mimic',
@@ -46,10 +53,10 @@ export const mimic =
       notes: [note],
       compute: (at) =>
         mimicOf(
-          at.student(node.id) as tf.Tensor4D,
-          at.teacher(taps.teacher.id) as tf.Tensor4D,
-          at.target('rows') as tf.Tensor4D,
-          at.target('columns') as tf.Tensor4D,
+          rank4(at.student(node.id)),
+          rank4(at.teacher(taps.teacher.id)),
+          rank4(at.target('rows')),
+          rank4(at.target('columns')),
         ),
     };
   };

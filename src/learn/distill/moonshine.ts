@@ -15,7 +15,7 @@ import { attention } from './attention.ts';
 
 export interface MoonshineOptions {
   readonly seed?: number;
-  /** beta; 1000 unless told. */
+  /** beta; 1000 by default. */
   readonly weight?: number | Schedule;
 }
 export interface Moonshine {
@@ -24,8 +24,19 @@ export interface Moonshine {
 }
 
 /**
- * The student and its losses, for `distill(student, ..., { teacher, losses })`.
+ * A student made of its teacher by cheap blocks, and its losses, for `distill(student, ..., { teacher, losses })`.
+ * @param block what replaces the teacher's convs, such as `G(4)` or `BG(2,2)`.
  * @throws Refusal when the teacher has no block that could be made cheap by it.
+ *
+ * @example
+ * import { cost, init } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ * import { methods } from 'moonlet/learn';
+ *
+ * const teacher = init(wrn({ depth: 10, width: 1, size: 28, channels: 1 }));
+ * const { student, losses } = methods.moonshine(teacher, 'G(4)');
+ * cost(student.graph).params < cost(teacher.graph).params; // true
+ * losses.length; // 2
  */
 export const moonshine = (
   teacher: Net,

@@ -9,17 +9,19 @@
  *
  * There is no teacher: the first predictions, held to labels of their own, are what the final tasks distill.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { checkLogits } from '../../read/index.ts';
 import type { LossMaker, Signals } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { binaryCrossEntropy, logSoftmax } from '../task/detect/loss.ts';
 import { type ParsingTask, parserLayout } from '../task/parse/layout.ts';
+import { rank3, rank4 } from '../tensors.ts';
 
 export interface ParsingLossOptions {
   readonly classes: number;
   readonly weight?: number | Schedule;
-  /** w of each task; 1 unless told. */
+  /** The weight w of each task; 1 by default. */
   readonly tasks?: Readonly<Partial<Record<ParsingTask, number | undefined>>>;
   /** False: the final heads alone are held to labels. */
   readonly first?: boolean;
@@ -40,9 +42,9 @@ export const parsingLoss =
       compute: (at) =>
         tf.addN(
           heads.map(({ task, id }) =>
-            tf.mul(headLoss[task](at.student(id) as tf.Tensor4D, at), tasks[task] ?? 1),
+            tf.mul<tf.Scalar>(headLoss[task](rank4(at.student(id)), at), tasks[task] ?? 1),
           ),
-        ) as tf.Scalar,
+        ),
     };
   };
 
@@ -50,11 +52,11 @@ export const parsingLoss =
 const headLoss: Readonly<Record<ParsingTask, (said: tf.Tensor4D, at: Pick<Signals, 'target'>) => tf.Scalar>> =
   {
     segmentation: (logits, at) => {
-      const hard = tf.cast(tf.oneHot(at.target('segmentation') as tf.Tensor3D, logits.shape[3]), 'float32');
+      const hard = tf.cast(tf.oneHot(rank3(at.target('segmentation')), logits.shape[3]), 'float32');
       return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(hard, logSoftmax(logits)), 3)));
     },
     depth: (said, at) => tf.mean(tf.squaredDifference(flat(said), at.target('depth'))),
     contour: (logits, at) => tf.mean(binaryCrossEntropy(flat(logits), at.target('contour'))),
   };
 /** Without the one channel. */
-const flat = (x: tf.Tensor4D): tf.Tensor3D => tf.reshape(x, x.shape.slice(0, 3) as [number, number, number]);
+const flat = (x: tf.Tensor4D): tf.Tensor3D => tf.reshape(x, [x.shape[0], x.shape[1], x.shape[2]]);

@@ -18,7 +18,21 @@ export interface Net2Net {
   readonly rate: Schedule;
 }
 
-/** @throws Refusal when a step of the plan cannot be done on this net. */
+/**
+ * A student larger than its teacher that computes the same function at first, and the learning rate to go on with.
+ * @param rate the teacher's learning rate, 0.1 by default.
+ * @throws Refusal when a step of the plan cannot be done on this net.
+ *
+ * @example
+ * import { init } from 'moonlet';
+ * import { wrn } from 'moonlet/architectures';
+ * import { methods } from 'moonlet/learn';
+ *
+ * const teacher = init(wrn({ depth: 10, width: 1, size: 28, channels: 1 }));
+ * const { student, rate } = methods.net2net(teacher, [{ widen: { stage1: 'x1.5' } }], { rate: 0.1 });
+ * student.graph.nodes.length === teacher.graph.nodes.length; // true
+ * rate(0); // 0.01
+ */
 export function net2net(
   teacher: Net,
   plan: GrowPlan,

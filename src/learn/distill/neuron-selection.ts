@@ -10,26 +10,20 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { Split } from '../../data/index.ts';
+import { first, get, item } from '../../access.ts';
+import { checkSplit, type Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
-import {
-  channelsOf,
-  type Graph,
-  isMap,
-  type Node,
-  nodesById,
-  type Shape,
-  shapes,
-} from '../../graph/index.ts';
+import { channelsOf, type Graph, isMap, type Node, nodesById, shapes } from '../../graph/index.ts';
 import { logitsAt } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { type Tap, tap } from '../loss/taps.ts';
 import { passes } from '../task/batches.ts';
-import { checkInput, checkSplit } from '../task/data-check.ts';
+import { checkInput } from '../task/data-check.ts';
 import type { Scale } from '../task/scale.ts';
+import { rank2 } from '../tensors.ts';
 import { type Columns, type Selection, type SelectOptions, selectNeurons } from './select-neurons.ts';
 
 /** Selected neurons with what brings them to zero mean and unit deviation. */
@@ -40,11 +34,14 @@ export interface ChosenNeurons {
 }
 export interface NeuronSelectionOptions extends ChosenNeurons {
   readonly weight?: number | Schedule;
-  /** Hidden layers of student and teacher; what feeds their last dense layers unless told. */
+  /** Hidden layers of student and teacher; by default the inputs of their last dense layers. */
   readonly pair?: readonly [student: string, teacher: string];
 }
 
-/** @throws MoonletError when there is no teacher, a layer is no vector, or a neuron is not there. */
+/**
+ * Regression on chosen neurons of the teacher, from a dense layer beside the student's top hidden layer (Luo et al. 2016).
+ * @throws MoonletError when there is no teacher, a layer is no vector, or a neuron is not there.
+ */
 export const neuronSelection =
   ({ neurons, mean, deviation, weight = 1, pair }: NeuronSelectionOptions): LossMaker =>
   (nets) => {
@@ -71,7 +68,7 @@ export const neuronSelection =
       beside: [regressor],
       notes: [`neuron-selection: ${neurons.length} of ${count} neurons of ${theirs.id}`],
       compute: (at) => {
-        const all = at.teacher(theirs.id) as tf.Tensor2D;
+        const all = rank2(at.teacher(theirs.id));
         const chosen = tf.gather(all, tf.tensor1d([...neurons], 'int32'), 1);
         const target = tf.div(tf.sub(chosen, tf.tensor1d([...mean])), tf.tensor1d([...deviation]));
         return tf.div(tf.mean(tf.squaredDifference(at.student(regressor.id), target)), 2);
@@ -82,19 +79,19 @@ export const neuronSelection =
 /** What feeds the classifier's last dense layer. @throws MoonletError when it does not end in one. */
 export function topHidden(graph: Graph): Tap {
   const end = nodesById(graph).get(logitsAt(graph));
-  if (end?.op.kind === 'dense') return vectorAt(graph, end.inputs[0] as string);
+  if (end?.op.kind === 'dense') return vectorAt(graph, first(end.inputs));
   throw new MoonletError(
     `neuron-selection: ${graph.name} does not end in a dense layer; name the layers by "pair"`,
   );
 }
 function vectorAt(graph: Graph, path: string): Tap {
-  const found = path === '' ? { id: path, shape: [0] as Shape } : tap(graph, path);
+  const found: Tap = path === '' ? { id: path, shape: [0] } : tap(graph, path);
   if (isMap(found.shape)) throw new MoonletError(`neuron-selection: ${found.id} is a map; choose a vector`);
   return found;
 }
 
 export interface ChooseOptions extends SelectOptions, EngineOptions {
-  /** The teacher's layer; what feeds its last dense layer unless told. */
+  /** The teacher's layer; by default the input of its last dense layer. */
   readonly layer?: string;
 }
 
@@ -117,16 +114,16 @@ export async function chooseNeurons(
     throw new MoonletError(
       `neuron-selection: an attribute has ${partial.length} values for ${split.count} images; give one an image`,
     );
-  const count = channelsOf(shapes(teacher.graph).get(id) as Shape);
+  const count = channelsOf(get(shapes(teacher.graph), id));
   const columns = Array.from({ length: count }, () => new Float64Array(split.count));
   const runner = await compile(teacher, { ...engine, values: [id] });
   try {
     let done = 0;
     for (const { x, count: real } of passes(split, scale, Math.min(250, split.count))) {
-      const values = (await runner.run(x)).get(id) as Float32Array;
+      const values = get(await runner.run(x), id);
       for (let i = 0; i < real; i++)
         columns.forEach((column, k) => {
-          column[done + i] = values[i * count + k] as number;
+          column[done + i] = values[i * count + k]!;
         });
       done += real;
     }
@@ -137,10 +134,10 @@ export async function chooseNeurons(
     ...(lambda === undefined ? {} : { lambda }),
     ...(cost === undefined ? {} : { cost }),
   });
-  const chosen = selection.neurons.map((k) => columns[k] as Float64Array);
+  const chosen = selection.neurons.map((k) => item(columns, k));
   const mean = chosen.map((c) => c.reduce((a, b) => a + b, 0) / c.length);
   const deviation = chosen.map((c, k) =>
-    Math.sqrt(c.reduce((sum, v) => sum + (v - (mean[k] as number)) ** 2, 0) / c.length),
+    Math.sqrt(c.reduce((sum, v) => sum + (v - mean[k]!) ** 2, 0) / c.length),
   );
   return { ...selection, mean, deviation };
 }

@@ -11,7 +11,9 @@
  * ends, and computes what it did among the others. Its own CE is the loss `crossEntropy` beside this one:
  * `[crossEntropy(), one()]`. The authors ramp the divergence up by exp(-5 (1 - t / 80)^2) over 80 of 300 epochs.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { get, last } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, isMap, type Node, onlyOutput, type Shape, select, shapes } from '../../graph/index.ts';
 import { classEnd, logitsAt } from '../../read/index.ts';
@@ -20,22 +22,27 @@ import type { LossMaker } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { stopGradient } from '../loss/stop-gradient.ts';
 import { checkNumber } from '../options.ts';
+import { rank2 } from '../tensors.ts';
 import { softTargetsOf } from './soft-targets.ts';
 
 export interface OneOptions {
-  /** 1 unless told. */
+  /** The weight of this loss; 1 by default. */
   readonly weight?: number | Schedule;
-  /** The student's own among them; 3 unless told. */
+  /** How many branches, the student's own included; 3 by default. */
   readonly branches?: number;
-  /** Where the branches begin; the last stage unless told. */
+  /** The layer at which the branches begin; by default the last stage. */
   readonly from?: string;
-  /** 3 unless told. */
+  /** The temperature; 3 by default. */
   readonly temperature?: number | Schedule;
-  /** The share of the divergence from the ensemble, which may ramp up; 1 unless told. */
+  /** The weight of the divergence from the ensemble, which may ramp up; 1 by default. */
   readonly ramp?: number | Schedule;
 }
 
-/** @throws MoonletError when the net does not part into a trunk and one branch. */
+/**
+ * On-the-fly native ensemble: branches of the net's last stage, whose gated ensemble teaches each (Lan et al. 2018,
+ * arXiv:1806.04606, equations 3 to 8). It needs no teacher; use it together with `crossEntropy`.
+ * @throws MoonletError when the net does not part into a trunk and one branch.
+ */
 export const one =
   ({ weight = 1, branches = 3, from, temperature = 3, ramp = 1 }: OneOptions = {}): LossMaker =>
   ({ student }) => {
@@ -56,12 +63,12 @@ export const one =
         `one: ${branches - 1} more branches from ${from ?? lastStage(student)} and a gate (gone after training)`,
       ],
       compute: (at) => {
-        const z = [own, ...logits].map((id) => at.student(id) as tf.Tensor2D);
-        const ensemble = ensembleOf(z, at.student(gate) as tf.Tensor2D);
+        const z = [own, ...logits].map((id) => rank2(at.student(id)));
+        const ensemble = ensembleOf(z, rank2(at.student(gate)));
         const hard = [...z.slice(1), ensemble].map((x) => crossEntropyOf(x, at.labels, classes));
         const target = stopGradient(ensemble);
         const soft = z.map((x) => softTargetsOf(x, target, at.setting('temperature')));
-        return tf.add(tf.addN(hard), tf.mul(tf.addN(soft), at.setting('ramp'))) as tf.Scalar;
+        return tf.add<tf.Scalar>(tf.addN(hard), tf.mul(tf.addN(soft), at.setting('ramp')));
       },
     };
   };
@@ -70,7 +77,7 @@ export const one =
 export function ensembleOf(logits: readonly tf.Tensor2D[], gate: tf.Tensor2D): tf.Tensor2D {
   const [batch] = gate.shape;
   const terms = logits.map((z, i) => tf.mul(z, tf.slice(gate, [0, i], [batch, 1])));
-  return tf.addN(terms) as tf.Tensor2D;
+  return rank2(tf.addN(terms));
 }
 
 function lastStage(graph: Graph): string {
@@ -109,11 +116,11 @@ export function branchesOf(graph: Graph, from: string, count: number): Branches 
       ...(weightsOf === undefined ? {} : { weightsOf: name(weightsOf) }),
     }));
   });
-  const gate = gateNodes(trunk, shapes(graph).get(trunk) as Shape, count);
+  const gate = gateNodes(trunk, get(shapes(graph), trunk), count);
   return {
     nodes: [...copies.flat(), ...gate],
     logits: copies.map((_, k) => `branch${k + 2}/${logitsAt(graph)}`),
-    gate: gate.at(-1)?.id as string,
+    gate: last(gate).id,
   };
 }
 

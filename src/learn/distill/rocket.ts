@@ -9,6 +9,7 @@
  * this one: `[crossEntropy(), rocket({ booster })]`.
  * Deviation: the authors' code shares convs and gives light net and booster norms of their own; here they share the value.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { classesOf, type Graph, inputShape, type Node, nodesById, printShape } from '../../graph/index.ts';
@@ -18,19 +19,24 @@ import type { LossMaker } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { stopGradient } from '../loss/stop-gradient.ts';
 import { tap } from '../loss/taps.ts';
+import { rank2 } from '../tensors.ts';
 
 export interface RocketOptions {
-  /** Of booster's cross-entropy and hint together; 1 unless told. */
+  /** The weight of the booster's cross-entropy and of the hint together; 1 by default. */
   readonly weight?: number | Schedule;
   /** The larger net, for the same images and classes. */
   readonly booster: Graph;
-  /** The place in both nets up to which they are one; `stage1` unless told. Undefined by `null`: nothing is shared. */
+  /** The layer of both nets up to which they share weights; `stage1` by default. With `null` nothing is shared. */
   readonly share?: string | null;
-  /** 0.03 unless told. */
+  /** lambda; 0.03 by default. */
   readonly lambda?: number | Schedule;
 }
 
-/** @throws MoonletError when the two nets do not tell the same classes apart, or cannot be joined there. */
+/**
+ * Rocket launching: a booster on shared low layers is trained along, and the net follows its logits (Zhou et al. 2018,
+ * arXiv:1708.04106, equations 1 and 5). It needs no teacher; use it together with `crossEntropy`.
+ * @throws MoonletError when the two nets do not tell the same classes apart, or cannot be joined there.
+ */
 export const rocket =
   ({ weight = 1, booster, share = 'stage1', lambda = 0.03 }: RocketOptions): LossMaker =>
   ({ student }) => {
@@ -53,7 +59,7 @@ export const rocket =
         `rocket: a booster of ${booster.name} ${share === null ? 'beside the student' : `from ${share} on`} (gone after training)`,
       ],
       compute: (at) => {
-        const [l, z] = [at.student(light) as tf.Tensor2D, at.student(output) as tf.Tensor2D];
+        const [l, z] = [rank2(at.student(light)), rank2(at.student(output))];
         const hint = tf.mul(hintOfRocket(l, z), at.setting('lambda'));
         return tf.add(crossEntropyOf(z, at.labels, classes), hint);
       },
@@ -72,13 +78,13 @@ interface Joined {
 
 /** The booster on the student's input. */
 function whole(student: Graph, booster: Graph): Joined {
-  const [mine, theirs] = [student, booster].map((g) => g.nodes.find((n) => n.op.kind === 'input')?.id ?? '');
+  const inputOf = (g: Graph): string => g.nodes.find((n) => n.op.kind === 'input')?.id ?? '';
   const [a, b] = [inputShape(student), inputShape(booster)];
   if (printShape(a) !== printShape(b))
     throw new MoonletError(
       `rocket: the light net takes ${printShape(a)}, the booster ${printShape(b)}; they must agree`,
     );
-  return attached(booster, theirs as string, mine as string, 'its input');
+  return attached(booster, inputOf(booster), inputOf(student), 'its input');
 }
 
 /** The booster from a place on, reading what the student has there. */

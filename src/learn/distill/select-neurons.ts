@@ -12,15 +12,16 @@
  * The paper's own Phi and Psi are made for attributes of faces; these have the same two parts, and from lambda = 1 up a
  * neuron is never taken beside its copy.
  */
+import { item } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 
 /** Values of examples by column: `columns[k][n]` is value k of example n. */
 export type Columns = readonly ArrayLike<number>[];
 
 export interface SelectOptions {
-  /** lambda; 1 unless told. */
+  /** lambda; 1 by default. */
   readonly lambda?: number;
-  /** How much of its variance must be explained for a neuron to be worth its place; 0.1 unless told. */
+  /** The share of its variance that must be explained for a neuron to be chosen; 0.1 by default. */
   readonly cost?: number;
 }
 export interface Selection {
@@ -31,7 +32,11 @@ export interface Selection {
   readonly energy: number;
 }
 
-/** @throws MoonletError when no neuron is worth its cost. */
+/**
+ * Chooses neurons that attributes explain well and that differ from each other, by mean field (Luo et al. 2016, equation 3).
+ * @param neurons a column of values for each neuron, one value an example; `attributes` likewise.
+ * @throws MoonletError when no neuron is worth its cost.
+ */
 export function selectNeurons(neurons: Columns, attributes: Columns, o: SelectOptions = {}): Selection {
   const { lambda = 1, cost = 0.1 } = o;
   const columns = neurons.map(standardized);
@@ -40,12 +45,12 @@ export function selectNeurons(neurons: Columns, attributes: Columns, o: SelectOp
   const unary = explained.map((d) => cost - d);
   const together = columns.map((x) => columns.map((y) => product(x, y) ** 4));
   const likely = meanField(unary, together, lambda);
-  const order = [...likely.keys()].sort((a, b) => (likely[b] as number) - (likely[a] as number) || a - b);
+  const order = [...likely.keys()].sort((a, b) => likely[b]! - likely[a]! || a - b);
   const chosen: number[] = [];
   let energy = 0;
   for (const i of order) {
-    const pairs = chosen.reduce((sum, j) => sum + (together[i]?.[j] as number), 0);
-    const change = (unary[i] as number) + lambda * pairs;
+    const pairs = chosen.reduce((sum, j) => sum + item(item(together, i), j), 0);
+    const change = unary[i]! + lambda * pairs;
     if (change >= 0) continue;
     chosen.push(i);
     energy += change;
@@ -68,7 +73,7 @@ function meanField(
     unary.forEach((phi, i) => {
       let pairs = 0;
       q.forEach((v, j) => {
-        if (j !== i) pairs += (together[i]?.[j] as number) * v;
+        if (j !== i) pairs += item(item(together, i), j) * v;
       });
       q[i] = 1 / (1 + Math.exp((phi + lambda * pairs) / t));
     });
@@ -80,13 +85,13 @@ function meanField(
 function standardized(x: ArrayLike<number>): Float64Array {
   const n = x.length;
   let mean = 0;
-  for (let i = 0; i < n; i++) mean += (x[i] as number) / n;
-  const centred = Float64Array.from({ length: n }, (_, i) => (x[i] as number) - mean);
+  for (let i = 0; i < n; i++) mean += x[i]! / n;
+  const centred = Float64Array.from({ length: n }, (_, i) => x[i]! - mean);
   const length = Math.sqrt(product(centred, centred));
   return length > 1e-12 ? centred.map((v) => v / length) : centred.fill(0);
 }
 const product = (x: Float64Array, y: Float64Array): number => {
   let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += (x[i] as number) * (y[i] as number);
+  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
   return sum;
 };

@@ -13,7 +13,9 @@
  * grouped convs among them; where tf's own activations lack one they get it there (`second-order.ts`). Its resizing has
  * none: a student with `upsample` is refused.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { first, get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { classesOf, inputShape, printShape } from '../../graph/index.ts';
@@ -23,15 +25,20 @@ import { forward, weightTensors } from '../../read/tfjs/index.ts';
 import type { LossMaker } from '../loss/loss.ts';
 import { teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { rank2 } from '../tensors.ts';
 
 export interface SobolevOptions {
-  /** 1 unless told. */
+  /** The weight of this loss; 1 by default. */
   readonly weight?: number | Schedule;
-  /** Random vectors in a step, K; 1 unless told. */
+  /** Random vectors in a step, K; 1 by default. */
   readonly projections?: number;
 }
 
-/** @throws MoonletError when there is no teacher, inputs or classes differ, or a net has no second derivative. */
+/**
+ * Sobolev training: squared differences of the derivatives of student's and teacher's logits by the input, projected on random
+ * vectors (Czarnecki et al. 2017, arXiv:1706.04859, equation 1). Use it together with `logits`.
+ * @throws MoonletError when there is no teacher, inputs or classes differ, or a net has no second derivative.
+ */
 export const sobolev =
   ({ weight = 1, projections = 1 }: SobolevOptions = {}): LossMaker =>
   (nets) => {
@@ -60,16 +67,14 @@ export const sobolev =
       draws: Object.fromEntries(names.map((name) => [name, [classes]])),
       compute: (at) => {
         const said = (x: tf.Tensor): tf.Tensor =>
-          forward(teacher, weightTensors(teacherNet.weights), x, { values: [taught] }).values.get(
-            taught,
-          ) as tf.Tensor;
+          get(forward(teacher, weightTensors(teacherNet.weights), x, { values: [taught] }).values, taught);
         const terms = names.map((name) => {
-          const v = unit(at.draw(name) as tf.Tensor2D);
+          const v = unit(rank2(at.draw(name)));
           const mine = slopeOf(at.student(logits), v, at.x);
           const target = tf.grad((x) => tf.sum(tf.mul(said(x), v)))(at.x);
           return slopesOf(mine, target);
         });
-        return tf.addN(terms) as tf.Scalar;
+        return tf.addN<tf.Scalar>(terms);
       },
     };
   };
@@ -90,9 +95,9 @@ export const unit = (v: tf.Tensor2D): tf.Tensor2D =>
 export function slopeOf(y: tf.Tensor, v: tf.Tensor, x: tf.Tensor): tf.Tensor {
   const projected = tf.sum(tf.mul(y, v));
   const { grads } = tf.engine().gradients(() => projected, [x]);
-  return grads[0] as tf.Tensor;
+  return first(grads);
 }
 
 /** The squared distance of two derivatives, [batch, ...], averaged over the batch. */
 export const slopesOf = (student: tf.Tensor, teacher: tf.Tensor): tf.Scalar =>
-  tf.div(tf.sum(tf.square(tf.sub(student, teacher))), student.shape[0] as number);
+  tf.div(tf.sum(tf.square(tf.sub(student, teacher))), first(student.shape));

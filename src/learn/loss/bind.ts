@@ -19,7 +19,10 @@ export interface Bound {
   readonly notes: readonly string[];
 }
 
-/** @throws MoonletError for what does not fit: all that a run can be refused for before its first step. */
+/**
+ * Makes a run's losses for its nets, and the graph with the nodes that they put beside the student.
+ * @throws MoonletError for what does not fit: all that a run can be refused for before its first step.
+ */
 export function bind(
   student: Graph,
   makers: readonly LossMaker[],
@@ -33,7 +36,7 @@ export function bind(
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
     throw new MoonletError(
-      `the loss ${twice} stands twice; give it one weight, or another teacher by "teacher"`,
+      `the loss ${twice} is listed twice; give it one weight, or another teacher by "teacher"`,
     );
   const beside = losses.flatMap((l) => l.beside ?? []);
   const ids = new Set(beside.map((n) => n.id));

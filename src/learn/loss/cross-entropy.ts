@@ -1,7 +1,9 @@
 /** @file Cross-entropy of a classifier's logits, with label smoothing. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { classEnd } from '../../read/index.ts';
 import { checkNumber } from '../options.ts';
+import { rank2 } from '../tensors.ts';
 import type { LossMaker } from './loss.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -12,9 +14,23 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * -mean over the batch of sum_k q_k log p_k, with q = (1 - s) onehot(y) + s / classes. A net that ends in softmax is trained on
- * the logits before it.
- * @throws MoonletError, when bound, for a net of one class or without logits; UsageError for a share that is none.
+ * Cross-entropy with the labels: -mean over the batch of sum_k q_k log p_k, with q = (1 - s) onehot(y) + s / classes. A net that
+ * ends in softmax is trained on the logits before it.
+ * @throws MoonletError, when bound, for a net of one class or without logits; UsageError for a share that is not from 0 to 1.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { fit, losses } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const smooth = losses.crossEntropy({ labelSmoothing: 0.1 });
+ * const { finished } = await fit(tiny(8), data.train, data, { steps: 3, batch: 8, losses: [smooth] });
+ * finished; // true
  */
 export const crossEntropy =
   ({ weight = 1, labelSmoothing = 0 }: CrossEntropyOptions = {}): LossMaker =>
@@ -27,7 +43,7 @@ export const crossEntropy =
       student: [logits],
       targets: ['labels'],
       constants: { labelSmoothing },
-      compute: (at) => crossEntropyOf(at.student(logits) as tf.Tensor2D, at.labels, classes, labelSmoothing),
+      compute: (at) => crossEntropyOf(rank2(at.student(logits)), at.labels, classes, labelSmoothing),
     };
   };
 

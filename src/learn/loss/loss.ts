@@ -41,7 +41,7 @@ export interface Loss {
   readonly draws?: Readonly<Record<string, readonly number[]>>;
   /**
    * Nodes that stand beside the student while it is trained: adapters, branches, a booster. They may read the student's
-   * nodes; it reads none of theirs. They learn with it, and fall away when the run ends.
+   * nodes; it reads none of theirs. They are trained with it, and removed when the run ends.
    */
   readonly beside?: readonly Node[];
   /** Batches smaller than this are refused, such as where a loss compares the examples of a batch. */
@@ -51,7 +51,7 @@ export interface Loss {
    * them its source text is compared.
    */
   readonly constants?: Readonly<Record<string, unknown>>;
-  /** What was chosen for the pair and a person should know, such as adapters that were made. */
+  /** What was chosen for the pair, as texts for the user, such as adapters that were made. */
   readonly notes?: readonly string[];
   compute(at: Signals): tf.Scalar;
 }
@@ -63,7 +63,7 @@ export interface Nets {
   /** More teachers, by the names that losses call them by. */
   readonly teachers?: Readonly<Record<string, Net>> | undefined;
 }
-/** A loss for any pair of nets. Binding it to one resolves its paths, and throws before training what does not fit. */
+/** Makes a loss for a pair of nets. It resolves paths, and throws before training when something does not fit. */
 export type LossMaker = (nets: Nets) => Loss;
 
 /** The teacher's graph. @throws MoonletError when there is none. */

@@ -3,6 +3,7 @@ import { UsageError } from '../../errors.ts';
 
 /** The value at a step, 0 .. steps - 1. */
 export type Schedule = (step: number) => number;
+/** A schedule that does not change. */
 export const constant =
   (value: number): Schedule =>
   () =>
@@ -64,4 +65,5 @@ export function schedule(kind: string, o: { steps: number; peak: number }): Sche
       throw new UsageError(`no schedule "${kind}"; known: ${scheduleNames.join(', ')}`);
   }
 }
+/** The schedules that recipes can name. */
 export const scheduleNames = ['one-cycle', 'cosine', 'step', 'constant'] as const;

@@ -1,8 +1,9 @@
 /** @file A value as a constant: what reads it trains nothing before it. */
 import * as tf from '@tensorflow/tfjs-core';
 
+/** The same value, through which no gradient flows. */
 export const stopGradient = <T extends tf.Tensor>(x: T): T =>
-  tf.customGrad((t) => ({
-    value: tf.clone(t as tf.Tensor),
+  tf.customGrad(() => ({
+    value: tf.clone(x),
     gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
   }))(x) as T;

@@ -2,6 +2,7 @@
  * @file Places in two nets that belong together. A tap is a path (`stage2`, `stage2/0/add`), or `stride4`: the last map of
  * the body whose height is a fourth of the input's. So nets are paired that name their stages otherwise, or not at all.
  */
+import { get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 import { ancestors, type Graph, inputShape, isMap, nodeAt, type Shape, shapes } from '../../graph/index.ts';
 
@@ -27,7 +28,7 @@ export function tap(graph: Graph, path: string): Tap {
     );
   }
   const { id } = nodeAt(graph, path);
-  return { id, shape: shapes(graph).get(id) as Shape };
+  return { id, shape: get(shapes(graph), id) };
 }
 
 /** Two taps by their paths. @throws MoonletError as `tap` does. */
@@ -49,7 +50,7 @@ export function strideTaps(graph: Graph): ReadonlyMap<number, Tap> {
   const shapeById = shapes(graph);
   const ends = new Map([...stages(graph)].map((stage) => [nodeAt(graph, stage).id, stage]));
   for (const { id, op } of graph.nodes) {
-    const shape = shapeById.get(id) as Shape;
+    const shape = get(shapeById, id);
     if (!live.has(id) || op.kind === 'input' || !isMap(shape) || (ends.size && !ends.has(id))) continue;
     const stride = size[0] / shape[0];
     if (Number.isInteger(stride)) found.set(stride, { id, shape });

@@ -1,10 +1,13 @@
 /** @file What pruning wants to know of the data: gradients of the loss, and the mean squares of values. */
+
+import { first, get } from '../../access.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
-import { channelsOf, type Shape } from '../../graph/index.ts';
+import { channelsOf } from '../../graph/index.ts';
 import type { Net, WeightKey } from '../../weights/index.ts';
 import type { LossMaker } from '../loss/loss.ts';
 import { checkCount } from '../options.ts';
 import type { Task } from '../task/task.ts';
+import { isWeightKey } from '../tensors.ts';
 import type { Optimizer } from '../train/optimizer.ts';
 import { firstState } from '../train/step.ts';
 import { trainer } from '../train/trainer.ts';
@@ -18,9 +21,9 @@ const keepGradients: Optimizer = {
 };
 
 export interface GradientOptions extends EngineOptions {
-  /** How many batches; 8 unless told. */
+  /** How many batches; 8 by default. */
   readonly batches?: number;
-  /** 64 unless told. */
+  /** Examples in a batch; 64 by default. */
   readonly batch?: number;
   readonly seed?: number;
   readonly losses?: readonly LossMaker[];
@@ -42,15 +45,12 @@ export async function gradients(
     const state = firstState(net, run.specs);
     for (let at = 0; at < batches; at++) {
       const { state: after } = await run.run(state, at);
-      found.push(
-        new Map(
-          Object.entries(after).flatMap(([key, value]) =>
-            key.startsWith('gradient/')
-              ? [[key.slice('gradient/'.length) as WeightKey, Float32Array.from(value)]]
-              : [],
-          ),
-        ),
-      );
+      const gradientByKey = new Map<WeightKey, Float32Array>();
+      for (const [name, value] of Object.entries(after)) {
+        const key = name.startsWith('gradient/') ? name.slice('gradient/'.length) : '';
+        if (isWeightKey(key)) gradientByKey.set(key, Float32Array.from(value));
+      }
+      found.push(gradientByKey);
     }
     return found;
   } finally {
@@ -65,17 +65,17 @@ export async function energies(
   o: EngineOptions = {},
 ): Promise<ReadonlyMap<string, Float64Array>> {
   const read = net.graph.nodes.filter((n) => n.op.kind === 'conv' || n.op.kind === 'dense');
-  const values = [...new Set(read.map((n) => n.inputs[0] as string))];
+  const values = [...new Set(read.map((n) => first(n.inputs)))];
   const compiled = await compile(net, { ...o, values });
   try {
     const found = await compiled.runMany(x);
     return new Map(
       values.map((id) => {
-        const data = found.get(id) as Float32Array;
-        const c = channelsOf(compiled.shapes.get(id) as Shape);
+        const data = get(found, id);
+        const c = channelsOf(get(compiled.shapes, id));
         const squares = new Float64Array(c);
         data.forEach((v, i) => {
-          squares[i % c] = (squares[i % c] as number) + v * v;
+          squares[i % c] = squares[i % c]! + v * v;
         });
         return [id, squares.map((s) => (s * c) / data.length)];
       }),

@@ -9,19 +9,21 @@
  * Channels without a norm scale live always. Here G stands as a share of what the whole net costs, so that it is near 2
  * when all scales are 1, and one weight serves any net.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { first, get } from '../../access.ts';
 import { scaleThreshold } from '../../edit/index.ts';
 import { Refusal } from '../../errors.ts';
-import { channels, type Graph, isDepthwise, isMap, type Shape, shapes } from '../../graph/index.ts';
+import { channels, type Graph, isDepthwise, isMap, shapes } from '../../graph/index.ts';
 import { magnitude } from '../../kernels/index.ts';
 import type { LossMaker } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 
 export interface MorphNetOptions {
   readonly weight?: number | Schedule;
-  /** What is to be saved; `macs` unless told. */
+  /** Which cost is to be saved; `macs` by default. */
   readonly resource?: 'macs' | 'params';
-  /** A channel of a smaller scale is dead; 0.01 unless told. */
+  /** A channel whose scale is smaller than this is dead; 0.01 by default. */
   readonly threshold?: number;
 }
 
@@ -42,7 +44,7 @@ export const morphnet =
       compute: ({ weight: value }) => {
         const flat = tf.concat([...norms.map((n) => magnitude(value(`${n}:gamma`))), tf.zeros([1])]);
         const most = Math.max(...places.map((p) => p.at.length));
-        const none = (flat.shape[0] as number) - 1;
+        const none = first(flat.shape) - 1;
         const index = places.flatMap((p) => Array.from({ length: most }, (_, m) => p.at[m] ?? none));
         const scales = tf.max(
           tf.reshape(tf.gather(flat, tf.tensor1d(index, 'int32')), [places.length, most]),
@@ -60,15 +62,15 @@ export const morphnet =
           tf.mul(living('ins'), sums('outs', scales)),
         );
         const units = tf.tensor1d(layers.map((l) => l.unit / whole));
-        return tf.sum(tf.mul(both, units)) as tf.Scalar;
+        return tf.sum<tf.Scalar>(tf.mul(both, units));
       },
     };
   };
 
 /** 1 where a value is above the threshold, 0 elsewhere: a constant to gradients. */
 const above = (x: tf.Tensor, threshold: number): tf.Tensor =>
-  tf.customGrad((t) => ({
-    value: tf.cast(tf.greater(t as tf.Tensor, threshold), 'float32'),
+  tf.customGrad((_) => ({
+    value: tf.cast(tf.greater(x, threshold), 'float32'),
     gradFunc: (dy: tf.Tensor) => tf.zerosLike(dy),
   }))(x);
 
@@ -89,7 +91,7 @@ function tableOf(graph: Graph, resource: 'macs' | 'params') {
   for (const { id, op, weightsOf } of graph.nodes) {
     if (op.kind !== 'norm' || !op.scale || weightsOf) continue;
     norms.push(id);
-    const classes = all.of.get(id) as Int32Array;
+    const classes = get(all.of, id);
     classes.forEach((c, i) => {
       at.set(c, [...(at.get(c) ?? []), offset + i]);
     });
@@ -107,11 +109,11 @@ function tableOf(graph: Graph, resource: 'macs' | 'params') {
   const layers = graph.nodes.flatMap((node) => {
     const { op } = node;
     if (op.kind !== 'conv' && op.kind !== 'dense') return [];
-    const shape = shapeById.get(node.id) as Shape;
-    const read = all.of.get(node.inputs[0] as string) as Int32Array;
+    const shape = get(shapeById, node.id);
+    const read = get(all.of, first(node.inputs));
     const window = op.kind === 'conv' ? op.kernel[0] * op.kernel[1] : 1;
     const seen = resource === 'macs' && isMap(shape) ? shape[0] * shape[1] : 1;
-    const made = sideOf(all.of.get(node.id) as Int32Array);
+    const made = sideOf(get(all.of, node.id));
     // a depthwise filter reads one channel, which lives with it; groups share connections evenly
     const alone = op.kind === 'conv' && isDepthwise(op, read.length);
     const groups = op.kind === 'conv' && !alone ? op.groups : 1;

@@ -7,17 +7,20 @@
  * any other. The running statistics of norms are the whole net's: a level that is cut out gets its own by
  * `reestimateNorms`.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { get } from '../../access.ts';
 import type { Level } from '../../edit/index.ts';
 import { classEnd } from '../../read/index.ts';
-import { forward, type WeightTensors } from '../../read/tfjs/index.ts';
-import { entries } from '../../weights/index.ts';
+import { forward } from '../../read/tfjs/index.ts';
+import { entries, type WeightKey } from '../../weights/index.ts';
 import { crossEntropyOf } from '../loss/cross-entropy.ts';
 import type { LossMaker } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { rank2 } from '../tensors.ts';
 
 export interface NestedOptions {
-  /** Of the sum of the levels' losses; 1 unless told. */
+  /** The weight of the sum of the levels' losses; 1 by default. */
   readonly weight?: number | Schedule;
 }
 
@@ -43,16 +46,15 @@ export const nestedNet =
       targets: ['labels'],
       compute: ({ x, labels, weight: value }) => {
         const terms = own.map(({ masks }) => {
-          const seen = Object.fromEntries(
-            all.map(({ key, shape }) => {
-              const mask = masks.get(key);
-              return [key, mask ? tf.mul(value(key), tf.tensor(mask, [...shape])) : value(key)];
-            }),
-          ) as WeightTensors;
+          const seen: Record<WeightKey, tf.Tensor> = {};
+          for (const { key, shape } of all) {
+            const mask = masks.get(key);
+            seen[key] = mask ? tf.mul(value(key), tf.tensor(mask, [...shape])) : value(key);
+          }
           const { values } = forward(still, seen, x, { training: true, values: [logits] });
-          return crossEntropyOf(values.get(logits) as tf.Tensor2D, labels, classes);
+          return crossEntropyOf(rank2(get(values, logits)), labels, classes);
         });
-        return terms.length > 1 ? (tf.addN(terms) as tf.Scalar) : (terms[0] ?? tf.scalar(0));
+        return terms.length > 1 ? tf.addN<tf.Scalar>(terms) : (terms[0] ?? tf.scalar(0));
       },
     };
   };

@@ -3,13 +3,16 @@
  * a net had. Each becomes the plain mean over some batches of what the batch has (Izmailov et al. 2018,
  * arXiv:1803.05407, section 3.2; Li et al. 2020, arXiv:2007.02491 for pruned nets). Weights stay; nothing is dropped.
  */
+
 import type * as tf from '@tensorflow/tfjs-core';
+import { get } from '../../access.ts';
 import { type EngineOptions, prepare } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import type { Graph, Node } from '../../graph/index.ts';
 import { inputShape } from '../../graph/index.ts';
-import { forward, type WeightTensors } from '../../read/tfjs/index.ts';
+import { forward } from '../../read/tfjs/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
+import { isWeightKey, tensorAt } from '../tensors.ts';
 import { checkNorms } from '../train/batch-check.ts';
 
 /**
@@ -33,21 +36,24 @@ export async function reestimateNorms(
   const graph = asMeasured(net.graph);
   const state = Object.fromEntries([...net.weights].map(([key, w]) => [key, { shape: w.shape }]));
   const ready = await prepare(
-    (tensors, { x }) => {
-      const { statistics } = forward(graph, tensors as WeightTensors, x as tf.Tensor, { training: true });
+    (tensors, inputs) => {
+      const weights: Record<WeightKey, tf.Tensor> = {};
+      for (const key of net.weights.keys()) weights[key] = tensorAt(tensors, key);
+      const { statistics } = forward(graph, weights, tensorAt(inputs, 'x'), { training: true });
       return { state: tensors, outputs: Object.fromEntries(statistics) };
     },
     { state, inputs: { x: { shape: [batch, ...shape] } } },
     o,
   );
-  const sums = new Map<string, Float64Array>();
+  const sums = new Map<WeightKey, Float64Array>();
   try {
     const weights = Object.fromEntries([...net.weights].map(([key, w]) => [key, materialize(w)]));
     for (const x of [first, ...rest]) {
       for (const [key, found] of Object.entries((await ready.run(weights, { x })).outputs)) {
+        if (!isWeightKey(key)) continue;
         const sum = sums.get(key) ?? new Float64Array(found.length);
         found.forEach((v, i) => {
-          sum[i] = (sum[i] as number) + v;
+          sum[i] = sum[i]! + v;
         });
         sums.set(key, sum);
       }
@@ -57,9 +63,9 @@ export async function reestimateNorms(
   }
   const weights = new Map<WeightKey, Weight>(net.weights);
   for (const [key, sum] of sums) {
-    const old = net.weights.get(key as WeightKey) as Weight;
+    const old = get(net.weights, key);
     weights.set(
-      key as WeightKey,
+      key,
       float(
         old.shape,
         Float32Array.from(sum, (s) => s / (1 + rest.length)),

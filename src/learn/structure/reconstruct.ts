@@ -6,6 +6,7 @@
  * Each net is run once: the old one for the wanted values at the places that are sampled, the pruned one from layer to
  * layer as they are fitted.
  */
+import { first, get } from '../../access.ts';
 import { type Fit, leastSquaresSteps, multiply, type Pruned, type Rows } from '../../edit/index.ts';
 import { compile, type EngineOptions, type Multiplier, multiplier } from '../../engine/index.ts';
 import { UsageError } from '../../errors.ts';
@@ -58,27 +59,27 @@ export async function reconstruct(
 ): Promise<Net> {
   const examples = checked(old, x, places, ridge);
   const shapeById = shapes(net.graph);
-  const shapeOf = (id: string): Shape => shapeById.get(id) as Shape;
+  const shapeOf = (id: string): Shape => get(shapeById, id);
   const layers = net.graph.nodes.filter(lostInputs(old, net)).map((node): Layer => {
     const perExample = sizeOf(shapeOf(node.id)) / channelsOf(shapeOf(node.id));
     const source = random('reconstruct', seed, node.id);
     const length = Math.min(places, examples * perExample);
     const draw = () => [source.below(examples), source.below(perExample)] as const;
-    return { node, at: Array.from({ length }, draw), map: maps.get(node.id) as Int32Array };
+    return { node, at: Array.from({ length }, draw), map: get(maps, node.id) };
   });
   if (!layers.length) return net;
   onProgress?.(0, layers.length);
   const wanted = await wantedValues(old, layers, x, engine);
-  const inputOf = ({ node }: Layer): string => node.inputs[0] as string;
+  const inputOf = ({ node }: Layer): string => first(node.inputs);
   const pieces = segments(net.graph, x, layers.map(inputOf), engine);
   const products = await multiplier(engine);
   let now = net;
   try {
     for (const [index, layer] of layers.entries()) {
       const { id, op } = layer.node;
-      const targets = wanted.get(id) as Float32Array;
+      const targets = get(wanted, id);
       wanted.delete(id);
-      const kernel = now.weights.get(`${id}:kernel`) as Weight;
+      const kernel = get(now.weights, `${id}:kernel`);
       const bias = now.weights.get(`${id}:bias`);
       const fit = await fitted(
         {
@@ -87,7 +88,7 @@ export async function reconstruct(
           bias: bias && materialize(bias),
           inputShape: shapeOf(inputOf(layer)),
           inputs: await pieces.value(now, inputOf(layer)),
-          wanted: (_example, _place, channel, row) => targets[row * op.out + channel] as number,
+          wanted: (_example, _place, channel, row) => targets[row * op.out + channel]!,
           at: layer.at,
           ridge,
         },
@@ -161,7 +162,7 @@ async function wantedValues(
   engine: EngineOptions,
 ): Promise<Map<string, Float32Array>> {
   const shapeById = shapes(old.graph);
-  const sizes = layers.map(({ node }) => sizeOf(shapeById.get(node.id) as Shape));
+  const sizes = layers.map(({ node }) => sizeOf(get(shapeById, node.id)));
   const length = sizeOf(inputShape(old.graph));
   // the values of a batch are held at once, in at most about 64 MB
   const batch = Math.max(1, Math.floor(2 ** 24 / sizes.reduce((a, b) => a + b, 0)));
@@ -171,14 +172,13 @@ async function wantedValues(
     for (let first = 0; first * length < x.length; first += batch) {
       const values = await compiled.run(x.subarray(first * length, (first + batch) * length));
       for (const [k, { node, at, map }] of layers.entries()) {
-        const [from, to] = [values.get(node.id) as Float32Array, wanted.get(node.id) as Float32Array];
-        const size = sizes[k] as number;
-        const channels = channelsOf(shapeById.get(node.id) as Shape);
+        const [from, to] = [get(values, node.id), get(wanted, node.id)];
+        const size = sizes[k]!;
+        const channels = channelsOf(get(shapeById, node.id));
         at.forEach(([example, place], row) => {
           if (example < first || example >= first + batch) return;
           const start = (example - first) * size + place * channels;
-          for (let j = 0; j < node.op.out; j++)
-            to[row * node.op.out + j] = from[start + (map[j] as number)] as number;
+          for (let j = 0; j < node.op.out; j++) to[row * node.op.out + j] = from[start + map[j]!]!;
         });
       }
     }

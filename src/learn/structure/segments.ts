@@ -2,6 +2,7 @@
  * @file A net run piece by piece for the same examples. What lies before a piece is not computed again, so that reading
  * the inputs of each layer in turn costs one run of the net, and weights may change where the runs have not been yet.
  */
+import { get } from '../../access.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { ancestors, type Graph, inputShape, type Node, type Shape, shapes } from '../../graph/index.ts';
 import type { Net } from '../../weights/index.ts';
@@ -52,7 +53,7 @@ export function segments(
         }
       }
       asked.splice(0, asked.indexOf(id) + 1);
-      const found = values.get(id) as Float32Array;
+      const found = get(values, id);
       const read = stillRead();
       for (const name of values.keys()) if (!read.has(name)) values.delete(name);
       return found;
@@ -72,9 +73,7 @@ function pieceBefore(
   const read = new Set(open.flatMap((n) => n.inputs));
   const known = graph.nodes.filter((n) => computed.has(n.id) && read.has(n.id));
   return [
-    ...known.map(
-      (n): Node => ({ id: n.id, op: { kind: 'input', shape: shapeById.get(n.id) as Shape }, inputs: [] }),
-    ),
+    ...known.map((n): Node => ({ id: n.id, op: { kind: 'input', shape: get(shapeById, n.id) }, inputs: [] })),
     ...open,
   ];
 }

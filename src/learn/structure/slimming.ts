@@ -2,14 +2,16 @@
  * @file Network slimming: an L1 penalty on the scales of batch norms, so that channels that matter little are drawn to
  * zero. Liu et al. 2017, arXiv:1708.06519, equation 1:  sum of losses + lambda * sum over norms of |gamma|.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
 import { Refusal } from '../../errors.ts';
 import { magnitude } from '../../kernels/index.ts';
 import type { LossMaker } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { scalarOf } from '../tensors.ts';
 
 export interface SlimmingOptions {
-  /** lambda; 1e-4 unless told, as in the paper. */
+  /** lambda; 1e-4 by default, as in the paper. */
   readonly weight?: number | Schedule;
 }
 
@@ -26,6 +28,6 @@ export const slimming =
       constants: {},
       student: [],
       compute: ({ weight: gamma }) =>
-        tf.addN(norms.map((n) => tf.sum(magnitude(gamma(`${n.id}:gamma`))))) as tf.Scalar,
+        tf.addN(norms.map((n) => scalarOf(tf.sum(magnitude(gamma(`${n.id}:gamma`)))))),
     };
   };

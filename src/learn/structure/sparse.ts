@@ -4,17 +4,19 @@
  *
  *   s_t = s_f + (s_i - s_f) (1 - (t - t_0) / (n D))^3   for t = t_0, t_0 + D, ..., t_0 + n D      (equation 1)
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { get, item } from '../../access.ts';
 import { kernelsNamed, type WeightPruneOptions, zeroSmallest } from '../../edit/index.ts';
 import { UsageError } from '../../errors.ts';
-import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
+import { float, materialize, type Net, type WeightKey } from '../../weights/index.ts';
 import type { Form } from '../train/weight-form.ts';
 
 /** The form of a net whose zero weights stay zero: masks from the zeros of its kernels. */
 export function keepZeros(net: Net, o: Pick<WeightPruneOptions, 'only' | 'except'> = {}): Form {
   const masks = new Map(
     kernelsNamed(net, o).map((key) => {
-      const weight = net.weights.get(key) as Weight;
+      const weight = get(net.weights, key);
       return [key, { shape: weight.shape, data: materialize(weight).map((w) => (w === 0 ? 0 : 1)) }] as const;
     }),
   );
@@ -28,12 +30,12 @@ export function keepZeros(net: Net, o: Pick<WeightPruneOptions, 'only' | 'except
     settle: (trained) => {
       const weights = new Map(trained.weights);
       for (const [key, { shape, data }] of masks) {
-        const now = materialize(weights.get(key) as Weight);
+        const now = materialize(get(weights, key));
         weights.set(
           key,
           float(
             shape,
-            data.map((m, i) => (m ? (now[i] as number) : 0)),
+            data.map((m, i) => (m ? now[i]! : 0)),
           ),
         );
       }
@@ -50,15 +52,15 @@ export interface Projection {
 }
 
 export interface GradualOptions extends WeightPruneOptions {
-  /** s_i; 0 unless told. */
+  /** s_i; 0 by default. */
   readonly from?: number;
   /** s_f */
   readonly to: number;
-  /** t_0, in steps; 0 unless told. */
+  /** t_0, in steps; 0 by default. */
   readonly begin?: number;
   /** t_0 + n D: from here on the share of zeros is `to`. */
   readonly end: number;
-  /** D: steps between prunings; 100 unless told. */
+  /** D: steps between prunings; 100 by default. */
   readonly every?: number;
 }
 
@@ -95,7 +97,7 @@ export function gradually(net: Pick<Net, 'graph'>, o: GradualOptions): Projectio
       return (done) => {
         const arrays = keys.map(array);
         arrays.forEach((a, k) => {
-          const mask = masks[k] as Uint8Array;
+          const mask = item(masks, k);
           for (let i = 0; i < a.length; i++) if (!mask[i]) a[i] = 0;
         });
         const now = sparsityAt(done, o);

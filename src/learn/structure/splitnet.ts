@@ -10,7 +10,9 @@
  * one layer and the inputs of the next have the same (the paper's deep split). The net that comes out of `fit` has its
  * layers split for real: see `splitLayers`.
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { first, get, item } from '../../access.ts';
 import { type Assignment, type Assignments, splitLayers, unsplittable } from '../../edit/index.ts';
 import { Refusal, suggestion, UsageError } from '../../errors.ts';
 import { channels, type Graph, nodesById } from '../../graph/index.ts';
@@ -18,15 +20,16 @@ import { random } from '../../random.ts';
 import { float } from '../../weights/index.ts';
 import type { LossMaker } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { rank2, scalarOf } from '../tensors.ts';
 import type { Form } from '../train/weight-form.ts';
 
 export interface SplitNetOptions {
   readonly groups: number;
   /** Paths of the convs and dense layers that are to be split. */
   readonly layers: readonly string[];
-  /** Of all three penalties; 1e-3 unless told. The paper tunes its weights for each net. */
+  /** The weight of all three penalties; 1e-3 by default. The paper tunes its weights for each net. */
   readonly weight?: number | Schedule;
-  /** R_D and R_E against R_W; 1 and 0.1 unless told. */
+  /** The weights of R_D and R_E relative to R_W; 1 and 0.1 by default. */
   readonly disjoint?: number;
   readonly even?: number;
   readonly seed?: number;
@@ -50,7 +53,7 @@ export function splitNet(graph: Graph, o: SplitNetOptions): SplitNet {
   const first = Float32Array.from({ length: classes * groups }, () => 0.01 * source.normal());
   const assignments = (shares: Float32Array): Assignments => {
     const group = groupsOf(shares, variables, groups);
-    const of = (side: Int32Array): number[] => Array.from(side, (i) => group[i] as number);
+    const of = (side: Int32Array): number[] => Array.from(side, (i) => group[i]!);
     return new Map(
       [...sides].map(([id, { ins, outs }]): [string, Assignment] => [
         id,
@@ -65,7 +68,7 @@ export function splitNet(graph: Graph, o: SplitNetOptions): SplitNet {
       constants: { groups, layers, seed },
       parameters: new Map([['split', float([classes, groups], first)]]),
       through: (_, value) => value,
-      settle: (net, parameters) => splitLayers(net, assignments(parameters.get('split') as Float32Array)),
+      settle: (net, parameters) => splitLayers(net, assignments(get(parameters, 'split'))),
     },
     loss: () => ({
       name: 'splitnet',
@@ -82,7 +85,7 @@ export function splitNet(graph: Graph, o: SplitNetOptions): SplitNet {
           const p = of(v);
           return [tf.mul(overlap(p), disjoint), tf.mul(tf.sum(tf.square(tf.sum(p, 0))), even)];
         });
-        return tf.addN([...terms, ...others]) as tf.Scalar;
+        return scalarOf(tf.addN([...terms, ...others]));
       },
     }),
   };
@@ -90,19 +93,19 @@ export function splitNet(graph: Graph, o: SplitNetOptions): SplitNet {
 
 /** R_W of a kernel [..., in, out] with shares [in, groups] and [out, groups]. */
 export function between(kernel: tf.Tensor, ins: tf.Tensor, outs: tf.Tensor): tf.Scalar {
-  const [rows, columns] = [kernel.shape.at(-2) as number, kernel.shape.at(-1) as number];
-  const energy = tf.sum(tf.reshape(tf.square(kernel), [-1, rows, columns]), 0) as tf.Tensor2D;
+  const [rows, columns] = [item(kernel.shape, -2), item(kernel.shape, -1)];
+  const energy = tf.sum<tf.Tensor2D>(tf.reshape(tf.square(kernel), [-1, rows, columns]), 0);
   // |(1 - p) W q| over a row is (1 - p) sqrt(sum_j q_j^2 W_ij^2): no group needs a matrix of its own
   const norms = (e: tf.Tensor2D, q: tf.Tensor, turned: boolean): tf.Tensor =>
-    tf.sqrt(tf.add(tf.matMul(e, tf.square(q) as tf.Tensor2D, turned), 1e-12));
+    tf.sqrt(tf.add(tf.matMul(e, rank2(tf.square(q)), turned), 1e-12));
   const byRow = tf.sum(tf.mul(tf.sub(1, ins), norms(energy, outs, false)));
   const byColumn = tf.sum(tf.mul(tf.sub(1, outs), norms(energy, ins, true)));
-  return tf.add(byRow, byColumn) as tf.Scalar;
+  return tf.add<tf.Scalar>(byRow, byColumn);
 }
 
 /** R_D of shares [channels, groups], each row of which sums to one: half of (sum of 1 - sum of squares). */
 export const overlap = (shares: tf.Tensor): tf.Scalar =>
-  tf.mul(tf.sub(shares.shape[0] as number, tf.sum(tf.square(shares))), 0.5) as tf.Scalar;
+  tf.mul<tf.Scalar>(tf.sub(first(shares.shape), tf.sum(tf.square(shares))), 0.5);
 
 /** The rows of the table of shares that each layer reads and makes, and those of each variable. */
 function tableOf(graph: Graph, layers: readonly string[], groups: number) {
@@ -116,18 +119,18 @@ function tableOf(graph: Graph, layers: readonly string[], groups: number) {
     const reason = unsplittable(graph, node);
     if (reason) throw new Refusal(`${id}: it cannot be split, since ${reason}`);
     const side = (value: string): Int32Array =>
-      Int32Array.from(all.of.get(value) as Int32Array, (c) => {
+      Int32Array.from(get(all.of, value), (c) => {
         if (!row.has(c)) row.set(c, row.size);
-        return row.get(c) as number;
+        return get(row, c);
       });
-    sides.set(id, { ins: side(node.inputs[0] as string), outs: side(id) });
+    sides.set(id, { ins: side(first(node.inputs)), outs: side(id) });
   }
   if (!sides.size) throw new UsageError('splitNet: name the layers to split');
   const seen = new Set<number>();
   const variables = all.variables.flatMap((v) => {
     const here = Int32Array.from(v.classes)
       .filter((c) => row.has(c))
-      .map((c) => row.get(c) as number);
+      .map((c) => get(row, c));
     for (const i of here) seen.add(i);
     return here.length ? [here] : [];
   });
@@ -157,7 +160,7 @@ function groupsOf(shares: Float32Array, variables: readonly Int32Array[], groups
     for (const { i, g } of wishes.sort((a, b) => b.share - a.share || a.i - b.i)) {
       if (placed.has(i) || !room[g]) continue;
       group[i] = g;
-      room[g] = (room[g] as number) - 1;
+      room[g] = room[g]! - 1;
       placed.add(i);
     }
   }

@@ -1,6 +1,7 @@
 /** @file How often a classifier is right. */
 
-import type { Split } from '../../data/index.ts';
+import { get } from '../../access.ts';
+import { checkSplit, type Split } from '../../data/index.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { classesOf, onlyOutput } from '../../graph/index.ts';
@@ -8,7 +9,7 @@ import { checkClasses } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { checkCount } from '../options.ts';
 import { passes } from './batches.ts';
-import { checkInput, checkLabels, checkSplit } from './data-check.ts';
+import { checkInput, checkLabels } from './data-check.ts';
 import type { Scale } from './scale.ts';
 
 export interface Evaluation {
@@ -32,15 +33,29 @@ export interface LabelPair {
   readonly count: number;
 }
 export interface EvaluateOptions extends EngineOptions {
-  /** 250 unless told. */
+  /** Examples in a batch; 250 by default. */
   readonly batch?: number;
   readonly onBatch?: (done: number, of: number) => void;
 }
 
 /**
- * The classifier's accuracy on a split. Every example counts once; ties go to the lower class. A net may end in logits or
- * in probabilities: the largest is the same. Memory is in proportion to the examples and to a batch's outputs.
- * @throws MoonletError when the split does not fit the net, UsageError for a batch that is no whole number.
+ * The classifier's accuracy on a split, a fraction of 1. Every example counts once; ties go to the lower class. A net may end
+ * in logits or in probabilities: the largest is the same. Memory is in proportion to the examples and to a batch's outputs.
+ * @throws MoonletError when the split does not fit the net, UsageError for a batch that is not a whole number from 1 up.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { evaluate } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const { accuracy, n, confusion } = await evaluate(tiny(8), data.test, data);
+ * n; // 32
+ * confusion.flat().reduce((a, b) => a + b, 0) * accuracy <= n; // true
  */
 export async function evaluate(
   net: Net,
@@ -61,7 +76,7 @@ export async function evaluate(
     const guesses = new Int32Array(split.count);
     let done = 0;
     for (const { x, count } of passes(split, scale, batch)) {
-      const out = (await runner.run(x)).get(output) as Float32Array;
+      const out = get(await runner.run(x), output);
       for (let i = 0; i < count; i++) guesses[done + i] = largest(out, i * classes, classes);
       done += count;
       onBatch?.(done, split.count);
@@ -74,8 +89,7 @@ export async function evaluate(
 
 function largest(values: Float32Array, from: number, count: number): number {
   let best = 0;
-  for (let k = 1; k < count; k++)
-    if ((values[from + k] as number) > (values[from + best] as number)) best = k;
+  for (let k = 1; k < count; k++) if (values[from + k]! > values[from + best]!) best = k;
   return best;
 }
 
@@ -95,7 +109,7 @@ export function score(guesses: Int32Array, labels: ArrayLike<number>, classes: n
   const counts = new Map<number, number>();
   let right = 0;
   for (let i = 0; i < n; i++) {
-    const [guess, label] = [guesses[i] as number, labels[i] as number];
+    const [guess, label] = [guesses[i]!, labels[i]!];
     if (guess === label) right++;
     const pair = label * classes + guess;
     counts.set(pair, (counts.get(pair) ?? 0) + 1);
@@ -103,11 +117,14 @@ export function score(guesses: Int32Array, labels: ArrayLike<number>, classes: n
   const pairs = [...counts]
     .map(([pair, count]): LabelPair => ({ label: Math.floor(pair / classes), guess: pair % classes, count }))
     .sort((a, b) => b.count - a.count || a.label - b.label || a.guess - b.guess);
-  const evaluation = { accuracy: right / n, n, guesses, pairs };
-  // not enumerable, so that a copy or JSON does not make the table
-  return Object.defineProperty(evaluation, 'confusion', {
-    get: () => tableOf(pairs, classes),
-  }) as typeof evaluation & Pick<Evaluation, 'confusion'>;
+  const evaluation = {
+    ...{ accuracy: right / n, n, guesses, pairs },
+    get confusion() {
+      return tableOf(pairs, classes);
+    },
+  };
+  // so that a copy or JSON does not make the table
+  return Object.defineProperty(evaluation, 'confusion', { enumerable: false });
 }
 
 function tableOf(pairs: readonly LabelPair[], classes: number): readonly (readonly number[])[] {

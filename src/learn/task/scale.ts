@@ -1,5 +1,22 @@
-/** @file How pixels become inputs. */
-import type { Dataset } from '../../data/index.ts';
+/** @file How images become inputs. */
+import { channelValues, type Dataset } from '../../data/index.ts';
 
-/** What turns bytes into inputs: x = (byte / 255 - mean) / std. */
+/**
+ * What turns images into inputs: x = (byte / 255 - mean) / std of bytes, x = (float - mean) / std of floats. `mean` and `std`
+ * are one number or one for each channel. A `Dataset` is a `Scale`.
+ */
 export type Scale = Pick<Dataset, 'shape' | 'mean' | 'std'>;
+
+/** The same as x = value * factor - offset, for each channel. */
+export interface Affine {
+  readonly factor: Float64Array;
+  readonly offset: Float64Array;
+}
+/** @param unit what a value is divided by first: 255 of bytes, 1 of floats. */
+export function affineOf({ shape: [, , c], mean, std }: Scale, unit: number): Affine {
+  const [means, deviations] = [channelValues(mean, c), channelValues(std, c)];
+  return {
+    factor: deviations.map((d) => 1 / (unit * d)),
+    offset: deviations.map((d, k) => means[k]! / d),
+  };
+}

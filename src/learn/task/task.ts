@@ -1,9 +1,9 @@
 /**
- * @file What a net is trained for: where batches come from, what the losses may read of them beside the nets' values, and
- * how well a net does. Classes of images are one task; scenes bring others, with boxes, maps or pairs of images.
+ * @file Tasks: where batches come from, which targets the losses may read besides the nets' values, and how a net is
+ * measured. Classes of images are one task; scenes have others, with boxes, maps or pairs of images.
  */
 
-import type { Split } from '../../data/index.ts';
+import { checkSplit, type Split } from '../../data/index.ts';
 import type { EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, isMap, type Shape, shapes } from '../../graph/index.ts';
@@ -13,7 +13,7 @@ import type { Net } from '../../weights/index.ts';
 import { digest } from '../digest.ts';
 import type { Loss } from '../loss/loss.ts';
 import { type Augment, type Batch, batches, checkViews } from './batches.ts';
-import { checkInput, checkLabels, checkSplit } from './data-check.ts';
+import { checkInput, checkLabels } from './data-check.ts';
 import { evaluate } from './evaluate.ts';
 import type { Scale } from './scale.ts';
 
@@ -42,9 +42,9 @@ export interface Task {
 
 export interface ClassificationOptions {
   readonly augment?: Augment;
-  /** How many views of an image there are; a new one each epoch unless told. */
+  /** How many views of an image there are; by default each epoch has a new one. */
   readonly views?: number;
-  /** Of the views; the run's seed unless told. Runs of one view seed can share a teacher cache. */
+  /** The seed of the views; the run's seed by default. Runs with the same view seed can share a teacher cache. */
   readonly viewSeed?: number;
   /** Held-out examples for periodic evaluation. */
   readonly validation?: Split;
@@ -52,7 +52,23 @@ export interface ClassificationOptions {
 /** Class labels: int32, one number an example. */
 export const classLabels: Targets = { labels: { shape: [], dtype: 'int32' } };
 
-/** Telling classes apart; it is measured by accuracy. */
+/**
+ * The task of telling images of classes apart; a net is measured by its accuracy. Its one target is `labels`, int32 [batch].
+ * @throws MoonletError, when a run begins, for data that do not fit the net; UsageError for options out of range.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { tasks } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const task = tasks.classification(data.train, data, { augment: { shift: 1 } });
+ * const { x, targets } = task.batches({ batch: 8, seed: 0 })(0);
+ * x.length; // 512
+ * targets['labels']?.length; // 8
+ */
 export function classification(
   train: Split,
   scale: Scale,
@@ -87,7 +103,7 @@ export function classification(
   };
 }
 
-/** @throws MoonletError when a split is not what it says, or a label is none of the net's classes. */
+/** @throws MoonletError when a split does not hold what it counts, or a label is not one of the net's classes. */
 function checkExamples(graph: Graph, split: Split, scale: Scale, what: string): void {
   checkSplit(split, scale, what);
   const [output = '', ...more] = graph.outputs;
@@ -97,7 +113,10 @@ function checkExamples(graph: Graph, split: Split, scale: Scale, what: string): 
 }
 const labelBytes = ({ labels }: Split): Int32Array => Int32Array.from(labels);
 
-/** @throws MoonletError when a loss reads what the task's batches do not hold, or labels for a net of one class. */
+/**
+ * Checks that a task has the targets that the losses read.
+ * @throws MoonletError when a loss reads what the task's batches do not hold, or labels for a net of one class.
+ */
 export function checkTargets(graph: Graph, losses: readonly Loss[], { name, targets }: Task): void {
   for (const l of losses) {
     const missing = (l.targets ?? []).find((target) => !(target in targets));

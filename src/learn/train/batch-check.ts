@@ -2,11 +2,15 @@
  * @file Batches that are too small. Batch norm needs two values: the variance of one is 0, and what is normalized by it no
  * longer depends on the image. Losses that compare the examples of a batch need as many as they compare.
  */
+import { get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
-import { ancestors, type Graph, isMap, printShape, type Shape, shapes } from '../../graph/index.ts';
+import { ancestors, type Graph, isMap, printShape, shapes } from '../../graph/index.ts';
 import type { Bound } from '../loss/bind.ts';
 
-/** @throws MoonletError for a batch that is too small for a loss, or for a batch norm that is trained. */
+/**
+ * Checks the batch against the losses and batch norms of a run.
+ * @throws MoonletError for a batch that is too small for a loss, or for a batch norm that is trained.
+ */
 export function checkBatchSize(
   { losses, graph, isBeside }: Bound,
   batch: number,
@@ -35,7 +39,7 @@ export function checkNorms(
   const shapeById = shapes(graph);
   for (const { id, op } of graph.nodes) {
     if (op.kind !== 'norm' || !reached.has(id) || !trained(id)) continue;
-    const shape = shapeById.get(id) as Shape;
+    const shape = get(shapeById, id);
     if (batch * (isMap(shape) ? shape[0] * shape[1] : 1) < 2)
       throw new MoonletError(
         `${graph.name}: the batch norm ${id} ${printShape(shape)} sees one value a channel in a batch of ${batch}, and one value has no variance; take a batch of 2 or more`,

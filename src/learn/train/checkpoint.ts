@@ -1,8 +1,10 @@
 /** @file A run's whole state as one safetensors file: weights, optimizer, step, history. */
+
 import { MoonletError, quote } from '../../errors.ts';
 import { printShape } from '../../graph/index.ts';
 import type { Arrays, Specs } from '../../jit/index.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../../weights/index.ts';
+import { floatsAt } from '../tensors.ts';
 import { differences } from './differences.ts';
 import { type Progress, progressIn } from './progress.ts';
 
@@ -17,10 +19,11 @@ const format = 'moonlet-checkpoint';
 /** One loss a step takes about 20 bytes of the header: enough for three million steps. */
 const maxHeader = 2 ** 26;
 
+/** A run's state and progress as the bytes of a file. */
 export function packCheckpoint(state: Arrays, specs: Specs, progress: Progress): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
   for (const [key, { shape }] of Object.entries(specs)) {
-    tensors.set(key, { dtype: 'F32', shape, data: state[key] as Float32Array });
+    tensors.set(key, { dtype: 'F32', shape, data: floatsAt(state, key) });
   }
   return writeSafetensors({
     tensors,
@@ -28,7 +31,10 @@ export function packCheckpoint(state: Arrays, specs: Specs, progress: Progress):
   });
 }
 
-/** @throws MoonletError when the file is damaged, belongs to another recipe, or holds other shapes than the specs. */
+/**
+ * A run's state and progress, read from the bytes of a file.
+ * @throws MoonletError when the file is damaged, belongs to another recipe, or holds other shapes than the specs.
+ */
 export function unpackCheckpoint(
   bytes: Uint8Array,
   specs: Specs,

@@ -8,7 +8,7 @@ export function exampleHash(image: number, example: Float32Array): string {
   const bits = new Uint32Array(example.buffer, example.byteOffset, example.length);
   let [a, b] = [0x9e3779b9 ^ image, 0x85ebca6b ^ Math.imul(image, 0x27d4eb2f)];
   for (let i = 0; i < bits.length; i++) {
-    const word = bits[i] as number;
+    const word = bits[i]!;
     a = Math.imul(a ^ word, 0x01000193);
     a ^= a >>> 15;
     b = Math.imul((b << 13) | (b >>> 19), 5) + Math.imul(word, 0xcc9e2d51);

@@ -1,22 +1,29 @@
-/** @file Training: one loop for plain fitting and for distillation, seeded, growing when told, resumable to the same numbers. */
+/** @file Training: one loop for fitting, distillation and growth in mid-run, seeded, and resumable to the same numbers. */
 
 import type { Split } from '../../data/index.ts';
 import { type GrowPlan, grow } from '../../edit/index.ts';
-import type { EngineOptions } from '../../engine/index.ts';
 import { Refusal, UsageError } from '../../errors.ts';
 import type { Arrays } from '../../jit/index.ts';
-import type { Net, WeightKey } from '../../weights/index.ts';
+import type { Net } from '../../weights/index.ts';
 import { withBeside } from '../loss/bind.ts';
 import { checkCount, checkSeed } from '../options.ts';
 import type { Projection } from '../structure/sparse.ts';
 import type { Scale } from '../task/scale.ts';
 import { type ClassificationOptions, classification, type Task } from '../task/task.ts';
+import { floatsAt } from '../tensors.ts';
 import { type Best, bestSince, storedBest } from './best.ts';
 import { type CheckpointName, type CheckpointStore, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
 import { runIdentity } from './identity.ts';
 import type { History } from './progress.ts';
 import { firstState, parametersIn, weightsIn } from './step.ts';
-import { boundFor, type StepReport, type Trainer, type TrainerOptions, trainer } from './trainer.ts';
+import {
+  boundFor,
+  engineOf,
+  type StepReport,
+  type Trainer,
+  type TrainerOptions,
+  trainer,
+} from './trainer.ts';
 
 export type { StepReport } from './trainer.ts';
 
@@ -26,133 +33,200 @@ export interface Growing {
   readonly plan: GrowPlan;
 }
 export interface FitTaskOptions extends TrainerOptions {
-  /** Steps between evaluations; a tenth of the run unless told. */
+  /** Steps between evaluations; by default a tenth of the run. */
   readonly evaluateEvery?: number;
-  /** Which weights come back: the last ones (unless told), or those that did best on the held-out part since the last growth. */
+  /** Which weights are returned: the last ones (the default), or the best on the held-out examples since the last growth. */
   readonly keep?: 'last' | 'best';
   /** When and how the net grows, in order of steps. */
   readonly growth?: readonly Growing[];
-  /** What is done to the weights after each step, such as zeros that come in little by little (`gradually`). */
+  /** Changes the weights after each step, such as by setting more and more of them to zero (`gradually`). */
   readonly project?: Projection;
   readonly checkpoints?: CheckpointStore;
-  /** Steps between checkpoints; 100 unless told. */
+  /** Steps between checkpoints; 100 by default. */
   readonly checkpointEvery?: number;
-  /** What else says what the run is, such as its recipe as JSON: a checkpoint of a run with another is refused. */
+  /** A text that identifies the run, such as its recipe as JSON: a checkpoint of a run with another one is refused. */
   readonly recipe?: string;
-  /** Stops after the step under way, with a checkpoint saved. */
+  /** When aborted, the run stops after the current step and saves a checkpoint. */
   readonly signal?: AbortSignal;
   readonly onStep?: (at: StepReport) => void;
   /** The task's measure of what is held out: for classes, accuracy. */
   readonly onValidation?: (step: number, measure: number) => void;
   readonly onResume?: (step: number) => void;
-  /** What the losses chose for the pair, such as adapters that were made; called before the first step. */
+  /** Called before the first step with what the losses chose for the pair, such as adapters. */
   readonly onNotes?: (notes: readonly string[]) => void;
 }
 export interface FitOptions extends FitTaskOptions, ClassificationOptions {}
 export interface Fitted {
   readonly net: Net;
-  /** The net with what stood beside it in training: branches, a booster, adapters. */
+  /** The net together with the nodes that were trained beside it: branches, a booster, adapters. */
   readonly whole: Net;
   readonly history: History;
-  /** False when a signal stopped it before its last step. */
+  /** False when a signal stopped the run before its last step. */
   readonly finished: boolean;
 }
 
-/** Train a classifier on a split. @throws MoonletError before the first step when nets, data and losses do not fit. */
+/**
+ * Trains a classifier on a split, by default with cross-entropy, SGD and a one-cycle learning rate. What a net sees of an image
+ * is x = (byte / 255 - mean) / std, or (float - mean) / std, per channel.
+ *
+ * @param net is not changed; the trained net is `net` of the result.
+ * @param train images [h, w, c] and labels, such as `data.train`.
+ * @param scale shape, mean and std of the images, such as the dataset itself.
+ * @throws MoonletError before the first step when net, data and losses do not fit; UsageError for options out of range.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { evaluate, fit } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const { net, history } = await fit(tiny(8), data.train, data, { steps: 10, batch: 8, rate: 0.05 });
+ * history.loss.length; // 10
+ * (await evaluate(net, data.test, data)).n; // 32
+ */
 export const fit = (net: Net, train: Split, scale: Scale, o: FitOptions): Promise<Fitted> =>
   fitTask(net, classification(train, scale, o), o);
 
 /**
- * Train a net for a task. The last partial batch of an epoch is dropped; weight decay spares norms and biases.
- * With `checkpoints` it resumes where it stopped, and ends with the numbers of an unbroken run; a checkpoint of a run with
+ * Trains a net for a task. The last partial batch of an epoch is dropped; weight decay does not apply to norms and biases.
+ * With `checkpoints` a run that was stopped resumes, and ends with the numbers of an unbroken run; a checkpoint of a run with
  * other options, data or teachers is refused (`runIdentity` says what counts).
  * @throws MoonletError before the first step when nets, data, task and losses do not fit together; UsageError for options
  * out of range.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { fitTask, losses, tasks } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const task = tasks.classification(data.train, data, { augment: { shift: 1, flip: true } });
+ * const { finished } = await fitTask(tiny(8), task, { steps: 5, batch: 8, losses: [losses.crossEntropy()] });
+ * finished; // true
  */
 export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<Fitted> {
   const { steps, seed = 0, checkpoints, checkpointEvery = 100, keep = 'last', form } = o;
-  const { validate } = task;
   checkOptions(task, o);
-  const engine: EngineOptions = {
-    engine: o.engine ?? 'onnxruntime',
-    ...(o.threads === undefined ? {} : { threads: o.threads }),
-    ...(o.runtime ? { runtime: o.runtime } : {}),
-  };
   const growth = [...(o.growth ?? [])].sort((a, b) => a.at - b.at);
   const evaluateEvery = o.evaluateEvery ?? Math.max(1, Math.ceil(steps / 10));
   checkGrowth(net, task, growth, o);
-  const run = checkpoints ? await runIdentity(net, task, { ...o, evaluateEvery }) : '';
-
+  const id = checkpoints ? await runIdentity(net, task, { ...o, evaluateEvery }) : '';
   const stored = await checkpoints?.load('last');
-  const from = stored ? unpackCheckpoint(stored, {}, run).progress.step : 0;
+  const from = stored ? unpackCheckpoint(stored, {}, id).progress.step : 0;
   // the graph after the growth that is done by then; its weights are those of the checkpoint, or the net's own
   const grown = growth.filter((g) => g.at < from);
-  let now = grown.reduce((n, g, i) => grow(n, g.plan, { seed: seed + i }).net, net);
-  let current: Trainer = await trainer(now.graph, task, o);
-  o.onNotes?.(current.notes);
+  const start = grown.reduce((n, g, i) => grow(n, g.plan, { seed: seed + i }).net, net);
+  const first = await trainer(start.graph, task, o);
+  o.onNotes?.(first.notes);
+  const run: Run = {
+    ...{ id, net: start, trainer: first, best: undefined, history: { loss: [], validation: [] } },
+    state: firstState(withBeside(start, first.graph, seed), first.specs, form),
+  };
   try {
-    let state: Arrays = firstState(withBeside(now, current.graph, seed), current.specs, form);
-    const history: { loss: number[]; validation: [number, number][] } = { loss: [], validation: [] };
-    const save = async (name: CheckpointName, saved: Arrays): Promise<void> =>
-      checkpoints?.save(
-        name,
-        packCheckpoint(saved, current.specs, { step: history.loss.length, recipe: run, history }),
-      );
-    let best: Best | undefined;
     if (stored && checkpoints) {
-      const found = unpackCheckpoint(stored, current.specs, run);
-      state = found.state;
-      history.loss.push(...found.progress.history.loss);
-      for (const [step, measure] of found.progress.history.validation)
-        history.validation.push([step, measure]);
-      const mark = bestSince(history, grown.at(-1)?.at ?? 0);
-      best = await storedBest(checkpoints, { mark, from, state }, current.specs, run);
-      // a run that ended between the two files has the best weights in the first alone
-      if (best && best.step === from) await save('best', best.state);
+      await restore(run, stored, { checkpoints, from, since: grown.at(-1)?.at ?? 0 });
       o.onResume?.(from);
     }
-    const weights = (): Net => ({ graph: now.graph, weights: weightsIn(now.graph, state) });
-    const settled = (): Net => (form ? form.settle(weights(), parametersIn(form, state)) : weights());
-    const project = o.project?.begin((key) => state[`weight/${key}`] as Float32Array);
-    while (history.loss.length < steps && !o.signal?.aborted) {
-      const at = history.loss.length;
-      for (const [i, g] of growth.entries()) {
-        if (g.at !== at) continue;
-        const next = growState(weights(), state, current, g.plan, seed + i);
-        now = next.net;
-        await current.release();
-        current = await trainer(now.graph, task, o);
-        state = next.state(current);
-        best = undefined; // weights of other shapes are no rivals
-      }
-      const done = await current.run(state, at);
-      state = done.state;
+    const project = o.project?.begin((key) => floatsAt(run.state, `weight/${key}`));
+    while (run.history.loss.length < steps && !o.signal?.aborted) {
+      const at = run.history.loss.length;
+      for (const [i, g] of growth.entries()) if (g.at === at) await growRun(run, g.plan, seed + i, task, o);
+      const done = await run.trainer.run(run.state, at);
+      run.state = done.state;
       project?.(at + 1);
-      history.loss.push(done.report.loss);
+      run.history.loss.push(done.report.loss);
       o.onStep?.(done.report);
-      let improved = false;
-      if (validate && ((at + 1) % evaluateEvery === 0 || at + 1 === steps)) {
-        const measure = await validate(settled(), engine);
-        history.validation.push([at + 1, measure]);
-        o.onValidation?.(at + 1, measure);
-        improved = !best || measure > best.measure;
-        if (improved) best = { step: at + 1, measure, state };
-      }
-      if (improved || (at + 1) % checkpointEvery === 0 || at + 1 === steps) await save('last', state);
-      if (improved) await save('best', state);
+      const isLast = at + 1 === steps;
+      const improved = ((at + 1) % evaluateEvery === 0 || isLast) && (await validated(run, task, o));
+      if (improved || (at + 1) % checkpointEvery === 0 || isLast) await save(run, 'last', checkpoints);
+      if (improved) await save(run, 'best', checkpoints);
     }
-    const finished = history.loss.length >= steps;
-    if (!finished) await save('last', state);
-    if (keep === 'best' && finished && best) state = best.state;
-    const whole: Net = { graph: current.graph, weights: weightsIn(current.graph, state) };
-    return { net: settled(), whole, history, finished };
+    const finished = run.history.loss.length >= steps;
+    if (!finished) await save(run, 'last', checkpoints);
+    if (keep === 'best' && finished && run.best) run.state = run.best.state;
+    const { graph } = run.trainer;
+    const whole: Net = { graph, weights: weightsIn(graph, run.state) };
+    return { net: settled(run, form), whole, history: run.history, finished };
   } finally {
-    await current.release();
+    await run.trainer.release();
   }
 }
 
+/** A run under way. */
+interface Run {
+  /** What its numbers depend on, as a text: see `runIdentity`. */
+  readonly id: string;
+  readonly history: { readonly loss: number[]; readonly validation: [step: number, measure: number][] };
+  /** The graph that is trained; its weights are those from which it began or was last grown. */
+  net: Net;
+  trainer: Trainer;
+  state: Arrays;
+  /** The best state on the held-out examples since the last growth. */
+  best: Best | undefined;
+}
+
+const weightsOf = ({ net: { graph }, state }: Run): Net => ({ graph, weights: weightsIn(graph, state) });
+/** The trained net as it would be returned now. */
+const settled = (run: Run, form: FitTaskOptions['form']): Net =>
+  form ? form.settle(weightsOf(run), parametersIn(form, run.state)) : weightsOf(run);
+
+const save = async (run: Run, name: CheckpointName, store: CheckpointStore | undefined): Promise<void> =>
+  store?.save(
+    name,
+    packCheckpoint(run.state, run.trainer.specs, {
+      ...{ step: run.history.loss.length, recipe: run.id, history: run.history },
+    }),
+  );
+
+/** The run as its last checkpoint has it. */
+async function restore(
+  run: Run,
+  stored: Uint8Array,
+  o: { readonly checkpoints: CheckpointStore; readonly from: number; readonly since: number },
+): Promise<void> {
+  const { specs } = run.trainer;
+  const { state, progress } = unpackCheckpoint(stored, specs, run.id);
+  run.state = state;
+  run.history.loss.push(...progress.history.loss);
+  for (const [step, measure] of progress.history.validation) run.history.validation.push([step, measure]);
+  const mark = bestSince(run.history, o.since);
+  run.best = await storedBest(o.checkpoints, { mark, from: o.from, state }, specs, run.id);
+  // a run that ended between the two files has the best weights in the first alone
+  if (run.best?.step === o.from) await save(run, 'best', o.checkpoints);
+}
+
+/** Evaluates on the held-out examples, if there are any, and says whether the run is at its best. */
+async function validated(run: Run, task: Task, o: FitTaskOptions): Promise<boolean> {
+  if (!task.validate) return false;
+  const step = run.history.loss.length;
+  const measure = await task.validate(settled(run, o.form), engineOf(o));
+  run.history.validation.push([step, measure]);
+  o.onValidation?.(step, measure);
+  if (run.best && !(measure > run.best.measure)) return false;
+  run.best = { step, measure, state: run.state };
+  return true;
+}
+
+/** Grows the net of a run; what the optimizer keeps grows along. */
+async function growRun(run: Run, plan: GrowPlan, seed: number, task: Task, o: FitTaskOptions): Promise<void> {
+  const next = growState(weightsOf(run), run.state, run.trainer, plan, seed);
+  run.net = next.net;
+  await run.trainer.release();
+  run.trainer = await trainer(run.net.graph, task, o);
+  run.state = next.state(run.trainer);
+  run.best = undefined; // weights of other shapes cannot be compared
+}
+
 /**
- * The data and the losses held against the net as it is and as it will be.
+ * Checks the data and the losses against the net, before and after each growth.
  * @throws Refusal when a plan cannot be done, MoonletError when data or losses do not fit what it makes.
  */
 function checkGrowth(net: Net, task: Task, growth: readonly Growing[], o: FitTaskOptions): void {
@@ -203,8 +277,8 @@ function growState(net: Net, state: Arrays, { slots }: Trainer, plan: GrowPlan, 
       };
       for (const [slot, follows] of Object.entries(slots)) {
         for (const key of net.weights.keys()) {
-          const kept = state[`${slot}/${key}`];
-          const followed = kept && grown.follow(key as WeightKey, kept as Float32Array, follows);
+          if (!(`${slot}/${key}` in state)) continue;
+          const followed = grown.follow(key, floatsAt(state, `${slot}/${key}`), follows);
           if (followed && `${slot}/${key}` in next) next[`${slot}/${key}`] = followed;
         }
       }

@@ -1,7 +1,9 @@
 /** @file Optimizers as pure functions of tensors: a weight, its gradient and its slots in; the new ones out. */
+
 import * as tf from '@tensorflow/tfjs-core';
 import type { Follows } from '../../edit/index.ts';
 import { checkNumber } from '../options.ts';
+import { tensorAt } from '../tensors.ts';
 
 export interface Update {
   readonly weight: tf.Tensor;
@@ -44,6 +46,21 @@ export interface SgdOptions {
  * g += decay w; v = momentum v + g; w -= rate (nesterov ? g + momentum v : v)
  * (Sutskever et al. 2013, in the form that PyTorch uses: the rate stands outside the velocity).
  * @throws UsageError for numbers out of range.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { cosine, fit, sgd } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const optimizer = sgd({ momentum: 0.9, nesterov: true, weightDecay: 5e-4 });
+ * const rate = cosine({ steps: 5, peak: 0.1, warmup: 1 });
+ * const { finished } = await fit(tiny(8), data.train, data, { steps: 5, batch: 8, optimizer, rate });
+ * finished; // true
  */
 export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
   checkNumber('momentum', momentum, { least: 0 });
@@ -56,7 +73,7 @@ export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOp
     update: (weight, gradient, slots, { rate, decays }) => {
       const g = decays && weightDecay ? tf.add(gradient, tf.mul(weight, weightDecay)) : gradient;
       if (!momentum) return { weight: tf.sub(weight, tf.mul(g, rate)), slots: {} };
-      const velocity = tf.add(tf.mul(slots['velocity'] as tf.Tensor, momentum), g);
+      const velocity = tf.add(tf.mul(tensorAt(slots, 'velocity'), momentum), g);
       const move = nesterov ? tf.add(g, tf.mul(velocity, momentum)) : velocity;
       return { weight: tf.sub(weight, tf.mul(move, rate)), slots: { velocity } };
     },
@@ -70,7 +87,24 @@ export interface AdamOptions {
   /** Decoupled from the gradient, as AdamW has it (Loshchilov and Hutter 2017, arXiv:1711.05101). */
   readonly weightDecay?: number;
 }
-/** Kingma and Ba 2014, arXiv:1412.6980, algorithm 1. @throws UsageError for numbers out of range. */
+/**
+ * Adam (Kingma and Ba 2014, arXiv:1412.6980, algorithm 1); with `weightDecay` AdamW.
+ * @throws UsageError for numbers out of range.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { adam, fit } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const optimizer = adam({ weightDecay: 0.01 });
+ * const { finished } = await fit(tiny(8), data.train, data, { steps: 5, batch: 8, optimizer, rate: 0.001 });
+ * finished; // true
+ */
 export function adam({
   beta1 = 0.9,
   beta2 = 0.999,
@@ -88,11 +122,8 @@ export function adam({
     // in float32, 1 - 0.999 alone would be wrong by 1e-5
     numbers: (count) => ({ unbias1: 1 / (1 - beta1 ** count), unbias2: 1 / (1 - beta2 ** count) }),
     update: (weight, gradient, slots, { rate, number, decays }) => {
-      const first = tf.add(tf.mul(slots['first'] as tf.Tensor, beta1), tf.mul(gradient, 1 - beta1));
-      const second = tf.add(
-        tf.mul(slots['second'] as tf.Tensor, beta2),
-        tf.mul(tf.square(gradient), 1 - beta2),
-      );
+      const first = tf.add(tf.mul(tensorAt(slots, 'first'), beta1), tf.mul(gradient, 1 - beta1));
+      const second = tf.add(tf.mul(tensorAt(slots, 'second'), beta2), tf.mul(tf.square(gradient), 1 - beta2));
       const root = tf.add(tf.sqrt(tf.mul(second, number('unbias2'))), eps);
       const move = tf.div(tf.mul(first, number('unbias1')), root);
       const decayed = decays && weightDecay ? tf.mul(weight, tf.sub(1, tf.mul(rate, weightDecay))) : weight;

@@ -1,4 +1,5 @@
 /** @file Runs of several parts, each with losses, rate and teacher of its own, on what the one before left. */
+import { defined } from '../../access.ts';
 import type { Net } from '../../weights/index.ts';
 import type { Task } from '../task/task.ts';
 import type { CheckpointStore } from './checkpoint.ts';
@@ -15,9 +16,26 @@ export interface StagesOptions {
 }
 
 /**
- * Train a net in stages: FitNets' hints first and soft targets after. What a stage puts beside the student is gone when the
- * next begins. The last stage's history comes back; a signal ends the whole run.
+ * Trains a net in stages, such as FitNets' hints first and soft targets after. What a stage puts beside the student is removed
+ * when the next begins. The history returned is that of the last stage; a signal ends the whole run.
  * @throws MoonletError before the first step of the first stage for what does not fit in any of them.
+ *
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { dataset } from 'moonlet/data';
+ * import { fitStages, losses, tasks } from 'moonlet/learn';
+ *
+ * const pixels = Uint8Array.from({ length: 32 * 64 }, (_, i) => (i * i) % 251);
+ * const labels = Array.from({ length: 32 }, (_, i) => i % 4);
+ * const data = dataset({ shape: [8, 8, 1], classes: 4, train: { pixels, labels }, test: { pixels, labels } });
+ * const tiny = (channels: number) =>
+ *   init(graph('tiny', input(8, 8, 1).pipe('stage1', (x) => x.conv(channels).norm().relu()).globalPool().dense(4)));
+ * const teacher = tiny(12);
+ * const { net } = await fitStages(tiny(8), tasks.classification(data.train, data), [
+ *   { name: 'hints', steps: 3, batch: 8, teacher, losses: [losses.hints({ pairs: [['stage1', 'stage1']] })] },
+ *   { name: 'labels', steps: 3, batch: 8 },
+ * ]);
+ * net.graph.name; // 'tiny'
  */
 export async function fitStages(
   net: Net,
@@ -33,9 +51,12 @@ export async function fitStages(
     done = await fitTask(done?.net ?? net, task, { ...stage, ...(store ? { checkpoints: store } : {}) });
     if (!done.finished) break;
   }
-  return done as Fitted;
+  return defined(done, 'stage');
 }
 
-/** @throws MoonletError when the stage's losses and batch do not fit net, teachers and task. */
+/**
+ * Checks a stage without training.
+ * @throws MoonletError when the stage's losses and batch do not fit net, teachers and task.
+ */
 export const checkStage = (net: Net, task: Task, o: Omit<FitTaskOptions, 'steps'>): void =>
   void boundFor(net.graph, task, o);

@@ -1,4 +1,4 @@
-/** @file One step of a run, made ready: the traced function, the teacher beside it, and what changes from step to step. */
+/** @file One step of a run: the traced function, the teachers, and the inputs that change from step to step. */
 import { type EngineOptions, prepare } from '../../engine/index.ts';
 import { MoonletError, UsageError } from '../../errors.ts';
 import { type Graph, inputShape, printShape, type Shape, sizeOf } from '../../graph/index.ts';
@@ -20,20 +20,20 @@ import type { Form } from './weight-form.ts';
 
 export interface TrainerOptions extends EngineOptions, Teachers {
   readonly steps: number;
-  /** 64 unless told. */
+  /** Examples in a batch; 64 by default. */
   readonly batch?: number;
   readonly seed?: number;
-  /** Weighted and added up; plain cross-entropy unless told. */
+  /** The losses, whose weighted sum is minimized; plain cross-entropy by default. */
   readonly losses?: readonly LossMaker[];
-  /** SGD with momentum 0.9 and Nesterov, weight decay 5e-4, unless told. */
+  /** By default SGD with Nesterov momentum 0.9 and weight decay 5e-4. */
   readonly optimizer?: Optimizer;
-  /** The learning rate; one cycle with peak 0.1 unless told. */
+  /** The learning rate, a number or a function of the step; by default one cycle with peak 0.1. */
   readonly rate?: number | Schedule;
-  /** Keeps what the teacher says, by image and view; worth it where views are few. */
+  /** Keeps the teacher's values by image and view; it pays where views are few. */
   readonly teacherCache?: TeacherCache;
-  /** Nodes whose weights are trained; all unless told. */
+  /** Whether the weights of a node are trained; by default all are. */
   readonly trained?: (node: string) => boolean;
-  /** What the net sees of its weights in training, such as quantized ones; the net that comes out has them so. */
+  /** The form of the weights in training, such as quantized; the trained net has its weights in that form. */
   readonly form?: Form;
 }
 export interface StepReport {
@@ -43,23 +43,29 @@ export interface StepReport {
   readonly loss: number;
   /** Each loss by name, before its weight. */
   readonly losses: Readonly<Record<string, number>>;
-  /** The share of this batch that was guessed right, with the weights before the step; only where there are labels. */
+  /** The accuracy on this batch with the weights before the step; only where there are labels. */
   readonly accuracy?: number;
   readonly rate: number;
 }
 export interface Trainer {
   readonly specs: Specs;
-  /** The arrays that the optimizer keeps for each weight. */
+  /** The arrays that the optimizer keeps for each weight, by name. */
   readonly slots: Optimizer['slots'];
   /** What is trained: the student, and what its losses put beside it. */
   readonly graph: Graph;
-  /** What the losses chose and a person should know. */
+  /** What the losses chose for the pair, as texts for the user. */
   readonly notes: readonly string[];
-  /** Do step `at`, 0 .. steps - 1. @throws MoonletError when the loss is no number any more. */
+  /** Does step `at`, 0 .. steps - 1. @throws MoonletError when the loss is NaN or infinite. */
   run(state: Arrays, at: number): Promise<{ readonly state: Arrays; readonly report: StepReport }>;
   release(): Promise<void>;
 }
 
+/** The options of a run that say where it runs, onnxruntime by default. */
+export const engineOf = ({ engine = 'onnxruntime', threads, runtime }: EngineOptions): EngineOptions => ({
+  engine,
+  ...(threads === undefined ? {} : { threads }),
+  ...(runtime ? { runtime } : {}),
+});
 /** The optimizer of a run that names none. */
 export const usualOptimizer = (): Optimizer => sgd({ nesterov: true, weightDecay: 5e-4 });
 /** The learning rate of a run that names none. */
@@ -73,11 +79,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
   const { steps, batch = 64, seed = 0, trained } = o;
   checkCount('steps', steps);
   checkSeed('seed', seed);
-  const engine: EngineOptions = {
-    engine: o.engine ?? 'onnxruntime',
-    ...(o.threads === undefined ? {} : { threads: o.threads }),
-    ...(o.runtime ? { runtime: o.runtime } : {}),
-  };
+  const engine = engineOf(o);
   const bound = boundFor(student, task, o);
   const { losses, graph } = bound;
   const optimizer = o.optimizer ?? usualOptimizer();
@@ -85,14 +87,14 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
   checkData(student, task, o);
   scalarsAt(losses, rate, 0);
   const next = task.batches({ batch, seed });
-  const told = await guides(losses, o, engine);
+  const teachers = await guides(losses, o, engine);
   const plan = makeStep({
     graph,
     losses,
     optimizer,
     batch,
     targets: task.targets,
-    teacher: told.shapes,
+    teacher: teachers.shapes,
     ...(trained ? { trained: (node) => bound.isBeside(node) || trained(node) } : {}),
     ...(o.form ? { form: o.form } : {}),
   });
@@ -105,7 +107,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
     notes: bound.notes,
     release: async () => {
       await runner.release();
-      await told.release();
+      await teachers.release();
     },
     run: async (before, at) => {
       const seen = next(at);
@@ -113,13 +115,15 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
       // a task that says no shape may show the teacher something else
       if (!started && !seen.teacherX) checkTeachers(o, inputShape(student));
       started = true;
-      const inputs: Record<string, Float32Array | Int32Array> = { x: seen.x, ...scalarsAt(losses, rate, at) };
+      const inputs: Record<string, Float32Array | Int32Array> = {
+        x: seen.x,
+        ...scalarsAt(losses, rate, at),
+        ...randomAt(losses, plan.noise, { batch, seed, at }),
+      };
       for (const [name, value] of Object.entries(seen.targets)) inputs[targetInput(name)] = value;
       for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
         inputs[`optimizer/${name}`] = scalar(value);
-      for (const l of losses) for (const d of draws(l, batch, seed, at)) inputs[d.key] = d.values;
-      for (const [id, value] of await told.of(seen)) inputs[`teacher/${id}`] = value;
-      for (const [id, shape] of plan.noise) inputs[`noise/${id}`] = noise(shape, seed, at, id);
+      for (const [id, value] of await teachers.of(seen)) inputs[`teacher/${id}`] = value;
       const { state, outputs } = await runner.run(before, inputs);
       const read = (key: string): number => Number(outputs[key]?.[0]);
       const loss = read('loss');
@@ -135,7 +139,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
   };
 }
 
-/** What the teachers say, each asked for what the losses read of it: an id alone is the teacher's, `big:id` that of `big`. */
+/** The values of the teachers that the losses read: an id alone is a node of the teacher, `big:id` one of the teacher `big`. */
 async function guides(
   losses: readonly Loss[],
   o: TrainerOptions,
@@ -186,6 +190,18 @@ export function boundFor(
   checkTargets(bound.graph, bound.losses, task);
   checkBatchSize(bound, batch, trained);
   return bound;
+}
+
+/** The random inputs of a step: normal numbers of the losses, uniform noise of the nodes. */
+function randomAt(
+  losses: readonly Loss[],
+  noiseShapes: ReadonlyMap<string, readonly number[]>,
+  { batch, seed, at }: { readonly batch: number; readonly seed: number; readonly at: number },
+): Record<string, Float32Array> {
+  const inputs: Record<string, Float32Array> = {};
+  for (const l of losses) for (const d of draws(l, batch, seed, at)) inputs[d.key] = d.values;
+  for (const [id, shape] of noiseShapes) inputs[`noise/${id}`] = noise(shape, seed, at, id);
+  return inputs;
 }
 
 /** The normal numbers of a loss at a step: a function of the seed, so that a resumed run sees the same. */

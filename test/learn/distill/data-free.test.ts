@@ -110,7 +110,7 @@ describe('data-free distillation (Lopes, Fenu and Starner)', () => {
     const changed = (from: string, to: string): Uint8Array =>
       Uint8Array.from(Buffer.from(Buffer.from(bytes).toString('latin1').replace(from, to), 'latin1'));
     expect(messageOf(() => unpackMetadata(changed('\\"std\\"', '\\"sdt\\"'), 'x'))).to.equal(
-      'x: about, scale.std: Invalid input: expected number, received undefined; the file is damaged',
+      'x: about, scale.std: must be a number, or one for each channel; the file is damaged',
     );
     expect(messageOf(() => unpackMetadata(changed('{\\"teacher', '[\\"teacher'), 'x'))).to.equal(
       'x: what it says of the teacher is not JSON; the file is damaged',

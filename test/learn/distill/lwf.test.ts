@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { graph, input } from '../../../src/compose/index.ts';
 import { compile, useBackend } from '../../../src/engine/index.ts';
 import { MoonletError, Refusal } from '../../../src/errors.ts';
-import { lwf, lwfOf, withHead, withOutput } from '../../../src/learn/distill/index.ts';
+import { addHead, lwf, lwfOf, withOutput } from '../../../src/learn/distill/index.ts';
 import { crossEntropy } from '../../../src/learn/loss/index.ts';
 import { fit } from '../../../src/learn/train/index.ts';
 import {
@@ -43,7 +43,7 @@ describe('learning without forgetting (Li and Hoiem)', () => {
     }));
 
   it('puts a new head beside the old one, which computes what it did', async () => {
-    const two = withHead(old, { name: 'new', classes: 4 });
+    const two = addHead(old, { name: 'new', classes: 4 });
     expect(two.graph.outputs).to.deep.equal(['heads/new/dense']);
     const x = noise(3 * 64, 'heads');
     const [before, after] = [await compile(old), await compile(withOutput(two, 'head/dense'))];
@@ -53,7 +53,7 @@ describe('learning without forgetting (Li and Hoiem)', () => {
   });
 
   it('trains the new head alone when told, then all, and holds the old outputs', async () => {
-    const two = withHead(old, { name: 'new', classes: 10 });
+    const two = addHead(old, { name: 'new', classes: 10 });
     const o = { batch: 8, teacher: old, losses: [crossEntropy(), lwf()] };
     const warm = await fit(two, tinySplit(), tinyScale, {
       ...o,
@@ -74,13 +74,13 @@ describe('learning without forgetting (Li and Hoiem)', () => {
       'lwf: other has no "head/dense", the old net\'s head; name it by "old"',
     );
     expect(() =>
-      withHead(shaken(graph('none', input(8, 8, 1).globalPool())), { name: 'new', classes: 3 }),
+      addHead(shaken(graph('none', input(8, 8, 1).globalPool())), { name: 'new', classes: 3 }),
     ).to.throw(Refusal, 'none: no dense layer, beside which a head could stand');
   });
 
   it('makes the same step traced as eagerly (law 6)', () =>
     expectStepAgrees([crossEntropy(), lwf()], {
-      student: withHead(old, { name: 'new', classes: 10 }).graph,
+      student: addHead(old, { name: 'new', classes: 10 }).graph,
       teacher: tinyStudent(),
     }));
 });

@@ -46,7 +46,7 @@ export function match(
         largest = v;
         found[a] = k;
       }
-      if (v > (best[k] as number)) best[k] = v;
+      if (v > best[k]!) best[k] = v;
     });
     if (largest < negative) found[a] = background;
     else if (largest < positive) found[a] = undecided;
@@ -62,10 +62,10 @@ export function match(
 /** The anchors that a step learns from: up to half of `count` for objects, the rest background, drawn at random. */
 export function sampleAnchors(matched: Int32Array, count: number, source: Random): readonly number[] {
   const some = (all: readonly number[], n: number): number[] =>
-    [...permutation(all.length, source).subarray(0, n)].map((i) => all[i] as number);
+    [...permutation(all.length, source).subarray(0, n)].map((i) => all[i]!);
   const all = [...matched.keys()];
   const objects = some(
-    all.filter((i) => (matched[i] as number) >= 0),
+    all.filter((i) => matched[i]! >= 0),
     count >> 1,
   );
   return [

@@ -22,7 +22,7 @@ export interface DetectionScore {
 
 /**
  * Detections are taken surest first. One is right when the object of its class and image that it has most in common with
- * has at least `threshold` (0.5 unless told) in common with it and was not found before; another finding is wrong.
+ * has at least `threshold` (0.5 by default) in common with it and was not found before; any other detection is wrong.
  */
 export function meanAveragePrecision(
   detections: readonly Detection[],
@@ -49,7 +49,8 @@ function hits(detections: readonly Detection[], objects: readonly Truth[], thres
     else byImage.set(image, [{ box, taken: false }]);
   }
   return detections.map(({ image, box }) => {
-    let [best, common] = [undefined as { taken: boolean } | undefined, 0];
+    let best: { taken: boolean } | undefined;
+    let common = 0;
     for (const object of byImage.get(image) ?? []) {
       const v = iou(box, object.box);
       if (v > common) [best, common] = [object, v];
@@ -69,7 +70,7 @@ function areaUnder(right: readonly boolean[], objects: number): number {
   });
   let [best, area] = [0, 0];
   for (let i = right.length; i-- > 0; ) {
-    best = Math.max(best, precision[i] as number);
+    best = Math.max(best, precision[i]!);
     if (right[i]) area += best / objects;
   }
   return area;

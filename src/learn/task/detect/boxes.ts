@@ -13,6 +13,15 @@ const deviations = [0.1, 0.1, 0.2, 0.2] as const;
 /** No box becomes larger than so many times its reference: exp of more would overflow early in training. */
 const mostGrowth = Math.log(16);
 
+/** Four numbers of a flat list of offsets, from that index on. */
+export const offsetsAt = (values: ArrayLike<number>, from = 0): Offsets => [
+  values[from]!,
+  values[from + 1]!,
+  values[from + 2]!,
+  values[from + 3]!,
+];
+
+/** The area of a box; 0 for one that is empty. */
 export const area = ([top, left, bottom, right]: Box): number =>
   Math.max(0, bottom - top) * Math.max(0, right - left);
 
@@ -28,22 +37,29 @@ export function iou(a: Box, b: Box): number {
 export function encode(box: Box, reference: Box): Offsets {
   const [y, x, h, w] = centred(box);
   const [ry, rx, rh, rw] = centred(reference);
-  const raw = [(y - ry) / rh, (x - rx) / rw, Math.log(h / rh), Math.log(w / rw)];
-  return raw.map((v, i) => v / (deviations[i] as number)) as unknown as Offsets;
+  const [dy, dx, dh, dw] = deviations;
+  return [(y - ry) / rh / dy, (x - rx) / rw / dx, Math.log(h / rh) / dh, Math.log(w / rw) / dw];
 }
 
 /** The inverse of `encode`. */
 export function decode(offsets: Offsets, reference: Box): Box {
   const [ry, rx, rh, rw] = centred(reference);
-  const [dy, dx, dh, dw] = offsets.map((v, i) => v * (deviations[i] as number)) as unknown as Offsets;
+  const [dy, dx, dh, dw] = [
+    offsets[0] * deviations[0],
+    offsets[1] * deviations[1],
+    offsets[2] * deviations[2],
+    offsets[3] * deviations[3],
+  ];
   const [y, x] = [ry + dy * rh, rx + dx * rw];
   const [h, w] = [rh * Math.exp(Math.min(dh, mostGrowth)), rw * Math.exp(Math.min(dw, mostGrowth))];
   return [y - h / 2, x - w / 2, y + h / 2, x + w / 2];
 }
 
 /** The part of a box inside an image of that height and width. */
-export const clip = (box: Box, size: number): Box =>
-  box.map((v) => Math.min(size, Math.max(0, v))) as unknown as Box;
+export function clip([top, left, bottom, right]: Box, size: number): Box {
+  const inside = (v: number): number => Math.min(size, Math.max(0, v));
+  return [inside(top), inside(left), inside(bottom), inside(right)];
+}
 
 const centred = ([top, left, bottom, right]: Box): Offsets => [
   (top + bottom) / 2,

@@ -34,8 +34,8 @@ function axisWeights(from: number, to: number, bins: number, cells: number): Flo
     const at = Math.min(cells - 1, Math.max(0, from + (p + 0.5) * step - 0.5));
     const low = Math.min(cells - 2, Math.floor(at));
     const row = Math.floor(p / points) * cells;
-    weights[row + low] = (weights[row + low] as number) + (1 - (at - low)) / points;
-    weights[row + low + 1] = (weights[row + low + 1] as number) + (at - low) / points;
+    weights[row + low] = weights[row + low]! + (1 - (at - low)) / points;
+    weights[row + low + 1] = weights[row + low + 1]! + (at - low) / points;
   }
   return weights;
 }
@@ -61,7 +61,7 @@ export function vote(map: tf.Tensor4D, rows: tf.Tensor4D, columns: tf.Tensor4D):
   const weights = tf.transpose(tf.reshape(grid(rows, columns), [batch, n, bins * bins, h * w]), [0, 1, 3, 2]);
   const flat = tf.reshape(weights, [batch, n, h * w * bins * bins]);
   const votes = tf.matMul(flat, tf.reshape(map, [batch, h * w * bins * bins, depth]));
-  return tf.div(votes, bins ** 2) as tf.Tensor3D;
+  return tf.div<tf.Tensor3D>(votes, bins ** 2);
 }
 
 /** rows times columns: [batch, n, bins, bins, h, w], as [batch, n, bins, 1, h, 1] * [batch, n, 1, bins, 1, w]. */

@@ -1,4 +1,5 @@
 /** @file What a detector finds, and how good that is: proposals, crops, classes, suppression, mean average precision. */
+import { get, item } from '../../../access.ts';
 import type { Scenes } from '../../../data/index.ts';
 import { type Compiled, compile, type EngineOptions } from '../../../engine/index.ts';
 import type { Net } from '../../../weights/index.ts';
@@ -10,15 +11,15 @@ import {
   meanAveragePrecision,
   type Truth,
 } from './average-precision.ts';
-import { area, type Box, clip, decode, type Offsets } from './boxes.ts';
+import { area, type Box, clip, decode, offsetsAt } from './boxes.ts';
 import { cropWeights } from './crops.ts';
 import { type DetectorLayout, detectorLayout } from './layout.ts';
 import { nms } from './nms.ts';
 
 export interface DetectOptions {
-  /** Proposals of an image after suppression; 24 unless told. */
+  /** Proposals of an image after suppression; 24 by default. */
   readonly proposals?: number;
-  /** Findings less sure than this are left out; 0.05 unless told. */
+  /** Detections with a lower score are left out; 0.05 by default. */
   readonly least?: number;
 }
 export interface EvaluateDetectorOptions extends EngineOptions, DetectOptions {
@@ -31,7 +32,7 @@ export interface DetectorEvaluation extends DetectionScore {
 }
 
 /**
- * A detector's mean average precision at an overlap of 0.5 (unless told) on all of these scenes.
+ * A detector's mean average precision on all of these scenes, at an overlap of `threshold` (0.5 by default).
  * @throws MoonletError when the scenes do not fit the net.
  */
 export async function evaluateDetector(
@@ -79,7 +80,7 @@ export async function detect(
   const values = await runner.run(x);
   const count = x.length / layout.size ** 2;
   const part = (id: string, i: number): Float32Array => {
-    const all = values.get(id) as Float32Array;
+    const all = get(values, id);
     return all.subarray((i * all.length) / count, ((i + 1) * all.length) / count);
   };
   return Array.from({ length: count }, (_, image) => {
@@ -93,22 +94,17 @@ export async function detect(
       judged(layout, box, part(layout.parts, image), part(layout.partOffsets, image)),
     );
     return Array.from({ length: layout.classes }, (_, label) => {
-      const sure = found.filter(({ shares }) => (shares[label + 1] as number) >= least);
-      const scores = sure.map(({ shares }) => shares[label + 1] as number);
+      const sure = found.filter(({ shares }) => shares[label + 1]! >= least);
+      const scores = sure.map(({ shares }) => shares[label + 1]!);
       const kept = nms(
         sure.map(({ box }) => box),
         scores,
         { threshold: 0.4 },
       );
-      return kept.map(
-        (k): Detection => ({ image, label, box: sure[k]?.box as Box, score: scores[k] as number }),
-      );
+      return kept.map((k): Detection => ({ image, label, box: item(sure, k).box, score: scores[k]! }));
     }).flat();
   }).flat();
 }
-
-const offsetsAt = (values: Float32Array, i: number): Offsets =>
-  values.subarray(4 * i, 4 * i + 4) as unknown as Offsets;
 
 /** The surest anchors, moved as the net says, without those that say the same. */
 export function proposed(
@@ -118,17 +114,15 @@ export function proposed(
   most: number,
 ): readonly Box[] {
   const surest = [...anchors.keys()]
-    .sort((a, b) => (objectness[b] as number) - (objectness[a] as number) || a - b)
+    .sort((a, b) => objectness[b]! - objectness[a]! || a - b)
     .slice(0, 8 * most);
-  const boxes = surest.map((i) =>
-    clip(decode([...offsetsAt(offsets, i)] as unknown as Offsets, anchors[i] as Box), size),
-  );
-  const real = surest.map((_, k) => k).filter((k) => area(boxes[k] as Box) >= 4);
+  const boxes = surest.map((i) => clip(decode(offsetsAt(offsets, 4 * i), item(anchors, i)), size));
+  const real = surest.map((_, k) => k).filter((k) => area(item(boxes, k)) >= 4);
   return nms(
-    real.map((k) => boxes[k] as Box),
-    real.map((k) => objectness[surest[k] as number] as number),
+    real.map((k) => item(boxes, k)),
+    real.map((k) => objectness[surest[k]!]!),
     { threshold: 0.7, most },
-  ).map((k) => boxes[real[k] as number] as Box);
+  ).map((k) => item(boxes, item(real, k)));
 }
 
 /** The shares of ground and classes by the bins' vote, and the box moved as they say. */
@@ -143,7 +137,7 @@ function judged(
   const largest = Math.max(...logits);
   const shares = logits.map((z) => Math.exp(z - largest));
   const sum = shares.reduce((a, b) => a + b, 0);
-  const moved = decode([...voted(offsets, 4, bins, cells, weights)] as unknown as Offsets, box);
+  const moved = decode(offsetsAt(voted(offsets, 4, bins, cells, weights)), box);
   return { shares: shares.map((v) => v / sum), box: clip(moved, size) };
 }
 
@@ -159,13 +153,13 @@ export function voted(
   for (let i = 0; i < bins; i++) {
     for (let j = 0; j < bins; j++) {
       for (let y = 0; y < cells; y++) {
-        const down = rows[i * cells + y] as number;
+        const down = rows[i * cells + y]!;
         if (!down) continue;
         for (let x = 0; x < cells; x++) {
-          const weight = (down * (columns[j * cells + x] as number)) / bins ** 2;
+          const weight = (down * columns[j * cells + x]!) / bins ** 2;
           if (!weight) continue;
           const from = (y * cells + x) * bins ** 2 * depth + (i * bins + j) * depth;
-          for (let d = 0; d < depth; d++) sums[d] = (sums[d] as number) + weight * (map[from + d] as number);
+          for (let d = 0; d < depth; d++) sums[d] = sums[d]! + weight * map[from + d]!;
         }
       }
     }

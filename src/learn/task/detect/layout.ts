@@ -26,7 +26,10 @@ export interface DetectorLayout {
 /** Three sizes, square and upright: 6 anchors a cell. Sizes are for an image of 64 pixels. */
 export const anchorShapes: AnchorShapes = { sizes: [10, 16, 25], ratios: [1, 2] };
 
-/** @throws MoonletError when the graph is no detector for that many classes, or its outputs are probabilities. */
+/**
+ * The outputs, anchors and grid of a detector, read from its graph.
+ * @throws MoonletError when the graph is no detector for that many classes, or its outputs are probabilities.
+ */
 export function detectorLayout(graph: Graph, classes: number): DetectorLayout {
   const [objectness, anchorOffsets, parts, partOffsets] = graph.outputs;
   const known = shapes(graph);
@@ -49,10 +52,10 @@ export function detectorLayout(graph: Graph, classes: number): DetectorLayout {
     );
   }
   for (const id of [objectness, parts]) checkLogits(graph, id);
-  const told = channelsOf(c) / bins ** 2 - 1;
-  if (told !== classes)
+  const found = channelsOf(c) / bins ** 2 - 1;
+  if (found !== classes)
     throw new MoonletError(
-      `${graph.name}: tells ${told} classes apart, and the scenes have ${classes}; compose it with classes=${classes}`,
+      `${graph.name}: tells ${found} classes apart, and the scenes have ${classes}; compose it with classes=${classes}`,
     );
   const stride = size / cells;
   const scaled = { sizes: sizes.map((s) => (s * size) / 64), ratios };

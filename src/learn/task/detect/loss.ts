@@ -2,9 +2,12 @@
  * @file What a detector learns from labels: L_RPN + L_RCN, each a loss of classes and one of boxes (Ren et al. 2015,
  * arXiv:1506.01497, equation 1; R-FCN's crops by voting).
  */
+
 import * as tf from '@tensorflow/tfjs-core';
+import { last } from '../../../access.ts';
 import type { LossMaker, Signals } from '../../loss/loss.ts';
 import type { Schedule } from '../../loss/schedule.ts';
+import { rank2, rank4 } from '../../tensors.ts';
 import { vote } from './crops.ts';
 import { type DetectorLayout, detectorLayout } from './layout.ts';
 
@@ -35,13 +38,13 @@ export function words(
   value: (id: string) => tf.Tensor,
   at: Pick<Signals, 'target'>,
 ): DetectorWords {
-  const [rows, columns] = [at.target('rows') as tf.Tensor4D, at.target('columns') as tf.Tensor4D];
+  const [rows, columns] = [rank4(at.target('rows')), rank4(at.target('columns'))];
   const n = anchors.length;
   return {
     objectness: tf.reshape(value(objectness), [-1, n]),
     anchorOffsets: tf.reshape(value(anchorOffsets), [-1, n, 4]),
-    classes: vote(value(parts) as tf.Tensor4D, rows, columns),
-    offsets: vote(value(partOffsets) as tf.Tensor4D, rows, columns),
+    classes: vote(rank4(value(parts)), rows, columns),
+    offsets: vote(rank4(value(partOffsets)), rows, columns),
   };
 }
 
@@ -63,7 +66,7 @@ export const detectorLoss =
           anchorOffsetsLoss(said.anchorOffsets, at),
           classLoss(said.classes, at),
           offsetsLoss(said.offsets, at),
-        ]) as tf.Scalar;
+        ]);
       },
     };
   };
@@ -71,13 +74,14 @@ export const detectorLoss =
 /** Cross-entropy of the sampled anchors, averaged over them and the batch. */
 export function objectnessLoss(logits: tf.Tensor2D, at: Pick<Signals, 'target'>): tf.Scalar {
   const batch = logits.shape[0];
-  const each = binaryCrossEntropy(logits, at.target('objectness') as tf.Tensor2D);
+  const each = binaryCrossEntropy(logits, rank2(at.target('objectness')));
   return tf.div(tf.sum(tf.mul(each, at.target('anchorWeight'))), batch);
 }
 /** -y log p - (1 - y) log (1 - p), p = sigmoid(z), as max(z, 0) - z y + log(1 + exp(-|z|)). */
 export const binaryCrossEntropy = (logits: tf.Tensor, labels: tf.Tensor): tf.Tensor =>
   tf.add(tf.sub(tf.relu(logits), tf.mul(logits, labels)), tf.log1p(tf.exp(tf.neg(tf.abs(logits)))));
 
+/** Smooth L1 of the offsets of the anchors on objects, averaged over these and the batch. */
 export function anchorOffsetsLoss(offsets: tf.Tensor3D, at: Pick<Signals, 'target'>): tf.Scalar {
   const each = tf.sum(smoothL1(tf.sub(offsets, at.target('anchorOffsets'))), 2);
   return tf.div(tf.sum(tf.mul(each, at.target('anchorOffsetsWeight'))), offsets.shape[0]);
@@ -85,13 +89,13 @@ export function anchorOffsetsLoss(offsets: tf.Tensor3D, at: Pick<Signals, 'targe
 
 /** Cross-entropy of the proposals' classes, averaged over them and the batch. */
 export function classLoss(logits: tf.Tensor3D, at: Pick<Signals, 'target'>): tf.Scalar {
-  const hard = tf.oneHot(at.target('classes') as tf.Tensor2D, logits.shape[2]);
+  const hard = tf.oneHot(rank2(at.target('classes')), logits.shape[2]);
   const log = logSoftmax(logits);
   return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(tf.cast(hard, 'float32'), log), 2)));
 }
 /** Over the last axis, of any rank: tf's own gradient knows two. */
 export function logSoftmax<T extends tf.Tensor>(logits: T): T {
-  const classes = logits.shape.at(-1) as number;
+  const classes = last(logits.shape);
   return tf.reshape(tf.logSoftmax(tf.reshape(logits, [-1, classes])), logits.shape) as T;
 }
 

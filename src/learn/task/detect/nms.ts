@@ -1,10 +1,11 @@
 /** @file Non-maximum suppression: of boxes that say the same, the surest. */
+import { item } from '../../../access.ts';
 import { type Box, iou } from './boxes.ts';
 
 export interface NmsOptions {
   /** Boxes with more than this in common say the same. */
   readonly threshold: number;
-  /** How many are kept at most; all unless told. */
+  /** The most boxes that are kept; all by default. */
   readonly most?: number;
 }
 
@@ -14,11 +15,11 @@ export function nms(
   scores: ArrayLike<number>,
   { threshold, most = Number.POSITIVE_INFINITY }: NmsOptions,
 ): readonly number[] {
-  const order = boxes.map((_, i) => i).sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
+  const order = boxes.map((_, i) => i).sort((a, b) => scores[b]! - scores[a]! || a - b);
   const kept: number[] = [];
   for (const i of order) {
     if (kept.length >= most) break;
-    if (kept.every((k) => iou(boxes[i] as Box, boxes[k] as Box) <= threshold)) kept.push(i);
+    if (kept.every((k) => iou(item(boxes, i), item(boxes, k)) <= threshold)) kept.push(i);
   }
   return kept;
 }

@@ -2,6 +2,7 @@
  * @file The proposals that a step learns from. A step's shapes are fixed, so each image has the same number of them: boxes
  * around the objects, moved and stretched at random as a proposal step would miss them, near misses, and ground.
  */
+import { item } from '../../../access.ts';
 import type { Random } from '../../../random.ts';
 import { type Box, clip, encode, iou, type Offsets } from './boxes.ts';
 
@@ -33,7 +34,7 @@ export function assigned(box: Box, objects: readonly Box[]): Proposal {
     const v = iou(box, other);
     if (v >= common) [object, common] = [k, v];
   });
-  const offsets = object < 0 ? ([0, 0, 0, 0] as const) : encode(objects[object] as Box, box);
+  const offsets = object < 0 ? ([0, 0, 0, 0] as const) : encode(item(objects, object), box);
   return { box, object, offsets };
 }
 

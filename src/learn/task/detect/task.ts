@@ -2,6 +2,7 @@
  * @file Detection as a task: scenes and what a detector should have said of them. Matching and cropping are numbers that
  * depend on boxes alone, so they are worked out here, and a step has fixed shapes.
  */
+import { item } from '../../../access.ts';
 import type { Scene, Scenes } from '../../../data/index.ts';
 import { MoonletError } from '../../../errors.ts';
 import type { Graph } from '../../../graph/index.ts';
@@ -11,7 +12,7 @@ import { type Batch, turns } from '../batches.ts';
 import { checkScenes, intensityInput, labelOf, sceneShape } from '../scene-input.ts';
 import type { Task } from '../task.ts';
 import { match, sampleAnchors } from './anchors.ts';
-import { type Box, encode } from './boxes.ts';
+import { encode } from './boxes.ts';
 import { cropWeights } from './crops.ts';
 import { evaluateDetector } from './evaluate.ts';
 import { type DetectorLayout, detectorLayout } from './layout.ts';
@@ -19,9 +20,9 @@ import { sampleProposals } from './proposals.ts';
 
 export interface DetectionOptions {
   readonly classes: number;
-  /** Proposals of an image in a step; 24 unless told. */
+  /** Proposals of an image in a step; 24 by default. */
   readonly proposals?: number;
-  /** Anchors of an image that a step learns from; 48 unless told. */
+  /** Anchors of an image that a step learns from; 48 by default. */
   readonly sampledAnchors?: number;
   readonly validation?: Scenes;
 }
@@ -31,6 +32,19 @@ export interface DetectionOptions {
  * `objectness` and `anchorWeight` [anchors], `anchorOffsets` and `anchorOffsetsWeight` [anchors, 4] and [anchors];
  * `rows` and `columns` [proposals, bins, cells]; `classes` [proposals] (0 is ground), `offsets` [proposals, 4].
  * The weights of one image sum to 1 over the sampled anchors; those of offsets have the same share each.
+ * @throws MoonletError when the graph is no detector of so many classes, or does not take the scenes; UsageError for numbers
+ * that are not whole.
+ *
+ * @example
+ * import { detector } from 'moonlet/architectures';
+ * import { scenes } from 'moonlet/data';
+ * import { tasks } from 'moonlet/learn';
+ *
+ * const pixels = new Uint8Array(20 * 784);
+ * for (let i = 0; i < 20; i++) for (let y = 8; y < 20; y++) pixels.fill(255, i * 784 + y * 28 + 10, i * 784 + y * 28 + 18);
+ * const images = { count: 20, pixels, labels: Uint8Array.from({ length: 20 }, (_, i) => i % 10) };
+ * const task = tasks.detection(detector(), scenes(images, 10), { classes: 10 });
+ * Object.keys(task.batches({ batch: 2, seed: 0 })(0).targets).length; // 8
  */
 export function detection(graph: Graph, scenes: Scenes, o: DetectionOptions): Task {
   const { classes, proposals = 24, sampledAnchors = 48, validation } = o;
@@ -104,18 +118,18 @@ function filler(
     const sampled = sampleAnchors(matched, sampledAnchors, source);
     for (const a of sampled) {
       targets.anchorWeight[i * n + a] = 1 / sampled.length;
-      const object = matched[a] as number;
+      const object = matched[a]!;
       if (object < 0) continue;
       targets.objectness[i * n + a] = 1;
       targets.anchorOffsetsWeight[i * n + a] = 1 / sampled.length;
-      targets.anchorOffsets.set(encode(boxes[object] as Box, anchors[a] as Box), (i * n + a) * 4);
+      targets.anchorOffsets.set(encode(item(boxes, object), item(anchors, a)), (i * n + a) * 4);
     }
     sampleProposals(boxes, proposals, size, source).forEach(({ box, object, offsets }, p) => {
       const at = i * proposals + p;
       const { rows, columns } = cropWeights(box, bins, cells, stride);
       targets.rows.set(rows, at * bins * cells);
       targets.columns.set(columns, at * bins * cells);
-      targets.classes[at] = object < 0 ? 0 : (labels[object] as number) + 1;
+      targets.classes[at] = object < 0 ? 0 : labels[object]! + 1;
       targets.offsets.set(offsets, at * 4);
     });
   };

@@ -1,4 +1,5 @@
 /** @file How well a net parses scenes: mean intersection over union, and errors of depth where it tells depth. */
+import { defined, get } from '../../../access.ts';
 import type { Scenes } from '../../../data/index.ts';
 import { compile, type EngineOptions } from '../../../engine/index.ts';
 import type { Net } from '../../../weights/index.ts';
@@ -33,12 +34,13 @@ export async function evaluateParser(
   const { classes, modality = 'intensity', ...engine } = o;
   const { size, cells, predictions } = parserLayout(net.graph, classes);
   const final = (task: string): string | undefined => predictions.find((p) => p.final && p.task === task)?.id;
-  const [segmentation, depth] = [final('segmentation') as string, final('depth')];
+  const segmentation = defined(final('segmentation'), 'prediction of classes');
+  const depth = final('depth');
   const values = depth === undefined ? [segmentation] : [segmentation, depth];
   checkScenes(net.graph, scenes, 'the scenes');
   const runner = await compile(net, { ...engine, values });
   const confusion = confusionOf(classes + 1);
-  const depths = { found: [] as number[], truth: [] as number[] };
+  const depths: Record<'found' | 'truth', number[]> = { found: [], truth: [] };
   const batch = 32;
   try {
     for (let first = 0; first < scenes.count; first += batch) {
@@ -46,7 +48,7 @@ export async function evaluateParser(
       const x = new Float32Array(count * size * size);
       for (let i = 0; i < count; i++) x.set(sceneInput(scenes.at(first + i), modality), i * size * size);
       const said = await runner.run(x);
-      const guesses = largestOf(said.get(segmentation) as Float32Array, classes + 1);
+      const guesses = largestOf(get(said, segmentation), classes + 1);
       const area = cells * cells;
       for (let i = 0; i < count; i++) {
         const scene = scenes.at(first + i);
@@ -54,7 +56,7 @@ export async function evaluateParser(
         const truth = denseLabels(scene, cells);
         countPixels(confusion, truth.segmentation, guesses.subarray(i * area, (i + 1) * area));
         if (depth === undefined) continue;
-        const found = (said.get(depth) as Float32Array).subarray(i * area, (i + 1) * area);
+        const found = get(said, depth).subarray(i * area, (i + 1) * area);
         for (const d of found) depths.found.push(d * depthScale.deviation + depthScale.mean);
         for (const d of truth.depth) depths.truth.push(d);
       }
@@ -73,8 +75,7 @@ export async function evaluateParser(
 function largestOf(values: Float32Array, count: number): Int32Array {
   return Int32Array.from({ length: values.length / count }, (_, i) => {
     let best = 0;
-    for (let k = 1; k < count; k++)
-      if ((values[i * count + k] as number) > (values[i * count + best] as number)) best = k;
+    for (let k = 1; k < count; k++) if (values[i * count + k]! > values[i * count + best]!) best = k;
     return best;
   });
 }

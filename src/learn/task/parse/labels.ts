@@ -21,7 +21,7 @@ export function denseLabels(scene: Scene, cells: number): DenseLabels {
     (i % cells) * step,
   ]);
   const first = (values: ArrayLike<number>): number[] =>
-    places.map(([y = 0, x = 0]) => values[y * size + x] as number);
+    places.map(([y = 0, x = 0]) => values[y * size + x]!);
   return {
     segmentation: Int32Array.from(first(classes)),
     depth: Float32Array.from(first(scene.depth), (v) => v / 255),

@@ -1,7 +1,9 @@
 /** @file Where a parser's graph says what: outputs under `head` are what it is for, those under `first` help. */
+import { get } from '../../../access.ts';
 import { MoonletError } from '../../../errors.ts';
 import { type Graph, inputShape, isMap, type Shape, shapes } from '../../../graph/index.ts';
 
+/** The tasks of a parser. */
 export const parsingTasks = ['segmentation', 'depth', 'contour'] as const;
 export type ParsingTask = (typeof parsingTasks)[number];
 export interface ParserLayout {
@@ -17,7 +19,10 @@ export interface ParserLayout {
   }[];
 }
 
-/** @throws MoonletError when the graph is no parser for that many classes. */
+/**
+ * The outputs and grid of a parser, read from its graph.
+ * @throws MoonletError when the graph is no parser for that many classes.
+ */
 export function parserLayout(graph: Graph, classes: number): ParserLayout {
   const known = shapes(graph);
   const [size] = inputShape(graph);
@@ -26,7 +31,7 @@ export function parserLayout(graph: Graph, classes: number): ParserLayout {
     const task = parsingTasks.find((t) => t === name);
     return task && (part === 'head' || part === 'first') ? [{ task, id, final: part === 'head' }] : [];
   });
-  const shapeOf = (id: string): Shape => known.get(id) as Shape;
+  const shapeOf = (id: string): Shape => get(known, id);
   const segmentation = predictions.find((p) => p.task === 'segmentation' && p.final);
   const shape = segmentation && shapeOf(segmentation.id);
   if (!shape || !isMap(shape) || predictions.length !== graph.outputs.length)

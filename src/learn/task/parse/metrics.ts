@@ -9,15 +9,17 @@ export interface Confusion {
   /** Pixels of each class that were taken for it. */
   readonly right: Float64Array;
 }
+/** Counts of no pixels yet. */
 export const confusionOf = (classes: number): Confusion => ({
   truth: new Float64Array(classes),
   guesses: new Float64Array(classes),
   right: new Float64Array(classes),
 });
 
+/** Adds the pixels of an image, `truth` and `guess` one class each, to the counts. */
 export function countPixels(counts: Confusion, truth: ArrayLike<number>, guess: ArrayLike<number>): void {
   for (let i = 0; i < truth.length; i++) {
-    const [label, guessed] = [truth[i] as number, guess[i] as number];
+    const [label, guessed] = [truth[i]!, guess[i]!];
     counts.truth[label]!++;
     counts.guesses[guessed]!++;
     if (label === guessed) counts.right[label]!++;
@@ -31,10 +33,11 @@ export interface SegmentationScore {
   readonly iou: readonly (number | undefined)[];
   readonly pixelAccuracy: number;
 }
+/** The scores of the pixels that were counted. */
 export function segmentationScore({ truth, guesses, right }: Confusion): SegmentationScore {
   const sum = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
   const iou = Array.from(right, (hits, c) => {
-    const union = (truth[c] as number) + (guesses[c] as number) - hits;
+    const union = truth[c]! + guesses[c]! - hits;
     return union ? hits / union : undefined;
   });
   const known = iou.filter((v) => v !== undefined);
@@ -58,7 +61,7 @@ export function depthScore(found: ArrayLike<number>, truth: ArrayLike<number>): 
   let [squares, relative, near] = [0, 0, 0];
   const n = truth.length;
   for (let i = 0; i < n; i++) {
-    const [d, t] = [Math.max(1e-3, found[i] as number), truth[i] as number];
+    const [d, t] = [Math.max(1e-3, found[i]!), truth[i]!];
     squares += (d - t) ** 2;
     relative += Math.abs(d - t) / t;
     if (Math.max(d / t, t / d) < 1.25) near++;

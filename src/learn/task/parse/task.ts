@@ -13,7 +13,7 @@ import { parserLayout } from './layout.ts';
 
 export interface ParsingOptions {
   readonly classes: number;
-  /** What the net sees; intensity unless told. */
+  /** What the net sees; `intensity` by default. */
   readonly modality?: Modality;
   readonly validation?: Scenes;
 }
@@ -21,6 +21,18 @@ export interface ParsingOptions {
 /**
  * Parsing for this graph. The targets, on the graph's grid of cells x cells: `segmentation` (0 is ground), `depth` (see
  * `depthScale`) and `contour` (0 or 1). A cell has the class and depth of its first pixel, and a contour when any has.
+ * @throws MoonletError when the graph is no parser of so many classes, or does not take the scenes.
+ *
+ * @example
+ * import { parser } from 'moonlet/architectures';
+ * import { scenes } from 'moonlet/data';
+ * import { tasks } from 'moonlet/learn';
+ *
+ * const pixels = new Uint8Array(20 * 784);
+ * for (let i = 0; i < 20; i++) for (let y = 8; y < 20; y++) pixels.fill(255, i * 784 + y * 28 + 10, i * 784 + y * 28 + 18);
+ * const images = { count: 20, pixels, labels: Uint8Array.from({ length: 20 }, (_, i) => i % 10) };
+ * const task = tasks.parsing(parser(), scenes(images, 10), { classes: 10 });
+ * Object.keys(task.batches({ batch: 2, seed: 0 })(0).targets); // ['segmentation', 'depth', 'contour']
  */
 export function parsing(graph: Graph, scenes: Scenes, o: ParsingOptions): Task {
   const { classes, modality = 'intensity', validation } = o;

@@ -1,0 +1,103 @@
+/** @file Recipes on data of one's own: a dataset.json beside its arrays, from reading to accuracy, and what is refused. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { Dataset, Split } from '../../src/data/index.ts';
+import { dataOf, inputsOf, lossKinds, parseRecipe, perform, readyFor } from '../../src/run/index.ts';
+import { writeSafetensors } from '../../src/weights/index.ts';
+import { saveNet } from '../../zoo/index.ts';
+import { dsCnn, keywords } from '../support/own-data.ts';
+import { line, usage } from '../support/refused.ts';
+
+describe('a recipe on data of one’s own', () => {
+  let folder = '';
+  let data: Dataset<Float32Array>;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'moonlet-run-'));
+    data = keywords();
+    const { name, classes, shape } = data;
+    for (const part of ['train', 'test'] as const)
+      writeFileSync(at(`${part}.safetensors`), fileOf(data[part]));
+    writeFileSync(
+      at('dataset.json'),
+      JSON.stringify({ name, classes, shape, train: 'train.safetensors', test: 'test.safetensors' }),
+    );
+    saveNet(at('ds-cnn'), dsCnn(), { from: 'ds-cnn', data: at('dataset.json') });
+    saveNet(at('small'), dsCnn(12));
+    saveNet(at('eleven'), dsCnn(8, 11));
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  const at = (name: string): string => join(folder, name);
+  /** The arrays of a split as Python would save them. */
+  const fileOf = ({ count, pixels, labels }: Split<Float32Array>): Uint8Array =>
+    writeSafetensors({
+      metadata: {},
+      tensors: new Map([
+        ['images', { dtype: 'F32' as const, shape: [count, 49, 10, 1], data: pixels }],
+        ['labels', { dtype: 'I32' as const, shape: [count], data: Int32Array.from(labels) }],
+      ]),
+    });
+  const recipe = (more: object = {}) =>
+    parseRecipe({
+      ...{ data: at('dataset.json'), student: at('ds-cnn'), steps: 40, batch: 24 },
+      ...{ optimizer: { kind: 'adam' }, rate: { kind: 'constant', peak: 0.01 }, ...more },
+    });
+
+  it('trains, holds out and measures; its result teaches a smaller net', async () => {
+    const ready = await readyFor(recipe({ validation: 24, augment: { shift: 1 } }));
+    expect(ready.data).to.deep.equal(data);
+    const done = await perform(ready);
+    expect(done.accuracy).to.be.above(0.8);
+    expect([done.n, done.fitted.history.validation.length]).to.deep.equal([48, 10]);
+    saveNet(at('teacher'), done.fitted.net);
+    const taught = await perform(
+      await readyFor(recipe({ student: at('small'), teacher: at('teacher'), steps: 80 })),
+    );
+    expect(taught.accuracy).to.be.above(0.6);
+  });
+
+  it('makes more of floats by MUNGE, and refuses noise in their place', async () => {
+    const munged = await readyFor(recipe({ transfer: { kind: 'munge', copies: 2 } }));
+    expect((await munged.images(() => {})).train.count).to.equal(480);
+    expect(await usage(() => readyFor(recipe({ transfer: { kind: 'noise', images: 20 } })))).to.equal(
+      'noise: needs images of bytes, and these are floats; give bytes, 0 to 255',
+    );
+  });
+
+  it('is remembered by a net’s card, and kept from being written over', () => {
+    expect(dataOf(at('ds-cnn'))).to.equal(at('dataset.json'));
+    expect(dataOf(at('small'))).to.equal(undefined);
+    expect(inputsOf(recipe())).to.include(at('dataset.json'));
+  });
+
+  it('is refused before training where net and data differ', async () => {
+    expect(await line(() => readyFor(recipe({ student: at('eleven') })))).to.match(
+      /^ds-cnn: tells 11 classes apart, and keywords has 12; compose it with classes=12/,
+    );
+    expect(await line(() => readyFor(recipe({ student: 'wrn depth=10 width=1 classes=12' })))).to.match(
+      /^wrn .*: takes \[32, 32, 3\], and the images of keywords are \[49, 10, 1\]/,
+    );
+    expect(await line(() => readyFor(recipe({ data: at('absent.json') })))).to.equal(
+      `${at('absent.json')}: cannot be read (ENOENT)`,
+    );
+    expect(await usage(() => readyFor(recipe({ data: 'keywords' })))).to.equal(
+      'no dataset "keywords"; there are mnist, fashion-mnist. For one of your own give the path of its dataset.json',
+    );
+  });
+});
+
+describe('losses of recipes', () => {
+  it('are of the kind that their name says, and need a teacher or none', () => {
+    for (const kind of lossKinds) {
+      const more = { rocket: { booster: 'wrn' }, custom: { module: './mine.mjs' } }[kind as string];
+      const loss = { kind, ...more };
+      const parse = (given: object) => () =>
+        parseRecipe({ data: 'mnist', student: 'wrn', steps: 1, ...given });
+      expect(parse({ losses: [loss], teacher: 'mnist/wrn-16-1' })().losses?.[0]?.kind).to.equal(kind);
+      if (['cross-entropy', 'one', 'rocket', 'custom'].includes(kind))
+        expect(parse({ losses: [loss] })).not.to.throw();
+      else expect(parse({ losses: [loss] })).to.throw(`the loss ${kind} needs a "teacher"`);
+    }
+  });
+});
