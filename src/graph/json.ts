@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { cut, MoonletError, messageOf, within } from '../errors.ts';
 import { check } from './check.ts';
 import { issueText } from './issue.ts';
-import { activations, type Graph, integerForms } from './op.ts';
+import { activations, type Graph, integerForms, type Kind } from './op.ts';
 import { format, version } from './to-json.ts';
 
 const whole = z.int().min(0);
@@ -61,8 +61,10 @@ const op = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('dropout'), rate }),
   z.strictObject({ kind: z.literal('dropPath'), rate }),
 ]);
-/** The shape of an op in JSON. Layers that carry an op validate it with this. */
-export const opSchema = op;
+/** Kinds that the schema does not have: the type parameter allows none, so that a new kind does not compile before it is added. */
+const complete = <Missing extends never>(schema: typeof op, _missing?: Missing): typeof op => schema;
+/** The schema of an op in JSON. Layers that carry an op validate it with this. */
+export const opSchema = complete<Exclude<Kind, z.output<typeof op>['kind']>>(op);
 
 /** Errors name nodes: ids of a file are bounded, and cannot command a terminal. */
 const longest = { name: 1000, id: 250 };
