@@ -1,8 +1,8 @@
 /** @file The step `channels`: remove channels, then fit the layers that lost inputs by least squares if asked. */
 import * as z from 'zod';
-import { type PruneTarget, pruneChannels } from '../../edit/index.ts';
+import type { PruneTarget } from '../../edit/index.ts';
 import type { Graph } from '../../graph/index.ts';
-import { cost } from '../../read/index.ts';
+import { cost } from '../../read/cost.ts';
 import { joined } from '../arrays.ts';
 import { count, exampleBatches, share, stepKind, where, whereOf } from '../step-kind.ts';
 
@@ -26,6 +26,7 @@ export const channels = stepKind({
   needs: (step) => (step.reconstruct === undefined ? undefined : 'fit layers'),
   run: async (net, step, context) => {
     const { by, scope, roundTo, reconstruct: examples } = step;
+    const { pruneChannels } = await import('../../edit/index.ts');
     const pruned = pruneChannels(net, targetOf(net.graph, step), {
       ...{ by, scope, ...whereOf(step) },
       ...(roundTo === undefined ? {} : { roundTo }),

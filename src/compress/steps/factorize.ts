@@ -1,6 +1,7 @@
 /** @file The step `factorize`: layers become several smaller ones of low rank. */
 import * as z from 'zod';
-import { factorize as factorizeLayers, factorizeMethods, type RankChoice } from '../../edit/index.ts';
+import { factorizeMethods } from '../../edit/factorize/factorize-options.ts';
+import type { RankChoice } from '../../edit/index.ts';
 import { rankContract } from '../contracts.ts';
 import { count, needsNothing, share, stepKind } from '../step-kind.ts';
 
@@ -19,10 +20,11 @@ export const factorize = stepKind({
   main: 'method',
   oneOf: ['rank', 'energy', 'params', 'macs', 'vbmf'],
   needs: needsNothing,
-  run: (net, step) => {
+  run: async (net, step) => {
     const { method, where } = step;
     const ranks = ranksOf(step);
-    return { net: factorizeLayers(net, { method, ranks, ...(where === undefined ? {} : { where }) }).net };
+    const edit = await import('../../edit/index.ts');
+    return { net: edit.factorize(net, { method, ranks, ...(where === undefined ? {} : { where }) }).net };
   },
   contract: rankContract,
 });

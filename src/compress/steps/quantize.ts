@@ -1,6 +1,5 @@
 /** @file The step `quantize`: kernels, and the values between layers, become integers. */
 import * as z from 'zod';
-import { quantize as quantizeWeights } from '../../edit/quantize/index.ts';
 import { integerForms } from '../../graph/index.ts';
 import { calibrationMethods, roundings } from '../choices.ts';
 import { integerContract } from '../contracts.ts';
@@ -30,7 +29,10 @@ export const quantize = stepKind({
   needs: ({ activations }) => (activations > 0 ? 'calibrate values' : undefined),
   run: async (net, { step: _, examples, ...options }, context) => {
     const { weights, activations, clip, per, form } = options;
-    if (activations === 0) return { net: quantizeWeights(net, { weights, clip, per, form }) };
+    if (activations === 0) {
+      const edit = await import('../../edit/quantize/index.ts');
+      return { net: edit.quantize(net, { weights, clip, per, form }) };
+    }
     const { engine } = context.options;
     const { quantizeByData } = await import('../post-training.ts');
     const batches = await exampleBatches(context, examples);

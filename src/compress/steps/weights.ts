@@ -1,15 +1,11 @@
 /** @file Steps that change single weights or how they are stored: `prune`, `share`, `hash`, `circulate`, `half`, `fold`, `huffman`. */
 import * as z from 'zod';
-import {
-  circulate as circulateWeights,
-  foldNorms,
-  hashWeights,
-  pruneWeights,
-  shareWeights,
-} from '../../edit/index.ts';
 import { half as halfWeight, packCompact, type Weight } from '../../weights/index.ts';
 import { sharingContract, sparsityContract } from '../contracts.ts';
 import { needsNothing, share as shareOf, stepKind, where, whereOf } from '../step-kind.ts';
+
+/** The edits, loaded when a step runs: reading steps needs none of them. */
+const edits = () => import('../../edit/index.ts');
 
 /** Sets the smallest weights to zero. */
 export const prune = stepKind({
@@ -21,7 +17,10 @@ export const prune = stepKind({
   }),
   main: 'sparsity',
   needs: needsNothing,
-  run: (net, step) => ({ net: pruneWeights(net, step.sparsity, { scope: step.scope, ...whereOf(step) }) }),
+  run: async (net, step) => {
+    const { pruneWeights } = await edits();
+    return { net: pruneWeights(net, step.sparsity, { scope: step.scope, ...whereOf(step) }) };
+  },
   contract: (net, _, words) => sparsityContract(net, words),
 });
 
@@ -35,9 +34,10 @@ export const share = stepKind({
   }),
   main: 'clusters',
   needs: needsNothing,
-  run: (net, step) => ({
-    net: shareWeights(net, { clusters: step.clusters, start: step.start, ...whereOf(step) }),
-  }),
+  run: async (net, step) => {
+    const { shareWeights } = await edits();
+    return { net: shareWeights(net, { clusters: step.clusters, start: step.start, ...whereOf(step) }) };
+  },
   contract: (net, _, words) => sharingContract(net, words),
 });
 
@@ -51,7 +51,10 @@ export const hash = stepKind({
   }),
   main: 'share',
   needs: needsNothing,
-  run: (net, step) => ({ net: hashWeights(net, { share: step.share, seed: step.seed, ...whereOf(step) }) }),
+  run: async (net, step) => {
+    const { hashWeights } = await edits();
+    return { net: hashWeights(net, { share: step.share, seed: step.seed, ...whereOf(step) }) };
+  },
   contract: (net, _, words) => sharingContract(net, words),
 });
 
@@ -60,7 +63,10 @@ export const circulate = stepKind({
   schema: z.strictObject({ step: z.literal('circulate'), block: z.int().min(2), ...where }),
   main: 'block',
   needs: needsNothing,
-  run: (net, step) => ({ net: circulateWeights(net, { block: step.block, ...whereOf(step) }) }),
+  run: async (net, step) => {
+    const edit = await edits();
+    return { net: edit.circulate(net, { block: step.block, ...whereOf(step) }) };
+  },
   contract: (net, _, words) => sharingContract(net, words),
 });
 
@@ -87,7 +93,10 @@ export const fold = stepKind({
   schema: z.strictObject({ step: z.literal('fold') }),
   main: undefined,
   needs: needsNothing,
-  run: (net) => ({ net: foldNorms(net) }),
+  run: async (net) => {
+    const { foldNorms } = await edits();
+    return { net: foldNorms(net) };
+  },
   contract: 'none',
 });
 
