@@ -31,14 +31,14 @@ export interface Architecture<T extends Table = Table> {
  * with the options that differ from their defaults.
  *
  * @example
- * import { architecture, common, input, whole } from 'moonlet';
+ * import { architecture, input, options } from 'moonlet';
  *
  * const tiny = architecture({
  *   name: 'tiny',
  *   paper: { title: 'Example', authors: 'Example', year: 2024 },
  *   options: {
- *     width: whole({ doc: 'channels of the conv', default: 8, min: 1, max: 64 }),
- *     ...common({ classes: 10, size: 32 }),
+ *     width: options.whole({ doc: 'channels of the conv', default: 8, min: 1, max: 64 }),
+ *     ...options.common({ classes: 10, size: 32 }),
  *   },
  *   net: ({ width, classes, size, channels }) =>
  *     input(size, size, channels).conv(width, { kernel: 3 }).relu().globalPool().dense(classes),

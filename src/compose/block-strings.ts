@@ -99,11 +99,11 @@ const foreign: Readonly<Record<string, string>> = {
  *
  * @throws UsageError that names the string, the position (from 1) and the remedy.
  * @example
- * import { parseBlock, printBlock } from 'moonlet';
+ * import { options } from 'moonlet';
  *
- * const block = parseBlock('ir_r2_k3_s2_e6_c24_se0.25');
+ * const block = options.parseBlock('ir_r2_k3_s2_e6_c24_se0.25');
  * block.out; // 24
- * printBlock(block); // 'ir_r2_k3_s2_e6_c24_se0.25'
+ * options.printBlock(block); // 'ir_r2_k3_s2_e6_c24_se0.25'
  */
 export function parseBlock(text: string): BlockSpec {
   const fail = (at: number, reason: string): never => {

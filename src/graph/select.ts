@@ -56,10 +56,10 @@ export class Selection {
  * All nodes of a graph, to be narrowed.
  *
  * @example
- * import { select } from 'moonlet';
+ * import { graphs } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
- * select(wrn()).under('stage2').kind('conv').ids.length; // 5
+ * graphs.select(wrn()).under('stage2').kind('conv').ids.length; // 5
  */
 export const select = (graph: Graph): Selection => new Selection(graph, graph.nodes);
 

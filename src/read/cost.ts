@@ -46,7 +46,8 @@ export interface Cost {
  * import { cost } from 'moonlet';
  * import { mobilenetV2 } from 'moonlet/architectures';
  *
- * const { params, macs } = cost(mobilenetV2()); // 3504872 parameters, 300774272 multiply-adds
+ * const { params, macs } = cost(mobilenetV2());
+ * console.log(params, macs); // 3504872 300774272
  */
 export function cost(graph: Graph): Cost {
   const shapeById = shapes(graph);

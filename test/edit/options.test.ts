@@ -204,6 +204,15 @@ const edits: Readonly<Record<string, Called>> = {
   widen: { right: [net, { stage1: 'x2' }, {}], options: [2, 'split', 'halves'], wrong: wide },
   withCollaborative: { right: [net.graph] },
   withConcatRelu: { right: [net.graph] },
+  withHead: {
+    right: [net, 5, {}],
+    options: [2, 'seed', 'one'],
+    wrong: [
+      [1, 1],
+      [1, '5'],
+      [1, 2.5],
+    ],
+  },
   withExpander: {
     right: [net.graph, 0.5],
     wrong: [
