@@ -1,6 +1,6 @@
 /**
  * @file The traced training step of every architecture at a small size: its ONNX nodes, counted by kind, for blocks of 16, 8 and
- * none, and the losses of three steps on this machine. `--write FILE` keeps them as JSON, `--against FILE` compares with what
+ * none, at two batches, and the losses of three steps on this machine. `--write FILE` keeps them as JSON, `--against FILE` compares with what
  * another commit kept, and fails where anything differs: a change that only moves code changes none of it.
  *
  *   npm run experiment -- traced-graphs --write out/traced.json
@@ -19,7 +19,8 @@ import { init } from '../../src/weights/index.ts';
 import { smallZoo } from '../../test/support/nets.ts';
 
 const { values: flags } = parseArgs({ options: { write: { type: 'string' }, against: { type: 'string' } } });
-const batch = 6;
+/** The first fills no block; from 8 on convs take the means of their norms away. */
+const batches = [6, 16];
 
 interface Traced {
   readonly nodes: Readonly<Record<string, number>>;
@@ -27,7 +28,7 @@ interface Traced {
   readonly losses: readonly number[];
 }
 
-async function tracedStep(graph: Graph): Promise<Traced> {
+async function tracedStep(graph: Graph, batch: number): Promise<Traced> {
   const losses = [crossEntropy()].map((make) => make({ student: graph, teacher: undefined }));
   const plan = stepOf({ graph, losses, optimizer: sgd({ nesterov: true }), batch });
   const [nodes, counts]: [Record<string, number>, Record<string, Record<string, number>>] = [{}, {}];
@@ -57,10 +58,12 @@ async function tracedStep(graph: Graph): Promise<Traced> {
 }
 
 const all: Record<string, Traced> = {};
-for (const graph of smallZoo()) {
-  all[graph.name] = await tracedStep(graph);
-  note(`${graph.name}: ${JSON.stringify(all[graph.name]?.nodes)} ${all[graph.name]?.losses.join(' ')}`);
-}
+for (const graph of smallZoo())
+  for (const batch of batches) {
+    const [name, traced] = [`${graph.name}, batch ${batch}`, await tracedStep(graph, batch)];
+    all[name] = traced;
+    note(`${name}: ${JSON.stringify(traced.nodes)} ${traced.losses.join(' ')}`);
+  }
 if (flags.write !== undefined) writeAtomically(flags.write, `${JSON.stringify(all, null, 1)}\n`);
 if (flags.against !== undefined) {
   const before = JSON.parse(readText(flags.against)) as Record<string, Traced>;
