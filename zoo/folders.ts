@@ -16,7 +16,14 @@ export function studentNames(): readonly string[] {
 
 /** The folder of a shipped student, or of the net that a path names; it need not be there. */
 export const studentFolder = (name: string): string =>
-  studentNames().includes(name) ? join(zooFolder('students'), name) : resolve(name);
+  studentNames().includes(name) ? join(zooFolder('students'), name) : netFolder(name);
+
+/** A path as the working directory sees it; recipes of the package also name `zoo/teachers/...` of the package. */
+function netFolder(path: string): string {
+  const here = resolve(path);
+  const shipped = join(packageFolder(), path);
+  return path.startsWith('zoo/teachers/') && !existsSync(here) && existsSync(shipped) ? shipped : here;
+}
 
 /** Whether a folder holds a net. A change of its files that was interrupted is finished first. */
 export function holdsNet(folder: string): boolean {
@@ -31,7 +38,7 @@ export function holdsNet(folder: string): boolean {
 export function findStudent(name: string): { readonly folder: string; readonly shipped: boolean } {
   const names = studentNames();
   if (names.includes(name)) return { folder: join(zooFolder('students'), name), shipped: true };
-  const folder = resolve(name);
+  const folder = netFolder(name);
   if (holdsNet(folder)) return { folder, shipped: false };
   throw new UsageError(
     `no student "${name}", and no folder of that name with graph.json.${suggestion(name, names)} Shipped: ${names.join(', ') || 'none'}`,

@@ -83,7 +83,9 @@ export async function pull(id: string, o: PullOptions = {}): Promise<Pulled> {
 async function fetchNet(id: string, o: PullOptions): Promise<Pulled> {
   const { from, to, force = false, maxBytes = 2 ** 30, cache = cacheFolder() } = o;
   if (to !== undefined && !force && !(await isEmpty(to)))
-    throw new MoonletError(`${to}: the folder is not empty; choose another, or overwrite it by --force`);
+    throw new MoonletError(
+      `${to}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
+    );
   const source = sourceOf(from ?? zooFolder('students'), cache, o);
   const net = netNamed(parseIndex(await source.index(), source.name), id, source.name);
   const total = net.files.reduce((sum, f) => sum + f.bytes, 0);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, MoonletError } from '../src/errors.ts';
 import { type Net, type UnpackOptions, unpack } from '../src/weights/index.ts';
-import { findStudent, zooFolder } from './folders.ts';
+import { findStudent, studentFolder } from './folders.ts';
 import { parseJson } from './json.ts';
 import { sha256 } from './registry.ts';
 
@@ -65,7 +65,7 @@ export const parseCard = (text: string, path: string): Card => parseJson(card, t
 
 /** The card of a shipped student or of a folder. @throws MoonletError when the card is missing or damaged. */
 export const readCard = (name: string): Card => {
-  const path = join(zooFolder('students'), name, 'card.json');
+  const path = join(studentFolder(name), 'card.json');
   return parseCard(readText(path), path);
 };
 

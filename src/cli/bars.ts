@@ -28,7 +28,7 @@ export function trainingBar(label: string, steps: number, batch: number, from = 
   };
   if (!process.stderr.isTTY) return plainBar(label, steps, told, rates);
   const bar = new cliProgress.SingleBar({
-    format: `${label} {bar} {value}/{total}  loss {loss}  {speed}  {left} left`,
+    format: `${label} {bar} {value}/{total}  mean loss {loss}  {speed}  {left} left`,
     stream: process.stderr,
     hideCursor: true,
     fps: 5,
@@ -88,7 +88,9 @@ function plainBar(
       if (at.step < steps && performance.now() - last < 5000) return;
       last = performance.now();
       const { speed, left } = rates(at.step);
-      note(`${label} ${at.step}/${steps}  loss ${loss}  ${speed}${at.step < steps ? `  ${left} left` : ''}`);
+      note(
+        `${label} ${at.step}/${steps}  mean loss ${loss}  ${speed}${at.step < steps ? `  ${left} left` : ''}`,
+      );
     },
     say: note,
     end: () => {},

@@ -37,7 +37,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'fit',
-    summary: 'train a network on labels',
+    summary: 'train a network on labels, or by a recipe as it says',
     load: async () => (await import('./fit.ts')).fitCommand,
   },
   {

@@ -32,7 +32,10 @@ export const compressCommand = (command: Command): void => {
       "the steps: words such as 'prune=0.8 fit=300 share=16 huffman', JSON, or a .json file (default: searched for)",
     )
     .requiredOption('--out <folder>', 'where graph.json, weights.safetensors and steps.json go (required)')
-    .option('--data <name>', `the dataset: ${datasets.join(' or ')} (default: what the student's card names)`)
+    .option(
+      '--data <name>',
+      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: what the student's card names)`,
+    )
     .option('--max-bytes <n>', 'the most bytes of stored weights (default: no limit)')
     .option('--max-macs <n>', 'the most multiply-adds (default: no limit)')
     .option('--max-drop <x>', 'the most accuracy that may be lost, such as 0.005 (default: no limit)')

@@ -2,6 +2,7 @@
 import { loadStudent } from '../../zoo/students.ts';
 import { loadDataset } from '../data/index.ts';
 import type { EngineName } from '../engine/names.ts';
+import { UsageError } from '../errors.ts';
 import { classesOf } from '../graph/index.ts';
 import { checkFit, evaluate } from '../learn/task/index.ts';
 import { cost } from '../read/cost.ts';
@@ -15,7 +16,10 @@ export async function evaluated(
   engine: { readonly engine: EngineName; readonly threads?: number },
 ) {
   const net = loadStudent(name);
-  const data = await loadDataset(wanted ?? dataOf(name) ?? 'mnist');
+  const known = wanted ?? dataOf(name);
+  if (known === undefined)
+    throw new UsageError(`eval: the card of ${name} names no dataset; give one by --data`);
+  const data = await loadDataset(known);
   checkFit(net.graph, classesOf(net.graph), data);
   const { accuracy, n } = await evaluate(net, data.test, data, engine);
   return {

@@ -17,7 +17,7 @@ export const evalCommand = (command: Command): void => {
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(' or ')} (default: what the student's card names, else mnist)`,
+      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: what the student's card names)`,
     )
     .option('--engine <name>', `what computes: ${engineNames.join(', ')}`, 'onnxruntime')
     .option('--threads <n>', 'threads of onnxruntime (default: one for each core)')

@@ -115,8 +115,10 @@ function recipeOf(
   numbers: Numbers,
   teaches: boolean,
 ): Recipe {
+  if (teaches) checkLossFlags(base, numbers);
   const over = {
     ...commonFlags(flags, numbers),
+    ...stagesOf(base, numbers.steps),
     ...(flags.block === undefined ? {} : { block: flags.block }),
     ...(numbers.steps === undefined && file === undefined ? { steps: 1000 } : {}),
     ...(teaches ? lossFlags(numbers) : {}),
@@ -125,6 +127,42 @@ function recipeOf(
   if (teaches && !taught(recipe))
     throw new UsageError('distill needs a teacher: --teacher <student>, or "teacher" in the recipe');
   return recipe;
+}
+
+/** The stages of a recipe, their steps scaled so that they add up to `--steps`. */
+function stagesOf(
+  base: Readonly<Record<string, unknown>>,
+  steps: number | undefined,
+): Record<string, unknown> {
+  const { stages } = base;
+  if (steps === undefined || !Array.isArray(stages)) return {};
+  const own = stages.map((s: unknown) => {
+    const value = typeof s === 'object' && s !== null ? Reflect.get(s, 'steps') : undefined;
+    return typeof value === 'number' ? value : 0;
+  });
+  const total = own.reduce((n, v) => n + v, 0);
+  if (!(total > 0)) return {}; // the schema says what is wrong
+  return {
+    steps: undefined,
+    stages: stages.map((s: unknown, i) => ({
+      ...(typeof s === 'object' ? s : {}),
+      steps: Math.max(1, Math.round(((own[i] ?? 0) * steps) / total)),
+    })),
+  };
+}
+
+/** @throws UsageError for flags about losses where the stages of a recipe have losses of their own. */
+function checkLossFlags({ stages }: Readonly<Record<string, unknown>>, numbers: Numbers): void {
+  if (
+    !Array.isArray(stages) ||
+    !stages.some((s: unknown) => typeof s === 'object' && s !== null && 'losses' in s)
+  )
+    return;
+  for (const flag of ['temperature', 'alpha', 'attention'] as const)
+    if (numbers[flag] !== undefined)
+      throw new UsageError(
+        `--${flag}: the stages of the recipe have losses of their own; change them in a copy of the recipe`,
+      );
 }
 
 /** Whether something teaches: another net, the student's own branches or booster, or a net that grows. */

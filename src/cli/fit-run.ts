@@ -98,5 +98,5 @@ function say(recipe: Recipe, done: Done, out: string, json: boolean): void {
     done.accuracy === undefined
       ? `no data here to measure it on`
       : `${percent(done.accuracy)} of ${count(result.n)} test images of ${recipe.data}`;
-  print(`${measured}; final loss ${result.finalLoss}; saved in ${out}`);
+  print(`${measured}; loss of the last step ${result.finalLoss?.toFixed(4)}; saved in ${out}`);
 }

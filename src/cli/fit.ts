@@ -40,7 +40,10 @@ const common = (command: Command, words = '<recipe or arch...>'): Command =>
       '--out <folder>',
       'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed (default: out/<recipe>)',
     )
-    .option('--data <name>', `the dataset: ${datasets.join(' or ')} (default: as in the recipe, else mnist)`)
+    .option(
+      '--data <name>',
+      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: as in the recipe, else mnist)`,
+    )
     .option(
       '--block <block>',
       "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",

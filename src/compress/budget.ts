@@ -7,7 +7,7 @@ import { MoonletError, Refusal } from '../errors.ts';
 import { evaluate } from '../learn/task/index.ts';
 import { cost } from '../read/index.ts';
 import { bytesOf, type Net } from '../weights/index.ts';
-import type { Compressed, CompressOptions } from './options.ts';
+import { type Compressed, type CompressOptions, heldOutOf } from './options.ts';
 import { parseSteps, printStep } from './parse-steps.ts';
 import { compress } from './pipeline.ts';
 import type { CompressStep, CompressStepInput } from './step-kinds.ts';
@@ -86,10 +86,10 @@ interface Attempt {
  */
 export async function search(net: Net, budget: Budget, o: SearchOptions): Promise<Found> {
   const { maxMacs, maxDrop } = budget;
-  const { data, heldOut = 1000, seed = 0 } = o;
+  const { data, seed = 0 } = o;
   if (!data)
     throw new MoonletError('a search for a budget needs data, to measure what is lost; say which dataset');
-  const { validation } = hold(data.train, Math.min(heldOut, data.train.count - 1), seed);
+  const { validation } = hold(data.train, heldOutOf(data, o), seed);
   const engine = o.engine ? { engine: o.engine } : {};
   const accuracy = async (n: Net): Promise<number> => (await evaluate(n, validation, data, engine)).accuracy;
   const before = await accuracy(net);

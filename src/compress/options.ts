@@ -5,10 +5,16 @@ import type { StepReport } from '../learn/train/index.ts';
 import type { Net } from '../weights/index.ts';
 import type { Measured, MeasureOptions } from './measure.ts';
 
+/** How many training examples are held out, fewer than there are. */
+export const heldOutOf = (data: Dataset, { heldOut }: { readonly heldOut?: number }): number => {
+  const { count } = data.train;
+  return Math.min(heldOut ?? Math.min(1000, Math.floor(count / 10)), count - 1);
+};
+
 export interface CompressOptions extends MeasureOptions {
   /** The training split trains and calibrates, the test split measures. */
   readonly data?: Dataset;
-  /** Training examples held out of training and calibration; 1,000 by default. */
+  /** Training examples held out of training and calibration; by default a tenth of them, at most 1,000. */
   readonly heldOut?: number;
   /** Of the held-out and calibration examples and of training; 0 by default. */
   readonly seed?: number;

@@ -7,7 +7,7 @@ import { MoonletError } from '../errors.ts';
 import { bytesOfWeight, type Net, type PlacedWeight, sparse, type Weight } from '../weights/index.ts';
 import { type Contract, checkContracts } from './contracts.ts';
 import { measure } from './measure.ts';
-import type { Compressed, CompressOptions, Row } from './options.ts';
+import { type Compressed, type CompressOptions, heldOutOf, type Row } from './options.ts';
 import { printStep } from './parse-steps.ts';
 import type { StepContext, StepResult } from './step-kind.ts';
 import { type CompressStep, type StepName, type StepNamed, stepKinds } from './step-kinds.ts';
@@ -30,8 +30,8 @@ export async function compress(
   steps: readonly CompressStep[],
   options: CompressOptions = {},
 ): Promise<Compressed> {
-  const { data: dataset, heldOut = 1000, seed = 0 } = options;
-  const train = dataset && hold(dataset.train, Math.min(heldOut, dataset.train.count - 1), seed).train;
+  const { data: dataset, seed = 0 } = options;
+  const train = dataset && hold(dataset.train, heldOutOf(dataset, options), seed).train;
   if (!dataset) checkNeeds(steps);
   const rows: Row[] = [];
   const note = async (step: string, now: Net, file?: Uint8Array): Promise<void> => {

@@ -52,7 +52,7 @@ export function checkSplit(split: Split, { shape, mean, std }: Scaling, what: st
   const wanted = count * h * w * c;
   if (pixels.length !== wanted)
     fail(
-      `${count} images of ${printed(shape)} have ${wanted} values, got ${pixels.length}; check count and shape`,
+      `${count} images of ${printed(shape)} have ${wanted} values, got ${pixels.length}; check pixels, labels and shape`,
     );
   if (labels?.length !== count)
     fail(`got ${labels?.length ?? 'no'} labels for ${count} images; give one label an image`);

@@ -1,6 +1,6 @@
 /** @file What a network costs: parameters, multiply-adds, memory. Exact integers, no tensors. */
 import { get } from '../access.ts';
-import { MoonletError } from '../errors.ts';
+import { MoonletError, UsageError } from '../errors.ts';
 import {
   channelsOf,
   type Graph,
@@ -41,7 +41,7 @@ export interface Cost {
 /**
  * What a graph costs: parameters, multiply-adds and bytes, in all and of each layer, for one example.
  *
- * @throws MoonletError when a count passes 2^53, beyond which it would not be exact.
+ * @throws MoonletError when a count passes 2^53, beyond which it would not be exact; UsageError when it is no graph.
  * @example
  * import { cost } from 'moonlet';
  * import { mobilenetV2 } from 'moonlet/architectures';
@@ -50,6 +50,8 @@ export interface Cost {
  * console.log(params, macs); // 3504872 300774272
  */
 export function cost(graph: Graph): Cost {
+  if (!Array.isArray(graph.nodes))
+    throw new UsageError('cost: expects a graph, got something else; the graph of a net is net.graph');
   const shapeById = shapes(graph);
   let normStats = 0;
   const layers = graph.nodes.map((node): LayerCost => {

@@ -2,6 +2,7 @@
 import { architectures, compose, holdsNet, loadStudent, studentNames } from '../../zoo/index.ts';
 import { type Dataset, hold, type Split, take } from '../data/index.ts';
 import { cheapen } from '../edit/cheapen.ts';
+import { UsageError } from '../errors.ts';
 import { init, type Net } from '../weights/index.ts';
 import type { Recipe } from './recipe.ts';
 
@@ -9,7 +10,13 @@ import type { Recipe } from './recipe.ts';
 export function studentOf(recipe: Recipe): Net {
   const known = architectures.has(recipe.student.trim().split(/\s+/)[0] ?? '');
   const trained = studentNames().includes(recipe.student) || holdsNet(recipe.student);
-  if (!known && trained) return loadStudent(recipe.student);
+  if (!known && trained) {
+    if (recipe.block !== undefined)
+      throw new UsageError(
+        `block: ${recipe.student} has weights, which a cheap block would replace; name its architecture as the student, or leave the block out`,
+      );
+    return loadStudent(recipe.student);
+  }
   const graph = compose(recipe.student);
   return init(recipe.block ? cheapen(graph, recipe.block) : graph, { seed: recipe.seed });
 }

@@ -27,6 +27,11 @@ export const optimizer = z.discriminatedUnion('kind', [
 
 /** The schema of a learning rate. */
 export const rate = z.strictObject({ kind: z.enum(scheduleNames), peak: z.number().positive() });
+/** `"adam"` for `{ "kind": "adam" }`. */
+const named = (value: unknown): unknown => (typeof value === 'string' ? { kind: value } : value);
+/** A number for a rate that stays the same. */
+const constantRate = (value: unknown): unknown =>
+  typeof value === 'number' ? { kind: 'constant', peak: value } : value;
 const count = positive.max(100_000_000);
 /** Paths whose nodes are trained, the rest stays as it is: `head`, `stage3/0`. */
 const train = z.array(z.string().min(1)).min(1);
@@ -41,8 +46,8 @@ const stage = z.strictObject({
     .optional(),
   steps: count,
   losses: z.array(loss).min(1).optional(),
-  optimizer: optimizer.optional(),
-  rate: rate.optional(),
+  optimizer: z.preprocess(named, optimizer.optional()),
+  rate: z.preprocess(constantRate, rate.optional()),
   train: train.optional(),
 });
 
@@ -96,8 +101,8 @@ const recipe = z.strictObject({
     .min(1)
     .optional(),
   losses: z.array(loss).min(1).optional(),
-  optimizer: optimizer.prefault({ kind: 'sgd' }),
-  rate: rate.prefault({ kind: 'one-cycle', peak: 0.1 }),
+  optimizer: z.preprocess(named, optimizer).prefault({ kind: 'sgd' }),
+  rate: z.preprocess(constantRate, rate).prefault({ kind: 'one-cycle', peak: 0.1 }),
   /** Of the whole run, or of each assistant where there are `stages`. */
   steps: count.optional(),
   /** Parts of the run, one after another, each on what the one before left. */

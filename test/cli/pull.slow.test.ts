@@ -49,7 +49,7 @@ describe('moonlet pull', () => {
     await expectRefusal(
       ['pull', id, '--to', path('json')],
       1,
-      `${path('json')}: the folder is not empty; choose another, or overwrite it by --force`,
+      `${path('json')}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
     );
     await expectRefusal(
       ['pull', id, '--from', `${server.url}no`],

@@ -89,6 +89,13 @@ describe('a recipe', () => {
       ':2:10: no task "parsnig". Did you mean "parsing"? Known: detection, parsing, cross-modal, neuron-selection',
     ));
 
+  it('with stages refuses flags about losses, which its stages have', async () => {
+    await expectRefusal(
+      ['distill', 'hints', '--alpha', '0.5', '--out', at('out')],
+      2,
+      /--alpha: the stages of the recipe have losses of their own/,
+    );
+  });
   it('that is no object', () => refused('[1]', ':1:1: a recipe is an object {...}'));
 });
 
@@ -208,7 +215,7 @@ describe('an OUT folder', () => {
     await expectRefusal(
       [...run, at('full')],
       1,
-      `${at('full')}: the folder is not empty; choose another, or overwrite it by --force`,
+      `${at('full')}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
     );
     expect(readdirSync(at('full'))).to.deep.equal(['thesis.txt']);
   });

@@ -11,6 +11,7 @@ import {
   search,
   stepNames,
 } from '../../src/compress/index.ts';
+import { heldOutOf } from '../../src/compress/options.ts';
 import { stepKind } from '../../src/compress/step-kind.ts';
 import { stepKinds } from '../../src/compress/step-kinds.ts';
 import type { Dataset } from '../../src/data/index.ts';
@@ -339,3 +340,21 @@ async function said(promise: Promise<unknown>): Promise<string> {
   }
   throw new Error('expected a refusal');
 }
+
+describe('the examples that compression holds out', () => {
+  const data = (count: number): Dataset => ({
+    ...{ name: 'mine', shape: [2, 2, 1], classes: 2, classNames: ['a', 'b'], mean: 0, std: 1 },
+    train: {
+      count,
+      pixels: new Uint8Array(4 * count),
+      labels: Uint8Array.from({ length: count }, (_, i) => i % 2),
+    },
+    test: { count: 1, pixels: new Uint8Array(4), labels: new Uint8Array(1) },
+  });
+  it('are a tenth of them, 1,000 at most, and what is asked for', () => {
+    expect([10, 400, 60_000].map((n) => heldOutOf(data(n), {}))).to.deep.equal([1, 40, 1000]);
+    expect([heldOutOf(data(400), { heldOut: 100 }), heldOutOf(data(400), { heldOut: 1000 })]).to.deep.equal([
+      100, 399,
+    ]);
+  });
+});

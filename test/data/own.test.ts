@@ -70,7 +70,7 @@ describe('a dataset of arrays', () => {
       'mine: training data: got 1 labels for 2 images; give one label an image',
     );
     expect(await bad({ pixels: small.pixels.subarray(1) })).to.equal(
-      'mine: training data: 2 images of [2, 3, 1] have 12 values, got 11; check count and shape',
+      'mine: training data: 2 images of [2, 3, 1] have 12 values, got 11; check pixels, labels and shape',
     );
     expect(await bad({ pixels: [...small.pixels] })).to.equal(
       'mine: training data: pixels must be bytes (Uint8Array) or floats (Float32Array), got Array; convert them',

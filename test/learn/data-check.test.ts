@@ -72,7 +72,7 @@ describe('data that do not fit', () => {
     expect(await line(() => [...passes(few, scale, 2)])).to.equal(`data: ${said}`);
     const cut = { ...good, pixels: good.pixels.subarray(1) };
     expect(await line(() => fit(net(), cut, scale, o))).to.equal(
-      'training data: 8 images of [9, 6, 1] have 432 values, got 431; check count and shape',
+      'training data: 8 images of [9, 6, 1] have 432 values, got 431; check pixels, labels and shape',
     );
     const doubles = { ...good, pixels: new Float64Array(432) as unknown as Float32Array };
     expect(await line(() => fit(net(), doubles, scale, o))).to.equal(
@@ -224,5 +224,15 @@ describe('labels of many classes', () => {
     expect(history.loss.every((l) => l > 0)).to.equal(true);
     const { pairs: seen } = await evaluate(classes, many, small, { engine: 'wasm' });
     expect(seen.map((p) => p.label).sort()).to.deep.equal([0, 2, 300, 301]);
+  });
+});
+
+describe('what cannot be trained', () => {
+  it('is a graph without weights, or a choice of nodes that leaves none', async () => {
+    const whole = net();
+    const call = (): unknown => Reflect.apply(fit, undefined, [whole.graph, good, scale, o]);
+    expect(await usage(call)).to.match(/^fit: /);
+    const none = (): unknown => fit(whole, good, scale, { ...o, trained: (id) => id.startsWith('nowhere/') });
+    expect(await usage(none)).to.match(/"trained" keeps no node to train; nodes with weights are /);
   });
 });

@@ -317,7 +317,7 @@ describe('pull from a server', () => {
     expectWhole((await pull(id, o)).folder);
     rmSync(join(o.to, 'card.json'));
     expect(await refusal(pull(id, o))).to.equal(
-      `${o.to}: the folder is not empty; choose another, or overwrite it by --force`,
+      `${o.to}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
     );
     server.fail('graph.json', [{ kind: 'wrong' }]);
     await refusal(pull(id, { ...o, force: true }));

@@ -2,6 +2,7 @@
 
 import type { Split } from '../../data/index.ts';
 import { type GrowPlan, grow } from '../../edit/index.ts';
+import { checkNet } from '../../edit/options.ts';
 import { Refusal, UsageError } from '../../errors.ts';
 import type { Arrays } from '../../jit/index.ts';
 import type { Net } from '../../weights/index.ts';
@@ -88,8 +89,10 @@ export interface Fitted {
  * history.loss.length; // 10
  * (await evaluate(net, data.test, data)).n; // 32
  */
-export const fit = (net: Net, train: Split, scale: Scale, o: FitOptions): Promise<Fitted> =>
-  fitTask(net, classification(train, scale, o), o);
+export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): Promise<Fitted> {
+  checkNet('fit', net);
+  return fitTask(net, classification(train, scale, o), o);
+}
 
 /**
  * Trains a net for a task. The last partial batch of an epoch is dropped; weight decay does not apply to norms and biases.

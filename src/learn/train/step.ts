@@ -1,6 +1,7 @@
 /** @file One training step as a pure function: forward, losses, gradients, update. Runs eagerly or traced. */
 import * as tf from '@tensorflow/tfjs-core';
 import { first, get, item } from '../../access.ts';
+import { UsageError } from '../../errors.ts';
 import {
   ancestors,
   type Graph,
@@ -70,6 +71,13 @@ function layoutOf({ graph, losses, targets = classLabels, trained = () => true, 
   const all = entries(graph);
   const owners = new Set(graph.nodes.filter((n) => reached.has(n.id)).map((n) => n.weightsOf ?? n.id));
   const learning = all.filter((e) => e.trained && owners.has(e.node) && trained(e.node));
+  if (!learning.length && !form?.parameters?.size)
+    throw new UsageError(
+      `${graph.name}: "trained" keeps no node to train; nodes with weights are ${[...owners]
+        .filter((id) => all.some((e) => e.node === id && e.trained))
+        .slice(-5)
+        .join(', ')}, ...`,
+    );
   return {
     logits,
     wanted: [...new Set([...(logits === undefined ? [] : [logits]), ...read])],
