@@ -56,7 +56,7 @@ function checkBudget(name: string, { maxBytes, maxMacs, maxDrop }: Budget, { row
   const drop = (first.accuracy ?? 0) - (last.accuracy ?? 0);
   const fail = (what: string): never => {
     throw new MoonletError(
-      `${name}: after all steps there ${what}; nothing is saved. Choose stronger steps or allow more`,
+      `${name}: after all steps there ${what}; nothing is saved. Choose stronger steps or a larger limit`,
     );
   };
   if (maxBytes !== undefined && last.bytes > maxBytes) fail(`are ${last.bytes} bytes, more than ${maxBytes}`);

@@ -17,9 +17,9 @@ export const evalCommand = (command: Command): void => {
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(' or ')} (default: what the student's card names, else mnist)`,
+      `the dataset: ${datasets.join(' or ')} (default: the dataset on the student's card, else mnist)`,
     )
-    .option('--engine <name>', `what computes: ${engineNames.join(', ')}`, 'onnxruntime')
+    .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
     .option('--threads <n>', 'threads of onnxruntime (default: one for each core)')
     .option('--json', 'print one JSON document (default: one line of text)')
     .action(run);

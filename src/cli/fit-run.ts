@@ -96,7 +96,7 @@ function say(recipe: Recipe, done: Done, out: string, json: boolean): void {
     print(`the old head: ${percent(done.oldAccuracy)} of the test images of ${recipe.newHead?.oldData}`);
   const measured =
     done.accuracy === undefined
-      ? `no data here to measure it on`
+      ? `not measured: the dataset is missing`
       : `${percent(done.accuracy)} of ${count(result.n)} test images of ${recipe.data}`;
   print(`${measured}; final loss ${result.finalLoss}; saved in ${out}`);
 }

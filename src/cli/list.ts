@@ -30,7 +30,7 @@ function listOptions(name: string, json: boolean): void {
   const arch = architectures.get(name);
   if (!arch) {
     compose(name); // refuses the name, with a suggestion
-    throw new UsageError(`list takes the name of an architecture alone; leave out its options in "${name}"`);
+    throw new UsageError(`list takes only the name of an architecture; remove the options in "${name}"`);
   }
   const { paper } = arch;
   if (json) return printJson({ name, options: optionsOf(arch), paper });

@@ -45,4 +45,4 @@ function words({ min, max, above }: Range): string {
 
 /** What `--force` does, in every command's help. */
 export const forceHelp =
-  'replace what an earlier command left in the folder; other files there stay (default: refuse a folder that is not empty)';
+  'replace files that an earlier command wrote to the folder, and keep other files (default: refuse a folder that is not empty)';

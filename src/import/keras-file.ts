@@ -101,7 +101,7 @@ function layersOf(raw: readonly Raw[], model: KerasModel | undefined, name: stri
   const all = raw.map(({ folders }) => folders.slice(1).join('/'));
   if (!model && repeatedName(raw, all) === undefined) return all;
   throw new MoonletError(
-    `${name}: two of its weights are called ${quote(repeated)}; where a model holds several, save the one to import alone: model.get_layer(NAME).save("part.keras")`,
+    `${name}: two weights have the name ${quote(repeated)}; if the file contains several nested models, save only the one to import: model.get_layer(NAME).save("part.keras")`,
   );
 }
 function repeatedName(raw: readonly Raw[], layers: readonly string[]): string | undefined {

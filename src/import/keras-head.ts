@@ -109,7 +109,7 @@ function stepsOf({ kind, name, config }: KerasLayer): readonly HeadStep[] | stri
       return [{ kind: 'act', fn: 'softmax' }];
     case 'ReLU':
       if (!is('max_value', null, 6) || !is('negative_slope', null, 0) || !is('threshold', null, 0))
-        return 'of another form than relu or relu6';
+        return 'which is neither relu nor relu6';
       return [{ kind: 'act', fn: config['max_value'] === 6 ? 'relu6' : 'relu' }];
     case 'Dropout':
       return [{ kind: 'dropout', rate: number('rate', 0) }];

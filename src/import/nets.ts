@@ -27,7 +27,9 @@ export function chosen(file: WeightFile, wanted: string | undefined, name: strin
   if (net === undefined) return { ...file, others: [] };
   const held = nets.get(net);
   if (!held) {
-    const there = names.length ? `holds ${names.map(quote).join(', ')}` : 'holds one net, which has no name';
+    const there = names.length
+      ? `contains ${names.map(quote).join(', ')}`
+      : 'contains one net without a name';
     throw new UsageError(`${name}: ${there}, not ${quote(net)}.${suggestion(net, names)}`);
   }
   return { ...held, net, others: names.filter((other) => other !== net) };

@@ -32,7 +32,7 @@ export function readSafetensorsFile(bytes: Bytes, name: string, options: ReadOpt
       whole: !known || isWhole(known),
       read: () => {
         if (!known)
-          throw new MoonletError(`${name}: ${quote(key)} has dtype ${dtype}, which is not read here`);
+          throw new MoonletError(`${name}: ${quote(key)} has dtype ${dtype}, which is not supported`);
         return decode(own, known);
       },
     });

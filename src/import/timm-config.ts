@@ -39,7 +39,7 @@ export function readTimmConfig(json: string, name: string): TimmConfig {
     const timm = z.object({ pretrained_cfg: z.unknown() }).safeParse(parsed);
     if (!timm.success) return {};
     throw new MoonletError(
-      `${name}: ${issueText(read.error)}; mend it, or move it away to import without it`,
+      `${name}: ${issueText(read.error)}; correct it, or move it away to import without it`,
     );
   }
   const { architecture, pretrained_cfg, ...rest } = read.data;

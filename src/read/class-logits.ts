@@ -25,7 +25,7 @@ export function classEnd(graph: Graph): ClassEnd {
 export function checkClasses(graph: Graph, classes: number): void {
   if (classes < 2)
     throw new MoonletError(
-      `${graph.name}: tells ${classes} class apart, and a classifier needs 2 or more; compose it with classes=2`,
+      `${graph.name}: has ${classes} class, but a classifier needs 2 or more; compose it with classes=2`,
     );
 }
 

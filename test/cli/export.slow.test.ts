@@ -108,7 +108,7 @@ describe('moonlet export', () => {
     await expectRefusal(
       ['export', at('rounded'), '--format', 'onnx', '--int8', '--out', at('twice')],
       1,
-      `${at('rounded')}: its values are rounded to integers already; leave --int8 out`,
+      `${at('rounded')}: the net is already quantized; remove --int8`,
     );
   });
 
@@ -167,7 +167,7 @@ describe('moonlet export', () => {
     );
     expect(code).to.equal(0);
     expect(stderr).to.match(
-      /^\d+ layers are ours \(.*slice.*\), since tf\.layers has none that do this: import 'moonlet\/tfjs' before loading\n$/,
+      /^\d+ layers are Moonlet's own \(.*slice.*\), since tf\.layers has none that do this: import 'moonlet\/tfjs' before loading\n$/,
     );
     const model = await unpackLayers(
       readFileSync(join(at('shuffle-tfjs'), 'model.json'), 'utf8'),
@@ -209,7 +209,7 @@ describe('moonlet export', () => {
     await refused(['--format', 'source', '--half'], 'source holds no half precision; --half is for onnx');
     await refused(
       ['--format', 'onnx', '--half', '--int8'],
-      '--int8 and --half are two precisions; choose one',
+      '--int8 and --half exclude each other; choose one',
     );
     await refused(['--format', 'onnx', '--layout', 'HWC'], 'no layout "HWC"; choose NHWC or NCHW');
     saveNet(at('plain'), init(small('lenet-5', 28)));
@@ -217,7 +217,7 @@ describe('moonlet export', () => {
       ['export', at('plain'), '--format', 'onnx', '--int8', '--out', out],
       1,
       `${at('plain')}: --int8 needs images of 28 x 28 x 1 to calibrate on, and its card names no dataset; ` +
-        'name one by --data (mnist, fashion-mnist), or calibrate on arrays in code (docs/integers.md)',
+        'name one by --data (mnist, fashion-mnist), or calibrate in code with your own arrays (docs/integers.md)',
     );
     expect(existsSync(out)).to.equal(false);
   });

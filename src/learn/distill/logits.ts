@@ -33,7 +33,7 @@ export const logits =
     const [mine, theirs] = [classesOf(nets.student), classesOf(teacher)];
     if (mine !== theirs) {
       throw new MoonletError(
-        `logits: the student tells ${mine} classes apart, the teacher ${theirs}; they must agree`,
+        `logits: the student has ${mine} classes, the teacher ${theirs}; the numbers must be equal`,
       );
     }
     const [g, z] = [logitsAt(nets.student), logitsAt(teacher)];

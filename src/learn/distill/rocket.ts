@@ -43,7 +43,7 @@ export const rocket =
     const [classes, theirs] = [classesOf(student), classesOf(booster)];
     if (classes !== theirs)
       throw new MoonletError(
-        `rocket: the light net tells ${classes} classes apart, the booster ${theirs}; they must agree`,
+        `rocket: the light net has ${classes} classes, the booster ${theirs}; the numbers must be equal`,
       );
     const light = logitsAt(student);
     const { nodes, output } = share === null ? whole(student, booster) : joined(student, booster, share);

@@ -57,7 +57,7 @@ export const softTargets =
     ];
     if (mine !== theirs) {
       throw new MoonletError(
-        `soft-targets: the student tells ${mine} classes apart, the teacher ${theirs}; they must agree`,
+        `soft-targets: the student has ${mine} classes, the teacher ${theirs}; the numbers must be equal`,
       );
     }
     checkClasses(nets.student, mine);
