@@ -75,7 +75,7 @@ export async function pull(id: string, o: PullOptions = {}): Promise<Pulled> {
   } catch (e) {
     if (!over.aborted || signal?.aborted || e instanceof MoonletError) throw e;
     throw new MoonletError(
-      `${o.from ?? id}: not done in the ${limitMs / 1000} s allowed; what came is kept, and another pull goes on from there`,
+      `${o.from ?? id}: not done in the ${limitMs / 1000} s allowed; the downloaded part is kept, and the next pull resumes from it`,
     );
   }
 }
@@ -83,12 +83,14 @@ export async function pull(id: string, o: PullOptions = {}): Promise<Pulled> {
 async function fetchNet(id: string, o: PullOptions): Promise<Pulled> {
   const { from, to, force = false, maxBytes = 2 ** 30, cache = cacheFolder() } = o;
   if (to !== undefined && !force && !(await isEmpty(to)))
-    throw new MoonletError(`${to}: the folder is not empty; choose another, or overwrite it by --force`);
+    throw new MoonletError(
+      `${to}: the folder is not empty; choose another, or replace its files with --force`,
+    );
   const source = sourceOf(from ?? zooFolder('students'), cache, o);
   const net = netNamed(parseIndex(await source.index(), source.name), id, source.name);
   const total = net.files.reduce((sum, f) => sum + f.bytes, 0);
   if (total > maxBytes)
-    throw new MoonletError(`${source.name}: ${id} weighs ${total} bytes, more than the ${maxBytes} allowed`);
+    throw new MoonletError(`${source.name}: ${id} has ${total} bytes, more than the ${maxBytes} allowed`);
   if (from === undefined && to === undefined) {
     const folder = join(zooFolder('students'), id);
     return { id, folder, card: await source.files(net, () => cardOf(folder, net)) };
@@ -126,7 +128,7 @@ async function place(
   await withOut(folder, { force: true, writes: fileNames, waitMs: 60_000 }, async (out) => {
     if (await isWhole(folder, net)) return;
     if (!overwrite && !(await isEmpty(folder)))
-      throw new MoonletError(`${folder}: another has written there meanwhile; choose another folder`);
+      throw new MoonletError(`${folder}: another process has written to this folder; choose another folder`);
     out.publish(files);
   });
 }
@@ -139,7 +141,7 @@ const sourceOf = (from: string, cache: string, o: DownloadOptions): Source =>
   /^https?:\/\//i.test(from) ? server(from, join(cache, 'parts'), o) : folder(from);
 
 function server(from: string, parts: string, o: DownloadOptions): Source {
-  if (!URL.canParse(from)) throw new UsageError(`--from: "${from}" is no address`);
+  if (!URL.canParse(from)) throw new UsageError(`--from: "${from}" is not a URL`);
   const base = new URL(from);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   const at = (path: string): string => {
@@ -183,7 +185,9 @@ function folder(root: string): Source {
     name,
     index: async () => {
       if ((await stat(name).catch(() => undefined)) === undefined)
-        throw new UsageError(`--from ${root}: no index.json there; make one by npm run zoo -- index ${root}`);
+        throw new UsageError(
+          `--from ${root}: it has no index.json; create one with npm run zoo -- index ${root}`,
+        );
       return Buffer.from(await read(name)).toString('utf8');
     },
     files: async ({ id, files }, use) => {
@@ -200,7 +204,7 @@ function folder(root: string): Source {
 function verify(path: string, bytes: Uint8Array, file: RegistryFile): void {
   const got = sha256(bytes);
   if (got !== file.sha256)
-    throw new MoonletError(`${path}: its sha256 is ${got}, and the index says ${file.sha256}`);
+    throw new MoonletError(`${path}: its sha256 is ${got}, but the index has ${file.sha256}`);
 }
 
 /** Whether a folder holds the net's files, to the byte. */
@@ -220,10 +224,10 @@ async function cardOf(at: string, net: RegistryNet): Promise<Card> {
 
 function checkCard(text: string, path: string, { id, files }: RegistryNet): Card {
   const card = parseCard(text, path);
-  if (card.id !== id) throw new MoonletError(`${path}: it is the card of ${card.id}, not of ${id}`);
+  if (card.id !== id) throw new MoonletError(`${path}: this is the card of ${card.id}, not of ${id}`);
   for (const { name, sha256: said } of files)
     if (name !== 'card.json' && card.sha256[name] !== said)
-      throw new MoonletError(`${path}: it says another sha256 of ${name} than the index does`);
+      throw new MoonletError(`${path}: its sha256 of ${name} differs from the index`);
   return card;
 }
 

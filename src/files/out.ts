@@ -139,7 +139,9 @@ function runIn(folder: string, path: string, { force, resumes = false }: OutOpti
     return { resumes: true, apart: false };
   const isHidden = (name: string): boolean => isHiddenName(name) || (name === runName && !waits);
   if (!namesIn(path).every(isHidden))
-    throw new MoonletError(`${folder}: the folder is not empty; choose another, or overwrite it by --force`);
+    throw new MoonletError(
+      `${folder}: the folder is not empty; choose another, or replace its files with --force`,
+    );
   return { resumes: false, apart: false };
 }
 

@@ -197,7 +197,7 @@ const table = {
     }),
     needsTeacher: false,
     make: async ({ booster, share, lambda }, { weight, number, compose }) => {
-      if (!compose) throw new MoonletError('rocket: a booster by name needs architectures; pass "compose"');
+      if (!compose) throw new MoonletError('rocket: a booster given by name needs the function "compose"');
       const { rocket } = await import('../learn/distill/rocket.ts');
       return rocket({ weight, booster: compose(booster), share, lambda: number(lambda) });
     },
@@ -214,7 +214,8 @@ const table = {
     }),
     needsTeacher: false,
     make: async (l, { weight, custom }) => {
-      if (!custom) throw new MoonletError('custom: a loss of a file needs "custom", which loads it');
+      if (!custom)
+        throw new MoonletError('custom: a loss from a module needs the function "custom", which loads it');
       const make = custom(l.module, l.export);
       const t = await import('@tensorflow/tfjs-core');
       return (nets) => ({ ...make(nets, t), ...(l.weight === undefined ? {} : { weight }) });

@@ -63,7 +63,7 @@ export function metadataOf({ teacher = '' }: Recipe, file: string | undefined): 
   const path = file ?? join(folder, 'metadata.safetensors');
   if (!existsSync(path))
     throw new MoonletError(
-      `${path}: no record of the teacher; make one where there are data: npm run zoo -- metadata ${teacher}`,
+      `${path}: the teacher's metadata is missing; with its dataset installed, create it with npm run zoo -- metadata ${teacher}`,
     );
   return unpackMetadata(readFileSync(path), path);
 }
@@ -101,7 +101,7 @@ function reconstructed(
   { teacher, metadata, engine }: Sources,
   say: (text: string) => void,
 ): Promise<Split> {
-  if (!teacher || !metadata) throw new UsageError('data-free: needs a "teacher" and the record of it');
+  if (!teacher || !metadata) throw new UsageError('data-free: needs a "teacher" and its metadata');
   return reconstructImages(teacher, metadata, {
     ...{ images, steps, rate, layers, smooth, seed, ...engine },
     onBatch: (done, first, last) =>

@@ -231,7 +231,7 @@ describe('moonlet grow', () => {
     await expectRefusal(
       ['grow', student, '--widen', 'stage1=x2', '--out', at('full')],
       1,
-      `${at('full')}: the folder is not empty; choose another, or overwrite it by --force`,
+      `${at('full')}: the folder is not empty; choose another, or replace its files with --force`,
     );
     expect(readdirSync(at('full'))).to.deep.equal(['thesis.txt']);
   });

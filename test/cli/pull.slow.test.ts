@@ -49,12 +49,12 @@ describe('moonlet pull', () => {
     await expectRefusal(
       ['pull', id, '--to', path('json')],
       1,
-      `${path('json')}: the folder is not empty; choose another, or overwrite it by --force`,
+      `${path('json')}: the folder is not empty; choose another, or replace its files with --force`,
     );
     await expectRefusal(
       ['pull', id, '--from', `${server.url}no`],
       1,
-      /no\/index\.json: the server answered 404; check the address$/m,
+      /no\/index\.json: the server responded with 404; check the URL$/m,
     );
   });
 

@@ -39,7 +39,9 @@ describe('a training run', () => {
 
   it('without --force is refused beside a finished one', async () => {
     const said = await open(false, () => undefined).catch((e: Error) => e.message);
-    expect(said).to.equal(`${folder}: the folder is not empty; choose another, or overwrite it by --force`);
+    expect(said).to.equal(
+      `${folder}: the folder is not empty; choose another, or replace its files with --force`,
+    );
   });
 
   it('that is forced keeps its checkpoints apart, and replaces all when it ends', async () => {

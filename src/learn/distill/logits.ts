@@ -24,7 +24,7 @@ export interface LogitsOptions {
 /**
  * Logit regression: half the squared difference of the logits, averaged over the batch (Ba and Caruana 2014, arXiv:1312.6184,
  * equation 1).
- * @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits.
+ * @throws MoonletError when there is no teacher, it has another number of classes, or one of the two has no logits.
  */
 export const logits =
   ({ weight = 1 }: LogitsOptions = {}): LossMaker =>

@@ -41,7 +41,7 @@ export function parserLayout(graph: Graph, classes: number): ParserLayout {
   const [cells, , channels] = shape;
   if (channels !== classes + 1)
     throw new MoonletError(
-      `${graph.name}: tells ${channels - 1} classes apart, and the scenes have ${classes}; compose it with classes=${classes}`,
+      `${graph.name}: has ${channels - 1} classes, but the scenes have ${classes}; compose it with classes=${classes}`,
     );
   return { size, cells, predictions };
 }
