@@ -1,4 +1,6 @@
-/** @file `moonlet bench`: every engine and peer on this machine, on the same nets, in one interleaved run. */
+/**
+ * @file `moonlet bench`: every engine and Python library on this machine, with the same nets, in one interleaved run.
+ */
 import type { Command } from 'commander';
 import { type CaseName, caseNames, type Engine, engines } from '../bench/types.ts';
 import { suggestion, UsageError } from '../errors.ts';

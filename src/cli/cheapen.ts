@@ -1,4 +1,4 @@
-/** @file `moonlet cheapen`: what Moonshine's blocks save. */
+/** @file `moonlet cheapen`: the costs of a net before and after its blocks become those of Moonshine. */
 import type { Command } from 'commander';
 import { cheapen } from '../edit/cheapen.ts';
 import { cost } from '../read/cost.ts';

@@ -1,4 +1,4 @@
-/** @file What `moonlet compress` runs: the chain or the search, its files and its table. */
+/** @file The implementation of `moonlet compress`: the chain or the search, its files and its table. */
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { filesOf, jsonFile } from '../../zoo/nets.ts';
 import {

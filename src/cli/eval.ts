@@ -1,4 +1,4 @@
-/** @file `moonlet eval`: how often a student is right on the test split. */
+/** @file `moonlet eval`: the accuracy of a student on the test split. */
 import type { Command } from 'commander';
 import { findStudent } from '../../zoo/folders.ts';
 import { checkDataset, datasets } from '../data/index.ts';

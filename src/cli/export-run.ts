@@ -1,4 +1,7 @@
-/** @file What `moonlet export` runs: files for other runtimes, loaded back and compared before anything is saved. */
+/**
+ * @file The implementation of `moonlet export`: writes files for other runtimes, after reading them back and comparing
+ * outputs.
+ */
 import { join } from 'node:path';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { quantizeByData } from '../compress/index.ts';

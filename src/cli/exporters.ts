@@ -1,4 +1,7 @@
-/** @file The formats of `moonlet export`: each makes its files, loads them back, and says how far the outputs are. */
+/**
+ * @file The formats of `moonlet export`: each writes its files, reads them back, and reports how much the outputs
+ * differ.
+ */
 import { getFloat16, setFloat16 } from '@petamoriken/float16';
 import { foldBranches } from '../edit/index.ts';
 import { type CompileOptions, compile, runModel, useBackend } from '../engine/index.ts';

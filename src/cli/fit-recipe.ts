@@ -1,4 +1,7 @@
-/** @file The recipe that the words and flags of `moonlet fit` and `moonlet distill` say, checked before tensors are loaded. */
+/**
+ * @file Makes a recipe from the arguments and flags of `moonlet fit` and `moonlet distill`, and checks it before
+ * tensors are loaded.
+ */
 import { basename, join } from 'node:path';
 import { architectures, compose } from '../../zoo/architectures/index.ts';
 import { findStudent, recipeNames, zooFolder } from '../../zoo/folders.ts';

@@ -1,4 +1,7 @@
-/** @file What `moonlet fit` and `moonlet distill` run: training by a recipe for classes, and its files. */
+/**
+ * @file The implementation of `moonlet fit` and `moonlet distill` for classification: training by a recipe, and its
+ * files.
+ */
 import { join } from 'node:path';
 import { filesOf, jsonFile } from '../../zoo/nets.ts';
 import { type Out, withOut } from '../files/index.ts';

@@ -1,4 +1,7 @@
-/** @file What `moonlet grow` runs: the growth, its proof by numbers and by certificate, and the plan of a dry run. */
+/**
+ * @file The implementation of `moonlet grow`: growth, its verification by outputs and by certificate, and the plan of
+ * a dry run.
+ */
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { filesOf } from '../../zoo/nets.ts';
 import {

@@ -1,4 +1,4 @@
-/** @file The steps of growth that the flags of `moonlet grow` say. */
+/** @file Reads the growth steps from the flags of `moonlet grow`. */
 import { parseWidth, type Width } from '../edit/channels/width.ts';
 import { type GrowPlan, parsePlan } from '../edit/grow/plan.ts';
 import { UsageError } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** @file `moonlet grow`: a wider and deeper net that computes the same, with the proof. */
+/** @file `moonlet grow`: a wider and deeper net that computes the same function, with the verification. */
 import type { Command } from 'commander';
 import { findStudent } from '../../zoo/folders.ts';
 import { UsageError } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** @file The report of `moonlet import`, for people. */
+/** @file The report of `moonlet import` as text. */
 import { quote } from '../errors.ts';
 import type { Imported, ImportReport } from '../import/index.ts';
 import { count } from './say.ts';

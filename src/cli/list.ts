@@ -1,4 +1,4 @@
-/** @file `moonlet list`: what there is, and the options of one architecture. */
+/** @file `moonlet list`: architectures, students and recipes, and the options of one architecture. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';

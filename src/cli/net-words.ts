@@ -1,4 +1,4 @@
-/** @file What ARCH and STUDENT stand for on the command line. */
+/** @file Resolves the arguments ARCH and STUDENT of the command line. */
 import { architectures, compose } from '../../zoo/architectures/index.ts';
 import { findStudent, holdsNet, studentNames } from '../../zoo/folders.ts';
 import { UsageError } from '../errors.ts';

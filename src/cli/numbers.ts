@@ -1,4 +1,4 @@
-/** @file Numbers among the options: read, and held to their range before any work. */
+/** @file Reads numeric options and checks their range before any work. */
 import { UsageError } from '../errors.ts';
 
 export interface Range {

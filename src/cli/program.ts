@@ -1,4 +1,6 @@
-/** @file The commands as a function of their words, which tests call and `main` hands the process's own. */
+/**
+ * @file The command line as a function of its arguments; tests call it, and `main` calls it with those of the process.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command, CommanderError } from 'commander';

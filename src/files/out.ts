@@ -1,6 +1,6 @@
 /**
- * @file The folder that a command writes its result into. What is there stays until the result is whole, and then only
- * files of ours give way to it: what others put there, and what the command reads, is never written over or removed.
+ * @file The output folder of a command. What is there stays until the result is whole, and then only files of ours
+ * give way to it: what others put there, and what the command reads, is never written over or removed.
  */
 import { existsSync, lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';

@@ -1,4 +1,4 @@
-/** @file The conditions that make a list of nodes a sound graph. All files and edits are checked here. */
+/** @file The conditions of a valid graph. All files and edits are checked here. */
 import { get } from '../access.ts';
 import { cut, MoonletError } from '../errors.ts';
 import { nodesById } from './graph.ts';

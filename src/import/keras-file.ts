@@ -1,6 +1,6 @@
 /**
- * @file What the formats of Keras have in common: weights called by layer and variable, as in 'block_1_expand/kernel',
- * whatever stands around those names in a file, and what the configuration says of the layers.
+ * @file Code shared by the Keras formats: weights named by layer and variable, such as 'block_1_expand/kernel',
+ * without the folders around these names, and the configuration of the layers.
  */
 import { MoonletError, quote } from '../errors.ts';
 import type { ForeignTensor, Format, Told, WeightFile } from './file.ts';

@@ -1,6 +1,6 @@
 /**
- * @file The classifier that transfer learning put on a Keras model, read from its configuration: what stands between
- * the last map and the output.
+ * @file Reads the classifier that transfer learning added to a Keras model, from the model's configuration: the layers
+ * between the last feature map and the output.
  */
 import { quote } from '../errors.ts';
 import type { Activation } from '../graph/index.ts';

@@ -1,6 +1,6 @@
 /**
- * @file Which net of a file is meant, and its names without what training wrapped around them: DataParallel, torch.compile,
- * FSDP and running averages of weights put a prefix of their own before every name.
+ * @file Selects a net of a file, and removes the prefixes that training wrappers add to names: DataParallel,
+ * torch.compile, FSDP and running averages of weights.
  */
 import { quote, suggestion, UsageError } from '../errors.ts';
 import type { ForeignTensor, HeldNet, WeightFile } from './file.ts';

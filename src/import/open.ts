@@ -1,7 +1,7 @@
 /**
- * @file Recognizes the format of a file by its structure, never by its name or by a byte that another format may have.
- * A safetensors file begins with the length of its header, so that its first bytes can be those of any format; its
- * ninth byte and the zeros of a length below 100 MB distinguish it from all other formats.
+ * @file Detects the format of a file from its structure, never from its name or from a byte that another format may
+ * have. A safetensors file begins with the length of its header, so that its first bytes can be those of any format;
+ * its ninth byte and the zeros of a length below 100 MB distinguish it from all other formats.
  */
 import { MoonletError, quote } from '../errors.ts';
 import { looksLikeSafetensors } from '../weights/index.ts';

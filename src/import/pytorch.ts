@@ -1,6 +1,6 @@
 /**
- * @file PyTorch's zip format (since 1.6): data.pkl says which tensor is which view of which storage. What a file holds is
- * the same in the format before it, see legacy.ts.
+ * @file Reads PyTorch's zip format (since 1.6): data.pkl describes each tensor as a view of a storage. What a file
+ * holds is the same in the format before it, see legacy.ts.
  */
 import { defined, first, get } from '../access.ts';
 import { cut, MoonletError, quote } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** @file Safetensors as timm, Hugging Face and we ourselves write them: weights of any float type. */
+/** @file Reads safetensors of timm, Hugging Face and Moonlet: weights of any float type. */
 import { MoonletError, quote } from '../errors.ts';
 import { Budget, safetensorsIn } from '../weights/index.ts';
 import {

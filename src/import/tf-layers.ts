@@ -1,4 +1,4 @@
-/** @file tf.layers models: model.json names the weights and the files beside it that hold their bytes. */
+/** @file Reads tf.layers models: model.json names the weights, and the files in its folder that contain their bytes. */
 import * as z from 'zod';
 import { first } from '../access.ts';
 import { MoonletError, quote } from '../errors.ts';

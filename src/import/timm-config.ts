@@ -1,4 +1,4 @@
-/** @file timm's config.json, which lies beside a model's weights on hubs. */
+/** @file Reads timm's config.json, which hubs store with a model's weights. */
 import * as z from 'zod';
 import { MoonletError } from '../errors.ts';
 import { issueText } from '../graph/index.ts';

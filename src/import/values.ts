@@ -1,4 +1,4 @@
-/** @file Values that no weight has: what is no number, a negative variance, whole numbers where fractions belong. */
+/** @file Finds invalid weights: NaN and Infinity, negative variances, integers in place of floats. */
 
 import { quote } from '../errors.ts';
 import type { Slot } from '../graph/index.ts';

@@ -1,6 +1,6 @@
 /**
- * @file Zip archives from outside (PyTorch's .pth and Keras's .keras are zips): the directory is read here, where every
- * claim is checked before memory is given for it; fflate inflates, and is stopped where an entry outgrows its claim.
+ * @file Reads zip archives of other programs (PyTorch's .pth and Keras's .keras are zips): every size is checked
+ * before memory is allocated for it; fflate inflates the entries, and is stopped if an entry is larger than declared.
  * Format: APPNOTE.TXT of PKWARE, sections 4.3.7 to 4.3.16.
  */
 import { Inflate } from 'fflate';
