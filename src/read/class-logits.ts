@@ -1,6 +1,6 @@
 /**
- * @file Where a classifier has its logits. Losses read logits; a net that ends in softmax (as most nets of Keras do) has them
- * one node earlier, and softmax of its softmax would hold the loss above log(e + classes - 1) - 1.
+ * @file Finds the logits of a classifier. Losses read logits; a net that ends in softmax (as most nets of Keras do)
+ * has them one node earlier, and softmax of its softmax would hold the loss above log(e + classes - 1) - 1.
  */
 import { MoonletError } from '../errors.ts';
 import { classesOf, type Graph, type Node, nodesById, onlyOutput } from '../graph/index.ts';

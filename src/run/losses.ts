@@ -1,6 +1,7 @@
 /**
- * @file Losses by name, for recipes: one table, in which each kind says its fields, whether it needs a teacher, and how it is
- * made. A new loss is one entry. `make` loads its file when it is called, so that reading a recipe loads no tf.
+ * @file The losses of recipes by name: a table in which each kind has its fields, whether it needs a teacher, and the
+ * function that makes it. A new loss is one entry. `make` loads its file when it is called, so that reading a recipe
+ * loads no tf.
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import * as z from 'zod';

@@ -1,4 +1,4 @@
-/** @file Pairs of the zoo as data: who teaches whom, which stage answers to which, and the recipe. */
+/** @file Pairs of the zoo as data: teacher and student, the corresponding stages, and the recipe. */
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
-/** @file What a recipe names besides nets: files of losses, the record of a teacher, and where training images come from. */
+/**
+ * @file Loads what a recipe names besides nets: modules with losses, the metadata of a teacher, and training images.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';

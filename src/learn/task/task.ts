@@ -1,6 +1,6 @@
 /**
- * @file Tasks: where batches come from, which targets the losses may read besides the nets' values, and how a net is
- * measured. Classes of images are one task; scenes have others, with boxes, maps or pairs of images.
+ * @file The interface of tasks: where batches come from, which targets the losses may read besides the nets' values,
+ * and how a net is measured. Classes of images are one task; scenes have others, with boxes, maps or pairs of images.
  */
 
 import { checkSplit, type Split } from '../../data/index.ts';

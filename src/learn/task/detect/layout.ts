@@ -1,4 +1,4 @@
-/** @file Where a detector's graph says what, and the numbers that its outputs imply. */
+/** @file The meaning of a detector's outputs, and the sizes that follow from them. */
 import { MoonletError } from '../../../errors.ts';
 import { channelsOf, type Graph, inputShape, isMap, type Shape, shapes } from '../../../graph/index.ts';
 import { checkLogits } from '../../../read/index.ts';

@@ -1,4 +1,4 @@
-/** @file Where a parser's graph says what: outputs under `head` are what it is for, those under `first` help. */
+/** @file The meaning of a parser's outputs: those under `head` are its results, those under `first` are auxiliary. */
 import { get } from '../../../access.ts';
 import { MoonletError } from '../../../errors.ts';
 import { type Graph, inputShape, isMap, type Shape, shapes } from '../../../graph/index.ts';
