@@ -61,9 +61,9 @@ interface Source {
 }
 
 /**
- * A trained net by its id, verified by sha256. Two pulls at once are safe, in one process or in two; what a broken
- * download left is gone on with by the next.
- * @throws UsageError for an unknown id or an unusable `to`; MoonletError when bytes do not come or are not those of the index.
+ * Downloads a trained net by its id and verifies it by sha256. Concurrent pulls are safe, in one process or in several. The
+ * next pull resumes an interrupted download.
+ * @throws UsageError for an unknown id or an unusable `to`; MoonletError if the download fails or does not match the index.
  */
 export async function pull(id: string, o: PullOptions = {}): Promise<Pulled> {
   checkId(id);
@@ -108,7 +108,7 @@ async function fetchNet(id: string, o: PullOptions): Promise<Pulled> {
   }
 }
 
-/** Puts verified files into a folder, all or none. Where another pull was faster, its net stays. */
+/** Writes verified files into a folder, all or none. If another pull was faster, its net is kept. */
 async function place(
   paths: ReadonlyMap<string, string>,
   folder: string,
@@ -133,7 +133,7 @@ async function place(
   });
 }
 
-/** A net's contents as a name: other files, another folder. */
+/** The name of a net's folder in the cache, from the hash of its files. */
 const keyOf = ({ files }: RegistryNet): string =>
   sha256(fileNames.map((name) => files.find((f) => f.name === name)?.sha256).join('\n')).slice(0, 16);
 
@@ -207,7 +207,7 @@ function verify(path: string, bytes: Uint8Array, file: RegistryFile): void {
     throw new MoonletError(`${path}: its sha256 is ${got}, but the index has ${file.sha256}`);
 }
 
-/** Whether a folder holds the net's files, to the byte. */
+/** Whether a folder contains exactly the net's files. */
 async function isWhole(at: string, { files }: RegistryNet): Promise<boolean> {
   for (const file of files) {
     const bytes = await readFile(join(at, file.name)).catch(() => undefined);
@@ -216,7 +216,7 @@ async function isWhole(at: string, { files }: RegistryNet): Promise<boolean> {
   return true;
 }
 
-/** The card, when it is this net's. */
+/** Reads the card and checks that it belongs to this net. */
 async function cardOf(at: string, net: RegistryNet): Promise<Card> {
   const path = join(at, 'card.json');
   return checkCard(await readFile(path, 'utf8'), path, net);
@@ -231,7 +231,7 @@ function checkCard(text: string, path: string, { id, files }: RegistryNet): Card
   return card;
 }
 
-/** @throws UsageError when the place cannot be a folder. */
+/** @throws UsageError if `to` cannot be a folder. */
 async function isEmpty(to: string): Promise<boolean> {
   const there = await readdir(to).catch((e: NodeJS.ErrnoException) => {
     if (e.code === 'ENOENT') return [];

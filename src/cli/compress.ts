@@ -34,7 +34,7 @@ export const compressCommand = (command: Command): void => {
     .requiredOption('--out <folder>', 'where graph.json, weights.safetensors and steps.json go (required)')
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(' or ')} (default: the dataset on the student's card)`,
+      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: the dataset on the student's card)`,
     )
     .option('--max-bytes <n>', 'the largest size of the stored weights in bytes (default: no limit)')
     .option('--max-macs <n>', 'the largest number of multiply-adds (default: no limit)')

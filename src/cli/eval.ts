@@ -17,7 +17,7 @@ export const evalCommand = (command: Command): void => {
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(' or ')} (default: the dataset on the student's card, else mnist)`,
+      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: the dataset on the student's card, else mnist)`,
     )
     .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
     .option('--threads <n>', 'threads of onnxruntime (default: one for each core)')

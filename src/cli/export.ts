@@ -28,7 +28,7 @@ export const exportCommand = (command: Command): void => {
     .option('--half', 'store weights in half precision; for onnx')
     .option(
       '--data <name>',
-      `the dataset that calibrates --int8: ${datasets.join(' or ')} (default: the dataset on the student's card)`,
+      `the dataset that calibrates --int8: ${datasets.join(', ')}, or the path of a dataset.json (default: the dataset on the student's card)`,
     )
     .option('--layout <layout>', 'the layout of the input of an ONNX file: NHWC or NCHW', 'NHWC')
     .option('--force', forceHelp)

@@ -42,7 +42,7 @@ const common = (command: Command, words = '<recipe or arch...>'): Command =>
     )
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(' or ')} (default: that of the recipe, else mnist)`,
+      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: that of the recipe, else mnist)`,
     )
     .option(
       '--block <block>',

@@ -21,7 +21,7 @@ export const isHdf5 = (bytes: Bytes): boolean => signature.every((b, i) => bytes
 export interface Hdf5 {
   /** Datasets by their path, such as 'layers/dense/vars/0'. */
   readonly datasets: ReadonlyMap<string, ForeignTensor>;
-  /** The attribute of a group ('' is the root), when it is one text of at most so many bytes. */
+  /** An attribute of a group ('' is the root), if it is a single string of at most `most` bytes. */
   text(path: string, attribute: string, most: number): string | undefined;
 }
 
@@ -43,17 +43,17 @@ interface Message {
   readonly at: number;
   readonly size: number;
 }
-/** A path longer than Keras's, which stops chains of groups. */
+/** Longer than any path that Keras writes; stops endless chains of groups. */
 const longestPath = 1000;
 
-/** All of a file's groups and datasets. @throws MoonletError for files that are damaged or not of Keras's kind. */
+/** Reads all groups and datasets of a file. @throws MoonletError if it is damaged, or not as Keras writes it. */
 export function readHdf5(bytes: Bytes, name: string): Hdf5 {
   if (!isHdf5(bytes))
     throw new MoonletError(`${name}: not an HDF5 file: its first bytes are not the HDF5 signature`);
   return guarded(name, 'HDF5 file of Keras', () => new Reader(bytes, name).walk());
 }
 
-/** Floats by their bytes and the bits of their exponent. */
+/** Float types by their number of bytes and of exponent bits. */
 const floats: ReadonlyMap<string, Dtype> = new Map([
   ['2 5', 'f16'],
   ['2 8', 'bf16'],
@@ -67,7 +67,7 @@ class Reader {
   readonly #name: string;
   readonly #seen = new Set<number>();
   readonly #heaps = new Map<number, ReadonlyMap<number, readonly [at: number, length: number]>>();
-  /** Every message, link and object takes at least 8 bytes of a file; a file with more of them has overlapping parts. */
+  /** Every message, link and object takes at least 8 bytes; if a file has more of them than fit, its parts overlap. */
   #left: number;
   /** Arrays must not share bytes. */
   #leftForArrays: number;
@@ -96,7 +96,7 @@ class Reader {
       ? this.#fail(`damaged or truncated: it points at byte ${n} of ${this.#bytes.length}`)
       : Number(n);
   }
-  /** The place of a part that is read the first and only time. */
+  /** Checks that the part at this position is read for the first time. */
   #part(at: number, mark: string): number {
     if (this.#seen.has(at)) this.#fail('damaged: its parts contain each other');
     this.#seen.add(at);
@@ -161,7 +161,7 @@ class Reader {
     return found;
   }
 
-  /** Section III.A.1: a tree (level by level) of nodes of links; the names stand in a heap of the group. */
+  /** Section III.A.1: a tree (level by level) of nodes of links; the names are in a heap of the group. */
   #children(table: Message, path: string): { path: string; at: number }[] {
     const heap = this.#part(this.#u64(table.at + 8), 'HEAP');
     const names = { at: this.#u64(heap + 24), size: this.#u64(heap + 8) };
@@ -207,7 +207,7 @@ class Reader {
     const shape = this.#shape(space.at);
     const dtype = this.#number(type.at);
     const claimed = dtype ? sizeOf(shape) * widthOf(dtype) : 0;
-    // those larger than the file are refused when they are read
+    // arrays larger than the file are refused when they are read
     if (claimed <= this.#bytes.length) this.#leftForArrays -= claimed;
     if (this.#leftForArrays < 0) this.#fail('damaged: its arrays overlap');
     const read = (): Float32Array => {
@@ -249,7 +249,7 @@ class Reader {
     return kind === 1 ? floats.get(`${size} ${this.#u8(at + 13)}`) : undefined;
   }
 
-  /** Section IV.A.2.m. Text is of fixed length (class 3) or stands in a global heap (class 9). */
+  /** Section IV.A.2.m. A string has a fixed length (class 3) or is in a global heap (class 9). */
   #text(messages: readonly Message[], attribute: string, most: number): string | undefined {
     for (const { kind, at } of messages) {
       if (kind !== kinds.attribute) continue;

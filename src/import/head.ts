@@ -9,7 +9,7 @@ import { type Expected, variableOf } from './expect.ts';
 import type { ForeignTensor, Told } from './file.ts';
 import type { FileHead, HeadStep } from './keras-head.ts';
 
-/** The pool that ends the maps of a classifier; undefined for nets that have none. */
+/** The global pool before the classifier; undefined for nets that have none. */
 const poolOf = (graph: Graph): Node | undefined =>
   graph.nodes.findLast(({ id, op }) => op.kind === 'globalPool' && id.startsWith('head/'));
 
@@ -37,9 +37,9 @@ interface Library {
 }
 
 /**
- * The architecture's own classifier when the file has anything of it, or lacks more than it; the file's, when Keras
- * wrote another; a new one when there is none and `freshHead` asks for it.
- * `usual` is what the file should hold by the architecture, `tensors` what it holds.
+ * Returns the architecture's own classifier if the file contains a part of it, or lacks other weights too; the classifier
+ * of the file if Keras wrote another; a new one if the file has none and `freshHead` is set. `usual` are the weights that the
+ * architecture requires, `tensors` those of the file.
  */
 export function classifierOf(
   graph: Graph,
@@ -188,7 +188,7 @@ function build(head: FileHead, input: string, map: Shape, taken: Set<string>): B
   return { nodes, output, layers, differences };
 }
 
-/** The op that makes a vector of the whole map; undefined for a pool over smaller windows. */
+/** The op that converts the whole feature map to a vector; undefined for a pool over smaller windows. */
 function pooled(step: HeadStep, map: Shape): Op | undefined {
   if (step.kind === 'globalPool') return step;
   if (step.kind === 'flatten') return map[0] === 1 && map[1] === 1 ? { kind: 'globalPool', fn: 'avg' } : step;
