@@ -40,7 +40,11 @@ describe('moonlet pull', () => {
   });
 
   it('fails by one line: 2 for a wrong call, 1 for a registry that does not deliver', async () => {
-    await expectRefusal(['pull', 'mnist/../x'], 2, /^moonlet: "mnist\/\.\.\/x" is not the id of a net; expected /);
+    await expectRefusal(
+      ['pull', 'mnist/../x'],
+      2,
+      /^moonlet: "mnist\/\.\.\/x" is not the id of a net; expected /,
+    );
     await expectRefusal(
       ['pull', 'mnist/wrn-16-l'],
       2,

@@ -44,7 +44,10 @@ describe('HDF5 files', () => {
       'linked.h5',
       'file: "dense/dense" has links of a newer HDF5 format, or to another file; Keras writes neither',
     ],
-    ['latest.h5', 'file: an HDF5 file with superblock version 3, but Keras writes 0; load the file in Keras and save it again'],
+    [
+      'latest.h5',
+      'file: an HDF5 file with superblock version 3, but Keras writes 0; load the file in Keras and save it again',
+    ],
   ];
   for (const [name, message] of refusals) {
     it(`such as ${name} are refused`, () => expect(refusal(fileOf(name))).to.equal(message));
