@@ -1,6 +1,6 @@
 /**
- * @file Look-ups that cannot fail unless we made a mistake: they take the place of casts. Where the value is missing they
- * throw an error that begins with `internal:`.
+ * @file Look-ups that throw an internal error if they fail, in place of casts. Where the value is missing they throw
+ * an error that begins with `internal:`.
  */
 
 /** The value, known to be defined. @throws Error `internal: ...` that says what is missing. */

@@ -1,4 +1,4 @@
-/** @file The errors that a person is meant to read. Anything else that is thrown is a bug. */
+/** @file The errors that are meant for users. Anything else that is thrown is a bug. */
 
 /** One line: what, where, what was got, and the remedy. The command line prints it alone and exits with 1. */
 export class MoonletError extends Error {

@@ -1,6 +1,6 @@
 /**
- * @file Random streams with names. A stream is keyed by what it is for (a seed, a path, a step), so that adding a
- * node or resuming a run never shifts the numbers of another: no generator with a shared position can do that.
+ * @file Named random streams. A stream is keyed by what it is for (a seed, a path, a step), so that adding a node or
+ * resuming a run never shifts the numbers of another: no generator with a shared position can do that.
  */
 
 export interface Random {

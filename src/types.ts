@@ -1,4 +1,7 @@
-/** @file `types` of `moonlet`: of what its functions take and give, as `types.WidenOptions`. */
+/**
+ * @file The group `types` of `moonlet`: types of the arguments and results of its functions, such as
+ * `types.WidenOptions`.
+ */
 export type { BlockSpec, Option, Paper, Rank, SpecContext } from './compose/index.ts';
 export type {
   ConnectOptions,

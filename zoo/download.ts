@@ -96,15 +96,15 @@ async function* body(
 
 const slow = (came: number, stallMs: number, leastPace: number): string =>
   came === 0
-    ? `nothing came for ${stallMs / 1000} s`
-    : `only ${came} bytes came in ${stallMs / 1000} s, where ${leastPace} a second are the least`;
+    ? `no data arrived for ${stallMs / 1000} s`
+    : `only ${came} bytes arrived in ${stallMs / 1000} s; the minimum is ${leastPace} per second`;
 
 function refuse(url: string, { status }: Response): void {
   if (status === 200 || status === 206) return;
-  const answered = `the server answered ${status}`;
+  const answered = `the server responded with ${status}`;
   if (status === 416) throw new Passing(answered, true); // the range lies outside of the file
   if (status >= 500 || status === 408 || status === 429) throw new Passing(answered);
-  throw new MoonletError(`${url}: ${answered}; check the address`);
+  throw new MoonletError(`${url}: ${answered}; check the URL`);
 }
 
 /** A small file as text. @throws MoonletError when it is larger than the limit or does not arrive. */
@@ -119,11 +119,11 @@ export const fetchText = (url: string, limit: number, o: DownloadOptions = {}): 
     for await (const chunk of body(url, {}, o, note)) {
       length += chunk.length;
       if (length > limit)
-        throw new MoonletError(`${url}: more than the ${limit} bytes that such a file may have`);
+        throw new MoonletError(`${url}: larger than the ${limit} bytes allowed for such a file`);
       chunks.push(chunk);
     }
     if (promised !== undefined && length < promised)
-      throw new Passing(`it ended after ${length} of ${promised} bytes`);
+      throw new Passing(`the download ended after ${length} of ${promised} bytes`);
     return Buffer.concat(chunks).toString('utf8');
   });
 
@@ -155,13 +155,13 @@ export async function download(wanted: Wanted, part: string, o: DownloadOptions 
       throw e;
     }
     const got = await sizeOf(data);
-    if (got < wanted.bytes) throw new Passing(`it ended after ${got} of ${wanted.bytes} bytes`);
+    if (got < wanted.bytes) throw new Passing(`the download ended after ${got} of ${wanted.bytes} bytes`);
     const digest = await digestOf(data);
     if (digest === wanted.sha256) return data;
     await forget();
     // the two halves may be of different versions of the file: one more try, from the start
     if (from > 0) throw new Passing('the resumed file has another sha256');
-    throw new MoonletError(`${url}: its sha256 is ${digest}, and the index says ${wanted.sha256}`);
+    throw new MoonletError(`${url}: its sha256 is ${digest}, but the index has ${wanted.sha256}`);
   });
 }
 
@@ -181,18 +181,18 @@ async function append(
     const begin = async (response: Response): Promise<void> => {
       at = response.status === 206 ? startOf(response, from) : 0;
       if (at !== from) {
-        if (at !== 0) throw new Passing(`it sent bytes from ${at} on, not from ${from}`);
+        if (at !== 0) throw new Passing(`the server sent bytes from ${at}, not from ${from}`);
         await file.truncate(0);
       }
       const length = lengthIn(response.headers);
       if (length !== undefined && at + length !== bytes)
-        throw new MoonletError(`${url}: it has ${at + length} bytes, and the index says ${bytes}`);
+        throw new MoonletError(`${url}: it has ${at + length} bytes, but the index has ${bytes}`);
       const strong = response.headers.get('etag') ?? '';
       await writeFile(tag, strong.startsWith('W/') ? '' : strong);
     };
     for await (const chunk of body(url, range, o, begin)) {
       if (at + chunk.length > bytes)
-        throw new MoonletError(`${url}: more than the ${bytes} bytes that the index says`);
+        throw new MoonletError(`${url}: more than the ${bytes} bytes in the index`);
       await file.appendFile(chunk);
       at += chunk.length;
     }

@@ -61,9 +61,9 @@ interface Source {
 }
 
 /**
- * A trained net by its id, verified by sha256. Two pulls at once are safe, in one process or in two; what a broken
- * download left is gone on with by the next.
- * @throws UsageError for an unknown id or an unusable `to`; MoonletError when bytes do not come or are not those of the index.
+ * Downloads a trained net by its id and verifies it by sha256. Concurrent pulls are safe, in one process or in several. The
+ * next pull resumes an interrupted download.
+ * @throws UsageError for an unknown id or an unusable `to`; MoonletError if the download fails or does not match the index.
  */
 export async function pull(id: string, o: PullOptions = {}): Promise<Pulled> {
   checkId(id);
@@ -75,7 +75,7 @@ export async function pull(id: string, o: PullOptions = {}): Promise<Pulled> {
   } catch (e) {
     if (!over.aborted || signal?.aborted || e instanceof MoonletError) throw e;
     throw new MoonletError(
-      `${o.from ?? id}: not done in the ${limitMs / 1000} s allowed; what came is kept, and another pull goes on from there`,
+      `${o.from ?? id}: not done in the ${limitMs / 1000} s allowed; the downloaded part is kept, and the next pull resumes from it`,
     );
   }
 }
@@ -84,13 +84,13 @@ async function fetchNet(id: string, o: PullOptions): Promise<Pulled> {
   const { from, to, force = false, maxBytes = 2 ** 30, cache = cacheFolder() } = o;
   if (to !== undefined && !force && !(await isEmpty(to)))
     throw new MoonletError(
-      `${to}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
+      `${to}: the folder is not empty; choose another, or replace its files with --force (in code, force: true)`,
     );
   const source = sourceOf(from ?? zooFolder('students'), cache, o);
   const net = netNamed(parseIndex(await source.index(), source.name), id, source.name);
   const total = net.files.reduce((sum, f) => sum + f.bytes, 0);
   if (total > maxBytes)
-    throw new MoonletError(`${source.name}: ${id} weighs ${total} bytes, more than the ${maxBytes} allowed`);
+    throw new MoonletError(`${source.name}: ${id} has ${total} bytes, more than the ${maxBytes} allowed`);
   if (from === undefined && to === undefined) {
     const folder = join(zooFolder('students'), id);
     return { id, folder, card: await source.files(net, () => cardOf(folder, net)) };
@@ -108,7 +108,7 @@ async function fetchNet(id: string, o: PullOptions): Promise<Pulled> {
   }
 }
 
-/** Puts verified files into a folder, all or none. Where another pull was faster, its net stays. */
+/** Writes verified files into a folder, all or none. If another pull was faster, its net is kept. */
 async function place(
   paths: ReadonlyMap<string, string>,
   folder: string,
@@ -128,12 +128,12 @@ async function place(
   await withOut(folder, { force: true, writes: fileNames, waitMs: 60_000 }, async (out) => {
     if (await isWhole(folder, net)) return;
     if (!overwrite && !(await isEmpty(folder)))
-      throw new MoonletError(`${folder}: another has written there meanwhile; choose another folder`);
+      throw new MoonletError(`${folder}: another process has written to this folder; choose another folder`);
     out.publish(files);
   });
 }
 
-/** A net's contents as a name: other files, another folder. */
+/** The name of a net's folder in the cache, from the hash of its files. */
 const keyOf = ({ files }: RegistryNet): string =>
   sha256(fileNames.map((name) => files.find((f) => f.name === name)?.sha256).join('\n')).slice(0, 16);
 
@@ -141,7 +141,7 @@ const sourceOf = (from: string, cache: string, o: DownloadOptions): Source =>
   /^https?:\/\//i.test(from) ? server(from, join(cache, 'parts'), o) : folder(from);
 
 function server(from: string, parts: string, o: DownloadOptions): Source {
-  if (!URL.canParse(from)) throw new UsageError(`--from: "${from}" is no address`);
+  if (!URL.canParse(from)) throw new UsageError(`--from: "${from}" is not a URL`);
   const base = new URL(from);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   const at = (path: string): string => {
@@ -185,7 +185,9 @@ function folder(root: string): Source {
     name,
     index: async () => {
       if ((await stat(name).catch(() => undefined)) === undefined)
-        throw new UsageError(`--from ${root}: no index.json there; make one by npm run zoo -- index ${root}`);
+        throw new UsageError(
+          `--from ${root}: it has no index.json; create one with npm run zoo -- index ${root}`,
+        );
       return Buffer.from(await read(name)).toString('utf8');
     },
     files: async ({ id, files }, use) => {
@@ -202,10 +204,10 @@ function folder(root: string): Source {
 function verify(path: string, bytes: Uint8Array, file: RegistryFile): void {
   const got = sha256(bytes);
   if (got !== file.sha256)
-    throw new MoonletError(`${path}: its sha256 is ${got}, and the index says ${file.sha256}`);
+    throw new MoonletError(`${path}: its sha256 is ${got}, but the index has ${file.sha256}`);
 }
 
-/** Whether a folder holds the net's files, to the byte. */
+/** Whether a folder contains exactly the net's files. */
 async function isWhole(at: string, { files }: RegistryNet): Promise<boolean> {
   for (const file of files) {
     const bytes = await readFile(join(at, file.name)).catch(() => undefined);
@@ -214,7 +216,7 @@ async function isWhole(at: string, { files }: RegistryNet): Promise<boolean> {
   return true;
 }
 
-/** The card, when it is this net's. */
+/** Reads the card and checks that it belongs to this net. */
 async function cardOf(at: string, net: RegistryNet): Promise<Card> {
   const path = join(at, 'card.json');
   return checkCard(await readFile(path, 'utf8'), path, net);
@@ -222,14 +224,14 @@ async function cardOf(at: string, net: RegistryNet): Promise<Card> {
 
 function checkCard(text: string, path: string, { id, files }: RegistryNet): Card {
   const card = parseCard(text, path);
-  if (card.id !== id) throw new MoonletError(`${path}: it is the card of ${card.id}, not of ${id}`);
+  if (card.id !== id) throw new MoonletError(`${path}: this is the card of ${card.id}, not of ${id}`);
   for (const { name, sha256: said } of files)
     if (name !== 'card.json' && card.sha256[name] !== said)
-      throw new MoonletError(`${path}: it says another sha256 of ${name} than the index does`);
+      throw new MoonletError(`${path}: its sha256 of ${name} differs from the index`);
   return card;
 }
 
-/** @throws UsageError when the place cannot be a folder. */
+/** @throws UsageError if `to` cannot be a folder. */
 async function isEmpty(to: string): Promise<boolean> {
   const there = await readdir(to).catch((e: NodeJS.ErrnoException) => {
     if (e.code === 'ENOENT') return [];

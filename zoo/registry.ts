@@ -41,7 +41,7 @@ export const sha256 = (bytes: string | Uint8Array): string =>
 export function checkId(id: string): string {
   if (idPattern.test(id)) return id;
   throw new UsageError(
-    `"${oneLine(id)}" is no net's id; expected <dataset>/<id> of small letters, digits, dots, dashes and underscores`,
+    `"${oneLine(id)}" is not the id of a net; expected <dataset>/<id> of lowercase letters, digits, dots, dashes and underscores`,
   );
 }
 

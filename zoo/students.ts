@@ -87,7 +87,7 @@ export function loadStudent(name: string, { verify = true, ...limits }: LoadOpti
     const expected = shipped ? readCard(name).sha256 : digestsOf(join(folder, 'card.json'));
     const remedy = shipped
       ? 'reinstall moonlet'
-      : 'fetch or import it again, or remove sha256 from its card.json to take the files as they are';
+      : 'download or import it again, or remove sha256 from its card.json to skip this check';
     for (const [file, content] of [
       ['graph.json', graphJson],
       ['weights.safetensors', weights],
@@ -105,7 +105,7 @@ function hold(
 ): void {
   const got = expected === undefined ? undefined : sha256(content);
   if (got !== expected)
-    throw new MoonletError(`${path}: sha256 is ${got}, and its card says ${expected}; ${remedy}`);
+    throw new MoonletError(`${path}: sha256 is ${got}, but its card has ${expected}; ${remedy}`);
 }
 
 const digests = z.looseObject({

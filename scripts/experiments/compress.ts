@@ -149,7 +149,7 @@ async function programmed(
   const program = programs[chain] as (typeof programs)[string];
   const made = await program(net, { data, long, short, onStep });
   const row = async (step: string, now: Net): Promise<Row> => ({ step, ...(await measure(now, { data })) });
-  return { net: made, rows: [await row('as it came', net), await row(chain, made)] };
+  return { net: made, rows: [await row('original', net), await row(chain, made)] };
 }
 
 /** All results that are there, in the order of the chains. */
@@ -185,7 +185,7 @@ async function report(): Promise<void> {
       String(seconds),
     ];
     const rows = [
-      line('as it came', first, 0),
+      line('original', first, 0),
       ...mine.map((r) => line(r.chain, r.rows.at(-1) as Row, r.seconds)),
     ];
     const { data } = readCard(student);

@@ -254,9 +254,10 @@ if (!quick && !ids && count >= 3) {
   );
   const text = `## The experiment
 
-\`npm run experiment -- distill\` runs the recipes of \`zoo/recipes\` with each method and without it, for the same number of steps, with
-seeds 1 to ${count}, and measures once on the test split. "With" and "without" are means. The difference is taken between runs of the same
-seed, with its 95 % interval by Student's t. The last column is the time of a step divided by that of the baseline.
+\`npm run experiment -- distill\` runs the recipes of \`zoo/recipes\` with each method and without it, for the same number of steps and
+with seeds 1 to ${count}, and measures accuracy once, on the test split. "With" and "without" are means over the seeds. The difference is
+taken between runs of the same seed; its 95 % interval is from Student's t distribution. The last column is the time of a step
+divided by that of the baseline.
 
 ${lines}
 `;

@@ -231,12 +231,13 @@ async function report(): Promise<void> {
   const text = `## The experiment
 
 \`npm run experiment -- growth\`: Fashion-MNIST (${data.note}) A \`${small}\` is trained for ${count(smallSteps)} steps of 64, grown by
-\`${JSON.stringify(plan)}\`, and trained for ${count(half)} more (cosine from ${peaks.grown}). Against it: the same large net from
-scratch (${count(steps)} steps of one cycle, peak ${peaks.scratch}), and the small net padded with random weights (the paper's baseline, trained as the grown one). ${count(heldOut)}
-images are held out from training for the curves, read every ${every} steps; the test split is read once at the end. The last
-column takes the mean of the three curves, and the mean of what the nets from scratch end at; it was put in after the
-single seeds were seen to differ that much, and the 4,000 steps after a pilot of one seed. The steps that
-the small net took are not in the count, as in the paper; they cost ${((mean(of('small').map((r) => r.msPerStep)) * smallSteps) / (mean(of('scratch').map((r) => r.msPerStep)) * steps)).toFixed(2)} of the time of the run from scratch.
+\`${JSON.stringify(plan)}\`, and trained for ${count(half)} more (cosine from ${peaks.grown}). It is compared with
+the same large net trained from scratch (${count(steps)} steps, one-cycle schedule, peak ${peaks.scratch}), and with the small net padded with random weights
+(the paper's baseline, trained like the grown net). ${count(heldOut)} training images are held out for the curves and evaluated every ${every} steps;
+the test split is evaluated once at the end. The last column compares the mean curve of the three seeds with the mean final accuracy of
+the nets from scratch. This column was added after the results of single seeds turned out to differ that much; the 4,000 steps
+were chosen after a pilot run with one seed. As in the paper, the steps of the small net are not counted; they took ${((mean(of('small').map((r) => r.msPerStep)) * smallSteps) / (mean(of('scratch').map((r) => r.msPerStep)) * steps)).toFixed(2)} of the time
+of the run from scratch.
 
 ${lines}
 
@@ -258,7 +259,7 @@ function verdict(): string {
     mean(of('grown').map((r, i) => 100 * (r.test - (of(kind)[i]?.test ?? 0))));
   const apart = (kind: Kind): string =>
     `${lead(kind) < 0 ? 'behind' : 'ahead of'} ${kind} by ${Math.abs(lead(kind)).toFixed(2)} points`;
-  return `On the test split, the grown net with half of the steps is ${apart('scratch')} and ${apart('padded')}, mean of the seeds.`;
+  return `On the test split, the grown net, trained for half as many steps, is ${apart('scratch')} and ${apart('padded')}, as a mean over the seeds.`;
 }
 
 if (only === undefined) await report();

@@ -61,22 +61,22 @@ export function page(report: Report): string {
   const plots = [...new Set(growth.map((g) => g.what))];
   return [
     '# Benchmarks',
-    'Written by `npm run docs -- benchmarks`; do not edit. Every engine and peer that the machine has runs the same nets with the same weights on the same batch. Each has a process of its own; they take their steps in turn, round after round, in one run. `moonlet` is Moonlet as it comes, with a thread of onnxruntime for each core. The Python peers have two threads, and the fastest of their ways is the one that counts. The training step is cross-entropy and SGD with Nesterov momentum, the data already in memory.',
+    'Written by `npm run docs -- benchmarks`; do not edit. Every engine and Python library that is installed runs the same nets with the same weights on the same batch, each in its own process; they take turns, round after round, in one run. `moonlet` is Moonlet with its default settings: one onnxruntime thread per core. The Python libraries use two threads, and the fastest of their modes counts. The training step is cross-entropy and SGD with Nesterov momentum; the data is already in memory.',
     ...(report.quick
-      ? ['**A quick run: these figures show that all works; they are not to be quoted.**']
+      ? ['**A quick run: these numbers only show that everything works; do not quote them.**']
       : []),
     `${machine.date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}; load at the start ${machine.load}. ${versions.join(', ')}.`,
     table(
       [
-        ['case', 'what', 'batch'],
+        ['case', 'description', 'batch'],
         ...names.map((name) => [name, caseOf(name).what, String(caseOf(name).batch)]),
       ],
       [0, 1],
     ),
-    '## Milliseconds a step: median (quartiles)',
+    '## Milliseconds per step: median (quartiles)',
     table([['case', ...used], ...names.map((name) => [name, ...used.map((engine) => cell(name, engine))])]),
-    "## Our median over the other's",
-    'Below 1, Moonlet is faster. `python-best` is the faster of the two Python peers.',
+    "## Moonlet's median divided by the other median",
+    'Below 1, Moonlet is faster. `python-best` is the faster of the two Python libraries.',
     table([
       ['case', 'python-best', ...others],
       ...names.map((name) => [name, ...['python-best', ...others].map((engine) => ratio(name, engine))]),
@@ -86,16 +86,16 @@ export function page(report: Report): string {
     ...(extras.length
       ? [
           '## Before the first step: milliseconds, MobileNetV2',
-          table([['what', 'engine', 'ms'], ...extras.map((e) => [e.what, e.engine, ms(e.medianMs)])], [0, 1]),
+          table([['task', 'engine', 'ms'], ...extras.map((e) => [e.what, e.engine, ms(e.medianMs)])], [0, 1]),
         ]
       : []),
     ...(plots.length
       ? [
-          '## How a training step grows',
+          '## How the time of a training step grows',
           plots.map((what) => `![A step's time by ${what}](benchmarks/step-by-${what}.svg)`).join('\n\n'),
         ]
       : []),
-    ...(missing.length ? ['## Missing', missing.join('\n')] : []),
+    ...(missing.length ? ['## Not measured', missing.join('\n')] : []),
     ...(notes.length ? ['## Notes', notes.join('\n')] : []),
     '',
   ].join('\n\n');

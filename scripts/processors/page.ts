@@ -1,4 +1,4 @@
-/** @file What was seen, as text for a terminal and as docs/processors.md. */
+/** @file The results as text for a terminal, and as docs/processors.md. */
 import { table } from '../lib/markdown.ts';
 import type { Processor } from './emulators.ts';
 import type { Judgement } from './laws.ts';
@@ -42,9 +42,9 @@ export function unseen({ machine, columns }: Seen): readonly string[] {
   const lacks = (name: string): boolean => machine.has[name] === false;
   return [
     ...(lacks('AVX-512')
-      ? ['blocks of 16: this machine has no AVX-512, and QEMU emulates none; run it on one that has']
+      ? ['blocks of 16: this machine has no AVX-512, and QEMU does not emulate it; use a machine that has it']
       : []),
-    ...(lacks('VNNI') ? ['integers with VNNI: this machine has none, and QEMU emulates none'] : []),
+    ...(lacks('VNNI') ? ['integers with VNNI: this machine has no VNNI, and QEMU does not emulate it'] : []),
     ...columns.flatMap(({ processor }) =>
       processor.missing === undefined ? [] : [`${processor.name} (${processor.what}): ${processor.missing}`],
     ),
@@ -58,11 +58,12 @@ const title: Readonly<Record<Kind, string>> = {
 };
 const law: Readonly<Record<Kind, string>> = {
   step:
-    'One traced step on the processor against the eager one (law 6): the difference of the updates of all weights in norm. ' +
-    'Where a processor has blocks, the step must have run in them: the plain convs that would take over count as a failure.',
-  infer: 'Compiled, against the eager reading: the largest difference over the largest output.',
+    'One traced step on the processor is compared with the eager step: the norm of the difference between their updates of all weights, relative to the norm of the update. ' +
+    'If a processor has blocked convs, the step must use them: falling back to plain convs counts as a failure.',
+  infer:
+    'The compiled net is compared with the eager one: the largest difference, as a share of the largest output.',
   integers:
-    "Logits within one step of the simulation's, compiled by us and as the exported file under onnxruntime's defaults; four nets of drawn weights together, or a student on 200 real images.",
+    "The share of logits within one quantization step of the simulation, for the compiled net and for the exported file under onnxruntime's defaults. Each row is four nets with random weights, counted together, or a student on 200 real images.",
 };
 
 const cell = (outcome: Outcome | undefined): string => {
@@ -80,7 +81,7 @@ export function failures({ columns, cases }: Seen): readonly string[] {
         ? 'it was not run'
         : 'error' in outcome
           ? outcome.error
-          : `${outcome.difference}, where ${outcome.bound} is due`;
+          : `${outcome.difference}; it must be ${outcome.bound}`;
       return [`${name} on ${processor.name}: ${why}`];
     }),
   );
@@ -108,11 +109,11 @@ export function pageText(seen: Seen): string {
   const dark = unseen(seen);
   return [
     '# Processors',
-    'Written by `npm run test:processors`; do not edit. The same battery runs natively and, by the unchanged programs of Node and onnxruntime, on processors that QEMU emulates. What is right is computed once, eagerly, and given to each as numbers.',
+    'Written by `npm run test:processors`; do not edit. The same tests run natively and, with unmodified builds of Node and onnxruntime, on processors that QEMU emulates. The expected values are computed once, by the eager backend, and compared with the results of each processor.',
     `**This machine: ${machineText(machine)}.** ${date}; ${versions}.`,
     table(
       [
-        ['', 'what it is', 'how', 'the probe found'],
+        ['', 'description', 'run by', 'block size found'],
         ...columns.map(({ processor, block }) => [
           processor.name,
           processor.what,
@@ -122,12 +123,12 @@ export function pageText(seen: Seen): string {
       ],
       [0, 1, 2, 3],
     ),
-    wrong.length ? `**${wrong.length} failed**, see below.` : 'Everything that was run passed.',
+    wrong.length ? `**${wrong.length} failed**, see below.` : 'All tests that were run passed.',
     ...section('step'),
     ...section('infer'),
     ...section('integers'),
-    ...(wrong.length ? ['## What failed', wrong.map((line) => `- ${line}`).join('\n')] : []),
-    ...(dark.length ? ['## What was not seen here', dark.map((line) => `- ${line}`).join('\n')] : []),
+    ...(wrong.length ? ['## Failures', wrong.map((line) => `- ${line}`).join('\n')] : []),
+    ...(dark.length ? ['## Not tested here', dark.map((line) => `- ${line}`).join('\n')] : []),
     '',
   ].join('\n\n');
 }

@@ -1,4 +1,4 @@
-/** @file The tables of docs/students.md: every shipped net, what it is, how good it is, what its teacher was worth to it. */
+/** @file The tables of docs/students.md: every shipped net, its cost and accuracy, and the gain from its teacher. */
 import { readFileSync } from 'node:fs';
 import { count } from '../../src/cli/say.ts';
 import { type Card, readCard, studentNames } from '../../zoo/index.ts';
@@ -37,8 +37,8 @@ const row = (card: Card): string[] => {
 function tables(): string {
   const cards = studentNames().map(readCard);
   const head = [
-    ...['net', 'made of', 'params', 'multiply-adds', 'accuracy (95 %)'],
-    ...['taught', 'alone', 'gain', 'by', 'epochs'],
+    ...['net', 'architecture', 'params', 'multiply-adds', 'accuracy (95 %)'],
+    ...['with teacher', 'without', 'gain', 'method', 'epochs'],
   ];
   return [...new Set(cards.map((c) => c.data))]
     .map((data) => {

@@ -1,4 +1,4 @@
-/** @file The whole benchmark: cases, ratios, and what is measured beside them. */
+/** @file The whole benchmark: the cases, their ratios, and the additional measurements. */
 import { extras } from './extras.ts';
 import { growth } from './growth.ts';
 import { machine, type Plan, ratiosOf, runCases } from './run.ts';

@@ -1,4 +1,4 @@
-/** @file The eight cases: which net, which batch, what one step is. */
+/** @file The eight cases of the benchmark: net, batch size and step of each. */
 
 import { architectures, compose, loadStudent, readCard, studentNames } from '../../zoo/index.ts';
 import { type Block, convNormAct, depthwiseSeparable, graph, input } from '../compose/index.ts';

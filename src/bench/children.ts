@@ -1,4 +1,4 @@
-/** @file Workers as children: started one after another, then asked for steps in turn. */
+/** @file Runs workers as child processes: starts them one after another, then asks each for steps in turn. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';

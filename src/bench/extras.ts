@@ -1,4 +1,7 @@
-/** @file What comes before a step: composing and counting an architecture, building and loading a net, compiling it. */
+/**
+ * @file Measures the work before the first step: composing and counting an architecture, building and loading a net,
+ * compiling it.
+ */
 
 import { spawnSync } from 'node:child_process';
 import { compose } from '../../zoo/index.ts';

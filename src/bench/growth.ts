@@ -1,4 +1,4 @@
-/** @file How the time of a training step grows with batch, width and depth, ours beside PyTorch's. */
+/** @file How the time of a training step grows with batch, width and depth, compared with PyTorch. */
 import type { Graph } from '../graph/index.ts';
 import { wrn } from './cases.ts';
 import { type Plan, runCase } from './run.ts';

@@ -1,4 +1,4 @@
-/** @file What memory this process holds. */
+/** @file The memory that a process uses. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** The most at once. Where the system tells it by program, memory of before the start does not count. */

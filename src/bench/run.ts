@@ -1,4 +1,4 @@
-/** @file Cases over engines, interleaved: every engine takes its steps in turn, round after round. */
+/** @file Runs the cases on all engines, interleaved: every engine takes its steps in turn, round after round. */
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Case, caseOf } from './cases.ts';

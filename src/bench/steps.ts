@@ -1,4 +1,4 @@
-/** @file One step of a case on each engine of ours, as `fit`, `distill` and `compile` run it. */
+/** @file One step of a case on each of Moonlet's engines, as `fit`, `distill` and `compile` run it. */
 
 import { createRequire } from 'node:module';
 import { compile, type EngineOptions, engineNamed, prepare } from '../engine/index.ts';

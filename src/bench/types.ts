@@ -1,4 +1,4 @@
-/** @file What a benchmark says: its JSON, field by field. */
+/** @file The result of a benchmark: its JSON, field by field. */
 
 export const engines = [
   'moonlet',

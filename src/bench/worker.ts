@@ -1,5 +1,5 @@
 /**
- * @file One engine in a process of its own, so that its memory is measured apart: `worker.ts FOLDER ENGINE [FILE]`.
+ * @file Runs one engine in a separate process, so that its memory can be measured: `worker.ts FOLDER ENGINE [FILE]`.
  *
  * It warms up, says that it is ready, and then answers each line of stdin, `{"do":"run","steps":3}` or `{"do":"end"}`,
  * with one line of stdout that begins with `@`. The peers in Python speak the same.

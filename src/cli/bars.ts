@@ -1,4 +1,4 @@
-/** @file Progress on stderr: a bar on a terminal, a line now and then elsewhere. */
+/** @file Progress on stderr: a bar on a terminal, and single lines elsewhere. */
 import cliProgress from 'cli-progress';
 import type { StepReport } from '../learn/train/index.ts';
 import { note } from './say.ts';

@@ -1,4 +1,6 @@
-/** @file `moonlet bench`: every engine and peer on this machine, on the same nets, in one interleaved run. */
+/**
+ * @file `moonlet bench`: every engine and Python library on this machine, with the same nets, in one interleaved run.
+ */
 import type { Command } from 'commander';
 import { type CaseName, caseNames, type Engine, engines } from '../bench/types.ts';
 import { suggestion, UsageError } from '../errors.ts';
@@ -15,11 +17,14 @@ export const benchCommand = (command: Command): void => {
   command
     .option('--only <cases>', `some of ${caseNames.join(',')} (default: all)`)
     .option('--engines <engines>', `some of ${engines.join(',')} (default: all)`)
-    .option('--quick', 'run few steps, to see that all works; do not quote the numbers (default: all steps)')
+    .option(
+      '--quick',
+      'run few steps, to check that everything works; do not quote the numbers (default: all steps)',
+    )
     .option('--json', 'print one JSON document (default: tables)')
     .addHelpText(
       'after',
-      '\nMOONLET_PYTHON names the Python that has PyTorch, Keras and onnxruntime to compare with.',
+      '\nMOONLET_PYTHON names the Python interpreter that has PyTorch, Keras and onnxruntime, for comparison.',
     )
     .action(run);
 };

@@ -1,4 +1,4 @@
-/** @file `moonlet cheapen`: what Moonshine's blocks save. */
+/** @file `moonlet cheapen`: the costs of a net before and after its blocks become those of Moonshine. */
 import type { Command } from 'commander';
 import { cheapen } from '../edit/cheapen.ts';
 import { cost } from '../read/cost.ts';
@@ -14,7 +14,10 @@ export const cheapenCommand = (command: Command): void => {
       '--block <block>',
       "the cheap block: 'S', 'G(4)', 'G(N)', 'G(N/8)', 'B(2)', 'BG(2,4)', 'BG(2,M)' or 'BG(2,M/8)' (required)",
     )
-    .option('--json', 'print one JSON document: before and after, each as cost (default: a table)')
+    .option(
+      '--json',
+      'print one JSON document: before and after, each in the form of cost (default: a table)',
+    )
     .action(async (words: string[], { block, json }: { block: string; json?: boolean }) => {
       const graph = await graphOf(words);
       const [before, after] = [cost(graph), cost(cheapen(graph, block))];

@@ -22,7 +22,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'show',
-    summary: 'show the layers of an architecture or a student, as a table or a picture',
+    summary: 'show the layers of an architecture or a student, as a table or a diagram',
     load: async () => (await import('./show.ts')).showCommand,
   },
   {
@@ -47,7 +47,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'pull',
-    summary: 'fetch a trained student and verify its files by sha256',
+    summary: 'download a trained student and verify its files by sha256',
     load: async () => (await import('./pull.ts')).pullCommand,
   },
   {

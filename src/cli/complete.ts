@@ -1,6 +1,6 @@
 /**
- * @file `moonlet complete SHELL`: a script by which bash, zsh, fish or PowerShell completes commands, options and names. The
- * protocol and the scripts are those of @bomb.sh/tab (MIT, no dependencies), which asks this program for each word.
+ * @file `moonlet complete SHELL`: a completion script for bash, zsh, fish or PowerShell. The protocol and the scripts
+ * are those of @bomb.sh/tab (MIT, no dependencies), which asks this program for each word.
  */
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';

@@ -1,4 +1,4 @@
-/** @file What `moonlet compress` runs: the chain or the search, its files and its table. */
+/** @file The implementation of `moonlet compress`: the chain or the search, its files and its table. */
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { filesOf, jsonFile } from '../../zoo/nets.ts';
 import {
@@ -56,7 +56,7 @@ function checkBudget(name: string, { maxBytes, maxMacs, maxDrop }: Budget, { row
   const drop = (first.accuracy ?? 0) - (last.accuracy ?? 0);
   const fail = (what: string): never => {
     throw new MoonletError(
-      `${name}: after all steps there ${what}; nothing is saved. Choose stronger steps or allow more`,
+      `${name}: after all steps there ${what}; nothing is saved. Choose stronger steps or a larger limit`,
     );
   };
   if (maxBytes !== undefined && last.bytes > maxBytes) fail(`are ${last.bytes} bytes, more than ${maxBytes}`);

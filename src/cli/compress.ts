@@ -29,23 +29,23 @@ export const compressCommand = (command: Command): void => {
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
     .option(
       '--steps <steps>',
-      "the steps: words such as 'prune=0.8 fit=300 share=16 huffman', JSON, or a .json file (default: searched for)",
+      "the steps: a string such as 'prune=0.8 fit=300 share=16 huffman', JSON, or a .json file (default: found by search)",
     )
     .requiredOption('--out <folder>', 'where graph.json, weights.safetensors and steps.json go (required)')
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: what the student's card names)`,
+      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: the dataset on the student's card)`,
     )
-    .option('--max-bytes <n>', 'the most bytes of stored weights (default: no limit)')
-    .option('--max-macs <n>', 'the most multiply-adds (default: no limit)')
-    .option('--max-drop <x>', 'the most accuracy that may be lost, such as 0.005 (default: no limit)')
+    .option('--max-bytes <n>', 'the largest size of the stored weights in bytes (default: no limit)')
+    .option('--max-macs <n>', 'the largest number of multiply-adds (default: no limit)')
+    .option('--max-drop <x>', 'the largest loss of accuracy, such as 0.005 (default: no limit)')
     .option(
       '--tune <n>',
-      'training steps after each step of a search that loses accuracy (default: chosen by the search)',
+      'in a search, training steps after each step that loses accuracy (default: chosen by the search)',
     )
-    .option('--seed <n>', 'the seed of training, of held-out and of calibration examples', '0')
+    .option('--seed <n>', 'the seed of training, and of the held-out and calibration examples', '0')
     .option('--runs <n>', 'timed runs of one example; 0 measures no time', '30')
-    .option('--engine <name>', `what computes: ${engineNames.join(', ')}`, 'onnxruntime')
+    .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
     .option('--force', forceHelp)
     .option('--json', 'print one JSON document, a row for each step (default: a table)')
     .action(run);
@@ -87,7 +87,7 @@ async function run(name: string, flags: Flags): Promise<void> {
   findStudent(name);
   if (flags.data !== undefined) checkDataset(flags.data);
   if (flags.steps === undefined && budget.maxBytes === undefined && budget.maxMacs === undefined)
-    note('no size is asked for: searching the strongest chain within the drop');
+    note('no size limit given: searching for the strongest chain within the drop');
   const { compressStudent } = await import('./compress-run.ts');
   await compressStudent(name, wanted);
 }

@@ -1,4 +1,4 @@
-/** @file What `moonlet eval` computes. */
+/** @file The implementation of `moonlet eval`. */
 import { loadStudent } from '../../zoo/students.ts';
 import { loadDataset } from '../data/index.ts';
 import type { EngineName } from '../engine/names.ts';

@@ -1,4 +1,4 @@
-/** @file `moonlet eval`: how often a student is right on the test split. */
+/** @file `moonlet eval`: the accuracy of a student on the test split. */
 import type { Command } from 'commander';
 import { findStudent } from '../../zoo/folders.ts';
 import { checkDataset, datasets } from '../data/index.ts';
@@ -17,9 +17,9 @@ export const evalCommand = (command: Command): void => {
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: what the student's card names)`,
+      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: the dataset on the student's card)`,
     )
-    .option('--engine <name>', `what computes: ${engineNames.join(', ')}`, 'onnxruntime')
+    .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
     .option('--threads <n>', 'threads of onnxruntime (default: one for each core)')
     .option('--json', 'print one JSON document (default: one line of text)')
     .action(run);

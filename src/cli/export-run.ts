@@ -1,4 +1,7 @@
-/** @file What `moonlet export` runs: files for other runtimes, loaded back and compared before anything is saved. */
+/**
+ * @file The implementation of `moonlet export`: writes files for other runtimes, after reading them back and comparing
+ * outputs.
+ */
 import { join } from 'node:path';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { quantizeByData } from '../compress/index.ts';
@@ -38,7 +41,7 @@ export async function exportStudent(name: string, wanted: Wanted): Promise<void>
     const made = await exporters[format](given, { precision, layout });
     if (!agrees(made.difference))
       throw new MoonletError(
-        `${name}: the ${format} files compute otherwise (${farness(made.difference)}); nothing is saved`,
+        `${name}: the ${format} files give other outputs (${farness(made.difference)}); nothing is saved`,
       );
     out.publish(made.files);
     say(name, out.folder, format, made, wanted.json);
@@ -52,18 +55,18 @@ function say(name: string, out: string, format: ExportFormat, made: Exported, js
   }));
   if (json) return printJson({ id: name, format, files: sizes, ...made.difference, ...made.facts });
   for (const { file, bytes } of sizes) print(`${join(out, file)}  ${count(bytes)} bytes`);
-  print(`loaded back: ${farness(made.difference)}`);
+  print(`read back: ${farness(made.difference)}`);
   for (const line of made.notes) note(line);
 }
 
 /** The net in integers, calibrated on training images. @throws MoonletError when there are none to be had. */
 async function integers(name: string, net: Net, wanted: string | undefined): Promise<Net> {
   if (net.graph.nodes.some((n) => n.op.kind === 'quantize'))
-    throw new MoonletError(`${name}: its values are rounded to integers already; leave --int8 out`);
+    throw new MoonletError(`${name}: the net is already quantized; remove --int8`);
   const data = wanted ?? dataOf(name);
   if (data === undefined)
     throw new MoonletError(
-      `${name}: --int8 needs images of ${inputShape(net.graph).join(' x ')} to calibrate on, and its card names no dataset; name one by --data (${datasets.join(', ')}), or calibrate on arrays in code (docs/integers.md)`,
+      `${name}: --int8 needs images of ${inputShape(net.graph).join(' x ')} for calibration, and its card names no dataset; give one with --data (${datasets.join(', ')}), or calibrate in code with your own arrays (docs/integers.md)`,
     );
   const set = await loadDataset(data);
   checkFit(net.graph, classesOf(net.graph), set);

@@ -24,11 +24,11 @@ export const exportCommand = (command: Command): void => {
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
     .requiredOption('--format <format>', `${exportFormats.join(', ')} (required)`)
     .requiredOption('--out <folder>', 'where the files go (required)')
-    .option('--int8', 'write integers of 8 bits, calibrated on training images; for onnx and safetensors')
-    .option('--half', 'write weights in half precision; for onnx')
+    .option('--int8', 'quantize to 8-bit integers, calibrated on training images; for onnx and safetensors')
+    .option('--half', 'store weights in half precision; for onnx')
     .option(
       '--data <name>',
-      `the dataset that calibrates --int8: ${datasets.join(', ')}, or the path of a dataset.json (default: what the student's card names)`,
+      `the dataset that calibrates --int8: ${datasets.join(', ')}, or the path of a dataset.json (default: the dataset on the student's card)`,
     )
     .option('--layout <layout>', 'the layout of the input of an ONNX file: NHWC or NCHW', 'NHWC')
     .option('--force', forceHelp)
@@ -61,7 +61,7 @@ function formatNamed(text: string): ExportFormat {
 }
 
 function precisionOf(format: ExportFormat, { int8, half }: Flags): Precision {
-  if (int8 && half) throw new UsageError('--int8 and --half are two precisions; choose one');
+  if (int8 && half) throw new UsageError('--int8 and --half exclude each other; choose one');
   const wanted: Precision = int8 ? 'int8' : half ? 'half' : 'float';
   const able: Readonly<Record<ExportFormat, readonly Precision[]>> = {
     onnx: ['float', 'half', 'int8'],
@@ -72,6 +72,6 @@ function precisionOf(format: ExportFormat, { int8, half }: Flags): Precision {
   if (able[format].includes(wanted)) return wanted;
   const formats = exportFormats.filter((f) => able[f].includes(wanted));
   throw new UsageError(
-    `${format} holds no ${wanted === 'int8' ? 'integers' : 'half precision'}; --${wanted} is for ${formats.join(' and ')}`,
+    `${format} cannot store ${wanted === 'int8' ? 'integers' : 'half precision'}; --${wanted} is for ${formats.join(' and ')}`,
   );
 }

@@ -1,4 +1,7 @@
-/** @file The formats of `moonlet export`: each makes its files, loads them back, and says how far the outputs are. */
+/**
+ * @file The formats of `moonlet export`: each writes its files, reads them back, and reports how much the outputs
+ * differ.
+ */
 import { getFloat16, setFloat16 } from '@petamoriken/float16';
 import { foldBranches } from '../edit/index.ts';
 import { type CompileOptions, compile, runModel, useBackend } from '../engine/index.ts';
@@ -135,7 +138,9 @@ async function onnx(net: Net, { precision, layout }: ExportOptions): Promise<Exp
         ? [`integer layers: ${signed} of u8 x s8, ${unsigned} of u8 x u8; exact with and without VNNI`]
         : []),
       ...(precision === 'half'
-        ? [`half precision moves an output by ${maxAbsDiff.toExponential(1)} at most, of ${scale.toFixed(2)}`]
+        ? [
+            `half precision changes an output by at most ${maxAbsDiff.toExponential(1)}, of outputs up to ${scale.toFixed(2)}`,
+          ]
         : []),
     ],
   };
@@ -177,8 +182,8 @@ async function tfjs(net: Net): Promise<Exported> {
     facts: { ours },
     notes: [
       ours.length
-        ? `${ours.length} layers are ours (${kinds.join(', ')}), since tf.layers has none that do this: import 'moonlet/tfjs' before loading`
-        : 'plain tf.layers load it',
+        ? `${ours.length} layers are Moonlet's own (${kinds.join(', ')}), because tf.layers lacks them: import 'moonlet/tfjs' before loading`
+        : 'plain tf.layers can load it',
     ],
   };
 }
@@ -201,7 +206,9 @@ async function safetensors(net: Net): Promise<Exported> {
 async function source(net: Net): Promise<Exported> {
   const code = toSource(net.graph);
   if (toJson(madeBy(code)) !== toJson(net.graph))
-    throw new MoonletError(`${net.graph.name}: the code makes another graph; nothing is saved`);
+    throw new MoonletError(
+      `${net.graph.name}: the generated code builds a different graph; nothing is saved`,
+    );
   const stored = pack(net);
   const x = images(net.graph);
   const back = unpack({ graphJson: toJson(madeBy(code)), weights: stored.weights });
@@ -212,7 +219,7 @@ async function source(net: Net): Promise<Exported> {
     ],
     difference: difference(net.graph, await outputsOf(back, x), await outputsOf(net, x)),
     facts: {},
-    notes: ["unpack({ graphJson: toJson(net()), weights }) of 'moonlet' joins the two"],
+    notes: ["unpack({ graphJson: toJson(net()), weights }) of 'moonlet' combines the two"],
   };
 }
 

@@ -1,4 +1,7 @@
-/** @file The recipe that the words and flags of `moonlet fit` and `moonlet distill` say, checked before tensors are loaded. */
+/**
+ * @file Makes a recipe from the arguments and flags of `moonlet fit` and `moonlet distill`, and checks it before
+ * tensors are loaded.
+ */
 import { basename, join } from 'node:path';
 import { architectures, compose } from '../../zoo/architectures/index.ts';
 import { findStudent, recipeNames, zooFolder } from '../../zoo/folders.ts';
@@ -55,7 +58,7 @@ function baseOf(words: readonly string[]): Base {
   if (file === undefined) return { value: { student: words.join(' '), data: 'mnist' }, locate: () => '' };
   if (second !== undefined)
     throw new UsageError(
-      `unexpected argument "${second}" after the recipe ${first}; use a flag, or set it in a recipe of your own`,
+      `unexpected argument "${second}" after the recipe ${first}; use a flag, or set it in your own copy of the recipe`,
     );
   const { value, locate } = readJson(file);
   if (!isRecord(value)) throw new UsageError(`${file}:1:1: a recipe is an object {...}`);
@@ -75,7 +78,7 @@ function recipeFile([first = '', ...others]: readonly string[]): string | undefi
   if (others.length || name !== first) compose(name); // refuses it: recipes have no options
   const near = suggestion(first, [...recipes, ...architectures.keys()]);
   throw new UsageError(
-    `no recipe and no architecture "${first}".${near} Recipes: ${recipes.join(', ')}; "moonlet list" names the architectures`,
+    `no recipe and no architecture "${first}".${near} Recipes: ${recipes.join(', ')}; "moonlet list" lists the architectures`,
   );
 }
 
@@ -83,7 +86,7 @@ function recipeFile([first = '', ...others]: readonly string[]): string | undefi
 function outOf({ file }: Base, { out }: Flags): string {
   if (out !== undefined) return out;
   if (file !== undefined) return join('out', basename(file, '.json'));
-  throw new UsageError('an architecture needs a folder for what is trained: --out <folder>');
+  throw new UsageError('training an architecture needs an output folder: --out <folder>');
 }
 
 type NumberName = 'steps' | 'batch' | 'seed' | 'rate' | 'temperature' | 'alpha' | 'attention';
@@ -214,7 +217,7 @@ function sceneRecipeOf(
     );
   for (const flag of ['block', 'temperature', 'alpha', 'attention'] as const)
     if (flags[flag] !== undefined)
-      throw new UsageError(`--${flag}: a recipe of the task "${task}" has none; leave it out`);
+      throw new UsageError(`--${flag}: recipes of the task "${task}" do not have it; remove the flag`);
   const recipe = parseSceneRecipe({ ...value, ...commonFlags(flags, numbers) }, file, locate);
   checkNets(recipe.student, 'teacher' in recipe ? [recipe.teacher] : []);
   checkDataset(recipe.data);

@@ -1,4 +1,7 @@
-/** @file What `moonlet fit` and `moonlet distill` run: training by a recipe for classes, and its files. */
+/**
+ * @file The implementation of `moonlet fit` and `moonlet distill` for classification: training by a recipe, and its
+ * files.
+ */
 import { join } from 'node:path';
 import { filesOf, jsonFile } from '../../zoo/nets.ts';
 import { type Out, withOut } from '../files/index.ts';
@@ -96,7 +99,7 @@ function say(recipe: Recipe, done: Done, out: string, json: boolean): void {
     print(`the old head: ${percent(done.oldAccuracy)} of the test images of ${recipe.newHead?.oldData}`);
   const measured =
     done.accuracy === undefined
-      ? `no data here to measure it on`
+      ? `not measured: the dataset is missing`
       : `${percent(done.accuracy)} of ${count(result.n)} test images of ${recipe.data}`;
   print(`${measured}; loss of the last step ${result.finalLoss?.toFixed(4)}; saved in ${out}`);
 }

@@ -42,22 +42,22 @@ const common = (command: Command, words = '<recipe or arch...>'): Command =>
     )
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: as in the recipe, else mnist)`,
+      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: that of the recipe, else mnist)`,
     )
     .option(
       '--block <block>',
       "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",
     )
-    .option('--steps <n>', 'training steps (default: as in the recipe, else 1000)')
-    .option('--batch <n>', 'images in a step (default: as in the recipe, else 64)')
-    .option('--seed <n>', 'the seed of weights, order and augmentation (default: as in the recipe, else 0)')
-    .option('--rate <x>', 'the peak learning rate (default: as in the recipe, else 0.1)')
+    .option('--steps <n>', 'training steps (default: that of the recipe, else 1000)')
+    .option('--batch <n>', 'images per step (default: that of the recipe, else 64)')
+    .option('--seed <n>', 'the seed of weights, order and augmentation (default: that of the recipe, else 0)')
+    .option('--rate <x>', 'the peak learning rate (default: that of the recipe, else 0.1)')
     .option(
       '--schedule <name>',
-      `how the learning rate changes: ${scheduleNames.join(', ')} (default: as in the recipe, else one-cycle)`,
+      `how the learning rate changes: ${scheduleNames.join(', ')} (default: that of the recipe, else one-cycle)`,
     )
     .option('--checkpoint-every <n>', 'steps between checkpoints', '100')
-    .option('--engine <name>', `what computes: ${engineNames.join(', ')}`, 'onnxruntime')
+    .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
     .option('--threads <n>', 'threads of onnxruntime (default: one for each core)')
     .option('--force', forceHelp)
     .option('--json', 'print one JSON document at the end (default: one line of text)');
@@ -68,9 +68,9 @@ export const fitCommand = (command: Command): void => {
 export const distillCommand = (command: Command): void => {
   common(command, '[recipe or arch...]')
     .option('--list', 'list the methods of the survey and exit')
-    .option('--teacher <student>', '<dataset>/<id> or a folder (default: as in the recipe)')
+    .option('--teacher <student>', '<dataset>/<id> or a folder (default: that of the recipe)')
     .option('--temperature <x>', 'the temperature of the soft targets (default: 4)')
-    .option('--alpha <x>', 'the share of the soft targets; the rest is for the labels (default: 0.9)')
+    .option('--alpha <x>', 'the weight of the soft targets; the labels get the rest (default: 0.9)')
     .option('--attention <beta>', 'add attention transfer with this weight (default: none)')
     .action((words: string[], flags: Flags) => {
       if (flags.list) return list(flags);

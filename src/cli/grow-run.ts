@@ -1,4 +1,7 @@
-/** @file What `moonlet grow` runs: the growth, its proof by numbers and by certificate, and the plan of a dry run. */
+/**
+ * @file The implementation of `moonlet grow`: growth, its verification by outputs and by certificate, and the plan of
+ * a dry run.
+ */
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { filesOf } from '../../zoo/nets.ts';
 import {
@@ -81,8 +84,8 @@ async function grown(
     `largest difference in inference ${inference.maxAbsDiff.toExponential(1)} of outputs up to ${inference.scale.toFixed(2)}`,
   );
   if (training) print(`largest difference in training mode ${training.maxAbsDiff.toExponential(1)}`);
-  else if (preserves === 'neither') note('a step changes the function, as it was asked to');
-  else note('a step preserves in inference only: training continues from other batch statistics');
+  else if (preserves === 'neither') note('a step changes the function, as requested');
+  else note('a step preserves the function in inference only: in training, batch statistics differ');
   print(`saved in ${out.folder}`);
 }
 

@@ -1,4 +1,4 @@
-/** @file The steps of growth that the flags of `moonlet grow` say. */
+/** @file Reads the growth steps from the flags of `moonlet grow`. */
 import { parseWidth, type Width } from '../edit/channels/width.ts';
 import { type GrowPlan, parsePlan } from '../edit/grow/plan.ts';
 import { UsageError } from '../errors.ts';
@@ -11,7 +11,7 @@ export function stepsOf(flags: Flags): GrowPlan {
   const { widen = [], deepen = [], enlarge = [], units = [], connect = [] } = flags;
   if (flags.macs !== undefined) {
     if (flags.plan !== undefined || [widen, deepen, enlarge, units, connect].some((f) => f.length))
-      throw new UsageError('--macs chooses the steps itself; leave out all other steps and --plan');
+      throw new UsageError('--macs chooses the steps itself; remove all other steps and --plan');
     const ratio = { min: 1, above: true, what: 'a ratio' };
     numberFlag('macs', flags.macs, ratio);
     return { macs: numberFlag('macs', flags.macs, { ...ratio, max: 1000 }) };
@@ -48,7 +48,7 @@ function widthsOf(texts: readonly string[], flag: string): Readonly<Record<strin
   const widths = new Map<string, Width>();
   for (const text of texts) {
     const [where, width] = pairOf(text, flag);
-    if (widths.has(where)) throw new UsageError(`${flag} names "${where}" twice; once is enough`);
+    if (widths.has(where)) throw new UsageError(`${flag} names "${where}" twice; give it once`);
     widths.set(where, parseWidth(width));
   }
   return widths.size ? Object.fromEntries(widths) : undefined;

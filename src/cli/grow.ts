@@ -1,4 +1,4 @@
-/** @file `moonlet grow`: a wider and deeper net that computes the same, with the proof. */
+/** @file `moonlet grow`: a wider and deeper net that computes the same function, with the verification. */
 import type { Command } from 'commander';
 import { findStudent } from '../../zoo/folders.ts';
 import { UsageError } from '../errors.ts';
@@ -41,12 +41,12 @@ export const growCommand = (command: Command): void => {
     )
     .option(
       '--units <where=width>',
-      "add units for a new task beside the old ones, such as 'stage3=x1.5'; may be repeated (default: none)",
+      "add new units for a new task, such as 'stage3=x1.5'; may be repeated (default: none)",
       more,
     )
     .option(
       '--connect <from=to>',
-      "add a skip connection of zeros to a later value, such as 'stage1=stage2'; may be repeated (default: none)",
+      "add a zero-initialized skip connection to a later value, such as 'stage1=stage2'; may be repeated (default: none)",
       more,
     )
     .option(
@@ -55,7 +55,7 @@ export const growCommand = (command: Command): void => {
     )
     .option(
       '--macs <ratio>',
-      'choose widths and depths that multiply the multiply-adds by this ratio (default: off)',
+      'choose steps that multiply the number of multiply-adds by this ratio (default: off)',
     )
     .option('--seed <n>', 'the seed of copies, splits and new weights', '0')
     .option('--dry-run', 'show what each step costs and preserves; write nothing')
@@ -71,7 +71,7 @@ async function run(name: string, flags: Flags): Promise<void> {
   const { stepsOf } = await import('./grow-steps.ts');
   const steps = stepsOf(flags);
   if (!flags.dryRun && flags.out === undefined)
-    throw new UsageError('grow needs a folder: --out <folder>, or --dry-run to see what it would do');
+    throw new UsageError('grow needs an output folder: --out <folder>, or --dry-run to see what it would do');
   const { growStudent, showPlan } = await import('./grow-run.ts');
   return flags.out === undefined || flags.dryRun
     ? showPlan(name, steps, seed, flags.json ?? false)

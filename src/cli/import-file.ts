@@ -1,4 +1,4 @@
-/** @file A file of weights, read in full. */
+/** @file Reads a weight file from disk. */
 import { readFileSync, statSync } from 'node:fs';
 import { MoonletError, UsageError } from '../errors.ts';
 import { codeOf } from '../files/index.ts';

@@ -1,4 +1,4 @@
-/** @file The report of `moonlet import`, for people. */
+/** @file The report of `moonlet import` as text. */
 import { quote } from '../errors.ts';
 import type { Imported, ImportReport } from '../import/index.ts';
 import { count } from './say.ts';
@@ -49,7 +49,7 @@ export function wrong({ report, hint }: Imported): string {
     misshapen.length ? `${count(misshapen.length)} tensors have another shape (${misshapen[0]})` : '',
     missing.length ? `${count(missing.length)} are missing (${quote(missing[0] ?? '')})` : '',
     unexpected.length ? `${count(unexpected.length)} are not expected (${quote(unexpected[0] ?? '')})` : '',
-    unsound.length ? `${count(unsound.length)} hold what no weight does (${unsound[0]})` : '',
+    unsound.length ? `${count(unsound.length)} have values that no weight should have (${unsound[0]})` : '',
   ].filter((part) => part);
   return `${parts.join(', ')}${hint ? `: ${hint}` : ''}`;
 }

@@ -1,4 +1,6 @@
-/** @file What `moonlet import` runs: a file of weights as a net of the zoo, with a report of every tensor. */
+/**
+ * @file The implementation of `moonlet import`: converts a weight file to a net of the zoo and reports every tensor.
+ */
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** @file `moonlet import`: weights that another library trained, as a net of the zoo. */
+/** @file `moonlet import`: converts weights that another library trained to a net of the zoo. */
 import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { compose } from '../../zoo/architectures/index.ts';

@@ -1,4 +1,4 @@
-/** @file `moonlet list`: what there is, and the options of one architecture. */
+/** @file `moonlet list`: architectures, students and recipes, and the options of one architecture. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -30,7 +30,7 @@ function listOptions(name: string, json: boolean): void {
   const arch = architectures.get(name);
   if (!arch) {
     compose(name); // refuses the name, with a suggestion
-    throw new UsageError(`list takes the name of an architecture alone; leave out its options in "${name}"`);
+    throw new UsageError(`list takes only the name of an architecture; remove the options in "${name}"`);
   }
   const { paper } = arch;
   if (json) return printJson({ name, options: optionsOf(arch), paper });

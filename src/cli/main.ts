@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** @file `moonlet`: one command, its subcommands one file each. Exit 0 done, 1 failed, 2 wrong usage. */
+/**
+ * @file The entry point of `moonlet`: one command, with one file for each subcommand. Exit 0 done, 1 failed, 2 wrong
+ * usage.
+ */
 import { writeSync } from 'node:fs';
 import module from 'node:module';
 

@@ -1,4 +1,4 @@
-/** @file What ARCH and STUDENT stand for on the command line. */
+/** @file Resolves the arguments ARCH and STUDENT of the command line. */
 import { architectures, compose } from '../../zoo/architectures/index.ts';
 import { findStudent, holdsNet, studentNames } from '../../zoo/folders.ts';
 import { UsageError } from '../errors.ts';
@@ -17,7 +17,7 @@ export async function graphOf(words: readonly string[]): Promise<Graph> {
   if (/\s/.test(name) || !isStudent(name)) return compose(words);
   if (options.length)
     throw new UsageError(
-      `${name} is a trained net, whose options are fixed; leave out "${options.join(' ')}", or name an architecture`,
+      `${name} is a trained net with fixed options; remove "${options.join(' ')}", or give an architecture`,
     );
   findStudent(name);
   const { loadStudent } = await import('../../zoo/students.ts');

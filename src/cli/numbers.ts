@@ -1,4 +1,4 @@
-/** @file Numbers among the options: read, and held to their range before any work. */
+/** @file Reads numeric options and checks their range before any work. */
 import { UsageError } from '../errors.ts';
 
 export interface Range {
@@ -45,4 +45,4 @@ function words({ min, max, above }: Range): string {
 
 /** What `--force` does, in every command's help. */
 export const forceHelp =
-  'replace what an earlier command left in the folder; other files there stay (default: refuse a folder that is not empty)';
+  'replace files that an earlier command wrote to the folder, and keep other files (default: refuse a folder that is not empty)';

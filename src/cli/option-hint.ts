@@ -1,4 +1,4 @@
-/** @file `--width 0.35` where an architecture takes `width=0.35`. */
+/** @file The hint for `--width 0.35` if the architecture has an option `width=0.35`. */
 import { architectures } from '../../zoo/architectures/index.ts';
 
 /** What to say of the first flag that is an option of the architecture among the words; undefined when none is. */

@@ -1,4 +1,6 @@
-/** @file The commands as a function of their words, which tests call and `main` hands the process's own. */
+/**
+ * @file The command line as a function of its arguments; tests call it, and `main` calls it with those of the process.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command, CommanderError } from 'commander';
@@ -10,7 +12,7 @@ import { note, print } from './say.ts';
 const epilogue = `
 ARCH is the name of an architecture with options, such as: wrn depth=40 width=2 classes=10
 STUDENT is <dataset>/<id>, or a folder with graph.json and weights.safetensors
-"moonlet COMMAND --help" says more of one command.`;
+"moonlet COMMAND --help" describes one command.`;
 
 /** Run one command. The exit code: 0 done, 1 failed, 2 wrong usage. */
 export async function moonlet(words: readonly string[]): Promise<number> {
@@ -38,7 +40,7 @@ function version(): string {
 
 const completion = {
   name: 'complete',
-  summary: 'print the script of completion for a shell: bash, zsh, fish or powershell',
+  summary: 'print the completion script of a shell: bash, zsh, fish or powershell',
 } as const;
 
 /** All commands by name, of which the called one has its arguments and options. */
@@ -76,7 +78,7 @@ async function report(e: unknown, program: Command, words: readonly string[]): P
     return e instanceof UsageError ? 2 : 1;
   }
   note(
-    `moonlet: internal: ${oneLine(e instanceof Error ? e.message : String(e))}; please report it with the command that you ran`,
+    `moonlet: internal: ${oneLine(e instanceof Error ? e.message : String(e))}; please report this with the command that you ran`,
   );
   if (process.env['MOONLET_TRACE'] && e instanceof Error) note(e.stack ?? '');
   return 1;

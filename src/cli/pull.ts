@@ -18,15 +18,18 @@ const seconds: Range = { min: 0, above: true, max: 2_000_000 };
 export const pullCommand = (command: Command): void => {
   command
     .argument('<student>', '<dataset>/<id>')
-    .option('--to <folder>', 'where the net goes (default: it stays in the package, or in the cache)')
-    .option('--from <registry>', 'a folder or an http(s) address with an index.json (default: the package)')
-    .option('--least-pace <n>', 'give up a server that sends fewer bytes a second', '1000')
-    .option('--timeout <seconds>', 'the most that all of it may take (default: no limit)')
+    .option(
+      '--to <folder>',
+      'the folder for a copy of the net (default: none; the net stays in the package or the cache)',
+    )
+    .option('--from <registry>', 'a folder or an http(s) URL with an index.json (default: the package)')
+    .option('--least-pace <n>', 'give up on a server that sends fewer bytes per second', '1000')
+    .option('--timeout <seconds>', 'the time limit of the whole command (default: no limit)')
     .option('--force', forceHelp)
     .option('--json', 'print one JSON document (default: one line of text)')
     .addHelpText(
       'after',
-      '\nThe cache is moonlet in the cache folder of the system; MOONLET_CACHE names another folder.',
+      '\nThe cache is the folder moonlet in the cache folder of the system; MOONLET_CACHE sets another folder.',
     )
     .action(run);
 };

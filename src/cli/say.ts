@@ -1,4 +1,4 @@
-/** @file What the command line says: results on stdout, all else on stderr. */
+/** @file Output of the command line: results on stdout, everything else on stderr. */
 
 export const note = (text: string): void => void process.stderr.write(`${text}\n`);
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);

@@ -1,4 +1,4 @@
-/** @file What `moonlet distill` and `moonlet fit` run on scenes: detection, parsing, cross-modal and neuron-selection recipes. */
+/** @file The implementation of `moonlet distill` and `moonlet fit` for recipes on scenes. */
 import { join } from 'node:path';
 import { filesOf, jsonFile } from '../../zoo/nets.ts';
 import { type Out, withOut } from '../files/index.ts';

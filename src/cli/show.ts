@@ -1,4 +1,4 @@
-/** @file `moonlet show`: the layers as a table or a picture. */
+/** @file `moonlet show`: the layers as a table or a diagram. */
 import type { Command } from 'commander';
 import { studentFolder } from '../../zoo/folders.ts';
 import { keepInputs, writeAtomically } from '../files/index.ts';
@@ -32,9 +32,9 @@ export const showCommand = (command: Command): void => {
     .argument('<what...>', 'an architecture with its options, or a student')
     .option('--text', 'print one line per node (default: a table of layers)')
     .option('--mermaid', 'print a mermaid flowchart')
-    .option('--svg <file>', 'draw a picture into this file')
+    .option('--svg <file>', 'draw a diagram into this file')
     .option('--channels', 'print the widths that grow and compress can change, each with its layers')
-    .option('--json', 'print the graph itself, as graph.json holds it')
+    .option('--json', 'print the graph as JSON, in the format of graph.json')
     .action(run);
 };
 

@@ -1,4 +1,4 @@
-/** @file Tables for a terminal: where one is wider than the screen, long texts go on in the line below. */
+/** @file Tables for a terminal: if a table is wider than the screen, long texts are wrapped. */
 import { columns } from '../read/show.ts';
 
 /** A text column is never made narrower than this. */

@@ -1,7 +1,7 @@
 /**
- * @file The block strings of timm, such as `ir_r2_k3_s2_e6_c24_se0.25`, as a strict input form: parsed and
- * printed back (block-tables.ts builds them). Strings come from published tables:
- * an option that a block does not have is an error, never ignored.
+ * @file Parses and prints timm's block strings, such as `ir_r2_k3_s2_e6_c24_se0.25`, with strict checks
+ * (block-tables.ts builds them). Strings come from published tables: an option that a block does not have is an error,
+ * never ignored.
  */
 import { get } from '../access.ts';
 import { suggestion, UsageError } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** @file Blocks, and the stages of whole tables, from timm's block strings. */
+/** @file Builds blocks, and the stages of whole tables, from timm's block strings. */
 import type { Activation } from '../graph/index.ts';
 import { type BlockSpec, parseBlock } from './block-strings.ts';
 import {

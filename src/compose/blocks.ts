@@ -1,4 +1,4 @@
-/** @file The compact kernels and structures as blocks: plain functions from Flow to Flow. */
+/** @file The common compact blocks, as plain functions from Flow to Flow. */
 import type { Activation, Padding } from '../graph/index.ts';
 import { type Block, type ConvOptions, type NormOptions, pairOf, type Size, skip } from './flow.ts';
 

@@ -1,4 +1,4 @@
-/** @file Flow, the typed chain that writes a graph; blocks are plain functions from Flow to Flow. */
+/** @file Flow, the typed builder that creates a graph; blocks are plain functions from Flow to Flow. */
 
 import { MoonletError } from '../errors.ts';
 import {

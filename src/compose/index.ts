@@ -1,4 +1,4 @@
-/** @file The public names of the room `compose`. */
+/** @file The public names of the module `compose`. */
 export {
   type Architecture,
   architecture,

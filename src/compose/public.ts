@@ -1,4 +1,4 @@
-/** @file `options` of `moonlet`: what an architecture of one's own declares, and blocks as words. */
+/** @file The group `options` of `moonlet`: declarations for custom architectures, and blocks given as strings. */
 export { type Paper, parseOptions } from './architecture.ts';
 export { type BlockSpec, parseBlock, printBlock } from './block-strings.ts';
 export { blocksOf, type SpecContext, stagesOf } from './block-tables.ts';

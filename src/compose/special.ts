@@ -1,4 +1,4 @@
-/** @file Layers that papers add to a net without being a net: sparse, gated, mirrored, interleaved, dropped. */
+/** @file Special layers that papers add to a net: sparse, gated, mirrored, interleaved, dropped. */
 import { first } from '../access.ts';
 import { MoonletError } from '../errors.ts';
 import type { Activation, Padding } from '../graph/index.ts';

@@ -1,4 +1,4 @@
-/** @file The choices that steps of compression have, by name; apart, so that reading steps loads no tensors. */
+/** @file The choices of compression steps, by name, in a separate file, so that reading steps loads no tensors. */
 
 /**
  * `min-max`: all that was seen. `percentile`: without a share of the values at each end. `mse`: the range whose rounding

@@ -1,6 +1,6 @@
 /**
- * @file A compression as data: steps with their options, as JSON or as words. `prune=0.8 fit=300 share=16,start=density`
- * says the same as `[{"step":"prune","sparsity":0.8},{"step":"fit","steps":300},{"step":"share","clusters":16,"start":"density"}]`.
+ * @file Parses compression steps from JSON or from a string. `prune=0.8 fit=300 share=16,start=density` says the same
+ * as `[{"step":"prune","sparsity":0.8},{"step":"fit","steps":300},{"step":"share","clusters":16,"start":"density"}]`.
  */
 import { suggestion, UsageError } from '../errors.ts';
 import { issueText, unknownKey } from '../graph/index.ts';

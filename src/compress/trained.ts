@@ -1,4 +1,4 @@
-/** @file The training of the steps that train. */
+/** @file The training of compression steps that train. */
 import { softTargets } from '../learn/distill/index.ts';
 import { cosine, crossEntropy, type LossMaker } from '../learn/loss/index.ts';
 import { adam, type FitOptions, type Form, fit as fitNet, inTurn, sgd } from '../learn/train/index.ts';

@@ -1,4 +1,4 @@
-/** @file Whether a text is the path of a dataset. In a file of its own, so that checking a name loads little. */
+/** @file Whether a string is the path of a dataset. In a file of its own, so that checking a name loads little. */
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** @file What a dataset is: images and labels as typed arrays, in a training and a test split. */
+/** @file The type of a dataset: images and labels as typed arrays, in a training and a test split. */
 
 /**
  * Values of images. Bytes are divided by 255 before mean and standard deviation are applied; floats are taken as they are:

@@ -1,7 +1,4 @@
-/**
- * @file Files of data packages: where they are, whether they are the ones that we know, and a cache of what
- * was made of them.
- */
+/** @file Files of data packages: finds them, verifies them, and caches the arrays that were read from them. */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';

@@ -1,4 +1,4 @@
-/** @file A dataset of one's own, made of arrays and checked. */
+/** @file Makes and checks a custom dataset from arrays. */
 import { UsageError } from '../errors.ts';
 import { checkClassLabels, checkMeanStd, checkSplit, isImageShape } from './check.ts';
 import { type Dataset, type Labels, labelsFor, type PerChannel, type Pixels, type Split } from './dataset.ts';

@@ -1,6 +1,6 @@
 /**
- * @file Several nets as one net whose logits are the mean of theirs. The softmax of mean logits is the normalized geometric
- * mean of the members' softmaxes (Hinton et al. 2015, arXiv:1503.02531, section 2, names both means).
+ * @file Several nets as one net, whose logits are the mean of theirs. The softmax of mean logits is the normalized
+ * geometric mean of the members' softmaxes (Hinton et al. 2015, arXiv:1503.02531, section 2, names both means).
  */
 
 import { get, item } from '../access.ts';

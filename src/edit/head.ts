@@ -1,4 +1,4 @@
-/** @file A net for other classes: its classifier replaced by a fresh one, all else kept. The first step of fine-tuning. */
+/** @file Replaces the classifier of a net by a new one for other classes. The first step of fine-tuning. */
 import { Refusal } from '../errors.ts';
 import {
   check,

@@ -1,4 +1,4 @@
-/** @file The edit room's public face. */
+/** @file The public names of the module `edit`. */
 
 export { type Findings, verifyCertificate } from './certificate/certificate.ts';
 export { copyChannels, type WidenOptions } from './channels/copy-channels.ts';

@@ -1,4 +1,4 @@
-/** @file Look-ups and lists that several edits need: kernels as matrices, weights by their node, values by an order. */
+/** @file Helpers that several edits need: kernels as matrices, weights by their node, values by an order. */
 import { get, item } from '../access.ts';
 import type { Slot } from '../graph/index.ts';
 import { materialize, type Net, type Weight } from '../weights/index.ts';

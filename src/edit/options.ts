@@ -1,6 +1,7 @@
 /**
- * @file Checks of what edits are called with. Types hold in TypeScript only, and comparisons with NaN are false, so that a wrong
- * value would pass unseen. Each edit has one table of its options; an option that the table does not name is refused.
+ * @file Checks the arguments of edits. Types hold in TypeScript only, and comparisons with NaN are false, so that a
+ * wrong value would pass unseen. Each edit has one table of its options; an option that the table does not name is
+ * refused.
  */
 import { quote, suggestion, UsageError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';

@@ -1,4 +1,4 @@
-/** @file Which engine runs a net where the caller names none. */
+/** @file The engine that is used if the caller names none. */
 import { MoonletError } from '../errors.ts';
 import { loadRuntime } from '../jit/runtime.ts';
 import type { EngineOptions } from './engine.ts';

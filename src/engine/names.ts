@@ -1,4 +1,7 @@
-/** @file The engines by name; apart from `engine.ts`, so that a command line can read its options without loading tf. */
+/**
+ * @file The names of the engines, in a separate file, so that the command line can check its options without loading
+ * tf.
+ */
 import { suggestion, UsageError } from '../errors.ts';
 
 /**

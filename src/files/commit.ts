@@ -1,7 +1,7 @@
 /**
- * @file A set of files that takes the place of another, as a whole. All bytes are written and synced under hidden names
- * first. A folder that is not there yet, or is empty, then appears by one rename. In any other the rename of the staged
- * folder to `.moonlet-commit` decides: before it nothing has changed, after it the journal inside says which renames are
+ * @file Replaces a set of files by another as a whole. All bytes are written and synced under hidden names first. A
+ * folder that is not there yet, or is empty, then appears by one rename. In any other the rename of the staged folder
+ * to `.moonlet-commit` decides: before it nothing has changed, after it the journal inside says which renames are
  * left, which take no space on the disk and which whoever opens the folder next will finish.
  */
 import {

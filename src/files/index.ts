@@ -1,4 +1,4 @@
-/** @file Files and folders that appear whole or not at all, one writer at a time. */
+/** @file Atomic writes of files and folders, one writer at a time. */
 
 export { type NewFile, replaceFiles, settle } from './commit.ts';
 export { isHiddenName } from './lock.ts';

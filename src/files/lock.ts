@@ -1,8 +1,8 @@
 /**
- * @file One writer in a folder. Each that wants to write puts down a file of its own, then looks at those of the others:
- * two can never both see nobody else, and removing the file of a dead process cannot hit another's, since no name is used
- * twice. proper-lockfile (4.1.2) was tried in thought: it tells a dead owner by a timer that must fire every few seconds,
- * and pruning or growing keeps the event loop busy for minutes.
+ * @file The lock that allows only one writer in a folder. Each that wants to write puts down a file of its own, then
+ * looks at those of the others: two can never both see nobody else, and removing the file of a dead process cannot hit
+ * another's, since no name is used twice. proper-lockfile (4.1.2) was tried in thought: it tells a dead owner by a
+ * timer that must fire every few seconds, and pruning or growing keeps the event loop busy for minutes.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';

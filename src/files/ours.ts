@@ -1,6 +1,6 @@
 /**
- * @file Which files of a folder a command of ours has written, so that a new result takes their place and nothing else
- * goes. A name alone proves nothing where it would be removed: the file that says what the set is must be ours by its text.
+ * @file Recognizes the files in a folder that a Moonlet command wrote, so that a new result replaces only these. A
+ * name alone proves nothing where it would be removed: the file that says what the set is must be ours by its text.
  */
 import { closeSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';

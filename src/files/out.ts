@@ -1,6 +1,6 @@
 /**
- * @file The folder that a command writes its result into. What is there stays until the result is whole, and then only
- * files of ours give way to it: what others put there, and what the command reads, is never written over or removed.
+ * @file The output folder of a command. What is there stays until the result is whole, and then only files of ours
+ * give way to it: what others put there, and what the command reads, is never written over or removed.
  */
 import { existsSync, lstatSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -140,7 +140,7 @@ function runIn(folder: string, path: string, { force, resumes = false }: OutOpti
   const isHidden = (name: string): boolean => isHiddenName(name) || (name === runName && !waits);
   if (!namesIn(path).every(isHidden))
     throw new MoonletError(
-      `${folder}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
+      `${folder}: the folder is not empty; choose another, or replace its files with --force (in code, force: true)`,
     );
   return { resumes: false, apart: false };
 }

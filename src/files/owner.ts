@@ -1,4 +1,4 @@
-/** @file Which process wrote something, and whether it still runs. */
+/** @file Identifies the process that wrote something, and whether it still runs. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 

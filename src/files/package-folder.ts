@@ -1,4 +1,4 @@
-/** @file Where this package is. */
+/** @file The folder of this package. */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

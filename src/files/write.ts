@@ -1,4 +1,4 @@
-/** @file One file, whole or not at all: written to a temporary name, then renamed. */
+/** @file Writes one file atomically: to a temporary name, which is then renamed. */
 import {
   closeSync,
   fsyncSync,

@@ -1,6 +1,6 @@
 /**
- * @file Which channels are the same decision. Every channel of every value has a class: channels of one class are
- * copied (or dropped) together, because some op makes them meet. What an op forbids is kept as a reason.
+ * @file Finds which channels must be changed together. Every channel of every value has a class: channels of one class
+ * are copied (or dropped) together, because some op makes them meet. What an op forbids is kept as a reason.
  *
  * The analysis runs the graph on class numbers instead of values. A conv or dense layer makes fresh classes; depthwise
  * convs, norms and activations pass them on; concat, slice, shuffle and permute move them; add and mul unite them. One

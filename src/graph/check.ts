@@ -1,4 +1,4 @@
-/** @file The conditions that make a list of nodes a sound graph. All files and edits are checked here. */
+/** @file The conditions of a valid graph. All files and edits are checked here. */
 import { get } from '../access.ts';
 import { cut, MoonletError } from '../errors.ts';
 import { nodesById } from './graph.ts';
@@ -37,7 +37,7 @@ export function check(graph: Graph): Graph {
   for (const id of graph.outputs) {
     if (!seen.has(id)) throw new MoonletError(`${cut(graph.name, 200)}: the output "${id}" is not a node`);
     if (graph.outputs.indexOf(id) !== graph.outputs.lastIndexOf(id))
-      throw new MoonletError(`${cut(graph.name, 200)}: the output "${id}" is named twice; once is enough`);
+      throw new MoonletError(`${cut(graph.name, 200)}: the output "${id}" is named twice; give it once`);
   }
   checkSharedShapes(graph);
   return graph;

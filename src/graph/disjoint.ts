@@ -1,4 +1,4 @@
-/** @file Disjoint sets of whole numbers (union-find). */
+/** @file Disjoint sets of integers (union-find). */
 export interface DisjointSets {
   /** The least member of the set of a number. */
   find(i: number): number;

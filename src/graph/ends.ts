@@ -1,4 +1,4 @@
-/** @file The two ends of a graph: what goes in, what comes out. */
+/** @file The inputs and outputs of a graph. */
 import { get } from '../access.ts';
 import { MoonletError } from '../errors.ts';
 import { type Graph, isMap, type Shape } from './op.ts';

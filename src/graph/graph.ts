@@ -1,4 +1,4 @@
-/** @file Walking a graph: fold gives every node a value; the rest is looking things up. */
+/** @file Traversal of a graph: fold computes a value for every node; the rest are look-ups. */
 import type { Graph, Node } from './op.ts';
 
 /**

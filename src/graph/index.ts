@@ -1,4 +1,4 @@
-/** @file The graph room's public face, without `json.ts`, which loads zod. */
+/** @file The public names of the module `graph`, without `json.ts`, which loads zod. */
 export {
   type Balance,
   type ChannelOptions,

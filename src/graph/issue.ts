@@ -1,4 +1,4 @@
-/** @file What a schema finds wrong with data from outside: the place, and one line with the nearest known key. */
+/** @file One-line descriptions of schema errors: the place, and the nearest known key. */
 import type * as z from 'zod';
 import { cut, quote, suggestion } from '../errors.ts';
 

@@ -1,6 +1,6 @@
 /**
- * @file Graphs from JSON, validated to the last field. `graph/index.ts` leaves this file out, since it is the one that loads
- * zod: composing and counting need no schema.
+ * @file Reads graphs from JSON and validates every field. `graph/index.ts` leaves this file out, since it is the one
+ * that loads zod: composing and counting need no schema.
  */
 import * as z from 'zod';
 import { cut, MoonletError, messageOf, within } from '../errors.ts';

@@ -1,4 +1,4 @@
-/** @file The one idea: a network is plain data. A reading folds it, an edit rewrites it. */
+/** @file The central idea: a network is plain data. A reading folds it, an edit rewrites it. */
 import { match } from 'ts-pattern';
 import { first, item, last } from '../access.ts';
 

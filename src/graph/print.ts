@@ -1,4 +1,4 @@
-/** @file One line per node, in the words of the builder. */
+/** @file Prints a graph, one line per node, with the names of the builder. */
 import { match } from 'ts-pattern';
 import { fold } from './graph.ts';
 import type { Graph, Op, Padding, Pair } from './op.ts';

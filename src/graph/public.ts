@@ -1,4 +1,7 @@
-/** @file `graphs` of `moonlet`: walking, selecting, rewriting and reading graphs, for edits and readings of one's own. */
+/**
+ * @file The group `graphs` of `moonlet`: traversing, selecting, rewriting and reading graphs, for custom edits and
+ * readings.
+ */
 export { channels } from './channels.ts';
 export { classesOf, inputShape, onlyOutput } from './ends.ts';
 export { ancestors, consumers, dropUnused, fold, nodesById } from './graph.ts';

@@ -1,4 +1,4 @@
-/** @file The only shape arithmetic in the library. */
+/** @file Computes the shapes of all values; no other file does shape arithmetic. */
 import { match } from 'ts-pattern';
 import { first } from '../access.ts';
 import { MoonletError } from '../errors.ts';

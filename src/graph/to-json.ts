@@ -1,4 +1,4 @@
-/** @file Graphs as JSON, versioned, one node a line. */
+/** @file Writes graphs as versioned JSON, one node per line. */
 import type { Graph } from './op.ts';
 
 export const format = 'moonlet-graph';

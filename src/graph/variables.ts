@@ -1,4 +1,4 @@
-/** @file What can be widened or pruned: the layers whose output channels are one decision, with the names that mean them. */
+/** @file Variables of width: the layers whose output channels must be widened or pruned together, and their names. */
 import { first, get } from '../access.ts';
 import { disjointSets } from './disjoint.ts';
 import { type Graph, isDepthwise, type Node } from './op.ts';

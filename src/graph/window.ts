@@ -1,4 +1,4 @@
-/** @file A window that slides over a map: its padding, and the size of the map that it gives. */
+/** @file A sliding window: its padding, and the size of the map that it produces. */
 import { first, item } from '../access.ts';
 import type { Padding, Pair } from './op.ts';
 

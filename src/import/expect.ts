@@ -1,4 +1,7 @@
-/** @file The weights that a library's file of an architecture must have: name, shape and layout for each of our weights. */
+/**
+ * @file The weights that a library's file of an architecture must contain: name, shape and layout for each of
+ * Moonlet's weights.
+ */
 import { get, item, pairOf } from '../access.ts';
 import type { Graph, Op, Slot } from '../graph/index.ts';
 import { type Entry, entries, type WeightKey } from '../weights/index.ts';

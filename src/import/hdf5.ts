@@ -21,7 +21,7 @@ export const isHdf5 = (bytes: Bytes): boolean => signature.every((b, i) => bytes
 export interface Hdf5 {
   /** Datasets by their path, such as 'layers/dense/vars/0'. */
   readonly datasets: ReadonlyMap<string, ForeignTensor>;
-  /** The attribute of a group ('' is the root), when it is one text of at most so many bytes. */
+  /** An attribute of a group ('' is the root), if it is a single string of at most `most` bytes. */
   text(path: string, attribute: string, most: number): string | undefined;
 }
 
@@ -43,16 +43,17 @@ interface Message {
   readonly at: number;
   readonly size: number;
 }
-/** A path longer than Keras's, which stops chains of groups. */
+/** Longer than any path that Keras writes; stops endless chains of groups. */
 const longestPath = 1000;
 
-/** All of a file's groups and datasets. @throws MoonletError for files that are damaged or not of Keras's kind. */
+/** Reads all groups and datasets of a file. @throws MoonletError if it is damaged, or not as Keras writes it. */
 export function readHdf5(bytes: Bytes, name: string): Hdf5 {
-  if (!isHdf5(bytes)) throw new MoonletError(`${name}: no HDF5 file: it does not begin as one`);
+  if (!isHdf5(bytes))
+    throw new MoonletError(`${name}: not an HDF5 file: its first bytes are not the HDF5 signature`);
   return guarded(name, 'HDF5 file of Keras', () => new Reader(bytes, name).walk());
 }
 
-/** Floats by their bytes and the bits of their exponent. */
+/** Float types by their number of bytes and of exponent bits. */
 const floats: ReadonlyMap<string, Dtype> = new Map([
   ['2 5', 'f16'],
   ['2 8', 'bf16'],
@@ -66,7 +67,7 @@ class Reader {
   readonly #name: string;
   readonly #seen = new Set<number>();
   readonly #heaps = new Map<number, ReadonlyMap<number, readonly [at: number, length: number]>>();
-  /** Every message, link and object takes at least 8 bytes of a file; a file with more of them has overlapping parts. */
+  /** Every message, link and object takes at least 8 bytes; if a file has more of them than fit, its parts overlap. */
   #left: number;
   /** Arrays must not share bytes. */
   #leftForArrays: number;
@@ -95,7 +96,7 @@ class Reader {
       ? this.#fail(`damaged or truncated: it points at byte ${n} of ${this.#bytes.length}`)
       : Number(n);
   }
-  /** The place of a part that is read the first and only time. */
+  /** Checks that the part at this position is read for the first time. */
   #part(at: number, mark: string): number {
     if (this.#seen.has(at)) this.#fail('damaged: its parts contain each other');
     this.#seen.add(at);
@@ -112,7 +113,9 @@ class Reader {
   walk(): Hdf5 {
     const version = this.#u8(8);
     if (version > 1)
-      this.#fail(`an HDF5 file of superblock ${version}; Keras writes 0: load it in Keras and save it again`);
+      this.#fail(
+        `an HDF5 file with superblock version ${version}, but Keras writes 0; load the file in Keras and save it again`,
+      );
     if (this.#u8(13) !== 8 || this.#u8(14) !== 8) this.#fail('an HDF5 file whose addresses are not 8 bytes');
     const root = this.#u64(version ? 68 : 64);
     const datasets = new Map<string, ForeignTensor>();
@@ -139,7 +142,7 @@ class Reader {
   /** Section IV.A.1.a, version 1: a prefix of 16 bytes, and messages of 8 bytes and their data. */
   #messages(at: number): readonly Message[] {
     this.#part(at, '');
-    if (this.#u8(at) !== 1) this.#fail('damaged, or an HDF5 file of a later kind than Keras writes');
+    if (this.#u8(at) !== 1) this.#fail('damaged, or in a newer HDF5 format than Keras writes');
     const count = this.#u16(at + 2);
     const blocks: [from: number, to: number][] = [[at + 16, at + 16 + this.#u32(at + 8)]];
     const found: Message[] = [];
@@ -158,7 +161,7 @@ class Reader {
     return found;
   }
 
-  /** Section III.A.1: a tree (level by level) of nodes of links; the names stand in a heap of the group. */
+  /** Section III.A.1: a tree (level by level) of nodes of links; the names are in a heap of the group. */
   #children(table: Message, path: string): { path: string; at: number }[] {
     const heap = this.#part(this.#u64(table.at + 8), 'HEAP');
     const names = { at: this.#u64(heap + 24), size: this.#u64(heap + 8) };
@@ -182,11 +185,11 @@ class Reader {
       this.#spend();
       const entry = node + 8 + 40 * i;
       if (this.#u32(entry + 16) > 1)
-        this.#fail(`${quote(path)} has a link by name, which Keras does not write`);
+        this.#fail(`${quote(path)} contains a symbolic link, which Keras does not write`);
       const from = names.at + this.#u64(entry);
       const most = Math.min(from + longestPath, names.at + names.size);
       const length = this.#bytes.subarray(from, most).indexOf(0);
-      if (length < 1) this.#fail('damaged: a name of it has no end');
+      if (length < 1) this.#fail('damaged: a name is not terminated');
       const name = this.#utf8(from, length);
       return { path: path ? `${path}/${name}` : name, at: this.#u64(entry + 8) };
     });
@@ -196,26 +199,28 @@ class Reader {
     const of = (kind: number): Message | undefined => messages.find((m) => m.kind === kind);
     const [space, type, layout] = [of(kinds.dataspace), of(kinds.datatype), of(kinds.layout)];
     if (of(kinds.linkInfo) || of(kinds.link))
-      return this.#fail(`${quote(path)} links as later HDF5 does, or to another file; Keras does neither`);
+      return this.#fail(
+        `${quote(path)} has links of a newer HDF5 format, or to another file; Keras writes neither`,
+      );
     if (!space || !type || !layout)
       return this.#fail(`damaged: ${quote(path)} is neither a group nor an array`);
     const shape = this.#shape(space.at);
     const dtype = this.#number(type.at);
     const claimed = dtype ? sizeOf(shape) * widthOf(dtype) : 0;
-    // those larger than the file are refused when they are read
+    // arrays larger than the file are refused when they are read
     if (claimed <= this.#bytes.length) this.#leftForArrays -= claimed;
-    if (this.#leftForArrays < 0) this.#fail('damaged: its arrays lie in each other');
+    if (this.#leftForArrays < 0) this.#fail('damaged: its arrays overlap');
     const read = (): Float32Array => {
-      if (!dtype) return this.#fail(`${quote(path)} holds no little-endian numbers`);
-      if (of(kinds.externalFiles)) return this.#fail(`${quote(path)} keeps its values in another file`);
+      if (!dtype) return this.#fail(`${quote(path)} does not contain little-endian numbers`);
+      if (of(kinds.externalFiles)) return this.#fail(`${quote(path)} stores its values in another file`);
       if (of(kinds.filters) || this.#u8(layout.at) !== 3 || this.#u8(layout.at + 1) !== 1)
         return this.#fail(
-          `${quote(path)} is stored in chunks or packed, which Keras does not do; save it again in Keras`,
+          `${quote(path)} is chunked or compressed, which Keras does not write; save the model again with Keras`,
         );
       const bytes = sizeOf(shape) * widthOf(dtype);
       const at = this.#u64(layout.at + 2);
       if (this.#u64(layout.at + 10) < bytes || at + bytes > this.#bytes.length)
-        return this.#fail(`damaged: ${quote(path)} of shape [${shape.join(', ')}] is not all there`);
+        return this.#fail(`damaged: ${quote(path)} of shape [${shape.join(', ')}] is incomplete`);
       return decode(this.#bytes.subarray(at, at + bytes), dtype);
     };
     return {
@@ -244,7 +249,7 @@ class Reader {
     return kind === 1 ? floats.get(`${size} ${this.#u8(at + 13)}`) : undefined;
   }
 
-  /** Section IV.A.2.m. Text is of fixed length (class 3) or stands in a global heap (class 9). */
+  /** Section IV.A.2.m. A string has a fixed length (class 3) or is in a global heap (class 9). */
   #text(messages: readonly Message[], attribute: string, most: number): string | undefined {
     for (const { kind, at } of messages) {
       if (kind !== kinds.attribute) continue;
@@ -269,7 +274,7 @@ class Reader {
     const [length, address, index] = [this.#u32(at), this.#u64(at + 4), this.#u32(at + 12)];
     const heap = this.#heaps.get(address) ?? this.#collection(address);
     this.#heaps.set(address, heap);
-    const [from, size] = heap.get(index) ?? this.#fail('damaged: a text of it is missing');
+    const [from, size] = heap.get(index) ?? this.#fail('damaged: a string is missing');
     return [from, Math.min(length, size)];
   }
 

@@ -9,7 +9,7 @@ import { type Expected, variableOf } from './expect.ts';
 import type { ForeignTensor, Told } from './file.ts';
 import type { FileHead, HeadStep } from './keras-head.ts';
 
-/** The pool that ends the maps of a classifier; undefined for nets that have none. */
+/** The global pool before the classifier; undefined for nets that have none. */
 const poolOf = (graph: Graph): Node | undefined =>
   graph.nodes.findLast(({ id, op }) => op.kind === 'globalPool' && id.startsWith('head/'));
 
@@ -37,9 +37,9 @@ interface Library {
 }
 
 /**
- * The architecture's own classifier when the file has anything of it, or lacks more than it; the file's, when Keras
- * wrote another; a new one when there is none and `freshHead` asks for it.
- * `usual` is what the file should hold by the architecture, `tensors` what it holds.
+ * Returns the architecture's own classifier if the file contains a part of it, or lacks other weights too; the classifier
+ * of the file if Keras wrote another; a new one if the file has none and `freshHead` is set. `usual` are the weights that the
+ * architecture requires, `tensors` those of the file.
  */
 export function classifierOf(
   graph: Graph,
@@ -66,7 +66,7 @@ export function classifierOf(
   if (!freshHead)
     return {
       ...own,
-      hint: 'it has everything but a classifier, as Keras writes for include_top=False; to draw a new one at random, add --fresh-head',
+      hint: 'it has no classifier (in Keras: include_top=False); add --fresh-head to initialize a new one at random',
     };
   const drawn = init(graph).weights;
   const lacking = new Set(missing.map(({ key }) => key));
@@ -74,7 +74,9 @@ export function classifierOf(
     ...own,
     wanted: usual.filter(({ key }) => !lacking.has(key)),
     fresh: new Map([...drawn].filter(([key]) => lacking.has(key))),
-    differences: [`no classifier in the file: ${lacking.size} weights are drawn at random, to be trained`],
+    differences: [
+      `no classifier in the file: ${lacking.size} weights are initialized at random and must be trained`,
+    ],
   };
 }
 
@@ -93,14 +95,14 @@ function replaceHead(
   if (!pool || !head)
     return {
       hint: told.layers
-        ? 'its classifier is none of dense layers after a pool, which alone is taken over'
-        : 'its classifier has several layers, and weights alone do not say how they follow; save the whole model, model.save("model.keras"), and import that',
+        ? 'its classifier does not consist of dense layers after a pool; only such classifiers can be imported'
+        : 'its classifier has several layers, whose order is not in a file with weights only; save the whole model, model.save("model.keras"), and import that',
     };
   if (head.unread !== undefined)
-    return { hint: `its classifier has a layer that is not read here: ${head.unread}` };
+    return { hint: `its classifier has a layer that is not supported: ${head.unread}` };
   const [input = ''] = pool.inputs;
   const map = shapes(graph).get(input);
-  if (!map || !isMap(map)) return { hint: 'the architecture has no map before its classifier' };
+  if (!map || !isMap(map)) return { hint: 'the architecture has no feature map before its classifier' };
   const behind = headNodes(graph);
   const kept = graph.nodes.filter(({ id }) => !behind.has(id));
   const built = build(head, input, map, new Set(kept.map(({ id }) => id)));
@@ -130,7 +132,8 @@ function plainHead(unexpected: ReadonlyMap<string, ForeignTensor>): FileHead | u
       { kind: 'globalPool', fn: 'avg' },
       { kind: 'dense', layer, units: tensor.shape[1] ?? 0, bias },
     ],
-    assumed: 'the file does not say how the map becomes a vector; global average pooling is assumed',
+    assumed:
+      'the file does not specify how the feature map becomes a vector; global average pooling is assumed',
   };
 }
 
@@ -157,7 +160,7 @@ function build(head: FileHead, input: string, map: Shape, taken: Set<string>): B
   for (const [i, step] of head.steps.entries()) {
     const place = i > last || !hidden ? 'head' : `head/hidden${hidden}`;
     if (step.kind === 'dense') {
-      if (!vector) return { hint: `its dense layer ${quote(step.layer)} reads a map, not a vector` };
+      if (!vector) return { hint: `its dense layer ${quote(step.layer)} reads a feature map, not a vector` };
       if (i < last) hidden++;
       const path = i < last ? `head/hidden${hidden}` : 'head';
       add(`${path}/dense`, { kind: 'dense', out: step.units, bias: step.bias }, step.layer);
@@ -167,25 +170,25 @@ function build(head: FileHead, input: string, map: Shape, taken: Set<string>): B
     } else if (step.kind === 'act') {
       const ends =
         i === head.steps.length - 1 && i > last && (step.fn === 'softmax' || step.fn === 'sigmoid');
-      if (ends) differences.push(`the file ends in ${step.fn}, the net in the logits before it`);
+      if (ends) differences.push(`the file ends in ${step.fn}, the net ends in the logits before it`);
       else add(`${place}/act`, { kind: 'act', fn: step.fn });
     } else if (step.kind === 'dropout') add(`${place}/dropout`, step);
     else if (!vector) {
       const op = pooled(step, map);
       if (!op)
         return {
-          hint: `its classifier pools windows of ${step.kind === 'pool' ? step.size.join(' x ') : ''}, not the whole map of ${map.slice(0, 2).join(' x ')}; is the size another?`,
+          hint: `its classifier pools windows of ${step.kind === 'pool' ? step.size.join(' x ') : ''}, not the whole map of ${map.slice(0, 2).join(' x ')}; does the net have another input size?`,
         };
       add(`head/${op.kind}`, op);
       vector = true;
     }
   }
-  differences.push(`the classifier is the file's own: ${describe(head.steps)}`);
+  differences.push(`the classifier is that of the file: ${describe(head.steps)}`);
   if (head.assumed !== undefined) differences.push(head.assumed);
   return { nodes, output, layers, differences };
 }
 
-/** The op that makes a vector of the whole map; undefined for a pool over smaller windows. */
+/** The op that converts the whole feature map to a vector; undefined for a pool over smaller windows. */
 function pooled(step: HeadStep, map: Shape): Op | undefined {
   if (step.kind === 'globalPool') return step;
   if (step.kind === 'flatten') return map[0] === 1 && map[1] === 1 ? { kind: 'globalPool', fn: 'avg' } : step;

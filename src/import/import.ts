@@ -134,7 +134,7 @@ export function importWeights(graph: Graph, file: WeightFile, name: string, o: I
   if (refused.length)
     return {
       report: whole,
-      hint: `trained wrong, or damaged? To take such values as they are, use --accept ${refused.join(',')}`,
+      hint: `the training may have failed, or the file may be damaged. To import these values unchanged, use --accept ${refused.join(',')}`,
     };
   return { report: whole, net: net(adapted.graph, weights) };
 }
@@ -233,12 +233,12 @@ function likeliest(
     const source = portedByName(model) ?? portedByName(name);
     if (source) return source;
     throw new UsageError(
-      `${name}: timm has ${archOf(graph)} twice, its own and one ported from TensorFlow (tf_...), with the same names of weights and another eps and padding; say which by --source timm or --source timm-tf`,
+      `${name}: timm has ${archOf(graph)} twice, its own and one ported from TensorFlow (tf_...), with the same tensor names but another eps and padding; choose one with --source timm or --source timm-tf`,
     );
   }
   const first = [...tensors.keys()][0];
   throw new MoonletError(
-    `${name}: no tensor has a name of ${archOf(graph)} in ${known.join(', ')}; the first of ${tensors.size} is ${quote(first ?? '')}. Is it another architecture?`,
+    `${name}: no tensor name matches ${archOf(graph)} as named by ${known.join(', ')}; the first of ${tensors.size} names is ${quote(first ?? '')}. Is it another architecture?`,
   );
 }
 
@@ -259,12 +259,12 @@ const renewed = (
 /** Nets that have the same name in a library but differ. */
 const otherwise: Readonly<Record<string, string>> = {
   'torchvision regnet-x-400mf':
-    "torchvision's last stage has 400 channels, ours 384 as in pycls and timm; take the weights of timm",
+    "torchvision's last stage has 400 channels, Moonlet's 384 as in pycls and timm; import timm's weights",
 };
 
 function classesHint(theirs: number, ours: number): { hint: string; classes: number } {
-  const background = theirs === ours + 1 ? ', or leave out its class "background" by --drop-background' : '';
-  const hint = `the file tells ${theirs} classes apart and the net ${ours}: add classes=${theirs}${background}`;
+  const background = theirs === ours + 1 ? ', or remove its class "background" with --drop-background' : '';
+  const hint = `the file has ${theirs} classes and the net ${ours}: add classes=${theirs}${background}`;
   return { hint, classes: theirs };
 }
 
@@ -281,12 +281,12 @@ function hintFor(
   const lost = report.missing.find((key) => told.layers?.has(key.replace(/\/[^/]*$/, '')));
   if (lost !== undefined)
     return {
-      hint: "the model's configuration has that layer and the file not its weights: tensorflowjs's converter loses those of layers with a slash in their names, as Keras 2's MobileNetV3 has; import the .h5 or .keras that it was made from",
+      hint: "the model's configuration has this layer, but the file has no weights for it: the tensorflowjs converter loses the weights of layers with a slash in their names, as in Keras 2's MobileNetV3; import the original .h5 or .keras file",
     };
   if (report.missing.length > found.length)
-    return { hint: `is it another architecture than ${archOf(graph)}?` };
+    return { hint: `is it an architecture other than ${archOf(graph)}?` };
   const known = report.misshapen.length ? otherwise[`${report.source} ${archOf(graph)}`] : undefined;
   if (known !== undefined) return { hint: known };
-  if (report.misshapen.length) return { hint: 'another width, or other options, of the architecture?' };
-  return { hint: `is it another architecture than ${archOf(graph)}?` };
+  if (report.misshapen.length) return { hint: 'does the net have another width, or other options?' };
+  return { hint: `is it an architecture other than ${archOf(graph)}?` };
 }

@@ -1,6 +1,6 @@
 /**
- * @file The configuration of a Keras model, as .h5, .keras and model.json hold it: its layers as one list, those of
- * models within it (transfer learning) in their place. Keras 2 and Keras 3 write calls of layers in different ways.
+ * @file Reads the configuration of a Keras model from .h5, .keras and model.json: one list of layers, in which nested
+ * models (from transfer learning) are expanded. Keras 2 and Keras 3 write calls of layers in different ways.
  */
 import { MoonletError } from '../errors.ts';
 

@@ -1,6 +1,6 @@
 /**
- * @file What the formats of Keras have in common: weights called by layer and variable, as in 'block_1_expand/kernel',
- * whatever stands around those names in a file, and what the configuration says of the layers.
+ * @file Code shared by the Keras formats: weights named by layer and variable, such as 'block_1_expand/kernel',
+ * without the folders around these names, and the configuration of the layers.
  */
 import { MoonletError, quote } from '../errors.ts';
 import type { ForeignTensor, Format, Told, WeightFile } from './file.ts';
@@ -9,14 +9,14 @@ import { headOf } from './keras-head.ts';
 import { pixelsOf } from './keras-pixels.ts';
 import { renewedLayers } from './names/keras.ts';
 
-/** A weight as the file has it: folders around its layer, the layer among them, and its variable. */
+/** A weight of the file: the folders of its path, including the layer's, and its variable. */
 export interface Raw {
   readonly folders: readonly string[];
   readonly variable: string;
   readonly tensor: ForeignTensor;
 }
 
-/** @throws MoonletError when two weights have one name. */
+/** @throws MoonletError if two weights have the same name. */
 export function fileOf(
   format: Format,
   raw: readonly Raw[],
@@ -63,7 +63,7 @@ function toldBy(model: KerasModel, tensors: ReadonlyMap<string, ForeignTensor>):
   };
 }
 
-/** A layer under the name that Keras gives it, where no configuration says what it is. */
+/** A layer that is recognized by the name that Keras gives it, if there is no configuration. */
 function normalizationIn(tensors: ReadonlyMap<string, ForeignTensor>): Told {
   const layers = [...tensors.keys()].flatMap(
     (key) => /^(normalization(?:_\d+)?)\/mean$/.exec(key)?.[1] ?? [],
@@ -73,7 +73,7 @@ function normalizationIn(tensors: ReadonlyMap<string, ForeignTensor>): Told {
   return { normalization: { mean: [...mean.read()], variance: [...variance.read()] } };
 }
 
-/** Of [batch, h, w, c], as Keras 2 (batch_input_shape) or Keras 3 (batch_shape) has it. */
+/** From [batch, h, w, c], called batch_input_shape by Keras 2 and batch_shape by Keras 3. */
 function sizeOfInput(layers: readonly KerasLayer[]): number | undefined {
   for (const { config } of layers) {
     const shape = config['batch_shape'] ?? config['batch_input_shape'];
@@ -85,8 +85,8 @@ function sizeOfInput(layers: readonly KerasLayer[]): number | undefined {
 }
 
 /**
- * The layer of each weight. Names may hold slashes (Keras 2), and those of models and layers stand before them: a layer
- * that the configuration knows is told by its name; weights alone have their layer's name twice, or last.
+ * The layer of each weight. Names may contain slashes (Keras 2), and are preceded by the names of models and layers. With a
+ * configuration, the layer is the one whose name it contains; in a file with weights only, the layer's name comes twice, or last.
  */
 function layersOf(raw: readonly Raw[], model: KerasModel | undefined, name: string): readonly string[] {
   const known = new Set(model?.layers.map((layer) => layer.name));
@@ -101,7 +101,7 @@ function layersOf(raw: readonly Raw[], model: KerasModel | undefined, name: stri
   const all = raw.map(({ folders }) => folders.slice(1).join('/'));
   if (!model && repeatedName(raw, all) === undefined) return all;
   throw new MoonletError(
-    `${name}: two of its weights are called ${quote(repeated)}; where a model holds several, save the one to import alone: model.get_layer(NAME).save("part.keras")`,
+    `${name}: two weights have the name ${quote(repeated)}; if the file contains several nested models, save only the one to import: model.get_layer(NAME).save("part.keras")`,
   );
 }
 function repeatedName(raw: readonly Raw[], layers: readonly string[]): string | undefined {
@@ -112,8 +112,8 @@ function repeatedName(raw: readonly Raw[], layers: readonly string[]): string | 
 }
 
 /**
- * Layers that Keras named itself, counted from the first: a session's tenth net begins at 'conv2d_57', which is
- * 'conv2d' here.
+ * Renumbers layers with Keras's default names from the first: the tenth net of a session may begin at 'conv2d_57', which
+ * becomes 'conv2d' here.
  */
 function counted(layers: readonly string[]): ReadonlyMap<string, string> {
   const renamed = new Map<string, string>();
@@ -129,8 +129,8 @@ function counted(layers: readonly string[]): ReadonlyMap<string, string> {
 }
 
 /**
- * Keras 2 calls the kernel of a depthwise conv 'depthwise_kernel', Keras 3 'kernel': it is 'kernel' here, unless its
- * layer has a pointwise one, too.
+ * The kernel of a depthwise conv is 'depthwise_kernel' in Keras 2 and 'kernel' in Keras 3. Here it is 'kernel', unless the
+ * layer also has a pointwise kernel.
  */
 function plainDepthwise(tensors: ReadonlyMap<string, ForeignTensor>): Map<string, ForeignTensor> {
   return new Map(

@@ -1,6 +1,6 @@
 /**
- * @file The classifier that transfer learning put on a Keras model, read from its configuration: what stands between
- * the last map and the output.
+ * @file Reads the classifier that transfer learning added to a Keras model, from the model's configuration: the layers
+ * between the last feature map and the output.
  */
 import { quote } from '../errors.ts';
 import type { Activation } from '../graph/index.ts';
@@ -24,11 +24,11 @@ export type HeadStep =
   | { readonly kind: 'flatten' };
 
 export interface FileHead {
-  /** From the map to the output. */
+  /** From the feature map to the output. */
   readonly steps: readonly HeadStep[];
-  /** A layer of it that has no counterpart, and why. */
+  /** A layer of the classifier that has no counterpart, and why. */
   readonly unread?: string;
-  /** What the file leaves open. */
+  /** An assumption about something that the file does not specify. */
   readonly assumed?: string;
 }
 
@@ -36,7 +36,7 @@ const pooling = /^(Global(Average|Max)Pooling2D|(Average|Max)Pooling2D|Flatten|R
 const within =
   /^(Dense|Dropout|Activation|Softmax|ReLU|BatchNormalization|Identity|InputLayer|ActivityRegularization)$/;
 
-/** Undefined when nothing between the output and a pool or Flatten makes a classifier. */
+/** Undefined if the layers between the output and a pool or Flatten do not form a classifier. */
 export function headOf(model: KerasModel): FileHead | undefined {
   const chain: KerasLayer[] = [];
   let pooled = false;
@@ -66,7 +66,7 @@ export function headOf(model: KerasModel): FileHead | undefined {
   return { steps };
 }
 
-/** Undefined when the head reads what ends the nets we know, an activation after a norm or a sum; else the layer that does not. */
+/** Undefined if the head reads the usual end of a net, an activation after a norm or a sum; otherwise the layer it reads. */
 function lastOfNet({ layers }: Pick<KerasModel, 'layers'>, place: number): string | undefined {
   const last = layers[place];
   const source = layers[last?.inputs[0] ?? -1];
@@ -77,7 +77,7 @@ function lastOfNet({ layers }: Pick<KerasModel, 'layers'>, place: number): strin
   return ends ? undefined : `${last?.kind ?? 'no layer'} ${quote(last?.name ?? '')} before it`;
 }
 
-/** A layer of an unknown kind belongs to the head when it works on vectors: some layer before it pools. */
+/** Whether a layer of an unknown kind works on vectors, because a layer before it pools; it then belongs to the head. */
 function pooledLater(model: KerasModel, place: number): boolean {
   for (let at: number | undefined = place; at !== undefined; ) {
     const layer: KerasLayer | undefined = model.layers[at];
@@ -109,7 +109,7 @@ function stepsOf({ kind, name, config }: KerasLayer): readonly HeadStep[] | stri
       return [{ kind: 'act', fn: 'softmax' }];
     case 'ReLU':
       if (!is('max_value', null, 6) || !is('negative_slope', null, 0) || !is('threshold', null, 0))
-        return 'of another form than relu or relu6';
+        return 'which is neither relu nor relu6';
       return [{ kind: 'act', fn: config['max_value'] === 6 ? 'relu6' : 'relu' }];
     case 'Dropout':
       return [{ kind: 'dropout', rate: number('rate', 0) }];
@@ -147,7 +147,7 @@ function stepsOf({ kind, name, config }: KerasLayer): readonly HeadStep[] | stri
   }
 }
 
-/** Keras's names of the functions that we have, too; the hard sigmoid of Keras 2 is another function than ours. */
+/** Keras's names for Moonlet's activations; the hard sigmoid of Keras 2 is a different function. */
 const functions: Readonly<Record<string, Activation>> = {
   relu: 'relu',
   relu6: 'relu6',

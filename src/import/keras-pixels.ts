@@ -1,6 +1,6 @@
 /**
- * @file What a Keras model does to pixels before its first conv: layers that scale, shift and normalize, which make one
- * affine map a channel. What augments images in training does nothing in inference.
+ * @file Reads the preprocessing layers of a Keras model, which scale, shift and normalize pixels before its first
+ * conv, as one affine map per channel. What augments images in training does nothing in inference.
  */
 
 import { quote } from '../errors.ts';

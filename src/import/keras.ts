@@ -78,7 +78,7 @@ function weightsFile(file: Hdf5, format: Format, name: string, model?: KerasMode
     const layer = file.text(`${place}vars`, 'name', most.layer) ?? (model && numbered(model.tree, place));
     if (layer === undefined)
       throw new MoonletError(
-        `${name}: does not say the names of its layers, as Keras before 3.8 wrote it; save the whole model as .keras or .h5: model.save("model.keras")`,
+        `${name}: does not contain the names of its layers, since it was written by Keras before 3.8; save the whole model as .keras or .h5: model.save("model.keras")`,
       );
     const own = kinds.get(layer)?.config ?? {};
     const without = [own['scale'] === false ? 'gamma' : '', own['center'] === false ? 'beta' : ''];

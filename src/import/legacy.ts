@@ -25,12 +25,13 @@ export function readLegacy(bytes: Bytes, name: string, maxBytes: number): Weight
   const fail = (reason: string): never => {
     throw new MoonletError(`${name}: ${reason}`);
   };
-  const written = unpickleAt(bytes, name, magicEnd(bytes) ?? fail('does not begin as PyTorch begins a file'));
-  if (written.value !== version) fail(`written as version ${String(written.value)}; ${version} is read`);
+  const written = unpickleAt(bytes, name, magicEnd(bytes) ?? fail('does not begin like a PyTorch file'));
+  if (written.value !== version)
+    fail(`written as version ${String(written.value)}; only ${version} is supported`);
   const machine = unpickleAt(bytes, name, written.end);
   const { value, end, storages } = unpickleAt(bytes, name, machine.end);
   const keys = unpickleAt(bytes, name, end);
-  if (!Array.isArray(keys.value)) return fail('has no list of its storages; the file is damaged');
+  if (!Array.isArray(keys.value)) return fail('has no list of storages; the file is damaged');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const held = new Map<string, Bytes>();
   let at = keys.end;
@@ -42,7 +43,7 @@ export function readLegacy(bytes: Bytes, name: string, maxBytes: number): Weight
     if (at + 8 > bytes.length) fail(`truncated: ${which} begins at byte ${at} of ${bytes.length}`);
     const size = view.getBigUint64(at, true);
     if (size !== BigInt(storage.size))
-      fail(`${which} has ${size} values, and its tensors say ${storage.size}; the file is damaged`);
+      fail(`${which} has ${size} values, but its tensors give ${storage.size}; the file is damaged`);
     const from = at + 8;
     at = from + storage.size * widthOf(dtypeOf(storage.type));
     if (at > bytes.length) fail(`truncated: ${which} ends at byte ${at} of ${bytes.length}`);

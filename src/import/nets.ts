@@ -1,6 +1,6 @@
 /**
- * @file Which net of a file is meant, and its names without what training wrapped around them: DataParallel, torch.compile,
- * FSDP and running averages of weights put a prefix of their own before every name.
+ * @file Selects a net of a file, and removes the prefixes that training wrappers add to names: DataParallel,
+ * torch.compile, FSDP and running averages of weights.
  */
 import { quote, suggestion, UsageError } from '../errors.ts';
 import type { ForeignTensor, HeldNet, WeightFile } from './file.ts';
@@ -27,7 +27,9 @@ export function chosen(file: WeightFile, wanted: string | undefined, name: strin
   if (net === undefined) return { ...file, others: [] };
   const held = nets.get(net);
   if (!held) {
-    const there = names.length ? `holds ${names.map(quote).join(', ')}` : 'holds one net, which has no name';
+    const there = names.length
+      ? `contains ${names.map(quote).join(', ')}`
+      : 'contains one net without a name';
     throw new UsageError(`${name}: ${there}, not ${quote(net)}.${suggestion(net, names)}`);
   }
   return { ...held, net, others: names.filter((other) => other !== net) };

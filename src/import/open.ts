@@ -1,7 +1,7 @@
 /**
- * @file Recognizes the format of a file by its structure, never by its name or by a byte that another format may have.
- * A safetensors file begins with the length of its header, so that its first bytes can be those of any format; its
- * ninth byte and the zeros of a length below 100 MB distinguish it from all other formats.
+ * @file Detects the format of a file from its structure, never from its name or from a byte that another format may
+ * have. A safetensors file begins with the length of its header, so that its first bytes can be those of any format;
+ * its ninth byte and the zeros of a length below 100 MB distinguish it from all other formats.
  */
 import { MoonletError, quote } from '../errors.ts';
 import { looksLikeSafetensors } from '../weights/index.ts';
@@ -35,7 +35,9 @@ export function readWeightFile(
   bytes: Bytes,
   name: string,
   shard: (file: string) => Bytes = (file) => {
-    throw new MoonletError(`${name}: needs the file ${quote(file)} beside it; pass a function that reads it`);
+    throw new MoonletError(
+      `${name}: needs the file ${quote(file)} in the same folder; pass a function that reads it`,
+    );
   },
   options: ReadOptions = {},
 ): WeightFile {
@@ -52,12 +54,12 @@ export function readWeightFile(
   if (isJson(bytes)) return readTfLayers(bytes, name, shard, maxBytes);
   if (isPickle(bytes))
     throw new MoonletError(
-      `${name}: a bare pickle, as torch.save never wrote it; load it in Python and torch.save its state_dict`,
+      `${name}: a bare pickle, which torch.save never writes; load it in Python and save its state_dict with torch.save`,
     );
   if (isGzip(bytes) || isTar(bytes))
     throw new MoonletError(`${name}: an archive (gzip or tar); unpack it and import the file in it`);
   throw new MoonletError(
-    `${name}: no weight file that is read here; expected safetensors, PyTorch's (.pth), Keras's .h5, .weights.h5 or .keras, or a tf.layers model.json`,
+    `${name}: not a supported weight file; expected safetensors, PyTorch's (.pth), Keras's .h5, .weights.h5 or .keras, or a tf.layers model.json`,
   );
 }
 

@@ -160,7 +160,7 @@ export class Machine {
     const full = `${module}.${attribute}`;
     if (!names.has(full))
       this.fail(
-        `the pickle calls for ${quote(full)}, which is not run here; save model.state_dict() alone, or convert it to safetensors`,
+        `the pickle calls ${quote(full)}, which is not executed; save only model.state_dict(), or convert the file to safetensors`,
       );
     this.push(new Name(full));
   }
@@ -169,11 +169,11 @@ export class Machine {
     const args = this.pop();
     const callee = this.pop();
     if (!(callee instanceof Name) || !Array.isArray(args)) return this.damaged();
-    this.push(call(callee.name, args) ?? this.fail(`the pickle gives ${callee.name} what it does not take`));
+    this.push(call(callee.name, args) ?? this.fail(`the pickle calls ${callee.name} with invalid arguments`));
   }
   /** Replaces a persistent id by its storage. */
   storage(): void {
-    const storage = storageOf(this.pop()) ?? this.fail('a persistent id of the pickle is no storage');
+    const storage = storageOf(this.pop()) ?? this.fail('a persistent id of the pickle is not a storage');
     const same = this.storages.get(storage.key) ?? storage;
     if (same.type !== storage.type)
       this.fail(`the storage ${quote(storage.key)} is ${same.type} and ${storage.type}; the file is damaged`);

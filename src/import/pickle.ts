@@ -82,13 +82,13 @@ export function unpickleAt(file: Bytes, name: string, start: number): Unpickled 
     if (code === '.') return { value: machine.pop(), end: machine.position, storages: machine.storages }; // STOP
     if (containers.has(code)) made++;
     if (++ran > most.opcodes || made > most.containers)
-      machine.fail('the pickle makes more values than a state dict has; it is not run');
+      machine.fail('the pickle creates more values than a state dict has; it is refused');
     if (code === '\x81' && machine.newObject()) continue; // NEWOBJ
     const run = Object.hasOwn(opcodes, code) ? opcodes[code] : undefined;
     if (!run) {
       const hex = code.charCodeAt(0).toString(16).padStart(2, '0');
       return machine.fail(
-        `the pickle's opcode 0x${hex} at byte ${machine.position - 1} is not one of a state dict; it is not run`,
+        `the pickle's opcode 0x${hex} at byte ${machine.position - 1} does not occur in a state dict; it is refused`,
       );
     }
     run(machine);

@@ -1,4 +1,4 @@
-/** @file What a Keras model does to pixels before its first conv, as one affine map a channel. */
+/** @file The preprocessing of a Keras model before its first conv, as one affine map per channel. */
 
 /** x = scale * value + offset for values of 0 to 255; one number for all channels, or one a channel. */
 export interface Affine {

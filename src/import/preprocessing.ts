@@ -64,14 +64,14 @@ export function usualPreprocessing(
       return {
         ...keras(arch),
         size,
-        from: 'preprocess_input of keras.applications, which the file does not say; whoever trained it may have prepared pixels otherwise',
+        from: 'preprocess_input of keras.applications; the file does not specify it, and the model may have been trained with other preprocessing',
       };
     case 'timm':
     case 'timm-tf': {
       const { name, values } = timmDefaultOf(graph, source === 'timm-tf', path);
       const [crop, interpolation, channels] = values;
       const [mean, std] = [channels.map(([m]) => m), channels.map(([, s]) => s)];
-      const others = name.includes('.') ? '' : "; one of the weights' own may differ";
+      const others = name.includes('.') ? '' : '; the configuration of these weights may differ';
       return {
         ...rgb,
         mean,
@@ -110,12 +110,13 @@ export function preprocessingOf(
 ): Settled {
   if (!usual) return { notes: [] };
   const pixels = pixelsOfFile(graph, told);
-  if (pixels.unread !== undefined) return { notes: [`${nothing}: the file's ${pixels.unread} is not read`] };
+  if (pixels.unread !== undefined)
+    return { notes: [`${nothing}: the file's ${pixels.unread} is not supported`] };
   const said = timm ? ofTimm(usual, timm) : pixels.affine ? ofPixels(usual, pixels.affine) : usual;
   const input = graph.nodes.flatMap(({ op }) => (op.kind === 'input' ? [op.shape] : []))[0];
   return fitting(said, input?.at(-1) ?? 0);
 }
-const nothing = 'how pixels become the input is not on the card';
+const nothing = 'the card has no preprocessing';
 
 /**
  * What the model itself does. Weights alone do not say what stands around their normalization: in Keras's EfficientNet
@@ -125,7 +126,7 @@ function pixelsOfFile(graph: Graph, { pixels, normalization }: Told): Pixels {
   if (pixels) return pixels;
   if (!normalization) return {};
   if (archOf(graph) !== 'efficientnet-b0')
-    return { unread: 'normalization, whose place weights alone do not say,' };
+    return { unread: 'normalization, whose position is not in a file with weights only,' };
   const { mean, variance } = normalization;
   const twice = imagenet.std.every((std, i) => Math.abs((variance[i] ?? 0) - std) < 1e-4);
   const std = variance.map((v) => Math.max(twice ? v : Math.sqrt(v), 1e-7));
@@ -142,7 +143,7 @@ function ofPixels(usual: Preprocessing, { scale, offset }: Affine): Preprocessin
     channels: 'rgb',
     mean: scale.map((s, i) => digits(-(offset[i] ?? 0) / (255 * s))),
     std: scale.map((s) => digits(1 / (255 * s))),
-    from: "the file: the model's own layers scale pixels, which the net leaves out",
+    from: 'the file: layers of the model that scale pixels, which the net does not contain',
   };
 }
 
@@ -157,7 +158,7 @@ function ofTimm(usual: Preprocessing, fields: TimmFields): Preprocessing {
     ...(crop_mode === undefined ? {} : { cropMode: crop_mode }),
     ...(input_size ? { inputSize: input_size } : {}),
     ...(Object.keys(more).length ? { more } : {}),
-    from: 'config.json beside the file',
+    from: 'config.json in the folder of the file',
   };
 }
 
@@ -173,7 +174,7 @@ function fitting(told: Preprocessing, channels: number): Settled {
   if (!means || !deviations)
     return {
       notes: [
-        `${nothing}: ${told.from.split(';')[0]} has ${mean.length} means, and the net ${channels} ${channels === 1 ? 'channel' : 'channels'}`,
+        `${nothing}: ${told.from.split(';')[0]} has ${mean.length} means, but the net has ${channels} ${channels === 1 ? 'channel' : 'channels'}`,
       ],
     };
   const order = channels === 3 ? told.channels : channels === 1 ? 'gray' : 'any';

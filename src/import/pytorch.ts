@@ -1,6 +1,6 @@
 /**
- * @file PyTorch's zip format (since 1.6): data.pkl says which tensor is which view of which storage. What a file holds is
- * the same in the format before it, see legacy.ts.
+ * @file Reads PyTorch's zip format (since 1.6): data.pkl describes each tensor as a view of a storage. What a file
+ * holds is the same in the format before it, see legacy.ts.
  */
 import { defined, first, get } from '../access.ts';
 import { cut, MoonletError, quote } from '../errors.ts';
@@ -49,11 +49,12 @@ export function readPytorch(bytes: Bytes, name: string, options: ReadOptions = {
   const wanted = /(^|\/)(data\.pkl|byteorder|data\/\d+)$/;
   const entries = unzip(bytes, name, (entry) => wanted.test(entry), options);
   const pickle = [...entries.keys()].find((entry) => /(^|\/)data\.pkl$/.test(entry));
-  if (pickle === undefined) throw new MoonletError(`${name}: the zip has no data.pkl; it is no PyTorch file`);
+  if (pickle === undefined)
+    throw new MoonletError(`${name}: the zip has no data.pkl; it is not a PyTorch file`);
   const root = pickle.slice(0, -'data.pkl'.length);
   const order = entries.get(`${root}byteorder`);
   if (order && new TextDecoder().decode(order).trim() === 'big')
-    throw new MoonletError(`${name}: written by a big-endian machine; save it again on another`);
+    throw new MoonletError(`${name}: written on a big-endian machine; save it again on a little-endian one`);
   const value = unpickle(get(entries, pickle), name);
   return fileOf(value, (key) => entries.get(`${root}data/${key}`), name, readOptions(options).maxBytes);
 }
@@ -107,7 +108,7 @@ function stateDicts(value: Pickled, name: string): ReadonlyMap<string, ReadonlyM
   if (customary.length || (inner.size && !holdsTensors(value))) return new Map([...customary, ...inner]);
   if (holdsTensors(value)) return new Map([['', value]]);
   throw new MoonletError(
-    `${name}: holds no dict of tensors, nor one under ${holders.join(', ')}; save model.state_dict()`,
+    `${name}: contains no dict of tensors, neither at the top level nor under ${holders.join(', ')}; save model.state_dict()`,
   );
 }
 
@@ -121,7 +122,7 @@ function lazy(
     const fail = (reason: string): never => {
       throw new MoonletError(`${what} ${reason}; the file is damaged`);
     };
-    if (!bytes) return fail(`lies in the storage ${quote(storage.key)}, which is missing`);
+    if (!bytes) return fail(`is in the storage ${quote(storage.key)}, which is missing`);
     const { offset: begin, size: most } = storage.view ?? { offset: 0, size: Number.POSITIVE_INFINITY };
     const own = bytes.subarray(begin * widthOf(dtype));
     const held = Math.min(Math.floor(own.length / widthOf(dtype)), most);

@@ -1,4 +1,4 @@
-/** @file Safetensors as timm, Hugging Face and we ourselves write them: weights of any float type. */
+/** @file Reads safetensors of timm, Hugging Face and Moonlet: weights of any float type. */
 import { MoonletError, quote } from '../errors.ts';
 import { Budget, safetensorsIn } from '../weights/index.ts';
 import {
@@ -32,7 +32,7 @@ export function readSafetensorsFile(bytes: Bytes, name: string, options: ReadOpt
       whole: !known || isWhole(known),
       read: () => {
         if (!known)
-          throw new MoonletError(`${name}: ${quote(key)} has dtype ${dtype}, which is not read here`);
+          throw new MoonletError(`${name}: ${quote(key)} has dtype ${dtype}, which is not supported`);
         return decode(own, known);
       },
     });

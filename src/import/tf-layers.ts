@@ -1,4 +1,4 @@
-/** @file tf.layers models: model.json names the weights and the files beside it that hold their bytes. */
+/** @file Reads tf.layers models: model.json names the weights, and the files in its folder that contain their bytes. */
 import * as z from 'zod';
 import { first } from '../access.ts';
 import { MoonletError, quote } from '../errors.ts';
@@ -51,10 +51,12 @@ export function readTfLayers(
   }
   const parsed = model.safeParse(json);
   if (!parsed.success)
-    throw new MoonletError(`${name}: no model.json of tf.layers: ${issueText(parsed.error)}`);
+    throw new MoonletError(`${name}: not a model.json of tf.layers: ${issueText(parsed.error)}`);
   const { format, modelTopology, weightsManifest } = parsed.data;
   if (format !== undefined && format !== 'layers-model')
-    throw new MoonletError(`${name}: a ${quote(format)}, whose layers are gone; only layers-model is read`);
+    throw new MoonletError(
+      `${name}: a ${quote(format)}, which has no layers; only layers-model is supported`,
+    );
   const raw: Raw[] = [];
   const [read, budget] = [new Set<string>(), new Budget(maxBytes)];
   const readOnce = (path: string): Bytes => {
@@ -68,7 +70,7 @@ export function readTfLayers(
     const elsewhere = paths.find((path) => !/^[\w.-]+$/.test(path) || path.startsWith('.'));
     if (elsewhere !== undefined)
       throw new MoonletError(
-        `${name}: names the file ${quote(elsewhere)}, which is not beside it; it is not read`,
+        `${name}: names the file ${quote(elsewhere)}, which is not in its folder; it is refused`,
       );
     const parts = paths.map(readOnce);
     const all = parts.length === 1 ? first(parts) : joined(parts);
@@ -78,7 +80,7 @@ export function readTfLayers(
       const length = sizeOf(shape) * widths[quantization?.dtype ?? dtype];
       if (at + length > all.length)
         throw new MoonletError(
-          `${name}: ${quote(entry.name)} ends at byte ${at + length} of ${all.length}; a file is truncated`,
+          `${name}: ${quote(entry.name)} ends at byte ${at + length} of ${all.length}; a shard is truncated`,
         );
       const own = all.subarray(at, at + length);
       const folders = entry.name.split('/');

@@ -1,4 +1,4 @@
-/** @file timm's config.json, which lies beside a model's weights on hubs. */
+/** @file Reads timm's config.json, which hubs store with a model's weights. */
 import * as z from 'zod';
 import { MoonletError } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
@@ -39,7 +39,7 @@ export function readTimmConfig(json: string, name: string): TimmConfig {
     const timm = z.object({ pretrained_cfg: z.unknown() }).safeParse(parsed);
     if (!timm.success) return {};
     throw new MoonletError(
-      `${name}: ${issueText(read.error)}; mend it, or move it away to import without it`,
+      `${name}: ${issueText(read.error)}; correct it, or move it away to import without it`,
     );
   }
   const { architecture, pretrained_cfg, ...rest } = read.data;

@@ -1,4 +1,4 @@
-/** @file What timm calls our architectures, and what its configuration of each is (timm-defaults.ts). */
+/** @file timm's names for the architectures, and timm's configuration of each (timm-defaults.ts). */
 import { defined } from '../access.ts';
 import type { Graph } from '../graph/index.ts';
 import { archOf } from './names/index.ts';

@@ -1,4 +1,4 @@
-/** @file Values that no weight has: what is no number, a negative variance, whole numbers where fractions belong. */
+/** @file Finds invalid weights: NaN and Infinity, negative variances, integers in place of floats. */
 
 import { quote } from '../errors.ts';
 import type { Slot } from '../graph/index.ts';
@@ -21,11 +21,12 @@ export function unsoundIn(
   const found: Unsound[] = [];
   const add = (kind: Acceptable, what: string): void =>
     void found.push({ kind, what: `${quote(name)} ${what}` });
-  if (whole) add('integers', `holds whole numbers (${dtype})`);
+  if (whole) add('integers', `contains integers (${dtype})`);
   const strange = values.findIndex((v) => !Number.isFinite(v));
   if (strange >= 0)
-    add('nonfinite', `is ${values[strange]} at place ${strange}, as float32 (${dtype} in the file)`);
+    add('nonfinite', `is ${values[strange]} at index ${strange}, as float32 (${dtype} in the file)`);
   const negative = slot === 'variance' ? values.findIndex((v) => v < 0) : -1;
-  if (negative >= 0) add('negative-variances', `is a variance and ${values[negative]} at place ${negative}`);
+  if (negative >= 0)
+    add('negative-variances', `is a variance, but negative at index ${negative} (${values[negative]})`);
   return found;
 }

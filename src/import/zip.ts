@@ -1,6 +1,6 @@
 /**
- * @file Zip archives from outside (PyTorch's .pth and Keras's .keras are zips): the directory is read here, where every
- * claim is checked before memory is given for it; fflate inflates, and is stopped where an entry outgrows its claim.
+ * @file Reads zip archives of other programs (PyTorch's .pth and Keras's .keras are zips): every size is checked
+ * before memory is allocated for it; fflate inflates the entries, and is stopped if an entry is larger than declared.
  * Format: APPNOTE.TXT of PKWARE, sections 4.3.7 to 4.3.16.
  */
 import { Inflate } from 'fflate';
@@ -60,12 +60,12 @@ export function unzip(
       total += entry.size;
       if (total > most)
         fail(
-          `the zip unpacks to more than ${most} bytes from ${bytes.length}; it is not unpacked${most === maxBytes ? '; if that is meant, raise maxBytes' : ''}`,
+          `the zip unpacks to more than ${most} bytes from ${bytes.length}; it is refused${most === maxBytes ? '; if this size is intended, raise maxBytes' : ''}`,
         );
       const content = contents(bytes, entry, fail);
       if (checked && crc32(content) !== entry.crc)
         fail(
-          `the checksum of ${quote(entry.name)} in the zip is another; the file is damaged: fetch it again, or accept "checksums"`,
+          `the checksum of ${quote(entry.name)} in the zip does not match; the file is damaged: download it again, or accept "checksums"`,
         );
       files.set(entry.name, content);
     }
@@ -80,14 +80,15 @@ function directory(bytes: Bytes, fail: Fail): readonly Entry[] {
   let end = bytes.length - 22;
   const first = Math.max(0, end - 65_535);
   while (end >= first && view.getUint32(end, true) !== 0x06054b50) end--;
-  if (end < first) fail('the zip has no end; it is truncated');
+  if (end < first) fail('the zip has no end record; it is truncated');
   let [count, at] = [view.getUint16(end + 10, true), view.getUint32(end + 16, true)];
   if (end >= 20 && view.getUint32(end - 20, true) === 0x07064b50) {
     const record = far(end - 12); // zip64
     if (view.getUint32(record, true) !== 0x06064b50) fail('the zip64 end record is not where it should be');
     [count, at] = [far(record + 32), far(record + 48)];
   }
-  if (count * smallestEntry > bytes.length) fail(`the zip claims ${count} entries and has no room for them`);
+  if (count * smallestEntry > bytes.length)
+    fail(`the zip claims ${count} entries, but is too short for them`);
   const entries: Entry[] = [];
   for (let i = 0; i < count; i++) {
     if (view.getUint32(at, true) !== 0x02014b50) fail('the directory of the zip is damaged');
@@ -114,27 +115,28 @@ function directory(bytes: Bytes, fail: Fail): readonly Entry[] {
 function contents(bytes: Bytes, { name, method, packed, size, at }: Entry, fail: Fail): Bytes {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(at, true) !== 0x04034b50)
-    fail(`${quote(name)} is not where the directory of the zip says`);
+    fail(`${quote(name)} is not at the position that the directory of the zip gives`);
   const from = at + 30 + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
   if (from + packed > bytes.length)
     fail(`truncated: ${quote(name)} ends at byte ${from + packed} of ${bytes.length}`);
   const stored = bytes.subarray(from, from + packed);
   if (method === 0) {
-    if (packed !== size) fail(`${quote(name)} claims ${size} bytes and has ${packed}`);
+    if (packed !== size) fail(`${quote(name)} claims ${size} bytes, but has ${packed}`);
     return stored;
   }
-  if (method !== 8) fail(`${quote(name)} is packed by method ${method}; stored or deflated are read`);
+  if (method !== 8)
+    fail(`${quote(name)} is compressed by method ${method}; only stored and deflated entries are supported`);
   const whole = new Uint8Array(size);
   let got = 0;
   const inflate = new Inflate((part) => {
-    if (got + part.length > size) fail(`${quote(name)} claims ${size} bytes and unpacks to more`);
+    if (got + part.length > size) fail(`${quote(name)} claims ${size} bytes, but unpacks to more`);
     whole.set(part, got);
     got += part.length;
   });
   for (let i = 0; i < packed; i += pushed) {
     inflate.push(stored.subarray(i, Math.min(i + pushed, packed)), i + pushed >= packed);
   }
-  if (got !== size) fail(`${quote(name)} claims ${size} bytes and unpacks to ${got}`);
+  if (got !== size) fail(`${quote(name)} claims ${size} bytes, but unpacks to ${got}`);
   return whole;
 }
 

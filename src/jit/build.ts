@@ -1,6 +1,4 @@
-/**
- * @file Functions that add nodes to the graph. They infer shapes and, when optimizing, simplify expressions.
- */
+/** @file Functions that add nodes to the IR graph. They infer shapes and, when optimizing, simplify expressions. */
 
 import { float, int, ints, type OnnxAttribute } from '../onnx/index.ts';
 import {

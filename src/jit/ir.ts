@@ -1,5 +1,5 @@
 /**
- * @file The typed graph that a trace writes: every value has a static shape, channels last as in tf.
+ * @file The IR that a trace writes: a typed graph in which every value has a static shape, channels last as in tf.
  *
  * Lowering decides in which layout each value lies in memory (channels first, for ONNX's convs).
  */

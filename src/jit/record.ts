@@ -1,4 +1,4 @@
-/** @file Runs a function on the tracing backend and leaves tf as it was, whatever happens. */
+/** @file Runs a function on the tracing backend, and always restores tf's state. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../errors.ts';

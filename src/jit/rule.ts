@@ -1,4 +1,4 @@
-/** @file What a rule is: it turns one call of a tf kernel into nodes of the graph. */
+/** @file The type of a rule, which turns one call of a tf kernel into nodes of the graph. */
 
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Attrs, numberAttr as numberOf, numbersAttr as numbersOf } from '../kernels/index.ts';

@@ -1,4 +1,4 @@
-/** @file Loads onnxruntime when it is first needed, sets its options, and asks which blocks it has on this machine. */
+/** @file Loads onnxruntime when it is first needed, sets its options, and detects the block size of this machine. */
 
 import type { InferenceSession } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';

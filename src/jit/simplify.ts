@@ -1,4 +1,4 @@
-/** @file Scalar algebra on elementwise ops: constants folded, neutral elements dropped. */
+/** @file Algebraic simplification of elementwise ops: folds constants and drops neutral elements. */
 
 import { add1, splatOf, type Trace, type Value, type ValueType } from './ir.ts';
 

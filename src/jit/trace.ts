@@ -1,4 +1,4 @@
-/** @file A tf function as an ONNX model: recorded, then lowered. */
+/** @file Traces a tf function to an ONNX model: records it, then lowers it. */
 
 import { encodeModel } from '../onnx/index.ts';
 import { lower } from './lower/index.ts';

@@ -1,4 +1,4 @@
-/** @file What goes into a trace and what comes out of it. */
+/** @file The types of the arguments and the result of a trace. */
 
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Runtime } from './runtime.ts';

@@ -1,4 +1,4 @@
-/** @file Reads the attributes of tf's kernels, which have no types, and the ranks of tensors, which tf's types leave open. */
+/** @file Typed access to the attributes of tf's kernels, and to tensors of a known rank. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Pads } from './geometry.ts';

@@ -1,4 +1,4 @@
-/** @file |x| whose gradient at 0 is 0. */
+/** @file The absolute value, with gradient 0 at 0. */
 import * as tf from '@tensorflow/tfjs-core';
 
 /**

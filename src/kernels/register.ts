@@ -1,4 +1,4 @@
-/** @file Registers our kernels for whatever tf backend is current, and their gradients once for all backends. */
+/** @file Registers Moonlet's kernels for the current tf backend, and their gradients once for all backends. */
 
 import * as tf from '@tensorflow/tfjs-core';
 // tfjs-core's entry for Node does not register tf's own gradients; importing tfjs-layers registers all of them

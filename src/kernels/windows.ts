@@ -1,5 +1,6 @@
 /**
- * @file Taps of a sliding window as whole tensors: tap (i, j) of x has every value that the window reads at (i, j).
+ * @file The values of a sliding window as whole tensors: tap (i, j) of x has every value that the window reads at (i,
+ * j).
  */
 
 import * as tf from '@tensorflow/tfjs-core';

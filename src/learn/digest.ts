@@ -1,4 +1,4 @@
-/** @file SHA-256 of anything that JSON and typed arrays say, to tell whether two runs see the same. */
+/** @file SHA-256 of JSON values and typed arrays, to compare what two runs depend on. */
 
 /** The hash of these parts in turn, as 64 hexadecimal digits. Arrays are hashed in chunks, so that none is copied whole. */
 export async function digest(parts: readonly (string | ArrayBufferView)[]): Promise<string> {

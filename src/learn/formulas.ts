@@ -1,4 +1,4 @@
-/** @file The equations of the losses as functions of tensors, for losses of one's own. */
+/** @file The equations of the losses as functions of tensors, for custom losses. */
 export { attentionMap, attentionOf } from './distill/attention.ts';
 export { embeddingOf, hardRankOf, logOrders, orders, scoresOf, softRankOf } from './distill/darkrank.ts';
 export { flowOf } from './distill/fsp.ts';

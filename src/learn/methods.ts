@@ -1,4 +1,6 @@
-/** @file Ways of distillation that are more than a loss: how the student is made, what it is shown, what it learns from. */
+/**
+ * @file Distillation methods that are more than a loss: they make the student, change its images, or train in stages.
+ */
 export { type Adapter, type AdapterOptions, adapter } from './distill/adapters.ts';
 export { assistants, type Link } from './distill/assistants.ts';
 export {

@@ -1,4 +1,4 @@
-/** @file Options of training and evaluation that are numbers: each is checked before any work, by name. */
+/** @file Checks the numeric options of training and evaluation before any work, by name. */
 import { UsageError } from '../errors.ts';
 
 /**

@@ -1,4 +1,4 @@
-/** @file A model whose large constants are kept in half precision: half of the bytes, the same operators in float32. */
+/** @file Stores the large constants of a model in half precision: half of the bytes, the same operators in float32. */
 import { setFloat16 } from '@petamoriken/float16';
 import type { OnnxModel, OnnxNode } from './model.ts';
 import { int } from './model.ts';

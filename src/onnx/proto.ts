@@ -1,6 +1,6 @@
 /**
- * @file The messages of onnx.proto that we use, by their public field numbers (proto2 in spirit: lists
- * unpacked).
+ * @file The messages of onnx.proto that Moonlet uses, by their public field numbers (in the style of proto2: lists are
+ * not packed).
  */
 
 import protobuf from 'protobufjs/light.js';

@@ -1,6 +1,6 @@
 /**
- * @file Where a classifier has its logits. Losses read logits; a net that ends in softmax (as most nets of Keras do) has them
- * one node earlier, and softmax of its softmax would hold the loss above log(e + classes - 1) - 1.
+ * @file Finds the logits of a classifier. Losses read logits; a net that ends in softmax (as most nets of Keras do)
+ * has them one node earlier, and softmax of its softmax would hold the loss above log(e + classes - 1) - 1.
  */
 import { MoonletError } from '../errors.ts';
 import { classesOf, type Graph, type Node, nodesById, onlyOutput } from '../graph/index.ts';
@@ -25,7 +25,7 @@ export function classEnd(graph: Graph): ClassEnd {
 export function checkClasses(graph: Graph, classes: number): void {
   if (classes < 2)
     throw new MoonletError(
-      `${graph.name}: tells ${classes} class apart, and a classifier needs 2 or more; compose it with classes=2`,
+      `${graph.name}: has ${classes} class, but a classifier needs 2 or more; compose it with classes=2`,
     );
 }
 

@@ -1,4 +1,4 @@
-/** @file What a network costs: parameters, multiply-adds, memory. Exact integers, no tensors. */
+/** @file The cost of a network: parameters, multiply-adds, memory. Exact integers, no tensors. */
 import { get } from '../access.ts';
 import { MoonletError, UsageError } from '../errors.ts';
 import {

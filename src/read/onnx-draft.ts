@@ -1,4 +1,4 @@
-/** @file An ONNX graph under construction. */
+/** @file Builds an ONNX graph. */
 import type { OnnxAttribute, OnnxData, OnnxDtype, OnnxNode, OnnxTensor } from '../onnx/index.ts';
 
 /** The nodes and constants of a graph under construction. */

@@ -1,4 +1,4 @@
-/** @file A net as an ONNX model for inference: channels first inside, dynamic batch, dropout gone. */
+/** @file Converts a net to an ONNX model for inference: channels first inside, dynamic batch, no dropout. */
 import { match } from 'ts-pattern';
 import { defined, first, get } from '../access.ts';
 import { MoonletError } from '../errors.ts';

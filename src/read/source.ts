@@ -1,6 +1,7 @@
 /**
- * @file A graph as TypeScript: the builder's own words that make it again. Nodes in a row under one path become one chain,
- * each chain one line; values that are read later have names. Paths that the builder would not give are renamed at the end.
+ * @file Writes a graph as TypeScript code that builds it with `Flow`. Nodes in a row under one path become one chain,
+ * each chain one line; values that are read later have names. Paths that the builder would not give are renamed at the
+ * end.
  */
 import { match } from 'ts-pattern';
 import { first, get, last } from '../access.ts';

@@ -1,4 +1,4 @@
-/** @file What a recipe stands for: nets, images and the parts of the run, all checked against each other; and running it. */
+/** @file Resolves a recipe to nets, images and stages, checks them against each other, and runs it. */
 import { compose, loadStudent } from '../../zoo/index.ts';
 import { bytesOfImages, type Dataset, loadDataset, type Split } from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';

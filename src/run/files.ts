@@ -1,4 +1,4 @@
-/** @file Nets, origins and checkpoints as files. */
+/** @file Files of nets, their origins and checkpoints. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** @file What a recipe means for training: losses, optimizer and rate, made. */
+/** @file Converts a recipe to training options: losses, optimizer and rate. */
 import type * as z from 'zod';
 import { parsePlan } from '../edit/grow/plan.ts';
 import { schedule } from '../learn/loss/schedule.ts';

@@ -1,6 +1,6 @@
 /**
- * @file A JSON file read so that a mistake in it can be said with its line. jsonc-parser (MIT, no dependencies, the parser
- * of VS Code) gives the place of every value, which JSON.parse does not.
+ * @file Reads a JSON file so that errors can name line and column. jsonc-parser (MIT, no dependencies, the parser of
+ * VS Code) gives the place of every value, which JSON.parse does not.
  */
 import { findNodeAtLocation, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser';
 import { oneLine, UsageError } from '../errors.ts';

@@ -1,6 +1,7 @@
 /**
- * @file Losses by name, for recipes: one table, in which each kind says its fields, whether it needs a teacher, and how it is
- * made. A new loss is one entry. `make` loads its file when it is called, so that reading a recipe loads no tf.
+ * @file The losses of recipes by name: a table in which each kind has its fields, whether it needs a teacher, and the
+ * function that makes it. A new loss is one entry. `make` loads its file when it is called, so that reading a recipe
+ * loads no tf.
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import * as z from 'zod';
@@ -197,7 +198,7 @@ const table = {
     }),
     needsTeacher: false,
     make: async ({ booster, share, lambda }, { weight, number, compose }) => {
-      if (!compose) throw new MoonletError('rocket: a booster by name needs architectures; pass "compose"');
+      if (!compose) throw new MoonletError('rocket: a booster given by name needs the function "compose"');
       const { rocket } = await import('../learn/distill/rocket.ts');
       return rocket({ weight, booster: compose(booster), share, lambda: number(lambda) });
     },
@@ -214,7 +215,8 @@ const table = {
     }),
     needsTeacher: false,
     make: async (l, { weight, custom }) => {
-      if (!custom) throw new MoonletError('custom: a loss of a file needs "custom", which loads it');
+      if (!custom)
+        throw new MoonletError('custom: a loss from a module needs the function "custom", which loads it');
       const make = custom(l.module, l.export);
       const t = await import('@tensorflow/tfjs-core');
       return (nets) => ({ ...make(nets, t), ...(l.weight === undefined ? {} : { weight }) });

@@ -1,4 +1,4 @@
-/** @file Pairs of the zoo as data: who teaches whom, which stage answers to which, and the recipe. */
+/** @file Pairs of the zoo as data: teacher and student, the corresponding stages, and the recipe. */
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,9 @@ export interface Pair {
   readonly seeds: readonly number[];
 }
 
-const name = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'a name of small letters, digits, dots and dashes');
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9.-]*$/, 'a name of lowercase letters, digits, dots and dashes');
 const stages = z.array(z.tuple([z.string(), z.string()])).min(1);
 /** The fields of a recipe that a pair or a file sets; `parseRecipe` looks into them. */
 const fields = z.record(z.string(), z.unknown());

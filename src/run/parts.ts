@@ -1,4 +1,4 @@
-/** @file The net and the images that a recipe names. */
+/** @file Loads the net and the images that a recipe names. */
 import { architectures, compose, holdsNet, loadStudent, studentNames } from '../../zoo/index.ts';
 import { type Dataset, hold, type Split, take } from '../data/index.ts';
 import { cheapen } from '../edit/cheapen.ts';

@@ -1,4 +1,4 @@
-/** @file Numbers of a loss that change in a run, as data: `{ "from": 4, "to": 1 }`. */
+/** @file Loss weights and temperatures that change in a run, as data: `{ "from": 4, "to": 1 }`. */
 import * as z from 'zod';
 import type { Schedule } from '../learn/loss/schedule.ts';
 

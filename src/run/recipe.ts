@@ -1,4 +1,7 @@
-/** @file A run as data: what is trained on what, with which losses, for how long. JSON, validated to the last field; without tf. */
+/**
+ * @file The schema of recipes: the student, the data, the losses and the steps of a run. JSON, validated to the last
+ * field; without tf.
+ */
 import * as z from 'zod';
 import { suggestion, UsageError } from '../errors.ts';
 import { firstIssue, unknownKey } from '../graph/index.ts';

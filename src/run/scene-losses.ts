@@ -1,4 +1,4 @@
-/** @file The losses of a detection recipe, made. */
+/** @file Makes the losses of a detection recipe. */
 import { detectionDistillation } from '../learn/distill/detection.ts';
 import { hints } from '../learn/distill/hints.ts';
 import { mimic } from '../learn/distill/mimic.ts';

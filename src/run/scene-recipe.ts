@@ -1,4 +1,7 @@
-/** @file Runs on scenes as data: what is trained on which scenes, by which of the methods 159 to 163. JSON, validated. */
+/**
+ * @file The schema of recipes on scenes: the student, the scenes, and which of the methods 159 to 163. JSON,
+ * validated.
+ */
 import * as z from 'zod';
 import { UsageError } from '../errors.ts';
 import { firstIssue, unknownKey } from '../graph/index.ts';

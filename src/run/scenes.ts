@@ -1,4 +1,4 @@
-/** @file Runs a recipe on scenes: loads what it names, trains stage by stage, measures on the test scenes. */
+/** @file Runs a recipe on scenes: loads its nets and data, trains stage by stage, measures on the test scenes. */
 
 import { architectures, compose, holdsNet, loadStudent, sceneArchitectures } from '../../zoo/index.ts';
 import {

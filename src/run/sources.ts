@@ -1,4 +1,6 @@
-/** @file What a recipe names besides nets: files of losses, the record of a teacher, and where training images come from. */
+/**
+ * @file Loads what a recipe names besides nets: modules with losses, the metadata of a teacher, and training images.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -63,7 +65,7 @@ export function metadataOf({ teacher = '' }: Recipe, file: string | undefined): 
   const path = file ?? join(folder, 'metadata.safetensors');
   if (!existsSync(path))
     throw new MoonletError(
-      `${path}: no record of the teacher; make one where there are data: npm run zoo -- metadata ${teacher}`,
+      `${path}: the teacher's metadata is missing; with its dataset installed, create it with npm run zoo -- metadata ${teacher}`,
     );
   return unpackMetadata(readFileSync(path), path);
 }
@@ -101,7 +103,7 @@ function reconstructed(
   { teacher, metadata, engine }: Sources,
   say: (text: string) => void,
 ): Promise<Split> {
-  if (!teacher || !metadata) throw new UsageError('data-free: needs a "teacher" and the record of it');
+  if (!teacher || !metadata) throw new UsageError('data-free: needs a "teacher" and its metadata');
   return reconstructImages(teacher, metadata, {
     ...{ images, steps, rate, layers, smooth, seed, ...engine },
     onBatch: (done, first, last) =>

@@ -1,7 +1,7 @@
 /**
- * @file Weights as one compact file: every code stream Huffman-coded, places of sparse weights as gaps (Han et al. 2015,
- * arXiv:1510.00149, sections 2 and 4). Nothing is lost: the same encodings come back, to the last bit. The graph is not in
- * it; names and shapes follow from graph.json, in its own order.
+ * @file One compact file of weights: every stream of codes is Huffman-coded, positions of sparse weights are stored as
+ * gaps (Han et al. 2015, arXiv:1510.00149, sections 2 and 4). Nothing is lost: the same encodings come back, to the
+ * last bit. The graph is not in it; names and shapes follow from graph.json, in its own order.
  *
  *   file    'MLHC', version 1, then each weight: its kind (a byte), its numbers (varints), its streams
  *   stream  0, bytes as they are | 1, alphabet (varint), its code lengths of 5 bits each, length (varint), codes

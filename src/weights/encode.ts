@@ -1,4 +1,4 @@
-/** @file From floats to each encoding: the nearest weight of that kind in the sense that its paper gives. */
+/** @file Converts floats to each encoding: the nearest weight of that kind, as defined in its paper. */
 
 import { setFloat16 } from '@petamoriken/float16';
 import { last } from '../access.ts';

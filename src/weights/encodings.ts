@@ -1,5 +1,5 @@
 /**
- * @file The encodings of weights: what each stores, which values it stands for, and how many bytes it takes.
+ * @file The encodings of weights: the arrays that each stores, the values that it represents, and its number of bytes.
  *
  * Scales belong to output channels, the last axis of every kernel: the value at flat place p has scale p mod n of the
  * n scales that there are (one for all, or one a channel). Codes are packed, see bits.ts.

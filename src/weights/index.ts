@@ -1,4 +1,4 @@
-/** @file The public names of the room `weights`. */
+/** @file The public names of the module `weights`. */
 export { packBits, packedLength, unpackBits } from './bits.ts';
 export { packCompact, unpackCompact } from './compact.ts';
 export {

@@ -1,4 +1,4 @@
-/** @file How much a file from outside may ask for: checked before memory is given. */
+/** @file Limits on the memory that a file from outside may need, checked before it is allocated. */
 import { MoonletError } from '../errors.ts';
 
 /** The most bytes that a file's tensors may take in memory, by default. */

@@ -1,7 +1,8 @@
 /**
- * @file Codes that processors without VNNI multiply exactly. There the product of unsigned by signed bytes is one
- * instruction, `pmaddubsw`, that adds two neighbouring products in 16 bits and saturates. With values up to 255 a pair of
- * codes a, b is exact when its positive part and its negative part are 128 at most: 255 * 128 = 32640 <= 2^15 - 1.
+ * @file Pairs of codes that processors without VNNI multiply exactly. There the product of unsigned by signed bytes is
+ * one instruction, `pmaddubsw`, that adds two neighbouring products in 16 bits and saturates. With values up to 255 a
+ * pair of codes a, b is exact when its positive part and its negative part are 128 at most: 255 * 128 = 32640 <= 2^15
+ * - 1.
  *
  * Neighbours are two inputs that follow each other at one tap, (0, 1), (2, 3), ...; runtimes flatten taps and inputs before
  * they pair, so that with an odd number of inputs any two that follow each other may meet.

@@ -1,4 +1,7 @@
-/** @file A net as two files: graph.json and weights.safetensors. Here their contents; who has a disk writes them. */
+/**
+ * @file Stores a net as two files: graph.json and weights.safetensors. Here their contents; who has a disk writes
+ * them.
+ */
 import { cut, MoonletError, quote, within } from '../errors.ts';
 import { type Graph, toJson } from '../graph/index.ts';
 import { fromJson } from '../graph/json.ts';

@@ -1,4 +1,6 @@
-/** @file Weights stand beside the graph, under the path of their node: 'stage1/0/conv:kernel'. */
+/**
+ * @file The weights of a net, stored separately from its graph under the path of their node: 'stage1/0/conv:kernel'.
+ */
 import { cut, MoonletError, quote } from '../errors.ts';
 import {
   type Graph,

@@ -164,7 +164,7 @@ describe('moonlet compress', () => {
     );
     expect(done.code).to.equal(1);
     expect(done.stderr.trim().split('\n').at(-1)).to.match(
-      /^moonlet: small: after all steps there are \d+ bytes, more than 100; nothing is saved\. Choose stronger steps or allow more$/,
+      /^moonlet: small: after all steps there are \d+ bytes, more than 100; nothing is saved\. Choose stronger steps or a larger limit$/,
     );
     expect(existsSync(join(out, 'graph.json'))).to.equal(false);
   });

@@ -108,7 +108,7 @@ describe('moonlet export', () => {
     await expectRefusal(
       ['export', at('rounded'), '--format', 'onnx', '--int8', '--out', at('twice')],
       1,
-      `${at('rounded')}: its values are rounded to integers already; leave --int8 out`,
+      `${at('rounded')}: the net is already quantized; remove --int8`,
     );
   });
 
@@ -167,7 +167,7 @@ describe('moonlet export', () => {
     );
     expect(code).to.equal(0);
     expect(stderr).to.match(
-      /^\d+ layers are ours \(.*slice.*\), since tf\.layers has none that do this: import 'moonlet\/tfjs' before loading\n$/,
+      /^\d+ layers are Moonlet's own \(.*slice.*\), because tf\.layers lacks them: import 'moonlet\/tfjs' before loading\n$/,
     );
     const model = await unpackLayers(
       readFileSync(join(at('shuffle-tfjs'), 'model.json'), 'utf8'),
@@ -204,20 +204,20 @@ describe('moonlet export', () => {
     );
     await refused(
       ['--format', 'tfjs', '--int8'],
-      'tfjs holds no integers; --int8 is for onnx and safetensors',
+      'tfjs cannot store integers; --int8 is for onnx and safetensors',
     );
-    await refused(['--format', 'source', '--half'], 'source holds no half precision; --half is for onnx');
+    await refused(['--format', 'source', '--half'], 'source cannot store half precision; --half is for onnx');
     await refused(
       ['--format', 'onnx', '--half', '--int8'],
-      '--int8 and --half are two precisions; choose one',
+      '--int8 and --half exclude each other; choose one',
     );
     await refused(['--format', 'onnx', '--layout', 'HWC'], 'no layout "HWC"; choose NHWC or NCHW');
     saveNet(at('plain'), init(small('lenet-5', 28)));
     await expectRefusal(
       ['export', at('plain'), '--format', 'onnx', '--int8', '--out', out],
       1,
-      `${at('plain')}: --int8 needs images of 28 x 28 x 1 to calibrate on, and its card names no dataset; ` +
-        'name one by --data (mnist, fashion-mnist), or calibrate on arrays in code (docs/integers.md)',
+      `${at('plain')}: --int8 needs images of 28 x 28 x 1 for calibration, and its card names no dataset; ` +
+        'give one with --data (mnist, fashion-mnist), or calibrate in code with your own arrays (docs/integers.md)',
     );
     expect(existsSync(out)).to.equal(false);
   });

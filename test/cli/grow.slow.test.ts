@@ -105,7 +105,7 @@ describe('moonlet grow', () => {
     );
     expect(code).to.equal(0);
     expect(stderr).to.equal(
-      'a step preserves in inference only: training continues from other batch statistics\n',
+      'a step preserves the function in inference only: in training, batch statistics differ\n',
     );
     expect(stdout).not.to.contain('training mode');
   }).timeout(60_000);
@@ -119,10 +119,7 @@ describe('moonlet grow', () => {
     expect(maxAbsDiff).to.be.at.most(1e-5 * scale);
     writeFileSync(at('mixed.json'), JSON.stringify([{ units: { stage3: 'x1.5' }, into: 'random' }]));
     const mixed = await moonlet('grow', student, '--plan', at('mixed.json'), '--out', at('mixed'));
-    expect([mixed.code, mixed.stderr]).to.deep.equal([
-      0,
-      'a step changes the function, as it was asked to\n',
-    ]);
+    expect([mixed.code, mixed.stderr]).to.deep.equal([0, 'a step changes the function, as requested\n']);
   }).timeout(60_000);
 
   it('--dry-run shows each step and touches nothing', async () => {
@@ -140,7 +137,10 @@ describe('moonlet grow', () => {
 
   const wrong: readonly (readonly [words: readonly string[], line: string | RegExp])[] = [
     [['--out', 'x'], 'grow needs a step: --widen, --deepen, --enlarge, --connect, --units, --plan or --macs'],
-    [['--widen', 'stage1=x1.5'], 'grow needs a folder: --out <folder>, or --dry-run to see what it would do'],
+    [
+      ['--widen', 'stage1=x1.5'],
+      'grow needs an output folder: --out <folder>, or --dry-run to see what it would do',
+    ],
     [
       ['--widen', 'stage1', '--out', 'x'],
       '--widen "stage1" is not of the form where=value, such as stage1=x1.5',
@@ -155,7 +155,7 @@ describe('moonlet grow', () => {
     ],
     [
       ['--widen', 'stage1=x2', '--widen', 'stage1=x2', '--out', 'x'],
-      '--widen names "stage1" twice; once is enough',
+      '--widen names "stage1" twice; give it once',
     ],
     [
       ['--widen', 'stage1/0/frist=x2', '--out', 'x'],
@@ -172,7 +172,7 @@ describe('moonlet grow', () => {
     [['--macs', 'more', '--out', 'x'], '--macs must be a ratio above 1, got "more"'],
     [
       ['--macs', '2', '--deepen', 'stage1=1', '--out', 'x'],
-      '--macs chooses the steps itself; leave out all other steps and --plan',
+      '--macs chooses the steps itself; remove all other steps and --plan',
     ],
     [
       ['--widen', 'stage1=x2', '--seed', 'luck', '--out', 'x'],
@@ -231,7 +231,7 @@ describe('moonlet grow', () => {
     await expectRefusal(
       ['grow', student, '--widen', 'stage1=x2', '--out', at('full')],
       1,
-      `${at('full')}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
+      `${at('full')}: the folder is not empty; choose another, or replace its files with --force (in code, force: true)`,
     );
     expect(readdirSync(at('full'))).to.deep.equal(['thesis.txt']);
   });

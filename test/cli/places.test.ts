@@ -117,7 +117,7 @@ describe('flags over a recipe file', () => {
     await expectRefusal(
       ['distill', path, '--alpha', '0.5', '--out', at('out')],
       2,
-      '--alpha: a recipe of the task "parsing" has none; leave it out',
+      '--alpha: recipes of the task "parsing" do not have it; remove the flag',
     );
     expect(existsSync(at('out'))).to.equal(false);
   });

@@ -51,7 +51,7 @@ describe('processes', () => {
     const ends = await Promise.all([1, 2].map(() => ended(node('src/cli/main.ts', ...exported, at('both')))));
     expect(ends.map(({ code }) => code).sort()).to.deep.equal([0, 1]);
     expect(ends.find(({ code }) => code === 1)?.said).to.match(
-      /^moonlet: .*\/both: (process \d+ is writing there; wait for it, or choose another folder|the folder is not empty; choose another, or overwrite it by --force \(in code, force: true\))\n$/,
+      /^moonlet: .*\/both: (process \d+ is writing there; wait for it, or choose another folder|the folder is not empty; choose another, or replace its files with --force \(in code, force: true\))\n$/,
     );
     expect(contents(at('both'))).to.deep.equal(contents(at('student')));
   });

@@ -40,7 +40,11 @@ describe('moonlet pull', () => {
   });
 
   it('fails by one line: 2 for a wrong call, 1 for a registry that does not deliver', async () => {
-    await expectRefusal(['pull', 'mnist/../x'], 2, /^moonlet: "mnist\/\.\.\/x" is no net's id; expected /);
+    await expectRefusal(
+      ['pull', 'mnist/../x'],
+      2,
+      /^moonlet: "mnist\/\.\.\/x" is not the id of a net; expected /,
+    );
     await expectRefusal(
       ['pull', 'mnist/wrn-16-l'],
       2,
@@ -49,12 +53,12 @@ describe('moonlet pull', () => {
     await expectRefusal(
       ['pull', id, '--to', path('json')],
       1,
-      `${path('json')}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
+      `${path('json')}: the folder is not empty; choose another, or replace its files with --force (in code, force: true)`,
     );
     await expectRefusal(
       ['pull', id, '--from', `${server.url}no`],
       1,
-      /no\/index\.json: the server answered 404; check the address$/m,
+      /no\/index\.json: the server responded with 404; check the URL$/m,
     );
   });
 

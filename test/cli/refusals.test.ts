@@ -30,7 +30,7 @@ describe('wrong usage is said in one line, with exit 2', () => {
     ['cost wrn --depth', "unknown option '--depth'; wrn takes it as depth=...; see moonlet cost --help"],
     [
       'cost mnist/wrn-16-1 width=2',
-      'mnist/wrn-16-1 is a trained net, whose options are fixed; leave out "width=2", or name an architecture',
+      'mnist/wrn-16-1 is a trained net with fixed options; remove "width=2", or give an architecture',
     ],
     ['list wrm', /^moonlet: no architecture "wrm"\. Did you mean "wrn"\?/],
     [
@@ -47,7 +47,7 @@ describe('wrong usage is said in one line, with exit 2', () => {
     ],
     [
       'distill hintz',
-      /^moonlet: no recipe and no architecture "hintz"\. Did you mean "hints"\? Recipes: attention, .*; "moonlet list" names the architectures$/m,
+      /^moonlet: no recipe and no architecture "hintz"\. Did you mean "hints"\? Recipes: attention, .*; "moonlet list" lists the architectures$/m,
     ],
     ['distill hints width=2', /^moonlet: unexpected argument "width=2" after the recipe hints; use a flag/],
   ];
@@ -215,7 +215,7 @@ describe('an OUT folder', () => {
     await expectRefusal(
       [...run, at('full')],
       1,
-      `${at('full')}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
+      `${at('full')}: the folder is not empty; choose another, or replace its files with --force (in code, force: true)`,
     );
     expect(readdirSync(at('full'))).to.deep.equal(['thesis.txt']);
   });

@@ -99,7 +99,7 @@ describe('recipes on scenes', () => {
       /^parser width=16: is no detector/,
     );
     expect(await refused({ student: `${detector} classes=7` })).to.match(
-      /tells 7 classes apart, and the scenes have 10/,
+      /has 7 classes, but the scenes have 10/,
     );
     expect(await refused({ student: 'detectr' })).to.match(
       /^no architecture "detectr"\. Did you mean "detector"\?/,

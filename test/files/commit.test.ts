@@ -162,7 +162,7 @@ describe('a set of files', () => {
       `${join(folder, 'card.json')}: a folder stands there; choose another folder`,
     );
     expect(await message(false)).to.equal(
-      `${folder}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
+      `${folder}: the folder is not empty; choose another, or replace its files with --force (in code, force: true)`,
     );
     expect(contents(folder)).to.deep.equal({ 'card.json/x': 'mine' });
   });

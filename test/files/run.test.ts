@@ -40,7 +40,7 @@ describe('a training run', () => {
   it('without --force is refused beside a finished one', async () => {
     const said = await open(false, () => undefined).catch((e: Error) => e.message);
     expect(said).to.equal(
-      `${folder}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
+      `${folder}: the folder is not empty; choose another, or replace its files with --force (in code, force: true)`,
     );
   });
 

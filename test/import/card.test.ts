@@ -82,7 +82,7 @@ describe('the card of an import', () => {
       cropMode: 'squash',
       inputSize: [3, 48, 48],
       more: { tag: 'x' },
-      from: 'config.json beside the file',
+      from: 'config.json in the folder of the file',
     });
     expect([architecture, report.taken]).to.deep.equal([
       'lcnet width=0.35 classes=2 size=48',
@@ -97,7 +97,7 @@ describe('the card of an import', () => {
   it('has no means of three channels for a net of one, and says why', async () => {
     const card = await cardOf(torchFile('gray.safetensors', `${narrow} channels=1`), `${narrow} channels=1`);
     const note =
-      "how pixels become the input is not on the card: timm's configuration of lcnet_035 has 3 means, and the net 1 channel";
+      "the card has no preprocessing: timm's configuration of lcnet_035 has 3 means, but the net has 1 channel";
     expect([card.preprocessing, card.notes, card.report.notes]).to.deep.equal([null, [note], [note]]);
   });
   it('has means that are one for all channels for any number of them', async () => {
@@ -150,7 +150,7 @@ describe('the card of an import', () => {
     expect(of(mean, std)).to.deep.include({ mean, std });
     expect(settled('mobilenet-v2 size=32', mean, std)).to.deep.equal({
       notes: [
-        "how pixels become the input is not on the card: the file's normalization, whose place weights alone do not say, is not read",
+        "the card has no preprocessing: the file's normalization, whose position is not in a file with weights only, is not supported",
       ],
     });
   });
@@ -176,7 +176,7 @@ describe("timm's config.json", () => {
   it('with a damaged field is refused by its name', () => {
     const text = '{"architecture":"x","pretrained_cfg":{"mean":"0.5"}}';
     expect(messageOf(() => readTimmConfig(text, 'config.json'), MoonletError)).to.match(
-      /^config\.json: .*pretrained_cfg.*mean.*; mend it, or move it away to import without it$/,
+      /^config\.json: .*pretrained_cfg.*mean.*; correct it, or move it away to import without it$/,
     );
   });
 });

@@ -58,7 +58,7 @@ describe('a safetensors file', () => {
 describe('a zip', () => {
   it("of PyTorch's stays one with a config.json beside", () => {
     const bytes = zipSync({ 'config.json': strToU8('{}'), 'a/data.pkl': pickle('}') });
-    expect(refusal(bytes)).to.match(/^file: holds no dict of tensors/);
+    expect(refusal(bytes)).to.match(/^file: contains no dict of tensors/);
   });
   it('that only begins as one is refused as such', () =>
     expect(refusal(Uint8Array.of(0x50, 0x4b, 3, 4, 0, 0))).to.match(/^file: (the zip has no end|damaged)/));
@@ -79,7 +79,7 @@ describe('other files are refused:', () => {
     [
       'a pickle of something else',
       pickle('}'),
-      'file: a bare pickle, as torch.save never wrote it; load it in Python and torch.save its state_dict',
+      'file: a bare pickle, which torch.save never writes; load it in Python and save its state_dict with torch.save',
     ],
   ] as const)
     it(what, () => expect(refusal(bytes)).to.equal(message));
@@ -92,7 +92,7 @@ describe('a model.json', () => {
       JSON.stringify({ modelTopology: {}, weightsManifest: [{ paths: ['b.bin'], weights }] }),
     );
     expect(() => readWeightFile(bytes, 'model.json')).to.throw(
-      'model.json: needs the file "b.bin" beside it; pass a function that reads it',
+      'model.json: needs the file "b.bin" in the same folder; pass a function that reads it',
     );
   });
 });

@@ -19,18 +19,18 @@ import { runForward } from '../support/run.ts';
 import { useCpu } from '../support/tensors.ts';
 
 const nameless =
-  'does not say the names of its layers, as Keras before 3.8 wrote it; save the whole model as .keras or .h5: model.save("model.keras")';
+  'does not contain the names of its layers, since it was written by Keras before 3.8; save the whole model as .keras or .h5: model.save("model.keras")';
 const lost =
-  "the model's configuration has that layer and the file not its weights: tensorflowjs's converter loses those of layers with a slash in their names, as Keras 2's MobileNetV3 has; import the .h5 or .keras that it was made from";
+  "the model's configuration has this layer, but the file has no weights for it: the tensorflowjs converter loses the weights of layers with a slash in their names, as in Keras 2's MobileNetV3; import the original .h5 or .keras file";
 const headless =
-  'it has everything but a classifier, as Keras writes for include_top=False; to draw a new one at random, add --fresh-head';
+  'it has no classifier (in Keras: include_top=False); add --fresh-head to initialize a new one at random';
 const refusals: readonly (readonly [files: RegExp, message: string])[] = [
   [/^keras2-v2\.weights\.h5$/, `keras2-v2.weights.h5: ${nameless}`],
   [/^keras2-v3-(small|large)\.json$/, lost],
   [/-headless\./, headless],
   [
     /^keras3-flat\.weights\.h5$/,
-    'its classifier has several layers, and weights alone do not say how they follow; save the whole model, model.save("model.keras"), and import that',
+    'its classifier has several layers, whose order is not in a file with weights only; save the whole model, model.save("model.keras"), and import that',
   ],
 ];
 

@@ -165,8 +165,8 @@ describe('import of a Keras net with another classifier', () => {
       'head/dense',
     ]);
     expect(JSON.parse(stdout).differences).to.include.members([
-      'the file ends in softmax, the net in the logits before it',
-      'the classifier is the file\'s own: dense 16 ("dense"), dense 3 ("answer")',
+      'the file ends in softmax, the net ends in the logits before it',
+      'the classifier is that of the file: dense 16 ("dense"), dense 3 ("answer")',
     ]);
   });
   it('refuses another number of classes than is asked for', () => {
@@ -174,7 +174,7 @@ describe('import of a Keras net with another classifier', () => {
     const { net, hint, classes } = importWeights(graph, kerasFile('keras2-flat.keras'), 'file');
     expect([net, hint, classes]).to.deep.equal([
       undefined,
-      'the file tells 3 classes apart and the net 4: add classes=3',
+      'the file has 3 classes and the net 4: add classes=3',
       3,
     ]);
   });
@@ -194,7 +194,7 @@ describe('import of a Keras net with another classifier', () => {
     expect(weights.get('head/dense:kernel')?.shape).to.deep.equal([1280, 7]);
     const card = JSON.parse(readFileSync(folder('fresh', 'card.json'), 'utf8'));
     expect(card.differences).to.include(
-      'no classifier in the file: 2 weights are drawn at random, to be trained',
+      'no classifier in the file: 2 weights are initialized at random and must be trained',
     );
     const again = importWeights(
       compose('mobilenet-v2 width=0.05 classes=7 size=32'),
@@ -229,7 +229,7 @@ describe("timm's own nets and its ports from TensorFlow, whose names are the sam
       told: {},
     };
     expect(messageOf(() => importWeights(graph, file, 'model.pth'), UsageError)).to.equal(
-      'model.pth: timm has efficientnet-lite0 twice, its own and one ported from TensorFlow (tf_...), with the same names of weights and another eps and padding; say which by --source timm or --source timm-tf',
+      'model.pth: timm has efficientnet-lite0 twice, its own and one ported from TensorFlow (tf_...), with the same tensor names but another eps and padding; choose one with --source timm or --source timm-tf',
     );
     const sourceOf = (name: string, model?: string): string =>
       importWeights(graph, file, name, model === undefined ? {} : { model }).report.source;
@@ -258,7 +258,7 @@ describe('two layers of one name in a Keras file', () => {
     expect(
       messageOf(() => readWeightFile(bytes, 'model.json', () => new Uint8Array(8)), MoonletError),
     ).to.equal(
-      'model.json: two of its weights are called "d/kernel"; where a model holds several, save the one to import alone: model.get_layer(NAME).save("part.keras")',
+      'model.json: two weights have the name "d/kernel"; if the file contains several nested models, save only the one to import: model.get_layer(NAME).save("part.keras")',
     );
   });
 });

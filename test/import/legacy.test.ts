@@ -60,9 +60,13 @@ describe("PyTorch's format of before 1.6", () => {
     [
       'a call of the system',
       legacy(`${global('posix', 'system')}X\x02\0\0\0id\x85R`, {}),
-      'file: the pickle calls for "posix.system", which is not run here; save model.state_dict() alone, or convert it to safetensors',
+      'file: the pickle calls "posix.system", which is not executed; save only model.state_dict(), or convert the file to safetensors',
     ],
-    ['a whole module', legacy(`(U\x06moduleNNNtQ`, {}), 'file: a persistent id of the pickle is no storage'],
+    [
+      'a whole module',
+      legacy(`(U\x06moduleNNNtQ`, {}),
+      'file: a persistent id of the pickle is not a storage',
+    ],
     [
       'a storage cut short',
       cut(1),
@@ -76,7 +80,7 @@ describe("PyTorch's format of before 1.6", () => {
     [
       'a storage of another size than its tensors say',
       patched((all) => all.set([3], sizeAt)),
-      'file: the storage "7" has 3 values, and its tensors say 2; the file is damaged',
+      'file: the storage "7" has 3 values, but its tensors give 2; the file is damaged',
     ],
     [
       'a storage of a huge size',
@@ -98,7 +102,7 @@ describe("PyTorch's format of before 1.6", () => {
     [
       'a storage that is not in its list',
       legacy(dict({ w: f32('7', 2, 0, [2], [1]) }), {}),
-      'file: "w" lies in the storage "7", which is missing; the file is damaged',
+      'file: "w" is in the storage "7", which is missing; the file is damaged',
     ],
     [
       'a storage that no tensor has',
@@ -108,7 +112,7 @@ describe("PyTorch's format of before 1.6", () => {
     [
       'another version',
       Uint8Array.from([...whole.slice(0, 15), ...pickle('M\xea\x03'), ...whole.slice(21)]),
-      'file: written as version 1002; 1001 is read',
+      'file: written as version 1002; only 1001 is supported',
     ],
     ['no value', whole.slice(0, 30), 'file: the pickle is truncated at byte 30'],
   ];

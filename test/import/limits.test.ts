@@ -70,7 +70,7 @@ describe('a limit of memory', () => {
   it('holds for what a zip unpacks to', () => {
     const bytes = zipSync({ 'a/data.pkl': [new Uint8Array(10_000), { level: 6 }] });
     expect(said(bytes, { maxBytes: 9999 })).to.equal(
-      `file: the zip unpacks to more than 9999 bytes from ${bytes.length}; it is not unpacked; if that is meant, raise maxBytes`,
+      `file: the zip unpacks to more than 9999 bytes from ${bytes.length}; it is refused; if this size is intended, raise maxBytes`,
     );
   });
   it('holds for arrays of HDF5 that lie in each other', () => {
@@ -80,7 +80,7 @@ describe('a limit of memory', () => {
     for (let at = 0; at + 16 < bytes.length; at += 8)
       if (view.getBigUint64(at, true) === 2n && view.getBigUint64(at + 8, true) === 3n)
         view.setBigUint64(at, BigInt(Math.floor(bytes.length / 12)), true); // 3 floats each
-    expect(said(bytes)).to.equal('file: damaged: its arrays lie in each other');
+    expect(said(bytes)).to.equal('file: damaged: its arrays overlap');
   });
   it('is a number of bytes', () => {
     const bytes = writeSafetensors({ tensors: new Map(), metadata: {} });
@@ -100,12 +100,12 @@ describe('checksums of a zip', () => {
 
   it('show a flipped bit, in values and in the pickle, and can be left out', () => {
     expect(said(flipped)).to.equal(
-      'file: the checksum of "archive/data/0" in the zip is another; the file is damaged: fetch it again, or accept "checksums"',
+      'file: the checksum of "archive/data/0" in the zip does not match; the file is damaged: download it again, or accept "checksums"',
     );
     expect(reads(flipped, { accept: ['checksums'] })).to.equal(1);
     const renamed = new Uint8Array(sound);
     renamed.set([0x77 ^ 1], Buffer.from(sound).indexOf('X\x01\0\0\0w', 0, 'latin1') + 5);
-    expect(said(renamed)).to.match(/^file: the checksum of "archive\/data\.pkl" in the zip is another;/);
+    expect(said(renamed)).to.match(/^file: the checksum of "archive\/data\.pkl" in the zip does not match;/);
   });
   it('show any flipped bit of what PyTorch and Keras wrote', () => {
     for (const name of ['mobilenet-v1.pth', 'keras-mobilenet-v2.keras']) {

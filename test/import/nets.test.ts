@@ -110,10 +110,10 @@ describe('of a file with several nets', () => {
     const said = (file: WeightFile, net: string): string =>
       messageOf(() => importWeights(graph, file, 'file', { net }), UsageError);
     expect(said(flat, 'model_emma')).to.equal(
-      'file: holds "model_ema", "model", not "model_emma". Did you mean "model_ema"?',
+      'file: contains "model_ema", "model", not "model_emma". Did you mean "model_ema"?',
     );
     expect(said(fileWith(...filled(1)), 'model')).to.equal(
-      'file: holds one net, which has no name, not "model".',
+      'file: contains one net without a name, not "model".',
     );
   });
 });

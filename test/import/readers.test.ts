@@ -17,7 +17,7 @@ describe('HDF5 files', () => {
   it('of weights that do not say the names of their layers are refused', () => {
     const bytes = new Uint8Array(fileOf('keras-mobilenet-v2.weights.h5'));
     expect(refusal(renamed(bytes, 'name\0', 'nope\0'))).to.equal(
-      'file: does not say the names of its layers, as Keras before 3.8 wrote it; save the whole model as .keras or .h5: model.save("model.keras")',
+      'file: does not contain the names of its layers, since it was written by Keras before 3.8; save the whole model as .keras or .h5: model.save("model.keras")',
     );
   });
   it('cut anywhere are refused, or were longer than their values', () => {
@@ -35,13 +35,19 @@ describe('HDF5 files', () => {
     expect(refused / (whole.length / 16)).to.be.above(0.8);
   });
   const refusals: readonly (readonly [string, string])[] = [
-    ['external.h5', 'file: "dense/dense/kernel" keeps its values in another file'],
+    ['external.h5', 'file: "dense/dense/kernel" stores its values in another file'],
     [
       'chunked.h5',
-      'file: "dense/dense/kernel" is stored in chunks or packed, which Keras does not do; save it again in Keras',
+      'file: "dense/dense/kernel" is chunked or compressed, which Keras does not write; save the model again with Keras',
     ],
-    ['linked.h5', 'file: "dense/dense" links as later HDF5 does, or to another file; Keras does neither'],
-    ['latest.h5', 'file: an HDF5 file of superblock 3; Keras writes 0: load it in Keras and save it again'],
+    [
+      'linked.h5',
+      'file: "dense/dense" has links of a newer HDF5 format, or to another file; Keras writes neither',
+    ],
+    [
+      'latest.h5',
+      'file: an HDF5 file with superblock version 3, but Keras writes 0; load the file in Keras and save it again',
+    ],
   ];
   for (const [name, message] of refusals) {
     it(`such as ${name} are refused`, () => expect(refusal(fileOf(name))).to.equal(message));
@@ -62,7 +68,7 @@ describe('HDF5 files', () => {
         view.setBigUint64(at, 1000n, true);
     }
     expect(refusal(bytes)).to.match(
-      /^file: damaged: "dense\/dense\/kernel:0" of shape \[1000, 3\] is not all there$/,
+      /^file: damaged: "dense\/dense\/kernel:0" of shape \[1000, 3\] is incomplete$/,
     );
   });
 });
@@ -116,43 +122,43 @@ describe('tf.layers models', () => {
     [
       'a path above',
       model([entry([2])], ['../w.bin']),
-      'file: names the file "../w.bin", which is not beside it; it is not read',
+      'file: names the file "../w.bin", which is not in its folder; it is refused',
     ],
     [
       'a path from the root',
       model([entry([2])], ['/etc/passwd']),
-      'file: names the file "/etc/passwd", which is not beside it; it is not read',
+      'file: names the file "/etc/passwd", which is not in its folder; it is refused',
     ],
     [
       'a path of Windows',
       model([entry([2])], ['..\\w.bin']),
-      'file: names the file "..\\w.bin", which is not beside it; it is not read',
+      'file: names the file "..\\w.bin", which is not in its folder; it is refused',
     ],
     [
       'a shape past its bytes',
       model([entry([3])]),
-      'file: "a/kernel" ends at byte 12 of 8; a file is truncated',
+      'file: "a/kernel" ends at byte 12 of 8; a shard is truncated',
     ],
     [
       'a huge shape',
       model([entry([2 ** 52, 2 ** 52])]),
-      'file: "a/kernel" ends at byte 8.112963841460668e+31 of 8; a file is truncated',
+      'file: "a/kernel" ends at byte 8.112963841460668e+31 of 8; a shard is truncated',
     ],
     ['bytes to spare', model([entry([1])]), 'file: 4 bytes of the shards belong to no weight'],
     [
       'a graph model',
       model([], [], { format: 'graph-model' }),
-      'file: a "graph-model", whose layers are gone; only layers-model is read',
+      'file: a "graph-model", which has no layers; only layers-model is supported',
     ],
     [
       'a negative size',
       model([entry([-1])]),
-      'file: no model.json of tf.layers: weightsManifest[0].weights[0].shape[0]: Too small: expected number to be >=0',
+      'file: not a model.json of tf.layers: weightsManifest[0].weights[0].shape[0]: Too small: expected number to be >=0',
     ],
     [
       'no manifest',
       strToU8('{"modelTopology": {}}'),
-      'file: no model.json of tf.layers: weightsManifest: Invalid input: expected array, received undefined',
+      'file: not a model.json of tf.layers: weightsManifest: Invalid input: expected array, received undefined',
     ],
     ['no JSON', strToU8('{"modelTopology": '), 'file: not JSON; the file is damaged'],
   ];
@@ -163,7 +169,7 @@ describe('tf.layers models', () => {
 
 describe('files of other kinds', () => {
   const none =
-    "file: no weight file that is read here; expected safetensors, PyTorch's (.pth), Keras's .h5, .weights.h5 or .keras, or a tf.layers model.json";
+    "file: not a supported weight file; expected safetensors, PyTorch's (.pth), Keras's .h5, .weights.h5 or .keras, or a tf.layers model.json";
   for (const [what, bytes, message] of [
     ['empty', new Uint8Array(), 'file: the file is empty'],
     ['of text', strToU8('hello, world'), none],

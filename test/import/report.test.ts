@@ -54,25 +54,25 @@ describe('import refuses, and saves nothing', () => {
     refused(
       written('few.safetensors', (all) => all.delete('bn1.bias')),
       v1,
-      '1 are missing ("bn1.bias"): is it another architecture than mobilenet-v1?',
+      '1 are missing ("bn1.bias"): is it an architecture other than mobilenet-v1?',
     ));
   it('a file with a weight too many, whose name would command a terminal', () =>
     refused(
       written('many.safetensors', (all) => all.set('\u001b[2Jx\ny', all.get('bn1.bias') as StoredTensor)),
       v1,
-      '1 are not expected ("?[2Jx?y"): is it another architecture than mobilenet-v1?',
+      '1 are not expected ("?[2Jx?y"): is it an architecture other than mobilenet-v1?',
     ));
   it('a file of another width', () =>
     refused(
       put('width.pth', fileOf('mobilenet-v1.pth')),
       'mobilenet-v1 width=0.5 size=32 classes=3',
-      '136 tensors have another shape ("conv_stem.weight" is [8, 3, 3, 3] and should be [16, 3, 3, 3]): another width, or other options, of the architecture?',
+      '136 tensors have another shape ("conv_stem.weight" is [8, 3, 3, 3] and should be [16, 3, 3, 3]): does the net have another width, or other options?',
     ));
   it('a file of other classes, and says the option', () =>
     refused(
       put('classes.pth', fileOf('mobilenet-v1.pth')),
       'mobilenet-v1 width=0.05 size=32 classes=5',
-      '2 tensors have another shape ("classifier.weight" is [3, 48] and should be [5, 48]): the file tells 3 classes apart and the net 5: add classes=3',
+      '2 tensors have another shape ("classifier.weight" is [3, 48] and should be [5, 48]): the file has 3 classes and the net 5: add classes=3',
     ));
   it('a shape that only looks right: a transposed square matrix has the name of another', () =>
     refused(
@@ -82,21 +82,21 @@ describe('import refuses, and saves nothing', () => {
         all.set('blocks.4.1.conv_pwl.weight', weight);
       }),
       v1,
-      '1 are missing ("blocks.4.1.conv_pw.weight"), 1 are not expected ("blocks.4.1.conv_pwl.weight"): is it another architecture than mobilenet-v1?',
+      '1 are missing ("blocks.4.1.conv_pw.weight"), 1 are not expected ("blocks.4.1.conv_pwl.weight"): is it an architecture other than mobilenet-v1?',
     ));
 
   it('a file of another architecture, whatever few names they share', () =>
     refused(
       put('other.pth', fileOf('mobilenet-v1.pth')),
       'resnet-18 classes=3',
-      '4 tensors have another shape ("bn1.weight" is [8] and should be [64]), 98 are missing ("conv1.weight"), 133 are not expected ("conv_stem.weight"): is it another architecture than resnet-18?',
+      '4 tensors have another shape ("bn1.weight" is [8] and should be [64]), 98 are missing ("conv1.weight"), 133 are not expected ("conv_stem.weight"): is it an architecture other than resnet-18?',
     ));
   it('a file of which no name is known', async () => {
     const path = put('unknown.h5', fileOf('alone.h5'));
     await expectRefusal(
       ['import', path, '--as', 'resnet-18 classes=3', '--out', folder('no')],
       1,
-      /^moonlet: .*: no tensor has a name of resnet-18 in torchvision, timm, moonlet; the first of 3 is "d\w+\/\w+"\. Is it another architecture\?\n$/,
+      /^moonlet: .*: no tensor name matches resnet-18 as named by torchvision, timm, moonlet; the first of 3 names is "d\w+\/\w+"\. Is it another architecture\?\n$/,
     );
   });
   it('a net that two libraries call by one name', () => {
@@ -110,7 +110,7 @@ describe('import refuses, and saves nothing', () => {
     const { hint, net } = importWeights(graph, referenceFile(y), 'file');
     expect([net, hint]).to.deep.equal([
       undefined,
-      "torchvision's last stage has 400 channels, ours 384 as in pycls and timm; take the weights of timm",
+      "torchvision's last stage has 400 channels, Moonlet's 384 as in pycls and timm; import timm's weights",
     ]);
   });
 
@@ -168,7 +168,7 @@ describe('import reads', () => {
     await expectLogits(await imported(path, v1, '--drop-background'), logits[`timm ${v1}`] as number[]);
     const { stderr } = await moonlet('import', path, '--as', v1, '--out', folder('no'));
     expect(stderr).to.contain(
-      'the file tells 4 classes apart and the net 3: add classes=4, or leave out its class "background" by --drop-background; nothing is saved',
+      'the file has 4 classes and the net 3: add classes=4, or remove its class "background" with --drop-background; nothing is saved',
     );
   });
 
@@ -247,7 +247,7 @@ describe('import reads', () => {
       inputSize: [3, 256, 256],
       more: { license: 'apache-2.0' },
       size: 65,
-      from: 'config.json beside the file',
+      from: 'config.json in the folder of the file',
     });
   });
 

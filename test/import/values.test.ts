@@ -46,7 +46,7 @@ describe('an imported file', () => {
       'F32',
       at(7, Number.NaN),
       'nonfinite',
-      'is NaN at place 7, as float32 (F32 in the file)',
+      'is NaN at index 7, as float32 (F32 in the file)',
     ],
     [
       'Infinity',
@@ -54,7 +54,7 @@ describe('an imported file', () => {
       'F32',
       at(2, -Infinity),
       'nonfinite',
-      'is -Infinity at place 2, as float32 (F32 in the file)',
+      'is -Infinity at index 2, as float32 (F32 in the file)',
     ],
     [
       'a negative variance',
@@ -62,7 +62,7 @@ describe('an imported file', () => {
       'F32',
       at(1, -0.5),
       'negative-variances',
-      'is a variance and -0.5 at place 1',
+      'is a variance, but negative at index 1 (-0.5)',
     ],
     [
       'a kernel of bytes',
@@ -70,14 +70,14 @@ describe('an imported file', () => {
       'I8',
       (v) => Int8Array.from(v),
       'integers',
-      'holds whole numbers (I8)',
+      'contains integers (I8)',
     ],
   ];
   for (const [what, name, dtype, change, kind, said] of cases)
     it(`with ${what} is refused, or accepted by "${kind}"`, () => {
       const file = changed(name, dtype, change);
       const unsound = [`"${name}" ${said}`];
-      const hint = `trained wrong, or damaged? To take such values as they are, use --accept ${kind}`;
+      const hint = `the training may have failed, or the file may be damaged. To import these values unchanged, use --accept ${kind}`;
       expect(outcome(importWeights(graph, file, 'file'))).to.deep.equal({ unsound, made: false, hint });
       const others = (['nonfinite', 'negative-variances', 'integers'] as const).filter((k) => k !== kind);
       expect(importWeights(graph, file, 'file', { accept: others }).net).to.equal(undefined);
@@ -91,11 +91,9 @@ describe('an imported file', () => {
       const tensors = new Map([...sound.tensors, ['classifier.bias', view.tensors.get('w') as never]]);
       return importWeights(graph, { ...sound, tensors }, 'file').report.unsound;
     };
-    expect(odd('Bool', Uint8Array.of(1, 0, 1))).to.deep.equal([
-      '"classifier.bias" holds whole numbers (Bool)',
-    ]);
+    expect(odd('Bool', Uint8Array.of(1, 0, 1))).to.deep.equal(['"classifier.bias" contains integers (Bool)']);
     expect(odd('Double', new Uint8Array(Float64Array.of(1, 1e300, 2).buffer))).to.deep.equal([
-      '"classifier.bias" is Infinity at place 1, as float32 (Double in the file)',
+      '"classifier.bias" is Infinity at index 1, as float32 (Double in the file)',
     ]);
     expect(odd('Double', new Uint8Array(Float64Array.of(1, 1e-300, 2).buffer))).to.deep.equal([]);
   });

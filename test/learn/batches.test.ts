@@ -104,7 +104,7 @@ describe('batches', () => {
     );
     expect(() => fits(wrn({ size: 28, channels: 1, classes: 7 }))).to.throw(
       MoonletError,
-      'tells 7 classes apart, and mnist has 10; compose it with classes=10',
+      'has 7 classes, but mnist has 10; compose it with classes=10',
     );
   });
 });

@@ -133,7 +133,7 @@ describe('data that do not fit', () => {
   });
 
   it('one class, in training, distillation and evaluation', async () => {
-    const said = 'rows: tells 1 class apart, and a classifier needs 2 or more; compose it with classes=2';
+    const said = 'rows: has 1 class, but a classifier needs 2 or more; compose it with classes=2';
     const zeros = made([0, 0, 0, 0]);
     for (const work of [
       () => fit(net(1), zeros, scale, o),

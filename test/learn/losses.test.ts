@@ -104,7 +104,7 @@ describe('losses', () => {
       );
       expect(() => make({ student: wrn(), teacher: wrn({ classes: 100 }) })).to.throw(
         MoonletError,
-        'soft-targets: the student tells 10 classes apart, the teacher 100; they must agree',
+        'soft-targets: the student has 10 classes, the teacher 100; the numbers must be equal',
       );
     });
   });

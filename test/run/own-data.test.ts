@@ -73,7 +73,7 @@ describe('a recipe on data of one’s own', () => {
 
   it('is refused before training where net and data differ', async () => {
     expect(await line(() => readyFor(recipe({ student: at('eleven') })))).to.match(
-      /^ds-cnn: tells 11 classes apart, and keywords has 12; compose it with classes=12/,
+      /^ds-cnn: has 11 classes, but keywords has 12; compose it with classes=12/,
     );
     expect(await line(() => readyFor(recipe({ student: 'wrn depth=10 width=1 classes=12' })))).to.match(
       /^wrn .*: takes \[32, 32, 3\], and the images of keywords are \[49, 10, 1\]/,

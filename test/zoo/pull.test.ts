@@ -93,7 +93,7 @@ describe('pull from a server', () => {
       server.fail('weights.safetensors', [fault], true);
       const said = await refusal(pull(id, { ...o, retries: 1 }));
       expect(said).to.match(
-        /^http:.*\/mnist\/wrn-16-1\/weights\.safetensors: (nothing came for 0\.1 s|the connection broke \(.+\)|it ended after 200000 of 708888 bytes), after 2 tries; try again later$/,
+        /^http:.*\/mnist\/wrn-16-1\/weights\.safetensors: (no data arrived for 0\.1 s|the connection broke \(.+\)|the download ended after 200000 of 708888 bytes), after 2 tries; try again later$/,
       );
       expect(existsSync(o.to)).to.equal(false);
       expect(everything(path()).filter((file) => file.includes('.tmp'))).to.deep.equal([]);
@@ -111,7 +111,7 @@ describe('pull from a server', () => {
       const o = fresh();
       server.fail(end, [{ kind: 'drip', everyMs: 10 }], true);
       expect(await refusal(pull(id, { ...o, retries: 1 }))).to.match(
-        /^http:.*: only \d+ bytes came in 0\.1 s, where 1000 a second are the least, after 2 tries; try again later$/,
+        /^http:.*: only \d+ bytes arrived in 0\.1 s; the minimum is 1000 per second, after 2 tries; try again later$/,
       );
       expect(existsSync(o.to)).to.equal(false);
       expect(asked(end)).to.have.length(2);
@@ -124,7 +124,7 @@ describe('pull from a server', () => {
     server.fail('weights.safetensors', [{ kind: 'drip', everyMs: 10 }], true);
     const slow = { ...o, leastPace: 0, limitMs: 600 };
     expect(await refusal(pull(id, slow))).to.equal(
-      `${server.url}: not done in the 0.6 s allowed; what came is kept, and another pull goes on from there`,
+      `${server.url}: not done in the 0.6 s allowed; the downloaded part is kept, and the next pull resumes from it`,
     );
     expect(asked('weights.safetensors'), 'one try').to.have.length(1);
     expect(existsSync(o.to)).to.equal(false);
@@ -149,7 +149,7 @@ describe('pull from a server', () => {
     const o = fresh();
     server.fail('weights.safetensors', [{ kind: 'wrong' }]);
     expect(await refusal(pull(id, o))).to.match(
-      /weights\.safetensors: its sha256 is [0-9a-f]{64}, and the index says a5c87c10[0-9a-f]{56}$/,
+      /weights\.safetensors: its sha256 is [0-9a-f]{64}, but the index has a5c87c10[0-9a-f]{56}$/,
     );
     expect(existsSync(o.to)).to.equal(false);
     expect(everything(o.cache).filter((file) => file.includes('a5c87c10'))).to.deep.equal([]);
@@ -178,7 +178,7 @@ describe('pull from a server', () => {
       { kind: 'status', status: 404 },
     ]);
     expect(await refusal(pull(id, p))).to.match(
-      /weights\.safetensors: the server answered 404; check the address$/,
+      /weights\.safetensors: the server responded with 404; check the URL$/,
     );
     server.etag = '"2"';
     expectWhole((await pull(id, p)).folder);
@@ -200,7 +200,7 @@ describe('pull from a server', () => {
     const o = fresh();
     server.fail('weights.safetensors', [{ kind: 'long' }]);
     expect(await refusal(pull(id, o))).to.match(
-      /weights\.safetensors: more than the 708888 bytes that the index says$/,
+      /weights\.safetensors: more than the 708888 bytes in the index$/,
     );
     const index = makeIndex(path('served'));
     const files =
@@ -210,10 +210,10 @@ describe('pull from a server', () => {
     writeFileSync(path('other', 'index.json'), JSON.stringify({ ...index, nets: [{ id, files }] }));
     const other = await registryServer(path('other'));
     expect(await refusal(pull(id, { ...o, from: other.url }))).to.match(
-      /graph\.json: it has 6526 bytes, and the index says 6527$/,
+      /graph\.json: it has 6526 bytes, but the index has 6527$/,
     );
     expect(await refusal(pull(id, { ...o, maxBytes: 1000 }))).to.match(
-      /index\.json: mnist\/wrn-16-1 weighs \d+ bytes, more than the 1000 allowed$/,
+      /index\.json: mnist\/wrn-16-1 has \d+ bytes, more than the 1000 allowed$/,
     );
     expect(existsSync(o.to)).to.equal(false);
     await other.close();
@@ -264,7 +264,7 @@ describe('pull from a server', () => {
       'https://x/y',
     ])
       expect(await refusal(pull(bad, fresh()), UsageError)).to.match(
-        / is no net's id; expected <dataset>\/<id> /,
+        / is not the id of a net; expected <dataset>\/<id> /,
       );
     expect(server.asked).to.deep.equal([]);
   });
@@ -288,7 +288,7 @@ describe('pull from a server', () => {
         { ...index, nets: [{ id, files: files.map((f) => ({ ...f, name: 'card.json' })) }] },
         /index\.json: mnist\/wrn-16-1 has no graph\.json$/,
       ],
-      [' '.repeat(5 * 2 ** 20), /index\.json: more than the 4194304 bytes that such a file may have$/],
+      [' '.repeat(5 * 2 ** 20), /index\.json: larger than the 4194304 bytes allowed for such a file$/],
     ];
     mkdirSync(path('bad'), { recursive: true });
     const bad = await registryServer(path('bad'));
@@ -304,10 +304,10 @@ describe('pull from a server', () => {
       /index\.json: no net "mnist\/wrn-16-2"\. Did you mean "mnist\/wrn-16-1"\? There: mnist\/wrn-16-1$/,
     );
     expect(await refusal(pull(id, { ...fresh(), from: `${server.url}nowhere/` }))).to.match(
-      /nowhere\/index\.json: the server answered 404; check the address$/,
+      /nowhere\/index\.json: the server responded with 404; check the URL$/,
     );
     expect(await refusal(pull(id, { ...fresh(), from: 'http://' }), UsageError)).to.equal(
-      '--from: "http://" is no address',
+      '--from: "http://" is not a URL',
     );
   });
 
@@ -317,7 +317,7 @@ describe('pull from a server', () => {
     expectWhole((await pull(id, o)).folder);
     rmSync(join(o.to, 'card.json'));
     expect(await refusal(pull(id, o))).to.equal(
-      `${o.to}: the folder is not empty; choose another, or overwrite it by --force (in code, force: true)`,
+      `${o.to}: the folder is not empty; choose another, or replace its files with --force (in code, force: true)`,
     );
     server.fail('graph.json', [{ kind: 'wrong' }]);
     await refusal(pull(id, { ...o, force: true }));
@@ -343,7 +343,7 @@ describe('pull from a folder and from the package', () => {
 
   it('says how to make an index where there is none', async () => {
     expect(await refusal(pull(id, { from: path('served'), cache: path('cache') }), UsageError)).to.equal(
-      `--from ${path('served')}: no index.json there; make one by npm run zoo -- index ${path('served')}`,
+      `--from ${path('served')}: it has no index.json; create one with npm run zoo -- index ${path('served')}`,
     );
   });
 
@@ -354,7 +354,7 @@ describe('pull from a folder and from the package', () => {
     bent[500_000] = (bent[500_000] as number) ^ 1;
     writeFileSync(path('served', id, 'weights.safetensors'), bent);
     expect(await refusal(pull(id, { from: path('served'), to: path('to'), cache: path('cache') }))).to.match(
-      /weights\.safetensors: its sha256 is [0-9a-f]{64}, and the index says a5c87c10/,
+      /weights\.safetensors: its sha256 is [0-9a-f]{64}, but the index has a5c87c10/,
     );
     expect(existsSync(path('to'))).to.equal(false);
     rmSync(path('served', id, 'weights.safetensors'));
@@ -373,11 +373,11 @@ describe('pull from a folder and from the package', () => {
     const o = { from: path('served'), to: path('to'), cache: path('cache') };
     serve({ ...card, id: 'mnist/other' });
     expect(await refusal(pull(id, o))).to.match(
-      /card\.json: it is the card of mnist\/other, not of mnist\/wrn-16-1$/,
+      /card\.json: this is the card of mnist\/other, not of mnist\/wrn-16-1$/,
     );
     serve({ ...card, sha256: { ...card.sha256, 'graph.json': 'x' } });
     expect(await refusal(pull(id, o))).to.match(
-      /card\.json: it says another sha256 of graph\.json than the index does$/,
+      /card\.json: its sha256 of graph\.json differs from the index$/,
     );
     serve({ ...card, accuracy: 2 });
     expect(await refusal(pull(id, o))).to.match(/card\.json: accuracy: /);

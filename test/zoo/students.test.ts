@@ -102,7 +102,7 @@ describe('a folder with a card', () => {
     flipped[weights.length - 1] = (flipped[weights.length - 1] ?? 0) ^ 1;
     writeFileSync(file('weights.safetensors'), flipped);
     expect(load()).to.match(
-      /weights\.safetensors: sha256 is \w{64}, and its card says \w{64}; fetch or import it again, or remove sha256 from its card\.json to take the files as they are$/,
+      /weights\.safetensors: sha256 is \w{64}, but its card has \w{64}; download or import it again, or remove sha256 from its card\.json to skip this check$/,
     );
     expect(loadStudent(folder('net'), { verify: false }).weights.size).to.be.above(10);
     writeFileSync(file('weights.safetensors'), weights);

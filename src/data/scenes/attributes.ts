@@ -1,4 +1,4 @@
-/** @file What can be measured of a drawn digit: how thick its stroke is, how it leans, how many loops it has. */
+/** @file Attributes measured on an image of a digit: stroke width, slant, number of loops. */
 
 export interface Attributes {
   /** Pixels: twice the ink's area over the length of its outline. A long bar of width w has w (less at its ends). */

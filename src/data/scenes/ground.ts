@@ -1,4 +1,4 @@
-/** @file Textured ground: noise at two scales and a grain, darker than what stands on it. */
+/** @file Textured background: noise at two scales and grain, darker than the objects on it. */
 import type { Random } from '../../random.ts';
 
 /** [size, size], from about 10 to 120 of 255. */

@@ -1,6 +1,6 @@
 /**
- * @file Scenes made of real digits or garments: many of them, by number, from the splits of a dataset. Training scenes
- * hold training images only, test scenes test images only.
+ * @file Scenes made of real digits or garments, by index, from the splits of a dataset. Training scenes hold training
+ * images only, test scenes test images only.
  */
 export type { Box } from './box.ts';
 

@@ -1,4 +1,4 @@
-/** @file An image as ink of another size. */
+/** @file Resizes an image to an object of a scene. */
 import type { Box } from './box.ts';
 
 export interface Ink {

@@ -1,6 +1,7 @@
 /**
- * @file One scene: real digits or garments placed on textured ground. Everything is a function of the seed, the scene's
- * number and the images; only sums, products and rounding are used, so that every machine makes the same bytes.
+ * @file One scene: images of digits or garments placed on a textured background. Everything is a function of the seed,
+ * the scene's number and the images; only sums, products and rounding are used, so that every machine makes the same
+ * bytes.
  *
  * Objects stand at depths between 0 (near) and 1 (far): near ones are larger, brighter and cover far ones. The ground is
  * behind them all and rises from depth 0.9 at the bottom to 1 at the top.

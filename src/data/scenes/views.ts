@@ -1,4 +1,4 @@
-/** @file What can be read off a scene: other modalities and dense labels, all [size, size]. */
+/** @file Views of a scene: other modalities and dense labels, all [size, size]. */
 import { item } from '../../access.ts';
 import type { Scene } from './scene.ts';
 

@@ -1,4 +1,7 @@
-/** @file The certificate's rules for nodes that growth has added: when they pass an old value on, or give zeros. */
+/**
+ * @file The certificate's rules for nodes that growth has added: when such a node returns an old value unchanged, or
+ * zeros.
+ */
 import type { Activation, Conv, Graph, Kind, Node, OpOf, Slot } from '../../graph/index.ts';
 import { materialize, type Net } from '../../weights/index.ts';
 

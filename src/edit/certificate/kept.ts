@@ -1,6 +1,6 @@
 /**
- * @file The certificate's rules for nodes that the old net has too: given sound inputs, what an op and its weights must be
- * for its value to be sound. A new kind does not compile until it has a rule here.
+ * @file The certificate's rules for nodes that exist in both nets: the conditions on an op and its weights under which
+ * correct inputs give a correct value. A new kind does not compile until it has a rule here.
  */
 import type { Kind, Node, OpOf, Shape } from '../../graph/index.ts';
 import { type Comparison, checkLayer, checkVector, equal } from './layer.ts';

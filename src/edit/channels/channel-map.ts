@@ -1,4 +1,4 @@
-/** @file Channel maps: for each new channel the old one that it copies, and the orders of channels. */
+/** @file Channel maps: for each new channel, the old channel that it copies; and permutations of channels. */
 import { append } from '../lookup.ts';
 
 /** For each new channel the old one that it copies; -1 where it copies none. */

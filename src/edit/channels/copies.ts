@@ -1,4 +1,4 @@
-/** @file Choosing how often each channel is copied, so that every op's conditions hold. */
+/** @file Chooses how often each channel is copied, so that the conditions of every op hold. */
 
 import { first, get } from '../../access.ts';
 import { Refusal } from '../../errors.ts';

@@ -1,4 +1,7 @@
-/** @file Channels in another number or order, and consumers that follow: the core of widening, pruning and permuting. */
+/**
+ * @file Changes the number or order of channels and the layers that read them: the core of widening, pruning and
+ * permuting.
+ */
 import { Refusal } from '../../errors.ts';
 import { type Channels, channels, check, dropUnused, type Graph } from '../../graph/index.ts';
 import { entries, float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';

@@ -1,7 +1,7 @@
 /**
- * @file Value numbering: which channels of a net compute the same. Equal numbers mean equal values for every input. The
- * numbers come from the weights, compared bit for bit; the net is never run. Channels that are not proved equal have
- * different numbers.
+ * @file Value numbering: finds channels of a net that compute the same. Equal numbers mean equal values for every
+ * input. The numbers come from the weights, compared bit for bit; the net is never run. Channels that are not proved
+ * equal have different numbers.
  */
 import { match } from 'ts-pattern';
 import {

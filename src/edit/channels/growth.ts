@@ -1,4 +1,7 @@
-/** @file What a growing edit gives back: the net, and how everything that belonged to the old one follows. */
+/**
+ * @file The result of a growing edit: the net, and how arrays of the old net, such as optimizer state, are
+ * transformed.
+ */
 
 import { get, last } from '../../access.ts';
 import { channelsOf, type Graph, shapes } from '../../graph/index.ts';

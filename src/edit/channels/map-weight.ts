@@ -1,4 +1,4 @@
-/** @file How the numbers of a weight follow when channels are copied, moved, dropped or new. */
+/** @file Transforms a weight when channels are copied, moved, removed or added. */
 
 import { first } from '../../access.ts';
 import type { Slot } from '../../graph/index.ts';

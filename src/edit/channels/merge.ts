@@ -1,6 +1,7 @@
 /**
- * @file Copies found and merged, in any net: of channels that compute the same number one stays, and its readers get the sum
- * of the weights of all. It undoes widening without its maps, as long as training has not made the copies differ.
+ * @file Finds and merges copies in any net: of channels that compute the same, one remains, and the layers that read
+ * it get the sum of all weights. It undoes widening without its maps, as long as training has not made the copies
+ * differ.
  */
 
 import { get, item } from '../../access.ts';

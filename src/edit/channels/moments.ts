@@ -1,4 +1,6 @@
-/** @file How moments of gradients follow a weight whose channels were copied; the mathematics is at `Follows`. */
+/**
+ * @file Transforms the moments of gradients of a weight whose channels were copied; the mathematics is at `Follows`.
+ */
 import type { Slot } from '../../graph/index.ts';
 import { matrixOf } from '../lookup.ts';
 import type { ChannelMap } from './channel-map.ts';

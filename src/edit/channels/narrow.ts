@@ -1,7 +1,8 @@
 /**
- * @file Growth undone: the copies of a channel become one channel, added nodes are removed, kernels lose their rings. The
- * parts of a weight that was split by random shares sum to it bit for bit: each share left a rest without rounding (see
- * `map-weight.ts`), so adding up from the smallest does not round either. Thirds of `split: 'equal'` may be one ulp off.
+ * @file Undoes growth: the copies of a channel become one channel, added nodes are removed, kernels lose their rings.
+ * The parts of a weight that was split by random shares sum to it bit for bit: each share left a rest without rounding
+ * (see `map-weight.ts`), so adding up from the smallest does not round either. Thirds of `split: 'equal'` may be one
+ * ulp off.
  */
 
 import { get, item } from '../../access.ts';

@@ -1,6 +1,6 @@
 /**
- * @file The same net with its channels in another order, in all layers that make and read them. No channel is added or
- * removed; sums are taken in another order, so that they round differently.
+ * @file Reorders the channels of a net, in all layers that produce and read them. No channel is added or removed; sums
+ * are taken in another order, so that they round differently.
  */
 import { Refusal, UsageError } from '../../errors.ts';
 import { channels, type Variable } from '../../graph/index.ts';

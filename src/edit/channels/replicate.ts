@@ -1,6 +1,6 @@
 /**
- * @file The engine of growth and pruning: every channel appears a chosen number of times, and every consumer splits its
- * weights among the copies, so that the network computes what it did.
+ * @file The engine of growth and pruning: every channel appears a chosen number of times, and every layer that reads
+ * it splits its weights among the copies, so that the net computes the same function.
  *
  * It walks the graph once. For every value a map says which old channel each new one copies; the rules of
  * `rules/table.ts` carry the maps through the ops and give each op of the new graph. Where an op needs another order of

@@ -1,4 +1,4 @@
-/** @file Which variables the names of a widening mean, and how wide each shall be. */
+/** @file Resolves the names of a widening to variables, and the width of each. */
 
 import { first, get } from '../../access.ts';
 import { Refusal, suggestion, UsageError } from '../../errors.ts';

@@ -1,4 +1,4 @@
-/** @file The singular value decomposition, by ml-matrix, in plain arrays; and ranks chosen by singular values. */
+/** @file The singular value decomposition of plain arrays, by ml-matrix, and the choice of ranks by singular values. */
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 
 /** M = U diag(s) V^T, [rows, columns], with n = min(rows, columns) singular values from large to small. */

@@ -1,4 +1,4 @@
-/** @file The weights of linear layers and norms in double precision, as folding needs them. Kernels are HWIO. */
+/** @file The weights of linear layers and norms in double precision, for folding. Kernels are HWIO. */
 import { get } from '../../access.ts';
 import { consumers, type Graph, type Norm } from '../../graph/index.ts';
 import { float, materialize, type Weight, type WeightKey } from '../../weights/index.ts';

@@ -1,6 +1,6 @@
 /**
- * @file New units beside the old ones, for a new task. Wang, Ramanan and Hebert, CVPR 2017, arXiv:1907.07844 ("Growing a
- * Brain"): the net is widened by units with random weights instead of copies, at the scale of the old ones, so that neither
+ * @file Adds new units for a new task. Wang, Ramanan and Hebert, CVPR 2017, arXiv:1907.07844 ("Growing a Brain"): the
+ * net is widened by units with random weights instead of copies, at the scale of the old ones, so that neither
  * dominates and both learn at one pace.
  *
  * The paper divides old and new activations by their norms and learns a scale. Here the weights are set so that the new

@@ -1,5 +1,5 @@
 /**
- * @file New skip connections that change nothing at first. By `add`, through a layer of zeros that fits the shapes (its
+ * @file Adds skip connections that preserve the function. By `add`, through a layer of zeros that fits the shapes (its
  * weights move on the first step); or by `concat`, whose new channels are weighed by zeros.
  */
 

@@ -1,6 +1,6 @@
 /**
- * @file Larger kernels that compute the same: a ring of zeros around each kernel, and the padding enlarged by as much. Exact
- * in both modes; the ring moves from the first step on.
+ * @file Larger kernels that compute the same function: a ring of zeros around each kernel, and padding enlarged by the
+ * same amount. Exact in both modes; the ring moves from the first step on.
  */
 import { Refusal } from '../../errors.ts';
 import {

@@ -1,4 +1,7 @@
-/** @file Inserting new nodes behind a place, with weights that change nothing: zeros, convs that pass channels on, fresh ones. */
+/**
+ * @file Inserts new nodes after a node, with weights that preserve the function: zeros, identity convs, newly
+ * initialized weights.
+ */
 
 import { get, item } from '../../access.ts';
 import { Refusal } from '../../errors.ts';

@@ -1,4 +1,7 @@
-/** @file One more block of a stage's own kind that changes nothing: residual blocks, dense layers, shuffle units. */
+/**
+ * @file Adds another block like those of a stage that preserves the function: residual blocks, dense layers, shuffle
+ * units.
+ */
 
 import { get, item } from '../../access.ts';
 import {

@@ -1,4 +1,4 @@
-/** @file Layers that can be inserted behind any value without changing it: a branch of zeros, a conv that passes channels on. */
+/** @file Layers that can be inserted after any value without changing it: a branch of zeros, an identity conv. */
 
 import { get } from '../../access.ts';
 import { Refusal } from '../../errors.ts';

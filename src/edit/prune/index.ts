@@ -1,4 +1,4 @@
-/** @file Pruning's public face. */
+/** @file The public names of pruning. */
 export {
   classScales,
   type Evidence,

@@ -1,6 +1,6 @@
 /**
- * @file A layer's weights fitted to wanted values by least squares:  min over D of |Y - X W - X D|^2 + r |D|^2.
- * The minimum is at most the value at D = 0; the error on the rows therefore never rises. With R = Y - X W,
+ * @file Fits a layer's weights to target values by least squares:  min over D of |Y - X W - X D|^2 + r |D|^2. The
+ * minimum is at most the value at D = 0; the error on the rows therefore never rises. With R = Y - X W,
  *
  *   D = (X'X + r I)^-1 X'R = X' (XX' + r I)^-1 R,
  *

@@ -1,5 +1,5 @@
 /**
- * @file A mask as a net: the kernels that read removed channels have zeros there. What these channels hold no longer
+ * @file The masked net: the kernels that read removed channels have zeros there. What these channels hold no longer
  * matters, not even biases, offsets and activations with f(0) != 0. The pruned net must compute the same (law 5).
  */
 import { get, item } from '../../access.ts';

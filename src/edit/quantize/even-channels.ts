@@ -1,9 +1,9 @@
 /**
- * @file Equal ranges for the channels of a tensor. Values are rounded with one step for all channels of a tensor, and
- * channels of a small range then have few codes. Where all ops between two layers commute with a positive factor, the layer
- * that produces channel i is multiplied by s_i and the layers that read it are divided by s_i. The factors are chosen so
- * that each channel has the range of its tensor. Meller et al. 2019, arXiv:1902.01917, section 3; here also over sums,
- * concats and shuffles, whose channels share a factor.
+ * @file Scales the channels of a tensor to similar ranges. Values are rounded with one step for all channels of a
+ * tensor, and channels of a small range then have few codes. Where all ops between two layers commute with a positive
+ * factor, the layer that produces channel i is multiplied by s_i and the layers that read it are divided by s_i. The
+ * factors are chosen so that each channel has the range of its tensor. Meller et al. 2019, arXiv:1902.01917, section
+ * 3; here also over sums, concats and shuffles, whose channels share a factor.
  *
  * The function is preserved, except by relu6: relu6(s x) / s clips x at 6 / s, which is at least the largest value seen.
  */

@@ -1,4 +1,4 @@
-/** @file Quantization's public face: rounding, and edits that reduce its error. */
+/** @file The public names of quantization: rounding, and edits that reduce its error. */
 export { correctBias } from './correct.ts';
 export { type EqualizedPair, type EqualizeOptions, equalize, pairsOf } from './equalize.ts';
 export { evenChannels } from './even-channels.ts';

@@ -1,6 +1,6 @@
 /**
- * @file Where a quantized net rounds its values: after every layer, except between a layer and the activation that an
- * integer runtime fuses with it. An op that only moves values keeps the steps of its input.
+ * @file Chooses where a quantized net rounds its values: after every layer, except between a layer and the activation
+ * that an integer runtime fuses with it. An op that only moves values keeps the steps of its input.
  */
 import { match } from 'ts-pattern';
 import { consumers, type Graph, type Node, nodesById } from '../../graph/index.ts';

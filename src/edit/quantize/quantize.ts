@@ -1,7 +1,7 @@
 /**
- * @file Quantization after training: weights become whole numbers with a scale for each output channel, values are rounded
- * to the steps that calibration found. Jacob et al. 2017, arXiv:1712.05877, sections 2.1 to 3; Krishnamoorthi 2018,
- * arXiv:1806.08342.
+ * @file Post-training quantization: weights become integers with a scale for each output channel, and values are
+ * rounded to the steps that calibration found. Jacob et al. 2017, arXiv:1712.05877, sections 2.1 to 3; Krishnamoorthi
+ * 2018, arXiv:1806.08342.
  *
  *   real = scale (code - zero),  scale = (high - low) / (2^bits - 1),  zero = round(-low / scale)
  *

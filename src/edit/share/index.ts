@@ -1,4 +1,4 @@
-/** @file Weight sharing's public face. */
+/** @file The public names of weight sharing. */
 export { type CentroidStart, type KMeans, kMeans } from './k-means.ts';
 export {
   type CirculateOptions,

@@ -1,4 +1,7 @@
-/** @file `structure` of `moonlet`: edits of a net's structure by the papers' names; those that learn have training in `moonlet/learn`. */
+/**
+ * @file The group `structure` of `moonlet`: structural edits by the papers' names; training for them is in
+ * `moonlet/learn`.
+ */
 export {
   withCollaborative,
   withConcatRelu,

@@ -1,7 +1,8 @@
 /**
- * @file Nested nets: several nets in one set of weights, each contained in the next, each cut out on demand. Kim, Ahn and Oh
- * 2018, arXiv:1712.03781 (NestedNet), section 3: masks M_1 <= M_2 <= ... <= M_n over the weights of one net, by single weights
- * (section 4.1, pruned by magnitude) or by channels (section 4.2). Nets by channels have smaller graphs.
+ * @file Nested nets: several nets in one set of weights, each contained in the next; each can be extracted. Kim, Ahn
+ * and Oh 2018, arXiv:1712.03781 (NestedNet), section 3: masks M_1 <= M_2 <= ... <= M_n over the weights of one net, by
+ * single weights (section 4.1, pruned by magnitude) or by channels (section 4.2). Nets by channels have smaller
+ * graphs.
  *
  * `nestedNet` of moonlet/learn trains the nets together. A net that is cut out computes what the masked net does.
  */

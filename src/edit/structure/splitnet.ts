@@ -1,8 +1,8 @@
 /**
- * @file Layers split into groups that do not read each other. Kim, Park, Kim and Hwang 2017 (ICML, SplitNet), section 3: once
- * channels have been assigned to groups, the weights between groups are dropped, W becomes block-diagonal, and each block
- * is a layer of its own. A conv becomes a grouped conv, and a dense layer becomes one dense layer for each group. Channels are
- * permuted before the layer and back after it, so that everything around it stays.
+ * @file Splits layers into groups that do not read each other. Kim, Park, Kim and Hwang 2017 (ICML, SplitNet), section
+ * 3: once channels have been assigned to groups, the weights between groups are dropped, W becomes block-diagonal, and
+ * each block is a layer of its own. A conv becomes a grouped conv, and a dense layer becomes one dense layer for each
+ * group. Channels are permuted before the layer and back after it, so that everything around it stays.
  *
  * The split net computes what the net with zeros between the groups does. Which channels belong together is learned by
  * `splitNet` of moonlet/learn.

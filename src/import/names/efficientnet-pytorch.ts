@@ -1,6 +1,7 @@
 /**
- * @file Names of the package efficientnet-pytorch, and of efficientnet-lite-pytorch, which has its code: ports of TensorFlow's
- * weights. Blocks are counted through all stages; what a block does not have leaves no number out.
+ * @file Tensor names of the package efficientnet-pytorch, and of efficientnet-lite-pytorch, which uses the same code:
+ * ports of TensorFlow's weights. Blocks are counted through all stages; what a block does not have leaves no number
+ * out.
  */
 import { type Place, pair, type Scheme } from './scheme.ts';
 

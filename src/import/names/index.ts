@@ -1,4 +1,4 @@
-/** @file The libraries whose files are read, and the architectures that each is known to name. */
+/** @file The supported libraries, and the architectures that each has names for. */
 import { suggestion, UsageError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { efficientnetPytorch } from './efficientnet-pytorch.ts';

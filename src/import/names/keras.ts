@@ -1,4 +1,4 @@
-/** @file Names of the layers of keras.applications (Keras 3), and of Keras 2 where they are others. */
+/** @file Layer names of keras.applications (Keras 3), and of Keras 2 where they differ. */
 import { type Place, pair, type Scheme } from './scheme.ts';
 
 const mobilenetV1: Scheme = {

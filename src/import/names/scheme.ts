@@ -1,6 +1,6 @@
 /**
- * @file How a library names the layers of an architecture: a rule from our paths to its names. Shapes are never looked
- * at to find a name; they are compared afterwards.
+ * @file Rules that map Moonlet's paths to the layer names of a library. Shapes are never looked at to find a name;
+ * they are compared afterwards.
  */
 import { get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';

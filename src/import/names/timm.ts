@@ -1,4 +1,4 @@
-/** @file Names of timm's models (1.0), and of torchvision's where the two agree. */
+/** @file Tensor names of timm's models (1.0), and of torchvision's where both agree. */
 import { type Counts, type Place, pair, type Scheme } from './scheme.ts';
 
 const squeeze = {

@@ -1,4 +1,4 @@
-/** @file Names of torchvision's models (0.29) where they are not timm's. */
+/** @file Tensor names of torchvision's models (0.29) where they differ from timm's. */
 import { type Place, pair, type Scheme } from './scheme.ts';
 import { both } from './timm.ts';
 

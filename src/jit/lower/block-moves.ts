@@ -1,4 +1,4 @@
-/** @file Brings images into onnxruntime's blocks and out of them. */
+/** @file Converts images to onnxruntime's blocks and back. */
 
 import { int } from '../../onnx/index.ts';
 import type { Value, ValueType } from '../ir.ts';

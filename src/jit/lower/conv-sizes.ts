@@ -1,4 +1,7 @@
-/** @file Sizes of a conv as ONNX attributes, and layouts of its kernel. Kernels are HWIO in the graph; ONNX's OIHW is their layout [3, 2, 0, 1]. */
+/**
+ * @file Conv sizes as ONNX attributes, and layouts of conv kernels. Kernels are HWIO in the graph; ONNX's OIHW is
+ * their layout [3, 2, 0, 1].
+ */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';

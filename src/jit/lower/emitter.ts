@@ -1,4 +1,4 @@
-/** @file The interface with which lowerings write ONNX nodes, and ask in which layouts a value already lies in memory. */
+/** @file The interface by which lowerings write ONNX nodes and ask in which layouts a value is already stored. */
 
 import type { OnnxNode, OnnxTensor } from '../../onnx/index.ts';
 import type { Attributes, Fusions, Value, ValueType } from '../ir.ts';

@@ -1,4 +1,4 @@
-/** @file A form of the filter gradient: one way to compute it, and when that way is right and fast. */
+/** @file An implementation of the filter gradient: how it is computed, and when it is correct and fast. */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
 import type { Value } from '../ir.ts';

@@ -1,5 +1,6 @@
 /**
- * @file The gradient of a conv in its kernel: a list of forms, of which the first that fits is taken.
+ * @file The gradient of a conv with respect to its kernel: a list of implementations, of which the first that fits is
+ * used.
  *
  * dk(i, j, c, o) = sum over batch and places of x(at tap i, j; c) dy(o). Written naively, that copies x once
  * per tap. The forms below copy less: a matrix product, or one of onnxruntime's blocked convs, reads all taps at once.

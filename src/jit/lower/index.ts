@@ -1,4 +1,6 @@
-/** @file The graph as an ONNX model: every node lowered in order, inputs and outputs named `room/name`. */
+/**
+ * @file Writes the graph as an ONNX model: every node is lowered in order; inputs and outputs are named `room/name`.
+ */
 
 import { int, type OnnxModel, type OnnxNode, type OnnxValue } from '../../onnx/index.ts';
 import { reachable, type Value } from '../ir.ts';

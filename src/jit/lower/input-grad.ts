@@ -1,4 +1,7 @@
-/** @file The gradient of a conv in its input: the form that runs fastest on onnxruntime. Strided ones in blocks are `phases.ts`. */
+/**
+ * @file The gradient of a conv with respect to its input: the implementation that runs fastest on onnxruntime. Strided
+ * ones in blocks are `phases.ts`.
+ */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';

@@ -1,5 +1,5 @@
 /**
- * @file Layouts: in which order the axes of a value lie in memory.
+ * @file Layouts: the order in which the axes of a value are stored in memory.
  *
  * A layout is a permutation: memory axis i is the value's axis layout[i]. tf's images are BHWC; ONNX's convs
  * want BCHW, which is the layout [0, 3, 1, 2] of the same value.

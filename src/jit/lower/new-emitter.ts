@@ -1,4 +1,4 @@
-/** @file Writes ONNX nodes, and remembers in which layouts each value of the graph already lies in memory. */
+/** @file Writes ONNX nodes, and remembers in which layouts each value of the graph is already stored. */
 
 import type { Fusions, Value } from '../ir.ts';
 import { type BlockMoves, newBlockMoves } from './block-moves.ts';

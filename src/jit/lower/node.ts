@@ -1,4 +1,4 @@
-/** @file Lowers one node of the graph: which file does so for each kind of op. */
+/** @file Lowers one node of the graph: maps each kind of op to its lowering. */
 
 import type { Node, Value } from '../ir.ts';
 import { nth } from '../types.ts';

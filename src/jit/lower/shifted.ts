@@ -1,5 +1,5 @@
 /**
- * @file The filter gradient of a conv as one matrix product that meets all taps at once.
+ * @file The filter gradient of a conv as one matrix product over all kernel positions.
  *
  * Let tap row i read the input's row stride t + p, with p and q from i dilation - top = stride q + p, 0 <= p < stride.
  * Then

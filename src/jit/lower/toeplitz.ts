@@ -1,5 +1,5 @@
 /**
- * @file The filter gradient of a depthwise conv, without copies of x per tap.
+ * @file The filter gradient of a depthwise conv, without a copy of x for each kernel position.
  *
  * Per channel c, the matrix M = sum over the batch of x_c (as a vector of places) times dy_c^T holds the
  * product of every place of x with every place of dy. The kernel's gradient at a tap is the sum of M along

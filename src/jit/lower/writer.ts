@@ -1,4 +1,4 @@
-/** @file Writes ONNX nodes and constants, under names of its own. */
+/** @file Writes ONNX nodes and constants with unique names. */
 
 import { ints, type OnnxData, type OnnxNode, type OnnxTensor } from '../../onnx/index.ts';
 import type { ValueType } from '../ir.ts';

@@ -1,5 +1,5 @@
 /**
- * @file Fuses a conv with the batch norms that are its only readers: the conv takes the mean away from its output.
+ * @file Fuses a conv with the batch norms that are its only readers: the conv subtracts the mean from its output.
  *
  * The mean over the batch commutes with a conv: that of the output is the conv of the mean image of the input, which is one image
  * instead of a batch. So the mean is known before the output is made, and the conv subtracts it as a bias.

@@ -1,4 +1,4 @@
-/** @file Finds the elementwise ops that the node before them can compute along with its own work. */
+/** @file Finds the elementwise ops that can be computed by the node before them. */
 
 import { sameShape, stepAttributes } from '../build.ts';
 import {

@@ -1,6 +1,6 @@
 /**
- * @file Fusions: passes over the IR before it is lowered. Each gives a graph that computes the same, for onnxruntime's blocks of so
- * many channels; without blocks nothing changes.
+ * @file Fusions: passes over the IR before lowering. Each gives a graph that computes the same, for onnxruntime's
+ * blocks of so many channels; without blocks nothing changes.
  *
  * What a pass decides is a node, a value or an entry of `Fusions`, and lowering only reads it. Whether an image will lie in blocks is
  * known only to lowering, which chooses layouts. So the passes make nodes that are right in any layout, and leave that to it.

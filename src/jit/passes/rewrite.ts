@@ -1,4 +1,4 @@
-/** @file Rewrites a recorded graph node by node, in topological order: what all passes over the IR share. */
+/** @file Rewrites a recorded graph node by node, in topological order: code shared by all passes over the IR. */
 
 import { type Node, reachable, type Trace, type Value } from '../ir.ts';
 import type { Recorded, Values } from '../record.ts';

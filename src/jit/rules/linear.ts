@@ -1,4 +1,4 @@
-/** @file Matrix products and convolutions: tf's stock convs and ours share the same three nodes. */
+/** @file Matrix products and convolutions: tf's own convs and Moonlet's use the same three nodes. */
 
 import { MoonletError } from '../../errors.ts';
 import {

@@ -1,6 +1,4 @@
-/**
- * @file Kernels that move values without computing: reshape, slice, pad, gather, and constants of a shape.
- */
+/** @file Kernels that move values without computing: reshape, slice, pad, gather; and constants of a given shape. */
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';

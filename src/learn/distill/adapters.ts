@@ -1,5 +1,5 @@
 /**
- * @file Adapters: small layers beside the student that bring a value of it to the shape of the teacher's. They are nodes
+ * @file Adapters: auxiliary layers that convert a value of the student to the shape of the teacher's. They are nodes
  * of the graph that is trained, are trained with it, and are removed when the run ends.
  *
  * Maps: where the student's is larger by a whole ratio it is averaged, then a 1x1 conv with bias sets the channels.

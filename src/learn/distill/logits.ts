@@ -24,7 +24,7 @@ export interface LogitsOptions {
 /**
  * Logit regression: half the squared difference of the logits, averaged over the batch (Ba and Caruana 2014, arXiv:1312.6184,
  * equation 1).
- * @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits.
+ * @throws MoonletError when there is no teacher, it has another number of classes, or one of the two has no logits.
  */
 export const logits =
   ({ weight = 1 }: LogitsOptions = {}): LossMaker =>
@@ -33,7 +33,7 @@ export const logits =
     const [mine, theirs] = [classesOf(nets.student), classesOf(teacher)];
     if (mine !== theirs) {
       throw new MoonletError(
-        `logits: the student tells ${mine} classes apart, the teacher ${theirs}; they must agree`,
+        `logits: the student has ${mine} classes, the teacher ${theirs}; the numbers must be equal`,
       );
     }
     const [g, z] = [logitsAt(nets.student), logitsAt(teacher)];

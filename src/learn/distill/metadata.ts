@@ -1,5 +1,5 @@
 /**
- * @file What is written down of a teacher while there are data: means and spreads of its layers by class, and their file.
+ * @file Metadata of a teacher for data-free distillation: means and spreads of its layers by class, and their file.
  * Lopes et al. 2017, arXiv:1710.07535, section 3; data-free.ts makes images from it.
  */
 

@@ -1,6 +1,6 @@
 /**
- * @file The distillation methods that the survey of Gao, Tian, Xu and Zhong (Journal of Software 2021, 32(1): 68-92)
- * names, by its reference numbers. Each is the file of its id in this folder, and `zoo/recipes/<id>.json` runs it.
+ * @file The distillation methods of the survey by Gao, Tian, Xu and Zhong (Journal of Software 2021, 32(1): 68-92), by
+ * its reference numbers. Each is the file of its id in this folder, and `zoo/recipes/<id>.json` runs it.
  *
  * The survey cites Li and Hoiem [150] for growth in width and depth, which they do not treat; `lwf` is their method, and
  * growth is the edit `grow` with the option `growth` of a run.

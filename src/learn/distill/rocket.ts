@@ -35,7 +35,7 @@ export interface RocketOptions {
 /**
  * Rocket launching: a booster on shared low layers is trained along, and the net follows its logits (Zhou et al. 2018,
  * arXiv:1708.04106, equations 1 and 5). It needs no teacher; use it together with `crossEntropy`.
- * @throws MoonletError when the two nets do not tell the same classes apart, or cannot be joined there.
+ * @throws MoonletError when the two nets have different numbers of classes, or cannot be joined there.
  */
 export const rocket =
   ({ weight = 1, booster, share = 'stage1', lambda = 0.03 }: RocketOptions): LossMaker =>
@@ -43,7 +43,7 @@ export const rocket =
     const [classes, theirs] = [classesOf(student), classesOf(booster)];
     if (classes !== theirs)
       throw new MoonletError(
-        `rocket: the light net tells ${classes} classes apart, the booster ${theirs}; they must agree`,
+        `rocket: the light net has ${classes} classes, the booster ${theirs}; the numbers must be equal`,
       );
     const light = logitsAt(student);
     const { nodes, output } = share === null ? whole(student, booster) : joined(student, booster, share);

@@ -1,6 +1,6 @@
 /**
- * @file Which neurons are worth mimicking. Luo, Zhu, Liu, Wang, Tang, AAAI 2016, section "Neuron selection", equation 3
- * [161]. A choice y of neurons has the energy of a fully connected graph,
+ * @file Selects the neurons that the student learns to mimic. Luo, Zhu, Liu, Wang, Tang, AAAI 2016, section "Neuron
+ * selection", equation 3 [161]. A choice y of neurons has the energy of a fully connected graph,
  *
  *   E(y) = sum_i Phi(y_i) + lambda sum_{i<j} Psi(y_i, y_j)
  *

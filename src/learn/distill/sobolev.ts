@@ -51,7 +51,7 @@ export const sobolev =
     const [classes, theirs] = [classesOf(nets.student), classesOf(teacher)];
     if (classes !== theirs)
       throw new MoonletError(
-        `sobolev: the student tells ${classes} classes apart, the teacher ${theirs}; they must agree`,
+        `sobolev: the student has ${classes} classes, the teacher ${theirs}; the numbers must be equal`,
       );
     const [a, b] = [inputShape(nets.student), inputShape(teacher)].map(printShape);
     if (a !== b) throw new MoonletError(`sobolev: the student takes ${a}, the teacher ${b}; they must agree`);

@@ -26,7 +26,7 @@ export interface SoftTargetsOptions {
 /**
  * The divergence of the student's softened probabilities from the teacher's, T^2 KL(softmax(v / T) || softmax(z / T)) with
  * logits v of the teacher and z of the student (Hinton et al. 2015, arXiv:1503.02531).
- * @throws MoonletError when there is no teacher, it tells other classes apart, or one of the two has no logits; UsageError for
+ * @throws MoonletError when there is no teacher, it has another number of classes, or one of the two has no logits; UsageError for
  * a temperature that is not above 0.
  *
  * @example
@@ -57,7 +57,7 @@ export const softTargets =
     ];
     if (mine !== theirs) {
       throw new MoonletError(
-        `soft-targets: the student tells ${mine} classes apart, the teacher ${theirs}; they must agree`,
+        `soft-targets: the student has ${mine} classes, the teacher ${theirs}; the numbers must be equal`,
       );
     }
     checkClasses(nets.student, mine);

@@ -1,4 +1,7 @@
-/** @file Losses bound to a pair of nets, and the graph that is trained: the student with what its losses put beside it. */
+/**
+ * @file Binds losses to a pair of nets, and makes the graph that is trained: the student with the auxiliary layers of
+ * its losses.
+ */
 import { MoonletError, UsageError } from '../../errors.ts';
 import { check, type Graph } from '../../graph/index.ts';
 import { init, type Net } from '../../weights/index.ts';

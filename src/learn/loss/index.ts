@@ -1,4 +1,4 @@
-/** @file What a loss is, where it reads, how its weight changes. */
+/** @file The public names of losses: their type, the places they read, and their schedules. */
 export { type Bound, bind, type Teachers } from './bind.ts';
 export { type CrossEntropyOptions, crossEntropy, crossEntropyOf } from './cross-entropy.ts';
 export { type Loss, type LossMaker, type Nets, type Signals, taughtBy, teacherOf } from './loss.ts';

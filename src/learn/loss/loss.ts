@@ -1,4 +1,6 @@
-/** @file What a loss is: a plain function of signals, with the nodes that it reads and the numbers that may change. */
+/**
+ * @file The type of a loss: a plain function of signals, with the nodes that it reads and the numbers that may change.
+ */
 import type * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, suggestion } from '../../errors.ts';
 import type { Graph, Node } from '../../graph/index.ts';

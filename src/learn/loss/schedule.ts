@@ -1,4 +1,4 @@
-/** @file How a number changes over the steps of a run: learning rates, temperatures, weights of losses. */
+/** @file Schedules: how a learning rate, a temperature or a loss weight changes over the steps of a run. */
 import { UsageError } from '../../errors.ts';
 
 /** The value at a step, 0 .. steps - 1. */

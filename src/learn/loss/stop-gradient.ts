@@ -1,4 +1,4 @@
-/** @file A value as a constant: what reads it trains nothing before it. */
+/** @file Stops the gradient: treats a value as a constant. */
 import * as tf from '@tensorflow/tfjs-core';
 
 /** The same value, through which no gradient flows. */

@@ -1,6 +1,7 @@
 /**
- * @file Places in two nets that belong together. A tap is a path (`stage2`, `stage2/0/add`), or `stride4`: the last map of
- * the body whose height is a fourth of the input's. So nets are paired that name their stages otherwise, or not at all.
+ * @file Pairs of corresponding nodes in two nets. A tap is a path (`stage2`, `stage2/0/add`), or `stride4`: the last
+ * map of the body whose height is a fourth of the input's. So nets are paired that name their stages otherwise, or not
+ * at all.
  */
 import { get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';

@@ -1,4 +1,4 @@
-/** @file What pruning wants to know of the data: gradients of the loss, and the mean squares of values. */
+/** @file Measurements on data that pruning needs: gradients of the loss, and mean squares of values. */
 
 import { first, get } from '../../access.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';

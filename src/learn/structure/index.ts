@@ -1,4 +1,4 @@
-/** @file The training side of structural edits. */
+/** @file The training methods that belong to structural edits. */
 export { energies, type GradientOptions, gradients } from './evidence.ts';
 export { type MorphNetOptions, morphnet } from './morphnet.ts';
 export { type NestedOptions, nestedNet } from './nestednet.ts';

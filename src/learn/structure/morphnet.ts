@@ -1,7 +1,8 @@
 /**
- * @file MorphNet's penalty: what the living channels cost, relaxed to norm scales. Gordon et al. 2018, arXiv:1711.06798,
- * equations 3 to 6. With A_i, B_j whether an input or output channel of a layer lives (its scale is above a threshold), a_i,
- * b_j its scale, and C the cost of one connection (places times window for multiply-adds, window for parameters),
+ * @file MorphNet's penalty: the cost of the remaining channels, relaxed to norm scales. Gordon et al. 2018,
+ * arXiv:1711.06798, equations 3 to 6. With A_i, B_j whether an input or output channel of a layer lives (its scale is
+ * above a threshold), a_i, b_j its scale, and C the cost of one connection (places times window for multiply-adds,
+ * window for parameters),
  *
  *   G = sum over layers of  C (sum_i a_i) (sum_j B_j)  +  C (sum_i A_i) (sum_j b_j).
  *

@@ -1,7 +1,7 @@
 /**
- * @file Norm statistics measured anew, as an edited net needs them: running means and variances belong to the values that
- * a net had. Each becomes the plain mean over some batches of what the batch has (Izmailov et al. 2018,
- * arXiv:1803.05407, section 3.2; Li et al. 2020, arXiv:2007.02491 for pruned nets). Weights stay; nothing is dropped.
+ * @file Measures the running means and variances of norms again, as needed after an edit of a net. Each becomes the
+ * plain mean over some batches of what the batch has (Izmailov et al. 2018, arXiv:1803.05407, section 3.2; Li et al.
+ * 2020, arXiv:2007.02491 for pruned nets). Weights stay; nothing is dropped.
  */
 
 import type * as tf from '@tensorflow/tfjs-core';

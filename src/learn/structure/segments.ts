@@ -1,5 +1,5 @@
 /**
- * @file A net run piece by piece for the same examples. What lies before a piece is not computed again, so that reading
+ * @file Runs a net in segments for the same examples. What lies before a piece is not computed again, so that reading
  * the inputs of each layer in turn costs one run of the net, and weights may change where the runs have not been yet.
  */
 import { get } from '../../access.ts';

@@ -1,6 +1,6 @@
 /**
- * @file Network slimming: an L1 penalty on the scales of batch norms, so that channels that matter little are drawn to
- * zero. Liu et al. 2017, arXiv:1708.06519, equation 1:  sum of losses + lambda * sum over norms of |gamma|.
+ * @file Network slimming: an L1 penalty on the scales of batch norms, which drives unimportant channels to zero. Liu
+ * et al. 2017, arXiv:1708.06519, equation 1:  sum of losses + lambda * sum over norms of |gamma|.
  */
 
 import * as tf from '@tensorflow/tfjs-core';

@@ -1,6 +1,6 @@
 /**
- * @file Pruned weights through training. What is zero stays zero (Han et al. 2015, arXiv:1506.02626, section 3: retrain
- * what is left), or zeros come in little by little (Zhu and Gupta 2017, arXiv:1710.01878):
+ * @file Keeps pruned weights at zero in training. What is zero stays zero (Han et al. 2015, arXiv:1506.02626, section
+ * 3: retrain what is left), or zeros come in little by little (Zhu and Gupta 2017, arXiv:1710.01878):
  *
  *   s_t = s_f + (s_i - s_f) (1 - (t - t_0) / (n D))^3   for t = t_0, t_0 + D, ..., t_0 + n D      (equation 1)
  */

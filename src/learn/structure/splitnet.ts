@@ -1,6 +1,7 @@
 /**
- * @file Learning which channels belong together. Kim, Park, Kim and Hwang 2017 (ICML, SplitNet), sections 3.1 to 3.3. Each
- * channel has a share in each group, p_g = softmax over g of alpha_g (equation 5), trained along with the weights under
+ * @file Trains the assignment of channels to groups. Kim, Park, Kim and Hwang 2017 (ICML, SplitNet), sections 3.1 to
+ * 3.3. Each channel has a share in each group, p_g = softmax over g of alpha_g (equation 5), trained along with the
+ * weights under
  *
  *   R_W = sum over g of  sum_i |((1 - P_g) W Q_g) row i|  +  sum_j |(P_g W (1 - Q_g)) column j|     (equation 3)
  *   R_D = sum over g < h of p_g . p_h                                                               (groups are disjoint)

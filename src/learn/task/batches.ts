@@ -187,7 +187,7 @@ export function checkFit(graph: Graph, classes: number, data: Dataset): void {
   checkInput(graph, data.shape, `the images of ${data.name} are`);
   if (classes !== data.classes) {
     throw new MoonletError(
-      `${graph.name}: tells ${classes} classes apart, and ${data.name} has ${data.classes}; compose it with classes=${data.classes}, or replace its head by withHead`,
+      `${graph.name}: has ${classes} classes, but ${data.name} has ${data.classes}; compose it with classes=${data.classes}, or replace its head by withHead`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** @file Checks of data against the net that they are for, before any work: images of its shape, labels of its classes. */
+/** @file Checks data against a net before any work: images of its shape, labels of its classes. */
 import { MoonletError } from '../../errors.ts';
 import { type Graph, inputShape, isMap, printShape, type Shape, sizeOf } from '../../graph/index.ts';
 

@@ -1,4 +1,4 @@
-/** @file How often a classifier is right. */
+/** @file The accuracy of a classifier. */
 
 import { get } from '../../access.ts';
 import { checkSplit, type Split } from '../../data/index.ts';

@@ -1,4 +1,4 @@
-/** @file What is trained for: classes, boxes, scene parsing; batches, checks and measures. */
+/** @file The public names of tasks: classification, detection, scene parsing; batches, checks and measures. */
 export { type Augment, type Batch, batches, checkFit, type Labelled, passes } from './batches.ts';
 export {
   type DetectionOptions,

@@ -1,4 +1,4 @@
-/** @file How far a measured share may be from the true one. */
+/** @file The confidence interval of a measured share. */
 
 /**
  * Wilson's score interval for `share` = k / n (Wilson 1927, JASA 22, p. 209), z the standard normal quantile:

@@ -1,4 +1,4 @@
-/** @file How images become inputs. */
+/** @file Normalizes images to inputs of a net. */
 import { channelValues, type Dataset } from '../../data/index.ts';
 
 /**

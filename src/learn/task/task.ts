@@ -1,6 +1,6 @@
 /**
- * @file Tasks: where batches come from, which targets the losses may read besides the nets' values, and how a net is
- * measured. Classes of images are one task; scenes have others, with boxes, maps or pairs of images.
+ * @file The interface of tasks: where batches come from, which targets the losses may read besides the nets' values,
+ * and how a net is measured. Classes of images are one task; scenes have others, with boxes, maps or pairs of images.
  */
 
 import { checkSplit, type Split } from '../../data/index.ts';
@@ -53,7 +53,7 @@ export interface ClassificationOptions {
 export const classLabels: Targets = { labels: { shape: [], dtype: 'int32' } };
 
 /**
- * The task of telling images of classes apart; a net is measured by its accuracy. Its one target is `labels`, int32 [batch].
+ * The task of image classification; a net is measured by its accuracy. Its one target is `labels`, int32 [batch].
  * @throws MoonletError, when a run begins, for data that do not fit the net; UsageError for options out of range.
  *
  * @example

@@ -1,6 +1,7 @@
 /**
- * @file Batches that are too small. Batch norm needs two values: the variance of one is 0, and what is normalized by it no
- * longer depends on the image. Losses that compare the examples of a batch need as many as they compare.
+ * @file Checks that batches are large enough. Batch norm needs two values: the variance of one is 0, and what is
+ * normalized by it no longer depends on the image. Losses that compare the examples of a batch need as many as they
+ * compare.
  */
 import { get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';

@@ -1,7 +1,7 @@
 /**
- * @file The best weights of a run, between its checkpoints. They are of the shapes that the net has now: growth makes those
- * before it no rivals. The checkpoint `last` is always written first: where its best step is its own step, its weights are the
- * best; else the file `best` holds them, and is of just that step.
+ * @file Keeps the best weights of a run, also between checkpoints. They are of the shapes that the net has now: growth
+ * makes those before it no rivals. The checkpoint `last` is always written first: where its best step is its own step,
+ * its weights are the best; else the file `best` holds them, and is of just that step.
  */
 
 import { MoonletError } from '../../errors.ts';

@@ -1,4 +1,4 @@
-/** @file Where two runs differ, in a line for a person. */
+/** @file Describes the differences between two runs in one line. */
 import { hashMark } from '../digest.ts';
 
 /** A text as the JSON that it is, or as itself. */

@@ -1,4 +1,4 @@
-/** @file What tells one shown image from another. */
+/** @file The hash that identifies an augmented image. */
 
 /**
  * 64 bits of an image's number and of what is seen of it, as hexadecimal digits: two multiplicative hashes of the values' bits,

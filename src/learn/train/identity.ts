@@ -1,8 +1,8 @@
 /**
- * @file What a run is, as JSON: all that its numbers depend on, so that a checkpoint of another run is refused, and the line
- * says what differs. Nets and data are hashed. Schedules are functions and are compared by their values at the run's steps.
- * Left out: engine and threads, which change no more than rounding, and the student's first weights, which a checkpoint
- * replaces.
+ * @file Everything that the numbers of a run depend on, as JSON, so that the checkpoint of another run is refused with
+ * an error that names the difference. Nets and data are hashed. Schedules are functions and are compared by their
+ * values at the run's steps. Left out: engine and threads, which change no more than rounding, and the student's first
+ * weights, which a checkpoint replaces.
  */
 import { type Graph, toJson } from '../../graph/index.ts';
 import { type Net, pack } from '../../weights/index.ts';

@@ -1,4 +1,4 @@
-/** @file Training itself: the step, the trainer, checkpoints, stages. */
+/** @file The public names of training: the step, the trainer, checkpoints, stages. */
 export { type CheckpointName, type CheckpointStore, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
 export {
   type FitOptions,

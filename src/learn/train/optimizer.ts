@@ -1,4 +1,7 @@
-/** @file Optimizers as pure functions of tensors: a weight, its gradient and its slots in; the new ones out. */
+/**
+ * @file Optimizers as pure functions of tensors: from a weight, its gradient and its slots to the new weight and
+ * slots.
+ */
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { Follows } from '../../edit/index.ts';

@@ -1,4 +1,4 @@
-/** @file How far a run is, as a checkpoint says it: held to a schema, since a file may be damaged or another's. */
+/** @file The progress of a run in a checkpoint, validated by a schema, since the file may be damaged. */
 import * as z from 'zod';
 import { MoonletError } from '../../errors.ts';
 import { issueText } from '../../graph/index.ts';

@@ -1,4 +1,7 @@
-/** @file Runs of several parts, each with losses, rate and teacher of its own, on what the one before left. */
+/**
+ * @file Runs with several stages, each with its own losses, rate and teacher; each continues from the result of the
+ * one before.
+ */
 import { defined } from '../../access.ts';
 import type { Net } from '../../weights/index.ts';
 import type { Task } from '../task/task.ts';

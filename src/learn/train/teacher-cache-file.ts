@@ -1,4 +1,4 @@
-/** @file A teacher cache as a file: what it knows of each example, and the keys by which a run finds it. */
+/** @file A teacher cache as a file: the cached values of each example, and their keys. */
 import { MoonletError } from '../../errors.ts';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../../weights/index.ts';
 import { memoryCache, type TeacherCache } from './teacher.ts';

@@ -1,6 +1,7 @@
 /**
- * @file A form that weights keep in training: masked, quantized, shared. The optimizer works on plain arrays; the net
- * sees what the form makes of them, and gradients come back through it (straight-through, or summed over members).
+ * @file The type of a form, which weights keep in training: masked, quantized, shared. The optimizer works on plain
+ * arrays; the net sees what the form makes of them, and gradients come back through it (straight-through, or summed
+ * over members).
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { FloatWeight, Net, WeightKey } from '../../weights/index.ts';

@@ -1,4 +1,7 @@
-/** @file What each op means in tensors, batch first and channels last: the one definition that eager, traced and tf.layers runs share. */
+/**
+ * @file The meaning of each op in tensors, batch first and channels last: one definition, shared by eager, traced and
+ * tf.layers runs.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import { match } from 'ts-pattern';
 import { defined, first, pairOf } from '../../access.ts';

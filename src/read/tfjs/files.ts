@@ -1,4 +1,6 @@
-/** @file A net as the files of a tf.layers model: model.json and its weights, as tf's own loaders read them. */
+/**
+ * @file Writes a net as the files of a tf.layers model: model.json and its weights, in the format of tf's own loaders.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { MoonletError } from '../../errors.ts';

@@ -1,4 +1,7 @@
-/** @file A functional or sequential tf.LayersModel as a net. Layers that we cannot mirror exactly are refused by name. */
+/**
+ * @file Converts a functional or sequential tf.LayersModel to a net. Layers that we cannot mirror exactly are refused
+ * by name.
+ */
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { first, get, item } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';

@@ -1,4 +1,4 @@
-/** @file A tf layer as the reader sees it: its configuration with types, what feeds it, and refusals that name it. */
+/** @file The view of a tf layer that readers use: its typed configuration, its inputs, and errors that name it. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { pairOf } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';

@@ -1,4 +1,4 @@
-/** @file The ops that a tf layer stands for: a table from class names to readers of their configs. */
+/** @file The ops of each tf layer: a table from class names to readers of their configurations. */
 import type * as tfl from '@tensorflow/tfjs-layers';
 import type { Conv, Op, Pair, Shape } from '../../graph/index.ts';
 import { float, type Weight } from '../../weights/index.ts';

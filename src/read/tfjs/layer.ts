@@ -1,4 +1,4 @@
-/** @file The one layer of ours: an op that tf.layers lacks, as a serializable tf layer. */
+/** @file Moonlet's own layer: an op that tf.layers lacks, as a serializable tf layer. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { MoonletError } from '../../errors.ts';

@@ -1,4 +1,4 @@
-/** @file Tensors whose rank is known: tf's types ask for it, and ops of one kind always have it. */
+/** @file Tensors of a known rank, which tf's types require. */
 import type * as tf from '@tensorflow/tfjs-core';
 
 const hasRank1 = (x: tf.Tensor): x is tf.Tensor1D => x.rank === 1;

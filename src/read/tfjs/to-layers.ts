@@ -1,4 +1,4 @@
-/** @file A net as a tf.LayersModel: stock layers where tf has them, ours where it has not. */
+/** @file Converts a net to a tf.LayersModel: tf's own layers where they exist, and Moonlet's otherwise. */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { match, P } from 'ts-pattern';

@@ -109,7 +109,7 @@ describe('a detector', () => {
     );
     expect(() => detectorLayout(small, 20)).to.throw(
       MoonletError,
-      'tells 10 classes apart, and the scenes have 20; compose it with classes=20',
+      'has 10 classes, but the scenes have 20; compose it with classes=20',
     );
     expect(() => detection(small, scenes(digits, 1), { classes: 10 })).to.throw(
       MoonletError,

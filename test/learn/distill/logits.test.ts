@@ -38,7 +38,7 @@ describe('logits (Ba and Caruana)', () => {
     );
     expect(() => logits()({ student: wrn(), teacher: wrn({ classes: 100 }) })).to.throw(
       MoonletError,
-      'logits: the student tells 10 classes apart, the teacher 100; they must agree',
+      'logits: the student has 10 classes, the teacher 100; the numbers must be equal',
     );
   });
   it('make the same step traced as eagerly (law 6)', () => expectStepAgrees([logits()]));

@@ -86,7 +86,7 @@ describe('rocket launching (Zhou et al.)', () => {
     const make = (o: Parameters<typeof rocket>[0]) => () => rocket(o)({ student });
     expect(make({ booster: wrn({ classes: 7 }) })).to.throw(
       MoonletError,
-      'rocket: the light net tells 10 classes apart, the booster 7; they must agree',
+      'rocket: the light net has 10 classes, the booster 7; the numbers must be equal',
     );
     expect(make({ booster: tinyTeacher() })).to.throw(
       MoonletError,

@@ -118,7 +118,7 @@ describe('Sobolev training (Czarnecki et al.)', () => {
       sobolev()({ student, teacher: teacherNet.graph, teacherNet });
     expect(make(linear(1).graph)).to.throw(
       MoonletError,
-      'sobolev: the student tells 3 classes apart, the teacher 10; they must agree',
+      'sobolev: the student has 3 classes, the teacher 10; the numbers must be equal',
     );
     expect(make(graph('wide', input(16, 16, 1).globalPool().dense(10)))).to.throw(
       MoonletError,

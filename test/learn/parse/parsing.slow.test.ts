@@ -124,7 +124,7 @@ describe('scene parsing', () => {
     );
     expect(() => parserLayout(parser(), 7)).to.throw(
       MoonletError,
-      'parser: tells 10 classes apart, and the scenes have 7; compose it with classes=7',
+      'parser: has 10 classes, but the scenes have 7; compose it with classes=7',
     );
     for (const make of [
       () => parsing(parser(), few(1), { classes: 10 }),

@@ -1,4 +1,4 @@
-/** @file Rules of ops that compute each channel from the same channel of what they read. */
+/** @file Rules for ops that compute each channel from the same channel of their inputs. */
 import { Refusal } from '../../../errors.ts';
 import { isNew } from '../channel-map.ts';
 import type { Rule } from './rule.ts';

@@ -1,6 +1,6 @@
 /**
- * @file Rules of ops with weights. A producer chooses the map of what it makes; a consumer gathers its weights by the maps
- * of what it reads and makes, and splits them among the copies of an input channel:
+ * @file Rules for ops with weights. A producer chooses the map of what it makes; a consumer gathers its weights by the
+ * maps of what it reads and makes, and splits them among the copies of an input channel:
  *
  *   W'[..., i, j] = share_i W[..., map_in[i], map_out[j]],   bias'[j] = bias[map_out[j]]
  *

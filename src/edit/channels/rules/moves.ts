@@ -1,4 +1,4 @@
-/** @file Rules of ops that move, join and drop channels, and of inputs. */
+/** @file Rules for ops that move, join and drop channels, and for inputs. */
 
 import { item } from '../../../access.ts';
 import { Refusal } from '../../../errors.ts';

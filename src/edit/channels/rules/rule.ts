@@ -1,5 +1,5 @@
 /**
- * @file What a rule of replication is given, and what it answers. `table.ts` has one rule for each kind of op.
+ * @file The arguments and the result of a replication rule. `table.ts` has one rule for each kind of op.
  *
  * All rules keep one invariant. Let T be a value of the old graph and T' the same value of the new one. Then
  * T'[..., j] = T[..., map[j]] for each new channel j that copies an old one (map[j] >= 0). A rule is given the maps of

@@ -1,5 +1,5 @@
 /**
- * @file The rule of replication for each kind of op. A new kind does not compile until it has one here. What the maps must
+ * @file The replication rule of each kind of op. A new kind does not compile until it has one here. What the maps must
  * satisfy beyond a rule's own conditions (which channels are copied together, which stay) is found by `channels`.
  */
 import type { Kind } from '../../../graph/index.ts';

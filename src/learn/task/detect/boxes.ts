@@ -1,6 +1,6 @@
 /**
- * @file Boxes: how much two have in common, and how one is said relative to another. Edges in pixels,
- * [top, left, bottom, right], the far ones not included.
+ * @file Boxes: intersection over union, and the offsets of one box relative to another. Edges in pixels, [top, left,
+ * bottom, right], the far ones not included.
  */
 import type { Box } from '../../../data/index.ts';
 

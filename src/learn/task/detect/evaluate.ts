@@ -1,4 +1,4 @@
-/** @file What a detector finds, and how good that is: proposals, crops, classes, suppression, mean average precision. */
+/** @file Evaluates a detector: proposals, crops, classes, suppression, mean average precision. */
 import { get, item } from '../../../access.ts';
 import type { Scenes } from '../../../data/index.ts';
 import { type Compiled, compile, type EngineOptions } from '../../../engine/index.ts';

@@ -1,4 +1,4 @@
-/** @file The detection corner of the learn room. */
+/** @file The public names of detection. */
 export { anchorBoxes, background, match, sampleAnchors, undecided } from './anchors.ts';
 export {
   type Detection,

@@ -1,4 +1,4 @@
-/** @file Where a detector's graph says what, and the numbers that its outputs imply. */
+/** @file The meaning of a detector's outputs, and the sizes that follow from them. */
 import { MoonletError } from '../../../errors.ts';
 import { channelsOf, type Graph, inputShape, isMap, type Shape, shapes } from '../../../graph/index.ts';
 import { checkLogits } from '../../../read/index.ts';
@@ -55,7 +55,7 @@ export function detectorLayout(graph: Graph, classes: number): DetectorLayout {
   const found = channelsOf(c) / bins ** 2 - 1;
   if (found !== classes)
     throw new MoonletError(
-      `${graph.name}: tells ${found} classes apart, and the scenes have ${classes}; compose it with classes=${classes}`,
+      `${graph.name}: has ${found} classes, but the scenes have ${classes}; compose it with classes=${classes}`,
     );
   const stride = size / cells;
   const scaled = { sizes: sizes.map((s) => (s * size) / 64), ratios };

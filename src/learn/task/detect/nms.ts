@@ -1,4 +1,4 @@
-/** @file Non-maximum suppression: of boxes that say the same, the surest. */
+/** @file Non-maximum suppression: of overlapping boxes, keeps the one with the highest score. */
 import { item } from '../../../access.ts';
 import { type Box, iou } from './boxes.ts';
 

@@ -1,5 +1,5 @@
 /**
- * @file The proposals that a step learns from. A step's shapes are fixed, so each image has the same number of them: boxes
+ * @file The proposals of a training step. A step's shapes are fixed, so each image has the same number of them: boxes
  * around the objects, moved and stretched at random as a proposal step would miss them, near misses, and ground.
  */
 import { item } from '../../../access.ts';

@@ -1,6 +1,6 @@
 /**
- * @file Detection as a task: scenes and what a detector should have said of them. Matching and cropping are numbers that
- * depend on boxes alone, so they are worked out here, and a step has fixed shapes.
+ * @file Detection as a task: scenes, and the targets of the detector. Matching and cropping are numbers that depend on
+ * boxes alone, so they are worked out here, and a step has fixed shapes.
  */
 import { item } from '../../../access.ts';
 import type { Scene, Scenes } from '../../../data/index.ts';

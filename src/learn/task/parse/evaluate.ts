@@ -1,4 +1,4 @@
-/** @file How well a net parses scenes: mean intersection over union, and errors of depth where it tells depth. */
+/** @file Evaluates scene parsing: mean intersection over union, and depth errors if the net predicts depth. */
 import { defined, get } from '../../../access.ts';
 import type { Scenes } from '../../../data/index.ts';
 import { compile, type EngineOptions } from '../../../engine/index.ts';

@@ -1,4 +1,4 @@
-/** @file The scene parsing corner of the learn room. */
+/** @file The public names of scene parsing. */
 export { type EvaluateParserOptions, evaluateParser, type ParserEvaluation } from './evaluate.ts';
 export { type DenseLabels, denseLabels, depthScale } from './labels.ts';
 export { type ParserLayout, type ParsingTask, parserLayout, parsingTasks } from './layout.ts';

@@ -1,4 +1,4 @@
-/** @file Where a parser's graph says what: outputs under `head` are what it is for, those under `first` help. */
+/** @file The meaning of a parser's outputs: those under `head` are its results, those under `first` are auxiliary. */
 import { get } from '../../../access.ts';
 import { MoonletError } from '../../../errors.ts';
 import { type Graph, inputShape, isMap, type Shape, shapes } from '../../../graph/index.ts';
@@ -41,7 +41,7 @@ export function parserLayout(graph: Graph, classes: number): ParserLayout {
   const [cells, , channels] = shape;
   if (channels !== classes + 1)
     throw new MoonletError(
-      `${graph.name}: tells ${channels - 1} classes apart, and the scenes have ${classes}; compose it with classes=${classes}`,
+      `${graph.name}: has ${channels - 1} classes, but the scenes have ${classes}; compose it with classes=${classes}`,
     );
   return { size, cells, predictions };
 }

@@ -1,4 +1,4 @@
-/** @file How well dense predictions agree with labels: intersection over union, errors of depth. */
+/** @file Metrics of dense predictions: intersection over union, errors of depth. */
 
 /** Pixels by class over many images, as far as the measures need them: 3 numbers a class, not a table of classes^2. */
 export interface Confusion {

@@ -1,4 +1,4 @@
-/** @file Scene parsing as a task: at every place the class, the depth, and whether a contour passes; and pairs without labels. */
+/** @file Scene parsing as a task: class, depth and contour at each position; and pairs without labels. */
 
 import type { Scenes } from '../../../data/index.ts';
 import { MoonletError } from '../../../errors.ts';
