@@ -102,7 +102,7 @@ describe('check', () => {
     expect(messageOf(() => check(byHand([x], [])))).to.equal('g: the graph has no output');
     expect(messageOf(() => check(byHand([x], ['x', 'y'])))).to.equal('g: the output "y" is not a node');
     expect(messageOf(() => check(byHand([x], ['x', 'x'])))).to.equal(
-      'g: the output "x" is named twice; once is enough',
+      'g: the output "x" is named twice; give it once',
     );
   });
 

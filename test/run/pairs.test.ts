@@ -60,7 +60,7 @@ describe('a file of pairs', () => {
     expect(refused({ seeds: [] })).to.match(/^pairs\/x\.json: seeds: /);
     expect(refused({ extra: 1 })).to.match(/^pairs\/x\.json: .*"extra"/);
     expect(refused({ students: [{ id: '../up', student: 'wrn', recipe: {} }] })).to.match(
-      /^pairs\/x\.json: students\[0\]\.id: a name of small letters, digits, dots and dashes/,
+      /^pairs\/x\.json: students\[0\]\.id: a name of lowercase letters, digits, dots and dashes/,
     );
     expect(refused({ students: [{ id: 'a', student: 'wrn', recipe: {} }] })).to.match(
       /^pairs\/x\.json: a: steps: /,
