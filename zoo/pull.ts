@@ -7,8 +7,9 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MoonletError, UsageError } from '../src/errors.ts';
 import { codeOf, isHiddenName, type NewFile, withOut } from '../src/files/index.ts';
-import { type DownloadOptions, download, fetchText } from './download.ts';
+import { download, fetchText } from './download.ts';
 import { zooFolder } from './folders.ts';
+import type { DownloadOptions } from './http.ts';
 import { claimPart, leavePart } from './parts.ts';
 import {
   checkId,
