@@ -5,7 +5,7 @@ import { createReadStream } from 'node:fs';
 import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MoonletError } from '../src/errors.ts';
-import { body, type DownloadOptions, insist, lengthIn, Passing, startOf } from './http.ts';
+import { body, type DownloadOptions, type Exchange, insist, lengthIn, Passing, startOf } from './http.ts';
 
 export interface Wanted {
   readonly url: string;
@@ -14,7 +14,12 @@ export interface Wanted {
 }
 
 /** A small file as text. @throws MoonletError when it is larger than the limit or does not arrive. */
-export const fetchText = (url: string, limit: number, o: DownloadOptions = {}): Promise<string> =>
+export const fetchText = (
+  url: string,
+  limit: number,
+  o: DownloadOptions = {},
+  exchange: Exchange = {},
+): Promise<string> =>
   insist(url, o, async () => {
     const chunks: Uint8Array[] = [];
     let length = 0;
@@ -22,7 +27,7 @@ export const fetchText = (url: string, limit: number, o: DownloadOptions = {}): 
     const note = ({ headers }: Response): void => {
       promised = lengthIn(headers);
     };
-    for await (const chunk of body(url, {}, o, note)) {
+    for await (const chunk of body(url, exchange, o, note)) {
       length += chunk.length;
       if (length > limit)
         throw new MoonletError(`${url}: more than the ${limit} bytes that such a file may have`);
