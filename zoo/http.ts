@@ -127,3 +127,22 @@ export const startOf = ({ headers }: Response, from: number): number => {
   const start = /^bytes (\d+)-/.exec(headers.get('content-range') ?? '')?.[1];
   return start === undefined ? from : Number(start);
 };
+
+/** Runs downloads within `limitMs`; `what` is what they are of. @throws MoonletError when the time is over. */
+export async function withinLimit<O extends DownloadOptions, T>(
+  what: string,
+  o: O,
+  run: (o: O) => Promise<T>,
+): Promise<T> {
+  const { limitMs, signal } = o;
+  if (limitMs === undefined) return run(o);
+  const over = AbortSignal.timeout(limitMs);
+  try {
+    return await run({ ...o, signal: signal ? AbortSignal.any([signal, over]) : over });
+  } catch (e) {
+    if (!over.aborted || signal?.aborted || e instanceof MoonletError) throw e;
+    throw new MoonletError(
+      `${what}: not done in the ${limitMs / 1000} s allowed; what came is kept, and another pull goes on from there`,
+    );
+  }
+}

@@ -1,5 +1,8 @@
-/** @file `moonlet pull`: a trained net with its card, verified, from the package or from another registry. */
+/** @file `moonlet pull`: a trained net with its card, verified: from the package, another registry or the Hugging Face hub. */
 import type { Command } from 'commander';
+import type { DownloadOptions } from '../../zoo/http.ts';
+import { UsageError } from '../errors.ts';
+import { isHubName } from '../hub/repository.ts';
 import { forceHelp, numberFlag, type Range, wholeFlag } from './numbers.ts';
 import { count, note, percent, print, printJson } from './say.ts';
 
@@ -17,7 +20,10 @@ const seconds: Range = { min: 0, above: true, max: 2_000_000 };
 
 export const pullCommand = (command: Command): void => {
   command
-    .argument('<student>', '<dataset>/<id>')
+    .argument(
+      '<net>',
+      '<dataset>/<id> for a student; timm/NAME[@revision] or hf:owner/name[@revision] for a net of the Hugging Face hub',
+    )
     .option('--to <folder>', 'where the net goes (default: it stays in the package, or in the cache)')
     .option('--from <registry>', 'a folder or an http(s) address with an index.json (default: the package)')
     .option('--least-pace <n>', 'give up a server that sends fewer bytes a second', '1000')
@@ -26,7 +32,10 @@ export const pullCommand = (command: Command): void => {
     .option('--json', 'print one JSON document (default: one line of text)')
     .addHelpText(
       'after',
-      '\nThe cache is moonlet in the cache folder of the system; MOONLET_CACHE names another folder.',
+      `
+The cache is moonlet in the cache folder of the system; MOONLET_CACHE names another folder.
+Files of the hub are kept in its own cache; HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE count.
+"moonlet list --pretrained" lists nets of the hub.`,
     )
     .action(run);
 };
@@ -36,7 +45,6 @@ async function run(id: string, { json, leastPace, timeout, ...flags }: Flags): P
     leastPace: wholeFlag('least-pace', leastPace, { max: 1e9 }),
     ...(timeout === undefined ? {} : { limitMs: 1000 * numberFlag('timeout', timeout, seconds) }),
   };
-  const { pull } = await import('../../zoo/pull.ts');
   const stop = new AbortController();
   const onSignal = (): void => {
     note('stopping; the same command resumes the download');
@@ -44,13 +52,33 @@ async function run(id: string, { json, leastPace, timeout, ...flags }: Flags): P
   };
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const { folder, card } = await pull(id, { ...flags, ...limits, signal: stop.signal });
-    if (json) return printJson({ id, folder, card });
-    print(`${id}: ${percent(card.accuracy)} of ${count(card.n)} test images of ${card.data}; in ${folder}`);
+    const options = { ...flags, ...limits, signal: stop.signal };
+    await (isHubName(id) ? fromHub(id, options, json) : fromRegistry(id, options, json));
   } catch (e) {
     if (!stop.signal.aborted) throw e;
     process.exitCode = 130;
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
+}
+
+type Options = Omit<Flags, 'json' | 'leastPace' | 'timeout'> & DownloadOptions;
+
+async function fromRegistry(id: string, options: Options, json = false): Promise<void> {
+  const { pull } = await import('../../zoo/pull.ts');
+  const { folder, card } = await pull(id, options);
+  if (json) printJson({ id, folder, card });
+  else
+    print(`${id}: ${percent(card.accuracy)} of ${count(card.n)} test images of ${card.data}; in ${folder}`);
+}
+
+async function fromHub(name: string, { from, ...options }: Options, json = false): Promise<void> {
+  if (from !== undefined)
+    throw new UsageError(`--from is of students; for ${name} set HF_ENDPOINT to the address of a hub`);
+  const { pullFromHub } = await import('../hub/pull.ts');
+  const { id, revision, commit, folder, card } = await pullFromHub(name, options);
+  if (json) return printJson({ id, revision, commit, folder, card });
+  print(
+    `${id} at ${commit.slice(0, 12)}: ${card.architecture}, ${count(card.params)} parameters, licence ${card.license}; in ${folder}`,
+  );
 }
