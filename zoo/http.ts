@@ -23,6 +23,8 @@ export interface Exchange {
   readonly send?: (url: string, init: Sent) => Promise<Response>;
   /** Throws when the answer is none; by default for every status but 200 and 206. */
   readonly refuse?: (url: string, response: Response) => void;
+  /** What to do when the server is gone or too slow; 'try again later' by default. */
+  readonly remedy?: string;
 }
 export interface Sent {
   readonly headers: Readonly<Record<string, string>>;
@@ -62,7 +64,7 @@ export async function insist<T>(url: string, o: DownloadOptions, attempt: () => 
 /** The body of a response, chunk by chunk. @throws Passing when the server is silent, gone, or busy. */
 export async function* body(
   url: string,
-  { headers = {}, send = fetch, refuse = refuseStatus }: Exchange,
+  { headers = {}, send = fetch, refuse = refuseStatus, remedy }: Exchange,
   { stallMs = 15_000, leastPace = 1000, signal }: DownloadOptions,
   onResponse: (response: Response) => Promise<void> | void,
 ): AsyncGenerator<Uint8Array> {
@@ -93,9 +95,9 @@ export async function* body(
     }
   } catch (e) {
     if (e instanceof MoonletError || e instanceof Passing) throw e;
-    if (stop.signal.aborted) throw new Passing(slow(came, stallMs, leastPace));
+    if (stop.signal.aborted) throw new Passing(slow(came, stallMs, leastPace), false, 0, remedy);
     const cause = e instanceof Error && e.cause instanceof Error ? e.cause : e;
-    throw new Passing(`the connection broke (${codeOf(cause) ?? messageOf(cause)})`);
+    throw new Passing(`the connection broke (${codeOf(cause) ?? messageOf(cause)})`, false, 0, remedy);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', give);

@@ -76,9 +76,21 @@ async function fromHub(name: string, { from, ...options }: Options, json = false
   if (from !== undefined)
     throw new UsageError(`--from is of students; for ${name} set HF_ENDPOINT to the address of a hub`);
   const { pullFromHub } = await import('../hub/pull.ts');
-  const { id, revision, commit, folder, card } = await pullFromHub(name, options);
+  const { id, revision, commit, folder, card } = await pullFromHub(name, {
+    ...options,
+    ...(await progress(name)),
+  });
   if (json) return printJson({ id, revision, commit, folder, card });
   print(
     `${id} at ${commit.slice(0, 12)}: ${card.architecture}, ${count(card.params)} parameters, licence ${card.license}; in ${folder}`,
   );
+}
+
+/** A bar on a terminal for files of a megabyte and more, in kilobytes. */
+async function progress(name: string): Promise<{ onProgress?: (done: number, total: number) => void }> {
+  if (!process.stderr.isTTY) return {};
+  const { workBar } = await import('./bars.ts');
+  const bar = workBar(`${name}, kB`);
+  const inKilobytes = (bytes: number): number => Math.ceil(bytes / 1000);
+  return { onProgress: (done, total) => void (total >= 1e6 && bar(inKilobytes(done), inKilobytes(total))) };
 }

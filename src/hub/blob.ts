@@ -27,6 +27,11 @@ const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 const longestSilenceMs = 3_600_000;
 let counter = 0;
 
+export interface BlobOptions extends DownloadOptions {
+  /** Called while a file is downloaded, with its bytes so far and in all. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
 /** Whether a hash is one that a file can be verified by: the sha256 of LFS, or git's sha1 of a small file. */
 export const isHash = (etag: string): boolean => /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(etag);
 
@@ -52,7 +57,7 @@ export async function fetchBlob(
   at: RepositoryCache,
   file: RemoteFile,
   exchange: Exchange,
-  o: DownloadOptions,
+  o: BlobOptions,
 ): Promise<void> {
   const { url, etag, bytes } = file;
   try {
@@ -90,7 +95,7 @@ async function append(
   part: string,
   from: number,
   exchange: Exchange,
-  o: DownloadOptions,
+  o: BlobOptions,
 ): Promise<void> {
   const range = from ? { range: `bytes=${from}-` } : {};
   const file = await open(part, 'a');
@@ -113,6 +118,7 @@ async function append(
         throw new MoonletError(`${url}: more than the ${bytes} bytes that the hub says; try again later`);
       await file.appendFile(chunk);
       size += chunk.length;
+      o.onProgress?.(size, bytes);
     }
     await file.sync();
   } catch (e) {

@@ -92,6 +92,7 @@ export async function headOf(
 export const exchangeOf = (s: HubSettings, repo: Repository, path: string): Exchange => ({
   send: sender(s, 'GET'),
   refuse: (_, response) => refuse(s, repo, path, response),
+  remedy: 'try again later, or set HF_HUB_OFFLINE=1 to take what the cache has',
 });
 
 /** Follows redirects by hand. Metadata stand in the answer that redirects to another host, so HEAD stops there. */

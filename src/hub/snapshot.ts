@@ -1,14 +1,13 @@
 /** @file A revision of a repository, its files from the cache or from the hub, all of one commit. */
 import { existsSync } from 'node:fs';
-import type { DownloadOptions } from '../../zoo/http.ts';
 import { MoonletError, quote } from '../errors.ts';
-import { fetchBlob, isHash, isWhole } from './blob.ts';
+import { type BlobOptions, fetchBlob, isHash, isWhole } from './blob.ts';
 import { cachedCommit, cacheOf, etagOf, keepRef, link, type RepositoryCache } from './cache.ts';
 import { exchangeOf, headOf, type Listing, listFiles } from './client.ts';
 import type { Repository } from './repository.ts';
 import { type HubSettings, hubSettings } from './settings.ts';
 
-export interface SnapshotOptions extends DownloadOptions {
+export interface SnapshotOptions extends BlobOptions {
   /** By default what the environment says. */
   readonly settings?: HubSettings;
   /** The most bytes that one file may have; one gibibyte by default. */

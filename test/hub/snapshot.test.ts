@@ -187,6 +187,13 @@ describe('a snapshot of the hub', () => {
     expect(blobs()).to.have.length(2);
   });
 
+  it('says how far it is', async () => {
+    push(hub, 'o/n', first);
+    const said: string[] = [];
+    await pulled('hf:o/n', { onProgress: (done, total) => void said.push(`${done}/${total}`) });
+    expect([said[0], said.at(-1)]).to.deep.equal(['8/8', '60000/60000']);
+  });
+
   it('is copied into the snapshot where links are not wanted', async () => {
     const sha = push(hub, 'o/n', first);
     settings = { ...settings, symlinks: false };
@@ -240,6 +247,10 @@ describe('a snapshot of the hub', () => {
     push(hub, 'o/n', first);
     expect(await refused(pulled('hf:o/n', { maxBytes: 1000 }))).to.match(
       /it has 60000 bytes, more than the 1000 allowed$/,
+    );
+    const closed = { ...settings, endpoint: 'http://127.0.0.1:9' };
+    expect(await refused(pulled('hf:o/n', { settings: closed, retries: 1 }))).to.match(
+      /^http:.*: the connection broke \(.*\), after 2 tries; try again later, or set HF_HUB_OFFLINE=1 to take what the cache has$/,
     );
     writeFileSync(join(root, 'file'), '');
     settings = { ...settings, cache: join(root, 'file') };
