@@ -23,7 +23,7 @@ export interface PretrainedNet {
  * import { pretrainedNets } from 'moonlet/zoo';
  *
  * const net = pretrainedNets().find(({ name }) => name === 'mobilenetv3_small_050.lamb_in1k');
- * console.log(net?.architecture, net?.params); // mobilenet-v3-small width=0.5 1593544
+ * console.log(net?.architecture, net?.params); // mobilenet-v3-small width=0.5 1593224
  */
 export function pretrainedNets(): readonly PretrainedNet[] {
   const { nets }: { readonly nets: readonly PretrainedNet[] } = JSON.parse(

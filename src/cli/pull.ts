@@ -1,7 +1,7 @@
 /** @file `moonlet pull`: a trained net with its card, verified: from the package, another registry or the Hugging Face hub. */
 import type { Command } from 'commander';
 import type { DownloadOptions } from '../../zoo/http.ts';
-import { UsageError } from '../errors.ts';
+import { cut, UsageError } from '../errors.ts';
 import { isHubName } from '../hub/repository.ts';
 import { forceHelp, numberFlag, type Range, wholeFlag } from './numbers.ts';
 import { count, note, percent, print, printJson } from './say.ts';
@@ -82,7 +82,7 @@ async function fromHub(name: string, { from, ...options }: Options, json = false
   });
   if (json) return printJson({ id, revision, commit, folder, card });
   print(
-    `${id} at ${commit.slice(0, 12)}: ${card.architecture}, ${count(card.params)} parameters, licence ${card.license}; in ${folder}`,
+    `${id} at ${commit.slice(0, 12)}: ${card.architecture}, ${count(card.params)} parameters, licence ${cut(card.license)}; in ${folder}`,
   );
 }
 

@@ -14,8 +14,8 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { MoonletError } from '../errors.ts';
-import { codeOf, writeAtomically } from '../files/index.ts';
+import { codeOf, MoonletError } from '../errors.ts';
+import { writeAtomically } from '../files/index.ts';
 import { isCommit, type Repository } from './repository.ts';
 import type { HubSettings } from './settings.ts';
 
@@ -96,16 +96,17 @@ function linkTo(target: string, path: string): boolean {
     symlinkSync(target, path);
     return true;
   } catch (e) {
-    if (['EPERM', 'ENOTSUP', 'ENOSYS', 'EACCES'].includes(codeOf(e))) return false;
+    if (['EPERM', 'ENOTSUP', 'ENOSYS', 'EACCES'].includes(codeOf(e) ?? '')) return false;
     throw e;
   }
 }
 
-/** The error of a cache that cannot be written. */
-export const unwritable = (at: RepositoryCache, e: unknown): unknown =>
-  e instanceof MoonletError || !(e instanceof Error && 'code' in e)
-    ? e
-    : new MoonletError(
-        `${at.folder}: cannot be written (${codeOf(e)}); free some space, or name another cache by HF_HUB_CACHE`,
-        { cause: e },
-      );
+/** The error of a cache that cannot be written, for one of the system; others stay what they are. */
+export function unwritable(at: RepositoryCache, e: unknown): unknown {
+  const code = codeOf(e);
+  if (e instanceof MoonletError || code === undefined) return e;
+  return new MoonletError(
+    `${at.folder}: cannot be written (${code}); free some space, or name another cache by HF_HUB_CACHE`,
+    { cause: e },
+  );
+}

@@ -95,7 +95,7 @@ function argumentsOf(
   for (const [key, value] of Object.entries(args ?? {}))
     if (!harmless.includes(key) && !(key === 'global_pool' && value === 'avg'))
       throw new MoonletError(
-        `${where}: model_args.${key} makes another net than our architecture; import the weights by "moonlet import --as" with fitting options`,
+        `${where}: the argument ${quote(key)} in model_args makes another net than our architecture; import the weights by "moonlet import --as" with fitting options`,
       );
   const read = z.object({ in_chans: z.int().positive().optional() }).safeParse(args ?? {});
   if (!read.success) throw new MoonletError(`${where}: model_args: ${issueText(read.error)}`);

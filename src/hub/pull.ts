@@ -43,6 +43,8 @@ export interface HubPulled {
 export type HubCard = ReturnType<typeof cardOf>;
 
 const [config, weights, readme] = ['config.json', 'model.safetensors', 'README.md'] as const;
+/** The most bytes that config.json and a model card may have. */
+const longestText = 2 ** 23;
 const writes = ['graph.json', 'weights.safetensors', 'card.json'] as const;
 
 /**
@@ -52,6 +54,15 @@ const writes = ['graph.json', 'weights.safetensors', 'card.json'] as const;
  * @throws UsageError for a name that is none; MoonletError, each with the remedy, when there is no such repository or
  *   revision, it is gated, the hub limits the rate or is not reached, its architecture is none of ours, its bytes are not
  *   those that the hub names, or HF_HUB_OFFLINE is set and the cache does not have it.
+ * @example
+ * import { hubSettings, pullFromHub } from 'moonlet/hub';
+ *
+ * const settings = hubSettings({ HF_HOME: 'empty', HF_HUB_OFFLINE: '1' }); // by default as the environment says
+ * const card = await pullFromHub('timm/lcnet_050.ra2_in1k', { settings }).then(
+ *   ({ card }) => card.architecture,
+ *   (e: Error) => e.message.slice(0, 61),
+ * );
+ * console.log(card); // timm/lcnet_050.ra2_in1k: revision "main" is not in the cache
  */
 export async function pullFromHub(name: string, o: HubPullOptions = {}): Promise<HubPulled> {
   const repo = parseRepository(name);
@@ -64,7 +75,7 @@ async function fetchNet(repo: Repository, o: HubPullOptions): Promise<HubPulled>
   const snapshot = await openSnapshot(repo, [config, weights], o);
   const [owner = '', model = ''] = repo.id.split('/');
   const { to = join(cacheFolder(), 'hub', owner, model, snapshot.commit) } = o;
-  const configFile = await snapshot.file(config);
+  const configFile = await snapshot.file(config, longestText);
   const read = readHubModel(readFileSync(configFile.path, 'utf8'), `${repo.id}: ${config}`);
   const license = read.license ?? (await licenseIn(snapshot));
   const file = await snapshot.file(weights);
@@ -81,7 +92,7 @@ async function fetchNet(repo: Repository, o: HubPullOptions): Promise<HubPulled>
 
 async function licenseIn(snapshot: Snapshot): Promise<string | undefined> {
   if (!snapshot.has(readme)) return undefined;
-  return licenseOf(readFileSync((await snapshot.file(readme)).path, 'utf8'));
+  return licenseOf(readFileSync((await snapshot.file(readme, longestText)).path, 'utf8'));
 }
 
 interface Done extends Settled {

@@ -24,8 +24,12 @@ export interface Snapshot {
   readonly commit: string;
   /** Whether the commit has the file; from the cache alone, whether it is there. */
   has(path: string): boolean;
-  /** Its place in the cache, where it is downloaded to when it is not there. @throws MoonletError when it cannot be had. */
-  file(path: string): Promise<SnapshotFile>;
+  /**
+   * Its place in the cache, where it is downloaded to when it is not there. `mostBytes` is the most that it may have, where that is
+   * less than `maxBytes`.
+   * @throws MoonletError when it cannot be had.
+   */
+  file(path: string, mostBytes?: number): Promise<SnapshotFile>;
   /** Remembers, when all files are there, that the revision is this commit. */
   close(): void;
 }
@@ -68,7 +72,7 @@ async function fromHub(
   return {
     commit,
     has: (path) => files.has(path),
-    file: async (path) => {
+    file: async (path, mostBytes = maxBytes) => {
       const remote = await headOf(settings, repo, commit, path, o);
       const { url, etag, bytes } = remote;
       const listed = files.get(path)?.hash;
@@ -80,8 +84,9 @@ async function fromHub(
         throw new MoonletError(
           `${url}: its etag is ${etag}, and the listing of the commit says ${listed}; nothing is taken, try again later`,
         );
-      if (bytes > maxBytes)
-        throw new MoonletError(`${url}: it has ${bytes} bytes, more than the ${maxBytes} allowed`);
+      const most = Math.min(mostBytes, maxBytes);
+      if (bytes > most)
+        throw new MoonletError(`${url}: it has ${bytes} bytes, more than the ${most} allowed`);
       if (!(await isWhole(at.blob(etag), etag)))
         await fetchBlob(at, remote, exchangeOf(settings, repo, path), o);
       return { path: link(at, etag, commit, path, settings.symlinks), etag };

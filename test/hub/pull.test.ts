@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { licenseOf, readHubModel } from '../../src/hub/model.ts';
 import { loadNet } from '../../zoo/index.ts';
 import { expectRefusal, moonlet } from '../support/cli.ts';
-import { type HubServer, hubServer, push, sha256Of } from '../support/hub-server.ts';
+import { type HubServer, hubServer, lastAsked, push, sha256Of } from '../support/hub-server.ts';
 import { timmWeights } from '../support/timm-files.ts';
 
 /** A config.json as timm 1.0.31 writes it (save_config_for_hf), with another number of classes. */
@@ -42,7 +42,7 @@ const id = 'timm/mobilenetv3_small_050.lamb_in1k';
 describe('moonlet pull from a hub', () => {
   const weights = timmWeights('mobilenet-v3-small width=0.5 classes=3');
   const saved = new Map(
-    ['HF_ENDPOINT', 'HF_HOME', 'HF_HUB_OFFLINE', 'HF_TOKEN', 'MOONLET_CACHE'].map((key) => [
+    ['HF_ENDPOINT', 'HF_HOME', 'HF_HUB_CACHE', 'HF_HUB_OFFLINE', 'HF_TOKEN', 'MOONLET_CACHE'].map((key) => [
       key,
       process.env[key],
     ]),
@@ -136,7 +136,7 @@ describe('moonlet pull from a hub', () => {
     await expectRefusal(
       ['pull', put('c', { ...timmConfig, model_args: { num_classes: 3, act_layer: 'relu' } })],
       1,
-      'o/c: config.json: model_args.act_layer makes another net than our architecture; import the weights by "moonlet import --as" with fitting options',
+      'o/c: config.json: the argument "act_layer" in model_args makes another net than our architecture; import the weights by "moonlet import --as" with fitting options',
     );
     expect(hub.asked.some(({ path }) => /^\/o\/[abc]\/.*safetensors/.test(path))).to.equal(false);
     await expectRefusal(
@@ -154,6 +154,35 @@ describe('moonlet pull from a hub', () => {
       1,
       /^moonlet: o\/f: model\.safetensors: /,
     );
+  });
+
+  it('ends after --timeout, and goes on from there', async () => {
+    const name = put('slow', timmConfig);
+    const blob = `GET /${sha256Of(weights)}`;
+    hub.fail(blob, { kind: 'stall', at: 1000 });
+    const to = join(root, 'fresh');
+    process.env['HF_HUB_CACHE'] = join(root, 'fresh-cache');
+    await expectRefusal(
+      ['pull', name, '--to', to, '--timeout', '0.5'],
+      1,
+      `${name}: not done in the 0.5 s allowed; what came is kept, and another pull goes on from there`,
+    );
+    expect(existsSync(to)).to.equal(false);
+    expect((await moonlet('pull', name, '--to', to)).code).to.equal(0);
+    delete process.env['HF_HUB_CACHE'];
+    expect(lastAsked(hub, blob).range).to.equal('bytes=1000-');
+  });
+
+  it('refuses a config.json that is too large, and shows no control characters of one', async () => {
+    const large = { ...timmConfig, more: 'x'.repeat(2 ** 23) };
+    await expectRefusal(
+      ['pull', put('g', large)],
+      1,
+      /config\.json: it has \d+ bytes, more than the 8388608 allowed$/m,
+    );
+    const license = { ...timmConfig.pretrained_cfg, license: 'mit\u001b[31m' };
+    const { stdout } = await moonlet('pull', put('h', { ...timmConfig, pretrained_cfg: license }));
+    expect(stdout).to.contain('licence mit?[31m;');
   });
 
   it('refuses wrong calls, and a folder that is not empty', async () => {
