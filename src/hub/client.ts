@@ -142,6 +142,10 @@ function refuse(s: HubSettings, { id, revision }: Repository, path: string, resp
     );
   if (code === 'EntryNotFound' || (status === 404 && path && code === null))
     throw new MoonletError(`${id}: no file ${path} in revision ${quote(revision)}; see ${page}/tree/main`);
+  if (status === 401 && s.token !== undefined && code === null)
+    throw new MoonletError(
+      `${id}: ${s.endpoint} does not accept the token; renew it by "hf auth login" or in HF_TOKEN, or unset it`,
+    );
   if (code === 'RepoNotFound' || status === 401 || status === 404)
     throw new MoonletError(
       `${id}: no such repository at ${s.endpoint}, or a private one; check the name, or ${login}`,

@@ -71,6 +71,15 @@ describe('a pull from a hub as a process', () => {
   });
 
   it('is safe in two processes at once', async () => {
+    let [asking, open] = [0, (): void => {}];
+    const both = new Promise<void>((done) => {
+      open = done;
+    });
+    hub.before = ({ path }) => {
+      if (path !== `/${etag}`) return undefined;
+      if (++asking === 2) open(); // neither has the file before the other asks for it
+      return both;
+    };
     hub.fail(`GET /${etag}`, { kind: 'die', at: 1_000_000 });
     const [end] = await Promise.all([ended(start('both1', 'both')), pull('both2', 'both')]);
     expect(end).to.deep.equal([0, '']);

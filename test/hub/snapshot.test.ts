@@ -242,6 +242,10 @@ describe('a snapshot of the hub', () => {
       'o/n: gated; accept its conditions at HUB/o/n, and use the token of an account that may read it',
     );
     hub.repos.get('o/n')!.gated = false;
+    hub.fail('GET /api', { kind: 'status', status: 401 });
+    expect(await refused(pulled('hf:o/n'))).to.equal(
+      'o/n: HUB does not accept the token; renew it by "hf auth login" or in HF_TOKEN, or unset it',
+    );
     push(hub, 'o/n', first);
     expect(await refused(pulled('hf:o/n', { maxBytes: 1000 }))).to.match(
       /it has 60000 bytes, more than the 1000 allowed$/,

@@ -1,6 +1,6 @@
 /**
- * @file A small hub: repositories in memory behind the protocol of the Hugging Face hub, large files on another port, and
- * what can go wrong on the way.
+ * @file A small hub: repositories in memory behind the protocol of the Hugging Face hub, small files behind a relative redirect,
+ * large ones on another port, and what can go wrong on the way.
  */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -44,8 +44,8 @@ export interface HubServer {
   readonly renamed: Map<string, string>;
   /** What goes wrong with the next answers to `METHOD path` that contain this. */
   fail(what: string, ...faults: readonly HubFault[]): void;
-  /** Called before each answer. */
-  before: (asked: Omit<HubAsked, 'status'>) => void;
+  /** Called before each answer, which waits for a promise. */
+  before: (asked: Omit<HubAsked, 'status'>) => unknown;
   close(): Promise<void>;
 }
 
@@ -92,11 +92,11 @@ export async function hubServer(): Promise<HubServer> {
     before: () => {},
   };
   const serve = async (port: 'hub' | 'cdn', answer: (request: IncomingMessage, path: string) => Answer) => {
-    const server = createServer((request, response) => {
+    const server = createServer(async (request, response) => {
       const { method = 'GET', headers } = request;
       const path = new URL(request.url ?? '', 'http://x').pathname;
       const base = { port, method, path, range: headers.range, token: headers.authorization };
-      hub.before(base);
+      await hub.before(base);
       const plan = plans.find(({ what, faults }) => `${method} ${path}`.includes(what) && faults.length);
       const fault = plan?.faults.shift();
       const given =
@@ -146,7 +146,8 @@ function answerOf(
 ): Answer {
   const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(path);
   const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(path);
-  const [, id = '', revision = '', name] = api ?? file ?? [];
+  const kept = /^\/api\/resolve-cache\/models\/([^/]+\/[^/]+)\/([^/]+)\/(.+)$/.exec(path);
+  const [, id = '', revision = '', name] = api ?? file ?? kept ?? [];
   const moved = renamed.get(id);
   if (moved !== undefined) return { status: 307, headers: { location: path.replace(id, moved) } };
   const repo = repos.get(id);
@@ -160,7 +161,11 @@ function answerOf(
   const found = commit.files.get(name);
   if (!found) return refusal(404, 'EntryNotFound');
   const headers = { 'x-repo-commit': sha, etag: `"${etagOf(found)}"` };
-  if (!found.lfs) return { status: 200, headers, body: found.bytes };
+  if (kept) return { status: 200, headers, body: found.bytes };
+  if (!found.lfs) {
+    const location = `/api/resolve-cache/models/${id}/${sha}/${name}`;
+    return { status: 307, headers: { 'x-repo-commit': sha, location } };
+  }
   const linked = { 'x-linked-etag': `"${etagOf(found)}"`, 'x-linked-size': found.bytes.length };
   return { status: 302, headers: { ...headers, ...linked, location: `${cdn}/${sha256Of(found.bytes)}` } };
 }
