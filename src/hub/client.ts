@@ -5,7 +5,8 @@
 import * as z from 'zod';
 import { fetchText } from '../../zoo/download.ts';
 import { body, type DownloadOptions, type Exchange, Passing, type Sent } from '../../zoo/http.ts';
-import { MoonletError, quote } from '../errors.ts';
+import { pretrainedNets } from '../../zoo/pretrained.ts';
+import { MoonletError, quote, suggestion } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
 import type { Repository } from './repository.ts';
 import type { HubSettings } from './settings.ts';
@@ -148,9 +149,16 @@ function refuse(s: HubSettings, { id, revision }: Repository, path: string, resp
     );
   if (code === 'RepoNotFound' || status === 401 || status === 404)
     throw new MoonletError(
-      `${id}: no such repository at ${s.endpoint}, or a private one; check the name, or ${login}`,
+      `${id}: no such repository at ${s.endpoint}, or a private one; check the name, or ${login}${nearest(id)}`,
     );
   throw new MoonletError(`${id}: ${answered}; look at ${page}${status === 403 ? `, and ${login}` : ''}`);
+}
+
+/** The known net of timm whose name is nearest. */
+function nearest(id: string): string {
+  const known = pretrainedNets().map(({ name }) => `timm/${name}`);
+  const near = id.startsWith('timm/') && !known.includes(id) ? suggestion(id, known) : '';
+  return near && `.${near}`;
 }
 
 function rateLimited({ token }: HubSettings, page: string, headers: Headers): Error {

@@ -227,6 +227,9 @@ describe('a snapshot of the hub', () => {
     expect(await refused(pulled('hf:o/no'))).to.equal(
       'o/no: no such repository at HUB, or a private one; check the name, or set HF_TOKEN',
     );
+    expect(await refused(pulled('timm/lcnet_050.ra_in1k'))).to.match(
+      /, or set HF_TOKEN\. Did you mean "timm\/lcnet_050\.ra2_in1k"\?$/,
+    );
     expect(await refused(pulled('hf:o/n@v9'))).to.equal(
       'o/n: no revision "v9"; branches and commits are at HUB/o/n/commits',
     );
