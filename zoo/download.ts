@@ -4,111 +4,22 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf, MoonletError, messageOf } from '../src/errors.ts';
+import { MoonletError } from '../src/errors.ts';
+import { body, type DownloadOptions, type Exchange, insist, lengthIn, Passing, startOf } from './http.ts';
 
-export interface DownloadOptions {
-  /** Milliseconds over which the speed is measured; a slower try is given up. 15,000 by default. */
-  readonly stallMs?: number;
-  /** Minimum speed in bytes per second; 1,000 by default. With 0 one byte in `stallMs` is enough. */
-  readonly leastPace?: number;
-  /** Milliseconds for all files together, tries and waits included; no limit by default. */
-  readonly limitMs?: number;
-  /** Tries after the first; 4 by default. Each resumes where the last one stopped. */
-  readonly retries?: number;
-  /** Milliseconds before the second try, doubled for each later one; 250 by default. */
-  readonly waitMs?: number;
-  readonly signal?: AbortSignal;
-}
 export interface Wanted {
   readonly url: string;
   readonly bytes: number;
   readonly sha256: string;
 }
 
-/** A failure that another try may not have; `from the start` when the bytes so far are of no use. */
-class Passing extends Error {
-  readonly fromStart: boolean;
-  constructor(reason: string, fromStart = false) {
-    super(reason);
-    this.fromStart = fromStart;
-  }
-}
-
-/** Runs a try, and again after failures that may pass. */
-async function insist<T>(url: string, o: DownloadOptions, attempt: () => Promise<T>): Promise<T> {
-  const { retries = 4, waitMs = 250 } = o;
-  for (let i = 0; ; i++) {
-    try {
-      return await attempt();
-    } catch (e) {
-      o.signal?.throwIfAborted();
-      if (!(e instanceof Passing)) throw e;
-      if (i >= retries) throw new MoonletError(`${url}: ${e.message}, after ${i + 1} tries; try again later`);
-      await sleep(waitMs * 2 ** i, undefined, o.signal ? { signal: o.signal } : {});
-    }
-  }
-}
-
-/** The body of a response, chunk by chunk. @throws Passing when the server is silent, gone, or busy. */
-async function* body(
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  { stallMs = 15_000, leastPace = 1000, signal }: DownloadOptions,
-  onResponse: (response: Response) => Promise<void> | void,
-): AsyncGenerator<Uint8Array> {
-  const stop = new AbortController();
-  const give = (): void => stop.abort();
-  const least = Math.max(1, (leastPace * stallMs) / 1000);
-  let came = 0;
-  const look = (): void => {
-    if (came < least) return give();
-    came = 0;
-    timer = setTimeout(look, stallMs);
-  };
-  let timer = setTimeout(look, stallMs);
-  signal?.addEventListener('abort', give);
-  try {
-    const response = await fetch(url, {
-      headers: { 'accept-encoding': 'identity', ...headers },
-      signal: stop.signal,
-    });
-    refuse(url, response);
-    clearTimeout(timer);
-    timer = setTimeout(look, stallMs); // the body has a whole interval, however long the answer took
-    await onResponse(response);
-    const reader = response.body?.getReader();
-    for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-      came += next.value.length;
-      yield next.value;
-    }
-  } catch (e) {
-    if (e instanceof MoonletError || e instanceof Passing) throw e;
-    if (stop.signal.aborted) throw new Passing(slow(came, stallMs, leastPace));
-    const cause = e instanceof Error && e.cause instanceof Error ? e.cause : e;
-    throw new Passing(`the connection broke (${codeOf(cause) ?? messageOf(cause)})`);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', give);
-    stop.abort(); // nothing of a body that is not wanted any more goes on coming
-  }
-}
-
-const slow = (came: number, stallMs: number, leastPace: number): string =>
-  came === 0
-    ? `no data arrived for ${stallMs / 1000} s`
-    : `only ${came} bytes arrived in ${stallMs / 1000} s; the minimum is ${leastPace} per second`;
-
-function refuse(url: string, { status }: Response): void {
-  if (status === 200 || status === 206) return;
-  const answered = `the server responded with ${status}`;
-  if (status === 416) throw new Passing(answered, true); // the range lies outside of the file
-  if (status >= 500 || status === 408 || status === 429) throw new Passing(answered);
-  throw new MoonletError(`${url}: ${answered}; check the URL`);
-}
-
 /** A small file as text. @throws MoonletError when it is larger than the limit or does not arrive. */
-export const fetchText = (url: string, limit: number, o: DownloadOptions = {}): Promise<string> =>
+export const fetchText = (
+  url: string,
+  limit: number,
+  o: DownloadOptions = {},
+  exchange: Exchange = {},
+): Promise<string> =>
   insist(url, o, async () => {
     const chunks: Uint8Array[] = [];
     let length = 0;
@@ -116,7 +27,7 @@ export const fetchText = (url: string, limit: number, o: DownloadOptions = {}): 
     const note = ({ headers }: Response): void => {
       promised = lengthIn(headers);
     };
-    for await (const chunk of body(url, {}, o, note)) {
+    for await (const chunk of body(url, exchange, o, note)) {
       length += chunk.length;
       if (length > limit)
         throw new MoonletError(`${url}: larger than the ${limit} bytes allowed for such a file`);
@@ -126,12 +37,6 @@ export const fetchText = (url: string, limit: number, o: DownloadOptions = {}): 
       throw new Passing(`the download ended after ${length} of ${promised} bytes`);
     return Buffer.concat(chunks).toString('utf8');
   });
-
-/** The length of the body in the response's headers, where it counts the same bytes as we do (no compression). */
-const lengthIn = (headers: Headers): number | undefined => {
-  const length = headers.get('content-length');
-  return length === null || headers.has('content-encoding') ? undefined : Number(length);
-};
 
 /**
  * Downloads the rest of `<part>/data` and verifies the file.
@@ -190,7 +95,7 @@ async function append(
       const strong = response.headers.get('etag') ?? '';
       await writeFile(tag, strong.startsWith('W/') ? '' : strong);
     };
-    for await (const chunk of body(url, range, o, begin)) {
+    for await (const chunk of body(url, { headers: range }, o, begin)) {
       if (at + chunk.length > bytes)
         throw new MoonletError(`${url}: more than the ${bytes} bytes in the index`);
       await file.appendFile(chunk);
@@ -201,12 +106,6 @@ async function append(
     await file.close();
   }
 }
-
-/** Where the bytes of a partial answer begin. */
-const startOf = ({ headers }: Response, from: number): number => {
-  const start = /^bytes (\d+)-/.exec(headers.get('content-range') ?? '')?.[1];
-  return start === undefined ? from : Number(start);
-};
 
 async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256');

@@ -7,8 +7,9 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MoonletError, UsageError } from '../src/errors.ts';
 import { codeOf, isHiddenName, type NewFile, withOut } from '../src/files/index.ts';
-import { type DownloadOptions, download, fetchText } from './download.ts';
+import { download, fetchText } from './download.ts';
 import { zooFolder } from './folders.ts';
+import { type DownloadOptions, withinLimit } from './http.ts';
 import { claimPart, leavePart } from './parts.ts';
 import {
   checkId,
@@ -67,17 +68,7 @@ interface Source {
  */
 export async function pull(id: string, o: PullOptions = {}): Promise<Pulled> {
   checkId(id);
-  const { limitMs, signal } = o;
-  if (limitMs === undefined) return fetchNet(id, o);
-  const over = AbortSignal.timeout(limitMs);
-  try {
-    return await fetchNet(id, { ...o, signal: signal ? AbortSignal.any([signal, over]) : over });
-  } catch (e) {
-    if (!over.aborted || signal?.aborted || e instanceof MoonletError) throw e;
-    throw new MoonletError(
-      `${o.from ?? id}: not done in the ${limitMs / 1000} s allowed; the downloaded part is kept, and the next pull resumes from it`,
-    );
-  }
+  return withinLimit(o.from ?? id, o, (limited) => fetchNet(id, limited));
 }
 
 async function fetchNet(id: string, o: PullOptions): Promise<Pulled> {

@@ -47,7 +47,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'pull',
-    summary: 'download a trained student and verify its files by sha256',
+    summary: 'fetch a trained student, or a pretrained net of the Hugging Face hub, and verify its files',
     load: async () => (await import('./pull.ts')).pullCommand,
   },
   {

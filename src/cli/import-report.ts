@@ -1,6 +1,6 @@
 /** @file The report of `moonlet import` as text. */
 import { quote } from '../errors.ts';
-import type { Imported, ImportReport } from '../import/index.ts';
+import type { ImportReport } from '../import/index.ts';
 import { count } from './say.ts';
 import { tableOf } from './tables.ts';
 
@@ -40,16 +40,4 @@ function told(report: ImportReport, kind: (typeof kinds)[number]): string {
   const names = report[kind];
   if (kind === 'matched' || kind === 'transposed' || !names.length) return '';
   return `${names.slice(0, 3).map(quote).join(', ')}${names.length > 3 ? ', ...' : ''}`;
-}
-
-/** What keeps a file from being a net, in words. */
-export function wrong({ report, hint }: Imported): string {
-  const { missing, unexpected, misshapen, unsound } = report;
-  const parts = [
-    misshapen.length ? `${count(misshapen.length)} tensors have another shape (${misshapen[0]})` : '',
-    missing.length ? `${count(missing.length)} are missing (${quote(missing[0] ?? '')})` : '',
-    unexpected.length ? `${count(unexpected.length)} are not expected (${quote(unexpected[0] ?? '')})` : '',
-    unsound.length ? `${count(unsound.length)} have values that no weight should have (${unsound[0]})` : '',
-  ].filter((part) => part);
-  return `${parts.join(', ')}${hint ? `: ${hint}` : ''}`;
 }

@@ -20,12 +20,13 @@ import {
   readWeightFile,
   type TimmConfig,
   usualPreprocessing,
+  wrong,
 } from '../import/index.ts';
 import { cost } from '../read/cost.ts';
 import { bytesOf, type Net, pack } from '../weights/index.ts';
 import type { Flags } from './import.ts';
 import { readFile } from './import-file.ts';
-import { type Complete, reportTable, wrong } from './import-report.ts';
+import { type Complete, reportTable } from './import-report.ts';
 import { print, printJson } from './say.ts';
 
 /** The files of an import. */

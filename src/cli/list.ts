@@ -4,20 +4,25 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { architectures, compose } from '../../zoo/architectures/index.ts';
 import { recipeNames, studentFolder, studentNames } from '../../zoo/folders.ts';
+import { pretrainedNets } from '../../zoo/pretrained.ts';
 import type { Architecture } from '../compose/index.ts';
-import { UsageError } from '../errors.ts';
+import { suggestion, UsageError } from '../errors.ts';
 import { count, percent, print, printJson } from './say.ts';
 import { tableOf } from './tables.ts';
 
 export const listCommand = (command: Command): void => {
   command
     .argument('[arch]', 'an architecture, whose options are listed with their meaning, range and default')
+    .option('--pretrained', 'list the pretrained nets of the Hugging Face hub that "moonlet pull" takes')
     .option('--json', 'print one JSON document (default: tables)')
-    .action(async (name: string | undefined, { json }: { json?: boolean }) => {
-      if (name !== undefined) return listOptions(name, json ?? false);
-      if (json) return printJson(await everything());
-      printEverything();
-    });
+    .action(
+      async (name: string | undefined, { json, pretrained }: { json?: boolean; pretrained?: boolean }) => {
+        if (pretrained) return listPretrained(name, json ?? false);
+        if (name !== undefined) return listOptions(name, json ?? false);
+        if (json) return printJson(await everything());
+        printEverything();
+      },
+    );
 };
 
 /** The options of an architecture as data. */
@@ -39,6 +44,28 @@ function listOptions(name: string, json: boolean): void {
     `${name}: ${paper.authors}, ${paper.title}, ${paper.year}${paper.arxiv ? `, arXiv:${paper.arxiv}` : ''}\n`,
   );
   print(tableOf([['option', 'default', 'range', 'meaning'], ...rows]));
+}
+
+/** The nets of the hub, or those of one architecture. */
+function listPretrained(arch: string | undefined, json: boolean): void {
+  const nets = pretrainedNets().filter(
+    (net) => arch === undefined || net.architecture.split(' ')[0] === arch,
+  );
+  if (arch !== undefined && !nets.length)
+    throw new UsageError(
+      `list --pretrained: no net of "${arch}".${suggestion(arch, [...architectures.keys()])} Leave it out for all`,
+    );
+  if (json) return printJson(nets);
+  const rows = nets.map(({ name, architecture, input, classes, params, license }) => [
+    `timm/${name}`,
+    architecture,
+    `${input[1]}`,
+    count(classes),
+    count(params),
+    license ?? '',
+  ]);
+  print(tableOf([['net', 'architecture', 'size', 'classes', 'params', 'licence'], ...rows], [2, 3, 4]));
+  print('\n"moonlet pull NET" fetches one.');
 }
 
 /** All that `--json` says, with whole cards and recipes. */

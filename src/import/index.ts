@@ -23,3 +23,5 @@ export {
   usualPreprocessing,
 } from './preprocessing.ts';
 export { readTimmConfig, type TimmConfig, type TimmFields } from './timm-config.ts';
+export { type TimmModel, timmModelOf, timmModels } from './timm-names.ts';
+export { wrong } from './wrong.ts';

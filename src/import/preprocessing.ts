@@ -23,6 +23,8 @@ export interface Preprocessing {
   readonly cropMode?: string;
   /** Channels, height and width that the weights were trained at, where the file says it. */
   readonly inputSize?: readonly number[];
+  /** What timm recommends for testing, where that differs: an input size, and the share that the crop takes. */
+  readonly test?: { readonly inputSize?: readonly number[]; readonly crop?: number };
   /** What else config.json says of the weights, as it stands there. */
   readonly more?: Readonly<Record<string, unknown>>;
   /** Where this is from, since a file of weights alone does not say it. */
@@ -148,7 +150,21 @@ function ofPixels(usual: Preprocessing, { scale, offset }: Affine): Preprocessin
 }
 
 function ofTimm(usual: Preprocessing, fields: TimmFields): Preprocessing {
-  const { mean, std, interpolation, crop_pct, crop_mode, input_size, ...more } = fields;
+  const {
+    mean,
+    std,
+    interpolation,
+    crop_pct,
+    crop_mode,
+    input_size,
+    test_input_size,
+    test_crop_pct,
+    ...more
+  } = fields;
+  const test = {
+    ...(test_input_size ? { inputSize: test_input_size } : {}),
+    ...(test_crop_pct ? { crop: test_crop_pct } : {}),
+  };
   return {
     ...usual,
     ...(mean ? { mean } : {}),
@@ -157,6 +173,7 @@ function ofTimm(usual: Preprocessing, fields: TimmFields): Preprocessing {
     ...(crop_pct === undefined ? {} : { crop: crop_pct }),
     ...(crop_mode === undefined ? {} : { cropMode: crop_mode }),
     ...(input_size ? { inputSize: input_size } : {}),
+    ...(Object.keys(test).length ? { test } : {}),
     ...(Object.keys(more).length ? { more } : {}),
     from: 'config.json in the folder of the file',
   };

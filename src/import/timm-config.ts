@@ -10,6 +10,8 @@ const fields = z.looseObject({
   interpolation: z.string().optional(),
   crop_pct: z.number().optional(),
   crop_mode: z.string().optional(),
+  test_input_size: z.tuple([z.int(), z.int(), z.int()]).nullish(),
+  test_crop_pct: z.number().nullish(),
 });
 const config = z.looseObject({
   architecture: z.string().optional(),

@@ -2,6 +2,7 @@
 import { defined } from '../access.ts';
 import type { Graph } from '../graph/index.ts';
 import { archOf } from './names/index.ts';
+import { timm } from './names/timm.ts';
 import { type TimmDefault, timmDefaults } from './timm-defaults.ts';
 
 const stems: Readonly<Record<string, string>> = {
@@ -46,3 +47,29 @@ export function timmDefaultOf(graph: Graph, ported: boolean, path: string): Name
   const own = tagged.find((key) => !/^\w/.test(path.slice(path.lastIndexOf(key) + key.length))) ?? name;
   return { name: own, values: defined(timmDefaults[own], own) };
 }
+
+export interface TimmModel {
+  /** Our architecture with its width, as `compose` reads it: 'mobilenet-v3-small width=0.5'. */
+  readonly words: string;
+  /** Whether it is one of timm's ports from TensorFlow (`tf_...`). */
+  readonly ported: boolean;
+}
+
+/** Our architecture of one of timm's models, by its name without a tag; undefined where we have none. */
+export function timmModelOf(name: string): TimmModel | undefined {
+  if (!Object.hasOwn(timmDefaults, name) || name.includes('.')) return undefined;
+  const ported = name.startsWith('tf_');
+  const bare = name.replace(/^tf_/, '');
+  const named = (stem: string): string | undefined =>
+    Object.keys(timm).find((arch) => (stems[arch] ?? arch.replaceAll('-', '_')) === stem);
+  const whole = named(bare);
+  if (whole !== undefined) return { words: whole, ported };
+  const [, stem = '', hundredths = ''] = /^(.+)_(\d{3})$/.exec(bare) ?? [];
+  const arch = named(stem);
+  if (arch === undefined) return undefined;
+  return { words: hundredths === '100' ? arch : `${arch} width=${Number(hundredths) / 100}`, ported };
+}
+
+/** The names of timm's models that we have. */
+export const timmModels = (): readonly string[] =>
+  Object.keys(timmDefaults).filter((name) => timmModelOf(name) !== undefined);

@@ -1,0 +1,40 @@
+/** @file zoo/hub.json, made from timm, against our architectures: the same names, and the same counts to the integer. */
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { timmModelOf } from '../../src/import/index.ts';
+import { cost } from '../../src/read/cost.ts';
+import { compose, pretrainedNets } from '../../zoo/index.ts';
+
+describe('the pretrained nets of the hub', () => {
+  const nets = pretrainedNets();
+
+  it('are at least 40, each once', () => {
+    expect(nets.length).to.be.at.least(40);
+    expect(new Set(nets.map(({ name }) => name))).to.have.property('size', nets.length);
+  });
+
+  it('are of the architecture that a pull makes of their name', () => {
+    for (const { name, architecture } of nets)
+      expect(timmModelOf(name.replace(/\..*/, ''))?.words, name).to.equal(architecture);
+  });
+
+  const models = new Map(
+    nets.map((net) => [`${net.architecture} classes=${net.classes} size=${net.input[1]}`, net]),
+  );
+  const families = new Set(nets.map(({ architecture }) => architecture.replace(/ .*/, '')));
+  for (const family of families)
+    it(`of ${family} have timm's number of parameters`, () => {
+      for (const [words, { name, params }] of models)
+        if (words.startsWith(`${family} `)) expect(cost(compose(words)).params, name).to.equal(params);
+    });
+
+  it('have labels where they tell the 1000 classes of ImageNet apart', () => {
+    const { labels } = JSON.parse(readFileSync('zoo/imagenet-1k.json', 'utf8'));
+    expect(labels).to.have.length(1000);
+    expect([labels[0], labels[281], labels[999]]).to.deep.equal([
+      'tench, Tinca tinca',
+      'tabby, tabby cat',
+      'toilet tissue, toilet paper, bathroom tissue',
+    ]);
+  });
+});
