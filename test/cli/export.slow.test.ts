@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { agrees, farness } from '../../src/cli/exporters.ts';
+import { agrees, farness } from '../../src/cli/export-compare.ts';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, type Split } from '../../src/data/index.ts';
 import { compile, runModel } from '../../src/engine/index.ts';
