@@ -200,11 +200,11 @@ describe('moonlet export', () => {
       expectRefusal(['export', student, '--out', out, ...words], 2, text);
     await refused(
       ['--format', 'onx'],
-      'no format "onx". Did you mean "onnx"? There are tfjs, onnx, safetensors, source',
+      'no format "onx". Did you mean "onnx"? There are tfjs, onnx, safetensors, source, transformers',
     );
     await refused(
       ['--format', 'tfjs', '--int8'],
-      'tfjs holds no integers; --int8 is for onnx and safetensors',
+      'tfjs holds no integers; --int8 is for onnx, safetensors and transformers',
     );
     await refused(['--format', 'source', '--half'], 'source holds no half precision; --half is for onnx');
     await refused(
