@@ -40,16 +40,17 @@ export function timmFiles(net: Net, card: ExportCard): TimmFiles {
 
 /** Whether timm's own net or its port from TensorFlow is meant, and the architecture as composed. */
 export function timmNet(graph: Graph): { readonly source: Ported; readonly plain: Graph } {
+  const sources = sourcesOf(graph).filter((s) => s === 'timm' || s === 'timm-tf');
+  if (!sources.length)
+    throw new MoonletError(
+      `${graph.name}: timm's names of this architecture are not known; leave out the option names`,
+    );
   const plain = composed(graph);
-  const sources = sourcesOf(plain).filter((s) => s === 'timm' || s === 'timm-tf');
   const differences = sources.map((source) => ({ source, why: differs(asLibrary(plain, source), graph) }));
   const match = differences.find(({ why }) => why === undefined);
   if (match) return { source: match.source, plain };
-  const [first] = differences;
   throw new MoonletError(
-    first
-      ? `${graph.name}: timm's net is another: ${first.why}; edited or differently computing nets are taken away as ONNX, tf.layers or our own safetensors`
-      : `${graph.name}: timm's names of this architecture are not known; leave out the option names`,
+    `${graph.name}: timm's net is another: ${differences[0]?.why}; edited or differently computing nets are taken away as ONNX, tf.layers or our own safetensors`,
   );
 }
 

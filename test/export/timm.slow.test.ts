@@ -108,6 +108,10 @@ describe('nets that timm does not have', () => {
   });
   it('are refused by their architecture', () => {
     refused(
+      { ...compose('lcnet width=0.5'), name: 'my own' },
+      "my own: timm's names of this architecture are not known",
+    );
+    refused(
       compose('squeezenet'),
       "squeezenet: timm's names of this architecture are not known; leave out the option names",
     );
