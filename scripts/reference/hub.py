@@ -1,7 +1,7 @@
 """timm's pretrained nets on the hub whose architecture and names we have, from timm itself; and the labels of ImageNet-1k in
 the order of their classifiers.
 
-    python scripts/reference/hub.py zoo/hub.json zoo/imagenet-1k.json
+    python scripts/reference/hub.py zoo/hub.json
 """
 
 import json
@@ -65,9 +65,3 @@ if __name__ == "__main__":
     with open(sys.argv[1], "w", encoding="utf-8") as file:
         lines = ",\n    ".join(json.dumps(row) for row in made["nets"])
         file.write(f'{{\n  "from": {json.dumps(made["from"])},\n  "nets": [\n    {lines}\n  ]\n}}\n')
-    info = ImageNetInfo("imagenet-1k")
-    labels = [info.index_to_description(i) for i in range(1000)]
-    with open(sys.argv[2], "w", encoding="utf-8") as file:
-        said = {"from": f"timm {timm.__version__}, which has the lemmas of WordNet 3.0", "labels": labels}
-        json.dump(said, file, indent=1)
-        file.write("\n")

@@ -2,26 +2,33 @@
  * @file The implementation of `moonlet export`: writes files for other runtimes, after reading them back and comparing
  * outputs.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { quantizeByData } from '../compress/index.ts';
 import { datasets, loadDataset } from '../data/index.ts';
 import { MoonletError } from '../errors.ts';
-import { withOut } from '../files/index.ts';
+import { checkedCard } from '../export/card.ts';
+import { type ExportCard, readExportCard } from '../export/index.ts';
+import { readText, withOut } from '../files/index.ts';
 import { classesOf, inputShape } from '../graph/index.ts';
 import { checkFit, passes } from '../learn/task/index.ts';
 import { dataOf } from '../run/files.ts';
 import type { Net } from '../weights/index.ts';
-import type { ExportFormat } from './export.ts';
-import { agrees, type Exported, type ExportOptions, exportedFiles, exporters, farness } from './exporters.ts';
+import type { ExportFormat, ExportKind } from './export.ts';
+import { agrees, type Exported, type ExportOptions, farness } from './export-compare.ts';
+import { exportedFiles, exporters } from './exporters.ts';
+import { labelsFrom } from './labels.ts';
 import { count, note, print, printJson } from './say.ts';
 
 /** Examples that calibrate `--int8`: enough for ranges, few enough to be quick. */
 const calibrating = { batch: 250, batches: 4 } as const;
 
-interface Wanted extends ExportOptions {
+interface Wanted extends Omit<ExportOptions, 'card' | 'cardJson'> {
   readonly format: ExportFormat;
+  readonly kind: ExportKind;
   readonly data?: string;
+  readonly labels?: string;
   readonly out: string;
   readonly force: boolean;
   readonly json: boolean;
@@ -29,23 +36,49 @@ interface Wanted extends ExportOptions {
 
 /** Exports a student. @throws MoonletError when the files compute something else than the net; nothing is saved then. */
 export async function exportStudent(name: string, wanted: Wanted): Promise<void> {
-  const { format, precision, layout } = wanted;
+  const { format, kind, precision, layout } = wanted;
   const net = loadStudent(name);
-  const given = precision === 'int8' ? await integers(name, net, wanted.data) : net;
+  const card = cardOf(name, net, await labelsOf(net, wanted.labels));
+  const rounded = precision === 'int8' ? await integers(name, net, wanted.data) : undefined;
+  const both = kind === 'transformers';
   const options = {
     force: wanted.force,
-    writes: exportedFiles[format],
+    writes: exportedFiles[kind],
     inputs: [studentFolder(name)],
   };
   await withOut(wanted.out, options, async (out) => {
-    const made = await exporters[format](given, { precision, layout });
-    if (!agrees(made.difference))
-      throw new MoonletError(
-        `${name}: the ${format} files give other outputs (${farness(made.difference)}); nothing is saved`,
-      );
+    const made = await exporters[kind]((!both && rounded) || net, {
+      ...{ precision, layout, ...card },
+      ...(both && rounded ? { integers: rounded } : {}),
+    });
+    for (const { difference } of [made, ...(made.others ?? [])])
+      if (!agrees(difference))
+        throw new MoonletError(
+          `${name}: the ${format} files give other outputs (${farness(difference)}); nothing is saved`,
+        );
     out.publish(made.files);
     say(name, out.folder, format, made, wanted.json);
   });
+}
+
+const labelsOf = async ({ graph }: Net, option: string | undefined): Promise<Pick<ExportCard, 'labels'>> =>
+  option === undefined ? {} : { labels: await labelsFrom(option, classesOf(graph)) };
+
+/**
+ * What the folder's card.json says, with labels given beside; as a file without the sums of its neighbours, which exported ones
+ * differ from.
+ */
+function cardOf(
+  name: string,
+  { graph }: Net,
+  labels: Pick<ExportCard, 'labels'>,
+): Pick<ExportOptions, 'card' | 'cardJson'> {
+  const path = join(studentFolder(name), 'card.json');
+  const text = existsSync(path) ? readText(path) : undefined;
+  const card = checkedCard(graph, { ...(text === undefined ? {} : readExportCard(text, path)), ...labels });
+  if (text === undefined && !labels.labels) return { card };
+  const { sha256: _, ...rest }: Record<string, unknown> = JSON.parse(text ?? '{}');
+  return { card, cardJson: `${JSON.stringify({ ...rest, ...labels }, null, 2)}\n` };
 }
 
 function say(name: string, out: string, format: ExportFormat, made: Exported, json: boolean): void {
@@ -53,9 +86,12 @@ function say(name: string, out: string, format: ExportFormat, made: Exported, js
     file,
     bytes: typeof content === 'string' ? Buffer.byteLength(content) : content.length,
   }));
-  if (json) return printJson({ id: name, format, files: sizes, ...made.difference, ...made.facts });
+  const others = made.others ? { others: made.others } : {};
+  if (json)
+    return printJson({ id: name, format, files: sizes, ...made.difference, ...made.facts, ...others });
   for (const { file, bytes } of sizes) print(`${join(out, file)}  ${count(bytes)} bytes`);
   print(`read back: ${farness(made.difference)}`);
+  for (const { file, difference } of made.others ?? []) print(`${file}: ${farness(difference)}`);
   for (const line of made.notes) note(line);
 }
 

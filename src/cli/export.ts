@@ -3,10 +3,13 @@ import type { Command } from 'commander';
 import { findStudent } from '../../zoo/folders.ts';
 import { checkDataset, datasets } from '../data/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
+import { labelsHelp } from './labels-help.ts';
 import { forceHelp } from './numbers.ts';
 
-export const exportFormats = ['tfjs', 'onnx', 'safetensors', 'source'] as const;
+export const exportFormats = ['tfjs', 'onnx', 'safetensors', 'source', 'transformers'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
+/** A format, or a variant of one that has files of its own. */
+export type ExportKind = ExportFormat | 'timm';
 export type Precision = 'float' | 'half' | 'int8';
 
 interface Flags {
@@ -16,6 +19,8 @@ interface Flags {
   readonly half?: boolean;
   readonly data?: string;
   readonly layout: string;
+  readonly names: string;
+  readonly labels?: string;
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -24,13 +29,18 @@ export const exportCommand = (command: Command): void => {
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
     .requiredOption('--format <format>', `${exportFormats.join(', ')} (required)`)
     .requiredOption('--out <folder>', 'where the files go (required)')
-    .option('--int8', 'quantize to 8-bit integers, calibrated on training images; for onnx and safetensors')
+    .option(
+      '--int8',
+      'quantize to 8-bit integers, calibrated on training images; for onnx, safetensors, transformers',
+    )
     .option('--half', 'store weights in half precision; for onnx')
     .option(
       '--data <name>',
       `the dataset that calibrates --int8: ${datasets.join(', ')}, or the path of a dataset.json (default: the dataset on the student's card)`,
     )
     .option('--layout <layout>', 'the layout of the input of an ONNX file: NHWC or NCHW', 'NHWC')
+    .option('--labels <file>', `${labelsHelp} (default: those of card.json)`)
+    .option('--names <library>', 'whose names the tensors of safetensors have: moonlet or timm', 'moonlet')
     .option('--force', forceHelp)
     .option('--json', 'print one JSON document (default: lines of text)')
     .action(run);
@@ -41,12 +51,14 @@ async function run(name: string, flags: Flags): Promise<void> {
   const precision = precisionOf(format, flags);
   const layout = (['NHWC', 'NCHW'] as const).find((l) => l === flags.layout.toUpperCase());
   if (!layout) throw new UsageError(`no layout "${flags.layout}"; choose NHWC or NCHW`);
+  const kind = kindOf(format, precision, flags.names);
   findStudent(name);
   if (flags.data !== undefined) checkDataset(flags.data);
   const { exportStudent } = await import('./export-run.ts');
   await exportStudent(name, {
-    ...{ format, precision, layout, out: flags.out },
+    ...{ format, kind, precision, layout, out: flags.out },
     ...(flags.data === undefined ? {} : { data: flags.data }),
+    ...(flags.labels === undefined ? {} : { labels: flags.labels }),
     force: flags.force ?? false,
     json: flags.json ?? false,
   });
@@ -60,6 +72,16 @@ function formatNamed(text: string): ExportFormat {
   );
 }
 
+function kindOf(format: ExportFormat, precision: Precision, names: string): ExportKind {
+  const known = ['moonlet', 'timm'].find((n) => n === names);
+  if (!known) throw new UsageError(`no names "${names}"; choose moonlet or timm`);
+  if (known === 'moonlet') return format;
+  if (format !== 'safetensors') throw new UsageError(`--names is for safetensors, not for ${format}`);
+  if (precision !== 'float')
+    throw new UsageError('timm has no nets of integers; leave --int8 out, or --names timm');
+  return 'timm';
+}
+
 function precisionOf(format: ExportFormat, { int8, half }: Flags): Precision {
   if (int8 && half) throw new UsageError('--int8 and --half exclude each other; choose one');
   const wanted: Precision = int8 ? 'int8' : half ? 'half' : 'float';
@@ -68,10 +90,15 @@ function precisionOf(format: ExportFormat, { int8, half }: Flags): Precision {
     safetensors: ['float', 'int8'],
     tfjs: ['float'],
     source: ['float'],
+    transformers: ['float', 'int8'],
   };
   if (able[format].includes(wanted)) return wanted;
   const formats = exportFormats.filter((f) => able[f].includes(wanted));
   throw new UsageError(
-    `${format} cannot store ${wanted === 'int8' ? 'integers' : 'half precision'}; --${wanted} is for ${formats.join(' and ')}`,
+    `${format} cannot store ${wanted === 'int8' ? 'integers' : 'half precision'}; --${wanted} is for ${listed(formats)}`,
   );
 }
+
+/** 'a', 'a and b', 'a, b and c' */
+const listed = (names: readonly string[]): string =>
+  [names.slice(0, -1).join(', '), names.at(-1)].filter(Boolean).join(' and ');

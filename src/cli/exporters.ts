@@ -4,112 +4,33 @@
  */
 import { getFloat16, setFloat16 } from '@petamoriken/float16';
 import { foldBranches } from '../edit/index.ts';
-import { type CompileOptions, compile, runModel, useBackend } from '../engine/index.ts';
+import { runModel, useBackend } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
-import { type Graph, inputShape, toJson } from '../graph/index.ts';
+import { metadataOf, onnxCard } from '../export/card.ts';
+import { type Graph, toJson } from '../graph/index.ts';
 import { graph as finish, input, rename } from '../index.ts';
 import { encodeModel, halved } from '../onnx/index.ts';
-import { random } from '../random.ts';
 import { toSource } from '../read/index.ts';
 import { opset, toOnnx } from '../read/onnx.ts';
 import { integerLayers } from '../read/onnx-integer.ts';
 import { packLayers, predictions, unpackLayers, weightsFile } from '../read/tfjs/index.ts';
 import { float, materialize, type Net, pack, unpack, type Weight, type WeightKey } from '../weights/index.ts';
-import type { ExportFormat, Precision } from './export.ts';
-
-export interface ExportOptions {
-  readonly precision: Precision;
-  readonly layout: 'NHWC' | 'NCHW';
-}
-export interface Difference {
-  /** The largest difference of an output on seeded normal inputs. */
-  readonly maxAbsDiff: number;
-  /** The largest output. */
-  readonly scale: number;
-  /**
-   * Of a net that rounds its values: engines may round a value on its edge to either side, and later layers pass that on. The
-   * share of outputs within a step of each other, and the step: the output's own, or the range of all outputs in 8 bits.
-   */
-  readonly steps?: { readonly size: number; readonly within: number };
-}
-/** What share of outputs must be within a step. In wrong files it is some tenths; in right ones of small nets 0.97 to 1. */
-const leastWithin = 0.9;
-
-/** Whether files compute what the net does. */
-export const agrees = ({ maxAbsDiff, scale, steps }: Difference): boolean =>
-  steps ? steps.within >= leastWithin : maxAbsDiff <= 1e-4 * scale;
-
-/** How far files are from the net, in words. */
-export const farness = ({ maxAbsDiff, scale, steps }: Difference): string =>
-  steps
-    ? `${(100 * steps.within).toFixed(1)} % of the outputs are within a step (${steps.size.toPrecision(2)}) of the net, the farthest ${(maxAbsDiff / steps.size).toFixed(1)} steps`
-    : `the largest difference of an output is ${maxAbsDiff.toExponential(1)}, of outputs up to ${scale.toFixed(2)}`;
-
-export interface Exported {
-  readonly files: readonly { readonly file: string; readonly content: string | Uint8Array }[];
-  readonly difference: Difference;
-  /** What `--json` says besides. */
-  readonly facts: Readonly<Record<string, unknown>>;
-  /** What a person should know. */
-  readonly notes: readonly string[];
-}
-
-/** Of a net that rounds more are looked at, since single outputs may be a few steps apart. */
-const batchOf = ({ nodes }: Graph): number => (nodes.some((n) => n.op.kind === 'quantize') ? 12 : 3);
-const images = (graph: Graph): Float32Array => {
-  const source = random('export');
-  const length = batchOf(graph) * inputShape(graph).reduce((n, d) => n * d, 1);
-  return Float32Array.from({ length }, source.normal);
-};
-
-function difference(
-  { nodes, outputs }: Graph,
-  got: readonly Float32Array[],
-  wanted: readonly Float32Array[],
-): Difference {
-  let [maxAbsDiff, scale] = [0, 0];
-  wanted.forEach((w, k) => {
-    const g = got[k];
-    if (g?.length !== w.length) maxAbsDiff = Number.POSITIVE_INFINITY;
-    w.forEach((v, i) => {
-      const far = Math.abs(v - (g?.[i] ?? Number.NaN));
-      maxAbsDiff = far <= maxAbsDiff ? maxAbsDiff : far; // a NaN is kept
-      scale = Math.max(scale, Math.abs(v));
-    });
-  });
-  if (!nodes.some((n) => n.op.kind === 'quantize')) return { maxAbsDiff, scale };
-  let [near, count, size] = [0, 0, 0];
-  wanted.forEach((w, k) => {
-    const op = nodes.find((n) => n.id === outputs[k])?.op;
-    const range = w.reduce((a, b) => Math.max(a, b), 0) - w.reduce((a, b) => Math.min(a, b), 0);
-    const step = op?.kind === 'quantize' ? op.scale : range / 255;
-    size = Math.max(size, step);
-    count += w.length;
-    near += w.filter((v, i) => Math.abs(v - (got[k]?.[i] ?? Number.NaN)) <= 1.001 * step).length;
-  });
-  return { maxAbsDiff, scale, steps: { size, within: near / count } };
-}
-
-/** What a net's outputs are, one flat array each. Without onnxruntime it runs on wasm, which is always there. */
-async function outputsOf(
-  net: Net,
-  x: Float32Array,
-  o: CompileOptions = { engine: 'wasm' },
-): Promise<Float32Array[]> {
-  const compiled = await compile(net, o);
-  const values = await compiled.run(x);
-  await compiled.release();
-  return net.graph.outputs.map((id) => {
-    const value = values.get(id);
-    if (!value) throw new Error(`internal: no value of the output ${id}`);
-    return value;
-  });
-}
+import type { ExportKind } from './export.ts';
+import {
+  batchOf,
+  difference,
+  type Exported,
+  type ExportOptions,
+  images,
+  outputsOf,
+} from './export-compare.ts';
+import { timm } from './export-timm.ts';
+import { transformers } from './export-transformers.ts';
 
 /** ONNX for deployment: norms and parallel branches folded, any batch. */
-async function onnx(net: Net, { precision, layout }: ExportOptions): Promise<Exported> {
+async function onnx(net: Net, { precision, layout, card }: ExportOptions): Promise<Exported> {
   const folded = precision === 'int8' ? net : foldBranches(net);
-  const model = toOnnx(folded, { layout });
+  const model = { ...toOnnx(folded, { layout }), ...onnxCard(card) };
   const content = encodeModel(precision === 'half' ? halved(model) : model);
   const x = images(net.graph);
   const got = await runModel(content, x, batchOf(net.graph));
@@ -165,9 +86,9 @@ function roundedToHalf({ graph, weights }: Net): Net {
   return { graph, weights: rounded };
 }
 
-async function tfjs(net: Net): Promise<Exported> {
+async function tfjs(net: Net, { card }: ExportOptions): Promise<Exported> {
   await useBackend('wasm');
-  const { modelJson, weights, ours } = await packLayers(net);
+  const { modelJson, weights, ours } = await packLayers(net, metadataOf(card));
   const model = await unpackLayers(modelJson, weights);
   const x = images(net.graph);
   const got = predictions(model, x, batchOf(net.graph));
@@ -188,14 +109,15 @@ async function tfjs(net: Net): Promise<Exported> {
   };
 }
 
-async function safetensors(net: Net): Promise<Exported> {
-  const { graphJson, weights } = pack(net);
+async function safetensors(net: Net, { card, cardJson }: ExportOptions): Promise<Exported> {
+  const { graphJson, weights } = pack(net, metadataOf(card));
   const back = unpack({ graphJson, weights });
   const x = images(net.graph);
   return {
     files: [
       { file: 'weights.safetensors', content: weights },
       { file: 'graph.json', content: graphJson },
+      ...(cardJson === undefined ? [] : [{ file: 'card.json', content: cardJson }]),
     ],
     difference: difference(net.graph, await outputsOf(back, x), await outputsOf(net, x)),
     facts: {},
@@ -203,13 +125,13 @@ async function safetensors(net: Net): Promise<Exported> {
   };
 }
 
-async function source(net: Net): Promise<Exported> {
+async function source(net: Net, { card }: ExportOptions): Promise<Exported> {
   const code = toSource(net.graph);
   if (toJson(madeBy(code)) !== toJson(net.graph))
     throw new MoonletError(
       `${net.graph.name}: the generated code builds a different graph; nothing is saved`,
     );
-  const stored = pack(net);
+  const stored = pack(net, metadataOf(card));
   const x = images(net.graph);
   const back = unpack({ graphJson: toJson(madeBy(code)), weights: stored.weights });
   return {
@@ -234,16 +156,23 @@ function madeBy(code: string): Graph {
 }
 
 /** The files of each format. */
-export const exportedFiles: Readonly<Record<ExportFormat, readonly string[]>> = {
+export const exportedFiles: Readonly<Record<ExportKind, readonly string[]>> = {
   tfjs: ['model.json', weightsFile],
   onnx: ['model.onnx'],
-  safetensors: ['weights.safetensors', 'graph.json'],
+  safetensors: ['weights.safetensors', 'graph.json', 'card.json'],
+  timm: ['model.safetensors', 'config.json'],
   source: ['net.ts', 'weights.safetensors'],
+  transformers: [
+    ...['config.json', 'preprocessor_config.json'],
+    ...['onnx/model.onnx', 'onnx/model_quantized.onnx'],
+  ],
 };
 
-export const exporters: Readonly<Record<ExportFormat, (net: Net, o: ExportOptions) => Promise<Exported>>> = {
+export const exporters: Readonly<Record<ExportKind, (net: Net, o: ExportOptions) => Promise<Exported>>> = {
   tfjs,
   onnx,
   safetensors,
+  timm,
   source,
+  transformers,
 };

@@ -10,7 +10,7 @@ import { filesOf } from '../../zoo/nets.ts';
 import { MoonletError } from '../errors.ts';
 import { readText, withOut } from '../files/index.ts';
 import type { Graph } from '../graph/index.ts';
-import { inputShape } from '../graph/index.ts';
+import { classesOf, inputShape } from '../graph/index.ts';
 import {
   type Imported,
   importWeights,
@@ -27,6 +27,7 @@ import { bytesOf, type Net, pack } from '../weights/index.ts';
 import type { Flags } from './import.ts';
 import { readFile } from './import-file.ts';
 import { type Complete, reportTable } from './import-report.ts';
+import { labelsFrom } from './labels.ts';
 import { print, printJson } from './say.ts';
 
 /** The files of an import. */
@@ -58,9 +59,11 @@ export async function importFile(
   const timm = report.source.startsWith('timm') ? config?.fields : undefined;
   const { preprocessing, notes } = preprocessingOf(graph, usual, file.told, timm);
   const complete = { taken, ...report, notes };
+  const labels =
+    net && flags.labels !== undefined ? await labelsFrom(flags.labels, classesOf(net.graph)) : undefined;
   if (net)
     await withOut(flags.out, { force: flags.force ?? false, writes, inputs }, (out) => {
-      const origin = { path, bytes, format: file.format, report: complete, graph, preprocessing };
+      const origin = { path, bytes, format: file.format, report: complete, graph, preprocessing, labels };
       out.publish(filesOf(net, cardOf(net, origin)));
     });
   if (flags.json) printJson({ file: path, format: file.format, complete: net !== undefined, ...complete });
@@ -113,10 +116,12 @@ interface Origin {
   /** As composed, before it was adapted. */
   readonly graph: Graph;
   readonly preprocessing: Preprocessing | undefined;
+  /** The names of the classes. */
+  readonly labels: readonly string[] | undefined;
 }
 
 /** A net's card: where it is from, what an input must be, what it costs. */
-function cardOf(net: Net, { path, bytes, format, report, graph, preprocessing }: Origin): object {
+function cardOf(net: Net, { path, bytes, format, report, graph, preprocessing, labels }: Origin): object {
   const { graphJson, weights } = pack(net);
   const { params, macs } = cost(net.graph);
   return {
@@ -132,6 +137,7 @@ function cardOf(net: Net, { path, bytes, format, report, graph, preprocessing }:
     },
     differences: report.differences,
     preprocessing: preprocessing ?? null,
+    ...(labels ? { labels } : {}),
     ...(report.notes.length ? { notes: report.notes } : {}),
     params,
     macs,

@@ -7,6 +7,7 @@ import { settle } from '../files/index.ts';
 import { type Acceptable, acceptable } from '../import/file.ts';
 import { sources } from '../import/names/index.ts';
 import { readFile } from './import-file.ts';
+import { labelsHelp } from './labels-help.ts';
 import { forceHelp } from './numbers.ts';
 
 export interface Flags {
@@ -18,6 +19,7 @@ export interface Flags {
   readonly maxBytes?: number;
   readonly dropBackground?: boolean;
   readonly freshHead?: boolean;
+  readonly labels?: string;
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -45,6 +47,7 @@ export const importCommand = (command: Command): void => {
     )
     .option('--max-bytes <n>', 'the most memory that the weights may take (default: 1 GiB)', byteCount)
     .option('--fresh-head', 'draw a new classifier at random where the file has none')
+    .option('--labels <file>', `${labelsHelp}; they go on the card`)
     .option('--force', forceHelp)
     .option('--json', 'print the report as one JSON document (default: a table)')
     .action(async (path: string, flags: Flags) => {

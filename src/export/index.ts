@@ -5,6 +5,9 @@
  */
 
 export { type SourceOptions, toSource } from '../read/index.ts';
+export { type ExportCard, type ExportPreprocessing, readExportCard } from './card.ts';
 export { type OnnxFileOptions, toOnnx } from './onnx.ts';
-export { toSafetensors } from './safetensors.ts';
-export { type TfjsFiles, toTfjs } from './tfjs.ts';
+export { type MoonletFiles, type SafetensorsOptions, toSafetensors } from './safetensors.ts';
+export { type TfjsFiles, type TfjsOptions, toTfjs } from './tfjs.ts';
+export type { TimmFiles } from './timm.ts';
+export { type TransformersFiles, type TransformersOptions, toTransformers } from './transformers.ts';

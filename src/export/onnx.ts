@@ -3,6 +3,7 @@ import { foldBranches } from '../edit/index.ts';
 import { encodeModel, halved } from '../onnx/index.ts';
 import { toOnnx as modelOf } from '../read/onnx.ts';
 import type { Net } from '../weights/index.ts';
+import { checkedCard, type ExportCard, onnxCard } from './card.ts';
 
 export interface OnnxFileOptions {
   /** Of the input, and of outputs that are feature maps; `NHWC` by default. */
@@ -13,6 +14,8 @@ export interface OnnxFileOptions {
   readonly values?: readonly string[];
   /** Stores large constants in half precision: half of the bytes, computed in float32 all the same. */
   readonly half?: boolean;
+  /** Goes into `metadata_props`: labels, preprocessing, licence, source. */
+  readonly card?: ExportCard;
 }
 
 /**
@@ -20,7 +23,8 @@ export interface OnnxFileOptions {
  * exact. Inputs and outputs have the names of their nodes. A net of integers, such as `quantizeByData` of `moonlet/compress`
  * makes, becomes integer layers that give the same numbers with and without VNNI.
  *
- * @throws MoonletError when a value is asked for that is no node of the graph.
+ * @throws MoonletError when a value is asked for that is no node of the graph, or the card has another number of labels than the
+ * net has classes.
  * @example
  * import { blocks, graph, init, input } from 'moonlet';
  * import { toOnnx } from 'moonlet/export';
@@ -29,9 +33,13 @@ export interface OnnxFileOptions {
  * const bytes = toOnnx(init(tiny, { seed: 1 }), { layout: 'NCHW' });
  * console.log(bytes.length > 500); // true
  */
-export function toOnnx(net: Net, { half = false, values, ...options }: OnnxFileOptions = {}): Uint8Array {
+export function toOnnx(
+  net: Net,
+  { half = false, values, card, ...options }: OnnxFileOptions = {},
+): Uint8Array {
   const isRounded = net.graph.nodes.some((n) => n.op.kind === 'quantize');
   const folded = isRounded || values ? net : foldBranches(net);
-  const model = modelOf(folded, { ...options, ...(values ? { values } : {}) });
+  const said = card ? onnxCard(checkedCard(net.graph, card)) : {};
+  const model = { ...modelOf(folded, { ...options, ...(values ? { values } : {}) }), ...said };
   return encodeModel(half ? halved(model) : model);
 }

@@ -2,12 +2,18 @@
 import { useBackend } from '../engine/index.ts';
 import { packLayers, weightsFile } from '../read/tfjs/index.ts';
 import type { Net } from '../weights/index.ts';
+import { checkedCard, type ExportCard, metadataOf } from './card.ts';
 
 export interface TfjsFiles {
   /** Contents by name: `model.json` and the weights that it names. */
   readonly files: Readonly<Record<string, string | Uint8Array>>;
   /** Layers that tf.layers does not have: whoever loads the model imports `moonlet/tfjs` first. Often there are none. */
   readonly customLayers: readonly { readonly name: string; readonly op: string }[];
+}
+
+export interface TfjsOptions {
+  /** Goes into `userDefinedMetadata` of model.json: labels, preprocessing, licence, source. */
+  readonly card?: ExportCard;
 }
 
 /**
@@ -20,8 +26,9 @@ export interface TfjsFiles {
  * const { files, customLayers } = await toTfjs(init(graph('line', input(3).dense(2)), { seed: 1 }));
  * console.log(Object.keys(files).join(', '), customLayers.length); // model.json, weights.bin 0
  */
-export async function toTfjs(net: Net): Promise<TfjsFiles> {
+export async function toTfjs(net: Net, { card }: TfjsOptions = {}): Promise<TfjsFiles> {
+  const metadata = card ? metadataOf(checkedCard(net.graph, card)) : {};
   await useBackend('wasm');
-  const { modelJson, weights, ours } = await packLayers(net);
+  const { modelJson, weights, ours } = await packLayers(net, metadata);
   return { files: { 'model.json': modelJson, [weightsFile]: weights }, customLayers: ours };
 }

@@ -24,6 +24,12 @@ const sets: readonly FileSet[] = [
   { entry: 'model.json', begins: /"convertedBy"\s*:\s*"moonlet"/, beside: ['weights.bin'] },
   { entry: 'net.ts', begins: /from 'moonlet'/, beside: ['weights.safetensors'] },
   { entry: 'model.onnx', begins: /moonlet/, beside: [] },
+  { entry: 'model.safetensors', begins: /"producer":"moonlet /, beside: ['config.json'] },
+  {
+    entry: 'config.json',
+    begins: /^\{\s*"moonlet"/,
+    beside: ['preprocessor_config.json', 'onnx/model.onnx', 'onnx/model_quantized.onnx'],
+  },
 ];
 
 /** Files whose presence says that their set is complete: they go first and come last. */
@@ -37,7 +43,12 @@ export const isOurPath = (path: string): boolean => names.has(path) || checkpoin
 
 /** The files of a folder that are ours, as paths relative to it. */
 export function ourFiles(folder: string): readonly string[] {
-  const there = new Set(namesIn(folder));
+  const own = namesIn(folder);
+  const isFolder = lstatSync(join(folder, 'onnx'), { throwIfNoEntry: false })?.isDirectory();
+  const there = new Set([
+    ...own,
+    ...(isFolder ? namesIn(join(folder, 'onnx')).map((name) => `onnx/${name}`) : []),
+  ]);
   const found = sets
     .filter(({ entry, begins }) => there.has(entry) && begins.test(beginning(join(folder, entry))))
     .flatMap(({ entry, beside }) => [entry, ...beside.filter((name) => there.has(name))]);

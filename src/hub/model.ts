@@ -1,10 +1,8 @@
 /** @file What the config.json of a repository says of its net: which of our architectures it is, its labels, its licence. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import * as z from 'zod';
 import { MoonletError, quote, suggestion } from '../errors.ts';
-import { packageFolder } from '../files/index.ts';
 import { issueText } from '../graph/index.ts';
+import { imagenetLabels } from '../import/imagenet-labels.ts';
 import { readTimmConfig, type TimmFields, timmModelOf, timmModels } from '../import/index.ts';
 
 export interface HubModel {
@@ -116,7 +114,7 @@ function labelsOf(data: Config, classes: number | undefined): Labels | undefined
   const labels = listed(data.id2label, classes);
   if (labels) return { labels, from };
   if (classes !== 1000 || !/(?:^|_)in1k$/.test(inner.tag ?? '')) return undefined;
-  return { labels: imagenet(), from: `ImageNet-1k, by the tag ${quote(inner.tag ?? '')}` };
+  return { labels: imagenetLabels, from: `ImageNet-1k, by the tag ${quote(inner.tag ?? '')}` };
 }
 
 /** A list of as many names as there are classes; undefined for any other. */
@@ -129,13 +127,6 @@ function listed(
     ? said
     : Object.keys(said).flatMap((_, i) => (said[i] === undefined ? [] : [said[i]]));
   return classes === undefined || list.length === classes ? list : undefined;
-}
-
-/** The descriptions of ImageNet-1k's classes, in the order that all its classifiers share. */
-function imagenet(): readonly string[] {
-  const path = join(packageFolder(), 'zoo', 'imagenet-1k.json');
-  return z.object({ labels: z.array(z.string()).length(1000) }).parse(JSON.parse(readFileSync(path, 'utf8')))
-    .labels;
 }
 
 /** The licence in the front matter of a model card (README.md). */

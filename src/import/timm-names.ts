@@ -32,12 +32,30 @@ export interface NamedDefault {
   readonly values: TimmDefault;
 }
 
+const modelStem = (arch: string, ported: boolean): string =>
+  `${ported ? 'tf_' : ''}${stems[arch] ?? arch.replaceAll('-', '_')}`;
+const hundredths = (name: string): number => Math.round(100 * Number(/ width=([\d.]+)/.exec(name)?.[1] ?? 1));
+const withWidth = (stem: string, width: number): string => `${stem}_${String(width).padStart(3, '0')}`;
+
+/**
+ * The name under which `timm.create_model` makes the net of a graph: 'mobilenetv2_100'. Undefined where timm has no model of
+ * its options, such as a width that is not among its own, or a form for deployment.
+ */
+export function timmNameOf({ name }: Graph, ported: boolean): string | undefined {
+  const options = name
+    .replace(/ as [\w-]+$/, '')
+    .split(' ')
+    .slice(1);
+  if (options.some((o) => !/^(?:width|size|classes|channels)=/.test(o))) return undefined;
+  const [stem, width] = [modelStem(name.replace(/ .*$/s, ''), ported), hundredths(name)];
+  const names = width === 100 ? [stem, withWidth(stem, 100)] : [withWidth(stem, width)];
+  return names.find((model) => Object.hasOwn(timmDefaults, model));
+}
+
 /** The configuration of the model that the graph is; of weights with their own, where the path names them. */
 export function timmDefaultOf(graph: Graph, ported: boolean, path: string): NamedDefault {
-  const arch = archOf(graph);
-  const stem = `${ported ? 'tf_' : ''}${stems[arch] ?? arch.replaceAll('-', '_')}`;
-  const width = Math.round(100 * Number(/ width=([\d.]+)/.exec(graph.name)?.[1] ?? 1));
-  const name = [`${stem}_${String(width).padStart(3, '0')}`, stem, `${stem}_100`].find((key) =>
+  const stem = modelStem(archOf(graph), ported);
+  const name = [withWidth(stem, hundredths(graph.name)), stem, `${stem}_100`].find((key) =>
     Object.hasOwn(timmDefaults, key),
   );
   if (name === undefined) throw new Error(`${graph.name}: timm's configuration is not in the table`);

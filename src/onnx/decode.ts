@@ -53,6 +53,7 @@ interface ValueMessage {
 interface ModelMessage {
   readonly irVersion: number;
   readonly producerName: string;
+  readonly producerVersion: string;
   readonly docString: string;
   readonly opsetImport: readonly { readonly domain: string; readonly version: number }[];
   readonly metadataProps: readonly { readonly key: string; readonly value: string }[];
@@ -103,6 +104,7 @@ export function decodeModel(bytes: Uint8Array): OnnxModel {
     domains: Object.fromEntries(domains.map(({ domain, version }) => [domain, version])),
     irVersion: message.irVersion,
     producer: message.producerName,
+    ...(message.producerVersion === '' ? {} : { producerVersion: message.producerVersion }),
     ...(message.docString === '' ? {} : { doc: message.docString }),
     metadata: Object.fromEntries(message.metadataProps.map((entry) => [entry.key, entry.value])),
   };
@@ -116,6 +118,7 @@ function parse(bytes: Uint8Array): ModelMessage {
     return {
       irVersion: message['irVersion'],
       producerName: message['producerName'],
+      producerVersion: message['producerVersion'],
       docString: message['docString'],
       opsetImport: message['opsetImport'],
       metadataProps: message['metadataProps'],

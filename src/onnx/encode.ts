@@ -27,6 +27,7 @@ export function encodeModel(model: OnnxModel): Uint8Array {
   const message = type.create({
     irVersion: model.irVersion ?? 8,
     producerName: model.producer ?? 'moonlet',
+    ...(model.producerVersion === undefined ? {} : { producerVersion: model.producerVersion }),
     ...(model.doc === undefined ? {} : { docString: model.doc }),
     opsetImport: [{ domain: '', version: model.opset ?? 18 }, ...domains],
     metadataProps: Object.entries(model.metadata ?? {}).map(([key, value]) => ({ key, value })),

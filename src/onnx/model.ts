@@ -72,6 +72,7 @@ export interface OnnxModel {
   /** Default 8. */
   readonly irVersion?: number;
   readonly producer?: string;
+  readonly producerVersion?: string;
   readonly doc?: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }

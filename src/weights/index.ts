@@ -55,6 +55,7 @@ export {
   type StoredTensor,
   safetensorsIn,
   type TensorDtype,
+  writeRawSafetensors,
   writeSafetensors,
 } from './safetensors.ts';
 export { pack, packWeights, type StoredNet, unpack } from './store.ts';

@@ -61,32 +61,52 @@ export interface SafetensorsOptions {
  * @throws MoonletError when a tensor has the name of the metadata, or its data does not fill its shape.
  */
 export function writeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
-  let offset = 0;
-  const header: Record<string, unknown> = Object.create(null); // so that "__proto__" is a name like any other
-  if (Object.keys(metadata).length) header['__metadata__'] = metadata;
+  const raw = new Map<string, RawTensor>();
   for (const [name, { dtype, shape, data }] of tensors) {
-    if (name === '__metadata__')
-      throw new MoonletError('safetensors: a tensor cannot be called "__metadata__"; rename it');
     const needed = shape.reduce((n, d) => n * d, 1);
     if (!(data instanceof kinds[dtype]) || data.length !== needed) {
       throw new MoonletError(
         `safetensors: ${quote(name)} of shape [${shape.join(', ')}] takes ${needed} ${dtype} values; got ${data.length} in ${data.constructor.name}`,
       );
     }
-    header[name] = { dtype, shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
+    raw.set(name, { dtype, shape, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) });
+  }
+  return writeRawSafetensors(raw, metadata);
+}
+
+/**
+ * The same for tensors of any dtype that the format names, given as their bytes.
+ * @throws MoonletError when a tensor has the name of the metadata, or its bytes do not fill its shape.
+ */
+export function writeRawSafetensors(
+  tensors: ReadonlyMap<string, RawTensor>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  let offset = 0;
+  const header: Record<string, unknown> = Object.create(null); // so that "__proto__" is a name like any other
+  if (Object.keys(metadata).length) header['__metadata__'] = metadata;
+  for (const [name, { dtype, shape, bytes }] of tensors) {
+    if (name === '__metadata__')
+      throw new MoonletError('safetensors: a tensor cannot be called "__metadata__"; rename it');
+    const needed = shape.reduce((n, d) => n * d, widths[dtype] ?? Number.NaN);
+    if (bytes.length !== needed)
+      throw new MoonletError(
+        `safetensors: ${quote(name)} of ${dtype} and shape [${shape.join(', ')}] takes ${needed} bytes; got ${bytes.length}`,
+      );
+    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.length] };
+    offset += bytes.length;
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
   const padded = Math.ceil(json.length / 8) * 8; // the tensors begin at a multiple of 8 bytes
-  const bytes = new Uint8Array(8 + padded + offset).fill(0x20, 8, 8 + padded);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
-  bytes.set(json, 8);
+  const file = new Uint8Array(8 + padded + offset).fill(0x20, 8, 8 + padded);
+  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
+  file.set(json, 8);
   let at = 8 + padded;
-  for (const { data } of tensors.values()) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
+  for (const { bytes } of tensors.values()) {
+    file.set(bytes, at);
+    at += bytes.length;
   }
-  return bytes;
+  return file;
 }
 
 /**

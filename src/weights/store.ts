@@ -16,8 +16,12 @@ export interface StoredNet {
   readonly weights: Uint8Array;
 }
 
-/** Weights in the graph's own order: the same net gives the same bytes. */
-export function packWeights(graph: Graph, weights: Weights): Uint8Array {
+/** Weights in the graph's own order: the same net gives the same bytes. `more` is for `__metadata__`. */
+export function packWeights(
+  graph: Graph,
+  weights: Weights,
+  more: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
   const encoded: Record<string, Description> = {};
   for (const { key } of entries(graph)) {
@@ -27,6 +31,7 @@ export function packWeights(graph: Graph, weights: Weights): Uint8Array {
     if (weight.encoding !== 'float32' && weight.encoding !== 'float16') encoded[key] = describe(weight);
   }
   const metadata = {
+    ...more,
     format: 'moonlet-weights',
     ...(Object.keys(encoded).length ? { encodings: JSON.stringify(encoded) } : {}),
   };
@@ -36,6 +41,7 @@ export function packWeights(graph: Graph, weights: Weights): Uint8Array {
 /**
  * A net as the content of its two files: graph.json and weights.safetensors. `unpack` reads them back to the same bytes.
  *
+ * @param metadata texts that `__metadata__` of the weights carries along; `unpack` does not read them.
  * @throws MoonletError when a weight that the graph needs is missing.
  * @example
  * import { init, pack, unpack } from 'moonlet';
@@ -45,9 +51,12 @@ export function packWeights(graph: Graph, weights: Weights): Uint8Array {
  * const { graphJson, weights } = pack(net); // a text and bytes, to be written where you like
  * unpack({ graphJson, weights }).weights.size === net.weights.size; // true
  */
-export const pack = ({ graph, weights }: Net): StoredNet => ({
+export const pack = (
+  { graph, weights }: Net,
+  metadata: Readonly<Record<string, string>> = {},
+): StoredNet => ({
   graphJson: toJson(graph),
-  weights: packWeights(graph, weights),
+  weights: packWeights(graph, weights, metadata),
 });
 
 /**

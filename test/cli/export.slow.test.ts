@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { agrees, farness } from '../../src/cli/exporters.ts';
+import { agrees, farness } from '../../src/cli/export-compare.ts';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, type Split } from '../../src/data/index.ts';
 import { compile, runModel } from '../../src/engine/index.ts';
@@ -200,11 +200,11 @@ describe('moonlet export', () => {
       expectRefusal(['export', student, '--out', out, ...words], 2, text);
     await refused(
       ['--format', 'onx'],
-      'no format "onx". Did you mean "onnx"? There are tfjs, onnx, safetensors, source',
+      'no format "onx". Did you mean "onnx"? There are tfjs, onnx, safetensors, source, transformers',
     );
     await refused(
       ['--format', 'tfjs', '--int8'],
-      'tfjs cannot store integers; --int8 is for onnx and safetensors',
+      'tfjs cannot store integers; --int8 is for onnx, safetensors and transformers',
     );
     await refused(['--format', 'source', '--half'], 'source cannot store half precision; --half is for onnx');
     await refused(

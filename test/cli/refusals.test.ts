@@ -43,7 +43,7 @@ describe('wrong usage is said in one line, with exit 2', () => {
     ['eval mnist/wrn-16-1 mnist/b4', /^moonlet: too many arguments for 'eval'.*; see moonlet eval --help$/m],
     [
       'export mnist/wrn-16-1 --format onx --out out/none',
-      'no format "onx". Did you mean "onnx"? There are tfjs, onnx, safetensors, source',
+      'no format "onx". Did you mean "onnx"? There are tfjs, onnx, safetensors, source, transformers',
     ],
     [
       'distill hintz',

@@ -165,7 +165,7 @@ describe('moonlet pull from a hub', () => {
     await expectRefusal(
       ['pull', name, '--to', to, '--timeout', '0.5'],
       1,
-      `${name}: not done in the 0.5 s allowed; what came is kept, and another pull goes on from there`,
+      `${name}: not done in the 0.5 s allowed; the downloaded part is kept, and the next pull resumes from it`,
     );
     expect(existsSync(to)).to.equal(false);
     expect((await moonlet('pull', name, '--to', to)).code).to.equal(0);

@@ -19,8 +19,11 @@ export interface LayersFiles {
 /** The name under which model.json looks for its weights. */
 export const weightsFile = 'weights.bin';
 
-/** The files. Needs a tf backend, as `toLayers` does. */
-export async function packLayers(net: Net): Promise<LayersFiles> {
+/** The files; `metadata` goes into `userDefinedMetadata`. Needs a tf backend, as `toLayers` does. */
+export async function packLayers(
+  net: Net,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<LayersFiles> {
   const model = toLayers(net);
   try {
     let artifacts: tf.io.ModelArtifacts | undefined;
@@ -38,7 +41,9 @@ export async function packLayers(net: Net): Promise<LayersFiles> {
       convertedBy: 'moonlet',
       modelTopology,
       weightsManifest: [{ paths: [weightsFile], weights: weightSpecs }],
-      ...(userDefinedMetadata ? { userDefinedMetadata } : {}),
+      ...(userDefinedMetadata || Object.keys(metadata).length
+        ? { userDefinedMetadata: { ...userDefinedMetadata, ...metadata } }
+        : {}),
     };
     return {
       modelJson: JSON.stringify(json),

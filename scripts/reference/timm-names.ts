@@ -1,0 +1,91 @@
+/**
+ * @file Holds files under timm's names to timm itself: each is loaded by `load_state_dict(strict=True)`, and logits compared
+ * (`npm run references -- timm-names [models...]`). Every model of timm whose names we know, with made-up weights; those of its
+ * own folder also by `create_model('local-dir:...')`. MOONLET_PYTHON names an interpreter that has timm.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { compile } from '../../src/engine/index.ts';
+import { toSafetensors } from '../../src/export/index.ts';
+import { sourcesOf } from '../../src/import/names/index.ts';
+import { timm } from '../../src/import/names/timm.ts';
+import { asLibrary } from '../../src/import/outward.ts';
+import { timmDefaults } from '../../src/import/timm-defaults.ts';
+import { timmNameOf } from '../../src/import/timm-names.ts';
+import { referenceImages, referenceNet } from '../../test/support/reference-fill.ts';
+import { compose } from '../../zoo/index.ts';
+
+const python = process.env['MOONLET_PYTHON'] ?? 'python3';
+if (spawnSync(python, ['-c', 'import timm']).status !== 0) {
+  console.log(`references: not checked, since ${python} has no timm; set MOONLET_PYTHON to one that has it`);
+  process.exit(0);
+}
+const [size, classes] = [64, 10];
+const bound = 1e-5;
+const wanted = new Set(process.argv.slice(2));
+
+/** Our words for each model of timm that is known by name, and for forms that it has no name for. */
+function* cases(): Generator<{
+  readonly words: string;
+  readonly source: 'timm' | 'timm-tf';
+  readonly model?: string;
+}> {
+  for (const arch of Object.keys(timm)) {
+    for (const source of sourcesOf(compose(arch)))
+      if (source === 'timm' || source === 'timm-tf')
+        for (const width of [undefined, ...Array.from({ length: 30 }, (_, i) => (i + 1) / 20)]) {
+          const words = width === undefined ? arch : `${arch} width=${width}`;
+          const model = timmNameOf({ name: words, nodes: [], outputs: [] }, source === 'timm-tf');
+          if (model !== undefined && width !== 1) yield { words, source, model };
+        }
+  }
+  for (const arch of ['repvgg-a0', 'mobileone-s0']) yield { words: `${arch} form=deploy`, source: 'timm' };
+}
+
+const root = mkdtempSync(join(tmpdir(), 'timm-names-'));
+const child = spawn(python, ['scripts/reference/timm_names.py', String(size), String(classes)], {
+  stdio: ['pipe', 'pipe', 'inherit'],
+});
+const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+let [failed, count, worst] = [0, 0, 0];
+const seen = new Set<string>();
+try {
+  for (const { words, source, model } of cases()) {
+    if (model !== undefined) seen.add(model);
+    if (wanted.size && !wanted.has(model ?? words)) continue;
+    const graph = asLibrary(compose(`${words} size=${size} classes=${classes}`), source);
+    const { net } = referenceNet(graph);
+    const files = toSafetensors(net, { names: 'timm', card: { license: 'apache-2.0' } });
+    writeFileSync(join(root, 'model.safetensors'), files.weights);
+    writeFileSync(join(root, 'config.json'), files.configJson ?? '{}');
+    const compiled = await compile(net);
+    const x = referenceImages(size * size * 3);
+    const logits = [...((await compiled.run(x)).get(graph.outputs[0] ?? '') ?? [])];
+    await compiled.release();
+    child.stdin.write(`${JSON.stringify({ folder: root, words, named: model !== undefined, logits })}\n`);
+    const { value } = await answers.next();
+    const said: { readonly difference?: number; readonly error?: string } = JSON.parse(String(value));
+    const good = said.difference !== undefined && said.difference <= bound && files.model === model;
+    count++;
+    if (!good) failed++;
+    worst = Math.max(worst, said.difference ?? 0);
+    console.log(
+      `${good ? 'ok' : 'WRONG'}  ${words} (${source}, ${files.model ?? 'no name'}): ${said.error ?? said.difference?.toExponential(1)}`,
+    );
+  }
+} finally {
+  child.stdin.end();
+  await once(child, 'close');
+  rmSync(root, { recursive: true, force: true });
+}
+const plain = Object.keys(timmDefaults).filter((name) => !name.includes('.'));
+const unseen = plain.filter((name) => !seen.has(name));
+if (unseen.length) console.error(`no words of ours make ${unseen.join(', ')}`);
+console.log(
+  `${count - failed} of ${count} load strictly, the worst within ${worst.toExponential(1)} of the largest logit`,
+);
+process.exitCode = failed + unseen.length ? 1 : 0;

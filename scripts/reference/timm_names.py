@@ -1,0 +1,48 @@
+"""The other side of timm-names.ts: a line of JSON in, one out. Loads a folder's model.safetensors strictly into timm's model and
+compares logits, in double precision.
+
+    python scripts/reference/timm_names.py SIZE CLASSES
+"""
+
+import json
+import sys
+
+import timm
+import torch
+from safetensors.torch import load_file
+
+from fill import images
+
+SIZE, CLASSES = map(int, sys.argv[1:])
+# forms that have no name of their own
+DEPLOYED = {"repvgg-a0 form=deploy": "repvgg_a0", "mobileone-s0 form=deploy": "mobileone_s0"}
+
+
+def logits_of(model):
+    with torch.no_grad():
+        return model.eval().double()(images(1, SIZE).double())[0]
+
+
+def difference(case):
+    folder, wanted = case["folder"], torch.tensor(case["logits"], dtype=torch.float64)
+    state = load_file(f"{folder}/model.safetensors")
+    if case["named"]:
+        with open(f"{folder}/config.json", encoding="utf-8") as file:
+            name = json.load(file)["architecture"]
+        model = timm.create_model(name, num_classes=CLASSES)
+        loaded = [timm.create_model(f"local-dir:{folder}", pretrained=True)]
+    else:
+        model = timm.utils.reparameterize_model(timm.create_model(DEPLOYED[case["words"]], num_classes=CLASSES))
+        loaded = []
+    for name, tensor in model.state_dict().items():
+        assert state[name].dtype == tensor.dtype, name
+    model.load_state_dict(state, strict=True)
+    return max(float((logits_of(m) - wanted).abs().max() / wanted.abs().max()) for m in [model, *loaded])
+
+
+for line in sys.stdin:
+    try:
+        answer = {"difference": difference(json.loads(line))}
+    except Exception as error:
+        answer = {"error": " ".join(str(error).split())[:300]}
+    print(json.dumps(answer), flush=True)
