@@ -20,7 +20,14 @@ interface Photo {
   readonly ways: readonly Preparation[];
 }
 
-const names = ['astronaut.png', 'camera.png', 'chelsea.png', 'coffee.png', 'color.png', 'hubble_deep_field.jpg'];
+const names = [
+  'astronaut.png',
+  'camera.png',
+  'chelsea.png',
+  'coffee.png',
+  'color.png',
+  'hubble_deep_field.jpg',
+];
 const more = ['retina.jpg', 'rocket.jpg', 'horse.png', 'page.png', 'motorcycle_left.png', 'ihc.png'];
 const found = run('-c', 'import timm, torchvision, skimage, os; print(os.path.dirname(skimage.__file__))');
 if (found.status !== 0) {
@@ -51,7 +58,9 @@ async function compare({ file, width, height, ways }: Photo, n: number): Promise
   const data = readFileSync(join(scratch, `${n}.raw`));
   const decoded = apart((await readPicture(file, { channels: 3 })).data, data);
   const picture = { width, height, channels: 3, data };
-  const each = ways.map((how, k) => apart(prepared(picture, how), readFileSync(join(scratch, `${n}-${k}.raw`))));
+  const each = ways.map((how, k) =>
+    apart(prepared(picture, how), readFileSync(join(scratch, `${n}-${k}.raw`))),
+  );
   const worst = Math.max(...each);
   console.log(
     `${basename(file)} ${width}x${height}: decoded within ${decoded}, ${ways.length} preparations within ${worst} of 255`,

@@ -2,12 +2,13 @@
 import { join } from 'node:path';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { quantizeByData } from '../compress/index.ts';
-import { datasets, loadDataset } from '../data/index.ts';
+import { datasets } from '../data/index.ts';
 import { MoonletError } from '../errors.ts';
 import { withOut } from '../files/index.ts';
 import { classesOf, inputShape } from '../graph/index.ts';
 import { checkFit, passes } from '../learn/task/index.ts';
 import { dataOf } from '../run/files.ts';
+import { dataFor } from '../run/pictures.ts';
 import type { Net } from '../weights/index.ts';
 import type { ExportFormat } from './export.ts';
 import { agrees, type Exported, type ExportOptions, exportedFiles, exporters, farness } from './exporters.ts';
@@ -65,7 +66,7 @@ async function integers(name: string, net: Net, wanted: string | undefined): Pro
     throw new MoonletError(
       `${name}: --int8 needs images of ${inputShape(net.graph).join(' x ')} to calibrate on, and its card names no dataset; name one by --data (${datasets.join(', ')}), or calibrate on arrays in code (docs/integers.md)`,
     );
-  const set = await loadDataset(data);
+  const set = await dataFor(data, { name, graph: net.graph }, { say: note });
   checkFit(net.graph, classesOf(net.graph), set);
   const batches: Float32Array[] = [];
   for (const { x } of passes(set.train, set, calibrating.batch)) {

@@ -12,7 +12,7 @@ export interface ReadOptions {
   /** Whether a picture is turned as its EXIF orientation says, as viewers do; `true` by default. timm's own readers do not turn. */
   readonly orient?: boolean | undefined;
 }
-type Sharp = typeof import('sharp');
+type Sharp = typeof import('sharp')['default'];
 
 const install = 'npm install sharp@0.35.5';
 let loaded: Promise<Sharp> | undefined;
@@ -92,7 +92,10 @@ export async function decodePicture(
     );
   }
 }
-const reason = (e: unknown): string => oneLine(messageOf(e)).replace(/[.;:\s]+$/, '').slice(0, 120);
+const reason = (e: unknown): string =>
+  oneLine(messageOf(e))
+    .replace(/[.;:\s]+$/, '')
+    .slice(0, 120);
 
 /**
  * The pixels of a file; see `decodePicture`.
