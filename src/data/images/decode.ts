@@ -48,6 +48,28 @@ function fromInks(inks: Uint8Array): Uint8Array {
   return rgb;
 }
 
+type Reader = (from: SharpPicture) => Promise<Picture>;
+type SharpPicture = ReturnType<Sharp>;
+
+async function rawOf(from: SharpPicture, depth: 'uchar' | 'ushort') {
+  const { data, info } = await from.raw({ depth }).toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, channels: info.channels, data: new Uint8Array(data) };
+}
+const colours: Reader = (from) => rawOf(from.removeAlpha().toColourspace('srgb'), 'uchar');
+/** What differs from `colours`, by libvips' name of the colour space. */
+const ways: Readonly<Record<string, Reader>> = {
+  'b-w': (from) => rawOf(from.removeAlpha().toColourspace('b-w'), 'uchar'),
+  async grey16(from) {
+    const { data, ...rest } = await rawOf(from.removeAlpha().toColourspace('grey16'), 'ushort');
+    const wide = new Uint16Array(data.buffer);
+    return { ...rest, data: Uint8Array.from(wide, (v) => v >> 8) };
+  },
+  async cmyk(from) {
+    const raw = await rawOf(from.pipelineColourspace('cmyk').toColourspace('cmyk'), 'uchar');
+    return { ...raw, channels: 3, data: fromInks(raw.data) };
+  },
+};
+
 /**
  * The pixels of an encoded PNG, JPEG or WebP, as `ImageOps.exif_transpose(Image.open(file)).convert('RGB')` of Pillow: transparency is
  * dropped, not laid over a colour; colour profiles are not applied; of 16 bits the upper 8 are taken (Pillow does so for colours, and
@@ -77,14 +99,8 @@ export async function decodePicture(
     if (!['png', 'jpeg', 'webp'].includes(format))
       throw new MoonletError(`${name}: a picture of the kind ${format}; convert it to PNG, JPEG or WebP`);
     const turned = orient ? read.autoOrient() : read;
-    const inks = space === 'cmyk';
-    const raw = inks
-      ? turned.pipelineColourspace('cmyk').toColourspace('cmyk')
-      : turned.removeAlpha().toColourspace(space === 'b-w' || space === 'grey16' ? 'b-w' : 'srgb');
-    const { data, info } = await raw.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    const pixels = inks ? fromInks(data) : new Uint8Array(data);
-    const { width, height } = info;
-    return inChannels({ width, height, channels: inks ? 3 : info.channels, data: pixels }, channels);
+    const picture = await (ways[space ?? ''] ?? colours)(turned);
+    return inChannels(picture, channels);
   } catch (e) {
     if (e instanceof MoonletError) throw e;
     throw new MoonletError(
