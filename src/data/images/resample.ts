@@ -113,7 +113,7 @@ function alongColumns({ width, channels, data }: Picture, to: number, taps: Taps
  * import { resize } from 'moonlet/pictures';
  *
  * const picture = { width: 4, height: 1, channels: 1, data: Uint8Array.of(0, 100, 200, 250) };
- * resize(picture, 2, 1, 'bilinear').data.join(' '); // '62 202'
+ * resize(picture, 2, 1, 'bilinear').data.join(' '); // '71 207'
  */
 export function resize(picture: Picture, width: number, height: number, how: string): Picture {
   checkPicture(picture);

@@ -45,14 +45,20 @@ const heldOutNote = (test: number, all: number): string =>
  * @throws UsageError for a preparation that cannot be; MoonletError for a class without pictures, and for a damaged picture.
  *
  * @example
- * ```ts fragment
+ * import { cpSync, mkdtempSync } from 'node:fs';
+ * import { tmpdir } from 'node:os';
+ * import { join } from 'node:path';
  * import { pictureSet } from 'moonlet/data';
  *
- * const preparation = { size: 224, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
- * const birds = await pictureSet('photos/birds', { preparation, damaged: 'skip', onSkip: console.warn });
+ * const folder = mkdtempSync(join(tmpdir(), 'birds-'));
+ * for (const name of ['tit/1.png', 'tit/2.png', 'wren/1.png', 'wren/2.png'])
+ *   cpSync('docs/scenes.png', join(folder, name));
+ * const preparation = { size: 96, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+ * const birds = await pictureSet(folder, { preparation, cacheDir: join(folder, '.cache') });
  * const test = await birds.test();
- * const bytes = test.read(0, Math.min(test.count, 32)); // 32 pictures of 224 * 224 * 3 bytes
- * ```
+ * birds.classNames.join(' '); // 'tit wren'
+ * test.count; // 2
+ * test.read(0, 2).length; // 55296
  */
 export async function pictureSet(path: string, o?: PictureOptions): Promise<PictureSet> {
   if (!o)
