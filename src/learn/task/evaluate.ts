@@ -96,14 +96,15 @@ export interface Streamed {
 }
 
 /**
- * The same as `evaluate` for examples that are read batch by batch, such as those of `pictureSet`: memory is that of a batch.
+ * The same as `evaluate` for examples that are read batch by batch (of 16 by default), such as those of `pictureSet`: memory is that
+ * of a batch.
  * @throws as `evaluate`.
  */
 export async function evaluateStreamed(
   net: Net,
   examples: Streamed,
   scale: Scale,
-  { batch = 64, onBatch, ...engine }: EvaluateOptions = {},
+  { batch = 16, onBatch, ...engine }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const output = onlyOutput(net.graph);
   const classes = classesOf(net.graph);
