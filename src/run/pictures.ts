@@ -74,6 +74,23 @@ export function pictureCard(name: string | undefined, graph: Graph): PictureCard
   return { preparation: { size, ...usual(c), crop: 1 }, note, ...labels };
 }
 
+/**
+ * The card of a net that was made from the net `name`: what it is for, and what that one's card says of pictures and classes;
+ * undefined when nothing is known.
+ */
+export function cardAfter(name: string, data: string | undefined): object | undefined {
+  const path = join(name, 'card.json');
+  const told = !studentNames().includes(name) && existsSync(path) ? cardAt(path) : {};
+  const { preprocessing, labels } = told;
+  if (data === undefined && !preprocessing && !labels) return undefined;
+  return {
+    from: name,
+    ...(data === undefined ? {} : { data }),
+    ...(labels ? { labels } : {}),
+    ...(preprocessing ? { preprocessing } : {}),
+  };
+}
+
 function cardAt(path: string): z.output<typeof card> {
   let json: unknown;
   try {

@@ -55,6 +55,19 @@ describe('pictures by the command line', () => {
     expect(sum).to.be.closeTo(1, 1e-12);
   });
 
+  it('grow and compress keep what the card says of pictures', async () => {
+    for (const words of [
+      ['grow', at('net'), '--deepen', 'stage1=1', '--out', at('grown')],
+      ['compress', at('net'), '--steps', 'fold', '--data', at('photos'), '--out', at('folded')],
+    ]) {
+      const { code, stderr } = await moonlet(...words);
+      expect([code, stderr]).to.deep.equal([0, stderr]);
+      const said = await moonlet('classify', words.at(-1) ?? '', at('photos/val/green/0.png'), '--top', '1');
+      expect(said.stdout).to.match(/ % {2}green\n$/);
+      expect(said.stderr).to.equal('');
+    }
+  });
+
   it('export --int8 calibrates on a folder', async () => {
     const words = [
       'export',
