@@ -13,6 +13,7 @@ import {
 import { MoonletError } from '../errors.ts';
 import { readText } from '../files/index.ts';
 import { classesOf, type Graph, inputShape, issueText } from '../graph/index.ts';
+import type { Origin } from './files.ts';
 
 const numbers = z.array(z.number()).min(1);
 const card = z.looseObject({
@@ -74,11 +75,14 @@ export function pictureCard(name: string | undefined, graph: Graph): PictureCard
   return { preparation: { size, ...usual(c), crop: 1 }, note, ...labels };
 }
 
+type CardAfter = Pick<Origin, 'from'> &
+  Partial<Origin> &
+  Pick<z.output<typeof card>, 'labels' | 'preprocessing'>;
 /**
  * The card of a net that was made from the net `name`: what it is for, and what that one's card says of pictures and classes;
  * undefined when nothing is known.
  */
-export function cardAfter(name: string, data: string | undefined): object | undefined {
+export function cardAfter(name: string, data: string | undefined): CardAfter | undefined {
   const path = join(name, 'card.json');
   const told = !studentNames().includes(name) && existsSync(path) ? cardAt(path) : {};
   const { preprocessing, labels } = told;
