@@ -41,6 +41,7 @@ function findStale() {
     if (path === '' || !fits(entry)) continue;
     const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
     const got = found[path];
+    if (!got && entry.optional && !isWanted(name, wanted, found)) continue;
     if (!got || !existsSync(join(root, path, 'package.json'))) return `${name} is missing`;
     if (got.version !== entry.version) return `${name} is ${got.version}, not ${entry.version}`;
     if (got.integrity !== entry.integrity)
@@ -55,6 +56,18 @@ function readPackages(file) {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Whether the root or an installed package asks for this one. npm locks what packages for other machines need, such as a build in
+ * WebAssembly, without saying which machine that is for, and installs none of it.
+ */
+function isWanted(name, wanted, found) {
+  return Object.entries(wanted).some(
+    ([path, { dependencies, devDependencies, optionalDependencies }]) =>
+      (path === '' || found[path]) &&
+      [dependencies, devDependencies, optionalDependencies].some((list) => list && name in list),
+  );
 }
 
 /** Whether npm would install this package on this machine. */

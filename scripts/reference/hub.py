@@ -10,7 +10,6 @@ import sys
 
 import timm
 import torch
-from timm.data import ImageNetInfo
 from timm.models import get_pretrained_cfg, list_pretrained
 
 from timm_defaults import names

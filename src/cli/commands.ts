@@ -56,6 +56,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./eval.ts')).evalCommand,
   },
   {
+    name: 'classify',
+    summary: 'name what is on pictures, with probabilities',
+    load: async () => (await import('./classify.ts')).classifyCommand,
+  },
+  {
     name: 'grow',
     summary: 'make a network wider and deeper without changing what it computes (Net2Net)',
     load: async () => (await import('./grow.ts')).growCommand,

@@ -9,12 +9,12 @@ import {
   type Row,
   search,
 } from '../compress/index.ts';
-import { loadDataset } from '../data/index.ts';
 import { MoonletError } from '../errors.ts';
 import { type NewFile, withOut } from '../files/index.ts';
 import { classesOf } from '../graph/index.ts';
 import { checkFit } from '../learn/task/index.ts';
-import { dataOf, type Origin } from '../run/files.ts';
+import { dataOf } from '../run/files.ts';
+import { cardAfter, dataFor } from '../run/pictures.ts';
 import { workBar } from './bars.ts';
 import type { Wanted } from './compress.ts';
 import { count, note, percent, print, printJson, rounded } from './say.ts';
@@ -25,7 +25,8 @@ export async function compressStudent(name: string, wanted: Wanted): Promise<voi
   const { steps, budget, seed, runs, engine, tune } = wanted;
   const net = loadStudent(name);
   const dataName = wanted.data ?? dataOf(name);
-  const data = dataName === undefined ? undefined : await loadDataset(dataName);
+  const data =
+    dataName === undefined ? undefined : await dataFor(dataName, { name, graph: net.graph }, { say: note });
   if (data) checkFit(net.graph, classesOf(net.graph), data);
   const inputs = [studentFolder(name), ...wanted.inputs];
   await withOut(wanted.out, { force: wanted.force, writes: written, inputs }, async (out) => {
@@ -40,7 +41,7 @@ export async function compressStudent(name: string, wanted: Wanted): Promise<voi
       ? { ...(await compress(net, steps, running)), steps }
       : await search(net, budget, { ...running, ...tuning, onTry: (text) => note(`trying ${text}`) });
     checkBudget(net.graph.name, budget, done);
-    out.publish(resultFiles(done, dataName === undefined ? undefined : { from: name, data: dataName }));
+    out.publish(resultFiles(done, cardAfter(name, dataName)));
     if (data?.note) note(data.note);
     if (wanted.json) return printJson(done.rows);
     print(table(done.rows));
@@ -71,7 +72,7 @@ const written = [
 ];
 const resultFiles = (
   { net, rows, file, steps }: Compressed & { steps: readonly CompressStep[] },
-  origin: Origin | undefined,
+  origin: object | undefined,
 ): readonly NewFile[] => [
   ...(file ? [{ file: 'weights.compact', content: file }] : []),
   jsonFile('steps.json', steps),

@@ -1,35 +1,70 @@
 /** @file The implementation of `moonlet eval`. */
 import { loadStudent } from '../../zoo/students.ts';
-import { loadDataset } from '../data/index.ts';
+import { isPictures, loadDataset, pictureSet } from '../data/index.ts';
 import type { EngineName } from '../engine/names.ts';
 import { UsageError } from '../errors.ts';
 import { classesOf } from '../graph/index.ts';
-import { checkFit, evaluate } from '../learn/task/index.ts';
+import { checkFit, type Evaluation, evaluate, evaluateStreamed } from '../learn/task/index.ts';
 import { cost } from '../read/cost.ts';
 import { dataOf } from '../run/files.ts';
-import { bytesOf } from '../weights/index.ts';
+import { optionsFor, type PictureHow, pictureCard } from '../run/pictures.ts';
+import { bytesOf, type Net } from '../weights/index.ts';
+import { note } from './say.ts';
+
+interface Engine {
+  readonly engine: EngineName;
+  readonly threads?: number;
+}
+type Measured = Pick<Evaluation, 'accuracy' | 'n'> & {
+  readonly data: string;
+  readonly note?: string | undefined;
+};
 
 /** The accuracy of a student, a fraction of 1, with its size. @throws MoonletError when net and data do not fit. */
 export async function evaluated(
   name: string,
   wanted: string | undefined,
-  engine: { readonly engine: EngineName; readonly threads?: number },
+  engine: Engine,
+  how: PictureHow = {},
 ) {
   const net = loadStudent(name);
-  const known = wanted ?? dataOf(name);
-  if (known === undefined)
+  const data = wanted ?? dataOf(name);
+  if (data === undefined)
     throw new UsageError(`eval: the card of ${name} names no dataset; give one by --data`);
-  const data = await loadDataset(known);
-  checkFit(net.graph, classesOf(net.graph), data);
-  const { accuracy, n } = await evaluate(net, data.test, data, engine);
+  const measured = isPictures(data)
+    ? await onPictures(name, net, data, engine, how)
+    : await onImages(net, data, engine);
   return {
     id: name,
-    data: data.name,
-    accuracy,
-    n,
+    data: measured.data,
+    accuracy: measured.accuracy,
+    n: measured.n,
     params: cost(net.graph).params,
     bytes: bytesOf(net),
     engine: engine.engine,
-    note: data.note,
+    note: measured.note,
   };
+}
+
+async function onImages(net: Net, name: string, engine: Engine): Promise<Measured> {
+  const data = await loadDataset(name);
+  checkFit(net.graph, classesOf(net.graph), data);
+  const { accuracy, n } = await evaluate(net, data.test, data, engine);
+  return { accuracy, n, data: data.name, note: data.note };
+}
+
+/** Pictures are read in batches, from a cache of decoded ones. */
+async function onPictures(
+  name: string,
+  net: Net,
+  data: string,
+  engine: Engine,
+  how: PictureHow,
+): Promise<Measured> {
+  const told = pictureCard(name, net.graph);
+  if (told.note) note(told.note);
+  const set = await pictureSet(data, optionsFor(net.graph, told, how));
+  checkFit(net.graph, classesOf(net.graph), set);
+  const { accuracy, n } = await evaluateStreamed(net, await set.test(), set, engine);
+  return { accuracy, n, data: set.name, note: set.note };
 }

@@ -3,12 +3,14 @@ import type { Command } from 'commander';
 import { findStudent } from '../../zoo/folders.ts';
 import { checkDataset, datasets } from '../data/index.ts';
 import { engineNamed, engineNames, threadsOf } from '../engine/names.ts';
+import { picturesBy, skipHelp } from './picture-flags.ts';
 import { count, note, percent, print, printJson } from './say.ts';
 
 interface Flags {
   readonly data?: string;
   readonly engine: string;
   readonly threads?: string;
+  readonly skipDamaged?: boolean;
   readonly json?: boolean;
 }
 
@@ -17,8 +19,9 @@ export const evalCommand = (command: Command): void => {
     .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: the dataset on the student's card)`,
+      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: the dataset on the student's card)`,
     )
+    .option('--skip-damaged', skipHelp)
     .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
     .option('--threads <n>', 'threads of onnxruntime (default: one for each core)')
     .option('--json', 'print one JSON document (default: one line of text)')
@@ -30,7 +33,7 @@ async function run(name: string, flags: Flags): Promise<void> {
   findStudent(name);
   if (flags.data !== undefined) checkDataset(flags.data);
   const { evaluated } = await import('./eval-run.ts');
-  const { note: about, ...result } = await evaluated(name, flags.data, engine);
+  const { note: about, ...result } = await evaluated(name, flags.data, engine, picturesBy(flags));
   if (flags.json) return printJson(result);
   const { accuracy, n, data, params } = result;
   print(

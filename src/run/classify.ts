@@ -1,6 +1,6 @@
 /** @file Resolves a recipe to nets, images and stages, checks them against each other, and runs it. */
 import { compose, loadStudent } from '../../zoo/index.ts';
-import { bytesOfImages, type Dataset, loadDataset, type Split } from '../data/index.ts';
+import { bytesOfImages, type Dataset, isPictures, loadDataset, type Split } from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { classesOf, nodeAt, onlyOutput } from '../graph/index.ts';
@@ -18,6 +18,7 @@ import { init, type Net } from '../weights/index.ts';
 import { fitOptions } from './fit-options.ts';
 import type { LossContext } from './losses.ts';
 import { studentOf } from './parts.ts';
+import { dataFor, type PictureHow } from './pictures.ts';
 import { type Recipe, stageRecipes } from './recipe.ts';
 import { customLosses, type Images, imagesOf, metadataOf } from './sources.ts';
 
@@ -43,14 +44,18 @@ export interface Ready {
 }
 
 /** Loads what a recipe names, and checks everything that can be checked. @throws MoonletError for what does not fit. */
-export async function readyFor(recipe: Recipe, engine: EngineOptions = {}): Promise<Ready> {
+export async function readyFor(
+  recipe: Recipe,
+  engine: EngineOptions = {},
+  pictures: PictureHow = {},
+): Promise<Ready> {
   const teacher = teacherOf(recipe);
   const teachers = Object.fromEntries(
     Object.entries(recipe.teachers ?? {}).map(([name, student]) => [name, loadStudent(student)]),
   );
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' ? metadataOf(recipe, transfer.metadata) : undefined;
-  const { data, scale } = await dataFor(recipe, metadata);
+  const { data, scale } = await dataOf(recipe, metadata, pictures);
   const student = firstStudent(recipe, data);
   if (data) checkData(recipe, data, { student, others: [teacher, ...Object.values(teachers)] });
   const ready: Ready = {
@@ -75,12 +80,16 @@ function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
 }
 
 /** The dataset, which a data-free run does without where it is not installed. */
-async function dataFor(
-  { data: name }: Recipe,
+async function dataOf(
+  recipe: Recipe,
   metadata: Metadata | undefined,
+  pictures: PictureHow,
 ): Promise<{ readonly data?: Dataset | undefined; readonly scale: Scale }> {
+  const { data: name } = recipe;
   if (metadata) return { data: await loadDataset(name).catch(() => undefined), scale: metadata.scale };
-  const data = await loadDataset(name);
+  const data = isPictures(name)
+    ? await dataFor(name, { name: recipe.student, graph: studentOf(recipe).graph }, pictures)
+    : await loadDataset(name);
   return { data, scale: data };
 }
 

@@ -3,6 +3,14 @@
  *
  * @module moonlet/run
  */
+
+export {
+  type Classified,
+  type Classifier,
+  type ClassifierOptions,
+  classifier,
+  type Guess,
+} from './classifier.ts';
 export { type Done, type Hooks, perform, type Ready, readyFor } from './classify.ts';
 export { checkpointFiles, dataOf, inputsOf, type Origin } from './files.ts';
 export { fitOptions, optimizerOf, usualLosses } from './fit-options.ts';
@@ -10,6 +18,7 @@ export { type JsonFile, readJson, readValue } from './json-file.ts';
 export { type CustomLoss, type LossContext, type LossRecipe, lossKinds } from './losses.ts';
 export { alone, type Pair, pairNamed, pairs, parsePairs } from './pairs.ts';
 export { partsOf, studentOf } from './parts.ts';
+export { dataFor, type PictureCard, type PictureHow, pictureCard } from './pictures.ts';
 export {
   type Locate,
   parseRecipe,

@@ -42,6 +42,7 @@ describe('the command line loads what a command needs', () => {
     'net-words',
     'option-hint',
     'fit',
+    'classify',
     'eval',
     'bench',
     'pull',

@@ -178,10 +178,10 @@ describe('loadDataset', () => {
   it('knows its names', async () => {
     expect(datasets).to.deep.equal(['mnist', 'fashion-mnist']);
     expect(await messageOf(UsageError, () => loadDataset('fashon-mnist'))).to.equal(
-      'no dataset "fashon-mnist"; there are mnist, fashion-mnist. Did you mean "fashion-mnist"? For one of your own give the path of its dataset.json',
+      'no dataset "fashon-mnist"; there are mnist, fashion-mnist. Did you mean "fashion-mnist"? For one of your own give the path of its dataset.json, or the folder of its pictures',
     );
     expect(await messageOf(UsageError, () => loadDataset('toString'))).to.equal(
-      'no dataset "toString"; there are mnist, fashion-mnist. For one of your own give the path of its dataset.json',
+      'no dataset "toString"; there are mnist, fashion-mnist. For one of your own give the path of its dataset.json, or the folder of its pictures',
     );
   });
 

@@ -82,7 +82,7 @@ describe('a recipe on data of one’s own', () => {
       `${at('absent.json')}: cannot be read (ENOENT)`,
     );
     expect(await usage(() => readyFor(recipe({ data: 'keywords' })))).to.equal(
-      'no dataset "keywords"; there are mnist, fashion-mnist. For one of your own give the path of its dataset.json',
+      'no dataset "keywords"; there are mnist, fashion-mnist. For one of your own give the path of its dataset.json, or the folder of its pictures',
     );
   });
 });

@@ -1,5 +1,4 @@
 /** @file zoo/hub.json, made from timm, against our architectures: the same names, and the same counts to the integer. */
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { timmModelOf } from '../../src/import/index.ts';
 import { cost } from '../../src/read/cost.ts';

@@ -177,7 +177,11 @@ function placer({ pixels }: Split, scale: Scale): Placer {
  * Checks a net against a dataset: its images and its number of classes.
  * @throws MoonletError when a net does not take what a dataset gives, or has another number of classes.
  */
-export function checkFit(graph: Graph, classes: number, data: Dataset): void {
+export function checkFit(
+  graph: Graph,
+  classes: number,
+  data: Pick<Dataset, 'name' | 'shape' | 'classes'>,
+): void {
   const taken = inputShape(graph);
   const [h, w, c] = data.shape;
   if (isMap(taken) && h === w && printShape(taken) !== printShape(data.shape))

@@ -87,6 +87,50 @@ export async function evaluate(
   }
 }
 
+/** Pictures or other inputs that are read when they are asked for: bytes by place, with their labels. */
+export interface Streamed {
+  readonly count: number;
+  readonly labels: Split['labels'];
+  /** The bytes of `count` examples from the one numbered `first`, `count * h * w * c`. */
+  read(first: number, count: number): Uint8Array;
+}
+
+/**
+ * The same as `evaluate` for examples that are read batch by batch (of 16 by default), such as those of `pictureSet`: memory is that
+ * of a batch.
+ * @throws as `evaluate`.
+ */
+export async function evaluateStreamed(
+  net: Net,
+  examples: Streamed,
+  scale: Scale,
+  { batch = 16, onBatch, ...engine }: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const output = onlyOutput(net.graph);
+  const classes = classesOf(net.graph);
+  checkCount('batch', batch);
+  checkClasses(net.graph, classes);
+  checkInput(net.graph, scale.shape, 'the images are');
+  checkLabels(net.graph, examples.labels, classes, 'data');
+  const runner = await compile(net, engine);
+  const guesses = new Int32Array(examples.count);
+  try {
+    for (let first = 0; first < examples.count; first += batch) {
+      const count = Math.min(batch, examples.count - first);
+      const labels = examples.labels.slice(first, first + count);
+      const split = { count, labels, pixels: examples.read(first, count) };
+      for (const { x } of passes(split, scale, count)) {
+        const out = get(await runner.run(x), output);
+        for (let i = 0; i < count; i++) guesses[first + i] = largest(out, i * classes, classes);
+      }
+      onBatch?.(first + count, examples.count);
+    }
+    return score(guesses, examples.labels, classes);
+  } finally {
+    await runner.release();
+  }
+}
+
 function largest(values: Float32Array, from: number, count: number): number {
   let best = 0;
   for (let k = 1; k < count; k++) if (values[from + k]! > values[from + best]!) best = k;

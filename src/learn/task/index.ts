@@ -7,7 +7,15 @@ export {
   detectorLoss,
   evaluateDetector,
 } from './detect/index.ts';
-export { type EvaluateOptions, type Evaluation, evaluate, type LabelPair, score } from './evaluate.ts';
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  evaluateStreamed,
+  type LabelPair,
+  type Streamed,
+  score,
+} from './evaluate.ts';
 export { interval95, wilson } from './interval.ts';
 export {
   type DepthScore,
