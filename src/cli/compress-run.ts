@@ -9,10 +9,12 @@ import {
   type Row,
   search,
 } from '../compress/index.ts';
+import { type Dataset, isPlainPictures, type Unlabelled } from '../data/index.ts';
 import { MoonletError } from '../errors.ts';
 import { type NewFile, withOut } from '../files/index.ts';
-import { classesOf } from '../graph/index.ts';
+import { classesOf, type Graph } from '../graph/index.ts';
 import { checkFit } from '../learn/task/index.ts';
+import { calibrationFor } from '../run/calibration.ts';
 import { dataOf } from '../run/files.ts';
 import { cardAfter, dataFor } from '../run/pictures.ts';
 import { workBar } from './bars.ts';
@@ -25,14 +27,13 @@ export async function compressStudent(name: string, wanted: Wanted): Promise<voi
   const { steps, budget, seed, runs, engine, tune } = wanted;
   const net = loadStudent(name);
   const dataName = wanted.data ?? dataOf(name);
-  const data =
-    dataName === undefined ? undefined : await dataFor(dataName, { name, graph: net.graph }, { say: note });
-  if (data) checkFit(net.graph, classesOf(net.graph), data);
+  const images = dataName === undefined ? {} : await imagesFrom(dataName, { name, graph: net.graph }, wanted);
+  const { data } = images;
   const inputs = [studentFolder(name), ...wanted.inputs];
   await withOut(wanted.out, { force: wanted.force, writes: written, inputs }, async (out) => {
     const running = {
       ...{ seed, runs, engine },
-      ...(data ? { data } : {}),
+      ...images,
       onStep: (row: Row) => note(`${row.step}: ${said(row)}`),
       onReconstruct: workBar('least squares, layers'),
     };
@@ -41,12 +42,32 @@ export async function compressStudent(name: string, wanted: Wanted): Promise<voi
       ? { ...(await compress(net, steps, running)), steps }
       : await search(net, budget, { ...running, ...tuning, onTry: (text) => note(`trying ${text}`) });
     checkBudget(net.graph.name, budget, done);
-    out.publish(resultFiles(done, cardAfter(name, dataName)));
+    out.publish(resultFiles(done, cardAfter(name, data && dataName)));
     if (data?.note) note(data.note);
     if (wanted.json) return printJson(done.rows);
     print(table(done.rows));
     print(`saved in ${out.folder}`);
   });
+}
+
+/** A dataset; or pictures without classes, which calibrate and measure nothing. @throws MoonletError when they do not fit. */
+async function imagesFrom(
+  path: string,
+  net: { readonly name: string; readonly graph: Graph },
+  { steps, pictures }: Wanted,
+): Promise<{ readonly data?: Dataset; readonly calibration?: Unlabelled }> {
+  const how = { ...pictures, say: note };
+  if (!isPlainPictures(path)) {
+    const data = await dataFor(path, net, how);
+    checkFit(net.graph, classesOf(net.graph), data);
+    return { data };
+  }
+  if (!steps)
+    throw new MoonletError(
+      `${path}: its pictures have no classes, and a search measures accuracy; give --steps, or put them into a folder for each class`,
+    );
+  note(`${path}: pictures without class folders calibrate; accuracy is not measured`);
+  return { calibration: await calibrationFor(path, net, how) };
 }
 
 /** What was asked for beside steps. @throws MoonletError when it is not met; nothing is saved then. */

@@ -6,13 +6,16 @@ import type { CompressStep } from '../compress/step-kinds.ts';
 import { checkDataset, datasets } from '../data/index.ts';
 import { engineNamed, engineNames } from '../engine/names.ts';
 import { oneLine, UsageError } from '../errors.ts';
+import type { PictureHow } from '../run/pictures.ts';
 import { forceHelp, fraction, numberFlag, stepCount, wholeFlag } from './numbers.ts';
+import { picturesBy, skipHelp } from './picture-flags.ts';
 import { note } from './say.ts';
 
 interface Flags {
   readonly steps?: string;
   readonly out: string;
   readonly data?: string;
+  readonly skipDamaged?: boolean;
   readonly maxBytes?: string;
   readonly maxMacs?: string;
   readonly maxDrop?: string;
@@ -34,8 +37,9 @@ export const compressCommand = (command: Command): void => {
     .requiredOption('--out <folder>', 'where graph.json, weights.safetensors and steps.json go (required)')
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or the path of a dataset.json (default: the dataset on the student's card)`,
+      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures; a folder of pictures without class folders calibrates only (default: the dataset on the student's card)`,
     )
+    .option('--skip-damaged', skipHelp)
     .option('--max-bytes <n>', 'the largest size of the stored weights in bytes (default: no limit)')
     .option('--max-macs <n>', 'the largest number of multiply-adds (default: no limit)')
     .option('--max-drop <x>', 'the largest loss of accuracy, such as 0.005 (default: no limit)')
@@ -60,6 +64,8 @@ export interface Wanted {
   readonly engine: ReturnType<typeof engineNamed>;
   readonly tune?: number;
   readonly data?: string;
+  /** What is done with damaged pictures. */
+  readonly pictures: PictureHow;
   readonly out: string;
   readonly force: boolean;
   readonly json: boolean;
@@ -79,6 +85,7 @@ async function run(name: string, flags: Flags): Promise<void> {
     engine: engineNamed(flags.engine),
     ...(flags.tune === undefined ? {} : { tune: wholeFlag('tune', flags.tune, stepCount) }),
     ...(flags.data === undefined ? {} : { data: flags.data }),
+    pictures: picturesBy(flags),
     out: flags.out,
     force: flags.force ?? false,
     json: flags.json ?? false,

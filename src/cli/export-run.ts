@@ -5,16 +5,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
-import { quantizeByData } from '../compress/index.ts';
+import { inputBatches, quantizeByData } from '../compress/index.ts';
 import { datasets } from '../data/index.ts';
 import { MoonletError } from '../errors.ts';
 import { checkedCard } from '../export/card.ts';
 import { type ExportCard, readExportCard } from '../export/index.ts';
 import { readText, withOut } from '../files/index.ts';
 import { classesOf, inputShape } from '../graph/index.ts';
-import { checkFit, passes } from '../learn/task/index.ts';
+import { checkInput } from '../learn/task/data-check.ts';
+import { calibrationFor } from '../run/calibration.ts';
 import { dataOf } from '../run/files.ts';
-import { dataFor } from '../run/pictures.ts';
+import type { PictureHow } from '../run/pictures.ts';
 import type { Net } from '../weights/index.ts';
 import type { ExportFormat, ExportKind } from './export.ts';
 import { agrees, type Exported, type ExportOptions, farness } from './export-compare.ts';
@@ -23,12 +24,14 @@ import { labelsFrom } from './labels.ts';
 import { count, note, print, printJson } from './say.ts';
 
 /** Examples that calibrate `--int8`: enough for ranges, few enough to be quick. */
-const calibrating = { batch: 250, batches: 4 } as const;
+const mostExamples = 1000;
 
 interface Wanted extends Omit<ExportOptions, 'card' | 'cardJson'> {
   readonly format: ExportFormat;
   readonly kind: ExportKind;
   readonly data?: string;
+  /** What is done with damaged pictures. */
+  readonly pictures: PictureHow;
   readonly labels?: string;
   readonly out: string;
   readonly force: boolean;
@@ -40,7 +43,7 @@ export async function exportStudent(name: string, wanted: Wanted): Promise<void>
   const { format, kind, precision, layout } = wanted;
   const net = loadStudent(name);
   const card = cardOf(name, net, await labelsOf(net, wanted.labels));
-  const rounded = precision === 'int8' ? await integers(name, net, wanted.data) : undefined;
+  const rounded = precision === 'int8' ? await integers(name, net, wanted) : undefined;
   const both = kind === 'transformers';
   const options = {
     force: wanted.force,
@@ -96,21 +99,20 @@ function say(name: string, out: string, format: ExportFormat, made: Exported, js
   for (const line of made.notes) note(line);
 }
 
-/** The net in integers, calibrated on training images. @throws MoonletError when there are none to be had. */
-async function integers(name: string, net: Net, wanted: string | undefined): Promise<Net> {
-  if (net.graph.nodes.some((n) => n.op.kind === 'quantize'))
+/** The net in integers, calibrated on training images or on pictures. @throws MoonletError when there are none to be had. */
+async function integers(name: string, net: Net, wanted: Pick<Wanted, 'data' | 'pictures'>): Promise<Net> {
+  const { graph } = net;
+  if (graph.nodes.some((n) => n.op.kind === 'quantize'))
     throw new MoonletError(`${name}: the net is already quantized; remove --int8`);
-  const data = wanted ?? dataOf(name);
+  const data = wanted.data ?? dataOf(name);
   if (data === undefined)
     throw new MoonletError(
-      `${name}: --int8 needs images of ${inputShape(net.graph).join(' x ')} for calibration, and its card names no dataset; give one with --data (${datasets.join(', ')}), or calibrate in code with your own arrays (docs/integers.md)`,
+      `${name}: --int8 needs images of ${inputShape(graph).join(' x ')} for calibration, and its card names no dataset; give one with --data (${datasets.join(', ')}, or a folder of pictures), or calibrate in code with your own arrays (docs/integers.md)`,
     );
-  const set = await dataFor(data, { name, graph: net.graph }, { say: note });
-  checkFit(net.graph, classesOf(net.graph), set);
-  const batches: Float32Array[] = [];
-  for (const { x } of passes(set.train, set, calibrating.batch)) {
-    batches.push(x);
-    if (batches.length === calibrating.batches) break;
-  }
-  return quantizeByData(net, batches);
+  const images = await calibrationFor(data, { name, graph }, { ...wanted.pictures, say: note });
+  checkInput(graph, images.shape, `the images of ${images.name} are`);
+  const count = Math.min(images.count, mostExamples);
+  note(`calibrated on ${count} images of ${data}`);
+  const pixels = images.pixels.subarray(0, (images.pixels.length / images.count) * count);
+  return quantizeByData(net, inputBatches({ ...images, count, pixels }));
 }

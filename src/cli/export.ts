@@ -5,6 +5,7 @@ import { checkDataset, datasets } from '../data/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { labelsHelp } from './labels-help.ts';
 import { forceHelp } from './numbers.ts';
+import { picturesBy, skipHelp } from './picture-flags.ts';
 
 export const exportFormats = ['tfjs', 'onnx', 'safetensors', 'source', 'transformers'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
@@ -18,6 +19,7 @@ interface Flags {
   readonly int8?: boolean;
   readonly half?: boolean;
   readonly data?: string;
+  readonly skipDamaged?: boolean;
   readonly layout: string;
   readonly names: string;
   readonly labels?: string;
@@ -31,13 +33,14 @@ export const exportCommand = (command: Command): void => {
     .requiredOption('--out <folder>', 'where the files go (required)')
     .option(
       '--int8',
-      'quantize to 8-bit integers, calibrated on training images; for onnx, safetensors, transformers',
+      'quantize to 8-bit integers, calibrated on training images or pictures; for onnx, safetensors, transformers',
     )
     .option('--half', 'store weights in half precision; for onnx')
     .option(
       '--data <name>',
-      `the dataset that calibrates --int8: ${datasets.join(', ')}, or the path of a dataset.json (default: the dataset on the student's card)`,
+      `what calibrates --int8: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: the dataset on the student's card)`,
     )
+    .option('--skip-damaged', skipHelp)
     .option('--layout <layout>', 'the layout of the input of an ONNX file: NHWC or NCHW', 'NHWC')
     .option('--labels <file>', `${labelsHelp} (default: those of card.json)`)
     .option('--names <library>', 'whose names the tensors of safetensors have: moonlet or timm', 'moonlet')
@@ -59,6 +62,7 @@ async function run(name: string, flags: Flags): Promise<void> {
     ...{ format, kind, precision, layout, out: flags.out },
     ...(flags.data === undefined ? {} : { data: flags.data }),
     ...(flags.labels === undefined ? {} : { labels: flags.labels }),
+    pictures: picturesBy(flags),
     force: flags.force ?? false,
     json: flags.json ?? false,
   });

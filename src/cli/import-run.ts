@@ -18,6 +18,7 @@ import {
   preprocessingOf,
   readTimmConfig,
   readWeightFile,
+  type Settled,
   type TimmConfig,
   usualPreprocessing,
   wrong,
@@ -28,6 +29,7 @@ import type { Flags } from './import.ts';
 import { readFile } from './import-file.ts';
 import { type Complete, reportTable } from './import-report.ts';
 import { labelsFrom } from './labels.ts';
+import { preprocessingFrom } from './preprocessing-flag.ts';
 import { print, printJson } from './say.ts';
 
 /** The files of an import. */
@@ -57,7 +59,7 @@ export async function importFile(
   const { report, net } = done;
   const usual = usualPreprocessing(graph, report.source, inputShape(graph)[0], path);
   const timm = report.source.startsWith('timm') ? config?.fields : undefined;
-  const { preprocessing, notes } = preprocessingOf(graph, usual, file.told, timm);
+  const { preprocessing, notes } = settled(preprocessingOf(graph, usual, file.told, timm), graph, flags);
   const complete = { taken, ...report, notes };
   const labels =
     net && flags.labels !== undefined ? await labelsFrom(flags.labels, classesOf(net.graph)) : undefined;
@@ -69,6 +71,12 @@ export async function importFile(
   if (flags.json) printJson({ file: path, format: file.format, complete: net !== undefined, ...complete });
   else print(`${reportTable(complete)}${net ? `\nsaved in ${flags.out}` : ''}`);
   if (!net) throw new MoonletError(`${path}: ${wrong(done)}; nothing is saved`);
+}
+
+/** What the file and its library say of pictures, with what --preprocessing says over it. */
+function settled(found: Settled, graph: Graph, { preprocessing: given }: Flags): Settled {
+  if (given === undefined) return found;
+  return { preprocessing: preprocessingFrom(given, found.preprocessing, graph), notes: [] };
 }
 
 /** The net, of an architecture with the input size and the classes that the file says where --as does not. */

@@ -9,6 +9,7 @@ import { sources } from '../import/names/index.ts';
 import { readFile } from './import-file.ts';
 import { labelsHelp } from './labels-help.ts';
 import { forceHelp } from './numbers.ts';
+import { preprocessingHelp } from './preprocessing-help.ts';
 
 export interface Flags {
   readonly as: string;
@@ -20,6 +21,7 @@ export interface Flags {
   readonly dropBackground?: boolean;
   readonly freshHead?: boolean;
   readonly labels?: string;
+  readonly preprocessing?: string;
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -48,6 +50,7 @@ export const importCommand = (command: Command): void => {
     .option('--max-bytes <n>', 'the most memory that the weights may take (default: 1 GiB)', byteCount)
     .option('--fresh-head', 'draw a new classifier at random where the file has none')
     .option('--labels <file>', `${labelsHelp}; they go on the card`)
+    .option('--preprocessing <json>', preprocessingHelp)
     .option('--force', forceHelp)
     .option('--json', 'print the report as one JSON document (default: a table)')
     .action(async (path: string, flags: Flags) => {

@@ -7,6 +7,7 @@ import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import { channelsOf, type Graph } from '../graph/index.ts';
 import type { Net } from '../weights/index.ts';
+import { inParts } from './arrays.ts';
 import type { CalibrationMethod } from './choices.ts';
 
 export interface CalibrateOptions extends EngineOptions {
@@ -68,12 +69,11 @@ export async function calibrate(
   const runner = await compile(net, { ...engine, values: ids });
   try {
     const seen = new Map(ids.map((id) => [id, empty(channelsOf(get(runner.shapes, id)))]));
-    for (const x of batches)
-      for (const [id, values] of await runner.run(x)) addExtremes(get(seen, id), values);
+    const parts = inParts(net.graph, ids, batches);
+    for (const x of parts) for (const [id, values] of await runner.run(x)) addExtremes(get(seen, id), values);
     checkFinite(net.graph, seen);
     if (method !== 'min-max')
-      for (const x of batches)
-        for (const [id, values] of await runner.run(x)) addCounts(get(seen, id), values);
+      for (const x of parts) for (const [id, values] of await runner.run(x)) addCounts(get(seen, id), values);
     const rangeOf = (s: Seen): Range => {
       if (method === 'percentile') return byPercentile(s, percentile);
       return method === 'mse' ? byError(s, bits) : [s.low, s.high];

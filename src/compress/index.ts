@@ -12,6 +12,7 @@ export {
 export { type CalibrationMethod, calibrationMethods, type QuantizedKind, quantizedKinds } from './choices.ts';
 export { formOf } from './contract-form.ts';
 export { type Contract, checkContracts } from './contracts.ts';
+export { inputBatches } from './examples.ts';
 export { type Measured, type MeasureOptions, measure } from './measure.ts';
 export type { Compressed, CompressOptions, Row } from './options.ts';
 export { parseSteps, printStep } from './parse-steps.ts';

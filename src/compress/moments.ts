@@ -15,7 +15,7 @@ import {
 } from '../graph/index.ts';
 import { random } from '../random.ts';
 import type { Net } from '../weights/index.ts';
-import { joined } from './arrays.ts';
+import { inParts, joined } from './arrays.ts';
 
 export interface MomentOptions extends EngineOptions {
   /** The number of sampled positions of each layer's output, over all batches; 4096 by default. */
@@ -39,13 +39,15 @@ export async function inputMoments(
   { places = 4096, ...engine }: MomentOptions = {},
 ): Promise<ReadonlyMap<string, readonly Moments[]>> {
   const layers = layersOf(net.graph);
-  const runner = await compile(net, { ...engine, values: [...new Set(layers.map(firstInput))] });
-  const perBatch = Math.ceil(places / batches.length);
+  const ids = [...new Set(layers.map(firstInput))];
+  const parts = inParts(net.graph, ids, batches);
+  const runner = await compile(net, { ...engine, values: ids });
+  const perBatch = Math.ceil(places / parts.length);
   const samples = layers.map(
     (layer): Samples => ({ layer, shape: firstInputShape(layer, runner.shapes), batches: [] }),
   );
   try {
-    for (const [b, x] of batches.entries()) {
+    for (const [b, x] of parts.entries()) {
       const values = await runner.run(x);
       for (const { layer, shape, batches: rows } of samples) {
         const read = get(values, firstInput(layer));

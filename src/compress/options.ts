@@ -1,6 +1,6 @@
 /** @file The options, rows and results of compression. */
 
-import type { Dataset } from '../data/index.ts';
+import type { Dataset, Unlabelled } from '../data/index.ts';
 import type { StepReport } from '../learn/train/index.ts';
 import type { Net } from '../weights/index.ts';
 import type { Measured, MeasureOptions } from './measure.ts';
@@ -14,6 +14,8 @@ export const heldOutOf = (data: Dataset, { heldOut }: { readonly heldOut?: numbe
 export interface CompressOptions extends MeasureOptions {
   /** The training split trains and calibrates, the test split measures. */
   readonly data?: Dataset;
+  /** Images that calibrate, and to which layers are fitted, instead of the training split: `plainPictures` needs no labels. */
+  readonly calibration?: Unlabelled;
   /** Training examples held out of training and calibration; by default a tenth of them, at most 1,000. */
   readonly heldOut?: number;
   /** Of the held-out and calibration examples and of training; 0 by default. */

@@ -32,7 +32,7 @@ export async function compress(
 ): Promise<Compressed> {
   const { data: dataset, seed = 0 } = options;
   const train = dataset && hold(dataset.train, heldOutOf(dataset, options), seed).train;
-  if (!dataset) checkNeeds(steps);
+  if (!dataset) checkNeeds(steps, options.calibration !== undefined);
   const rows: Row[] = [];
   const note = async (step: string, now: Net, file?: Uint8Array): Promise<void> => {
     const row: Row = { step, ...(await measure(now, options, file)) };
@@ -57,11 +57,16 @@ export async function compress(
   return { net: now, rows, ...(file ? { file } : {}) };
 }
 
-/** @throws MoonletError for the first step that needs data. */
-function checkNeeds(steps: readonly CompressStep[]): void {
+/** @throws MoonletError for the first step that needs data, or labels where there are images without them. */
+function checkNeeds(steps: readonly CompressStep[], calibrated: boolean): void {
   for (const step of steps) {
     const purpose = needsOf(step);
-    if (purpose) throw new MoonletError(`${printStep(step)} needs data, to ${purpose}; say which dataset`);
+    if (!purpose || (calibrated && purpose !== 'train')) continue;
+    throw new MoonletError(
+      calibrated
+        ? `${printStep(step)} needs images with labels, to ${purpose}; put pictures into a folder for each class`
+        : `${printStep(step)} needs data, to ${purpose}; say which dataset`,
+    );
   }
 }
 

@@ -90,13 +90,15 @@ export function dataOf({ dataset, train }: StepContext): {
   return { dataset, train };
 }
 
-/** Batches of some training examples, each [n, ...input] flat. */
+/** Batches of some images that calibrate, or of some training examples, each [n, ...input] flat. */
 export async function exampleBatches(
   context: StepContext,
   examples: number,
 ): Promise<readonly Float32Array[]> {
-  const { passes } = await import('../learn/task/index.ts');
-  const { dataset, train } = dataOf(context);
-  const split = take(train, Math.min(examples, train.count), context.options.seed ?? 0);
-  return [...passes(split, dataset, 32)].map((batch) => batch.x);
+  const { inputBatches } = await import('./examples.ts');
+  const { calibration, seed = 0 } = context.options;
+  const { dataset, train } = calibration
+    ? { dataset: calibration, train: { ...calibration, labels: new Uint8Array(calibration.count) } }
+    : dataOf(context);
+  return inputBatches({ ...dataset, ...take(train, Math.min(examples, train.count), seed) });
 }

@@ -2,7 +2,7 @@
  * @file A dataset as files: `dataset.json` names the arrays, which are safetensors or .npy files beside it. Or a JavaScript
  * module that exports a dataset. docs/guides/own-data.md describes both.
  */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -13,6 +13,7 @@ import { issueText, unknownKey } from '../graph/index.ts';
 import { type RawTensor, safetensorsIn } from '../weights/index.ts';
 import type { Dataset, Pixels } from './dataset.ts';
 import { isModule } from './dataset-path.ts';
+import { isPlainPictures } from './images/plain.ts';
 import { isPictures, type PictureOptions, picturesIn } from './images/set.ts';
 import { parseNpy } from './npy.ts';
 import { type DatasetInput, dataset, type SplitInput } from './own.ts';
@@ -56,6 +57,12 @@ const fileOf = (path: string): string =>
 export async function readDataset(path: string, pictures?: PictureOptions): Promise<Dataset> {
   if (isPictures(path)) return picturesIn(path, pictures);
   const file = fileOf(path);
+  if (file !== path && !existsSync(file))
+    throw new MoonletError(
+      isPlainPictures(path)
+        ? `${path}: its pictures have no classes; put them into a folder for each class (CLASS/picture.jpg), or name them in a CSV with the columns path,label`
+        : `${path}: holds neither a dataset.json nor class folders of pictures; give a folder that does`,
+    );
   const given = isModule(file) ? await fromModule(file) : await fromJson(file);
   try {
     return dataset(given);

@@ -28,6 +28,14 @@ export interface Dataset<P extends Pixels = Pixels> {
   readonly std: PerChannel;
 }
 
+/** Images without labels, such as those that calibrate a net. */
+export interface Unlabelled<P extends Pixels = Pixels>
+  extends Pick<Dataset, 'name' | 'shape' | 'preparation' | 'mean' | 'std'> {
+  readonly count: number;
+  /** `count * h * w * c` values, NHWC. */
+  readonly pixels: P;
+}
+
 /** Class indices from 0. Bytes hold 256 classes; take a wider array for more. */
 export type Labels = Uint8Array | Uint16Array | Uint32Array | Int8Array | Int16Array | Int32Array;
 

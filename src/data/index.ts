@@ -22,10 +22,13 @@ export {
   type Pixels,
   pixelsLike,
   type Split,
+  type Unlabelled,
 } from './dataset.ts';
 export { isDatasetPath } from './dataset-path.ts';
 export { decodePicture, type ReadOptions, readPicture } from './images/decode.ts';
 export type { Picture, Preparation } from './images/index.ts';
+export { picturesBelow } from './images/list.ts';
+export { isPlainPictures, type PlainOptions, plainPictures } from './images/plain.ts';
 export {
   isPictures,
   type PictureOptions,

@@ -3,9 +3,18 @@ import { compose, loadStudent } from '../../zoo/index.ts';
 import { bytesOfImages, type Dataset, isPictures, loadDataset, type Split } from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
+import { MoonletError } from '../errors.ts';
 import { classesOf, nodeAt, onlyOutput } from '../graph/index.ts';
 import { addHead, type Metadata, withOutput } from '../learn/distill/index.ts';
-import { checkFit, classification, evaluate, type Scale, type Task } from '../learn/task/index.ts';
+import { checkInput } from '../learn/task/data-check.ts';
+import {
+  checkFit,
+  classification,
+  evaluate,
+  type Scale,
+  type Task,
+  type TeacherImages,
+} from '../learn/task/index.ts';
 import {
   type CheckpointStore,
   checkStage,
@@ -15,12 +24,13 @@ import {
   type Stage,
 } from '../learn/train/index.ts';
 import { init, type Net } from '../weights/index.ts';
-import { fitOptions } from './fit-options.ts';
-import type { LossContext } from './losses.ts';
-import { studentOf } from './parts.ts';
+import { fitOptions, usualLosses } from './fit-options.ts';
+import { comparesClasses, type LossContext } from './losses.ts';
+import { partsOf, studentOf } from './parts.ts';
 import { dataFor, type PictureHow } from './pictures.ts';
-import { type Recipe, stageRecipes } from './recipe.ts';
+import { type Recipe, stageRecipes, taughtOf } from './recipe.ts';
 import { customLosses, type Images, imagesOf, metadataOf } from './sources.ts';
+import { teacherPictures } from './teacher-pictures.ts';
 
 /** A net of the run and how it is trained: the assistants, then the student. */
 interface Link {
@@ -36,6 +46,8 @@ export interface Ready {
   /** Undefined where a data-free run finds no data: then nothing is measured. */
   readonly data?: Dataset;
   readonly scale: Scale;
+  /** The data as the teachers take them, where their cards say otherwise than the student's. */
+  readonly teacherData?: Dataset;
   readonly links: readonly Link[];
   readonly context: Omit<LossContext, 'steps'>;
   readonly engine: EngineOptions;
@@ -57,7 +69,8 @@ export async function readyFor(
   const metadata = transfer?.kind === 'data-free' ? metadataOf(recipe, transfer.metadata) : undefined;
   const { data, scale } = await dataOf(recipe, metadata, pictures);
   const student = firstStudent(recipe, data);
-  if (data) checkData(recipe, data, { student, others: [teacher, ...Object.values(teachers)] });
+  const teacherData = data && (await dataOfTeachers(recipe, data, { teacher, teachers }, pictures));
+  if (data) checkData(recipe, data, { student, teacherData, others: [teacher, ...Object.values(teachers)] });
   const ready: Ready = {
     recipe,
     student,
@@ -68,6 +81,7 @@ export async function readyFor(
     context: { compose, ...(await customLosses(recipe)) },
     ...(teacher ? { teacher } : {}),
     ...(data ? { data } : {}),
+    ...(teacherData ? { teacherData } : {}),
     images: (say) => imagesOf(recipe, { data, scale, teacher, metadata, engine }, say),
   };
   await checkLinks(ready);
@@ -93,15 +107,61 @@ async function dataOf(
   return { data, scale: data };
 }
 
-/** @throws MoonletError when a net does not take the images or has other classes; UsageError for noise in place of floats. */
-function checkData(
-  { transfer, newHead }: Recipe,
+/** Pictures as the teachers take them. @throws MoonletError when they are made of the student's, or teachers disagree. */
+async function dataOfTeachers(
+  recipe: Recipe,
   data: Dataset,
-  { student, others }: { readonly student: Net; readonly others: readonly (Net | undefined)[] },
+  { teacher, teachers }: { readonly teacher: Net | undefined; readonly teachers: Ready['teachers'] },
+  pictures: PictureHow,
+): Promise<Dataset | undefined> {
+  const names = recipe.teacher === undefined ? (recipe.ensemble ?? []) : [recipe.teacher];
+  const named = [
+    ...(teacher ? names.map((name) => ({ name, graph: teacher.graph })) : []),
+    ...Object.entries(teachers).map(([key, { graph }]) => ({ name: recipe.teachers?.[key] ?? key, graph })),
+  ];
+  const seen = await teacherPictures(recipe.data, data, named, pictures);
+  if (seen && recipe.transfer)
+    throw new MoonletError(
+      `${recipe.transfer.kind}: makes images as the student takes them, and the teacher takes others; use a teacher with the student's preprocessing`,
+    );
+  if (seen && recipe.assistants && recipe.teachers)
+    throw new MoonletError(
+      "teachers: assistants see pictures as the student does, and these teachers otherwise; leave one of the two out, or name teachers with the student's preprocessing",
+    );
+  return seen;
+}
+
+/**
+ * @throws MoonletError when a net does not take the images, or has other classes where classes are compared; UsageError for
+ * noise in place of floats.
+ */
+function checkData(
+  recipe: Recipe,
+  data: Dataset,
+  {
+    student,
+    teacherData = data,
+    others,
+  }: {
+    readonly student: Net;
+    readonly teacherData: Dataset | undefined;
+    readonly others: readonly (Net | undefined)[];
+  },
 ): void {
-  if (transfer?.kind === 'noise') bytesOfImages(data.train, 'noise');
+  if (recipe.transfer?.kind === 'noise') bytesOfImages(data.train, 'noise');
   checkFit(student.graph, classesOf(student.graph), data);
-  for (const net of others) if (net) checkFit(net.graph, newHead ? data.classes : classesOf(net.graph), data);
+  const losses = stageRecipes(recipe).flatMap((stage) => stage.losses ?? usualLosses(taughtOf(recipe)));
+  const compared = losses.find(comparesClasses);
+  for (const net of others) {
+    if (!net) continue;
+    const { graph } = net;
+    const classes = classesOf(graph);
+    if (compared && !recipe.newHead && classes !== data.classes)
+      throw new MoonletError(
+        `${graph.name}: has ${classes} classes, but ${data.name} has ${data.classes}, and the loss ${compared.kind} compares classes; fine-tune the teacher on them first, or distill its features (attention, hints, fsp, darkrank)`,
+      );
+    checkInput(graph, teacherData.shape, `the images of ${data.name} are`);
+  }
 }
 
 /** The assistants of a recipe, then its student, each with its stages. */
@@ -179,13 +239,21 @@ export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
     for (const text of texts) say(text);
     notes.push(...texts);
   };
-  const task = classification(train, scale, {
-    ...(await fitOptions(recipe, ready.context)),
-    ...(validation ? { validation } : {}),
-  });
+  const options = await fitOptions(recipe, ready.context);
+  const taskFor = (teacherImages?: TeacherImages): Task =>
+    classification(train, scale, {
+      ...options,
+      ...(validation ? { validation } : {}),
+      ...(teacherImages ? { teacherImages } : {}),
+    });
+  const theirs = ready.teacherData && {
+    ...ready.teacherData,
+    train: partsOf(recipe, ready.teacherData).train,
+  };
+  if (theirs) say(`the teacher sees the same pictures as its card says, ${theirs.shape.join(' x ')}`);
   let teacher = ready.teacher;
   let fitted: Fitted | undefined;
-  for (const link of links) {
+  for (const [i, link] of links.entries()) {
     const stages: Stage[] = [];
     for (const { name, recipe: stage } of link.stages)
       stages.push({
@@ -194,7 +262,8 @@ export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
         ...(teacher ? { teacher } : {}),
         ...{ teachers: ready.teachers, ...hooks.options, name, onNotes },
       });
-    fitted = await fitStages(link.net, task, stages, {
+    // an assistant that teaches sees what the student sees
+    fitted = await fitStages(link.net, taskFor(i === 0 ? theirs : undefined), stages, {
       ...(hooks.checkpoints ? { checkpoints: hooks.checkpoints } : {}),
       ...(hooks.onStage ? { onStage: hooks.onStage } : {}),
     });

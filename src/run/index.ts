@@ -4,6 +4,7 @@
  * @module moonlet/run
  */
 
+export { calibrationFor } from './calibration.ts';
 export {
   type Classified,
   type Classifier,

@@ -246,6 +246,9 @@ export const loss = z.discriminatedUnion('kind', [first, ...others], {
 
 /** Whether a recipe with this loss must name a teacher. */
 export const needsTeacher = ({ kind }: ParsedLoss): boolean => table[kind].needsTeacher;
+const classLosses: readonly Kind[] = ['soft-targets', 'logits', 'sobolev', 'lwf'];
+/** Whether a loss compares what student and teacher say of classes, of which both must then have the same. */
+export const comparesClasses = ({ kind }: Pick<ParsedLoss, 'kind'>): boolean => classLosses.includes(kind);
 /** The name of the teacher that a loss listens to, when it names one. */
 export const teacherNamed = (l: ParsedLoss): string | undefined => ('teacher' in l ? l.teacher : undefined);
 

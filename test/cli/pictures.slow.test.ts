@@ -1,8 +1,18 @@
 /** @file Pictures by the command line: fit on a folder, eval and classify by the card that it wrote; refusals in one line. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
+import type { Guess } from '../../src/run/index.ts';
 import { expectRefusal, moonlet, scratch } from '../support/cli.ts';
 import { colours, writeClasses } from '../support/pictures.ts';
+
+/** The last line on stderr says what is wrong; lines before it may say what was assumed. */
+async function expectRefused(words: readonly string[], line: RegExp): Promise<void> {
+  const { code, stdout, stderr } = await moonlet(...words);
+  expect([code, stdout]).to.deep.equal([1, '']);
+  expect(stderr.trimEnd().split('\n').at(-1))
+    .to.match(/^moonlet: /)
+    .and.to.match(line);
+}
 
 describe('pictures by the command line', () => {
   const at = scratch();
@@ -46,6 +56,18 @@ describe('pictures by the command line', () => {
     expect(lines).to.have.length(6);
     expect([lines[1], lines[4]].map((text) => text?.trim().split(/\s+/)[2])).to.deep.equal(['red', 'blue']);
     const json = await moonlet('classify', at('net'), at('photos/val/red/0.png'), '--json');
+    const below = await moonlet('classify', at('net'), at('photos/val'), '--json');
+    const named = JSON.parse(below.stdout).pictures.map(
+      (p: { picture: string; guesses: readonly Guess[] }) => [...[p.picture, p.guesses[0]?.label]],
+    );
+    expect(named).to.have.length(9);
+    expect(named[0]).to.deep.equal([at('photos/val/blue/0.png'), 'blue']);
+    mkdirSync(at('hollow'));
+    await expectRefusal(
+      ['classify', at('net'), at('hollow')],
+      1,
+      /hollow: no pictures; give a folder with PNG, JPEG/,
+    );
     const { id, pictures } = JSON.parse(json.stdout);
     expect([id, pictures[0].guesses.map((g: { index: number }) => g.index)]).to.have.deep.nested.property(
       '[1][0]',
@@ -68,20 +90,50 @@ describe('pictures by the command line', () => {
     }
   });
 
-  it('export --int8 calibrates on a folder', async () => {
-    const words = [
-      'export',
-      at('net'),
-      '--format',
-      'onnx',
-      '--int8',
-      '--data',
-      at('photos'),
-      '--out',
-      at('int8'),
-    ];
-    const { code, stderr } = await moonlet(...words);
-    expect([code, stderr]).to.deep.equal([0, stderr]);
+  it('export and compress calibrate on photographs of any kind', async () => {
+    await writeClasses(at('any'), { '2025': colours.red, holidays: colours.green }, 3);
+    for (const name of ['1.png', '2.png'])
+      cpSync(at('any', 'holidays', name), at('plain', name), { recursive: true });
+    for (const [folder, count] of [
+      ['photos', 48],
+      ['any', 6],
+      ['plain', 2],
+    ] as const) {
+      const words = ['export', at('net'), '--format', 'onnx', '--int8', '--data', at(folder)];
+      const { code, stderr } = await moonlet(...words, '--out', at(`int8-${folder}`));
+      expect([code, stderr]).to.deep.equal([0, stderr]);
+      expect(stderr).to.include(`calibrated on ${count} images of ${at(folder)}\n`);
+    }
+    const words = ['compress', at('net'), '--data', at('plain'), '--runs', '0'];
+    const done = await moonlet(...words, '--steps', 'quantize=8', '--out', at('quantized'), '--json');
+    expect([done.code, done.stderr]).to.deep.equal([0, done.stderr]);
+    expect(done.stderr).to.include(
+      'plain: pictures without class folders calibrate; accuracy is not measured',
+    );
+    expect(JSON.parse(done.stdout).map((row: { accuracy: unknown }) => row.accuracy)).to.deep.equal([
+      null,
+      null,
+    ]);
+    const said = await moonlet('classify', at('quantized'), at('photos/val/green/0.png'), '--top', '1');
+    expect([said.stderr, said.stdout.trim().split(/\s+/).at(-1)]).to.deep.equal(['', 'green']);
+    await expectRefused(
+      [...words, '--steps', 'fit=10', '--out', at('fitted')],
+      /fit=10 needs images with labels, to train; put pictures into a folder for each class$/m,
+    );
+    await expectRefused(
+      [...words, '--max-bytes', '1000', '--out', at('found')],
+      /plain: its pictures have no classes, and a search measures accuracy; give --steps, or put them into a folder for each class$/m,
+    );
+    await expectRefused(
+      ['eval', at('net'), '--data', at('plain')],
+      /plain: its pictures have no classes; put them into a folder for each class/m,
+    );
+    writeFileSync(at('plain', '3.png'), 'no picture');
+    const broken = ['export', at('net'), '--format', 'onnx', '--int8', '--data', at('plain')];
+    await expectRefused([...broken, '--out', at('broken')], /3\.png: is no PNG, JPEG or WebP/m);
+    const skipped = await moonlet(...broken, '--skip-damaged', '--out', at('broken'));
+    expect([skipped.code, skipped.stderr]).to.deep.equal([0, skipped.stderr]);
+    expect(skipped.stderr).to.match(/3\.png: skipped/);
   });
 
   it('refuses in one line, and skips when told to', async () => {
@@ -107,7 +159,7 @@ describe('pictures by the command line', () => {
     await expectRefusal(
       [...words, '--out', at('four')],
       1,
-      /tells 4 classes apart, and photos has 3; compose it with classes=3/,
+      /has 4 classes, but photos has 3; compose it with classes=3/,
     );
   });
 });

@@ -259,7 +259,7 @@ describe('a dataset of files', () => {
     );
     mkdirSync(join(folder, 'empty'));
     expect((await line(() => loadDataset(join(folder, 'empty')))).replaceAll(folder, '.')).to.equal(
-      './empty/dataset.json: cannot be read (ENOENT)',
+      './empty: holds neither a dataset.json nor class folders of pictures; give a folder that does',
     );
     write('not.json', '{');
     expect(await line(() => loadDataset(join(folder, 'not.json')))).to.match(/not\.json: not JSON \(/);

@@ -59,6 +59,32 @@ const cardOf = async (path: string, arch: string, ...more: string[]) => {
 
 describe('the card of an import', () => {
   const narrow = 'lcnet width=0.35 classes=2 size=32';
+  it('has what --preprocessing says, over the defaults of the library', async () => {
+    const path = torchFile('given/model.safetensors', narrow);
+    const usual = (await cardOf(path, narrow)).preprocessing;
+    const given = { mean: [0, 0.5, 1], std: [1, 2, 3], crop: 1, cropMode: 'squash' };
+    const told = await cardOf(path, narrow, '--force', '--preprocessing', JSON.stringify(given));
+    const from = 'the option --preprocessing of the import';
+    expect(told.preprocessing).to.deep.equal({ ...usual, ...given, from });
+    const file = put('given/how.json', '{ "crop": 0.5 }');
+    const { preprocessing } = await cardOf(path, narrow, '--force', '--preprocessing', file);
+    expect(preprocessing).to.deep.equal({ ...usual, crop: 0.5, from });
+    for (const [text, reason] of [
+      ['how.jso', 'neither JSON nor a file; give something such as {"mean":[0,0,0],"std":[1,1,1]}'],
+      ['{"means":[1]}', /^top level: Unrecognized key: "means"/],
+      ['{"mean":[1]}', 'mean has 1 numbers, and the net has 3 channels; give one for each'],
+      ['{"std":[1,1,0]}', /std must be above 0, got 1, 1, 0$/],
+      ['{"interpolation":"area"}', /interpolation must be bilinear or bicubic, got "area"$/],
+    ] as const) {
+      const words = ['import', path, '--as', narrow, '--out', folder('none'), '--preprocessing', text];
+      const { code, stderr } = await moonlet(...words);
+      expect([code, stderr.trimEnd().split('\n').length]).to.deep.equal([2, 1]);
+      const said = stderr.trimEnd().replace(/^moonlet: (--)?preprocessing: /, '');
+      if (typeof reason === 'string') expect(said).to.equal(reason);
+      else expect(said).to.match(reason);
+    }
+  });
+
   it('has what config.json says, its unknown fields, and its size where --as says none', async () => {
     const path = torchFile('hub/model.safetensors', narrow);
     const own = {

@@ -43,17 +43,22 @@ const foldersIn = (path: string): readonly string[] =>
 export const holdsClasses = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && foldersIn(path).length > 0;
 
+/** The pictures in a folder and in folders below it, sorted; hidden ones are left out. */
+export const picturesBelow = (folder: string): readonly string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => kinds.includes(extname(file).toLowerCase()) && !/(^|[/\\])\./.test(file))
+    .sort(byCode)
+    .map((file) => join(folder, file));
+
 /** The pictures of class folders, those in folders below a class too. @throws MoonletError for a class without one. */
 function inFolders(root: string): Named {
   return foldersIn(root).flatMap((label) => {
-    const paths = readdirSync(join(root, label), { recursive: true, encoding: 'utf8' })
-      .filter((file) => kinds.includes(extname(file).toLowerCase()) && !/(^|[/\\])\./.test(file))
-      .sort(byCode);
+    const paths = picturesBelow(join(root, label));
     if (!paths.length)
       throw new MoonletError(
         `${join(root, label)}: no pictures (${kinds.join(', ')}) in this class; add some, or remove the folder`,
       );
-    return paths.map((file) => ({ path: join(root, label, file), label }));
+    return paths.map((path) => ({ path, label }));
   });
 }
 
@@ -168,6 +173,15 @@ export async function listPictures(path: string, net: ClassesOfNet = {}): Promis
     train: labelled(parts.train),
     test: labelled(parts.test),
   };
+}
+
+/** The pictures of the part to train on where there is one, else all; what folders and labels are called means nothing. */
+export async function trainingPictures(path: string): Promise<readonly string[]> {
+  if (extname(path).toLowerCase() === '.csv') return (await inTable(path)).train.map((p) => p.path);
+  const names = foldersIn(path);
+  return picturesBelow(
+    names.includes('train') && testNames.some((name) => names.includes(name)) ? join(path, 'train') : path,
+  );
 }
 
 function foldersOf(path: string): { readonly train: Named; readonly test: Named | undefined } {

@@ -119,6 +119,7 @@ function readAt(file: string, position: number, length: number): Uint8Array {
   return out;
 }
 
+let decodings = 0;
 /** Decodes all of a list to a file, which appears whole or not at all. */
 async function decodeInto(
   file: string,
@@ -126,7 +127,8 @@ async function decodeInto(
   record: number,
   o: StoreOptions,
 ): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
+  // a name of its own: this process may decode the same pictures twice at a time
+  const temporary = `${file.slice(0, -'.u8'.length)}-${++decodings}.u8.${process.pid}.tmp`;
   const channels = o.preparation.mean.length === 1 ? 1 : 3;
   const one = async ({ path }: Labelled): Promise<Uint8Array | undefined> => {
     try {

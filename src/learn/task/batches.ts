@@ -38,6 +38,8 @@ export interface BatchOptions {
   readonly views?: number | undefined;
   /** The seed of how views are moved and mirrored; `seed` by default. Runs with the same view seed see the same views. */
   readonly viewSeed?: number | undefined;
+  /** The shape of which `augment.shift` counts pixels, where the images are the same in another size: that of the images by default. */
+  readonly shiftOf?: Scale['shape'] | undefined;
 }
 
 /**
@@ -76,7 +78,7 @@ export function turns(
 export function batches(
   split: Split,
   scale: Scale,
-  { batch, seed, augment = {}, views, viewSeed = seed }: BatchOptions,
+  { batch, seed, augment = {}, views, viewSeed = seed, shiftOf = scale.shape }: BatchOptions,
 ): (step: number) => Labelled {
   checkSplit(split, scale, 'training data');
   checkViews({ augment, views, viewSeed });
@@ -93,8 +95,10 @@ export function batches(
       const index = images[i]!;
       const source = random('view', viewSeed, index, view);
       labels[i] = split.labels[index]!;
-      const down = shift ? source.below(2 * shift + 1) - shift : 0;
-      const right = shift ? source.below(2 * shift + 1) - shift : 0;
+      const moved = (size: number, of: number): number =>
+        shift ? Math.round(((source.below(2 * shift + 1) - shift) * size) / of) : 0;
+      const down = moved(h, shiftOf[0]);
+      const right = moved(w, shiftOf[1]);
       place(index, x, i, { down, right, mirror: flip && source.uniform() < 0.5 });
     }
     return { x, targets: { labels }, images, view };

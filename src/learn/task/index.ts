@@ -33,3 +33,4 @@ export {
 export type { Scale } from './scale.ts';
 export { type Modality, modalities } from './scene-input.ts';
 export { type ClassificationOptions, classification, type Targets, type Task } from './task.ts';
+export type { TeacherImages } from './teacher-images.ts';

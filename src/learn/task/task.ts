@@ -16,6 +16,7 @@ import { type Augment, type Batch, batches, checkViews } from './batches.ts';
 import { checkInput, checkLabels } from './data-check.ts';
 import { evaluate } from './evaluate.ts';
 import type { Scale } from './scale.ts';
+import { besideTeacher, checkTeacherImages, type TeacherImages } from './teacher-images.ts';
 
 /** The shape of a target for one example, without the batch axis. */
 export type Targets = Readonly<Record<string, Spec>>;
@@ -48,6 +49,8 @@ export interface ClassificationOptions {
   readonly viewSeed?: number;
   /** Held-out examples for periodic evaluation. */
   readonly validation?: Split;
+  /** What the teacher sees, where it takes another size, mean or deviation than the student; the student's images by default. */
+  readonly teacherImages?: TeacherImages;
 }
 /** Class labels: int32, one number an example. */
 export const classLabels: Targets = { labels: { shape: [], dtype: 'int32' } };
@@ -72,31 +75,40 @@ export const classLabels: Targets = { labels: { shape: [], dtype: 'int32' } };
 export function classification(
   train: Split,
   scale: Scale,
-  { augment, views, viewSeed, validation }: ClassificationOptions = {},
+  { augment, views, viewSeed, validation, teacherImages }: ClassificationOptions = {},
 ): Task {
   return {
     name: 'classes',
     targets: classLabels,
     shape: scale.shape,
+    ...(teacherImages ? { teacherShape: teacherImages.shape } : {}),
     check: (graph) => {
       checkViews({ augment, views, viewSeed });
       checkInput(graph, scale.shape, 'the images are');
       checkExamples(graph, train, scale, 'training data');
       if (validation) checkExamples(graph, validation, scale, 'validation data');
+      if (teacherImages) {
+        checkSplit(teacherImages.train, teacherImages, "the teacher's images");
+        checkTeacherImages(teacherImages, train);
+      }
     },
     identity: async () => ({
       ...{ shape: scale.shape, mean: scale.mean, std: scale.std },
       ...{ shift: augment?.shift ?? 0, flip: augment?.flip ?? false, views, viewSeed },
       images: await digest([train.pixels, labelBytes(train)]),
       validation: validation && (await digest([validation.pixels, labelBytes(validation)])),
+      teacher: teacherImages && {
+        ...{ shape: teacherImages.shape, mean: teacherImages.mean, std: teacherImages.std },
+        images: await digest([teacherImages.train.pixels]),
+      },
     }),
-    batches: (o) =>
-      batches(train, scale, {
-        ...o,
-        ...(augment ? { augment } : {}),
-        ...(views === undefined ? {} : { views }),
-        ...(viewSeed === undefined ? {} : { viewSeed }),
-      }),
+    batches: (o) => {
+      const options = { ...o, augment, views, viewSeed };
+      const own = batches(train, scale, options);
+      if (!teacherImages) return own;
+      const { shape } = scale;
+      return besideTeacher(own, batches(teacherImages.train, teacherImages, { ...options, shiftOf: shape }));
+    },
     ...(validation
       ? { validate: async (net, engine) => (await evaluate(net, validation, scale, engine)).accuracy }
       : {}),

@@ -1,10 +1,17 @@
 /** @file Folders and tables of pictures as datasets: classes, parts, the cache, and what is refused. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { prepared } from '../../../src/data/images/index.ts';
-import { loadDataset, type PictureOptions, pictureSet, readPicture } from '../../../src/data/index.ts';
+import {
+  isPlainPictures,
+  loadDataset,
+  type PictureOptions,
+  pictureSet,
+  plainPictures,
+  readPicture,
+} from '../../../src/data/index.ts';
 import { colours, writeClasses } from '../../support/pictures.ts';
 import { line, usage } from '../../support/refused.ts';
 
@@ -118,6 +125,40 @@ describe('a folder of pictures', () => {
     expect(skipped).to.have.length(1);
     expect(skipped[0]).to.match(/green.1\.png: skipped/);
     expect(await line(() => loadDataset(at('damaged'), { pictures: options }))).to.match(/the file is empty/);
+  });
+
+  it('needs no classes to calibrate: all pictures below a folder, or those of its part to train on', async () => {
+    mkdirSync(at('plain', 'more', '.hidden'), { recursive: true });
+    for (const file of ['b.PNG', 'a.png', 'more/c.png', 'more/.hidden/d.png'])
+      cpSync(at('flat', 'red', '0.png'), at('plain', file));
+    cpSync(at('flat', 'blue', '0.png'), at('plain', 'a.png'));
+    const { name, shape, mean, std, count, pixels } = await plainPictures(at('plain'), options);
+    expect([name, shape, mean, std, count]).to.deep.equal([
+      ...['plain', [8, 8, 3], preparation.mean, preparation.std],
+      3,
+    ]);
+    const [blue, red] = [at('flat', 'blue', '0.png'), at('flat', 'red', '0.png')];
+    const bytes = async (path: string) => [...prepared(await readPicture(path), preparation)];
+    expect([...pixels]).to.deep.equal([...(await bytes(blue)), ...(await bytes(red)), ...(await bytes(red))]);
+    expect((await plainPictures(at('parts'), options)).count).to.equal(9);
+    const some = await Promise.all(
+      [0, 0, 1].map((seed) => plainPictures(at('flat'), { ...options, most: 5, seed })),
+    );
+    expect(some.map((s) => s.count)).to.deep.equal([5, 5, 5]);
+    expect(some[0]?.pixels).to.deep.equal(some[1]?.pixels);
+    expect(some[0]?.pixels).not.to.deep.equal(some[2]?.pixels);
+    mkdirSync(at('nothing'));
+    mkdirSync(at('unparted'));
+    cpSync(red, at('unparted', '1.png'));
+    expect(
+      ['plain', 'unparted', 'nothing', 'flat', 'gone'].map((path) => isPlainPictures(at(path))),
+    ).to.deep.equal([...[false, true, false, false, false]]);
+    expect(await line(() => plainPictures(at('nothing'), options))).to.match(
+      /nothing: no pictures; give a folder with PNG, JPEG or WebP files$/,
+    );
+    expect(await line(() => loadDataset(at('unparted'), { pictures: options }))).to.match(
+      /unparted: its pictures have no classes; put them into a folder for each class \(CLASS\/picture\.jpg\), or name them in a CSV with the columns path,label$/,
+    );
   });
 
   it('is refused in one line where something is missing', async () => {
