@@ -41,6 +41,8 @@ def of_keras(net):
     import keras
 
     model = keras.models.load_model(net["file"], compile=False)
+    assert model.layers[-1].activation is keras.activations.softmax
+    model.layers[-1].activation = keras.activations.linear
 
     def logits(x):
         return torch.from_numpy(model.predict(x.permute(0, 2, 3, 1).numpy(), verbose=0))

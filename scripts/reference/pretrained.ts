@@ -13,6 +13,7 @@ import { print } from '../../src/cli/say.ts';
 import { inputBatches } from '../../src/compress/index.ts';
 import { plainPictures, readPicture } from '../../src/data/index.ts';
 import { normalized, prepared } from '../../src/data/images/index.ts';
+import { inputShape } from '../../src/graph/index.ts';
 import { classifier, pictureCard } from '../../src/run/index.ts';
 import { loadStudent } from '../../zoo/index.ts';
 import { checkCommands, moonlet } from './pretrained/commands.ts';
@@ -27,6 +28,7 @@ import {
 import { fetched, python, run } from './pretrained/fetch.ts';
 import { checkIntegers } from './pretrained/integers.ts';
 import { nets, type Pretrained } from './pretrained/nets.ts';
+import { logitsByTfjs } from './pretrained/tfjs.ts';
 import { deviation, type Report, report, small } from './pretrained/report.ts';
 
 /** Float32 sums in another order. */
@@ -40,18 +42,6 @@ interface Row {
   readonly net: string;
   readonly photo: string;
   readonly logits: readonly number[];
-}
-
-if (spawnSync(python, ['-c', 'import timm, torchvision, keras, skimage']).status !== 0) {
-  print(
-    'pretrained: not checked; set MOONLET_PYTHON to a Python that has timm, torchvision, keras and skimage',
-  );
-  process.exit(0);
-}
-try {
-  await main();
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
 }
 
 async function main(): Promise<void> {
@@ -77,8 +67,9 @@ const fileOf = ({ file, ...from }: Pretrained): string => join(fetched(from), fi
 /** Imports a net as a user does. */
 function imported(net: Pretrained, { check }: Report): void {
   const labels = net.imagenet ? ['--labels', 'imagenet'] : [];
+  const how = net.preprocessing ? ['--preprocessing', JSON.stringify(net.preprocessing)] : [];
   const report = JSON.parse(
-    moonlet('import', fileOf(net), '--as', net.as, '--out', folderOf(net), ...labels, '--json'),
+    moonlet('import', fileOf(net), '--as', net.as, '--out', folderOf(net), ...labels, ...how, '--json'),
   );
   check({
     ...{ net: net.name, what: 'import', good: report.complete },
@@ -89,7 +80,8 @@ function imported(net: Pretrained, { check }: Report): void {
 /** What the nets' own implementations say. */
 function reference(photos: readonly string[]): { readonly by: string; readonly rows: readonly Row[] } {
   const [request, answers] = [join(scratch, 'request.json'), join(scratch, 'answers.json')];
-  const wanted = chosen.map((net) => ({
+  const others = chosen.filter((net) => net.implements !== 'tfjs');
+  const wanted = others.map((net) => ({
     ...{ name: net.name, implements: net.implements, file: fileOf(net) },
     packages: (net.needs ?? []).map((pip) => fetched({ pip })),
     preprocessing: JSON.parse(readFileSync(join(folderOf(net), 'card.json'), 'utf8')).preprocessing,
@@ -107,13 +99,18 @@ async function checkNet(
 ): Promise<void> {
   const { name } = net;
   const folder = folderOf(net);
-  const own = rows.filter((row) => row.net === name);
-  await checkLogits(net, own, done);
   const loaded = loadStudent(folder);
   const { preparation } = pictureCard(folder, loaded.graph);
   const inputs: Float32Array[] = [];
   for (const photo of photos)
     inputs.push(normalized(prepared(await readPicture(photo), preparation), preparation));
+  const own =
+    net.implements === 'tfjs'
+      ? (await logitsByTfjs(fileOf(net), inputs, inputShape(loaded.graph)[0])).map((logits, i) => ({
+          ...{ net: name, photo: photos[i] ?? '', logits },
+        }))
+      : rows.filter((row) => row.net === name);
+  await checkLogits(net, own, done);
   const subject: Subject = { name, net: loaded, photos: inputs };
   print(`       ${name}: ${peculiarities(subject)}`);
   await checkGrowth(subject, done);
@@ -155,3 +152,18 @@ async function checkLogits(net: Pretrained, rows: readonly Row[], { check, cell 
 
 const topFive = (logits: readonly number[]): readonly number[] =>
   [...logits.keys()].sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b).slice(0, 5);
+
+const asked = `import sys
+from importlib.util import find_spec
+sys.exit(any(find_spec(name) is None for name in ['timm', 'torchvision', 'keras', 'skimage']))`;
+if (spawnSync(python, ['-c', asked]).status !== 0) {
+  print(
+    'pretrained: not checked; set MOONLET_PYTHON to a Python that has timm, torchvision, keras and skimage',
+  );
+  process.exit(0);
+}
+try {
+  await main();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}

@@ -1,7 +1,8 @@
 /** @file What exported files compute, compared with the net. */
 import { type CompileOptions, compile } from '../engine/index.ts';
 import type { ExportCard } from '../export/index.ts';
-import { type Graph, inputShape } from '../graph/index.ts';
+import { get } from '../access.ts';
+import { type Graph, inputShape, shapes, sizeOf } from '../graph/index.ts';
 import { random } from '../random.ts';
 import type { Net } from '../weights/index.ts';
 import type { Precision } from './export.ts';
@@ -51,8 +52,12 @@ export interface Exported {
   readonly notes: readonly string[];
 }
 
-/** Of a net that rounds more are looked at, since single outputs may be a few steps apart. */
-export const batchOf = ({ nodes }: Graph): number => (nodes.some((n) => n.op.kind === 'quantize') ? 12 : 3);
+/** Of a net that rounds more are looked at, since single outputs may be a few steps apart; fewer where each has many outputs. */
+export function batchOf(graph: Graph): number {
+  if (!graph.nodes.some((n) => n.op.kind === 'quantize')) return 3;
+  const outputs = graph.outputs.reduce((n, id) => n + sizeOf(get(shapes(graph), id)), 0);
+  return outputs < 200 ? 12 : 3;
+}
 export const images = (graph: Graph): Float32Array => {
   const source = random('export');
   const length = batchOf(graph) * inputShape(graph).reduce((n, d) => n * d, 1);
@@ -95,7 +100,8 @@ export async function outputsOf(
   o: CompileOptions = { engine: 'wasm' },
 ): Promise<Float32Array[]> {
   const compiled = await compile(net, o);
-  const values = await compiled.run(x);
+  // WebAssembly addresses 4 GiB, and a photograph takes more than a hundred MiB
+  const values = await compiled.runMany(x, 1);
   await compiled.release();
   return net.graph.outputs.map((id) => {
     const value = values.get(id);

@@ -1,5 +1,6 @@
 /** @file Packages of pip and npm, fetched once into a cache in the system's temporary folder. */
 import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +40,21 @@ export function fetched({ pip, npm }: { readonly pip?: string; readonly npm?: st
     run('npm', ['pack', '--silent', name], { cwd: folder });
     const [archive = ''] = readdirSync(folder).filter((file) => file.endsWith('.tgz'));
     run('tar', ['-xzf', archive], { cwd: folder });
+    if (npm?.startsWith('nsfwjs@')) unwrapNsfwjs(join(folder, 'package'));
   }
   writeFileSync(done, '');
   return folder;
+}
+
+/** nsfwjs has its models as scripts: the JSON as an object, the shard as base64. */
+function unwrapNsfwjs(folder: string): void {
+  const require = createRequire(join(folder, 'dist', 'index.cjs'));
+  const model: {
+    readonly weightsManifest: readonly { readonly paths: readonly string[] }[];
+  } = require('./models/mobilenet_v2/model.min.js');
+  writeFileSync(join(folder, 'model.json'), JSON.stringify({ format: 'layers-model', ...model }));
+  for (const shard of model.weightsManifest.flatMap(({ paths }) => paths)) {
+    const text: string = require(`./models/mobilenet_v2/${shard}.min.js`);
+    writeFileSync(join(folder, shard), Buffer.from(text, 'base64'));
+  }
 }
