@@ -118,7 +118,7 @@ async function checkNet(
   await checkPruning(subject, done);
   await checkExports(subject, done);
   const cacheDir = join(scratch, 'cache');
-  const calibration = await plainPictures(join(scratch, 'calibration'), { preparation, cacheDir });
+  const calibration = await plainPictures(join(scratch, 'calibration'), { preparation, cacheDir, most: 48 });
   const names = photos.map((photo) => basename(photo, '.jpg'));
   await checkIntegers(subject, { names, calibration: inputBatches(calibration, 8) }, done);
   if (!net.imagenet) return;

@@ -5,9 +5,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
-import { inputBatches, quantizeByData } from '../compress/index.ts';
+import { inputBatches, type PostTrainingOptions, parseSteps, quantizeByData } from '../compress/index.ts';
 import { datasets } from '../data/index.ts';
-import { MoonletError } from '../errors.ts';
+import { MoonletError, UsageError } from '../errors.ts';
 import { checkedCard } from '../export/card.ts';
 import { type ExportCard, readExportCard } from '../export/index.ts';
 import { readText, withOut } from '../files/index.ts';
@@ -30,6 +30,8 @@ interface Wanted extends Omit<ExportOptions, 'card' | 'cardJson'> {
   readonly format: ExportFormat;
   readonly kind: ExportKind;
   readonly data?: string;
+  /** Options of the step `quantize`, in words. */
+  readonly quantize?: string;
   /** What is done with damaged pictures. */
   readonly pictures: PictureHow;
   readonly labels?: string;
@@ -100,10 +102,15 @@ function say(name: string, out: string, format: ExportFormat, made: Exported, js
 }
 
 /** The net in integers, calibrated on training images or on pictures. @throws MoonletError when there are none to be had. */
-async function integers(name: string, net: Net, wanted: Pick<Wanted, 'data' | 'pictures'>): Promise<Net> {
+async function integers(
+  name: string,
+  net: Net,
+  wanted: Pick<Wanted, 'data' | 'pictures' | 'quantize'>,
+): Promise<Net> {
   const { graph } = net;
   if (graph.nodes.some((n) => n.op.kind === 'quantize'))
     throw new MoonletError(`${name}: the net is already quantized; remove --int8`);
+  const options = roundingOf(wanted.quantize);
   const data = wanted.data ?? dataOf(name);
   if (data === undefined)
     throw new MoonletError(
@@ -114,5 +121,15 @@ async function integers(name: string, net: Net, wanted: Pick<Wanted, 'data' | 'p
   const count = Math.min(images.count, mostExamples);
   note(`calibrated on ${count} images of ${data}`);
   const pixels = images.pixels.subarray(0, (images.pixels.length / images.count) * count);
-  return quantizeByData(net, inputBatches({ ...images, count, pixels }));
+  return quantizeByData(net, inputBatches({ ...images, count, pixels }), options);
+}
+
+/** The options of --quantize. @throws UsageError for one that the step does not have, and for float activations. */
+function roundingOf(words: string | undefined): PostTrainingOptions {
+  const [step] = parseSteps(words === undefined ? 'quantize' : `quantize=8,${words}`, '--quantize');
+  if (step?.step !== 'quantize') throw new UsageError('--quantize: expects options of one step');
+  const { step: _, examples: __, ...options } = step;
+  if (options.activations === 0)
+    throw new UsageError('--quantize: activations=0 leaves values in floats; use compress');
+  return options;
 }

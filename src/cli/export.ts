@@ -18,6 +18,7 @@ interface Flags {
   readonly out: string;
   readonly int8?: boolean;
   readonly half?: boolean;
+  readonly quantize?: string;
   readonly data?: string;
   readonly skipDamaged?: boolean;
   readonly layout: string;
@@ -34,6 +35,10 @@ export const exportCommand = (command: Command): void => {
     .option(
       '--int8',
       'quantize to 8-bit integers, calibrated on training images or pictures; for onnx, safetensors, transformers',
+    )
+    .option(
+      '--quantize <options>',
+      "how --int8 rounds: options of the step quantize of compress, such as 'form=full,method=percentile,round=feedback'",
     )
     .option('--half', 'store weights in half precision; for onnx')
     .option(
@@ -55,6 +60,8 @@ async function run(name: string, flags: Flags): Promise<void> {
   const layout = (['NHWC', 'NCHW'] as const).find((l) => l === flags.layout.toUpperCase());
   if (!layout) throw new UsageError(`no layout "${flags.layout}"; choose NHWC or NCHW`);
   const kind = kindOf(format, precision, flags.names);
+  if (flags.quantize !== undefined && precision !== 'int8')
+    throw new UsageError('--quantize says how --int8 rounds; add --int8, or remove it');
   findStudent(name);
   if (flags.data !== undefined) checkDataset(flags.data);
   const { exportStudent } = await import('./export-run.ts');
@@ -62,6 +69,7 @@ async function run(name: string, flags: Flags): Promise<void> {
     ...{ format, kind, precision, layout, out: flags.out },
     ...(flags.data === undefined ? {} : { data: flags.data }),
     ...(flags.labels === undefined ? {} : { labels: flags.labels }),
+    ...(flags.quantize === undefined ? {} : { quantize: flags.quantize }),
     pictures: picturesBy(flags),
     force: flags.force ?? false,
     json: flags.json ?? false,

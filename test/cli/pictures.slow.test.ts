@@ -104,6 +104,28 @@ describe('pictures by the command line', () => {
       expect([code, stderr]).to.deep.equal([0, stderr]);
       expect(stderr).to.include(`calibrated on ${count} images of ${at(folder)}\n`);
     }
+    const rounding = [
+      'export',
+      at('net'),
+      '--format',
+      'onnx',
+      '--data',
+      at('plain'),
+      '--out',
+      at('rounding'),
+    ];
+    const full = await moonlet(...rounding, '--int8', '--quantize', 'form=full,method=percentile', '--json');
+    expect([full.code, JSON.parse(full.stdout).precision]).to.deep.equal([0, 'int8']);
+    await expectRefusal(
+      [...rounding, '--quantize', 'form=full'],
+      2,
+      '--quantize says how --int8 rounds; add --int8, or remove it',
+    );
+    await expectRefusal(
+      [...rounding, '--force', '--int8', '--quantize', 'shape=full'],
+      2,
+      /--quantize\[0\]: .*shape/,
+    );
     const words = ['compress', at('net'), '--data', at('plain'), '--runs', '0'];
     const done = await moonlet(...words, '--steps', 'quantize=8', '--out', at('quantized'), '--json');
     expect([done.code, done.stderr]).to.deep.equal([0, done.stderr]);

@@ -5,7 +5,8 @@
  * factors are chosen so that each channel has the range of its tensor. Meller et al. 2019, arXiv:1902.01917, section
  * 3; here also over sums, concats and shuffles, whose channels share a factor.
  *
- * The function is preserved, except by relu6: relu6(s x) / s clips x at 6 / s, which is at least the largest value seen.
+ * The function is preserved. Channels of a relu6 keep their factor of 1, since relu6(s x) / s clips x at 6 / s: on examples other
+ * than those that calibrated, values are often larger, and trained nets then computed something else.
  */
 
 import { match } from 'ts-pattern';
@@ -148,7 +149,7 @@ function classesMade(
   return match(op)
     .returnType<Int32Array>()
     .with({ kind: 'conv' }, { kind: 'dense' }, ({ out }) => fresh(out))
-    .with({ kind: 'act' }, ({ fn }) => (['relu', 'relu6', 'negate'].includes(fn) ? x : frozen()))
+    .with({ kind: 'act' }, ({ fn }) => (['relu', 'negate'].includes(fn) ? x : frozen()))
     .with({ kind: 'pool' }, { kind: 'globalPool' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => x)
     .with({ kind: 'upsample' }, { kind: 'shift' }, () => x)
     .with({ kind: 'add' }, () => {
