@@ -70,7 +70,7 @@ describe('the images of a teacher', () => {
       teacher: { graph: net(8, 2).graph, weights },
     });
     const [a, b] = [one, two].map((done) => done.history.loss);
-    a?.forEach((v, i) => expect(b?.[i]).to.be.closeTo(v, 1e-4 * Math.abs(v)));
+    for (const [i, v] of (a ?? []).entries()) expect(b?.[i]).to.be.closeTo(v, 1e-4 * Math.abs(v));
   });
 
   it('are refused where they are other images, or the teacher takes others', async () => {
