@@ -124,7 +124,8 @@ async function checkNet(
   if (!net.imagenet) return;
   const top = new Map(own.map(({ photo, logits }) => [basename(photo), topFive(logits)]));
   const named = photos.filter((photo) => !basename(photo).startsWith('astronaut'));
-  const wanted = { photos: named, calibration: join(scratch, 'calibration'), reference: top };
+  const integers = name === 'efficientnet-lite0';
+  const wanted = { photos: named, calibration: join(scratch, 'calibration'), reference: top, integers };
   checkCommands({ ...{ name, folder, scratch: join(scratch, 'out') }, ...wanted }, done);
 }
 

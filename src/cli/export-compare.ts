@@ -100,8 +100,9 @@ export async function outputsOf(
   o: CompileOptions = { engine: 'wasm' },
 ): Promise<Float32Array[]> {
   const compiled = await compile(net, o);
-  // WebAssembly addresses 4 GiB, and a photograph takes more than a hundred MiB
-  const values = await compiled.runMany(x, 1);
+  // WebAssembly addresses 4 GiB, and one photograph takes more than a hundred MiB
+  const together = Math.max(1, Math.floor(2 ** 17 / sizeOf(inputShape(net.graph))));
+  const values = await compiled.runMany(x, together);
   await compiled.release();
   return net.graph.outputs.map((id) => {
     const value = values.get(id);

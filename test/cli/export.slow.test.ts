@@ -217,7 +217,7 @@ describe('moonlet export', () => {
       ['export', at('plain'), '--format', 'onnx', '--int8', '--out', out],
       1,
       `${at('plain')}: --int8 needs images of 28 x 28 x 1 for calibration, and its card names no dataset; ` +
-        'give one with --data (mnist, fashion-mnist), or calibrate in code with your own arrays (docs/integers.md)',
+        'give one with --data (mnist, fashion-mnist, or a folder of pictures), or calibrate in code with your own arrays (docs/integers.md)',
     );
     expect(existsSync(out)).to.equal(false);
   });
