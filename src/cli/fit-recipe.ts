@@ -11,9 +11,10 @@ import { suggestion, UsageError } from '../errors.ts';
 import { readJson } from '../run/json-file.ts';
 import { type Locate, parseRecipe, type Recipe } from '../run/recipe.ts';
 import { parseSceneRecipe, type SceneRecipe, sceneTasks } from '../run/scene-recipe.ts';
+import { augmentBy, augmentFlagNames } from './augment-flags.ts';
 import type { Flags } from './fit.ts';
 import { isStudent } from './net-words.ts';
-import { fraction, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
+import { fraction, kebab, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
 import { picturesBy } from './picture-flags.ts';
 
 /** Reads the recipe, checks what can be checked without tensors, and runs it. */
@@ -122,6 +123,7 @@ function recipeOf(
   if (teaches) checkLossFlags(base, numbers);
   const over = {
     ...commonFlags(flags, numbers),
+    ...augmentBy(flags, base['augment']),
     ...stagesOf(base, numbers.steps),
     ...(flags.block === undefined ? {} : { block: flags.block }),
     ...(numbers.steps === undefined && file === undefined ? { steps: 1000 } : {}),
@@ -216,9 +218,9 @@ function sceneRecipeOf(
     throw new UsageError(
       `${file ?? 'recipe'}${locate(['task'])}: no task "${task}".${suggestion(task, sceneTasks)} Known: ${sceneTasks.join(', ')}`,
     );
-  for (const flag of ['block', 'temperature', 'alpha', 'attention'] as const)
+  for (const flag of ['block', 'temperature', 'alpha', 'attention', ...augmentFlagNames] as const)
     if (flags[flag] !== undefined)
-      throw new UsageError(`--${flag}: recipes of the task "${task}" do not have it; remove the flag`);
+      throw new UsageError(`--${kebab(flag)}: recipes of the task "${task}" do not have it; remove the flag`);
   const recipe = parseSceneRecipe({ ...value, ...commonFlags(flags, numbers) }, file, locate);
   checkNets(recipe.student, 'teacher' in recipe ? [recipe.teacher] : []);
   checkDataset(recipe.data);

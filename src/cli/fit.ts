@@ -6,11 +6,12 @@ import { UsageError } from '../errors.ts';
 import { methods } from '../learn/distill/methods.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
 import { forceHelp } from './numbers.ts';
-import { skipHelp } from './picture-flags.ts';
+import { type AugmentFlags, augmentOptions } from './augment-flags.ts';
+import { cacheHelp, skipHelp } from './picture-flags.ts';
 import { print, printJson } from './say.ts';
 import { tableOf } from './tables.ts';
 
-export interface Flags {
+export interface Flags extends AugmentFlags {
   readonly data?: string;
   readonly block?: string;
   readonly teacher?: string;
@@ -29,11 +30,12 @@ export interface Flags {
   readonly threads?: string;
   readonly checkpointEvery: string;
   readonly skipDamaged?: boolean;
+  readonly cache?: string;
   readonly json?: boolean;
 }
 
 const common = (command: Command, words = '<recipe or arch...>'): Command =>
-  command
+  augmentOptions(command)
     .argument(
       words,
       'a recipe file (.json), the name of a recipe of the package, or an architecture with its options',
@@ -47,6 +49,7 @@ const common = (command: Command, words = '<recipe or arch...>'): Command =>
       `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
     )
     .option('--skip-damaged', skipHelp)
+    .option('--cache <bytes>', cacheHelp)
     .option(
       '--block <block>',
       "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",

@@ -46,6 +46,16 @@ export function inChannels(picture: Picture, channels: number): Picture {
   return { width, height, channels, data: grey };
 }
 
+/** The pixels with red and blue exchanged: RGB from BGR, and the other way. */
+export function exchanged(data: Uint8Array): Uint8Array {
+  const out = data.slice();
+  for (let i = 0; i < data.length; i += 3) {
+    out[i] = data[i + 2]!;
+    out[i + 2] = data[i]!;
+  }
+  return out;
+}
+
 /**
  * A part of the picture, or the picture in a larger frame: `width` x `height` pixels, of which the first is at (left, top) of the
  * picture; what lies outside it has the values of `fill`, one a channel.
