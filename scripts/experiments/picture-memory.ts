@@ -42,7 +42,9 @@ async function photograph(file: string, label: number, i: number): Promise<void>
       const noise = 40 * (source.uniform() - 0.5);
       for (let c = 0; c < 3; c++) data[(y * width + x) * 3 + c] = tint[c]! + wave + noise;
     }
-  await sharp(data, { raw: { width, height, channels: 3 } }).jpeg({ quality: 85 }).toFile(file);
+  await sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 85 })
+    .toFile(file);
 }
 
 /** Class folders below `train` and `val`, `count` and a twentieth of it; those that exist are kept. */

@@ -1,12 +1,7 @@
 /** @file The flags of `fit` and `distill` for augmentations: a preset, and single ones over it or over the recipe's. */
 import type { Command } from 'commander';
 import { suggestion, UsageError } from '../errors.ts';
-import {
-  type Augment,
-  augmentPresetNames,
-  augmentPresets,
-  erasingModes,
-} from '../learn/task/augment.ts';
+import { type Augment, augmentPresetNames, augmentPresets, erasingModes } from '../learn/task/augment.ts';
 import { fraction, kebab, numberFlag, type Range, wholeFlag } from './numbers.ts';
 
 export interface AugmentFlags {
@@ -38,7 +33,10 @@ export const augmentOptions = (command: Command): Command =>
       '--crop-scale <share>',
       'take a random part of each image, of at least this share of its area, such as 0.08; 0 for none',
     )
-    .option('--color-jitter <x>', 'change brightness, contrast and saturation by up to this share; 0 for none')
+    .option(
+      '--color-jitter <x>',
+      'change brightness, contrast and saturation by up to this share; 0 for none',
+    )
     .option('--rand-augment <m>', 'RandAugment: two operations of this magnitude, 1 to 30; 0 for none')
     .option('--erase <share>', 'random erasing in this share of the images; 0 for none')
     .option('--erase-mode <mode>', `what takes the place: ${erasingModes.join(', ')} (default: pixel)`)

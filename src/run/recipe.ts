@@ -134,7 +134,7 @@ const recipe = z.strictObject({
   batch: positive.max(4096).default(64),
   seed: z.int().min(0).default(0),
   /** How training images are varied: a preset by its name, or an object. */
-  augment: augment.optional(),
+  augment,
   /** How many views of an image there are; then the teacher's values are kept. By default each epoch has a new view. */
   views: positive.optional(),
   /** The seed of the views, and of which examples are held out or drawn; `seed` by default. */

@@ -8,7 +8,11 @@ import { usage } from '../support/refused.ts';
 
 const base = { data: 'mnist', student: 'lenet-5', steps: 1 };
 const of = (flags: AugmentFlags, own?: unknown) => {
-  const recipe = parseRecipe({ ...base, ...(own === undefined ? {} : { augment: own }), ...augmentBy(flags, own) });
+  const recipe = parseRecipe({
+    ...base,
+    ...(own === undefined ? {} : { augment: own }),
+    ...augmentBy(flags, own),
+  });
   return recipe.augment;
 };
 
@@ -56,12 +60,10 @@ describe('flags of augmentations', () => {
       [{ colorJitter: 'x' }, '--color-jitter must be a number, got "x"'],
       [{ mixup: '-1' }, '--mixup must be a number from 0 to 100, got "-1"'],
       [{ erase: '0.5', eraseMode: 'black' }, '--erase-mode must be const, rand, pixel, got "black"'],
-      [
-        { eraseMode: 'rand' },
-        '--erase-mode: nothing is erased; give --erase too, such as --erase 0.25',
-      ],
+      [{ eraseMode: 'rand' }, '--erase-mode: nothing is erased; give --erase too, such as --erase 0.25'],
     ];
-    for (const [flags, message] of cases) expect(await usage(() => augmentBy(flags, undefined))).to.equal(message);
+    for (const [flags, message] of cases)
+      expect(await usage(() => augmentBy(flags, undefined))).to.equal(message);
     expect(await usage(() => parseRecipe({ ...base, augment: 'stong' }))).to.match(
       /augment: no augmentation "stong"\. Did you mean "strong"\? Known: none, light, standard, strong; or give an object/,
     );
@@ -74,9 +76,9 @@ describe('flags of augmentations', () => {
 
 describe('sizes in bytes', () => {
   it('are read with their units', async () => {
-    expect(['0', '512MB', '2GB', '1.5 GiB', '64k', '100'].map((text) => bytesFlag('cache', text))).to.deep.equal([
-      ...[0, 2 ** 29, 2 ** 31, 1.5 * 2 ** 30, 2 ** 16, 100],
-    ]);
+    expect(
+      ['0', '512MB', '2GB', '1.5 GiB', '64k', '100'].map((text) => bytesFlag('cache', text)),
+    ).to.deep.equal([...[0, 2 ** 29, 2 ** 31, 1.5 * 2 ** 30, 2 ** 16, 100]]);
     for (const text of ['', 'much', '-1', '5TB'])
       expect(await usage(() => bytesFlag('cache', text))).to.equal(
         `--cache must be a number of bytes such as 512MB, 2GB or 0, got "${text}"`,

@@ -1,8 +1,12 @@
 /** @file Augmented batches: parts, colours, erasing, mixup and CutMix; each a function of its keys. */
 import { expect } from 'chai';
-import { dataset } from '../../src/data/index.ts';
-import { crossEntropy } from '../../src/learn/loss/index.ts';
-import { type Augment, batches, classification, type Labelled, type Scale } from '../../src/learn/task/index.ts';
+import {
+  type Augment,
+  batches,
+  classification,
+  type Labelled,
+  type Scale,
+} from '../../src/learn/task/index.ts';
 import { augmentPresets } from '../../src/learn/task/augment.ts';
 import { mixedLabels, mixInto, mixtureAt } from '../../src/learn/task/mixing.ts';
 import { usage } from '../support/refused.ts';
@@ -85,7 +89,9 @@ describe('augmented batches', () => {
 
   it('refuse floats for what needs bytes, and a batch of one for mixing', async () => {
     const floats = { ...split, pixels: Float32Array.from(split.pixels) };
-    expect(await usage(() => batches(floats, scale, { batch: 3, seed: 1, augment: { randAugment: {} } }))).to.equal(
+    expect(
+      await usage(() => batches(floats, scale, { batch: 3, seed: 1, augment: { randAugment: {} } })),
+    ).to.equal(
       'augment.randAugment: needs images of bytes, and these are floats; give bytes, 0 to 255, or leave it out',
     );
     expect(await usage(() => of({ mix: { mixup: 1 } }, { batch: 1 }))).to.equal(
@@ -153,7 +159,11 @@ describe('mixed batches', () => {
     mixInto(x, 4, [1, 3, 1], { share: 1 });
     expect([...x]).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     expect(mixedLabels(Int32Array.of(3, 1, 2), undefined)).to.deep.equal({
-      ...{ labels: Int32Array.of(3, 1, 2), partners: Int32Array.of(3, 1, 2), shares: Float32Array.of(1, 1, 1) },
+      ...{
+        labels: Int32Array.of(3, 1, 2),
+        partners: Int32Array.of(3, 1, 2),
+        shares: Float32Array.of(1, 1, 1),
+      },
     });
   });
 
@@ -163,6 +173,8 @@ describe('mixed batches', () => {
     expect(Object.keys(task.targets).sort()).to.deep.equal(Object.keys(batch.targets).sort());
     expect(task.mixesLabels).to.equal(true);
     const plain = classification(split, scale, { augment: { mix: { mixup: 1, probability: 0 } } });
-    expect(Object.keys(plain.targets)).to.deep.equal(Object.keys(plain.batches({ batch: 4, seed: 0 })(0).targets));
+    expect(Object.keys(plain.targets)).to.deep.equal(
+      Object.keys(plain.batches({ batch: 4, seed: 0 })(0).targets),
+    );
   });
 });

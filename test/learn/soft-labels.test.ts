@@ -1,6 +1,7 @@
 /** @file Losses on mixed labels: the mean of two cross-entropies by their shares; refusals; teachers and their cache; resuming. */
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
+import { useBackend } from '../../src/engine/index.ts';
 import { one } from '../../src/learn/distill/one.ts';
 import { rocket } from '../../src/learn/distill/rocket.ts';
 import { softTargets } from '../../src/learn/distill/soft-targets.ts';
@@ -16,6 +17,7 @@ import { line } from '../support/refused.ts';
 
 const [train, validation] = [corners(48, 1), corners(24, 2)];
 const mix = { mixup: 1, cutmix: 1 };
+before(() => useBackend('cpu'));
 
 describe('losses on mixed labels', () => {
   it('of cross-entropy are the mean of both labels by their shares, smoothed alike', () => {
@@ -37,7 +39,10 @@ describe('losses on mixed labels', () => {
       };
       const expected = (0.7 * each(0, 0) + 0.3 * each(3, 0) + 0.6 * each(1, 1) + 0.4 * each(2, 1)) / 2;
       expect(value(shares, smoothing)).to.be.closeTo(expected, 1e-6);
-      expect(value(tf.tensor1d([0, 1], 'int32'), smoothing)).to.be.closeTo((each(0, 0) + each(1, 1)) / 2, 1e-6);
+      expect(value(tf.tensor1d([0, 1], 'int32'), smoothing)).to.be.closeTo(
+        (each(0, 0) + each(1, 1)) / 2,
+        1e-6,
+      );
     }
   });
 
@@ -95,7 +100,14 @@ describe('mixed images', () => {
     const cache = memoryCache();
     const notes: string[] = [];
     const o: FitOptions = {
-      ...{ steps: 3, batch: 8, teacher: cornersNet(5, 6), losses: [softTargets()], teacherCache: cache, views: 1 },
+      ...{
+        steps: 3,
+        batch: 8,
+        teacher: cornersNet(5, 6),
+        losses: [softTargets()],
+        teacherCache: cache,
+        views: 1,
+      },
       onNotes: (texts) => notes.push(...texts),
     };
     await fit(cornersNet(), train, cornersScale, { ...o, augment: { mix } });
@@ -153,7 +165,12 @@ describe('a loss that is taught by name', () => {
       },
     };
     const { history } = await fitTask(cornersNet(), task, {
-      ...{ steps: 2, batch: 8, teachers: { big: cornersNet(5, 6) }, losses: [taughtBy('big', softTargets())] },
+      ...{
+        steps: 2,
+        batch: 8,
+        teachers: { big: cornersNet(5, 6) },
+        losses: [taughtBy('big', softTargets())],
+      },
     });
     expect(history.loss.every(Number.isFinite)).to.equal(true);
   });

@@ -24,7 +24,11 @@ describe('recipes on pictures', () => {
 
   it('hold no pictures in memory, and measure on the part for it', async () => {
     const { ready, n, accuracy } = await run({});
-    expect([ready.data, ready.pictures?.classNames, n]).to.deep.equal([undefined, ['blue', 'green', 'red'], 6]);
+    expect([ready.data, ready.pictures?.classNames, n]).to.deep.equal([
+      undefined,
+      ['blue', 'green', 'red'],
+      6,
+    ]);
     expect(accuracy).to.be.within(0, 1);
     const munged = await run({ transfer: { kind: 'noise', images: 10 } });
     expect([munged.ready.pictures, munged.ready.data?.train.count]).to.deep.equal([undefined, 30]);
@@ -41,7 +45,11 @@ describe('recipes on pictures', () => {
         if (step === 5) stop.abort();
       };
       const checkpoints = () => store;
-      const half = await run(more, { cacheBytes: 0 }, { checkpoints, options: { signal: stop.signal, onStep } });
+      const half = await run(
+        more,
+        { cacheBytes: 0 },
+        { checkpoints, options: { signal: stop.signal, onStep } },
+      );
       expect(half.fitted.finished).to.equal(false);
       const resumed = await run(more, {}, { checkpoints });
       expect(resumed.fitted.history).to.deep.equal(whole.fitted.history);
@@ -54,7 +62,11 @@ describe('recipes on pictures', () => {
     const { fitted } = await run({ augment: 'none', steps: 2 });
     expect(fitted.finished).to.equal(true);
     const { notes } = await run(
-      { augment: { mix: { mixup: 1 } }, steps: 2, losses: [{ kind: 'one', branches: 2 }, { kind: 'cross-entropy' }] },
+      {
+        augment: { mix: { mixup: 1 } },
+        steps: 2,
+        losses: [{ kind: 'one', branches: 2 }, { kind: 'cross-entropy' }],
+      },
       {},
       { say: (text) => said.push(text) },
     );

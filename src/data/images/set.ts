@@ -104,9 +104,7 @@ export async function pictureSet(path: string, o?: PictureOptions): Promise<Pict
     train,
     test: once(async () => splitOf(list.test, classNames.length, await stored(list.test, o))),
     source: async (kind = 'whole') =>
-      kind === 'whole'
-        ? whole()
-        : preparedPictures(await store(), { ...(await train()), preparation }),
+      kind === 'whole' ? whole() : preparedPictures(await store(), { ...(await train()), preparation }),
   };
 }
 

@@ -112,7 +112,10 @@ export async function wholePictures(
   };
   return {
     ...{ count: usable.length, paths: usable.map((p) => p.path), preparation, isWhole: true, use },
-    labels: filled(labels, usable.map((p) => p.label)),
+    labels: filled(
+      labels,
+      usable.map((p) => p.label),
+    ),
     read: reader(preparation, (index) => use(index, (picture) => prepared(picture, preparation))),
     digest: async () => {
       const hash = createHash('sha256').update(JSON.stringify([orient ?? true, preparation]));
@@ -150,7 +153,10 @@ export function subsetOf(source: PictureSource, indices: ArrayLike<number>): Pic
   return {
     ...source,
     count: order.length,
-    labels: filled(source.labels, Array.from(order, (i) => source.labels[i]!)),
+    labels: filled(
+      source.labels,
+      Array.from(order, (i) => source.labels[i]!),
+    ),
     paths: Array.from(order, (i) => source.paths[i]!),
     use: (index, then) => use(mine(index), then),
     read: async (first, count) => {
@@ -158,7 +164,11 @@ export function subsetOf(source: PictureSource, indices: ArrayLike<number>): Pic
       for (let i = 0; i < count; i++) out.set(await source.read(mine(first + i), 1), i * size);
       return out;
     },
-    digest: async () => createHash('sha256').update(await source.digest()).update(order).digest('hex'),
+    digest: async () =>
+      createHash('sha256')
+        .update(await source.digest())
+        .update(order)
+        .digest('hex'),
   };
 }
 
@@ -202,7 +212,9 @@ async function scanned(
       await rename(temporary, file);
     } catch (e) {
       await rm(temporary, { force: true });
-      throw new MoonletError(`${file}: cannot be written (${codeOf(e) ?? messageOf(e)}); name another folder`);
+      throw new MoonletError(
+        `${file}: cannot be written (${codeOf(e) ?? messageOf(e)}); name another folder`,
+      );
     }
   }
   for (const i of damaged) o.onSkip?.(`${list[i]?.path}: skipped, since it cannot be read`);

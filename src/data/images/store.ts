@@ -100,7 +100,12 @@ export async function stored(list: readonly Labelled[], o: StoreOptions): Promis
     throw new MoonletError(await damageOf(list[skipped[0] ?? 0], o));
   for (const i of skipped) o.onSkip?.(skips(i));
   if (!kept.length) throw new MoonletError(`${list[0]?.path}: and all ${list.length} pictures are damaged`);
-  return { file, count: kept.length, kept, read: (first, count) => readAt(file, first * record, count * record) };
+  return {
+    file,
+    count: kept.length,
+    kept,
+    read: (first, count) => readAt(file, first * record, count * record),
+  };
 }
 
 /** What is wrong with a picture that was skipped before. */

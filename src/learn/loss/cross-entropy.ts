@@ -45,7 +45,8 @@ export const crossEntropy =
       targets: ['labels'],
       softLabels: true,
       constants: { labelSmoothing },
-      compute: (at) => crossEntropyOf(rank2(at.student(logits)), at.labelShares(classes), classes, labelSmoothing),
+      compute: (at) =>
+        crossEntropyOf(rank2(at.student(logits)), at.labelShares(classes), classes, labelSmoothing),
     };
   };
 

@@ -117,5 +117,7 @@ export function checkAugmentFits(augment: Augment, pixels: 'bytes' | 'floats', b
     );
   }
   if (mixes(augment) && batch < 2)
-    throw new UsageError(`augment.mix: mixes the images of a batch, and a batch has ${batch}; take 2 or more`);
+    throw new UsageError(
+      `augment.mix: mixes the images of a batch, and a batch has ${batch}; take 2 or more`,
+    );
 }

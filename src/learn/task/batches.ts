@@ -107,7 +107,10 @@ export function batches(
         place(isBgr ? exchanged(data) : data, x, i, { index, view });
       }
     }
-    return labelledBatch({ x, images, view, labels: labelsAt(split.labels, images) }, scale, augment, [seed, step]);
+    return labelledBatch({ x, images, view, labels: labelsAt(split.labels, images) }, scale, augment, [
+      seed,
+      step,
+    ]);
   };
 }
 const bytesOf = (image: Uint8Array | Uint8ClampedArray): Uint8Array =>

@@ -41,9 +41,9 @@ export type { Scale } from './scale.ts';
 export { type Modality, modalities } from './scene-input.ts';
 export {
   type ClassificationOptions,
-  type ClassificationTask,
   classification,
   type Targets,
   type Task,
+  type TaskInMemory,
   type TrainingImages,
 } from './task.ts';

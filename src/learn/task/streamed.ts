@@ -3,7 +3,15 @@ import { changesPictures, withViews } from '../../data/images/augment/index.ts';
 import { exchanged, inChannels, type Picture, prepared, sizeOfInput } from '../../data/images/index.ts';
 import type { PictureSource } from '../../data/index.ts';
 import { checkAugmentFits } from './augment.ts';
-import { type BatchOptions, checkViews, type Labelled, labelledBatch, labelsAt, turns, viewer } from './batches.ts';
+import {
+  type BatchOptions,
+  checkViews,
+  type Labelled,
+  labelledBatch,
+  labelsAt,
+  turns,
+  viewer,
+} from './batches.ts';
 import type { Scale } from './scale.ts';
 
 /** Batches that are begun before they are asked for. */

@@ -55,9 +55,9 @@ export interface BatchesOf {
   /** How many there are, where it is known. */
   readonly steps?: number;
 }
-/** A task whose batches are images of classes. */
-export interface ClassificationTask extends Task {
-  batches(o: BatchesOf): (step: number) => Labelled;
+/** A task whose data are in memory, so that its batches are no promises. */
+export interface TaskInMemory<B extends Batch = Batch> extends Task {
+  batches(o: BatchesOf): (step: number) => B;
 }
 /** Images to train on: in memory, or pictures that are read when they are asked for. */
 export type TrainingImages = Split | PictureSource;
@@ -76,7 +76,11 @@ export interface ClassificationOptions {
 /** Class labels: int32, one number an example. */
 export const classLabels: Targets = { labels: { shape: [], dtype: 'int32' } };
 /** The same, mixed: `labels` have the share `shares`, `partners` the rest. */
-const mixedLabels: Targets = { ...classLabels, partners: { shape: [], dtype: 'int32' }, shares: { shape: [] } };
+const mixedLabels: Targets = {
+  ...classLabels,
+  partners: { shape: [], dtype: 'int32' },
+  shares: { shape: [] },
+};
 
 /**
  * The task of image classification; a net is measured by its accuracy. Its target is `labels`, int32 [batch]; where images are mixed,
@@ -97,11 +101,7 @@ const mixedLabels: Targets = { ...classLabels, partners: { shape: [], dtype: 'in
  * x.length; // 512
  * targets['labels']?.length; // 8
  */
-export function classification(
-  train: Split,
-  scale: Scale,
-  o?: ClassificationOptions,
-): ClassificationTask;
+export function classification(train: Split, scale: Scale, o?: ClassificationOptions): TaskInMemory<Labelled>;
 export function classification(train: TrainingImages, scale: Scale, o?: ClassificationOptions): Task;
 export function classification(
   train: TrainingImages,
@@ -150,7 +150,12 @@ const digestOf = async (images: Split | Streamed | PictureSource): Promise<strin
 };
 
 /** @throws MoonletError when a split does not hold what it counts, or a label is not one of the net's classes. */
-function checkExamples(graph: Graph, split: Split | Streamed | PictureSource, scale: Scale, what: string): void {
+function checkExamples(
+  graph: Graph,
+  split: Split | Streamed | PictureSource,
+  scale: Scale,
+  what: string,
+): void {
   if ('pixels' in split) checkSplit(split, scale, what);
   const [output = '', ...more] = graph.outputs;
   const shape = shapes(graph).get(output);

@@ -9,12 +9,7 @@ import { withBeside } from '../loss/bind.ts';
 import { checkCount, checkSeed } from '../options.ts';
 import type { Projection } from '../structure/sparse.ts';
 import type { Scale } from '../task/scale.ts';
-import {
-  type ClassificationOptions,
-  classification,
-  type Task,
-  type TrainingImages,
-} from '../task/task.ts';
+import { type ClassificationOptions, classification, type Task, type TrainingImages } from '../task/task.ts';
 import { floatsAt } from '../tensors.ts';
 import { type Best, bestSince, storedBest } from './best.ts';
 import { type CheckpointName, type CheckpointStore, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
@@ -94,12 +89,7 @@ export interface Fitted {
  * history.loss.length; // 10
  * (await evaluate(net, data.test, data)).n; // 32
  */
-export async function fit(
-  net: Net,
-  train: TrainingImages,
-  scale: Scale,
-  o: FitOptions,
-): Promise<Fitted> {
+export async function fit(net: Net, train: TrainingImages, scale: Scale, o: FitOptions): Promise<Fitted> {
   checkNet('fit', net);
   return fitTask(net, classification(train, scale, o), o);
 }

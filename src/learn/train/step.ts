@@ -243,13 +243,12 @@ const isVector = (graph: Graph, id: string): boolean => shapes(graph).get(id)?.l
 /** Labels as shares of the classes, [batch, classes]: one-hot, or mixed with those of the partners. */
 function sharesOf(inputs: Tensors, classes: number): tf.Tensor2D {
   const oneHot = (name: string): tf.Tensor2D =>
-    tf.cast(tf.oneHot(rank1(tensorAt(inputs, name)), classes), 'float32');
+    rank2(tf.cast(tf.oneHot(rank1(tensorAt(inputs, name)), classes), 'float32'));
   const shares = inputs[targetInput('shares')];
   if (!shares) return oneHot('labels');
   const share = tf.expandDims(shares, 1);
-  return tf.add(
-    tf.mul(oneHot('labels'), share),
-    tf.mul(oneHot(targetInput('partners')), tf.sub(1, share)),
+  return rank2(
+    tf.add(tf.mul(oneHot('labels'), share), tf.mul(oneHot(targetInput('partners')), tf.sub(1, share))),
   );
 }
 

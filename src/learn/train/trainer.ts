@@ -140,7 +140,8 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
   };
 }
 
-const mixedNote = 'mixup and CutMix: the teacher sees the mixed images, so that its values are computed anew each time';
+const mixedNote =
+  'mixup and CutMix: the teacher sees the mixed images, so that its values are computed anew each time';
 
 /** The values of the teachers that the losses read: an id alone is a node of the teacher, `big:id` one of the teacher `big`. */
 async function guides(

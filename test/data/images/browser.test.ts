@@ -34,7 +34,10 @@ describe('pictures of a canvas', () => {
       constructor(width: number, height: number) {
         told.push([width, height]);
       }
-      getContext = () => ({ drawImage: (...all: unknown[]) => told.push(all.slice(1)), getImageData: () => pixels });
+      getContext = () => ({
+        drawImage: (...all: unknown[]) => told.push(all.slice(1)),
+        getImageData: () => pixels,
+      });
     }
     const stand = {
       OffscreenCanvas: Canvas,

@@ -28,7 +28,12 @@ describe('pictures that are read when they are needed', () => {
     const file = await readPicture(whole.paths[5] ?? '');
     expect(await whole.use(5, (picture) => picture)).to.deep.equal(file);
     const bytes = prepared(file, preparation);
-    expect(await small.use(5, (picture) => picture)).to.deep.equal({ width: 8, height: 8, channels: 3, data: bytes });
+    expect(await small.use(5, (picture) => picture)).to.deep.equal({
+      width: 8,
+      height: 8,
+      channels: 3,
+      data: bytes,
+    });
     for (const source of [whole, small]) {
       expect([...source.labels]).to.deep.equal([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
       expect((await source.read(4, 2)).subarray(192)).to.deep.equal(bytes);
@@ -56,7 +61,10 @@ describe('pictures that are read when they are needed', () => {
   });
 
   it('of nets that take BGR are augmented as RGB', async () => {
-    const bgr = await pictureSet(at('photos'), { ...options, preparation: { ...preparation, channels: 'bgr' } });
+    const bgr = await pictureSet(at('photos'), {
+      ...options,
+      preparation: { ...preparation, channels: 'bgr' },
+    });
     const rgb = await pictureSet(at('photos'), options);
     const plain = { ...rgb, mean: [0, 0, 0], std: [1, 1, 1] };
     for (const augment of [{ colorJitter: { saturation: 1, hue: 0.3 } }, { resizedCrop: {} }, {}])
@@ -97,7 +105,11 @@ describe('pictures that are read when they are needed', () => {
     const skipped: string[] = [];
     const skip = {
       ...options,
-      ...{ damaged: 'skip' as const, onSkip: (text: string) => skipped.push(text), onPicture: () => decoded++ },
+      ...{
+        damaged: 'skip' as const,
+        onSkip: (text: string) => skipped.push(text),
+        onPicture: () => decoded++,
+      },
     };
     const source = await (await pictureSet(at('torn'), skip)).source();
     expect([source.count, [...source.labels]]).to.deep.equal([8, [0, 0, 0, 1, 1, 2, 2, 2]]);
@@ -107,9 +119,9 @@ describe('pictures that are read when they are needed', () => {
     expect([decoded, skipped.length]).to.deep.equal([9, 2]);
     const again = await pictureSet(at('torn'), options);
     expect(await line(() => again.source())).to.match(/green.1\.png: is no PNG/);
-    expect(await usage(async () => (await pictureSet(at('photos'), { ...options, cacheBytes: -1 })).source())).to.equal(
-      'cacheBytes must be 0 or more, got -1',
-    );
+    expect(
+      await usage(async () => (await pictureSet(at('photos'), { ...options, cacheBytes: -1 })).source()),
+    ).to.equal('cacheBytes must be 0 or more, got -1');
   });
 
   it('have parts, in the order that is asked for', async () => {

@@ -62,7 +62,8 @@ export function sharpness(picture: Picture, factor: number): Picture {
   for (let y = 1; y < height - 1; y++)
     for (let i = y * row + channels; i < (y + 1) * row - channels; i++) {
       let sum = 4 * data[i]!;
-      for (let k = i - row; k <= i + row; k += row) sum += data[k - channels]! + data[k]! + data[k + channels]!;
+      for (let k = i - row; k <= i + row; k += row)
+        sum += data[k - channels]! + data[k]! + data[k + channels]!;
       smooth[i] = Math.floor((2 * sum + 13) / 26);
     }
   return blend(smooth, picture, factor);

@@ -12,11 +12,7 @@ function hueOf(r: number, g: number, b: number, most: number, least: number): nu
     fround((most - b) / span),
   ];
   const sixths =
-    r === most
-      ? fround(fromB - fromG)
-      : g === most
-        ? fround(2 + fromR - fromB)
-        : fround(4 + fromG - fromR);
+    r === most ? fround(fromB - fromG) : g === most ? fround(2 + fromR - fromB) : fround(4 + fromG - fromR);
   return Math.trunc(fround((sixths / 6 + 1) % 1) * 255);
 }
 

@@ -65,8 +65,7 @@ export function withViews(
   return (picture, { size, interpolation }, keys) => {
     const source = (purpose: string) => random('view', ...keys, purpose);
     let result = picture;
-    if (crop)
-      result = resizedCrop(picture, randomRegion(picture, crop, source('crop')), size, interpolation);
+    if (crop) result = resizedCrop(picture, randomRegion(picture, crop, source('crop')), size, interpolation);
     if (colorJitter) result = jittered(result, colorJitter, source('jitter'));
     return randAugment ? randAugmented(result, randAugment, source('rand')) : result;
   };

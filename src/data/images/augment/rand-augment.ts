@@ -5,7 +5,16 @@
 import type { Random } from '../../../random.ts';
 import type { Picture } from '../picture.ts';
 import { rotate, type Sampling, shearX, shearY, translateX, translateY } from './affine.ts';
-import { autoContrast, brightness, contrast, equalize, posterize, saturation, sharpness, solarize } from './colour.ts';
+import {
+  autoContrast,
+  brightness,
+  contrast,
+  equalize,
+  posterize,
+  saturation,
+  sharpness,
+  solarize,
+} from './colour.ts';
 
 export interface RandAugment {
   /** How many operations a picture passes, each drawn anew; 2 by default. */
