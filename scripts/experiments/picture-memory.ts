@@ -1,7 +1,7 @@
 /**
  * @file The peak memory of training on a folder of photographs: makes 10,000 JPEG files of 500x375 and trains MobileNetV2 for one epoch
  * of random parts of them, in a process of its own whose peak is read at its end. `npm run experiment -- picture-memory`;
- * `--count N` other numbers of photographs, `--size S` of the input (224), `--cache BYTES` as in `moonlet fit`, `--augment PRESET`
+ * `--count N` other numbers of photographs, `--size S` of the input (128), `--batch B` (16), `--cache BYTES` as in `moonlet fit`, `--augment PRESET`
  * (standard), `--folder PATH` keeps the photographs for another run, `--limit MIB` fails above it (1024).
  */
 import { spawnSync } from 'node:child_process';
@@ -17,8 +17,9 @@ import { random } from '../../src/random.ts';
 const { values } = parseArgs({
   options: {
     count: { type: 'string', default: '10000' },
-    size: { type: 'string', default: '224' },
-    cache: { type: 'string', default: '256MB' },
+    size: { type: 'string', default: '128' },
+    batch: { type: 'string', default: '16' },
+    cache: { type: 'string', default: '128MB' },
     augment: { type: 'string', default: 'standard' },
     folder: { type: 'string' },
     limit: { type: 'string', default: '1024' },
@@ -26,7 +27,8 @@ const { values } = parseArgs({
 });
 const count = wholeFlag('count', values.count, { min: 100 });
 const limit = wholeFlag('limit', values.limit, { min: 1 });
-const [width, height, classes, batch] = [500, 375, 10, 32];
+const batch = wholeFlag('batch', values.batch, { min: 1, max: 4096 });
+const [width, height, classes] = [500, 375, 10];
 
 /** A photograph-like picture: waves of a class's direction, a bright disc, and noise; about 45 kB as JPEG. */
 async function photograph(file: string, label: number, i: number): Promise<void> {

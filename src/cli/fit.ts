@@ -35,33 +35,38 @@ export interface Flags extends AugmentFlags {
 }
 
 const common = (command: Command, words = '<recipe or arch...>'): Command =>
-  augmentOptions(command)
-    .argument(
-      words,
-      'a recipe file (.json), the name of a recipe of the package, or an architecture with its options',
-    )
-    .option(
-      '--out <folder>',
-      'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed (default: out/<recipe>)',
-    )
-    .option(
-      '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
-    )
-    .option('--skip-damaged', skipHelp)
-    .option('--cache <bytes>', cacheHelp)
-    .option(
-      '--block <block>',
-      "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",
-    )
-    .option('--steps <n>', 'training steps (default: that of the recipe, else 1000)')
-    .option('--batch <n>', 'images per step (default: that of the recipe, else 64)')
-    .option('--seed <n>', 'the seed of weights, order and augmentation (default: that of the recipe, else 0)')
-    .option('--rate <x>', 'the peak learning rate (default: that of the recipe, else 0.1)')
-    .option(
-      '--schedule <name>',
-      `how the learning rate changes: ${scheduleNames.join(', ')} (default: that of the recipe, else one-cycle)`,
-    )
+  augmentOptions(
+    command
+      .argument(
+        words,
+        'a recipe file (.json), the name of a recipe of the package, or an architecture with its options',
+      )
+      .option(
+        '--out <folder>',
+        'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed (default: out/<recipe>)',
+      )
+      .option(
+        '--data <name>',
+        `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
+      )
+      .option('--skip-damaged', skipHelp)
+      .option('--cache <bytes>', cacheHelp)
+      .option(
+        '--block <block>',
+        "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",
+      )
+      .option('--steps <n>', 'training steps (default: that of the recipe, else 1000)')
+      .option('--batch <n>', 'images per step (default: that of the recipe, else 64)')
+      .option(
+        '--seed <n>',
+        'the seed of weights, order and augmentation (default: that of the recipe, else 0)',
+      )
+      .option('--rate <x>', 'the peak learning rate (default: that of the recipe, else 0.1)')
+      .option(
+        '--schedule <name>',
+        `how the learning rate changes: ${scheduleNames.join(', ')} (default: that of the recipe, else one-cycle)`,
+      ),
+  )
     .option('--checkpoint-every <n>', 'steps between checkpoints', '100')
     .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
     .option('--threads <n>', 'threads of onnxruntime (default: one for each core)')

@@ -6,7 +6,7 @@ export const skipHelp =
   'leave out pictures that are empty or damaged, each named on stderr (default: end at the first one)';
 
 export const cacheHelp =
-  'memory for decoded pictures where random parts of them are taken, such as 512MB or 2GB; 0 decodes all in each epoch (default: 256MB)';
+  'memory for decoded pictures where random parts of them are taken, such as 512MB or 2GB; 0 decodes all in each epoch (default: 128MB)';
 
 /** How pictures are read by the flags of a command. */
 export const picturesBy = ({

@@ -34,7 +34,7 @@ export interface PictureSource {
   digest(): Promise<string>;
 }
 export interface SourceOptions extends StoreOptions {
-  /** The most bytes of decoded pictures that are kept in memory from epoch to epoch; 256 MiB by default. */
+  /** The most bytes of decoded pictures that are kept in memory from epoch to epoch; 128 MiB by default. */
   readonly cacheBytes?: number | undefined;
 }
 
@@ -85,7 +85,7 @@ export async function wholePictures(
   labels: Labels,
   o: SourceOptions,
 ): Promise<PictureSource> {
-  const { preparation, orient, cacheBytes = 2 ** 28 } = o;
+  const { preparation, orient, cacheBytes = 2 ** 27 } = o;
   if (!(cacheBytes >= 0)) throw new UsageError(`cacheBytes must be 0 or more, got ${cacheBytes}`);
   const scans = await scanned(list, o);
   const usable = scans.flatMap((scan, i) => (scan ? [{ ...scan, ...list[i]!, label: labels[i]! }] : []));

@@ -9,7 +9,10 @@ const { fround } = Math;
 /** The picture with each byte changed by a function of it. */
 const mapped = (picture: Picture, change: (value: number) => number): Picture => {
   const table = Uint8Array.from({ length: 256 }, (_, value) => change(value));
-  return { ...picture, data: picture.data.map((value) => table[value]!) };
+  const { data } = picture;
+  const out = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) out[i] = table[data[i]!]!;
+  return { ...picture, data: out };
 };
 
 /**
