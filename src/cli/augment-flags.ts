@@ -41,7 +41,8 @@ export const augmentOptions = (command: Command): Command =>
     .option('--erase <share>', 'random erasing in this share of the images; 0 for none')
     .option('--erase-mode <mode>', `what takes the place: ${erasingModes.join(', ')} (default: pixel)`)
     .option('--mixup <alpha>', 'mixup with a share of Beta(alpha, alpha); 0 for none')
-    .option('--cutmix <alpha>', 'CutMix with an area of Beta(alpha, alpha); 0 for none');
+    .option('--cutmix <alpha>', 'CutMix with an area of Beta(alpha, alpha); 0 for none')
+    .option('--label-smoothing <share>', 'spread this share of each label over all classes (default: 0)');
 
 /** A number of a flag; undefined where it is not given. */
 const given = (flags: AugmentFlags, name: Exclude<keyof AugmentFlags, 'flip'>, range: Range) =>

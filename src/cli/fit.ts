@@ -23,6 +23,7 @@ export interface Flags extends AugmentFlags {
   readonly temperature?: string;
   readonly alpha?: string;
   readonly attention?: string;
+  readonly labelSmoothing?: string;
   readonly out?: string;
   readonly list?: boolean;
   readonly force?: boolean;
