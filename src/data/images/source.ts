@@ -14,7 +14,7 @@ import { gate } from './gate.ts';
 import type { Labelled } from './list.ts';
 import type { Picture } from './picture.ts';
 import { type Preparation, prepared, sizeOfInput } from './prepare.ts';
-import { cacheFolder, keyOf, type StoreOptions, type Store } from './store.ts';
+import { cacheFolder, keyOf, type Store, type StoreOptions } from './store.ts';
 
 /** Pictures to train on, read when they are asked for. `fit` and `distill` take one in the place of images in memory. */
 export interface PictureSource {
