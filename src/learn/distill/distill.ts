@@ -1,5 +1,5 @@
 /** @file Distillation: fitting with a teacher whose values the losses read. */
-import type { Split } from '../../data/index.ts';
+import type { Split } from '../../data/in-memory.ts';
 import type { Net } from '../../weights/index.ts';
 import { crossEntropy } from '../loss/cross-entropy.ts';
 import type { Scale } from '../task/scale.ts';

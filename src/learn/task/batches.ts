@@ -1,6 +1,6 @@
 /** @file Batches of a split: shuffled by epoch, augmented, normalized. A function of seed and step alone. */
 
-import { checkSplit, type Dataset, type Split } from '../../data/index.ts';
+import { checkSplit, type Dataset, type Split } from '../../data/in-memory.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, inputShape, isMap, printShape } from '../../graph/index.ts';
 import { permutation, random } from '../../random.ts';

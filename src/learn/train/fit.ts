@@ -1,6 +1,6 @@
 /** @file Training: one loop for fitting, distillation and growth in mid-run, seeded, and resumable to the same numbers. */
 
-import type { Split } from '../../data/index.ts';
+import type { Split } from '../../data/in-memory.ts';
 import { type GrowPlan, grow } from '../../edit/index.ts';
 import { checkNet } from '../../edit/options.ts';
 import { Refusal, UsageError } from '../../errors.ts';
