@@ -1,27 +1,8 @@
 /** @file What browsers get: each entry is bundled for them without an alias, and what people load first stays small. */
-import { readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
-import { build, type OnResolveResult } from 'esbuild';
-
-type Entry = null | string | { readonly browser?: Entry; readonly default?: Entry };
-const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
-  readonly exports: Readonly<Record<string, Entry>>;
-};
-
-/** The source file of what a browser gets for an entry; undefined for one that is not for browsers. */
-function sourceOf(entry: Entry | undefined): string | undefined {
-  if (entry === undefined || entry === null) return undefined;
-  if (typeof entry === 'string') return entry.replace('./dist/', './').replace(/\.js$/, '.ts');
-  return sourceOf(entry.browser === undefined ? entry.default : entry.browser);
-}
-
-const sources = new Map(
-  Object.entries(exports)
-    .filter(([name]) => name !== './package.json')
-    .map(([name, entry]) => [name.replace(/^\./, 'moonlet'), sourceOf(entry)] as const),
-);
+import { bundle, sources } from '../../scripts/lib/browser-bundle.ts';
 
 /**
  * A program as a bundler that splits it delivers it: bytes, after minification and gzip, of what it loads at once and of the runtime
@@ -30,13 +11,8 @@ const sources = new Map(
 async function bundled(
   code: string,
 ): Promise<{ readonly bytes: number; readonly packages: readonly string[] }> {
-  const { outputFiles, metafile } = await build({
+  const { outputFiles, metafile } = await bundle({
     stdin: { contents: code, resolveDir: process.cwd(), loader: 'ts' },
-    ...{ bundle: true, minify: true, format: 'esm', platform: 'browser', write: false, metafile: true },
-    ...{ splitting: true, outdir: 'out', logLevel: 'silent' },
-    plugins: [
-      { name: 'entries', setup: ({ onResolve }) => onResolve({ filter: /^moonlet(\/|$)/ }, resolved) },
-    ],
   });
   const { outputs } = metafile;
   const loaded = new Set<string>();
@@ -58,14 +34,6 @@ const packagesIn = (output: { readonly inputs: object } | undefined): readonly s
   Object.keys(output?.inputs ?? {}).flatMap(
     (path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? [],
   );
-
-/** The project's own entries, as sources. */
-function resolved({ path }: { readonly path: string }): OnResolveResult {
-  const source = sources.get(path);
-  return source === undefined
-    ? { errors: [{ text: `${path} is not for browsers` }] }
-    : { path: join(process.cwd(), source), sideEffects: false };
-}
 
 const whole = (entry: string): string => `import * as all from '${entry}'; globalThis.all = all;`;
 
