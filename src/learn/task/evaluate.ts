@@ -1,7 +1,7 @@
 /** @file The accuracy of a classifier. */
 
 import { get } from '../../access.ts';
-import { checkSplit, type Split } from '../../data/index.ts';
+import { checkSplit, type Split } from '../../data/in-memory.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { classesOf, onlyOutput } from '../../graph/index.ts';
