@@ -1,17 +1,22 @@
-/** @file The first steps of fine-tuning, done by Moonlet and by PyTorch on the same batches, each against PyTorch in float64. */
+/**
+ * @file The first steps of fine-tuning, done by Moonlet and by PyTorch on the same batches, each against PyTorch in float64. PyTorch
+ * begins each step with Moonlet's weights and velocities: with batch norm and relu6 rounding grows from step to step, in PyTorch too.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defined, item } from '../../src/access.ts';
 import { loadDataset } from '../../src/data/index.ts';
 import { toSafetensors } from '../../src/export/index.ts';
+import type { Arrays } from '../../src/jit/index.ts';
 import { sgd, type Task, tasks } from '../../src/learn/index.ts';
 import { firstState, weightsIn } from '../../src/learn/train/index.ts';
 import { trainer } from '../../src/learn/train/trainer.ts';
+import { float, type Net, type Weights } from '../../src/weights/index.ts';
 import { loadNet } from '../../zoo/index.ts';
 import type { Job } from './fine-tune-job.ts';
 import { table } from './markdown.ts';
 
-/** How far a step in float32 is from the same step in float64: of the loss, and of the changes since the start, in norm. */
+/** How far a step in float32 is from the same step in float64: the loss, and the changes of weights and statistics, in norm. */
 export interface Apart {
   readonly loss: number;
   readonly weights: number;
@@ -29,7 +34,7 @@ export interface ComparedStep extends StepRow {
   readonly agrees: boolean;
 }
 const kinds = ['loss', 'weights', 'means', 'variances'] as const;
-/** Ours may be so many times as far from float64 as PyTorch's float32 is, since rounding in another order grows from step to step. */
+/** Ours may be so many times as far from float64 as PyTorch's float32 is: sums in another order round otherwise. */
 const times = 10;
 /** And is never refused below this: a few roundings of float32. */
 const least = 1e-5;
@@ -48,7 +53,9 @@ export async function comparedSteps(
   mkdirSync(folder, { recursive: true });
   const net = loadNet(job.start);
   const preparation = { size: job.size, mean: job.mean, std: job.std, crop: 1 };
-  const data = await loadDataset(job.pictures, { pictures: { preparation, cacheDir: join(folder, 'decoded') } });
+  const data = await loadDataset(job.pictures, {
+    pictures: { preparation, cacheDir: join(folder, 'decoded') },
+  });
   const inner = tasks.classification(data.train, data, { augment: { shift: job.shift, flip: true } });
   // keeps what the net sees for the other side
   const task: Task = {
@@ -68,6 +75,11 @@ export async function comparedSteps(
     optimizer: sgd({ momentum: job.momentum, nesterov: true, weightDecay: job.weightDecay }),
     rate: (step) => item(job.rates, step),
   });
+  const save = (name: string, weights: Weights): void =>
+    writeFileSync(
+      join(folder, `${name}.safetensors`),
+      toSafetensors({ graph: net.graph, weights }, { names: 'timm' }).weights,
+    );
   const losses: number[] = [];
   try {
     let state = firstState(net, run.specs);
@@ -75,8 +87,8 @@ export async function comparedSteps(
       const done = await run.run(state, step);
       state = done.state;
       losses.push(done.report.loss);
-      const now = { graph: net.graph, weights: weightsIn(net.graph, state) };
-      writeFileSync(join(folder, `after${step}.safetensors`), toSafetensors(now, { names: 'timm' }).weights);
+      save(`after${step}`, weightsIn(net.graph, state));
+      save(`velocity${step}`, velocitiesIn(net, state));
     }
   } finally {
     await run.release();
@@ -85,6 +97,15 @@ export async function comparedSteps(
   writeFileSync(join(folder, 'job.json'), JSON.stringify(job));
   return ask(folder).map((row) => ({ ...row, agrees: agrees(row) }));
 }
+
+/** What SGD keeps for each weight, in the place of that weight; statistics of norms have none, and stay. */
+const velocitiesIn = ({ weights }: Net, state: Arrays): Weights =>
+  new Map(
+    [...weights].map(([key, weight]) => {
+      const velocity = state[`velocity/${key}`];
+      return [key, velocity ? float(weight.shape, Float32Array.from(velocity)) : weight];
+    }),
+  );
 
 export function stepTable(steps: readonly ComparedStep[]): string {
   const cell = (v: number): string => v.toExponential(1);

@@ -4,11 +4,11 @@
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { median } from '../../src/bench/numbers.ts';
+import { item } from '../../src/access.ts';
 import { peakMiB } from '../../src/bench/memory-of.ts';
+import { median } from '../../src/bench/numbers.ts';
 import { loadDataset } from '../../src/data/index.ts';
 import { fit, sgd } from '../../src/learn/index.ts';
-import { item } from '../../src/access.ts';
 import { loadNet } from '../../zoo/index.ts';
 import type { Job, Outcome } from './fine-tune-job.ts';
 
@@ -24,7 +24,7 @@ async function run(job: Job): Promise<Outcome> {
     const data = await loadDataset(job.pictures, { pictures: { preparation, cacheDir } });
     const times: number[] = [];
     const accuracies: number[] = [];
-    let [last, readySeconds, evaluateSeconds] = [performance.now(), 0, 0];
+    let [last, readySeconds, evaluateSeconds, total] = [performance.now(), 0, 0, 0];
     const lap = (): number => {
       const took = seconds(last);
       last = performance.now();
@@ -37,7 +37,8 @@ async function run(job: Job): Promise<Outcome> {
       augment: { shift, flip: true },
       validation: data.test,
       evaluateEvery: stepsPerEpoch,
-      onStep: ({ step }) => {
+      onStep: ({ step, loss }) => {
+        total += loss;
         if (step === 1) readySeconds = seconds(begin);
         else times.push(lap());
         last = performance.now();
@@ -45,7 +46,10 @@ async function run(job: Job): Promise<Outcome> {
       onValidation: (step, accuracy) => {
         evaluateSeconds += lap();
         accuracies.push(accuracy);
-        console.error(`  epoch ${step / stepsPerEpoch} of ${epochs}: accuracy ${accuracy.toFixed(3)}`);
+        console.error(
+          `  epoch ${step / stepsPerEpoch} of ${epochs}: loss ${(total / stepsPerEpoch).toFixed(3)}, accuracy ${accuracy.toFixed(3)}`,
+        );
+        total = 0;
       },
     });
     const { version } = JSON.parse(readFileSync('node_modules/onnxruntime-node/package.json', 'utf8'));

@@ -12,15 +12,18 @@ export interface Run extends Outcome {
   /** Of the whole process, the start of its libraries included. */
   readonly processSeconds: number;
 }
+/** How PyTorch was tried. */
+export interface Way {
+  readonly channelsLast: boolean;
+  readonly workers: number;
+  readonly epochSeconds: number;
+}
+export const fastest = (ways: readonly Way[]): Way | undefined =>
+  ways.toSorted((a, b) => a.epochSeconds - b.epochSeconds)[0];
 export interface Result {
   readonly recipe: Job;
   readonly pictures: SceneFolder;
-  /** What PyTorch was tried with. */
-  readonly ways: readonly {
-    readonly channelsLast: boolean;
-    readonly workers: number;
-    readonly epochSeconds: number;
-  }[];
+  readonly ways: readonly Way[];
   readonly runs: readonly Run[];
 }
 
@@ -36,7 +39,7 @@ export function resultTables({ runs }: Result): string {
   const last = (run: Run): number => run.accuracies.at(-1) ?? Number.NaN;
   const accuracy = [
     ['accuracy on val, %', ...ours.map(({ seed }) => `seed ${seed}`), 'mean'],
-    ...([['Moonlet', ours] as const, ['PyTorch', theirs] as const]).map(([name, all]) => [
+    ...[['Moonlet', ours] as const, ['PyTorch', theirs] as const].map(([name, all]) => [
       name,
       ...all.map((run) => percent(last(run))),
       percent(mean(all.map(last))),
@@ -60,11 +63,14 @@ export function resultTables({ runs }: Result): string {
 
 function section(result: Result): string {
   const { recipe, pictures, ways, runs } = result;
-  const { channelsLast, workers } = ways.toSorted((a, b) => a.epochSeconds - b.epochSeconds)[0] ?? {};
+  const { channelsLast, workers } = fastest(ways) ?? {};
   const versions = [...new Set(runs.map((run) => run.versions))].join(', ');
   const worker = Math.max(0, ...runs.map((run) => run.workerMiB ?? 0));
   const tried = ways
-    .map((w) => `${w.channelsLast ? 'channels last' : 'contiguous'}, ${w.workers} workers ${w.epochSeconds.toFixed(1)} s`)
+    .map(
+      (w) =>
+        `${w.channelsLast ? 'channels last' : 'contiguous'}, ${w.workers} workers ${w.epochSeconds.toFixed(1)} s`,
+    )
     .join('; ');
   return [
     `EfficientNet-Lite0 with ImageNet's weights and a new head, fine-tuned on ${5 * pictures.train} pictures of five kinds of garments in coloured scenes (${5 * pictures.val} to measure on; ${pictures.size} x ${pictures.size}, which is also the input, so that nothing is resized; PNG and JPEG). ${recipe.epochs} epochs of ${recipe.stepsPerEpoch} steps, batch ${recipe.batch}, SGD with Nesterov momentum ${recipe.momentum}, one epoch of warm-up to ${Math.max(...recipe.rates)} and a cosine to 0, weight decay ${recipe.weightDecay} on kernels, dropout ${recipe.dropout}, shifts by up to ${recipe.shift} pixels and flips, all weights trained, norms with batch statistics (momentum ${recipe.normMomentum}); accuracy on \`val\` after each epoch, and the last one counts. PyTorch does the same with timm's \`tf_efficientnet_lite0\`, from the same weights and the same head; both have ${recipe.threads} threads, and take turns.`,

@@ -3,13 +3,17 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { only } from "../../src/access.ts";
+import { scaleOf } from '../../src/data/images/index.ts';
 import { MoonletError } from '../../src/errors.ts';
 import { toSafetensors } from '../../src/export/index.ts';
-import { inputShape } from '../../src/graph/index.ts';
-import { importWeights, preprocessingOf, readWeightFile, usualPreprocessing } from '../../src/import/index.ts';
+import { inputShape, rewrite } from '../../src/graph/index.ts';
+import {
+  importWeights,
+  preprocessingOf,
+  readWeightFile,
+  usualPreprocessing,
+} from '../../src/import/index.ts';
 import { withHead } from '../../src/index.ts';
-import { scaleOf } from '../../src/data/images/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { compose, saveNet } from '../../zoo/index.ts';
 
@@ -41,8 +45,6 @@ export interface Pretrained {
   /** Of bytes that were divided by 255, as the net was trained with. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  /** The share of old running statistics that its norms keep. */
-  readonly normMomentum: number;
 }
 
 /** EfficientNet-Lite0 of ImageNet for inputs of another size: its convs take any, and it averages over positions. */
@@ -58,13 +60,25 @@ export function pretrained(
   const usual = usualPreprocessing(graph, report.source, inputShape(graph)[0], file);
   const { preprocessing } = preprocessingOf(graph, usual, bytes.told);
   if (!preprocessing) throw new Error(`internal: nothing is known of the pixels of ${file}`);
-  const momenta = net.graph.nodes.flatMap(({ op }) => (op.kind === 'norm' ? [op.momentum] : []));
-  return { net, ...scaleOf(preprocessing), normMomentum: only([...new Set(momenta)]) };
+  return { net, ...scaleOf(preprocessing) };
 }
 
+/** The net with norms that keep this share of their old running statistics in each step. */
+const withMomentum = ({ graph, weights }: Net, momentum: number): Net => ({
+  graph: rewrite(graph, (node) =>
+    node.op.kind === 'norm' ? [{ ...node, op: { ...node.op, momentum } }] : undefined,
+  ),
+  weights,
+});
+
 /** Saves a net with a new head for both sides: Moonlet's files, and timm's. @returns the folder. */
-export function startFolder(folder: string, net: Net, classes: number, seed: number): string {
-  const start = withHead(net, classes, { seed });
+export function startFolder(
+  folder: string,
+  net: Net,
+  { classes, normMomentum }: { readonly classes: number; readonly normMomentum: number },
+  seed: number,
+): string {
+  const start = withHead(withMomentum(net, normMomentum), classes, { seed });
   mkdirSync(folder, { recursive: true });
   saveNet(folder, start);
   writeFileSync(join(folder, 'model.safetensors'), toSafetensors(start, { names: 'timm' }).weights);

@@ -7,7 +7,6 @@
 JOB.json is what fine-tune-job.ts says.
 """
 
-import copy
 import json
 import os
 import resource
@@ -97,11 +96,11 @@ def run(job, epochs=None, say=True):
     net = net_of(job).to(memory_format=memory).train()
     optimizer = optimizer_of(net, job)
     train, val = loaders(job, job.workers)
-    ready, evaluating, times, accuracies, number = None, 0.0, [], [], 0
+    ready, evaluating, times, accuracies, number, ends = None, 0.0, [], [], 0, []
     for epoch in range(epochs or job.epochs):
-        last = time.perf_counter()
+        last, total = time.perf_counter(), 0.0
         for x, labels in train:
-            step(net, optimizer, x.to(memory_format=memory), labels, job.rates[number])
+            total += step(net, optimizer, x.to(memory_format=memory), labels, job.rates[number])
             number += 1
             now = time.perf_counter()
             if ready is None:
@@ -111,9 +110,11 @@ def run(job, epochs=None, say=True):
             last = now
         start = time.perf_counter()
         accuracies.append(accuracy(net, val, memory))
-        evaluating += time.perf_counter() - start
+        ends.append(time.perf_counter())
+        evaluating += ends[-1] - start
         if say:
-            print(f"  epoch {epoch + 1} of {job.epochs}: accuracy {accuracies[-1]:.3f}", file=sys.stderr, flush=True)
+            said = f"loss {total / job.stepsPerEpoch:.3f}, accuracy {accuracies[-1]:.3f}"
+            print(f"  epoch {epoch + 1} of {job.epochs}: {said}", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - begin
     del train, val  # ends the workers, so that their memory is known
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
@@ -122,6 +123,7 @@ def run(job, epochs=None, say=True):
         "seconds": seconds,
         "readySeconds": ready,
         "evaluateSeconds": evaluating,
+        "lastEpochSeconds": ends[-1] - ends[-2] if len(ends) > 1 else None,
         "stepMs": 1000 * statistics.median(times),
         "peakMiB": peak_mib(),
         **({"workerMiB": workers} if job.workers else {}),
@@ -139,69 +141,66 @@ def probe(job):
     for channels_last in (False, True):
         for workers in (0, 2):
             job.channelsLast, job.workers = channels_last, workers
-            first, second = run(job, 1, False)["seconds"], run(job, 2, False)["seconds"]
-            ways.append({"channelsLast": channels_last, "workers": workers, "epochSeconds": second - first})
+            seconds = run(job, 2, False)["lastEpochSeconds"]
+            ways.append({"channelsLast": channels_last, "workers": workers, "epochSeconds": seconds})
             print(f"  {ways[-1]}", file=sys.stderr, flush=True)
     return ways
 
 
-def trained(job, dtype, batches):
-    """The weights after each step, and the losses; running variances are those of populations, as Moonlet's are."""
-    net = net_of(job).to(dtype).train()
+def stepped(job, dtype, batch, rate, state, velocity):
+    """The loss and the weights after one step from a state; running variances are of populations, as Moonlet's are."""
+    net = net_of(job)
+    net.load_state_dict(state)
+    net = net.to(dtype).train()
     optimizer = optimizer_of(net, job)
+    if velocity is not None:
+        for name, p in net.named_parameters():
+            optimizer.state[p]["momentum_buffer"] = velocity[name].to(dtype)
     norms = {name: m for name, m in net.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
-    counts, before = {}, {}
-    population = {name: m.running_var.clone() for name, m in norms.items()}
+    counts = {}
     for name, m in norms.items():
         m.register_forward_hook(lambda m, i, out, name=name: counts.update({name: out.numel() // out.shape[1]}))
-    states, losses = [], []
-    for (x, labels), rate in zip(batches, job.rates):
-        before = {name: m.running_var.clone() for name, m in norms.items()}
-        losses.append(step(net, optimizer, x.to(dtype), labels, rate))
-        state = copy.deepcopy(net.state_dict())
-        for name, m in norms.items():
-            keep, n = 1 - m.momentum, counts[name]
-            sample = (m.running_var - keep * before[name]) / m.momentum
-            population[name] = keep * population[name] + m.momentum * sample * (n - 1) / n
-            state[f"{name}.running_var"] = population[name].clone()
-        states.append(state)
-    return states, losses
+    x, labels = batch
+    loss = step(net, optimizer, x.to(dtype), labels, rate)
+    after = {key: v.double() for key, v in net.state_dict().items()}
+    for name, m in norms.items():
+        key, n = f"{name}.running_var", counts[name]
+        kept = (1 - m.momentum) * state[key].double()
+        after[key] = kept + (after[key] - kept) * (n - 1) / n
+    return loss, after
 
 
 def check(folder):
+    """Each step from Moonlet's state before it: rounding, which grows from step to step, does not add up so."""
     job = Job(os.path.join(folder, "job.json"))
-    steps = len(job.rates)
-    batches = []
-    for i in range(steps):
-        x = np.fromfile(os.path.join(folder, f"x{i}.bin"), np.float32).reshape(job.batch, job.size, job.size, 3)
-        labels = np.fromfile(os.path.join(folder, f"labels{i}.bin"), np.int32)
-        batches.append((torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels).long()))
-    first = load_file(os.path.join(job.start, "model.safetensors"))
-    exact, exact_losses = trained(job, torch.float64, batches)
-    single, single_losses = trained(job, torch.float32, batches)
     with open(os.path.join(folder, "losses.json")) as file:
         our_losses = json.load(file)
     kinds = {"weights": lambda k: not k.endswith(("running_mean", "running_var", "tracked"))}
     kinds |= {"means": lambda k: k.endswith("running_mean"), "variances": lambda k: k.endswith("running_var")}
     rows = []
-    for i in range(steps):
+    before, velocity = load_file(os.path.join(job.start, "model.safetensors")), None
+    for i, rate in enumerate(job.rates):
+        x = np.fromfile(os.path.join(folder, f"x{i}.bin"), np.float32).reshape(job.batch, job.size, job.size, 3)
+        labels = np.fromfile(os.path.join(folder, f"labels{i}.bin"), np.int32)
+        batch = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels).long()
         ours = load_file(os.path.join(folder, f"after{i}.safetensors"))
+        exact_loss, exact = stepped(job, torch.float64, batch, rate, before, velocity)
+        single_loss, single = stepped(job, torch.float32, batch, rate, before, velocity)
 
         def apart(state, chosen):
             """|change - exact change| / |exact change|, over all tensors of a kind."""
-            keys = [k for k in first if chosen(k)]
-            change = {k: exact[i][k].double() - first[k].double() for k in keys}
-            error = {k: state[k].double() - exact[i][k].double() for k in keys}
-            size = sum(v.square().sum() for v in change.values())
-            return (sum(v.square().sum() for v in error.values()) / size).sqrt().item()
+            keys = [k for k in before if chosen(k)]
+            size = sum((exact[k] - before[k].double()).square().sum() for k in keys)
+            return (sum((state[k].double() - exact[k]).square().sum() for k in keys) / size).sqrt().item()
 
-        row = {"step": i + 1, "loss": exact_losses[i]}
-        row |= {"ours": {"loss": abs(our_losses[i] - exact_losses[i]) / exact_losses[i]}}
-        row |= {"torch": {"loss": abs(single_losses[i] - exact_losses[i]) / exact_losses[i]}}
+        row = {"step": i + 1, "loss": exact_loss}
+        row |= {"ours": {"loss": abs(our_losses[i] - exact_loss) / exact_loss}}
+        row |= {"torch": {"loss": abs(single_loss - exact_loss) / exact_loss}}
         for kind, chosen in kinds.items():
             row["ours"][kind] = apart(ours, chosen)
-            row["torch"][kind] = apart(single[i], chosen)
+            row["torch"][kind] = apart(single, chosen)
         rows.append(row)
+        before, velocity = ours, load_file(os.path.join(folder, f"velocity{i}.safetensors"))
     return rows
 
 
