@@ -200,6 +200,7 @@ def check(folder):
             row["ours"][kind] = apart(ours, chosen)
             row["torch"][kind] = apart(single, chosen)
         rows.append(row)
+        print(f"  step {i + 1} of {len(job.rates)}", file=sys.stderr, flush=True)
         before, velocity = ours, load_file(os.path.join(folder, f"velocity{i}.safetensors"))
     return rows
 
@@ -207,7 +208,7 @@ def check(folder):
 def main():
     what, path = sys.argv[1:]
     if what == "check":
-        torch.set_num_threads(2)
+        torch.set_num_threads(1)  # threads that wait for each other take long on a busy machine
         answer = check(path)
     else:
         job = Job(path)
