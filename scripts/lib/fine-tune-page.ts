@@ -53,7 +53,7 @@ export function resultTables({ runs }: Result): string {
     ['median of a run', 'Moonlet', 'PyTorch', 'Moonlet / PyTorch'],
     line('whole run, s', (run) => run.seconds, 1),
     line('with the start of the process, s', (run) => run.processSeconds, 1),
-    line('before the second step, s', (run) => run.readySeconds, 1),
+    line('up to the end of the first step, s', (run) => run.readySeconds, 1),
     line('evaluations, s', (run) => run.evaluateSeconds, 1),
     line('a step with its batch, ms', (run) => run.stepMs, 0),
     line('peak memory of the process, MiB', (run) => run.peakMiB, 0),
@@ -75,7 +75,7 @@ function section(result: Result): string {
   return [
     `EfficientNet-Lite0 with ImageNet's weights and a new head, fine-tuned on ${5 * pictures.train} pictures of five kinds of garments in coloured scenes (${5 * pictures.val} to measure on; ${pictures.size} x ${pictures.size}, which is also the input, so that nothing is resized; PNG and JPEG). ${recipe.epochs} epochs of ${recipe.stepsPerEpoch} steps, batch ${recipe.batch}, SGD with Nesterov momentum ${recipe.momentum}, one epoch of warm-up to ${Math.max(...recipe.rates)} and a cosine to 0, weight decay ${recipe.weightDecay} on kernels, dropout ${recipe.dropout}, shifts by up to ${recipe.shift} pixels and flips, all weights trained, norms with batch statistics (momentum ${recipe.normMomentum}); accuracy on \`val\` after each epoch, and the last one counts. PyTorch does the same with timm's \`tf_efficientnet_lite0\`, from the same weights and the same head; both have ${recipe.threads} threads, and take turns.`,
     resultTables(result),
-    `A whole run reads the pictures, makes the net, trains and evaluates; Moonlet decodes each picture once, PyTorch's \`DataLoader\` in each epoch. PyTorch ran in the fastest of the ways that were tried, ${channelsLast ? 'channels last' : 'contiguous'} with ${workers} workers (seconds of an epoch: ${tried}).${worker ? ` A worker has up to ${worker.toFixed(0)} MiB beside the process.` : ''} ${versions}; ${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB.`,
+    `A whole run reads the pictures, makes the net, trains and evaluates; Moonlet decodes each picture once, PyTorch's \`DataLoader\` in each epoch. PyTorch ran eagerly, in the fastest of the ways that were tried, ${channelsLast ? 'channels last' : 'contiguous'} with ${workers} workers (seconds of an epoch: ${tried}).${worker ? ` A worker has up to ${worker.toFixed(0)} MiB beside the process.` : ''} ${new Date().toISOString().slice(0, 10)}, ${versions}; ${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB.`,
   ].join('\n\n');
 }
 
