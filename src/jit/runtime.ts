@@ -43,8 +43,7 @@ export function defaultThreads(): number {
 }
 
 /**
- * The options of every session. onnxruntime's defaults for memory (the arena and its patterns) halve the time of a step. Ops run in
- * sequence. A thread without work spins for 100 microseconds: long enough to catch the op that follows one on a single thread, and
+ * The options of every session. onnxruntime's memory arena, which is on by default, halves the time of a step. Ops run in sequence. A thread without work spins for 100 microseconds: long enough to catch the op that follows one on a single thread, and
  * short enough to cost little where other programs want the core.
  */
 export function sessionOptions(threads = defaultThreads()): InferenceSession.SessionOptions {

@@ -33,7 +33,7 @@ export interface LabelPair {
   readonly count: number;
 }
 export interface EvaluateOptions extends EngineOptions {
-  /** Examples in a batch; 250 by default. */
+  /** Examples in a batch; by default from 16 to 250, fewer for larger images, so that the memory of nets for photographs is bounded. */
   readonly batch?: number;
   readonly onBatch?: (done: number, of: number) => void;
 }
@@ -63,7 +63,7 @@ export async function evaluate(
   scale: Scale,
   o: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { batch = 250, onBatch, ...engine } = o;
+  const { batch = usualBatch(split.count, scale), onBatch, ...engine } = o;
   const output = onlyOutput(net.graph);
   const classes = classesOf(net.graph);
   checkCount('batch', batch);
@@ -85,6 +85,13 @@ export async function evaluate(
   } finally {
     await runner.release();
   }
+}
+
+/** 250 for images of up to 8,000 values, then in inverse proportion; no more than there are examples, since a batch is padded. */
+function usualBatch(count: number, { shape }: Scale): number {
+  const values = shape.reduce((n, d) => n * d, 1);
+  const fitting = Math.min(250, Math.max(16, Math.floor(2_000_000 / values)));
+  return Math.max(1, Math.min(count, fitting));
 }
 
 /** Pictures or other inputs that are read when they are asked for: bytes by place, with their labels. */
