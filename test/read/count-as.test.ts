@@ -1,10 +1,13 @@
 /** @file Counts by the conventions of other tools, equal to what those tools say of the same nets and layers. */
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { marked, marks } from '../../scripts/lib/markdown.ts';
 import { graph, input } from '../../src/compose/index.ts';
 import { conventions } from '../../src/read/conventions.ts';
 import { type CountTool, cost, countAs, countTools } from '../../src/read/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { countReference, expectedCounts } from '../support/count-tools.ts';
+import { countingParts } from '../support/counting-page.ts';
 import { messageOf } from '../support/errors.ts';
 import { byHand, node } from '../support/hand.ts';
 import { fc } from '../support/property.ts';
@@ -62,6 +65,12 @@ describe('countAs', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('has the tables of docs/counting.md', () => {
+    const page = readFileSync('docs/counting.md', 'utf8');
+    for (const [what, content] of Object.entries(countingParts())) // else run npm run docs -- counting
+      expect(marked(page, marks('scripts/docs/counting.ts', what)), what).to.equal(content);
   });
 
   it('refuses an unknown tool, and counts past 2^53', () => {
