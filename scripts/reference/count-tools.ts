@@ -98,4 +98,6 @@ writeFileSync(
   file,
   `{\n  "versions": ${JSON.stringify(versions)},\n  "nets": [\n    ${lines(nets)}\n  ],\n  "layers": [\n    ${lines(layers)}\n  ]\n}\n`,
 );
-console.log(`${file}: ${nets.length} nets and ${layers.length} layers, by ${Object.keys(versions).length} tools`);
+console.log(
+  `${file}: ${nets.length} nets and ${layers.length} layers, by ${Object.keys(versions).length} tools`,
+);

@@ -6,6 +6,7 @@ packages of one import name.
 """
 
 import contextlib
+import copy
 import io
 import json
 import os
@@ -215,7 +216,7 @@ def torch_layer(op, shape):
 def torch_model(op, shape):
     from torch import nn
 
-    return nn.Sequential(torch_layer(op, shape)), tuple([shape[-1], *shape[:-1]])
+    return nn.Sequential(torch_layer(op, shape))
 
 
 def keras_model(op, shape):
@@ -337,20 +338,31 @@ def quiet(count, *args):
 def torch_counts(tools):
     import torch
 
-    def counts(make, shape):
-        x = torch.zeros(1, *shape)
-        with torch.no_grad():
-            # a new model for each: some leave their marks
-            return {tool: quiet(TORCH_TOOLS[tool][0], make().eval(), x) for tool in tools}
+    torch.set_num_threads(1)
 
-    nets = []
-    for net, size, package, make, seen in torch_nets():
-        name = f"{package.__name__} {package.__version__.partition('+')[0]}"
-        nets.append({"net": net, "by": name, "seen": seen, "counts": counts(make, (3, size, size))})
+    def values(shape, device="cpu"):
+        return torch.zeros(1, *shape, device=device)
+
+    def counts(make, shape, bare=()):
+        """By each tool; those of `bare` get a model and an input without values, which is faster: they read shapes alone."""
+        model = make().eval()
+        empty = copy.deepcopy(model).to("meta") if bare else None
+        given = {tool: (empty, values(shape, "meta")) if tool in bare else (model, values(shape)) for tool in tools}
+        with torch.no_grad():
+            # a copy for each, since some leave their marks
+            return {t: quiet(TORCH_TOOLS[t][0], copy.deepcopy(m), x) for t, (m, x) in given.items()}
+
     layers = []
     for op, shape in LAYERS:
-        _, input_shape = torch_model(op, shape)
-        layers.append({"op": op, "input": shape, "counts": counts(lambda op=op, shape=shape: torch_model(op, shape)[0], input_shape)})
+        make = partial(torch_model, op, shape)
+        layers.append({"op": op, "input": shape, "counts": counts(make, (shape[-1], *shape[:-1]))})
+    nets = []
+    # not fvcore, which traces, nor ptflops, which would also count what torch calls in place of a kernel
+    bare = {"torch", "thop", "ultralytics-thop", "ptflops-aten"} & set(tools)
+    for net, size, package, make, seen in torch_nets():
+        name = f"{package.__name__} {package.__version__.partition('+')[0]}"
+        nets.append({"net": net, "by": name, "seen": seen, "counts": counts(make, (3, size, size), bare)})
+        print(f"{net}, {name}", file=sys.stderr, flush=True)
     return {"versions": {tool: version(TORCH_TOOLS[tool][1]) for tool in tools}, "nets": nets, "layers": layers}
 
 
@@ -361,6 +373,7 @@ def keras_counts():
     for net, _, package, make, seen in keras_nets():
         counts = {"keras": quiet(by_keras, make())}
         nets.append({"net": net, "by": f"{package.__name__} {package.__version__}", "seen": seen, "counts": counts})
+        print(net, file=sys.stderr, flush=True)
     layers = []
     for op, shape in [*LAYERS, *KERAS_LAYERS]:
         model = keras_model(op, shape)

@@ -4,7 +4,16 @@
  */
 import { match } from 'ts-pattern';
 import { first } from '../access.ts';
-import { channelsOf, isMap, type Norm, type Op, type Pool, type Shape, sizeOf, slide } from '../graph/index.ts';
+import {
+  channelsOf,
+  isMap,
+  type Norm,
+  type Op,
+  type Pool,
+  type Shape,
+  sizeOf,
+  slide,
+} from '../graph/index.ts';
 
 export const countTools = [
   'torch',
@@ -60,7 +69,15 @@ const fvcore: Beside = (op, ins, out) =>
     .with({ kind: 'norm' }, ({ scale }) => (scale ? 2 : 1) * sizeOf(out))
     .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)))
     .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 4 : 1) * sizeOf(out))
-    .with({ kind: 'act' }, { kind: 'pool' }, { kind: 'globalPool' }, ...products, ...arithmetic, ...moves, () => 0)
+    .with(
+      { kind: 'act' },
+      { kind: 'pool' },
+      { kind: 'globalPool' },
+      ...products,
+      ...arithmetic,
+      ...moves,
+      () => 0,
+    )
     .exhaustive();
 
 /** n exponentials, n - 1 additions and n divisions for each place of n channels. */
@@ -74,7 +91,15 @@ const thop: Beside = (op, ins, out) =>
     .with({ kind: 'pool', fn: 'avg' }, () => sizeOf(out))
     .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)) + sizeOf(out))
     .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 11 : 1) * sizeOf(out))
-    .with({ kind: 'act' }, { kind: 'pool' }, { kind: 'globalPool' }, ...products, ...arithmetic, ...moves, () => 0)
+    .with(
+      { kind: 'act' },
+      { kind: 'pool' },
+      { kind: 'globalPool' },
+      ...products,
+      ...arithmetic,
+      ...moves,
+      () => 0,
+    )
     .exhaustive();
 
 /** As thop, except that an average pool adds up what its windows read, and copies cost nothing. */
@@ -86,7 +111,15 @@ const ultralytics: Beside = (op, ins, out) =>
     .with({ kind: 'pool', fn: 'avg' }, (pool) => valuesRead(pool, first(ins)) + sizeOf(out))
     .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)) + sizeOf(out))
     .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 11 : 0) * sizeOf(out))
-    .with({ kind: 'act' }, { kind: 'pool' }, { kind: 'globalPool' }, ...products, ...arithmetic, ...moves, () => 0)
+    .with(
+      { kind: 'act' },
+      { kind: 'pool' },
+      { kind: 'globalPool' },
+      ...products,
+      ...arithmetic,
+      ...moves,
+      () => 0,
+    )
     .exhaustive();
 
 /** How many values all windows of a pool read together, without padding. */
@@ -119,9 +152,8 @@ const ptflops: Beside = (op, ins, out) =>
     .with(...products, ...arithmetic, ...moves, () => 0)
     .exhaustive();
 
-/** Elementwise kernels of TensorFlow that have a count, for each value of an activation. */
+/** Elementwise kernels of TensorFlow that have a count, for each value; those of relu, relu6, sigmoid and tanh have none. */
 const kernelsOf = { hardSigmoid: 2, hardSwish: 3, swish: 2, gelu: 4, softmax: 5, negate: 1 } as const;
-const uncounted = ['relu', 'relu6', 'sigmoid', 'tanh'] as const;
 
 const keras: Beside = (op, ins, out) =>
   match(op)
@@ -148,7 +180,13 @@ export const conventions: Readonly<Record<CountTool, Convention>> = {
   },
   fvcore: {
     ...{ package: 'fvcore', version: '0.1.5.post20221221', call: 'FlopCountAnalysis' },
-    ...{ unit: '"flops" (1 for a multiply-add)', perMultiplyAdd: 1, biases: false, statistics: false, beside: fvcore },
+    ...{
+      unit: '"flops" (1 for a multiply-add)',
+      perMultiplyAdd: 1,
+      biases: false,
+      statistics: false,
+      beside: fvcore,
+    },
   },
   thop: {
     ...{ package: 'thop', version: '0.1.1.post2209072238', call: 'thop.profile' },

@@ -108,8 +108,7 @@ function aliveBytes(
   nodes.forEach((node, i) => {
     alive += bytesOf(get(shapeById, node.id));
     found.set(node.id, alive);
-    for (const id of new Set(node.inputs))
-      if (lastReader.get(id) === i) alive -= bytesOf(get(shapeById, id));
+    for (const id of new Set(node.inputs)) if (lastReader.get(id) === i) alive -= bytesOf(get(shapeById, id));
   });
   return found;
 }

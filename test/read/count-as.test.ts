@@ -14,7 +14,9 @@ import { fc } from '../support/property.ts';
 
 const { versions, nets, layers } = countReference();
 /** Tools by name, with what they said, typed. */
-const said = (counts: (typeof nets)[number]['counts']): readonly (readonly [CountTool, readonly number[]])[] =>
+const said = (
+  counts: (typeof nets)[number]['counts'],
+): readonly (readonly [CountTool, readonly number[]])[] =>
   countTools.flatMap((tool) => (counts[tool] ? [[tool, counts[tool]] as const] : []));
 
 describe('countAs', () => {
