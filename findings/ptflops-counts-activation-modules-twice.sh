@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ptflops 0.7.5 (its default backend): a module such as nn.ReLU is counted twice, once by the hook on the module and once more by the
-# patched function that the module calls; the same holds of ReLU6, GELU, max and average pools. The printed table by layer has the
-# single figure, so that the total is not the sum of its layers. The function alone is counted once.
+# patched function that the module calls; the same holds of GELU, max, average and adaptive pools and Upsample, but not of ReLU6. The
+# total is then not the sum of the layers that it prints. The function alone is counted once.
 # Seen: on 1x3x8x8 (192 values), nn.ReLU gives 384 and a module that calls F.relu gives 192; nn.MaxPool2d(2) gives 384, F.max_pool2d 192.
 set -euo pipefail
 dir=$(mktemp -d)

@@ -71,13 +71,15 @@ function joined<Row extends CountRow>(rows: readonly Row[], key: (row: Row) => s
   const byKey = new Map<string, Row>();
   for (const row of rows) {
     const before = byKey.get(key(row));
-    byKey.set(key(row), before ? { ...before, counts: { ...before.counts, ...row.counts } } : row);
+    const seen = { ...before?.seen, ...row.seen };
+    byKey.set(key(row), { ...row, seen, counts: { ...before?.counts, ...row.counts } });
   }
   return [...byKey.values()];
 }
 
 const wanted = process.argv.slice(2);
-const parts: CountReference[] = existsSync(file) ? [JSON.parse(readFileSync(file, 'utf8'))] : [];
+const parts: CountReference[] =
+  wanted.length && existsSync(file) ? [JSON.parse(readFileSync(file, 'utf8'))] : [];
 for (const [name, environment] of Object.entries(environments)) {
   if (wanted.length && !environment.tools.some((tool) => wanted.includes(tool))) continue;
   const folder = installed(name, environment);

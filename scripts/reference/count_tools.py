@@ -24,6 +24,7 @@ warnings.filterwarnings("ignore")
 BY_FUNCTION = {"thop": {"globalPool": 0}, "ultralytics-thop": {"globalPool": 0}, "ptflops": {"globalPool": 0.5}}
 BY_MEAN = {tool: {"globalPool": 0} for tool in ("fvcore", "thop", "ultralytics-thop", "ptflops")}
 OWN_NORMS = {"thop": {"norm": 0}, "ptflops": {"norm": 0}}
+OWN_DENSE = {"thop": {"dense": 0}, "ptflops": {"dense": 0}}
 # timm's squeeze-excite takes a mean; its head pools by a module
 GATES_BY_MEAN = {tool: {"globalPool stage": 0} for tool in BY_MEAN}
 
@@ -37,28 +38,22 @@ def torch_nets():
     """Our words, size, who wrote it, its model, and the views of it that differ from ours."""
     import timm
     import torchvision
-    from torchvision.models.mobilenetv3 import MobileNetV3, _mobilenet_v3_conf
 
     tv = torchvision.models
-
-    def v3(form, width):
-        setting, last = _mobilenet_v3_conf(f"mobilenet_v3_{form}", width_mult=width)
-        return MobileNetV3(setting, last)
 
     for name in ("resnet-18", "resnet-34", "resnet-50"):
         yield name, 224, torchvision, getattr(tv, name.replace("-", "")), {}
     yield "resnet-18 size=160", 160, torchvision, tv.resnet18, {}
     yield "resnext-50", 224, torchvision, tv.resnext50_32x4d, {}
     for form in ("small", "large"):
-        for width in (0.5, 0.75, 1):
-            yield f"mobilenet-v3-{form} width={width}", 224, torchvision, partial(v3, form, width), {}
-    yield "mobilenet-v3-small size=160", 160, torchvision, tv.mobilenet_v3_small, {}
+        for size in (160, 224):
+            words = f"mobilenet-v3-{form} size={size}"
+            yield words, size, torchvision, getattr(tv, f"mobilenet_v3_{form}"), {}
     for form, size in (("1.0", 224), ("1.0", 231), ("1.1", 224), ("1.1", 231)):
         make = getattr(tv, f"squeezenet{form.replace('.', '_')}")
         yield f"squeezenet version={form} size={size}", size, torchvision, make, {}
     yield "efficientnet-b0", 224, torchvision, tv.efficientnet_b0, {}
     yield "efficientnet-b0 size=240", 240, torchvision, tv.efficientnet_b0, {}
-    yield "regnet-x-400mf", 224, torchvision, tv.regnet_x_400mf, {}
     yield "regnet-y-400mf", 224, torchvision, tv.regnet_y_400mf, {}
     # nets of torchvision of which some tools see less
     for width in (0.35, 0.5, 1, 1.4):
@@ -71,29 +66,27 @@ def torch_nets():
         words = f"shufflenet-v2 width={width.replace('_', '.')}"
         yield words, 224, torchvision, getattr(tv, f"shufflenet_v2_x{width}"), BY_MEAN
     # nets of timm
-    plain = {"starnet-s050": "starnet_s050", "starnet-s1": "starnet_s1", "fasternet-t0": "fasternet_t0"}
-    for words, name in plain.items():
-        yield words, 224, timm, partial(timm.create_model, name), {}
-    yield "xception", 299, timm, partial(timm.create_model, "legacy_xception"), {}
-    yield "ghostnet", 224, timm, partial(timm.create_model, "ghostnet_100"), GATES_BY_MEAN
-    own = {
-        "mobilenet-v2": "mobilenetv2_100",
-        "mobilenet-v4-conv-small": "mobilenetv4_conv_small",
-        "efficientnet-lite0": "efficientnet_lite0",
-        "mnasnet": "mnasnet_100",
-        "regnet-x-200mf": "regnetx_002",
-        "densenet-121": "densenet121",
-    }
-    for words, name in own.items():
-        yield words, 224, timm, partial(timm.create_model, name), OWN_NORMS
-    gated = {
-        "lcnet": "lcnet_100",
-        "efficientnet-b0": "efficientnet_b0",
-        "mobilenet-v3-large": "mobilenetv3_large_100",
-        "regnet-y-200mf": "regnety_002",
-    }
-    for words, name in gated.items():
-        yield words, 224, timm, partial(timm.create_model, name), both(OWN_NORMS, GATES_BY_MEAN)
+    def by_timm(words, name, *views, size=224):
+        return words, size, timm, partial(timm.create_model, name), both(*views)
+
+    for words, name in (("resnet-18", "resnet18"), ("resnet-34", "resnet34"), ("resnet-50", "resnet50")):
+        yield by_timm(words, name)
+    yield by_timm("resnext-50", "resnext50_32x4d")
+    yield by_timm("xception", "legacy_xception", size=299)
+    yield by_timm("starnet-s050", "starnet_s050", OWN_DENSE)
+    yield by_timm("starnet-s1", "starnet_s1", OWN_DENSE)
+    yield by_timm("fasternet-t0", "fasternet_t0", OWN_DENSE)
+    yield by_timm("ghostnet", "ghostnet_100", OWN_DENSE, GATES_BY_MEAN, {t: {"norm head": 0} for t in OWN_NORMS})
+    yield by_timm("mobilenet-v2", "mobilenetv2_100", OWN_NORMS)
+    yield by_timm("mobilenet-v4-conv-small", "mobilenetv4_conv_small", OWN_NORMS, OWN_DENSE)
+    yield by_timm("efficientnet-lite0", "efficientnet_lite0", OWN_NORMS)
+    yield by_timm("mnasnet", "mnasnet_100", OWN_NORMS)
+    yield by_timm("regnet-x-200mf", "regnetx_002", OWN_NORMS)
+    yield by_timm("densenet-121", "densenet121", OWN_NORMS)
+    yield by_timm("lcnet", "lcnet_100", OWN_NORMS, OWN_DENSE, GATES_BY_MEAN)
+    yield by_timm("mobilenet-v3-large", "mobilenetv3_large_100", OWN_NORMS, OWN_DENSE, GATES_BY_MEAN)
+    yield by_timm("efficientnet-b0", "efficientnet_b0", OWN_NORMS, GATES_BY_MEAN)
+    yield by_timm("regnet-y-200mf", "regnety_002", OWN_NORMS, GATES_BY_MEAN)
 
 
 def keras_nets():
@@ -141,6 +134,8 @@ def pool(fn, size, stride, padding=0):
 
 ACTIVATIONS = ("relu", "relu6", "hardSwish", "hardSigmoid", "sigmoid", "swish", "tanh", "gelu", "softmax", "negate")
 MAP, VECTOR = [8, 6, 12], [12]
+# on a processor, Keras compiles grouped convs by XLA, and TensorFlow's profiler does not look into what is compiled
+COMPILED = {"keras": {"conv": 0}}
 LAYERS = [
     *[(conv(20, 3, **more), MAP) for more in ({}, {"bias": True}, {"groups": 4}, {"groups": 4, "bias": True}, {"stride": 2, "padding": 1}, {"dilation": 2})],
     (conv(12, 3, groups=12), MAP),
@@ -154,7 +149,8 @@ LAYERS = [
     ({"kind": "slice", "from": 2, "to": 5}, MAP),
     ({"kind": "shuffle", "groups": 3}, MAP),
     ({"kind": "flatten"}, MAP),
-    *[({"kind": "upsample", "factor": 2, "fn": fn}, MAP) for fn in ("nearest", "bilinear")],
+    *[({"kind": "upsample", "factor": n, "fn": fn}, MAP) for n in (2, 3) for fn in ("nearest", "bilinear")],
+    ({"kind": "upsample", "factor": 2, "fn": "nearest"}, [4, 5, 6]),
     ({"kind": "dropout", "rate": 0.5}, MAP),
 ]
 # Keras alone lets a norm have one of both
@@ -355,7 +351,7 @@ def torch_counts(tools):
     layers = []
     for op, shape in LAYERS:
         make = partial(torch_model, op, shape)
-        layers.append({"op": op, "input": shape, "counts": counts(make, (shape[-1], *shape[:-1]))})
+        layers.append({"op": op, "input": shape, "seen": {}, "counts": counts(make, (shape[-1], *shape[:-1]))})
     nets = []
     # not fvcore, which traces, nor ptflops, which would also count what torch calls in place of a kernel
     bare = {"torch", "thop", "ultralytics-thop", "ptflops-aten"} & set(tools)
@@ -378,7 +374,8 @@ def keras_counts():
     for op, shape in [*LAYERS, *KERAS_LAYERS]:
         model = keras_model(op, shape)
         if model is not None:
-            layers.append({"op": op, "input": shape, "counts": {"keras": quiet(by_keras, model)}})
+            seen = COMPILED if 1 < op.get("groups", 1) < shape[-1] else {}
+            layers.append({"op": op, "input": shape, "seen": seen, "counts": {"keras": quiet(by_keras, model)}})
     import tensorflow
 
     name = f"{keras.__version__}, tensorflow {tensorflow.__version__}"

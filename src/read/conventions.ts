@@ -5,6 +5,7 @@
 import { match } from 'ts-pattern';
 import { first } from '../access.ts';
 import {
+  type Activation,
   channelsOf,
   isMap,
   type Norm,
@@ -44,6 +45,9 @@ export interface Convention {
   readonly beside: Beside;
 }
 
+/** How often a table counts each value of an activation; 0 where it has none. */
+const timesOf = (table: Readonly<Partial<Record<Activation, number>>>, fn: Activation): number =>
+  table[fn] ?? 0;
 const isAffine = ({ scale, offset }: Norm): boolean => scale || offset;
 
 /** What these tools count nothing for; the most frequent first. */
@@ -137,16 +141,17 @@ function valuesRead({ size, stride, padding }: Pool, input: Shape): number {
   return along(0, pads.top) * along(1, pads.left) * channelsOf(input);
 }
 
-/** Its hooks on modules and its patches of torch.nn.functional both see these, so that each counts twice. */
-const twiceByPtflops = ['relu', 'relu6', 'gelu'];
+/**
+ * How often each value counts: `nn.ReLU` has a hook, and the function that it calls is patched, so that both count it; `nn.ReLU6`
+ * has the hook alone, since it calls hardtanh; `nn.SiLU` and `nn.Softmax` call patched functions, but have no hook.
+ */
+const timesByPtflops = { relu: 2, gelu: 2, relu6: 1, swish: 1, softmax: 1 } as const;
 
 const ptflops: Beside = (op, ins, out) =>
   match(op)
     .returnType<number>()
     .with({ kind: 'norm' }, (norm) => (isAffine(norm) ? 2 : 1) * sizeOf(out))
-    // SiLU and Softmax have no hook, only a patch; the others have neither
-    .with({ kind: 'act', fn: 'swish' }, { kind: 'act', fn: 'softmax' }, () => sizeOf(out))
-    .with({ kind: 'act' }, ({ fn }) => (twiceByPtflops.includes(fn) ? 2 : 0) * sizeOf(out))
+    .with({ kind: 'act' }, ({ fn }) => timesOf(timesByPtflops, fn) * sizeOf(out))
     .with({ kind: 'pool' }, { kind: 'globalPool' }, () => 2 * sizeOf(first(ins)))
     .with({ kind: 'upsample' }, () => 2 * sizeOf(out))
     .with(...products, ...arithmetic, ...moves, () => 0)
@@ -160,14 +165,13 @@ const keras: Beside = (op, ins, out) =>
     .returnType<number>()
     // x inverse + (beta - mean inverse), inverse = rsqrt(variance + eps) gamma: the right part for each channel
     .with({ kind: 'norm' }, ({ scale }) => 2 * sizeOf(out) + (scale ? 6 : 5) * channelsOf(out))
-    .with({ kind: 'act' }, ({ fn }) => {
-      const counted = Object.entries(kernelsOf).find(([name]) => name === fn);
-      return (counted?.[1] ?? 0) * sizeOf(out);
-    })
+    .with({ kind: 'act' }, ({ fn }) => timesOf(kernelsOf, fn) * sizeOf(out))
     .with({ kind: 'pool' }, ({ size }) => size[0] * size[1] * sizeOf(out))
     .with({ kind: 'globalPool' }, ({ fn }) => (fn === 'avg' ? sizeOf(first(ins)) : 0))
     .with(...arithmetic, () => (ins.length - 1) * sizeOf(out))
-    .with({ kind: 'upsample' }, ...products, ...moves, () => 0)
+    // nearest is two repeats, each of which computes a size
+    .with({ kind: 'upsample' }, ({ fn }) => (fn === 'nearest' ? 2 : 0))
+    .with(...products, ...moves, () => 0)
     .exhaustive();
 
 const nothing: Beside = () => 0;

@@ -3,20 +3,24 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { marked, marks } from '../../scripts/lib/markdown.ts';
 import { graph, input } from '../../src/compose/index.ts';
+import { UsageError } from '../../src/errors.ts';
 import { conventions } from '../../src/read/conventions.ts';
-import { type CountTool, cost, countAs, countTools } from '../../src/read/index.ts';
+import { type CountTool, cost, countAs, countToolNamed, countTools } from '../../src/read/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
-import { countReference, expectedCounts } from '../support/count-tools.ts';
+import {
+  type CountRow,
+  countedGraph,
+  countReference,
+  expectedCounts,
+  layerGraph,
+} from '../support/count-tools.ts';
 import { countingParts } from '../support/counting-page.ts';
 import { messageOf } from '../support/errors.ts';
-import { byHand, node } from '../support/hand.ts';
 import { fc } from '../support/property.ts';
 
 const { versions, nets, layers } = countReference();
 /** Tools by name, with what they said, typed. */
-const said = (
-  counts: (typeof nets)[number]['counts'],
-): readonly (readonly [CountTool, readonly number[]])[] =>
+const said = ({ counts }: CountRow): readonly (readonly [CountTool, readonly number[]])[] =>
   countTools.flatMap((tool) => (counts[tool] ? [[tool, counts[tool]] as const] : []));
 
 describe('countAs', () => {
@@ -34,21 +38,16 @@ describe('countAs', () => {
 
   for (const counted of nets) {
     it(`is what the tools say of ${counted.net}, by ${counted.by}`, () => {
-      for (const [tool, numbers] of said(counted.counts))
-        expect(expectedCounts(counted, tool), tool).to.deep.equal(numbers);
+      const graph = countedGraph(counted);
+      for (const [tool, numbers] of said(counted))
+        expect(expectedCounts(graph, counted, tool), tool).to.deep.equal(numbers);
     });
   }
 
-  for (const { op, input, counts } of layers) {
-    it(`is what the tools say of ${JSON.stringify(op)} on [${input.join(', ')}]`, () => {
-      const alone = byHand([
-        node('x', { kind: 'input', shape: input }),
-        node('y', op, op.kind === 'add' || op.kind === 'mul' || op.kind === 'concat' ? ['x', 'x'] : ['x']),
-      ]);
-      for (const [tool, numbers] of said(counts)) {
-        const { operations, params } = countAs(alone, tool);
-        expect([operations, params], tool).to.deep.equal(numbers);
-      }
+  for (const counted of layers) {
+    it(`is what the tools say of ${JSON.stringify(counted.op)} on [${counted.input.join(', ')}]`, () => {
+      for (const [tool, numbers] of said(counted))
+        expect(expectedCounts(layerGraph(counted), counted, tool), tool).to.deep.equal(numbers);
     });
   }
 
@@ -76,8 +75,7 @@ describe('countAs', () => {
   });
 
   it('refuses an unknown tool, and counts past 2^53', () => {
-    const wrong = (name: string): string => messageOf(() => countAs(graph('g', input(2)), name as CountTool));
-    expect(wrong('fvcor')).to.equal(
+    expect(messageOf(() => countToolNamed('fvcor'), UsageError)).to.equal(
       'no tool "fvcor"; choose one of torch, fvcore, thop, ultralytics-thop, ptflops, ptflops-aten, keras. Did you mean "fvcore"?',
     );
     const huge = graph('huge', input(2 ** 27).dense(2 ** 25));

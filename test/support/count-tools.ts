@@ -4,21 +4,22 @@ import type { Graph, Op, Shape } from '../../src/graph/index.ts';
 import { asLibrary } from '../../src/import/outward.ts';
 import { type CountTool, countAs } from '../../src/read/index.ts';
 import { compose } from '../../zoo/index.ts';
+import { byHand, node } from './hand.ts';
 
 export interface CountRow {
   /** Operations and parameters. */
   readonly counts: Readonly<Partial<Record<CountTool, readonly [operations: number, params: number]>>>;
+  /**
+   * For tools that do not see all of the model: by the kind of node, and the beginning of its path where that matters, the share
+   * that is seen.
+   */
+  readonly seen: Readonly<Partial<Record<CountTool, Readonly<Record<string, number>>>>>;
 }
 export interface CountedNet extends CountRow {
   /** Our words for it. */
   readonly net: string;
   /** Whose model was counted. */
   readonly by: string;
-  /**
-   * For tools that do not see all of that model: by the kind of node, and the beginning of its path where that matters, the
-   * share that is seen.
-   */
-  readonly seen: Readonly<Partial<Record<CountTool, Readonly<Record<string, number>>>>>;
 }
 export interface CountedLayer extends CountRow {
   readonly op: Op;
@@ -37,13 +38,20 @@ export const countReference = (): CountReference =>
 export const countedGraph = ({ net, by }: CountedNet): Graph =>
   by.startsWith('keras') ? asLibrary(compose(net), 'keras') : compose(net);
 
+/** The layer alone: ops of several inputs read its input twice. */
+export function layerGraph({ op, input }: CountedLayer): Graph {
+  const twice = op.kind === 'add' || op.kind === 'mul' || op.kind === 'concat';
+  return byHand([node('x', { kind: 'input', shape: input }), node('y', op, twice ? ['x', 'x'] : ['x'])]);
+}
+
 /** Our counts, less what the tool does not see of that model. */
 export function expectedCounts(
-  counted: CountedNet,
+  graph: Graph,
+  { seen }: CountRow,
   tool: CountTool,
 ): readonly [operations: number, params: number] {
-  const { operations, params, layers } = countAs(countedGraph(counted), tool);
-  const unseen = Object.entries(counted.seen[tool] ?? {}).map(([key, share]) => {
+  const { operations, params, layers } = countAs(graph, tool);
+  const unseen = Object.entries(seen[tool] ?? {}).map(([key, share]) => {
     const [kind, path = ''] = key.split(' ');
     const hidden = layers.filter((l) => l.kind === kind && l.id.startsWith(path));
     // this tool takes parameters from the layers that it sees; the others ask the model

@@ -28,7 +28,7 @@ function oneNet(): string {
   return table([head, ...rows], [0, 1, 2]);
 }
 
-/** What each tool says of single layers; layers of which all say the same as of another are left out. */
+/** What each tool says of single layers. */
 function layerTable(): string {
   const { layers } = countReference();
   const cell = (layer: CountedLayer, tool: (typeof countTools)[number]): string => {
@@ -36,7 +36,7 @@ function layerTable(): string {
     return counted ? number(counted[0]) : '';
   };
   const rows = layers
-    .filter(({ counts, op }) => counts.torch && !(op.kind === 'conv' && op.dilation[0] > 1))
+    .filter(({ counts }) => counts.torch)
     .map((layer) => [
       `\`${printOp(layer.op).replaceAll('|', '\\|')}\``,
       layer.input.join(' x '),
