@@ -55,7 +55,7 @@ export function countToolNamed(name: string): CountTool {
  * import { resnet18 } from 'moonlet/architectures';
  *
  * const net = resnet18();
- * console.log(countAs(net, 'fvcore').operations, countAs(net, 'thop').operations); // 0 0
+ * console.log(countAs(net, 'fvcore').operations, countAs(net, 'thop').operations); // 1819065856 1824033792
  */
 export function countAs(graph: Graph, tool: CountTool): ToolCount {
   const convention = conventions[countToolNamed(tool)];
