@@ -24,7 +24,7 @@ warnings.filterwarnings("ignore")
 BY_FUNCTION = {"thop": {"globalPool": 0}, "ultralytics-thop": {"globalPool": 0}, "ptflops": {"globalPool": 0.5}}
 BY_MEAN = {tool: {"globalPool": 0} for tool in ("fvcore", "thop", "ultralytics-thop", "ptflops")}
 OWN_NORMS = {"thop": {"norm": 0}, "ptflops": {"norm": 0}}
-OWN_DENSE = {"thop": {"dense": 0}, "ptflops": {"dense": 0}}
+OWN_DENSE = {"thop": {"dense head/dense": 0}, "ptflops": {"dense head/dense": 0}}
 # timm's squeeze-excite takes a mean; its head pools by a module
 GATES_BY_MEAN = {tool: {"globalPool stage": 0} for tool in BY_MEAN}
 
@@ -359,7 +359,9 @@ def torch_counts(tools):
         name = f"{package.__name__} {package.__version__.partition('+')[0]}"
         nets.append({"net": net, "by": name, "seen": seen, "counts": counts(make, (3, size, size), bare)})
         print(f"{net}, {name}", file=sys.stderr, flush=True)
-    return {"versions": {tool: version(TORCH_TOOLS[tool][1]) for tool in tools}, "nets": nets, "layers": layers}
+    # thop writes 0.1.1-N, which pip lists as 0.1.1.postN
+    versions = {tool: version(TORCH_TOOLS[tool][1]).replace("-", ".post") for tool in tools}
+    return {"versions": versions, "nets": nets, "layers": layers}
 
 
 def keras_counts():
