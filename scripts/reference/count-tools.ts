@@ -101,5 +101,5 @@ writeFileSync(
   `{\n  "versions": ${JSON.stringify(versions)},\n  "nets": [\n    ${lines(nets)}\n  ],\n  "layers": [\n    ${lines(layers)}\n  ]\n}\n`,
 );
 console.log(
-  `${file}: ${nets.length} nets and ${layers.length} layers, by ${Object.keys(versions).length} tools`,
+  `${file}: ${nets.length} nets and ${layers.length} layers, by ${Object.keys(versions).length} tools; npm run fix formats it`,
 );
