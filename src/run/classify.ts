@@ -3,7 +3,7 @@ import { compose, loadStudent } from '../../zoo/index.ts';
 import { bytesOfImages, type Dataset, isPictures, loadDataset, type Split } from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
-import { classesOf, nodeAt, onlyOutput } from '../graph/index.ts';
+import { classesOf, onlyOutput } from '../graph/index.ts';
 import { addHead, type Metadata, withOutput } from '../learn/distill/index.ts';
 import { checkFit, classification, evaluate, type Scale, type Task } from '../learn/task/index.ts';
 import {
@@ -17,9 +17,9 @@ import {
 import { init, type Net } from '../weights/index.ts';
 import { fitOptions } from './fit-options.ts';
 import type { LossContext } from './losses.ts';
-import { studentOf } from './parts.ts';
-import { dataFor, type PictureHow } from './pictures.ts';
+import { optionsFor, type PictureHow } from './pictures.ts';
 import { type Recipe, stageRecipes } from './recipe.ts';
+import { type Start, startOn, startOnPictures } from './start.ts';
 import { customLosses, type Images, imagesOf, metadataOf } from './sources.ts';
 
 /** A net of the run and how it is trained: the assistants, then the student. */
@@ -39,6 +39,8 @@ export interface Ready {
   readonly links: readonly Link[];
   readonly context: Omit<LossContext, 'steps'>;
   readonly engine: EngineOptions;
+  /** What was changed of the student so that it fits the data, and what had to be assumed, as texts for the user. */
+  readonly notes: readonly string[];
   /** Training images; made on the spot where the recipe says so. */
   images(say: (text: string) => void): Promise<Images>;
 }
@@ -55,12 +57,13 @@ export async function readyFor(
   );
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' ? metadataOf(recipe, transfer.metadata) : undefined;
-  const { data, scale } = await dataOf(recipe, metadata, pictures);
-  const student = firstStudent(recipe, data);
+  const { data, scale, start } = await dataOf(recipe, metadata, pictures);
+  const student = firstStudent(recipe, start.net, data);
   if (data) checkData(recipe, data, { student, others: [teacher, ...Object.values(teachers)] });
   const ready: Ready = {
     recipe,
     student,
+    notes: start.notes,
     teachers,
     scale,
     links: linksOf(recipe, student),
@@ -79,18 +82,28 @@ function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
   return teacher === undefined ? undefined : loadStudent(teacher);
 }
 
-/** The dataset, which a data-free run does without where it is not installed. */
+/** The dataset, which a data-free run does without where it is not installed, and the net that begins with it. */
 async function dataOf(
   recipe: Recipe,
   metadata: Metadata | undefined,
   pictures: PictureHow,
-): Promise<{ readonly data?: Dataset | undefined; readonly scale: Scale }> {
+): Promise<{ readonly data?: Dataset | undefined; readonly scale: Scale; readonly start: Start }> {
   const { data: name } = recipe;
-  if (metadata) return { data: await loadDataset(name).catch(() => undefined), scale: metadata.scale };
-  const data = isPictures(name)
-    ? await dataFor(name, { name: recipe.student, graph: studentOf(recipe).graph }, pictures)
-    : await loadDataset(name);
-  return { data, scale: data };
+  if (metadata) {
+    const data = await loadDataset(name).catch(() => undefined);
+    return { data, scale: metadata.scale, start: startOn(recipe, data) };
+  }
+  if (!isPictures(name)) {
+    const data = await loadDataset(name);
+    return { data, scale: data, start: startOn(recipe, data) };
+  }
+  const start = await startOnPictures(recipe);
+  const { told, keepsHead, net } = start;
+  const options = keepsHead
+    ? optionsFor(net.graph, told, pictures)
+    : { ...pictures, preparation: told.preparation };
+  const data = await loadDataset(name, { pictures: options });
+  return { data, scale: data, start };
 }
 
 /** @throws MoonletError when a net does not take the images or has other classes; UsageError for noise in place of floats. */
@@ -110,7 +123,8 @@ function linksOf(recipe: Recipe, student: Net): readonly Link[] {
     net,
     stages: stageRecipes(of).map(({ stage, ...rest }) => ({ name: `${prefix}${stage}`, recipe: rest })),
   });
-  const { stages: _, assistants = [], grow: __, growth: ___, train: ____, ...plain } = recipe;
+  const { assistants = [], ...whole } = recipe;
+  const plain = forAssistants(whole);
   return [
     ...assistants.map((a, i) =>
       link(
@@ -123,9 +137,15 @@ function linksOf(recipe: Recipe, student: Net): readonly Link[] {
   ];
 }
 
-/** The student before its first step: composed or loaded, then grown or given one more head. */
-function firstStudent(recipe: Recipe, data: Dataset | undefined): Net {
-  const net = studentOf(recipe);
+/** What of a recipe its assistants are trained by: paths and growth are those of the student. */
+function forAssistants(whole: Recipe): Recipe {
+  const { stages: _, grow: __, growth: ___, train: ____, freeze: _____, ...rest } = whole;
+  const { layerDecay: ______, rates: _______, ...plain } = rest;
+  return plain;
+}
+
+/** The student before its first step: grown or given one more head. */
+function firstStudent(recipe: Recipe, net: Net, data: Dataset | undefined): Net {
   const grown = recipe.grow ? grow(net, parsePlan(recipe.grow), { seed: recipe.seed }).net : net;
   if (!recipe.newHead) return grown;
   return addHead(grown, {
@@ -144,7 +164,6 @@ async function checkLinks({ links, teacher, teachers, context }: Ready): Promise
   let previous = teacher;
   for (const { net, stages } of links) {
     for (const { recipe } of stages) {
-      for (const path of recipe.train ?? []) nodeAt(net.graph, path);
       const options = await fitOptions(recipe, context);
       checkStage(net, noImages, { ...options, teachers, ...(previous ? { teacher: previous } : {}) });
     }

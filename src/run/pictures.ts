@@ -69,10 +69,27 @@ export function pictureCard(name: string | undefined, graph: Graph): PictureCard
   const { preprocessing } = told;
   if (preprocessing) {
     const { range, mean, std, channels, interpolation, crop, cropMode } = preprocessing;
-    return { preparation: { size, range, mean, std, channels, interpolation, crop, cropMode }, ...labels };
+    return {
+      preparation: { size, range, interpolation, crop, cropMode, ...inputChannels({ mean, std, channels }, c) },
+      ...labels,
+    };
   }
   const note = `${name ?? graph.name}: no card says how pictures become its input; they are resized to ${h} x ${w} with ${c === 1 ? 'mean and deviation 0.5' : "ImageNet's mean and deviation"}`;
   return { preparation: { size, ...usual(c), crop: 1 }, note, ...labels };
+}
+
+/**
+ * What a card says of channels, for a net that takes `count` of them: grey has the mean of what the colours have, as in timm, and
+ * colours repeat what grey has.
+ */
+function inputChannels(
+  { mean, std, channels }: Pick<Preparation, 'mean' | 'std' | 'channels'>,
+  count: number,
+): Pick<Preparation, 'mean' | 'std' | 'channels'> {
+  if (mean.length === count && std.length === count) return { mean, std, channels };
+  const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+  const all = (values: readonly number[]): readonly number[] => Array(count).fill(average(values));
+  return { mean: all(mean), std: all(std), channels: count === 1 ? 'gray' : 'rgb' };
 }
 
 type CardAfter = Pick<Origin, 'from'> &
