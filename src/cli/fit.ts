@@ -9,8 +9,9 @@ import { forceHelp } from './numbers.ts';
 import { skipHelp } from './picture-flags.ts';
 import { print, printJson } from './say.ts';
 import { tableOf } from './tables.ts';
+import { type TuneFlags, withTuneFlags } from './tune-flags.ts';
 
-export interface Flags {
+export interface Flags extends TuneFlags {
   readonly data?: string;
   readonly block?: string;
   readonly teacher?: string;
@@ -28,16 +29,20 @@ export interface Flags {
   readonly engine: string;
   readonly threads?: string;
   readonly checkpointEvery: string;
+  readonly tensorboard?: string;
   readonly skipDamaged?: boolean;
   readonly json?: boolean;
 }
 
-const common = (command: Command, words = '<recipe or arch...>'): Command =>
+const common = (command: Command, words = '<recipe or arch...>'): Command => {
+  const named = command.argument(
+    words,
+    'a recipe file (.json), the name of a recipe of the package, an architecture with its options, or a trained net: <dataset>/<id> or a folder',
+  );
+  return runFlags(withTuneFlags(dataFlags(named)));
+};
+const dataFlags = (command: Command): Command =>
   command
-    .argument(
-      words,
-      'a recipe file (.json), the name of a recipe of the package, or an architecture with its options',
-    )
     .option(
       '--out <folder>',
       'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed (default: out/<recipe>)',
@@ -58,6 +63,12 @@ const common = (command: Command, words = '<recipe or arch...>'): Command =>
     .option(
       '--schedule <name>',
       `how the learning rate changes: ${scheduleNames.join(', ')} (default: that of the recipe, else one-cycle)`,
+    );
+const runFlags = (command: Command): Command =>
+  command
+    .option(
+      '--tensorboard <folder>',
+      'also write losses, rates and measures to this folder as events that TensorBoard reads (default: none)',
     )
     .option('--checkpoint-every <n>', 'steps between checkpoints', '100')
     .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')

@@ -182,6 +182,8 @@ export interface Done {
   readonly fitted: Fitted;
   /** On the data's test split. */
   readonly accuracy?: number;
+  /** Where there are more than five classes. */
+  readonly top5?: number;
   readonly n?: number;
   /** Of the old head on the old data, where a new one was added. */
   readonly oldAccuracy?: number;
@@ -222,8 +224,9 @@ export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
   }
   if (!fitted) throw new Error('internal: a run without a student');
   if (!data) return { fitted, notes };
-  const { accuracy, n } = await evaluate(fitted.net, data.test, data, engine);
-  return { fitted, accuracy, n, notes, ...(await oldOf(ready, fitted.net)) };
+  const { accuracy, top5, n } = await evaluate(fitted.net, data.test, data, engine);
+  const five = top5 === undefined ? {} : { top5 };
+  return { fitted, accuracy, ...five, n, notes, ...(await oldOf(ready, fitted.net)) };
 }
 
 /** The accuracy of the old head on the old data. */

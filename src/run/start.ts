@@ -52,7 +52,7 @@ export async function startOnPictures(recipe: Recipe): Promise<PictureStart> {
   const told = pictureCard(student, input.net.graph);
   const isNew =
     recipe.classes === 'from-data' ||
-    (recipe.classes === undefined && !recipe.newHead && trained && !matches(list.classNames, told, base));
+    (recipe.classes === undefined && !recipe.newHead && trained && !matches(list, told, base));
   const notes = [...input.notes, ...(told.note ? [told.note] : [])];
   if (!isNew) return { net: input.net, notes, told, keepsHead: true };
   const start = withNewHead(recipe, { ...input, notes }, list.classNames.length, list.name);
@@ -62,11 +62,24 @@ export async function startOnPictures(recipe: Recipe): Promise<PictureStart> {
 const teaches = ({ teacher, ensemble, teachers }: Recipe): boolean =>
   teacher !== undefined || ensemble !== undefined || teachers !== undefined;
 
-/** Whether names of classes are those of a net, by its labels, as numbers, or by how many there are. */
-function matches(names: readonly string[], { labels }: PictureCard, { graph }: Net): boolean {
+/**
+ * Whether names of classes are those of a net, by its labels, as numbers, or by how many there are.
+ * @throws MoonletError where some are and others are not, which may be a mistyped name.
+ */
+function matches(
+  { name, classNames }: { readonly name: string; readonly classNames: readonly string[] },
+  { labels }: PictureCard,
+  { graph }: Net,
+): boolean {
   const classes = classesOf(graph);
-  if (names.every((name) => /^\d+$/.test(name) && Number(name) < classes)) return true;
-  return labels ? names.every((name) => labels.includes(name)) : names.length === classes;
+  if (classNames.every((label) => /^\d+$/.test(label) && Number(label) < classes)) return true;
+  if (!labels) return classNames.length === classes;
+  const others = classNames.filter((label) => !labels.includes(label));
+  if (others.length && others.length < classNames.length)
+    throw new MoonletError(
+      `${name}: ${classNames.length - others.length} of its ${classNames.length} classes are classes of ${graph.name}, and "${others[0]}" is not; rename it, or replace the head: --classes from-folder`,
+    );
+  return !others.length;
 }
 
 interface Wanted {
