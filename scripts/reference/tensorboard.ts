@@ -22,7 +22,9 @@ const folder = mkdtempSync(join(tmpdir(), 'tensorboard-'));
 interface Read {
   readonly by: string;
   readonly version: number;
-  readonly scalars: Readonly<Record<string, readonly (readonly [step: number, value: number, time: number])[]>>;
+  readonly scalars: Readonly<
+    Record<string, readonly (readonly [step: number, value: number, time: number])[]>
+  >;
 }
 
 try {
@@ -31,7 +33,11 @@ try {
   if (status !== 0) throw new Error(`${script} failed:\n${stderr}`);
   const read: Read = JSON.parse(stdout);
   const steps = read.scalars['train/loss']?.map(([step]) => step);
-  same('steps', steps, Array.from({ length: 40 }, (_, i) => i + 1));
+  same(
+    'steps',
+    steps,
+    Array.from({ length: 40 }, (_, i) => i + 1),
+  );
   same(
     'losses',
     read.scalars['train/loss']?.map(([, value]) => value),
@@ -42,8 +48,15 @@ try {
     read.scalars['held-out/measure']?.map(([step, value]) => [step, value]),
     history.validation.map(([step, value]) => [step, Math.fround(value)]),
   );
-  same('tags', Object.keys(read.scalars).sort(), ['held-out/measure', 'train/accuracy', 'train/loss', 'train/rate']);
-  console.log(`${read.by}: reads 40 steps of a run that died after 25, resumed from 20, and was logged to two files`);
+  same('tags', Object.keys(read.scalars).sort(), [
+    'held-out/measure',
+    'train/accuracy',
+    'train/loss',
+    'train/rate',
+  ]);
+  console.log(
+    `${read.by}: reads 40 steps of a run that died after 25, resumed from 20, and was logged to two files`,
+  );
   goldenBytes();
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -57,7 +70,14 @@ async function stoppedAndResumed() {
     const hooks = board.hooks();
     try {
       const { history } = await fit(cornersNet(), corners(48, 1), cornersScale, {
-        ...{ steps: 40, batch: 16, seed: 1, validation: corners(24, 2), evaluateEvery: 10, checkpointEvery: 20 },
+        ...{
+          steps: 40,
+          batch: 16,
+          seed: 1,
+          validation: corners(24, 2),
+          evaluateEvery: 10,
+          checkpointEvery: 20,
+        },
         ...{ ...hooks, checkpoints },
         onStep: (at) => {
           hooks.onStep(at);

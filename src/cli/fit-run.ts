@@ -56,21 +56,21 @@ async function train(ready: Ready, out: Out, call: TrainCall): Promise<void> {
   let stage = { name: 'training', steps: recipe.steps };
   const single = ready.links.length === 1 && ready.links[0]?.stages.length === 1;
   const board = call.tensorboard === undefined ? undefined : tensorBoard(call.tensorboard);
-  let events = board?.hooks();
+  let [events, before] = [board?.hooks(), 0];
   const done = await perform(ready, {
     say: note,
     checkpoints: (name) => checkpointFiles(single ? out.checkpoints : join(out.checkpoints, name)),
     onStage: (next) => {
       bar?.end();
       [bar, from, stage] = [undefined, 0, next];
-      events = board?.hooks(single ? '' : `${next.name}/`);
+      events = board?.hooks(single ? '' : `${next.name}/`, before);
+      before += next.steps;
     },
     options: {
       checkpointEvery: every,
       signal: stop.signal,
       onResume: (step) => {
         from = step;
-        events?.onResume(step);
         note(`resuming after step ${step}`);
       },
       onStep: (at) => {
@@ -104,7 +104,8 @@ async function train(ready: Ready, out: Out, call: TrainCall): Promise<void> {
 /** When and why a run ended before its last step. */
 function earlyNote({ fitted: { history } }: Done, { steps, keep, patience }: Recipe): string {
   const best = bestSince(history, 0);
-  const which = keep === 'best' ? 'which is saved' : 'and the last weights are saved (--keep best saves the best ones)';
+  const which =
+    keep === 'best' ? 'which is saved' : 'and the last weights are saved (--keep best saves the best ones)';
   return `ended early, at step ${history.loss.length} of ${steps}: not better in ${patience} evaluations than at step ${best?.step} (${percent(best?.measure ?? Number.NaN)}), ${which}`;
 }
 

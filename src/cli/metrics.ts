@@ -91,7 +91,9 @@ export function metricsText({ labels, evaluation }: Metrics): string {
     `the ${worst.length} of ${count(seen.length)} classes with the lowest F1 (--out metrics.csv writes all, and the confusion matrix):`,
     scoreTable(worst, labels),
     '',
-    ...(rows.length ? ['the most frequent confusions:', tableOf([['label', 'taken for', 'count'], ...rows], [2])] : []),
+    ...(rows.length
+      ? ['the most frequent confusions:', tableOf([['label', 'taken for', 'count'], ...rows], [2])]
+      : []),
   ].join('\n');
 }
 const short = (label: string): string =>

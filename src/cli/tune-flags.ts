@@ -46,7 +46,10 @@ export const withTuneFlags = (command: Command): Command =>
       '--patience <n>',
       'end the run after so many evaluations without a better one; needs --validation (default: never)',
     )
-    .option('--keep <which>', 'the weights that are saved: last or best; best needs --validation (default: last)')
+    .option(
+      '--keep <which>',
+      'the weights that are saved: last or best; best needs --validation (default: last)',
+    )
     .option(
       '--classes <whose>',
       'from-folder (or from-data): a new head for the classes of the data; from-net: keep the head (default: a new head for a trained net of other classes)',
@@ -115,7 +118,9 @@ function classesOf(text: string | undefined): string | undefined {
 function pathsOf(name: string, text: string): readonly string[] {
   const paths = text.split(',').map((path) => path.trim());
   if (paths.some((path) => !path))
-    throw new UsageError(`--${name}: give paths with commas between them, such as 'stem,stage1..stage2', got "${text}"`);
+    throw new UsageError(
+      `--${name}: give paths with commas between them, such as 'stem,stage1..stage2', got "${text}"`,
+    );
   return paths;
 }
 

@@ -1,14 +1,6 @@
 /** @file Gives a net another input: another number of channels, another size. With `withHead` the first steps of fine-tuning. */
 import { MoonletError, Refusal } from '../errors.ts';
-import {
-  check,
-  consumers,
-  type Graph,
-  isMap,
-  type Node,
-  printShape,
-  type Shape,
-} from '../graph/index.ts';
+import { check, consumers, type Graph, isMap, type Node, printShape, type Shape } from '../graph/index.ts';
 import { entries, float, materialize, type Net, type WeightKey } from '../weights/index.ts';
 import { type Check, checkNet, checkOptions, either, whole } from './options.ts';
 
@@ -59,7 +51,9 @@ export function withInput(net: Net, o: InputOptions): Net {
   if (height === h && width === w && channels === c) return net;
   const readers = channels === c ? [] : convsAfter(graph, input.id);
   const shape: Shape = [height, width, channels];
-  const nodes = graph.nodes.map((n): Node => (n.id === input.id ? { ...n, op: { kind: 'input', shape } } : n));
+  const nodes = graph.nodes.map(
+    (n): Node => (n.id === input.id ? { ...n, op: { kind: 'input', shape } } : n),
+  );
   const changed = reshaped({ ...graph, nodes }, graph.name, shape);
   const weights = new Map(net.weights);
   for (const id of readers) {
@@ -77,7 +71,10 @@ const sizeFrom = (size: InputOptions['size']): readonly [number, number] | undef
   typeof size === 'number' ? [size, size] : size;
 
 /** The one input. @throws MoonletError when there are several, or it takes vectors. */
-function imageInput(graph: Graph): { readonly id: string; readonly shape: readonly [number, number, number] } {
+function imageInput(graph: Graph): {
+  readonly id: string;
+  readonly shape: readonly [number, number, number];
+} {
   const inputs = graph.nodes.flatMap(({ id, op }) => (op.kind === 'input' ? [{ id, shape: op.shape }] : []));
   const [input, ...more] = inputs;
   if (!input || more.length)

@@ -70,7 +70,14 @@ export function pictureCard(name: string | undefined, graph: Graph): PictureCard
   if (preprocessing) {
     const { range, mean, std, channels, interpolation, crop, cropMode } = preprocessing;
     return {
-      preparation: { size, range, interpolation, crop, cropMode, ...inputChannels({ mean, std, channels }, c) },
+      preparation: {
+        size,
+        range,
+        interpolation,
+        crop,
+        cropMode,
+        ...inputChannels({ mean, std, channels }, c),
+      },
       ...labels,
     };
   }

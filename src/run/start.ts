@@ -37,7 +37,10 @@ export function startOn(
   const classes = classesOf(input.net.graph);
   const isNew =
     recipe.classes === 'from-data' ||
-    (recipe.classes === undefined && !recipe.newHead && isTrained(recipe.student) && classes !== data.classes);
+    (recipe.classes === undefined &&
+      !recipe.newHead &&
+      isTrained(recipe.student) &&
+      classes !== data.classes);
   return isNew ? withNewHead(recipe, input, data.classes, data.name) : input;
 }
 
@@ -47,7 +50,8 @@ export async function startOnPictures(recipe: Recipe): Promise<PictureStart> {
   const base = studentOf(recipe);
   const list = await listPictures(data);
   const trained = isTrained(student);
-  const same = trained && !teaches(recipe) && recipe.size === undefined ? await sameSize(list.train) : undefined;
+  const same =
+    trained && !teaches(recipe) && recipe.size === undefined ? await sameSize(list.train) : undefined;
   const input = resized(recipe, base, same ? { ...smaller(base, same), of: list.name } : {});
   const told = pictureCard(student, input.net.graph);
   const isNew =
@@ -94,7 +98,9 @@ function resized({ size, channels, student }: Recipe, net: Net, data: Wanted): S
   const [wantedSize, wantedChannels] = [size ?? data.size, channels ?? data.channels];
   if (!isMap(before)) {
     if (size !== undefined || channels !== undefined)
-      throw new UsageError(`size and channels are those of images, and ${student} takes vectors; leave them out`);
+      throw new UsageError(
+        `size and channels are those of images, and ${student} takes vectors; leave them out`,
+      );
     return { net, notes: [] };
   }
   const changed = withInput(net, {
@@ -103,7 +109,8 @@ function resized({ size, channels, student }: Recipe, net: Net, data: Wanted): S
   });
   if (changed === net) return { net, notes: [] };
   const now = inputShape(changed.graph);
-  const why = data.of !== undefined && (size === undefined || channels === undefined) ? `, for ${data.of}` : '';
+  const why =
+    data.of !== undefined && (size === undefined || channels === undefined) ? `, for ${data.of}` : '';
   const kernels = now[2] === before[2] ? '' : `; the first kernels follow`;
   return {
     net: changed,

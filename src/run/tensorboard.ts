@@ -11,7 +11,7 @@ import { unwritable } from '../files/index.ts';
 import type { FitTaskOptions } from '../learn/train/fit.ts';
 
 /** What a run calls. */
-export type BoardHooks = Required<Pick<FitTaskOptions, 'onStep' | 'onValidation' | 'onResume'>>;
+export type BoardHooks = Required<Pick<FitTaskOptions, 'onStep' | 'onValidation'>>;
 export interface TensorBoard {
   /** The event file. */
   readonly path: string;
@@ -19,8 +19,9 @@ export interface TensorBoard {
    * The callbacks of a run, as options of `fit`. Tags: `train/loss`, `train/accuracy` and `train/rate`, each loss of several as
    * `train/loss/NAME`, and `held-out/measure` (of classes: the accuracy).
    * @param prefix stands before the tags, such as the name of a stage with a slash.
+   * @param before steps of the stages before, which are added to those of this one.
    */
-  hooks(prefix?: string): BoardHooks;
+  hooks(prefix?: string, before?: number): BoardHooks;
   /** Writes numbers by tag. */
   scalars(step: number, values: Readonly<Record<string, number>>): void;
   /** Writes what is left in memory. */
@@ -36,7 +37,7 @@ const [mostBytes, mostSeconds] = [2 ** 16, 2];
 
 /**
  * Begins an event file in a folder; TensorBoard shows the folder with `tensorboard --logdir FOLDER`. A run that resumes writes
- * another file there, which takes the place of the later steps of the files before it.
+ * another file there, which takes the place of what the files before it have from its first step on.
  * @throws MoonletError for a folder that cannot be written.
  *
  * @example
@@ -67,19 +68,24 @@ export function tensorBoard(folder: string, o: TensorBoardOptions = {}): TensorB
     bytes += record.length;
     if (bytes >= mostBytes || now() - since >= mostSeconds) flush();
   };
-  const scalars: TensorBoard['scalars'] = (step, values) => add(scalarEvent(now(), step, values));
+  let begins = true;
+  const scalars: TensorBoard['scalars'] = (step, values) => {
+    if (begins) add(startEvent(now(), step));
+    begins = false;
+    add(scalarEvent(now(), step, values));
+  };
   guarded(path, () => mkdirSync(folder, { recursive: true }));
   add(versionEvent(start));
-  add(startEvent(start, 1));
   flush();
   return {
     path,
     scalars,
-    hooks: (prefix = '') => ({
-      onResume: (step) => add(startEvent(now(), step + 1)),
+    hooks: (prefix = '', before = 0) => ({
       onStep: ({ step, loss, losses, accuracy, rate }) => {
-        const parts = Object.entries(losses).map(([name, value]) => [`${prefix}train/loss/${name}`, value] as const);
-        scalars(step, {
+        const parts = Object.entries(losses).map(
+          ([name, value]) => [`${prefix}train/loss/${name}`, value] as const,
+        );
+        scalars(before + step, {
           [`${prefix}train/loss`]: loss,
           [`${prefix}train/rate`]: rate,
           ...(accuracy === undefined ? {} : { [`${prefix}train/accuracy`]: accuracy }),
@@ -87,7 +93,7 @@ export function tensorBoard(folder: string, o: TensorBoardOptions = {}): TensorB
         });
       },
       onValidation: (step, measure) => {
-        scalars(step, { [`${prefix}held-out/measure`]: measure });
+        scalars(before + step, { [`${prefix}held-out/measure`]: measure });
         flush();
       },
     }),

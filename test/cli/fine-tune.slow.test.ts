@@ -1,5 +1,5 @@
 /** @file Fine-tuning by the command line: a folder of pictures, a new head, frozen stages, averages, early ends, metrics, a log. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { graph, init, input } from '../../src/index.ts';
 import { saveNet } from '../../zoo/index.ts';
@@ -22,7 +22,10 @@ describe('fine-tuning by the command line', () => {
     );
     return [
       net,
-      { labels, preprocessing: { mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.4], crop: 1, interpolation: 'bicubic' } },
+      {
+        labels,
+        preprocessing: { mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.4], crop: 1, interpolation: 'bicubic' },
+      },
     ] as const;
   };
   before(async () => {
@@ -32,10 +35,32 @@ describe('fine-tuning by the command line', () => {
     saveNet(at('same'), ...trained(['red', 'green', 'blue', 'grey']));
   });
   const fit = (net: string, out: string, ...more: readonly string[]) =>
-    moonlet('fit', at(net), '--data', at('photos'), '--out', at(out), '--batch', '8', '--rate', '0.1', ...more);
+    moonlet(
+      'fit',
+      at(net),
+      '--data',
+      at('photos'),
+      '--out',
+      at(out),
+      '--batch',
+      '8',
+      '--rate',
+      '0.1',
+      ...more,
+    );
 
   it('fit NET --data FOLDER --classes from-folder replaces the head, and says it', async () => {
-    const { code, stdout, stderr } = await fit('net', 'a', '--classes', 'from-folder', '--steps', '30', '--freeze', 'stem', '--json');
+    const { code, stdout, stderr } = await fit(
+      'net',
+      'a',
+      '--classes',
+      'from-folder',
+      '--steps',
+      '30',
+      '--freeze',
+      'stem',
+      '--json',
+    );
     expect(code, stderr).to.equal(0);
     const { accuracy, notes, n } = JSON.parse(stdout);
     expect([accuracy, n]).to.deep.equal([1, 12]);
@@ -54,7 +79,12 @@ describe('fine-tuning by the command line', () => {
     const same = await fit('same', 'c', '--steps', '2');
     expect(same.code, same.stderr).to.equal(0);
     expect(same.stderr).not.to.include('a new head');
-    expect(JSON.parse(readFileSync(at('c', 'card.json'), 'utf8')).labels).to.deep.equal(['red', 'green', 'blue', 'grey']);
+    expect(JSON.parse(readFileSync(at('c', 'card.json'), 'utf8')).labels).to.deep.equal([
+      'red',
+      'green',
+      'blue',
+      'grey',
+    ]);
     saveNet(at('typo'), ...trained(['redd', 'green', 'blue']));
     await expectRefusal(
       ['fit', at('typo'), '--data', at('photos'), '--out', at('d'), '--steps', '2'],

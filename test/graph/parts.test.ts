@@ -2,14 +2,16 @@
 import { expect } from 'chai';
 import { architectures, compose } from '../../zoo/architectures/index.ts';
 import { nodesAt, parts, select } from '../../src/graph/index.ts';
-import { graph, input } from '../../src/index.ts';
+import { type Flow, graph, input } from '../../src/index.ts';
 import { line } from '../support/refused.ts';
 
+const unit = (x: Flow<'map'>) => x.conv(4).norm();
 const net = graph(
   'net',
   input(8, 8, 3)
     .pipe('stem', (x) => x.conv(4, { kernel: 3 }).norm().relu())
-    .pipe('stage1', (x) => x.conv(4).norm(), (x) => x.conv(4).norm())
+    .pipe('stage1/0', unit)
+    .pipe('stage1/1', unit)
     .pipe('transition', (x) => x.conv(6, { stride: 2 }))
     .pipe('stage2', (x) => x.conv(6).norm())
     .pipe('head', (x) => x.globalPool().dense(5)),
@@ -51,7 +53,9 @@ describe('nodesAt', () => {
   });
 
   it('refuses what means nothing, with the nearest', async () => {
-    expect(await line(() => names(['stagee1']))).to.equal('net: no node at "stagee1". Did you mean "stage1"?');
+    expect(await line(() => names(['stagee1']))).to.equal(
+      'net: no node at "stagee1". Did you mean "stage1"?',
+    );
     expect(await line(() => names(['stage2..stage1']))).to.equal(
       'freeze: "stage2..stage1" is no range of parts of net; its parts in order are stem, stage1, stage2, head',
     );

@@ -65,7 +65,12 @@ describe('evaluate', () => {
         labels: Uint8Array.of(0, 4, 5, 7),
       };
       const o = { batch: 3, engine: 'wasm' } as const;
-      const { accuracy, top5 } = await evaluate({ ...net, weights }, split, { ...scale, shape: [1, 1, 1] }, o);
+      const { accuracy, top5 } = await evaluate(
+        { ...net, weights },
+        split,
+        { ...scale, shape: [1, 1, 1] },
+        o,
+      );
       return [accuracy, top5];
     };
     expect(await measured([8, 7, 6, 5, 4, 3, 2, 1])).to.deep.equal([0.25, 0.5]);

@@ -11,7 +11,14 @@ import { crossEntropy } from '../../src/learn/loss/index.ts';
 import type { Task } from '../../src/learn/task/index.ts';
 import { averageAt } from '../../src/learn/train/average.ts';
 import { outOfPatience } from '../../src/learn/train/best.ts';
-import { type FitOptions, type FitTaskOptions, fit, fitTask, sgd, step } from '../../src/learn/train/index.ts';
+import {
+  type FitOptions,
+  type FitTaskOptions,
+  fit,
+  fitTask,
+  sgd,
+  step,
+} from '../../src/learn/train/index.ts';
 import { entries, float, type Net, type WeightKey } from '../../src/weights/index.ts';
 import { corners, cornersNet, cornersScale, memoryStore } from '../support/corners.ts';
 import { referenceImages, referenceNet } from '../support/reference-fill.ts';
@@ -46,7 +53,12 @@ const task: Task = {
   targets: { labels: { shape: [], dtype: 'int32' } },
   batches: () => () => ({ x, targets: { labels }, images: Uint32Array.from(labels.keys()), view: 0 }),
 };
-const options: FitTaskOptions = { steps: 3, batch, rate: 0.1, optimizer: sgd({ nesterov: true, weightDecay: 5e-4 }) };
+const options: FitTaskOptions = {
+  steps: 3,
+  batch,
+  rate: 0.1,
+  optimizer: sgd({ nesterov: true, weightDecay: 5e-4 }),
+};
 
 /** PyTorch's names for our weights. */
 const slots: Readonly<Record<string, string>> = {
@@ -169,7 +181,9 @@ describe('freezing', () => {
 
   it('refuses paths that mean nothing, and to freeze everything', async () => {
     expect(await line(() => run({ freeze: ['stage7'] }))).to.match(/^corners: no node at "stage7"/);
-    expect(await usage(() => run({ freeze: ['stem..head'] }))).to.match(/^corners: nothing is left to train; /);
+    expect(await usage(() => run({ freeze: ['stem..head'] }))).to.match(
+      /^corners: nothing is left to train; /,
+    );
   });
 });
 
@@ -180,11 +194,18 @@ describe('shares of the learning rate', () => {
       await run(o),
       await run({ ...o, layerDecay: 0.5, rates: [{ paths: ['stem/conv'], scale: 4 }] }),
     ];
-    const shares = { 'stem/conv': 4, 'stem/norm': 0.25, 'stage1/conv': 0.5, 'stage1/norm': 0.5, 'head/dense': 1 };
+    const shares = {
+      'stem/conv': 4,
+      'stem/norm': 0.25,
+      'stage1/conv': 0.5,
+      'stage1/norm': 0.5,
+      'head/dense': 1,
+    };
     const first = cornersNet().weights;
     for (const { key, node, trained } of entries(plain.net.graph)) {
       if (!trained) continue;
-      const moved = (net: Net, i: number): number => (net.weights.get(key)?.data[i] ?? 0) - (first.get(key)?.data[i] ?? 0);
+      const moved = (net: Net, i: number): number =>
+        (net.weights.get(key)?.data[i] ?? 0) - (first.get(key)?.data[i] ?? 0);
       const size = first.get(key)?.data.length ?? 0;
       const share = shares[node as keyof typeof shares];
       for (let i = 0; i < size; i++)
@@ -193,8 +214,12 @@ describe('shares of the learning rate', () => {
   });
 
   it('are refused out of range, and for nets without stages', async () => {
-    expect(await usage(() => run({ layerDecay: 0 }))).to.equal('layerDecay must be a number above 0 to 1, got 0');
-    expect(await usage(() => run({ rates: [{ paths: ['stem'], scale: -1 }] }))).to.match(/^the scale of "rates" must be/);
+    expect(await usage(() => run({ layerDecay: 0 }))).to.equal(
+      'layerDecay must be a number above 0 up to 1, got 0',
+    );
+    expect(await usage(() => run({ rates: [{ paths: ['stem'], scale: -1 }] }))).to.match(
+      /^the scale of "rates" must be/,
+    );
   });
 });
 
@@ -215,7 +240,12 @@ describe('a moving average', () => {
     const measured: number[] = [];
     const [whole, averaged] = [
       await run({}),
-      await run({ ema: 0.999, validation: held, evaluateEvery: 8, onValidation: (_, m) => void measured.push(m) }),
+      await run({
+        ema: 0.999,
+        validation: held,
+        evaluateEvery: 8,
+        onValidation: (_, m) => void measured.push(m),
+      }),
     ];
     expect([...(averaged.raw?.weights ?? [])]).to.deep.equal([...whole.net.weights]);
     expect(averaged.history.loss).to.deep.equal(whole.history.loss);
@@ -234,7 +264,8 @@ describe('a moving average', () => {
     const { net, raw } = await run({ ema: 0.9, growth });
     expect(net.weights.get('stage1/conv:kernel')?.shape).to.deep.equal([3, 3, 4, 6]);
     expect([...(raw?.weights.keys() ?? [])]).to.deep.equal([...net.weights.keys()]);
-    for (const [key, { data }] of net.weights) if (key.endsWith('variance')) expect(Math.min(...data), key).to.be.above(0);
+    for (const [key, { data }] of net.weights)
+      if (key.endsWith('variance')) expect(Math.min(...data), key).to.be.above(0);
   });
 
   it('refuses decays that are none', async () => {
@@ -254,7 +285,9 @@ describe('patience', () => {
     expect(outOfPatience(history(0.1, 0.3, 0.2, 0.4), { patience: 2 })).to.equal(false);
     expect(outOfPatience(history(0.1, 0.3, 0.2, 0.3), {})).to.equal(false);
     expect(outOfPatience(history(0.9, 0.3, 0.2, 0.1), { patience: 2, growth: [{ at: 20 }] })).to.equal(false);
-    expect(outOfPatience(history(0.9, 0.3, 0.2, 0.1, 0.2), { patience: 2, growth: [{ at: 20 }] })).to.equal(true);
+    expect(outOfPatience(history(0.9, 0.3, 0.2, 0.1, 0.2), { patience: 2, growth: [{ at: 20 }] })).to.equal(
+      true,
+    );
   });
 
   it('needs held-out examples', async () => {
@@ -279,7 +312,12 @@ describe('a run that is fine-tuned in all these ways', () => {
     const checkpoints = memoryStore();
     for (const stopAt of [5, 8]) {
       const stop = new AbortController();
-      await run({ ...whole, checkpoints, signal: stop.signal, onStep: ({ step: at }) => at === stopAt && stop.abort() });
+      await run({
+        ...whole,
+        checkpoints,
+        signal: stop.signal,
+        onStep: ({ step: at }) => at === stopAt && stop.abort(),
+      });
     }
     for (const again of [await run({ ...whole, checkpoints }), await run({ ...whole, checkpoints })]) {
       expect(again.history).to.deep.equal(unbroken.history);
@@ -297,6 +335,8 @@ describe('a run that is fine-tuned in all these ways', () => {
       rates: { layerDecay: 0.6 },
       trained: { freeze: ['stem/conv'] },
     }))
-      expect(await line(() => run({ ...whole, steps: 4, checkpoints, ...o }))).to.include(`another recipe (${name}`);
+      expect(await line(() => run({ ...whole, steps: 4, checkpoints, ...o }))).to.include(
+        `another recipe (${name}`,
+      );
   });
 });

@@ -14,7 +14,8 @@ import {
 import { line } from '../support/refused.ts';
 
 /** Of scripts/reference/tensorboard_events.py write, by tensorboard's own protobuf classes and RecordWriter. */
-const golden = 'GOLDEN';
+const golden =
+  'GAAAAAAAAACjf0siCQAAIED8VNlBGg1icmFpbi5FdmVudDoyKzUxEBAAAAAAAAAAlfv+GAkAAFBA/FTZQRCtAjoCCAEjgbEVNQAAAAAAAADWxV3mCQAAgED8VNlBEMCEPSomChEKCnRyYWluL2xvc3MVAAAQQAoRCgp0cmFpbi9yYXRlFc3MzD0RS/jX';
 
 describe('event files', () => {
   it('are made of the bytes of TensorBoard’s own writer', () => {
@@ -72,7 +73,8 @@ describe('event files', () => {
       board.hooks().onStep({ ...report, losses: { 'cross-entropy': 1 }, accuracy: 0.5 });
       board.close();
       const text = readFileSync(board.path, 'latin1');
-      for (const tag of ['first/train/loss', 'first/train/loss/hints', 'train/accuracy']) expect(text).to.include(tag);
+      for (const tag of ['first/train/loss', 'first/train/loss/hints', 'train/accuracy'])
+        expect(text).to.include(tag);
       expect(text).not.to.include('first/train/accuracy');
       expect(text.match(/train\/loss\/cross-entropy/g)).to.have.length(1);
     } finally {
@@ -84,7 +86,9 @@ describe('event files', () => {
     const folder = mkdtempSync(join(tmpdir(), 'moonlet-board-'));
     try {
       writeFileSync(join(folder, 'file'), '');
-      expect(await line(() => tensorBoard(join(folder, 'file', 'runs')))).to.match(/cannot be written \(ENOTDIR\)/);
+      expect(await line(() => tensorBoard(join(folder, 'file', 'runs')))).to.match(
+        /cannot be written \(ENOTDIR\)/,
+      );
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

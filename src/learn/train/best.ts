@@ -32,7 +32,10 @@ export function bestSince({ validation }: History, since: number): Mark | undefi
  */
 export function outOfPatience(
   history: History,
-  { patience, growth = [] }: { readonly patience?: number; readonly growth?: readonly { readonly at: number }[] },
+  {
+    patience,
+    growth = [],
+  }: { readonly patience?: number; readonly growth?: readonly { readonly at: number }[] },
 ): boolean {
   if (patience === undefined) return false;
   const since = Math.max(0, ...growth.map((g) => g.at));

@@ -95,4 +95,3 @@ function firstGuess(graph: Graph, reached: ReadonlySet<string>): string | undefi
   return before !== undefined && reached.has(before) ? before : undefined;
 }
 const isVector = (graph: Graph, id: string): boolean => shapes(graph).get(id)?.length === 1;
-

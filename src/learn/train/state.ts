@@ -47,7 +47,5 @@ export const parametersIn = (
 
 /** The weights in a state: those that were trained, or their averages. */
 export function weightsIn(graph: Graph, state: Arrays, averaged = false): Weights {
-  return new Map(
-    entries(graph).map(({ key, shape }) => [key, float(shape, valuesOf(state, key, averaged))]),
-  );
+  return new Map(entries(graph).map(({ key, shape }) => [key, float(shape, valuesOf(state, key, averaged))]));
 }

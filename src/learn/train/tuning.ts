@@ -86,7 +86,8 @@ export function tuningNotes(graph: Graph, tuning: Tuning | undefined): readonly 
     notes.push(`${thousands(count(moving))} of ${thousands(count(weights))} parameters are trained${names}`);
   }
   const shares = new Set(moving.map((e) => tuning.scale(e.node)));
-  if (shares.size > 1 || !shares.has(1)) notes.push(`shares of the learning rate: ${ratesByPart(graph, tuning)}`);
+  if (shares.size > 1 || !shares.has(1))
+    notes.push(`shares of the learning rate: ${ratesByPart(graph, tuning)}`);
   return notes;
 }
 const thousands = (n: number): string => n.toLocaleString('en-US');
@@ -98,16 +99,23 @@ function ratesByPart(graph: Graph, tuning: Tuning): string {
   const named = all.length ? all : [{ name: graph.name, nodes: graph.nodes }];
   return named
     .flatMap(({ name, nodes }) => {
-      const shares = nodes.filter((n) => owners.has(n.id) && tuning.trained(n.id)).map((n) => tuning.scale(n.id));
+      const shares = nodes
+        .filter((n) => owners.has(n.id) && tuning.trained(n.id))
+        .map((n) => tuning.scale(n.id));
       if (!shares.length) return [];
-      const [low, high] = [Math.min(...shares), Math.max(...shares)].map((s) => `${Number(s.toPrecision(3))}`);
+      const [low, high] = [Math.min(...shares), Math.max(...shares)].map(
+        (s) => `${Number(s.toPrecision(3))}`,
+      );
       return [`${name} ${low === high ? low : `${low} to ${high}`}`];
     })
     .join(', ');
 }
 
 /** What of the options a run's numbers depend on, as JSON. */
-export function tuningIdentity(graph: Graph, tuning: Tuning): { readonly trained: string; readonly rates: string } {
+export function tuningIdentity(
+  graph: Graph,
+  tuning: Tuning,
+): { readonly trained: string; readonly rates: string } {
   const lines = (text: (id: string) => string): string => graph.nodes.map((n) => text(n.id)).join('\n');
   return {
     trained: lines((id) => (tuning.trained(id) ? id : '')),
