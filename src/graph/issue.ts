@@ -50,7 +50,7 @@ function flat(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Issue {
   return {
     path: key === undefined ? path : [...path, key],
     isKey: key !== undefined,
-    text: `${cut(place.replace(/^\./, ''), 200) || 'top level'}: ${cut(issue.message, 300)}`,
+    text: `${cut(place.replace(/^\./, ''), 200) || 'top level'}: ${cut(issue.message, 600)}`,
   };
 }
 

@@ -36,7 +36,8 @@ export interface TensorBoardOptions {
 const [mostBytes, mostSeconds] = [2 ** 16, 2];
 
 /**
- * Begins an event file in a folder; TensorBoard shows the folder with `tensorboard --logdir FOLDER`. A run that resumes writes
+ * Begins an event file in a folder; TensorBoard shows the folder with `tensorboard --logdir FOLDER`. A run
+ * takes `...board.hooks()` among its options. A run that resumes writes
  * another file there, which takes the place of what the files before it have from its first step on.
  * @throws MoonletError for a folder that cannot be written.
  *
@@ -47,7 +48,7 @@ const [mostBytes, mostSeconds] = [2 ** 16, 2];
  * import { tensorBoard } from 'moonlet/run';
  *
  * const board = tensorBoard(mkdtempSync(join(tmpdir(), 'runs-')));
- * board.scalars(1, { 'train/loss': 2.3 }); // or: fit(net, train, data, { steps: 100, ...board.hooks() })
+ * board.scalars(1, { 'train/loss': 2.3 });
  * board.close();
  * statSync(board.path).size > 50; // true
  */

@@ -66,7 +66,7 @@ describe('fine-tuning by the command line', () => {
     expect([accuracy, n]).to.deep.equal([1, 12]);
     expect(notes).to.deep.equal([
       `${at('net')}: a new head for the 3 classes of photos, in place of the one for 4`,
-      '1,211 of 1,451 parameters are trained (frozen: stem)',
+      '1,211 of 1,443 parameters are trained (frozen: stem)',
     ]);
     const card = JSON.parse(readFileSync(at('a', 'card.json'), 'utf8'));
     expect(card.labels).to.deep.equal(['blue', 'green', 'red']);

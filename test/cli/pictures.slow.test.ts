@@ -107,7 +107,7 @@ describe('pictures by the command line', () => {
     await expectRefusal(
       [...words, '--out', at('four')],
       1,
-      /tells 4 classes apart, and photos has 3; compose it with classes=3/,
+      /has 4 classes, but photos has 3; compose it with classes=3/,
     );
   });
 });
