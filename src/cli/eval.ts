@@ -43,7 +43,10 @@ async function run(name: string, flags: Flags): Promise<void> {
   if (flags.out !== undefined) checkMetricsFile(flags.out);
   const { evaluated } = await import('./eval-run.ts');
   const { note: about, metrics, ...result } = await evaluated(name, flags.data, engine, picturesBy(flags));
-  if (flags.out !== undefined) writeMetrics(flags.out, metrics);
+  if (flags.out !== undefined) {
+    writeMetrics(flags.out, metrics);
+    note(`metrics of ${count(metrics.labels.length)} classes written to ${flags.out}`);
+  }
   if (flags.json) return printJson(flags.metrics ? { ...result, metrics: metricsIn(metrics) } : result);
   const { accuracy, top5, n, data, params } = result;
   const five = top5 === undefined ? '' : ` (top-5 ${percent(top5)})`;

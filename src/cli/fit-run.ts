@@ -8,7 +8,8 @@ import { type Out, withOut } from '../files/index.ts';
 import { cost } from '../read/cost.ts';
 import { type Done, perform, type Ready, readyFor } from '../run/classify.ts';
 import { checkpointFiles, inputsOf } from '../run/files.ts';
-import type { PictureHow } from '../run/pictures.ts';
+import { isTrained } from '../run/parts.ts';
+import { type PictureHow, provenanceOf } from '../run/pictures.ts';
 import type { Recipe } from '../run/recipe.ts';
 import { tensorBoard } from '../run/tensorboard.ts';
 import { bestSince } from '../learn/train/best.ts';
@@ -109,18 +110,28 @@ function earlyNote({ fitted: { history } }: Done, { steps, keep, patience }: Rec
   return `ended early, at step ${history.loss.length} of ${steps}: not better in ${patience} evaluations than at step ${best?.step} (${percent(best?.measure ?? Number.NaN)}), ${which}`;
 }
 
-/** The card of a net for pictures: how they become its input, and what its classes are called. */
+/**
+ * The card of a net for pictures: how they become its input, and what its classes are called; and of every net that begins with
+ * trained weights: their licence and source.
+ */
 function cardOf({ recipe, data, student: { graph } }: Ready): object | undefined {
-  if (!data?.preparation) return undefined;
+  const owed = isTrained(recipe.student) ? provenanceOf(recipe.student) : {};
+  const from = Object.keys(owed).length ? { from: recipe.student, ...owed } : {};
+  if (!data?.preparation)
+    return Object.keys(from).length ? { name: graph.name, data: recipe.data, ...from } : undefined;
   const { size, range = [0, 1], channels, ...rest } = data.preparation;
-  const [height, width] = [size].flat();
+  const [height = 0, width = height] = [size].flat();
   return {
     name: graph.name,
     data: recipe.data,
+    ...from,
     labels: data.classNames,
     preprocessing: {
       range,
-      ...{ channels: channels ?? (rest.mean.length === 3 ? 'rgb' : 'gray'), size: width ?? height },
+      ...{
+        channels: channels ?? (rest.mean.length === 3 ? 'rgb' : 'gray'),
+        size: width === height ? height : [height, width, rest.mean.length],
+      },
       ...rest,
       from: 'what the net was trained with',
     },

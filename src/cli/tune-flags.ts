@@ -107,7 +107,9 @@ const wholeOf = (name: string, text: string | undefined, range: Parameters<typeo
 
 function choiceOf(name: string, value: string | undefined, choices: readonly string[]): string | undefined {
   if (value === undefined || choices.includes(value)) return value;
-  throw new UsageError(`--${name} must be ${choices.join(' or ')}, got "${value}"`);
+  throw new UsageError(
+    `--${name} must be ${[choices.slice(0, -1).join(', '), choices.at(-1)].join(' or ')}, got "${value}"`,
+  );
 }
 
 function classesOf(text: string | undefined): string | undefined {

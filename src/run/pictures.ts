@@ -30,6 +30,10 @@ const card = z.looseObject({
     .nullish(),
   /** Names of the classes, in the order of their indices. */
   labels: z.array(z.string()).optional(),
+  id: z.string().optional(),
+  license: z.string().optional(),
+  source: z.string().optional(),
+  imported: z.looseObject({ file: z.string(), source: z.string(), sha256: z.string().optional() }).optional(),
 });
 
 /** What is known of a net's pictures. */
@@ -101,21 +105,44 @@ function inputChannels(
 
 type CardAfter = Pick<Origin, 'from'> &
   Partial<Origin> &
+  Provenance &
   Pick<z.output<typeof card>, 'labels' | 'preprocessing'>;
+/** What a net that is made from another one owes to it. */
+export interface Provenance {
+  readonly license?: string;
+  /** Where the first weights are from, in a few words. */
+  readonly source?: string;
+}
+
+/** The licence and the source on the card of a folder; nothing for a shipped student, or without a card. */
+export function provenanceOf(name: string): Provenance {
+  const path = join(name, 'card.json');
+  if (studentNames().includes(name) || !existsSync(path)) return {};
+  return provenance(cardAt(path));
+}
+function provenance({ id, license, source, imported }: z.output<typeof card>): Provenance {
+  const { file, source: by, sha256 } = imported ?? {};
+  const told =
+    source ?? id ?? (file && `${file} of ${by}${sha256 === undefined ? '' : `, sha256 ${sha256}`}`);
+  return { ...(license === undefined ? {} : { license }), ...(told === undefined ? {} : { source: told }) };
+}
+
 /**
- * The card of a net that was made from the net `name`: what it is for, and what that one's card says of pictures and classes;
- * undefined when nothing is known.
+ * The card of a net that was made from the net `name`: what it is for, what that one's card says of pictures and classes, its licence
+ * and source; undefined when nothing is known.
  */
 export function cardAfter(name: string, data: string | undefined): CardAfter | undefined {
   const path = join(name, 'card.json');
   const told = !studentNames().includes(name) && existsSync(path) ? cardAt(path) : {};
   const { preprocessing, labels } = told;
-  if (data === undefined && !preprocessing && !labels) return undefined;
+  const owed = provenance(told);
+  if (data === undefined && !preprocessing && !labels && !Object.keys(owed).length) return undefined;
   return {
     from: name,
     ...(data === undefined ? {} : { data }),
     ...(labels ? { labels } : {}),
     ...(preprocessing ? { preprocessing } : {}),
+    ...owed,
   };
 }
 

@@ -1,7 +1,7 @@
 /** @file The progress of a run in a checkpoint, validated by a schema, since the file may be damaged. */
 import * as z from 'zod';
 import { MoonletError } from '../../errors.ts';
-import { issueText, unknownKey } from '../../graph/index.ts';
+import { issueText } from '../../graph/index.ts';
 
 /** JSON has no NaN: the loss of a run that diverged is null there. */
 const measured = z.number().nullable();
@@ -23,7 +23,7 @@ export function progressIn(text: string | undefined): Progress {
   } catch {
     throw new MoonletError('checkpoint: its progress is not JSON; the file is damaged');
   }
-  const parsed = progressSchema.safeParse(json, { error: unknownKey });
+  const parsed = progressSchema.safeParse(json);
   if (!parsed.success)
     throw new MoonletError(`checkpoint: progress, ${issueText(parsed.error)}; the file is damaged`);
   const { step, recipe, history } = parsed.data;
