@@ -88,7 +88,7 @@ async function train(ready: Ready, out: Out, call: TrainCall): Promise<void> {
   bar?.end();
   stop.end();
   const { fitted } = done;
-  if (fitted.endedEarly) note(earlyNote(done, recipe));
+  if (fitted.endedEarly) note(earlyNote(done, ready.links.at(-1)?.stages.at(-1)?.recipe ?? recipe));
   if (!fitted.finished) {
     note(`stopped at step ${fitted.history.loss.length} of ${stage.steps}; the checkpoint is saved`);
     process.exitCode = 130;
