@@ -59,12 +59,13 @@ def written(state):
     }
 
 
-def run(layer_decay=1.0, frozen=(), average=False):
+def run(layer_decay=1.0, frozen=(), average=False, norms=True):
     net = Net()
     fill([m for m in net.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d, nn.Linear))])
     net = net.double()
-    for name in frozen:
-        getattr(net, name).requires_grad_(False)
+    still = [getattr(net, name) for name in frozen] + [m for m in net.modules() if isinstance(m, Norm) and not norms]
+    for module in still:
+        module.requires_grad_(False)
     groups = param_groups_layer_decay(net, weight_decay=5e-4, layer_decay=layer_decay)
     for group in groups:
         group["lr"] = RATE * group["lr_scale"]
@@ -74,8 +75,8 @@ def run(layer_decay=1.0, frozen=(), average=False):
     losses = []
     for step in range(STEPS):
         net.train()
-        for name in frozen:
-            getattr(net, name).eval()
+        for module in still:
+            module.eval()
         optimizer.zero_grad()
         loss = F.cross_entropy(net(x), y)
         loss.backward()
@@ -103,6 +104,7 @@ with open(sys.argv[1], "w") as file:
             "decayed": run(layer_decay=0.5),
             "averaged": run(average=True),
             "frozen": run(frozen=("stem", "stage1")),
+            "norms": run(norms=False),
             "kernels": kernels(),
         },
         file,

@@ -20,6 +20,7 @@ const golden: {
   readonly decayed: Run;
   readonly averaged: Run;
   readonly frozen: Run;
+  readonly norms: Run;
   readonly kernels: Readonly<Record<string, readonly number[]>>;
 } = JSON.parse(readFileSync('test/learn/fine-tune.json', 'utf8'));
 
@@ -96,6 +97,12 @@ describe('fine-tuning against PyTorch and timm', () => {
     expect(apart(net, golden.frozen.weights)).to.be.below(2e-5);
     for (const [key, weight] of start.weights)
       if (!/^(stage2|head)/.test(key)) expect(net.weights.get(key)?.data, key).to.deep.equal(weight.data);
+  });
+
+  it('frozen norms of layers that are trained: gradients come through what they multiply', async () => {
+    const { net, history } = await fitTask(start, task, { ...options, freeze: ['**/norm'] });
+    close(history.loss, golden.norms.losses);
+    expect(apart(net, golden.norms.weights)).to.be.below(2e-5);
   });
 
   it('other channels: kernels as of adapt_input_conv', () => {
