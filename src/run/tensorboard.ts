@@ -1,7 +1,7 @@
 /**
  * @file A run's numbers as an event file that TensorBoard reads: a TFRecord file of `Event` messages (tensorflow/core/util/event.proto,
- * tensorflow/core/lib/io/record_writer.h). The npm packages that write such files are old or need tfjs-node; protobufjs, which the
- * ONNX files use too, encodes the few fields.
+ * tensorflow/core/lib/io/record_writer.h). protobufjs, which the ONNX files use too, encodes the few
+ * fields (docs/design.md says which packages do not).
  */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
