@@ -10,7 +10,9 @@ import { outOfPatience } from '../../src/learn/train/best.ts';
 import { type FitOptions, fit, sgd, step } from '../../src/learn/train/index.ts';
 import { entries, type Net } from '../../src/weights/index.ts';
 import { corners, cornersNet, cornersScale, memoryStore } from '../support/corners.ts';
+import { largestDifference } from '../support/nets.ts';
 import { line, usage } from '../support/refused.ts';
+import { runForward } from '../support/run.ts';
 
 const train = corners(48, 1);
 const held = corners(24, 2);
@@ -138,13 +140,23 @@ describe('a moving average', () => {
     expect(measured).to.have.length(1);
   });
 
-  it('grows along: copies of a channel have its average, and the measure of what is kept stays', async () => {
-    const growth = [{ at: 4, plan: [{ widen: { stage1: 'x1.5' } }] as const }];
-    const { net, raw } = await run({ ema: 0.9, growth });
-    expect(net.weights.get('stage1/conv:kernel')?.shape).to.deep.equal([3, 3, 4, 6]);
-    expect([...(raw?.weights.keys() ?? [])]).to.deep.equal([...net.weights.keys()]);
-    for (const [key, { data }] of net.weights)
-      if (key.endsWith('variance')) expect(Math.min(...data), key).to.be.above(0);
+  it('grows along: the averaged net computes what it would have computed without growth', async () => {
+    // after growth the weights stay, and the average goes on towards them
+    const o = { ema: 0.9, rate: (at: number) => (at < 4 ? 0.1 : 0), optimizer: sgd({ momentum: 0 }) };
+    const plan = [{ widen: { stage1: 'x1.5' } }] as const;
+    const [plain, grown] = [await run(o), await run({ ...o, growth: [{ at: 4, plan }] })];
+    expect(grown.net.weights.get('stage1/conv:kernel')?.shape).to.deep.equal([3, 3, 4, 6]);
+    const x = Float32Array.from({ length: 4 * 36 }, (_, k) => Math.sin(k));
+    const [before, after, raw] = [
+      await runForward(plain.net, x),
+      await runForward(grown.net, x),
+      await runForward(grown.raw ?? grown.net, x),
+    ];
+    const scale = Math.max(...before.map(Math.abs));
+    expect(largestDifference(before, after) / scale).to.be.below(1e-5);
+    expect(largestDifference(before, raw) / scale).to.be.above(1e-2);
+    const zero = await run({ ema: 0, growth: [{ at: 4, plan }] });
+    expect([...zero.net.weights]).to.deep.equal([...(zero.raw?.weights ?? [])]);
   });
 
   it('refuses decays that are none', async () => {
