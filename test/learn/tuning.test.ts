@@ -1,6 +1,6 @@
 /**
  * @file What fine-tuning promises: frozen parts, shares of the learning rate, moving averages and patience; and that a stopped run ends the
- * same. fine-tune.test.ts has the numbers of PyTorch and timm.
+ * same. tuning-reference.test.ts has the numbers of PyTorch and timm.
  */
 import { expect } from 'chai';
 import { trace } from '../../src/jit/index.ts';

@@ -1,10 +1,10 @@
-"""Steps of fine-tuning by PyTorch and timm, in float64: test/learn/fine-tune.json.
+"""Steps of fine-tuning by PyTorch and timm, in float64: test/learn/tuning.json.
 
-    python scripts/reference/fine_tune.py FILE
+    python scripts/reference/tuning.py FILE
 
 Layer-wise decay is timm's `param_groups_layer_decay`, the moving average its `ModelEmaV3` with warm-up, a frozen stage its norms in
 eval mode and its weights without gradients, new input channels its `adapt_input_conv`. Kernels are written [h, w, in, out].
-test/learn/fine-tune.test.ts takes the same steps.
+test/learn/tuning-reference.test.ts takes the same steps.
 """
 
 import json

@@ -1,5 +1,5 @@
 /**
- * @file Fine-tuning step by step against PyTorch and timm (scripts/reference/fine_tune.py): layer-wise decay, moving averages, frozen
+ * @file Fine-tuning step by step against PyTorch and timm (scripts/reference/tuning.py): layer-wise decay, moving averages, frozen
  * stages, kernels for other channels.
  */
 import { readFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ const golden: {
   readonly frozen: Run;
   readonly norms: Run;
   readonly kernels: Readonly<Record<string, readonly number[]>>;
-} = JSON.parse(readFileSync('test/learn/fine-tune.json', 'utf8'));
+} = JSON.parse(readFileSync('test/learn/tuning.json', 'utf8'));
 
 const { net: start } = referenceNet(
   graph(
