@@ -129,7 +129,7 @@ function refuse(s: HubSettings, { id, revision }: Repository, path: string, resp
   if (status >= 200 && status < 400) return;
   const page = `${s.endpoint}/${id}`;
   const isOwn = response.url === '' || new URL(response.url).origin === new URL(s.endpoint).origin;
-  const answered = `${isOwn ? '' : `${new URL(response.url).host}: `}the server answered ${status}`;
+  const answered = `${isOwn ? '' : `${new URL(response.url).host}: `}the server replied with status ${status}`;
   if (status === 416) throw new Passing(answered, true);
   if (status === 429) throw rateLimited(s, page, headers);
   if (status === 408 || status >= 500 || !isOwn) throw new Passing(answered); // a signed address may have run out

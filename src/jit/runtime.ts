@@ -16,8 +16,9 @@ export async function loadRuntime(
     return loaded.default ?? loaded;
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    const isMissing = reason?.startsWith("Cannot find package 'onnxruntime-node'");
     throw new MoonletError(
-      `jit: onnxruntime-node does not load (${reason}); ` +
+      `onnxruntime-node ${isMissing ? 'is not installed' : `cannot be loaded (${reason})`}; run: ` +
         'npm install --onnxruntime-node-install=skip onnxruntime-node@1.30.0',
     );
   }
