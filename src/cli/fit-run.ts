@@ -13,7 +13,7 @@ import { type PictureHow, provenanceOf } from '../run/pictures.ts';
 import type { Recipe } from '../run/recipe.ts';
 import { tensorBoard } from '../run/tensorboard.ts';
 import { bestSince } from '../learn/train/best.ts';
-import { type Bar, trainingBar } from './bars.ts';
+import { type Bar, trainingBar, workBar } from './bars.ts';
 import type { Call } from './fit-recipe.ts';
 import { count, note, percent, print, printJson, stopping } from './say.ts';
 
@@ -37,7 +37,7 @@ export function trainRecipe(recipe: Recipe, call: TrainCall): Promise<void> {
   const { engine, threads } = call;
   return withOut(call.out, options, async (out) => {
     const how = { engine, ...(threads === undefined ? {} : { threads }) };
-    const ready = await readyFor(recipe, how, call.pictures);
+    const ready = await readyFor(recipe, how, { ...call.pictures, onPicture: workBar('pictures decoded') });
     await train(ready, out, call);
   });
 }
@@ -45,7 +45,8 @@ export function trainRecipe(recipe: Recipe, call: TrainCall): Promise<void> {
 /** Trains what is ready, and publishes it when it is finished. */
 async function train(ready: Ready, out: Out, call: TrainCall): Promise<void> {
   const { every, force, json } = call;
-  const { student, data, recipe } = ready;
+  const { student, recipe } = ready;
+  const data = ready.data ?? ready.pictures;
   for (const text of ready.notes) note(text);
   note(
     `${student.graph.name}: ${count(cost(student.graph).params)} parameters, ${count(recipe.steps)} steps of ${recipe.batch} on ${recipe.data}`,
@@ -114,7 +115,8 @@ function earlyNote({ fitted: { history } }: Done, { steps, keep, patience }: Rec
  * The card of a net for pictures: how they become its input, and what its classes are called; and of every net that begins with
  * trained weights: their licence and source.
  */
-function cardOf({ recipe, data, student: { graph } }: Ready): object | undefined {
+function cardOf({ recipe, student: { graph }, ...ready }: Ready): object | undefined {
+  const data = ready.data ?? ready.pictures;
   const owed = isTrained(recipe.student) ? provenanceOf(recipe.student) : {};
   const from = Object.keys(owed).length ? { from: recipe.student, ...owed } : {};
   if (!data?.preparation)

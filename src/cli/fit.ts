@@ -6,12 +6,13 @@ import { UsageError } from '../errors.ts';
 import { methods } from '../learn/distill/methods.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
 import { forceHelp } from './numbers.ts';
-import { skipHelp } from './picture-flags.ts';
+import { type AugmentFlags, augmentOptions } from './augment-flags.ts';
+import { cacheHelp, skipHelp } from './picture-flags.ts';
 import { print, printJson } from './say.ts';
 import { tableOf } from './tables.ts';
 import { type TuneFlags, withTuneFlags } from './tune-flags.ts';
 
-export interface Flags extends TuneFlags {
+export interface Flags extends TuneFlags, AugmentFlags {
   readonly data?: string;
   readonly block?: string;
   readonly teacher?: string;
@@ -23,6 +24,7 @@ export interface Flags extends TuneFlags {
   readonly temperature?: string;
   readonly alpha?: string;
   readonly attention?: string;
+  readonly labelSmoothing?: string;
   readonly out?: string;
   readonly list?: boolean;
   readonly force?: boolean;
@@ -31,6 +33,7 @@ export interface Flags extends TuneFlags {
   readonly checkpointEvery: string;
   readonly tensorboard?: string;
   readonly skipDamaged?: boolean;
+  readonly cache?: string;
   readonly json?: boolean;
 }
 
@@ -39,7 +42,7 @@ const common = (command: Command, words = '<recipe or arch...>'): Command => {
     words,
     'a recipe file (.json), the name of a recipe of the package, an architecture with its options, or a trained net: <dataset>/<id> or a folder',
   );
-  return runFlags(withTuneFlags(dataFlags(named)));
+  return runFlags(withTuneFlags(augmentOptions(dataFlags(named))));
 };
 const dataFlags = (command: Command): Command =>
   command
@@ -52,6 +55,7 @@ const dataFlags = (command: Command): Command =>
       `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
     )
     .option('--skip-damaged', skipHelp)
+    .option('--cache <bytes>', cacheHelp)
     .option(
       '--block <block>',
       "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",

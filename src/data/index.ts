@@ -9,6 +9,7 @@ import type { Dataset } from './dataset.ts';
 import { isDatasetPath } from './dataset-path.ts';
 import { readFashion } from './fashion.ts';
 import type { PictureOptions } from './images/set.ts';
+export { type PictureSource, subsetOf } from './images/source.ts';
 import { readMnist } from './mnist.ts';
 
 export { bytesOfImages, checkSplit } from './check.ts';
@@ -50,7 +51,7 @@ export {
   seen,
   segmentation,
 } from './scenes/index.ts';
-export { hold, subset, take } from './split.ts';
+export { hold, holdIndices, subset, take, takeIndices } from './split.ts';
 
 export interface LoadOptions {
   /**

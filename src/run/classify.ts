@@ -1,11 +1,26 @@
 /** @file Resolves a recipe to nets, images and stages, checks them against each other, and runs it. */
 import { compose, loadStudent } from '../../zoo/index.ts';
-import { bytesOfImages, type Dataset, isPictures, loadDataset, type Split } from '../data/index.ts';
+import {
+  bytesOfImages,
+  type Dataset,
+  isPictures,
+  loadDataset,
+  type PictureSet,
+  pictureSet,
+  type Split,
+} from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { classesOf, onlyOutput } from '../graph/index.ts';
 import { addHead, type Metadata, withOutput } from '../learn/distill/index.ts';
-import { checkFit, classification, evaluate, type Scale, type Task } from '../learn/task/index.ts';
+import {
+  checkFit,
+  classification,
+  evaluate,
+  evaluateStreamed,
+  type Scale,
+  type Task,
+} from '../learn/task/index.ts';
 import {
   type CheckpointStore,
   checkStage,
@@ -33,8 +48,10 @@ export interface Ready {
   readonly student: Net;
   readonly teacher?: Net;
   readonly teachers: Readonly<Record<string, Net>>;
-  /** Undefined where a data-free run finds no data: then nothing is measured. */
+  /** Undefined where a data-free run finds no data: then nothing is measured; and where there are `pictures`. */
   readonly data?: Dataset;
+  /** Files of pictures, which are read while the run needs them. */
+  readonly pictures?: PictureSet;
   readonly scale: Scale;
   readonly links: readonly Link[];
   readonly context: Omit<LossContext, 'steps'>;
@@ -49,7 +66,7 @@ export interface Ready {
 export async function readyFor(
   recipe: Recipe,
   engine: EngineOptions = {},
-  pictures: PictureHow = {},
+  how: PictureHow = {},
 ): Promise<Ready> {
   const teacher = teacherOf(recipe);
   const teachers = Object.fromEntries(
@@ -57,9 +74,10 @@ export async function readyFor(
   );
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' ? metadataOf(recipe, transfer.metadata) : undefined;
-  const { data, scale, start } = await dataOf(recipe, metadata, pictures);
-  const student = firstStudent(recipe, start.net, data);
-  if (data) checkData(recipe, data, { student, others: [teacher, ...Object.values(teachers)] });
+  const { data, pictures, scale, start } = await dataOf(recipe, metadata, how);
+  const about = data ?? pictures;
+  const student = firstStudent(recipe, start.net, about);
+  if (about) checkData(recipe, about, data, { student, others: [teacher, ...Object.values(teachers)] });
   const ready: Ready = {
     recipe,
     student,
@@ -71,7 +89,8 @@ export async function readyFor(
     context: { compose, ...(await customLosses(recipe)) },
     ...(teacher ? { teacher } : {}),
     ...(data ? { data } : {}),
-    images: (say) => imagesOf(recipe, { data, scale, teacher, metadata, engine }, say),
+    ...(pictures ? { pictures } : {}),
+    images: (say) => imagesOf(recipe, { data, pictures, scale, teacher, metadata, engine }, say),
   };
   await checkLinks(ready);
   return ready;
@@ -82,16 +101,16 @@ function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
   return teacher === undefined ? undefined : loadStudent(teacher);
 }
 
-/** The dataset, which a data-free run does without where it is not installed, and the net that begins with it. */
+/** The dataset, or pictures, which a data-free run does without where it is not installed, and the net that begins with it. */
 async function dataOf(
   recipe: Recipe,
   metadata: Metadata | undefined,
-  pictures: PictureHow,
-): Promise<{ readonly data?: Dataset | undefined; readonly scale: Scale; readonly start: Start }> {
+  how: PictureHow,
+): Promise<Pick<Partial<Ready>, 'data' | 'pictures'> & { readonly scale: Scale; readonly start: Start }> {
   const { data: name } = recipe;
   if (metadata) {
-    const data = await loadDataset(name).catch(() => undefined);
-    return { data, scale: metadata.scale, start: startOn(recipe, data) };
+    const found = await loadDataset(name).catch(() => undefined);
+    return { ...(found ? { data: found } : {}), scale: metadata.scale, start: startOn(recipe, found) };
   }
   if (!isPictures(name)) {
     const data = await loadDataset(name);
@@ -99,22 +118,27 @@ async function dataOf(
   }
   const start = await startOnPictures(recipe);
   const { told, keepsHead, net } = start;
-  const options = keepsHead
-    ? optionsFor(net.graph, told, pictures)
-    : { ...pictures, preparation: told.preparation };
-  const data = await loadDataset(name, { pictures: options });
-  return { data, scale: data, start };
+  const options = keepsHead ? optionsFor(net.graph, told, how) : { ...how, preparation: told.preparation };
+  if (recipe.transfer) {
+    // images that are made of others are made of all of them
+    const data = await loadDataset(name, { pictures: options });
+    return { data, scale: data, start };
+  }
+  const pictures = await pictureSet(name, options);
+  return { pictures, scale: pictures, start };
 }
 
 /** @throws MoonletError when a net does not take the images or has other classes; UsageError for noise in place of floats. */
 function checkData(
   { transfer, newHead }: Recipe,
-  data: Dataset,
+  about: Dataset | PictureSet,
+  data: Dataset | undefined,
   { student, others }: { readonly student: Net; readonly others: readonly (Net | undefined)[] },
 ): void {
-  if (transfer?.kind === 'noise') bytesOfImages(data.train, 'noise');
-  checkFit(student.graph, classesOf(student.graph), data);
-  for (const net of others) if (net) checkFit(net.graph, newHead ? data.classes : classesOf(net.graph), data);
+  if (transfer?.kind === 'noise' && data) bytesOfImages(data.train, 'noise');
+  checkFit(student.graph, classesOf(student.graph), about);
+  for (const net of others)
+    if (net) checkFit(net.graph, newHead ? about.classes : classesOf(net.graph), about);
 }
 
 /** The assistants of a recipe, then its student, each with its stages. */
@@ -145,7 +169,7 @@ function forAssistants(whole: Recipe): Recipe {
 }
 
 /** The student before its first step: grown or given one more head. */
-function firstStudent(recipe: Recipe, net: Net, data: Dataset | undefined): Net {
+function firstStudent(recipe: Recipe, net: Net, data: Pick<Dataset, 'classes'> | undefined): Net {
   const grown = recipe.grow ? grow(net, parsePlan(recipe.grow), { seed: recipe.seed }).net : net;
   if (!recipe.newHead) return grown;
   return addHead(grown, {
@@ -157,7 +181,8 @@ function firstStudent(recipe: Recipe, net: Net, data: Dataset | undefined): Net 
 
 const empty: Split = { count: 0, pixels: new Uint8Array(), labels: new Uint8Array() };
 /** A task without images, since the check of a stage reads none. */
-const noImages: Task = classification(empty, { shape: [1, 1, 1], mean: 0, std: 1 });
+const noImages = ({ augment }: Recipe): Task =>
+  classification(empty, { shape: [1, 1, 1], mean: 0, std: 1 }, augment ? { augment } : {});
 
 /** Every stage of every link, bound to its nets before any of them is trained. */
 async function checkLinks({ links, teacher, teachers, context }: Ready): Promise<void> {
@@ -165,7 +190,7 @@ async function checkLinks({ links, teacher, teachers, context }: Ready): Promise
   for (const { net, stages } of links) {
     for (const { recipe } of stages) {
       const options = await fitOptions(recipe, context);
-      checkStage(net, noImages, { ...options, teachers, ...(previous ? { teacher: previous } : {}) });
+      checkStage(net, noImages(recipe), { ...options, teachers, ...(previous ? { teacher: previous } : {}) });
     }
     previous = net;
   }
@@ -192,7 +217,7 @@ export interface Done {
 
 /** Runs what is ready: the assistants in order, then the student in its stages; then measures. */
 export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
-  const { recipe, links, engine, scale, data } = ready;
+  const { recipe, links, engine, scale, data, pictures } = ready;
   const say = hooks.say ?? (() => {});
   const { train, validation } = await ready.images(say);
   const notes: string[] = [];
@@ -223,8 +248,11 @@ export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
     teacher = fitted.net;
   }
   if (!fitted) throw new Error('internal: a run without a student');
-  if (!data) return { fitted, notes };
-  const { accuracy, top5, n } = await evaluate(fitted.net, data.test, data, engine);
+  const measured = pictures
+    ? await evaluateStreamed(fitted.net, await pictures.test(), scale, engine)
+    : data && (await evaluate(fitted.net, data.test, data, engine));
+  if (!measured) return { fitted, notes };
+  const { accuracy, top5, n } = measured;
   const five = top5 === undefined ? {} : { top5 };
   return { fitted, accuracy, ...five, n, notes, ...(await oldOf(ready, fitted.net)) };
 }

@@ -91,7 +91,9 @@ export interface Streamed {
   readonly count: number;
   readonly labels: Split['labels'];
   /** The bytes of `count` examples from the one numbered `first`, `count * h * w * c`. */
-  read(first: number, count: number): Uint8Array;
+  read(first: number, count: number): Uint8Array | Promise<Uint8Array>;
+  /** What identifies the examples and their labels, so that a run on others does not resume. */
+  digest?(): Promise<string>;
 }
 
 /**
@@ -117,7 +119,7 @@ export async function evaluateStreamed(
     for (let first = 0; first < examples.count; first += batch) {
       const count = Math.min(batch, examples.count - first);
       const labels = examples.labels.slice(first, first + count);
-      const split = { count, labels, pixels: examples.read(first, count) };
+      const split = { count, labels, pixels: await examples.read(first, count) };
       for (const { x } of passes(split, scale, count))
         seen.add(first, count, get(await runner.run(x), output));
       onBatch?.(first + count, examples.count);

@@ -5,7 +5,7 @@ import { channelValues, type Dataset } from '../../data/index.ts';
  * What turns images into inputs: x = (byte / 255 - mean) / std of bytes, x = (float - mean) / std of floats. `mean` and `std`
  * are one number or one for each channel. A `Dataset` is a `Scale`.
  */
-export type Scale = Pick<Dataset, 'shape' | 'mean' | 'std'>;
+export type Scale = Pick<Dataset, 'shape' | 'mean' | 'std' | 'preparation'>;
 
 /** The same as x = value * factor - offset, for each channel. */
 export interface Affine {
