@@ -1,5 +1,5 @@
 /** @file Fine-tuning by the command line: a folder of pictures, a new head, frozen stages, averages, early ends, metrics, a log. */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
 import sharp from 'sharp';
 import { graph, init, input } from '../../src/index.ts';
@@ -231,6 +231,22 @@ describe('fine-tuning by the command line', () => {
     ]);
     await moonlet('eval', at('a'), '--out', at('metrics.json'));
     expect(JSON.parse(readFileSync(at('metrics.json'), 'utf8')).classes[1].label).to.equal('green');
+  });
+
+  it('refuses its flags where a recipe on scenes has no use for them', async () => {
+    writeFileSync(
+      at('scenes.json'),
+      JSON.stringify({ task: 'detection', data: 'mnist', student: 'detector', steps: 1 }),
+    );
+    for (const [flag, value] of [
+      ['--layer-decay', '0.5'],
+      ['--tensorboard', at('runs')],
+    ] as const)
+      await expectRefusal(
+        ['fit', at('scenes.json'), flag, value],
+        2,
+        `${flag}: recipes of the task "detection" do not have it; remove the flag`,
+      );
   });
 
   it('refuses in one line what cannot be', async () => {
