@@ -9,7 +9,9 @@ import type { Dataset } from './dataset.ts';
 import { isDatasetPath } from './dataset-path.ts';
 import { readFashion } from './fashion.ts';
 import type { PictureOptions } from './images/set.ts';
+
 export { type PictureSource, subsetOf } from './images/source.ts';
+
 import { readMnist } from './mnist.ts';
 
 export { bytesOfImages, checkSplit } from './check.ts';

@@ -1,6 +1,7 @@
 /** @file Augmented batches: parts, colours, erasing, mixup and CutMix; each a function of its keys. */
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
+import { augmentPresets } from '../../src/learn/task/augment.ts';
 import {
   type Augment,
   batches,
@@ -8,7 +9,6 @@ import {
   type Labelled,
   type Scale,
 } from '../../src/learn/task/index.ts';
-import { augmentPresets } from '../../src/learn/task/augment.ts';
 import { mixedLabels, mixInto, mixtureAt } from '../../src/learn/task/mixing.ts';
 import { usage } from '../support/refused.ts';
 

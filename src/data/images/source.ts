@@ -10,10 +10,11 @@ import { setImmediate } from 'node:timers/promises';
 import { codeOf, MoonletError, messageOf, UsageError } from '../../errors.ts';
 import { type Labels, labelsLike } from '../dataset.ts';
 import { decodePicture, readPicture } from './decode.ts';
+import { gate } from './gate.ts';
 import type { Labelled } from './list.ts';
 import type { Picture } from './picture.ts';
 import { type Preparation, prepared, sizeOfInput } from './prepare.ts';
-import { cacheFolder, keyOf, type StoreOptions, type Store } from './store.ts';
+import { cacheFolder, keyOf, type Store, type StoreOptions } from './store.ts';
 
 /** Pictures to train on, read when they are asked for. `fit` and `distill` take one in the place of images in memory. */
 export interface PictureSource {
@@ -40,40 +41,12 @@ export interface SourceOptions extends StoreOptions {
 
 /** The most bytes of pictures that are being decoded or wait for their use. */
 const mostAhead = 2 ** 26;
-/** The most of them, whatever their size. */
-const mostTogether = 64;
 
 /** What is known of a file that can be read. */
 interface Scanned {
   readonly width: number;
   readonly height: number;
   readonly sha256: string;
-}
-
-/** Lets so many bytes in at a time, first come, first served; what is larger goes alone. */
-function gate(most: number) {
-  let inside = 0;
-  const waiting: { readonly size: number; enter(): void }[] = [];
-  const admit = (): void => {
-    for (let next = waiting[0]; next && (inside === 0 || inside + next.size <= most); next = waiting[0]) {
-      waiting.shift();
-      inside += next.size;
-      next.enter();
-    }
-  };
-  return async <T>(bytes: number, work: () => Promise<T>): Promise<T> => {
-    const size = Math.max(bytes, most / mostTogether);
-    await new Promise<void>((enter) => {
-      waiting.push({ size, enter });
-      admit();
-    });
-    try {
-      return await work();
-    } finally {
-      inside -= size;
-      admit();
-    }
-  };
 }
 
 /**

@@ -1,5 +1,5 @@
 /** @file Augmentations of training images: their options, ranges and presets. Without tf, so that recipes and flags use it. */
-import { UsageError } from '../../errors.ts';
+
 import {
   changesPictures,
   checkBetween,
@@ -7,6 +7,7 @@ import {
   checkPictureAugment,
   type PictureAugment,
 } from '../../data/images/augment/index.ts';
+import { UsageError } from '../../errors.ts';
 import { checkCount } from '../options.ts';
 
 /**

@@ -1,8 +1,8 @@
 /** @file Batches of a split: shuffled by epoch, augmented, normalized. A function of seed and step alone. */
 
-import { checkSplit, type Dataset, type Pixels, type Split } from '../../data/index.ts';
 import { changesPictures, withViews } from '../../data/images/augment/index.ts';
 import { exchanged } from '../../data/images/index.ts';
+import { checkSplit, type Dataset, type Pixels, type Split } from '../../data/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, inputShape, isMap, printShape } from '../../graph/index.ts';
 import { permutation, random } from '../../random.ts';

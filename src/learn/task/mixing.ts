@@ -1,5 +1,5 @@
 /** @file Changes of normalized images: random erasing, mixup and CutMix. Functions of their keys alone. */
-import { between, betweenLogs, beta } from '../../data/images/augment/index.ts';
+import { beta, between, betweenLogs } from '../../data/images/augment/index.ts';
 import { type Random, random } from '../../random.ts';
 import type { Erasing, Mixing } from './augment.ts';
 

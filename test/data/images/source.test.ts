@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { prepared } from '../../../src/data/images/index.ts';
 import { type PictureOptions, pictureSet, readPicture, subsetOf } from '../../../src/data/index.ts';
-import { pictureBatches, readAhead } from '../../../src/learn/task/streamed.ts';
 import { batches } from '../../../src/learn/task/index.ts';
+import { pictureBatches, readAhead } from '../../../src/learn/task/streamed.ts';
 import { colours, writeClasses } from '../../support/pictures.ts';
 import { line, usage } from '../../support/refused.ts';
 
