@@ -3,8 +3,7 @@
  * (scheme, host and port), and never to where that redirects.
  */
 import * as z from 'zod';
-import { fetchText } from '../../zoo/download.ts';
-import { body, type DownloadOptions, type Exchange, Passing, type Sent } from '../../zoo/http.ts';
+import { body, type DownloadOptions, type Exchange, fetchText, Passing, type Sent } from '../../zoo/http.ts';
 import { pretrainedNets } from '../../zoo/pretrained.ts';
 import { MoonletError, quote, suggestion } from '../errors.ts';
 import { issueText } from '../graph/index.ts';

@@ -9,7 +9,7 @@ export type Runtime = Pick<typeof import('onnxruntime-common'), 'InferenceSessio
 
 /** @throws MoonletError with the line that installs onnxruntime, when it is not there. */
 export async function loadRuntime(
-  load: () => Promise<unknown> = () => import('onnxruntime-node'),
+  load: () => Promise<unknown> = () => import('#onnxruntime'),
 ): Promise<Runtime> {
   try {
     const loaded = (await load()) as Runtime & { default?: Runtime };

@@ -2,7 +2,7 @@
 
 import { changesPictures, withViews } from '../../data/images/augment/index.ts';
 import { exchanged } from '../../data/images/index.ts';
-import { checkSplit, type Dataset, type Pixels, type Split } from '../../data/index.ts';
+import { checkSplit, type Dataset, type Pixels, type Split } from '../../data/in-memory.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, inputShape, isMap, printShape } from '../../graph/index.ts';
 import { permutation, random } from '../../random.ts';

@@ -1,7 +1,7 @@
 /** @file The accuracy of a classifier, top-1 and top-5, and what it takes for what. */
 
 import { get } from '../../access.ts';
-import { checkSplit, type Split } from '../../data/index.ts';
+import { checkSplit, type Split } from '../../data/in-memory.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { classesOf, onlyOutput } from '../../graph/index.ts';

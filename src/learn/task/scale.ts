@@ -1,5 +1,5 @@
 /** @file Normalizes images to inputs of a net. */
-import { channelValues, type Dataset } from '../../data/index.ts';
+import { channelValues, type Dataset } from '../../data/in-memory.ts';
 
 /**
  * What turns images into inputs: x = (byte / 255 - mean) / std of bytes, x = (float - mean) / std of floats. `mean` and `std`

@@ -1,7 +1,7 @@
 /** @file Batches of pictures that are read when they are needed: those of the next steps are begun while a step runs. */
 import { changesPictures, withViews } from '../../data/images/augment/index.ts';
 import { exchanged, inChannels, type Picture, prepared, sizeOfInput } from '../../data/images/index.ts';
-import type { PictureSource } from '../../data/index.ts';
+import type { PictureSource } from '../../data/in-memory.ts';
 import { checkAugmentFits } from './augment.ts';
 import {
   type BatchOptions,

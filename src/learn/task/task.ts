@@ -3,7 +3,7 @@
  * and how a net is measured. Classes of images are one task; scenes have others, with boxes, maps or pairs of images.
  */
 
-import { checkSplit, type PictureSource, type Split } from '../../data/index.ts';
+import { checkSplit, type PictureSource, type Split } from '../../data/in-memory.ts';
 import type { EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, isMap, type Shape, shapes } from '../../graph/index.ts';

@@ -3,7 +3,7 @@
  * boxes alone, so they are worked out here, and a step has fixed shapes.
  */
 import { item } from '../../../access.ts';
-import type { Scene, Scenes } from '../../../data/index.ts';
+import type { Scene, Scenes } from '../../../data/in-memory.ts';
 import { MoonletError } from '../../../errors.ts';
 import type { Graph } from '../../../graph/index.ts';
 import { type Random, random } from '../../../random.ts';

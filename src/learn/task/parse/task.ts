@@ -1,6 +1,6 @@
 /** @file Scene parsing as a task: class, depth and contour at each position; and pairs without labels. */
 
-import type { Scenes } from '../../../data/index.ts';
+import type { Scenes } from '../../../data/in-memory.ts';
 import { MoonletError } from '../../../errors.ts';
 import type { Graph } from '../../../graph/index.ts';
 import { inputShape } from '../../../graph/index.ts';
