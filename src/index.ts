@@ -45,6 +45,7 @@ export {
   weightSensitivity,
   widen,
   withHead,
+  withInput,
 } from './edit/index.ts';
 export * as structure from './edit/structure/index.ts';
 export { MoonletError, Refusal, UsageError } from './errors.ts';

@@ -16,6 +16,7 @@ import type { Flags } from './fit.ts';
 import { isStudent } from './net-words.ts';
 import { fraction, kebab, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
 import { picturesBy } from './picture-flags.ts';
+import { refuseTuning, tunedBy } from './tune-flags.ts';
 
 /** Reads the recipe, checks what can be checked without tensors, and runs it. */
 export async function runRecipe(words: readonly string[], flags: Flags, teaches: boolean): Promise<void> {
@@ -34,7 +35,8 @@ export async function runRecipe(words: readonly string[], flags: Flags, teaches:
   const recipe = recipeOf(base, flags, numbers, teaches);
   checkNames(recipe);
   const { trainRecipe } = await import('./fit-run.ts');
-  return trainRecipe(recipe, { ...call, every: numbers.every, pictures: picturesBy(flags) });
+  const board = flags.tensorboard === undefined ? {} : { tensorboard: flags.tensorboard };
+  return trainRecipe(recipe, { ...call, ...board, every: numbers.every, pictures: picturesBy(flags) });
 }
 
 /** How a run was called for. */
@@ -135,6 +137,7 @@ function recipeOf(
     ...augmentBy(flags, base['augment']),
     ...stagesOf(base, numbers.steps),
     ...(flags.block === undefined ? {} : { block: flags.block }),
+    ...tunedBy(flags),
     ...(numbers.steps === undefined && file === undefined ? { steps: 1000 } : {}),
     ...(teaches ? lossFlags(numbers) : {}),
   };
@@ -260,6 +263,9 @@ function sceneRecipeOf(
   for (const flag of [...foreign, ...augmentFlagNames])
     if (flags[flag] !== undefined)
       throw new UsageError(`--${kebab(flag)}: recipes of the task "${task}" do not have it; remove the flag`);
+  refuseTuning(flags, `recipes of the task "${task}"`);
+  if (flags.tensorboard !== undefined)
+    throw new UsageError(`--tensorboard: recipes of the task "${task}" do not have it; remove the flag`);
   const recipe = parseSceneRecipe({ ...value, ...commonFlags(flags, numbers) }, file, locate);
   checkNets(recipe.student, 'teacher' in recipe ? [recipe.teacher] : []);
   checkDataset(recipe.data);

@@ -10,8 +10,9 @@ import { forceHelp } from './numbers.ts';
 import { cacheHelp, skipHelp } from './picture-flags.ts';
 import { print, printJson } from './say.ts';
 import { tableOf } from './tables.ts';
+import { type TuneFlags, withTuneFlags } from './tune-flags.ts';
 
-export interface Flags extends AugmentFlags {
+export interface Flags extends TuneFlags, AugmentFlags {
   readonly data?: string;
   readonly block?: string;
   readonly teacher?: string;
@@ -30,44 +31,49 @@ export interface Flags extends AugmentFlags {
   readonly engine: string;
   readonly threads?: string;
   readonly checkpointEvery: string;
+  readonly tensorboard?: string;
   readonly skipDamaged?: boolean;
   readonly cache?: string;
   readonly json?: boolean;
 }
 
-const common = (command: Command, words = '<recipe or arch...>'): Command =>
-  augmentOptions(
-    command
-      .argument(
-        words,
-        'a recipe file (.json), the name of a recipe of the package, or an architecture with its options',
-      )
-      .option(
-        '--out <folder>',
-        'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed (default: out/<recipe>)',
-      )
-      .option(
-        '--data <name>',
-        `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
-      )
-      .option('--skip-damaged', skipHelp)
-      .option('--cache <bytes>', cacheHelp)
-      .option(
-        '--block <block>',
-        "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",
-      )
-      .option('--steps <n>', 'training steps (default: that of the recipe, else 1000)')
-      .option('--batch <n>', 'images per step (default: that of the recipe, else 64)')
-      .option(
-        '--seed <n>',
-        'the seed of weights, order and augmentation (default: that of the recipe, else 0)',
-      )
-      .option('--rate <x>', 'the peak learning rate (default: that of the recipe, else 0.1)')
-      .option(
-        '--schedule <name>',
-        `how the learning rate changes: ${scheduleNames.join(', ')} (default: that of the recipe, else one-cycle)`,
-      ),
-  )
+const common = (command: Command, words = '<recipe or arch...>'): Command => {
+  const named = command.argument(
+    words,
+    'a recipe file (.json), the name of a recipe of the package, an architecture with its options, or a trained net: <dataset>/<id> or a folder',
+  );
+  return runFlags(withTuneFlags(augmentOptions(dataFlags(named))));
+};
+const dataFlags = (command: Command): Command =>
+  command
+    .option(
+      '--out <folder>',
+      'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed (default: out/<recipe>)',
+    )
+    .option(
+      '--data <name>',
+      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
+    )
+    .option('--skip-damaged', skipHelp)
+    .option('--cache <bytes>', cacheHelp)
+    .option(
+      '--block <block>',
+      "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",
+    )
+    .option('--steps <n>', 'training steps (default: that of the recipe, else 1000)')
+    .option('--batch <n>', 'images per step (default: that of the recipe, else 64)')
+    .option('--seed <n>', 'the seed of weights, order and augmentation (default: that of the recipe, else 0)')
+    .option('--rate <x>', 'the peak learning rate (default: that of the recipe, else 0.1)')
+    .option(
+      '--schedule <name>',
+      `how the learning rate changes: ${scheduleNames.join(', ')} (default: that of the recipe, else one-cycle)`,
+    );
+const runFlags = (command: Command): Command =>
+  command
+    .option(
+      '--tensorboard <folder>',
+      'also write losses, rates and measures to this folder as events that TensorBoard reads (default: none)',
+    )
     .option('--checkpoint-every <n>', 'steps between checkpoints', '100')
     .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
     .option('--threads <n>', 'threads of onnxruntime (default: one for each core)')

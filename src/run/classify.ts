@@ -6,11 +6,12 @@ import {
   isPictures,
   loadDataset,
   type PictureSet,
+  pictureSet,
   type Split,
 } from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
-import { classesOf, nodeAt, onlyOutput } from '../graph/index.ts';
+import { classesOf, onlyOutput } from '../graph/index.ts';
 import { addHead, type Metadata, withOutput } from '../learn/distill/index.ts';
 import {
   checkFit,
@@ -31,9 +32,9 @@ import {
 import { init, type Net } from '../weights/index.ts';
 import { fitOptions } from './fit-options.ts';
 import type { LossContext } from './losses.ts';
-import { studentOf } from './parts.ts';
-import { dataFor, type PictureHow, picturesFor } from './pictures.ts';
+import { optionsFor, type PictureHow } from './pictures.ts';
 import { type Recipe, stageRecipes } from './recipe.ts';
+import { type Start, startOn, startOnPictures } from './start.ts';
 import { customLosses, type Images, imagesOf, metadataOf } from './sources.ts';
 
 /** A net of the run and how it is trained: the assistants, then the student. */
@@ -55,6 +56,8 @@ export interface Ready {
   readonly links: readonly Link[];
   readonly context: Omit<LossContext, 'steps'>;
   readonly engine: EngineOptions;
+  /** What was changed of the student so that it fits the data, and what had to be assumed, as texts for the user. */
+  readonly notes: readonly string[];
   /** Training images; made on the spot where the recipe says so. */
   images(say: (text: string) => void): Promise<Images>;
 }
@@ -71,13 +74,14 @@ export async function readyFor(
   );
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' ? metadataOf(recipe, transfer.metadata) : undefined;
-  const { data, pictures, scale } = await dataOf(recipe, metadata, how);
+  const { data, pictures, scale, start } = await dataOf(recipe, metadata, how);
   const about = data ?? pictures;
-  const student = firstStudent(recipe, about);
+  const student = firstStudent(recipe, start.net, about);
   if (about) checkData(recipe, about, data, { student, others: [teacher, ...Object.values(teachers)] });
   const ready: Ready = {
     recipe,
     student,
+    notes: start.notes,
     teachers,
     scale,
     links: linksOf(recipe, student),
@@ -97,27 +101,31 @@ function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
   return teacher === undefined ? undefined : loadStudent(teacher);
 }
 
-/** The dataset, or pictures; a data-free run does without where it is not installed. */
+/** The dataset, or pictures, which a data-free run does without where it is not installed, and the net that begins with it. */
 async function dataOf(
   recipe: Recipe,
   metadata: Metadata | undefined,
   how: PictureHow,
-): Promise<Pick<Partial<Ready>, 'data' | 'pictures'> & { readonly scale: Scale }> {
+): Promise<Pick<Partial<Ready>, 'data' | 'pictures'> & { readonly scale: Scale; readonly start: Start }> {
   const { data: name } = recipe;
   if (metadata) {
     const found = await loadDataset(name).catch(() => undefined);
-    return { ...(found ? { data: found } : {}), scale: metadata.scale };
+    return { ...(found ? { data: found } : {}), scale: metadata.scale, start: startOn(recipe, found) };
   }
-  if (isPictures(name)) {
-    const net = { name: recipe.student, graph: studentOf(recipe).graph };
+  if (!isPictures(name)) {
+    const data = await loadDataset(name);
+    return { data, scale: data, start: startOn(recipe, data) };
+  }
+  const start = await startOnPictures(recipe);
+  const { told, keepsHead, net } = start;
+  const options = keepsHead ? optionsFor(net.graph, told, how) : { ...how, preparation: told.preparation };
+  if (recipe.transfer) {
     // images that are made of others are made of all of them
-    const data = recipe.transfer ? await dataFor(name, net, how) : undefined;
-    if (data) return { data, scale: data };
-    const pictures = await picturesFor(name, net, how);
-    return { pictures, scale: pictures };
+    const data = await loadDataset(name, { pictures: options });
+    return { data, scale: data, start };
   }
-  const data = await loadDataset(name);
-  return { data, scale: data };
+  const pictures = await pictureSet(name, options);
+  return { pictures, scale: pictures, start };
 }
 
 /** @throws MoonletError when a net does not take the images or has other classes; UsageError for noise in place of floats. */
@@ -139,7 +147,8 @@ function linksOf(recipe: Recipe, student: Net): readonly Link[] {
     net,
     stages: stageRecipes(of).map(({ stage, ...rest }) => ({ name: `${prefix}${stage}`, recipe: rest })),
   });
-  const { stages: _, assistants = [], grow: __, growth: ___, train: ____, ...plain } = recipe;
+  const { assistants = [], ...whole } = recipe;
+  const plain = forAssistants(whole);
   return [
     ...assistants.map((a, i) =>
       link(
@@ -152,9 +161,15 @@ function linksOf(recipe: Recipe, student: Net): readonly Link[] {
   ];
 }
 
-/** The student before its first step: composed or loaded, then grown or given one more head. */
-function firstStudent(recipe: Recipe, data: Pick<Dataset, 'classes'> | undefined): Net {
-  const net = studentOf(recipe);
+/** What of a recipe its assistants are trained by: paths and growth are those of the student. */
+function forAssistants(whole: Recipe): Recipe {
+  const { stages: _, grow: __, growth: ___, train: ____, freeze: _____, ...rest } = whole;
+  const { layerDecay: ______, rates: _______, ...plain } = rest;
+  return plain;
+}
+
+/** The student before its first step: grown or given one more head. */
+function firstStudent(recipe: Recipe, net: Net, data: Pick<Dataset, 'classes'> | undefined): Net {
   const grown = recipe.grow ? grow(net, parsePlan(recipe.grow), { seed: recipe.seed }).net : net;
   if (!recipe.newHead) return grown;
   return addHead(grown, {
@@ -174,7 +189,6 @@ async function checkLinks({ links, teacher, teachers, context }: Ready): Promise
   let previous = teacher;
   for (const { net, stages } of links) {
     for (const { recipe } of stages) {
-      for (const path of recipe.train ?? []) nodeAt(net.graph, path);
       const options = await fitOptions(recipe, context);
       checkStage(net, noImages(recipe), { ...options, teachers, ...(previous ? { teacher: previous } : {}) });
     }
@@ -193,6 +207,8 @@ export interface Done {
   readonly fitted: Fitted;
   /** On the data's test split. */
   readonly accuracy?: number;
+  /** Where there are more than five classes. */
+  readonly top5?: number;
   readonly n?: number;
   /** Of the old head on the old data, where a new one was added. */
   readonly oldAccuracy?: number;
@@ -236,8 +252,9 @@ export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
     ? await evaluateStreamed(fitted.net, await pictures.test(), scale, engine)
     : data && (await evaluate(fitted.net, data.test, data, engine));
   if (!measured) return { fitted, notes };
-  const { accuracy, n } = measured;
-  return { fitted, accuracy, n, notes, ...(await oldOf(ready, fitted.net)) };
+  const { accuracy, top5, n } = measured;
+  const five = top5 === undefined ? {} : { top5 };
+  return { fitted, accuracy, ...five, n, notes, ...(await oldOf(ready, fitted.net)) };
 }
 
 /** The accuracy of the old head on the old data. */

@@ -15,11 +15,15 @@ import { UsageError } from '../errors.ts';
 import { init, type Net } from '../weights/index.ts';
 import type { Recipe } from './recipe.ts';
 
+/** Whether a recipe's student is a trained net, and not an architecture. */
+export function isTrained(student: string): boolean {
+  const isArchitecture = architectures.has(student.trim().split(/\s+/)[0] ?? '');
+  return !isArchitecture && (studentNames().includes(student) || holdsNet(student));
+}
+
 /** The net that a recipe trains, with fresh weights or those of a folder or of a shipped student. */
 export function studentOf(recipe: Recipe): Net {
-  const known = architectures.has(recipe.student.trim().split(/\s+/)[0] ?? '');
-  const trained = studentNames().includes(recipe.student) || holdsNet(recipe.student);
-  if (!known && trained) {
+  if (isTrained(recipe.student)) {
     if (recipe.block !== undefined)
       throw new UsageError(
         `block: ${recipe.student} has weights, which a cheap block would replace; name its architecture as the student, or leave the block out`,

@@ -15,6 +15,7 @@ export {
   evaluateDetector,
 } from './detect/index.ts';
 export {
+  type ClassScore,
   type EvaluateOptions,
   type Evaluation,
   evaluate,
