@@ -1,5 +1,5 @@
 /** @file Nets from a static HTTP server, into memory: what `pull` does with files, for browsers and programs without a disk. */
-import { MoonletError } from '../src/errors.ts';
+import { MoonletError, quote, UsageError } from '../src/errors.ts';
 import { type Net, unpack } from '../src/weights/index.ts';
 import { type Card, parseCard } from './card.ts';
 import { type DownloadOptions, fetchBytes, fetchText } from './http.ts';
@@ -28,18 +28,18 @@ const maxIndexBytes = 4 * 2 ** 20;
  * @throws UsageError for an id that the registry does not have, with the nearest one; MoonletError when bytes do not arrive, are too
  * many, or are not those that the index names.
  * @example
- * ```ts fragment
- * import { compile } from 'moonlet/engine';
+ * import { readFile } from 'node:fs/promises';
  * import { fetchNet } from 'moonlet/zoo';
  *
- * const { net, card } = await fetchNet('mnist/wrn-16-1', { from: '/nets' });
- * const compiled = await compile(net);
- * ```
+ * // in a page: await fetchNet('mnist/wrn-16-1', { from: '/nets' }), where the server has a copy of moonlet/zoo/students
+ * const folder = async (url: string) => new Response(await readFile(`zoo/students${new URL(url).pathname}`));
+ * const { net, card } = await fetchNet('mnist/wrn-16-1', { from: 'http://localhost', fetch: folder });
+ * [net.graph.name, card.n]; // ['wrn size=28 channels=1', 10000]
  */
 export async function fetchNet(id: string, o: FetchNetOptions): Promise<FetchedNet> {
   checkId(id);
   const { maxBytes = 2 ** 30, fetch: send } = o;
-  const root = new URL(o.from.replace(/\/*$/, '/'), globalThis.location?.href);
+  const root = addressOf(o.from);
   const exchange = send ? { send } : {};
   const where = new URL('index.json', root).href;
   const { files } = netNamed(
@@ -60,6 +60,17 @@ export async function fetchNet(id: string, o: FetchNetOptions): Promise<FetchedN
   const card = parseCard(await text('card.json'), new URL(`${id}/card.json`, root).href);
   const parts = { graphJson: await text('graph.json'), weights: await verified('weights.safetensors') };
   return { net: unpack(parts, new URL(id, root).href), card };
+}
+
+/** The address of a registry, of which those of files are made; relative to the page where there is one. */
+function addressOf(from: string): URL {
+  try {
+    return new URL(from.replace(/\/*$/, '/'), globalThis.location?.href);
+  } catch {
+    throw new UsageError(
+      `fetchNet: ${quote(from)} is no address; give one that begins with https:// or http://`,
+    );
+  }
 }
 
 /** @throws MoonletError unless the bytes are those of the index. */

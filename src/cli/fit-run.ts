@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { filesOf, jsonFile } from '../../zoo/nets.ts';
 import { type Out, withOut } from '../files/index.ts';
+import { bestSince } from '../learn/train/best.ts';
 import { cost } from '../read/cost.ts';
 import { type Done, perform, type Ready, readyFor } from '../run/classify.ts';
 import { checkpointFiles, inputsOf } from '../run/files.ts';
@@ -12,7 +13,6 @@ import { isTrained } from '../run/parts.ts';
 import { type PictureHow, provenanceOf } from '../run/pictures.ts';
 import type { Recipe } from '../run/recipe.ts';
 import { tensorBoard } from '../run/tensorboard.ts';
-import { bestSince } from '../learn/train/best.ts';
 import { type Bar, trainingBar, workBar } from './bars.ts';
 import type { Call } from './fit-recipe.ts';
 import { count, note, percent, print, printJson, stopping } from './say.ts';

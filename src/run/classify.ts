@@ -34,8 +34,8 @@ import { fitOptions } from './fit-options.ts';
 import type { LossContext } from './losses.ts';
 import { optionsFor, type PictureHow } from './pictures.ts';
 import { type Recipe, stageRecipes } from './recipe.ts';
-import { type Start, startOn, startOnPictures } from './start.ts';
 import { customLosses, type Images, imagesOf, metadataOf } from './sources.ts';
+import { type Start, startOn, startOnPictures } from './start.ts';
 
 /** A net of the run and how it is trained: the assistants, then the student. */
 interface Link {

@@ -35,5 +35,5 @@ export {
   type SceneRecipeOf,
   withoutTeacher,
 } from './scene-recipe.ts';
-export { type BoardHooks, type TensorBoard, type TensorBoardOptions, tensorBoard } from './tensorboard.ts';
 export { runScenes, type SceneRun, type SceneRunOptions } from './scenes.ts';
+export { type BoardHooks, type TensorBoard, type TensorBoardOptions, tensorBoard } from './tensorboard.ts';

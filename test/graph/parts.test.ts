@@ -1,8 +1,8 @@
 /** @file Parts of a net, and nodes by paths, ranges of parts and wildcards. */
 import { expect } from 'chai';
-import { architectures, compose } from '../../zoo/architectures/index.ts';
 import { nodesAt, parts, select } from '../../src/graph/index.ts';
 import { type Flow, graph, input } from '../../src/index.ts';
+import { architectures, compose } from '../../zoo/architectures/index.ts';
 import { line } from '../support/refused.ts';
 
 const unit = (x: Flow<'map'>) => x.conv(4).norm();

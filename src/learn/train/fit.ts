@@ -12,9 +12,9 @@ import { type ClassificationOptions, classification, type Task, type TrainingIma
 import { floatsAt } from '../tensors.ts';
 import { bestSince, outOfPatience, storedBest } from './best.ts';
 import { type CheckpointName, type CheckpointStore, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
+import { checkGrowth, type Growing, growRun, type Run } from './growing.ts';
 import { runIdentity } from './identity.ts';
 import type { History } from './progress.ts';
-import { checkGrowth, type Growing, growRun, type Run } from './growing.ts';
 import { firstState, parametersIn, weightsIn } from './state.ts';
 import { engineOf, type StepReport, type TrainerOptions, trainer } from './trainer.ts';
 

@@ -10,11 +10,11 @@ const storeName = 'checkpoints';
  * @param name of the run; each name is a database of its own. `indexedDB.deleteDatabase('moonlet ' + name)` forgets it.
  * @throws MoonletError where there is no IndexedDB, or it refuses, such as when the disk is full.
  * @example
- * ```ts fragment
- * import { browserCheckpoints, fit } from 'moonlet/learn';
+ * import { browserCheckpoints } from 'moonlet/learn';
  *
- * await fit(student, data.train, data, { steps: 1000, checkpoints: browserCheckpoints('my run'), checkpointEvery: 50 });
- * ```
+ * // in a page or a worker: await fit(student, train, scale, { steps: 1000, checkpoints: browserCheckpoints('my run') })
+ * const { message } = await Promise.resolve().then(() => browserCheckpoints('my run')).catch((e) => e);
+ * message.slice(0, 13); // 'checkpoints: '
  */
 export function browserCheckpoints(name: string): CheckpointStore {
   const { indexedDB } = globalThis;
