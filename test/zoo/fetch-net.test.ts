@@ -51,7 +51,7 @@ describe('fetchNet', () => {
     await fetchNet(id, { from: server.url, fetch: send });
     expect(asked.sort()).to.deep.equal(
       [
-        '/index.json',
+        'index.json',
         ...['card.json', 'graph.json', 'weights.safetensors'].map((name) => `${id}/${name}`),
       ].sort(),
     );
