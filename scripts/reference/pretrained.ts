@@ -11,8 +11,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { print } from '../../src/cli/say.ts';
 import { inputBatches } from '../../src/compress/index.ts';
-import { plainPictures, readPicture } from '../../src/data/index.ts';
 import { normalized, prepared } from '../../src/data/images/index.ts';
+import { plainPictures, readPicture } from '../../src/data/index.ts';
 import { inputShape } from '../../src/graph/index.ts';
 import { classifier, pictureCard } from '../../src/run/index.ts';
 import { loadStudent } from '../../zoo/index.ts';
@@ -28,8 +28,8 @@ import {
 import { fetched, python, run } from './pretrained/fetch.ts';
 import { checkIntegers } from './pretrained/integers.ts';
 import { nets, type Pretrained } from './pretrained/nets.ts';
-import { logitsByTfjs } from './pretrained/tfjs.ts';
 import { deviation, type Report, report, small } from './pretrained/report.ts';
+import { logitsByTfjs } from './pretrained/tfjs.ts';
 
 /** Float32 sums in another order. */
 const bound = 1e-4;

@@ -1,7 +1,7 @@
 /** @file The implementation of `moonlet eval`. */
 import { loadStudent } from '../../zoo/students.ts';
 import { isPictures, loadDataset, pictureSet } from '../data/index.ts';
-import type { EngineName } from '../engine/names.ts';
+import { type EngineName, inferenceEngine } from '../engine/index.ts';
 import { UsageError } from '../errors.ts';
 import { classesOf } from '../graph/index.ts';
 import { checkFit, type Evaluation, evaluate, evaluateStreamed } from '../learn/task/index.ts';
@@ -12,13 +12,16 @@ import { bytesOf, type Net } from '../weights/index.ts';
 import { note } from './say.ts';
 
 interface Engine {
-  readonly engine: EngineName;
+  readonly engine?: EngineName;
   readonly threads?: number;
 }
-type Measured = Pick<Evaluation, 'accuracy' | 'n'> & {
+interface Measured {
+  readonly evaluation: Evaluation;
   readonly data: string;
+  /** Names of the classes by index. */
+  readonly labels: readonly string[];
   readonly note?: string | undefined;
-};
+}
 
 /** The accuracy of a student, a fraction of 1, with its size. @throws MoonletError when net and data do not fit. */
 export async function evaluated(
@@ -34,23 +37,26 @@ export async function evaluated(
   const measured = isPictures(data)
     ? await onPictures(name, net, data, engine, how)
     : await onImages(net, data, engine);
+  const { accuracy, top5, n } = measured.evaluation;
   return {
     id: name,
     data: measured.data,
-    accuracy: measured.accuracy,
-    n: measured.n,
+    accuracy,
+    ...(top5 === undefined ? {} : { top5 }),
+    n,
     params: cost(net.graph).params,
     bytes: bytesOf(net),
-    engine: engine.engine,
+    engine: await inferenceEngine(engine),
     note: measured.note,
+    metrics: { labels: measured.labels, evaluation: measured.evaluation },
   };
 }
 
 async function onImages(net: Net, name: string, engine: Engine): Promise<Measured> {
   const data = await loadDataset(name);
   checkFit(net.graph, classesOf(net.graph), data);
-  const { accuracy, n } = await evaluate(net, data.test, data, engine);
-  return { accuracy, n, data: data.name, note: data.note };
+  const evaluation = await evaluate(net, data.test, data, engine);
+  return { evaluation, labels: data.classNames, data: data.name, note: data.note };
 }
 
 /** Pictures are read in batches, from a cache of decoded ones. */
@@ -65,6 +71,6 @@ async function onPictures(
   if (told.note) note(told.note);
   const set = await pictureSet(data, optionsFor(net.graph, told, how));
   checkFit(net.graph, classesOf(net.graph), set);
-  const { accuracy, n } = await evaluateStreamed(net, await set.test(), set, engine);
-  return { accuracy, n, data: set.name, note: set.note };
+  const evaluation = await evaluateStreamed(net, await set.test(), set, engine);
+  return { evaluation, labels: set.classNames, data: set.name, note: set.note };
 }

@@ -1,7 +1,8 @@
 /** @file What exported files compute, compared with the net. */
+
+import { get } from '../access.ts';
 import { type CompileOptions, compile } from '../engine/index.ts';
 import type { ExportCard } from '../export/index.ts';
-import { get } from '../access.ts';
 import { type Graph, inputShape, shapes, sizeOf } from '../graph/index.ts';
 import { random } from '../random.ts';
 import type { Net } from '../weights/index.ts';

@@ -5,12 +5,14 @@ import { engineNames } from '../engine/names.ts';
 import { UsageError } from '../errors.ts';
 import { methods } from '../learn/distill/methods.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
+import { type AugmentFlags, augmentOptions } from './augment-flags.ts';
 import { forceHelp } from './numbers.ts';
-import { skipHelp } from './picture-flags.ts';
+import { cacheHelp, skipHelp } from './picture-flags.ts';
 import { print, printJson } from './say.ts';
 import { tableOf } from './tables.ts';
+import { type TuneFlags, withTuneFlags } from './tune-flags.ts';
 
-export interface Flags {
+export interface Flags extends TuneFlags, AugmentFlags {
   readonly data?: string;
   readonly block?: string;
   readonly teacher?: string;
@@ -22,22 +24,28 @@ export interface Flags {
   readonly temperature?: string;
   readonly alpha?: string;
   readonly attention?: string;
+  readonly labelSmoothing?: string;
   readonly out?: string;
   readonly list?: boolean;
   readonly force?: boolean;
   readonly engine: string;
   readonly threads?: string;
   readonly checkpointEvery: string;
+  readonly tensorboard?: string;
   readonly skipDamaged?: boolean;
+  readonly cache?: string;
   readonly json?: boolean;
 }
 
-const common = (command: Command, words = '<recipe or arch...>'): Command =>
+const common = (command: Command, words = '<recipe or arch...>'): Command => {
+  const named = command.argument(
+    words,
+    'a recipe file (.json), the name of a recipe of the package, an architecture with its options, or a trained net: <dataset>/<id> or a folder',
+  );
+  return runFlags(withTuneFlags(augmentOptions(dataFlags(named))));
+};
+const dataFlags = (command: Command): Command =>
   command
-    .argument(
-      words,
-      'a recipe file (.json), the name of a recipe of the package, or an architecture with its options',
-    )
     .option(
       '--out <folder>',
       'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed (default: out/<recipe>)',
@@ -47,6 +55,7 @@ const common = (command: Command, words = '<recipe or arch...>'): Command =>
       `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
     )
     .option('--skip-damaged', skipHelp)
+    .option('--cache <bytes>', cacheHelp)
     .option(
       '--block <block>',
       "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",
@@ -58,6 +67,12 @@ const common = (command: Command, words = '<recipe or arch...>'): Command =>
     .option(
       '--schedule <name>',
       `how the learning rate changes: ${scheduleNames.join(', ')} (default: that of the recipe, else one-cycle)`,
+    );
+const runFlags = (command: Command): Command =>
+  command
+    .option(
+      '--tensorboard <folder>',
+      'also write losses, rates and measures to this folder as events that TensorBoard reads (default: none)',
     )
     .option('--checkpoint-every <n>', 'steps between checkpoints', '100')
     .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')

@@ -1,5 +1,5 @@
 /** @file Images as the inputs that calibrate a net. */
-import type { Unlabelled } from '../data/index.ts';
+import type { Unlabelled } from '../data/in-memory.ts';
 import { passes } from '../learn/task/index.ts';
 
 /**

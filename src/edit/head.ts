@@ -27,7 +27,7 @@ export interface HeadOptions {
  * are kept; paths stay as they are.
  *
  * The output of the new net is not that of the old one, even for the same number of classes. To train the new head alone at
- * first, pass `trained: (id) => id.startsWith('head/')` to `fit`. `addHead` of `moonlet/learn` keeps the old head instead.
+ * first, pass `train: ['head']` to `fit`. `addHead` of `moonlet/learn` keeps the old head instead.
  *
  * @throws Refusal when the net has no classifier, or its classifier is also read or shared elsewhere; MoonletError for a net
  * of several outputs or whose output is a map; UsageError for a number of classes that is not a whole number from 2 up.

@@ -19,6 +19,7 @@ export { enlarge } from './grow/enlarge.ts';
 export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow/plan.ts';
 export { type Widths, widen } from './grow/widen.ts';
 export { type HeadOptions, withHead } from './head.ts';
+export { type InputOptions, withInput } from './input.ts';
 export * from './prune/index.ts';
 export * from './quantize/index.ts';
 export * from './share/index.ts';

@@ -6,4 +6,4 @@ export { isOurPath } from './ours.ts';
 export { keepInputs, type Out, type OutOptions, withOut } from './out.ts';
 export { pidEnded } from './owner.ts';
 export { packageFolder } from './package-folder.ts';
-export { codeOf, namesIn, readText, sweepTemporaries, writeAtomically } from './write.ts';
+export { codeOf, namesIn, readText, sweepTemporaries, unwritable, writeAtomically } from './write.ts';

@@ -41,6 +41,7 @@ export {
   slots,
   weightShapes,
 } from './op.ts';
+export { nodesAt, type Part, parts } from './parts.ts';
 export { print, printOp } from './print.ts';
 export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';

@@ -50,9 +50,12 @@ function flat(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): Issue {
   return {
     path: key === undefined ? path : [...path, key],
     isKey: key !== undefined,
-    text: `${cut(place.replace(/^\./, ''), 200) || 'top level'}: ${cut(issue.message, 300)}`,
+    text: `${cut(place.replace(/^\./, ''), 200) || 'top level'}: ${cut(issue.message, mostOf(issue.message))}`,
   };
 }
+
+/** Room for a list of known keys, which is ours: `unknownKey` cuts the key itself. */
+const mostOf = (message: string): number => (message.includes(' Known: ') ? 900 : 300);
 
 /** The first thing that a schema found wrong, with its place: `nodes[3].op.out: ...`. */
 export const issueText = (error: z.ZodError): string => firstIssue(error).text;

@@ -5,6 +5,7 @@
 export { channels } from './channels.ts';
 export { classesOf, inputShape, onlyOutput } from './ends.ts';
 export { ancestors, consumers, dropUnused, fold, nodesById } from './graph.ts';
+export { nodesAt, type Part, parts } from './parts.ts';
 export { printOp } from './print.ts';
 export { rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';

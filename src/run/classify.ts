@@ -1,16 +1,25 @@
 /** @file Resolves a recipe to nets, images and stages, checks them against each other, and runs it. */
 import { compose, loadStudent } from '../../zoo/index.ts';
-import { bytesOfImages, type Dataset, isPictures, loadDataset, type Split } from '../data/index.ts';
+import {
+  bytesOfImages,
+  type Dataset,
+  isPictures,
+  loadDataset,
+  type PictureSet,
+  pictureSet,
+  type Split,
+} from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
-import { classesOf, nodeAt, onlyOutput } from '../graph/index.ts';
+import { classesOf, onlyOutput } from '../graph/index.ts';
 import { addHead, type Metadata, withOutput } from '../learn/distill/index.ts';
 import { checkInput } from '../learn/task/data-check.ts';
 import {
   checkFit,
   classification,
   evaluate,
+  evaluateStreamed,
   type Scale,
   type Task,
   type TeacherImages,
@@ -26,11 +35,12 @@ import {
 import { init, type Net } from '../weights/index.ts';
 import { fitOptions, usualLosses } from './fit-options.ts';
 import { comparesClasses, type LossContext } from './losses.ts';
-import { partsOf, studentOf } from './parts.ts';
-import { dataFor, type PictureHow } from './pictures.ts';
+import { partsOf } from './parts.ts';
+import { optionsFor, type PictureHow } from './pictures.ts';
 import { type Recipe, stageRecipes, taughtOf } from './recipe.ts';
 import { customLosses, type Images, imagesOf, metadataOf } from './sources.ts';
-import { teacherPictures } from './teacher-pictures.ts';
+import { type Start, startOn, startOnPictures } from './start.ts';
+import { type Teachers, teacherPictures, teacherPreparation } from './teacher-pictures.ts';
 
 /** A net of the run and how it is trained: the assistants, then the student. */
 interface Link {
@@ -43,14 +53,18 @@ export interface Ready {
   readonly student: Net;
   readonly teacher?: Net;
   readonly teachers: Readonly<Record<string, Net>>;
-  /** Undefined where a data-free run finds no data: then nothing is measured. */
+  /** Undefined where a data-free run finds no data: then nothing is measured; and where there are `pictures`. */
   readonly data?: Dataset;
+  /** Files of pictures, which are read while the run needs them. */
+  readonly pictures?: PictureSet;
   readonly scale: Scale;
   /** The data as the teachers take them, where their cards say otherwise than the student's. */
   readonly teacherData?: Dataset;
   readonly links: readonly Link[];
   readonly context: Omit<LossContext, 'steps'>;
   readonly engine: EngineOptions;
+  /** What was changed of the student so that it fits the data, and what had to be assumed, as texts for the user. */
+  readonly notes: readonly string[];
   /** Training images; made on the spot where the recipe says so. */
   images(say: (text: string) => void): Promise<Images>;
 }
@@ -59,7 +73,7 @@ export interface Ready {
 export async function readyFor(
   recipe: Recipe,
   engine: EngineOptions = {},
-  pictures: PictureHow = {},
+  how: PictureHow = {},
 ): Promise<Ready> {
   const teacher = teacherOf(recipe);
   const teachers = Object.fromEntries(
@@ -67,13 +81,15 @@ export async function readyFor(
   );
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' ? metadataOf(recipe, transfer.metadata) : undefined;
-  const { data, scale } = await dataOf(recipe, metadata, pictures);
-  const student = firstStudent(recipe, data);
-  const teacherData = data && (await dataOfTeachers(recipe, data, { teacher, teachers }, pictures));
-  if (data) checkData(recipe, data, { student, teacherData, others: [teacher, ...Object.values(teachers)] });
+  const found = await dataOf(recipe, metadata, how, { teacher, teachers });
+  const { data, pictures, teacherData, scale, start } = found;
+  const about = data ?? pictures;
+  const student = firstStudent(recipe, start.net, about);
+  if (about) checkData(recipe, about, found, { student, others: [teacher, ...Object.values(teachers)] });
   const ready: Ready = {
     recipe,
     student,
+    notes: start.notes,
     teachers,
     scale,
     links: linksOf(recipe, student),
@@ -82,7 +98,8 @@ export async function readyFor(
     ...(teacher ? { teacher } : {}),
     ...(data ? { data } : {}),
     ...(teacherData ? { teacherData } : {}),
-    images: (say) => imagesOf(recipe, { data, scale, teacher, metadata, engine }, say),
+    ...(pictures ? { pictures } : {}),
+    images: (say) => imagesOf(recipe, { data, pictures, scale, teacher, metadata, engine }, say),
   };
   await checkLinks(ready);
   return ready;
@@ -93,42 +110,39 @@ function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
   return teacher === undefined ? undefined : loadStudent(teacher);
 }
 
-/** The dataset, which a data-free run does without where it is not installed. */
+/** What a run trains on and is measured on, and the net that begins with it. */
+interface Found extends Pick<Partial<Ready>, 'data' | 'pictures' | 'teacherData'> {
+  readonly scale: Scale;
+  readonly start: Start;
+}
+/** The dataset, or pictures, which a data-free run does without where it is not installed, and the net that begins with it. */
 async function dataOf(
   recipe: Recipe,
   metadata: Metadata | undefined,
-  pictures: PictureHow,
-): Promise<{ readonly data?: Dataset | undefined; readonly scale: Scale }> {
+  how: PictureHow,
+  teaching: Teachers,
+): Promise<Found> {
   const { data: name } = recipe;
-  if (metadata) return { data: await loadDataset(name).catch(() => undefined), scale: metadata.scale };
-  const data = isPictures(name)
-    ? await dataFor(name, { name: recipe.student, graph: studentOf(recipe).graph }, pictures)
-    : await loadDataset(name);
-  return { data, scale: data };
-}
-
-/** Pictures as the teachers take them. @throws MoonletError when they are made of the student's, or teachers disagree. */
-async function dataOfTeachers(
-  recipe: Recipe,
-  data: Dataset,
-  { teacher, teachers }: { readonly teacher: Net | undefined; readonly teachers: Ready['teachers'] },
-  pictures: PictureHow,
-): Promise<Dataset | undefined> {
-  const names = recipe.teacher === undefined ? (recipe.ensemble ?? []) : [recipe.teacher];
-  const named = [
-    ...(teacher ? names.map((name) => ({ name, graph: teacher.graph })) : []),
-    ...Object.entries(teachers).map(([key, { graph }]) => ({ name: recipe.teachers?.[key] ?? key, graph })),
-  ];
-  const seen = await teacherPictures(recipe.data, data, named, pictures);
-  if (seen && recipe.transfer)
-    throw new MoonletError(
-      `${recipe.transfer.kind}: makes images as the student takes them, and the teacher takes others; use a teacher with the student's preprocessing`,
-    );
-  if (seen && recipe.assistants && recipe.teachers)
-    throw new MoonletError(
-      "teachers: assistants see pictures as the student does, and these teachers otherwise; leave one of the two out, or name teachers with the student's preprocessing",
-    );
-  return seen;
+  if (metadata) {
+    const found = await loadDataset(name).catch(() => undefined);
+    return { ...(found ? { data: found } : {}), scale: metadata.scale, start: startOn(recipe, found) };
+  }
+  if (!isPictures(name)) {
+    const data = await loadDataset(name);
+    return { data, scale: data, start: startOn(recipe, data) };
+  }
+  const start = await startOnPictures(recipe);
+  const { told, keepsHead, net } = start;
+  const options = keepsHead ? optionsFor(net.graph, told, how) : { ...how, preparation: told.preparation };
+  const theirs = teacherPreparation(recipe, options.preparation, teaching);
+  // images that are made of others are made of all of them; a teacher's own stand beside the student's in memory
+  if (recipe.transfer || theirs) {
+    const data = await loadDataset(name, { pictures: options });
+    const teacherData = theirs && (await teacherPictures(name, data, theirs, how));
+    return { data, scale: data, start, ...(teacherData ? { teacherData } : {}) };
+  }
+  const pictures = await pictureSet(name, options);
+  return { pictures, scale: pictures, start };
 }
 
 /**
@@ -137,30 +151,23 @@ async function dataOfTeachers(
  */
 function checkData(
   recipe: Recipe,
-  data: Dataset,
-  {
-    student,
-    teacherData = data,
-    others,
-  }: {
-    readonly student: Net;
-    readonly teacherData: Dataset | undefined;
-    readonly others: readonly (Net | undefined)[];
-  },
+  about: Dataset | PictureSet,
+  { data, teacherData }: Pick<Partial<Ready>, 'data' | 'teacherData'>,
+  { student, others }: { readonly student: Net; readonly others: readonly (Net | undefined)[] },
 ): void {
-  if (recipe.transfer?.kind === 'noise') bytesOfImages(data.train, 'noise');
-  checkFit(student.graph, classesOf(student.graph), data);
+  if (recipe.transfer?.kind === 'noise' && data) bytesOfImages(data.train, 'noise');
+  checkFit(student.graph, classesOf(student.graph), about);
   const losses = stageRecipes(recipe).flatMap((stage) => stage.losses ?? usualLosses(taughtOf(recipe)));
   const compared = losses.find(comparesClasses);
   for (const net of others) {
     if (!net) continue;
     const { graph } = net;
     const classes = classesOf(graph);
-    if (compared && !recipe.newHead && classes !== data.classes)
+    if (compared && !recipe.newHead && classes !== about.classes)
       throw new MoonletError(
-        `${graph.name}: has ${classes} classes, but ${data.name} has ${data.classes}, and the loss ${compared.kind} compares classes; fine-tune the teacher on them first, or distill its features (attention, hints, fsp, darkrank)`,
+        `${graph.name}: has ${classes} classes, but ${about.name} has ${about.classes}, and the loss ${compared.kind} compares classes; fine-tune the teacher on them first, or distill its features (attention, hints, fsp, darkrank)`,
       );
-    checkInput(graph, teacherData.shape, `the images of ${data.name} are`);
+    checkInput(graph, (teacherData ?? about).shape, `the images of ${about.name} are`);
   }
 }
 
@@ -170,7 +177,8 @@ function linksOf(recipe: Recipe, student: Net): readonly Link[] {
     net,
     stages: stageRecipes(of).map(({ stage, ...rest }) => ({ name: `${prefix}${stage}`, recipe: rest })),
   });
-  const { stages: _, assistants = [], grow: __, growth: ___, train: ____, ...plain } = recipe;
+  const { assistants = [], ...whole } = recipe;
+  const plain = forAssistants(whole);
   return [
     ...assistants.map((a, i) =>
       link(
@@ -183,9 +191,15 @@ function linksOf(recipe: Recipe, student: Net): readonly Link[] {
   ];
 }
 
-/** The student before its first step: composed or loaded, then grown or given one more head. */
-function firstStudent(recipe: Recipe, data: Dataset | undefined): Net {
-  const net = studentOf(recipe);
+/** What of a recipe its assistants are trained by: paths and growth are those of the student. */
+function forAssistants(whole: Recipe): Recipe {
+  const { stages: _, grow: __, growth: ___, train: ____, freeze: _____, ...rest } = whole;
+  const { layerDecay: ______, rates: _______, ...plain } = rest;
+  return plain;
+}
+
+/** The student before its first step: grown or given one more head. */
+function firstStudent(recipe: Recipe, net: Net, data: Pick<Dataset, 'classes'> | undefined): Net {
   const grown = recipe.grow ? grow(net, parsePlan(recipe.grow), { seed: recipe.seed }).net : net;
   if (!recipe.newHead) return grown;
   return addHead(grown, {
@@ -197,16 +211,16 @@ function firstStudent(recipe: Recipe, data: Dataset | undefined): Net {
 
 const empty: Split = { count: 0, pixels: new Uint8Array(), labels: new Uint8Array() };
 /** A task without images, since the check of a stage reads none. */
-const noImages: Task = classification(empty, { shape: [1, 1, 1], mean: 0, std: 1 });
+const noImages = ({ augment }: Recipe): Task =>
+  classification(empty, { shape: [1, 1, 1], mean: 0, std: 1 }, augment ? { augment } : {});
 
 /** Every stage of every link, bound to its nets before any of them is trained. */
 async function checkLinks({ links, teacher, teachers, context }: Ready): Promise<void> {
   let previous = teacher;
   for (const { net, stages } of links) {
     for (const { recipe } of stages) {
-      for (const path of recipe.train ?? []) nodeAt(net.graph, path);
       const options = await fitOptions(recipe, context);
-      checkStage(net, noImages, { ...options, teachers, ...(previous ? { teacher: previous } : {}) });
+      checkStage(net, noImages(recipe), { ...options, teachers, ...(previous ? { teacher: previous } : {}) });
     }
     previous = net;
   }
@@ -223,6 +237,8 @@ export interface Done {
   readonly fitted: Fitted;
   /** On the data's test split. */
   readonly accuracy?: number;
+  /** Where there are more than five classes. */
+  readonly top5?: number;
   readonly n?: number;
   /** Of the old head on the old data, where a new one was added. */
   readonly oldAccuracy?: number;
@@ -231,7 +247,7 @@ export interface Done {
 
 /** Runs what is ready: the assistants in order, then the student in its stages; then measures. */
 export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
-  const { recipe, links, engine, scale, data } = ready;
+  const { recipe, links, engine, scale, data, pictures } = ready;
   const say = hooks.say ?? (() => {});
   const { train, validation } = await ready.images(say);
   const notes: string[] = [];
@@ -271,9 +287,13 @@ export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
     teacher = fitted.net;
   }
   if (!fitted) throw new Error('internal: a run without a student');
-  if (!data) return { fitted, notes };
-  const { accuracy, n } = await evaluate(fitted.net, data.test, data, engine);
-  return { fitted, accuracy, n, notes, ...(await oldOf(ready, fitted.net)) };
+  const measured = pictures
+    ? await evaluateStreamed(fitted.net, await pictures.test(), scale, engine)
+    : data && (await evaluate(fitted.net, data.test, data, engine));
+  if (!measured) return { fitted, notes };
+  const { accuracy, top5, n } = measured;
+  const five = top5 === undefined ? {} : { top5 };
+  return { fitted, accuracy, ...five, n, notes, ...(await oldOf(ready, fitted.net)) };
 }
 
 /** The accuracy of the old head on the old data. */

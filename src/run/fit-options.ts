@@ -2,11 +2,13 @@
 import type * as z from 'zod';
 import { parsePlan } from '../edit/grow/plan.ts';
 import { schedule } from '../learn/loss/schedule.ts';
+import { mixes } from '../learn/task/augment.ts';
 import type { FitOptions } from '../learn/train/fit.ts';
 import { adam, type Optimizer, sgd } from '../learn/train/optimizer.ts';
 import { memoryCache } from '../learn/train/teacher.ts';
 import { type LossContext, type LossRecipe, loss, lossOf } from './losses.ts';
 import { type optimizer, type Recipe, taughtOf } from './recipe.ts';
+import { tuneOptions } from './tune.ts';
 
 /** The optimizer that a recipe describes. */
 export const optimizerOf = (o: z.output<typeof optimizer>): Optimizer =>
@@ -43,8 +45,8 @@ export async function fitOptions(
     | 'teacherCache'
     | 'keep'
     | 'recipe'
-    | 'trained'
     | 'growth'
+    | keyof ReturnType<typeof tuneOptions>
   >
 > {
   const losses = r.losses ?? usualLosses(taughtOf(r)).map((l) => loss.parse(l));
@@ -60,14 +62,10 @@ export async function fitOptions(
     ...(r.augment ? { augment: r.augment } : {}),
     ...(r.views === undefined ? {} : { views: r.views }),
     ...(r.viewSeed === undefined ? {} : { viewSeed: r.viewSeed }),
-    ...(r.train ? { trained: under(r.train) } : {}),
+    ...tuneOptions(r),
     ...(r.growth ? { growth: r.growth.map((g) => ({ at: g.at, plan: parsePlan(g.plan) })) } : {}),
-    ...(r.views === undefined || r.teacher === undefined ? {} : { teacherCache: memoryCache() }),
+    ...(r.views === undefined || r.teacher === undefined || mixes(r.augment)
+      ? {}
+      : { teacherCache: memoryCache() }),
   };
 }
-
-/** Whether a node stands at or below one of these paths. */
-const under =
-  (paths: readonly string[]) =>
-  (node: string): boolean =>
-    paths.some((path) => node === path || node.startsWith(`${path}/`));

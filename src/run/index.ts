@@ -37,3 +37,4 @@ export {
   withoutTeacher,
 } from './scene-recipe.ts';
 export { runScenes, type SceneRun, type SceneRunOptions } from './scenes.ts';
+export { type BoardHooks, type TensorBoard, type TensorBoardOptions, tensorBoard } from './tensorboard.ts';

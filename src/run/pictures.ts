@@ -8,7 +8,9 @@ import {
   isPictures,
   loadDataset,
   type PictureOptions,
+  type PictureSet,
   type Preparation,
+  pictureSet,
 } from '../data/index.ts';
 import { MoonletError } from '../errors.ts';
 import { readText } from '../files/index.ts';
@@ -30,6 +32,10 @@ const card = z.looseObject({
     .nullish(),
   /** Names of the classes, in the order of their indices. */
   labels: z.array(z.string()).optional(),
+  id: z.string().optional(),
+  license: z.string().optional(),
+  source: z.string().optional(),
+  imported: z.looseObject({ file: z.string(), source: z.string(), sha256: z.string().optional() }).optional(),
 });
 
 /** What is known of a net's pictures. */
@@ -69,29 +75,76 @@ export function pictureCard(name: string | undefined, graph: Graph): PictureCard
   const { preprocessing } = told;
   if (preprocessing) {
     const { range, mean, std, channels, interpolation, crop, cropMode } = preprocessing;
-    return { preparation: { size, range, mean, std, channels, interpolation, crop, cropMode }, ...labels };
+    return {
+      preparation: {
+        size,
+        range,
+        interpolation,
+        crop,
+        cropMode,
+        ...inputChannels({ mean, std, channels }, c),
+      },
+      ...labels,
+    };
   }
   const note = `${name ?? graph.name}: no card says how pictures become its input; they are resized to ${h} x ${w} with ${c === 1 ? 'mean and deviation 0.5' : "ImageNet's mean and deviation"}`;
   return { preparation: { size, ...usual(c), crop: 1 }, note, ...labels };
 }
 
+/**
+ * What a card says of channels, for a net that takes `count` of them: grey has the mean of what the colours have, as in timm, and
+ * colours repeat what grey has.
+ */
+function inputChannels(
+  { mean, std, channels }: Pick<Preparation, 'mean' | 'std' | 'channels'>,
+  count: number,
+): Pick<Preparation, 'mean' | 'std' | 'channels'> {
+  if (mean.length === count && std.length === count) return { mean, std, channels };
+  const average = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+  const all = (values: readonly number[]): readonly number[] => Array(count).fill(average(values));
+  return { mean: all(mean), std: all(std), channels: count === 1 ? 'gray' : 'rgb' };
+}
+
 type CardAfter = Pick<Origin, 'from'> &
   Partial<Origin> &
+  Provenance &
   Pick<z.output<typeof card>, 'labels' | 'preprocessing'>;
+/** What a net that is made from another one owes to it. */
+export interface Provenance {
+  readonly license?: string;
+  /** Where the first weights are from, in a few words. */
+  readonly source?: string;
+}
+
+/** The licence and the source on the card of a folder; nothing for a shipped student, or without a card. */
+export function provenanceOf(name: string): Provenance {
+  const path = join(name, 'card.json');
+  if (studentNames().includes(name) || !existsSync(path)) return {};
+  return provenance(cardAt(path));
+}
+function provenance({ id, license, source, imported }: z.output<typeof card>): Provenance {
+  const { file, source: by, sha256 } = imported ?? {};
+  const told =
+    source ?? id ?? (file && `${file} of ${by}${sha256 === undefined ? '' : `, sha256 ${sha256}`}`);
+  return { ...(license === undefined ? {} : { license }), ...(told === undefined ? {} : { source: told }) };
+}
+
 /**
- * The card of a net that was made from the net `name`: what it is for, and what that one's card says of pictures and classes;
- * undefined when nothing is known.
+ * The card of a net that was made from the net `name`: what it is for, what that one's card says of pictures and classes, its licence
+ * and source; undefined when nothing is known.
  */
 export function cardAfter(name: string, data: string | undefined): CardAfter | undefined {
   const path = join(name, 'card.json');
   const told = !studentNames().includes(name) && existsSync(path) ? cardAt(path) : {};
   const { preprocessing, labels } = told;
-  if (data === undefined && !preprocessing && !labels) return undefined;
+  const owed = provenance(told);
+  if (data === undefined && !preprocessing && !labels && !Object.keys(owed).length) return undefined;
   return {
     from: name,
     ...(data === undefined ? {} : { data }),
     ...(labels ? { labels } : {}),
     ...(preprocessing ? { preprocessing } : {}),
+    ...owed,
   };
 }
 
@@ -129,6 +182,17 @@ export function optionsFor(
   how: PictureHow = {},
 ): PictureOptions {
   return { ...how, preparation, classNames: labels, classes: classesOf(graph) };
+}
+
+/** Files of pictures as inputs of `graph`, by the card of the net `name`. @throws as `pictureSet` and `pictureCard`. */
+export function picturesFor(
+  data: string,
+  net: { readonly name: string | undefined; readonly graph: Graph },
+  { say, ...how }: PictureHow & { readonly say?: (text: string) => void } = {},
+): Promise<PictureSet> {
+  const told = pictureCard(net.name, net.graph);
+  if (told.note) say?.(told.note);
+  return pictureSet(data, optionsFor(net.graph, told, how));
 }
 
 /**

@@ -6,7 +6,9 @@ import * as z from 'zod';
 import { suggestion, UsageError } from '../errors.ts';
 import { firstIssue, unknownKey } from '../graph/index.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
+import { augment } from './augment-recipe.ts';
 import { loss, needsTeacher, type ParsedLoss, teacherNamed } from './losses.ts';
+import { startFields, tunedStage, tuneFields } from './tune.ts';
 
 const share = z.number().min(0).max(1);
 const positive = z.int().min(1);
@@ -36,8 +38,6 @@ const named = (value: unknown): unknown => (typeof value === 'string' ? { kind: 
 const constantRate = (value: unknown): unknown =>
   typeof value === 'number' ? { kind: 'constant', peak: value } : value;
 const count = positive.max(100_000_000);
-/** Paths whose nodes are trained, the rest stays as it is: `head`, `stage3/0`. */
-const train = z.array(z.string().min(1)).min(1);
 /** Steps of growth: `parsePlan` looks into them. */
 const plan = z.array(z.record(z.string(), z.unknown())).min(1);
 
@@ -51,7 +51,7 @@ const stage = z.strictObject({
   losses: z.array(loss).min(1).optional(),
   optimizer: z.preprocess(named, optimizer.optional()),
   rate: z.preprocess(constantRate, rate.optional()),
-  train: train.optional(),
+  ...tuneFields,
 });
 
 /** Where images come from when they are not the data's own. */
@@ -110,7 +110,8 @@ const recipe = z.strictObject({
   steps: count.optional(),
   /** Parts of the run, one after another, each on what the one before left. */
   stages: z.array(stage).min(1).optional(),
-  train: train.optional(),
+  ...tuneFields,
+  ...startFields,
   /** Growth of the student before its first step: Net2Net's way to a student. */
   grow: plan.optional(),
   /** Growth in the middle of the run. */
@@ -132,9 +133,8 @@ const recipe = z.strictObject({
   transfer: transfer.optional(),
   batch: positive.max(4096).default(64),
   seed: z.int().min(0).default(0),
-  augment: z
-    .strictObject({ shift: z.int().min(0).max(64).default(0), flip: z.boolean().default(false) })
-    .optional(),
+  /** How training images are varied: a preset by its name, or an object. */
+  augment,
   /** How many views of an image there are; then the teacher's values are kept. By default each epoch has a new view. */
   views: positive.optional(),
   /** The seed of the views, and of which examples are held out or drawn; `seed` by default. */
@@ -181,6 +181,8 @@ export function parseRecipe(value: unknown, name = 'recipe', locate: Locate = ()
   if (steps === undefined)
     return fail([], 'steps: give the number of steps, or "stages" with steps of their own');
   if (found.assistants && !taughtOf(found)) fail(['assistants'], 'assistants: need a "teacher"');
+  if (!found.validation && [found, ...(found.stages ?? [])].some((s) => s.patience !== undefined))
+    fail(['patience'], 'patience: needs "validation", the number of training examples to hold out');
   return { ...found, steps };
 }
 
@@ -218,13 +220,13 @@ function checkLosses(
 export function stageRecipes(r: Recipe): readonly (Recipe & { readonly stage: string })[] {
   const { stages, ...whole } = r;
   if (!stages) return [{ ...whole, stage: 'training' }];
-  return stages.map(({ name, steps, losses, optimizer, rate, train }, i) => ({
+  return stages.map(({ name, steps, losses, optimizer, rate, ...rest }, i) => ({
     ...whole,
+    ...tunedStage(rest),
     steps,
     ...(losses ? { losses } : {}),
     ...(optimizer ? { optimizer } : {}),
     ...(rate ? { rate } : {}),
-    ...(train ? { train } : {}),
     stage: name ?? `stage-${i + 1}`,
   }));
 }

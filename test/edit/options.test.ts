@@ -213,6 +213,7 @@ const edits: Readonly<Record<string, Called>> = {
       [1, 2.5],
     ],
   },
+  withInput: { right: [net, {}], options: [1, 'size', 'large'] },
   withExpander: {
     right: [net.graph, 0.5],
     wrong: [

@@ -233,6 +233,6 @@ describe('what cannot be trained', () => {
     const call = (): unknown => Reflect.apply(fit, undefined, [whole.graph, good, scale, o]);
     expect(await usage(call)).to.match(/^fit: /);
     const none = (): unknown => fit(whole, good, scale, { ...o, trained: (id) => id.startsWith('nowhere/') });
-    expect(await usage(none)).to.match(/"trained" keeps no node to train; nodes with weights are /);
+    expect(await usage(none)).to.match(/nothing is left to train; nodes with weights are /);
   });
 });

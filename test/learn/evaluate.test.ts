@@ -26,6 +26,16 @@ describe('score', () => {
     ]);
     expect({ ...evaluation }).to.have.all.keys('accuracy', 'n', 'guesses', 'pairs');
   });
+  it('has precision, recall and F1 of each class, and none where there is nothing to divide by', () => {
+    // label 0 twice right; label 1 taken for 0, for 1 and for 3; label 2 never comes
+    const { perClass } = score(Int32Array.of(0, 0, 0, 1, 3), Uint8Array.of(0, 0, 1, 1, 1), 4);
+    expect(perClass).to.deep.equal([
+      { label: 0, count: 2, guessed: 3, right: 2, precision: 2 / 3, recall: 1, f1: 4 / 5 },
+      { label: 1, count: 3, guessed: 1, right: 1, precision: 1, recall: 1 / 3, f1: 1 / 2 },
+      { label: 2, count: 0, guessed: 0, right: 0, precision: null, recall: null, f1: null },
+      { label: 3, count: 0, guessed: 1, right: 0, precision: 0, recall: null, f1: 0 },
+    ]);
+  });
   it('refuses guesses without labels, and a table that is larger than any split', () => {
     expect(() => score(new Int32Array(), [], 3)).to.throw(
       MoonletError,
@@ -41,6 +51,34 @@ describe('score', () => {
 });
 
 describe('evaluate', () => {
+  it('counts labels among the five largest outputs; of equal ones the lower classes come first', async () => {
+    const classes = 8;
+    const net = init(graph('ranks', input(1, 1, 1).flatten().dense(classes)));
+    const measured = async (bias: readonly number[]) => {
+      const kernel = float([1, classes], new Float32Array(classes));
+      const weights = new Map(net.weights)
+        .set('dense:kernel', kernel)
+        .set('dense:bias', float([classes], Float32Array.from(bias)));
+      const split = {
+        count: 4,
+        pixels: new Uint8Array(4),
+        labels: Uint8Array.of(0, 4, 5, 7),
+      };
+      const o = { batch: 3, engine: 'wasm' } as const;
+      const { accuracy, top5 } = await evaluate(
+        { ...net, weights },
+        split,
+        { ...scale, shape: [1, 1, 1] },
+        o,
+      );
+      return [accuracy, top5];
+    };
+    expect(await measured([8, 7, 6, 5, 4, 3, 2, 1])).to.deep.equal([0.25, 0.5]);
+    expect(await measured([1, 2, 3, 4, 5, 6, 7, 8])).to.deep.equal([0.25, 0.75]);
+    expect(await measured([1, 1, 1, 1, 1, 1, 1, 1])).to.deep.equal([0.25, 0.5]);
+    expect(await measured(Array(classes).fill(Number.NaN))).to.have.nested.property('[1]', 0);
+  });
+
   it('of 21,843 classes takes memory for its images alone, and labels beyond bytes', async () => {
     const classes = 21_843;
     const net = init(graph('many', input(2, 2, 1).flatten().dense(classes, { bias: false })));
@@ -64,6 +102,28 @@ describe('evaluate', () => {
     expect(pairs[0]).to.deep.equal({ label: 20_000, guess: 20_000, count: 7 });
     // a table of all pairs would take 3.8e9 bytes; a batch's logits take 0.9e6
     expect(after.heapUsed - before.heapUsed).to.be.below(200e6);
+  });
+
+  it('takes smaller batches of larger images, and no larger one than there are', async () => {
+    const batchesOf = async (side: number, count: number): Promise<readonly number[]> => {
+      const net = init(graph('tiny', input(side, side, 1).globalPool().dense(2)));
+      const pixels = new Uint8Array(count * side * side);
+      const done: number[] = [];
+      await evaluate(
+        net,
+        { count, pixels, labels: new Uint8Array(count) },
+        { ...scale, shape: [side, side, 1] },
+        {
+          engine: 'wasm',
+          onBatch: (n) => done.push(n),
+        },
+      );
+      return done;
+    };
+    expect(await batchesOf(4, 300)).to.deep.equal([250, 300]);
+    expect(await batchesOf(200, 110)).to.deep.equal([50, 100, 110]); // 2,000,000 values
+    expect(await batchesOf(512, 20)).to.deep.equal([16, 20]);
+    expect(await batchesOf(4, 3)).to.deep.equal([3]);
   });
 });
 

@@ -39,6 +39,8 @@ interface Case {
   readonly keep: 'last' | 'best';
   readonly evaluateEvery: number;
   readonly checkpointEvery: number;
+  /** How it is fine-tuned: an average, patience, frozen parts, rates by part. */
+  readonly tuned: Pick<FitOptions, 'ema' | 'patience' | 'freeze' | 'layerDecay'>;
   /** From this step on a rate that ruins the weights, so that the best are not the last. */
   readonly ruin: number;
   /** Steps after which a signal stops it. */
@@ -54,6 +56,13 @@ const cases: fc.Arbitrary<Case> = fc
     keep: fc.constantFrom('last' as const, 'best' as const, 'best' as const, 'best' as const),
     evaluateEvery: fc.integer({ min: 1, max: 3 }),
     checkpointEvery: fc.integer({ min: 1, max: steps }),
+    tuned: fc.constantFrom<Case['tuned']>(
+      {},
+      { ema: 0.8 },
+      { ema: { decay: 0.9, warmup: true }, patience: 1 },
+      { patience: 2, freeze: ['stem'] },
+      { ema: 0.5, layerDecay: 0.5, freeze: ['stem/norm'] },
+    ),
     ruin: fc.integer({ min: -1, max: 3 }),
     stop: fc.integer({ min: -1, max: 3 }),
     stops: fc.array(fc.integer({ min: 0, max: steps }), { maxLength: 1 }),
@@ -71,11 +80,13 @@ const run = (c: Case, o: Partial<FitOptions> = {}): Promise<Fitted> =>
   fit(cornersNet(), train, cornersScale, {
     ...{ steps, batch: 8, seed: 3, engine: 'wasm', validation },
     ...{ growth: c.growth, keep: c.keep, evaluateEvery: c.evaluateEvery, checkpointEvery: c.checkpointEvery },
+    ...c.tuned,
     rate: (step) => (step < c.ruin ? 0.1 : 3),
     ...o,
   });
-const bytes = ({ net, history }: Fitted): unknown => [
+const bytes = ({ net, history, endedEarly }: Fitted): unknown => [
   history,
+  endedEarly,
   [...net.weights].map(([key, w]) => [key, w.shape, materialize(w)]),
 ];
 
@@ -128,6 +139,7 @@ describe('a run that is broken off and resumed (laws 4 and 7)', () => {
   it('keeps the best since the last growth on onnxruntime too', async () => {
     const c: Case = {
       ...{ keep: 'best', evaluateEvery: 2, checkpointEvery: 100, ruin: 5, stops: [7], kills: [] },
+      tuned: { ema: 0.8 },
       growth: [{ at: 6, plan: [{ widen: { stage1: 'x2' } }] }],
     };
     const o = { engine: 'onnxruntime' } as const;
@@ -148,6 +160,7 @@ describe('a checkpoint', () => {
   const base = {
     growth: [],
     keep: 'best',
+    tuned: {},
     evaluateEvery: 2,
     checkpointEvery: 100,
     ruin: 12,

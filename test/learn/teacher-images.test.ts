@@ -1,5 +1,6 @@
 /** @file Images that a teacher takes in another size or normalization: the same views as the student's. */
 import { expect } from 'chai';
+import type { PictureSource } from '../../src/data/index.ts';
 import { graph, init, input } from '../../src/index.ts';
 import { distill, softTargets } from '../../src/learn/distill/index.ts';
 import { classification, type Scale } from '../../src/learn/task/index.ts';
@@ -33,6 +34,43 @@ describe('the images of a teacher', () => {
       });
       for (const [k, v] of [...teacherX].entries()) expect(v).to.be.closeTo(wanted[k] ?? Number.NaN, 1e-5);
       expect(teacherX).to.have.length(wanted.length);
+    }
+  });
+
+  it('stand beside images that are read when they are needed', async () => {
+    const augment = { shift: 2, flip: true };
+    const source: PictureSource = {
+      ...{ count: 12, labels, paths: [], isWhole: false },
+      preparation: { size: 4, mean: [0.25], std: [0.5], crop: 1 },
+      use: async (index, then) =>
+        then({ width: 4, height: 4, channels: 1, data: await source.read(index, 1) }),
+      read: async (first, count) => small.subarray(first * 16, (first + count) * 16),
+      digest: async () => 'small',
+    };
+    const read = classification(source, scale, { augment, teacherImages }).batches({ batch: 6, seed: 5 });
+    const held = classification(train, scale, { augment, teacherImages }).batches({ batch: 6, seed: 5 });
+    for (let step = 0; step < 4; step++) expect(await read(step)).to.deep.equal(held(step));
+  });
+
+  it('are refused with augmentations that the teacher would not see alike', async () => {
+    const net = init(
+      graph(
+        'net',
+        input(4, 4, 1).pipe('head', (x) => x.globalPool().dense(3)),
+      ),
+    );
+    const all = {
+      colorJitter: { hue: 0.1 },
+      randAugment: {},
+      resizedCrop: {},
+      erasing: {},
+      mix: { cutmix: 1 },
+    };
+    for (const [name, value] of Object.entries(all)) {
+      const task = classification(train, scale, { augment: { shift: 1, [name]: value }, teacherImages });
+      const refusal = `augment: the teacher takes other images than the student, and only shift and flip are the same for both; remove ${name}`;
+      expect(await line(() => task.batches({ batch: 6, seed: 0 }))).to.equal(refusal);
+      expect(await line(() => task.check?.(net.graph))).to.equal(refusal);
     }
   });
 

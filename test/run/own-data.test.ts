@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Dataset, Split } from '../../src/data/index.ts';
+import { withInput } from '../../src/edit/index.ts';
+import { classesOf, inputShape } from '../../src/graph/index.ts';
 import { dataOf, inputsOf, lossKinds, parseRecipe, perform, readyFor } from '../../src/run/index.ts';
 import { writeSafetensors } from '../../src/weights/index.ts';
 import { saveNet } from '../../zoo/index.ts';
@@ -71,8 +73,31 @@ describe('a recipe on data of one’s own', () => {
     expect(inputsOf(recipe())).to.include(at('dataset.json'));
   });
 
+  it('gives a trained net of other classes, channels or size what the data need, and says it', async () => {
+    const { student, notes } = await readyFor(recipe({ student: at('eleven') }));
+    expect(classesOf(student.graph)).to.equal(12);
+    expect(notes).to.deep.equal([
+      `${at('eleven')}: a new head for the 12 classes of keywords, in place of the one for 11`,
+    ]);
+    const [net] = [withInput(dsCnn(), { channels: 3, size: [60, 20] })];
+    saveNet(at('colour'), net);
+    const other = await readyFor(recipe({ student: at('colour') }));
+    expect(inputShape(other.student.graph)).to.deep.equal([49, 10, 1]);
+    expect(other.notes).to.deep.equal([
+      `${at('colour')}: input 60 x 20 x 3 -> 49 x 10 x 1, for keywords; the first kernels follow`,
+    ]);
+    const same = await readyFor(recipe());
+    expect([same.notes, same.student]).to.deep.equal([[], dsCnn()]);
+    const whole = await readyFor(recipe({ classes: 'from-data' }));
+    expect(whole.notes).to.have.length(1);
+    expect(whole.student.weights).not.to.deep.equal(dsCnn().weights);
+    expect(await line(() => readyFor(recipe({ size: 32 })))).to.match(
+      /the images of keywords are \[49, 10, 1\]/,
+    );
+  });
+
   it('is refused before training where net and data differ', async () => {
-    expect(await line(() => readyFor(recipe({ student: at('eleven') })))).to.match(
+    expect(await line(() => readyFor(recipe({ student: at('eleven'), classes: 'from-net' })))).to.match(
       /^ds-cnn: has 11 classes, but keywords has 12; compose it with classes=12/,
     );
     expect(await line(() => readyFor(recipe({ student: 'wrn depth=10 width=1 classes=12' })))).to.match(

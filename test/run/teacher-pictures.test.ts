@@ -59,7 +59,12 @@ describe('a teacher with other preprocessing', () => {
       [1, 1, 1],
     ]);
     expect(scaled.teacherData?.train.pixels).to.equal(scaled.data?.train.pixels); // the same bytes, not decoded again
-    expect((await ready({ teacher: at('same') })).teacherData).to.equal(undefined);
+    const same = await ready({ teacher: at('same') });
+    expect([same.data, same.teacherData, same.pictures?.shape]).to.deep.equal([
+      undefined,
+      undefined,
+      [8, 8, 3],
+    ]);
   });
 
   it('distills, with examples held out and left out', async () => {
@@ -70,6 +75,14 @@ describe('a teacher with other preprocessing', () => {
     });
     expect([done.fitted.finished, done.n]).to.deep.equal([true, 3]);
     expect(said).to.include('the teacher sees the same pictures as its card says, 12 x 12 x 3');
+  });
+
+  it('is refused with augmentations that both would not see alike, by their names, and not where both see the same', async () => {
+    const augment = { flip: true, resizedCrop: { scale: [0.5, 1] }, mix: { mixup: 1 } };
+    expect(await line(() => ready({ teacher: at('larger'), augment }))).to.equal(
+      'augment: the teacher takes other images than the student, and only shift and flip are the same for both; remove resizedCrop, mix',
+    );
+    expect((await ready({ teacher: at('same'), augment })).pictures?.classes).to.equal(3);
   });
 
   it('may have other classes where features are compared, and is refused where classes are', async () => {

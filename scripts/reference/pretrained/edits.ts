@@ -1,5 +1,5 @@
 /** @file What must not change a trained net: growth, folding, pruning of channels that are masked, and files of other formats. */
-import { toOnnx, toSafetensors } from '../../../src/export/index.ts';
+
 import {
   foldBranches,
   type GrowPlan,
@@ -8,6 +8,7 @@ import {
   verifyCertificate,
 } from '../../../src/edit/index.ts';
 import { compile, runModel, useBackend } from '../../../src/engine/index.ts';
+import { toOnnx, toSafetensors } from '../../../src/export/index.ts';
 import { stages } from '../../../src/graph/index.ts';
 import { packLayers, predictions, unpackLayers } from '../../../src/read/tfjs/index.ts';
 import { materialize, type Net, unpack } from '../../../src/weights/index.ts';

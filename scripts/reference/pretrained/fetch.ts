@@ -1,7 +1,7 @@
 /** @file Packages of pip and npm, fetched once into a cache in the system's temporary folder. */
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { oneLine } from '../../../src/errors.ts';

@@ -9,7 +9,7 @@ import { checkCount } from '../options.ts';
 import type { Task } from '../task/task.ts';
 import { isWeightKey } from '../tensors.ts';
 import type { Optimizer } from '../train/optimizer.ts';
-import { firstState } from '../train/step.ts';
+import { firstState } from '../train/state.ts';
 import { trainer } from '../train/trainer.ts';
 
 /** Leaves the weights alone and keeps their gradients. */

@@ -1,7 +1,7 @@
-/** @file The accuracy of a classifier. */
+/** @file The accuracy of a classifier, top-1 and top-5, and what it takes for what. */
 
 import { get } from '../../access.ts';
-import { checkSplit, type Split } from '../../data/index.ts';
+import { checkSplit, type Split } from '../../data/in-memory.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { classesOf, onlyOutput } from '../../graph/index.ts';
@@ -9,12 +9,15 @@ import { checkClasses } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { checkCount } from '../options.ts';
 import { passes } from './batches.ts';
+import { type ClassScore, classScores, type LabelPair } from './class-scores.ts';
 import { checkInput, checkLabels } from './data-check.ts';
 import type { Scale } from './scale.ts';
 
 export interface Evaluation {
-  /** A fraction of 1. */
+  /** Top-1: the share of examples whose label has the largest output, a fraction of 1. */
   readonly accuracy: number;
+  /** Top-5: the share of examples whose label is among the five largest outputs; only for more than five classes. */
+  readonly top5?: number;
   readonly n: number;
   /** The class taken for each example, in the split's order. */
   readonly guesses: Int32Array;
@@ -25,15 +28,12 @@ export interface Evaluation {
    * @throws MoonletError for more than 4096 classes, whose table would take more memory than the examples; use `pairs`.
    */
   readonly confusion: readonly (readonly number[])[];
+  /** Precision, recall and counts of each class, in their order; no field of a copy. */
+  readonly perClass: readonly ClassScore[];
 }
-/** A class, what it was taken for, and how often. */
-export interface LabelPair {
-  readonly label: number;
-  readonly guess: number;
-  readonly count: number;
-}
+export type { ClassScore, LabelPair } from './class-scores.ts';
 export interface EvaluateOptions extends EngineOptions {
-  /** Examples in a batch; 250 by default. */
+  /** Examples in a batch; by default from 16 to 250, fewer for larger images, so that the memory of nets for photographs is bounded. */
   readonly batch?: number;
   readonly onBatch?: (done: number, of: number) => void;
 }
@@ -63,7 +63,7 @@ export async function evaluate(
   scale: Scale,
   o: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { batch = 250, onBatch, ...engine } = o;
+  const { batch = usualBatch(split.count, scale), onBatch, ...engine } = o;
   const output = onlyOutput(net.graph);
   const classes = classesOf(net.graph);
   checkCount('batch', batch);
@@ -73,18 +73,24 @@ export async function evaluate(
   checkLabels(net.graph, split.labels, classes, 'data');
   const runner = await compile(net, engine);
   try {
-    const guesses = new Int32Array(split.count);
+    const seen = tally(split.count, classes, split.labels);
     let done = 0;
     for (const { x, count } of passes(split, scale, batch)) {
-      const out = get(await runner.run(x), output);
-      for (let i = 0; i < count; i++) guesses[done + i] = largest(out, i * classes, classes);
+      seen.add(done, count, get(await runner.run(x), output));
       done += count;
       onBatch?.(done, split.count);
     }
-    return score(guesses, split.labels, classes);
+    return seen.evaluation();
   } finally {
     await runner.release();
   }
+}
+
+/** 250 for images of up to 8,000 values, then in inverse proportion; no more than there are examples, since a batch is padded. */
+function usualBatch(count: number, { shape }: Scale): number {
+  const values = shape.reduce((n, d) => n * d, 1);
+  const fitting = Math.min(250, Math.max(16, Math.floor(2_000_000 / values)));
+  return Math.max(1, Math.min(count, fitting));
 }
 
 /** Pictures or other inputs that are read when they are asked for: bytes by place, with their labels. */
@@ -92,7 +98,9 @@ export interface Streamed {
   readonly count: number;
   readonly labels: Split['labels'];
   /** The bytes of `count` examples from the one numbered `first`, `count * h * w * c`. */
-  read(first: number, count: number): Uint8Array;
+  read(first: number, count: number): Uint8Array | Promise<Uint8Array>;
+  /** What identifies the examples and their labels, so that a run on others does not resume. */
+  digest?(): Promise<string>;
 }
 
 /**
@@ -113,28 +121,57 @@ export async function evaluateStreamed(
   checkInput(net.graph, scale.shape, 'the images are');
   checkLabels(net.graph, examples.labels, classes, 'data');
   const runner = await compile(net, engine);
-  const guesses = new Int32Array(examples.count);
+  const seen = tally(examples.count, classes, examples.labels);
   try {
     for (let first = 0; first < examples.count; first += batch) {
       const count = Math.min(batch, examples.count - first);
       const labels = examples.labels.slice(first, first + count);
-      const split = { count, labels, pixels: examples.read(first, count) };
-      for (const { x } of passes(split, scale, count)) {
-        const out = get(await runner.run(x), output);
-        for (let i = 0; i < count; i++) guesses[first + i] = largest(out, i * classes, classes);
-      }
+      const split = { count, labels, pixels: await examples.read(first, count) };
+      for (const { x } of passes(split, scale, count))
+        seen.add(first, count, get(await runner.run(x), output));
       onBatch?.(first + count, examples.count);
     }
-    return score(guesses, examples.labels, classes);
+    return seen.evaluation();
   } finally {
     await runner.release();
   }
+}
+
+/** Collects guesses and ranks of labels from the outputs of batches. */
+function tally(n: number, classes: number, labels: Split['labels']) {
+  const guesses = new Int32Array(n);
+  let amongFive = 0;
+  return {
+    /** `out`: [count, classes], those of the examples from the one numbered `first`. */
+    add: (first: number, count: number, out: Float32Array): void => {
+      for (let i = 0; i < count; i++) {
+        guesses[first + i] = largest(out, i * classes, classes);
+        if (rankOf(labels[first + i]!, out, i * classes, classes) < 5) amongFive++;
+      }
+    },
+    evaluation: (): Evaluation => {
+      const evaluation = score(guesses, labels, classes);
+      if (classes > 5) Object.assign(evaluation, { top5: amongFive / n });
+      return evaluation;
+    },
+  };
 }
 
 function largest(values: Float32Array, from: number, count: number): number {
   let best = 0;
   for (let k = 1; k < count; k++) if (values[from + k]! > values[from + best]!) best = k;
   return best;
+}
+
+/** How many classes come before this one: those of larger outputs, and of equal ones the lower classes. */
+function rankOf(label: number, values: Float32Array, from: number, count: number): number {
+  const own = values[from + label]!;
+  let before = 0;
+  for (let k = 0; k < count; k++) {
+    const value = values[from + k]!;
+    if (!(value <= own) || (value === own && k < label)) before++; // a NaN is never right
+  }
+  return before;
 }
 
 /** Classes beyond which a table of all pairs is refused: 4096^2 numbers take 128 MiB. */
@@ -166,9 +203,13 @@ export function score(guesses: Int32Array, labels: ArrayLike<number>, classes: n
     get confusion() {
       return tableOf(pairs, classes);
     },
+    get perClass() {
+      return classScores(pairs, classes);
+    },
   };
-  // so that a copy or JSON does not make the table
-  return Object.defineProperty(evaluation, 'confusion', { enumerable: false });
+  // so that a copy or JSON does not make the tables
+  const hidden = { enumerable: false };
+  return Object.defineProperties(evaluation, { confusion: hidden, perClass: hidden });
 }
 
 function tableOf(pairs: readonly LabelPair[], classes: number): readonly (readonly number[])[] {

@@ -1,6 +1,7 @@
 /** @file What a teacher sees where it takes other inputs than the student: the same views of the same images, prepared its own way. */
-import type { Split } from '../../data/index.ts';
-import { MoonletError } from '../../errors.ts';
+import type { Split } from '../../data/in-memory.ts';
+import { MoonletError, UsageError } from '../../errors.ts';
+import type { Augment } from './augment.ts';
 import type { Batch } from './batches.ts';
 import type { Scale } from './scale.ts';
 
@@ -13,7 +14,7 @@ export interface TeacherImages extends Scale {
 }
 
 /** @throws MoonletError when the images are not those of the student, by their number and labels. */
-export function checkTeacherImages({ train }: TeacherImages, own: Split): void {
+export function checkTeacherImages({ train }: TeacherImages, own: Pick<Split, 'count' | 'labels'>): void {
   const fail = (reason: string): never => {
     throw new MoonletError(
       `the teacher's images ${reason}; give it the same images in the same order, prepared as it takes them`,
@@ -25,7 +26,24 @@ export function checkTeacherImages({ train }: TeacherImages, own: Split): void {
     fail(`have label ${train.labels[other]} for image ${other}, and the student's have ${own.labels[other]}`);
 }
 
+/** @throws UsageError for augmentations that student and teacher would not see alike; it names them. */
+export function checkSharedAugment(augment: Augment = {}): void {
+  const { shift: _, flip: __, ...others } = augment;
+  const names = Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  if (names.length)
+    throw new UsageError(
+      `augment: the teacher takes other images than the student, and only shift and flip are the same for both; remove ${names.join(', ')}`,
+    );
+}
+
 /** Batches of the student with those of the teacher beside them. Views have keys, so that both are moved and mirrored alike. */
 export const besideTeacher =
-  <B extends Batch>(own: (step: number) => B, theirs: (step: number) => Batch): ((step: number) => B) =>
-  (step) => ({ ...own(step), teacherX: theirs(step).x });
+  <B extends Batch>(
+    own: (step: number) => B | Promise<B>,
+    theirs: (step: number) => Batch,
+  ): ((step: number) => B | Promise<B>) =>
+  (step) => {
+    const beside = (batch: B): B => ({ ...batch, teacherX: theirs(step).x });
+    const batch = own(step);
+    return batch instanceof Promise ? batch.then(beside) : beside(batch);
+  };

@@ -27,6 +27,24 @@ export function bestSince({ validation }: History, since: number): Mark | undefi
 }
 
 /**
+ * Whether the measure has not got better in the last `patience` evaluations, all after the last growth that is planned: a
+ * function of the history, so that a resumed run ends at the same step.
+ */
+export function outOfPatience(
+  history: History,
+  {
+    patience,
+    growth = [],
+  }: { readonly patience?: number; readonly growth?: readonly { readonly at: number }[] },
+): boolean {
+  if (patience === undefined) return false;
+  const since = Math.max(0, ...growth.map((g) => g.at));
+  const after = history.validation.filter(([step]) => step > since);
+  const mark = bestSince(history, since);
+  return after.filter(([step]) => step > (mark?.step ?? 0)).length >= patience;
+}
+
+/**
  * The best weights of a run that resumes with this state.
  * @throws MoonletError when the file that should hold them is missing, or of another step.
  */

@@ -1,41 +1,35 @@
 /** @file Training: one loop for fitting, distillation and growth in mid-run, seeded, and resumable to the same numbers. */
 
-import type { Split } from '../../data/index.ts';
-import { type GrowPlan, grow } from '../../edit/index.ts';
+import { grow } from '../../edit/index.ts';
 import { checkNet } from '../../edit/options.ts';
-import { Refusal, UsageError } from '../../errors.ts';
-import type { Arrays } from '../../jit/index.ts';
+import { UsageError } from '../../errors.ts';
 import type { Net } from '../../weights/index.ts';
 import { withBeside } from '../loss/bind.ts';
 import { checkCount, checkSeed } from '../options.ts';
 import type { Projection } from '../structure/sparse.ts';
 import type { Scale } from '../task/scale.ts';
-import { type ClassificationOptions, classification, type Task } from '../task/task.ts';
+import { type ClassificationOptions, classification, type Task, type TrainingImages } from '../task/task.ts';
 import { floatsAt } from '../tensors.ts';
-import { type Best, bestSince, storedBest } from './best.ts';
+import { bestSince, outOfPatience, storedBest } from './best.ts';
 import { type CheckpointName, type CheckpointStore, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
+import { checkGrowth, type Growing, growRun, type Run } from './growing.ts';
 import { runIdentity } from './identity.ts';
 import type { History } from './progress.ts';
-import { firstState, parametersIn, weightsIn } from './step.ts';
-import {
-  boundFor,
-  engineOf,
-  type StepReport,
-  type Trainer,
-  type TrainerOptions,
-  trainer,
-} from './trainer.ts';
+import { firstState, parametersIn, weightsIn } from './state.ts';
+import { engineOf, type StepReport, type TrainerOptions, trainer } from './trainer.ts';
 
+export type { Growing } from './growing.ts';
 export type { StepReport } from './trainer.ts';
 
-/** Growth in the middle of a run: after so many steps, by this plan. The optimizer's state grows along. */
-export interface Growing {
-  readonly at: number;
-  readonly plan: GrowPlan;
-}
 export interface FitTaskOptions extends TrainerOptions {
   /** Steps between evaluations; by default a tenth of the run. */
   readonly evaluateEvery?: number;
+  /**
+   * Ends the run when the measure of the held-out examples has not got better in so many evaluations, one after another, all
+   * after the last growth. The rate keeps the schedule of the whole run: a constant rate, or one with `keep: 'best'`, goes best
+   * with it.
+   */
+  readonly patience?: number;
   /** Which weights are returned: the last ones (the default), or the best on the held-out examples since the last growth. */
   readonly keep?: 'last' | 'best';
   /** When and how the net grows, in order of steps. */
@@ -62,8 +56,12 @@ export interface Fitted {
   /** The net together with the nodes that were trained beside it: branches, a booster, adapters. */
   readonly whole: Net;
   readonly history: History;
-  /** False when a signal stopped the run before its last step. */
+  /** False when a signal stopped the run before its end. */
   readonly finished: boolean;
+  /** Whether `patience` ended the run before its last step. */
+  readonly endedEarly: boolean;
+  /** With `ema`: the net with the weights of the same step that are no average. */
+  readonly raw?: Net;
 }
 
 /**
@@ -71,7 +69,8 @@ export interface Fitted {
  * is x = (byte / 255 - mean) / std, or (float - mean) / std, per channel.
  *
  * @param net is not changed; the trained net is `net` of the result.
- * @param train images [h, w, c] and labels, such as `data.train`.
+ * @param train images [h, w, c] and labels, such as `data.train`; or pictures that are read when they are needed, such as
+ * `await set.source()` of a `pictureSet`.
  * @param scale shape, mean and std of the images, such as the dataset itself.
  * @throws MoonletError before the first step when net, data and losses do not fit; UsageError for options out of range.
  *
@@ -89,7 +88,7 @@ export interface Fitted {
  * history.loss.length; // 10
  * (await evaluate(net, data.test, data)).n; // 32
  */
-export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): Promise<Fitted> {
+export async function fit(net: Net, train: TrainingImages, scale: Scale, o: FitOptions): Promise<Fitted> {
   checkNet('fit', net);
   return fitTask(net, classification(train, scale, o), o);
 }
@@ -117,6 +116,7 @@ export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): 
  */
 export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<Fitted> {
   const { steps, seed = 0, checkpoints, checkpointEvery = 100, keep = 'last', form } = o;
+  const averaged = o.ema !== undefined;
   checkOptions(task, o);
   const growth = [...(o.growth ?? [])].sort((a, b) => a.at - b.at);
   const evaluateEvery = o.evaluateEvery ?? Math.max(1, Math.ceil(steps / 10));
@@ -130,7 +130,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
   const first = await trainer(start.graph, task, o);
   o.onNotes?.(first.notes);
   const run: Run = {
-    ...{ id, net: start, trainer: first, best: undefined, history: { loss: [], validation: [] } },
+    ...{ id, averaged, net: start, trainer: first, best: undefined, history: { loss: [], validation: [] } },
     state: firstState(withBeside(start, first.graph, seed), first.specs, form),
   };
   try {
@@ -139,7 +139,8 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
       o.onResume?.(from);
     }
     const project = o.project?.begin((key) => floatsAt(run.state, `weight/${key}`));
-    while (run.history.loss.length < steps && !o.signal?.aborted) {
+    const ends = (): boolean => run.history.loss.length >= steps || outOfPatience(run.history, o);
+    while (!ends() && !o.signal?.aborted) {
       const at = run.history.loss.length;
       for (const [i, g] of growth.entries()) if (g.at === at) await growRun(run, g.plan, seed + i, task, o);
       const done = await run.trainer.run(run.state, at);
@@ -147,39 +148,32 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
       project?.(at + 1);
       run.history.loss.push(done.report.loss);
       o.onStep?.(done.report);
-      const isLast = at + 1 === steps;
-      const improved = ((at + 1) % evaluateEvery === 0 || isLast) && (await validated(run, task, o));
+      const evaluates = (at + 1) % evaluateEvery === 0 || at + 1 === steps;
+      const improved = evaluates && (await validated(run, task, o));
+      const isLast = ends();
       if (improved || (at + 1) % checkpointEvery === 0 || isLast) await save(run, 'last', checkpoints);
       if (improved) await save(run, 'best', checkpoints);
     }
-    const finished = run.history.loss.length >= steps;
+    const finished = ends();
     if (!finished) await save(run, 'last', checkpoints);
     if (keep === 'best' && finished && run.best) run.state = run.best.state;
     const { graph } = run.trainer;
-    const whole: Net = { graph, weights: weightsIn(graph, run.state) };
-    return { net: settled(run, form), whole, history: run.history, finished };
+    const whole: Net = { graph, weights: weightsIn(graph, run.state, averaged) };
+    const endedEarly = finished && run.history.loss.length < steps;
+    const raw = averaged ? { raw: settled({ ...run, averaged: false }, form) } : {};
+    return { net: settled(run, form), whole, history: run.history, finished, endedEarly, ...raw };
   } finally {
     await run.trainer.release();
   }
 }
 
-/** A run under way. */
-interface Run {
-  /** What its numbers depend on, as a text: see `runIdentity`. */
-  readonly id: string;
-  readonly history: { readonly loss: number[]; readonly validation: [step: number, measure: number][] };
-  /** The graph that is trained; its weights are those from which it began or was last grown. */
-  net: Net;
-  trainer: Trainer;
-  state: Arrays;
-  /** The best state on the held-out examples since the last growth. */
-  best: Best | undefined;
-}
-
-const weightsOf = ({ net: { graph }, state }: Run): Net => ({ graph, weights: weightsIn(graph, state) });
+const weightsOf = ({ net: { graph }, state, averaged }: Run): Net => ({
+  graph,
+  weights: weightsIn(graph, state, averaged),
+});
 /** The trained net as it would be returned now. */
 const settled = (run: Run, form: FitTaskOptions['form']): Net =>
-  form ? form.settle(weightsOf(run), parametersIn(form, run.state)) : weightsOf(run);
+  form ? form.settle(weightsOf(run), parametersIn(form, run.state, run.averaged)) : weightsOf(run);
 
 const save = async (run: Run, name: CheckpointName, store: CheckpointStore | undefined): Promise<void> =>
   store?.save(
@@ -218,33 +212,6 @@ async function validated(run: Run, task: Task, o: FitTaskOptions): Promise<boole
   return true;
 }
 
-/** Grows the net of a run; what the optimizer keeps grows along. */
-async function growRun(run: Run, plan: GrowPlan, seed: number, task: Task, o: FitTaskOptions): Promise<void> {
-  const next = growState(weightsOf(run), run.state, run.trainer, plan, seed);
-  run.net = next.net;
-  await run.trainer.release();
-  run.trainer = await trainer(run.net.graph, task, o);
-  run.state = next.state(run.trainer);
-  run.best = undefined; // weights of other shapes cannot be compared
-}
-
-/**
- * Checks the data and the losses against the net, before and after each growth.
- * @throws Refusal when a plan cannot be done, MoonletError when data or losses do not fit what it makes.
- */
-function checkGrowth(net: Net, task: Task, growth: readonly Growing[], o: FitTaskOptions): void {
-  task.check?.(net.graph);
-  let now = net;
-  for (const [i, { at, plan }] of growth.entries()) {
-    try {
-      now = grow(now, plan, { seed: (o.seed ?? 0) + i }).net;
-      boundFor(now.graph, task, o);
-    } catch (e) {
-      throw e instanceof Refusal ? new Refusal(`growth at step ${at}: ${e.message}`) : e;
-    }
-  }
-}
-
 /** @throws UsageError for options that are out of range or do not go together. */
 function checkOptions(task: Task, o: FitTaskOptions): void {
   const { steps, growth = [], form, project } = o;
@@ -254,8 +221,15 @@ function checkOptions(task: Task, o: FitTaskOptions): void {
   if (o.seed !== undefined) checkSeed('seed', o.seed);
   if (o.keep !== undefined && o.keep !== 'last' && o.keep !== 'best')
     throw new UsageError(`keep must be "last" or "best", got ${JSON.stringify(o.keep)}`);
+  if (o.patience !== undefined) checkCount('patience', o.patience);
   if (o.keep === 'best' && !task.validate)
     throw new UsageError('keeping the best weights needs held-out examples ("validation")');
+  if (o.patience !== undefined && !task.validate)
+    throw new UsageError('patience needs held-out examples ("validation"), whose measure ends the run');
+  if (o.ema !== undefined && project)
+    throw new UsageError(
+      `ema averages weights that "${project.name}" changes after each step; do one of the two`,
+    );
   for (const { at } of growth)
     if (!Number.isSafeInteger(at) || at < 0 || at >= steps)
       throw new UsageError(`growth: "at" must be a whole number from 0 to ${steps - 1}, got ${at}`);
@@ -267,25 +241,4 @@ function checkOptions(task: Task, o: FitTaskOptions): void {
     throw new UsageError(
       `growth changes the shapes of weights that "${project.name}" works on; do one of the two`,
     );
-}
-
-/** The grown net, and the state that goes with it: what the optimizer kept follows, new weights begin with zeros. */
-function growState(net: Net, state: Arrays, { slots }: Trainer, plan: GrowPlan, seed: number) {
-  const grown = grow(net, plan, { seed });
-  return {
-    net: grown.net,
-    state: ({ specs, graph }: Trainer): Arrays => {
-      const next: Record<string, Float32Array | Int32Array> = {
-        ...firstState(withBeside(grown.net, graph, seed), specs),
-      };
-      for (const [slot, follows] of Object.entries(slots)) {
-        for (const key of net.weights.keys()) {
-          if (!(`${slot}/${key}` in state)) continue;
-          const followed = grown.follow(key, floatsAt(state, `${slot}/${key}`), follows);
-          if (followed && `${slot}/${key}` in next) next[`${slot}/${key}`] = followed;
-        }
-      }
-      return next;
-    },
-  };
 }

@@ -4,7 +4,7 @@
  * values at the run's steps. Left out: engine and threads, which change no more than rounding, and the student's first
  * weights, which a checkpoint replaces.
  */
-import { type Graph, toJson } from '../../graph/index.ts';
+import { toJson } from '../../graph/index.ts';
 import { type Net, pack } from '../../weights/index.ts';
 import { hashed, plain } from '../digest.ts';
 import { bind } from '../loss/bind.ts';
@@ -13,8 +13,10 @@ import type { Loss } from '../loss/loss.ts';
 import { type Schedule, scheduleOf } from '../loss/schedule.ts';
 import type { Projection } from '../structure/sparse.ts';
 import type { Task } from '../task/task.ts';
+import { averageOf } from './average.ts';
 import { fromJson } from './differences.ts';
 import { type TrainerOptions, usualOptimizer, usualRate } from './trainer.ts';
+import { tuningIdentity, tuningOf } from './tuning.ts';
 
 /** The options of a run that its numbers depend on. */
 export interface RunOptions extends TrainerOptions {
@@ -22,6 +24,7 @@ export interface RunOptions extends TrainerOptions {
   readonly growth?: readonly unknown[];
   readonly project?: Projection;
   readonly recipe?: string;
+  readonly patience?: number;
 }
 
 /** Steps at which a schedule of a longer run is looked at. */
@@ -29,7 +32,9 @@ const mostSamples = 4096;
 
 /** The run as a text, equal for equal runs. */
 export async function runIdentity(net: Net, task: Task, o: RunOptions): Promise<string> {
-  const { steps, batch = 64, seed = 0, trained, form, project, growth, evaluateEvery } = o;
+  const { steps, batch = 64, seed = 0, form, project, growth, evaluateEvery } = o;
+  const tuning = tuningOf(net.graph, o);
+  const tuned = tuning && tuningIdentity(net.graph, tuning);
   const { losses } = bind(net.graph, o.losses ?? [crossEntropy()], o);
   const optimizer = o.optimizer ?? usualOptimizer();
   const parts = {
@@ -52,7 +57,9 @@ export async function runIdentity(net: Net, task: Task, o: RunOptions): Promise<
         Object.entries(o.teachers ?? {}).map(async ([name, t]) => [name, await netIdentity(t)] as const),
       ),
     ),
-    trained: trained && (await trainedIdentity(net.graph, trained)),
+    trained: tuned && (await hashed([tuned.trained])),
+    rates: tuned && (await hashed([tuned.rates])),
+    ema: o.ema === undefined ? undefined : averageOf(o.ema),
     form: form && {
       name: form.name,
       parameters: shapesOf(form.parameters),
@@ -63,6 +70,7 @@ export async function runIdentity(net: Net, task: Task, o: RunOptions): Promise<
     task: task.name,
     data: task.identity ? await task.identity() : await sampledBatches(task, { steps, batch, seed }),
     evaluateEvery: task.validate ? evaluateEvery : undefined,
+    patience: o.patience,
   };
   return JSON.stringify(await plain(parts));
 }
@@ -71,11 +79,6 @@ const netIdentity = async (net: Net): Promise<string> => {
   const { graphJson, weights } = pack(net);
   return hashed([JSON.stringify(graphJson), weights]);
 };
-
-/** The nodes that are trained, by name where they are few. */
-async function trainedIdentity(graph: Graph, trained: (node: string) => boolean): Promise<string> {
-  return hashed([graph.nodes.flatMap(({ id }) => (trained(id) ? [id] : [])).join('\n')]);
-}
 
 const shapesOf = (parameters: ReadonlyMap<string, { readonly shape: readonly number[] }> = new Map()) =>
   Object.fromEntries([...parameters].map(([name, { shape }]) => [name, shape]));
@@ -108,11 +111,11 @@ async function sampledBatches(
   task: Task,
   { steps, batch, seed }: { readonly steps: number; readonly batch: number; readonly seed: number },
 ): Promise<string> {
-  const next = task.batches({ batch, seed });
+  const next = task.batches({ batch, seed, steps });
   const parts: (string | ArrayBufferView)[] = [];
   for (const step of new Set([0, 1, steps >> 1, steps - 1])) {
     if (step >= steps) continue;
-    const { x, targets, teacherX, images, view } = next(step);
+    const { x, targets, teacherX, images, view } = await next(step);
     parts.push(x, images, `${view}`, ...(teacherX ? [teacherX] : []));
     for (const [name, values] of Object.entries(targets)) parts.push(name, values);
   }

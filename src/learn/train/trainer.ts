@@ -1,9 +1,8 @@
 /** @file One step of a run: the traced function, the teachers, and the inputs that change from step to step. */
 import { type EngineOptions, prepare } from '../../engine/index.ts';
-import { MoonletError, UsageError } from '../../errors.ts';
+import { MoonletError } from '../../errors.ts';
 import { type Graph, inputShape, printShape, type Shape, sizeOf } from '../../graph/index.ts';
 import type { Arrays, Specs } from '../../jit/index.ts';
-import { random } from '../../random.ts';
 import { type Bound, bind, type Teachers } from '../loss/bind.ts';
 import { crossEntropy } from '../loss/cross-entropy.ts';
 import type { Loss, LossMaker } from '../loss/loss.ts';
@@ -12,13 +11,16 @@ import { checkCount, checkSeed } from '../options.ts';
 import type { Batch } from '../task/batches.ts';
 import { checkInput } from '../task/data-check.ts';
 import { checkTargets, type Task } from '../task/task.ts';
+import { type Average, checkAverage } from './average.ts';
 import { checkBatchSize } from './batch-check.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
 import { step as makeStep, targetInput } from './step.ts';
+import { averageInput, randomAt, scalar, scalarsAt } from './step-inputs.ts';
 import { type Guide, guide, type TeacherCache } from './teacher.ts';
+import { type TuningOptions, tuningNotes, tuningOf } from './tuning.ts';
 import type { Form } from './weight-form.ts';
 
-export interface TrainerOptions extends EngineOptions, Teachers {
+export interface TrainerOptions extends EngineOptions, Teachers, TuningOptions {
   readonly steps: number;
   /** Examples in a batch; 64 by default. */
   readonly batch?: number;
@@ -31,8 +33,11 @@ export interface TrainerOptions extends EngineOptions, Teachers {
   readonly rate?: number | Schedule;
   /** Keeps the teacher's values by image and view; it pays where views are few. */
   readonly teacherCache?: TeacherCache;
-  /** Whether the weights of a node are trained; by default all are. */
-  readonly trained?: (node: string) => boolean;
+  /**
+   * Keeps an exponential moving average (EMA) of the weights and of the running statistics of norms, such as 0.999, or
+   * `{ decay: 0.9999, warmup: true }`. The averages are what is evaluated, kept as best, and returned.
+   */
+  readonly ema?: Average;
   /** The form of the weights in training, such as quantized; the trained net has its weights in that form. */
   readonly form?: Form;
 }
@@ -76,18 +81,21 @@ export const usualRate = (steps: number): Schedule => oneCycle({ steps, peak: 0.
  * @throws UsageError for options out of range.
  */
 export async function trainer(student: Graph, task: Task, o: TrainerOptions): Promise<Trainer> {
-  const { steps, batch = 64, seed = 0, trained } = o;
+  const { steps, batch = 64, seed = 0, ema } = o;
   checkCount('steps', steps);
   checkSeed('seed', seed);
+  if (ema !== undefined) checkAverage(ema);
   const engine = engineOf(o);
   const bound = boundFor(student, task, o);
   const { losses, graph } = bound;
+  const tuning = tuningOf(student, o);
   const optimizer = o.optimizer ?? usualOptimizer();
   const rate = scheduleOf(o.rate ?? usualRate(steps));
   checkData(student, task, o);
   scalarsAt(losses, rate, 0);
-  const next = task.batches({ batch, seed });
-  const teachers = await guides(losses, o, engine);
+  const next = task.batches({ batch, seed, steps });
+  const { teacherCache: _, ...uncached } = o;
+  const teachers = await guides(losses, task.mixesLabels ? uncached : o, engine);
   const plan = makeStep({
     graph,
     losses,
@@ -95,7 +103,10 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
     batch,
     targets: task.targets,
     teacher: teachers.shapes,
-    ...(trained ? { trained: (node) => bound.isBeside(node) || trained(node) } : {}),
+    averaged: ema !== undefined,
+    ...(tuning
+      ? { trained: (node) => bound.isBeside(node) || tuning.trained(node), scale: tuning.scale }
+      : {}),
     ...(o.form ? { form: o.form } : {}),
   });
   const runner = await prepare(plan.fn, plan.specs, engine);
@@ -104,13 +115,17 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
     specs: plan.specs.state,
     slots: optimizer.slots,
     graph,
-    notes: bound.notes,
+    notes: [
+      ...bound.notes,
+      ...(task.mixesLabels && teachers.shapes.size ? [mixedNote] : []),
+      ...tuningNotes(student, tuning),
+    ],
     release: async () => {
       await runner.release();
       await teachers.release();
     },
     run: async (before, at) => {
-      const seen = next(at);
+      const seen = await next(at);
       checkBatch(seen, student, batch);
       // a task that says no shape may show the teacher something else
       if (!started && !seen.teacherX) checkTeachers(o, inputShape(student));
@@ -118,6 +133,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
       const inputs: Record<string, Float32Array | Int32Array> = {
         x: seen.x,
         ...scalarsAt(losses, rate, at),
+        ...(ema === undefined ? {} : averageInput(ema, at)),
         ...randomAt(losses, plan.noise, { batch, seed, at }),
       };
       for (const [name, value] of Object.entries(seen.targets)) inputs[targetInput(name)] = value;
@@ -138,6 +154,9 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
     },
   };
 }
+
+const mixedNote =
+  'mixup and CutMix: the teacher sees the mixed images, so that its values are computed anew each time';
 
 /** The values of the teachers that the losses read: an id alone is a node of the teacher, `big:id` one of the teacher `big`. */
 async function guides(
@@ -183,55 +202,13 @@ async function guides(
 export function boundFor(
   student: Graph,
   task: Task,
-  { losses = [crossEntropy()], batch = 64, trained, ...teachers }: Omit<TrainerOptions, 'steps'>,
+  { losses = [crossEntropy()], batch = 64, ...o }: Omit<TrainerOptions, 'steps'>,
 ): Bound {
   checkCount('batch', batch);
-  const bound = bind(student, losses, teachers);
+  const bound = bind(student, losses, o);
   checkTargets(bound.graph, bound.losses, task);
-  checkBatchSize(bound, batch, trained);
+  checkBatchSize(bound, batch, tuningOf(student, o)?.trained);
   return bound;
-}
-
-/** The random inputs of a step: normal numbers of the losses, uniform noise of the nodes. */
-function randomAt(
-  losses: readonly Loss[],
-  noiseShapes: ReadonlyMap<string, readonly number[]>,
-  { batch, seed, at }: { readonly batch: number; readonly seed: number; readonly at: number },
-): Record<string, Float32Array> {
-  const inputs: Record<string, Float32Array> = {};
-  for (const l of losses) for (const d of draws(l, batch, seed, at)) inputs[d.key] = d.values;
-  for (const [id, shape] of noiseShapes) inputs[`noise/${id}`] = noise(shape, seed, at, id);
-  return inputs;
-}
-
-/** The normal numbers of a loss at a step: a function of the seed, so that a resumed run sees the same. */
-function draws(l: Loss, batch: number, seed: number, at: number): { key: string; values: Float32Array }[] {
-  return Object.entries(l.draws ?? {}).map(([name, shape]) => {
-    const source = random('draw', seed, at, l.name, name);
-    const length = shape.reduce((n, d) => n * d, batch);
-    return { key: `draw/${l.name}/${name}`, values: Float32Array.from({ length }, source.normal) };
-  });
-}
-
-const scalar = (value: number): Float32Array => Float32Array.of(value);
-
-/** The rate, and each loss's weight and settings at a step. @throws UsageError for one that is no finite number. */
-function scalarsAt(losses: readonly Loss[], rate: Schedule, at: number): Record<string, Float32Array> {
-  const inputs: Record<string, Float32Array> = {};
-  const set = (key: string, what: string, value: number, least = Number.NEGATIVE_INFINITY): void => {
-    if (!Number.isFinite(value) || value < least)
-      throw new UsageError(
-        `step ${at + 1}: ${what} must be a finite number${least === 0 ? ', 0 or more' : ''}, got ${value}`,
-      );
-    inputs[key] = scalar(value);
-  };
-  set('rate', 'the rate', rate(at), 0);
-  for (const l of losses) {
-    set(`loss/${l.name}`, `the weight of ${l.name}`, scheduleOf(l.weight)(at));
-    for (const [name, value] of Object.entries(l.settings ?? {}))
-      set(`setting/${l.name}/${name}`, `${name} of ${l.name}`, scheduleOf(value)(at));
-  }
-  return inputs;
 }
 
 /** @throws MoonletError when the data do not fit the student, or a teacher does not take what it will see. */
@@ -253,10 +230,4 @@ function checkBatch({ x, images }: Batch, student: Graph, batch: number): void {
   throw new MoonletError(
     `${student.name}: expects batches of ${batch} examples of ${printShape(shape)}, ${batch * sizeOf(shape)} values, and the task gave ${x.length} values of ${images.length} examples`,
   );
-}
-
-/** Uniform noise of a node at a step: a function of the seed, so that a resumed run sees the same. */
-function noise(shape: readonly number[], seed: number, at: number, id: string): Float32Array {
-  const source = random('noise', seed, at, id);
-  return Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, source.uniform);
 }

@@ -1,8 +1,16 @@
 /** @file A net as a pure function of tensors: inputs and weights in, values and new statistics out. */
 import * as tf from '@tensorflow/tfjs-core';
-import { get } from '../../access.ts';
+import { defined, first, get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
-import { ancestors, type Graph, printShape, valuesOfInputs } from '../../graph/index.ts';
+import {
+  ancestors,
+  consumers,
+  type Graph,
+  type Node,
+  printShape,
+  type Slot,
+  valuesOfInputs,
+} from '../../graph/index.ts';
 import { mendTf } from '../../kernels/index.ts';
 import { materialize, splitKey, type WeightKey, type Weights } from '../../weights/index.ts';
 import { apply } from './apply.ts';
@@ -57,14 +65,22 @@ export function forward(
   const found = new Map<string, tf.Tensor>();
   const statistics = new Map<WeightKey, tf.Tensor>();
   const inCodes = new Map<string, InCodes>();
+  const folded = training && !codes ? foldedNorms(graph, needed, values, frozen) : new Map<string, Node>();
   const roundings = new Map(graph.nodes.flatMap(({ id, op }) => (op.kind === 'quantize' ? [[id, op]] : [])));
   for (const node of graph.nodes) {
     if (!needed.has(node.id)) continue;
     const owner = node.weightsOf ?? node.id;
     const ins = node.op.kind === 'input' ? [inputOf(node.id, node.op.shape, x)] : valuesOfInputs(node, found);
+    const weightOf = (slot: Slot): tf.Tensor | undefined =>
+      statistics.get(`${owner}:${slot}`) ?? weights[`${owner}:${slot}`];
+    const norm = folded.get(node.id);
+    if (node.op.kind === 'norm' && folded.get(node.inputs[0] ?? '') === node) {
+      found.set(node.id, first(ins));
+      continue;
+    }
     const value = apply(node.op, ins, {
       training: training && !frozen(node.id),
-      weight: (slot) => statistics.get(`${owner}:${slot}`) ?? weights[`${owner}:${slot}`],
+      weight: norm ? withNorm(norm, weights, weightOf) : weightOf,
       noise: (shape) => {
         if (!noise)
           throw new MoonletError(
@@ -83,6 +99,48 @@ export function forward(
     found.set(node.id, value);
   }
   return { values: new Map(values.map((id) => [id, get(found, id)])), statistics };
+}
+
+/**
+ * Frozen norms by the layer that they read, where nothing else reads it: such a layer computes its norm too, by its kernel and bias,
+ * so that no norm passes over the image.
+ */
+function foldedNorms(
+  graph: Graph,
+  needed: ReadonlySet<string>,
+  values: readonly string[],
+  frozen: (node: string) => boolean,
+): ReadonlyMap<string, Node> {
+  const readers = consumers(graph);
+  return new Map(
+    graph.nodes.flatMap(({ id, op }) => {
+      const [norm, ...others] = (readers.get(id) ?? []).filter((n) => needed.has(n.id));
+      const isLayer = (op.kind === 'conv' || op.kind === 'dense') && !values.includes(id) && needed.has(id);
+      return isLayer && norm?.op.kind === 'norm' && frozen(norm.id) && !others.length
+        ? [[id, norm] as const]
+        : [];
+    }),
+  );
+}
+
+/** A layer's weights with the norm that reads it: kernel k and (bias - mean) k + beta, with k = gamma / sqrt(variance + eps). */
+function withNorm(
+  { id, op, weightsOf = id }: Node,
+  weights: WeightTensors,
+  layer: (slot: Slot) => tf.Tensor | undefined,
+): (slot: Slot) => tf.Tensor | undefined {
+  const at = (slot: Slot): tf.Tensor | undefined => weights[`${weightsOf}:${slot}`];
+  const eps = op.kind === 'norm' ? op.eps : 0;
+  const deviation = tf.sqrt(tf.add(defined(at('variance'), 'variance'), eps));
+  const factor = tf.div(at('gamma') ?? 1, deviation);
+  const [mean, beta] = [defined(at('mean'), 'mean'), at('beta')];
+  return (slot) => {
+    const weight = layer(slot);
+    if (slot === 'kernel') return weight && tf.mul(weight, factor);
+    if (slot !== 'bias') return weight;
+    const offset = tf.mul(weight ? tf.sub(weight, mean) : tf.neg(mean), factor);
+    return beta ? tf.add(offset, beta) : offset;
+  };
 }
 
 function inputOf(

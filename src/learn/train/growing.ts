@@ -1,0 +1,102 @@
+/** @file Growth in the middle of a run: the net is replaced by a larger one, and what the optimizer and averages keep grows along. */
+import { type GrowPlan, type Growth, grow } from '../../edit/index.ts';
+import { Refusal } from '../../errors.ts';
+import type { Arrays } from '../../jit/index.ts';
+import { entries, type Net, type WeightKey } from '../../weights/index.ts';
+import { withBeside } from '../loss/bind.ts';
+import type { Task } from '../task/task.ts';
+import { floatsAt } from '../tensors.ts';
+import type { Best } from './best.ts';
+import { averagePlace, firstState, weightsIn } from './state.ts';
+import { boundFor, type Trainer, type TrainerOptions, trainer } from './trainer.ts';
+
+/** Growth in the middle of a run: after so many steps, by this plan. The optimizer's state grows along. */
+export interface Growing {
+  readonly at: number;
+  readonly plan: GrowPlan;
+}
+
+/** A run under way. */
+export interface Run {
+  /** What its numbers depend on, as a text: see `runIdentity`. */
+  readonly id: string;
+  /** Whether the moving averages of its weights are what is measured and returned. */
+  readonly averaged: boolean;
+  readonly history: { readonly loss: number[]; readonly validation: [step: number, measure: number][] };
+  /** The graph that is trained; its weights are those from which it began or was last grown. */
+  net: Net;
+  trainer: Trainer;
+  state: Arrays;
+  /** The best state on the held-out examples since the last growth. */
+  best: Best | undefined;
+}
+
+/** Grows the net of a run; what the optimizer keeps and the averages grow along. */
+export async function growRun(
+  run: Run,
+  plan: GrowPlan,
+  seed: number,
+  task: Task,
+  o: TrainerOptions,
+): Promise<void> {
+  const { graph } = run.net;
+  const next = growState({ graph, weights: weightsIn(graph, run.state) }, run.state, run.trainer, plan, seed);
+  run.net = next.net;
+  await run.trainer.release();
+  run.trainer = await trainer(run.net.graph, task, o);
+  run.state = next.state(run.trainer);
+  run.best = undefined; // weights of other shapes cannot be compared
+}
+
+/**
+ * Checks the data and the losses against the net, before and after each growth.
+ * @throws Refusal when a plan cannot be done, MoonletError when data or losses do not fit what it makes.
+ */
+export function checkGrowth(net: Net, task: Task, growth: readonly Growing[], o: TrainerOptions): void {
+  task.check?.(net.graph);
+  let now = net;
+  for (const [i, { at, plan }] of growth.entries()) {
+    try {
+      now = grow(now, plan, { seed: (o.seed ?? 0) + i }).net;
+      boundFor(now.graph, task, o);
+    } catch (e) {
+      throw e instanceof Refusal ? new Refusal(`growth at step ${at}: ${e.message}`) : e;
+    }
+  }
+}
+
+/** The grown net, and the state that goes with it: what the optimizer kept and the averages follow. */
+function growState(net: Net, state: Arrays, { slots }: Trainer, plan: GrowPlan, seed: number) {
+  const grown = grow(net, plan, { seed });
+  return {
+    net: grown.net,
+    state: ({ specs, graph }: Trainer): Arrays => {
+      const next: Record<string, Float32Array | Int32Array> = {
+        ...firstState(withBeside(grown.net, graph, seed), specs),
+      };
+      for (const { key } of entries(net.graph)) {
+        for (const [slot, follows] of Object.entries(slots)) {
+          const place = `${slot}/${key}`;
+          const followed = place in state && grown.follow(key, floatsAt(state, place), follows);
+          if (followed && place in next) next[place] = followed;
+        }
+        const place = averagePlace(key);
+        if (place in state && place in next)
+          next[place] = averageAfter(grown, key, floatsAt(state, place), floatsAt(next, place));
+      }
+      return next;
+    },
+  };
+}
+
+/** The average of a weight after growth; where the weight has new values, which follow none, it begins with them. */
+function averageAfter(
+  grown: Growth,
+  key: WeightKey,
+  before: Float32Array,
+  weights: Float32Array,
+): Float32Array {
+  const followed = grown.follow(key, before, 'weight');
+  const isOld = grown.follow(key, new Float32Array(before.length).fill(1), 'weight');
+  return weights.map((value, i) => (followed && isOld?.[i] ? followed[i]! : value));
+}
