@@ -9,11 +9,11 @@ import {
   pictureSet,
   type Split,
 } from '../data/index.ts';
-import { ensemble, grow, parsePlan } from '../edit/index.ts';
+import { ensemble } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import { classesOf, onlyOutput } from '../graph/index.ts';
-import { addHead, type Metadata, withOutput } from '../learn/distill/index.ts';
+import { type Metadata, withOutput } from '../learn/distill/index.ts';
 import { checkInput } from '../learn/task/data-check.ts';
 import {
   checkFit,
@@ -39,7 +39,7 @@ import { partsOf } from './parts.ts';
 import { optionsFor, type PictureHow } from './pictures.ts';
 import { type Recipe, stageRecipes, taughtOf } from './recipe.ts';
 import { customLosses, type Images, imagesOf, metadataOf } from './sources.ts';
-import { type Start, startOn, startOnPictures } from './start.ts';
+import { firstStudent, type Start, startOn, startOnPictures } from './start.ts';
 import { type Teachers, teacherPictures, teacherPreparation } from './teacher-pictures.ts';
 
 /** A net of the run and how it is trained: the assistants, then the student. */
@@ -196,17 +196,6 @@ function forAssistants(whole: Recipe): Recipe {
   const { stages: _, grow: __, growth: ___, train: ____, freeze: _____, ...rest } = whole;
   const { layerDecay: ______, rates: _______, ...plain } = rest;
   return plain;
-}
-
-/** The student before its first step: grown or given one more head. */
-function firstStudent(recipe: Recipe, net: Net, data: Pick<Dataset, 'classes'> | undefined): Net {
-  const grown = recipe.grow ? grow(net, parsePlan(recipe.grow), { seed: recipe.seed }).net : net;
-  if (!recipe.newHead) return grown;
-  return addHead(grown, {
-    name: recipe.newHead.name,
-    classes: data?.classes ?? classesOf(net.graph),
-    seed: recipe.seed,
-  });
 }
 
 const empty: Split = { count: 0, pixels: new Uint8Array(), labels: new Uint8Array() };

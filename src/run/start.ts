@@ -4,9 +4,10 @@
  */
 import { listPictures } from '../data/images/list.ts';
 import { type Dataset, readPicture } from '../data/index.ts';
-import { withHead, withInput } from '../edit/index.ts';
+import { grow, parsePlan, withHead, withInput } from '../edit/index.ts';
 import { MoonletError, Refusal, UsageError } from '../errors.ts';
 import { classesOf, inputShape, isMap } from '../graph/index.ts';
+import { addHead } from '../learn/distill/index.ts';
 import type { Net } from '../weights/index.ts';
 import { isTrained, studentOf } from './parts.ts';
 import { type PictureCard, pictureCard } from './pictures.ts';
@@ -126,6 +127,17 @@ function withNewHead({ student, seed }: Recipe, { net, notes }: Start, classes: 
       `${student}: a new head for the ${classes} classes of ${data}, in place of the one for ${classesOf(net.graph)}`,
     ],
   };
+}
+
+/** The student before its first step: grown or given one more head. */
+export function firstStudent(recipe: Recipe, net: Net, data: Pick<Dataset, 'classes'> | undefined): Net {
+  const grown = recipe.grow ? grow(net, parsePlan(recipe.grow), { seed: recipe.seed }).net : net;
+  if (!recipe.newHead) return grown;
+  return addHead(grown, {
+    name: recipe.newHead.name,
+    classes: data?.classes ?? classesOf(net.graph),
+    seed: recipe.seed,
+  });
 }
 
 /** So many pictures are looked at, spread over the list. */
