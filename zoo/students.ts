@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, MoonletError } from '../src/errors.ts';
 import { type Net, type UnpackOptions, unpack } from '../src/weights/index.ts';
-import { findStudent, studentFolder } from './folders.ts';
+import { findStudent, isOnnxFile, studentFolder } from './folders.ts';
 import { parseJson } from './json.ts';
+import { readOnnxFile } from './onnx-file.ts';
 import { sha256 } from './registry.ts';
 
 const share = z.number().min(0).max(1);
@@ -75,12 +76,13 @@ export interface LoadOptions extends UnpackOptions {
 }
 
 /**
- * The net of a shipped student or of a folder with graph.json and weights.safetensors; where the folder has a card with
+ * The net of a shipped student, of an .onnx file, or of a folder with graph.json and weights.safetensors; where the folder has a card with
  * their sha256, they are checked against it.
  * @throws UsageError when it is neither, MoonletError when the files are damaged or not those of the card.
  */
 export function loadStudent(name: string, { verify = true, ...limits }: LoadOptions = {}): Net {
   const { folder, shipped } = findStudent(name);
+  if (isOnnxFile(folder)) return readOnnxFile(name);
   const graphJson = readText(join(folder, 'graph.json'));
   const weights = read(join(folder, 'weights.safetensors'));
   if (shipped || verify) {

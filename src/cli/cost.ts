@@ -16,7 +16,10 @@ export const costFigures = (c: Cost): readonly (readonly [name: string, value: n
 
 export const costCommand = (command: Command): void => {
   command
-    .argument('<what...>', 'an architecture with its options, such as wrn depth=40 width=2; or a student')
+    .argument(
+      '<what...>',
+      'an architecture with its options, such as wrn depth=40 width=2; a student; or an .onnx file',
+    )
     .option('--json', 'print one JSON document, with every layer (default: a table of totals)')
     .action(async (words: string[], { json }: { json?: boolean }) => {
       const c = cost(await graphOf(words));

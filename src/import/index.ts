@@ -13,6 +13,13 @@ export {
   type ReadOptions,
   type WeightFile,
 } from './file.ts';
+export {
+  type FromOnnxOptions,
+  fromOnnx,
+  type OnnxEnd,
+  type OnnxNet,
+  type OnnxReport,
+} from './onnx/index.ts';
 export { type Imported, type ImportOptions, type ImportReport, importWeights } from './import.ts';
 export { type Source, sources, sourcesOf } from './names/index.ts';
 export { readWeightFile } from './open.ts';

@@ -1,0 +1,41 @@
+/** @file The layout of a model's input: what the first layers say about its axes. */
+import type { OnnxModel, OnnxValue } from '../../onnx/index.ts';
+
+export const layouts = ['NCHW', 'NHWC'] as const;
+export type Layout = (typeof layouts)[number];
+
+/** Ops that keep the layout of their input. */
+const passes = new Set([
+  'Cast',
+  'Identity',
+  'Sub',
+  'Add',
+  'Mul',
+  'Div',
+  'QuantizeLinear',
+  'DequantizeLinear',
+  'Clip',
+]);
+const channelsFirst = new Set([
+  'Conv',
+  'ConvTranspose',
+  'BatchNormalization',
+  'MaxPool',
+  'AveragePool',
+  'GlobalAveragePool',
+]);
+
+/** NHWC where a transpose to NCHW comes before the first layer, as TensorFlow's exporters write it. */
+export function layoutOf({ nodes }: OnnxModel, { name, shape }: OnnxValue): Layout {
+  const reached = new Set([name]);
+  for (const node of nodes) {
+    if (!node.inputs.some((input) => reached.has(input))) continue;
+    if (channelsFirst.has(node.opType)) return 'NCHW';
+    const perm = node.attributes?.['perm'];
+    if (node.opType === 'Transpose' && perm?.kind === 'ints')
+      return perm.value.join() === '0,3,1,2' ? 'NHWC' : 'NCHW';
+    if (passes.has(node.opType)) for (const output of node.outputs) reached.add(output);
+  }
+  const isColours = (dim: number | string | undefined): boolean => dim === 1 || dim === 3 || dim === 4;
+  return isColours(shape[3]) && !isColours(shape[1]) ? 'NHWC' : 'NCHW';
+}
