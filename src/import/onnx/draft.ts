@@ -94,6 +94,21 @@ export class Draft {
     if (uniform(scale, 1) && uniform(offset, 0)) return x;
     return this.emit(path, { kind: 'affine', scale, offset }, [x]);
   }
+  /** A map as a vector; a pool over the whole map before it becomes a global one. */
+  flat(path: string, x: string): string {
+    const { op, inputs } = this.node(x);
+    const [source = x] = inputs;
+    const shape = this.shape(source);
+    const isWhole =
+      op.kind === 'pool' &&
+      isMap(shape) &&
+      op.size[0] === shape[0] &&
+      op.size[1] === shape[1] &&
+      op.padding === 'valid';
+    return isWhole
+      ? this.emit(x, { kind: 'globalPool', fn: op.fn }, [source])
+      : this.emit(`${path}/flatten`, { kind: 'flatten' }, [x]);
+  }
   /** x scale + offset with one number each. */
   scaled(path: string, x: string, scale: number, offset = 0): string {
     const c = this.channels(x);

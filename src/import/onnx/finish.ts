@@ -166,8 +166,8 @@ function vectorAffine(gamma: Float32Array, beta: Float32Array): Pick<Ready, 'op'
 }
 
 /**
- * Layers whose kernels are one initializer share their weights. Norms share when the layers before them do: exporters join
- * equal constants, and fresh norms are all equal.
+ * Layers whose weights are the same initializers share them. Exporters join equal constants, and untrained norms are all
+ * equal: these share only where the layers before them do.
  */
 function shared(nodes: readonly Ready[]): readonly Ready[] {
   const owners = new Map<string, Ready>();
@@ -178,7 +178,9 @@ function shared(nodes: readonly Ready[]): readonly Ready[] {
     let made = node;
     if (layer && kernel !== undefined) {
       const before = byId.get(inputs[0] ?? '');
-      const key = `${op.kind} ${op.kind === 'norm' ? (before?.weightsOf ?? before?.id) : ''} ${op.kind === 'conv' ? op.groups : ''} ${Object.values(layer.names).join(' ')}`;
+      const beside = op.kind === 'norm' && isFresh(layer) ? (before?.weightsOf ?? before?.id) : '';
+      const groups = op.kind === 'conv' ? op.groups : '';
+      const key = [op.kind, beside, groups, ...Object.values(layer.names)].join(' ');
       const owner = owners.get(key);
       if (owner && equalWeights(owner.layer, layer)) made = { id: node.id, op, inputs, weightsOf: owner.id };
       else owners.set(key, node);
@@ -186,6 +188,12 @@ function shared(nodes: readonly Ready[]): readonly Ready[] {
     byId.set(node.id, made);
     return made;
   });
+}
+/** Statistics that no training has changed. */
+function isFresh({ slots }: Layer): boolean {
+  const holds = (weight: Weight | undefined, value: number): boolean =>
+    weight !== undefined && materialize(weight).every((v) => v === value);
+  return holds(slots.mean, 0) && holds(slots.variance, 1);
 }
 function equalWeights(a: Layer | undefined, b: Layer): boolean {
   const entries = Object.entries(b.slots);

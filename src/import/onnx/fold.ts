@@ -94,6 +94,19 @@ const cast: Fold = (call) => {
   const { name } = x;
   return [{ ...make(call, dtype, x.shape, values), ...(name === undefined ? {} : { name }) }];
 };
+const clip: Fold = (call) => {
+  const x = call.constant(0);
+  const low = call.numbers(1)?.[0] ?? call.float('min', Number.NEGATIVE_INFINITY);
+  const high = call.numbers(2)?.[0] ?? call.float('max', Number.POSITIVE_INFINITY);
+  return [
+    make(
+      call,
+      x.dtype,
+      x.shape,
+      numbersOf(x).map((v) => Math.min(Math.max(v, low), high)),
+    ),
+  ];
+};
 /** The value of the attribute, whichever of its names it has. */
 const constant: Fold = (call) => {
   const entries = Object.entries(call.node.attributes ?? {});
@@ -142,6 +155,8 @@ export const folds: ReadonlyMap<string, Fold> = new Map<string, Fold>([
   ['Pow', elementwise((a = 0, b = 1) => a ** b)],
   ['Min', elementwise((...values) => Math.min(...values))],
   ['Max', elementwise((...values) => Math.max(...values))],
+  ['Clip', clip],
+  ['Relu', elementwise((a = 0) => Math.max(a, 0))],
   ['Neg', elementwise((a = 0) => -a)],
   ['Abs', elementwise((a = 0) => Math.abs(a))],
   ['Sqrt', elementwise((a = 0) => Math.sqrt(a))],

@@ -69,7 +69,7 @@ export function asVector(call: Call, live: Live, axes: Axes): VectorValue {
   const { draft, path } = call;
   const shape = draft.shape(live.id);
   if (axes.some((axis) => axis.some(({ base }) => base === 'n' || base === '*'))) call.fail(unreadable(live));
-  const id = isMap(shape) ? draft.emit(`${path}/flatten`, { kind: 'flatten' }, [live.id]) : live.id;
+  const id = isMap(shape) ? draft.flat(path, live.id) : live.id;
   const steps = vectorSteps(shape);
   const order = offsetsOf(axes.flat().map((atom) => ({ ...atom, step: atom.step * steps[atom.base] })));
   if (order.length !== draft.channels(id)) call.fail(unreadable(live));
@@ -80,9 +80,7 @@ export function asVector(call: Call, live: Live, axes: Axes): VectorValue {
 export function flattened(call: Call, live: Live): Live {
   const { draft, path } = call;
   const shape = draft.shape(live.id);
-  return isMap(shape) && shape[0] === 1 && shape[1] === 1
-    ? { ...live, id: draft.emit(`${path}/flatten`, { kind: 'flatten' }, [live.id]) }
-    : live;
+  return isMap(shape) && shape[0] === 1 && shape[1] === 1 ? { ...live, id: draft.flat(path, live.id) } : live;
 }
 
 /** The index of the axis that holds all channels. @throws Unreadable when they are on several axes, or with others. */

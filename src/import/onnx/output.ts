@@ -36,7 +36,7 @@ function flatOutput(draft: Draft, call: Call, name: string, value: Live, mixed: 
   const order = offsetsOf(
     (value.axes[mixed] ?? []).map((atom) => ({ ...atom, step: atom.step * steps[atom.base] })),
   );
-  const flat = draft.emit(call.path, { kind: 'flatten' }, [value.id]);
+  const flat = draft.flat(call.path, value.id);
   const inOrder = order.every((from, i) => from === i);
   const node = inOrder ? flat : draft.emit(call.path, { kind: 'permute', order: [...order] }, [flat]);
   return { name, node, axes: 'nc' };

@@ -30,7 +30,7 @@ function vectorized(call: Call, x: Live): Live {
   const shape = call.draft.shape(x.id);
   if (!isMap(shape) || (shape[0] === 1 && shape[1] === 1)) return x;
   const steps = vectorSteps(shape);
-  const id = call.draft.emit(`${call.path}/flatten`, { kind: 'flatten' }, [x.id]);
+  const id = call.draft.flat(call.path, x.id);
   const axes = x.axes.map((axis) =>
     axis.map((atom) =>
       atom.base === 'n' ? atom : { ...atom, base: 'c' as const, step: atom.step * steps[atom.base] },

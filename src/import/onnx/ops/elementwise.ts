@@ -243,7 +243,9 @@ function ofTwo(call: Call, first: Live, second: Live, opType = call.node.opType)
   const isProduct = opType === 'Mul';
   const [a, b] = aligned(call, first, second);
   const axes = joinedAxes(call, a, b);
-  const ids = [a, b].map((x) => spread(call, x, axes, isProduct));
+  const vectors = [a, b].filter((x) => !isMap(draft.shape(x.id))).length;
+  const asVectors = vectors === 2 || (vectors === 1 && !isProduct);
+  const ids = [a, b].map((x) => spread(call, x, axes, { isProduct, asVectors }));
   const [left = a.id, right = b.id] = ids;
   const subtracted =
     opType === 'Sub' ? draft.emit(`${path}/negate`, { kind: 'act', fn: 'negate' }, [right]) : right;
@@ -295,17 +297,21 @@ function joinedAxes(call: Call, a: Live, b: Live): Axes {
 }
 
 /** A value as the other operand needs it: of all channels, and for a sum of all places. */
-function spread(call: Call, x: Live, axes: Axes, isProduct: boolean): string {
+function spread(
+  call: Call,
+  x: Live,
+  axes: Axes,
+  { isProduct, asVectors }: { readonly isProduct: boolean; readonly asVectors: boolean },
+): string {
   const bases = (list: Axes, base: 'h' | 'w' | 'c'): number =>
     list.flat().reduce((n, atom) => (atom.base === base ? n * atom.size : n), 1);
   const c = bases(axes, 'c');
   const places = bases(axes, 'h') * bases(axes, 'w');
   let value = x;
   const own = bases(x.axes, 'h') * bases(x.axes, 'w');
-  if (own === 1) value = flattened(call, x);
+  if (own === 1 && (asVectors || places > 1)) value = flattened(call, x);
   if (own !== places && !isProduct)
     return call.fail('adds a vector to every place of a map, which has no counterpart');
   if (bases(x.axes, 'c') === c) return value.id;
   return repeated(call, value.id, c);
 }
-export const negate = activation('negate');

@@ -1,6 +1,6 @@
 /** @file Layers with weights: Conv, Gemm, MatMul with a constant, BatchNormalization. */
 import { item } from '../../../access.ts';
-import { isMap, type Pair, slide } from '../../../graph/index.ts';
+import { isMap, type Pair, shiftTap, slide } from '../../../graph/index.ts';
 import { float, type Weight, withCodes } from '../../../weights/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { type Constant, countOf, floatsOf, transposed } from '../constant.ts';
@@ -54,9 +54,26 @@ export function conv(call: Call): readonly Value[] {
   if (!isMap(x.shape)) return overOnePlace(call, x.id, { kernel, bias, groups, window, batch });
   const { id, window: padded } = withPads(call, x.id, window);
   const { draft, path } = call;
+  if (isShift(kernel, { ...padded, groups }, bias))
+    return call.result(draft.emit(path, { kind: 'shift', kernel: kh }, [id]), channelsFirst(batch, x.shape));
   const op = { kind: 'conv', out, ...padded, groups, bias: bias !== undefined } as const;
   const made = draft.emit(path, op, [id], layerOf(transposed(kernel, [2, 3, 1, 0]), kernel.name, bias));
   return call.result(made, channelsFirst(batch, draft.shape(made)));
+}
+
+/** Depthwise filters of single ones, in the order of the op `shift`. */
+function isShift(
+  kernel: Constant,
+  o: Window & { readonly groups: number },
+  bias: Constant | undefined,
+): boolean {
+  const [out = 1, inner = 1, kh = 1, kw = 1] = kernel.shape;
+  const single = o.stride.every((n) => n === 1) && o.dilation.every((n) => n === 1) && o.padding === 'same';
+  if (bias || !single || inner !== 1 || out !== o.groups || kh !== kw || kh % 2 === 0 || kh === 1)
+    return false;
+  return Array.from({ length: out }, (_, c) => shiftTap(c, out, kh)).every((tap, c) =>
+    Array.from({ length: kh * kw }).every((_, i) => kernel.data[c * kh * kw + i] === (i === tap ? 1 : 0)),
+  );
 }
 
 interface Filter {

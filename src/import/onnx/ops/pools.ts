@@ -3,16 +3,7 @@ import { isMap, type Padding, type Pair } from '../../../graph/index.ts';
 import type { Call, Value } from '../call.ts';
 import { asMap, channelsFirst } from '../layout.ts';
 import type { Axes, Axis } from '../view.ts';
-import {
-  isUnpadded,
-  pair,
-  type Sides,
-  sidesOf,
-  simplest,
-  type Window,
-  windowOf,
-  withPads,
-} from './windows.ts';
+import { pair, type Sides, sidesOf, simplest, type Window, windowOf, withPads } from './windows.ts';
 
 /** MaxPool and AveragePool. */
 export function pool(call: Call): readonly Value[] {
@@ -30,13 +21,9 @@ export function pool(call: Call): readonly Value[] {
     return single ? call.result(x.id, x.axes) : call.fail('a pool over a vector');
   }
   const { padding, id } = poolPadding(call, fn, x.id, x.shape, window);
-  const none = sidesOf(padding)?.every((side) => side === 0) || (padding === 'same' && isUnpadded(window));
+
   const batch = x.axes[0] ?? [];
-  const shape = draft.shape(id);
-  if (none && isMap(shape) && kernel[0] === shape[0] && kernel[1] === shape[1]) {
-    const all = draft.emit(path, { kind: 'globalPool', fn }, [id]);
-    return call.result(all, channelsFirst(batch, draft.shape(all)));
-  }
+
   const op = { kind: 'pool', fn, size: kernel, stride: window.stride, padding } as const;
   const pooled = draft.emit(path, op, [id]);
   return call.result(pooled, channelsFirst(batch, draft.shape(pooled)));

@@ -1,6 +1,6 @@
 /** @file ReduceMean, ReduceSum and ReduceMax over whole maps or over all channels. */
 import { isMap } from '../../../graph/index.ts';
-import type { Call, Value } from '../call.ts';
+import type { Call, Live, Value } from '../call.ts';
 import { isBatch, unreadable } from '../layout.ts';
 import { type Axis, isOnly } from '../view.ts';
 import { mixed } from './mix.ts';
@@ -36,8 +36,28 @@ export function reduce(call: Call): readonly Value[] {
       draft.scaled(path, draft.emit(path, { kind: 'globalPool', fn }, [x.id]), total(h * w)),
       undefined,
     );
+  const [fastest] = atoms;
+  if (fn === 'max' && atoms.length === 1 && fastest?.base === 'c' && fastest.step === 1 && fastest.size < c)
+    return neighbours(call, x, reduced, fastest.size, kept);
   if (!atoms.every(({ base }) => base === 'c') || !covers('c', c)) return call.fail(unreadable(x));
   return left(overChannels(call, x.id, fn, total(c)), []);
+}
+
+/** The largest of each `pieces` neighbouring channels. */
+function neighbours(
+  call: Call,
+  x: Live,
+  reduced: ReadonlySet<number>,
+  pieces: number,
+  kept: boolean,
+): readonly Value[] {
+  const id = call.draft.emit(call.path, { kind: 'maxout', pieces }, [x.id]);
+  const axes = x.axes.map((axis, i) =>
+    reduced.has(i)
+      ? []
+      : axis.map((atom) => (atom.base === 'c' ? { ...atom, step: atom.step / pieces } : atom)),
+  );
+  return call.result(id, kept ? axes : axes.filter((_, i) => !reduced.has(i)));
 }
 
 /** The mean or the largest of all channels: a conv of equal weights, or maxout. */
