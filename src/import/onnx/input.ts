@@ -26,7 +26,7 @@ const channelsFirst = new Set([
 ]);
 
 /** NHWC where a transpose to NCHW comes before the first layer, as TensorFlow's exporters write it. */
-export function layoutOf({ nodes }: OnnxModel, { name, shape }: OnnxValue): Layout {
+export function layoutOf({ nodes }: OnnxModel, { name }: OnnxValue): Layout {
   const reached = new Set([name]);
   for (const node of nodes) {
     if (!node.inputs.some((input) => reached.has(input))) continue;
@@ -36,6 +36,5 @@ export function layoutOf({ nodes }: OnnxModel, { name, shape }: OnnxValue): Layo
       return perm.value.join() === '0,3,1,2' ? 'NHWC' : 'NCHW';
     if (passes.has(node.opType)) for (const output of node.outputs) reached.add(output);
   }
-  const isColours = (dim: number | string | undefined): boolean => dim === 1 || dim === 3 || dim === 4;
-  return isColours(shape[3]) && !isColours(shape[1]) ? 'NHWC' : 'NCHW';
+  return 'NCHW';
 }

@@ -2,6 +2,7 @@
 import { isMap, type Shape } from '../../graph/index.ts';
 import type { Call, Live } from './call.ts';
 import {
+  type Atom,
   type Axes,
   type Axis,
   type Base,
@@ -9,6 +10,7 @@ import {
   isOnly,
   isRepeated,
   isWhole,
+  joined,
   offsetsOf,
   printAxes,
   whole,
@@ -46,7 +48,8 @@ export interface MapValue {
 }
 
 /** The input as a map, channels first, as layers over maps read it. */
-export function asMap(call: Call, live: Live): MapValue {
+export function asMap(call: Call, given: Live): MapValue {
+  const live = unmixed(call, given);
   const { draft } = call;
   const shape = draft.shape(live.id);
   const [h, w] = isMap(shape) ? shape : [1, 1];
@@ -103,4 +106,27 @@ export const channelsFirst = (batch: Axis, shape: Shape): Axes => {
 export function vectorSteps(shape: Shape): Readonly<Record<Base, number>> {
   const [, w, c] = isMap(shape) ? shape : [1, 1, shape[0]];
   return { h: w * c, w: c, c: 1, n: 0, '*': 0 };
+}
+
+/** A map as a vector, its axes in terms of the vector. */
+export function inVector(call: Call, x: Live): Live {
+  const shape = call.draft.shape(x.id);
+  if (!isMap(shape) || (shape[0] === 1 && shape[1] === 1)) return x;
+  if (x.axes.some((axis) => !isBatch(axis) && axis.some(({ base }) => base === 'n' || base === '*')))
+    return call.fail(unreadable(x));
+  const steps = vectorSteps(shape);
+  const axes = x.axes.map((axis) =>
+    axis.map(
+      (atom): Atom =>
+        atom.base === 'n' ? atom : { base: 'c', size: atom.size, step: atom.step * steps[atom.base] },
+    ),
+  );
+  return { ...x, id: call.draft.flat(call.path, x.id), axes: axes.map(joined) };
+}
+
+/** As a vector where channels and places are on one axis, as after Flatten. */
+export function unmixed(call: Call, x: Live): Live {
+  const isMixed = x.axes.some((axis) => axis.some(({ base }) => base === 'c') && !isOnly(axis, 'c'));
+  const isFlat = x.axes.length === 2 && !isOnly(x.axes[1] ?? [], 'c');
+  return isMixed || isFlat ? inVector(call, x) : x;
 }

@@ -33,7 +33,7 @@ export function axesOf(order: string, batch: number, shape: Shape): Axes {
 }
 
 /** Neighbours that are digits of one number become one atom. */
-function joined(axis: Axis): Axis {
+export function joined(axis: Axis): Axis {
   const atoms: Atom[] = [];
   for (const atom of axis) {
     const before = atoms.at(-1);
@@ -46,7 +46,7 @@ function joined(axis: Axis): Axis {
 
 /** The same values under other sizes; undefined where an atom would have to be split unevenly. */
 export function reshaped(axes: Axes, dims: readonly number[]): Axes | undefined {
-  const atoms = axes.flat();
+  const atoms = [...joined(axes.flat())];
   const made: Axis[] = [];
   let index = 0;
   for (const dim of dims) {

@@ -1,7 +1,7 @@
 /** @file Concat along channels, and stacking, which a channel shuffle may be written with. */
 import { isMap } from '../../../graph/index.ts';
 import type { Call, Live, Value } from '../call.ts';
-import { flattened, orderChannels, unreadable, vectorSteps } from '../layout.ts';
+import { flattened, inVector, orderChannels } from '../layout.ts';
 import { type Axis, isOnly, isWhole, sameAxis, whole } from '../view.ts';
 
 export function concat(call: Call): readonly Value[] {
@@ -12,7 +12,7 @@ export function concat(call: Call): readonly Value[] {
   const index = call.axis(call.int('axis', 1), first.axes.length);
   const { draft } = call;
   const isMixed = given.some(({ id }) => !isMap(draft.shape(id)));
-  const inputs = isMixed ? given.map((x) => flattened(call, vectorized(call, x))) : given;
+  const inputs = isMixed ? given.map((x) => flattened(call, inVector(call, x))) : given;
   const places = (x: Live): readonly Axis[] => x.axes.map((axis) => axis.filter(({ base }) => base !== 'c'));
   const [base = first] = inputs;
   const fits = inputs.every(
@@ -23,22 +23,6 @@ export function concat(call: Call): readonly Value[] {
   if (!fits) return call.fail('joins along an axis that is not that of the channels');
   const others = base.axes.filter((axis, i) => i !== index && axis.some((atom) => atom.base === 'c'));
   return others.length ? stacked(call, inputs, index) : joined(call, inputs, index);
-}
-
-/** A flattened map that meets vectors becomes a vector. */
-function vectorized(call: Call, x: Live): Live {
-  const shape = call.draft.shape(x.id);
-  if (!isMap(shape) || (shape[0] === 1 && shape[1] === 1)) return x;
-  const steps = vectorSteps(shape);
-  const id = call.draft.flat(call.path, x.id);
-  const axes = x.axes.map((axis) =>
-    axis.map((atom) =>
-      atom.base === 'n' ? atom : { ...atom, base: 'c' as const, step: atom.step * steps[atom.base] },
-    ),
-  );
-  if (x.axes.some((axis) => axis.some(({ base }) => base === 'n') && axis.length > 1))
-    return call.fail(unreadable(x));
-  return { ...x, id, axes };
 }
 
 /** All channels are on the axis: the values one after another. */

@@ -2,7 +2,7 @@
 import { type Activation, isMap } from '../../../graph/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { type Constant, countOf, scalarOf } from '../constant.ts';
-import { flattened, orderChannels, unreadable } from '../layout.ts';
+import { flattened, orderChannels, unmixed, unreadable } from '../layout.ts';
 import { asActivation, asHardSigmoid } from '../patterns.ts';
 import {
   type Axes,
@@ -11,6 +11,7 @@ import {
   isRepeated,
   isWhole,
   offsetsOf,
+  sameAxes,
   sameAxis,
   sizeOfAxis,
 } from '../view.ts';
@@ -27,7 +28,7 @@ export const activation =
   };
 
 export function softmax(call: Call): readonly Value[] {
-  const x = call.live(0);
+  const x = unmixed(call, call.live(0));
   const axis = call.axis(call.int('axis', call.opset < 13 ? 1 : -1), x.axes.length);
   const reduced = call.opset < 13 ? x.axes.slice(axis).flat() : (x.axes[axis] ?? []);
   if (!isOnly(reduced, 'c') || sizeOfAxis(reduced) !== call.draft.channels(x.id))
@@ -63,7 +64,7 @@ export function leakyRelu(call: Call): readonly Value[] {
   return leaky(call, x, new Float64Array(call.draft.channels(x.id)).fill(call.float('alpha', 0.01)));
 }
 export function pRelu(call: Call): readonly Value[] {
-  const x = call.live(0);
+  const x = unmixed(call, call.live(0));
   return leaky(call, x, byChannel(call, x, call.constant(1)));
 }
 
@@ -186,7 +187,8 @@ export function arithmetic(call: Call): readonly Value[] {
   const [a, b] = [call.value(0), call.value(1)];
   const { opType } = call.node;
   if (a.kind === 'live' && b.kind === 'live') return ofTwo(call, a, b);
-  const x = a.kind === 'live' ? a : call.live(1);
+  const given = a.kind === 'live' ? a : call.live(1);
+  const x = unmixed(call, given);
   const constant = a.kind === 'live' ? call.constant(1) : call.constant(0);
   const values = byChannel(call, x, constant);
   const one = new Float64Array(values.length).fill(1);
@@ -237,7 +239,10 @@ export function power(call: Call): readonly Value[] {
 }
 
 /** The same layout for both, or a gate by channel for one of them. */
-function ofTwo(call: Call, first: Live, second: Live, opType = call.node.opType): readonly Value[] {
+function ofTwo(call: Call, one: Live, other: Live, opType = call.node.opType): readonly Value[] {
+  const [first, second] = sameAxes(one.axes, other.axes)
+    ? [one, other]
+    : [unmixed(call, one), unmixed(call, other)];
   if (opType === 'Div') return call.fail('divides by a value of the net, which has no counterpart');
   const { draft, path } = call;
   const isProduct = opType === 'Mul';

@@ -5,7 +5,7 @@ import { float, type Weight, withCodes } from '../../../weights/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { type Constant, countOf, floatsOf, transposed } from '../constant.ts';
 import type { Layer } from '../draft.ts';
-import { asMap, asVector, channelAxis, channelsFirst } from '../layout.ts';
+import { asMap, asVector, channelAxis, channelsFirst, unmixed } from '../layout.ts';
 import { type Axis, offsetsOf, whole } from '../view.ts';
 import { pointwise } from './mix.ts';
 import { pair, type Window, windowOf, withPads } from './windows.ts';
@@ -55,7 +55,10 @@ export function conv(call: Call): readonly Value[] {
   const { id, window: padded } = withPads(call, x.id, window);
   const { draft, path } = call;
   if (isShift(kernel, { ...padded, groups }, bias))
-    return call.result(draft.emit(path, { kind: 'shift', kernel: kh }, [id]), channelsFirst(batch, x.shape));
+    return call.result(
+      kh === 1 ? id : draft.emit(path, { kind: 'shift', kernel: kh }, [id]),
+      channelsFirst(batch, x.shape),
+    );
   const op = { kind: 'conv', out, ...padded, groups, bias: bias !== undefined } as const;
   const made = draft.emit(path, op, [id], layerOf(transposed(kernel, [2, 3, 1, 0]), kernel.name, bias));
   return call.result(made, channelsFirst(batch, draft.shape(made)));
@@ -69,8 +72,7 @@ function isShift(
 ): boolean {
   const [out = 1, inner = 1, kh = 1, kw = 1] = kernel.shape;
   const single = o.stride.every((n) => n === 1) && o.dilation.every((n) => n === 1) && o.padding === 'same';
-  if (bias || !single || inner !== 1 || out !== o.groups || kh !== kw || kh % 2 === 0 || kh === 1)
-    return false;
+  if (bias || !single || inner !== 1 || out !== o.groups || kh !== kw || kh % 2 === 0) return false;
   return Array.from({ length: out }, (_, c) => shiftTap(c, out, kh)).every((tap, c) =>
     Array.from({ length: kh * kw }).every((_, i) => kernel.data[c * kh * kw + i] === (i === tap ? 1 : 0)),
   );
@@ -237,7 +239,7 @@ export function matMul(call: Call): readonly Value[] {
 
 /** BatchNormalization in inference mode. */
 export function batchNorm(call: Call): readonly Value[] {
-  const x = call.live(0);
+  const x = unmixed(call, call.live(0));
   if (call.int('training_mode', 0))
     call.fail('training_mode has no counterpart; export the model in evaluation mode');
   const { draft, path } = call;

@@ -3,7 +3,7 @@ import { item } from '../../../access.ts';
 import { isMap } from '../../../graph/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { countOf, numbersOf, wholeNumbers } from '../constant.ts';
-import { unreadable } from '../layout.ts';
+import { orderChannels, unmixed, unreadable } from '../layout.ts';
 import {
   type Axes,
   type Axis,
@@ -36,10 +36,20 @@ export function targetDims(
 
 /** Reshape, and Flatten, Squeeze and Unsqueeze as reshapes. */
 function reshapedTo(call: Call, x: Live, dims: readonly number[]): readonly Value[] {
-  const axes = dims.every((dim) => Number.isInteger(dim) && dim > 0) ? reshaped(x.axes, dims) : undefined;
+  const isShape = dims.every((dim) => Number.isInteger(dim) && dim > 0);
+  const axes = isShape ? reshaped(x.axes, dims) : undefined;
+  const plain = axes || !isShape ? x : computed(call, x);
+  if (plain.id !== x.id) return reshapedTo(call, plain, dims);
   return axes
     ? withAxes(x, axes)
     : call.fail(`reshapes ${printAxes(x.axes)} to [${dims.join(', ')}], which has no counterpart`);
+}
+/** As the value that it is: flattened, with its channels in order. */
+function computed(call: Call, x: Live): Live {
+  const flat = unmixed(call, x);
+  const index = flat.axes.findIndex((axis) => axis.length > 1 && isOnly(axis, 'c'));
+  const isAll = index >= 0 && sizeOfAxis(item(flat.axes, index)) === call.draft.channels(flat.id);
+  return isAll ? orderChannels(call, flat, index) : flat;
 }
 export function reshape(call: Call): readonly Value[] {
   const x = call.live(0);
@@ -184,7 +194,7 @@ function selectPlaces(call: Call, x: Live, index: number, indices: readonly numb
 }
 
 export function slice(call: Call): readonly Value[] {
-  let x = call.live(0);
+  let x = unmixed(call, call.live(0));
   const starts = call.intsOrInput('starts', 1) ?? [];
   const ends = call.intsOrInput('ends', 2) ?? [];
   const axes = call.intsOrInput('axes', 3) ?? starts.map((_, i) => i);
@@ -214,7 +224,7 @@ export function sliceIndices(size: number, start: number, end: number, step: num
 }
 
 export function split(call: Call): readonly Value[] {
-  const x = call.live(0);
+  const x = unmixed(call, call.live(0));
   const index = call.axis(call.int('axis', 0), x.axes.length);
   const size = sizeOfAxis(item(x.axes, index));
   const parts = call.node.outputs.length;
@@ -235,7 +245,7 @@ export function split(call: Call): readonly Value[] {
 }
 
 export function gather(call: Call): readonly Value[] {
-  const x = call.live(0);
+  const x = unmixed(call, call.live(0));
   const index = call.axis(call.int('axis', 0), x.axes.length);
   const size = sizeOfAxis(item(x.axes, index));
   const constant = call.constant(1);

@@ -1,13 +1,13 @@
 /** @file ReduceMean, ReduceSum and ReduceMax over whole maps or over all channels. */
 import { isMap } from '../../../graph/index.ts';
 import type { Call, Live, Value } from '../call.ts';
-import { isBatch, unreadable } from '../layout.ts';
+import { isBatch, unmixed, unreadable } from '../layout.ts';
 import { type Axis, isOnly } from '../view.ts';
 import { mixed } from './mix.ts';
 
 /** ReduceMean, ReduceSum and ReduceMax: over the whole map, or over all channels. */
 export function reduce(call: Call): readonly Value[] {
-  const x = call.live(0);
+  const x = unmixed(call, call.live(0));
   const rank = x.axes.length;
   const given = call.intsOrInput('axes', 1) ?? x.axes.map((_, i) => i);
   const reduced = new Set(given.map((axis) => call.axis(axis, rank)));
