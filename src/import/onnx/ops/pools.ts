@@ -1,9 +1,9 @@
 /** @file Pooling: MaxPool and AveragePool with every kind of padding, and whole maps. */
-import { isMap, type Padding, type Pair } from '../../../graph/index.ts';
+import { isMap, type Padding } from '../../../graph/index.ts';
 import type { Call, Value } from '../call.ts';
 import { asMap, channelsFirst } from '../layout.ts';
 import type { Axes, Axis } from '../view.ts';
-import { pair, type Sides, sidesOf, simplest, type Window, windowOf, withPads } from './windows.ts';
+import { pair, sidesIn, simplest, type Window, windowOf, withPads } from './windows.ts';
 
 /** MaxPool and AveragePool. */
 export function pool(call: Call): readonly Value[] {
@@ -37,8 +37,8 @@ function poolPadding(
   [h, w]: readonly [number, number, number],
   window: Window,
 ): { readonly padding: Padding; readonly id: string } {
-  const { kernel, stride, padding } = window;
-  const sides = sidesOf(padding) ?? sameSides([h, w], window);
+  const { kernel, stride } = window;
+  const sides = sidesIn([h, w], window);
   const [top, right, bottom, left] = sides;
   const ceil = call.int('ceil_mode', 0) === 1;
   const extra = (n: number, before: number, after: number, i: 0 | 1): number => {
@@ -71,18 +71,10 @@ function nonNegativePads(
   const isPositive = before?.kind === 'act' && /^(relu6?|sigmoid|hardSigmoid)$/.test(before.fn);
   if (fn !== 'max' || op.kind !== 'pad' || !isPositive) return { id, padding: window.padding };
   const merged = withPads(call, id, window);
-  const sides = sidesOf(merged.window.padding) ?? [0, 0, 0, 0];
+  const sides = sidesIn(call.draft.shape(merged.id), merged.window);
   const [kh, kw] = window.kernel;
   const fits = Math.max(sides[0], sides[2]) < kh && Math.max(sides[1], sides[3]) < kw;
   return fits ? { id: merged.id, padding: merged.window.padding } : { id, padding: window.padding };
-}
-
-function sameSides([h, w]: Pair, { kernel, stride }: Window): Sides {
-  const sum = (n: number, i: 0 | 1): number =>
-    Math.max(0, (Math.ceil(n / stride[i]) - 1) * stride[i] + kernel[i] - n);
-  const [rows, columns] = [sum(h, 0), sum(w, 1)];
-  const [top, left] = [Math.floor(rows / 2), Math.floor(columns / 2)];
-  return [top, columns - left, rows - top, left];
 }
 
 /** GlobalAveragePool and GlobalMaxPool. */

@@ -1,5 +1,5 @@
 /** @file Windows over maps: their size and their padding in every form of ONNX. */
-import { isMap, type Padding, type Pair, type Shape } from '../../../graph/index.ts';
+import { isMap, type Padding, type Pair, type Shape, slide } from '../../../graph/index.ts';
 import type { Call, Value } from '../call.ts';
 import { type Axis, isWhole, whole } from '../view.ts';
 
@@ -55,22 +55,22 @@ export function simplest({ kernel, stride, dilation, padding }: Window): Padding
   return padding.every((side) => side === 0) ? 'valid' : padding;
 }
 
-/** Padding in numbers; `same` depends on the size of the map. */
-export const sidesOf = (padding: Padding): Sides | undefined =>
-  padding === 'same' ? undefined : padding === 'valid' ? [0, 0, 0, 0] : padding;
+/** Padding in numbers. */
+export function sidesIn(map: readonly number[], window: Window): Sides {
+  const { top, right, bottom, left } = slide(map, window).pads;
+  return [top, right, bottom, left];
+}
 
 /** A window that takes up the padding of a `pad` before it. */
 export function withPads(call: Call, id: string, window: Window): { id: string; window: Window } {
   const { op, inputs } = call.draft.node(id);
   const [source] = inputs;
-  const own =
-    window.padding === 'same' && isUnpadded(window) ? ([0, 0, 0, 0] as const) : sidesOf(window.padding);
-  if (op.kind !== 'pad' || source === undefined || !own) return { id, window };
+  if (op.kind !== 'pad' || source === undefined) return { id, window };
+  const own = sidesIn(call.draft.shape(id), window);
   const [top, right, bottom, left] = op.pads;
   const padding = [top + own[0], right + own[1], bottom + own[2], left + own[3]] as const;
   return { id: source, window: { ...window, padding: simplest({ ...window, padding }) } };
 }
-export const isUnpadded = ({ kernel }: Window): boolean => kernel[0] === 1 && kernel[1] === 1;
 
 /** Pad with zeros; negative pads cut. */
 export function pad(call: Call): readonly Value[] {
