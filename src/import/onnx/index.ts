@@ -17,7 +17,7 @@ import { folds } from './fold.ts';
 import { type Layout, layoutOf } from './input.ts';
 import { opReaders } from './ops/table.ts';
 import { type OnnxEnd, outputOf } from './output.ts';
-import { stagesBy, uniquePaths, wantedPath } from './paths.ts';
+import { containersOf, moduleOf, stagesBy, uniquePaths, wantedPath } from './paths.ts';
 import { axesOf } from './view.ts';
 
 export type { OnnxEnd } from './output.ts';
@@ -185,14 +185,28 @@ function readNodes(
   values: Map<string, Value>,
   needed: ReadonlySet<OnnxNode>,
 ): void {
+  const names = new Set(model.initializers.map(({ name }) => name));
+  const modules = new Map(
+    model.nodes.map(
+      (node) =>
+        [
+          node,
+          moduleOf(
+            node,
+            node.inputs.find((name) => names.has(name)),
+          ),
+        ] as const,
+    ),
+  );
+  const containers = containersOf([...modules.values()]);
   for (const node of model.nodes) {
     if (!needed.has(node)) continue;
     try {
       const inputs = node.inputs.map((name) =>
         name === '' ? undefined : (values.get(name) ?? missing(name)),
       );
-      const weight = inputs[1]?.kind === 'constant' ? inputs[1].name : undefined;
-      const call = new Call({ node, draft, opset, path: wantedPath(node, weight), inputs });
+      const path = wantedPath(node, modules.get(node), containers);
+      const call = new Call({ node, draft, opset, path, inputs });
       const made = readerOf(node, inputs)(call);
       node.outputs.forEach((name, i) => {
         const value = made[i];

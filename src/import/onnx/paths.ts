@@ -28,8 +28,6 @@ function scopesJoined(scopes: readonly string[]): string {
   return cleaned(parts.join('/'));
 }
 
-const camel = (opType: string): string => opType.charAt(0).toLowerCase() + opType.slice(1);
-
 /** The module that the dynamo exporter of PyTorch notes for a node; the last scope is the op itself. */
 function fromMetadata({ metadata }: OnnxNode): string | undefined {
   const text = metadata?.[scopesKey];
@@ -46,25 +44,42 @@ function fromWeight(name: string | undefined): string | undefined {
 }
 
 /** Ops that are whole modules; others are a part of one. */
-const modules = new Set(['Conv', 'Gemm', 'MatMul', 'BatchNormalization']);
+const modules =
+  /^(Conv|Gemm|MatMul|BatchNormalization|Relu|Clip|Sigmoid|HardSwish|HardSigmoid|MaxPool|AveragePool|GlobalAveragePool|Softmax|PRelu|LeakyRelu|Gelu|Tanh)$/;
+const layers = /^(Conv|Gemm|MatMul|BatchNormalization)$/;
+
+/** The module that a node belongs to, as a path: of its weight, its metadata, or its name. */
+export function moduleOf(node: OnnxNode, weight: string | undefined): string | undefined {
+  const known = (layers.test(node.opType) ? fromWeight(weight) : undefined) ?? fromMetadata(node);
+  if (known !== undefined) return known;
+  const name = node.name ?? '';
+  if (!/^\/.*\//.test(name)) return undefined;
+  return scopesJoined(
+    name
+      .split('/')
+      .filter((scope) => scope !== '')
+      .slice(0, -1),
+  );
+}
+
+/** The paths that have others under them. */
+export function containersOf(paths: readonly (string | undefined)[]): ReadonlySet<string> {
+  const containers = new Set<string>();
+  for (const path of paths)
+    for (let at = path?.indexOf('/') ?? -1; at > 0; at = path?.indexOf('/', at + 1) ?? -1)
+      containers.add(path?.slice(0, at) ?? '');
+  return containers;
+}
 
 /** The path that a node asks for; not yet unique. */
-export function wantedPath(node: OnnxNode, weight: string | undefined): string {
-  const own = camel(node.opType);
-  const isModule = modules.has(node.opType);
-  const fromKernel = isModule ? fromWeight(weight) : undefined;
-  if (fromKernel) return fromKernel;
-  const module = fromMetadata(node);
-  if (module) return isModule ? module : `${module}/${cleaned(own)}`;
-  const name = node.name ?? '';
-  if (/^\/.*\//.test(name)) {
-    const scopes = name.split('/').filter((scope) => scope !== '');
-    const path = scopesJoined(scopes.slice(0, -1));
-    const ends =
-      /^(conv|gemm|matmul|batchnormalization|relu|clip|sigmoid|hardswish|hardsigmoid|maxpool|averagepool|globalaveragepool|softmax|prelu|leakyrelu|gelu|erf|tanh)(_\d+)?$/i;
-    if (path) return ends.test(scopes.at(-1) ?? '') ? path : `${path}/${cleaned(own)}`;
-  }
-  return cleaned(name) || cleaned(own) || 'node';
+export function wantedPath(
+  node: OnnxNode,
+  module: string | undefined,
+  containers: ReadonlySet<string>,
+): string {
+  const own = cleaned(node.opType.charAt(0).toLowerCase() + node.opType.slice(1));
+  if (!module) return cleaned(node.name ?? '') || own || 'node';
+  return modules.test(node.opType) && !containers.has(module) ? module : `${module}/${own}`;
 }
 
 /** Gives each wanted path once: `relu`, `relu_1`, `relu_2`. */

@@ -152,13 +152,13 @@ describe('fromOnnx', () => {
       'layer1/0/add',
       'node_max_pool2d',
       'layer2/0/conv',
-      'layer2/0/act/relu',
+      'layer2/0/act',
     ];
     expect(fromOnnx(model).graph.nodes.map(({ id }) => id)).to.deep.equal(paths);
     const net = fromOnnx(model, { stages: 'layer*' });
     expect(stages(net.graph).map(({ name, end }) => `${name} ${end}`)).to.deep.equal([
       'stage1 stage1/0/add',
-      'stage2 stage2/0/act/relu',
+      'stage2 stage2/0/act',
     ]);
     expect([...net.report.tensors]).to.deep.equal([
       ['stage1/0/conv1:kernel', 'onnx::Conv_1'],
