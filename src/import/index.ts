@@ -13,6 +13,8 @@ export {
   type ReadOptions,
   type WeightFile,
 } from './file.ts';
+export { type Imported, type ImportOptions, type ImportReport, importWeights } from './import.ts';
+export { type Source, sources, sourcesOf } from './names/index.ts';
 export {
   type FromOnnxOptions,
   fromOnnx,
@@ -20,8 +22,6 @@ export {
   type OnnxNet,
   type OnnxReport,
 } from './onnx/index.ts';
-export { type Imported, type ImportOptions, type ImportReport, importWeights } from './import.ts';
-export { type Source, sources, sourcesOf } from './names/index.ts';
 export { readWeightFile } from './open.ts';
 export {
   type Preprocessing,

@@ -1,4 +1,5 @@
 /** @file Small ONNX models written by hand, and whether fromOnnx computes what onnxruntime does. */
+import { expect } from 'chai';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { compile } from '../../src/engine/index.ts';
 import { type FromOnnxOptions, fromOnnx, type OnnxNet } from '../../src/import/index.ts';
@@ -120,3 +121,35 @@ export const valuesOf = (net: Net, key: `${string}:kernel` | `${string}:bias`): 
   const weight = net.weights.get(key);
   return weight ? Array.from(materialize(weight)) : [];
 };
+
+/** A model of maps, and what it is read as. */
+export interface Case {
+  readonly of: string;
+  readonly model: OnnxModel;
+  /** The kinds of its ops. */
+  readonly as?: string;
+}
+const map = ['n', 4, 7, 6] as const;
+export const one = (
+  of: string,
+  nodes: readonly OnnxNode[],
+  constants: readonly OnnxTensor[] = [],
+  as?: string,
+  opset?: number,
+): Case => ({ of, model: modelOf(map, nodes, constants, opset), ...(as === undefined ? {} : { as }) });
+export const number = (name: string, value: number): OnnxTensor => real(name, [], [value]);
+
+/** A test for each case. */
+export function testCases(groups: Readonly<Record<string, readonly Case[]>>): void {
+  for (const [title, cases] of Object.entries(groups)) {
+    describe(title, () => {
+      for (const { of, model, as } of cases) {
+        it(of.trim(), async () => {
+          const { net, difference } = await compared(model);
+          expect(difference).to.be.below(3e-6);
+          if (as !== undefined) expect(kindsOf(net)).to.equal(as);
+        });
+      }
+    });
+  }
+}

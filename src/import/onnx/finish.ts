@@ -1,4 +1,6 @@
 /** @file A draft as a net: affine ops go into the layers before them, what is left becomes depthwise convs. */
+
+import { MoonletError } from '../../errors.ts';
 import { channelsOf, check, type Graph, isMap, type Node, type Op, type Slot } from '../../graph/index.ts';
 import {
   codesOf,
@@ -10,9 +12,8 @@ import {
   type Weight,
   type WeightKey,
 } from '../../weights/index.ts';
-import { MoonletError } from '../../errors.ts';
-import { pointwise } from './ops/mix.ts';
 import { type Affine, type DraftNode, type Layer, uniform } from './draft.ts';
+import { pointwise } from './ops/mix.ts';
 
 /** A node of the net on its way. */
 interface Ready {

@@ -8,7 +8,7 @@ import {
   type OnnxNode,
   type OnnxValue,
 } from '../../onnx/index.ts';
-import { type Net, net as checkedNet, splitKey, type Weight, type WeightKey } from '../../weights/index.ts';
+import { net as checkedNet, type Net, splitKey, type Weight, type WeightKey } from '../../weights/index.ts';
 import { Call, nodeName, printNode, Unreadable, type Value } from './call.ts';
 import { constantOf } from './constant.ts';
 import { Draft } from './draft.ts';

@@ -52,7 +52,7 @@ describe('fromOnnx(toOnnx(net))', () => {
           expect(figures(again.graph)).to.deep.equal(figures(affine(graph)));
           expect(await difference(net, again)).to.be.below(1e-5);
         }),
-        { numRuns: 60 },
+        { numRuns: 25 },
       )
       .then(() => {
         const kinds: Kind[] = [
@@ -72,7 +72,7 @@ describe('fromOnnx(toOnnx(net))', () => {
       });
   }).timeout(60_000);
 
-  for (const graph of smallZoo(32).filter((g) => cost(g).params < 400_000)) {
+  for (const graph of smallZoo(32).filter((g) => cost(g).params < 120_000)) {
     it(`is the net: ${graph.name}`, async () => {
       const net = shaken(graph);
       const again = back(net);

@@ -176,7 +176,7 @@ describe('fromOnnx', () => {
     const values = noise(4 * 27, 'half');
     const half = new Uint16Array(values.length);
     const view = new DataView(half.buffer);
-    values.forEach((v, i) => setFloat16(view, 2 * i, v, true));
+    for (const [i, v] of values.entries()) setFloat16(view, 2 * i, v, true);
     const brain = Uint16Array.from(new Uint32Array(values.buffer), (bits) => bits >>> 16);
     for (const [dtype, data] of [
       ['float16', half],

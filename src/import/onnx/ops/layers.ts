@@ -134,9 +134,9 @@ function ordered(kernel: Constant, order: readonly number[] | undefined): Consta
   });
   const codes = kernel.codes && { ...kernel.codes, data: new Int8Array(inner * out) };
   if (codes)
-    order.forEach((row, i) =>
-      codes.data.set(kernel.codes?.data.subarray(i * out, (i + 1) * out) ?? [], row * out),
-    );
+    order.forEach((row, i) => {
+      codes.data.set(kernel.codes?.data.subarray(i * out, (i + 1) * out) ?? [], row * out);
+    });
   return { kind: 'constant', dtype: 'float32', shape: kernel.shape, data, ...(codes ? { codes } : {}) };
 }
 

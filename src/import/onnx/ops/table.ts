@@ -29,8 +29,8 @@ import {
   transpose,
   unsqueeze,
 } from './moves.ts';
-import { cast, dequantizeLinear, quantizeLinear } from './quantized.ts';
 import { globalPool, pool } from './pools.ts';
+import { cast, dequantizeLinear, quantizeLinear } from './quantized.ts';
 import { reduce } from './reduce.ts';
 import { resize } from './resize.ts';
 import { pad } from './windows.ts';
