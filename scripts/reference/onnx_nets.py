@@ -73,6 +73,7 @@ def export_keras(name, path, size):
         if isinstance(layer, keras.layers.BatchNormalization):
             draw = np.random.default_rng(len(layer.name))
             layer.set_weights([draw.uniform(0.5, 1.5, w.shape).astype("float32") for w in layer.get_weights()])
+    net(np.zeros((1, size, size, 3), np.float32))
     net.export(path, format="onnx", verbose=False)
 
 

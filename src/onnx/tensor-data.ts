@@ -87,8 +87,8 @@ function externalBytes({ name, externalData }: TensorMessage, external: External
 }
 
 function fromRaw(dtype: OnnxDtype, bytes: Uint8Array): OnnxData {
-  if (dtype === 'uint8' || dtype === 'bool') return Uint8Array.from(bytes);
-  const { buffer } = Uint8Array.from(bytes); // a copy, since views need aligned offsets (and a Buffer's slice is none)
+  if (dtype === 'uint8' || dtype === 'bool') return new Uint8Array(bytes);
+  const { buffer } = new Uint8Array(bytes); // a copy, since views need aligned offsets (and a Buffer's slice is none)
   switch (dtype) {
     case 'float32':
       return new Float32Array(buffer);

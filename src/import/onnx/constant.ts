@@ -114,9 +114,8 @@ export function placesOf(shape: readonly number[], order: readonly number[]): In
   for (const axis of order) {
     const [size = 1, stride = 1] = [shape[axis], strides[axis]];
     const next = new Int32Array(places.length * size);
-    places.forEach((from, i) => {
-      for (let k = 0; k < size; k++) next[i * size + k] = from + k * stride;
-    });
+    for (let i = 0, to = 0; i < places.length; i++)
+      for (let k = 0, from = places[i]!; k < size; k++, from += stride) next[to++] = from;
     places = next;
   }
   return places;
@@ -124,13 +123,21 @@ export function placesOf(shape: readonly number[], order: readonly number[]): In
 
 /** The values at some places, in an array of the same kind. */
 export function picked(data: OnnxData, places: Int32Array): OnnxData {
-  const at = (p: number): number => data[p] ?? 0;
-  if (data instanceof Float32Array) return Float32Array.from(places, at);
-  if (data instanceof Float64Array) return Float64Array.from(places, at);
-  if (data instanceof Int32Array) return Int32Array.from(places, at);
-  if (data instanceof Int16Array) return Int16Array.from(places, at);
-  if (data instanceof Uint16Array) return Uint16Array.from(places, at);
-  if (data instanceof Int8Array) return Int8Array.from(places, at);
-  if (data instanceof Uint8Array) return Uint8Array.from(places, at);
-  return Array.from(places, at);
+  const { length } = places;
+  if (data instanceof Float32Array) return filled(new Float32Array(length), data, places);
+  if (data instanceof Float64Array) return filled(new Float64Array(length), data, places);
+  if (data instanceof Int32Array) return filled(new Int32Array(length), data, places);
+  if (data instanceof Int16Array) return filled(new Int16Array(length), data, places);
+  if (data instanceof Uint16Array) return filled(new Uint16Array(length), data, places);
+  if (data instanceof Int8Array) return filled(new Int8Array(length), data, places);
+  if (data instanceof Uint8Array) return filled(new Uint8Array(length), data, places);
+  return filled(new Array<number>(length), data, places);
+}
+function filled<T extends { [index: number]: number }>(
+  to: T,
+  from: ArrayLike<number>,
+  places: Int32Array,
+): T {
+  for (let i = 0; i < places.length; i++) to[i] = from[places[i]!] ?? 0;
+  return to;
 }

@@ -6,15 +6,33 @@ export type Layout = (typeof layouts)[number];
 
 /** Ops that keep the layout of their input. */
 const passes = new Set([
-  'Cast',
-  'Identity',
-  'Sub',
-  'Add',
-  'Mul',
-  'Div',
-  'QuantizeLinear',
-  'DequantizeLinear',
-  'Clip',
+  ...[
+    'Cast',
+    'Identity',
+    'Sub',
+    'Add',
+    'Mul',
+    'Div',
+    'Pow',
+    'QuantizeLinear',
+    'DequantizeLinear',
+    'Clip',
+    'Relu',
+  ],
+  ...[
+    'Neg',
+    'Abs',
+    'Sigmoid',
+    'Tanh',
+    'HardSigmoid',
+    'HardSwish',
+    'Erf',
+    'Sum',
+    'Min',
+    'Max',
+    'Pad',
+    'Resize',
+  ],
 ]);
 const channelsFirst = new Set([
   'Conv',
