@@ -117,9 +117,10 @@ export class Draft {
 }
 
 /** The most channels of a value, and the most values of a map; a file that has more is damaged. */
-const [mostChannels, mostValues] = [2 ** 22, 2 ** 30];
+const [mostChannels, mostSide, mostValues] = [2 ** 22, 2 ** 16, 2 ** 30];
 function bounded(shape: Shape, id: string): Shape {
-  if (channelsOf(shape) <= mostChannels && sizeOf(shape) <= mostValues) return shape;
+  const isBounded = shape.slice(0, -1).every((side) => side <= mostSide) && sizeOf(shape) <= mostValues;
+  if (isBounded && channelsOf(shape) <= mostChannels) return shape;
   throw new MoonletError(
     `${id}: a value of ${shape.join(' x ')} is larger than any net has; the file is damaged`,
   );

@@ -107,6 +107,26 @@ const clip: Fold = (call) => {
     ),
   ];
 };
+/** BatchNormalization with the statistics of the constant itself, as nets with standardized weights export it. */
+const standardize: Fold = (call) => {
+  const x = call.constant(0);
+  if (!call.int('training_mode', 0)) return call.fail('normalizes a constant');
+  const [outer = 1, channels = 1] = x.shape;
+  const inner = countOf(x.shape.slice(2));
+  const [scale, offset] = [call.constant(1), call.constant(2)];
+  const values = new Float32Array(x.data.length);
+  for (let c = 0; c < channels; c++) {
+    const places = Array.from(
+      { length: outer * inner },
+      (_, i) => (Math.floor(i / inner) * channels + c) * inner + (i % inner),
+    );
+    const mean = places.reduce((sum, p) => sum + (x.data[p] ?? 0), 0) / places.length;
+    const variance = places.reduce((sum, p) => sum + ((x.data[p] ?? 0) - mean) ** 2, 0) / places.length;
+    const factor = (scale.data[c] ?? 1) / Math.sqrt(variance + call.float('epsilon', 1e-5));
+    for (const p of places) values[p] = ((x.data[p] ?? 0) - mean) * factor + (offset.data[c] ?? 0);
+  }
+  return [{ kind: 'constant', dtype: 'float32', shape: x.shape, data: values }];
+};
 /** The value of the attribute, whichever of its names it has. */
 const constant: Fold = (call) => {
   const entries = Object.entries(call.node.attributes ?? {});
@@ -156,6 +176,7 @@ export const folds: ReadonlyMap<string, Fold> = new Map<string, Fold>([
   ['Min', elementwise((...values) => Math.min(...values))],
   ['Max', elementwise((...values) => Math.max(...values))],
   ['Clip', clip],
+  ['BatchNormalization', standardize],
   ['Relu', elementwise((a = 0) => Math.max(a, 0))],
   ['Neg', elementwise((a = 0) => -a)],
   ['Abs', elementwise((a = 0) => Math.abs(a))],

@@ -1,5 +1,5 @@
 /** @file Reads ONNX models of other libraries as nets: every graph of ops that have a counterpart, whatever its layout. */
-import { MoonletError, quote, suggestion, UsageError } from '../../errors.ts';
+import { cut, MoonletError, quote, suggestion, UsageError } from '../../errors.ts';
 import { rename, type Shape } from '../../graph/index.ts';
 import {
   decodeModel,
@@ -156,7 +156,7 @@ function inputShape(
   axes: string,
   { size }: FromOnnxOptions,
 ): { shape: Shape; batch: number } {
-  const what = `onnx input ${quote(name)} of shape [${shape.join(', ')}]`;
+  const what = `onnx input ${quote(name)} of shape ${cut(`[${shape.join(', ')}]`)}`;
   if (shape.length !== 2 && shape.length !== 4)
     throw new MoonletError(
       `${what}: has ${shape.length} axes; maps with 4 and vectors with 2 are read, the batch first`,
@@ -234,7 +234,7 @@ function readerOf(node: OnnxNode, inputs: readonly (Value | undefined)[]): (call
 /** An error with its node and what to do. */
 const explained = (node: OnnxNode, e: MoonletError): MoonletError =>
   new MoonletError(
-    `${printNode(node)}: ${e.message}; to take the part of the net before it, use until: ${quote(nodeName(node))} (--until)`,
+    `${printNode(node)}: ${cut(e.message, 300)}; to take the part of the net before it, use until: ${quote(nodeName(node))} (--until)`,
     { cause: e },
   );
 

@@ -1,6 +1,7 @@
 /** @file Windows and moves of ONNX, against onnxruntime on the same model. */
 import { int, ints, type OnnxNode, string } from '../../../src/onnx/index.ts';
-import { type Case, one, op, real, testCases, whole } from '../../support/onnx-models.ts';
+import { op, real, whole } from '../../support/onnx-build.ts';
+import { type Case, one, testCases } from '../../support/onnx-models.ts';
 
 const filter = real('w', [8, 4, 3, 3]);
 const conv = (attributes: OnnxNode['attributes'] = {}) => [op('Conv', ['x', 'w'], 'y', attributes)];

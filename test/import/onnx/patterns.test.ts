@@ -1,6 +1,7 @@
 /** @file Activations and gates as exporters write them, against onnxruntime on the same model. */
 import { float, int, ints, string } from '../../../src/onnx/index.ts';
-import { type Case, number, one, op, real, testCases, whole } from '../../support/onnx-models.ts';
+import { op, real, whole } from '../../support/onnx-build.ts';
+import { type Case, number, one, testCases } from '../../support/onnx-models.ts';
 
 const filter = real('w', [8, 4, 3, 3]);
 const three = [

@@ -8,11 +8,10 @@ import { MoonletError, UsageError } from '../../../src/errors.ts';
 import { stages } from '../../../src/graph/stages.ts';
 import { fromOnnx } from '../../../src/import/index.ts';
 import { encodeModel, int, ints, type OnnxModel, string } from '../../../src/onnx/index.ts';
-import { random } from '../../../src/random.ts';
 import { readOnnxFile } from '../../../zoo/index.ts';
-import { type Bytes, mutate } from '../../support/damage.ts';
 import { noise } from '../../support/nets.ts';
-import { compared, kindsOf, modelOf, op, real, valuesOf, whole } from '../../support/onnx-models.ts';
+import { modelOf, op, real, whole } from '../../support/onnx-build.ts';
+import { compared, kindsOf, valuesOf } from '../../support/onnx-models.ts';
 
 const shape = ['n', 3, 8, 8] as const;
 const pads = { pads: ints([1, 1, 1, 1]) };
@@ -311,54 +310,8 @@ describe('an .onnx file', () => {
   });
 });
 
-describe('200 damaged models', () => {
-  it('are read or refused in one line', () => {
-    const bytes = encodeModel(
-      modelOf(
-        shape,
-        [
-          op('Pad', ['x', 'p'], 'a'),
-          op('Conv', ['a', 'w', 'b'], 'c', { strides: ints([2, 2]) }),
-          op('BatchNormalization', ['c', 'b', 'b', 'b', 'v'], 'd'),
-          op('Clip', ['d', '0', '6'], 'e'),
-          op('Split', ['e', 's'], 'f g', { axis: int(1) }),
-          op('Concat', ['g', 'f'], 'h', { axis: int(1) }),
-          op('Flatten', ['h'], 'i'),
-          op('Gemm', ['i', 'm'], 'y'),
-        ],
-        [
-          kernel,
-          real('w', [4, 3, 3, 3]),
-          real('b', [4]),
-          real('v', [4], [1, 2, 3, 4]),
-          real('0', [], [0]),
-          real('6', [], [6]),
-          whole('p', [0, 0, 1, 1, 0, 0, 1, 1]),
-          whole('s', [1, 3]),
-          real('m', [64, 5]),
-        ],
-      ),
-    ) as Bytes;
-    const counts = { read: 0, refused: 0 };
-    const messages = new Set<string>();
-    for (let i = 0; i < 200; i++) {
-      const started = performance.now();
-      try {
-        fromOnnx(mutate(bytes, random(7, `onnx ${i}`)));
-        counts.read++;
-      } catch (e) {
-        if (!(e instanceof MoonletError)) throw new Error(`case ${i}`, { cause: e });
-        expect(e.message).not.to.include('\n');
-        messages.add(e.message.replace(/[0-9]+|"[^"]*"/g, ''));
-        counts.refused++;
-      }
-      expect(performance.now() - started, `case ${i}`).to.be.below(2000);
-    }
-    expect(counts.read, 'read').to.be.above(20);
-    expect(messages.size, 'kinds of refusals').to.be.above(6);
-  });
-
-  it('and models of millions of entries are refused before they take memory', () => {
+describe('a damaged model', () => {
+  it('of millions of entries is refused before it takes memory', () => {
     const empty = new Uint8Array(5_000_000);
     for (let i = 0; i < empty.length; i += 2) empty[i] = 10; // nodes without a field
     const bytes = Uint8Array.from([(7 << 3) | 2, 0xc0, 0x96, 0xb1, 0x02, ...empty]);

@@ -93,6 +93,8 @@ export function transpose(call: Call): readonly Value[] {
     order.map((i) => x.axes[i] ?? call.fail('perm names an axis that is not there')),
   );
 }
+/** A side of a map at most. */
+const mostRepeats = 2 ** 16;
 /** Expand: repeats what has one value along an axis. */
 export function expand(call: Call): readonly Value[] {
   const x = call.live(0);
@@ -102,7 +104,9 @@ export function expand(call: Call): readonly Value[] {
     const axis = x.axes[i - rank + x.axes.length] ?? [];
     const size = target[i - rank + target.length] ?? 1;
     if (size === 1 || size === sizeOfAxis(axis)) return axis;
-    return axis.length ? call.fail('repeats an axis that is larger than 1') : [{ base: '*', size, step: 0 }];
+    if (axis.length || !(size > 1 && size <= mostRepeats))
+      return call.fail(`repeats an axis of ${sizeOfAxis(axis)} to ${size}`);
+    return [{ base: '*', size, step: 0 }];
   });
   return withAxes(x, axes);
 }
@@ -159,6 +163,7 @@ function selectChannels(call: Call, x: Live, index: number, indices: readonly nu
   return { ...x, id, axes };
 }
 
+const mostTaps = 2 ** 26;
 /** Rows or columns at equal distances: a depthwise conv whose filters have a single one. */
 function selectPlaces(call: Call, x: Live, index: number, indices: readonly number[]): Live {
   const { draft, path } = call;
@@ -177,6 +182,7 @@ function selectPlaces(call: Call, x: Live, index: number, indices: readonly numb
   const c = shape[2];
   const tooMany = Math.floor(after / stride); // windows that would follow the last one
   const reach = kernel + tooMany * stride;
+  if (reach * c > mostTaps) return call.fail(`takes rows or columns by filters of ${reach} x ${c} numbers`);
   const taps = new Float32Array(reach * c);
   taps.fill(1, from * c, (from + 1) * c);
   const pairs = (n: number, m: number): readonly [number, number] => (side === 0 ? [n, m] : [m, n]);
@@ -231,6 +237,9 @@ export function split(call: Call): readonly Value[] {
   const each = Math.ceil(size / parts);
   const sizes =
     call.intsOrInput('split', 1) ?? Array.from({ length: parts }, (_, i) => Math.min(each, size - i * each));
+  const isWhole = sizes.every((length) => Number.isInteger(length) && length > 0);
+  if (!isWhole || sizes.reduce((sum, length) => sum + length, 0) !== size)
+    return call.fail(`splits an axis of ${size} into parts that do not fill it`);
   let from = 0;
   return sizes.map((length) => {
     const start = from;

@@ -17,7 +17,7 @@ export function resize(call: Call): readonly Value[] {
   const shape = x.shape;
   const [h, w] = isMap(shape) ? shape : [1, 1];
   if (fh === 1 && fw === 1) return call.result(x.id, x.axes);
-  if (h === 1 && w === 1) {
+  if (h === 1 && w === 1 && fh >= 1 && fw >= 1 && fh <= 2 ** 16 && fw <= 2 ** 16) {
     const repeat = (size: number): Axis => (size === 1 ? [] : [{ base: '*', size, step: 0 }]);
     const flat = flattened(call, { kind: 'live', id: x.id, axes: x.axes });
     return call.result(flat.id, [
