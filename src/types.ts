@@ -28,5 +28,5 @@ export type {
   Widths,
 } from './edit/index.ts';
 export type { Activation, Channels, Kind, OpOf, Padding, Rule, Slot } from './graph/index.ts';
-export type { LayerCost, SourceOptions } from './read/index.ts';
+export type { CountedLayer, CountTool, LayerCost, SourceOptions, ToolCount } from './read/index.ts';
 export type { InitOptions, UnpackOptions, WeightKey } from './weights/index.ts';

@@ -5,38 +5,13 @@ import { createReadStream } from 'node:fs';
 import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MoonletError } from '../src/errors.ts';
-import { body, type DownloadOptions, type Exchange, insist, lengthIn, Passing, startOf } from './http.ts';
+import { body, type DownloadOptions, insist, lengthIn, Passing, startOf } from './http.ts';
 
 export interface Wanted {
   readonly url: string;
   readonly bytes: number;
   readonly sha256: string;
 }
-
-/** A small file as text. @throws MoonletError when it is larger than the limit or does not arrive. */
-export const fetchText = (
-  url: string,
-  limit: number,
-  o: DownloadOptions = {},
-  exchange: Exchange = {},
-): Promise<string> =>
-  insist(url, o, async () => {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    let promised: number | undefined;
-    const note = ({ headers }: Response): void => {
-      promised = lengthIn(headers);
-    };
-    for await (const chunk of body(url, exchange, o, note)) {
-      length += chunk.length;
-      if (length > limit)
-        throw new MoonletError(`${url}: larger than the ${limit} bytes allowed for such a file`);
-      chunks.push(chunk);
-    }
-    if (promised !== undefined && length < promised)
-      throw new Passing(`the download ended after ${length} of ${promised} bytes`);
-    return Buffer.concat(chunks).toString('utf8');
-  });
 
 /**
  * Downloads the rest of `<part>/data` and verifies the file.

@@ -1,5 +1,4 @@
 /** @file HTTP requests with a minimum speed, and tries again after failures that may pass. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf, MoonletError, messageOf } from '../src/errors.ts';
 
 export interface DownloadOptions {
@@ -56,10 +55,21 @@ export async function insist<T>(url: string, o: DownloadOptions, attempt: () => 
       if (!(e instanceof Passing)) throw e;
       if (i >= retries) throw new MoonletError(`${url}: ${e.message}, after ${i + 1} tries; ${e.remedy}`);
       const wait = Math.max(waitMs * 2 ** i, e.afterMs);
-      await sleep(wait, undefined, o.signal ? { signal: o.signal } : {});
+      await sleep(wait, o.signal);
     }
   }
 }
+
+/** Waits, unless a signal ends it: then its reason is thrown. */
+const sleep = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+  });
 
 /** The body of a response, chunk by chunk. @throws Passing when the server is silent, gone, or busy. */
 export async function* body(
@@ -123,6 +133,45 @@ export const lengthIn = (headers: Headers): number | undefined => {
   const length = headers.get('content-length');
   return length === null || headers.has('content-encoding') ? undefined : Number(length);
 };
+
+/** The whole body. @throws MoonletError when it is larger than the limit or does not arrive. */
+export const fetchBytes = (
+  url: string,
+  limit: number,
+  o: DownloadOptions = {},
+  exchange: Exchange = {},
+): Promise<Uint8Array<ArrayBuffer>> =>
+  insist(url, o, async () => {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    let promised: number | undefined;
+    const note = ({ headers }: Response): void => {
+      promised = lengthIn(headers);
+    };
+    for await (const chunk of body(url, exchange, o, note)) {
+      length += chunk.length;
+      if (length > limit)
+        throw new MoonletError(`${url}: larger than the ${limit} bytes allowed for such a file`);
+      chunks.push(chunk);
+    }
+    if (promised !== undefined && length < promised)
+      throw new Passing(`the download ended after ${length} of ${promised} bytes`);
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const chunk of chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
+  });
+
+/** A small file as text. @throws MoonletError when it is larger than the limit or does not arrive. */
+export const fetchText = async (
+  url: string,
+  limit: number,
+  o: DownloadOptions = {},
+  exchange: Exchange = {},
+): Promise<string> => new TextDecoder().decode(await fetchBytes(url, limit, o, exchange));
 
 /** Where the bytes of a partial answer begin. */
 export const startOf = ({ headers }: Response, from: number): number => {

@@ -7,20 +7,13 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MoonletError, UsageError } from '../src/errors.ts';
 import { codeOf, isHiddenName, type NewFile, withOut } from '../src/files/index.ts';
-import { download, fetchText } from './download.ts';
+import { type Card, parseCard } from './card.ts';
+import { download } from './download.ts';
 import { zooFolder } from './folders.ts';
-import { type DownloadOptions, withinLimit } from './http.ts';
+import { type DownloadOptions, fetchText, withinLimit } from './http.ts';
+import { sha256 } from './make-index.ts';
 import { claimPart, leavePart } from './parts.ts';
-import {
-  checkId,
-  fileNames,
-  netNamed,
-  parseIndex,
-  type RegistryFile,
-  type RegistryNet,
-  sha256,
-} from './registry.ts';
-import { type Card, parseCard } from './students.ts';
+import { checkId, fileNames, netNamed, parseIndex, type RegistryFile, type RegistryNet } from './registry.ts';
 
 export interface PullOptions extends DownloadOptions {
   /** A registry: a folder or an http(s) address with an `index.json`. The package's own by default. */

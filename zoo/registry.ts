@@ -2,19 +2,15 @@
  * @file A registry of nets: a folder, or any static HTTP server, with an `index.json` that says of each net which files
  * it has, how large they are and what their sha256 is. The files of `<dataset>/<id>` lie at `<dataset>/<id>/<file>`.
  */
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import * as z from 'zod';
 import { MoonletError, oneLine, suggestion, UsageError } from '../src/errors.ts';
-import { folders } from './folders.ts';
 import { parseJson } from './json.ts';
 
 export const fileNames = ['card.json', 'graph.json', 'weights.safetensors'] as const;
 export type FileName = (typeof fileNames)[number];
 
 /** Both halves begin with a letter or digit, so that no id leads out of its folder. */
-const idPattern = /^[a-z0-9][a-z0-9._-]{0,63}\/[a-z0-9][a-z0-9._-]{0,63}$/;
+export const idPattern = /^[a-z0-9][a-z0-9._-]{0,63}\/[a-z0-9][a-z0-9._-]{0,63}$/;
 const entry = z.strictObject({
   name: z.enum(fileNames),
   bytes: z.int().min(1),
@@ -33,9 +29,6 @@ const index = z.strictObject({
 export type RegistryFile = z.output<typeof entry>;
 export type RegistryNet = z.output<typeof index>['nets'][number];
 export type RegistryIndex = z.output<typeof index>;
-
-export const sha256 = (bytes: string | Uint8Array): string =>
-  createHash('sha256').update(bytes).digest('hex');
 
 /** Checks the id of a net. @throws UsageError for anything but `<dataset>/<id>`, such as paths that lead out of a folder. */
 export function checkId(id: string): string {
@@ -61,22 +54,4 @@ export function netNamed({ nets }: RegistryIndex, id: string, where: string): Re
   if (found) return found;
   const ids = nets.map((net) => net.id);
   throw new UsageError(`${where}: no net "${id}".${suggestion(id, ids)} There: ${ids.join(', ') || 'none'}`);
-}
-
-/** The index of a folder of nets, in the order of their names. Folders that lack a file are left out. */
-export function makeIndex(root: string): RegistryIndex {
-  const nets = folders(root)
-    .flatMap((data) => folders(join(root, data)).map((id) => `${data}/${id}`))
-    .filter((id) => idPattern.test(id) && fileNames.every((name) => existsSync(join(root, id, name))));
-  return {
-    format: 'moonlet-registry',
-    version: 1,
-    nets: nets.map((id) => ({
-      id,
-      files: fileNames.map((name) => {
-        const bytes = readFileSync(join(root, id, name));
-        return { name, bytes: bytes.length, sha256: sha256(bytes) };
-      }),
-    })),
-  };
 }

@@ -4,65 +4,11 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, MoonletError } from '../src/errors.ts';
 import { type Net, type UnpackOptions, unpack } from '../src/weights/index.ts';
+import { type Card, parseCard } from './card.ts';
 import { findStudent, isOnnxFile, studentFolder } from './folders.ts';
 import { parseJson } from './json.ts';
+import { sha256 } from './make-index.ts';
 import { readOnnxFile } from './onnx-file.ts';
-import { sha256 } from './registry.ts';
-
-const share = z.number().min(0).max(1);
-const counted = z.int().min(0);
-const card = z.strictObject({
-  id: z.string(),
-  architecture: z.strictObject({
-    name: z.string(),
-    options: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])),
-  }),
-  /** The cheap block put in place of the architecture's own. */
-  block: z.string().optional(),
-  data: z.string(),
-  /** Examples: trained on, held out, tested on. */
-  split: z.strictObject({ train: counted, validation: counted, test: counted }),
-  /** The input of the net: x = (byte / 255 - mean) / std, for images of this size, [h, w, channels]. */
-  preprocessing: z.strictObject({
-    mean: z.number(),
-    std: z.number().positive(),
-    size: z.tuple([counted, counted, counted]),
-  }),
-  /** The id of the net that taught it; a teacher has none. */
-  teacher: z.string().optional(),
-  /** Names of the losses that it was trained by. */
-  methods: z.array(z.string()).min(1),
-  /** The hyper-parameters: a recipe as `fit` and `distill` read it. */
-  recipe: z.record(z.string(), z.unknown()),
-  seed: counted,
-  epochs: z.number().positive(),
-  /** On the test split, by the command below. */
-  accuracy: share,
-  n: z.int(),
-  /** Wilson's interval at 95 %. */
-  interval95: z.tuple([share, share]),
-  teacherAccuracy: share.optional(),
-  /** Mean accuracies over the seeds: with the teacher, and with labels alone at the same budget. */
-  withTeacher: share.optional(),
-  withoutTeacher: share.optional(),
-  bySeed: z
-    .array(z.strictObject({ seed: counted, withTeacher: share, withoutTeacher: share }))
-    .min(1)
-    .optional(),
-  params: z.int(),
-  macs: z.int(),
-  bytes: z.int(),
-  /** Remarks on the accuracy. */
-  note: z.string().optional(),
-  license: z.string(),
-  /** The commands that made and measured it. */
-  commands: z.array(z.string()),
-  sha256: z.strictObject({ 'graph.json': z.string(), 'weights.safetensors': z.string() }),
-});
-export type Card = z.output<typeof card>;
-
-/** @throws MoonletError when the text is no card; `path` is where it stands. */
-export const parseCard = (text: string, path: string): Card => parseJson(card, text, path);
 
 /** The card of a shipped student or of a folder. @throws MoonletError when the card is missing or damaged. */
 export const readCard = (name: string): Card => {
@@ -76,8 +22,8 @@ export interface LoadOptions extends UnpackOptions {
 }
 
 /**
- * The net of a shipped student, of an .onnx file, or of a folder with graph.json and weights.safetensors; where the folder has a card with
- * their sha256, they are checked against it.
+ * The net of a shipped student, of an .onnx file, or of a folder with graph.json and weights.safetensors; where the folder
+ * has a card with their sha256, they are checked against it.
  * @throws UsageError when it is neither, MoonletError when the files are damaged or not those of the card.
  */
 export function loadStudent(name: string, { verify = true, ...limits }: LoadOptions = {}): Net {

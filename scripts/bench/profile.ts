@@ -1,8 +1,8 @@
 /**
  * @file Where a training step's time goes: its ops, by onnxruntime's own profile, beside the least that its convs' arithmetic
- * can take, which is that of a large matrix product in the same session options.
+ * can take, which is that of a large matrix product in the same session options; and the peak memory of the process.
  *
- * `npx tsx scripts/bench/profile.ts ARCH... [--block 'G(4)'] [--batch 64] [--threads 2] [--steps 30] [--nodes 20]`
+ * `npx tsx scripts/bench/profile.ts ARCH... [--block 'G(4)'] [--batch 64] [--threads 2] [--steps 30] [--nodes 20] [--patterns]`
  */
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -13,6 +13,7 @@ import { crossEntropy } from '../../src/learn/loss/index.ts';
 import '@tensorflow/tfjs-backend-cpu';
 import { Command } from 'commander';
 import * as ort from 'onnxruntime-node';
+import { peakMiB } from '../../src/bench/memory-of.ts';
 import { median } from '../../src/bench/numbers.ts';
 import { cheapen } from '../../src/edit/index.ts';
 import { type Arrays, jit, type Specs } from '../../src/jit/index.ts';
@@ -32,8 +33,16 @@ const program = new Command()
   .option('--threads <n>', 'of onnxruntime', '2')
   .option('--steps <n>', 'medians are of so many', '30')
   .option('--nodes <n>', 'of the slowest nodes, with the shapes they read', '0')
+  .option('--patterns', "with onnxruntime's memory patterns, which Moonlet turns off")
   .parse();
-const o = program.opts<{ block?: string; batch: string; threads: string; steps: string; nodes: string }>();
+const o = program.opts<{
+  block?: string;
+  batch: string;
+  threads: string;
+  steps: string;
+  nodes: string;
+  patterns?: true;
+}>();
 const [batch, threads, steps] = [Number(o.batch), Number(o.threads), Number(o.steps)];
 
 const whole = compose(program.args.join(' '));
@@ -61,6 +70,7 @@ function profiled(): { runtime: Runtime; times: () => Map<string, number[]> } {
     const file = `p${count++}-`;
     const session = await ort.InferenceSession.create(model, {
       ...options,
+      ...(o.patterns ? { enableMemPattern: true } : {}),
       enableProfiling: true,
       profileFilePrefix: join(folder, file),
     });
@@ -107,6 +117,7 @@ const inputs = filled(plan.specs.inputs);
 for (let i = 0; i < steps; i++) await traced.run(state, inputs);
 const times = step.times();
 await traced.release();
+const peak = peakMiB();
 const byOp = new Map<string, { count: number; ms: number }>();
 for (const [key, list] of times) {
   const op = key.split(' ')[0] as string;
@@ -118,7 +129,9 @@ const rows = [...byOp]
   .sort(([, a], [, b]) => b.ms - a.ms)
   .slice(0, 15)
   .map(([op, { count, ms }]) => [op, `${count}`, ms.toFixed(2), `${((100 * ms) / total).toFixed(1)} %`]);
-console.log(`${graph.name}, batch ${batch}, ${threads} threads: ${total.toFixed(1)} ms in ${times.size} ops`);
+console.log(
+  `${graph.name}, batch ${batch}, ${threads} threads: ${total.toFixed(1)} ms in ${times.size} ops; peak memory ${peak.toFixed(0)} MiB`,
+);
 console.log(columns([['op', 'how many', 'ms', 'share'], ...rows]));
 const slowest = [...times].map(([key, list]) => [key, median(list)] as const).sort((a, b) => b[1] - a[1]);
 if (Number(o.nodes) > 0)

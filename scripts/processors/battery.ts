@@ -10,7 +10,7 @@ import { calibrated } from '../../test/support/calibrated.ts';
 import { shaken, small } from '../../test/support/nets.ts';
 import { randomIntegers, shippedIntegers } from './integers.ts';
 import { inference, type Prepared, trainingStep } from './laws.ts';
-import type { Kind } from './tasks.ts';
+import type { Kind } from './task-files.ts';
 
 export interface Case {
   readonly name: string;

@@ -13,7 +13,7 @@ import { examples, sizeOf } from '../../test/support/nets.ts';
 import { runForward } from '../../test/support/run.ts';
 import { loadStudent, readCard } from '../../zoo/index.ts';
 import type { Judgement, Prepared } from './laws.ts';
-import type { Task } from './tasks.ts';
+import type { Task } from './task-files.ts';
 
 /** What is promised: so many of the logits lie within one step of the simulation's. */
 const promised = 0.99;

@@ -5,7 +5,7 @@ import type { Arrays } from '../../src/jit/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { distance, examples, largestDifference, noise, oneUlpOff, sizeOf } from '../../test/support/nets.ts';
 import { eagerStep, planOf } from './perform.ts';
-import type { Task } from './tasks.ts';
+import type { Task } from './task-files.ts';
 
 export interface Judgement {
   readonly isRight: boolean;

@@ -3,7 +3,7 @@ import { table } from '../lib/markdown.ts';
 import type { Processor } from './emulators.ts';
 import type { Judgement } from './laws.ts';
 import { type Machine, machineText } from './machine.ts';
-import type { Kind } from './tasks.ts';
+import type { Kind } from './task-files.ts';
 
 /** A case on a processor: held to its law, or ended by an error. */
 export type Outcome = Judgement | { readonly isRight: false; readonly error: string };

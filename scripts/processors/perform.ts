@@ -1,13 +1,13 @@
 /** @file A task done on the processor that this process has, by the code paths that `fit`, `compile` and a stranger take. */
 
-import type { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-common';
 import { compile, type EngineName, prepare } from '../../src/engine/index.ts';
 import { inputShape, onlyOutput } from '../../src/graph/index.ts';
 import { type Arrays, jit, type Runtime } from '../../src/jit/index.ts';
 import { crossEntropy } from '../../src/learn/loss/index.ts';
 import { firstState, sgd, step } from '../../src/learn/train/index.ts';
 import type { Net } from '../../src/weights/index.ts';
-import type { Task } from './tasks.ts';
+import type { Task } from './task-files.ts';
 
 /** The step that is held to law 6: cross-entropy, SGD with Nesterov momentum. */
 export const planOf = ({ graph }: Net, batch: number): ReturnType<typeof step> =>

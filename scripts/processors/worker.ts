@@ -19,7 +19,7 @@ say({ processor: process.arch, block: block ?? null });
 for (const [i, folder] of tasks.entries()) {
   const began = performance.now();
   try {
-    writeArrays(join(out, `${i}.safetensors`), await perform(readTask(folder), runtime, block));
+    writeArrays(join(out, `${i}.safetensors`), await perform(await readTask(folder), runtime, block));
     say({ task: i, ms: Math.round(performance.now() - began) });
   } catch (error) {
     say({

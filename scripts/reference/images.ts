@@ -1,14 +1,16 @@
 /**
  * @file Photographs of scikit-image, prepared in 24 ways each and compared to the last bit with what Pillow, torchvision and timm make
- * of them; decoded by sharp and compared with what Pillow decodes (`npm run references -- images`). MOONLET_PYTHON names an
- * interpreter that has timm, torchvision and scikit-image.
+ * of them; decoded by sharp and compared with what Pillow decodes; changed by the operations of augmentations, 121 each
+ * (`npm run references -- images`). MOONLET_PYTHON names an interpreter that has timm, torchvision and scikit-image.
  */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { type Preparation, prepared } from '../../src/data/images/index.ts';
 import { readPicture } from '../../src/data/index.ts';
+import { operationNamed, type Words } from '../../test/support/picture-operations.ts';
 
 const python = process.env['MOONLET_PYTHON'] ?? 'python3';
 const run = (...args: string[]) => spawnSync(python, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
@@ -44,8 +46,26 @@ try {
   );
   console.log(`against ${index.by}`);
   for (const [n, photo] of index.photos.entries()) await compare(photo, n);
+  for (const file of files.slice(0, 4)) await compareOperations(file);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
+}
+
+/** The operations of scripts/reference/augment.py on a photograph. */
+async function compareOperations(file: string): Promise<void> {
+  const { status, stdout, stderr } = run('scripts/reference/augment.py', '--photo', file);
+  if (status !== 0) throw new Error(`scripts/reference/augment.py failed:\n${stderr}`);
+  const picture = await readPicture(file, { channels: 3 });
+  const lines = stdout.trim().split('\n');
+  const wrong = lines.filter((line) => {
+    const at = line.lastIndexOf(' ');
+    const words: Words = JSON.parse(line.slice(0, at));
+    const { data } = operationNamed(words)(picture);
+    return createHash('sha256').update(data).digest('hex').slice(0, 16) !== line.slice(at + 1);
+  });
+  console.log(`${basename(file)}: ${lines.length - wrong.length} of ${lines.length} operations equal`);
+  for (const line of wrong) console.log(`  differs: ${line}`);
+  if (wrong.length) process.exitCode = 1;
 }
 
 /** The largest difference of two arrays of bytes. */

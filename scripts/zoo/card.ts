@@ -10,10 +10,11 @@ import { evaluate, interval95 } from '../../src/learn/task/index.ts';
 import { cost } from '../../src/read/index.ts';
 import { type Pair, partsOf, type Recipe, stageRecipes, usualLosses } from '../../src/run/index.ts';
 import { bytesOf, type Net } from '../../src/weights/index.ts';
+import type { Card } from '../../zoo/card.ts';
 import { zooFolder } from '../../zoo/folders.ts';
 import { architectures, saveNet } from '../../zoo/index.ts';
-import { makeIndex, sha256 } from '../../zoo/registry.ts';
-import { type Card, readCard } from '../../zoo/students.ts';
+import { makeIndex, sha256 } from '../../zoo/make-index.ts';
+import { readCard } from '../../zoo/students.ts';
 import { page, pageText } from './page.ts';
 
 /** What a card claims of a net that can be measured again. */

@@ -10,10 +10,11 @@ import { loadDataset } from '../../src/data/index.ts';
 import { oneLine } from '../../src/errors.ts';
 import { columns } from '../../src/read/index.ts';
 import { pairNamed } from '../../src/run/index.ts';
+import type { Card } from '../../zoo/card.ts';
 import { zooFolder } from '../../zoo/folders.ts';
 import { loadStudent, studentNames } from '../../zoo/index.ts';
-import { sha256 } from '../../zoo/registry.ts';
-import { type Card, readCard } from '../../zoo/students.ts';
+import { sha256 } from '../../zoo/make-index.ts';
+import { readCard } from '../../zoo/students.ts';
 import { cardOf, differences, indexText, measure } from './card.ts';
 
 /** A card, and what is wrong with it. */

@@ -9,15 +9,17 @@ import { recipeNames, studentNames } from '../../zoo/folders.ts';
 import { datasets } from '../data/index.ts';
 import { engineNames } from '../engine/names.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
+import { countTools } from '../read/conventions.ts';
 import { exportFormats } from './export.ts';
 
-/** The names that an argument or an option of this name can have. */
+/** The names that an argument or an option of this name can have; `command option` where commands differ. */
 const names: Readonly<Record<string, () => Iterable<string>>> = {
   arch: () => architectures.keys(),
   what: () => [...architectures.keys(), ...studentNames()],
   student: studentNames,
   'recipe or arch': () => [...recipeNames(), ...architectures.keys()],
   as: () => architectures.keys(),
+  'cost as': () => [...countTools, 'all'],
   data: () => datasets,
   engine: () => engineNames,
   format: () => exportFormats,
@@ -28,9 +30,9 @@ const names: Readonly<Record<string, () => Iterable<string>>> = {
 
 /** Adds the command `complete` to a program that has all others. */
 export function addCompletion(program: Command): void {
-  for (const command of tab(program).commands.values()) {
+  for (const [called, command] of tab(program).commands) {
     for (const [name, part] of [...command.arguments, ...command.options]) {
-      const known = names[name];
+      const known = names[`${called} ${name}`] ?? names[name];
       if (known)
         part.handler = (complete) => {
           for (const value of known()) complete(value, '');

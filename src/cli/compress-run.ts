@@ -31,7 +31,8 @@ export async function compressStudent(name: string, wanted: Wanted): Promise<voi
   const inputs = [studentFolder(name), ...wanted.inputs];
   await withOut(wanted.out, { force: wanted.force, writes: written, inputs }, async (out) => {
     const running = {
-      ...{ seed, runs, engine },
+      ...{ seed, runs },
+      ...(engine ? { engine } : {}),
       ...(data ? { data } : {}),
       onStep: (row: Row) => note(`${row.step}: ${said(row)}`),
       onReconstruct: workBar('least squares, layers'),

@@ -4,7 +4,7 @@ import { findStudent } from '../../zoo/folders.ts';
 import type { Budget } from '../compress/budget.ts';
 import type { CompressStep } from '../compress/step-kinds.ts';
 import { checkDataset, datasets } from '../data/index.ts';
-import { engineNamed, engineNames } from '../engine/names.ts';
+import { type EngineName, engineFlag, engineHelp } from '../engine/names.ts';
 import { oneLine, UsageError } from '../errors.ts';
 import { forceHelp, fraction, numberFlag, stepCount, wholeFlag } from './numbers.ts';
 import { note } from './say.ts';
@@ -19,7 +19,7 @@ interface Flags {
   readonly tune?: string;
   readonly seed: string;
   readonly runs: string;
-  readonly engine: string;
+  readonly engine?: string;
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -48,7 +48,7 @@ export const compressCommand = (command: Command): void => {
     )
     .option('--seed <n>', 'the seed of training, and of the held-out and calibration examples', '0')
     .option('--runs <n>', 'timed runs of one example; 0 measures no time', '30')
-    .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
+    .option('--engine <name>', engineHelp)
     .option('--force', forceHelp)
     .option('--json', 'print one JSON document, a row for each step (default: a table)')
     .action(run);
@@ -60,7 +60,7 @@ export interface Wanted {
   readonly budget: Budget;
   readonly seed: number;
   readonly runs: number;
-  readonly engine: ReturnType<typeof engineNamed>;
+  readonly engine?: EngineName;
   readonly tune?: number;
   readonly data?: string;
   readonly out: string;
@@ -79,7 +79,7 @@ async function run(name: string, flags: Flags): Promise<void> {
     budget,
     seed: wholeFlag('seed', flags.seed),
     runs: wholeFlag('runs', flags.runs, { max: 100_000 }),
-    engine: engineNamed(flags.engine),
+    ...engineFlag(flags.engine),
     ...(flags.tune === undefined ? {} : { tune: wholeFlag('tune', flags.tune, stepCount) }),
     ...(flags.data === undefined ? {} : { data: flags.data }),
     out: flags.out,

@@ -1,7 +1,7 @@
 /** @file The implementation of `moonlet eval`. */
 import { loadStudent } from '../../zoo/students.ts';
 import { isPictures, loadDataset, pictureSet } from '../data/index.ts';
-import type { EngineName } from '../engine/names.ts';
+import { type EngineName, inferenceEngine } from '../engine/index.ts';
 import { UsageError } from '../errors.ts';
 import { classesOf } from '../graph/index.ts';
 import { checkFit, type Evaluation, evaluate, evaluateStreamed } from '../learn/task/index.ts';
@@ -12,7 +12,7 @@ import { bytesOf, type Net } from '../weights/index.ts';
 import { note } from './say.ts';
 
 interface Engine {
-  readonly engine: EngineName;
+  readonly engine?: EngineName;
   readonly threads?: number;
 }
 type Measured = Pick<Evaluation, 'accuracy' | 'n'> & {
@@ -41,7 +41,7 @@ export async function evaluated(
     n: measured.n,
     params: cost(net.graph).params,
     bytes: bytesOf(net),
-    engine: engine.engine,
+    engine: await inferenceEngine(engine),
     note: measured.note,
   };
 }

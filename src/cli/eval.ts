@@ -2,13 +2,13 @@
 import type { Command } from 'commander';
 import { findStudent } from '../../zoo/folders.ts';
 import { checkDataset, datasets } from '../data/index.ts';
-import { engineNamed, engineNames, threadsOf } from '../engine/names.ts';
+import { engineFlag, engineHelp, threadsOf } from '../engine/names.ts';
 import { picturesBy, skipHelp } from './picture-flags.ts';
 import { count, note, percent, print, printJson } from './say.ts';
 
 interface Flags {
   readonly data?: string;
-  readonly engine: string;
+  readonly engine?: string;
   readonly threads?: string;
   readonly skipDamaged?: boolean;
   readonly json?: boolean;
@@ -25,14 +25,14 @@ export const evalCommand = (command: Command): void => {
       `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: the dataset on the student's card)`,
     )
     .option('--skip-damaged', skipHelp)
-    .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
+    .option('--engine <name>', engineHelp)
     .option('--threads <n>', 'threads of onnxruntime (default: one for each core)')
     .option('--json', 'print one JSON document (default: one line of text)')
     .action(run);
 };
 
 async function run(name: string, flags: Flags): Promise<void> {
-  const engine = { engine: engineNamed(flags.engine), ...threadsOf(flags.threads) };
+  const engine = { ...engineFlag(flags.engine), ...threadsOf(flags.threads) };
   findStudent(name);
   if (flags.data !== undefined) checkDataset(flags.data);
   const { evaluated } = await import('./eval-run.ts');
@@ -40,7 +40,7 @@ async function run(name: string, flags: Flags): Promise<void> {
   if (flags.json) return printJson(result);
   const { accuracy, n, data, params } = result;
   print(
-    `${name}: ${percent(accuracy)} of ${count(n)} test images of ${data}, ${count(params)} parameters, by ${engine.engine}`,
+    `${name}: ${percent(accuracy)} of ${count(n)} test images of ${data}, ${count(params)} parameters, by ${result.engine}`,
   );
   if (about) note(about);
 }

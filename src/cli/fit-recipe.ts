@@ -11,9 +11,10 @@ import { suggestion, UsageError } from '../errors.ts';
 import { readJson } from '../run/json-file.ts';
 import { type Locate, parseRecipe, type Recipe } from '../run/recipe.ts';
 import { parseSceneRecipe, type SceneRecipe, sceneTasks } from '../run/scene-recipe.ts';
+import { augmentBy, augmentFlagNames } from './augment-flags.ts';
 import type { Flags } from './fit.ts';
 import { isStudent } from './net-words.ts';
-import { fraction, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
+import { fraction, kebab, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
 import { picturesBy } from './picture-flags.ts';
 
 /** Reads the recipe, checks what can be checked without tensors, and runs it. */
@@ -90,7 +91,15 @@ function outOf({ file }: Base, { out }: Flags): string {
   throw new UsageError('training an architecture needs an output folder: --out <folder>');
 }
 
-type NumberName = 'steps' | 'batch' | 'seed' | 'rate' | 'temperature' | 'alpha' | 'attention';
+type NumberName =
+  | 'steps'
+  | 'batch'
+  | 'seed'
+  | 'rate'
+  | 'temperature'
+  | 'alpha'
+  | 'attention'
+  | 'labelSmoothing';
 type Numbers = Readonly<Record<NumberName, number | undefined>> & { readonly every: number };
 
 /** The numbers among the flags, all of them looked at before any work. @throws UsageError for one out of range. */
@@ -99,7 +108,7 @@ function numbersOf(flags: Flags): Numbers {
     name: NumberName,
     read: (name: string, text: string, range: Range) => number,
     range: Range = {},
-  ): number | undefined => (flags[name] === undefined ? undefined : read(name, flags[name], range));
+  ): number | undefined => (flags[name] === undefined ? undefined : read(kebab(name), flags[name], range));
   return {
     steps: given('steps', wholeFlag, stepCount),
     batch: given('batch', wholeFlag, { min: 1, max: 4096 }),
@@ -108,6 +117,7 @@ function numbersOf(flags: Flags): Numbers {
     temperature: given('temperature', numberFlag, { min: 0, above: true, max: 1e6 }),
     alpha: given('alpha', numberFlag, fraction),
     attention: given('attention', numberFlag, { min: 0, max: 1e9 }),
+    labelSmoothing: given('labelSmoothing', numberFlag, fraction),
     every: wholeFlag('checkpoint-every', flags.checkpointEvery, stepCount),
   };
 }
@@ -119,15 +129,16 @@ function recipeOf(
   numbers: Numbers,
   teaches: boolean,
 ): Recipe {
-  if (teaches) checkLossFlags(base, numbers);
+  checkLossFlags(base, numbers);
   const over = {
     ...commonFlags(flags, numbers),
+    ...augmentBy(flags, base['augment']),
     ...stagesOf(base, numbers.steps),
     ...(flags.block === undefined ? {} : { block: flags.block }),
     ...(numbers.steps === undefined && file === undefined ? { steps: 1000 } : {}),
     ...(teaches ? lossFlags(numbers) : {}),
   };
-  const recipe = parseRecipe({ ...base, ...over }, file ?? 'recipe', locate);
+  const recipe = parseRecipe(smoothed({ ...base, ...over }, numbers), file ?? 'recipe', locate);
   if (teaches && !taught(recipe))
     throw new UsageError('distill needs a teacher: --teacher <student>, or "teacher" in the recipe');
   return recipe;
@@ -162,10 +173,10 @@ function checkLossFlags({ stages }: Readonly<Record<string, unknown>>, numbers: 
     !stages.some((s: unknown) => typeof s === 'object' && s !== null && 'losses' in s)
   )
     return;
-  for (const flag of ['temperature', 'alpha', 'attention'] as const)
+  for (const flag of ['temperature', 'alpha', 'attention', 'labelSmoothing'] as const)
     if (numbers[flag] !== undefined)
       throw new UsageError(
-        `--${flag}: the stages of the recipe have losses of their own; change them in a copy of the recipe`,
+        `--${kebab(flag)}: the stages of the recipe have losses of their own; change them in a copy of the recipe`,
       );
 }
 
@@ -196,13 +207,42 @@ function commonFlags(flags: Flags, { steps, batch, seed, rate }: Numbers): Recor
 
 function lossFlags({ temperature, alpha, attention }: Numbers): Record<string, unknown> {
   if (temperature === undefined && alpha === undefined && attention === undefined) return {};
+  return { losses: softLosses({ temperature, alpha, attention }) };
+}
+
+function softLosses({
+  temperature,
+  alpha,
+  attention,
+}: Pick<Numbers, 'temperature' | 'alpha' | 'attention'>): readonly object[] {
   const soft = alpha ?? 0.9;
-  const losses = [
+  return [
     { kind: 'cross-entropy', weight: 1 - soft },
     { kind: 'soft-targets', weight: soft, temperature: temperature ?? 4 },
     ...(attention === undefined ? [] : [{ kind: 'attention', weight: attention }]),
   ];
-  return { losses };
+}
+
+/** The recipe with label smoothing in its cross-entropy. @throws UsageError when its losses have none. */
+function smoothed(
+  recipe: Readonly<Record<string, unknown>>,
+  { labelSmoothing }: Numbers,
+): Readonly<Record<string, unknown>> {
+  if (labelSmoothing === undefined) return recipe;
+  const usual =
+    recipe['teacher'] || recipe['ensemble']
+      ? softLosses({ temperature: undefined, alpha: undefined, attention: undefined })
+      : [{ kind: 'cross-entropy' }];
+  const losses: readonly unknown[] = Array.isArray(recipe['losses']) ? recipe['losses'] : usual;
+  const isHard = (l: unknown): boolean => isRecord(l) && l['kind'] === 'cross-entropy';
+  if (!losses.some(isHard))
+    throw new UsageError(
+      '--label-smoothing: the recipe has no cross-entropy with labels; leave the flag out',
+    );
+  return {
+    ...recipe,
+    losses: losses.map((l) => (isRecord(l) && isHard(l) ? { ...l, labelSmoothing } : l)),
+  };
 }
 
 /** A recipe of a task on scenes, with what the flags say put over it. @throws UsageError for flags that it has no use for. */
@@ -216,9 +256,10 @@ function sceneRecipeOf(
     throw new UsageError(
       `${file ?? 'recipe'}${locate(['task'])}: no task "${task}".${suggestion(task, sceneTasks)} Known: ${sceneTasks.join(', ')}`,
     );
-  for (const flag of ['block', 'temperature', 'alpha', 'attention'] as const)
+  const foreign = ['block', 'temperature', 'alpha', 'attention', 'labelSmoothing'] as const;
+  for (const flag of [...foreign, ...augmentFlagNames])
     if (flags[flag] !== undefined)
-      throw new UsageError(`--${flag}: recipes of the task "${task}" do not have it; remove the flag`);
+      throw new UsageError(`--${kebab(flag)}: recipes of the task "${task}" do not have it; remove the flag`);
   const recipe = parseSceneRecipe({ ...value, ...commonFlags(flags, numbers) }, file, locate);
   checkNets(recipe.student, 'teacher' in recipe ? [recipe.teacher] : []);
   checkDataset(recipe.data);

@@ -10,7 +10,7 @@ import { type Done, perform, type Ready, readyFor } from '../run/classify.ts';
 import { checkpointFiles, inputsOf } from '../run/files.ts';
 import type { PictureHow } from '../run/pictures.ts';
 import type { Recipe } from '../run/recipe.ts';
-import { type Bar, trainingBar } from './bars.ts';
+import { type Bar, trainingBar, workBar } from './bars.ts';
 import type { Call } from './fit-recipe.ts';
 import { count, note, percent, print, printJson, stopping } from './say.ts';
 
@@ -32,14 +32,15 @@ export function trainRecipe(recipe: Recipe, call: TrainCall): Promise<void> {
   const { engine, threads } = call;
   return withOut(call.out, options, async (out) => {
     const how = { engine, ...(threads === undefined ? {} : { threads }) };
-    const ready = await readyFor(recipe, how, call.pictures);
+    const ready = await readyFor(recipe, how, { ...call.pictures, onPicture: workBar('pictures decoded') });
     await train(ready, out, call);
   });
 }
 
 /** Trains what is ready, and publishes it when it is finished. */
 async function train(ready: Ready, out: Out, { every, force, json }: TrainCall): Promise<void> {
-  const { student, data, recipe } = ready;
+  const { student, recipe } = ready;
+  const data = ready.data ?? ready.pictures;
   note(
     `${student.graph.name}: ${count(cost(student.graph).params)} parameters, ${count(recipe.steps)} steps of ${recipe.batch} on ${recipe.data}`,
   );
@@ -87,7 +88,8 @@ async function train(ready: Ready, out: Out, { every, force, json }: TrainCall):
 }
 
 /** The card of a net for pictures: how they become its input, and what its classes are called. */
-function cardOf({ recipe, data, student: { graph } }: Ready): object | undefined {
+function cardOf({ recipe, student: { graph }, ...ready }: Ready): object | undefined {
+  const data = ready.data ?? ready.pictures;
   if (!data?.preparation) return undefined;
   const { size, range = [0, 1], channels, ...rest } = data.preparation;
   const [height, width] = [size].flat();

@@ -5,12 +5,13 @@ import { engineNames } from '../engine/names.ts';
 import { UsageError } from '../errors.ts';
 import { methods } from '../learn/distill/methods.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
+import { type AugmentFlags, augmentOptions } from './augment-flags.ts';
 import { forceHelp } from './numbers.ts';
-import { skipHelp } from './picture-flags.ts';
+import { cacheHelp, skipHelp } from './picture-flags.ts';
 import { print, printJson } from './say.ts';
 import { tableOf } from './tables.ts';
 
-export interface Flags {
+export interface Flags extends AugmentFlags {
   readonly data?: string;
   readonly block?: string;
   readonly teacher?: string;
@@ -22,6 +23,7 @@ export interface Flags {
   readonly temperature?: string;
   readonly alpha?: string;
   readonly attention?: string;
+  readonly labelSmoothing?: string;
   readonly out?: string;
   readonly list?: boolean;
   readonly force?: boolean;
@@ -29,36 +31,43 @@ export interface Flags {
   readonly threads?: string;
   readonly checkpointEvery: string;
   readonly skipDamaged?: boolean;
+  readonly cache?: string;
   readonly json?: boolean;
 }
 
 const common = (command: Command, words = '<recipe or arch...>'): Command =>
-  command
-    .argument(
-      words,
-      'a recipe file (.json), the name of a recipe of the package, or an architecture with its options',
-    )
-    .option(
-      '--out <folder>',
-      'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed (default: out/<recipe>)',
-    )
-    .option(
-      '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
-    )
-    .option('--skip-damaged', skipHelp)
-    .option(
-      '--block <block>',
-      "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",
-    )
-    .option('--steps <n>', 'training steps (default: that of the recipe, else 1000)')
-    .option('--batch <n>', 'images per step (default: that of the recipe, else 64)')
-    .option('--seed <n>', 'the seed of weights, order and augmentation (default: that of the recipe, else 0)')
-    .option('--rate <x>', 'the peak learning rate (default: that of the recipe, else 0.1)')
-    .option(
-      '--schedule <name>',
-      `how the learning rate changes: ${scheduleNames.join(', ')} (default: that of the recipe, else one-cycle)`,
-    )
+  augmentOptions(
+    command
+      .argument(
+        words,
+        'a recipe file (.json), the name of a recipe of the package, or an architecture with its options',
+      )
+      .option(
+        '--out <folder>',
+        'where graph.json, weights.safetensors and checkpoints go; an unfinished run there is resumed (default: out/<recipe>)',
+      )
+      .option(
+        '--data <name>',
+        `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
+      )
+      .option('--skip-damaged', skipHelp)
+      .option('--cache <bytes>', cacheHelp)
+      .option(
+        '--block <block>',
+        "a cheap block for the architecture, such as 'BG(2,2)' (default: its own blocks)",
+      )
+      .option('--steps <n>', 'training steps (default: that of the recipe, else 1000)')
+      .option('--batch <n>', 'images per step (default: that of the recipe, else 64)')
+      .option(
+        '--seed <n>',
+        'the seed of weights, order and augmentation (default: that of the recipe, else 0)',
+      )
+      .option('--rate <x>', 'the peak learning rate (default: that of the recipe, else 0.1)')
+      .option(
+        '--schedule <name>',
+        `how the learning rate changes: ${scheduleNames.join(', ')} (default: that of the recipe, else one-cycle)`,
+      ),
+  )
     .option('--checkpoint-every <n>', 'steps between checkpoints', '100')
     .option('--engine <name>', `the engine: ${engineNames.join(', ')}`, 'onnxruntime')
     .option('--threads <n>', 'threads of onnxruntime (default: one for each core)')

@@ -12,7 +12,7 @@ import {
   plan,
   verifyCertificate,
 } from '../edit/index.ts';
-import { prepare } from '../engine/index.ts';
+import { inferenceEngine, prepare } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import { type Out, withOut } from '../files/index.ts';
 import { type Graph, inputShape } from '../graph/index.ts';
@@ -147,6 +147,7 @@ async function outputs(
       return { state: tensors, outputs: Object.fromEntries(values) };
     },
     { state, inputs: { x: { shape: [batch, ...inputShape(graph)] } } },
+    { engine: await inferenceEngine({}) },
   );
   const done = await ready.run(Object.fromEntries([...weights].map(([key, w]) => [key, materialize(w)])), {
     x,

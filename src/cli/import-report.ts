@@ -26,7 +26,7 @@ export function reportTable(report: Complete): string {
       ? [`${report.source} computes otherwise than our architecture; the net follows it:`]
       : []),
     ...differences,
-    ...(report.unsound.length ? ['values that no weight has:', ...shortened(report.unsound)] : []),
+    ...(report.unsound.length ? ['values that no weight should have:', ...shortened(report.unsound)] : []),
     ...report.notes,
   ].join('\n');
 }

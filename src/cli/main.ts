@@ -14,6 +14,14 @@ process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
   process.exit(1);
 });
 
+// Node prints a warning with the process id and a hint to trace it; those of Moonlet are one line
+const printing = process.listeners('warning');
+process.removeAllListeners('warning').on('warning', (warning) => {
+  const isOurs = 'code' in warning && String(warning.code).startsWith('MOONLET_');
+  if (isOurs) writeSync(2, `moonlet: ${warning.message}\n`);
+  else for (const print of printing) print(warning);
+});
+
 // from Node 22 on, what is imported below is compiled once and kept in the system's temporary folder
 if ('enableCompileCache' in module && typeof module.enableCompileCache === 'function')
   module.enableCompileCache();

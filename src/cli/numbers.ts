@@ -14,6 +14,9 @@ export const fraction: Range = { min: 0, max: 1, what: 'a fraction' };
 /** More training steps than any run takes. */
 export const stepCount: Range = { min: 1, max: 100_000_000 };
 
+/** The flag of an option: `crop-scale` of `cropScale`. */
+export const kebab = (name: string): string => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+
 const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /** @throws UsageError when the text of `--name` is no number, or out of range. */

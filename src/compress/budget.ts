@@ -2,7 +2,7 @@
  * @file A search for steps that meet a budget. Chains are tried from the mildest to the strongest. The loss of accuracy is
  * measured on held-out training examples, never on the test split.
  */
-import { hold } from '../data/index.ts';
+import { hold } from '../data/in-memory.ts';
 import { MoonletError, Refusal } from '../errors.ts';
 import { evaluate } from '../learn/task/index.ts';
 import { cost } from '../read/index.ts';

@@ -1,5 +1,5 @@
 /** @file The accuracy and the cost of a net: one row of a table. */
-import type { Dataset } from '../data/index.ts';
+import type { Dataset } from '../data/in-memory.ts';
 import { type EngineOptions, latency } from '../engine/index.ts';
 import { evaluate } from '../learn/task/index.ts';
 import { cost } from '../read/index.ts';

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { defined, get, item } from '../access.ts';
 import { layersOf, type Moments } from '../edit/quantize/index.ts';
-import { compile, type EngineOptions, prepare } from '../engine/index.ts';
+import { compile, type EngineOptions, inferenceEngine, prepare } from '../engine/index.ts';
 import {
   type Conv,
   channelsOf,
@@ -36,8 +36,9 @@ interface Samples {
 export async function inputMoments(
   net: Net,
   batches: readonly Float32Array[],
-  { places = 4096, ...engine }: MomentOptions = {},
+  { places = 4096, ...chosen }: MomentOptions = {},
 ): Promise<ReadonlyMap<string, readonly Moments[]>> {
+  const engine = { ...chosen, engine: await inferenceEngine(chosen) };
   const layers = layersOf(net.graph);
   const runner = await compile(net, { ...engine, values: [...new Set(layers.map(firstInput))] });
   const perBatch = Math.ceil(places / batches.length);

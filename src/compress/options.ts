@@ -1,6 +1,6 @@
 /** @file The options, rows and results of compression. */
 
-import type { Dataset } from '../data/index.ts';
+import type { Dataset } from '../data/in-memory.ts';
 import type { StepReport } from '../learn/train/index.ts';
 import type { Net } from '../weights/index.ts';
 import type { Measured, MeasureOptions } from './measure.ts';

@@ -2,7 +2,7 @@
  * @file Compression as a pipeline: steps run one after another, the net is measured after each, and each step keeps what
  * the steps before it made. Cheng et al. 2017, arXiv:1710.09282, call such chains the way to combine the families.
  */
-import { hold } from '../data/index.ts';
+import { hold } from '../data/in-memory.ts';
 import { MoonletError } from '../errors.ts';
 import { bytesOfWeight, type Net, type PlacedWeight, sparse, type Weight } from '../weights/index.ts';
 import { type Contract, checkContracts } from './contracts.ts';

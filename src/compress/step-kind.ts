@@ -4,7 +4,7 @@
  * with tensors is imported when a step runs, so that reading and refusing steps loads none of it.
  */
 import * as z from 'zod';
-import type { Dataset, Split } from '../data/index.ts';
+import type { Dataset, Split } from '../data/in-memory.ts';
 import { take } from '../data/split.ts';
 import type { Net } from '../weights/index.ts';
 import type { Contract } from './contracts.ts';

@@ -11,21 +11,8 @@ import { readFashion } from './fashion.ts';
 import type { PictureOptions } from './images/set.ts';
 import { readMnist } from './mnist.ts';
 
-export { bytesOfImages, checkSplit } from './check.ts';
-export {
-  channelValues,
-  type Dataset,
-  type Labels,
-  labelsFor,
-  labelsLike,
-  type PerChannel,
-  type Pixels,
-  pixelsLike,
-  type Split,
-} from './dataset.ts';
 export { isDatasetPath } from './dataset-path.ts';
 export { decodePicture, type ReadOptions, readPicture } from './images/decode.ts';
-export type { Picture, Preparation } from './images/index.ts';
 export {
   isPictures,
   type PictureOptions,
@@ -34,23 +21,8 @@ export {
   pictureSet,
   picturesIn,
 } from './images/set.ts';
-export { type DatasetInput, dataset, type SplitInput } from './own.ts';
-export {
-  type Attributes,
-  attributesOf,
-  type Box,
-  contour,
-  edges,
-  makeScene,
-  type Scene,
-  type SceneObject,
-  type SceneOptions,
-  type Scenes,
-  scenes,
-  seen,
-  segmentation,
-} from './scenes/index.ts';
-export { hold, subset, take } from './split.ts';
+export { subsetOf } from './images/source.ts';
+export * from './in-memory.ts';
 
 export interface LoadOptions {
   /**

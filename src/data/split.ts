@@ -33,9 +33,15 @@ export function subset<P extends Pixels>(split: Split<P>, indices: ArrayLike<num
  * @throws UsageError for a count that is not from 1 to the size of the split.
  */
 export function take<P extends Pixels>(split: Split<P>, count: number, seed = 0): Split<P> {
-  checkCount('take', count, split.count);
-  return subset(split, choose(split, count, 'take', seed));
+  return subset(split, takeIndices(split, count, seed));
 }
+
+/** The indices of what `take` takes, in order, of anything with labels. @throws UsageError as `take`. */
+export function takeIndices({ count: all, labels }: Examples, count: number, seed = 0): Uint32Array {
+  checkCount('take', count, all);
+  return choose(labels, count, 'take', seed);
+}
+type Examples = Pick<Split, 'count' | 'labels'>;
 
 /**
  * Parts a split in two: `count` examples for validation, as many of each class as of any other, and the rest.
@@ -46,12 +52,22 @@ export function hold<P extends Pixels>(
   count: number,
   seed: number,
 ): { train: Split<P>; validation: Split<P> } {
-  checkCount('hold', count, split.count - 1);
-  const held = choose(split, count, 'hold', seed);
-  const isHeld = new Uint8Array(split.count);
-  for (const i of held) isHeld[i] = 1;
-  const rest = Uint32Array.from({ length: split.count }, (_, i) => i).filter((i) => !isHeld[i]);
-  return { train: subset(split, rest), validation: subset(split, held) };
+  const { train, validation } = holdIndices(split, count, seed);
+  return { train: subset(split, train), validation: subset(split, validation) };
+}
+
+/** The indices of the two parts that `hold` makes, in order, of anything with labels. @throws UsageError as `hold`. */
+export function holdIndices(
+  { count: all, labels }: Examples,
+  count: number,
+  seed: number,
+): { train: Uint32Array; validation: Uint32Array } {
+  checkCount('hold', count, all - 1);
+  const validation = choose(labels, count, 'hold', seed);
+  const isHeld = new Uint8Array(all);
+  for (const i of validation) isHeld[i] = 1;
+  const train = Uint32Array.from({ length: all }, (_, i) => i).filter((i) => !isHeld[i]);
+  return { train, validation };
 }
 
 function checkCount(who: string, count: number, most: number): void {
@@ -61,9 +77,9 @@ function checkCount(who: string, count: number, most: number): void {
 }
 
 /** The first of each class in a random order of the class's own. Sorted. */
-function choose(split: Split, count: number, purpose: string, seed: number): Uint32Array {
+function choose(labels: Split['labels'], count: number, purpose: string, seed: number): Uint32Array {
   const byClass = new Map<number, number[]>();
-  split.labels.forEach((label, i) => {
+  labels.forEach((label, i) => {
     const members = byClass.get(label);
     if (members) members.push(i);
     else byClass.set(label, [i]);

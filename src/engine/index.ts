@@ -4,6 +4,7 @@
  * @module moonlet/engine
  */
 export { type Batch, type Compiled, type CompileOptions, compile } from './compile.ts';
+export { inferenceEngine } from './default-engine.ts';
 export {
   type EngineOptions,
   type Prepared,

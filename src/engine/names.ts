@@ -20,6 +20,13 @@ export function engineNamed(name: string): EngineName {
   );
 }
 
+/** The option `engine` of a command line; undefined lets `compile` choose. @throws UsageError for an unknown name. */
+export const engineFlag = (name: string | undefined): { readonly engine?: EngineName } =>
+  name === undefined ? {} : { engine: engineNamed(name) };
+
+/** The help of that option. */
+export const engineHelp = `the engine: ${engineNames.join(', ')} (default: onnxruntime, or wasm if it is not installed)`;
+
 /** Parses the option `threads` of a command line; undefined gives the default. @throws UsageError unless it is a whole number from 1 to 1024. */
 export function threadsOf(text: string | undefined): { readonly threads?: number } {
   if (text === undefined) return {};

@@ -1,5 +1,5 @@
 /** @file Tensors of onnxruntime as arrays and sizes. */
-import type { Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-common';
 
 /** The numbers of a float32 tensor, without a copy. */
 export function floatsOf(tensor: Tensor | undefined): Float32Array {

@@ -23,7 +23,7 @@ export async function loadTfjsNode(): Promise<void> {
   quieten();
   const name = '@tensorflow/tfjs-node'; // not a literal: it is an optional package, without types here
   try {
-    await import(name);
+    await import(/* webpackIgnore: true */ /* @vite-ignore */ name);
   } catch (e) {
     const message = e instanceof Error ? e.message : String(e);
     const code = e instanceof Error && 'code' in e ? e.code : undefined;

@@ -3,8 +3,7 @@
  * (scheme, host and port), and never to where that redirects.
  */
 import * as z from 'zod';
-import { fetchText } from '../../zoo/download.ts';
-import { body, type DownloadOptions, type Exchange, Passing, type Sent } from '../../zoo/http.ts';
+import { body, type DownloadOptions, type Exchange, fetchText, Passing, type Sent } from '../../zoo/http.ts';
 import { pretrainedNets } from '../../zoo/pretrained.ts';
 import { MoonletError, quote, suggestion } from '../errors.ts';
 import { issueText } from '../graph/index.ts';
@@ -129,7 +128,7 @@ function refuse(s: HubSettings, { id, revision }: Repository, path: string, resp
   if (status >= 200 && status < 400) return;
   const page = `${s.endpoint}/${id}`;
   const isOwn = response.url === '' || new URL(response.url).origin === new URL(s.endpoint).origin;
-  const answered = `${isOwn ? '' : `${new URL(response.url).host}: `}the server answered ${status}`;
+  const answered = `${isOwn ? '' : `${new URL(response.url).host}: `}the server replied with status ${status}`;
   if (status === 416) throw new Passing(answered, true);
   if (status === 429) throw rateLimited(s, page, headers);
   if (status === 408 || status >= 500 || !isOwn) throw new Passing(answered); // a signed address may have run out

@@ -9,15 +9,16 @@ export type Runtime = Pick<typeof import('onnxruntime-common'), 'InferenceSessio
 
 /** @throws MoonletError with the line that installs onnxruntime, when it is not there. */
 export async function loadRuntime(
-  load: () => Promise<unknown> = () => import('onnxruntime-node'),
+  load: () => Promise<unknown> = () => import('#onnxruntime'),
 ): Promise<Runtime> {
   try {
     const loaded = (await load()) as Runtime & { default?: Runtime };
     return loaded.default ?? loaded;
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    const isMissing = reason?.startsWith("Cannot find package 'onnxruntime-node'");
     throw new MoonletError(
-      `jit: onnxruntime-node does not load (${reason}); ` +
+      `onnxruntime-node ${isMissing ? 'is not installed' : `cannot be loaded (${reason})`}; run: ` +
         'npm install --onnxruntime-node-install=skip onnxruntime-node@1.30.0',
     );
   }
@@ -42,8 +43,7 @@ export function defaultThreads(): number {
 }
 
 /**
- * The options of every session. onnxruntime's defaults for memory (the arena and its patterns) halve the time of a step. Ops run in
- * sequence. A thread without work spins for 100 microseconds: long enough to catch the op that follows one on a single thread, and
+ * The options of every session. onnxruntime's memory arena, which is on by default, halves the time of a step. Ops run in sequence. A thread without work spins for 100 microseconds: long enough to catch the op that follows one on a single thread, and
  * short enough to cost little where other programs want the core.
  */
 export function sessionOptions(threads = defaultThreads()): InferenceSession.SessionOptions {

@@ -112,7 +112,11 @@ async function openSession(
   const compile = async (block: number | undefined): Promise<Compiled> => {
     const traced = trace(fn, specs, { optimize, join: true, ...(block ? { block } : {}) });
     try {
-      const session = await ort.InferenceSession.create(traced.model, sessionOptions(options.threads));
+      const session = await ort.InferenceSession.create(traced.model, {
+        ...sessionOptions(options.threads),
+        // a pattern would hold the memory of a run twice: as the first run took it piece by piece, and as one block
+        enableMemPattern: false,
+      });
       return { traced, session, block };
     } catch (error) {
       if (block === undefined) throw refusal(error);

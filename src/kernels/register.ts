@@ -1,8 +1,9 @@
 /** @file Registers Moonlet's kernels for the current tf backend, and their gradients once for all backends. */
 
 import * as tf from '@tensorflow/tfjs-core';
-// tfjs-core's entry for Node does not register tf's own gradients; importing tfjs-layers registers all of them
-import '@tensorflow/tfjs-layers';
+// tfjs-core's entry for Node does not register tf's own gradients; importing tfjs-layers registers all of them. In browsers the
+// module that does it is imported directly, since tfjs-layers is a quarter of what they load.
+import '#gradients';
 
 /** Inputs by name, attributes as the caller gave them. */
 export interface KernelCall<A> {

@@ -36,6 +36,7 @@ export {
 export * as training from './train/index.ts';
 export {
   adam,
+  browserCheckpoints,
   type CheckpointStore,
   type FitOptions,
   type FitTaskOptions,

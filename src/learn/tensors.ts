@@ -19,7 +19,7 @@ export function floatsAt(all: Arrays, name: string): Float32Array {
 
 const isScalar = (x: tf.Tensor): x is tf.Scalar => x.rank === 0;
 const isRank1 = (x: tf.Tensor): x is tf.Tensor1D => x.rank === 1;
-const isRank2 = (x: tf.Tensor): x is tf.Tensor2D => x.rank === 2;
+export const isRank2 = (x: tf.Tensor): x is tf.Tensor2D => x.rank === 2;
 const isRank3 = (x: tf.Tensor): x is tf.Tensor3D => x.rank === 3;
 const isRank4 = (x: tf.Tensor): x is tf.Tensor4D => x.rank === 4;
 const ranked =

@@ -7,7 +7,6 @@ import {
   inputShapes,
   isStatistic,
   type Kind,
-  type Node,
   type Shape,
   shapes,
   sizeOf,
@@ -23,6 +22,8 @@ export interface LayerCost {
   readonly macs: number;
   /** Bytes of the output in float32, for one example. */
   readonly activationBytes: number;
+  /** Bytes alive while the layer computes: its output, and each output that it or a later layer reads. */
+  readonly aliveBytes: number;
 }
 export interface Cost {
   readonly name: string;
@@ -54,6 +55,7 @@ export function cost(graph: Graph): Cost {
     throw new UsageError('cost: expects a graph, got something else; the graph of a net is net.graph');
   const shapeById = shapes(graph);
   let normStats = 0;
+  const alive = aliveBytes(graph, shapeById);
   const layers = graph.nodes.map((node): LayerCost => {
     const ins = inputShapes(node, shapeById);
     const shape = get(shapeById, node.id);
@@ -67,7 +69,10 @@ export function cost(graph: Graph): Cost {
       else params += n;
     }
     if (node.op.kind === 'permute') normStats += node.op.order.length;
-    return { id: node.id, kind: node.op.kind, shape, params, macs, activationBytes: 4 * sizeOf(shape) };
+    return {
+      ...{ id: node.id, kind: node.op.kind, shape, params, macs },
+      ...{ activationBytes: bytesOf(shape), aliveBytes: get(alive, node.id) },
+    };
   });
   const sum = (of: (layer: LayerCost) => number): number => layers.reduce((n, layer) => n + of(layer), 0);
   const total: Cost = {
@@ -76,7 +81,7 @@ export function cost(graph: Graph): Cost {
     normStats,
     macs: sum((l) => l.macs),
     activationBytes: sum((l) => l.activationBytes),
-    peakBytes: peakBytes(graph.nodes, graph.outputs, new Map(layers.map((l) => [l.id, l.activationBytes]))),
+    peakBytes: layers.reduce((peak, l) => Math.max(peak, l.aliveBytes), 0),
     layers,
   };
   for (const key of ['params', 'macs', 'activationBytes'] as const) {
@@ -86,23 +91,24 @@ export function cost(graph: Graph): Cost {
   return total;
 }
 
+const bytesOf = (shape: Shape): number => 4 * sizeOf(shape);
+
 /** Liveness: an output is allocated at its node and freed after its last reader. */
-function peakBytes(
-  nodes: readonly Node[],
-  outputs: readonly string[],
-  bytes: ReadonlyMap<string, number>,
-): number {
+function aliveBytes(
+  { nodes, outputs }: Graph,
+  shapeById: ReadonlyMap<string, Shape>,
+): ReadonlyMap<string, number> {
   const lastReader = new Map<string, number>();
   nodes.forEach((node, i) => {
     for (const id of node.inputs) lastReader.set(id, i);
   });
   for (const id of outputs) lastReader.set(id, nodes.length);
+  const found = new Map<string, number>();
   let alive = 0;
-  let peak = 0;
   nodes.forEach((node, i) => {
-    alive += bytes.get(node.id) ?? 0;
-    peak = Math.max(peak, alive);
-    for (const id of new Set(node.inputs)) if (lastReader.get(id) === i) alive -= bytes.get(id) ?? 0;
+    alive += bytesOf(get(shapeById, node.id));
+    found.set(node.id, alive);
+    for (const id of new Set(node.inputs)) if (lastReader.get(id) === i) alive -= bytesOf(get(shapeById, id));
   });
-  return peak;
+  return found;
 }

@@ -3,6 +3,8 @@
  * library of their own have their own files: `svg.ts` (layout), `onnx.ts` (protobufs), `tfjs/` (tensors).
  */
 export { type ClassEnd, checkClasses, checkLogits, classEnd, logitsAt } from './class-logits.ts';
+export { type CountTool, countTools } from './conventions.ts';
 export { type Cost, cost, type LayerCost } from './cost.ts';
+export { type CountedLayer, countAs, countToolNamed, type ToolCount } from './count-as.ts';
 export { columns, mermaid, table } from './show.ts';
 export { type SourceOptions, toSource } from './source.ts';

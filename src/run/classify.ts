@@ -1,11 +1,25 @@
 /** @file Resolves a recipe to nets, images and stages, checks them against each other, and runs it. */
 import { compose, loadStudent } from '../../zoo/index.ts';
-import { bytesOfImages, type Dataset, isPictures, loadDataset, type Split } from '../data/index.ts';
+import {
+  bytesOfImages,
+  type Dataset,
+  isPictures,
+  loadDataset,
+  type PictureSet,
+  type Split,
+} from '../data/index.ts';
 import { ensemble, grow, parsePlan } from '../edit/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { classesOf, nodeAt, onlyOutput } from '../graph/index.ts';
 import { addHead, type Metadata, withOutput } from '../learn/distill/index.ts';
-import { checkFit, classification, evaluate, type Scale, type Task } from '../learn/task/index.ts';
+import {
+  checkFit,
+  classification,
+  evaluate,
+  evaluateStreamed,
+  type Scale,
+  type Task,
+} from '../learn/task/index.ts';
 import {
   type CheckpointStore,
   checkStage,
@@ -18,7 +32,7 @@ import { init, type Net } from '../weights/index.ts';
 import { fitOptions } from './fit-options.ts';
 import type { LossContext } from './losses.ts';
 import { studentOf } from './parts.ts';
-import { dataFor, type PictureHow } from './pictures.ts';
+import { dataFor, type PictureHow, picturesFor } from './pictures.ts';
 import { type Recipe, stageRecipes } from './recipe.ts';
 import { customLosses, type Images, imagesOf, metadataOf } from './sources.ts';
 
@@ -33,8 +47,10 @@ export interface Ready {
   readonly student: Net;
   readonly teacher?: Net;
   readonly teachers: Readonly<Record<string, Net>>;
-  /** Undefined where a data-free run finds no data: then nothing is measured. */
+  /** Undefined where a data-free run finds no data: then nothing is measured; and where there are `pictures`. */
   readonly data?: Dataset;
+  /** Files of pictures, which are read while the run needs them. */
+  readonly pictures?: PictureSet;
   readonly scale: Scale;
   readonly links: readonly Link[];
   readonly context: Omit<LossContext, 'steps'>;
@@ -47,7 +63,7 @@ export interface Ready {
 export async function readyFor(
   recipe: Recipe,
   engine: EngineOptions = {},
-  pictures: PictureHow = {},
+  how: PictureHow = {},
 ): Promise<Ready> {
   const teacher = teacherOf(recipe);
   const teachers = Object.fromEntries(
@@ -55,9 +71,10 @@ export async function readyFor(
   );
   const { transfer } = recipe;
   const metadata = transfer?.kind === 'data-free' ? metadataOf(recipe, transfer.metadata) : undefined;
-  const { data, scale } = await dataOf(recipe, metadata, pictures);
-  const student = firstStudent(recipe, data);
-  if (data) checkData(recipe, data, { student, others: [teacher, ...Object.values(teachers)] });
+  const { data, pictures, scale } = await dataOf(recipe, metadata, how);
+  const about = data ?? pictures;
+  const student = firstStudent(recipe, about);
+  if (about) checkData(recipe, about, data, { student, others: [teacher, ...Object.values(teachers)] });
   const ready: Ready = {
     recipe,
     student,
@@ -68,7 +85,8 @@ export async function readyFor(
     context: { compose, ...(await customLosses(recipe)) },
     ...(teacher ? { teacher } : {}),
     ...(data ? { data } : {}),
-    images: (say) => imagesOf(recipe, { data, scale, teacher, metadata, engine }, say),
+    ...(pictures ? { pictures } : {}),
+    images: (say) => imagesOf(recipe, { data, pictures, scale, teacher, metadata, engine }, say),
   };
   await checkLinks(ready);
   return ready;
@@ -79,29 +97,40 @@ function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
   return teacher === undefined ? undefined : loadStudent(teacher);
 }
 
-/** The dataset, which a data-free run does without where it is not installed. */
+/** The dataset, or pictures; a data-free run does without where it is not installed. */
 async function dataOf(
   recipe: Recipe,
   metadata: Metadata | undefined,
-  pictures: PictureHow,
-): Promise<{ readonly data?: Dataset | undefined; readonly scale: Scale }> {
+  how: PictureHow,
+): Promise<Pick<Partial<Ready>, 'data' | 'pictures'> & { readonly scale: Scale }> {
   const { data: name } = recipe;
-  if (metadata) return { data: await loadDataset(name).catch(() => undefined), scale: metadata.scale };
-  const data = isPictures(name)
-    ? await dataFor(name, { name: recipe.student, graph: studentOf(recipe).graph }, pictures)
-    : await loadDataset(name);
+  if (metadata) {
+    const found = await loadDataset(name).catch(() => undefined);
+    return { ...(found ? { data: found } : {}), scale: metadata.scale };
+  }
+  if (isPictures(name)) {
+    const net = { name: recipe.student, graph: studentOf(recipe).graph };
+    // images that are made of others are made of all of them
+    const data = recipe.transfer ? await dataFor(name, net, how) : undefined;
+    if (data) return { data, scale: data };
+    const pictures = await picturesFor(name, net, how);
+    return { pictures, scale: pictures };
+  }
+  const data = await loadDataset(name);
   return { data, scale: data };
 }
 
 /** @throws MoonletError when a net does not take the images or has other classes; UsageError for noise in place of floats. */
 function checkData(
   { transfer, newHead }: Recipe,
-  data: Dataset,
+  about: Dataset | PictureSet,
+  data: Dataset | undefined,
   { student, others }: { readonly student: Net; readonly others: readonly (Net | undefined)[] },
 ): void {
-  if (transfer?.kind === 'noise') bytesOfImages(data.train, 'noise');
-  checkFit(student.graph, classesOf(student.graph), data);
-  for (const net of others) if (net) checkFit(net.graph, newHead ? data.classes : classesOf(net.graph), data);
+  if (transfer?.kind === 'noise' && data) bytesOfImages(data.train, 'noise');
+  checkFit(student.graph, classesOf(student.graph), about);
+  for (const net of others)
+    if (net) checkFit(net.graph, newHead ? about.classes : classesOf(net.graph), about);
 }
 
 /** The assistants of a recipe, then its student, each with its stages. */
@@ -124,7 +153,7 @@ function linksOf(recipe: Recipe, student: Net): readonly Link[] {
 }
 
 /** The student before its first step: composed or loaded, then grown or given one more head. */
-function firstStudent(recipe: Recipe, data: Dataset | undefined): Net {
+function firstStudent(recipe: Recipe, data: Pick<Dataset, 'classes'> | undefined): Net {
   const net = studentOf(recipe);
   const grown = recipe.grow ? grow(net, parsePlan(recipe.grow), { seed: recipe.seed }).net : net;
   if (!recipe.newHead) return grown;
@@ -137,7 +166,8 @@ function firstStudent(recipe: Recipe, data: Dataset | undefined): Net {
 
 const empty: Split = { count: 0, pixels: new Uint8Array(), labels: new Uint8Array() };
 /** A task without images, since the check of a stage reads none. */
-const noImages: Task = classification(empty, { shape: [1, 1, 1], mean: 0, std: 1 });
+const noImages = ({ augment }: Recipe): Task =>
+  classification(empty, { shape: [1, 1, 1], mean: 0, std: 1 }, augment ? { augment } : {});
 
 /** Every stage of every link, bound to its nets before any of them is trained. */
 async function checkLinks({ links, teacher, teachers, context }: Ready): Promise<void> {
@@ -146,7 +176,7 @@ async function checkLinks({ links, teacher, teachers, context }: Ready): Promise
     for (const { recipe } of stages) {
       for (const path of recipe.train ?? []) nodeAt(net.graph, path);
       const options = await fitOptions(recipe, context);
-      checkStage(net, noImages, { ...options, teachers, ...(previous ? { teacher: previous } : {}) });
+      checkStage(net, noImages(recipe), { ...options, teachers, ...(previous ? { teacher: previous } : {}) });
     }
     previous = net;
   }
@@ -171,7 +201,7 @@ export interface Done {
 
 /** Runs what is ready: the assistants in order, then the student in its stages; then measures. */
 export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
-  const { recipe, links, engine, scale, data } = ready;
+  const { recipe, links, engine, scale, data, pictures } = ready;
   const say = hooks.say ?? (() => {});
   const { train, validation } = await ready.images(say);
   const notes: string[] = [];
@@ -202,8 +232,11 @@ export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
     teacher = fitted.net;
   }
   if (!fitted) throw new Error('internal: a run without a student');
-  if (!data) return { fitted, notes };
-  const { accuracy, n } = await evaluate(fitted.net, data.test, data, engine);
+  const measured = pictures
+    ? await evaluateStreamed(fitted.net, await pictures.test(), scale, engine)
+    : data && (await evaluate(fitted.net, data.test, data, engine));
+  if (!measured) return { fitted, notes };
+  const { accuracy, n } = measured;
   return { fitted, accuracy, n, notes, ...(await oldOf(ready, fitted.net)) };
 }
 

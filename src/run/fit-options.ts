@@ -2,6 +2,7 @@
 import type * as z from 'zod';
 import { parsePlan } from '../edit/grow/plan.ts';
 import { schedule } from '../learn/loss/schedule.ts';
+import { mixes } from '../learn/task/augment.ts';
 import type { FitOptions } from '../learn/train/fit.ts';
 import { adam, type Optimizer, sgd } from '../learn/train/optimizer.ts';
 import { memoryCache } from '../learn/train/teacher.ts';
@@ -62,7 +63,9 @@ export async function fitOptions(
     ...(r.viewSeed === undefined ? {} : { viewSeed: r.viewSeed }),
     ...(r.train ? { trained: under(r.train) } : {}),
     ...(r.growth ? { growth: r.growth.map((g) => ({ at: g.at, plan: parsePlan(g.plan) })) } : {}),
-    ...(r.views === undefined || r.teacher === undefined ? {} : { teacherCache: memoryCache() }),
+    ...(r.views === undefined || r.teacher === undefined || mixes(r.augment)
+      ? {}
+      : { teacherCache: memoryCache() }),
   };
 }
 

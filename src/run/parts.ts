@@ -1,6 +1,15 @@
 /** @file Loads the net and the images that a recipe names. */
 import { architectures, compose, holdsNet, loadStudent, studentNames } from '../../zoo/index.ts';
-import { type Dataset, hold, type Split, take } from '../data/index.ts';
+import {
+  type Dataset,
+  hold,
+  holdIndices,
+  type PictureSource,
+  type Split,
+  subsetOf,
+  take,
+  takeIndices,
+} from '../data/index.ts';
 import { cheapen } from '../edit/cheapen.ts';
 import { UsageError } from '../errors.ts';
 import { init, type Net } from '../weights/index.ts';
@@ -26,4 +35,17 @@ export function partsOf(recipe: Recipe, { train }: Dataset): { train: Split; val
   const seed = recipe.viewSeed ?? recipe.seed;
   const parts = recipe.validation ? hold(train, recipe.validation, seed) : { train };
   return recipe.limit ? { ...parts, train: take(parts.train, recipe.limit, seed) } : parts;
+}
+
+/** The same of pictures that are read when they are needed. */
+export function partsOfSource(
+  recipe: Recipe,
+  source: PictureSource,
+): { train: PictureSource; validation?: PictureSource } {
+  const seed = recipe.viewSeed ?? recipe.seed;
+  const limited = (all: PictureSource): PictureSource =>
+    recipe.limit ? subsetOf(all, takeIndices(all, recipe.limit, seed)) : all;
+  if (!recipe.validation) return { train: limited(source) };
+  const { train, validation } = holdIndices(source, recipe.validation, seed);
+  return { train: limited(subsetOf(source, train)), validation: subsetOf(source, validation) };
 }

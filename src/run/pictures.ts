@@ -8,7 +8,9 @@ import {
   isPictures,
   loadDataset,
   type PictureOptions,
+  type PictureSet,
   type Preparation,
+  pictureSet,
 } from '../data/index.ts';
 import { MoonletError } from '../errors.ts';
 import { readText } from '../files/index.ts';
@@ -129,6 +131,17 @@ export function optionsFor(
   how: PictureHow = {},
 ): PictureOptions {
   return { ...how, preparation, classNames: labels, classes: classesOf(graph) };
+}
+
+/** Files of pictures as inputs of `graph`, by the card of the net `name`. @throws as `pictureSet` and `pictureCard`. */
+export function picturesFor(
+  data: string,
+  net: { readonly name: string | undefined; readonly graph: Graph },
+  { say, ...how }: PictureHow & { readonly say?: (text: string) => void } = {},
+): Promise<PictureSet> {
+  const told = pictureCard(net.name, net.graph);
+  if (told.note) say?.(told.note);
+  return pictureSet(data, optionsFor(net.graph, told, how));
 }
 
 /**

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { suggestion, UsageError } from '../errors.ts';
 import { firstIssue, unknownKey } from '../graph/index.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
+import { augment } from './augment-recipe.ts';
 import { loss, needsTeacher, type ParsedLoss, teacherNamed } from './losses.ts';
 
 const share = z.number().min(0).max(1);
@@ -132,9 +133,8 @@ const recipe = z.strictObject({
   transfer: transfer.optional(),
   batch: positive.max(4096).default(64),
   seed: z.int().min(0).default(0),
-  augment: z
-    .strictObject({ shift: z.int().min(0).max(64).default(0), flip: z.boolean().default(false) })
-    .optional(),
+  /** How training images are varied: a preset by its name, or an object. */
+  augment,
   /** How many views of an image there are; then the teacher's values are kept. By default each epoch has a new view. */
   views: positive.optional(),
   /** The seed of the views, and of which examples are held out or drawn; `seed` by default. */

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { zooFolder } from '../../zoo/folders.ts';
 import { studentNames } from '../../zoo/index.ts';
-import type { Dataset, Split } from '../data/index.ts';
+import type { Dataset, PictureSet, PictureSource, Split } from '../data/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { MoonletError, oneLine, UsageError } from '../errors.ts';
 import {
@@ -19,7 +19,7 @@ import {
 import type { Scale } from '../learn/task/index.ts';
 import type { Net } from '../weights/index.ts';
 import type { CustomLoss, LossContext } from './losses.ts';
-import { partsOf } from './parts.ts';
+import { partsOf, partsOfSource } from './parts.ts';
 import type { Recipe, Transfer } from './recipe.ts';
 
 /** Every loss of a recipe and of its stages. */
@@ -72,11 +72,13 @@ export function metadataOf({ teacher = '' }: Recipe, file: string | undefined): 
 
 /** Training images, and those that are held out. */
 export interface Images {
-  readonly train: Split;
-  readonly validation?: Split;
+  readonly train: Split | PictureSource;
+  readonly validation?: Split | PictureSource;
 }
 export interface Sources {
   readonly data: Dataset | undefined;
+  /** Files of pictures, which are read while the run needs them. */
+  readonly pictures: PictureSet | undefined;
   readonly scale: Scale;
   readonly teacher: Net | undefined;
   readonly metadata: Metadata | undefined;
@@ -87,7 +89,8 @@ export interface Sources {
 export async function imagesOf(recipe: Recipe, o: Sources, say: (text: string) => void): Promise<Images> {
   const { transfer, seed } = recipe;
   if (transfer?.kind === 'data-free') return { train: await reconstructed(transfer, seed, o, say) };
-  const { data, scale } = o;
+  const { data, pictures, scale } = o;
+  if (pictures) return ofPictures(recipe, pictures);
   if (!data) throw new Error(`internal: no data for ${recipe.data}`);
   if (transfer?.kind === 'noise') return { train: noiseSplit(scale, transfer.images, data.classes, seed) };
   const parts = partsOf(recipe, data);
@@ -95,6 +98,13 @@ export async function imagesOf(recipe: Recipe, o: Sources, say: (text: string) =
   const train = munge(parts.train, { ...transfer, seed });
   say(`${train.count} images made of ${parts.train.count} by MUNGE`);
   return { ...parts, train };
+}
+
+/** Whole pictures where random parts of them are taken; damaged ones of both parts are found before the first step. */
+async function ofPictures(recipe: Recipe, pictures: PictureSet): Promise<Images> {
+  await pictures.test();
+  const source = await pictures.source(recipe.augment?.resizedCrop ? 'whole' : 'prepared');
+  return partsOfSource(recipe, source);
 }
 
 function reconstructed(

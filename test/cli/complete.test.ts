@@ -26,6 +26,10 @@ describe('moonlet complete', () => {
       'onnxruntime',
       'wasm',
     ]);
+    expect(await offered('cost', 'wrn', '--as', 'fv'))
+      .to.include('fvcore')
+      .and.not.include('wrn');
+    expect(await offered('import', 'x.pth', '--as', 'wr')).to.include('wrn');
     expect(await offered('grow', '--wi')).to.include('--widen');
   });
 

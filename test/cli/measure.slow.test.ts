@@ -6,9 +6,9 @@ import { expect } from 'chai';
 import { count, rounded } from '../../src/cli/say.ts';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import { fromJson } from '../../src/graph/json.ts';
-import { cost } from '../../src/read/index.ts';
+import { cost, countAs, countTools } from '../../src/read/index.ts';
 import { architectures, compose, loadStudent, studentFolder } from '../../zoo/index.ts';
-import { moonlet, spawned } from '../support/cli.ts';
+import { expectRefusal, moonlet, spawned } from '../support/cli.ts';
 
 /** The JSON that a command printed, and nothing else on either stream. */
 async function json<T>(...args: readonly string[]): Promise<T> {
@@ -57,6 +57,53 @@ describe('moonlet cost', () => {
       ].join('\n'),
     );
   });
+
+  it('--layers adds a table of every layer, with the bytes that are alive at each', async () => {
+    const { code, stdout, stderr } = await moonlet('cost', 'lenet-5', '--layers');
+    expect([code, stderr]).to.deep.equal([0, '']);
+    const lines = stdout.trimEnd().split('\n');
+    const head = lines.findIndex((line) => line.startsWith('path'));
+    expect(lines[head]?.split(/ {2,}/)).to.deep.equal([
+      ...['path', 'op', 'output', 'params', 'macs', 'activation bytes', 'alive bytes'],
+    ]);
+    const { layers, peakBytes } = cost(compose('lenet-5'));
+    expect(lines.slice(head + 1).map((line) => line.split(' ')[0])).to.deep.equal(layers.map((l) => l.id));
+    for (const [i, l] of layers.entries())
+      expect(lines[head + 1 + i], l.id).to.match(
+        new RegExp(` ${count(l.activationBytes)} +${count(l.aliveBytes)}$`),
+      );
+    expect(Math.max(...layers.map((l) => l.aliveBytes))).to.equal(peakBytes);
+  });
+
+  it('--as counts as another tool does, by kind of op, and by layer', async () => {
+    const counted = countAs(compose('lenet-5'), 'ptflops');
+    const { code, stdout, stderr } = await moonlet('cost', 'lenet-5', '--as', 'ptflops', '--layers');
+    expect([code, stderr]).to.deep.equal([0, '']);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).to.equal('lenet-5, as ptflops 0.7.5: get_model_complexity_info');
+    expect(stdout).to.match(new RegExp(`^MACs +${count(counted.operations)} `, 'm'));
+    expect(stdout).to.match(new RegExp(`^ {2}pool +${count(counted.byKind.pool ?? 0)} `, 'm'));
+    expect(lines.slice(-counted.layers.length).map((line) => line.split(' ')[0])).to.deep.equal(
+      counted.layers.map((l) => l.id),
+    );
+    expect(await json('cost', 'lenet-5', '--as', 'ptflops')).to.deep.equal(counted);
+  });
+
+  it('--as all compares all tools', async () => {
+    const { code, stdout, stderr } = await moonlet('cost', 'lenet-5', '--as', 'all');
+    expect([code, stderr]).to.deep.equal([0, '']);
+    const counts = countTools.map((tool) => countAs(compose('lenet-5'), tool));
+    for (const { as, params, operations } of counts)
+      expect(stdout).to.match(new RegExp(`^${as} +${count(params)} +${count(operations)} `, 'm'));
+    expect(await json('cost', 'lenet-5', '--as', 'all')).to.deep.equal(counts);
+  });
+
+  it('refuses a tool that it does not know', () =>
+    expectRefusal(
+      ['cost', 'lenet-5', '--as', 'fvcoer'],
+      2,
+      /^moonlet: no tool "fvcoer"; choose one of torch, .*keras\. Did you mean "fvcore"\?/,
+    ));
 
   it('counts a student, by its name and by its folder', async () => {
     const [byName, byFolder] = [

@@ -55,6 +55,42 @@ describe('pictures by the command line', () => {
     expect(sum).to.be.closeTo(1, 1e-12);
   });
 
+  it('fit varies them by the flags, the same with and without a cache', async () => {
+    const words = ['fit', 'wrn', 'depth=10', 'width=1', 'size=8', 'classes=3', '--data', at('photos')];
+    const more = [
+      '--augment',
+      'strong',
+      '--no-flip',
+      '--erase',
+      '0.5',
+      '--label-smoothing',
+      '0.1',
+      '--steps',
+      '3',
+    ];
+    for (const [out, cache] of [
+      ['kept', '1MB'],
+      ['fresh', '0'],
+    ] as const) {
+      const { code } = await moonlet(...words, ...more, '--batch', '8', '--cache', cache, '--out', at(out));
+      expect(code).to.equal(0);
+    }
+    const [kept, fresh] = ['kept', 'fresh'].map((name) => readFileSync(at(name, 'weights.safetensors')));
+    expect(kept?.equals(fresh ?? Buffer.of())).to.equal(true);
+    const { augment, losses } = JSON.parse(readFileSync(at('kept', 'recipe.json'), 'utf8'));
+    expect([augment.flip, augment.erasing, augment.mix, losses]).to.deep.equal([
+      ...[false, { probability: 0.5 }, { mixup: 0.2, cutmix: 1 }],
+      [{ kind: 'cross-entropy', weight: 1, labelSmoothing: 0.1 }],
+    ]);
+    const net = ['fit', 'wrn', '--data', at('photos'), '--out', at('none')];
+    await expectRefusal(
+      [...net, '--augment', 'stong'],
+      2,
+      /--augment: no preset "stong"\. Did you mean "strong"/,
+    );
+    await expectRefusal([...net, '--cache', 'much'], 2, /--cache must be a number of bytes/);
+  });
+
   it('grow and compress keep what the card says of pictures', async () => {
     for (const words of [
       ['grow', at('net'), '--deepen', 'stage1=1', '--out', at('grown')],
@@ -107,7 +143,7 @@ describe('pictures by the command line', () => {
     await expectRefusal(
       [...words, '--out', at('four')],
       1,
-      /tells 4 classes apart, and photos has 3; compose it with classes=3/,
+      /has 4 classes, but photos has 3; compose it with classes=3/,
     );
   });
 });

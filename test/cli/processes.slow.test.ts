@@ -26,8 +26,12 @@ describe('processes', () => {
     const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
     return { code, signal, said };
   };
-  before(() => saveNet(at('student'), init(compose(small))));
   const exported = ['export', at('student'), '--format', 'safetensors', '--out'];
+  before(async () => {
+    saveNet(at('student'), init(compose(small)));
+    expect((await moonlet(...exported, at('whole'))).code).to.equal(0);
+    expect(loadStudent(at('whole')).weights).to.deep.equal(loadStudent(at('student')).weights);
+  });
 
   const kills: readonly (readonly [when: string, step: number, left: RegExp])[] = [
     ['before it is decided', 9, /^mobilenet-v2/],
@@ -42,7 +46,7 @@ describe('processes', () => {
       expect(end).to.deep.equal({ code: null, signal: 'SIGKILL', said: '' });
       expect(loadStudent(`${folder}/out`).graph.name).to.match(left);
       expect((await moonlet(...words)).code).to.equal(0);
-      expect(contents(`${folder}/out`)).to.deep.equal(contents(at('student')));
+      expect(contents(`${folder}/out`)).to.deep.equal(contents(at('whole')));
       expect(readdirSync(folder)).to.deep.equal(['out']);
       expect(readdirSync(`${folder}/out`).sort()).to.deep.equal(['graph.json', 'weights.safetensors']);
     }).timeout(60_000);
@@ -53,7 +57,7 @@ describe('processes', () => {
     expect(ends.find(({ code }) => code === 1)?.said).to.match(
       /^moonlet: .*\/both: (process \d+ is writing there; wait for it, or choose another folder|the folder is not empty; choose another, or replace its files with --force \(in code, force: true\))\n$/,
     );
-    expect(contents(at('both'))).to.deep.equal(contents(at('student')));
+    expect(contents(at('both'))).to.deep.equal(contents(at('whole')));
   });
 
   it('whose output goes to a full device fail by one line', async () => {

@@ -151,7 +151,7 @@ describe('engines', () => {
 
 describe('an engine that nobody named', () => {
   const missing = async (): Promise<never> => {
-    throw new MoonletError('jit: onnxruntime-node does not load; npm install onnxruntime-node');
+    throw new MoonletError('onnxruntime-node is not installed; run: npm install onnxruntime-node');
   };
 
   it('is onnxruntime where it loads, and WebAssembly with one warning where it does not', async () => {
@@ -161,7 +161,7 @@ describe('an engine that nobody named', () => {
     expect(said).to.deep.equal([]);
     expect([await choose(missing), await choose(missing)]).to.deep.equal(['wasm', 'wasm']);
     expect(said).to.deep.equal([
-      'jit: onnxruntime-node does not load; npm install onnxruntime-node; until then nets run on WebAssembly, which is slower',
+      'onnxruntime-node is not installed; run: npm install onnxruntime-node; until then nets run on WebAssembly, which is slower',
     ]);
   });
 

@@ -63,9 +63,9 @@ describe('import of an unsound file', () => {
     const { code, stdout, stderr } = await imported(broken(), 'no');
     expect([code, stderr]).to.deep.equal([
       1,
-      `moonlet: ${folder('nan.safetensors')}: 1 have values that no weight should have ("conv_stem.weight" is NaN at index 0, as float32 (F32 in the file)): the training may have failed, or the file may be damaged. To import these values unchanged, use --accept nonfinite; nothing is saved\n`,
+      `moonlet: ${folder('nan.safetensors')}: 1 tensor has values that no weight should have ("conv_stem.weight" is NaN at index 0, as float32 (F32 in the file)): the training may have failed, or the file may be damaged. To import these values unchanged, use --accept nonfinite; nothing is saved\n`,
     ]);
-    expect(stdout).to.match(/values that no weight has:\n {2}"conv_stem\.weight" is NaN at index 0/);
+    expect(stdout).to.match(/values that no weight should have:\n {2}"conv_stem\.weight" is NaN at index 0/);
   });
   it('takes what --accept names', async () => {
     const { code } = await imported(broken(), 'accepted', '--accept', 'negative-variances,nonfinite');

@@ -1,4 +1,4 @@
-/** @file Values that no weight has are refused in an imported file, or accepted by the name of their kind. */
+/** @file Values that no weight should have are refused in an imported file, or accepted by the name of their kind. */
 import { expect } from 'chai';
 import { UsageError } from '../../src/errors.ts';
 import { type Acceptable, type Imported, importWeights } from '../../src/import/index.ts';

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { expect } from 'chai';
 import { type Arrays, jit, type TracedFunction, trace } from '../../src/jit/index.ts';
+import { loadRuntime, type Runtime } from '../../src/jit/runtime.ts';
 import { batchNorm, conv, maxPool } from '../../src/kernels/index.ts';
 import { decodeModel } from '../../src/onnx/index.ts';
 import { expectAgreement, numbers } from './agree.ts';
@@ -27,6 +28,23 @@ describe('jit', () => {
   afterEach(() => {
     expect(tf.getBackend()).to.equal('cpu');
     expect(tf.memory().numTensors).to.equal(tensors);
+  });
+
+  it('opens its session without memory patterns, which would hold the memory of a run twice', async () => {
+    const ort = await loadRuntime();
+    const seen: unknown[] = [];
+    const create = (model: Uint8Array, options?: object) => {
+      seen.push(options);
+      return ort.InferenceSession.create(model, options);
+    };
+    const runtime = { Tensor: ort.Tensor, InferenceSession: { create } } as unknown as Runtime;
+    const double = await jit((_, { x }) => ({ state: {}, outputs: { y: tf.mul(x as tf.Tensor, 2) } }), x3, {
+      runtime,
+      optimize: false,
+    });
+    await double.release();
+    expect(seen).to.have.length(1);
+    expect(seen[0]).to.include({ enableMemPattern: false });
   });
 
   it('passes small tensors of the state in one vector, whatever memory they come in', async () => {

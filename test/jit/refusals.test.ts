@@ -220,7 +220,7 @@ describe('jit refuses', () => {
     });
     expect(error).to.be.instanceOf(MoonletError);
     expect((error as MoonletError).message).to.equal(
-      "jit: onnxruntime-node does not load (Cannot find package 'onnxruntime-node'); " +
+      'onnxruntime-node is not installed; run: ' +
         'npm install --onnxruntime-node-install=skip onnxruntime-node@1.30.0',
     );
   });

@@ -65,6 +65,28 @@ describe('evaluate', () => {
     // a table of all pairs would take 3.8e9 bytes; a batch's logits take 0.9e6
     expect(after.heapUsed - before.heapUsed).to.be.below(200e6);
   });
+
+  it('takes smaller batches of larger images, and no larger one than there are', async () => {
+    const batchesOf = async (side: number, count: number): Promise<readonly number[]> => {
+      const net = init(graph('tiny', input(side, side, 1).globalPool().dense(2)));
+      const pixels = new Uint8Array(count * side * side);
+      const done: number[] = [];
+      await evaluate(
+        net,
+        { count, pixels, labels: new Uint8Array(count) },
+        { ...scale, shape: [side, side, 1] },
+        {
+          engine: 'wasm',
+          onBatch: (n) => done.push(n),
+        },
+      );
+      return done;
+    };
+    expect(await batchesOf(4, 300)).to.deep.equal([250, 300]);
+    expect(await batchesOf(200, 110)).to.deep.equal([50, 100, 110]); // 2,000,000 values
+    expect(await batchesOf(512, 20)).to.deep.equal([16, 20]);
+    expect(await batchesOf(4, 3)).to.deep.equal([3]);
+  });
 });
 
 describe('measures of dense predictions', () => {

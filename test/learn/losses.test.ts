@@ -158,6 +158,7 @@ describe('losses', () => {
             student: () => student,
             teacher: signals(l.teacher),
             labels: tf.tensor1d([0]),
+            labelShares: () => tf.zeros([1, 1]),
             target: () => tf.tensor1d([0]),
             setting: () => tf.scalar(0),
             x: student,

@@ -80,6 +80,7 @@ describe('cost', () => {
     const x = input(4, 4, 2).conv(8); // 128 B in, then 512 B
     const g = graph('g', x.add(x.conv(8)).globalPool());
     // input 128; conv 128 + 512; second conv 512 + 512; add 512 + 512 + 512; pool 512 + 32
+    expect(cost(g).layers.map((l) => l.aliveBytes)).to.deep.equal([128, 640, 1024, 1536, 544]);
     expect(cost(g).peakBytes).to.equal(1536);
     const chain = graph('g', input(4, 4, 2).conv(8).conv(8).conv(8));
     expect(cost(chain).peakBytes).to.equal(1024);

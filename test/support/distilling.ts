@@ -6,6 +6,7 @@ import type { EngineName } from '../../src/engine/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import type { Loss, LossMaker, Signals } from '../../src/learn/loss/index.ts';
 import { type Batch, classification, type Scale, type Task } from '../../src/learn/task/index.ts';
+import { rank2 } from '../../src/learn/tensors.ts';
 import { fitTask } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { materialize, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
@@ -42,6 +43,7 @@ export function signals(given: {
     student: from('student', given.student),
     teacher: from('teacher', given.teacher),
     labels,
+    labelShares: (classes) => rank2(tf.cast(tf.oneHot(labels, classes), 'float32')),
     target: from('target', { labels }),
     setting: (name) => tf.scalar(given.settings?.[name] ?? Number.NaN),
     draw: from('draw', given.draws),
@@ -68,7 +70,10 @@ const ulpsOff = (task: Task, ulp: number): Task => ({
   ...task,
   batches: (o) => {
     const next = task.batches(o);
-    return (step): Batch => ({ ...next(step), x: oneUlpOff(next(step).x, ulp) });
+    return async (step): Promise<Batch> => {
+      const batch = await next(step);
+      return { ...batch, x: oneUlpOff(batch.x, ulp) };
+    };
   },
 });
 

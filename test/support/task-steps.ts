@@ -12,8 +12,8 @@ const nudged = (task: Task, seed: number): Task => ({
   ...task,
   batches: (o) => {
     const next = task.batches(o);
-    return (step): Batch => {
-      const batch = next(step);
+    return async (step): Promise<Batch> => {
+      const batch = await next(step);
       const off = oneUlpOff(batch.x, seed);
       return { ...batch, x: batch.x.map((v, i) => (v === 0 ? 0 : (off[i] as number))) }; // zero has no ulp
     };

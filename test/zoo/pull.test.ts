@@ -5,7 +5,8 @@ import { expect } from 'chai';
 import { MoonletError, UsageError } from '../../src/errors.ts';
 import { zooFolder } from '../../zoo/folders.ts';
 import { loadStudent, pull } from '../../zoo/index.ts';
-import { fileNames, makeIndex } from '../../zoo/registry.ts';
+import { makeIndex } from '../../zoo/make-index.ts';
+import { fileNames } from '../../zoo/registry.ts';
 import { scratch } from '../support/cli.ts';
 import { type Fault, type RegistryServer, registryServer } from '../support/registry-server.ts';
 

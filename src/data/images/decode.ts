@@ -25,7 +25,7 @@ function sharpOf(): Promise<Sharp> {
       throw new MoonletError(
         codeOf(e) === 'ERR_MODULE_NOT_FOUND'
           ? `pictures are decoded by the package sharp, which is not installed; run: ${install}`
-          : `the package sharp cannot be loaded (${oneLine(messageOf(e))}); run: ${install}`,
+          : `the package sharp cannot be loaded (${oneLine(messageOf(e))}); its binaries are optional dependencies: ${install} --include=optional`,
       );
     },
   );

@@ -31,7 +31,7 @@ export function inChannels(picture: Picture, channels: number): Picture {
   if (channels === picture.channels) return picture;
   if (channels === 3 && picture.channels === 1) {
     const rgb = new Uint8Array(3 * data.length);
-    for (let i = 0; i < data.length; i++) rgb.fill(data[i]!, 3 * i, 3 * i + 3);
+    for (let i = 0; i < rgb.length; i += 3) rgb[i] = rgb[i + 1] = rgb[i + 2] = data[i / 3]!;
     return { width, height, channels, data: rgb };
   }
   if (channels !== 1 || picture.channels !== 3)
@@ -40,10 +40,19 @@ export function inChannels(picture: Picture, channels: number): Picture {
     );
   const grey = new Uint8Array(width * height);
   for (let i = 0; i < grey.length; i++) {
-    const [r, g, b] = [data[3 * i]!, data[3 * i + 1]!, data[3 * i + 2]!];
-    grey[i] = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16;
+    grey[i] = (19595 * data[3 * i]! + 38470 * data[3 * i + 1]! + 7471 * data[3 * i + 2]! + 32768) >> 16;
   }
   return { width, height, channels, data: grey };
+}
+
+/** The pixels with red and blue exchanged: RGB from BGR, and the other way. */
+export function exchanged(data: Uint8Array): Uint8Array {
+  const out = data.slice();
+  for (let i = 0; i < data.length; i += 3) {
+    out[i] = data[i + 2]!;
+    out[i + 2] = data[i]!;
+  }
+  return out;
 }
 
 /**

@@ -3,7 +3,7 @@
  * with stands on its card under `preprocessing`.
  */
 import { UsageError } from '../../errors.ts';
-import { cropped, inChannels, type Picture } from './picture.ts';
+import { cropped, exchanged, inChannels, type Picture } from './picture.ts';
 import { interpolations, isInterpolation, resize } from './resample.ts';
 
 /** How a picture becomes a net's input: the fields of `preprocessing` on the card of an imported net that say so. */
@@ -114,13 +114,7 @@ export function prepared(picture: Picture, p: Preparation): Uint8Array {
   const inOrder = channels === 'bgr' ? shares.toReversed() : shares;
   const fill = cropMode === 'border' ? inOrder.map((m) => rounded(255 * m)) : [];
   const { data } = middle(resized, sizeOfInput(p), fill);
-  if (channels !== 'bgr') return data;
-  for (let i = 0; i < data.length; i += 3) {
-    const red = data[i]!;
-    data[i] = data[i + 2]!;
-    data[i + 2] = red;
-  }
-  return data;
+  return channels === 'bgr' ? exchanged(data) : data;
 }
 
 /** Mean and standard deviation of bytes that were divided by 255, as a dataset has them. */

@@ -72,19 +72,44 @@ function tapsOf(from: number, to: number, { support, weight }: Filter): Taps {
 const half = 1 << (bits - 1);
 const byte = (sum: number): number => Math.min(Math.max(sum >> bits, 0), 255);
 
+/** The same of three channels, whose sums go along together: twice as fast. */
+function rgbAlongRows(
+  data: Uint8Array,
+  out: Uint8Array,
+  { height, width, to }: Readonly<Record<'height' | 'width' | 'to', number>>,
+  { first, count, weights, size }: Taps,
+): void {
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < to; x++, at += 3) {
+      let [from, r, g, b] = [(y * width + first[x]!) * 3, half, half, half];
+      const end = x * size + count[x]!;
+      for (let k = x * size; k < end; k++, from += 3) {
+        const weight = weights[k]!;
+        r += data[from]! * weight;
+        g += data[from + 1]! * weight;
+        b += data[from + 2]! * weight;
+      }
+      out[at] = byte(r);
+      out[at + 1] = byte(g);
+      out[at + 2] = byte(b);
+    }
+}
+
 /** Each row of `from` pixels becomes one of `to` pixels. */
 function alongRows({ height, width, channels, data }: Picture, to: number, taps: Taps): Picture {
   const { first, count, weights, size } = taps;
   const out = new Uint8Array(height * to * channels);
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < to; x++) {
-      const [at, begin, n] = [(y * width + first[x]!) * channels, x * size, count[x]!];
-      for (let c = 0; c < channels; c++) {
-        let sum = half;
-        for (let k = 0; k < n; k++) sum += data[at + k * channels + c]! * weights[begin + k]!;
-        out[(y * to + x) * channels + c] = byte(sum);
+  if (channels === 3) rgbAlongRows(data, out, { height, width, to }, taps);
+  else
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < to; x++) {
+        const [at, begin, n] = [(y * width + first[x]!) * channels, x * size, count[x]!];
+        for (let c = 0; c < channels; c++) {
+          let sum = half;
+          for (let k = 0; k < n; k++) sum += data[at + k * channels + c]! * weights[begin + k]!;
+          out[(y * to + x) * channels + c] = byte(sum);
+        }
       }
-    }
   return { width: to, height, channels, data: out };
 }
 

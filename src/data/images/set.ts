@@ -6,10 +6,11 @@ import { type Dataset, type Labels, labelsFor } from '../dataset.ts';
 import { dataset } from '../own.ts';
 import { type ClassesOfNet, holdsClasses, type Labelled, listPictures } from './list.ts';
 import { checkPreparation, type Preparation, scaleOf, sizeOfInput } from './prepare.ts';
-import { type Store, type StoreOptions, stored } from './store.ts';
+import { type PictureSource, preparedPictures, type SourceOptions, wholePictures } from './source.ts';
+import { type Store, stored } from './store.ts';
 
 /** `classNames` and `classes` are those of the net, where there is one; by default the names of the class folders, sorted. */
-export interface PictureOptions extends StoreOptions, ClassesOfNet {
+export interface PictureOptions extends SourceOptions, ClassesOfNet {
   /** The most bytes of pictures that are taken into memory; 4 GiB by default. */
   readonly maxBytes?: number | undefined;
 }
@@ -29,6 +30,11 @@ export interface PictureSet
   /** Pictures to train on, decoded by the first call. */
   train(): Promise<PictureSplit>;
   test(): Promise<PictureSplit>;
+  /**
+   * Pictures to train on in bounded memory: whole ones, of which `resizedCrop` takes random parts (the default), or prepared ones, which
+   * are read from the cache.
+   */
+  source(kind?: 'whole' | 'prepared'): Promise<PictureSource>;
 }
 
 /** Whether a path is that of pictures: a CSV, or a folder of folders without a dataset.json. */
@@ -39,7 +45,8 @@ const heldOutNote = (test: number, all: number): string =>
   `the pictures have no part to measure on: ${test} of ${all} are held out, about a fifth of each class and always the same; name folders train and val to choose them`;
 
 /**
- * Pictures of classes that are decoded once, to a cache, and read in batches: memory is that of a batch. `path` is a folder
+ * Pictures of classes that are read in batches, so that memory is that of a batch: prepared ones are decoded once, to a cache; whole ones,
+ * for random parts, are decoded in each epoch. `path` is a folder
  * `class/picture`, a folder with such folders `train` and `val` (or `valid`, `validation`, `test`), or a CSV with the columns
  * `path,label` and, if there is one, `split`.
  * @throws UsageError for a preparation that cannot be; MoonletError for a class without pictures, and for a damaged picture.
@@ -59,6 +66,8 @@ const heldOutNote = (test: number, all: number): string =>
  * birds.classNames.join(' '); // 'tit wren'
  * test.count; // 2
  * test.read(0, 2).length; // 55296
+ * const source = await birds.source(); // for fit(net, source, birds, { augment: { resizedCrop: {} }, ... })
+ * await source.use(0, ({ width, height }) => width > height); // true
  */
 export async function pictureSet(path: string, o?: PictureOptions): Promise<PictureSet> {
   if (!o)
@@ -71,13 +80,16 @@ export async function pictureSet(path: string, o?: PictureOptions): Promise<Pict
   const { name, classNames, parted } = list;
   const [height, width] = sizeOfInput(preparation);
   const { mean, std } = scaleOf(preparation);
-  const once = (part: readonly Labelled[]): (() => Promise<PictureSplit>) => {
-    let made: Promise<PictureSplit> | undefined;
+  const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
+    let made: Promise<T> | undefined;
     return () => {
-      made ??= stored(part, o).then((store) => splitOf(part, classNames.length, store));
+      made ??= make();
       return made;
     };
   };
+  const store = once(() => stored(list.train, o));
+  const train = once(async () => splitOf(list.train, classNames.length, await store()));
+  const whole = once(() => wholePictures(list.train, labelsOf(list.train, classNames.length), o));
   return {
     ...{
       name,
@@ -89,18 +101,21 @@ export async function pictureSet(path: string, o?: PictureOptions): Promise<Pict
       preparation,
     },
     ...(parted ? {} : { note: heldOutNote(list.test.length, list.test.length + list.train.length) }),
-    train: once(list.train),
-    test: once(list.test),
+    train,
+    test: once(async () => splitOf(list.test, classNames.length, await stored(list.test, o))),
+    source: async (kind = 'whole') =>
+      kind === 'whole' ? whole() : preparedPictures(await store(), { ...(await train()), preparation }),
   };
 }
 
 function splitOf(part: readonly Labelled[], classes: number, { count, kept, read }: Store): PictureSplit {
-  const labels = labelsFor(classes, count);
   const of = [...kept].flatMap((i) => part[i] ?? []);
-  of.forEach(({ label }, i) => {
-    labels[i] = label;
-  });
-  return { count, labels, paths: of.map((p) => p.path), read };
+  return { count, labels: labelsOf(of, classes), paths: of.map((p) => p.path), read };
+}
+function labelsOf(part: readonly Labelled[], classes: number): Labels {
+  const labels = labelsFor(classes, part.length);
+  labels.set(part.map(({ label }) => label));
+  return labels;
 }
 
 /**
@@ -108,7 +123,7 @@ function splitOf(part: readonly Labelled[], classes: number, { count, kept, read
  * @throws MoonletError when the pictures take more than `maxBytes`, beside what `pictureSet` throws.
  */
 export async function picturesIn(path: string, o?: PictureOptions): Promise<Dataset<Uint8Array>> {
-  const { train, test, preparation, ...rest } = await pictureSet(path, o);
+  const { train, test, source: _, preparation, ...rest } = await pictureSet(path, o);
   const parts = { train: await train(), test: await test() };
   const [most, bytes] = [
     o?.maxBytes ?? 2 ** 32,

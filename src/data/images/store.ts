@@ -27,6 +27,8 @@ export interface StoreOptions {
 }
 /** Prepared pictures by index, as bytes. */
 export interface Store {
+  /** Where they are. */
+  readonly file: string;
   readonly count: number;
   /** Indices into the list, of the pictures that were not skipped. */
   readonly kept: Uint32Array;
@@ -37,12 +39,19 @@ export interface Store {
 /** Files decoded at a time: enough for the pool of threads, few enough for large photographs. */
 const together = 4;
 
-/** What a cached file depends on. */
-function keyOf(list: readonly Labelled[], { preparation, orient = true }: StoreOptions): string {
+/** What a cached file depends on: the files, and how they are prepared unless they are `whole`. */
+export function keyOf(
+  list: readonly Labelled[],
+  { preparation, orient = true }: StoreOptions,
+  kind: 'prepared' | 'whole' = 'prepared',
+): string {
   const { size, interpolation, crop, cropMode, channels, mean, range } = preparation;
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([1, size, interpolation, crop, cropMode, channels, mean.length, orient]));
-  if (cropMode === 'border') hash.update(JSON.stringify([mean, range]));
+  if (kind === 'whole') hash.update(JSON.stringify([kind, 1, orient]));
+  else {
+    hash.update(JSON.stringify([1, size, interpolation, crop, cropMode, channels, mean.length, orient]));
+    if (cropMode === 'border') hash.update(JSON.stringify([mean, range]));
+  }
   for (const { path } of list) {
     const found = statSync(path, { throwIfNoEntry: false });
     hash.update(JSON.stringify([path, found?.size, found?.mtimeMs]));
@@ -50,7 +59,8 @@ function keyOf(list: readonly Labelled[], { preparation, orient = true }: StoreO
   return hash.digest('hex').slice(0, 32);
 }
 
-async function folderOf(cacheDir: string | undefined): Promise<string> {
+/** The folder of the cache. @throws MoonletError when none can be written. */
+export async function cacheFolder(cacheDir: string | undefined): Promise<string> {
   const modules = join(process.cwd(), 'node_modules');
   const usual = [
     ...(existsSync(modules) ? [join(modules, '.cache', 'moonlet', 'pictures')] : []),
@@ -75,7 +85,7 @@ async function folderOf(cacheDir: string | undefined): Promise<string> {
 export async function stored(list: readonly Labelled[], o: StoreOptions): Promise<Store> {
   const [height, width] = sizeOfInput(o.preparation);
   const record = height * width * o.preparation.mean.length;
-  const folder = await folderOf(o.cacheDir);
+  const folder = await cacheFolder(o.cacheDir);
   const file = join(folder, `${keyOf(list, o)}.u8`);
   const skips = (i: number): string => `${list[i]?.path}: skipped, since it cannot be read`;
   if (!existsSync(file)) await decodeInto(file, list, record, o);
@@ -90,7 +100,12 @@ export async function stored(list: readonly Labelled[], o: StoreOptions): Promis
     throw new MoonletError(await damageOf(list[skipped[0] ?? 0], o));
   for (const i of skipped) o.onSkip?.(skips(i));
   if (!kept.length) throw new MoonletError(`${list[0]?.path}: and all ${list.length} pictures are damaged`);
-  return { count: kept.length, kept, read: (first, count) => readAt(file, first * record, count * record) };
+  return {
+    file,
+    count: kept.length,
+    kept,
+    read: (first, count) => readAt(file, first * record, count * record),
+  };
 }
 
 /** What is wrong with a picture that was skipped before. */

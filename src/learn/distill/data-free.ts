@@ -15,7 +15,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { get, item } from '../../access.ts';
-import { channelValues, labelsFor, type PerChannel, type Split } from '../../data/index.ts';
+import { channelValues, labelsFor, type PerChannel, type Split } from '../../data/in-memory.ts';
 import { type EngineOptions, prepare } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { inputShape, nodeAt, type Shape, shapes, sizeOf } from '../../graph/index.ts';

@@ -1,8 +1,8 @@
 /** @file Distillation: fitting with a teacher whose values the losses read. */
-import type { Split } from '../../data/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { crossEntropy } from '../loss/cross-entropy.ts';
 import type { Scale } from '../task/scale.ts';
+import type { TrainingImages } from '../task/task.ts';
 import { type FitOptions, type Fitted, fit } from '../train/fit.ts';
 import { softTargets } from './soft-targets.ts';
 
@@ -32,5 +32,10 @@ export interface DistillOptions extends FitOptions {
  * });
  * history.loss.length; // 5
  */
-export const distill = (student: Net, train: Split, scale: Scale, o: DistillOptions): Promise<Fitted> =>
+export const distill = (
+  student: Net,
+  train: TrainingImages,
+  scale: Scale,
+  o: DistillOptions,
+): Promise<Fitted> =>
   fit(student, train, scale, { losses: [crossEntropy({ weight: 0.1 }), softTargets({ weight: 0.9 })], ...o });

@@ -6,7 +6,7 @@
 import { CholeskyDecomposition, Matrix } from 'ml-matrix';
 import * as z from 'zod';
 import { get, item } from '../../access.ts';
-import { bytesOfImages, checkSplit, type Split } from '../../data/index.ts';
+import { bytesOfImages, checkSplit, type Split } from '../../data/in-memory.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError, quote } from '../../errors.ts';
 import { classesOf, isMap, issueText, type Shape, sizeOf } from '../../graph/index.ts';

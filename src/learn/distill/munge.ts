@@ -8,7 +8,7 @@
  * examples of a pair change, and an example can change again as another's neighbour. By default p = 0.5, s = 1, k = 4.
  * Who labels the result is the teacher of the run: `ensemble` makes one of several nets.
  */
-import { labelsLike, type Pixels, pixelsLike, type Split } from '../../data/index.ts';
+import { labelsLike, type Pixels, pixelsLike, type Split } from '../../data/in-memory.ts';
 import { UsageError } from '../../errors.ts';
 import { random } from '../../random.ts';
 

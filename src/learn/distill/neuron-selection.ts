@@ -11,7 +11,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { first, get, item } from '../../access.ts';
-import { checkSplit, type Split } from '../../data/index.ts';
+import { checkSplit, type Split } from '../../data/in-memory.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Graph, isMap, type Node, nodesById, shapes } from '../../graph/index.ts';

@@ -58,6 +58,7 @@ export const one =
       settings: { temperature, ramp },
       student: [own, ...logits, gate],
       targets: ['labels'],
+      softLabels: true,
       beside: nodes,
       notes: [
         `one: ${branches - 1} more branches from ${from ?? lastStage(student)} and a gate (gone after training)`,
@@ -65,7 +66,9 @@ export const one =
       compute: (at) => {
         const z = [own, ...logits].map((id) => rank2(at.student(id)));
         const ensemble = ensembleOf(z, rank2(at.student(gate)));
-        const hard = [...z.slice(1), ensemble].map((x) => crossEntropyOf(x, at.labels, classes));
+        const hard = [...z.slice(1), ensemble].map((x) =>
+          crossEntropyOf(x, at.labelShares(classes), classes),
+        );
         const target = stopGradient(ensemble);
         const soft = z.map((x) => softTargetsOf(x, target, at.setting('temperature')));
         return tf.add<tf.Scalar>(tf.addN(hard), tf.mul(tf.addN(soft), at.setting('ramp')));

@@ -54,6 +54,7 @@ export const rocket =
       settings: { lambda },
       student: [light, output],
       targets: ['labels'],
+      softLabels: true,
       beside: nodes,
       notes: [
         `rocket: a booster of ${booster.name} ${share === null ? 'beside the student' : `from ${share} on`} (gone after training)`,
@@ -61,7 +62,7 @@ export const rocket =
       compute: (at) => {
         const [l, z] = [rank2(at.student(light)), rank2(at.student(output))];
         const hint = tf.mul(hintOfRocket(l, z), at.setting('lambda'));
-        return tf.add(crossEntropyOf(z, at.labels, classes), hint);
+        return tf.add(crossEntropyOf(z, at.labelShares(classes), classes), hint);
       },
     };
   };

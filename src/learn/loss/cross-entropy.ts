@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { classEnd } from '../../read/index.ts';
 import { checkNumber } from '../options.ts';
-import { rank2 } from '../tensors.ts';
+import { isRank2, rank2 } from '../tensors.ts';
 import type { LossMaker } from './loss.ts';
 import type { Schedule } from './schedule.ts';
 
@@ -14,8 +14,9 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * Cross-entropy with the labels: -mean over the batch of sum_k q_k log p_k, with q = (1 - s) onehot(y) + s / classes. A net that
- * ends in softmax is trained on the logits before it.
+ * Cross-entropy with the labels: -mean over the batch of sum_k q_k log p_k, with q = (1 - s) onehot(y) + s / classes; where images are
+ * mixed, the mean of two classes by their shares takes the place of onehot(y). A net that ends in softmax is trained on the logits
+ * before it.
  * @throws MoonletError, when bound, for a net of one class or without logits; UsageError for a share that is not from 0 to 1.
  *
  * @example
@@ -42,19 +43,21 @@ export const crossEntropy =
       weight,
       student: [logits],
       targets: ['labels'],
+      softLabels: true,
       constants: { labelSmoothing },
-      compute: (at) => crossEntropyOf(rank2(at.student(logits)), at.labels, classes, labelSmoothing),
+      compute: (at) =>
+        crossEntropyOf(rank2(at.student(logits)), at.labelShares(classes), classes, labelSmoothing),
     };
   };
 
-/** The value itself: logits [batch, classes], labels [batch]. */
+/** The value itself: logits [batch, classes], labels [batch] or their shares [batch, classes]. */
 export function crossEntropyOf(
   logits: tf.Tensor2D,
-  labels: tf.Tensor1D,
+  labels: tf.Tensor1D | tf.Tensor2D,
   classes: number,
   labelSmoothing = 0,
 ): tf.Scalar {
-  const hard = tf.cast(tf.oneHot(labels, classes), 'float32');
+  const hard = isRank2(labels) ? labels : tf.cast(tf.oneHot(labels, classes), 'float32');
   const target = labelSmoothing ? tf.add(tf.mul(hard, 1 - labelSmoothing), labelSmoothing / classes) : hard;
   return tf.neg(tf.mean<tf.Scalar>(tf.sum(tf.mul(target, tf.logSoftmax(logits)), 1)));
 }

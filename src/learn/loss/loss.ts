@@ -15,8 +15,10 @@ export interface Signals {
   student(id: string): tf.Tensor;
   /** The teacher's value at a node: a constant, no gradient flows there. */
   teacher(id: string): tf.Tensor;
-  /** Class indices, int32 [batch]: the target of that name. */
+  /** Class indices, int32 [batch]: the target of that name. Of mixed images those of the larger share. */
   readonly labels: tf.Tensor1D;
+  /** The labels as shares of the classes, float32 [batch, classes]: one-hot, or of two classes where images are mixed. */
+  labelShares(classes: number): tf.Tensor2D;
   /** What a batch holds beside its images, [batch, ...], by the task's name for it. */
   target(name: string): tf.Tensor;
   /** A setting's value at this step, a scalar tensor. */
@@ -39,6 +41,8 @@ export interface Loss {
   readonly teacher?: readonly string[];
   /** Names of the targets that it reads. */
   readonly targets?: readonly string[];
+  /** Whether labels are read by `labelShares` alone, so that they may be mixed; else mixup and CutMix are refused. */
+  readonly softLabels?: boolean;
   /** Random numbers that it needs, by name, with their shape for one example. */
   readonly draws?: Readonly<Record<string, readonly number[]>>;
   /**
@@ -100,7 +104,12 @@ export const taughtBy =
       beside: (loss.beside ?? []).map((n) => ({ ...n, id: mine(n.id), inputs: n.inputs.map(mine) })),
       compute: (at) =>
         loss.compute({
-          ...at,
+          ...{ x: at.x, labelShares: at.labelShares, target: at.target, setting: at.setting },
+          ...{ draw: at.draw, weight: at.weight, parameter: at.parameter },
+          // read when it is asked for: tasks without classes have no labels
+          get labels() {
+            return at.labels;
+          },
           student: (id) => at.student(mine(id)),
           teacher: (id) => at.teacher(theirs(id)),
         }),

@@ -44,7 +44,8 @@ export const nestedNet =
       constants: { masks: own.map(({ masks }) => Object.fromEntries(masks)) },
       student: [logits],
       targets: ['labels'],
-      compute: ({ x, labels, weight: value }) => {
+      softLabels: true,
+      compute: ({ x, labelShares, weight: value }) => {
         const terms = own.map(({ masks }) => {
           const seen: Record<WeightKey, tf.Tensor> = {};
           for (const { key, shape } of all) {
@@ -52,7 +53,7 @@ export const nestedNet =
             seen[key] = mask ? tf.mul(value(key), tf.tensor(mask, [...shape])) : value(key);
           }
           const { values } = forward(still, seen, x, { training: true, values: [logits] });
-          return crossEntropyOf(rank2(get(values, logits)), labels, classes);
+          return crossEntropyOf(rank2(get(values, logits)), labelShares(classes), classes);
         });
         return terms.length > 1 ? tf.addN<tf.Scalar>(terms) : (terms[0] ?? tf.scalar(0));
       },

@@ -6,7 +6,7 @@
 
 import type * as tf from '@tensorflow/tfjs-core';
 import { get } from '../../access.ts';
-import { type EngineOptions, prepare } from '../../engine/index.ts';
+import { type EngineOptions, inferenceEngine, prepare } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import type { Graph, Node } from '../../graph/index.ts';
 import { inputShape } from '../../graph/index.ts';
@@ -43,7 +43,7 @@ export async function reestimateNorms(
       return { state: tensors, outputs: Object.fromEntries(statistics) };
     },
     { state, inputs: { x: { shape: [batch, ...shape] } } },
-    o,
+    { ...o, engine: await inferenceEngine(o) },
   );
   const sums = new Map<WeightKey, Float64Array>();
   try {

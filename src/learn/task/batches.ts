@@ -1,19 +1,17 @@
 /** @file Batches of a split: shuffled by epoch, augmented, normalized. A function of seed and step alone. */
 
-import { checkSplit, type Dataset, type Split } from '../../data/index.ts';
+import { changesPictures, withViews } from '../../data/images/augment/index.ts';
+import { exchanged } from '../../data/images/index.ts';
+import { checkSplit, type Dataset, type Pixels, type Split } from '../../data/in-memory.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, inputShape, isMap, printShape } from '../../graph/index.ts';
 import { permutation, random } from '../../random.ts';
 import { checkCount, checkSeed } from '../options.ts';
+import { type Augment, checkAugment, checkAugmentFits, mixes } from './augment.ts';
 import { checkInput } from './data-check.ts';
+import { erase, mixedLabels, mixInto, mixtureAt } from './mixing.ts';
 import { affineOf, type Scale } from './scale.ts';
 
-export interface Augment {
-  /** Moves each image by up to so many pixels, up or down and left or right; zeros enter (black), before mean and std. */
-  readonly shift?: number;
-  /** Mirrors half of the images. */
-  readonly flip?: boolean;
-}
 export interface Batch {
   /** [batch, h, w, c], flat. */
   readonly x: Float32Array;
@@ -26,10 +24,15 @@ export interface Batch {
   /** The number of the view: with the image and the view seed it determines how the image was moved and mirrored. */
   readonly view: number;
 }
-/** A batch of images of classes. */
+/**
+ * A batch of images of classes. Of a mixed batch `labels` have the larger share, `shares`, and `partners` the rest.
+ */
 export interface Labelled extends Batch {
-  readonly targets: { readonly labels: Int32Array };
+  readonly targets: LabelTargets;
 }
+export type LabelTargets =
+  | { readonly labels: Int32Array }
+  | { readonly labels: Int32Array; readonly partners: Int32Array; readonly shares: Float32Array };
 export interface BatchOptions {
   readonly batch: number;
   readonly seed: number;
@@ -80,25 +83,86 @@ export function batches(
 ): (step: number) => Labelled {
   checkSplit(split, scale, 'training data');
   checkViews({ augment, views, viewSeed });
+  const { pixels } = split;
+  checkAugmentFits(augment, pixels instanceof Float32Array ? 'floats' : 'bytes', batch);
   const turn = turns(split.count, batch, seed);
-  const place = placer(split, scale);
+  const [height, width, channels] = scale.shape;
+  const size = height * width * channels;
+  const place = viewer(scale, pixels, { augment, viewSeed });
+  const pictorial = changesPictures(augment) ? withViews(augment, channels) : undefined;
+  const isBgr = scale.preparation?.channels === 'bgr';
+  const target = { size: [height, width] as const, interpolation: scale.preparation?.interpolation };
   return (step) => {
     const { epoch, examples: images } = turn(step);
     const view = views === undefined ? epoch : epoch % views;
-    const [h, w, c] = scale.shape;
-    const x = new Float32Array(batch * h * w * c);
-    const labels = new Int32Array(batch);
-    const { shift = 0, flip = false } = augment;
+    const x = new Float32Array(batch * size);
     for (let i = 0; i < batch; i++) {
       const index = images[i]!;
-      const source = random('view', viewSeed, index, view);
-      labels[i] = split.labels[index]!;
-      const down = shift ? source.below(2 * shift + 1) - shift : 0;
-      const right = shift ? source.below(2 * shift + 1) - shift : 0;
-      place(index, x, i, { down, right, mirror: flip && source.uniform() < 0.5 });
+      const image = pixels.subarray(index * size, (index + 1) * size);
+      if (!pictorial || image instanceof Float32Array) place(image, x, i, { index, view });
+      else {
+        const inRgb = isBgr ? exchanged(bytesOf(image)) : bytesOf(image);
+        const picture = { width, height, channels, data: inRgb };
+        const { data } = pictorial(picture, target, [viewSeed, index, view]);
+        place(isBgr ? exchanged(data) : data, x, i, { index, view });
+      }
     }
-    return { x, targets: { labels }, images, view };
+    return labelledBatch({ x, images, view, labels: labelsAt(split.labels, images) }, scale, augment, [
+      seed,
+      step,
+    ]);
   };
+}
+const bytesOf = (image: Uint8Array | Uint8ClampedArray): Uint8Array =>
+  image instanceof Uint8Array ? image : new Uint8Array(image.buffer, image.byteOffset, image.length);
+
+/** The labels of so many examples. */
+export const labelsAt = (labels: Split['labels'], images: Uint32Array): Int32Array =>
+  Int32Array.from(images, (index) => labels[index]!);
+
+/** Puts one image into a batch: moved, mirrored, normalized and erased as the keys of its view say. */
+export type Viewer = (
+  image: Pixels,
+  x: Float32Array,
+  i: number,
+  keys: { readonly index: number; readonly view: number },
+) => void;
+/** @param pixels whose kind says whether values are bytes or floats. */
+export function viewer(
+  scale: Scale,
+  pixels: Pixels,
+  { augment, viewSeed }: { readonly augment: Augment; readonly viewSeed: number },
+): Viewer {
+  const { shift = 0, flip = false, erasing } = augment;
+  const size = scale.shape.reduce((n, d) => n * d);
+  const place = placer(scale, pixels);
+  return (image, x, i, { index, view }) => {
+    const source = random('view', viewSeed, index, view);
+    const down = shift ? source.below(2 * shift + 1) - shift : 0;
+    const right = shift ? source.below(2 * shift + 1) - shift : 0;
+    place(image, x, i, { down, right, mirror: flip && source.uniform() < 0.5 });
+    if (erasing)
+      erase(
+        x.subarray(i * size, (i + 1) * size),
+        scale.shape,
+        erasing,
+        random('view', viewSeed, index, view, 'erase'),
+      );
+  };
+}
+
+/** A batch with its labels, mixed where the augmentation says so. */
+export function labelledBatch(
+  { x, images, view, labels }: Pick<Batch, 'x' | 'images' | 'view'> & { readonly labels: Int32Array },
+  { shape }: Scale,
+  augment: Augment,
+  keys: readonly number[],
+): Labelled {
+  const { mix } = augment;
+  if (!mix || !mixes(augment)) return { x, targets: { labels }, images, view };
+  const mixture = mixtureAt(mix, shape, keys);
+  if (mixture) mixInto(x, images.length, shape, mixture);
+  return { x, targets: mixedLabels(labels, mixture), images, view };
 }
 
 /**
@@ -110,7 +174,7 @@ export function checkViews({
   views,
   viewSeed,
 }: Partial<Omit<BatchOptions, 'batch' | 'seed'>>): void {
-  if (augment?.shift !== undefined) checkCount('augment.shift', augment.shift, 0);
+  if (augment) checkAugment(augment);
   if (views !== undefined) checkCount('views', views);
   if (viewSeed !== undefined) checkSeed('viewSeed', viewSeed);
 }
@@ -127,7 +191,8 @@ export function* passes(
   checkCount('batch', batch);
   checkSplit(split, scale, 'data');
   const [h, w, c] = scale.shape;
-  const place = placer(split, scale);
+  const size = h * w * c;
+  const place = placer(scale, split.pixels);
   for (let first = 0; first < split.count; first += batch) {
     const count = Math.min(batch, split.count - first);
     const x = new Float32Array(batch * h * w * c);
@@ -135,7 +200,7 @@ export function* passes(
     for (let i = 0; i < batch; i++) {
       const index = i < count ? first + i : 0;
       labels[i] = split.labels[index]!;
-      place(index, x, i, unmoved);
+      place(split.pixels.subarray(index * size, (index + 1) * size), x, i, unmoved);
     }
     const images = Uint32Array.from({ length: batch }, (_, i) => (i < count ? first + i : 0));
     yield { x, targets: { labels }, images, view: 0, count };
@@ -150,13 +215,12 @@ interface View {
 }
 const unmoved: View = { down: 0, right: 0, mirror: false };
 
-/** Writes one image of a split, normalized, to place i of a batch. */
-type Placer = (index: number, x: Float32Array, i: number, view: View) => void;
-function placer({ pixels }: Split, scale: Scale): Placer {
+/** Writes one image, normalized, to place i of a batch. */
+type Placer = (image: Pixels, x: Float32Array, i: number, view: View) => void;
+function placer(scale: Scale, pixels: Pixels): Placer {
   const { factor, offset } = affineOf(scale, pixels instanceof Float32Array ? 1 : 255);
   const [h, w, c] = scale.shape;
-  return (index, x, i, { down, right, mirror }) => {
-    const from = index * h * w * c;
+  return (image, x, i, { down, right, mirror }) => {
     const to = i * h * w * c;
     for (let row = 0; row < h; row++) {
       const sourceRow = row - down;
@@ -165,7 +229,7 @@ function placer({ pixels }: Split, scale: Scale): Placer {
         const sourceColumn = mirror ? w - 1 - moved : moved;
         const inside = sourceRow >= 0 && sourceRow < h && moved >= 0 && moved < w;
         for (let k = 0; k < c; k++) {
-          const value = inside ? pixels[from + (sourceRow * w + sourceColumn) * c + k]! : 0;
+          const value = inside ? image[(sourceRow * w + sourceColumn) * c + k]! : 0;
           x[to + (row * w + column) * c + k] = value * factor[k]! - offset[k]!;
         }
       }

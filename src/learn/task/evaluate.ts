@@ -1,7 +1,7 @@
 /** @file The accuracy of a classifier. */
 
 import { get } from '../../access.ts';
-import { checkSplit, type Split } from '../../data/index.ts';
+import { checkSplit, type Split } from '../../data/in-memory.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { classesOf, onlyOutput } from '../../graph/index.ts';
@@ -33,7 +33,7 @@ export interface LabelPair {
   readonly count: number;
 }
 export interface EvaluateOptions extends EngineOptions {
-  /** Examples in a batch; 250 by default. */
+  /** Examples in a batch; by default from 16 to 250, fewer for larger images, so that the memory of nets for photographs is bounded. */
   readonly batch?: number;
   readonly onBatch?: (done: number, of: number) => void;
 }
@@ -63,7 +63,7 @@ export async function evaluate(
   scale: Scale,
   o: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { batch = 250, onBatch, ...engine } = o;
+  const { batch = usualBatch(split.count, scale), onBatch, ...engine } = o;
   const output = onlyOutput(net.graph);
   const classes = classesOf(net.graph);
   checkCount('batch', batch);
@@ -87,12 +87,21 @@ export async function evaluate(
   }
 }
 
+/** 250 for images of up to 8,000 values, then in inverse proportion; no more than there are examples, since a batch is padded. */
+function usualBatch(count: number, { shape }: Scale): number {
+  const values = shape.reduce((n, d) => n * d, 1);
+  const fitting = Math.min(250, Math.max(16, Math.floor(2_000_000 / values)));
+  return Math.max(1, Math.min(count, fitting));
+}
+
 /** Pictures or other inputs that are read when they are asked for: bytes by place, with their labels. */
 export interface Streamed {
   readonly count: number;
   readonly labels: Split['labels'];
   /** The bytes of `count` examples from the one numbered `first`, `count * h * w * c`. */
-  read(first: number, count: number): Uint8Array;
+  read(first: number, count: number): Uint8Array | Promise<Uint8Array>;
+  /** What identifies the examples and their labels, so that a run on others does not resume. */
+  digest?(): Promise<string>;
 }
 
 /**
@@ -118,7 +127,7 @@ export async function evaluateStreamed(
     for (let first = 0; first < examples.count; first += batch) {
       const count = Math.min(batch, examples.count - first);
       const labels = examples.labels.slice(first, first + count);
-      const split = { count, labels, pixels: examples.read(first, count) };
+      const split = { count, labels, pixels: await examples.read(first, count) };
       for (const { x } of passes(split, scale, count)) {
         const out = get(await runner.run(x), output);
         for (let i = 0; i < count; i++) guesses[first + i] = largest(out, i * classes, classes);

@@ -1,5 +1,12 @@
 /** @file The public names of tasks: classification, detection, scene parsing; batches, checks and measures. */
-export { type Augment, type Batch, batches, checkFit, type Labelled, passes } from './batches.ts';
+export {
+  type Augment,
+  type AugmentPreset,
+  augmentPresets,
+  type Erasing,
+  type Mixing,
+} from './augment.ts';
+export { type Batch, batches, checkFit, type Labelled, passes } from './batches.ts';
 export {
   type DetectionOptions,
   type DetectorLossOptions,
@@ -32,4 +39,11 @@ export {
 } from './parse/index.ts';
 export type { Scale } from './scale.ts';
 export { type Modality, modalities } from './scene-input.ts';
-export { type ClassificationOptions, classification, type Targets, type Task } from './task.ts';
+export {
+  type ClassificationOptions,
+  classification,
+  type Targets,
+  type Task,
+  type TaskInMemory,
+  type TrainingImages,
+} from './task.ts';

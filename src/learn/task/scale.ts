@@ -1,11 +1,11 @@
 /** @file Normalizes images to inputs of a net. */
-import { channelValues, type Dataset } from '../../data/index.ts';
+import { channelValues, type Dataset } from '../../data/in-memory.ts';
 
 /**
  * What turns images into inputs: x = (byte / 255 - mean) / std of bytes, x = (float - mean) / std of floats. `mean` and `std`
  * are one number or one for each channel. A `Dataset` is a `Scale`.
  */
-export type Scale = Pick<Dataset, 'shape' | 'mean' | 'std'>;
+export type Scale = Pick<Dataset, 'shape' | 'mean' | 'std' | 'preparation'>;
 
 /** The same as x = value * factor - offset, for each channel. */
 export interface Affine {

@@ -1,5 +1,5 @@
 /** @file Scenes as inputs of nets. */
-import { edges, type Scene, type Scenes } from '../../data/index.ts';
+import { edges, type Scene, type Scenes } from '../../data/in-memory.ts';
 import { MoonletError } from '../../errors.ts';
 import type { Graph, Shape } from '../../graph/index.ts';
 import { checkCount } from '../options.ts';

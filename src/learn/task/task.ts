@@ -3,7 +3,7 @@
  * and how a net is measured. Classes of images are one task; scenes have others, with boxes, maps or pairs of images.
  */
 
-import { checkSplit, type Split } from '../../data/index.ts';
+import { checkSplit, type PictureSource, type Split } from '../../data/in-memory.ts';
 import type { EngineOptions } from '../../engine/index.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Graph, isMap, type Shape, shapes } from '../../graph/index.ts';
@@ -12,10 +12,12 @@ import { checkClasses } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { digest } from '../digest.ts';
 import type { Loss } from '../loss/loss.ts';
-import { type Augment, type Batch, batches, checkViews } from './batches.ts';
+import { type Augment, mixes } from './augment.ts';
+import { type Batch, batches, checkViews, type Labelled } from './batches.ts';
 import { checkInput, checkLabels } from './data-check.ts';
-import { evaluate } from './evaluate.ts';
+import { evaluate, evaluateStreamed, type Streamed } from './evaluate.ts';
 import type { Scale } from './scale.ts';
+import { pictureBatches } from './streamed.ts';
 
 /** The shape of a target for one example, without the batch axis. */
 export type Targets = Readonly<Record<string, Spec>>;
@@ -23,8 +25,14 @@ export interface Task {
   readonly name: string;
   /** What a batch holds beside its images, by name. */
   readonly targets: Targets;
-  /** Training batches by step: a function of seed and step alone. @throws MoonletError when there is not one batch. */
-  batches(o: { readonly batch: number; readonly seed: number }): (step: number) => Batch;
+  /**
+   * Training batches by step: a function of seed and step alone. Those that take time to read are promises, and the ones of the next
+   * steps, of `steps` in all, may be begun before they are asked for.
+   * @throws MoonletError when there is not one batch.
+   */
+  batches(o: BatchesOf): (step: number) => Batch | Promise<Batch>;
+  /** Whether labels are shares of two classes, as mixup and CutMix make them: `partners` and `shares` are targets beside `labels`. */
+  readonly mixesLabels?: boolean;
   /** The shape of an image of a batch: nets that take another are refused. Undefined where the task takes any net. */
   readonly shape?: Shape;
   /** The shape of what the teacher sees, where batches have a `teacherX`. */
@@ -40,6 +48,22 @@ export interface Task {
   readonly validate?: (net: Net, engine: EngineOptions) => Promise<number>;
 }
 
+/** Which batches a run asks for. */
+export interface BatchesOf {
+  readonly batch: number;
+  readonly seed: number;
+  /** How many there are, where it is known. */
+  readonly steps?: number;
+}
+/** A task whose data are in memory, so that its batches are no promises. */
+export interface TaskInMemory<B extends Batch = Batch> extends Task {
+  batches(o: BatchesOf): (step: number) => B;
+}
+/** Images to train on: in memory, or pictures that are read when they are asked for. */
+export type TrainingImages = Split | PictureSource;
+const isSource = (images: TrainingImages): images is PictureSource => 'use' in images;
+const isStreamed = (images: Split | Streamed): images is Streamed => 'read' in images;
+
 export interface ClassificationOptions {
   readonly augment?: Augment;
   /** How many views of an image there are; by default each epoch has a new one. */
@@ -47,13 +71,21 @@ export interface ClassificationOptions {
   /** The seed of the views; the run's seed by default. Runs with the same view seed can share a teacher cache. */
   readonly viewSeed?: number;
   /** Held-out examples for periodic evaluation. */
-  readonly validation?: Split;
+  readonly validation?: Split | Streamed;
 }
 /** Class labels: int32, one number an example. */
 export const classLabels: Targets = { labels: { shape: [], dtype: 'int32' } };
+/** The same, mixed: `labels` have the share `shares`, `partners` the rest. */
+const mixedLabels: Targets = {
+  ...classLabels,
+  partners: { shape: [], dtype: 'int32' },
+  shares: { shape: [] },
+};
 
 /**
- * The task of image classification; a net is measured by its accuracy. Its one target is `labels`, int32 [batch].
+ * The task of image classification; a net is measured by its accuracy. Its target is `labels`, int32 [batch]; where images are mixed,
+ * `partners`, int32 [batch], and `shares`, float32 [batch], stand beside it. Batches of pictures that are read when they are asked for
+ * are promises.
  * @throws MoonletError, when a run begins, for data that do not fit the net; UsageError for options out of range.
  *
  * @example
@@ -69,56 +101,81 @@ export const classLabels: Targets = { labels: { shape: [], dtype: 'int32' } };
  * x.length; // 512
  * targets['labels']?.length; // 8
  */
+export function classification(train: Split, scale: Scale, o?: ClassificationOptions): TaskInMemory<Labelled>;
+export function classification(train: TrainingImages, scale: Scale, o?: ClassificationOptions): Task;
 export function classification(
-  train: Split,
+  train: TrainingImages,
   scale: Scale,
   { augment, views, viewSeed, validation }: ClassificationOptions = {},
 ): Task {
+  const { shift = 0, flip = false, ...more } = augment ?? {};
+  const options = { augment, views, viewSeed };
   return {
     name: 'classes',
-    targets: classLabels,
+    ...(mixes(augment) ? { targets: mixedLabels, mixesLabels: true } : { targets: classLabels }),
     shape: scale.shape,
     check: (graph) => {
-      checkViews({ augment, views, viewSeed });
+      checkViews(options);
       checkInput(graph, scale.shape, 'the images are');
       checkExamples(graph, train, scale, 'training data');
       if (validation) checkExamples(graph, validation, scale, 'validation data');
     },
     identity: async () => ({
       ...{ shape: scale.shape, mean: scale.mean, std: scale.std },
-      ...{ shift: augment?.shift ?? 0, flip: augment?.flip ?? false, views, viewSeed },
-      images: await digest([train.pixels, labelBytes(train)]),
-      validation: validation && (await digest([validation.pixels, labelBytes(validation)])),
+      ...{ shift, flip, views, viewSeed },
+      ...(Object.keys(more).length ? { augment: more } : {}),
+      images: await digestOf(train),
+      validation: validation && (await digestOf(validation)),
     }),
-    batches: (o) =>
-      batches(train, scale, {
-        ...o,
-        ...(augment ? { augment } : {}),
-        ...(views === undefined ? {} : { views }),
-        ...(viewSeed === undefined ? {} : { viewSeed }),
-      }),
+    batches: ({ batch, seed, steps }) =>
+      isSource(train)
+        ? pictureBatches(train, scale, { ...options, batch, seed, steps })
+        : batches(train, scale, { ...options, batch, seed }),
     ...(validation
-      ? { validate: async (net, engine) => (await evaluate(net, validation, scale, engine)).accuracy }
+      ? {
+          validate: async (net, engine) => {
+            const measured = isStreamed(validation)
+              ? evaluateStreamed(net, validation, scale, engine)
+              : evaluate(net, validation, scale, engine);
+            return (await measured).accuracy;
+          },
+        }
       : {}),
   };
 }
 
+const digestOf = async (images: Split | Streamed | PictureSource): Promise<string> => {
+  if ('pixels' in images) return digest([images.pixels, labelBytes(images)]);
+  return (await images.digest?.()) ?? digest([labelBytes(images)]);
+};
+
 /** @throws MoonletError when a split does not hold what it counts, or a label is not one of the net's classes. */
-function checkExamples(graph: Graph, split: Split, scale: Scale, what: string): void {
-  checkSplit(split, scale, what);
+function checkExamples(
+  graph: Graph,
+  split: Split | Streamed | PictureSource,
+  scale: Scale,
+  what: string,
+): void {
+  if ('pixels' in split) checkSplit(split, scale, what);
   const [output = '', ...more] = graph.outputs;
   const shape = shapes(graph).get(output);
   // a net of several outputs is trained by losses that know what its labels mean
   if (shape && !isMap(shape) && !more.length) checkLabels(graph, split.labels, shape[0], what);
 }
-const labelBytes = ({ labels }: Split): Int32Array => Int32Array.from(labels);
+const labelBytes = ({ labels }: Pick<Split, 'labels'>): Int32Array => Int32Array.from(labels);
 
 /**
  * Checks that a task has the targets that the losses read.
- * @throws MoonletError when a loss reads what the task's batches do not hold, or labels for a net of one class.
+ * @throws MoonletError when a loss reads what the task's batches do not hold, one label where they are mixed, or labels for a net of
+ * one class.
  */
-export function checkTargets(graph: Graph, losses: readonly Loss[], { name, targets }: Task): void {
+export function checkTargets(graph: Graph, losses: readonly Loss[], task: Task): void {
+  const { name, targets, mixesLabels = false } = task;
   for (const l of losses) {
+    if (mixesLabels && !l.softLabels && l.targets?.includes('labels'))
+      throw new MoonletError(
+        `${graph.name}: the loss ${l.name} reads one label of an image, and mixup and CutMix give shares of two; leave augment.mix out, or this loss`,
+      );
     const missing = (l.targets ?? []).find((target) => !(target in targets));
     if (missing !== undefined) {
       throw new MoonletError(

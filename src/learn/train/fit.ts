@@ -1,6 +1,5 @@
 /** @file Training: one loop for fitting, distillation and growth in mid-run, seeded, and resumable to the same numbers. */
 
-import type { Split } from '../../data/index.ts';
 import { type GrowPlan, grow } from '../../edit/index.ts';
 import { checkNet } from '../../edit/options.ts';
 import { Refusal, UsageError } from '../../errors.ts';
@@ -10,7 +9,7 @@ import { withBeside } from '../loss/bind.ts';
 import { checkCount, checkSeed } from '../options.ts';
 import type { Projection } from '../structure/sparse.ts';
 import type { Scale } from '../task/scale.ts';
-import { type ClassificationOptions, classification, type Task } from '../task/task.ts';
+import { type ClassificationOptions, classification, type Task, type TrainingImages } from '../task/task.ts';
 import { floatsAt } from '../tensors.ts';
 import { type Best, bestSince, storedBest } from './best.ts';
 import { type CheckpointName, type CheckpointStore, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
@@ -71,7 +70,8 @@ export interface Fitted {
  * is x = (byte / 255 - mean) / std, or (float - mean) / std, per channel.
  *
  * @param net is not changed; the trained net is `net` of the result.
- * @param train images [h, w, c] and labels, such as `data.train`.
+ * @param train images [h, w, c] and labels, such as `data.train`; or pictures that are read when they are needed, such as
+ * `await set.source()` of a `pictureSet`.
  * @param scale shape, mean and std of the images, such as the dataset itself.
  * @throws MoonletError before the first step when net, data and losses do not fit; UsageError for options out of range.
  *
@@ -89,7 +89,7 @@ export interface Fitted {
  * history.loss.length; // 10
  * (await evaluate(net, data.test, data)).n; // 32
  */
-export async function fit(net: Net, train: Split, scale: Scale, o: FitOptions): Promise<Fitted> {
+export async function fit(net: Net, train: TrainingImages, scale: Scale, o: FitOptions): Promise<Fitted> {
   checkNet('fit', net);
   return fitTask(net, classification(train, scale, o), o);
 }

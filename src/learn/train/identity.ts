@@ -108,11 +108,11 @@ async function sampledBatches(
   task: Task,
   { steps, batch, seed }: { readonly steps: number; readonly batch: number; readonly seed: number },
 ): Promise<string> {
-  const next = task.batches({ batch, seed });
+  const next = task.batches({ batch, seed, steps });
   const parts: (string | ArrayBufferView)[] = [];
   for (const step of new Set([0, 1, steps >> 1, steps - 1])) {
     if (step >= steps) continue;
-    const { x, targets, teacherX, images, view } = next(step);
+    const { x, targets, teacherX, images, view } = await next(step);
     parts.push(x, images, `${view}`, ...(teacherX ? [teacherX] : []));
     for (const [name, values] of Object.entries(targets)) parts.push(name, values);
   }

@@ -9,6 +9,7 @@ export {
   type Growing,
   type StepReport,
 } from './fit.ts';
+export { browserCheckpoints } from './indexed-db.ts';
 export { type AdamOptions, adam, type Optimizer, type SgdOptions, sgd } from './optimizer.ts';
 export type { History } from './progress.ts';
 export { checkStage, fitStages, type Stage, type StagesOptions } from './stages.ts';

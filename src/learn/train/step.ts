@@ -179,6 +179,7 @@ function totalLoss(
         get labels() {
           return rank1(tensorAt(inputs, 'labels'));
         },
+        labelShares: (classes) => sharesOf(inputs, classes),
         target: (name) => tensorAt(inputs, targetInput(name)),
         setting: (name) => scalarOf(tensorAt(inputs, `setting/${l.name}/${name}`)),
         x,
@@ -238,6 +239,18 @@ function firstGuess(graph: Graph, reached: ReadonlySet<string>): string | undefi
   return before !== undefined && reached.has(before) ? before : undefined;
 }
 const isVector = (graph: Graph, id: string): boolean => shapes(graph).get(id)?.length === 1;
+
+/** Labels as shares of the classes, [batch, classes]: one-hot, or mixed with those of the partners. */
+function sharesOf(inputs: Tensors, classes: number): tf.Tensor2D {
+  const oneHot = (name: string): tf.Tensor2D =>
+    rank2(tf.cast(tf.oneHot(rank1(tensorAt(inputs, name)), classes), 'float32'));
+  const shares = inputs[targetInput('shares')];
+  if (!shares) return oneHot('labels');
+  const share = tf.expandDims(shares, 1);
+  return rank2(
+    tf.add(tf.mul(oneHot('labels'), share), tf.mul(oneHot(targetInput('partners')), tf.sub(1, share))),
+  );
+}
 
 /** How many rows have their largest logit at the label. */
 const correct = (logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar =>

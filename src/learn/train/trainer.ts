@@ -86,8 +86,9 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
   const rate = scheduleOf(o.rate ?? usualRate(steps));
   checkData(student, task, o);
   scalarsAt(losses, rate, 0);
-  const next = task.batches({ batch, seed });
-  const teachers = await guides(losses, o, engine);
+  const next = task.batches({ batch, seed, steps });
+  const { teacherCache: _, ...uncached } = o;
+  const teachers = await guides(losses, task.mixesLabels ? uncached : o, engine);
   const plan = makeStep({
     graph,
     losses,
@@ -104,13 +105,13 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
     specs: plan.specs.state,
     slots: optimizer.slots,
     graph,
-    notes: bound.notes,
+    notes: task.mixesLabels && teachers.shapes.size ? [...bound.notes, mixedNote] : bound.notes,
     release: async () => {
       await runner.release();
       await teachers.release();
     },
     run: async (before, at) => {
-      const seen = next(at);
+      const seen = await next(at);
       checkBatch(seen, student, batch);
       // a task that says no shape may show the teacher something else
       if (!started && !seen.teacherX) checkTeachers(o, inputShape(student));
@@ -138,6 +139,9 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
     },
   };
 }
+
+const mixedNote =
+  'mixup and CutMix: the teacher sees the mixed images, so that its values are computed anew each time';
 
 /** The values of the teachers that the losses read: an id alone is a node of the teacher, `big:id` one of the teacher `big`. */
 async function guides(

@@ -2,9 +2,9 @@
  * @file Boxes: intersection over union, and the offsets of one box relative to another. Edges in pixels, [top, left,
  * bottom, right], the far ones not included.
  */
-import type { Box } from '../../../data/index.ts';
+import type { Box } from '../../../data/in-memory.ts';
 
-export type { Box } from '../../../data/index.ts';
+export type { Box } from '../../../data/in-memory.ts';
 /** A box relative to a reference: centre in units of the reference's size, log of the size; each over its deviation. */
 export type Offsets = readonly [y: number, x: number, h: number, w: number];
 

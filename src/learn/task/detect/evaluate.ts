@@ -1,6 +1,6 @@
 /** @file Evaluates a detector: proposals, crops, classes, suppression, mean average precision. */
 import { get, item } from '../../../access.ts';
-import type { Scenes } from '../../../data/index.ts';
+import type { Scenes } from '../../../data/in-memory.ts';
 import { type Compiled, compile, type EngineOptions } from '../../../engine/index.ts';
 import type { Net } from '../../../weights/index.ts';
 import { checkCount, checkNumber } from '../../options.ts';

@@ -3,14 +3,14 @@
  * boxes alone, so they are worked out here, and a step has fixed shapes.
  */
 import { item } from '../../../access.ts';
-import type { Scene, Scenes } from '../../../data/index.ts';
+import type { Scene, Scenes } from '../../../data/in-memory.ts';
 import { MoonletError } from '../../../errors.ts';
 import type { Graph } from '../../../graph/index.ts';
 import { type Random, random } from '../../../random.ts';
 import { checkCount } from '../../options.ts';
 import { type Batch, turns } from '../batches.ts';
 import { checkScenes, intensityInput, labelOf, sceneShape } from '../scene-input.ts';
-import type { Task } from '../task.ts';
+import type { TaskInMemory } from '../task.ts';
 import { match, sampleAnchors } from './anchors.ts';
 import { encode } from './boxes.ts';
 import { cropWeights } from './crops.ts';
@@ -46,7 +46,7 @@ export interface DetectionOptions {
  * const task = tasks.detection(detector(), scenes(images, 10), { classes: 10 });
  * Object.keys(task.batches({ batch: 2, seed: 0 })(0).targets).length; // 8
  */
-export function detection(graph: Graph, scenes: Scenes, o: DetectionOptions): Task {
+export function detection(graph: Graph, scenes: Scenes, o: DetectionOptions): TaskInMemory {
   const { classes, proposals = 24, sampledAnchors = 48, validation } = o;
   const layout = detectorLayout(graph, classes);
   if (layout.size !== scenes.size)

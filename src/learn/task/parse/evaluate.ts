@@ -1,6 +1,6 @@
 /** @file Evaluates scene parsing: mean intersection over union, and depth errors if the net predicts depth. */
 import { defined, get } from '../../../access.ts';
-import type { Scenes } from '../../../data/index.ts';
+import type { Scenes } from '../../../data/in-memory.ts';
 import { compile, type EngineOptions } from '../../../engine/index.ts';
 import type { Net } from '../../../weights/index.ts';
 import { checkScenes, labelOf, type Modality, sceneInput } from '../scene-input.ts';

@@ -1,12 +1,12 @@
 /** @file Scene parsing as a task: class, depth and contour at each position; and pairs without labels. */
 
-import type { Scenes } from '../../../data/index.ts';
+import type { Scenes } from '../../../data/in-memory.ts';
 import { MoonletError } from '../../../errors.ts';
 import type { Graph } from '../../../graph/index.ts';
 import { inputShape } from '../../../graph/index.ts';
 import { turns } from '../batches.ts';
 import { checkScenes, labelOf, type Modality, sceneInput, sceneShape } from '../scene-input.ts';
-import type { Task } from '../task.ts';
+import type { TaskInMemory } from '../task.ts';
 import { evaluateParser } from './evaluate.ts';
 import { denseLabels, depthScale } from './labels.ts';
 import { parserLayout } from './layout.ts';
@@ -34,7 +34,7 @@ export interface ParsingOptions {
  * const task = tasks.parsing(parser(), scenes(images, 10), { classes: 10 });
  * Object.keys(task.batches({ batch: 2, seed: 0 })(0).targets); // ['segmentation', 'depth', 'contour']
  */
-export function parsing(graph: Graph, scenes: Scenes, o: ParsingOptions): Task {
+export function parsing(graph: Graph, scenes: Scenes, o: ParsingOptions): TaskInMemory {
   const { classes, modality = 'intensity', validation } = o;
   const { size, cells } = parserLayout(graph, classes);
   checkSize(graph, scenes);
@@ -84,7 +84,7 @@ export function pairs(
   graph: Graph,
   scenes: Scenes,
   { from, to }: { readonly from: Modality; readonly to: Modality },
-): Task {
+): TaskInMemory {
   checkSize(graph, scenes);
   checkScenes(graph, scenes, 'the scenes');
   const area = scenes.size ** 2;

@@ -1,0 +1,173 @@
+/**
+ * @file `npm run test:web`: nets and training in a real browser, headless Chromium on WebAssembly, held to what Node computes. The
+ * page is bundled by esbuild as any page would be. `--only TEXT` runs the checks whose names contain the text.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Browser, Page as Tab } from 'playwright-core';
+import { print } from '../src/cli/say.ts';
+import { compile } from '../src/engine/index.ts';
+import type { Arrays } from '../src/jit/index.ts';
+import { calibrated } from '../test/support/calibrated.ts';
+import { largestDifference, small } from '../test/support/nets.ts';
+import { zooFolder } from '../zoo/folders.ts';
+import { loadStudent } from '../zoo/index.ts';
+import { launched, type Site, served } from './lib/browser.ts';
+import { bundle } from './lib/browser-bundle.ts';
+import { battery } from './processors/battery.ts';
+import { type Prepared, trainingStep } from './processors/laws.ts';
+import { packTask, unpackArrays } from './processors/task-files.ts';
+import type { Page } from './web/page.ts';
+import { ran } from './web/recipe.ts';
+
+const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } });
+
+/** Architectures whose training step is held to law 6, one of each kind of block. */
+const trained = [
+  ...['wrn', 'mobilenet-v1', 'mobilenet-v2', 'mobilenet-v3-small', 'shufflenet-v2', 'squeezenet'],
+  ...['densenet-cifar', 'resnext-cifar', 'igcv1', 'ghostnet', 'efficientnet-b0', 'mnasnet'],
+];
+
+declare const page: Page; // in the browser
+
+const files = new Map<string, Uint8Array | string>();
+const results = new Map<string, Arrays>();
+
+async function site(): Promise<Site> {
+  const built = await bundle({ entryPoints: ['scripts/web/page.ts', 'scripts/web/worker.ts'] });
+  for (const { path, contents } of built.outputFiles) files.set(`/${basename(path)}`, contents);
+  files.set('/', '<!doctype html><title>test</title><script type="module" src="/page.js"></script>');
+  const wasm = 'ort-wasm-simd-threaded.wasm';
+  files.set(`/${wasm}`, readFileSync(join('node_modules/onnxruntime-web/dist', wasm)));
+  const read = (path: string): Uint8Array | string | undefined => {
+    const student = /^\/nets\/([\w./-]+)$/.exec(path)?.[1];
+    if (student === undefined || student.includes('..')) return files.get(path);
+    const file = join(zooFolder('students'), student);
+    return existsSync(file) ? readFileSync(file) : undefined;
+  };
+  return served(read, (path, bytes) => void results.set(path, unpackArrays(bytes)));
+}
+
+async function opened(browser: Browser, { url }: Site): Promise<Tab> {
+  const tab = await browser.newPage();
+  await tab.goto(url);
+  await tab.waitForFunction(() => 'page' in globalThis);
+  return tab;
+}
+
+interface Verdict {
+  readonly isRight: boolean;
+  readonly said: string;
+}
+interface Check {
+  readonly name: string;
+  run(tab: Tab): Promise<Verdict>;
+}
+
+const inBrowser =
+  (prepare: () => Promise<Prepared>) =>
+  async (tab: Tab): Promise<Verdict> => {
+    const { tasks, judge } = await prepare();
+    const found: Arrays[] = [];
+    for (const task of tasks) {
+      const url = `/tasks/${results.size}`;
+      for (const [file, content] of Object.entries(packTask(task))) files.set(`${url}/${file}`, content);
+      await tab.evaluate((at) => page.perform(at), url);
+      found.push(results.get(`${url}/result`) ?? {});
+      for (const file of files.keys()) if (file.startsWith(`${url}/`)) files.delete(file);
+    }
+    const { isRight, difference, bound } = judge(found);
+    return { isRight, said: `${difference} ${bound}` };
+  };
+
+async function student(tab: Tab): Promise<Verdict> {
+  const id = 'mnist/wrn-16-1';
+  const compiled = await compile(loadStudent(id));
+  const [right = new Float32Array()] = [...(await compiled.run(new Float32Array(28 * 28))).values()];
+  await compiled.release();
+  const found = await tab.evaluate((name) => page.student(name), id);
+  const far = largestDifference(Float32Array.from(found), right);
+  return { isRight: far < 1e-4, said: `${far.toExponential(1)} < 1.0e-4` };
+}
+
+/** The largest relative difference of two runs' losses; NaN when they are not as long. */
+const apart = (a: readonly number[], b: readonly number[]): number =>
+  a.length === b.length
+    ? Math.max(...a.map((v, i) => Math.abs(v - (b[i] ?? Number.NaN)) / Math.abs(v)))
+    : Number.NaN;
+
+async function sameRecipe(tab: Tab): Promise<Verdict> {
+  const asked = { steps: 50 };
+  const far = apart(await ran(asked), await tab.evaluate((a) => page.recipe(a), asked));
+  return { isRight: far < 1e-3, said: `50 losses differ by ${far.toExponential(1)} < 1.0e-3 of themselves` };
+}
+
+async function inWorker(tab: Tab): Promise<Verdict> {
+  const asked = { steps: 20 };
+  const here = await tab.evaluate((a) => page.recipe(a), asked);
+  const [loss, steps] = await tab.evaluate(async (a) => {
+    const { done, steps: seen } = page.worker(a);
+    return [await done, seen] as const;
+  }, asked);
+  const stopped = await tab.evaluate(async (a) => {
+    const { done, steps: seen, stop } = page.worker(a);
+    while (seen.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    stop();
+    return (await done).length;
+  }, asked);
+  const isRight = apart(here, loss) === 0 && steps.length === 20 && stopped >= 3 && stopped < 20;
+  return { isRight, said: `the page's losses, ${steps.length} steps said; stopped after ${stopped}` };
+}
+
+async function closed(tab: Tab, reopen: () => Promise<Tab>): Promise<Verdict> {
+  const unbroken = await tab.evaluate((a) => page.worker(a).done, { steps: 40 });
+  const asked = { steps: 40, keep: 'closed' };
+  const first = await reopen();
+  const seen = await first.evaluate(async (a) => {
+    const { steps } = page.worker(a);
+    while (steps.length < 12) await new Promise((resolve) => setTimeout(resolve, 5));
+    return steps.length;
+  }, asked);
+  await first.close({ runBeforeUnload: false });
+  const second = await reopen();
+  const [loss, steps] = await second.evaluate(async (a) => {
+    const { done, steps: after } = page.worker(a);
+    return [await done, after] as const;
+  }, asked);
+  await second.close();
+  const isRight = apart(unbroken, loss) === 0 && (steps[0] ?? 0) > 5;
+  return {
+    isRight,
+    said: `closed after ${seen} steps, resumed with step ${steps[0]}: the losses of the unbroken run`,
+  };
+}
+
+const browser = await launched();
+const at = await site();
+let tab = await opened(browser, at);
+const checks: readonly Check[] = [
+  { name: 'a shipped student, fetched and verified', run: student },
+  ...battery
+    .filter(({ kind }) => kind !== 'step')
+    .map(({ name, prepare }) => ({ name: `outputs of ${name}`, run: inBrowser(prepare) })),
+  ...trained.map((name) => ({
+    name: `training step of ${name} (law 6)`,
+    run: inBrowser(async () => trainingStep(await calibrated(small(name)), 4)),
+  })),
+  { name: 'the same recipe in Node and in the browser', run: sameRecipe },
+  { name: 'training in a worker', run: inWorker },
+  { name: 'a run whose page is closed', run: (open) => closed(open, () => opened(browser, at)) },
+];
+let [passed, failed] = [0, 0];
+for (const { name, run } of checks.filter((check) => check.name.includes(values.only))) {
+  const { isRight, said } = await run(tab).catch((e: Error) => ({ isRight: false, said: e.message }));
+  if (isRight) passed++;
+  else failed++;
+  print(`${isRight ? 'ok    ' : 'FAILED'} ${name}: ${said}`);
+  if (!isRight) tab = await opened(browser, at); // a page that crashed fails one check
+}
+await browser.close();
+at.close();
+print(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,215 @@
+/**
+ * @file How other tools count operations, each a table over the kinds of ops. A tool counts modules or kernels of its own
+ * library; an op here stands for the module of torch.nn, or the layer of Keras, that computes it. What has none counts 0.
+ */
+import { match } from 'ts-pattern';
+import { first } from '../access.ts';
+import {
+  type Activation,
+  channelsOf,
+  isMap,
+  type Norm,
+  type Op,
+  type Pool,
+  type Shape,
+  sizeOf,
+  slide,
+} from '../graph/index.ts';
+
+export const countTools = [
+  'torch',
+  'fvcore',
+  'thop',
+  'ultralytics-thop',
+  'ptflops',
+  'ptflops-aten',
+  'keras',
+] as const;
+export type CountTool = (typeof countTools)[number];
+
+/** Operations of an op with these inputs and this output, for one example, beside its products and biases. */
+type Beside = (op: Op, ins: readonly Shape[], out: Shape) => number;
+
+export interface Convention {
+  /** The packages and the function of theirs that counts the same. */
+  readonly package: string;
+  readonly version: string;
+  readonly call: string;
+  /** What the tool calls its figure, and what one multiply-add of a conv or a dense layer counts in it. */
+  readonly unit: string;
+  readonly perMultiplyAdd: 1 | 2;
+  /** Whether each added bias counts 1. */
+  readonly biases: boolean;
+  /** Whether running means and variances are parameters. */
+  readonly statistics: boolean;
+  readonly beside: Beside;
+}
+
+/** How often a table counts each value of an activation; 0 where it has none. */
+const timesOf = (table: Readonly<Partial<Record<Activation, number>>>, fn: Activation): number =>
+  table[fn] ?? 0;
+const isAffine = ({ scale, offset }: Norm): boolean => scale || offset;
+
+/** What these tools count nothing for; the most frequent first. */
+const moves = [
+  { kind: 'input' },
+  { kind: 'concat' },
+  { kind: 'slice' },
+  { kind: 'shuffle' },
+  { kind: 'permute' },
+  { kind: 'flatten' },
+  { kind: 'maxout' },
+  { kind: 'shift' },
+  { kind: 'quantize' },
+  { kind: 'dropout' },
+  { kind: 'dropPath' },
+] as const;
+const products = [{ kind: 'conv' }, { kind: 'dense' }] as const;
+const arithmetic = [{ kind: 'add' }, { kind: 'mul' }] as const;
+
+const fvcore: Beside = (op, ins, out) =>
+  match(op)
+    .returnType<number>()
+    .with({ kind: 'norm' }, ({ scale }) => (scale ? 2 : 1) * sizeOf(out))
+    .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)))
+    .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 4 : 1) * sizeOf(out))
+    .with(
+      { kind: 'act' },
+      { kind: 'pool' },
+      { kind: 'globalPool' },
+      ...products,
+      ...arithmetic,
+      ...moves,
+      () => 0,
+    )
+    .exhaustive();
+
+/** n exponentials, n - 1 additions and n divisions for each place of n channels. */
+const softmaxByThop = (out: Shape): number => (sizeOf(out) / channelsOf(out)) * (3 * channelsOf(out) - 1);
+
+const thop: Beside = (op, ins, out) =>
+  match(op)
+    .returnType<number>()
+    .with({ kind: 'norm' }, (norm) => (isAffine(norm) ? 4 : 2) * sizeOf(out))
+    .with({ kind: 'act', fn: 'softmax' }, () => softmaxByThop(out))
+    .with({ kind: 'pool', fn: 'avg' }, () => sizeOf(out))
+    .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)) + sizeOf(out))
+    .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 11 : 1) * sizeOf(out))
+    .with(
+      { kind: 'act' },
+      { kind: 'pool' },
+      { kind: 'globalPool' },
+      ...products,
+      ...arithmetic,
+      ...moves,
+      () => 0,
+    )
+    .exhaustive();
+
+/** As thop, except that an average pool adds up what its windows read, and copies cost nothing. */
+const ultralytics: Beside = (op, ins, out) =>
+  match(op)
+    .returnType<number>()
+    .with({ kind: 'norm' }, (norm) => (isAffine(norm) ? 4 : 2) * sizeOf(out))
+    .with({ kind: 'act', fn: 'softmax' }, () => softmaxByThop(out))
+    .with({ kind: 'pool', fn: 'avg' }, (pool) => valuesRead(pool, first(ins)) + sizeOf(out))
+    .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)) + sizeOf(out))
+    .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 11 : 0) * sizeOf(out))
+    .with(
+      { kind: 'act' },
+      { kind: 'pool' },
+      { kind: 'globalPool' },
+      ...products,
+      ...arithmetic,
+      ...moves,
+      () => 0,
+    )
+    .exhaustive();
+
+/** How many values all windows of a pool read together, without padding. */
+function valuesRead({ size, stride, padding }: Pool, input: Shape): number {
+  if (!isMap(input)) return 0;
+  const { size: places, pads } = slide(input, { kernel: size, stride, dilation: [1, 1], padding });
+  const along = (axis: 0 | 1, before: number): number => {
+    let sum = 0;
+    for (let i = 0; i < places[axis]; i++) {
+      const from = i * stride[axis] - before;
+      sum += Math.max(0, Math.min(from + size[axis], input[axis]) - Math.max(from, 0));
+    }
+    return sum;
+  };
+  return along(0, pads.top) * along(1, pads.left) * channelsOf(input);
+}
+
+/**
+ * How often each value counts: `nn.ReLU` has a hook, and the function that it calls is patched, so that both count it; `nn.ReLU6`
+ * has the hook alone, since it calls hardtanh; `nn.SiLU` and `nn.Softmax` call patched functions, but have no hook.
+ */
+const timesByPtflops = { relu: 2, gelu: 2, relu6: 1, swish: 1, softmax: 1 } as const;
+
+const ptflops: Beside = (op, ins, out) =>
+  match(op)
+    .returnType<number>()
+    .with({ kind: 'norm' }, (norm) => (isAffine(norm) ? 2 : 1) * sizeOf(out))
+    .with({ kind: 'act' }, ({ fn }) => timesOf(timesByPtflops, fn) * sizeOf(out))
+    .with({ kind: 'pool' }, { kind: 'globalPool' }, () => 2 * sizeOf(first(ins)))
+    .with({ kind: 'upsample' }, () => 2 * sizeOf(out))
+    .with(...products, ...arithmetic, ...moves, () => 0)
+    .exhaustive();
+
+/** Elementwise kernels of TensorFlow that have a count, for each value; those of relu, relu6, sigmoid and tanh have none. */
+const kernelsOf = { hardSigmoid: 2, hardSwish: 3, swish: 2, gelu: 4, softmax: 5, negate: 1 } as const;
+
+const keras: Beside = (op, ins, out) =>
+  match(op)
+    .returnType<number>()
+    // x inverse + (beta - mean inverse), inverse = rsqrt(variance + eps) gamma: the right part for each channel
+    .with({ kind: 'norm' }, ({ scale }) => 2 * sizeOf(out) + (scale ? 6 : 5) * channelsOf(out))
+    .with({ kind: 'act' }, ({ fn }) => timesOf(kernelsOf, fn) * sizeOf(out))
+    .with({ kind: 'pool' }, ({ size }) => size[0] * size[1] * sizeOf(out))
+    .with({ kind: 'globalPool' }, ({ fn }) => (fn === 'avg' ? sizeOf(first(ins)) : 0))
+    .with(...arithmetic, () => (ins.length - 1) * sizeOf(out))
+    // nearest is two repeats, each of which computes a size
+    .with({ kind: 'upsample' }, ({ fn }) => (fn === 'nearest' ? 2 : 0))
+    .with(...products, ...moves, () => 0)
+    .exhaustive();
+
+const nothing: Beside = () => 0;
+const flops = 'FLOPs (2 for a multiply-add)';
+
+export const conventions: Readonly<Record<CountTool, Convention>> = {
+  torch: {
+    ...{ package: 'torch', version: '2.15.0', call: 'torch.utils.flop_counter.FlopCounterMode' },
+    ...{ unit: flops, perMultiplyAdd: 2, biases: false, statistics: false, beside: nothing },
+  },
+  fvcore: {
+    ...{ package: 'fvcore', version: '0.1.5.post20221221', call: 'FlopCountAnalysis' },
+    ...{
+      unit: '"flops" (1 for a multiply-add)',
+      perMultiplyAdd: 1,
+      biases: false,
+      statistics: false,
+      beside: fvcore,
+    },
+  },
+  thop: {
+    ...{ package: 'thop', version: '0.1.1.post2209072238', call: 'thop.profile' },
+    ...{ unit: 'MACs', perMultiplyAdd: 1, biases: false, statistics: false, beside: thop },
+  },
+  'ultralytics-thop': {
+    ...{ package: 'ultralytics-thop', version: '2.2.3', call: 'thop.profile' },
+    ...{ unit: 'MACs', perMultiplyAdd: 1, biases: false, statistics: false, beside: ultralytics },
+  },
+  ptflops: {
+    ...{ package: 'ptflops', version: '0.7.5', call: 'get_model_complexity_info' },
+    ...{ unit: 'MACs', perMultiplyAdd: 1, biases: true, statistics: false, beside: ptflops },
+  },
+  'ptflops-aten': {
+    ...{ package: 'ptflops', version: '0.7.5', call: "get_model_complexity_info(backend='aten')" },
+    ...{ unit: 'MACs', perMultiplyAdd: 1, biases: true, statistics: false, beside: nothing },
+  },
+  keras: {
+    ...{ package: 'keras', version: '3.15.1, tensorflow 2.21.0', call: 'tf.compat.v1.profiler' },
+    ...{ unit: flops, perMultiplyAdd: 2, biases: true, statistics: true, beside: keras },
+  },
+};
