@@ -8,8 +8,8 @@ import {
   type OnnxDtype,
   type OnnxModel,
   type OnnxNode,
-  type OnnxValue,
   type OnnxTensor,
+  type OnnxValue,
   onnxDtypes,
 } from './model.ts';
 import { modelType } from './proto.ts';
