@@ -227,6 +227,8 @@ function assembled(
       const tensor = layer.names[slot];
       if (weight && tensor !== undefined) tensors.set(`${id}:${slot}`, tensor);
       if (weight?.encoding !== 'quantized' || byId.get(inputs[0] ?? '')?.op.kind !== 'quantize') continue;
+      // a depthwise layer is multiplied in 32 bits everywhere
+      if (op.kind === 'conv' && op.groups === op.out && weight.shape.at(-2) === 1 && op.groups > 1) continue;
       form = form === 'full' || !pairsFit(codesOf(weight), weight.shape) ? 'full' : 'paired';
     }
   }

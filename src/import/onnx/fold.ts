@@ -107,10 +107,13 @@ const clip: Fold = (call) => {
     ),
   ];
 };
-/** BatchNormalization with the statistics of the constant itself, as nets with standardized weights export it. */
+/** BatchNormalization of a weight, as nets with standardized weights export it. */
 const standardize: Fold = (call) => {
   const x = call.constant(0);
-  if (!call.int('training_mode', 0)) return call.fail('normalizes a constant');
+  // before operator set 14 the outputs say whether the statistics are those of the input
+  const isOwn =
+    call.int('training_mode', 0) === 1 || call.node.outputs.filter((name) => name !== '').length > 1;
+  const [means, variances] = isOwn ? [] : [call.constant(3), call.constant(4)];
   const [outer = 1, channels = 1] = x.shape;
   const inner = countOf(x.shape.slice(2));
   const [scale, offset] = [call.constant(1), call.constant(2)];
@@ -120,8 +123,10 @@ const standardize: Fold = (call) => {
       { length: outer * inner },
       (_, i) => (Math.floor(i / inner) * channels + c) * inner + (i % inner),
     );
-    const mean = places.reduce((sum, p) => sum + (x.data[p] ?? 0), 0) / places.length;
-    const variance = places.reduce((sum, p) => sum + ((x.data[p] ?? 0) - mean) ** 2, 0) / places.length;
+    const mean = means?.data[c] ?? places.reduce((sum, p) => sum + (x.data[p] ?? 0), 0) / places.length;
+    const variance =
+      variances?.data[c] ??
+      places.reduce((sum, p) => sum + ((x.data[p] ?? 0) - mean) ** 2, 0) / places.length;
     const factor = (scale.data[c] ?? 1) / Math.sqrt(variance + call.float('epsilon', 1e-5));
     for (const p of places) values[p] = ((x.data[p] ?? 0) - mean) * factor + (offset.data[c] ?? 0);
   }

@@ -1,5 +1,6 @@
 /** @file fromOnnx(toOnnx(net)) computes what the net computes, at the same cost: for random graphs and for the zoo. */
 import { expect } from 'chai';
+import { quantizeByData } from '../../../src/compress/index.ts';
 import { compile } from '../../../src/engine/index.ts';
 import { type Graph, inputShape } from '../../../src/graph/index.ts';
 import { fromOnnx, type OnnxNet } from '../../../src/import/index.ts';
@@ -38,6 +39,8 @@ const affine = (graph: Graph): Graph => ({
     n.op.kind === 'norm' ? { ...n, op: { ...n.op, scale: true, offset: true } } : n,
   ),
 });
+const codesIn = ({ weights }: Net): number =>
+  [...weights.values()].filter(({ encoding }) => encoding === 'quantized').length;
 const back = (net: Net, o: ToOnnxOptions = {}) => fromOnnx(encodeModel(toOnnx(net, o)));
 
 describe('fromOnnx(toOnnx(net))', () => {
@@ -65,6 +68,16 @@ describe('fromOnnx(toOnnx(net))', () => {
       const again = back(net);
       expect(figures(again.graph)).to.deep.equal(figures(graph));
       expect(await difference(net, again)).to.be.below(1e-5);
+    });
+  }
+
+  for (const name of ['resnet-cifar', 'mobilenet-v2']) {
+    it(`is the same net of integers: ${name}`, async () => {
+      const graph = small(name, 16);
+      const net = await quantizeByData(shaken(graph), [noise(4 * sizeOf(inputShape(graph)), name)]);
+      const again = back(net);
+      expect([again.graph.integers, codesIn(again)]).to.deep.equal([net.graph.integers, codesIn(net)]);
+      expect(await difference(net, again)).to.equal(0);
     });
   }
 
