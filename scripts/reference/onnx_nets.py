@@ -21,8 +21,8 @@ logging.disable(logging.WARNING)
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 
-def torch_net(library, name):
-    """A net whose norms and scales are no identities, so that a mistake in one of them shows."""
+def torch_net(library, name, calm=False):
+    """A net whose norms and scales are no identities, so that a mistake in one of them shows. In a calm one values grow less."""
     import torch
 
     torch.set_num_threads(1)
@@ -41,7 +41,7 @@ def torch_net(library, name):
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
             torch.nn.init.normal_(module.running_mean, std=0.1)
             if module.weight is not None:
-                torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+                torch.nn.init.uniform_(module.weight, *((0.2, 0.6) if calm else (0.5, 1.5)))
                 torch.nn.init.normal_(module.bias, std=0.1)
     for key, parameter in net.named_parameters():
         if key.endswith(("gamma", "layer_scale")) or ".ls" in key:
@@ -85,13 +85,16 @@ def run(path, size):
     options.intra_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    plain = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     entry = session.get_inputs()[0]
     last = entry.shape[-1] == 3 and entry.shape[1] != 3
     shape = (1, size, size, 3) if last else (1, 3, size, size)
     x = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
     y = session.run(None, {entry.name: x})[0]
+    own = np.abs(y - plain.run(None, {entry.name: x})[0]).max() / np.abs(y).max()
     graph = onnx.load(path, load_external_data=False)
-    return x, np.asarray(y, np.float32), graph.opset_import[0].version
+    return x, np.asarray(y, np.float32), graph.opset_import[0].version, float(own)
 
 
 def answer(request, folder):
@@ -101,10 +104,14 @@ def answer(request, folder):
         export_keras(name, path, size)
     else:
         export_torch(torch_net(library, name), path, size, request["exporter"], request["opset"])
-    x, y, opset = run(path, size)
+    x, y, opset, own = run(path, size)
+    # where onnxruntime differs from itself without optimizations, rounding grows with depth: nothing could be compared
+    if own > 2e-6 and library != "keras":
+        export_torch(torch_net(library, name, calm=True), path, size, request["exporter"], request["opset"])
+        x, y, opset, own = run(path, size)
     x.tofile(os.path.join(folder, "x.f32"))
     y.tofile(os.path.join(folder, "y.f32"))
-    return {"x": x.shape, "y": y.shape, "opset": opset}
+    return {"x": x.shape, "y": y.shape, "opset": opset, "own": own}
 
 
 def main(folder):
