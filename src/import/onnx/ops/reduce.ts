@@ -9,7 +9,9 @@ import { mixed } from './mix.ts';
 export function reduce(call: Call): readonly Value[] {
   const x = unmixed(call, call.live(0));
   const rank = x.axes.length;
-  const given = call.intsOrInput('axes', 1) ?? x.axes.map((_, i) => i);
+  const listed = call.intsOrInput('axes', 1) ?? [];
+  // an empty list stands for all axes, too, unless the node says that it stands for none
+  const given = listed.length || call.int('noop_with_empty_axes', 0) ? listed : x.axes.map((_, i) => i);
   const reduced = new Set(given.map((axis) => call.axis(axis, rank)));
   const kept = call.int('keepdims', 1) === 1;
   const over = x.axes.filter((_, i) => reduced.has(i));

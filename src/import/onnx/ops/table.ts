@@ -37,6 +37,9 @@ import { pad } from './windows.ts';
 
 export type OpReader = (call: Call) => readonly Value[];
 const same: OpReader = (call) => [call.live(0)];
+/** The identity in inference. @throws Unreadable where the node says that it drops values. */
+const dropout: OpReader = (call) =>
+  call.numbers(2)?.some((value) => value !== 0) ? call.fail('drops values (training_mode)') : same(call);
 
 /** By op type of ONNX's own domain. */
 export const opReaders: ReadonlyMap<string, OpReader> = new Map<string, OpReader>([
@@ -87,7 +90,7 @@ export const opReaders: ReadonlyMap<string, OpReader> = new Map<string, OpReader
   ['Concat', concat],
   ['Shape', shapeOfValue],
   ['Identity', same],
-  ['Dropout', same],
+  ['Dropout', dropout],
   ['Cast', cast],
   ['QuantizeLinear', quantizeLinear],
   ['DequantizeLinear', dequantizeLinear],
