@@ -25,20 +25,26 @@ function netFolder(path: string): string {
   return path.startsWith('zoo/teachers/') && !existsSync(here) && existsSync(shipped) ? shipped : here;
 }
 
-/** Whether a folder holds a net. A change of its files that was interrupted is finished first. */
+/** Whether a name is that of an .onnx file. */
+export const isOnnxFile = (name: string): boolean => onnxName.test(name) && existsSync(name);
+const onnxName = /\.onnx$/i;
+
+/** Whether a folder or an .onnx file holds a net. A change of its files that was interrupted is finished first. */
 export function holdsNet(folder: string): boolean {
+  if (isOnnxFile(folder)) return true;
   settle(folder);
   return existsSync(join(folder, 'graph.json'));
 }
 
 /**
- * The folder of a net that a person names: a shipped student, or a folder with graph.json.
+ * The folder of a net that a person names: a shipped student, a folder with graph.json, or an .onnx file.
  * @throws UsageError when it is neither.
  */
 export function findStudent(name: string): { readonly folder: string; readonly shipped: boolean } {
   const names = studentNames();
   if (names.includes(name)) return { folder: join(zooFolder('students'), name), shipped: true };
   const folder = netFolder(name);
+  if (onnxName.test(name) && !existsSync(name)) throw new UsageError(`no file "${name}"`);
   if (holdsNet(folder)) return { folder, shipped: false };
   throw new UsageError(
     `no student "${name}", and no folder of that name with graph.json.${suggestion(name, names)} Shipped: ${names.join(', ') || 'none'}`,

@@ -1,23 +1,8 @@
 /** @file Nets of one's own in folders: graph.json, weights.safetensors, and card.json where something is known of them. */
-import { type NewFile, replaceFiles } from '../src/files/index.ts';
-import { type Net, pack } from '../src/weights/index.ts';
+import { replaceFiles } from '../src/files/index.ts';
+import type { Net } from '../src/weights/index.ts';
+import { filesOf } from './net-files.ts';
 import { type LoadOptions, loadStudent } from './students.ts';
-
-/** A value as a file that people read. */
-export const jsonFile = (file: string, value: unknown): NewFile => ({
-  file,
-  content: `${JSON.stringify(value, null, 2)}\n`,
-});
-
-/** The files of a net; card.json too when there is a card. */
-export function filesOf(net: Net, card?: object): readonly NewFile[] {
-  const { graphJson, weights } = pack(net);
-  return [
-    ...(card ? [jsonFile('card.json', card)] : []),
-    { file: 'weights.safetensors', content: weights },
-    { file: 'graph.json', content: graphJson },
-  ];
-}
 
 /**
  * Saves a net in a folder, which is made if it is missing: graph.json, weights.safetensors and, with a card, card.json. All files

@@ -5,9 +5,10 @@ import * as z from 'zod';
 import { codeOf, MoonletError } from '../src/errors.ts';
 import { type Net, type UnpackOptions, unpack } from '../src/weights/index.ts';
 import { type Card, parseCard } from './card.ts';
-import { findStudent, studentFolder } from './folders.ts';
+import { findStudent, isOnnxFile, studentFolder } from './folders.ts';
 import { parseJson } from './json.ts';
 import { sha256 } from './make-index.ts';
+import { readOnnxFile } from './onnx-file.ts';
 
 /** The card of a shipped student or of a folder. @throws MoonletError when the card is missing or damaged. */
 export const readCard = (name: string): Card => {
@@ -21,12 +22,13 @@ export interface LoadOptions extends UnpackOptions {
 }
 
 /**
- * The net of a shipped student or of a folder with graph.json and weights.safetensors; where the folder has a card with
- * their sha256, they are checked against it.
+ * The net of a shipped student, of an .onnx file, or of a folder with graph.json and weights.safetensors; where the folder
+ * has a card with their sha256, they are checked against it.
  * @throws UsageError when it is neither, MoonletError when the files are damaged or not those of the card.
  */
 export function loadStudent(name: string, { verify = true, ...limits }: LoadOptions = {}): Net {
   const { folder, shipped } = findStudent(name);
+  if (isOnnxFile(folder)) return readOnnxFile(name);
   const graphJson = readText(join(folder, 'graph.json'));
   const weights = read(join(folder, 'weights.safetensors'));
   if (shipped || verify) {

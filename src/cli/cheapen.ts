@@ -9,7 +9,10 @@ import { tableOf } from './tables.ts';
 
 export const cheapenCommand = (command: Command): void => {
   command
-    .argument('<what...>', 'an architecture with its options, such as wrn depth=40 width=2; or a student')
+    .argument(
+      '<what...>',
+      'an architecture with its options, such as wrn depth=40 width=2; a student; or an .onnx file',
+    )
     .requiredOption(
       '--block <block>',
       "the cheap block: 'S', 'G(4)', 'G(N)', 'G(N/8)', 'B(2)', 'BG(2,4)', 'BG(2,M)' or 'BG(2,M/8)' (required)",

@@ -15,7 +15,10 @@ interface Flags {
 
 export const classifyCommand = (command: Command): void => {
   command
-    .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
+    .argument(
+      '<student>',
+      '<dataset>/<id>, a folder with graph.json and weights.safetensors, or an .onnx file',
+    )
     .argument('<picture...>', 'files: PNG, JPEG or WebP, or folders of them')
     .option('--top <n>', 'how many classes to name for each picture', '5')
     .option('--skip-damaged', skipHelp)

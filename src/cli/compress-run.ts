@@ -1,6 +1,6 @@
 /** @file The implementation of `moonlet compress`: the chain or the search, its files and its table. */
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
-import { filesOf, jsonFile } from '../../zoo/nets.ts';
+import { filesOf, jsonFile } from '../../zoo/net-files.ts';
 import {
   type Budget,
   type Compressed,

@@ -29,7 +29,10 @@ interface Flags {
 
 export const compressCommand = (command: Command): void => {
   command
-    .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
+    .argument(
+      '<student>',
+      '<dataset>/<id>, a folder with graph.json and weights.safetensors, or an .onnx file',
+    )
     .option(
       '--steps <steps>',
       "the steps: a string such as 'prune=0.8 fit=300 share=16 huffman', JSON, or a .json file (default: found by search)",

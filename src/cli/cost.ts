@@ -24,7 +24,10 @@ interface Flags {
 }
 export const costCommand = (command: Command): void => {
   command
-    .argument('<what...>', 'an architecture with its options, such as wrn depth=40 width=2; or a student')
+    .argument(
+      '<what...>',
+      'an architecture with its options, such as wrn depth=40 width=2; a student; or an .onnx file',
+    )
     .option('--as <tool>', `count operations as another tool does: ${countTools.join(', ')}, or all of them`)
     .option('--layers', 'print a table of every layer, too')
     .option('--json', 'print one JSON document, with every layer (default: a table of totals)')

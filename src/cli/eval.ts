@@ -19,7 +19,10 @@ interface Flags {
 
 export const evalCommand = (command: Command): void => {
   command
-    .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
+    .argument(
+      '<student>',
+      '<dataset>/<id>, a folder with graph.json and weights.safetensors, or an .onnx file',
+    )
     .option(
       '--data <name>',
       `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: the dataset on the student's card)`,

@@ -29,7 +29,10 @@ interface Flags {
 }
 export const exportCommand = (command: Command): void => {
   command
-    .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
+    .argument(
+      '<student>',
+      '<dataset>/<id>, a folder with graph.json and weights.safetensors, or an .onnx file',
+    )
     .requiredOption('--format <format>', `${exportFormats.join(', ')} (required)`)
     .requiredOption('--out <folder>', 'where the files go (required)')
     .option(

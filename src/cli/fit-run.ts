@@ -3,7 +3,7 @@
  * files.
  */
 import { join } from 'node:path';
-import { filesOf, jsonFile } from '../../zoo/nets.ts';
+import { filesOf, jsonFile } from '../../zoo/net-files.ts';
 import { type Out, withOut } from '../files/index.ts';
 import { bestSince } from '../learn/train/best.ts';
 import { cost } from '../read/cost.ts';

@@ -86,7 +86,7 @@ export const fitCommand = (command: Command): void => {
 export const distillCommand = (command: Command): void => {
   common(command, '[recipe or arch...]')
     .option('--list', 'list the methods of the survey and exit')
-    .option('--teacher <student>', '<dataset>/<id> or a folder (default: that of the recipe)')
+    .option('--teacher <student>', '<dataset>/<id>, a folder or an .onnx file (default: that of the recipe)')
     .option('--temperature <x>', 'the temperature of the soft targets (default: 4)')
     .option('--alpha <x>', 'the weight of the soft targets; the labels get the rest (default: 0.9)')
     .option('--attention <beta>', 'add attention transfer with this weight (default: none)')

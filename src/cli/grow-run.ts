@@ -3,7 +3,7 @@
  * a dry run.
  */
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
-import { filesOf } from '../../zoo/nets.ts';
+import { filesOf } from '../../zoo/net-files.ts';
 import {
   type GrowPlan,
   type Growth,

@@ -23,7 +23,10 @@ const more = (value: string, earlier: readonly string[] = []): readonly string[]
 
 export const growCommand = (command: Command): void => {
   command
-    .argument('<student>', '<dataset>/<id>, or a folder with graph.json and weights.safetensors')
+    .argument(
+      '<student>',
+      '<dataset>/<id>, a folder with graph.json and weights.safetensors, or an .onnx file',
+    )
     .option(
       '--widen <where=width>',
       "make layers wider, such as 'stage1=x1.5' or 'stage2/0/first=48'; may be repeated (default: none)",

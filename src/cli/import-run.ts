@@ -6,23 +6,21 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { compose } from '../../zoo/architectures/index.ts';
-import { filesOf } from '../../zoo/nets.ts';
+import { filesOf } from '../../zoo/net-files.ts';
 import { MoonletError } from '../errors.ts';
 import { readText, withOut } from '../files/index.ts';
 import type { Graph } from '../graph/index.ts';
 import { classesOf, inputShape } from '../graph/index.ts';
+import { type Imported, importWeights } from '../import/import.ts';
+import { readWeightFile } from '../import/open.ts';
 import {
-  type Imported,
-  importWeights,
   type Preprocessing,
   preprocessingOf,
-  readTimmConfig,
-  readWeightFile,
   type Settled,
-  type TimmConfig,
   usualPreprocessing,
-  wrong,
-} from '../import/index.ts';
+} from '../import/preprocessing.ts';
+import { readTimmConfig, type TimmConfig } from '../import/timm-config.ts';
+import { wrong } from '../import/wrong.ts';
 import { cost } from '../read/cost.ts';
 import { bytesOf, type Net, pack } from '../weights/index.ts';
 import type { Flags } from './import.ts';

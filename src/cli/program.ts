@@ -11,7 +11,7 @@ import { note, print } from './say.ts';
 
 const epilogue = `
 ARCH is the name of an architecture with options, such as: wrn depth=40 width=2 classes=10
-STUDENT is <dataset>/<id>, or a folder with graph.json and weights.safetensors
+STUDENT is <dataset>/<id>, a folder with graph.json and weights.safetensors, or an .onnx file
 "moonlet COMMAND --help" describes one command.`;
 
 /** Run one command. The exit code: 0 done, 1 failed, 2 wrong usage. */

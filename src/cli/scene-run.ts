@@ -1,6 +1,6 @@
 /** @file The implementation of `moonlet distill` and `moonlet fit` for recipes on scenes. */
 import { join } from 'node:path';
-import { filesOf, jsonFile } from '../../zoo/nets.ts';
+import { filesOf, jsonFile } from '../../zoo/net-files.ts';
 import { type Out, withOut } from '../files/index.ts';
 import { cost } from '../read/cost.ts';
 import { checkpointFiles, inputsOf } from '../run/files.ts';

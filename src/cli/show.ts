@@ -29,7 +29,7 @@ function channelTable(graph: Graph): string {
 
 export const showCommand = (command: Command): void => {
   command
-    .argument('<what...>', 'an architecture with its options, or a student')
+    .argument('<what...>', 'an architecture with its options, a student, or an .onnx file')
     .option('--text', 'print one line per node (default: a table of layers)')
     .option('--mermaid', 'print a mermaid flowchart')
     .option('--svg <file>', 'draw a diagram into this file')

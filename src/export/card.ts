@@ -51,7 +51,10 @@ const schema = z.looseObject({
   preprocessing: preprocessing.nullish(),
   license: z.string().optional(),
   source: z.string().optional(),
-  imported: z.looseObject({ file: z.string(), source: z.string(), sha256: z.string().optional() }).optional(),
+  /** Without `source` where the file is of no library, such as .onnx. */
+  imported: z
+    .looseObject({ file: z.string(), source: z.string().optional(), sha256: z.string().optional() })
+    .optional(),
 });
 
 /** Only the fields of the card that are known, without those that are undefined. */
@@ -103,8 +106,8 @@ export function readExportCard(json: string, name: string): ExportCard {
   return known({ ...read.data, source });
 }
 
-const origin = ({ file, source, sha256 }: { file: string; source: string; sha256?: string | undefined }) =>
-  `${file} of ${source}${sha256 === undefined ? '' : `, sha256 ${sha256}`}`;
+const origin = ({ file, source, sha256 }: NonNullable<z.output<typeof schema>['imported']>): string =>
+  `${file}${source === undefined ? '' : ` of ${source}`}${sha256 === undefined ? '' : `, sha256 ${sha256}`}`;
 
 /** One value a channel. */
 export const byChannel = (v: number | readonly number[], channels: number): readonly number[] =>

@@ -4,7 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { compose } from '../../zoo/architectures/index.ts';
 import { withinLimit } from '../../zoo/http.ts';
-import { filesOf } from '../../zoo/nets.ts';
+import { filesOf } from '../../zoo/net-files.ts';
 import { cacheFolder } from '../../zoo/pull.ts';
 import { MoonletError } from '../errors.ts';
 import { isHiddenName, namesIn, withOut } from '../files/index.ts';

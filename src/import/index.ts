@@ -15,6 +15,13 @@ export {
 } from './file.ts';
 export { type Imported, type ImportOptions, type ImportReport, importWeights } from './import.ts';
 export { type Source, sources, sourcesOf } from './names/index.ts';
+export {
+  type FromOnnxOptions,
+  fromOnnx,
+  type OnnxEnd,
+  type OnnxNet,
+  type OnnxReport,
+} from './onnx/index.ts';
 export { readWeightFile } from './open.ts';
 export {
   type Preprocessing,

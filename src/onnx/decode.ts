@@ -1,10 +1,10 @@
 /** @file Reads an ONNX model from protobuf bytes. */
 
-import { MoonletError } from '../errors.ts';
+import { MoonletError, quote } from '../errors.ts';
 import { dataTypes } from './encode.ts';
+import { checkEntries } from './limits.ts';
 import {
   type OnnxAttribute,
-  type OnnxData,
   type OnnxDtype,
   type OnnxModel,
   type OnnxNode,
@@ -13,18 +13,7 @@ import {
   onnxDtypes,
 } from './model.ts';
 import { modelType } from './proto.ts';
-
-interface TensorMessage {
-  readonly name: string;
-  readonly dataType: number;
-  readonly dims: readonly number[];
-  readonly rawData: Uint8Array;
-  readonly floatData: readonly number[];
-  readonly int32Data: readonly number[];
-  readonly int64Data: readonly number[];
-  readonly doubleData: readonly number[];
-  readonly dataLocation: number;
-}
+import { type ExternalFile, type TensorMessage, tensorFrom } from './tensor-data.ts';
 
 interface AttributeMessage {
   readonly name: string;
@@ -66,6 +55,7 @@ interface ModelMessage {
       readonly opType: string;
       readonly domain: string;
       readonly attribute: readonly AttributeMessage[];
+      readonly metadataProps: readonly { readonly key: string; readonly value: string }[];
     }[];
     readonly initializer: readonly TensorMessage[];
     readonly input: readonly ValueMessage[];
@@ -73,18 +63,33 @@ interface ModelMessage {
   } | null;
 }
 
+export interface DecodeOptions {
+  /** Gives the bytes of a file in the folder of the model, where large models keep their weights. */
+  readonly external?: ExternalFile;
+}
+
 /**
  * The model in `bytes`.
  *
- * @throws MoonletError when the bytes are no ONNX model, or hold a type or an external tensor that is not
- * read here.
+ * @throws MoonletError when the bytes are no ONNX model, have more entries than a network has, hold a type that is not
+ * read here, or keep values in another file and `external` is missing.
  */
-export function decodeModel(bytes: Uint8Array): OnnxModel {
+export function decodeModel(bytes: Uint8Array, o: DecodeOptions = {}): OnnxModel {
+  const {
+    external = (location: string): never => {
+      throw new MoonletError(
+        `onnx model: needs the file ${quote(location)} in the folder of the model; pass a function that reads it, or save one file with all data`,
+      );
+    },
+  } = o;
   const message = parse(bytes);
   const graph = message.graph;
   if (!graph) throw new MoonletError('onnx model: the bytes hold no graph; give the bytes of an .onnx file');
-  const domains = message.opsetImport.filter(({ domain }) => domain !== '' && domain !== 'ai.onnx');
-  const opset = message.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx')?.version;
+  const isOwn = (domain: string): boolean => domain === '' || domain === 'ai.onnx';
+  const domains = message.opsetImport.filter(({ domain }) => !isOwn(domain));
+  const opset = message.opsetImport.find(({ domain }) => isOwn(domain))?.version;
+  const entries = (list: readonly { readonly key: string; readonly value: string }[]) =>
+    Object.fromEntries(list.map(({ key, value }) => [key, value]));
   return {
     name: graph.name,
     nodes: graph.node.map(
@@ -94,10 +99,13 @@ export function decodeModel(bytes: Uint8Array): OnnxModel {
         ...(node.domain === '' ? {} : { domain: node.domain }),
         inputs: node.input,
         outputs: node.output,
-        attributes: Object.fromEntries(node.attribute.map((attribute) => [attribute.name, read(attribute)])),
+        attributes: Object.fromEntries(
+          node.attribute.map((attribute) => [attribute.name, read(attribute, external)]),
+        ),
+        ...(node.metadataProps.length ? { metadata: entries(node.metadataProps) } : {}),
       }),
     ),
-    initializers: graph.initializer.map(tensor),
+    initializers: graph.initializer.map((initializer) => tensor(initializer, external)),
     inputs: graph.input.map(value),
     outputs: graph.output.map(value),
     ...(opset === undefined ? {} : { opset }),
@@ -106,13 +114,17 @@ export function decodeModel(bytes: Uint8Array): OnnxModel {
     producer: message.producerName,
     ...(message.producerVersion === '' ? {} : { producerVersion: message.producerVersion }),
     ...(message.docString === '' ? {} : { doc: message.docString }),
-    metadata: Object.fromEntries(message.metadataProps.map((entry) => [entry.key, entry.value])),
+    metadata: entries(message.metadataProps),
   };
 }
+
+const tensor = (message: TensorMessage, external: ExternalFile): OnnxTensor =>
+  tensorFrom(message, dtypeOf(message.dataType, `tensor ${quote(message.name)}`), external);
 
 function parse(bytes: Uint8Array): ModelMessage {
   const type = modelType();
   try {
+    checkEntries(bytes);
     const options = { longs: Number, defaults: true, arrays: true };
     const message = type.toObject(type.decode(bytes), options);
     return {
@@ -125,6 +137,7 @@ function parse(bytes: Uint8Array): ModelMessage {
       graph: message['graph'],
     };
   } catch (error) {
+    if (error instanceof MoonletError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new MoonletError(
       `onnx model of ${bytes.length} bytes: not a protobuf (${reason}); give an .onnx file`,
@@ -151,7 +164,7 @@ function value(message: ValueMessage): OnnxValue {
   };
 }
 
-function read(message: AttributeMessage): OnnxAttribute {
+function read(message: AttributeMessage, external: ExternalFile): OnnxAttribute {
   const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
   switch (message.type) {
     case 1:
@@ -161,7 +174,7 @@ function read(message: AttributeMessage): OnnxAttribute {
     case 3:
       return { kind: 'string', value: text(message.s) };
     case 4:
-      if (message.t) return { kind: 'tensor', value: tensor(message.t) };
+      if (message.t) return { kind: 'tensor', value: tensor(message.t, external) };
       break;
     case 6:
       return { kind: 'floats', value: message.floats };
@@ -170,64 +183,5 @@ function read(message: AttributeMessage): OnnxAttribute {
     case 8:
       return { kind: 'strings', value: message.strings.map(text) };
   }
-  throw new MoonletError(
-    `onnx attribute "${message.name}": type ${message.type} is not read here; no subgraphs`,
-  );
-}
-
-function tensor(message: TensorMessage): OnnxTensor {
-  const dtype = dtypeOf(message.dataType, `tensor "${message.name}"`);
-  if (message.dataLocation === 1) {
-    throw new MoonletError(
-      `onnx tensor "${message.name}": its data lie in another file; save one file with all data`,
-    );
-  }
-  const raw = message.rawData.length > 0;
-  return {
-    name: message.name,
-    dtype,
-    shape: message.dims,
-    data: raw ? fromRaw(dtype, message.rawData) : typed(dtype, message),
-  };
-}
-
-function fromRaw(dtype: OnnxDtype, bytes: Uint8Array): OnnxData {
-  const { buffer } = Uint8Array.from(bytes); // a copy, since views need aligned offsets (and a Buffer's slice is none)
-  switch (dtype) {
-    case 'float32':
-      return new Float32Array(buffer);
-    case 'float16':
-      return new Uint16Array(buffer);
-    case 'float64':
-      return new Float64Array(buffer);
-    case 'int32':
-      return new Int32Array(buffer);
-    case 'int8':
-      return new Int8Array(buffer);
-    case 'int64':
-      return Array.from(new BigInt64Array(buffer), Number);
-    case 'uint8':
-    case 'bool':
-      return new Uint8Array(buffer);
-  }
-}
-
-function typed(dtype: OnnxDtype, message: TensorMessage): OnnxData {
-  switch (dtype) {
-    case 'float32':
-      return Float32Array.from(message.floatData);
-    case 'float16':
-      return Uint16Array.from(message.int32Data); // onnx.proto keeps their bits there
-    case 'float64':
-      return Float64Array.from(message.doubleData);
-    case 'int32':
-      return Int32Array.from(message.int32Data);
-    case 'int8':
-      return Int8Array.from(message.int32Data);
-    case 'int64':
-      return message.int64Data;
-    case 'uint8':
-    case 'bool':
-      return Uint8Array.from(message.int32Data);
-  }
+  return { kind: 'other', type: message.type };
 }

@@ -9,11 +9,14 @@ export const dataTypes: Readonly<Record<OnnxDtype, number>> = {
   float32: 1,
   uint8: 2,
   int8: 3,
+  uint16: 4,
+  int16: 5,
   int32: 6,
   int64: 7,
   bool: 9,
   float16: 10,
   float64: 11,
+  bfloat16: 16,
 };
 
 /**
@@ -40,6 +43,7 @@ export function encodeModel(model: OnnxModel): Uint8Array {
         opType: node.opType,
         ...(node.domain === undefined ? {} : { domain: node.domain }),
         attribute: Object.entries(node.attributes ?? {}).map(([name, value]) => attributeProto(name, value)),
+        metadataProps: Object.entries(node.metadata ?? {}).map(([key, value]) => ({ key, value })),
       })),
       initializer: model.initializers.map(tensorProto),
       input: model.inputs.map(valueProto),
@@ -66,6 +70,8 @@ function attributeProto(name: string, attribute: OnnxAttribute): object {
       return { name, type: 7, ints: attribute.value };
     case 'strings':
       return { name, type: 8, strings: attribute.value.map(bytes) };
+    case 'other':
+      throw new MoonletError(`onnx attribute "${name}" of type ${attribute.type} cannot be written`);
   }
 }
 
@@ -97,7 +103,11 @@ function rawBytes({ dtype, data }: OnnxTensor): Uint8Array {
     case 'float32':
       return view(data instanceof Float32Array ? data : Float32Array.from(data));
     case 'float16':
+    case 'bfloat16':
+    case 'uint16':
       return view(data instanceof Uint16Array ? data : Uint16Array.from(data));
+    case 'int16':
+      return view(data instanceof Int16Array ? data : Int16Array.from(data));
     case 'float64':
       return view(data instanceof Float64Array ? data : Float64Array.from(data));
     case 'int32':

@@ -1,6 +1,6 @@
 /** @file Writes and reads ONNX protobufs. A leaf: it knows nothing of networks or tensors. */
 
-export { decodeModel } from './decode.ts';
+export { type DecodeOptions, decodeModel } from './decode.ts';
 export { encodeModel } from './encode.ts';
 export { halved } from './half.ts';
 export type {
@@ -13,3 +13,4 @@ export type {
   OnnxValue,
 } from './model.ts';
 export { float, floats, int, ints, string } from './model.ts';
+export type { ExternalFile } from './tensor-data.ts';

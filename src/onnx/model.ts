@@ -5,8 +5,11 @@
 export const onnxDtypes = [
   'float32',
   'float16',
+  'bfloat16',
   'uint8',
   'int8',
+  'uint16',
+  'int16',
   'int32',
   'int64',
   'bool',
@@ -14,17 +17,18 @@ export const onnxDtypes = [
 ] as const;
 export type OnnxDtype = (typeof onnxDtypes)[number];
 
-/** int64 values are given as numbers; they are exact up to 2^53. float16 values are given as their bits. */
+/** int64 values are given as numbers; they are exact up to 2^53. float16 and bfloat16 values are given as their bits. */
 export type OnnxData =
   | Float32Array
   | Uint16Array
   | Float64Array
   | Int32Array
+  | Int16Array
   | Int8Array
   | Uint8Array
   | readonly number[];
 
-/** A tensor with its values in row-major order. `data` is a `number[]` for int64, a `Uint8Array` for bool, a `Uint16Array` of bits for float16. */
+/** A tensor with its values in row-major order. `data` is a `number[]` for int64, a `Uint8Array` for bool, a `Uint16Array` of bits for float16 and bfloat16. */
 export interface OnnxTensor {
   readonly name: string;
   readonly dtype: OnnxDtype;
@@ -40,7 +44,9 @@ export type OnnxAttribute =
   | { readonly kind: 'ints'; readonly value: readonly number[] }
   | { readonly kind: 'floats'; readonly value: readonly number[] }
   | { readonly kind: 'strings'; readonly value: readonly string[] }
-  | { readonly kind: 'tensor'; readonly value: OnnxTensor };
+  | { readonly kind: 'tensor'; readonly value: OnnxTensor }
+  /** Read but not written: a subgraph, or a type that networks do not need, by its number in onnx.proto. */
+  | { readonly kind: 'other'; readonly type: number };
 
 /** An empty input name stands for an optional input that is left out. */
 export interface OnnxNode {
@@ -50,6 +56,8 @@ export interface OnnxNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes?: Readonly<Record<string, OnnxAttribute>>;
+  /** What an exporter notes about the node, such as the modules that it comes from. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** The type of a graph's input or output; a string in `shape` is a symbolic size, such as `batch`. */

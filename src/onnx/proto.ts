@@ -7,7 +7,7 @@ import protobuf from 'protobufjs/light.js';
 
 type Field = readonly [name: string, id: number, type: string, list?: 'list' | 'packed'];
 
-const messages: Readonly<Record<string, readonly Field[]>> = {
+export const messages: Readonly<Record<string, readonly Field[]>> = {
   ModelProto: [
     ['irVersion', 1, 'int64'],
     ['producerName', 2, 'string'],
@@ -43,6 +43,7 @@ const messages: Readonly<Record<string, readonly Field[]>> = {
     ['opType', 4, 'string'],
     ['attribute', 5, 'AttributeProto', 'list'],
     ['domain', 7, 'string'],
+    ['metadataProps', 9, 'StringStringEntryProto', 'list'],
   ],
   AttributeProto: [
     ['name', 1, 'string'],
@@ -64,6 +65,7 @@ const messages: Readonly<Record<string, readonly Field[]>> = {
     ['name', 8, 'string'],
     ['rawData', 9, 'bytes'],
     ['doubleData', 10, 'double', 'packed'],
+    ['externalData', 13, 'StringStringEntryProto', 'list'],
     ['dataLocation', 14, 'int32'],
   ],
   ValueInfoProto: [

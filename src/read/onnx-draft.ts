@@ -14,12 +14,15 @@ export interface Draft {
   ): string;
   /** A constant's name. */
   constant(dtype: OnnxDtype, shape: readonly number[], data: OnnxData): string;
+  /** The constant of a weight, or of values with a name: one for all nodes that share it. */
+  weight(weight: object | string, make: () => string): string;
 }
 
 export function draft(): Draft {
   const nodes: OnnxNode[] = [];
   const initializers: OnnxTensor[] = [];
   let made = 0;
+  const known = new Map<object | string, string>();
   return {
     nodes,
     initializers,
@@ -30,6 +33,11 @@ export function draft(): Draft {
     constant(dtype, shape, data) {
       const name = `#${made++}`;
       initializers.push({ name, dtype, shape, data });
+      return name;
+    },
+    weight(weight, make) {
+      const name = known.get(weight) ?? make();
+      known.set(weight, name);
       return name;
     },
   };

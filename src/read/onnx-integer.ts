@@ -58,18 +58,18 @@ export function linearOperands(
   const codes = dense(kernel);
   if (read && codes?.encoding === 'quantized')
     return [x, ...integerOperands(d, read, codes, bias, site.depthwise)];
-  const data = materialize(kernel);
   return [
     read ? again(d, x, read, site.channels) : x,
-    kernel.shape.length === 4
-      ? d.constant(
-          'float32',
-          oihwShape(kernel.shape),
-          oihw(data, kernel.shape, new Float32Array(data.length)),
-        )
-      : d.constant('float32', kernel.shape, data),
-    ...(bias ? [d.constant('float32', bias.shape, materialize(bias))] : []),
+    d.weight(kernel, () => floatKernel(d, kernel)),
+    ...(bias ? [d.weight(bias, () => d.constant('float32', bias.shape, materialize(bias)))] : []),
   ];
+}
+
+function floatKernel(d: Draft, kernel: Weight): string {
+  const data = materialize(kernel);
+  return kernel.shape.length === 4
+    ? d.constant('float32', oihwShape(kernel.shape), oihw(data, kernel.shape, new Float32Array(data.length)))
+    : d.constant('float32', kernel.shape, data);
 }
 
 /**

@@ -142,8 +142,10 @@ function emitOp(e: Emission): string {
     .with({ kind: 'norm' }, ({ eps }) => {
       const vector = (slot: Slot, otherwise: number): string => {
         const stored = e.weight(slot);
-        const data = stored ? materialize(stored) : new Float32Array(c).fill(otherwise);
-        return d.constant('float32', [data.length], data);
+        if (stored) return d.weight(stored, () => d.constant('float32', [c], materialize(stored)));
+        return d.weight(`${c} times ${otherwise}`, () =>
+          d.constant('float32', [c], new Float32Array(c).fill(otherwise)),
+        );
       };
       const vectors = [vector('gamma', 1), vector('beta', 0), vector('mean', 0), vector('variance', 1)];
       return d.emit('BatchNormalization', [x, ...vectors], { epsilon: float(eps) });

@@ -35,7 +35,10 @@ const card = z.looseObject({
   id: z.string().optional(),
   license: z.string().optional(),
   source: z.string().optional(),
-  imported: z.looseObject({ file: z.string(), source: z.string(), sha256: z.string().optional() }).optional(),
+  /** Without `source` where the file is of no library, such as .onnx. */
+  imported: z
+    .looseObject({ file: z.string(), source: z.string().optional(), sha256: z.string().optional() })
+    .optional(),
 });
 
 /** What is known of a net's pictures. */
@@ -125,7 +128,10 @@ export function provenanceOf(name: string): Provenance {
 function provenance({ id, license, source, imported }: z.output<typeof card>): Provenance {
   const { file, source: by, sha256 } = imported ?? {};
   const told =
-    source ?? id ?? (file && `${file} of ${by}${sha256 === undefined ? '' : `, sha256 ${sha256}`}`);
+    source ??
+    id ??
+    (file &&
+      `${file}${by === undefined ? '' : ` of ${by}`}${sha256 === undefined ? '' : `, sha256 ${sha256}`}`);
   return { ...(license === undefined ? {} : { license }), ...(told === undefined ? {} : { source: told }) };
 }
 

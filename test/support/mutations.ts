@@ -5,6 +5,7 @@ import { importWeights, readWeightFile } from '../../src/import/index.ts';
 import { random } from '../../src/random.ts';
 import { compose } from '../../zoo/index.ts';
 import { type Bytes, type Damage, type Damaged, type FuzzedReader, mutate } from './damage.ts';
+import { onnxReader } from './onnx-damage.ts';
 import { ownReaders } from './own-readers.ts';
 import { fileOf } from './packed.ts';
 
@@ -125,6 +126,7 @@ export const readers: Readonly<Record<string, FuzzedReader>> = {
   ),
   'tf-layers': importing(v1, tfLayers),
   ...ownReaders,
+  onnx: onnxReader,
 };
 
 export interface FuzzReport {

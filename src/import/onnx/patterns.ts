@@ -1,0 +1,90 @@
+/** @file Activations that exporters write as several ops, found as the ops are read. */
+import type { Draft } from './draft.ts';
+import { uniform } from './draft.ts';
+
+/** value = factor source */
+interface Scaled {
+  readonly source: string;
+  readonly factor: number;
+}
+
+/** Without a multiplication by one number. */
+function unscaled(draft: Draft, id: string): Scaled {
+  const { op, inputs } = draft.node(id);
+  const [source] = inputs;
+  const factor = op.kind === 'affine' ? op.scale[0] : undefined;
+  return op.kind === 'affine' &&
+    source !== undefined &&
+    factor &&
+    uniform(op.offset, 0) &&
+    uniform(op.scale, factor)
+    ? { source, factor }
+    : { source: id, factor: 1 };
+}
+
+/** What an affine op of one scale and one offset reads. */
+function shifted(draft: Draft, id: string, scale: number, offset: number): string | undefined {
+  const { op, inputs } = draft.node(id);
+  return op.kind === 'affine' && uniform(op.scale, scale) && uniform(op.offset, offset)
+    ? inputs[0]
+    : undefined;
+}
+
+const actOf = (draft: Draft, id: string, fn: string): string | undefined => {
+  const { op, inputs } = draft.node(id);
+  return op.kind === 'act' && op.fn === fn ? inputs[0] : undefined;
+};
+
+/** relu6(x + 3) = 6 hardSigmoid(x): what x is. */
+function hardSigmoidInput(draft: Draft, id: string): string | undefined {
+  const inner = actOf(draft, id, 'relu6');
+  return inner === undefined ? undefined : shifted(draft, inner, 1, 3);
+}
+
+/** relu6(x + 3) / 6 is a hard sigmoid; anything else stays. */
+export function asHardSigmoid(draft: Draft, path: string, id: string): string {
+  const { source, factor } = unscaled(draft, id);
+  const x = Math.abs(factor * 6 - 1) < 1e-5 ? hardSigmoidInput(draft, source) : undefined;
+  return x === undefined ? id : draft.emit(path, { kind: 'act', fn: 'hardSigmoid' }, [x]);
+}
+
+/** A gate of x itself: the activation that x times the gate is, and the factor between them. */
+function gateOf(
+  draft: Draft,
+  gate: string,
+): { x: string; fn: 'swish' | 'hardSwish' | 'gelu'; factor: number } | undefined {
+  const { source, factor } = unscaled(draft, gate);
+  const swish = actOf(draft, source, 'sigmoid');
+  if (swish !== undefined) return { x: swish, fn: 'swish', factor };
+  const hard = actOf(draft, source, 'hardSigmoid');
+  if (hard !== undefined) return { x: hard, fn: 'hardSwish', factor };
+  const six = hardSigmoidInput(draft, source);
+  if (six !== undefined) return { x: six, fn: 'hardSwish', factor: 6 * factor };
+  // scale (1 + erf(x / sqrt 2)) = 2 scale normal(x)
+  const { op, inputs } = draft.node(gate);
+  const half = op.kind === 'affine' ? (op.scale[0] ?? 0) : 0;
+  const erf = half === 0 ? undefined : shifted(draft, gate, half, half);
+  const inner =
+    erf !== undefined && draft.node(erf).op.kind === 'erf' ? draft.node(erf).inputs[0] : undefined;
+  const x = inner === undefined || !inputs.length ? undefined : shifted(draft, inner, Math.SQRT1_2, 0);
+  return x === undefined ? undefined : { x, fn: 'gelu', factor: 2 * half };
+}
+
+/** The product of a value and a gate of it as one activation; undefined where it is none. */
+export function asActivation(draft: Draft, path: string, a: string, b: string): string | undefined {
+  for (const [value, gate] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const match = gateOf(draft, gate);
+    if (!match) continue;
+    const { source, factor } = unscaled(draft, value);
+    const { x, fn } = match;
+    // the gate may read the scaled value itself: (s x) sigmoid(s x)
+    const isSelf = value === x;
+    if (!isSelf && source !== x) continue;
+    const id = draft.emit(path, { kind: 'act', fn }, [x]);
+    return draft.scaled(path, id, match.factor * (isSelf ? 1 : factor));
+  }
+  return undefined;
+}

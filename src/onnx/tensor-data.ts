@@ -1,0 +1,134 @@
+/** @file The values of a tensor: raw little-endian bytes, typed lists of the message, or bytes of another file. */
+
+import { cut, MoonletError, quote } from '../errors.ts';
+import type { OnnxData, OnnxDtype, OnnxTensor } from './model.ts';
+
+export interface TensorMessage {
+  readonly name: string;
+  readonly dataType: number;
+  readonly dims: readonly number[];
+  readonly rawData: Uint8Array;
+  readonly floatData: readonly number[];
+  readonly int32Data: readonly number[];
+  readonly int64Data: readonly number[];
+  readonly doubleData: readonly number[];
+  readonly dataLocation: number;
+  readonly externalData: readonly { readonly key: string; readonly value: string }[];
+}
+
+/** Gives the bytes of a file in the folder of the model; a model may keep its weights there. */
+export type ExternalFile = (location: string) => Uint8Array;
+
+/** Bytes that one value takes. */
+const widths: Readonly<Record<OnnxDtype, number>> = {
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  uint8: 1,
+  int8: 1,
+  uint16: 2,
+  int16: 2,
+  int32: 4,
+  int64: 8,
+  bool: 1,
+  float64: 8,
+};
+/** More values than any weight has. */
+const mostValues = 2 ** 31;
+
+/**
+ * A tensor of a message.
+ *
+ * @throws MoonletError when its values do not fill its shape, or are in another file that cannot be read.
+ */
+export function tensorFrom(message: TensorMessage, dtype: OnnxDtype, external: ExternalFile): OnnxTensor {
+  const { name, dims } = message;
+  const fail = (reason: string): never => {
+    throw new MoonletError(`onnx tensor ${quote(name)} of shape ${cut(`[${dims.join(', ')}]`)}: ${reason}`);
+  };
+  const size = dims.reduce((product, dim) => product * dim, 1);
+  if (dims.some((dim) => !Number.isSafeInteger(dim) || dim < 0) || size > mostValues)
+    return fail(`a shape has sizes from 0 up, and ${mostValues} values at most; the file is damaged`);
+  const bytes = message.dataLocation === 1 ? externalBytes(message, external) : message.rawData;
+  const raw = bytes.length > 0 || message.dataLocation === 1;
+  if (raw && bytes.length !== size * widths[dtype])
+    return fail(`has ${bytes.length} bytes, needs ${size * widths[dtype]}; the file is damaged`);
+  const data = raw ? fromRaw(dtype, bytes) : fromLists(dtype, message);
+  if (data.length !== size) return fail(`has ${data.length} values, needs ${size}; the file is damaged`);
+  return { name, dtype, shape: dims, data };
+}
+
+/** The part of another file that holds a tensor's values. */
+function externalBytes({ name, externalData }: TensorMessage, external: ExternalFile): Uint8Array {
+  const entry = new Map(externalData.map(({ key, value }) => [key, value]));
+  const location = entry.get('location') ?? '';
+  const isInside =
+    location !== '' &&
+    !/^([/\\]|[A-Za-z]:)/.test(location) &&
+    !location.split(/[/\\]/).includes('..') &&
+    !location.includes('\0');
+  if (!isInside)
+    throw new MoonletError(
+      `onnx tensor ${quote(name)}: its values are in ${quote(location)}, which is not inside the folder of the model; move that file there`,
+    );
+  const bytes = external(location);
+  const number = (key: string, otherwise: number): number => {
+    const text = entry.get(key);
+    return text === undefined ? otherwise : Number(text);
+  };
+  const offset = number('offset', 0);
+  const length = number('length', bytes.length - offset);
+  const whole = [offset, length].every((n) => Number.isSafeInteger(n) && n >= 0);
+  if (!whole || offset + length > bytes.length)
+    throw new MoonletError(
+      `onnx tensor ${quote(name)}: ${quote(location)} has ${bytes.length} bytes, too few for ${length} at ${offset}; the file is damaged or of another model`,
+    );
+  return bytes.subarray(offset, offset + length);
+}
+
+function fromRaw(dtype: OnnxDtype, bytes: Uint8Array): OnnxData {
+  if (dtype === 'uint8' || dtype === 'bool') return new Uint8Array(bytes);
+  const { buffer } = new Uint8Array(bytes); // a copy, since views need aligned offsets (and a Buffer's slice is none)
+  switch (dtype) {
+    case 'float32':
+      return new Float32Array(buffer);
+    case 'float16':
+    case 'bfloat16':
+    case 'uint16':
+      return new Uint16Array(buffer);
+    case 'int16':
+      return new Int16Array(buffer);
+    case 'float64':
+      return new Float64Array(buffer);
+    case 'int32':
+      return new Int32Array(buffer);
+    case 'int8':
+      return new Int8Array(buffer);
+    case 'int64':
+      return Array.from(new BigInt64Array(buffer), Number);
+  }
+}
+
+function fromLists(dtype: OnnxDtype, message: TensorMessage): OnnxData {
+  switch (dtype) {
+    case 'float32':
+      return Float32Array.from(message.floatData);
+    case 'float16':
+    case 'bfloat16':
+    case 'uint16':
+      return Uint16Array.from(message.int32Data); // onnx.proto keeps the bits of floats there
+    case 'int16':
+      return Int16Array.from(message.int32Data);
+    case 'float64':
+      return Float64Array.from(message.doubleData);
+    case 'int32':
+      return Int32Array.from(message.int32Data);
+    case 'int8':
+      return Int8Array.from(message.int32Data);
+    case 'int64':
+      return message.int64Data;
+    case 'uint8':
+    case 'bool':
+      return Uint8Array.from(message.int32Data);
+  }
+}

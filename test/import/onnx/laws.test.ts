@@ -1,0 +1,93 @@
+/** @file fromOnnx(toOnnx(net)) computes what the net computes, at the same cost: for random graphs and for the zoo. */
+import { expect } from 'chai';
+import { quantizeByData } from '../../../src/compress/index.ts';
+import { compile } from '../../../src/engine/index.ts';
+import { type Graph, inputShape } from '../../../src/graph/index.ts';
+import { fromOnnx, type OnnxNet } from '../../../src/import/index.ts';
+import { decodeModel, encodeModel } from '../../../src/onnx/index.ts';
+import { cost } from '../../../src/read/index.ts';
+import { type ToOnnxOptions, toOnnx } from '../../../src/read/onnx.ts';
+import { entries, type Net } from '../../../src/weights/index.ts';
+import { arbitraryGraph, kindCounts } from '../../support/arbitrary-graph.ts';
+import { largestDifference, noise, shaken, sizeOf, small, smallZoo } from '../../support/nets.ts';
+import { fc } from '../../support/property.ts';
+
+async function outputs(net: Net, x: Float32Array, ids = net.graph.outputs): Promise<readonly Float32Array[]> {
+  const compiled = await compile(net);
+  const values = await compiled.run(x);
+  await compiled.release();
+  return ids.map((id) => values.get(id) ?? new Float32Array());
+}
+
+/** max |there and back - original| / max |original| over all outputs. */
+async function difference(net: Net, back: OnnxNet): Promise<number> {
+  const x = noise(2 * sizeOf(inputShape(net.graph)), net.graph.name);
+  const ids = back.report.outputs.map(({ node }) => node);
+  const [before, after] = [await outputs(net, x), await outputs(back, x, ids)];
+  expect(after.length).to.equal(before.length);
+  return Math.max(...before.map((y, i) => largestDifference(after[i] ?? new Float32Array(), y)));
+}
+
+const figures = (graph: Graph) => {
+  const { params, macs } = cost(graph);
+  return { params, macs };
+};
+/** ONNX's norms have a scale and an offset. */
+const affine = (graph: Graph): Graph => ({
+  ...graph,
+  nodes: graph.nodes.map((n) =>
+    n.op.kind === 'norm' ? { ...n, op: { ...n.op, scale: true, offset: true } } : n,
+  ),
+});
+const codesIn = ({ weights }: Net): number =>
+  [...weights.values()].filter(({ encoding }) => encoding === 'quantized').length;
+const back = (net: Net, o: ToOnnxOptions = {}) => fromOnnx(encodeModel(toOnnx(net, o)));
+
+describe('fromOnnx(toOnnx(net))', () => {
+  it('is the net, for random graphs', () => {
+    const seen: Graph[] = [];
+    return fc
+      .assert(
+        fc.asyncProperty(arbitraryGraph(), fc.constantFrom('NHWC', 'NCHW'), async (graph, layout) => {
+          const net = shaken(graph);
+          const again = back(net, { layout });
+          seen.push(again.graph);
+          expect(figures(again.graph)).to.deep.equal(figures(affine(graph)));
+          expect(await difference(net, again)).to.be.below(1e-5);
+        }),
+        { numRuns: 40 },
+      )
+      .then(() => {
+        expect(kindCounts(seen).size, 'kinds of ops').to.be.above(14);
+      });
+  }).timeout(60_000);
+
+  for (const graph of smallZoo(32).filter((g) => cost(g).params < 120_000)) {
+    it(`is the net: ${graph.name}`, async () => {
+      const net = shaken(graph);
+      const again = back(net);
+      expect(figures(again.graph)).to.deep.equal(figures(graph));
+      expect(await difference(net, again)).to.be.below(1e-5);
+    });
+  }
+
+  for (const name of ['resnet-cifar', 'mobilenet-v2']) {
+    it(`is the same net of integers: ${name}`, async () => {
+      const graph = small(name, 16);
+      const net = await quantizeByData(shaken(graph), [noise(4 * sizeOf(inputShape(graph)), name)]);
+      const again = back(net);
+      expect([again.graph.integers, codesIn(again)]).to.deep.equal([net.graph.integers, codesIn(net)]);
+      expect(await difference(net, again)).to.equal(0);
+    });
+  }
+
+  it('keeps what is shared, and the name of each initializer', () => {
+    const model = toOnnx(shaken(small('mobilenet-v2')));
+    const { graph, report } = fromOnnx(model);
+    const names = new Set(model.initializers.map(({ name }) => name));
+    expect([...report.tensors.values()].every((name) => names.has(name))).to.equal(true);
+    expect(report.tensors.size).to.equal(entries(graph).length);
+    expect(report.inputs.map(({ axes }) => axes)).to.deep.equal(['nhwc']);
+    expect(decodeModel(encodeModel(model)).opset).to.equal(report.opset);
+  });
+});
