@@ -16,6 +16,7 @@ import {
   squeezeExcite,
   strideOption,
   stridesFor,
+  type ValuesOf,
   widthOption,
 } from '../../src/compose/index.ts';
 
@@ -47,18 +48,32 @@ const stages = [
   ],
 ] as const;
 
+/** What the versions differ in; `place` counts all blocks from 0. */
+export interface GhostParts {
+  readonly expand: (out: number, place: number) => Block;
+  readonly project: (out: number) => Block;
+  /** The strided filter between them. */
+  readonly filter: (kernel: number, stride: number) => Block;
+}
+interface Row {
+  readonly kernel: number;
+  readonly middle: number;
+  readonly out: number;
+  readonly attention: boolean;
+  readonly stride: number;
+}
 /** Figure 3. */
 const bottleneck =
-  (kernel: number, middle: number, out: number, attention: boolean, stride: number): Block =>
+  ({ kernel, middle, out, attention, stride }: Row, place: number, parts: GhostParts): Block =>
   (x) =>
     x.residual(
       (y) => {
-        const wide = y.pipe('expand', ghost(middle));
-        const filtered = stride > 1 ? wide.pipe('filter', depthwise({ kernel, stride, act: 'none' })) : wide;
+        const wide = y.pipe('expand', parts.expand(middle, place));
+        const filtered = stride > 1 ? wide.pipe('filter', parts.filter(kernel, stride)) : wide;
         const squeezed = squeezeExcite(roundTo(4, middle / 4), { gate: 'hardSigmoid' });
         return (attention ? filtered.pipe('attention', squeezed) : filtered).pipe(
           'project',
-          ghost(out, { act: 'none' }),
+          parts.project(out),
         );
       },
       (y) =>
@@ -69,6 +84,39 @@ const bottleneck =
               .pipe('shortcut/mix', convNorm(out)),
     );
 
+export const ghostnetOptions = {
+  width: widthOption(),
+  dropout: dropoutOption({ default: 0.2 }),
+  stride: strideOption,
+  ...common({ classes: 1000, size: 224 }),
+};
+/** The net of table 1, of any version. */
+export function ghostnetOf(o: ValuesOf<typeof ghostnetOptions>, parts: GhostParts) {
+  const strideOf = stridesFor(o.stride);
+  const wide = (c: number): number => roundTo(4, c * o.width);
+  const stem = convNormAct(wide(16), { kernel: 3, stride: strideOf(2) });
+  let place = 0;
+  return stages
+    .reduce(
+      (x, rows, i) => {
+        const blocks = rows.map(([kernel, middle, out, attention, s]) => {
+          const row = { kernel, middle: wide(middle), out: wide(out), attention, stride: strideOf(s) };
+          return bottleneck(row, place++, parts);
+        });
+        return x.stack(`stage${i + 1}`, blocks);
+      },
+      input(o.size, o.size, o.channels).pipe('stem', stem),
+    )
+    .pipe('head', (x) =>
+      x
+        .pipe('mix', convNormAct(wide(960)))
+        .globalPool()
+        .pipe('features', (y) => y.dense(1280).relu())
+        .dropout(o.dropout)
+        .dense(o.classes),
+    );
+}
+
 export const ghostnet = architecture({
   name: 'ghostnet',
   paper: {
@@ -77,33 +125,11 @@ export const ghostnet = architecture({
     year: 2020,
     arxiv: '1911.11907',
   },
-  options: {
-    width: widthOption(),
-    dropout: dropoutOption({ default: 0.2 }),
-    stride: strideOption,
-    ...common({ classes: 1000, size: 224 }),
-  },
-  net: ({ width, dropout, stride, classes, size, channels }) => {
-    const strideOf = stridesFor(stride);
-    const wide = (c: number): number => roundTo(4, c * width);
-    return stages
-      .reduce(
-        (x, rows, i) =>
-          x.stack(
-            `stage${i + 1}`,
-            rows.map(([k, middle, c, attention, s]) =>
-              bottleneck(k, wide(middle), wide(c), attention, strideOf(s)),
-            ),
-          ),
-        input(size, size, channels).pipe('stem', convNormAct(wide(16), { kernel: 3, stride: strideOf(2) })),
-      )
-      .pipe('head', (x) =>
-        x
-          .pipe('mix', convNormAct(wide(960)))
-          .globalPool()
-          .pipe('features', (y) => y.dense(1280).relu())
-          .dropout(dropout)
-          .dense(classes),
-      );
-  },
+  options: ghostnetOptions,
+  net: (o) =>
+    ghostnetOf(o, {
+      expand: (out) => ghost(out),
+      project: (out) => ghost(out, { act: 'none' }),
+      filter: (kernel, stride) => depthwise({ kernel, stride, act: 'none' }),
+    }),
 });
