@@ -24,8 +24,9 @@ MEANS = {
 def configuration(full):
     c = get_pretrained_cfg(full)
     mean, size = MEANS[(tuple(c.mean), tuple(c.std))], c.input_size[1]
-    assert c.input_size[0] == 3 and c.crop_mode == "center", full
-    return f"[{c.crop_pct:g}, '{c.interpolation}', {mean}, {size}]"
+    assert c.input_size[0] == 3, full
+    mode = "" if c.crop_mode == "center" else f", '{c.crop_mode}'"
+    return f"[{c.crop_pct:g}, '{c.interpolation}', {mean}, {size}{mode}]"
 
 
 def numerics(name):
@@ -59,6 +60,7 @@ export type TimmDefault = readonly [
   interpolation: 'bicubic' | 'bilinear',
   channels: Channels,
   size: number,
+  mode?: "squash" | "border",
 ];
 /** By model, and by single weights ('model.tag') where theirs differ. */
 export const timmDefaults: Readonly<Record<string, TimmDefault>> = {{

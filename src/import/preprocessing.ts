@@ -72,7 +72,7 @@ export function usualPreprocessing(
     case 'timm':
     case 'timm-tf': {
       const { name, values } = timmDefaultOf(graph, source === 'timm-tf', path);
-      const [crop, interpolation, channels] = values;
+      const [crop, interpolation, channels, , cropMode] = values;
       const [mean, std] = [channels.map(([m]) => m), channels.map(([, s]) => s)];
       const others = name.includes('.') ? '' : '; the configuration of these weights may differ';
       return {
@@ -81,6 +81,7 @@ export function usualPreprocessing(
         std,
         interpolation,
         crop,
+        ...(cropMode === undefined ? {} : { cropMode }),
         size,
         from: `timm's configuration of ${name}${others}`,
       };

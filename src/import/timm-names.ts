@@ -1,7 +1,8 @@
 /** @file timm's names for the architectures (zoo/architectures/library-names.ts), and timm's configuration of each. */
+
+import { timmNames } from '../../zoo/architectures/library-names.ts';
 import { defined } from '../access.ts';
 import type { Graph } from '../graph/index.ts';
-import { timmNames } from '../../zoo/architectures/library-names.ts';
 import { archOf } from './names/index.ts';
 import { type TimmDefault, timmDefaults } from './timm-defaults.ts';
 

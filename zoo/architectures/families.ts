@@ -57,7 +57,7 @@ export {
   starnetS100,
   starnetS150,
 } from './starnet.ts';
-export { tinynetA, tinynetB, tinynetC, tinynetD, tinynetE } from './tinynet.ts';
 export { testEfficientnet, testResnet } from './timm-test.ts';
+export { tinynetA, tinynetB, tinynetC, tinynetD, tinynetE } from './tinynet.ts';
 export { wrn } from './wrn.ts';
 export { xception } from './xception.ts';
