@@ -30,10 +30,12 @@ describe('published counts', () => {
     });
   }
 
-  const counted = JSON.parse(readFileSync(new URL('reference/counts.json', import.meta.url), 'utf8')) as {
-    readonly counts: readonly { net: string; params: number; macs: number; normStats: number; by: string }[];
-  };
-  for (const { net, by, ...counts } of counted.counts) {
+  type ByPackage = { net: string; params: number; macs: number; normStats: number; by: string };
+  const byPackages = ['counts', 'mlperf-tiny'].flatMap((name): readonly ByPackage[] => {
+    const file = new URL(`reference/${name}.json`, import.meta.url);
+    return (JSON.parse(readFileSync(file, 'utf8')) as { readonly counts: readonly ByPackage[] }).counts;
+  });
+  for (const { net, by, ...counts } of byPackages) {
     it(`${net}, by ${by}`, () => {
       const { params, macs, normStats } = cost(compose(net));
       expect({ params, macs, normStats }).to.deep.equal(counts);
@@ -42,7 +44,8 @@ describe('published counts', () => {
 
   it('are there for every architecture', () => {
     const named = Object.values({ ...timmNames, ...torchvisionNames, ...kerasNames }).map(([words]) => words);
-    const counted = new Set([...rows.map(([words]) => words), ...named].map((words) => words.split(' ')[0]));
+    const nets = byPackages.map(({ net }) => net);
+    const counted = new Set([...rows.map(([words]) => words), ...nets, ...named].map((w) => w.split(' ')[0]));
     expect([...architectures.keys()].filter((name) => !counted.has(name))).to.deep.equal([]);
   });
 });

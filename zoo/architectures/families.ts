@@ -25,6 +25,7 @@ export { lcnet } from './lcnet.ts';
 export { lcnetV2 } from './lcnet-v2.ts';
 export { lenet5 } from './lenet-5.ts';
 export { mixnet } from './mixnet.ts';
+export { autoencoder, dsCnn, mobilenetV1Vww, resnet8 } from './mlperf-tiny.ts';
 export { mnasnet } from './mnasnet.ts';
 export { mobilenetV1 } from './mobilenet-v1.ts';
 export { mobilenetV2 } from './mobilenet-v2.ts';
