@@ -73,10 +73,7 @@ async function differences(): Promise<ReadonlyMap<string, { by: string; largest:
     const compiled = await compile(net);
     const out = await compiled.run(referenceImages(sizeOf(inputShape(graph))));
     await compiled.release();
-    const far = largestDifference(
-      out.get(onlyOutput(graph)) as Float32Array,
-      Float32Array.from(row.logits),
-    );
+    const far = largestDifference(out.get(onlyOutput(graph)) as Float32Array, Float32Array.from(row.logits));
     const largest = Math.max(far, found.get(nameOf(row.net))?.largest ?? 0);
     later.add(nameOf(row.net));
     found.set(nameOf(row.net), { by: found.get(nameOf(row.net))?.by ?? row.by, largest });

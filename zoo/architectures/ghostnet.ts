@@ -20,32 +20,24 @@ import {
   widthOption,
 } from '../../src/compose/index.ts';
 
-// table 1: kernel k, expansion size, channels c, squeeze and excite, stride s
-const stages = [
-  [[3, 16, 16, false, 1]],
-  [
-    [3, 48, 24, false, 2],
-    [3, 72, 24, false, 1],
-  ],
-  [
-    [5, 72, 40, true, 2],
-    [5, 120, 40, true, 1],
-  ],
-  [
-    [3, 240, 80, false, 2],
-    [3, 200, 80, false, 1],
-    [3, 184, 80, false, 1],
-    [3, 184, 80, false, 1],
-    [3, 480, 112, true, 1],
-    [3, 672, 112, true, 1],
-  ],
-  [
-    [5, 672, 160, true, 2],
-    [5, 960, 160, false, 1],
-    [5, 960, 160, true, 1],
-    [5, 960, 160, false, 1],
-    [5, 960, 160, true, 1],
-  ],
+// table 1: stage, kernel k, expansion size, channels c, squeeze and excite, stride s
+const rows = [
+  [1, 3, 16, 16, false, 1],
+  [2, 3, 48, 24, false, 2],
+  [2, 3, 72, 24, false, 1],
+  [3, 5, 72, 40, true, 2],
+  [3, 5, 120, 40, true, 1],
+  [4, 3, 240, 80, false, 2],
+  [4, 3, 200, 80, false, 1],
+  [4, 3, 184, 80, false, 1],
+  [4, 3, 184, 80, false, 1],
+  [4, 3, 480, 112, true, 1],
+  [4, 3, 672, 112, true, 1],
+  [5, 5, 672, 160, true, 2],
+  [5, 5, 960, 160, false, 1],
+  [5, 5, 960, 160, true, 1],
+  [5, 5, 960, 160, false, 1],
+  [5, 5, 960, 160, true, 1],
 ] as const;
 
 /** What the versions differ in; `place` counts all blocks from 0. */
@@ -55,16 +47,10 @@ export interface GhostParts {
   /** The strided filter between them. */
   readonly filter: (kernel: number, stride: number) => Block;
 }
-interface Row {
-  readonly kernel: number;
-  readonly middle: number;
-  readonly out: number;
-  readonly attention: boolean;
-  readonly stride: number;
-}
+type Row = readonly [kernel: number, middle: number, out: number, attention: boolean, stride: number];
 /** Figure 3. */
 const bottleneck =
-  ({ kernel, middle, out, attention, stride }: Row, place: number, parts: GhostParts): Block =>
+  ([kernel, middle, out, attention, stride]: Row, place: number, parts: GhostParts): Block =>
   (x) =>
     x.residual(
       (y) => {
@@ -90,7 +76,6 @@ export const ghostnetOptions = {
   stride: strideOption,
   ...common({ classes: 1000, size: 224 }),
 };
-/** The net of table 1, of any version. */
 export function ghostnetOf(o: ValuesOf<typeof ghostnetOptions>, parts: GhostParts) {
   const strideOf = stridesFor(o.stride);
   const wide = (c: number): number => roundTo(4, c * o.width);

@@ -48,7 +48,7 @@ export const dsCnn = architecture({
       .pipe('head', (x) => x.dropout(dropout).globalPool().dense(classes)),
 });
 
-// channels, stride of the first block, blocks
+// whether a person is in the picture: channels, stride of the first block, blocks
 const stages = [
   [16, 1, 1],
   [32, 2, 2],
@@ -56,7 +56,6 @@ const stages = [
   [128, 2, 6],
   [256, 2, 2],
 ] as const;
-/** Whether a person is in the picture. */
 export const mobilenetV1Vww = architecture({
   name: 'mobilenet-v1-vww',
   paper,
@@ -83,7 +82,6 @@ const residual =
         (y) => (stride === 1 ? y : y.pipe('shortcut', (z) => z.conv(out, { stride, ...same }))),
       )
       .relu();
-/** CIFAR-10. */
 export const resnet8 = architecture({
   name: 'resnet-8',
   paper,
