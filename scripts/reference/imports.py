@@ -85,7 +85,6 @@ TORCH = [
             ("ghostnetv2_100", "ghostnet-v2", 80),
             ("ghostnetv3_050", "ghostnet-v3 width=0.5", 80),
             ("repghostnet_050", "repghostnet width=0.5", 64),
-            ("fbnetc_100", "fbnet-c", 64),
             ("fbnetv3_b", "fbnet-v3", 64),
             ("hardcorenas_a", "hardcorenas", 64),
             ("mobileone_s2", "mobileone-s2", 64),
@@ -98,6 +97,7 @@ TORCH = [
             ("test_resnet", "test-resnet", 55),
         )
     ],
+    ("fbnet-c", 64, "timm", partial(of_timm, "fbnetc_100", bn_eps=1e-3)),  # as for its trained weights
     *[
         (f"{words} form=deploy", 80, "timm", partial(deployed, name))
         for name, words in (

@@ -13,6 +13,8 @@ from timm.models import get_pretrained_cfg, list_pretrained
 
 from names import TIMM
 
+# settings that timm adds for its trained weights alone
+TRAINED = {"fbnetc_100": {"bn_eps": 1e-3}}
 BATCH_NORMS = torch.nn.BatchNorm2d
 MEANS = {
     ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)): "imagenet",
@@ -32,7 +34,7 @@ def configuration(full):
 def numerics(name):
     """Eps, the share of the statistics that is kept, and whether strided convs pad as TensorFlow does."""
     with torch.device("meta"):  # without values
-        model = timm.create_model(name)
+        model = timm.create_model(name, **TRAINED.get(name, {}))
     norms = {(m.eps, round(1 - m.momentum, 6)) for m in model.modules() if isinstance(m, BATCH_NORMS)}
     assert len(norms) == 1, (name, norms)
     same = any(type(m).__name__ == "Conv2dSame" for m in model.modules())

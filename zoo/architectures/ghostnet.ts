@@ -1,6 +1,5 @@
 /**
- * @file GhostNet. Han et al., CVPR 2020, arXiv:1911.11907, table 1. As in the released nets the conv after the pool has
- * a bias and no norm, and is not widened.
+ * @file GhostNet. Han et al., CVPR 2020, arXiv:1911.11907, table 1; as released, features have a bias and no norm.
  */
 import {
   architecture,
@@ -81,14 +80,15 @@ export function ghostnetOf(o: ValuesOf<typeof ghostnetOptions>, parts: GhostPart
   const wide = (c: number): number => roundTo(4, c * o.width);
   const stem = convNormAct(wide(16), { kernel: 3, stride: strideOf(2) });
   let place = 0;
-  return stages
+  return [1, 2, 3, 4, 5]
     .reduce(
-      (x, rows, i) => {
-        const blocks = rows.map(([kernel, middle, out, attention, s]) => {
-          const row = { kernel, middle: wide(middle), out: wide(out), attention, stride: strideOf(s) };
-          return bottleneck(row, place++, parts);
-        });
-        return x.stack(`stage${i + 1}`, blocks);
+      (x, stage) => {
+        const blocks = rows
+          .filter(([at]) => at === stage)
+          .map(([, k, middle, c, attention, s]) =>
+            bottleneck([k, wide(middle), wide(c), attention, strideOf(s)], place++, parts),
+          );
+        return x.stack(`stage${stage}`, blocks);
       },
       input(o.size, o.size, o.channels).pipe('stem', stem),
     )

@@ -47,7 +47,6 @@ const ghostParts = {
   ...pair('project/cheap', 'ghost2.cheap_operation.0', 'ghost2.cheap_operation.1'),
   ...pair('shortcut/filter', 'shortcut.0', 'shortcut.1'),
   ...pair('shortcut/mix', 'shortcut.2', 'shortcut.3'),
-  ...repGhost,
   ...longRange,
   ...branchedGhost,
 };
@@ -70,6 +69,7 @@ export const repGhostnet: Scheme = {
   ...ghostnet,
   parts: (p) => ({
     ...ghostParts,
+    ...repGhost,
     ...(p.hasNode('expand/cheap/norm') || p.hasNode('expand/cheap/branch0/norm')
       ? {}
       : { 'expand/cheap/conv': 'ghost1.cheap_operation', 'project/cheap/conv': 'ghost2.cheap_operation' }),
