@@ -59,8 +59,12 @@ try {
     await compiled.release();
     child.stdin.write(`${JSON.stringify({ folder: root, words, named: model !== undefined, logits })}\n`);
     const { value } = await answers.next();
-    const said: { readonly difference?: number; readonly error?: string } = JSON.parse(String(value));
-    const good = said.difference !== undefined && said.difference <= bound && files.model === model;
+    const said: { readonly difference?: number; readonly rounding?: number; readonly error?: string } =
+      JSON.parse(String(value));
+    const good =
+      said.difference !== undefined &&
+      said.difference <= Math.max(bound, 4 * (said.rounding ?? 0)) &&
+      files.model === model;
     count++;
     if (!good) failed++;
     worst = Math.max(worst, said.difference ?? 0);

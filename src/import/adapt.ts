@@ -19,7 +19,6 @@ interface Numerics {
 }
 const tensorflow: Numerics = { eps: 1e-3, padding: 'same' };
 const byArch: Readonly<Partial<Record<Source, Readonly<Record<string, Numerics>>>>> = {
-  timm: { 'fbnet-c': { eps: 1e-3 } }, // where it makes the net for its trained weights
   torchvision: {
     'mobilenet-v3-small': { eps: 1e-3, momentum: 0.99 },
     'mobilenet-v3-large': { eps: 1e-3, momentum: 0.99 },

@@ -68,6 +68,8 @@ const options = {
   ...common({ classes: 1000, size: 224 }),
 };
 
+/** Of the trained weights. */
+const norm = { eps: 1e-3 };
 export const fbnetC = architecture({
   name: 'fbnet-c',
   paper: {
@@ -78,9 +80,11 @@ export const fbnetC = architecture({
   },
   options,
   net: ({ dropout, dropPath, classes, size, channels }) =>
-    stagesOf(c, { act: 'relu', dropPath })(
-      input(size, size, channels).pipe('stem', convNormAct(16, { kernel: 3, stride: 2 })),
-    ).pipe('head', (x) => x.pipe('mix', convNormAct(1984)).globalPool().dropout(dropout).dense(classes)),
+    stagesOf(c, { act: 'relu', norm, dropPath })(
+      input(size, size, channels).pipe('stem', convNormAct(16, { kernel: 3, stride: 2, norm })),
+    ).pipe('head', (x) =>
+      x.pipe('mix', convNormAct(1984, { norm })).globalPool().dropout(dropout).dense(classes),
+    ),
 });
 
 const act = 'hardSwish';
