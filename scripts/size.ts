@@ -66,6 +66,7 @@ function countLines(): { file: string; lines: number; wish: number; limit: numbe
   const seen = new Set<string>();
   return lineLimits.flatMap(({ folder, wish, limit }) =>
     filesUnder(folder)
+      .filter((file) => !readFileSync(file, 'utf8').includes('not edited by hand')) // tables of data
       .filter((file) => !seen.has(file) && seen.add(file))
       .map((file) => ({ file, wish, limit, lines: readFileSync(file, 'utf8').split('\n').length - 1 })),
   );

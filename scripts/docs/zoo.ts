@@ -5,8 +5,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { compile } from '../../src/engine/index.ts';
 import { inputShape, onlyOutput } from '../../src/graph/index.ts';
+import { importWeights } from '../../src/import/index.ts';
 import { cost } from '../../src/read/index.ts';
 import { largestDifference, sizeOf } from '../../test/support/nets.ts';
+import { type ReferenceFile, referenceFile } from '../../test/support/reference-files.ts';
 import { referenceImages, referenceNet } from '../../test/support/reference-fill.ts';
 import { architectures, compose } from '../../zoo/index.ts';
 import { marked, marks, remarked, table } from '../lib/markdown.ts';
@@ -27,10 +29,14 @@ function sources(): ReadonlyMap<string, { by: ReadonlySet<string>; variants: num
   const published = read<{ rows: [string, number, number, number, string][] }>(
     'test/zoo/published-counts.json',
   );
-  const made = read<{ counts: { net: string; by: string }[] }>('test/zoo/reference/counts.json');
+  const made = ['counts', 'mlperf-tiny'].flatMap(
+    (name) => read<{ counts: { net: string; by: string }[] }>(`test/zoo/reference/${name}.json`).counts,
+  );
+  const named = read<{ counts: { name: string }[] }>('test/zoo/reference/names.json').counts;
   const all = [
     ...published.rows.map(([net, , , , by]) => ({ net, by })),
-    ...made.counts.map(({ net, by }) => ({ net, by: by.split(' ')[0] as string })),
+    ...made.map(({ net, by }) => ({ net, by: by.split(' ')[0] as string })),
+    ...named.map(({ name }) => ({ net: compose(name).name, by: name.split('/')[0] as string })),
   ];
   const found = new Map<string, { by: Set<string>; nets: Set<string> }>();
   for (const { net, by } of all) {
@@ -46,6 +52,7 @@ function sources(): ReadonlyMap<string, { by: ReadonlySet<string>; variants: num
 async function differences(): Promise<ReadonlyMap<string, { by: string; largest: number }>> {
   const { cases } = read<{ cases: Logits[] }>('test/zoo/reference/logits.json');
   const found = new Map<string, { by: string; largest: number }>();
+  const later = new Set<string>();
   for (const { net: words, by, logits } of cases) {
     const graph = compose(words);
     const compiled = await compile(referenceNet(graph).net);
@@ -56,6 +63,20 @@ async function differences(): Promise<ReadonlyMap<string, { by: string; largest:
       Float32Array.from(logits.flat()),
     );
     found.set(nameOf(words), { by, largest: Math.max(far, found.get(nameOf(words))?.largest ?? 0) });
+  }
+  // the others by the state dicts of the libraries, imported by their names
+  const imported = read<{ cases: ReferenceFile[] }>('test/import/reference.json').cases;
+  for (const row of imported.filter(({ net }) => !found.has(nameOf(net)) || later.has(nameOf(net)))) {
+    const graph = compose(row.net);
+    const { net } = importWeights(graph, referenceFile(row), 'file', { source: row.source });
+    if (!net) throw new Error(`${row.net}: not imported`);
+    const compiled = await compile(net);
+    const out = await compiled.run(referenceImages(sizeOf(inputShape(graph))));
+    await compiled.release();
+    const far = largestDifference(out.get(onlyOutput(graph)) as Float32Array, Float32Array.from(row.logits));
+    const largest = Math.max(far, found.get(nameOf(row.net))?.largest ?? 0);
+    later.add(nameOf(row.net));
+    found.set(nameOf(row.net), { by: found.get(nameOf(row.net))?.by ?? row.by, largest });
   }
   return found;
 }

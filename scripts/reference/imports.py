@@ -68,6 +68,44 @@ TORCH = [
     ("fasternet-t0", 64, "timm", partial(of_timm, "fasternet_t0")),
     ("starnet-s050", 64, "timm", partial(of_timm, "starnet_s050")),
     ("starnet-s1", 64, "timm", partial(of_timm, "starnet_s1")),
+    *[
+        (words, size, "timm-tf" if name.startswith("tf_") else "timm", partial(of_timm, name))
+        for name, words, size in (
+            ("mobilenetv4_conv_medium", "mobilenet-v4-conv-medium", 64),
+            ("efficientnet_b1", "efficientnet-b1", 64),
+            ("tf_efficientnet_b2", "efficientnet-b2", 65),
+            ("tinynet_a", "tinynet-a", 64),
+            ("tinynet_e", "tinynet-e", 53),
+            ("mixnet_s", "mixnet", 64),
+            ("tf_mixnet_s", "mixnet", 65),
+            ("mixnet_m", "mixnet variant=m", 64),
+            ("rexnet_100", "rexnet", 64),
+            ("rexnetr_100", "rexnet divisor=8", 64),
+            ("lcnetv2_small", "lcnet-v2 width=0.75 blocks=4", 64),
+            ("ghostnetv2_100", "ghostnet-v2", 80),
+            ("ghostnetv3_050", "ghostnet-v3 width=0.5", 80),
+            ("repghostnet_050", "repghostnet width=0.5", 64),
+            ("fbnetv3_b", "fbnet-v3", 64),
+            ("hardcorenas_a", "hardcorenas", 64),
+            ("mobileone_s2", "mobileone-s2", 64),
+            ("mobileone_s4", "mobileone-s4", 64),
+            ("repvit_m0_9", "repvit distilled=true", 64),
+            ("repvit_m1", "repvit variant=m1 distilled=true", 64),
+            ("starnet_s100", "starnet-s100", 64),
+            ("starnet_s2", "starnet-s2", 64),
+            ("test_efficientnet", "test-efficientnet", 64),
+            ("test_resnet", "test-resnet", 55),
+        )
+    ],
+    ("fbnet-c", 64, "timm", partial(of_timm, "fbnetc_100", bn_eps=1e-3)),  # as for its trained weights
+    *[
+        (f"{words} form=deploy", 80, "timm", partial(deployed, name))
+        for name, words in (
+            ("repghostnet_050", "repghostnet width=0.5"),
+            ("ghostnetv3_050", "ghostnet-v3 width=0.5"),
+            ("lcnetv2_small", "lcnet-v2 width=0.75 blocks=4"),
+        )
+    ],
     ("densenet-121", 64, "timm", partial(of_timm, "densenet121")),
     ("xception", 64, "timm", partial(of_timm, "legacy_xception")),
     ("resnet-18", 64, "timm", partial(of_timm, "resnet18")),
@@ -85,6 +123,7 @@ TORCH = [
     ("mobilenet-v3-small", 64, "torchvision", partial(tv.mobilenet_v3_small, num_classes=CLASSES)),
     ("mobilenet-v3-large", 64, "torchvision", partial(tv.mobilenet_v3_large, num_classes=CLASSES)),
     ("efficientnet-b0", 64, "torchvision", partial(tv.efficientnet_b0, num_classes=CLASSES)),
+    ("efficientnet-b1", 64, "torchvision", partial(tv.efficientnet_b1, num_classes=CLASSES)),
     ("mnasnet width=0.5", 64, "torchvision", partial(tv.mnasnet0_5, num_classes=CLASSES)),
     ("shufflenet-v2 width=0.5", 64, "torchvision", partial(tv.shufflenet_v2_x0_5, num_classes=CLASSES)),
     ("squeezenet version=1.0", 65, "torchvision", partial(tv.squeezenet1_0, num_classes=CLASSES)),
@@ -99,6 +138,7 @@ KERAS = [
     ("mobilenet-v3-small", 64, partial(of_keras, apps.MobileNetV3Small, include_preprocessing=False)),
     ("mobilenet-v3-large", 64, partial(of_keras, apps.MobileNetV3Large, include_preprocessing=False)),
     ("efficientnet-b0", 64, partial(of_keras, apps.EfficientNetB0)),
+    ("efficientnet-b1", 64, partial(of_keras, apps.EfficientNetB1)),
     ("densenet-121", 64, partial(of_keras, apps.DenseNet121)),
     ("resnet-50", 64, partial(of_keras, apps.ResNet50)),
     ("xception", 72, partial(of_keras, apps.Xception)),
@@ -170,10 +210,15 @@ def of_torch(net, size, source, make):
         for k, (name, tensor) in enumerate(state.items()):
             if not name.endswith("num_batches_tracked"):
                 tensor.copy_(torch.from_numpy(values(name, k, tuple(tensor.shape), 0)))
-        logits = model.double()(images(1, size).double())[0].tolist()
+        single = model(images(1, size))[0].double()
+        exact = model.double()(images(1, size).double())[0]
+    logits = exact.tolist()
+    rounding = float((single - exact).abs().max() / exact.abs().max())
     package = timm if type(model).__module__.startswith("timm") else torchvision
     shapes = {name: list(t.shape) for name, t in state.items()}
-    return row(net, size, source, package, shapes, logits, preprocessing(model))
+    made = row(net, size, source, package, shapes, logits, preprocessing(model))
+    # where made-up weights saturate gates, rounding grows: PyTorch's own float32 says how much
+    return made | ({"rounding": float(f"{rounding:.2g}")} if rounding > 2.5e-5 else {})
 
 
 def of_applications(net, size, make):

@@ -11,14 +11,11 @@ import timm
 import torch
 from timm.models import get_pretrained_cfg, list_pretrained
 
+from names import TIMM
+
+# settings that timm adds for its trained weights alone
+TRAINED = {"fbnetc_100": {"bn_eps": 1e-3}}
 BATCH_NORMS = torch.nn.BatchNorm2d
-# what our architectures are called there; with one number a width, in hundredths
-STEMS = """mobilenetv1 mobilenetv2 mobilenetv3_small mobilenetv3_large mobilenetv4_conv_small mnasnet efficientnet_b0
-efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 efficientnet_lite3 efficientnet_lite4 lcnet ghostnet regnetx_002
-regnetx_004 regnety_002 regnety_004 repvgg_a0 repvgg_a1 mobileone_s0 mobileone_s1 fasternet_t0 starnet_s050 starnet_s1
-densenet121 legacy_xception resnet18 resnet34 resnet50 resnext50_32x4d tf_efficientnet_b0 tf_efficientnet_lite0
-tf_efficientnet_lite1 tf_efficientnet_lite2 tf_efficientnet_lite3 tf_efficientnet_lite4 tf_mobilenetv3_small
-tf_mobilenetv3_large""".split()
 MEANS = {
     ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)): "imagenet",
     ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)): "half",
@@ -26,25 +23,18 @@ MEANS = {
 }
 
 
-def names():
-    known = set(timm.list_models())
-    for stem in STEMS:
-        widths = [f"{stem}_{n:03}" for n in range(5, 300, 5)]
-        found = [name for name in (stem, *widths) if name in known]
-        assert found, stem
-        yield from found
-
-
 def configuration(full):
     c = get_pretrained_cfg(full)
     mean, size = MEANS[(tuple(c.mean), tuple(c.std))], c.input_size[1]
-    assert c.input_size[0] == 3 and c.crop_mode == "center", full
-    return f"[{c.crop_pct:g}, '{c.interpolation}', {mean}, {size}]"
+    assert c.input_size[0] == 3, full
+    mode = "" if c.crop_mode == "center" else f", '{c.crop_mode}'"
+    return f"[{c.crop_pct:g}, '{c.interpolation}', {mean}, {size}{mode}]"
 
 
 def numerics(name):
     """Eps, the share of the statistics that is kept, and whether strided convs pad as TensorFlow does."""
-    model = timm.create_model(name)
+    with torch.device("meta"):  # without values
+        model = timm.create_model(name, **TRAINED.get(name, {}))
     norms = {(m.eps, round(1 - m.momentum, 6)) for m in model.modules() if isinstance(m, BATCH_NORMS)}
     assert len(norms) == 1, (name, norms)
     same = any(type(m).__name__ == "Conv2dSame" for m in model.modules())
@@ -53,7 +43,7 @@ def numerics(name):
 
 
 if __name__ == "__main__":
-    all_names = list(names())
+    all_names = list(TIMM)
     tagged = sorted(
         full
         for full in list_pretrained()
@@ -72,6 +62,7 @@ export type TimmDefault = readonly [
   interpolation: 'bicubic' | 'bilinear',
   channels: Channels,
   size: number,
+  mode?: "squash" | "border",
 ];
 /** By model, and by single weights ('model.tag') where theirs differ. */
 export const timmDefaults: Readonly<Record<string, TimmDefault>> = {{

@@ -95,8 +95,12 @@ function imported(
     return true;
   };
   take('size', file.told.size ?? config?.fields?.input_size?.[1]);
+  // a model of a library by its own name says whose names the file has; timm has some models twice
+  const [, library, named] = /^\s*(timm|torchvision|keras)\/(\S+)/.exec(flags.as) ?? [];
+  const ported = library === 'timm' && named?.startsWith('tf_') ? 'timm-tf' : library;
+  const source = flags.source ?? ported;
   const options = {
-    ...(flags.source === undefined ? {} : { source: flags.source }),
+    ...(source === undefined ? {} : { source }),
     ...(flags.net === undefined ? {} : { net: flags.net }),
     ...(config?.architecture === undefined ? {} : { model: config.architecture }),
     dropBackground: flags.dropBackground ?? false,

@@ -1,12 +1,14 @@
 /** @file Resolves the arguments ARCH and STUDENT of the command line. */
-import { architectures, compose } from '../../zoo/architectures/index.ts';
+import { architectures, compose, isLibraryName } from '../../zoo/architectures/index.ts';
 import { findStudent, holdsNet, studentNames } from '../../zoo/folders.ts';
 import { UsageError } from '../errors.ts';
 import type { Graph } from '../graph/index.ts';
 
 /** Whether a name stands for a trained net: a path, a shipped student, or a folder that holds a net. */
 export const isStudent = (name: string): boolean =>
-  !architectures.has(name) && (/[/.\\]/.test(name) || studentNames().includes(name) || holdsNet(name));
+  !architectures.has(name) &&
+  !isLibraryName(name) &&
+  (/[/.\\]/.test(name) || studentNames().includes(name) || holdsNet(name));
 
 /**
  * The graph of an architecture by its words, or of a student.

@@ -1,6 +1,6 @@
 /** @file Builds blocks, and the stages of whole tables, from timm's block strings. */
 import type { Activation } from '../graph/index.ts';
-import { type BlockSpec, parseBlock } from './block-strings.ts';
+import { type BlockSpec, parseBlock, printBlock } from './block-strings.ts';
 import {
   convNorm,
   convNormAct,
@@ -135,3 +135,47 @@ export const stagesOf =
       return y.stack(`stage${i + 1}`, blocks);
     }, x);
   };
+
+/**
+ * The repeats of the rows of a stage, `factor` times as many: together they are scaled and rounded (up by default), then
+ * divided among the rows in proportion, from the last one on, at least one each. That is how timm scales depth.
+ */
+export function scaleRepeats(
+  repeats: readonly number[],
+  factor: number,
+  round: (x: number) => number = Math.ceil,
+): readonly number[] {
+  let before = repeats.reduce((n, r) => n + r, 0);
+  let after = Math.max(1, round(before * factor));
+  return repeats
+    .toReversed()
+    .map((r) => {
+      const scaled = Math.max(1, Math.round((r / before) * after));
+      before -= r;
+      after -= scaled;
+      return scaled;
+    })
+    .toReversed();
+}
+
+/**
+ * A stage of a table of strings, `factor` times as deep, as `scaleRepeats` has it.
+ *
+ * @example
+ * import { options } from 'moonlet';
+ *
+ * options.scaleDepth(['ir_r2_k3_s2_e6_c24'], 1.2); // ['ir_r3_k3_s2_e6_c24']
+ */
+export function scaleDepth(
+  stage: readonly string[],
+  factor: number,
+  round?: (x: number) => number,
+): readonly string[] {
+  const specs = stage.map(parseBlock);
+  const repeats = scaleRepeats(
+    specs.map((s) => s.repeats),
+    factor,
+    round,
+  );
+  return specs.map((spec, i) => printBlock({ ...spec, repeats: repeats[i] ?? spec.repeats }));
+}

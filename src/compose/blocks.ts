@@ -225,11 +225,13 @@ export const squeezeExcite =
   };
 
 /**
- * Channels to a multiple of `divisor`, never below nine tenths of the given number (the rule of the MobileNets' code).
- * `least` is the floor.
+ * Channels to a multiple of `divisor`, never below nine tenths (`share`) of the given number: the rule of the MobileNets'
+ * code. `least` is the floor.
  */
-export function roundTo(divisor: number, channels: number, least = divisor): number {
+export function roundTo(divisor: number, channels: number, least = divisor, share = 0.9): number {
   const near = Math.max(least, Math.floor(channels / divisor + 0.5) * divisor);
-  return near < 0.9 * channels ? near + divisor : near;
+  return near < share * channels ? near + divisor : near;
 }
 export const round8 = (channels: number, least = 8): number => roundTo(8, channels, least);
+/** To the nearest whole number, halves to the even one, as in Python: 24.5 is 24. */
+export const halfEven = (x: number): number => (x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));

@@ -8,7 +8,7 @@ export {
   parseOptions,
 } from './architecture.ts';
 export { type BlockSpec, parseBlock, printBlock } from './block-strings.ts';
-export { blocksOf, type SpecContext, stagesOf } from './block-tables.ts';
+export { blocksOf, type SpecContext, scaleDepth, scaleRepeats, stagesOf } from './block-tables.ts';
 export {
   around,
   asymmetric,
@@ -21,6 +21,7 @@ export {
   depthwiseSeparable,
   dilated,
   grouped,
+  halfEven,
   type InvertedResidualOptions,
   invertedResidual,
   preActivation,
@@ -56,6 +57,9 @@ export {
   type Given,
   type Option,
   real,
+  type Sides,
+  sidesOf,
+  sidesOption,
   strideOption,
   stridesFor,
   type Table,
@@ -73,6 +77,8 @@ export {
   interleaved,
   maxoutConv,
   maxPoolCeil,
+  mixedConv,
   reparameterized,
+  resizeNearest,
   stochasticDepth,
 } from './special.ts';

@@ -115,6 +115,34 @@ export const common = <
   }),
 });
 
+/** Height and width that differ, as in `49x10`. */
+export type Sides = `${number}x${number}`;
+const sidesDoc = 'height and width of the input: one number for both, or height x width';
+const sidesRange = 'a whole number from 1 to 4096, or two such as 49x10';
+const sidesIn = (value: number | string): readonly number[] => `${value}`.split('x').map(Number);
+/** The option `size` of a net whose inputs need not be square. */
+export const sidesOption = <const Default extends number | Sides>(o: {
+  readonly default: Default;
+}): Option<number | Sides, Default, typeof sidesDoc, typeof sidesRange> => ({
+  ...o,
+  doc: sidesDoc,
+  range: sidesRange,
+  parse: (text) => {
+    const [, height, width] = /^(\d{1,4})x(\d{1,4})$/.exec(text) ?? [];
+    if (height === undefined || width === undefined) return numberOf(text);
+    return height === width ? Number(height) : `${Number(height)}x${Number(width)}`;
+  },
+  allows: (value) => {
+    const sides = sidesIn(value);
+    return sides.length <= 2 && sides.every((n) => Number.isInteger(n) && n >= 1 && n <= 4096);
+  },
+});
+/** Height and width of such a size. */
+export function sidesOf(size: number | Sides): readonly [height: number, width: number] {
+  const [height = 1, width = height] = sidesIn(size);
+  return [height, width];
+}
+
 /** The width multiplier of a mobile net; `min` is the least that leaves every layer channels. */
 export const widthOption = <const Min extends number = 0.05>(o: { readonly min?: Min } = {}) =>
   real({ doc: 'width multiplier', default: 1, min: (o.min ?? 0.05) as Min, max: 8 });

@@ -1,10 +1,10 @@
 /** @file Special layers that papers add to a net: sparse, gated, mirrored, interleaved, dropped. */
-import { first } from '../access.ts';
+import { first, item } from '../access.ts';
 import { MoonletError } from '../errors.ts';
 import type { Activation, Padding } from '../graph/index.ts';
 import { permutation, random } from '../random.ts';
-import { convNormAct, depthwise } from './blocks.ts';
-import { type Block, type ConvOptions, type NormOptions, repeat } from './flow.ts';
+import { around, convNormAct, depthwise } from './blocks.ts';
+import { type Block, type ConvOptions, type NormOptions, repeat, skip } from './flow.ts';
 
 /**
  * How often block i of n (from 0) is left out, when the last is left out at rate `last`: l / L * (1 - p_L), growing
@@ -187,6 +187,14 @@ export interface ReparameterizedOptions {
   readonly groups?: number;
   /** Parallel convs of the full kernel; 1 by default. */
   readonly branches?: number;
+  /** A 1x1 conv beside a larger kernel; true by default. */
+  readonly point?: boolean;
+  /** The identity where shapes agree; true by default. */
+  readonly identity?: boolean;
+  /** Between the sum and the activation. */
+  readonly attention?: Block;
+  /** relu by default. */
+  readonly act?: Activation | 'none';
   /** `train` has all branches, `deploy` the one conv that they fold into. */
   readonly form: 'train' | 'deploy';
 }
@@ -195,20 +203,76 @@ export interface ReparameterizedOptions {
  * and the identity where shapes agree (Ding et al. 2021, arXiv:2101.03697, figure 2). An activation follows the sum.
  */
 export const reparameterized =
-  (out: number, { kernel = 1, stride = 1, groups = 1, branches = 1, form }: ReparameterizedOptions): Block =>
+  (out: number, o: ReparameterizedOptions): Block =>
   (x) => {
+    const { kernel = 1, stride = 1, groups = 1, branches = 1, form } = o;
+    const { point = true, identity = true, attention = skip, act = 'relu' } = o;
+    const end: Block = (y) => {
+      const z = y.pipe('attention', attention);
+      return act === 'none' ? z : z.act(act);
+    };
     const half = (kernel - 1) >> 1;
     const padding: Padding = stride > 1 && kernel > 1 ? [half, half, half, half] : 'same';
     const full = { kernel, stride, groups, padding };
-    if (form === 'deploy') return x.conv(out, { ...full, bias: true }).relu();
-    const same = stride === 1 && out === x.channels;
-    if (branches === 1 && kernel === 1 && !same) return x.conv(out, full).norm().relu();
+    if (form === 'deploy') return end(x.conv(out, { ...full, bias: true }));
+    const same = identity && stride === 1 && out === x.channels;
+    const pointed = point && kernel > 1;
+    if (branches === 1 && !pointed && !same) return end(x.conv(out, full).norm());
     const branchesOf = [
       ...repeat(branches, (i) => x.pipe(`branch${i}`, (y) => y.conv(out, full).norm())),
-      ...(kernel > 1 ? [x.pipe('point', (y) => y.conv(out, { stride, groups }).norm())] : []),
+      ...(pointed ? [x.pipe('point', (y) => y.conv(out, { stride, groups }).norm())] : []),
       ...(same ? [x.pipe('identity', (y) => y.norm())] : []),
     ];
-    return first(branchesOf)
-      .add(...branchesOf.slice(1))
-      .relu();
+    return end(first(branchesOf).add(...branchesOf.slice(1)));
+  };
+
+export interface MixedConvOptions {
+  readonly stride?: number;
+  /** Each channel by itself, as many outputs as inputs. */
+  readonly depthwise?: boolean;
+  /** relu by default. */
+  readonly act?: Activation | 'none';
+}
+/** Channels in equal parts; the first takes the rest. */
+const divided = (channels: number, parts: number): readonly number[] => {
+  const part = Math.floor(channels / parts);
+  return repeat(parts, (i) => (i ? part : channels - part * (parts - 1)));
+};
+/**
+ * A conv for each part of the channels, with a kernel size each, then one norm for all (Tan and Le 2019,
+ * arXiv:1907.09595, section 3). With one kernel it is `convNormAct`.
+ */
+export const mixedConv =
+  (out: number, kernels: readonly number[], o: MixedConvOptions = {}): Block =>
+  (x) => {
+    const { stride = 1, depthwise: filters = false, act = 'relu' } = o;
+    if (kernels.length === 1)
+      return convNormAct(out, { kernel: first(kernels), stride, act, groups: filters ? out : 1 })(x);
+    const to = divided(out, kernels.length);
+    let end = 0;
+    const parts = divided(x.channels, kernels.length).map((n, i) => {
+      const kernel = item(kernels, i);
+      const padding = stride > 1 ? around(kernel) : 'same';
+      end += n;
+      const conv = { kernel, stride, groups: filters ? n : 1, padding };
+      return x.slice(end - n, end).pipe(`part${i}`, (y) => y.conv(item(to, i), conv));
+    });
+    const y = first(parts)
+      .concat(...parts.slice(1))
+      .norm();
+    return act === 'none' ? y : y.act(act);
+  };
+
+/**
+ * To h x w: position i of the result is position floor(i * from / to) of the input, as PyTorch's `nearest` has it.
+ * Upsampled by a whole factor, of which every n-th position stays.
+ */
+export const resizeNearest =
+  (h: number, w: number): Block =>
+  (x) => {
+    const [rows, columns] = [h / greatestDivisor(h, x.shape[0]), w / greatestDivisor(w, x.shape[1])];
+    const factor = (rows * columns) / greatestDivisor(rows, columns);
+    const stride = [(x.shape[0] * factor) / h, (x.shape[1] * factor) / w] as const;
+    const y = factor > 1 ? x.upsample(factor) : x;
+    return stride.some((n) => n > 1) ? y.maxPool({ size: 1, stride, padding: 'valid' }) : y;
   };

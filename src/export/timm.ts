@@ -96,6 +96,10 @@ function configOf(graph: Graph, source: Ported, architecture: string, card: Expo
     op.kind === 'conv' && inputs.includes(input) ? [id] : [],
   );
   const firstConvs = modulesOf(readers);
+  const heads = graph.nodes.flatMap(({ id, op }) =>
+    op.kind === 'dense' && op.out === classes && /^head\/(?:\w+\/)?dense$/.test(id) ? [id] : [],
+  );
+  const classifiers = modulesOf(heads.length > 1 ? heads : [heads.at(-1) ?? onlyOutput(graph)]);
   return {
     architecture,
     num_classes: classes,
@@ -106,7 +110,7 @@ function configOf(graph: Graph, source: Ported, architecture: string, card: Expo
       num_classes: classes,
       ...timmPreprocessing(card.preprocessing, channels),
       first_conv: firstConvs.length === 1 ? firstConvs[0] : firstConvs,
-      classifier: modulesOf([onlyOutput(graph)])[0],
+      classifier: classifiers.length === 1 ? classifiers[0] : classifiers,
       ...(card.license === undefined ? {} : { license: card.license }),
     },
   };

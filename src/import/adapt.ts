@@ -29,18 +29,22 @@ const byArch: Readonly<Partial<Record<Source, Readonly<Record<string, Numerics>>
     'mobilenet-v2': { ...tensorflow, momentum: 0.999 },
     'mobilenet-v3-small': { ...tensorflow, momentum: 0.999 },
     'mobilenet-v3-large': { ...tensorflow, momentum: 0.999 },
-    'efficientnet-b0': { ...tensorflow, momentum: 0.99 },
+    ...Object.fromEntries([0, 1, 2, 3].map((i) => [`efficientnet-b${i}`, { ...tensorflow, momentum: 0.99 }])),
     xception: { ...tensorflow, momentum: 0.99 },
     'densenet-121': { eps: 1.001e-5, momentum: 0.99 },
     'resnet-50': { eps: 1.001e-5, momentum: 0.99, earlyStride: true, biases: true },
   },
 };
+/** torchvision's EfficientNet-B5 to B7, by their widths, have another eps than its smaller ones. */
+const isWide = ({ name }: Graph): boolean => /^efficientnet-b0 .*\bwidth=(?:1\.[6-9]|[2-8])/.test(name);
 export const numericsOf = (graph: Graph, source: Source): Numerics =>
   source === 'timm-tf'
     ? tensorflow
-    : source === 'efficientnet-pytorch'
-      ? { ...tensorflow, momentum: 0.99 }
-      : (byArch[source]?.[archOf(graph)] ?? {});
+    : source === 'torchvision' && isWide(graph)
+      ? { eps: 1e-3, momentum: 0.99 }
+      : source === 'efficientnet-pytorch'
+        ? { ...tensorflow, momentum: 0.99 }
+        : (byArch[source]?.[archOf(graph)] ?? {});
 
 export interface Adapted {
   readonly graph: Graph;

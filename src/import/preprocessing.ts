@@ -40,7 +40,8 @@ const rgb = { range: [0, 1], channels: 'rgb' } as const;
 /** preprocess_input of keras.applications; the efficientnets and mobilenet-v3 have theirs in the model itself. */
 const keras = (arch: string): Usual => {
   const usual = { channels: 'rgb', interpolation: 'bilinear', crop: 0.875 } as const;
-  if (arch === 'densenet-121' || arch === 'efficientnet-b0') return { ...usual, range: [0, 1], ...imagenet };
+  if (arch === 'densenet-121' || /^efficientnet-b\d$/.test(arch))
+    return { ...usual, range: [0, 1], ...imagenet };
   if (arch === 'resnet-50')
     return { ...usual, channels: 'bgr', range: [0, 255], mean: [103.939, 116.779, 123.68], std: [1, 1, 1] };
   return { ...usual, range: [0, 1], ...half };
@@ -71,7 +72,7 @@ export function usualPreprocessing(
     case 'timm':
     case 'timm-tf': {
       const { name, values } = timmDefaultOf(graph, source === 'timm-tf', path);
-      const [crop, interpolation, channels] = values;
+      const [crop, interpolation, channels, , cropMode] = values;
       const [mean, std] = [channels.map(([m]) => m), channels.map(([, s]) => s)];
       const others = name.includes('.') ? '' : '; the configuration of these weights may differ';
       return {
@@ -80,6 +81,7 @@ export function usualPreprocessing(
         std,
         interpolation,
         crop,
+        ...(cropMode === undefined ? {} : { cropMode }),
         size,
         from: `timm's configuration of ${name}${others}`,
       };
@@ -127,7 +129,7 @@ const nothing = 'the card has no preprocessing';
 function pixelsOfFile(graph: Graph, { pixels, normalization }: Told): Pixels {
   if (pixels) return pixels;
   if (!normalization) return {};
-  if (archOf(graph) !== 'efficientnet-b0')
+  if (!/^efficientnet-b\d$/.test(archOf(graph)))
     return { unread: 'normalization, whose position is not in a file with weights only,' };
   const { mean, variance } = normalization;
   const twice = imagenet.std.every((std, i) => Math.abs((variance[i] ?? 0) - std) < 1e-4);

@@ -16,6 +16,7 @@ import {
 import { timmDefaults } from '../../src/import/timm-defaults.ts';
 import { timmDefaultOf } from '../../src/import/timm-names.ts';
 import { writeSafetensors } from '../../src/weights/index.ts';
+import { timmNames } from '../../zoo/architectures/library-names.ts';
 import { architectures, compose } from '../../zoo/index.ts';
 import { moonlet, scratch } from '../support/cli.ts';
 import { messageOf } from '../support/errors.ts';
@@ -210,10 +211,12 @@ describe("timm's config.json", () => {
 describe("timm's table of defaults", () => {
   const ofArch = (arch: string, ported = false, path = '') => timmDefaultOf(compose(arch), ported, path);
   it('has every architecture whose names in timm are known', () => {
-    for (const arch of architectures.keys())
-      for (const source of sourcesOf(compose(arch)))
+    for (const arch of architectures.keys()) {
+      const graph = compose(arch);
+      for (const source of sourcesOf(graph))
         if (source.startsWith('timm'))
-          expect(usualPreprocessing(compose(arch), source, 224)?.mean, `${source} ${arch}`).to.have.length(3);
+          expect(usualPreprocessing(graph, source, 224)?.mean, `${source} ${arch}`).to.have.length(3);
+    }
   });
   it('has the crops of EfficientNet-Lite by size, and bicubic but for the ports of Lite3 and Lite4', () => {
     const rows = [0, 1, 2, 3, 4].map((i) => {
@@ -263,20 +266,14 @@ describe('norms and strided convs of an import from timm', () => {
     readFileSync(new URL('timm-numerics.json', import.meta.url), 'utf8'),
   );
   it('compute, and learn on, as timm says of each model', () => {
-    const seen = new Set<string>();
-    for (const arch of architectures.keys()) {
-      const graph = compose(arch);
-      for (const source of sourcesOf(graph)) {
-        if (source !== 'timm' && source !== 'timm-tf') continue;
-        const { name } = timmDefaultOf(graph, source === 'timm-tf', '');
-        const norm = graph.nodes.flatMap(({ op }) => (op.kind === 'norm' ? [op] : []))[0];
-        const { eps = norm?.eps, momentum = norm?.momentum, padding } = numericsOf(graph, source);
-        if (norm)
-          expect({ eps, momentum, same: padding === 'same' }, `${source} ${arch}`).to.deep.equal(rows[name]);
-        seen.add(name.replace(/_\d{3}$/, ''));
-      }
+    expect(Object.keys(rows)).to.have.members(Object.keys(timmNames));
+    for (const [model, row] of Object.entries(rows)) {
+      const graph = compose(`timm/${model} size=64`);
+      const norm = graph.nodes.flatMap(({ op }) => (op.kind === 'norm' ? [op] : []))[0];
+      const numerics = numericsOf(graph, model.startsWith('tf_') ? 'timm-tf' : 'timm');
+      const { eps = norm?.eps, momentum = norm?.momentum, padding } = numerics;
+      expect({ eps, momentum, same: padding === 'same' }, model).to.deep.equal(row);
+      expect(timmDefaultOf(graph, model.startsWith('tf_'), '').name).to.equal(model);
     }
-    const stems = new Set(Object.keys(rows).map((name) => name.replace(/_\d{3}$/, '')));
-    expect([...seen].sort()).to.deep.equal([...stems].sort());
   });
 });

@@ -33,7 +33,9 @@ describe('a state dict of', () => {
       const x = referenceImages(sizeOf(inputShape(graph)));
       const out = (await compiled.run(x)).get(onlyOutput(graph)) as Float32Array;
       await compiled.release();
-      expect(largestDifference(out, Float32Array.from(row.logits))).to.be.below(1e-4);
+      expect(largestDifference(out, Float32Array.from(row.logits))).to.be.below(
+        Math.max(1e-4, 4 * (row.rounding ?? 0)),
+      );
     });
   }
 });

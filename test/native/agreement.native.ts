@@ -5,7 +5,7 @@ import { type EngineName, useBackend } from '../../src/engine/index.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import { cost } from '../../src/read/index.ts';
 import { expectForwardAgrees, expectStepsAgree, steps } from '../support/agreement.ts';
-import { small, smallZoo } from '../support/nets.ts';
+import { everyName, small, smallZoo } from '../support/nets.ts';
 import { needsTfjsNode } from './installed.ts';
 
 /**
@@ -25,11 +25,11 @@ const expectStepAgrees = (graph: Graph): Promise<void> =>
 
 describe('tfjs-node agrees (law 6)', () => {
   before(needsTfjsNode);
-  for (const graph of smallZoo(32)) {
+  for (const graph of smallZoo(32, everyName)) {
     it(`${graph.name}: inference as on cpu`, () => expectForwardAgrees(graph, ['cpu', 'tfjs-node']));
   }
   // at 64: at 32 the last maps of many nets are 1x1, and a norm over few values multiplies any rounding
-  for (const graph of smallZoo(64)) {
+  for (const graph of smallZoo(64, everyName)) {
     it(`${graph.name}: one training step as on ${reference(graph)}`, () => expectStepAgrees(graph));
   }
 

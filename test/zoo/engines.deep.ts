@@ -8,7 +8,7 @@ import {
   expectRunsAgree,
   expectStepsAgree,
 } from '../support/agreement.ts';
-import { smallZoo } from '../support/nets.ts';
+import { everyName, smallZoo } from '../support/nets.ts';
 
 const nets = [
   'wrn depth=16 width=2',
@@ -27,7 +27,7 @@ const cheap = ['G(4)', 'G(N)', 'B(2)', 'BG(2,2)', 'BG(4,M)'].map((block) =>
 );
 
 describe('engines agree on every architecture (law 6)', () => {
-  for (const graph of smallZoo(32)) {
+  for (const graph of smallZoo(32, everyName)) {
     it(`${graph.name}: inference on cpu, wasm and onnxruntime`, () => expectForwardAgrees(graph));
     if (cost(graph).params > 6_000_000) continue; // eager steps of these take minutes each
     it(`${graph.name}: one training step, eager and traced`, () => expectStepsAgree(graph, { batch: 8 }));

@@ -7,8 +7,10 @@ import { type Architecture, catalogue, parseOptions } from '../../src/compose/in
 import { suggestion, UsageError } from '../../src/errors.ts';
 import type { Graph } from '../../src/graph/index.ts';
 import * as families from './families.ts';
+import { ownWords } from './libraries.ts';
 
 export * from './families.ts';
+export { isLibraryName, libraryModels } from './libraries.ts';
 
 /** Names to architectures, in the order of the names. */
 const byName = (list: readonly Architecture[]): ReadonlyMap<string, Architecture> =>
@@ -25,7 +27,9 @@ export const architectures: ReadonlyMap<string, Architecture> = byName(
 );
 
 /**
- * The graph that a name and options describe, as words or in one string.
+ * The graph that a name and options describe, as words or in one string. A model of another library by its name there
+ * (`timm/tinynet_d`, `torchvision/shufflenet_v2_x1_5`, `keras/MobileNetV3Small`) is our architecture with its options and
+ * the size that it was made for; options behind the name replace these.
  *
  * @throws UsageError for an unknown name (with the nearest one) or wrong options.
  * @example
@@ -34,10 +38,12 @@ export const architectures: ReadonlyMap<string, Architecture> = byName(
  *
  * const graph = compose('wrn depth=16 width=2 classes=100'); // or compose(['wrn', 'depth=16', ...])
  * cost(graph).params; // 703284
+ * compose('timm/tinynet_d').name; // 'tinynet-d'
  */
 export function compose(words: string | readonly string[]): Graph {
   const parts = typeof words === 'string' ? [words] : words;
-  const [name = '', ...options] = parts.flatMap((word) => word.trim().split(/\s+/)); // a shell may have quoted them as one
+  const single = parts.flatMap((word) => word.trim().split(/\s+/)); // a shell may have quoted them as one
+  const [name = '', ...options] = ownWords(single);
   const arch = architectures.get(name) ?? sceneArchitectures.get(name);
   if (arch) return arch(parseOptions(arch, options));
   const names = [...architectures.keys(), ...sceneArchitectures.keys()];

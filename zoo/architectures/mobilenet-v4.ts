@@ -1,7 +1,8 @@
 /**
- * @file MobileNetV4, the small convolutional one. Qin et al., ECCV 2024, arXiv:2404.10518, table 11, in timm's block
- * strings: `uir` filters depthwise before the expansion (a) and after it (k), 0 means not at all; s stride,
- * e expansion, c channels. As in timm, stem (below width 1) and features (always) keep their channels.
+ * @file MobileNetV4, the convolutional nets. Qin et al., ECCV 2024, arXiv:2404.10518, tables 11 to 13, in timm's block
+ * strings: `er` expands by a full conv (fused), `uir` filters depthwise before the expansion (a) and after it (k), 0
+ * means not at all; s stride, e expansion, c channels. As in timm, stem (below width 1) and features (always) keep
+ * their channels.
  */
 import {
   architecture,
@@ -15,7 +16,7 @@ import {
   widthOption,
 } from '../../src/compose/index.ts';
 
-const stages = [
+const small = [
   ['cn_r1_k3_s2_e1_c32', 'cn_r1_k1_s1_e1_c32'],
   ['cn_r1_k3_s2_e1_c96', 'cn_r1_k1_s1_e1_c64'],
   [
@@ -31,32 +32,87 @@ const stages = [
     'uir_r2_a0_k3_s1_e4_c128',
   ],
 ] as const;
+const medium = [
+  ['er_r1_k3_s2_e4_c48'],
+  ['uir_r1_a3_k5_s2_e4_c80', 'uir_r1_a3_k3_s1_e2_c80'],
+  [
+    'uir_r1_a3_k5_s2_e6_c160',
+    'uir_r2_a3_k3_s1_e4_c160',
+    'uir_r1_a3_k5_s1_e4_c160',
+    'uir_r1_a3_k3_s1_e4_c160',
+    'uir_r1_a3_k0_s1_e4_c160',
+    'uir_r1_a0_k0_s1_e2_c160', // no filter
+    'uir_r1_a3_k0_s1_e4_c160',
+  ],
+  [
+    'uir_r1_a5_k5_s2_e6_c256',
+    'uir_r1_a5_k5_s1_e4_c256',
+    'uir_r2_a3_k5_s1_e4_c256',
+    'uir_r1_a0_k0_s1_e4_c256',
+    'uir_r1_a3_k0_s1_e4_c256',
+    'uir_r1_a3_k5_s1_e2_c256',
+    'uir_r1_a5_k5_s1_e4_c256',
+    'uir_r2_a0_k0_s1_e4_c256',
+    'uir_r1_a5_k0_s1_e2_c256',
+  ],
+] as const;
+const large = [
+  ['er_r1_k3_s2_e4_c48'],
+  ['uir_r1_a3_k5_s2_e4_c96', 'uir_r1_a3_k3_s1_e4_c96'],
+  [
+    'uir_r1_a3_k5_s2_e4_c192',
+    'uir_r3_a3_k3_s1_e4_c192',
+    'uir_r1_a3_k5_s1_e4_c192',
+    'uir_r5_a5_k3_s1_e4_c192',
+    'uir_r1_a3_k0_s1_e4_c192',
+  ],
+  [
+    'uir_r4_a5_k5_s2_e4_c512',
+    'uir_r1_a5_k0_s1_e4_c512',
+    'uir_r1_a5_k3_s1_e4_c512',
+    'uir_r2_a5_k0_s1_e4_c512',
+    'uir_r1_a5_k3_s1_e4_c512',
+    'uir_r1_a5_k5_s1_e4_c512',
+    'uir_r3_a5_k0_s1_e4_c512',
+  ],
+] as const;
 
-export const mobilenetV4ConvSmall = architecture({
-  name: 'mobilenet-v4-conv-small',
-  paper: {
-    title: 'MobileNetV4: Universal Models for the Mobile Ecosystem',
-    authors: 'Qin et al.',
-    year: 2024,
-    arxiv: '2404.10518',
-  },
-  options: {
-    width: widthOption(),
-    dropout: dropoutOption({ default: 0.2 }),
-    dropPath: dropPathOption,
-    ...common({ classes: 1000, size: 224 }),
-  },
-  net: ({ width, dropout, dropPath, classes, size, channels }) => {
-    const round = (c: number): number => round8(c * width);
-    const stem = convNormAct(width < 1 ? 32 : round(32), { kernel: 3, stride: 2 });
-    const body = stagesOf(stages, { act: 'relu', round, dropPath });
-    return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
-      x
-        .pipe('mix', convNormAct(round(960)))
-        .globalPool()
-        .pipe('features', (y) => y.dense(1280, { bias: false }).norm().relu())
-        .dropout(dropout)
-        .dense(classes),
-    );
-  },
-});
+const conv = <const Size extends number>(
+  name: string,
+  stages: readonly (readonly string[])[],
+  first: number,
+  size: Size,
+) =>
+  architecture({
+    name: `mobilenet-v4-conv-${name}`,
+    paper: {
+      title: 'MobileNetV4: Universal Models for the Mobile Ecosystem',
+      authors: 'Qin et al.',
+      year: 2024,
+      arxiv: '2404.10518',
+    },
+    options: {
+      width: widthOption(),
+      dropout: dropoutOption({ default: 0.2 }),
+      dropPath: dropPathOption,
+      ...common({ classes: 1000, size }),
+    },
+    net: ({ width, dropout, dropPath, classes, size, channels }) => {
+      const round = (c: number): number => round8(c * width);
+      const stem = convNormAct(width < 1 ? first : round(first), { kernel: 3, stride: 2 });
+      const body = stagesOf(stages, { act: 'relu', round, dropPath });
+      return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
+        x
+          .pipe('mix', convNormAct(round(960)))
+          .globalPool()
+          .pipe('features', (y) => y.dense(1280, { bias: false }).norm().relu())
+          .dropout(dropout)
+          .dense(classes),
+      );
+    },
+  });
+
+// stages, channels of the stem, size
+export const mobilenetV4ConvSmall = conv('small', small, 32, 224);
+export const mobilenetV4ConvMedium = conv('medium', medium, 32, 256);
+export const mobilenetV4ConvLarge = conv('large', large, 24, 384);

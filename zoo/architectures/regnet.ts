@@ -9,6 +9,7 @@ import {
   convNorm,
   convNormAct,
   dropPathOption,
+  halfEven, // 24.5 is 24, as in Python, which decides a width of RegNetX-400MF
   input,
   repeat,
   residual,
@@ -24,9 +25,6 @@ interface Constants {
   readonly depth: number;
   readonly group: number;
 }
-
-/** Halves go to the even neighbour, as in Python: 24.5 is 24, and that decides a width of RegNetX-400MF. */
-const halfEven = (x: number): number => (x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 
 /** Width and depth of each stage: linear widths u_j = w0 + wa j become powers w0 wm^s, then multiples of 8 and of a group. */
 function stagesFrom({

@@ -1,6 +1,6 @@
 /**
- * @file StarNet. Ma et al., CVPR 2024, arXiv:2403.19967, table 7 (S1), and the very small S050 of the released code
- * (timm). All convs of a block have biases.
+ * @file StarNet. Ma et al., CVPR 2024, arXiv:2403.19967, table 7 (S1 to S4), and the very small S050, S100 and S150
+ * of the released code (timm). All convs of a block have biases.
  */
 import {
   architecture,
@@ -62,4 +62,9 @@ const starnet = (name: string, { width, depths, expand }: Variant) =>
   });
 
 export const starnetS050 = starnet('starnet-s050', { width: 16, depths: [1, 1, 3, 1], expand: 3 });
+export const starnetS100 = starnet('starnet-s100', { width: 20, depths: [1, 2, 4, 1], expand: 4 });
+export const starnetS150 = starnet('starnet-s150', { width: 24, depths: [1, 2, 4, 2], expand: 3 });
 export const starnetS1 = starnet('starnet-s1', { width: 24, depths: [2, 2, 8, 3], expand: 4 });
+export const starnetS2 = starnet('starnet-s2', { width: 32, depths: [1, 2, 6, 2], expand: 4 });
+export const starnetS3 = starnet('starnet-s3', { width: 32, depths: [2, 2, 8, 4], expand: 4 });
+export const starnetS4 = starnet('starnet-s4', { width: 32, depths: [3, 3, 12, 5], expand: 4 });

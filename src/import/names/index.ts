@@ -1,4 +1,5 @@
 /** @file The supported libraries, and the architectures that each has names for. */
+import { timmNames } from '../../../zoo/architectures/library-names.ts';
 import { suggestion, UsageError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { efficientnetPytorch } from './efficientnet-pytorch.ts';
@@ -20,19 +21,21 @@ export type Source = (typeof sources)[number];
 /** How a library lays out the weights of a layer, and calls them. */
 export type Layout = 'torch' | 'keras' | 'moonlet';
 
-const ported = ['efficientnet-b0', 'mobilenet-v3-small', 'mobilenet-v3-large'];
-const isPorted = (arch: string): boolean => ported.includes(arch) || arch.startsWith('efficientnet-lite');
+/** timm's models that it has twice, its own and a port, and their architectures. */
+const twice = Object.keys(timmNames).filter((name) => Object.hasOwn(timmNames, `tf_${name}`));
+const ported = new Set(twice.map((name) => timmNames[name]?.[0].replace(/ .*/, '')));
 const schemes: Readonly<Record<Exclude<Source, 'moonlet'>, Readonly<Record<string, Scheme>>>> = {
   torchvision,
   timm,
-  'timm-tf': Object.fromEntries(Object.entries(timm).filter(([arch]) => isPorted(arch))),
+  'timm-tf': Object.fromEntries(Object.entries(timm).filter(([arch]) => ported.has(arch))),
   'efficientnet-pytorch': efficientnetPytorch,
   keras,
 };
 
 /** timm's own, or its port from TensorFlow, by the last model's name in a path or in what config.json says. */
 export function portedByName(text: string): 'timm' | 'timm-tf' | undefined {
-  const names = /(?<![a-z0-9])(tf_)?(?:efficientnet_(?:b0|lite\d)|mobilenetv3_(?:small|large))/g;
+  const stems = [...new Set(twice.map((name) => name.replace(/_\d{3}$/, '')))];
+  const names = new RegExp(`(?<![a-z0-9])(tf_)?(?:${stems.join('|')})`, 'g');
   const last = [...text.matchAll(names)].at(-1);
   return last && (last[1] ? 'timm-tf' : 'timm');
 }

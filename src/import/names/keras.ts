@@ -129,7 +129,7 @@ export const keras: Readonly<Record<string, Scheme>> = {
   'mobilenet-v2': mobilenetV2,
   'mobilenet-v3-small': mobilenetV3,
   'mobilenet-v3-large': mobilenetV3,
-  'efficientnet-b0': efficientnet,
+  ...Object.fromEntries([0, 1, 2, 3].map((i) => [`efficientnet-b${i}`, efficientnet])),
   'densenet-121': densenet,
   'resnet-50': resnet50,
   xception,

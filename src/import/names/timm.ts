@@ -1,11 +1,8 @@
 /** @file Tensor names of timm's models (1.0), and of torchvision's where both agree. */
 import { type Counts, type Place, pair, type Scheme } from './scheme.ts';
-
-const squeeze = {
-  'attention/squeeze/dense': 'se.conv_reduce',
-  'attention/excite/dense': 'se.conv_expand',
-};
-const squeezed = Object.keys(squeeze);
+import { ghostnet, repGhostnet } from './timm-ghost.ts';
+import { later } from './timm-later.ts';
+import { features, squeeze, squeezed, stem } from './timm-parts.ts';
 
 /** timm.models._efficientnet_blocks: InvertedResidual, DepthwiseSeparableConv, ConvBnAct. */
 const parts = (p: Place): Record<string, string> => {
@@ -24,18 +21,25 @@ const parts = (p: Place): Record<string, string> => {
     ...pair('mix', 'conv_pw', 'bn2'),
   };
 };
-/** UniversalInvertedResidual. */
+/** EdgeResidual. */
+const edge = {
+  ...pair('expand', 'conv_exp', 'bn1'),
+  ...squeeze,
+  ...pair('project', 'conv_pwl', 'bn2'),
+};
+/** UniversalInvertedResidual; the first stage has none. */
 const universal = (p: Place): Record<string, string> =>
-  p.has('expand')
-    ? {
-        ...pair('start', 'dw_start.conv', 'dw_start.bn'),
-        ...pair('expand', 'pw_exp.conv', 'pw_exp.bn'),
-        ...pair('filter', 'dw_mid.conv', 'dw_mid.bn'),
-        ...pair('project', 'pw_proj.conv', 'pw_proj.bn'),
-        ...pair('end', 'dw_end.conv', 'dw_end.bn'),
-      }
-    : parts(p);
-const stem = pair('stem', 'conv_stem', 'bn1');
+  p.has('expand') && p.stage === 0
+    ? edge
+    : p.has('expand')
+      ? {
+          ...pair('start', 'dw_start.conv', 'dw_start.bn'),
+          ...pair('expand', 'pw_exp.conv', 'pw_exp.bn'),
+          ...pair('filter', 'dw_mid.conv', 'dw_mid.bn'),
+          ...pair('project', 'pw_proj.conv', 'pw_proj.bn'),
+          ...pair('end', 'dw_end.conv', 'dw_end.bn'),
+        }
+      : parts(p);
 const inStage = {
   block: ({ stage, block }: Place) => `blocks.${stage}.${block}`,
   parts,
@@ -48,7 +52,6 @@ const efficientnet: Scheme = {
   ends: { ...stem, ...pair('head/mix', 'conv_head', 'bn2'), 'head/dense': 'classifier' },
 };
 const mobilenetV1: Scheme = { ...inStage, ends: { ...stem, 'head/dense': 'classifier' } };
-const features = { 'head/features/dense': 'conv_head', 'head/dense': 'classifier' };
 /** The head's conv after the pool, that before the pool as one more stage. */
 const lastStage = {
   'head/mix/conv': ({ stages }: Counts) => `blocks.${stages}.0.conv`,
@@ -65,28 +68,6 @@ const mobilenetV4: Scheme = {
   ends: { ...mobilenetV3.ends, 'head/features/norm': 'norm_head' },
 };
 const lcnet: Scheme = { ...mobilenetV3, ends: { ...stem, ...features } };
-
-/** timm begins a stage at every new size and width: ours from the second on are two of timm's each. */
-const ghostnet: Scheme = {
-  ...mobilenetV3,
-  ends: {
-    ...stem,
-    'head/mix/conv': ({ stages }) => `blocks.${2 * stages - 1}.0.conv`,
-    'head/mix/norm': ({ stages }) => `blocks.${2 * stages - 1}.0.bn1`,
-    ...features,
-  },
-  block: ({ stage, block }) => `blocks.${stage && 2 * stage - (block ? 0 : 1)}.${block ? block - 1 : 0}`,
-  parts: {
-    ...pair('expand/primary', 'ghost1.primary_conv.0', 'ghost1.primary_conv.1'),
-    ...pair('expand/cheap', 'ghost1.cheap_operation.0', 'ghost1.cheap_operation.1'),
-    ...pair('filter', 'conv_dw', 'bn_dw'),
-    ...squeeze,
-    ...pair('project/primary', 'ghost2.primary_conv.0', 'ghost2.primary_conv.1'),
-    ...pair('project/cheap', 'ghost2.cheap_operation.0', 'ghost2.cheap_operation.1'),
-    ...pair('shortcut/filter', 'shortcut.0', 'shortcut.1'),
-    ...pair('shortcut/mix', 'shortcut.2', 'shortcut.3'),
-  },
-};
 
 const regnet: Scheme = {
   ends: { ...pair('stem', 'stem.conv', 'stem.bn'), 'head/dense': 'head.fc' },
@@ -123,9 +104,11 @@ const mobileoneBranches = {
   ),
   ...pair('point', 'conv_scale.conv', 'conv_scale.bn'),
   'identity/norm': 'identity',
+  'attention/squeeze/dense': 'attn.fc1',
+  'attention/excite/dense': 'attn.fc2',
 };
 /** One of two branches that is alone stands without a path of its own, and has a norm beside it. */
-const alone = { conv: 'conv_kxk.0.conv', norm: 'conv_kxk.0.bn' };
+const alone = { ...mobileoneBranches, conv: 'conv_kxk.0.conv', norm: 'conv_kxk.0.bn' };
 const mobileone: Scheme = {
   ends: { ...under('stem', mobileoneBranches, 'stem.'), 'head/dense': 'head.fc' },
   block: ({ stage }) => `stages.${stage}`,
@@ -137,6 +120,7 @@ const mobileone: Scheme = {
       ...under('mix', branches('mix'), `${2 * p.block + 1}.`),
     };
   },
+  pointwise: ['filter', 'mix'].flatMap((path) => squeezed.map((part) => `${path}/${part}`)),
 };
 
 const fasternet: Scheme = {
@@ -233,26 +217,34 @@ export const both: Readonly<Record<string, Scheme>> = {
   'resnext-50': resnet,
   'densenet-121': densenet,
 };
-const lites = [0, 1, 2, 3, 4].map((i) => [`efficientnet-lite${i}`, efficientnet]);
+const named = (stem: string, variants: readonly string[], scheme: Scheme): Record<string, Scheme> =>
+  Object.fromEntries(variants.map((v) => [`${stem}-${v}`, scheme]));
 export const timm: Readonly<Record<string, Scheme>> = {
   ...both,
   'mobilenet-v1': mobilenetV1,
   'mobilenet-v2': efficientnet,
-  'mobilenet-v3-small': mobilenetV3,
-  'mobilenet-v3-large': mobilenetV3,
-  'mobilenet-v4-conv-small': mobilenetV4,
+  ...named('mobilenet-v3', ['small', 'large'], mobilenetV3),
+  ...named('mobilenet-v4-conv', ['small', 'medium', 'large'], mobilenetV4),
   mnasnet: efficientnet,
-  'efficientnet-b0': efficientnet,
-  ...Object.fromEntries(lites),
+  ...named(
+    'efficientnet',
+    ['b0', 'b1', 'b2', 'b3', 'lite0', 'lite1', 'lite2', 'lite3', 'lite4'],
+    efficientnet,
+  ),
+  ...named('tinynet', ['a', 'b', 'c', 'd', 'e'], efficientnet),
+  'fbnet-c': efficientnet,
+  'fbnet-v3': mobilenetV3,
+  hardcorenas: mobilenetV3,
   lcnet,
   ghostnet,
-  ...Object.fromEntries(['x-200mf', 'x-400mf', 'y-200mf', 'y-400mf'].map((v) => [`regnet-${v}`, regnet])),
-  'repvgg-a0': repvgg,
-  'repvgg-a1': repvgg,
-  'mobileone-s0': mobileone,
-  'mobileone-s1': mobileone,
+  'ghostnet-v2': ghostnet,
+  'ghostnet-v3': ghostnet,
+  repghostnet: repGhostnet,
+  ...named('regnet', ['x-200mf', 'x-400mf', 'y-200mf', 'y-400mf'], regnet),
+  ...named('repvgg', ['a0', 'a1'], repvgg),
+  ...named('mobileone', ['s0', 's1', 's2', 's3', 's4'], mobileone),
   'fasternet-t0': fasternet,
-  'starnet-s050': starnet,
-  'starnet-s1': starnet,
+  ...named('starnet', ['s050', 's100', 's150', 's1', 's2', 's3', 's4'], starnet),
   xception,
+  ...later,
 };

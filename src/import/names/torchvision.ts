@@ -112,7 +112,7 @@ export const torchvision: Readonly<Record<string, Scheme>> = {
   'mobilenet-v2': mobilenetV2,
   'mobilenet-v3-small': mobilenetV3,
   'mobilenet-v3-large': mobilenetV3,
-  'efficientnet-b0': efficientnet,
+  ...Object.fromEntries([0, 1, 2, 3].map((i) => [`efficientnet-b${i}`, efficientnet])),
   mnasnet,
   'shufflenet-v2': shufflenetV2,
   squeezenet,

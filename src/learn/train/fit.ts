@@ -12,6 +12,7 @@ import { type ClassificationOptions, classification, type Task, type TrainingIma
 import { floatsAt } from '../tensors.ts';
 import { bestSince, outOfPatience, storedBest } from './best.ts';
 import { type CheckpointName, type CheckpointStore, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
+import { turns } from './event-loop.ts';
 import { checkGrowth, type Growing, growRun, type Run } from './growing.ts';
 import { runIdentity } from './identity.ts';
 import type { History } from './progress.ts';
@@ -140,6 +141,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
     }
     const project = o.project?.begin((key) => floatsAt(run.state, `weight/${key}`));
     const ends = (): boolean => run.history.loss.length >= steps || outOfPatience(run.history, o);
+    const turn = turns();
     while (!ends() && !o.signal?.aborted) {
       const at = run.history.loss.length;
       for (const [i, g] of growth.entries()) if (g.at === at) await growRun(run, g.plan, seed + i, task, o);
@@ -148,6 +150,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
       project?.(at + 1);
       run.history.loss.push(done.report.loss);
       o.onStep?.(done.report);
+      await turn();
       const evaluates = (at + 1) % evaluateEvery === 0 || at + 1 === steps;
       const improved = evaluates && (await validated(run, task, o));
       const isLast = ends();

@@ -1,0 +1,224 @@
+"""Our words (architecture and options, without size and classes) for the models of timm, torchvision and Keras that the zoo
+holds: the one source of these names. Writes the table for the zoo, and for its tests the counts of every model by its
+package: trainable parameters, multiply-adds of convs and dense layers, statistics of norms.
+
+    python scripts/reference/names.py zoo/architectures/library-names.ts test/zoo/reference/names.json
+"""
+
+import json
+import os
+import sys
+
+os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and PyTorch do not live in one process
+
+
+def widths(stem, arch, *hundredths):
+    return {f"{stem}_{n:03}": arch if n == 100 else f"{arch} width={n / 100:g}" for n in hundredths}
+
+
+def each(stem, arch, variants):
+    return {f"{stem}{v}": f"{arch}{v}".replace("_", "-") for v in variants}
+
+
+B = {  # width, depth
+    "b4": (1.4, 1.8),
+    "b5": (1.6, 2.2),
+    "b6": (1.8, 2.6),
+    "b7": (2.0, 3.1),
+    "b8": (2.2, 3.6),
+}
+DROPOUT = {"b4": 0.4, "b5": 0.4, "b6": 0.5, "b7": 0.5, "b8": 0.5}
+EFFICIENTNETS = {
+    **{f"efficientnet_b{i}": f"efficientnet-b{i}" for i in range(4)},
+    **{f"efficientnet_{b}": f"efficientnet-b0 width={w:g} depth={d:g} dropout={DROPOUT[b]:g}" for b, (w, d) in B.items()},
+    **{f"efficientnet_lite{i}": f"efficientnet-lite{i}" for i in range(5)},
+}
+V3 = {
+    **widths("mobilenetv3_small", "mobilenet-v3-small", 50, 75, 100),
+    **widths("mobilenetv3_large", "mobilenet-v3-large", 75, 100),
+}
+TIMM = {
+    **widths("mobilenetv1", "mobilenet-v1", 100, 125),
+    **widths("mobilenetv2", "mobilenet-v2", 35, 50, 75, 100, 140),
+    **V3,
+    "mobilenetv4_conv_small": "mobilenet-v4-conv-small",
+    **widths("mobilenetv4_conv_small", "mobilenet-v4-conv-small", 35, 50),
+    "mobilenetv4_conv_medium": "mobilenet-v4-conv-medium",
+    "mobilenetv4_conv_large": "mobilenet-v4-conv-large",
+    **widths("mnasnet", "mnasnet", 50, 75, 100, 140),
+    **EFFICIENTNETS,
+    **each("tinynet_", "tinynet-", "abcde"),
+    "mixnet_s": "mixnet",
+    "mixnet_m": "mixnet variant=m",
+    "mixnet_l": "mixnet variant=m width=1.3",
+    "mixnet_xl": "mixnet variant=m width=1.6 depth=1.2",
+    "mixnet_xxl": "mixnet variant=m width=2.4 depth=1.3",
+    **widths("rexnet", "rexnet", 100, 130, 150, 200, 300),
+    **widths("rexnetr", "rexnet divisor=8", 100, 130, 150, 200),
+    "rexnetr_300": "rexnet divisor=16 width=3",
+    **widths("lcnet", "lcnet", 35, 50, 75, 100, 150),
+    "lcnetv2_small": "lcnet-v2 width=0.75 blocks=4",
+    "lcnetv2_base": "lcnet-v2",
+    "lcnetv2_large": "lcnet-v2 width=1.25 blocks=8",
+    **widths("ghostnet", "ghostnet", 50, 100, 130),
+    **widths("ghostnetv2", "ghostnet-v2", 100, 130, 160),
+    **widths("ghostnetv3", "ghostnet-v3", 50, 100, 130, 160),
+    **widths("repghostnet", "repghostnet", 50, 58, 80, 100, 111, 130, 150, 200),
+    "fbnetc_100": "fbnet-c",
+    **{f"fbnetv3_{v}": "fbnet-v3" if v == "b" else f"fbnet-v3 variant={v}" for v in "bdg"},
+    **{f"hardcorenas_{v}": "hardcorenas" if v == "a" else f"hardcorenas variant={v}" for v in "abcdef"},
+    "regnetx_002": "regnet-x-200mf",
+    "regnetx_004": "regnet-x-400mf",
+    "regnety_002": "regnet-y-200mf",
+    "regnety_004": "regnet-y-400mf",
+    **each("repvgg_", "repvgg-", ["a0", "a1"]),
+    **each("mobileone_", "mobileone-", ["s0", "s1", "s2", "s3", "s4"]),
+    **{
+        f"repvit_{v.replace('.', '_')}": "repvit distilled=true" if v == "m0.9" else f"repvit variant={v} distilled=true"
+        for v in ("m0.9", "m1.0", "m1.1", "m1.5", "m2.3", "m1", "m2", "m3")
+    },
+    "fasternet_t0": "fasternet-t0",
+    **each("starnet_", "starnet-", ["s050", "s100", "s150", "s1", "s2", "s3", "s4"]),
+    "test_efficientnet": "test-efficientnet",
+    "test_resnet": "test-resnet",
+    "densenet121": "densenet-121",
+    "legacy_xception": "xception",
+    "resnet18": "resnet-18",
+    "resnet34": "resnet-34",
+    "resnet50": "resnet-50",
+    "resnext50_32x4d": "resnext-50",
+    # ports from TensorFlow
+    **{f"tf_{name}": words for name, words in EFFICIENTNETS.items()},
+    **{f"tf_{name}": words for name, words in V3.items() if name != "mobilenetv3_small_050"},
+    **{f"tf_mixnet_{v}": w for v, w in {"s": "mixnet", "m": "mixnet variant=m", "l": "mixnet variant=m width=1.3"}.items()},
+}
+TORCHVISION = {
+    "mobilenet_v2": "mobilenet-v2",
+    "mobilenet_v3_small": "mobilenet-v3-small",
+    "mobilenet_v3_large": "mobilenet-v3-large",
+    "shufflenet_v2_x0_5": "shufflenet-v2 width=0.5",
+    "shufflenet_v2_x1_0": "shufflenet-v2",
+    "shufflenet_v2_x1_5": "shufflenet-v2 width=1.5",
+    "shufflenet_v2_x2_0": "shufflenet-v2 width=2",
+    "squeezenet1_0": "squeezenet version=1.0",
+    "squeezenet1_1": "squeezenet",
+    "mnasnet0_5": "mnasnet width=0.5",
+    "mnasnet0_75": "mnasnet width=0.75",
+    "mnasnet1_0": "mnasnet",
+    "mnasnet1_3": "mnasnet width=1.3",
+    **{name: words for name, words in EFFICIENTNETS.items() if name[13] == "b" and name[-1] < "8"},
+    "regnet_y_400mf": "regnet-y-400mf",
+    "densenet121": "densenet-121",
+    "resnet18": "resnet-18",
+    "resnet34": "resnet-34",
+    "resnet50": "resnet-50",
+    "resnext50_32x4d": "resnext-50",
+}
+KERAS = {
+    "MobileNet": "mobilenet-v1",
+    "MobileNetV2": "mobilenet-v2",
+    "MobileNetV3Small": "mobilenet-v3-small",
+    "MobileNetV3Large": "mobilenet-v3-large",
+    **{f"EfficientNetB{words[1]}": EFFICIENTNETS[f"efficientnet_{words}"] for words in [f"b{i}" for i in range(8)]},
+    "DenseNet121": "densenet-121",
+    "ResNet50": "resnet-50",
+    "Xception": "xception",
+}
+
+
+def makers():
+    """Library, name, words, size and maker of each; Keras makes its own sizes."""
+    import timm
+    import torchvision
+    from timm.models import get_pretrained_cfg
+
+    for name, words in TIMM.items():
+        yield "timm", name, words, get_pretrained_cfg(name).input_size[1], lambda n=name: timm.create_model(n)
+    for name, words in TORCHVISION.items():
+        make = getattr(torchvision.models, name)
+        crop = torchvision.models.get_model_weights(name).DEFAULT.transforms().crop_size[0]
+        yield "torchvision", name, words, crop, make
+    for name, words in KERAS.items():
+        import keras
+
+        yield "keras", name, words, KERAS_SIZES.get(name, 224), getattr(keras.applications, name)
+
+
+# what Keras' `weights=None, input_shape=None` composes
+KERAS_SIZES = {
+    "EfficientNetB1": 240,
+    "EfficientNetB2": 260,
+    "EfficientNetB3": 300,
+    "EfficientNetB4": 380,
+    "EfficientNetB5": 456,
+    "EfficientNetB6": 528,
+    "EfficientNetB7": 600,
+    "Xception": 299,
+}
+
+
+
+def of_torch(size, make):
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    computes = getattr(make, "__name__", "").startswith("regnet")  # torchvision's computes its widths in tensors
+    with torch.device("cpu" if computes else "meta"):
+        model = make().eval()
+    with torch.device("meta"):  # shapes alone
+        model = model.to("meta")
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            model(torch.zeros(1, 3, size, size))
+    stats = sum(b.numel() for n, b in model.named_buffers() if n.endswith(("running_mean", "running_var")))
+    return sum(p.numel() for p in model.parameters()), counter.get_total_flops() // 2, stats
+
+
+def of_keras(size, make):
+    import math
+
+    import keras
+
+    keras.backend.clear_session()
+    model = make(weights=None, input_shape=(size, size, 3))
+    count = lambda weights: sum(math.prod(w.shape) for w in weights)
+    norms = [w for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) for w in layer.non_trainable_weights]
+    macs = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.SeparableConv2D):  # two convs, the first of its input's channels
+            pixels, inputs = math.prod(layer.output.shape[1:3]), layer.input.shape[-1]
+            macs += pixels * inputs * (math.prod(layer.kernel_size) + layer.output.shape[-1])
+        elif isinstance(layer, keras.layers.DepthwiseConv2D):
+            macs += math.prod(layer.output.shape[1:]) * math.prod(layer.kernel_size)
+        elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+            macs += math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+    biases = count(w for layer in model.layers if layer_before_norm(model, layer) for w in layer.trainable_weights[1:])
+    return count(model.trainable_weights) - biases, macs, count(norms)
+
+
+def layer_before_norm(model, layer):
+    """Whether a conv has a bias that the next norm makes idle; ours have none (ResNet50)."""
+    import keras
+
+    if not isinstance(layer, keras.layers.Conv2D) or not layer.use_bias:
+        return False
+    readers = [node.operation for node in layer._outbound_nodes]
+    return any(isinstance(reader, keras.layers.BatchNormalization) for reader in readers)
+
+
+if __name__ == "__main__":
+    tables, counts = {}, []
+    for library, name, words, size, make in makers():
+        tables.setdefault(library, []).append(f"  {name}: ['{words}', {size}],")
+        params, macs, stats = (of_keras if library == "keras" else of_torch)(size, make)
+        row = {"name": f"{library}/{name}", "size": size, "params": params, "macs": macs, "normStats": stats}
+        counts.append(json.dumps(row))
+    with open(sys.argv[1], "w", encoding="utf-8") as file:
+        file.write("""/** @file Made by scripts/reference/names.py from the packages' own registries; not edited by hand. */
+/** Our architecture with its options, and the size of the images that the model was made for. */
+export type LibraryName = readonly [words: string, size: number];
+""")
+        for library, lines in tables.items():
+            listed = "\n".join(lines)
+            file.write(f"export const {library}Names: Readonly<Record<string, LibraryName>> = {{\n{listed}\n}};\n")
+    with open(sys.argv[2], "w", encoding="utf-8") as file:
+        file.write('{\n  "counts": [\n    ' + ",\n    ".join(counts) + "\n  ]\n}\n")

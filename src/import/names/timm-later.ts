@@ -1,0 +1,160 @@
+/** @file Tensor names of timm's models (1.0), continued: families whose blocks are named as in no other. */
+import { type Counts, type Place, pair, type Scheme } from './scheme.ts';
+import { fullyConnected, squeeze, squeezed, stem } from './timm-parts.ts';
+
+const numbered = (n: number, path: (i: number) => string, name: (i: number) => string) =>
+  Object.fromEntries(Array.from({ length: n }, (_, i) => [path(i), name(i)]));
+const mix = pair('head/mix', 'conv_head', 'bn2');
+/** Mixed convs are lists, of five parts at most. */
+const parted = (ours: string, conv: string, norm: string): Record<string, string> => ({
+  ...pair(ours, conv, norm),
+  ...numbered(
+    5,
+    (i) => `${ours}/part${i}/conv`,
+    (i) => `${conv}.${i}`,
+  ),
+});
+const mixnet: Scheme = {
+  ends: { ...stem, ...mix, 'head/dense': 'classifier' },
+  block: ({ stage, block }) => `blocks.${stage}.${block}`,
+  parts: (p) =>
+    p.stage
+      ? {
+          ...parted('expand', 'conv_pw', 'bn1'),
+          ...parted('filter', 'conv_dw', 'bn2'),
+          ...squeeze,
+          ...parted('project', 'conv_pwl', 'bn3'),
+        }
+      : { ...pair('filter', 'conv_dw', 'bn1'), ...pair('project', 'conv_pw', 'bn2') },
+  pointwise: squeezed,
+};
+
+const testEfficientnet: Scheme = {
+  ends: mixnet.ends,
+  block: ({ stage, block }) => `blocks.${stage}.${block}`,
+  parts: (p) =>
+    !p.has('expand')
+      ? { conv: 'conv', norm: 'bn1' }
+      : p.has('filter')
+        ? {
+            ...pair('expand', 'conv_pw', 'bn1'),
+            ...pair('filter', 'conv_dw', 'bn2'),
+            ...squeeze,
+            ...pair('project', 'conv_pwl', 'bn3'),
+          }
+        : { ...pair('expand', 'conv_exp', 'bn1'), ...pair('project', 'conv_pwl', 'bn2') },
+  pointwise: squeezed,
+};
+const testResnet: Scheme = {
+  ends: {
+    ...pair('stem/first', 'conv1.0', 'conv1.1'),
+    ...pair('stem/second', 'conv1.3', 'conv1.4'),
+    ...pair('stem/third', 'conv1.6', 'bn1'),
+    'head/dense': 'fc',
+  },
+  block: ({ stage, block }) => `layer${stage + 1}.${block}`,
+  parts: {
+    ...pair('first', 'conv1', 'bn1'),
+    ...pair('second', 'conv2', 'bn2'),
+    ...pair('narrow', 'conv1', 'bn1'),
+    ...pair('filter', 'conv2', 'bn2'),
+    ...pair('widen', 'conv3', 'bn3'),
+    ...pair('shortcut', 'downsample.1', 'downsample.2'),
+  },
+};
+
+const rexnet: Scheme = {
+  ends: {
+    ...pair('stem', 'stem.conv', 'stem.bn'),
+    'head/mix/conv': ({ blocks }: Counts) => `features.${blocks}.conv`,
+    'head/mix/norm': ({ blocks }: Counts) => `features.${blocks}.bn`,
+    'head/dense': 'head.fc',
+  },
+  block: ({ index }) => `features.${index}`,
+  parts: {
+    ...pair('expand', 'conv_exp.conv', 'conv_exp.bn'),
+    ...pair('filter', 'conv_dw.conv', 'conv_dw.bn'),
+    ...fullyConnected,
+    'attention/squeeze/norm': 'se.bn',
+    ...pair('project', 'conv_pwl.conv', 'conv_pwl.bn'),
+  },
+  pointwise: squeezed,
+};
+
+const tokenMixer = (ours: string, theirs: string): Record<string, string> => ({
+  ...pair(`${ours}filter`, `${theirs}conv.c`, `${theirs}conv.bn`),
+  ...pair(`${ours}scale`, `${theirs}conv1.c`, `${theirs}conv1.bn`),
+  [`${ours}point/conv`]: `${theirs}conv1`,
+  [`${ours}norm`]: `${theirs}bn`,
+});
+const channelMixer = (ours: string, theirs: string): Record<string, string> => ({
+  ...pair(`${ours}expand`, `${theirs}conv1.c`, `${theirs}conv1.bn`),
+  ...pair(`${ours}project`, `${theirs}conv2.c`, `${theirs}conv2.bn`),
+});
+const down = {
+  ...tokenMixer('before/', 'pre_block.token_mixer.'),
+  ...channelMixer('before/', 'pre_block.channel_mixer.'),
+  ...pair('filter', 'spatial_downsample.c', 'spatial_downsample.bn'),
+  ...pair('mix', 'channel_downsample.c', 'channel_downsample.bn'),
+  ...channelMixer('after/', 'ffn.'),
+};
+const repvit: Scheme = {
+  ends: {
+    ...pair('stem/first', 'stem.conv1.c', 'stem.conv1.bn'),
+    ...pair('stem/second', 'stem.conv2.c', 'stem.conv2.bn'),
+    ...Object.fromEntries(
+      Object.entries(down).map(([path, name]) => [
+        `stage/down/${path}`,
+        (_: Counts, stage: number) => `stages.${stage}.downsample.${name}`,
+      ]),
+    ),
+    'head/norm': 'head.head.bn',
+    'head/dense': 'head.head.l',
+    'head/teacher/norm': 'head.head_dist.bn',
+    'head/teacher/dense': 'head.head_dist.l',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: { ...tokenMixer('', 'token_mixer.'), ...fullyConnected, ...channelMixer('', 'channel_mixer.') },
+  pointwise: squeezed,
+};
+
+const lcnetV2: Scheme = {
+  ends: {
+    ...pair('stem/first', 'stem.0.conv', 'stem.0.bn'),
+    ...pair('stem/second/filter', 'stem.1.dw_conv.conv', 'stem.1.dw_conv.bn'),
+    ...pair('stem/second/mix', 'stem.1.pw_conv.conv', 'stem.1.pw_conv.bn'),
+    'head/features/dense': 'conv_head',
+    'head/dense': 'classifier',
+  },
+  block: ({ stage, block }) => `stages.${stage}.${block}`,
+  parts: (p: Place) => {
+    const folded = p.hasNode('filter/conv') && !p.hasNode('filter/norm');
+    const last = p.has('narrow') ? 'pw_conv.1' : 'pw_conv';
+    return {
+      ...(folded ? { 'filter/conv': 'dw_conv' } : pair('filter', 'dw_conv.conv', 'dw_conv.bn')),
+      ...numbered(
+        3,
+        (i) => `filter/branch${i}/conv`,
+        (i) => `dw_conv_list.${i}.conv`,
+      ),
+      ...numbered(
+        3,
+        (i) => `filter/branch${i}/norm`,
+        (i) => `dw_conv_list.${i}.bn`,
+      ),
+      ...fullyConnected,
+      ...pair('narrow', 'pw_conv.0.conv', 'pw_conv.0.bn'),
+      ...pair('mix', `${last}.conv`, `${last}.bn`),
+    };
+  },
+  pointwise: [...squeezed, 'head/features/dense'],
+};
+
+export const later: Readonly<Record<string, Scheme>> = {
+  mixnet,
+  'test-efficientnet': testEfficientnet,
+  'test-resnet': testResnet,
+  rexnet,
+  repvit,
+  'lcnet-v2': lcnetV2,
+};
