@@ -7,7 +7,7 @@ import { expectRefusal, moonlet, scratch } from '../support/cli.ts';
 
 describe('wrong usage is said in one line, with exit 2', () => {
   const cases: readonly (readonly [args: string, line: string | RegExp])[] = [
-    ['cost wrm depth=16', /^moonlet: no architecture "wrm"\. Did you mean "wrn"\? Known: condensenet, /],
+    ['cost wrm depth=16', /^moonlet: no architecture "wrm"\. Did you mean "wrn"\? Known: autoencoder, /],
     ['cost wrn dept=16', /^moonlet: wrn: no option "dept" \(it has depth, .*\)\. Did you mean "depth"\?$/m],
     ['cost mobilenet-v1 width=-1', 'mobilenet-v1: width must be a number from 0.05 to 8, got -1'],
     ['cost wrn size=banana', 'wrn: size must be a whole number from 1 to 4096, got banana'],

@@ -150,9 +150,9 @@ describe('the catalogue', () => {
 
   it('suggests the nearest name, and lists what there is', () => {
     expect(usage(() => compose('wrm depth=16'))).to.match(
-      /^no architecture "wrm"\. Did you mean "wrn"\? Known: condensenet, /,
+      /^no architecture "wrm"\. Did you mean "wrn"\? Known: autoencoder, /,
     );
-    expect(usage(() => compose(''))).to.match(/^no architecture ""\. Known: condensenet, /);
+    expect(usage(() => compose(''))).to.match(/^no architecture ""\. Known: autoencoder, /);
     expect(usage(() => compose('transformer-xl-large'))).to.match(
       /^no architecture "transformer-xl-large"\. Known: /,
     );
