@@ -216,9 +216,8 @@ function readNodes(model: OnnxModel, { opset, draft, values, integers, needed }:
       );
       const path = wantedPath(node, modules.get(node), containers);
       const call = new Call({ node, draft, opset, path, inputs });
-      const reader = readerOf(node, inputs);
+      const made = readerOf(node, inputs)(call);
       integers.checkNode(call);
-      const made = reader(call);
       for (const [i, name] of node.outputs.entries()) {
         const value = made[i];
         if (values.has(name)) call.fail(`makes ${quote(name)} a second time; the file is damaged`);
