@@ -1,13 +1,16 @@
 /** @file The table of docs/import.md: by family how many nets are read, how far they differ, and which op was missing. */
 import { readFileSync } from 'node:fs';
 import { writeAtomically } from '../../src/files/index.ts';
+import { marks, remarked } from '../lib/markdown.ts';
 import type { Result } from './onnx-nets.ts';
 
 const page = 'docs/import.md';
-const [begin, end] = [
-  '<!-- onnx-nets: written by npm run references -- onnx-nets --write -->',
-  '<!-- end of onnx-nets -->',
-];
+
+/** Writes text into the page, between the marks of a command. */
+export function writeSection(command: string, section: string): void {
+  const text = readFileSync(page, 'utf8');
+  writeAtomically(page, remarked(text, marks(`npm run references -- ${command} --write`, command), section));
+}
 
 /** What is missing, in short: the op and the reason without its sizes. */
 function missing(refused: string): string {
@@ -45,8 +48,5 @@ export function writeTable(results: readonly Result[]): void {
     '|---|---|---|---|',
     ...rows,
   ].join('\n');
-  const text = readFileSync(page, 'utf8');
-  const [before, after] = [text.split(begin)[0], text.split(end)[1]];
-  if (after === undefined) throw new Error(`internal: ${page} lacks the marks of the table`);
-  writeAtomically(page, `${before}${begin}\n\n${table}\n\n${end}${after}`);
+  writeSection('onnx-nets', table);
 }

@@ -1,14 +1,17 @@
 /**
- * @file Holds fromOnnx to ONNX's own backend tests of single nodes (`npm run references -- onnx-node-tests [PATTERN]`): each
- * passes, is refused with a reason, or is DIFFERENT, which is a fault. MOONLET_PYTHON names an interpreter that has onnx.
+ * @file Holds fromOnnx to ONNX's own backend tests of single nodes (`npm run references -- onnx-node-tests [PATTERN] [--write]`).
+ * Each passes, is refused with a reason, or is DIFFERENT, which is a fault. MOONLET_PYTHON names an interpreter that has onnx;
+ * --write makes the table of docs/import.md, from a run of all tests.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
 import { defined, item } from '../../src/access.ts';
 import { compile } from '../../src/engine/index.ts';
 import { MoonletError, messageOf, oneLine } from '../../src/errors.ts';
 import { fromOnnx, type OnnxEnd, type OnnxNet } from '../../src/import/index.ts';
+import { writeSection } from './onnx-nets-table.ts';
 
 interface Tensor {
   readonly shape: readonly number[];
@@ -32,7 +35,11 @@ interface Verdict {
 }
 
 const python = process.env['MOONLET_PYTHON'] ?? 'python3';
-const pattern = new RegExp(process.argv[2] ?? '');
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { write: { type: 'boolean', default: false } },
+});
+const pattern = new RegExp(positionals[0] ?? '');
 
 const numbersOf = ({ values }: Tensor): Float64Array =>
   new Float64Array(new Uint8Array(Buffer.from(values, 'base64')).buffer);
@@ -100,8 +107,14 @@ const counts = new Map<string, number>();
 const byOp = new Map<string, Map<string, number>>();
 /** Ops of which at least one test is not refused for lack of a counterpart. */
 const claimed = new Set<string>();
+let version = '';
 for await (const line of createInterface({ input: child.stdout })) {
-  const test: Case = JSON.parse(line);
+  const row: Case | { readonly onnx: string } = JSON.parse(line);
+  if ('onnx' in row) {
+    version = row.onnx;
+    continue;
+  }
+  const test = row;
   if (!pattern.test(test.name)) continue;
   const { verdict, why } = await verdictOf(test).catch(
     (e: unknown): Verdict => ({ verdict: 'DIFFERENT', why: `threw ${messageOf(e)}` }),
@@ -119,8 +132,29 @@ if (status !== 0) {
   console.error(`onnx-node-tests: ${python} failed; MOONLET_PYTHON names an interpreter that has onnx`);
   process.exitCode = 1;
 }
-for (const [op, tally] of [...byOp].sort(([a], [b]) => (a < b ? -1 : 1)))
-  if (claimed.has(op))
-    console.log(`${op}: ${[...tally].map(([verdict, n]) => `${n} ${verdict}`).join(', ')}`);
-console.log([...counts].map(([verdict, n]) => `${n} ${verdict}`).join(', '));
+const ops = [...byOp].filter(([op]) => claimed.has(op)).sort(([a], [b]) => (a < b ? -1 : 1));
+for (const [op, tally] of ops)
+  console.log(`${op}: ${[...tally].map(([verdict, n]) => `${n} ${verdict}`).join(', ')}`);
+const verdicts = ['passed', 'refused', 'DIFFERENT', 'skipped'] as const;
+const figures = verdicts.map((verdict) => `${counts.get(verdict) ?? 0} ${verdict}`).join(', ');
+console.log(`onnx ${version}: ${figures}`);
 if (counts.has('DIFFERENT')) process.exitCode = 1;
+if (flags.write && status === 0 && positionals.length === 0) writeSection('onnx-node-tests', section());
+
+function section(): string {
+  const of = (tally: ReadonlyMap<string, number>, verdict: Verdict['verdict']): number =>
+    tally.get(verdict) ?? 0;
+  const rows = ops
+    .filter(([, tally]) => of(tally, 'passed') + of(tally, 'DIFFERENT') > 0)
+    .map(
+      ([op, tally]) =>
+        `| ${op} | ${of(tally, 'passed')} | ${of(tally, 'refused')} | ${of(tally, 'DIFFERENT')} |`,
+    );
+  return [
+    `Tests of onnx ${version}: ${figures.replace('DIFFERENT', 'different')}.`,
+    '',
+    '| op, in tests of it alone | passed | refused | different |',
+    '|---|---|---|---|',
+    ...rows,
+  ].join('\n');
+}

@@ -1,4 +1,4 @@
-"""ONNX's own backend tests of single nodes, as lines of JSON: onnx-node-tests.ts reads them.
+"""ONNX's own backend tests of single nodes, as lines of JSON: onnx-node-tests.ts reads them. The first line is the version.
 
 The tests give weights as inputs of the graph. Here all inputs but the first are initializers of the same values, as in a file
 of a net. An input of one or three axes gets a batch of 1 before it, since nets have a batch.
@@ -8,7 +8,6 @@ of a net. An input of one or three axes gets a batch of 1 before it, since nets 
 
 import base64
 import json
-import sys
 import warnings
 
 import numpy as np
@@ -58,6 +57,7 @@ def batched(model, shape):
     return wider
 
 
+print(json.dumps({"onnx": onnx.__version__}))
 for case in collect_testcases():
     inputs, outputs = case.data_sets[0]
     row = {"name": case.name, "ops": sorted({node.op_type for node in case.model.graph.node}), "rtol": case.rtol, "atol": case.atol}
@@ -75,4 +75,3 @@ for case in collect_testcases():
         except (TypeError, ValueError, AttributeError) as error:
             row["skipped"] = f"its other inputs are no tensors: {error}"[:100]
     print(json.dumps(row))
-print(f"onnx {onnx.__version__}", file=sys.stderr)

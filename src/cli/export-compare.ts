@@ -7,6 +7,7 @@ import { type Graph, inputShape, shapes, sizeOf } from '../graph/index.ts';
 import { random } from '../random.ts';
 import type { Net } from '../weights/index.ts';
 import type { Precision } from './export.ts';
+import { magnitude } from './say.ts';
 
 export interface ExportOptions {
   readonly precision: Precision;
@@ -40,7 +41,7 @@ export const agrees = ({ maxAbsDiff, scale, steps }: Difference): boolean =>
 export const farness = ({ maxAbsDiff, scale, steps }: Difference): string =>
   steps
     ? `${(100 * steps.within).toFixed(1)} % of the outputs are within a step (${steps.size.toPrecision(2)}) of the net, the farthest ${(maxAbsDiff / steps.size).toFixed(1)} steps`
-    : `the largest difference of an output is ${maxAbsDiff.toExponential(1)}, of outputs up to ${scale.toFixed(2)}`;
+    : `the largest difference of an output is ${maxAbsDiff.toExponential(1)}, of outputs up to ${magnitude(scale)}`;
 
 export interface Exported {
   readonly files: readonly { readonly file: string; readonly content: string | Uint8Array }[];

@@ -26,6 +26,7 @@ import {
 } from './export-compare.ts';
 import { timm } from './export-timm.ts';
 import { transformers } from './export-transformers.ts';
+import { magnitude } from './say.ts';
 
 /** ONNX for deployment: norms and parallel branches folded, any batch. */
 async function onnx(net: Net, { precision, layout, card }: ExportOptions): Promise<Exported> {
@@ -60,7 +61,7 @@ async function onnx(net: Net, { precision, layout, card }: ExportOptions): Promi
         : []),
       ...(precision === 'half'
         ? [
-            `half precision changes an output by at most ${maxAbsDiff.toExponential(1)}, of outputs up to ${scale.toFixed(2)}`,
+            `half precision changes an output by at most ${maxAbsDiff.toExponential(1)}, of outputs up to ${magnitude(scale)}`,
           ]
         : []),
     ],

@@ -23,7 +23,7 @@ import { dataOf } from '../run/files.ts';
 import { cardAfter } from '../run/pictures.ts';
 import { materialize, type Net } from '../weights/index.ts';
 import type { Flags } from './grow.ts';
-import { count, note, print, printJson } from './say.ts';
+import { count, magnitude, note, print, printJson } from './say.ts';
 import { tableOf } from './tables.ts';
 
 /** Grows a student and saves it. @throws MoonletError when the grown net computes something else; nothing is saved then. */
@@ -81,7 +81,7 @@ async function grown(
   const rows = (['params', 'macs', 'peakBytes'] as const).map((k) => [k, count(before[k]), count(after[k])]);
   print(tableOf([['', 'before', 'after'], ...rows], [1, 2]));
   print(
-    `largest difference in inference ${inference.maxAbsDiff.toExponential(1)} of outputs up to ${inference.scale.toFixed(2)}`,
+    `largest difference in inference ${inference.maxAbsDiff.toExponential(1)} of outputs up to ${magnitude(inference.scale)}`,
   );
   if (training) print(`largest difference in training mode ${training.maxAbsDiff.toExponential(1)}`);
   else if (preserves === 'neither') note('a step changes the function, as requested');

@@ -5,6 +5,8 @@ export const print = (text: string): void => void process.stdout.write(`${text}\
 export const printJson = (value: unknown): void => print(JSON.stringify(value));
 
 export const count = (n: number): string => n.toLocaleString('en-US');
+/** How large a value is: 12.34, and 3.1e-9 where two decimals would be 0.00. */
+export const magnitude = (x: number): string => (x === 0 || x >= 0.01 ? x.toFixed(2) : x.toExponential(1));
 export const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)} %`;
 
 /** A number with three digits that mean something and a unit of thousands: 3.50 M, 34.1 k, 512. */

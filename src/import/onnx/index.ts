@@ -15,6 +15,7 @@ import { Draft } from './draft.ts';
 import { finish } from './finish.ts';
 import { folds } from './fold.ts';
 import { type Layout, layoutOf } from './input.ts';
+import { Integers } from './integers.ts';
 import { opReaders } from './ops/table.ts';
 import { type OnnxEnd, outputOf } from './output.ts';
 import { containersOf, moduleOf, stagesBy, uniquePaths, wantedPath } from './paths.ts';
@@ -88,12 +89,15 @@ export function fromOnnx(model: Uint8Array | OnnxModel, o: FromOnnxOptions = {})
     decoded.initializers.map((tensor) => [tensor.name, constantOf(tensor)]),
   );
   const inputs = readInputs(decoded, draft, values, o);
-  readNodes(decoded, opset, draft, values, neededNodes(decoded.nodes, wanted));
+  const integers = new Integers(decoded.inputs);
+  readNodes(decoded, { opset, draft, values, integers, needed: neededBy(decoded.nodes, wanted) });
   const outputs = wanted.flatMap((name): OnnxEnd[] => {
     const value = values.get(name);
     if (!value)
       throw new MoonletError(`onnx model: no node makes the output ${quote(name)}; the file is damaged`);
-    return value.kind === 'live' ? [outputOf(draft, name, value)] : [];
+    if (value.kind !== 'live') return [];
+    integers.checkOutput(name);
+    return [outputOf(draft, name, value)];
   });
   if (!outputs.length) throw new MoonletError('onnx model: no output depends on the input of the net');
   const title = o.name ?? (decoded.name || 'onnx');
@@ -123,16 +127,20 @@ function wantedValues({ nodes, outputs }: OnnxModel, until: string | undefined):
   throw new UsageError(`until: the model has no node or value ${quote(until)}.${suggestion(until, names)}`);
 }
 
-/** The nodes that these values need. */
-function neededNodes(nodes: readonly OnnxNode[], wanted: readonly string[]): ReadonlySet<OnnxNode> {
+/** The nodes that the wanted values need, and the values that these nodes read. */
+interface Needed {
+  readonly nodes: ReadonlySet<OnnxNode>;
+  readonly values: ReadonlySet<string>;
+}
+function neededBy(nodes: readonly OnnxNode[], wanted: readonly string[]): Needed {
   const live = new Set(wanted);
   const kept = new Set<OnnxNode>();
   for (const node of nodes.toReversed()) {
     if (!node.outputs.some((name) => live.has(name))) continue;
     kept.add(node);
-    for (const name of node.inputs) live.add(name);
+    for (const name of node.inputs) if (name !== '') live.add(name);
   }
-  return kept;
+  return { nodes: kept, values: live };
 }
 
 function readInputs(
@@ -178,13 +186,14 @@ function inputShape(
   return { shape: [h, w, c], batch };
 }
 
-function readNodes(
-  model: OnnxModel,
-  opset: number,
-  draft: Draft,
-  values: Map<string, Value>,
-  needed: ReadonlySet<OnnxNode>,
-): void {
+interface Reading {
+  readonly opset: number;
+  readonly draft: Draft;
+  readonly values: Map<string, Value>;
+  readonly integers: Integers;
+  readonly needed: Needed;
+}
+function readNodes(model: OnnxModel, { opset, draft, values, integers, needed }: Reading): void {
   const names = new Set(model.initializers.map(({ name }) => name));
   const modules = new Map(
     model.nodes.map(
@@ -200,7 +209,7 @@ function readNodes(
   );
   const containers = containersOf([...modules.values()]);
   for (const node of model.nodes) {
-    if (!needed.has(node)) continue;
+    if (!needed.nodes.has(node)) continue;
     try {
       const inputs = node.inputs.map((name) =>
         name === '' ? undefined : (values.get(name) ?? missing(name)),
@@ -208,16 +217,23 @@ function readNodes(
       const path = wantedPath(node, modules.get(node), containers);
       const call = new Call({ node, draft, opset, path, inputs });
       const made = readerOf(node, inputs)(call);
-      node.outputs.forEach((name, i) => {
+      integers.checkNode(call);
+      for (const [i, name] of node.outputs.entries()) {
         const value = made[i];
-        if (name === '' || !value) return;
         if (values.has(name)) call.fail(`makes ${quote(name)} a second time; the file is damaged`);
-        values.set(name, value);
-      });
+        if (value && name !== '') values.set(name, value);
+        else if (needed.values.has(name)) unmade(call, name, i);
+      }
     } catch (e) {
       throw e instanceof MoonletError ? explained(node, e) : e;
     }
   }
+}
+/** A second output that only few ops have, such as the mask of Dropout and the indices of MaxPool. */
+function unmade(call: Call, name: string, index: number): never {
+  const { opType } = call.node;
+  const what = opType === 'Dropout' ? ' (the mask)' : opType === 'MaxPool' ? ' (the indices)' : '';
+  return call.fail(`its output ${index}${what}, ${quote(name)}, has no counterpart`);
 }
 const missing = (name: string): never => {
   throw new Unreadable(`reads ${quote(name)}, which nothing before it makes; the file is damaged`);

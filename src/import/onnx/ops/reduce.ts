@@ -1,8 +1,9 @@
 /** @file ReduceMean, ReduceSum and ReduceMax over whole maps or over all channels. */
+import { item } from '../../../access.ts';
 import { isMap } from '../../../graph/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { isBatch, unmixed, unreadable } from '../layout.ts';
-import { type Axis, isOnly } from '../view.ts';
+import { type Axis, isOnly, offsetsOf, sizeOfAxis } from '../view.ts';
 import { mixed } from './mix.ts';
 
 /** ReduceMean, ReduceSum and ReduceMax: over the whole map, or over all channels. */
@@ -38,11 +39,31 @@ export function reduce(call: Call): readonly Value[] {
       draft.scaled(path, draft.emit(path, { kind: 'globalPool', fn }, [x.id]), total(h * w)),
       undefined,
     );
-  const [fastest] = atoms;
-  if (fn === 'max' && atoms.length === 1 && fastest?.base === 'c' && fastest.step === 1 && fastest.size < c)
-    return neighbours(call, x, reduced, fastest.size, kept);
+  const pieces = atoms.reduce((n, { size }) => n * size, 1);
+  if (fn === 'max' && atoms.every(({ base }) => base === 'c') && pieces < c)
+    return neighbours(call, besides(call, x, reduced), reduced, pieces, kept);
   if (!atoms.every(({ base }) => base === 'c') || !covers('c', c)) return call.fail(unreadable(x));
   return left(overChannels(call, x.id, fn, total(c)), []);
+}
+
+/** A value whose channels on the reduced axes are neighbours. */
+function besides(call: Call, x: Live, reduced: ReadonlySet<number>): Live {
+  const c = call.draft.channels(x.id);
+  const isChannels = (axis: Axis): boolean => axis.length > 0 && isOnly(axis, 'c');
+  const indices = [...x.axes.keys()].filter((i) => isChannels(item(x.axes, i)));
+  const inOrder = [...indices.filter((i) => !reduced.has(i)), ...indices.filter((i) => reduced.has(i))];
+  const order = offsetsOf(inOrder.flatMap((i) => item(x.axes, i)));
+  if (order.length !== c) return call.fail(unreadable(x));
+  if (order.every((from, i) => from === i)) return x;
+  const id = call.draft.emit(`${call.path}/permute`, { kind: 'permute', order: [...order] }, [x.id]);
+  const axes = [...x.axes];
+  let step = c;
+  for (const i of inOrder) {
+    const size = sizeOfAxis(item(axes, i));
+    step /= size;
+    axes[i] = [{ base: 'c', size, step }];
+  }
+  return { ...x, id, axes };
 }
 
 /** The largest of each `pieces` neighbouring channels. */

@@ -17,7 +17,14 @@ export function resize(call: Call): readonly Value[] {
   const shape = x.shape;
   const [h, w] = isMap(shape) ? shape : [1, 1];
   if (fh === 1 && fw === 1) return call.result(x.id, x.axes);
-  if (h === 1 && w === 1 && fh >= 1 && fw >= 1 && fh <= 2 ** 16 && fw <= 2 ** 16) {
+  const { draft, path } = call;
+  const isOnePlace = h === 1 && w === 1;
+  if (isOnePlace && isMap(shape) && fh === fw && Number.isInteger(fh)) {
+    // every mode repeats the one place
+    const id = draft.emit(path, { kind: 'upsample', factor: fh, fn: 'nearest' }, [x.id]);
+    return call.result(id, channelsFirst(x.axes[0] ?? [], draft.shape(id)));
+  }
+  if (isOnePlace && fh >= 1 && fw >= 1 && fh <= 2 ** 16 && fw <= 2 ** 16) {
     const repeat = (size: number): Axis => (size === 1 ? [] : [{ base: '*', size, step: 0 }]);
     const flat = flattened(call, { kind: 'live', id: x.id, axes: x.axes });
     return call.result(flat.id, [
@@ -43,7 +50,6 @@ export function resize(call: Call): readonly Value[] {
   const isLinear = mode === 'linear' && centred && call.int('antialias', 0) === 0;
   if (!isNearest && !isLinear)
     call.fail(`mode ${mode}, ${coordinates}${mode === 'nearest' ? `, ${rounding}` : ''} has no counterpart`);
-  const { draft, path } = call;
   const id = draft.emit(path, { kind: 'upsample', factor: fh, fn: isNearest ? 'nearest' : 'bilinear' }, [
     x.id,
   ]);
