@@ -27,7 +27,10 @@ export function bright(count: number, seed: number): Dataset {
   return dataset({ name: 'bright', shape: [16, 16, 3], classes, train: split, test: split });
 }
 
-/** The losses of a run, from its first step on. */
+/**
+ * The losses of a run, from its first step on. The rate is low enough that rounding is not amplified: of two engines in Node, onnxruntime
+ * and eager wasm, 50 losses differ by 4e-4 of themselves; at a rate of 0.05, batches of 32 and ten times the attention by 6e-2.
+ */
 export async function ran(
   { steps, keep }: Asked,
   how: { readonly signal?: AbortSignal; readonly onStep?: (at: StepReport) => void } = {},
@@ -36,12 +39,8 @@ export async function ran(
   const teacher = init(compose('wrn depth=10 width=1 size=16 classes=4'), { seed: 1 });
   const student = init(cheapen(compose('wrn depth=10 width=1 size=16 classes=4'), 'BG(2,2)'), { seed: 2 });
   const { history } = await fit(student, data.train, data, {
-    ...{ steps, batch: 32, rate: 0.05, seed: 3, teacher, augment: { flip: true, shift: 1 } },
-    losses: [
-      losses.crossEntropy(),
-      losses.softTargets({ temperature: 4 }),
-      losses.attention({ weight: 100 }),
-    ],
+    ...{ steps, batch: 128, rate: 0.002, seed: 3, teacher, augment: { flip: true, shift: 1 } },
+    losses: [losses.crossEntropy(), losses.softTargets({ temperature: 4 }), losses.attention({ weight: 10 })],
     ...(keep === undefined ? {} : { checkpoints: browserCheckpoints(keep), checkpointEvery: 5 }),
     ...how,
   });
