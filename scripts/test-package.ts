@@ -162,7 +162,8 @@ function trySamples(
       );
       continue;
     }
-    const said = run(node, [join('built', `${name}.js`)], project);
+    const folder = mkdtempSync(join(project, 'run-')); // samples make folders of the same names
+    const said = run(node, [join(project, 'built', `${name}.js`)], folder);
     if (trains && !native) {
       const line = /npm install.*onnxruntime-node/;
       expect(`${label}: ${name} says what training needs`, said.code === 1 && line.test(said.stderr), said);

@@ -11,8 +11,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { compile } from '../../src/engine/index.ts';
 import { toSafetensors } from '../../src/export/index.ts';
+import type { Graph } from '../../src/graph/index.ts';
 import { asLibrary } from '../../src/import/outward.ts';
 import { timmDefaults } from '../../src/import/timm-defaults.ts';
+import { float, materialize, type Weight, type WeightKey } from '../../src/weights/index.ts';
 import { referenceImages, referenceNet } from '../../test/support/reference-fill.ts';
 import { timmNames } from '../../zoo/architectures/library-names.ts';
 import { compose } from '../../zoo/index.ts';
@@ -37,6 +39,52 @@ function* cases(): Generator<{
   for (const arch of ['repvgg-a0', 'mobileone-s0']) yield { words: `${arch} form=deploy`, source: 'timm' };
 }
 
+interface Said {
+  readonly difference?: number;
+  /** PyTorch's own rounding in single precision. */
+  readonly rounding?: number;
+  readonly error?: string;
+}
+
+/**
+ * Weights are drawn anew, with smaller scales of norms, for nets on which rounding alone moves PyTorch's own logits by more than half of
+ * the bound: where made-up weights saturate gates or multiply branches, the logits of no float32 are right.
+ */
+const gains = [1, 0.5, 0.25, 0.1] as const;
+
+async function compared(graph: Graph, words: string, named: boolean) {
+  const { net } = referenceNet(graph);
+  let said: Said = {};
+  let model: string | undefined;
+  for (const gain of gains) {
+    const scaled = {
+      graph,
+      weights: new Map([...net.weights].map(([key, w]) => [key, timesGain(key, w, gain)])),
+    };
+    const files = toSafetensors(scaled, { names: 'timm', card: { license: 'apache-2.0' } });
+    model = files.model;
+    writeFileSync(join(root, 'model.safetensors'), files.weights);
+    writeFileSync(join(root, 'config.json'), files.configJson ?? '{}');
+    const compiled = await compile(scaled);
+    const values = await compiled.run(referenceImages(size * size * 3));
+    const logits = [...(values.get(graph.outputs[0] ?? '') ?? [])];
+    await compiled.release();
+    child.stdin.write(`${JSON.stringify({ folder: root, words, named, logits })}\n`);
+    const { value } = await answers.next();
+    said = JSON.parse(String(value)) as Said;
+    if (said.rounding === undefined || said.rounding <= bound / 2) return { said, named: model, gain };
+  }
+  return { said, named: model, gain: gains.at(-1) };
+}
+
+const timesGain = (key: WeightKey, weight: Weight, gain: number): Weight =>
+  key.endsWith(':gamma')
+    ? float(
+        weight.shape,
+        materialize(weight).map((v) => gain * v),
+      )
+    : weight;
+
 const root = mkdtempSync(join(tmpdir(), 'timm-names-'));
 const child = spawn(python, ['scripts/reference/timm_names.py', String(size), String(classes)], {
   stdio: ['pipe', 'pipe', 'inherit'],
@@ -49,27 +97,14 @@ try {
     if (model !== undefined) seen.add(model);
     if (wanted.size && !wanted.has(model ?? words)) continue;
     const graph = asLibrary(compose(`${words} size=${size} classes=${classes}`), source);
-    const { net } = referenceNet(graph);
-    const files = toSafetensors(net, { names: 'timm', card: { license: 'apache-2.0' } });
-    writeFileSync(join(root, 'model.safetensors'), files.weights);
-    writeFileSync(join(root, 'config.json'), files.configJson ?? '{}');
-    const compiled = await compile(net);
-    const x = referenceImages(size * size * 3);
-    const logits = [...((await compiled.run(x)).get(graph.outputs[0] ?? '') ?? [])];
-    await compiled.release();
-    child.stdin.write(`${JSON.stringify({ folder: root, words, named: model !== undefined, logits })}\n`);
-    const { value } = await answers.next();
-    const said: { readonly difference?: number; readonly rounding?: number; readonly error?: string } =
-      JSON.parse(String(value));
-    const good =
-      said.difference !== undefined &&
-      said.difference <= Math.max(bound, 4 * (said.rounding ?? 0)) &&
-      files.model === model;
+    const { said, named, gain } = await compared(graph, words, model !== undefined);
+    const good = said.difference !== undefined && said.difference <= bound && named === model;
     count++;
     if (!good) failed++;
     worst = Math.max(worst, said.difference ?? 0);
+    const scaled = gain === 1 ? '' : `; norms times ${gain}`;
     console.log(
-      `${good ? 'ok' : 'WRONG'}  ${words} (${source}, ${files.model ?? 'no name'}): ${said.error ?? said.difference?.toExponential(1)}`,
+      `${good ? 'ok' : 'WRONG'}  ${words} (${source}, ${named ?? 'no name'}): ${said.error ?? said.difference?.toExponential(1)}${scaled}`,
     );
   }
 } finally {
