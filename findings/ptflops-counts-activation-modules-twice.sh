@@ -8,7 +8,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 python3 -m venv v
-v/bin/pip install -q torch==2.15.0 ptflops==0.7.5
+v/bin/pip install -q torch==2.15.0 ptflops==0.7.5 numpy==2.3.5
 cat >run.py <<'PY'
 from ptflops import get_model_complexity_info
 from torch import nn

@@ -8,7 +8,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
 python3 -m venv v
-v/bin/pip install -q torch==2.15.0 setuptools==80.9.0 thop==0.1.1.post2209072238
+v/bin/pip install -q torch==2.15.0 setuptools==80.9.0 thop==0.1.1.post2209072238 numpy==2.3.5
 cat >run.py <<'PY'
 import torch
 from thop import profile

@@ -1,4 +1,4 @@
-/** @file The builder: paths, ranks, branches, sharing. Compiled by `npm run types`, which the @ts-expect-error lines test. */
+/** @file The builder: paths, ranks, branches, sharing. Compiled by `npm run check`, which the @ts-expect-error lines test. */
 import { expect } from 'chai';
 import { type Block, chain, type Flow, graph, input, repeat, skip } from '../../src/compose/index.ts';
 import { ShapeError, select } from '../../src/graph/index.ts';

@@ -1,0 +1,38 @@
+/** @file Every `npm run NAME` that the project tells anybody to run is there. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { expect } from 'chai';
+
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  readonly scripts: Readonly<Record<string, string>>;
+};
+
+/** Files that people and machines read, without the changelog, whose names may be old. */
+const files = [
+  'README.md',
+  'CONTRIBUTING.md',
+  '.ci/run',
+  'docs',
+  'src',
+  'scripts',
+  'zoo/recipes',
+  'test',
+].flatMap((path) =>
+  statSync(path).isDirectory()
+    ? readdirSync(path, { recursive: true, encoding: 'utf8' })
+        .filter((name) => /\.(md|ts|mjs|json|py)$/.test(name))
+        .map((name) => `${path}/${name}`)
+    : [path],
+);
+
+describe('npm scripts', () => {
+  it('that are named anywhere exist', () => {
+    const missing = files.flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/npm run (?:-s |--silent )?([a-z][a-z:]*)/g)]
+        .map(([, name = '']) => name)
+        .filter((name) => !Object.hasOwn(scripts, name))
+        .map((name) => `${file}: npm run ${name}`),
+    );
+    expect(files.length).to.be.greaterThan(500);
+    expect(missing).to.deep.equal([]);
+  });
+});
