@@ -87,44 +87,31 @@ const fvcore: Beside = (op, ins, out) =>
 /** n exponentials, n - 1 additions and n divisions for each place of n channels. */
 const softmaxByThop = (out: Shape): number => (sizeOf(out) / channelsOf(out)) * (3 * channelsOf(out) - 1);
 
-const thop: Beside = (op, ins, out) =>
-  match(op)
-    .returnType<number>()
-    .with({ kind: 'norm' }, (norm) => (isAffine(norm) ? 4 : 2) * sizeOf(out))
-    .with({ kind: 'act', fn: 'softmax' }, () => softmaxByThop(out))
-    .with({ kind: 'pool', fn: 'avg' }, () => sizeOf(out))
-    .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)) + sizeOf(out))
-    .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 11 : 1) * sizeOf(out))
-    .with(
-      { kind: 'act' },
-      { kind: 'pool' },
-      { kind: 'globalPool' },
-      ...products,
-      ...arithmetic,
-      ...moves,
-      () => 0,
-    )
-    .exhaustive();
+/** The two forks differ in what an average pool adds up, and in whether copies of values count. */
+const byThop =
+  (added: (pool: Pool, input: Shape) => number, copy: number): Beside =>
+  (op, ins, out) =>
+    match(op)
+      .returnType<number>()
+      .with({ kind: 'norm' }, (norm) => (isAffine(norm) ? 4 : 2) * sizeOf(out))
+      .with({ kind: 'act', fn: 'softmax' }, () => softmaxByThop(out))
+      .with({ kind: 'pool', fn: 'avg' }, (pool) => added(pool, first(ins)) + sizeOf(out))
+      .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)) + sizeOf(out))
+      .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 11 : copy) * sizeOf(out))
+      .with(
+        { kind: 'act' },
+        { kind: 'pool' },
+        { kind: 'globalPool' },
+        ...products,
+        ...arithmetic,
+        ...moves,
+        () => 0,
+      )
+      .exhaustive();
 
-/** As thop, except that an average pool adds up what its windows read, and copies cost nothing. */
-const ultralytics: Beside = (op, ins, out) =>
-  match(op)
-    .returnType<number>()
-    .with({ kind: 'norm' }, (norm) => (isAffine(norm) ? 4 : 2) * sizeOf(out))
-    .with({ kind: 'act', fn: 'softmax' }, () => softmaxByThop(out))
-    .with({ kind: 'pool', fn: 'avg' }, (pool) => valuesRead(pool, first(ins)) + sizeOf(out))
-    .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)) + sizeOf(out))
-    .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 11 : 0) * sizeOf(out))
-    .with(
-      { kind: 'act' },
-      { kind: 'pool' },
-      { kind: 'globalPool' },
-      ...products,
-      ...arithmetic,
-      ...moves,
-      () => 0,
-    )
-    .exhaustive();
+const thop = byThop(() => 0, 1);
+/** An average pool adds up what its windows read, and copies cost nothing. */
+const ultralytics = byThop((pool, input) => valuesRead(pool, input), 0);
 
 /** How many values all windows of a pool read together, without padding. */
 function valuesRead({ size, stride, padding }: Pool, input: Shape): number {

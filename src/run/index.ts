@@ -14,27 +14,10 @@ export {
 } from './classifier.ts';
 export { type Done, type Hooks, perform, type Ready, readyFor } from './classify.ts';
 export { checkpointFiles, dataOf, inputsOf, type Origin } from './files.ts';
-export { fitOptions, optimizerOf, usualLosses } from './fit-options.ts';
 export { type JsonFile, readJson, readValue } from './json-file.ts';
-export { type CustomLoss, type LossContext, type LossRecipe, lossKinds } from './losses.ts';
 export { alone, type Pair, pairNamed, pairs, parsePairs } from './pairs.ts';
 export { partsOf, studentOf } from './parts.ts';
 export { dataFor, type PictureCard, type PictureHow, pictureCard } from './pictures.ts';
-export {
-  type Locate,
-  parseRecipe,
-  type Recipe,
-  type RecipeInput,
-  stageRecipes,
-  type Transfer,
-} from './recipe.ts';
-export { detectionLosses } from './scene-losses.ts';
-export {
-  parseSceneRecipe,
-  type SceneRecipe,
-  type SceneRecipeInput,
-  type SceneRecipeOf,
-  withoutTeacher,
-} from './scene-recipe.ts';
 export { runScenes, type SceneRun, type SceneRunOptions } from './scenes.ts';
 export { type BoardHooks, type TensorBoard, type TensorBoardOptions, tensorBoard } from './tensorboard.ts';
+export * from './web.ts';

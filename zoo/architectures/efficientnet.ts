@@ -19,7 +19,8 @@ import {
   widthOption,
 } from '../../src/compose/index.ts';
 
-const stages = [
+/** B0's; TinyNets are made of it too. */
+export const stages = [
   ['ds_r1_k3_s1_e1_c16_se0.25'],
   ['ir_r2_k3_s2_e6_c24_se0.25'],
   ['ir_r2_k5_s2_e6_c40_se0.25'],
@@ -30,10 +31,10 @@ const stages = [
 ] as const;
 
 /** Squeezed units count from the block's input, not from its expansion. */
-const squeeze: SpecContext['squeeze'] = {
+export const squeeze = {
   act: 'swish',
-  units: (ratio, inputs) => Math.round(ratio * inputs),
-};
+  units: (ratio: number, inputs: number) => Math.round(ratio * inputs),
+} as const satisfies SpecContext['squeeze'];
 
 interface Options {
   readonly width: number;

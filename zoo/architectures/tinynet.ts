@@ -1,7 +1,7 @@
 /**
- * @file TinyNet A to E. Han et al., NeurIPS 2020, arXiv:2010.14819, table 3: EfficientNet-B0 (its table in timm's block
- * strings) made smaller by resolution first, then depth, then width. As in timm: repeats are rounded to the nearest
- * number, the stem keeps its 32 channels, and the last conv its 1280.
+ * @file TinyNet A to E. Han et al., NeurIPS 2020, arXiv:2010.14819, table 3: EfficientNet-B0 made smaller by resolution first,
+ * then depth, then width. As in timm: repeats are rounded to the nearest number, the stem keeps its 32 channels, and the last
+ * conv its 1280.
  */
 import {
   architecture,
@@ -14,16 +14,8 @@ import {
   scaleDepth,
   stagesOf,
 } from '../../src/compose/index.ts';
+import { squeeze, stages } from './efficientnet.ts';
 
-const stages = [
-  ['ds_r1_k3_s1_e1_c16_se0.25'],
-  ['ir_r2_k3_s2_e6_c24_se0.25'],
-  ['ir_r2_k5_s2_e6_c40_se0.25'],
-  ['ir_r3_k3_s2_e6_c80_se0.25'],
-  ['ir_r3_k5_s1_e6_c112_se0.25'],
-  ['ir_r4_k5_s2_e6_c192_se0.25'],
-  ['ir_r1_k3_s1_e6_c320_se0.25'],
-] as const;
 const act = 'swish';
 
 const tinynet = <const Size extends number>(letter: string, size: Size, depth: number, width: number) =>
@@ -47,7 +39,7 @@ const tinynet = <const Size extends number>(letter: string, size: Size, depth: n
           act,
           dropPath,
           round: (c) => round8(c * width),
-          squeeze: { act, units: (ratio, inputs) => Math.round(ratio * inputs) },
+          squeeze,
         },
       );
       const stem = convNormAct(32, { kernel: 3, stride: 2, act });
