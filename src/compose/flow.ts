@@ -4,6 +4,7 @@ import { MoonletError } from '../errors.ts';
 import {
   type Activation,
   type Conv,
+  type ConvTranspose,
   channelsOf,
   check,
   dropUnused,
@@ -15,6 +16,7 @@ import {
   type Pair,
   type Pool,
   type Quantize,
+  type Resize,
   type Shape,
   ShapeError,
   shapeOf,
@@ -49,6 +51,15 @@ export interface PoolOptions {
   readonly size: Size;
   readonly stride?: Size;
   readonly padding?: Padding;
+}
+
+export interface ConvTransposeOptions extends ConvOptions {
+  readonly outputPadding?: Size;
+}
+export interface LayerNormOptions extends Sharing {
+  readonly eps?: number;
+  readonly scale?: boolean;
+  readonly offset?: boolean;
 }
 
 interface Draft {
@@ -112,17 +123,7 @@ export class Flow<R extends Rank> {
 
   /** A conv without bias, 1x1 by default; [h, w, c] -> [h', w', out]. */
   conv(this: Flow<'map'>, out: number, o: ConvOptions = {}): Flow<'map'> {
-    const op: Conv = {
-      kind: 'conv',
-      out,
-      kernel: pairOf(o.kernel ?? 1),
-      stride: pairOf(o.stride ?? 1),
-      dilation: pairOf(o.dilation ?? 1),
-      groups: o.groups ?? 1,
-      padding: o.padding ?? 'same',
-      bias: o.bias ?? false,
-    };
-    return this.#next(op, o);
+    return this.#next(convOp(out, o), o);
   }
   /** One filter a channel, 3x3 by default; `multiplier` outputs a channel. */
   depthwise(
@@ -136,6 +137,28 @@ export class Flow<R extends Rank> {
   norm(o: NormOptions = {}): Flow<R> {
     const { eps = 1e-5, momentum = 0.9, scale = true, offset = true } = o;
     return this.#next({ kind: 'norm', eps, momentum, scale, offset }, o);
+  }
+  /** Layer norm over the channels of each place: gamma (x - mean) / sqrt(variance + eps) + beta. */
+  layerNorm(o: LayerNormOptions = {}): Flow<R> {
+    const { eps = 1e-6, scale = true, offset = true } = o;
+    return this.#next({ kind: 'layerNorm', eps, scale, offset }, o);
+  }
+  /** Global response norm: x + gamma x n + beta, with n = |x| / (mean of |x| + eps) for each channel (Woo et al. 2023, arXiv:2301.00808, equation 1). */
+  responseNorm(this: Flow<'map'>, o: Sharing & { readonly eps?: number } = {}): Flow<'map'> {
+    return this.#next({ kind: 'responseNorm', eps: o.eps ?? 1e-6 }, o);
+  }
+  /** A learned factor for each channel, which begins as `initial`: LayerScale (Touvron et al. 2021, arXiv:2103.17239, section 2). */
+  scale(o: Sharing & { readonly initial?: number } = {}): Flow<R> {
+    return this.#next({ kind: 'scale', initial: o.initial ?? 1 }, o);
+  }
+  /** A transposed conv without bias, [h, w, c] -> [h stride, w stride, out] with the padding `same`. */
+  convTranspose(this: Flow<'map'>, out: number, o: ConvTransposeOptions = {}): Flow<'map'> {
+    const op: ConvTranspose = {
+      ...convOp(out, o),
+      kind: 'convTranspose',
+      outputPadding: pairOf(o.outputPadding ?? 0),
+    };
+    return this.#next(op, o);
   }
   /** An activation, elementwise (softmax over channels). */
   act(fn: Activation): Flow<R> {
@@ -181,6 +204,19 @@ export class Flow<R extends Rank> {
   /** Moves groups of channels by the offsets of a kernel x kernel window (Wu et al. 2017, arXiv:1711.08141). */
   shift(this: Flow<'map'>, kernel = 3): Flow<'map'> {
     return this.#next({ kind: 'shift', kernel });
+  }
+  /** Channels to places, as PyTorch's PixelShuffle: [h, w, c f f] -> [h f, w f, c] (Shi et al. 2016, arXiv:1609.05158, equation 4). */
+  pixelShuffle(this: Flow<'map'>, factor: number): Flow<'map'> {
+    return this.#next({ kind: 'pixelShuffle', factor });
+  }
+  /** To [height, width, c]; `nearest` and `bilinear` as PyTorch's interpolate without and with align_corners (`align`). */
+  resize(
+    this: Flow<'map'>,
+    size: Size,
+    o: { readonly fn?: Resize['fn']; readonly align?: Resize['align'] } = {},
+  ): Flow<'map'> {
+    const { fn = 'bilinear', align = fn === 'nearest' ? 'edges' : 'centres' } = o;
+    return this.#next({ kind: 'resize', size: pairOf(size), fn, align });
   }
   /** [h, w, c] -> [h * factor, w * factor, c] */
   upsample(this: Flow<'map'>, factor: number, fn: 'nearest' | 'bilinear' = 'nearest'): Flow<'map'> {
@@ -242,6 +278,16 @@ export class Flow<R extends Rank> {
   }
 }
 
+const convOp = (out: number, o: ConvOptions): Conv => ({
+  kind: 'conv',
+  out,
+  kernel: pairOf(o.kernel ?? 1),
+  stride: pairOf(o.stride ?? 1),
+  dilation: pairOf(o.dilation ?? 1),
+  groups: o.groups ?? 1,
+  padding: o.padding ?? 'same',
+  bias: o.bias ?? false,
+});
 const poolOp = (fn: Pool['fn'], o: PoolOptions): Pool => ({
   kind: 'pool',
   fn,

@@ -24,10 +24,14 @@ import {
 import { shapes } from './shape.ts';
 import { type Variable, variablesOf } from './variables.ts';
 
-/** Channels whose numbers an op ties: equal ones in the groups of a grouped conv, set ones at the offsets of a shift. */
+/**
+ * Channels whose numbers an op ties: equal ones in the groups of a grouped conv, set ones at the offsets of a shift. A norm
+ * over channels (`norm`: each is a group) ties how often each is copied, since copies keep the mean over channels only
+ * when all of them are copied equally often.
+ */
 export interface Balance {
   readonly node: string;
-  readonly kind: 'groups' | 'shift';
+  readonly kind: 'groups' | 'shift' | 'norm';
   /** The class of each channel that the node reads or makes. */
   readonly classes: Int32Array;
   /** The group of each channel. */
@@ -132,7 +136,11 @@ function classesOf(
       frozen.push([classes, `it is the input "${node.id}"`]);
       return classes;
     })
-    .with({ kind: 'conv' }, (op) => convClasses(node, op, x, analysis))
+    .with({ kind: 'conv' }, { kind: 'convTranspose' }, (op) => convClasses(node, op, x, analysis))
+    .with({ kind: 'layerNorm' }, { kind: 'responseNorm' }, () => {
+      balances.push({ node: node.id, kind: 'norm', classes: x, groups: x.map((_, i) => i), count: c });
+      return x;
+    })
     .with({ kind: 'dense' }, ({ out }) => sets.fresh(out))
     .with(
       { kind: 'norm' },
@@ -141,6 +149,8 @@ function classesOf(
       { kind: 'dropout' },
       { kind: 'dropPath' },
       { kind: 'upsample' },
+      { kind: 'resize' },
+      { kind: 'scale' },
       { kind: 'quantize' },
       () => x,
     )
@@ -160,7 +170,8 @@ function classesOf(
     .with({ kind: 'flatten' }, () =>
       Int32Array.from({ length: inShape ? sizeOf(inShape) : 0 }, (_, i) => x[i % c]!),
     )
-    .with({ kind: 'maxout' }, ({ pieces }) => {
+    .with({ kind: 'maxout' }, { kind: 'pixelShuffle' }, (op) => {
+      const pieces = op.kind === 'maxout' ? op.pieces : op.factor ** 2;
       for (const [i, id] of x.entries()) sets.unite(id, x[i - (i % pieces)]!);
       return Int32Array.from({ length: c / pieces }, (_, unit) => x[unit * pieces]!);
     })
@@ -175,7 +186,7 @@ function classesOf(
 
 function convClasses(
   node: Node,
-  op: Conv,
+  op: Pick<Conv, 'groups' | 'out'>,
   x: Int32Array,
   { sets, balances, whole, byGroups }: Analysis,
 ): Int32Array {

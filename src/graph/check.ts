@@ -3,7 +3,7 @@ import { get } from '../access.ts';
 import { cut, MoonletError } from '../errors.ts';
 import { nodesById } from './graph.ts';
 import { inputShapes } from './inputs.ts';
-import { type Graph, type Node, weightShapes } from './op.ts';
+import { type Graph, groupsOf, type Kind, type Node, weightShapes } from './op.ts';
 import { printShape, shapes } from './shape.ts';
 
 /** Paths of letters, digits, '_' and '-', joined by '/': they survive every file format that we write. */
@@ -48,10 +48,20 @@ function checkSharing(node: Node, owner: Node | undefined, fail: (reason: string
     return fail(`shares the weights of "${node.weightsOf}", which does not come before it`);
   if (owner.weightsOf)
     fail(`shares the weights of "${owner.id}", which itself shares; name the owner "${owner.weightsOf}"`);
-  if (!['conv', 'dense', 'norm'].includes(node.op.kind)) fail(`${node.op.kind} has no weights to share`);
+  if (!sharing.includes(node.op.kind)) fail(`${node.op.kind} has no weights to share`);
   if (owner.op.kind !== node.op.kind)
     fail(`a ${node.op.kind} cannot share the weights of "${owner.id}", a ${owner.op.kind}`);
 }
+
+const sharing: readonly Kind[] = [
+  'conv',
+  'dense',
+  'norm',
+  'convTranspose',
+  'layerNorm',
+  'responseNorm',
+  'scale',
+];
 
 function checkSharedShapes(graph: Graph): void {
   const shapeOfId = shapes(graph);
@@ -60,7 +70,7 @@ function checkSharedShapes(graph: Graph): void {
     if (!node.weightsOf) continue;
     const owner = get(byId, node.weightsOf);
     const needs = (n: Node): string => {
-      const groups = n.op.kind === 'conv' && n.op.groups > 1 ? [`${n.op.groups} groups`] : [];
+      const groups = groupsOf(n.op) > 1 ? [`${groupsOf(n.op)} groups`] : [];
       return [
         ...weightShapes(n.op, inputShapes(n, shapeOfId)).map(
           ([slot, shape]) => `${slot} ${printShape(shape)}`,

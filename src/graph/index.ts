@@ -15,16 +15,23 @@ export {
   type Activation,
   activations,
   type Conv,
+  type ConvTranspose,
   channelsOf,
   codeRange,
   type FeatureMap,
   type Graph,
+  groupsOf,
   type IntegerForm,
   integerForms,
   isDepthwise,
+  isLinear,
   isMap,
   isStatistic,
   type Kind,
+  kernelPlaces,
+  type LayerNorm,
+  type Linear,
+  mixesChannels,
   type Node,
   type Norm,
   type Op,
@@ -33,6 +40,7 @@ export {
   type Pair,
   type Pool,
   type Quantize,
+  type Resize,
   type Shape,
   type Slot,
   shapeFrom,
@@ -49,4 +57,4 @@ export { printShape, ShapeError, shapeOf, shapes } from './shape.ts';
 export { type Stage, stageOf, stagePaths, stages } from './stages.ts';
 export { toJson } from './to-json.ts';
 export type { Variable } from './variables.ts';
-export { type Pads, slide } from './window.ts';
+export { type Pads, slide, slideBack } from './window.ts';

@@ -15,6 +15,8 @@ const pair = z.tuple([positive, positive]);
 const padding = z.union([z.enum(['same', 'valid']), z.tuple([whole, whole, whole, whole])]);
 const rate = z.number().min(0).lt(1);
 
+const eps = z.number().min(0);
+
 const op = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('input'),
@@ -30,10 +32,24 @@ const op = z.discriminatedUnion('kind', [
     padding,
     bias: z.boolean(),
   }),
+  z.strictObject({
+    kind: z.literal('convTranspose'),
+    out: positive,
+    kernel: pair,
+    stride: pair,
+    dilation: pair,
+    groups: positive,
+    padding,
+    outputPadding: z.tuple([whole, whole]),
+    bias: z.boolean(),
+  }),
+  z.strictObject({ kind: z.literal('layerNorm'), eps, scale: z.boolean(), offset: z.boolean() }),
+  z.strictObject({ kind: z.literal('responseNorm'), eps }),
+  z.strictObject({ kind: z.literal('scale'), initial: z.number() }),
   z.strictObject({ kind: z.literal('dense'), out: positive, bias: z.boolean() }),
   z.strictObject({
     kind: z.literal('norm'),
-    eps: z.number().min(0),
+    eps,
     momentum: z.number().min(0).max(1),
     scale: z.boolean(),
     offset: z.boolean(),
@@ -50,6 +66,13 @@ const op = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('flatten') }),
   z.strictObject({ kind: z.literal('maxout'), pieces: positive }),
   z.strictObject({ kind: z.literal('shift'), kernel: positive }),
+  z.strictObject({ kind: z.literal('pixelShuffle'), factor: positive }),
+  z.strictObject({
+    kind: z.literal('resize'),
+    size: pair,
+    fn: z.enum(['nearest', 'bilinear']),
+    align: z.enum(['centres', 'corners', 'edges']),
+  }),
   z.strictObject({ kind: z.literal('upsample'), factor: positive, fn: z.enum(['nearest', 'bilinear']) }),
   z.strictObject({
     kind: z.literal('quantize'),

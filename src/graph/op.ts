@@ -49,6 +49,37 @@ export interface Norm {
   readonly scale: boolean;
   readonly offset: boolean;
 }
+/**
+ * The transpose of a conv: what a conv of this window, from [h', w', out] to [h, w, in], has as the gradient of its input.
+ * Kernel layout [kh, kw, in / groups, out]. `padding` is that of the conv: the sides that are cut off here. `same` gives
+ * [h stride, w stride]; otherwise h' = (h - 1) stride + dilation (kernel - 1) + 1 - padding + outputPadding.
+ */
+export interface ConvTranspose extends Omit<Conv, 'kind'> {
+  readonly kind: 'convTranspose';
+  /** Rows and columns more at the bottom and right, fewer than the stride. */
+  readonly outputPadding: Pair;
+}
+/**
+ * Layer norm over the channels of each place: gamma (x - mean) / sqrt(variance + eps) + beta, with the mean and the biased
+ * variance of the channels (Ba et al. 2016, arXiv:1607.06450, equation 3).
+ */
+export interface LayerNorm {
+  readonly kind: 'layerNorm';
+  readonly eps: number;
+  readonly scale: boolean;
+  readonly offset: boolean;
+}
+/**
+ * To a map of `size`. `align` says which places of input and output meet: the centres of the outer pixels' areas
+ * (`centres`, half-pixel), the centres of the corner pixels (`corners`), or the top left edges (`edges`: output i is at
+ * input i from / to). `nearest` takes the pixel below that place, and with `centres` the one that contains it.
+ */
+export interface Resize {
+  readonly kind: 'resize';
+  readonly size: Pair;
+  readonly fn: 'nearest' | 'bilinear';
+  readonly align: 'centres' | 'corners' | 'edges';
+}
 /** Padding of a max pool counts as minus infinity; that of an average pool is not counted. */
 export interface Pool {
   readonly kind: 'pool';
@@ -76,6 +107,10 @@ export type Op =
   | Conv
   | { readonly kind: 'dense'; readonly out: number; readonly bias: boolean }
   | Norm
+  | ConvTranspose
+  | LayerNorm
+  | { readonly kind: 'responseNorm'; readonly eps: number } // x + gamma x n + beta, n = |x| / (mean of |x| over channels + eps)
+  | { readonly kind: 'scale'; readonly initial: number } // gamma x, one learned number a channel, which begins as `initial`
   | { readonly kind: 'act'; readonly fn: Activation }
   | Pool
   | { readonly kind: 'globalPool'; readonly fn: 'avg' | 'max' } // [h, w, c] -> [c]
@@ -87,7 +122,9 @@ export type Op =
   | { readonly kind: 'permute'; readonly order: readonly number[] } // channel j of the output is order[j] of the input
   | { readonly kind: 'flatten' } // [h, w, c] -> [h * w * c], channels fastest
   | { readonly kind: 'maxout'; readonly pieces: number } // the largest of each `pieces` neighbouring channels
+  | { readonly kind: 'pixelShuffle'; readonly factor: number } // [h, w, c f f] -> [h f, w f, c], from channel (c f + row) f + column
   | { readonly kind: 'shift'; readonly kernel: number } // groups of channels move by each offset of a kernel x kernel window
+  | Resize
   | { readonly kind: 'upsample'; readonly factor: number; readonly fn: 'nearest' | 'bilinear' }
   | Quantize
   | { readonly kind: 'dropout'; readonly rate: number } // of single values
@@ -124,7 +161,18 @@ export const integerForms = ['paired', 'full'] as const;
 export type IntegerForm = (typeof integerForms)[number];
 
 /** Whether a conv filters each channel by itself. */
-export const isDepthwise = (op: Conv, channels: number): boolean => op.groups === channels && channels > 1;
+export const isDepthwise = ({ groups }: Pick<Conv, 'groups'>, channels: number): boolean =>
+  groups === channels && channels > 1;
+/** Ops with a kernel whose last axes are input and output channels. */
+export type Linear = Conv | ConvTranspose | OpOf<'dense'>;
+export const isLinear = (op: Op): op is Linear =>
+  op.kind === 'conv' || op.kind === 'dense' || op.kind === 'convTranspose';
+/** Whether an op makes channels of its own from all that it reads, or from those of a group. */
+export const mixesChannels = (op: Op, channels: number): op is Linear =>
+  isLinear(op) && (op.kind === 'dense' || !isDepthwise(op, channels));
+/** The groups of a conv; 1 for other ops. */
+export const groupsOf = (op: Op): number =>
+  op.kind === 'conv' || op.kind === 'convTranspose' ? op.groups : 1;
 
 /** Whether a shape is that of a feature map [h, w, c]; else it is a vector [c]. */
 export const isMap = (shape: Shape): shape is FeatureMap => shape.length === 3;
@@ -159,6 +207,12 @@ export type Slot = (typeof slots)[number];
 /** The running statistics of norms: kept, but not trained by gradients. */
 export const isStatistic = (slot: Slot): boolean => slot === 'mean' || slot === 'variance';
 
+/** At how many places each number of a kernel is multiplied: those of the output, of a transposed conv those of the input. */
+export function kernelPlaces(op: Op, ins: readonly Shape[], out: Shape): number {
+  const shape = op.kind === 'convTranspose' ? first(ins) : out;
+  return sizeOf(shape) / channelsOf(shape);
+}
+
 /** The shape of each weight of an op, in the order of `slots`. Empty for ops that store nothing. */
 export const weightShapes = (
   op: Op,
@@ -166,7 +220,7 @@ export const weightShapes = (
 ): readonly (readonly [Slot, readonly number[]])[] =>
   match(op)
     .returnType<readonly (readonly [Slot, readonly number[]])[]>()
-    .with({ kind: 'conv' }, ({ out, kernel, groups, bias }) => [
+    .with({ kind: 'conv' }, { kind: 'convTranspose' }, ({ out, kernel, groups, bias }) => [
       ['kernel', [...kernel, channelsOf(first(ins)) / groups, out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
     ])
@@ -179,6 +233,18 @@ export const weightShapes = (
         ['variance', c],
       ];
     })
+    .with({ kind: 'layerNorm' }, ({ scale, offset }) => {
+      const c = [channelsOf(first(ins))];
+      return [...(scale ? ([['gamma', c]] as const) : []), ...(offset ? ([['beta', c]] as const) : [])];
+    })
+    .with({ kind: 'responseNorm' }, () => {
+      const c = [channelsOf(first(ins))];
+      return [
+        ['gamma', c],
+        ['beta', c],
+      ];
+    })
+    .with({ kind: 'scale' }, () => [['gamma', [channelsOf(first(ins))]]])
     .with({ kind: 'dense' }, ({ out, bias }) => [
       ['kernel', [channelsOf(first(ins)), out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
@@ -200,7 +266,9 @@ const weightless = [
   { kind: 'permute' },
   { kind: 'flatten' },
   { kind: 'maxout' },
+  { kind: 'pixelShuffle' },
   { kind: 'shift' },
+  { kind: 'resize' },
   { kind: 'upsample' },
   { kind: 'quantize' },
   { kind: 'dropout' },

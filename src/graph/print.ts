@@ -14,9 +14,9 @@ export const printOp = (op: Op): string =>
   match(op)
     .returnType<string>()
     .with({ kind: 'input' }, ({ shape }) => `input ${printShape(shape)}`)
-    .with({ kind: 'conv' }, (o) =>
+    .with({ kind: 'conv' }, { kind: 'convTranspose' }, (o) =>
       [
-        `conv ${o.kernel.join('x')} ${o.out}`,
+        `${o.kind} ${o.kernel.join('x')} ${o.out}`,
         unless(
           ` stride=${pair(o.stride)}`,
           o.stride.every((n) => n === 1),
@@ -27,11 +27,19 @@ export const printOp = (op: Op): string =>
           o.dilation.every((n) => n === 1),
         ),
         padded(o.padding),
+        o.kind === 'convTranspose'
+          ? unless(` outputPadding=${pair(o.outputPadding)}`, !Math.max(...o.outputPadding))
+          : '',
         unless(' bias', !o.bias),
       ].join(''),
     )
     .with({ kind: 'dense' }, (o) => `dense ${o.out}${unless(' no bias', o.bias)}`)
-    .with({ kind: 'norm' }, (o) => `norm${unless(' no scale', o.scale)}${unless(' no offset', o.offset)}`)
+    .with(
+      { kind: 'norm' },
+      { kind: 'layerNorm' },
+      (o) => `${o.kind}${unless(' no scale', o.scale)}${unless(' no offset', o.offset)}`,
+    )
+    .with({ kind: 'scale' }, { kind: 'responseNorm' }, ({ kind }) => kind)
     .with({ kind: 'act' }, ({ fn }) => fn)
     .with(
       { kind: 'pool' },
@@ -46,6 +54,8 @@ export const printOp = (op: Op): string =>
     )
     .with({ kind: 'maxout' }, ({ pieces }) => `maxout ${pieces}`)
     .with({ kind: 'shift' }, ({ kernel }) => `shift ${kernel}x${kernel}`)
+    .with({ kind: 'pixelShuffle' }, ({ factor }) => `pixelShuffle ${factor}`)
+    .with({ kind: 'resize' }, (o) => `resize ${o.size.join('x')} ${o.fn} ${o.align}`)
     .with({ kind: 'upsample' }, ({ factor, fn }) => `upsample ${factor} ${fn}`)
     .with(
       { kind: 'quantize' },

@@ -1,96 +1,24 @@
 /** @file Computes the shapes of all values; no other file does shape arithmetic. */
 import { match } from 'ts-pattern';
-import { first } from '../access.ts';
-import { MoonletError } from '../errors.ts';
 import { fold } from './graph.ts';
 import {
   type Conv,
+  type ConvTranspose,
   channelsOf,
   codeRange,
-  type FeatureMap,
   type Graph,
   isMap,
   type Norm,
   type Op,
-  type Padding,
-  type Pair,
   type Pool,
   type Quantize,
+  type Resize,
   type Shape,
 } from './op.ts';
-import { slide } from './window.ts';
+import { Check, printShape, ShapeError } from './shape-check.ts';
+import { slideBack } from './window.ts';
 
-/** The error is the data; the message is a view of it. */
-export class ShapeError extends MoonletError {
-  override name = 'ShapeError';
-  readonly op: Op;
-  readonly ins: readonly Shape[];
-  readonly reason: string;
-  readonly path: string | undefined;
-  constructor(op: Op, ins: readonly Shape[], reason: string, path?: string) {
-    super(`${path ?? op.kind}(${ins.map(printShape).join(', ')}): ${reason}`);
-    this.op = op;
-    this.ins = ins;
-    this.reason = reason;
-    this.path = path;
-  }
-  /** The same error with the path of its node. */
-  at(path: string): ShapeError {
-    return this.path ? this : new ShapeError(this.op, this.ins, this.reason, path);
-  }
-}
-
-export const printShape = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
-
-/** An op and its inputs under check: every failure is a ShapeError of this op. */
-class Check {
-  readonly op: Op;
-  readonly ins: readonly Shape[];
-  constructor(op: Op, ins: readonly Shape[]) {
-    this.op = op;
-    this.ins = ins;
-  }
-  fail(reason: string): never {
-    throw new ShapeError(this.op, this.ins, reason);
-  }
-  /** The shape of the only input. */
-  one(): Shape {
-    const { length } = this.ins;
-    return length === 1 ? first(this.ins) : this.fail(`expects one input, got ${length}`);
-  }
-  /** The shape of the only input, which is a map. */
-  map(): FeatureMap {
-    const x = this.one();
-    return isMap(x)
-      ? x
-      : this.fail('expects a feature map [h, w, c]; put it before globalPool() or flatten()');
-  }
-  /** The shape of the first of two or more inputs. */
-  several(): Shape {
-    const { length } = this.ins;
-    return length >= 2 ? first(this.ins) : this.fail(`expects two inputs or more, got ${length}`);
-  }
-  /** A whole number from `least` up, or a failure that names it. */
-  whole(name: string, n: number, least = 1): void {
-    if (!Number.isInteger(n) || n < least)
-      this.fail(`${name} must be a whole number from ${least} up, got ${n}`);
-  }
-  /** Height and width of what a window over the only input gives. */
-  window(kernel: Pair, stride: Pair, dilation: Pair, padding: Padding): Pair {
-    const map = this.map();
-    for (const n of kernel) this.whole('kernel', n);
-    for (const n of stride) this.whole('stride', n);
-    for (const n of dilation) this.whole('dilation', n);
-    if (typeof padding !== 'string') for (const n of padding) this.whole('padding', n, 0);
-    const { size } = slide(map, { kernel, stride, dilation, padding });
-    if (size[0] < 1 || size[1] < 1) {
-      this.fail(
-        `the ${kernel.join('x')} window does not fit; use a larger input, a smaller kernel or 'same' padding`,
-      );
-    }
-    return size;
-  }
-}
+export { printShape, ShapeError } from './shape-check.ts';
 
 /**
  * The shape that an op makes of its inputs' shapes.
@@ -116,6 +44,15 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
         if (isMap(check.one())) check.fail('expects a vector [c]; add globalPool() or flatten() first');
         return [out];
       })
+      .with({ kind: 'layerNorm' }, { kind: 'responseNorm' }, ({ kind, eps }) => {
+        if (!(eps >= 0)) check.fail(`eps must be 0 or more, got ${eps}`);
+        return kind === 'layerNorm' ? check.one() : check.map();
+      })
+      .with({ kind: 'scale' }, ({ initial }) => {
+        if (!Number.isFinite(initial)) check.fail(`initial must be a finite number, got ${initial}`);
+        return check.one();
+      })
+      .with({ kind: 'convTranspose' }, (conv) => convTransposeShape(conv, check))
       .with({ kind: 'globalPool' }, () => [channelsOf(check.map())])
       .with({ kind: 'flatten' }, () => [check.map().reduce((n, d) => n * d, 1)])
       .with({ kind: 'dropout' }, { kind: 'dropPath' }, ({ rate }) => {
@@ -150,6 +87,14 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
         if (kernel % 2 === 0) check.fail(`the kernel must be odd, got ${kernel}`);
         return check.map();
       })
+      .with({ kind: 'pixelShuffle' }, ({ factor }) => {
+        check.whole('factor', factor);
+        const [h, w, c] = check.map();
+        if (c % factor ** 2)
+          check.fail(`${c} channels do not divide into squares of ${factor}x${factor} places`);
+        return [h * factor, w * factor, c / factor ** 2];
+      })
+      .with({ kind: 'resize' }, (resize) => resizeShape(resize, check))
       .with({ kind: 'upsample' }, ({ factor }) => {
         check.whole('factor', factor);
         const [h, w, c] = check.map();
@@ -166,6 +111,36 @@ function convShape({ out, kernel, stride, dilation, groups, padding }: Conv, che
   if (c % groups || out % groups)
     check.fail(`${c} -> ${out} channels do not divide into ${groups} groups; choose a divisor of both`);
   return [...check.window(kernel, stride, dilation, padding), out];
+}
+
+function convTransposeShape(conv: ConvTranspose, check: Check): Shape {
+  const { out, kernel, stride, dilation, groups, padding, outputPadding } = conv;
+  const [h, w, c] = check.map();
+  check.whole('out', out);
+  check.whole('groups', groups);
+  if (c % groups || out % groups)
+    check.fail(`${c} -> ${out} channels do not divide into ${groups} groups; choose a divisor of both`);
+  for (const n of [...kernel, ...stride, ...dilation]) check.whole('kernel, stride or dilation', n);
+  outputPadding.forEach((n, i) => {
+    check.whole('outputPadding', n, 0);
+    if (n >= (stride[i] ?? 1)) check.fail(`outputPadding ${n} must be below the stride ${stride[i]}`);
+    if (n && padding === 'same')
+      check.fail("outputPadding is for explicit padding; with 'same' it must be 0");
+  });
+  if (typeof padding !== 'string') for (const n of padding) check.whole('padding', n, 0);
+  const { size } = slideBack([h, w], conv);
+  if (size.some((n) => n < 1))
+    check.fail(`padding cuts off all ${kernel.join('x')} windows; use less padding or a larger input`);
+  return [...size, out];
+}
+
+function resizeShape({ size, fn, align }: Resize, check: Check): Shape {
+  for (const n of size) check.whole('size', n);
+  if (fn === 'nearest' && align === 'corners')
+    check.fail(
+      "nearest has no align 'corners', since halves would round in two ways; use 'centres' or 'edges'",
+    );
+  return [...size, check.map()[2]];
 }
 
 function normShape({ eps, momentum }: Norm, check: Check): Shape {

@@ -9,7 +9,7 @@
 import { first, get, last } from '../access.ts';
 import { consumers, nodesById } from './graph.ts';
 import { firstInput, inputChannels } from './inputs.ts';
-import { channelsOf, type Graph, isDepthwise, isMap, type Node, type Shape } from './op.ts';
+import { channelsOf, type Graph, isDepthwise, isMap, mixesChannels, type Node, type Shape } from './op.ts';
 import { shapes } from './shape.ts';
 
 export interface Stage {
@@ -118,8 +118,7 @@ function cutsOf({ graph, byId, shapeById }: Walk): readonly string[] {
 
 /** Whether a layer makes channels of its own. */
 const mixes = (node: Node, shapeById: Walk['shapeById']): boolean =>
-  node.op.kind === 'dense' ||
-  (node.op.kind === 'conv' && !isDepthwise(node.op, inputChannels(node, shapeById)));
+  node.inputs.length > 0 && mixesChannels(node.op, inputChannels(node, shapeById));
 
 /** One strided conv, and what follows it at its size. */
 function isStem({ graph, byId, shapeById }: Walk, cuts: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 /** @file Variables of width: the layers whose output channels must be widened or pruned together, and their names. */
 import { first, get } from '../access.ts';
 import { disjointSets } from './disjoint.ts';
-import { type Graph, isDepthwise, type Node } from './op.ts';
+import { type Graph, mixesChannels } from './op.ts';
 import { stagePaths, stages } from './stages.ts';
 
 /** What can be widened: layers whose outputs are one decision. */
@@ -18,8 +18,6 @@ export interface Variable {
   /** Why it cannot change, when it cannot. */
   readonly frozen: string | undefined;
 }
-const makesChannels = (node: Node, c: number): boolean =>
-  node.op.kind === 'dense' || (node.op.kind === 'conv' && !isDepthwise(node.op, c));
 
 /**
  * The variables of a graph: producers that share a class are one.
@@ -33,7 +31,7 @@ export function variablesOf(
   frozen: ReadonlyMap<number, string>,
 ): readonly Variable[] {
   const producers = graph.nodes.filter(
-    (n) => !n.weightsOf && makesChannels(n, of.get(n.inputs[0] ?? '')?.length ?? 0),
+    (n) => !n.weightsOf && mixesChannels(n.op, of.get(n.inputs[0] ?? '')?.length ?? 0),
   );
   const { fresh, find, unite } = disjointSets();
   fresh(producers.length);
@@ -89,7 +87,7 @@ function widthOf(values: readonly Int32Array[]): number {
 
 /** A layer's path without the name of its op: 'stage1/0/expand' for 'stage1/0/expand/conv'. */
 const blockPath = (id: string): string =>
-  /\/(conv|dense)(_\d+)?$/.test(id) ? id.slice(0, id.lastIndexOf('/')) : id;
+  /\/(conv|dense|convTranspose)(_\d+)?$/.test(id) ? id.slice(0, id.lastIndexOf('/')) : id;
 
 /** stage1, stage2, ...: the classes of the value that leaves each. */
 const stageEnds = (

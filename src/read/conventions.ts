@@ -6,8 +6,10 @@ import { match } from 'ts-pattern';
 import { first } from '../access.ts';
 import {
   type Activation,
+  type ConvTranspose,
   channelsOf,
   isMap,
+  type LayerNorm,
   type Norm,
   type Op,
   type Pool,
@@ -48,7 +50,7 @@ export interface Convention {
 /** How often a table counts each value of an activation; 0 where it has none. */
 const timesOf = (table: Readonly<Partial<Record<Activation, number>>>, fn: Activation): number =>
   table[fn] ?? 0;
-const isAffine = ({ scale, offset }: Norm): boolean => scale || offset;
+const isAffine = ({ scale, offset }: Norm | LayerNorm): boolean => scale || offset;
 
 /** What these tools count nothing for; the most frequent first. */
 const moves = [
@@ -59,12 +61,15 @@ const moves = [
   { kind: 'permute' },
   { kind: 'flatten' },
   { kind: 'maxout' },
+  { kind: 'pixelShuffle' },
   { kind: 'shift' },
   { kind: 'quantize' },
   { kind: 'dropout' },
   { kind: 'dropPath' },
 ] as const;
-const products = [{ kind: 'conv' }, { kind: 'dense' }] as const;
+const products = [{ kind: 'conv' }, { kind: 'dense' }, { kind: 'convTranspose' }] as const;
+/** What PyTorch has no module for: its authors write functions, which no tool sees. */
+const functions = [{ kind: 'scale' }, { kind: 'responseNorm' }] as const;
 const arithmetic = [{ kind: 'add' }, { kind: 'mul' }] as const;
 
 const fvcore: Beside = (op, ins, out) =>
@@ -72,12 +77,14 @@ const fvcore: Beside = (op, ins, out) =>
     .returnType<number>()
     .with({ kind: 'norm' }, ({ scale }) => (scale ? 2 : 1) * sizeOf(out))
     .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)))
-    .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 4 : 1) * sizeOf(out))
+    .with({ kind: 'layerNorm' }, (norm) => (isAffine(norm) ? 5 : 4) * sizeOf(out))
+    .with({ kind: 'upsample' }, { kind: 'resize' }, ({ fn }) => (fn === 'bilinear' ? 4 : 1) * sizeOf(out))
     .with(
       { kind: 'act' },
       { kind: 'pool' },
       { kind: 'globalPool' },
       ...products,
+      ...functions,
       ...arithmetic,
       ...moves,
       () => 0,
@@ -89,29 +96,52 @@ const softmaxByThop = (out: Shape): number => (sizeOf(out) / channelsOf(out)) * 
 
 /** The two forks differ in what an average pool adds up, and in whether copies of values count. */
 const byThop =
-  (added: (pool: Pool, input: Shape) => number, copy: number): Beside =>
+  (
+    added: (pool: Pool, input: Shape) => number,
+    copy: number,
+    transposed: (conv: ConvTranspose, input: Shape, out: Shape) => number,
+  ): Beside =>
   (op, ins, out) =>
     match(op)
       .returnType<number>()
-      .with({ kind: 'norm' }, (norm) => (isAffine(norm) ? 4 : 2) * sizeOf(out))
+      .with({ kind: 'norm' }, { kind: 'layerNorm' }, (norm) => (isAffine(norm) ? 4 : 2) * sizeOf(out))
+      .with({ kind: 'convTranspose' }, (conv) => transposed(conv, first(ins), out))
       .with({ kind: 'act', fn: 'softmax' }, () => softmaxByThop(out))
       .with({ kind: 'pool', fn: 'avg' }, (pool) => added(pool, first(ins)) + sizeOf(out))
       .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)) + sizeOf(out))
-      .with({ kind: 'upsample' }, ({ fn }) => (fn === 'bilinear' ? 11 : copy) * sizeOf(out))
+      .with(
+        { kind: 'upsample' },
+        { kind: 'resize' },
+        ({ fn }) => (fn === 'bilinear' ? 11 : copy) * sizeOf(out),
+      )
       .with(
         { kind: 'act' },
         { kind: 'pool' },
         { kind: 'globalPool' },
-        ...products,
+        { kind: 'conv' },
+        { kind: 'dense' },
+        ...functions,
         ...arithmetic,
         ...moves,
         () => 0,
       )
       .exhaustive();
 
-const thop = byThop(() => 0, 1);
+/** thop multiplies the kernel of a transposed conv at each place of the output, where it is multiplied at each of the input. */
+const thop = byThop(
+  () => 0,
+  1,
+  ({ kernel, groups }, input, out) => {
+    const size = (kernel[0] * kernel[1] * channelsOf(input) * channelsOf(out)) / groups;
+    return size * (sizeOf(out) / channelsOf(out) - sizeOf(input) / channelsOf(input));
+  },
+);
 /** An average pool adds up what its windows read, and copies cost nothing. */
-const ultralytics = byThop((pool, input) => valuesRead(pool, input), 0);
+const ultralytics = byThop(
+  (pool, input) => valuesRead(pool, input),
+  0,
+  () => 0,
+);
 
 /** How many values all windows of a pool read together, without padding. */
 function valuesRead({ size, stride, padding }: Pool, input: Shape): number {
@@ -140,8 +170,9 @@ const ptflops: Beside = (op, ins, out) =>
     .with({ kind: 'norm' }, (norm) => (isAffine(norm) ? 2 : 1) * sizeOf(out))
     .with({ kind: 'act' }, ({ fn }) => timesOf(timesByPtflops, fn) * sizeOf(out))
     .with({ kind: 'pool' }, { kind: 'globalPool' }, () => 2 * sizeOf(first(ins)))
-    .with({ kind: 'upsample' }, () => 2 * sizeOf(out))
-    .with(...products, ...arithmetic, ...moves, () => 0)
+    .with({ kind: 'layerNorm' }, () => sizeOf(out))
+    .with({ kind: 'upsample' }, { kind: 'resize' }, () => 2 * sizeOf(out))
+    .with(...products, ...functions, ...arithmetic, ...moves, () => 0)
     .exhaustive();
 
 /** Elementwise kernels of TensorFlow that have a count, for each value; those of relu, relu6, sigmoid and tanh have none. */
@@ -152,6 +183,13 @@ const keras: Beside = (op, ins, out) =>
     .returnType<number>()
     // x inverse + (beta - mean inverse), inverse = rsqrt(variance + eps) gamma: the right part for each channel
     .with({ kind: 'norm' }, ({ scale }) => 2 * sizeOf(out) + (scale ? 6 : 5) * channelsOf(out))
+    .with({ kind: 'layerNorm' }, ({ scale, offset }) => {
+      const places = sizeOf(out) / channelsOf(out);
+      return (6 + (scale ? 2 : 0) + (offset ? 1 : 0)) * sizeOf(out) + (scale ? 4 : 5) * places;
+    })
+    .with({ kind: 'responseNorm' }, () => 6 * sizeOf(out) + channelsOf(out) + 1)
+    .with({ kind: 'scale' }, () => sizeOf(out))
+    .with({ kind: 'resize' }, () => 0)
     .with({ kind: 'act' }, ({ fn }) => timesOf(kernelsOf, fn) * sizeOf(out))
     .with({ kind: 'pool' }, ({ size }) => size[0] * size[1] * sizeOf(out))
     .with({ kind: 'globalPool' }, ({ fn }) => (fn === 'avg' ? sizeOf(first(ins)) : 0))

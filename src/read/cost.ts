@@ -2,11 +2,11 @@
 import { get } from '../access.ts';
 import { MoonletError, UsageError } from '../errors.ts';
 import {
-  channelsOf,
   type Graph,
   inputShapes,
   isStatistic,
   type Kind,
+  kernelPlaces,
   type Shape,
   shapes,
   sizeOf,
@@ -62,8 +62,7 @@ export function cost(graph: Graph): Cost {
     let [params, macs] = [0, 0];
     for (const [slot, dims] of weightShapes(node.op, ins)) {
       const n = dims.reduce((a, d) => a * d, 1);
-      // each number of a kernel is multiplied once at each position of the output
-      if (slot === 'kernel') macs += (n * sizeOf(shape)) / channelsOf(shape);
+      if (slot === 'kernel') macs += n * kernelPlaces(node.op, ins, shape);
       if (node.weightsOf) continue;
       if (isStatistic(slot)) normStats += n;
       else params += n;

@@ -2,11 +2,11 @@
 import { get } from '../access.ts';
 import { MoonletError, quote, suggestion, UsageError } from '../errors.ts';
 import {
-  channelsOf,
   type Graph,
   inputShapes,
   isStatistic,
   type Kind,
+  kernelPlaces,
   type Node,
   type Shape,
   shapes,
@@ -81,8 +81,7 @@ function countedLayer(node: Node, ins: readonly Shape[], shape: Shape, conventio
   let operations = convention.beside(node.op, ins, shape);
   for (const [slot, dims] of weightShapes(node.op, ins)) {
     const n = dims.reduce((a, d) => a * d, 1);
-    // each number of a kernel is multiplied once at each position of the output, and each bias added
-    if (slot === 'kernel') operations += (convention.perMultiplyAdd * n * sizeOf(shape)) / channelsOf(shape);
+    if (slot === 'kernel') operations += convention.perMultiplyAdd * n * kernelPlaces(node.op, ins, shape);
     if (slot === 'bias' && convention.biases) operations += sizeOf(shape);
     if (!node.weightsOf && (convention.statistics || !isStatistic(slot))) params += n;
   }

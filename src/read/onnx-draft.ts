@@ -1,7 +1,21 @@
 /** @file Builds an ONNX graph. */
+import type { Op, Shape, Slot } from '../graph/index.ts';
 import type { OnnxAttribute, OnnxData, OnnxDtype, OnnxNode, OnnxTensor } from '../onnx/index.ts';
+import type { Weight } from '../weights/index.ts';
 
 /** The nodes and constants of a graph under construction. */
+/** An op on its way into ONNX. */
+export interface Emission<O extends Op = Op> {
+  readonly draft: Draft;
+  readonly op: O;
+  /** The names of its inputs' values, channels first, and our shapes of them. */
+  readonly ins: readonly string[];
+  readonly shapes: readonly Shape[];
+  /** The op that made its first input. */
+  readonly source: Op | undefined;
+  readonly weight: (slot: Slot) => Weight | undefined;
+}
+
 export interface Draft {
   readonly nodes: OnnxNode[];
   readonly initializers: OnnxTensor[];

@@ -14,7 +14,6 @@ import {
   isMap,
   type Node,
   nodesById,
-  type Op,
   type OpOf,
   type Padding,
   type Pair,
@@ -25,9 +24,10 @@ import {
   slide,
 } from '../graph/index.ts';
 import { float, int, ints, type OnnxModel, string } from '../onnx/index.ts';
-import { materialize, type Net, type Weight } from '../weights/index.ts';
-import { type Draft, draft } from './onnx-draft.ts';
+import { materialize, type Net } from '../weights/index.ts';
+import { type Draft, draft, type Emission } from './onnx-draft.ts';
 import { emitQuantize, linearOperands } from './onnx-integer.ts';
+import { channelVector, emitConvTranspose, emitLayerNorm, emitResize, emitResponseNorm } from './onnx-ops.ts';
 
 export interface ToOnnxOptions {
   /** Ids of the nodes that become outputs, each under its own name; the graph's outputs by default. */
@@ -107,18 +107,6 @@ const toNhwc = [0, 2, 3, 1] as const;
 const outputName = (id: string, inputs: readonly Node[]): string =>
   inputs.some((n) => n.id === id) ? `${id}:value` : id;
 
-/** An op on its way into ONNX. */
-interface Emission<O extends Op = Op> {
-  readonly draft: Draft;
-  readonly op: O;
-  /** The names of its inputs' values, channels first, and our shapes of them. */
-  readonly ins: readonly string[];
-  readonly shapes: readonly Shape[];
-  /** The op that made its first input. */
-  readonly source: Op | undefined;
-  readonly weight: (slot: Slot) => Weight | undefined;
-}
-
 /** Writes one op; the name of its value. */
 function emitOp(e: Emission): string {
   const { draft: d, op } = e;
@@ -138,6 +126,10 @@ function emitOp(e: Emission): string {
       }),
     )
     .with({ kind: 'dense' }, (op) => d.emit('Gemm', operands(e, op, false)))
+    .with({ kind: 'convTranspose' }, (op) => emitConvTranspose({ ...e, op }))
+    .with({ kind: 'layerNorm' }, (op) => emitLayerNorm({ ...e, op }))
+    .with({ kind: 'responseNorm' }, ({ eps }) => emitResponseNorm(e, eps))
+    .with({ kind: 'scale' }, () => d.emit('Mul', [x, channelVector(e, 'gamma')]))
     .with({ kind: 'quantize' }, (op) => emitQuantize(d, x, op))
     .with({ kind: 'norm' }, ({ eps }) => {
       const vector = (slot: Slot, otherwise: number): string => {
@@ -186,6 +178,10 @@ function emitOp(e: Emission): string {
         pads: ints([side, side, side, side]),
       });
     })
+    .with({ kind: 'pixelShuffle' }, ({ factor }) =>
+      d.emit('DepthToSpace', [x], { blocksize: int(factor), mode: string('CRD') }),
+    )
+    .with({ kind: 'resize' }, (op) => emitResize({ ...e, op }))
     .with({ kind: 'upsample' }, ({ factor, fn }) =>
       d.emit('Resize', [x, '', d.constant('float32', [4], Float32Array.of(1, 1, factor, factor))], {
         mode: string(fn === 'nearest' ? 'nearest' : 'linear'),

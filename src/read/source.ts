@@ -8,6 +8,7 @@ import { first, get, last } from '../access.ts';
 import { Refusal } from '../errors.ts';
 import {
   type Conv,
+  type ConvTranspose,
   channelsOf,
   consumers,
   firstInput,
@@ -170,16 +171,19 @@ const padding = (p: unknown): readonly [string, string, boolean] => [
 ];
 
 /** A conv as `conv` or `depthwise`; `share` is the option `weightsOf`. */
-function convCall(o: Conv, channels: number, share: Options[number]): string {
+function convCall(o: Conv | ConvTranspose, channels: number, share: Options[number]): string {
   const common = [
     ['stride', size(o.stride), ones(o.stride)],
     ['dilation', size(o.dilation), ones(o.dilation)],
     padding(o.padding),
     ['bias', 'true', !o.bias],
+    ...(o.kind === 'convTranspose'
+      ? ([['outputPadding', size(o.outputPadding), Math.max(...o.outputPadding) === 0]] as const)
+      : []),
     share,
   ] as const;
   const is = (k: number): boolean => o.kernel[0] === k && o.kernel[1] === k;
-  if (isDepthwise(o, channels))
+  if (o.kind === 'conv' && isDepthwise(o, channels))
     return call(
       'depthwise',
       options([
@@ -189,7 +193,7 @@ function convCall(o: Conv, channels: number, share: Options[number]): string {
       ]),
     );
   return call(
-    'conv',
+    o.kind,
     `${o.out}`,
     options([['kernel', size(o.kernel), is(1)], ['groups', `${o.groups}`, o.groups === 1], ...common]),
   );
@@ -208,7 +212,7 @@ function callOf(
   };
   return match<Op, string>(node.op)
     .with({ kind: 'input' }, () => refuse('an input in the middle'))
-    .with({ kind: 'conv' }, (o) => convCall(o, channelsOf(first(ins)), share))
+    .with({ kind: 'conv' }, { kind: 'convTranspose' }, (o) => convCall(o, channelsOf(first(ins)), share))
     .with({ kind: 'dense' }, (o) => call('dense', `${o.out}`, options([['bias', 'false', o.bias], share])))
     .with({ kind: 'norm' }, (o) =>
       call(
@@ -221,6 +225,23 @@ function callOf(
           share,
         ]),
       ),
+    )
+    .with({ kind: 'layerNorm' }, (o) =>
+      call(
+        'layerNorm',
+        options([
+          ['eps', `${o.eps}`, o.eps === 1e-6],
+          ['scale', 'false', o.scale],
+          ['offset', 'false', o.offset],
+          share,
+        ]),
+      ),
+    )
+    .with({ kind: 'responseNorm' }, ({ eps }) =>
+      call('responseNorm', options([['eps', `${eps}`, eps === 1e-6], share])),
+    )
+    .with({ kind: 'scale' }, ({ initial }) =>
+      call('scale', options([['initial', `${initial}`, initial === 1], share])),
     )
     .with({ kind: 'act' }, ({ fn }) => (fn === 'relu' ? call('relu') : call('act', quoted(fn))))
     .with({ kind: 'pool' }, (o) =>
@@ -241,6 +262,17 @@ function callOf(
     .with({ kind: 'flatten' }, () => call('flatten'))
     .with({ kind: 'maxout' }, ({ pieces }) => call('maxout', `${pieces}`))
     .with({ kind: 'shift' }, ({ kernel }) => call('shift', kernel === 3 ? '' : `${kernel}`))
+    .with({ kind: 'pixelShuffle' }, ({ factor }) => call('pixelShuffle', `${factor}`))
+    .with({ kind: 'resize' }, (o) =>
+      call(
+        'resize',
+        size(o.size),
+        options([
+          ['fn', quoted(o.fn), o.fn === 'bilinear'],
+          ['align', quoted(o.align), o.align === (o.fn === 'nearest' ? 'edges' : 'centres')],
+        ]),
+      ),
+    )
     .with({ kind: 'upsample' }, ({ factor, fn }) =>
       call('upsample', `${factor}`, fn === 'nearest' ? '' : quoted(fn)),
     )

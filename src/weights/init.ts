@@ -1,7 +1,7 @@
 /** @file Initial weights, seeded. Each weight has a random stream of its own, keyed by its path. */
 import { item, last } from '../access.ts';
-import type { Graph, Slot } from '../graph/index.ts';
-import { nodesById } from '../graph/index.ts';
+import type { Graph, Op, Slot } from '../graph/index.ts';
+import { groupsOf, nodesById } from '../graph/index.ts';
 import { random } from '../random.ts';
 import type { Weight } from './encodings.ts';
 import { type Entry, entries, float, type Net, type WeightKey } from './weights.ts';
@@ -37,17 +37,20 @@ export function init(graph: Graph, { seed = 0, conv = 'heFanOut', dense = 'gloro
   const weights = new Map<WeightKey, Weight>();
   for (const entry of entries(graph)) {
     const op = byId.get(entry.node)?.op;
-    const groups = op?.kind === 'conv' ? op.groups : 1;
+    const groups = op ? groupsOf(op) : 1;
     const scheme = op?.kind === 'dense' ? dense : conv;
     const data =
       entry.slot === 'kernel'
         ? kernel(entry, scheme, groups, seed)
-        : new Float32Array(size(entry.shape)).fill(start[entry.slot]);
+        : new Float32Array(size(entry.shape)).fill(beginning(op, entry.slot));
     weights.set(entry.key, float(entry.shape, data));
   }
   return { graph, weights };
 }
 
+/** A response norm begins as the identity (Woo et al. 2023, arXiv:2301.00808, section 3.2). */
+const beginning = (op: Op | undefined, slot: Exclude<Slot, 'kernel'>): number =>
+  op?.kind === 'scale' ? op.initial : op?.kind === 'responseNorm' ? 0 : start[slot];
 const start: Readonly<Record<Exclude<Slot, 'kernel'>, number>> = {
   bias: 0,
   gamma: 1,

@@ -46,6 +46,9 @@ const isZero = (values: Float32Array | undefined): boolean => values?.every((v) 
 const isZeroOrMissing = (values: Float32Array | undefined): boolean => !values || isZero(values);
 /** Ops that make zeros of zeros, and of which nothing else is proved. */
 const keepsZero: Rule<'dropout' | 'dropPath' | 'pool'> = ({ ins: [x] }) => (x === 'zero' ? x : undefined);
+/** A layer of zeros. */
+const zeroLayer: Rule<'dense' | 'convTranspose'> = ({ weight }) =>
+  isZero(weight('kernel')) && isZeroOrMissing(weight('bias')) ? 'zero' : undefined;
 /** Ops that growth never adds: nothing is proved of them. */
 const unproved = (): undefined => undefined;
 
@@ -79,7 +82,17 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
       weight('variance')?.every((v) => v === 1);
     return passes ? x : undefined;
   },
-  dense: ({ weight }) => (isZero(weight('kernel')) && isZeroOrMissing(weight('bias')) ? 'zero' : undefined),
+  dense: zeroLayer,
+  convTranspose: zeroLayer,
+  scale: ({ ins: [x], weight }) => {
+    const gamma = weight('gamma');
+    if (x === 'zero' || isZero(gamma)) return 'zero';
+    return gamma?.every((v) => v === 1) ? x : undefined;
+  },
+  layerNorm: ({ op, weight }) =>
+    op.scale && isZero(weight('gamma')) && isZeroOrMissing(weight('beta')) ? 'zero' : undefined,
+  responseNorm: ({ ins: [x], weight }) =>
+    isZero(weight('beta')) && (x === 'zero' || isZero(weight('gamma'))) ? x : undefined,
   conv: ({ op, ins: [x], weight }) => {
     const kernel = weight('kernel');
     if (!isZeroOrMissing(weight('bias'))) return undefined;
@@ -96,8 +109,10 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   globalPool: unproved,
   flatten: unproved,
   maxout: unproved,
+  pixelShuffle: unproved,
   shift: unproved,
   upsample: unproved,
+  resize: unproved,
   quantize: unproved,
 };
 
@@ -154,13 +169,19 @@ const keepsIdempotent: Readonly<Record<Exclude<Kind, 'act'>, readonly Activation
   conv: [],
   dense: [],
   norm: [],
+  convTranspose: [],
+  layerNorm: [],
+  responseNorm: [],
+  scale: [],
   globalPool: [],
   add: [],
   mul: [],
   flatten: [],
   maxout: [],
+  pixelShuffle: ['relu', 'relu6'],
   shift: [],
   upsample: [],
+  resize: [],
   quantize: [],
 };
 

@@ -52,7 +52,13 @@ const meeting: Rule<'add' | 'mul'> = ({ ins, out }) =>
     ins.every((map) => equal(map, out)),
     'its operands do not bring the same channels',
   );
-const layer: Rule<'conv' | 'dense'> = ({ nodes: [was, now], x, out, oldIn: [shape], compared }) => {
+const layer: Rule<'conv' | 'convTranspose' | 'dense'> = ({
+  nodes: [was, now],
+  x,
+  out,
+  oldIn: [shape],
+  compared,
+}) => {
   if (shape) checkLayer(was, now, x, out, shape, compared);
   return unless(shape !== undefined, 'it reads nothing');
 };
@@ -65,6 +71,25 @@ const moving: Rule<'shuffle' | 'permute'> = ({ was, now, x, out, c }) => {
   );
 };
 
+/** Means over channels are those of before when every old channel has the same number of copies, and no new one is there. */
+const overChannels: Rule<'layerNorm' | 'responseNorm'> = ({ nodes: [before, now], x, out, c, compared }) => {
+  if (!equal(out, x)) return 'a norm passes channels on as they are';
+  const copies = new Array<number>(c).fill(0);
+  for (const old of x) if (old >= 0) copies[old]! += 1;
+  if (copies.some((n) => n * c !== x.length))
+    return 'a norm over channels must see every old channel equally often, and no other';
+  for (const slot of ['gamma', 'beta'] as const) checkVector(before, now, slot, out, compared);
+  return undefined;
+};
+/** Units of `pieces` neighbouring channels each. */
+function inUnits(pieces: number, x: readonly number[], out: readonly number[]): string | undefined {
+  const whole = x.every((v, i) => {
+    const unit = out[Math.floor(i / pieces)] ?? -1;
+    return v === (unit < 0 ? unit : unit * pieces + (i % pieces));
+  });
+  return unless(whole && x.length === out.length * pieces, 'its pieces are not those of the old units');
+}
+
 const rules: { readonly [K in Kind]: Rule<K> } = {
   input: ({ out }) => unless(equal(out, range(out.length)), 'it is an input, and its channels have changed'),
   conv: layer,
@@ -75,6 +100,14 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
       checkVector(before, now, slot, out, compared);
     return undefined;
   },
+  convTranspose: layer,
+  scale: ({ was, nodes: [before, now], x, out, compared }) => {
+    if (!equal(out, x)) return `a ${was.kind} passes channels on as they are`;
+    checkVector(before, now, 'gamma', out, compared);
+    return undefined;
+  },
+  layerNorm: overChannels,
+  responseNorm: overChannels,
   act: ({ was, x, out, c }) => {
     if (was.fn === 'softmax' && !equal(x, range(c))) return 'a softmax must see each channel once';
     return unless(equal(out, x), 'an activation passes channels on as they are');
@@ -82,6 +115,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   pool: passing,
   globalPool: passing,
   upsample: passing,
+  resize: passing,
   quantize: passing,
   dropout: passing,
   dropPath: passing,
@@ -110,13 +144,8 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
       }),
       'its vector is not in the order of places, channels fastest',
     ),
-  maxout: ({ now: { pieces }, x, out }) => {
-    const whole = x.every((v, i) => {
-      const unit = out[Math.floor(i / pieces)] ?? -1;
-      return v === (unit < 0 ? unit : unit * pieces + (i % pieces));
-    });
-    return unless(whole && x.length === out.length * pieces, 'its pieces are not those of the old units');
-  },
+  maxout: ({ now: { pieces }, x, out }) => inUnits(pieces, x, out),
+  pixelShuffle: ({ now: { factor }, x, out }) => inUnits(factor * factor, x, out),
   shift: ({ now: { kernel }, x, out, c }) => {
     if (!equal(out, x)) return 'a shift passes channels on as they are';
     return unless(

@@ -1,5 +1,5 @@
 /** @file The certificate's rules for weights: vectors are gathered, the parts of a kernel sum to the old weight. */
-import { type Node, type Shape, type Slot, slide } from '../../graph/index.ts';
+import { groupsOf, type Node, type Shape, type Slot, slide } from '../../graph/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { stored } from './added.ts';
 
@@ -47,7 +47,7 @@ export function checkLayer(
   if (!a || !b) return report('its kernel is missing, or its windows are at other places');
   checkVector(was, node, 'bias', out, compared);
   const oldOut = 'out' in was.op ? was.op.out : 0;
-  const [groupsOld, groupsNow] = [groupsOf(was), groupsOf(node)];
+  const [groupsOld, groupsNow] = [groupsOf(was.op), groupsOf(node.op)];
   const [readOld, readNow] = [(shape.at(-1) ?? 0) / groupsOld, x.length / groupsNow];
   const places = a.length / (readOld * oldOut);
   if (b.length !== places * readNow * out.length)
@@ -75,8 +75,6 @@ export function checkLayer(
     }
   }
 }
-
-const groupsOf = ({ op }: Node): number => (op.kind === 'conv' ? op.groups : 1);
 
 /** The old kernel with zeros around it, as large as the new one; undefined when the windows would be elsewhere. */
 function ringed(

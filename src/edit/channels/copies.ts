@@ -25,12 +25,14 @@ export interface Request {
  */
 export function chooseCopies(all: Channels, requests: readonly Request[], seed: number): Copies {
   const copies = new Map<number, number>();
-  const cellsOf = new Map(requests.map(({ variable }) => [variable, cells(all, variable)]));
+  const cellsOf = new Map(requests.map(({ variable }) => [variable, cells(all, variable, all.balances)]));
   const factors = tiedFactors(all, requests, cellsOf);
   for (const { variable, width } of requests) {
     const own = get(cellsOf, variable);
     const targets =
-      shiftTargets(all, variable, own, width) ?? evenTargets(variable, own, factors.get(variable) ?? width);
+      shiftTargets(all, variable, own, width) ??
+      (normOf(all, variable) ? wholeTargets(all, variable, own, width) : undefined) ??
+      evenTargets(variable, own, factors.get(variable) ?? width);
     for (const [c, cell] of own.entries()) {
       const source = random('copies', seed, variable.name, c);
       for (let extra = (targets[c] ?? 0) - cell.length; extra > 0; extra--) {
@@ -54,9 +56,17 @@ export function chooseCopies(all: Channels, requests: readonly Request[], seed: 
 /** Channels that no op tells apart: within a cell, any may be copied. */
 export type Cell = readonly number[];
 
-/** The classes of a variable that may change, in cells. */
-export function cells(all: Channels, variable: Variable): readonly Cell[] {
-  const labels = labelsOf(all.balances);
+/** Ops that read channels by their places; a norm over channels reads all alike, and ties only how often they are copied. */
+const byPlace = ({ balances }: Channels): readonly Balance[] =>
+  balances.filter(({ kind }) => kind !== 'norm');
+
+/** The classes of a variable that may change, in cells by what tells them apart; by default their places. */
+export function cells(
+  all: Channels,
+  variable: Variable,
+  balances: readonly Balance[] = byPlace(all),
+): readonly Cell[] {
+  const labels = labelsOf(balances);
   const byLabel = new Map<string, number[]>();
   for (const id of variable.classes) if (!all.frozen.has(id)) append(byLabel, labels.get(id) ?? '', id);
   return [...byLabel.values()];
@@ -89,7 +99,7 @@ function tiedRequests(all: Channels, requests: readonly Request[]): readonly (re
   for (const request of requests) for (const id of request.variable.classes) requestOf.set(id, request);
   const setOf = new Map(requests.map((request) => [request, new Set([request])]));
   for (const { kind, classes } of all.balances) {
-    if (kind !== 'groups') continue;
+    if (kind === 'shift') continue;
     const here = new Set(Array.from(classes, (id) => requestOf.get(id)).filter((r) => r !== undefined));
     const joined = new Set([...here].flatMap((request) => [...get(setOf, request)]));
     for (const request of joined) setOf.set(request, joined);
@@ -125,6 +135,31 @@ function evenTargets(variable: Variable, own: readonly Cell[], width: Width): re
 }
 const gcd = (a: number, b: number): number => (b ? gcd(b, a % b) : a);
 
+/** The first norm over channels that reads channels of a variable. */
+function normOf({ balances }: Channels, { classes }: Variable): string | undefined {
+  const own = new Set(classes);
+  return balances.find((b) => b.kind === 'norm' && b.classes.some((id) => own.has(id)))?.node;
+}
+
+/** Where a norm over channels reads a variable: every channel equally often. @throws Refusal for any other width. */
+function wholeTargets(
+  all: Channels,
+  variable: Variable,
+  own: readonly Cell[],
+  width: Width,
+): readonly number[] {
+  const n = variable.classes.length;
+  const wanted = totalOf(n, width);
+  const times = wanted / n;
+  if (Number.isInteger(times) && times >= 1) return own.map((cell) => cell.length * times);
+  const near = [Math.max(1, Math.floor(times)), Math.max(1, Math.floor(times)) + 1].map(
+    (t) => `${t * n} (x${t})`,
+  );
+  throw new Refusal(
+    `${variable.name}: ${width} of ${n} channels; "${normOf(all, variable)}" is a norm over these channels, which keeps its means only when every channel is copied equally often; the nearest widths are ${near.join(' and ')}`,
+  );
+}
+
 /** Where only a shift ties a variable: its offsets get floor(c / kernel^2) channels each, the middle the rest. */
 function shiftTargets(
   all: Channels,
@@ -133,7 +168,7 @@ function shiftTargets(
   width: Width,
 ): readonly number[] | undefined {
   const classes = new Set(variable.classes);
-  const ties = all.balances.filter((b) => b.classes.some((id) => classes.has(id)));
+  const ties = byPlace(all).filter((b) => b.classes.some((id) => classes.has(id)));
   const [tie] = ties;
   if (ties.length !== 1 || tie?.kind !== 'shift' || tie.classes.length !== variable.classes.length)
     return undefined;
@@ -166,11 +201,18 @@ export function verifyBalances({ balances, variables }: Channels, copies: Copies
       totals[groups[i]!]! += copies.get(id) ?? 1;
     });
     const sum = totals.reduce((a, b) => a + b, 0);
-    const per = kind === 'groups' ? sum / count : Math.floor(sum / count);
+    const per = kind === 'shift' ? Math.floor(sum / count) : sum / count;
     const middle = kind === 'shift' ? (count - 1) / 2 : -1;
     if (totals.every((t, g) => t === (g === middle ? sum - per * (count - 1) : per))) continue;
     const own = new Set(classes);
     const names = variables.filter((v) => v.classes.some((id) => own.has(id))).map((v) => v.name);
+    if (kind === 'norm') {
+      // channels that are left out change the norm in any case: who removes them has decided that
+      if (new Set(totals.filter((t) => t > 0)).size <= 1) continue;
+      throw new Refusal(
+        `${node}: it is a norm over channels, which keeps its means only when every channel is copied equally often; widen ${someOf(names, 6)} together, by the same whole factor`,
+      );
+    }
     throw new Refusal(
       `${node}: its ${count} ${kind === 'groups' ? 'groups' : 'offsets'} would get ${[...new Set(totals)].join(' and ')} channels; widen ${someOf(names, 6)} together, by the same factor (a pattern such as stage* names several)`,
     );

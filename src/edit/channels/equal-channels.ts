@@ -60,11 +60,17 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
     .with({ kind: 'input' }, ({ shape }) =>
       Int32Array.from({ length: shape.at(-1) ?? 0 }, (_, i) => numberOf(`${node.id} ${i}`)),
     )
-    .with({ kind: 'conv' }, ({ out, groups }) => layerNumbers(site, out, groups))
+    .with({ kind: 'conv' }, { kind: 'convTranspose' }, ({ out, groups }) => layerNumbers(site, out, groups))
     .with({ kind: 'dense' }, ({ out }) => layerNumbers(site, out, 1))
     .with({ kind: 'norm' }, ({ eps }) => {
       const slots = (['gamma', 'beta', 'mean', 'variance'] as const).map(site.bits);
       return x.map((n, i) => numberOf(`norm ${eps} ${slots.map((s) => s?.[i]).join()} ${n}`));
+    })
+    .with({ kind: 'layerNorm' }, { kind: 'responseNorm' }, { kind: 'scale' }, ({ kind }) => {
+      // a norm over channels sees its own input alone; a scale is the same wherever it stands
+      const what = kind === 'scale' ? kind : node.id;
+      const slots = (['gamma', 'beta'] as const).map(site.bits);
+      return x.map((n, i) => numberOf(`${what} ${slots.map((s) => s?.[i]).join()} ${n}`));
     })
     .with({ kind: 'add' }, { kind: 'mul' }, ({ kind }) =>
       x.map((_, i) => numberOf(`${kind} ${ins.map((v) => v[i]).join()}`)),
@@ -90,6 +96,11 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
         numberOf(`maxout ${x.subarray(u * pieces, (u + 1) * pieces).join()}`),
       ),
     )
+    .with({ kind: 'pixelShuffle' }, ({ factor }) =>
+      Int32Array.from({ length: c / factor ** 2 }, (_, u) =>
+        numberOf(`pixelShuffle ${x.subarray(u * factor ** 2, (u + 1) * factor ** 2).join()}`),
+      ),
+    )
     .with({ kind: 'shift' }, ({ kernel }) =>
       x.map((n, i) => numberOf(`shift ${kernel} ${shiftTap(i, c, kernel)} ${n}`)),
     )
@@ -99,6 +110,7 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
       { kind: 'pool' },
       { kind: 'globalPool' },
       { kind: 'upsample' },
+      { kind: 'resize' },
       { kind: 'quantize' },
       (op) => each(op.kind === 'act' && op.fn === 'softmax' ? node.id : JSON.stringify(op)),
     )

@@ -10,7 +10,9 @@ import {
   channels,
   firstInput,
   type Graph,
+  groupsOf,
   isDepthwise,
+  isLinear,
   type Node,
 } from '../../graph/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
@@ -54,6 +56,7 @@ export function mergeCopies(net: Net, o: { readonly byGroups?: (node: string) =>
     if (first === undefined) kept.set(sign, id);
     else if (!all.frozen.has(id)) into.set(id, first);
   }
+  keepMeans(all, into);
   const collected: Net = { graph: net.graph, weights: collect(net, all, numbers, into) };
   const { net: smaller, maps } = withCopies(
     'mergeCopies',
@@ -62,6 +65,23 @@ export function mergeCopies(net: Net, o: { readonly byGroups?: (node: string) =>
     o,
   );
   return { net: withoutIdleOrders(smaller), maps, gone: into.size };
+}
+
+/** A norm over channels keeps its means only when all that it reads become equally many: else none of those is merged. */
+function keepMeans({ balances }: Channels, into: Map<number, number>): void {
+  const norms = balances.filter(({ kind }) => kind === 'norm');
+  const uneven = (classes: Int32Array): boolean => {
+    const counts = new Map<number, number>();
+    for (const id of classes) counts.set(into.get(id) ?? id, (counts.get(into.get(id) ?? id) ?? 0) + 1);
+    return new Set(counts.values()).size > 1;
+  };
+  for (let again = true; again; ) {
+    again = false;
+    for (const { classes } of norms) {
+      if (!uneven(classes)) continue;
+      for (const id of classes) again = into.delete(id) || again;
+    }
+  }
 }
 
 /** Each class by the places of its channels and their numbers: classes of one signature are copies of each other everywhere. */
@@ -76,14 +96,14 @@ function signatures(
     for (const [i, id] of get(all.of, node.id).entries()) append(marks, id, `${k}:${own[i]}`);
     const read = all.of.get(node.inputs[0] ?? '');
     if (!read || !seesGroups(node, read.length) || all.whole.has(node.id)) continue;
-    const groups = node.op.kind === 'conv' ? node.op.groups : 1;
+    const groups = groupsOf(node.op);
     for (const [i, id] of read.entries())
       append(marks, id, `${k} in ${Math.floor((i * groups) / read.length)}`);
   }
   return new Map([...marks].map(([id, list]) => [id, list.join()]));
 }
 const seesGroups = ({ op }: Node, c: number): boolean =>
-  op.kind === 'conv' && op.groups > 1 && !isDepthwise(op, c);
+  groupsOf(op) > 1 && !isDepthwise({ groups: groupsOf(op) }, c);
 
 /** Weights that read copies, added up at the first of them. */
 function collect(
@@ -95,14 +115,14 @@ function collect(
   const next = new Map<WeightKey, Weight>(weights);
   for (const node of graph.nodes) {
     const { op, weightsOf } = node;
-    if (weightsOf !== undefined || (op.kind !== 'conv' && op.kind !== 'dense')) continue;
+    if (weightsOf !== undefined || !isLinear(op)) continue;
     const [read, number] = [get(all.of, firstInput(node)), get(numbers, firstInput(node))];
-    if (op.kind === 'conv' && (isDepthwise(op, read.length) || all.whole.has(node.id))) continue;
+    if (op.kind !== 'dense' && (isDepthwise(op, read.length) || all.whole.has(node.id))) continue;
     const weight = weightOf({ weights }, node.id, 'kernel');
     const [rows, columns] = matrixOf(weight.shape);
     const old = materialize(weight);
     const data = Float32Array.from(old);
-    const groups = op.kind === 'conv' ? op.groups : 1;
+    const groups = groupsOf(op);
     for (let g = 0; g < groups; g++) {
       for (const copies of copiesIn(read, number, into, g * rows, rows)) {
         for (let p = 0; p < data.length / (rows * columns); p++) {

@@ -16,7 +16,9 @@ import {
   check,
   firstInput,
   type Graph,
-  isDepthwise,
+  groupsOf,
+  type Kind,
+  mixesChannels,
   nodesById,
   type Slot,
 } from '../../graph/index.ts';
@@ -140,6 +142,13 @@ export function unitsIn(
       map.map((from, i) => (added.has(units[i]!) ? -1 : from)),
     );
   }
+  for (const { id, op, inputs } of old.nodes) {
+    const isOverChannels = op.kind === 'layerNorm' || op.kind === 'responseNorm';
+    if (isOverChannels && maps.get(inputs[0] ?? '')?.some(isNew))
+      throw new Refusal(
+        `${id}: a norm over channels cannot take new units, which would change its means; use widen, which copies channels, instead`,
+      );
+  }
   return { graph, maps };
 }
 
@@ -153,18 +162,25 @@ function weightMapsOf(
   return new Map(
     graph.nodes.flatMap((node): [string, WeightMaps][] => {
       const { id, op } = node;
-      if (op.kind !== 'conv' && op.kind !== 'dense' && op.kind !== 'norm') return [];
+      if (!weighted.includes(op.kind)) return [];
       const input = get(maps, firstInput(node));
       const before = was.get(id)?.op;
-      const single = op.kind === 'norm' || (op.kind === 'conv' && isDepthwise(op, input.length));
-      const groups =
-        op.kind === 'conv' && before?.kind === 'conv'
-          ? { old: before.groups, now: op.groups }
-          : { old: 1, now: 1 };
+      const single = !mixesChannels(op, input.length);
+      const groups = { old: before ? groupsOf(before) : 1, now: groupsOf(op) };
       return [[id, { input: single ? undefined : input, output: get(maps, id), groups }]];
     }),
   );
 }
+
+const weighted: readonly Kind[] = [
+  'conv',
+  'dense',
+  'norm',
+  'convTranspose',
+  'scale',
+  'layerNorm',
+  'responseNorm',
+];
 
 /** New columns of the mean L2 norm of the old ones. */
 function scaleColumns(drawn: Float32Array, old: Float32Array, output: ChannelMap): void {

@@ -9,6 +9,7 @@ import {
   channelsOf,
   firstInput,
   type Graph,
+  isLinear,
   type Node,
   nodesById,
   printShape,
@@ -111,8 +112,8 @@ function silence(graph: Graph, copy: readonly Node[], x: string): Insertion | un
 function lastScale(byId: ReadonlyMap<string, Node>, id: string): string | undefined {
   for (let node = byId.get(id); node; node = byId.get(firstInput(node))) {
     const { kind } = node.op;
-    if (kind === 'norm' && node.op.scale && node.op.offset) return node.id;
-    if (kind === 'conv' || kind === 'dense') return node.id;
+    if ((kind === 'norm' || kind === 'layerNorm') && node.op.scale && node.op.offset) return node.id;
+    if (kind === 'scale' || isLinear(node.op)) return node.id;
     if (!['dropout', 'dropPath', 'mul', 'shuffle', 'permute', 'pool'].includes(kind)) return undefined;
   }
   return undefined;

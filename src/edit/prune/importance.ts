@@ -13,7 +13,14 @@
  */
 import { get, item } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
-import { type Channels, firstInput, isDepthwise, type Node, type Slot } from '../../graph/index.ts';
+import {
+  type Channels,
+  firstInput,
+  groupsOf,
+  mixesChannels,
+  type Node,
+  type Slot,
+} from '../../graph/index.ts';
 import { materialize, type Net, type WeightKey } from '../../weights/index.ts';
 
 export const importances = [
@@ -73,11 +80,7 @@ const channelsIn = (all: Channels, node: Node): number => all.of.get(node.inputs
 
 /** Convs and dense layers that produce channels of their own; depthwise convs pass channels on. */
 export const producersOf = ({ graph }: Net, all: Channels): readonly Node[] =>
-  graph.nodes.filter(
-    (n) =>
-      !n.weightsOf &&
-      (n.op.kind === 'dense' || (n.op.kind === 'conv' && !isDepthwise(n.op, channelsIn(all, n)))),
-  );
+  graph.nodes.filter((n) => !n.weightsOf && mixesChannels(n.op, channelsIn(all, n)));
 
 /** The weights of each output channel of a layer. */
 export function filtersOf(net: Net, node: string): readonly Float32Array[] {
@@ -190,7 +193,7 @@ function readerScores(net: Net, all: Channels, energies: Evidence['energies']): 
   for (const node of net.graph.nodes) {
     const { op } = node;
     const c = channelsIn(all, node);
-    if (op.kind !== 'dense' && (op.kind !== 'conv' || isDepthwise(op, c))) continue;
+    if (!mixesChannels(op, c)) continue;
     const energy = energies.get(firstInput(node));
     const weight = net.weights.get(`${node.weightsOf ?? node.id}:kernel`);
     if (!energy || !weight)
@@ -199,7 +202,7 @@ function readerScores(net: Net, all: Channels, energies: Evidence['energies']): 
       );
     const data = materialize(weight);
     const [rows, out] = [item(weight.shape, -2), item(weight.shape, -1)];
-    const groups = op.kind === 'conv' ? op.groups : 1;
+    const groups = groupsOf(op);
     const squares = new Float64Array(c);
     for (let at = 0; at < data.length; at++) {
       const [j, i] = [at % out, Math.floor(at / out) % rows];

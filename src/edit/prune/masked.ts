@@ -3,7 +3,7 @@
  * matters, not even biases, offsets and activations with f(0) != 0. The pruned net must compute the same (law 5).
  */
 import { get, item } from '../../access.ts';
-import { type Channels, firstInput, isDepthwise } from '../../graph/index.ts';
+import { type Channels, firstInput, groupsOf, isLinear, mixesChannels } from '../../graph/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
 
 /** The same graph with zeros in the kernel rows that would read these classes of channels. */
@@ -11,12 +11,12 @@ export function masked(net: Net, all: Channels, gone: ReadonlySet<number>): Net 
   const weights = new Map<WeightKey, Weight>(net.weights);
   for (const node of net.graph.nodes) {
     const { id, op, weightsOf } = node;
-    if (weightsOf !== undefined || (op.kind !== 'conv' && op.kind !== 'dense')) continue;
+    if (weightsOf !== undefined || !isLinear(op)) continue;
     const read = get(all.of, firstInput(node));
-    if (op.kind === 'conv' && isDepthwise(op, read.length)) continue;
+    if (!mixesChannels(op, read.length)) continue;
     const weight = get(net.weights, `${id}:kernel`);
     const [rows, out] = [item(weight.shape, -2), item(weight.shape, -1)];
-    const groups = op.kind === 'conv' ? op.groups : 1;
+    const groups = groupsOf(op);
     const data = materialize(weight).map((w, at) => {
       const [j, i] = [at % out, Math.floor(at / out) % rows];
       return gone.has(read[Math.floor((j * groups) / out) * rows + i]!) ? 0 : w;

@@ -45,6 +45,8 @@ interface Component {
 
 /** Groups the variables that are tied to each other, directly or through others. */
 function components(all: Channels): readonly Component[] {
+  // a norm over channels does not care which of them go
+  const balances = all.balances.filter(({ kind }) => kind !== 'norm');
   const owner = new Map<number, number>();
   for (const [i, v] of all.variables.entries()) for (const id of v.classes) owner.set(id, i);
   const parent = all.variables.map((_, i) => i);
@@ -54,7 +56,7 @@ function components(all: Channels): readonly Component[] {
     return root;
   };
   // the variables that each balance ties
-  const tied = all.balances.map((b) => [...new Set(b.classes)].flatMap((id) => owner.get(id) ?? []));
+  const tied = balances.map((b) => [...new Set(b.classes)].flatMap((id) => owner.get(id) ?? []));
   for (const [first, ...rest] of tied)
     if (first !== undefined) for (const i of rest) parent[find(i)] = find(first);
   const rootOf = ([first]: readonly number[]): number | undefined =>
@@ -62,7 +64,7 @@ function components(all: Channels): readonly Component[] {
   return all.variables.flatMap((_, i) => {
     if (find(i) !== i) return [];
     const variables = all.variables.filter((_v, k) => find(k) === i);
-    return [{ variables, balances: all.balances.filter((_b, k) => rootOf(item(tied, k)) === i) }];
+    return [{ variables, balances: balances.filter((_b, k) => rootOf(item(tied, k)) === i) }];
   });
 }
 

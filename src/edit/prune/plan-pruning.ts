@@ -41,7 +41,7 @@ export interface Pruned extends Pick<Growth, 'net' | 'maps' | 'follow'> {
   readonly gone: ReadonlySet<number>;
   /** Widths that changed are multiples of it. */
   readonly roundTo: number;
-  /** The old graph with the removed channels masked by zeros; it computes what the pruned net does. */
+  /** The old graph with the removed channels masked by zeros; it computes what the pruned net does, except `acrossNorms`. */
   masked(): Net;
 }
 
@@ -66,7 +66,9 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
   const all = channels(net.graph, channelOptions);
   const chosen = classesNamed(net.graph, all, o.only, o.except);
   const scored = scoresFor(net, all, o);
-  const free = (id: number): boolean => chosen.has(id) && !all.frozen.has(id) && (o.may?.(id) ?? true);
+  const kept = o.acrossNorms ? new Map<number, string>() : readByNorms(all);
+  const free = (id: number): boolean =>
+    chosen.has(id) && !all.frozen.has(id) && !kept.has(id) && (o.may?.(id) ?? true);
   const inMultiplesOf = (roundTo: number) => ({
     roundTo,
     found: paths(all, scored, { free, roundTo, most }),
@@ -84,7 +86,7 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
     roundTo,
     reason: steps.length
       ? undefined
-      : `${net.graph.name}: ${whyNothingGoes(all, found, { chosen, roundTo, most, ratios })}`,
+      : `${net.graph.name}: ${whyNothingGoes(all, found, { chosen, kept, roundTo, most, ratios })}`,
     moves: steps.map((s) => s.move),
     movesFor: (ratio) => {
       if (ratios) return countWithin(steps, 1);
@@ -100,6 +102,14 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
       return { net: pruned, maps, follow, gone, roundTo, masked: () => masked(net, all, gone) };
     },
   };
+}
+
+/** The classes that a norm over channels reads, and the first such norm. */
+function readByNorms({ balances }: Channels): ReadonlyMap<number, string> {
+  const norms = new Map<number, string>();
+  for (const { kind, classes, node } of balances)
+    if (kind === 'norm') for (const id of classes) if (!norms.has(id)) norms.set(id, node);
+  return norms;
 }
 
 /** Scores by class. In the global scope those that depend on a layer's size are divided by the layer's mean. */

@@ -3,7 +3,8 @@
  * budget, in the order of plan-pruning.ts.
  *
  * The pruned net computes what the masked net does (masked.ts), in inference and in training, to rounding. If nothing
- * read the removed channels, the output is that of the old net.
+ * read the removed channels, the output is that of the old net. Channels that a norm over channels reads (layer norm, response
+ * norm) stay by default, since without them its means are others; see `acrossNorms`.
  */
 import { Refusal } from '../../errors.ts';
 import type { Net } from '../../weights/index.ts';

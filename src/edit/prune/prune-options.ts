@@ -4,6 +4,7 @@ import {
   belowOne,
   type Checks,
   callback,
+  flag,
   inside,
   listOf,
   map,
@@ -38,6 +39,11 @@ export interface PruneOptions extends Evidence {
   readonly except?: readonly string[];
   /** Whether a class may be removed; every class by default. */
   readonly may?: (id: number) => boolean;
+  /**
+   * Whether channels may go that a norm over channels reads (layer norm, response norm). Without them its means are others,
+   * so that the pruned net no longer computes what the masked net does: train it afterwards. False by default.
+   */
+  readonly acrossNorms?: boolean;
   /** Whether a grouped conv (by node id) loses whole groups, instead of the same number of channels in each group. */
   readonly byGroups?: (node: string) => boolean;
 }
@@ -58,6 +64,7 @@ export const pruneChecks: Checks<PruneOptions> = {
   only: names,
   except: names,
   may: callback,
+  acrossNorms: flag,
   byGroups: callback,
   gradients: listOf(map),
   energies: map,

@@ -151,7 +151,7 @@ function classesMade(
     .with({ kind: 'conv' }, { kind: 'dense' }, ({ out }) => fresh(out))
     .with({ kind: 'act' }, ({ fn }) => (['relu', 'negate'].includes(fn) ? x : frozen()))
     .with({ kind: 'pool' }, { kind: 'globalPool' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => x)
-    .with({ kind: 'upsample' }, { kind: 'shift' }, () => x)
+    .with({ kind: 'upsample' }, { kind: 'resize' }, { kind: 'shift' }, { kind: 'scale' }, () => x)
     .with({ kind: 'add' }, () => {
       for (const other of ins.slice(1)) unite(x, other);
       return x;
@@ -165,7 +165,8 @@ function classesMade(
     .with({ kind: 'shuffle' }, ({ groups }) => x.map((_, j) => x[shuffled(j, c, groups)]!))
     .with({ kind: 'permute' }, ({ order }) => Int32Array.from(order, (from) => x[from]!))
     .with({ kind: 'flatten' }, () => Int32Array.from({ length: sizeOf(shape) }, (_, i) => x[i % c]!))
-    .with({ kind: 'maxout' }, ({ pieces }) => {
+    .with({ kind: 'maxout' }, { kind: 'pixelShuffle' }, (op) => {
+      const pieces = op.kind === 'maxout' ? op.pieces : op.factor ** 2;
       const firsts = x.filter((_, i) => i % pieces === 0);
       unite(
         x,
@@ -174,5 +175,6 @@ function classesMade(
       return firsts;
     })
     .with({ kind: 'input' }, { kind: 'norm' }, { kind: 'quantize' }, frozen)
+    .with({ kind: 'convTranspose' }, { kind: 'layerNorm' }, { kind: 'responseNorm' }, frozen)
     .exhaustive();
 }

@@ -17,12 +17,13 @@ const movesValues = ({ op }: Node): boolean =>
   match(op)
     .returnType<boolean>()
     .with({ kind: 'pool' }, { kind: 'globalPool' }, ({ fn }) => fn === 'max')
-    .with({ kind: 'upsample' }, ({ fn }) => fn === 'nearest')
+    .with({ kind: 'upsample' }, { kind: 'resize' }, ({ fn }) => fn === 'nearest')
     .with({ kind: 'slice' }, { kind: 'shuffle' }, { kind: 'permute' }, { kind: 'flatten' }, () => true)
-    .with({ kind: 'maxout' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => true)
+    .with({ kind: 'pixelShuffle' }, { kind: 'maxout' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => true)
     .with({ kind: 'input' }, { kind: 'conv' }, { kind: 'dense' }, { kind: 'norm' }, () => false)
     .with({ kind: 'act' }, { kind: 'add' }, { kind: 'mul' }, { kind: 'concat' }, () => false)
-    .with({ kind: 'shift' }, { kind: 'quantize' }, () => false)
+    .with({ kind: 'shift' }, { kind: 'quantize' }, { kind: 'convTranspose' }, () => false)
+    .with({ kind: 'layerNorm' }, { kind: 'responseNorm' }, { kind: 'scale' }, () => false)
     .exhaustive();
 /** Whether rounding to a range includes what this op does: clipping. */
 const fuses = ({ op }: Node): boolean => op.kind === 'act' && (op.fn === 'relu' || op.fn === 'relu6');

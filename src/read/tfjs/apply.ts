@@ -8,6 +8,14 @@ import { defined, first, pairOf } from '../../access.ts';
 import type { Activation, Norm, Op, Padding, Pair, Quantize, Slot } from '../../graph/index.ts';
 import { channelsOf, codeRange, shiftTap, slide } from '../../graph/index.ts';
 import { avgPool, batchNorm, conv, maxPool, upsampleBilinear } from '../../kernels/index.ts';
+import {
+  affine,
+  pixelShuffle,
+  responseNorm,
+  standardized,
+  transposedConv,
+  withGradient,
+} from './apply-more.ts';
 import type { LayerCodes } from './codes.ts';
 import { tensor1D, tensor4D } from './ranks.ts';
 
@@ -44,6 +52,14 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
     })
     .with({ kind: 'dense' }, () => linear(x, at, (values, weights) => tf.matMul(values, weights)))
     .with({ kind: 'norm' }, (norm) => normalize(x, norm, at))
+    .with({ kind: 'convTranspose' }, (op) => {
+      const y = transposedConv(tensor4D(x), tensor4D(defined(at.weight('kernel'), 'kernel')), op);
+      const bias = at.weight('bias');
+      return bias ? tf.add(y, bias) : y;
+    })
+    .with({ kind: 'layerNorm' }, ({ eps }) => affine(standardized(x, eps), at))
+    .with({ kind: 'responseNorm' }, ({ eps }) => responseNorm(tensor4D(x), eps, at))
+    .with({ kind: 'scale' }, () => tf.mul(x, defined(at.weight('gamma'), 'gamma')))
     .with({ kind: 'act' }, ({ fn }) => activate(x, fn))
     .with({ kind: 'pool' }, ({ fn, size, stride, padding }) => {
       const geometry = { size, stride, pads: padsOf(x, size, stride, one, padding) };
@@ -71,6 +87,13 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
       return tf.max(tf.reshape(x, [...x.shape.slice(0, -1), units, pieces]), x.rank);
     })
     .with({ kind: 'shift' }, ({ kernel }) => shift(tensor4D(x), kernel))
+    .with({ kind: 'pixelShuffle' }, ({ factor }) => pixelShuffle(tensor4D(x), factor))
+    .with({ kind: 'resize' }, ({ size, fn, align }) => {
+      const [map, to] = [tensor4D(x), [size[0], size[1]] satisfies [number, number]];
+      return fn === 'nearest'
+        ? tf.image.resizeNearestNeighbor(map, to, false, align === 'centres')
+        : tf.image.resizeBilinear(map, to, align === 'corners', align === 'centres');
+    })
     .with({ kind: 'upsample' }, ({ factor, fn }) => {
       const map = tensor4D(x);
       const [, h, w] = map.shape;
@@ -194,21 +217,6 @@ function quantize(x: tf.Tensor, op: Quantize): tf.Tensor {
       },
     };
   });
-}
-
-/** A function of one tensor with a gradient of its own. */
-function withGradient(
-  x: tf.Tensor,
-  f: (
-    t: tf.Tensor,
-    save: tf.GradSaveFunc,
-  ) => { value: tf.Tensor; gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor },
-): tf.Tensor {
-  const run = tf.customGrad((t, save) => {
-    if (!(t instanceof tf.Tensor) || typeof save !== 'function') throw new Error('internal: no tensor');
-    return f(t, save);
-  });
-  return run(x);
 }
 
 /** Channel j of the result is order[j] of x. The gradient is the inverse order, which tf's gather does not know. */

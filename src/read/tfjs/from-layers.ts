@@ -8,6 +8,8 @@ import { MoonletError } from '../../errors.ts';
 import {
   check,
   inputShapes,
+  isLinear,
+  isStatistic,
   type Node,
   type Op,
   type Pair,
@@ -162,7 +164,7 @@ class Reading {
   #chain(id: string, ops: readonly Op[], inputs: readonly string[], owner: string | undefined): string {
     let last = ops.length ? id : first(inputs);
     ops.forEach((op, i) => {
-      const weighted = op.kind === 'conv' || op.kind === 'dense' || op.kind === 'norm';
+      const weighted = slotsOf(op).length > 0;
       const below = (base: string): string => (i ? `${base}/${op.kind}` : base);
       const node: Node = { id: below(id), op, inputs: i ? [last] : inputs };
       this.#push(owner && weighted ? { ...node, weightsOf: below(owner) } : node);
@@ -209,14 +211,12 @@ function weightsOf(layer: tfl.layers.Layer, id: string, { ops, values }: Ops): [
 
 const slotsOf = (op: Op): readonly Slot[] =>
   slots.filter((slot) => {
-    if (op.kind === 'conv' || op.kind === 'dense') return slot === 'kernel' || (slot === 'bias' && op.bias);
-    if (op.kind !== 'norm') return false;
-    return (
-      slot === 'mean' ||
-      slot === 'variance' ||
-      (slot === 'gamma' && op.scale) ||
-      (slot === 'beta' && op.offset)
-    );
+    if (isLinear(op)) return slot === 'kernel' || (slot === 'bias' && op.bias);
+    if (op.kind === 'scale') return slot === 'gamma';
+    if (op.kind === 'responseNorm') return slot === 'gamma' || slot === 'beta';
+    if (op.kind !== 'norm' && op.kind !== 'layerNorm') return false;
+    const isKept = op.kind === 'norm' && isStatistic(slot);
+    return isKept || (slot === 'gamma' && op.scale) || (slot === 'beta' && op.offset);
   });
 
 /** What `toLayers` wrote into the model, if it did. */

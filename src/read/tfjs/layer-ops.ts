@@ -72,6 +72,11 @@ const readers: Readonly<Record<string, (config: LayerConfig) => Reading>> = {
     const [scale, offset] = [config.boolean('scale'), config.boolean('center')];
     return { ops: [{ kind: 'norm', eps, momentum, scale, offset }] };
   },
+  LayerNormalization: (config) => {
+    config.expectLastAxis();
+    const [scale, offset] = [config.boolean('scale'), config.boolean('center')];
+    return { ops: [{ kind: 'layerNorm', eps: config.number('epsilon'), scale, offset }] };
+  },
   Activation: (config) => ({ ops: config.activation() }),
   Softmax: (config) => {
     config.expect('axis', null, -1, config.rank - 1);

@@ -211,6 +211,9 @@ function layerOf(node: Node, ins: readonly Shape[], frozen: boolean): tfl.layers
         ? ours(op, !frozen)
         : layers.batchNormalization({ name, epsilon: op.eps, momentum: op.momentum }),
     )
+    .with({ kind: 'layerNorm' }, (op) =>
+      layers.layerNormalization({ name, epsilon: op.eps, scale: op.scale, center: op.offset }),
+    )
     .with({ kind: 'act', fn: 'relu' }, () => layers.reLU({ name }))
     .with({ kind: 'act', fn: 'relu6' }, () => layers.reLU({ name, maxValue: 6 }))
     .with({ kind: 'act', fn: P.union('sigmoid', 'tanh', 'softmax', 'swish') }, ({ fn }) =>
@@ -241,6 +244,11 @@ function layerOf(node: Node, ins: readonly Shape[], frozen: boolean): tfl.layers
       { kind: 'maxout' },
       { kind: 'shift' },
       { kind: 'upsample' },
+      { kind: 'resize' },
+      { kind: 'pixelShuffle' },
+      { kind: 'convTranspose' },
+      { kind: 'responseNorm' },
+      { kind: 'scale' },
       { kind: 'quantize' },
       { kind: 'dropPath' },
       { kind: 'input' },

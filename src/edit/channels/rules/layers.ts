@@ -7,14 +7,15 @@
  * with shares that sum to one over the copies of each old input channel (`map-weight.ts` draws them). Then
  * sum_i W'[i, j] x'[i] = sum_c (sum of the shares of c's copies) W[c, map_out[j]] x[c], which is the old output map_out[j].
  */
-import { type Conv, isDepthwise } from '../../../graph/index.ts';
+import { Refusal } from '../../../errors.ts';
+import { type Conv, isDepthwise, type Kind } from '../../../graph/index.ts';
 import { type ChannelMap, inBlocks, sorted } from '../channel-map.ts';
-import type { Arrange, Rule } from './rule.ts';
+import type { Arrange, Replica, Rule, Site } from './rule.ts';
 
 const takesNew = (): undefined => undefined;
 
 /**
- * conv: four cases, by how its outputs follow its inputs.
+ * conv, convTranspose: four cases, by how its outputs follow its inputs.
  *
  *   groups = 1        a producer and a consumer, as above; outputs in any number
  *   grouped, within   the same in each group. Groups must stay equal, so that each grows by one factor (`Balance`), and
@@ -23,7 +24,7 @@ const takesNew = (): undefined => undefined;
  *                     map_out[g' m + k] = g m + k where the new group g' reads a copy of group g, with m outputs a group
  *   depthwise         whole groups of one channel each: map_out[j m + k] = map_in[j] m + k. Nothing is split
  */
-export const conv: Rule<'conv'> = {
+export const conv: Rule<'conv' | 'convTranspose'> = {
   replica: ({ op, x, c, classes, arrange, whole, inOrder }) => {
     const read = inOrder(x, readingOrder(op, x.map, c, whole));
     const single = isDepthwise(op, c);
@@ -45,7 +46,9 @@ export const conv: Rule<'conv'> = {
 };
 
 /** The order in which a conv can read its input: the channels of a group side by side. */
-function readingOrder(op: Conv, map: ChannelMap, c: number, whole: boolean): ChannelMap {
+type Grouped = Pick<Conv, 'groups' | 'out'>;
+
+function readingOrder(op: Grouped, map: ChannelMap, c: number, whole: boolean): ChannelMap {
   if (op.groups === 1 || isDepthwise(op, c)) return map;
   const size = c / op.groups;
   if (whole) return inBlocks(map, size);
@@ -54,7 +57,7 @@ function readingOrder(op: Conv, map: ChannelMap, c: number, whole: boolean): Cha
 }
 
 /** Of a conv that grows within its groups: group by group, since neighbours of one class may be in two groups. */
-function mapWithinGroups(op: Conv, classes: Int32Array, arrange: Arrange): ChannelMap {
+function mapWithinGroups(op: Grouped, classes: Int32Array, arrange: Arrange): ChannelMap {
   const makes = op.out / op.groups;
   const starts = Array.from({ length: op.groups }, (_, g) => g * makes);
   return Int32Array.from(
@@ -63,7 +66,7 @@ function mapWithinGroups(op: Conv, classes: Int32Array, arrange: Arrange): Chann
 }
 
 /** Of a depthwise conv, and of one that grows by whole groups: outputs follow the group that each new group copies. */
-function mapByGroups(op: Conv, read: ChannelMap, c: number): ChannelMap {
+function mapByGroups(op: Grouped, read: ChannelMap, c: number): ChannelMap {
   const [reads, makes] = [c / op.groups, op.out / op.groups];
   const map = new Int32Array((read.length / reads) * makes);
   for (let j = 0; j < map.length; j++) {
@@ -88,15 +91,33 @@ export const dense: Rule<'dense'> = {
 };
 
 /**
- * norm: map_out = map_in. Scale, offset and statistics are gathered: v'[j] = v[map[j]]. It is exact in training too, since
+ * norm, scale: map_out = map_in. Scale, offset and statistics are gathered: v'[j] = v[map[j]]. It is exact in training too, since
  * copies of a channel have the statistics of the batch that the channel has.
  */
-export const norm: Rule<'norm'> = {
-  replica: ({ op, ins, x }) => ({
-    op,
-    ins,
-    map: x.map,
-    weights: { input: undefined, output: x.map, groups: { old: 1, now: 1 } },
-  }),
-  refusesNew: takesNew,
+export const norm: Rule<'norm' | 'scale'> = { replica: (site) => gatheredAlong(site), refusesNew: takesNew };
+
+const gatheredAlong = ({ op, ins, x }: Pick<Site<Kind>, 'op' | 'ins' | 'x'>): Replica => ({
+  op,
+  ins,
+  map: x.map,
+  weights: { input: undefined, output: x.map, groups: { old: 1, now: 1 } },
+});
+
+/**
+ * layerNorm, responseNorm: map_out = map_in, and weights are gathered, as for a norm. Each output also depends on means over
+ * all channels (of x and x^2; of |x|). With m_c copies of channel c, a mean becomes sum_c m_c x_c / sum_c m_c, which is the old
+ * one for every x only if all m_c are equal. Channels that are left out or new change it.
+ */
+export const overChannels: Rule<'layerNorm' | 'responseNorm'> = {
+  replica: (site) => {
+    const counts = new Map<number, number>();
+    for (const old of site.x.map) counts.set(old, (counts.get(old) ?? 0) + 1);
+    const [times = 1, ...others] = counts.values();
+    if (others.some((n) => n !== times))
+      throw new Refusal(
+        `${site.id}: it is a norm over channels, which keeps its means only when every channel is copied equally often; widen what it reads by a whole factor, such as x2`,
+      );
+    return gatheredAlong(site);
+  },
+  refusesNew: () => 'norm over channels',
 };

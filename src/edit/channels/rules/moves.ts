@@ -114,16 +114,18 @@ export const flatten: Rule<'flatten'> = {
 };
 
 /**
- * maxout: unit u is the largest of its k pieces, channels u k ... u k + k - 1. Pieces are one decision (see `channels`): units
- * are copied whole, their pieces are put side by side, and map_out[u] = map_in[u k] / k.
+ * maxout, pixelShuffle: unit u is made of its k pieces, channels u k ... u k + k - 1 (its largest; its places in a square of
+ * k = factor^2). Pieces are one decision (see `channels`): units are copied whole, their pieces are put side by side, and
+ * map_out[u] = map_in[u k] / k.
  */
-export const maxout: Rule<'maxout'> = {
+export const units: Rule<'maxout' | 'pixelShuffle'> = {
   replica: ({ op, x, inOrder }) => {
-    const y = inOrder(x, inBlocks(x.map, op.pieces));
-    const map = y.map.filter((_, i) => i % op.pieces === 0).map((old) => old / op.pieces);
+    const pieces = op.kind === 'maxout' ? op.pieces : op.factor ** 2;
+    const y = inOrder(x, inBlocks(x.map, pieces));
+    const map = y.map.filter((_, i) => i % pieces === 0).map((old) => old / pieces);
     return { op, ins: [y], map };
   },
-  refusesNew: () => 'maxout',
+  refusesNew: ({ kind }) => (kind === 'maxout' ? 'maxout' : 'pixel shuffle'),
 };
 
 /**

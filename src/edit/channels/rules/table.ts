@@ -4,8 +4,8 @@
  */
 import type { Kind } from '../../../graph/index.ts';
 import { act, meeting, passing } from './elementwise.ts';
-import { conv, dense, norm } from './layers.ts';
-import { concat, flatten, input, maxout, permute, shift, shuffle, slice } from './moves.ts';
+import { conv, dense, norm, overChannels } from './layers.ts';
+import { concat, flatten, input, permute, shift, shuffle, slice, units } from './moves.ts';
 import type { OpByKind, Replica, Rule, Site } from './rule.ts';
 
 const rules: { readonly [K in Kind]: Rule<K> } = {
@@ -13,6 +13,10 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   conv,
   dense,
   norm,
+  convTranspose: conv,
+  layerNorm: overChannels,
+  responseNorm: overChannels,
+  scale: norm,
   // channel by channel
   act,
   pool: passing,
@@ -20,6 +24,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   dropout: passing,
   dropPath: passing,
   upsample: passing,
+  resize: passing,
   quantize: passing,
   add: meeting,
   mul: meeting,
@@ -30,7 +35,8 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   shuffle,
   permute,
   flatten,
-  maxout,
+  maxout: units,
+  pixelShuffle: units,
   shift,
 };
 

@@ -1,0 +1,104 @@
+/** @file Writes norms over channels, transposed convs and resizing as ONNX nodes. */
+import { defined, first } from '../access.ts';
+import { channelsOf, groupsOf, isMap, type OpOf, type Slot, slideBack } from '../graph/index.ts';
+import { float, int, ints, string } from '../onnx/index.ts';
+import { materialize } from '../weights/index.ts';
+import type { Emission } from './onnx-draft.ts';
+
+/** One number a channel of the first input, such that it broadcasts over it: [c, 1, 1] for a map, [c] for a vector. */
+export function channelVector({ draft: d, shapes, weight }: Emission, slot: Slot): string {
+  const stored = defined(weight(slot), slot);
+  const shape = first(shapes);
+  const c = channelsOf(shape);
+  // a map and a vector may share a weight: each form has a constant of its own
+  const key = isMap(shape) ? stored : stored.shape;
+  return d.weight(key, () => d.constant('float32', isMap(shape) ? [c, 1, 1] : [c], materialize(stored)));
+}
+
+/** Over the last axis: maps are turned channels last. */
+export function emitLayerNorm({ draft: d, ins, shapes, op, weight }: Emission<OpOf<'layerNorm'>>): string {
+  const [x, shape] = [first(ins), first(shapes)];
+  const c = channelsOf(shape);
+  const [gamma, beta] = [weight('gamma'), weight('beta')];
+  const scale = gamma
+    ? d.weight(gamma, () => d.constant('float32', [c], materialize(gamma)))
+    : d.weight(`${c} times 1`, () => d.constant('float32', [c], new Float32Array(c).fill(1)));
+  const offset = beta ? [d.weight(beta, () => d.constant('float32', [c], materialize(beta)))] : [];
+  const normed = (value: string): string =>
+    d.emit('LayerNormalization', [value, scale, ...offset], { axis: int(-1), epsilon: float(op.eps) });
+  if (!isMap(shape)) return normed(x);
+  const last = d.emit('Transpose', [x], { perm: ints([0, 2, 3, 1]) });
+  return d.emit('Transpose', [normed(last)], { perm: ints([0, 3, 1, 2]) });
+}
+
+/** x (1 + gamma n) + beta, where the bracket is one number a channel: two passes over the map beside the norms. */
+export function emitResponseNorm(e: Emission, eps: number): string {
+  const { draft: d } = e;
+  const x = first(e.ins);
+  const axes = (...list: number[]): string => d.constant('int64', [list.length], list);
+  const scalar = (value: number): string => d.constant('float32', [], Float32Array.of(value));
+  const norms = d.emit('ReduceL2', [x, axes(2, 3)], { keepdims: int(1) });
+  const mean = d.emit('ReduceMean', [norms, axes(1)], { keepdims: int(1) });
+  const shares = d.emit('Div', [norms, d.emit('Add', [mean, scalar(eps)])]);
+  const factors = d.emit('Add', [d.emit('Mul', [shares, channelVector(e, 'gamma')]), scalar(1)]);
+  return d.emit('Add', [d.emit('Mul', [x, factors]), channelVector(e, 'beta')]);
+}
+
+/** ONNX has its kernel as [in, out / groups, kh, kw]. */
+export function emitConvTranspose({
+  draft: d,
+  ins,
+  shapes,
+  op,
+  weight,
+}: Emission<OpOf<'convTranspose'>>): string {
+  const shape = first(shapes);
+  const kernel = defined(weight('kernel'), 'kernel');
+  const bias = weight('bias');
+  const { pads, outputPadding } = slideBack(shape, op);
+  const stored = d.weight(kernel, () => {
+    const [channels, outs] = [channelsOf(shape), op.out / op.groups];
+    const data = transposedKernel(materialize(kernel), op.kernel[0] * op.kernel[1], channels, op);
+    return d.constant('float32', [channels, outs, ...op.kernel], data);
+  });
+  const added = bias ? [d.weight(bias, () => d.constant('float32', [op.out], materialize(bias)))] : [];
+  return d.emit('ConvTranspose', [first(ins), stored, ...added], {
+    kernel_shape: ints(op.kernel),
+    strides: ints(op.stride),
+    dilations: ints(op.dilation),
+    group: int(op.groups),
+    pads: ints([pads.top, pads.left, pads.bottom, pads.right]),
+    output_padding: ints(outputPadding),
+  });
+}
+
+/** [kh, kw, in / groups, out] as [in, out / groups, kh, kw]. */
+function transposedKernel(
+  kernel: Float32Array,
+  taps: number,
+  channels: number,
+  op: OpOf<'convTranspose'>,
+): Float32Array {
+  const groups = groupsOf(op);
+  const [reads, makes] = [channels / groups, op.out / groups];
+  const data = new Float32Array(kernel.length);
+  for (let c = 0; c < channels; c++)
+    for (let o = 0; o < makes; o++)
+      for (let t = 0; t < taps; t++)
+        data[(c * makes + o) * taps + t] =
+          kernel[(t * reads + (c % reads)) * op.out + Math.floor(c / reads) * makes + o]!;
+  return data;
+}
+
+const coordinates = { centres: 'half_pixel', corners: 'align_corners', edges: 'asymmetric' } as const;
+export function emitResize({ draft: d, ins, op }: Emission<OpOf<'resize'>>): string {
+  const sizes = d.constant('int64', [2], [...op.size]);
+  return d.emit('Resize', [first(ins), '', '', sizes], {
+    mode: string(op.fn === 'nearest' ? 'nearest' : 'linear'),
+    coordinate_transformation_mode: string(coordinates[op.align]),
+    axes: ints([2, 3]),
+    ...(op.fn === 'nearest'
+      ? { nearest_mode: string(op.align === 'centres' ? 'round_prefer_ceil' : 'floor') }
+      : {}),
+  });
+}
