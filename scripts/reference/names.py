@@ -37,6 +37,18 @@ V3 = {
     **widths("mobilenetv3_small", "mobilenet-v3-small", 50, 75, 100),
     **widths("mobilenetv3_large", "mobilenet-v3-large", 75, 100),
 }
+def convnext(version, variant, more=""):
+    return f"convnext{version}{'' if variant == 'atto' else f' variant={variant}'}{more}"
+
+
+CONVNEXTS = {
+    **{f"convnext_{v}": convnext("", v) for v in ("atto", "femto", "pico", "nano", "tiny", "small", "base", "large", "xlarge", "xxlarge")},
+    **{f"convnext_{v}_ols": convnext("", v, " stem=tiered") for v in ("atto", "femto", "pico")},
+    "convnext_nano_ols": "convnext variant=nano stem=overlap",
+    "convnext_tiny_hnf": "convnext variant=tiny head=norm",
+    "convnext_large_mlp": "convnext variant=large head=hidden",
+    **{f"convnextv2_{v}": convnext("-v2", v) for v in ("atto", "femto", "pico", "nano", "tiny", "small", "base", "large", "huge")},
+}
 TIMM = {
     **widths("mobilenetv1", "mobilenet-v1", 100, 125),
     **widths("mobilenetv2", "mobilenet-v2", 35, 50, 75, 100, 140),
@@ -77,6 +89,7 @@ TIMM = {
         f"repvit_{v.replace('.', '_')}": "repvit distilled=true" if v == "m0.9" else f"repvit variant={v} distilled=true"
         for v in ("m0.9", "m1.0", "m1.1", "m1.5", "m2.3", "m1", "m2", "m3")
     },
+    **CONVNEXTS,
     "fasternet_t0": "fasternet-t0",
     **each("starnet_", "starnet-", ["s050", "s100", "s150", "s1", "s2", "s3", "s4"]),
     "test_efficientnet": "test-efficientnet",
@@ -107,6 +120,7 @@ TORCHVISION = {
     "mnasnet1_0": "mnasnet",
     "mnasnet1_3": "mnasnet width=1.3",
     **{name: words for name, words in EFFICIENTNETS.items() if name[13] == "b" and name[-1] < "8"},
+    **{f"convnext_{v}": convnext("", v) for v in ("tiny", "small", "base", "large")},
     "regnet_y_400mf": "regnet-y-400mf",
     "densenet121": "densenet-121",
     "resnet18": "resnet-18",

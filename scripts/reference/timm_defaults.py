@@ -20,6 +20,7 @@ MEANS = {
     ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)): "imagenet",
     ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)): "half",
     ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)): "unit",
+    ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)): "clip",
 }
 
 
@@ -36,8 +37,11 @@ def numerics(name):
     with torch.device("meta"):  # without values
         model = timm.create_model(name, **TRAINED.get(name, {}))
     norms = {(m.eps, round(1 - m.momentum, 6)) for m in model.modules() if isinstance(m, BATCH_NORMS)}
-    assert len(norms) == 1, (name, norms)
     same = any(type(m).__name__ == "Conv2dSame" for m in model.modules())
+    if not norms:  # layer norms alone, which have no momentum
+        (eps,) = {m.eps for m in model.modules() if isinstance(m, torch.nn.LayerNorm)}
+        return {"eps": eps, "same": same}
+    assert len(norms) == 1, (name, norms)
     ((eps, momentum),) = norms
     return {"eps": eps, "momentum": momentum, "same": same}
 
@@ -56,6 +60,7 @@ type Channels = readonly (readonly [mean: number, std: number])[];
 const imagenet: Channels = [[0.485, 0.229], [0.456, 0.224], [0.406, 0.225]];
 const half: Channels = [[0.5, 0.5], [0.5, 0.5], [0.5, 0.5]];
 const unit: Channels = [[0, 1], [0, 1], [0, 1]];
+const clip: Channels = [[0.48145466, 0.26862954], [0.4578275, 0.26130258], [0.40821073, 0.27577711]];
 
 export type TimmDefault = readonly [
   crop: number,

@@ -70,8 +70,12 @@ export function expected(graph: Graph, source: Source, format: Format): readonly
     const name =
       layout === 'keras' && !layers && module.includes('/')
         ? module
-        : `${module}${joint}${words[layout][slot]}`;
-    return { key, node, slot, shape, name, ...layoutFor(entry, owner.op, layout, pointwise) };
+        : layout === 'torch' && owner.op.kind === 'scale'
+          ? module // a parameter by itself
+          : `${module}${joint}${words[layout][slot]}`;
+    const scaled =
+      source === 'torchvision' && owner.op.kind === 'scale' ? { foreignShape: [...shape, 1, 1] } : {};
+    return { key, node, slot, shape, name, ...layoutFor(entry, owner.op, layout, pointwise), ...scaled };
   });
 }
 
@@ -87,6 +91,8 @@ function layoutFor(
     if (layout === 'keras') return { foreignShape: pointwise ? [1, 1, inputs, outputs] : shape };
     return { foreignShape: pointwise ? [outputs, inputs, 1, 1] : [outputs, inputs], order: [1, 0] };
   }
+  if (pointwise && layout === 'torch')
+    return { foreignShape: [item(shape, 3), item(shape, 2)], order: [1, 0] }; // a linear layer over channels
   const [h, w, i, o] = [item(shape, 0), item(shape, 1), item(shape, 2), item(shape, 3)];
   if (layout === 'torch') return { foreignShape: [o, i, h, w], order: [2, 3, 1, 0] };
   // one input a group: Keras has channels and multiplier as two axes, in the order that our outputs have
@@ -100,7 +106,9 @@ export function transposed(
   foreign: readonly number[],
   order: readonly number[],
 ): Float32Array {
-  const axes = foreign.length === 4 && order.length === 2 ? foreign.slice(0, 2) : foreign; // 1x1 convs as dense layers
+  // 1x1 convs as dense layers: [out, in, 1, 1] of PyTorch, [1, 1, in, out] of ours
+  const isFlat = foreign.length === 4 && order.length === 2;
+  const axes = isFlat ? foreign.slice(...(foreign[2] === 1 && foreign[3] === 1 ? [0, 2] : [2])) : foreign;
   const strides = axes.map((_, axis) => axes.slice(axis + 1).reduce((n, d) => n * d, 1));
   const sizes = order.map((axis) => item(axes, axis));
   const steps = order.map((axis) => item(strides, axis));

@@ -65,6 +65,8 @@ const movesValues: ReadonlySet<Node['op']['kind']> = new Set([
   'shuffle',
   'permute',
   'upsample',
+  'resize',
+  'pixelShuffle',
   'quantize',
   'dropout',
   'dropPath',

@@ -1,5 +1,7 @@
 /** @file The architectures, a line per file. A new one is added here: the registry, the battery of tests and the exports find it. */
 export { condensenet } from './condensenet.ts';
+export { convnext } from './convnext.ts';
+export { convnextV2 } from './convnext-v2.ts';
 export { densenet121, densenetCifar } from './densenet.ts';
 export { detector } from './detector.ts';
 export {

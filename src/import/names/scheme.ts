@@ -22,6 +22,9 @@ export interface Place {
   hasNode(path: string): boolean;
 }
 export interface Counts {
+  readonly graph: Graph;
+  /** Whether the graph has a node of this id. */
+  has(id: string): boolean;
   readonly stages: number;
   readonly blocks: number;
 }
@@ -36,8 +39,8 @@ export interface Scheme {
   readonly joint?: string;
   /** The names of a block's parts. */
   readonly parts?: Readonly<Record<string, string>> | ((p: Place) => Readonly<Record<string, string>>);
-  /** Our dense layers that are 1x1 convs there, by id, or by path within a block. */
-  readonly pointwise?: readonly string[];
+  /** Our dense layers that are 1x1 convs there, or the other way round, by id, or by path within a block. */
+  readonly pointwise?: readonly string[] | ((graph: Graph) => readonly string[]);
 }
 
 export interface Named {
@@ -50,7 +53,10 @@ export interface Named {
 export function named(graph: Graph, scheme: Scheme, ids: readonly string[]): readonly Named[] {
   const byId = nodesById(graph);
   const blockNames = [...new Set(ids.flatMap((id) => /^stage\d+\/\d+(?=\/)/.exec(id)?.[0] ?? []))];
+  const pointwise = typeof scheme.pointwise === 'function' ? scheme.pointwise(graph) : scheme.pointwise;
   const counts: Counts = {
+    graph,
+    has: (id) => byId.has(id),
     stages: new Set(graph.nodes.flatMap(({ id }) => /^stage\d+(?=\/)/.exec(id)?.[0] ?? [])).size,
     blocks: blockNames.length,
   };
@@ -71,8 +77,7 @@ export function named(graph: Graph, scheme: Scheme, ids: readonly string[]): rea
       : end(scheme.ends[stage ? `stage/${inside}` : id], counts, place.stage);
     if (module === undefined)
       throw new MoonletError(`${graph.name}: the rule of names has none for "${id}"; please report it`);
-    const pointwise = scheme.pointwise?.includes(prefix ? inside : id) ?? false;
-    return { node: get(byId, id), module, pointwise };
+    return { node: get(byId, id), module, pointwise: pointwise?.includes(prefix ? inside : id) ?? false };
   });
 }
 

@@ -1,4 +1,5 @@
 /** @file Tensor names of timm's models (1.0), continued: families whose blocks are named as in no other. */
+import type { Graph } from '../../graph/index.ts';
 import { type Counts, type Place, pair, type Scheme } from './scheme.ts';
 import { fullyConnected, squeeze, squeezed, stem } from './timm-parts.ts';
 
@@ -150,8 +151,36 @@ const lcnetV2: Scheme = {
   pointwise: [...squeezed, 'head/features/dense'],
 };
 
+/** Without conv_mlp, the 1x1 convs of blocks are linear layers: from tiny on, but for the head with its norm first. */
+const hasLinear = ({ name }: Graph): boolean =>
+  /variant=(tiny|small|base|large|xlarge|xxlarge|huge)\b/.test(name) && !/\bhead=norm\b/.test(name);
+const convnext: Scheme = {
+  ends: {
+    'stem/conv': 'stem.0',
+    'stem/conv_2': 'stem.1',
+    'stem/layerNorm': ({ has }) => (has('stem/conv_2') ? 'stem.2' : 'stem.1'),
+    'stage/down/layerNorm': (_, stage) => `stages.${stage}.downsample.0`,
+    'stage/down/conv': (_, stage) => `stages.${stage}.downsample.1`,
+    'head/layerNorm': ({ graph }) => (/\bhead=norm\b/.test(graph.name) ? 'norm_pre' : 'head.norm'),
+    'head/features/dense': 'head.pre_logits.fc',
+    'head/dense': 'head.fc',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    'filter/conv': 'conv_dw',
+    'filter/layerNorm': 'norm',
+    'expand/conv': 'mlp.fc1',
+    'expand/responseNorm': 'mlp.grn',
+    'project/conv': 'mlp.fc2',
+    'project/scale': 'gamma',
+  },
+  pointwise: (graph) => (hasLinear(graph) ? ['expand/conv', 'project/conv'] : []),
+};
+
 export const later: Readonly<Record<string, Scheme>> = {
   mixnet,
+  convnext,
+  'convnext-v2': convnext,
   'test-efficientnet': testEfficientnet,
   'test-resnet': testResnet,
   rexnet,

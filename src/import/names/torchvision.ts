@@ -107,6 +107,21 @@ const regnet: Scheme = {
   pointwise: squeezed,
 };
 
+const convnext: Scheme = {
+  ends: {
+    ...{ 'stem/conv': 'features.0.0', 'stem/layerNorm': 'features.0.1' },
+    'stage/down/layerNorm': (_, stage) => `features.${2 * stage}.0`,
+    'stage/down/conv': (_, stage) => `features.${2 * stage}.1`,
+    ...{ 'head/layerNorm': 'classifier.0', 'head/dense': 'classifier.2' },
+  },
+  block: ({ stage, block }) => `features.${2 * stage + 1}.${block}`,
+  parts: {
+    ...{ 'filter/conv': 'block.0', 'filter/layerNorm': 'block.2' },
+    ...{ 'expand/conv': 'block.3', 'project/conv': 'block.5', 'project/scale': 'layer_scale' },
+  },
+  pointwise: ['expand/conv', 'project/conv'],
+};
+
 export const torchvision: Readonly<Record<string, Scheme>> = {
   ...both,
   'mobilenet-v2': mobilenetV2,
@@ -114,6 +129,7 @@ export const torchvision: Readonly<Record<string, Scheme>> = {
   'mobilenet-v3-large': mobilenetV3,
   ...Object.fromEntries([0, 1, 2, 3].map((i) => [`efficientnet-b${i}`, efficientnet])),
   mnasnet,
+  convnext,
   'shufflenet-v2': shufflenetV2,
   squeezenet,
   'regnet-x-400mf': regnet,
