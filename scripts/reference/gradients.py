@@ -328,6 +328,55 @@ case("tf.losses.sigmoidCrossEntropy", [(3, 5), (3, 5)], lambda x, y: F.binary_cr
 case("tf.losses.huberLoss", [(3, 5), (3, 5)], lambda x, y: F.huber_loss(x, y))
 case("tf.losses.meanSquaredError", [(3, 5), (3, 5)], lambda x, y: F.mse_loss(x, y))
 
+
+def layer_norm(x, *affine):
+    """Without ties: what is normalized by a deviation of 0 has a gradient of up to 1 / sqrt(eps)."""
+    gamma, beta = affine if len(affine) == 2 else (None, None)
+    return F.layer_norm(x, x.shape[-1:], gamma, beta, 1e-3)
+
+
+def response_norm(x, gamma, beta):
+    """GlobalResponseNorm of timm, with eps 1e-3."""
+    size = x.norm(p=2, dim=(1, 2), keepdim=True)
+    return x + torch.addcmul(beta, gamma, x * size / (size.mean(-1, keepdim=True) + 1e-3))
+
+
+def transposed(stride=1, dilation=1, groups=1, pads=(0, 0, 0, 0), more=0):
+    """The kernel is [h, w, in / groups, out]; torch's is [in, out / groups, h, w]. Sides beyond the first pad are cut off."""
+
+    def run(x, k, b=None):
+        h, w, i, o = k.shape
+        weight = k.reshape(h, w, i, groups, o // groups).permute(3, 2, 4, 0, 1).reshape(groups * i, o // groups, h, w)
+        y = F.conv_transpose2d(first(x), weight, b, stride, 0, 0, groups, dilation)
+        y = F.pad(y, (0, more, 0, more), value=0.0) if b is None else y
+        top, right, bottom, left = pads
+        return last(y[..., top : y.shape[2] - bottom, left : y.shape[3] - right])
+
+    return run
+
+
+def resize(size, mode, align=None):
+    return lambda x: last(F.interpolate(first(x), size, mode=mode, align_corners=align))
+
+
+case("layerNorm", [(3, 2, 2, 5), (5,), (5,)], layer_norm)
+case("layerNorm of vectors", [(3, 5), (5,), (5,)], layer_norm)
+case("layerNorm without scale and offset", [(3, 2, 2, 5)], layer_norm)
+case("responseNorm", [(3, 2, 3, 4), (4,), (4,)], response_norm)
+case("scale", [(3, 2, 2, 4), (4,)], torch.mul)
+case("scale of vectors", [(3, 4), (4,)], torch.mul)
+case("convTranspose", [(3, 2, 3, 2), (3, 3, 2, 4), (4,)], transposed(pads=(1, 1, 1, 1)))
+case("convTranspose, stride 2", [(3, 2, 3, 2), (2, 2, 2, 4), (4,)], transposed(stride=2))
+case("convTranspose, stride 2, overlapping", [(3, 2, 3, 2), (3, 3, 2, 4)], transposed(stride=2, pads=(1, 1, 1, 1), more=1))
+case("convTranspose, grouped and dilated", [(3, 2, 2, 4), (2, 2, 2, 4)], transposed(stride=2, dilation=2, groups=2, pads=(1, 1, 0, 0)))
+case("convTranspose, depthwise", [(3, 3, 2, 4), (4, 4, 1, 4), (4,)], transposed(stride=2, groups=4, pads=(1, 1, 1, 1)))
+case("pixelShuffle", [(3, 2, 3, 8)], lambda x: last(F.pixel_shuffle(first(x), 2)))
+case("resize", [(3, 3, 4, 2)], resize((5, 6), "bilinear", False))
+case("resize, corners aligned", [(3, 3, 4, 2)], resize((5, 6), "bilinear", True))
+case("resize to less", [(3, 5, 6, 2)], resize((3, 4), "bilinear", False))
+case("resize, nearest", [(3, 3, 4, 2)], resize((5, 6), "nearest"))
+case("resize, nearest by centres", [(3, 3, 4, 2)], resize((5, 6), "nearest-exact"))
+
 with open(sys.argv[1], "w") as file:
     json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, file, separators=(",", ":"))
     file.write("\n")

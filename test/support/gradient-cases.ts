@@ -1,6 +1,6 @@
 /** @file Single ops in tensors of tf, by the names of scripts/reference/gradients.py, which has them in PyTorch. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation, Op, Padding, Pair, Slot } from '../../src/graph/index.ts';
+import type { Activation, ConvTranspose, Op, Padding, Pair, Resize, Slot } from '../../src/graph/index.ts';
 import { activations, isStatistic } from '../../src/graph/index.ts';
 import { magnitude } from '../../src/kernels/index.ts';
 import { apply } from '../../src/read/tfjs/apply.ts';
@@ -37,8 +37,19 @@ const byKept: TensorFn = (...x) =>
   );
 const poolOf = (fn: 'max' | 'avg', size: Pair, padding: Padding): TensorFn =>
   op(pool({ fn, size, stride: [2, 2], padding }));
+const one: Pair = [1, 1];
 const two: Pair = [2, 2];
 const three: Pair = [3, 3];
+
+const layerNorm = (affine: boolean): TensorFn =>
+  op({ kind: 'layerNorm', eps: 1e-3, scale: affine, offset: affine }, affine ? ['gamma', 'beta'] : []);
+const transposed = (o: Partial<ConvTranspose>, ...slots: Slot[]): TensorFn => {
+  const usual = { kernel: three, stride: one, dilation: one, groups: 1, bias: false } as const;
+  const rest = { out: 4, padding: 'same', outputPadding: [0, 0] } as const;
+  return op({ kind: 'convTranspose', ...usual, ...rest, ...o }, ['kernel', ...slots]);
+};
+const resize = (size: Pair, fn: Resize['fn'], align: Resize['align']): TensorFn =>
+  op({ kind: 'resize', size, fn, align });
 
 const graphOps: Readonly<Record<string, TensorFn>> = {
   magnitude: (x) => magnitude(x as tf.Tensor),
@@ -83,6 +94,33 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
       ),
     ),
   ),
+  layerNorm: layerNorm(true),
+  'layerNorm of vectors': layerNorm(true),
+  'layerNorm without scale and offset': layerNorm(false),
+  responseNorm: op({ kind: 'responseNorm', eps: 1e-3 }, ['gamma', 'beta']),
+  scale: op({ kind: 'scale', initial: 1 }, ['gamma']),
+  'scale of vectors': op({ kind: 'scale', initial: 1 }, ['gamma']),
+  convTranspose: transposed({ bias: true }, 'bias'),
+  'convTranspose, stride 2': transposed({ kernel: two, stride: two, bias: true }, 'bias'),
+  'convTranspose, stride 2, overlapping': transposed({
+    stride: two,
+    padding: [1, 1, 1, 1],
+    outputPadding: [1, 1],
+  }),
+  'convTranspose, grouped and dilated': transposed({
+    stride: two,
+    dilation: two,
+    groups: 2,
+    kernel: two,
+    padding: [1, 1, 0, 0],
+  }),
+  'convTranspose, depthwise': transposed({ kernel: [4, 4], stride: two, groups: 4, bias: true }, 'bias'),
+  pixelShuffle: op({ kind: 'pixelShuffle', factor: 2 }),
+  resize: resize([5, 6], 'bilinear', 'centres'),
+  'resize, corners aligned': resize([5, 6], 'bilinear', 'corners'),
+  'resize to less': resize([3, 4], 'bilinear', 'centres'),
+  'resize, nearest': resize([5, 6], 'nearest', 'edges'),
+  'resize, nearest by centres': resize([5, 6], 'nearest', 'centres'),
   quantize: op({ kind: 'quantize', scale: 0.25, zero: 1, bits: 3, signed: true }),
 };
 

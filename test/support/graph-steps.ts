@@ -226,6 +226,34 @@ export const steps = {
         )
       : undefined,
   ),
+  layerNorm: (x, { a }) =>
+    x.layerNorm({ scale: a % 3 !== 1, offset: a % 4 !== 1, eps: pick([1e-2, 1e-1], a) }),
+  responseNorm: onMap((x) => x.responseNorm({ eps: 1e-2 })),
+  scale: (x) => x.scale(),
+  convTranspose: onMap((x, { a, b, c }) => {
+    const [kernel, stride] = [pick([2, 3, 1], a), pick([2, 1], b)];
+    if (Math.max(x.shape[0], x.shape[1]) * stride > most.side) return undefined;
+    const groups = pick([1, x.channels], c);
+    const padding = pick(['same', 'valid', [0, kernel > 1 ? 1 : 0, 0, 0]] as const, b + c);
+    const more = padding === 'same' ? 0 : stride - 1;
+    const out = groups * (1 + (b % 3));
+    return x.convTranspose(out, { kernel, stride, groups, padding, outputPadding: more, bias: a % 2 === 1 });
+  }),
+  pixelShuffle: onMap((x) =>
+    x.channels % 4 === 0 && 2 * Math.max(x.shape[0], x.shape[1]) <= most.side ? x.pixelShuffle(2) : undefined,
+  ),
+  resize: onMap((x, { a, b, c }) => {
+    const size = [2 + (a % 4), 1 + (b % 5)] as const;
+    return pick(
+      [
+        () => x.resize(size),
+        () => x.resize(size, { align: 'corners' }),
+        () => x.resize(size, { fn: 'nearest' }),
+        () => x.resize(size, { fn: 'nearest', align: 'centres' }),
+      ],
+      c,
+    )();
+  }),
   dropout: (x, { a }) => x.dropout(pick([0.5, 0.1], a)),
   dropPath: (x, { a }) => x.dropPath(pick([0.5, 0.2], a)),
   shared: (x, { a, b }, _, owners) => {
