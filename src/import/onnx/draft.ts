@@ -1,6 +1,6 @@
 /**
- * @file The graph under construction. Besides our ops it has three that only exist during an import: `affine`
- * (x scale + offset by channel), `pad` and `erf`. Layers take up affine ops and padding where they can; `finish`
+ * @file The graph under construction. Besides our ops it has some that only exist during an import: `affine`
+ * (x scale + offset by channel), `pad`, and parts of activations and norms that the patterns join. Layers take up affine ops and padding where they can; `finish`
  * writes what is left as depthwise convs.
  */
 import { get } from '../../access.ts';
@@ -28,7 +28,15 @@ export interface Pad {
   readonly kind: 'pad';
   readonly pads: readonly [top: number, right: number, bottom: number, left: number];
 }
-export type DraftOp = Op | Affine | Pad | { readonly kind: 'erf' };
+/** Parts of activations and norms that have no meaning of their own here. */
+type Part =
+  | { readonly kind: 'erf' }
+  | { readonly kind: 'sqrt' }
+  /** The Euclidean norm of each channel's map: [h, w, c] -> [c]. */
+  | { readonly kind: 'mapNorm' }
+  /** Norms over their mean over channels + eps: [c] -> [c]. */
+  | { readonly kind: 'share'; readonly eps: number };
+export type DraftOp = Op | Affine | Pad | Part;
 
 /** The weights of a layer, and what tells layers that share them. */
 export interface Layer {
@@ -91,7 +99,8 @@ export class Draft {
       const moved = op.offset.map((o, c) => o * (scale[c] ?? 1) + (offset[c] ?? 0));
       return this.affine(path, source, both, moved);
     }
-    if (uniform(scale, 1) && uniform(offset, 0)) return x;
+    // however small an offset is, below a root it is the eps of a norm
+    if (uniform(scale, 1) && offset.every((v) => v === 0)) return x;
     return this.emit(path, { kind: 'affine', scale, offset }, [x]);
   }
   /** A map as a vector; a pool over the whole map before it becomes a global one. */
@@ -132,7 +141,8 @@ const plain = (op: DraftOp): object =>
 
 function draftShape(op: DraftOp, ins: readonly Shape[], id: string): Shape {
   const [x = [1]] = ins;
-  if (op.kind === 'affine' || op.kind === 'erf') return x;
+  if (op.kind === 'affine' || op.kind === 'erf' || op.kind === 'sqrt' || op.kind === 'share') return x;
+  if (op.kind === 'mapNorm') return [channelsOf(x)];
   try {
     if (op.kind !== 'pad') return shapeOf(op, ins);
   } catch (e) {

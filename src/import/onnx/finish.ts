@@ -1,7 +1,16 @@
 /** @file A draft as a net: affine ops go into the layers before them, what is left becomes depthwise convs. */
 
 import { MoonletError } from '../../errors.ts';
-import { channelsOf, check, type Graph, isMap, type Node, type Op, type Slot } from '../../graph/index.ts';
+import {
+  channelsOf,
+  check,
+  type Graph,
+  isLinear,
+  isMap,
+  type Node,
+  type Op,
+  type Slot,
+} from '../../graph/index.ts';
 import {
   codesOf,
   float,
@@ -109,6 +118,18 @@ function taken(node: Ready, { scale, offset }: Affine): Ready | undefined {
       layer: { slots, names: isShift ? without(layer.names, 'beta') : without(layer.names, 'gamma', 'beta') },
     };
   }
+  if (op.kind === 'layerNorm') {
+    const { gamma, beta } = layer.slots;
+    const [hasScale, hasOffset] = [op.scale || !isShift, op.offset || !uniform(offset, 0)];
+    const scaled = gamma
+      ? isShift
+        ? gamma
+        : scaledBy(gamma)
+      : float([scale.length], Float32Array.from(scale));
+    const slots = { ...(hasScale ? { gamma: scaled } : {}), ...(hasOffset ? { beta: moved(beta) } : {}) };
+    const names = isShift ? without(layer.names, 'beta') : {};
+    return { ...node, op: { ...op, scale: hasScale, offset: hasOffset }, layer: { slots, names } };
+  }
   if (op.kind !== 'conv' && op.kind !== 'dense') return undefined;
   const { kernel, bias } = layer.slots;
   if (!kernel || (kernel.encoding !== 'float32' && !isShift)) return undefined;
@@ -144,6 +165,13 @@ function lowered(node: DraftNode, layer: Layer | undefined): Ready {
     }
     case 'erf':
       throw new MoonletError(`onnx node at ${id} (Erf): outside of a gelu it has no counterpart`);
+    case 'sqrt':
+      throw new MoonletError(`onnx node at ${id} (Sqrt): outside of a layer norm it has no counterpart`);
+    case 'mapNorm':
+    case 'share':
+      throw new MoonletError(
+        `onnx node at ${id} (${op.kind === 'share' ? 'Div' : 'ReduceL2'}): outside of a global response norm it has no counterpart`,
+      );
     default:
       return { id, op, inputs, ...(layer ? { layer } : {}) };
   }
@@ -179,8 +207,11 @@ function shared(nodes: readonly Ready[]): readonly Ready[] {
     let made = node;
     if (layer && kernel !== undefined) {
       const before = byId.get(inputs[0] ?? '');
-      const beside = op.kind === 'norm' && isFresh(layer) ? (before?.weightsOf ?? before?.id) : '';
-      const groups = op.kind === 'conv' ? op.groups : '';
+      const beside =
+        (op.kind === 'norm' || op.kind === 'layerNorm') && isFresh(layer)
+          ? (before?.weightsOf ?? before?.id)
+          : '';
+      const groups = op.kind === 'conv' || op.kind === 'convTranspose' ? op.groups : '';
       const key = [op.kind, beside, groups, ...Object.values(layer.names)].join(' ');
       const owner = owners.get(key);
       if (owner && equalWeights(owner.layer, layer)) made = { id: node.id, op, inputs, weightsOf: owner.id };
@@ -194,6 +225,7 @@ function shared(nodes: readonly Ready[]): readonly Ready[] {
 function isFresh({ slots }: Layer): boolean {
   const holds = (weight: Weight | undefined, value: number): boolean =>
     weight !== undefined && materialize(weight).every((v) => v === value);
+  if (!slots.mean) return holds(slots.gamma, 1) && (!slots.beta || holds(slots.beta, 0)); // a layer norm
   return holds(slots.mean, 0) && holds(slots.variance, 1);
 }
 function equalWeights(a: Layer | undefined, b: Layer): boolean {
@@ -246,6 +278,8 @@ function assembled(
 const slotsOf = (op: Op): readonly Slot[] =>
   op.kind === 'norm'
     ? ['gamma', 'beta', 'mean', 'variance']
-    : op.kind === 'conv' || op.kind === 'dense'
+    : isLinear(op)
       ? ['kernel', 'bias']
-      : [];
+      : op.kind === 'layerNorm' || op.kind === 'responseNorm'
+        ? ['gamma', 'beta']
+        : [];

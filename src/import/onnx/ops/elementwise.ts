@@ -3,6 +3,7 @@ import { type Activation, isMap } from '../../../graph/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { type Constant, countOf, scalarOf } from '../constant.ts';
 import { flattened, orderChannels, unmixed, unreadable } from '../layout.ts';
+import { responseNormProduct, responseNormSum } from '../norm-patterns.ts';
 import { asActivation, asHardSigmoid } from '../patterns.ts';
 import {
   type Axes,
@@ -16,6 +17,7 @@ import {
   sizeOfAxis,
 } from '../view.ts';
 import { repeated } from './mix.ts';
+import { quotient, responseNorm } from './norms.ts';
 
 const same = (call: Call, x: Live, id: string): readonly Value[] => call.result(id, x.axes);
 
@@ -240,10 +242,10 @@ export function power(call: Call): readonly Value[] {
 
 /** The same layout for both, or a gate by channel for one of them. */
 function ofTwo(call: Call, one: Live, other: Live, opType = call.node.opType): readonly Value[] {
+  if (opType === 'Div') return quotient(call, one, other);
   const [first, second] = sameAxes(one.axes, other.axes)
     ? [one, other]
     : [unmixed(call, one), unmixed(call, other)];
-  if (opType === 'Div') return call.fail('divides by a value of the net, which has no counterpart');
   const { draft, path } = call;
   const isProduct = opType === 'Mul';
   const [a, b] = aligned(call, first, second);
@@ -254,6 +256,8 @@ function ofTwo(call: Call, one: Live, other: Live, opType = call.node.opType): r
   const [left = a.id, right = b.id] = ids;
   const subtracted =
     opType === 'Sub' ? draft.emit(`${path}/negate`, { kind: 'act', fn: 'negate' }, [right]) : right;
+  const whole = isProduct ? undefined : responseNormSum(draft, left, subtracted);
+  if (whole) return call.result(responseNorm(call, whole), axes);
   if (!isProduct) return call.result(draft.emit(path, { kind: 'add' }, [left, subtracted]), axes);
   const known =
     draft.shape(left).length === draft.shape(right).length
@@ -261,6 +265,8 @@ function ofTwo(call: Call, one: Live, other: Live, opType = call.node.opType): r
       : undefined;
   // a gate [c] is the second input
   const [map, gate] = isMap(draft.shape(left)) ? [left, right] : [right, left];
+  const product = responseNormProduct(draft, map, gate);
+  if (product) return call.result(responseNorm(call, product), axes);
   return call.result(known ?? draft.emit(path, { kind: 'mul' }, [map, gate]), axes);
 }
 

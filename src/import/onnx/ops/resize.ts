@@ -1,10 +1,10 @@
-/** @file Resize and Upsample by whole factors. */
-import { isMap } from '../../../graph/index.ts';
+/** @file Resize and Upsample. */
+import { isMap, type Pair, type Resize } from '../../../graph/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { asMap, channelsFirst, flattened } from '../layout.ts';
 import { type Axis, dimsOf } from '../view.ts';
 
-/** Resize and Upsample by whole factors. */
+/** Resize and Upsample of maps to other heights and widths. */
 export function resize(call: Call): readonly Value[] {
   const input = call.live(0);
   const factors = factorsOf(call, input);
@@ -34,26 +34,57 @@ export function resize(call: Call): readonly Value[] {
       repeat(Math.round(fw)),
     ]);
   }
-  if (fh !== fw || !Number.isInteger(fh))
-    call.fail(`resizes by ${fh} x ${fw}; only one whole factor has a counterpart`);
+  const to = [sideOf(call, h, fh), sideOf(call, w, fw)] as const;
+  const how = interpolation(call, [h, w], to);
+  const isWhole = fh === fw && Number.isInteger(fh);
+  // at whole factors, nearest has one meaning
+  const isUpsampling = isWhole && (how.fn === 'nearest' || how.align === 'centres');
+  const op = isUpsampling
+    ? ({ kind: 'upsample', factor: fh, fn: how.fn } as const)
+    : ({ kind: 'resize', size: to, ...how } as const);
+  const id = draft.emit(path, op, [x.id]);
+  return call.result(id, channelsFirst(x.axes[0] ?? [], draft.shape(id)));
+}
+
+/** A side of the result. @throws Unreadable where the factor does not make it whole, since positions then follow the factor. */
+function sideOf(call: Call, side: number, factor: number): number {
+  const exact = side * factor;
+  const to = Math.round(exact);
+  return to >= 1 && Math.abs(exact - to) <= 1e-4
+    ? to
+    : call.fail(`resizes ${side} by ${factor}, which is no whole number; export it with sizes`);
+}
+
+/** The mode and coordinates as ours. @throws Unreadable for those that have no counterpart. */
+function interpolation(call: Call, from: Pair, to: Pair): Pick<Resize, 'fn' | 'align'> {
   const mode = call.text('mode', 'nearest');
   const coordinates = call.text(
     'coordinate_transformation_mode',
     call.opset < 11 ? 'asymmetric' : 'half_pixel',
   );
   const rounding = call.text('nearest_mode', 'round_prefer_floor');
-  const centred = coordinates === 'half_pixel' || coordinates === 'pytorch_half_pixel';
-  const isNearest =
-    mode === 'nearest' &&
-    ((coordinates === 'asymmetric' && (rounding === 'floor' || call.opset < 11)) ||
-      (centred && /^round_prefer/.test(rounding)));
-  const isLinear = mode === 'linear' && centred && call.int('antialias', 0) === 0;
-  if (!isNearest && !isLinear)
-    call.fail(`mode ${mode}, ${coordinates}${mode === 'nearest' ? `, ${rounding}` : ''} has no counterpart`);
-  const id = draft.emit(path, { kind: 'upsample', factor: fh, fn: isNearest ? 'nearest' : 'bilinear' }, [
-    x.id,
-  ]);
-  return call.result(id, channelsFirst(x.axes[0] ?? [], draft.shape(id)));
+  const isCentred = coordinates === 'half_pixel' || coordinates === 'pytorch_half_pixel';
+  const isStretched = call.text('keep_aspect_ratio_policy', 'stretch') === 'stretch';
+  const sides = [0, 1] as const;
+  if (mode === 'nearest' && isStretched) {
+    if (coordinates === 'asymmetric' && (rounding === 'floor' || call.opset < 11))
+      return { fn: 'nearest', align: 'edges' };
+    // between two pixels, ours takes the later one; the two roundings differ only there
+    const isBetween = sides.some((i) =>
+      Array.from({ length: to[i] }, (_, k) => ((2 * k + 1) * from[i]) % (2 * to[i])).includes(0),
+    );
+    if (isCentred && (rounding === 'round_prefer_ceil' || (rounding === 'round_prefer_floor' && !isBetween)))
+      return { fn: 'nearest', align: 'centres' };
+  }
+  if (mode === 'linear' && isStretched && call.int('antialias', 0) === 0) {
+    const isOne = coordinates === 'pytorch_half_pixel' && sides.some((i) => to[i] === 1 && from[i] > 1);
+    if (isCentred && !isOne) return { fn: 'bilinear', align: 'centres' };
+    if (coordinates === 'align_corners') return { fn: 'bilinear', align: 'corners' };
+    if (coordinates === 'asymmetric') return { fn: 'bilinear', align: 'edges' };
+  }
+  return call.fail(
+    `mode ${mode}, ${coordinates}${mode === 'nearest' ? `, ${rounding}` : ''} has no counterpart`,
+  );
 }
 
 /** By how much each axis grows. */

@@ -30,9 +30,11 @@ import {
   unsqueeze,
 } from './moves.ts';
 import { globalPool, pool } from './pools.ts';
+import { layerNormalization, reduceL2, squareRoot } from './norms.ts';
 import { cast, dequantizeLinear, quantizeLinear } from './quantized.ts';
 import { reduce } from './reduce.ts';
 import { resize } from './resize.ts';
+import { convTranspose, depthToSpace } from './transposed.ts';
 import { pad } from './windows.ts';
 
 export type OpReader = (call: Call) => readonly Value[];
@@ -44,6 +46,11 @@ const dropout: OpReader = (call) =>
 /** By op type of ONNX's own domain. */
 export const opReaders: ReadonlyMap<string, OpReader> = new Map<string, OpReader>([
   ['Conv', conv],
+  ['ConvTranspose', convTranspose],
+  ['DepthToSpace', depthToSpace],
+  ['LayerNormalization', layerNormalization],
+  ['Sqrt', squareRoot],
+  ['ReduceL2', reduceL2],
   ['Gemm', gemm],
   ['MatMul', matMul],
   ['BatchNormalization', batchNorm],
