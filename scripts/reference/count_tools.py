@@ -127,6 +127,14 @@ def norm(scale=True, offset=True):
     return {"kind": "norm", "eps": 1e-3, "momentum": 0.9, "scale": scale, "offset": offset}
 
 
+def layer_norm(scale, offset):
+    return {"kind": "layerNorm", "eps": 1e-6, "scale": scale, "offset": offset}
+
+
+def conv_transpose(out, kernel, stride, **more):
+    return {**conv(out, kernel, stride, **more), "kind": "convTranspose", "outputPadding": [0, 0]}
+
+
 def pool(fn, size, stride, padding=0):
     pads = [padding] * 4 if padding else "valid"
     return {"kind": "pool", "fn": fn, "size": [size, size], "stride": [stride, stride], "padding": pads}
@@ -152,6 +160,15 @@ LAYERS = [
     *[({"kind": "upsample", "factor": n, "fn": fn}, MAP) for n in (2, 3) for fn in ("nearest", "bilinear")],
     ({"kind": "upsample", "factor": 2, "fn": "nearest"}, [4, 5, 6]),
     ({"kind": "dropout", "rate": 0.5}, MAP),
+    *[(layer_norm(*both), shape) for shape in (MAP, VECTOR) for both in ((True, True), (False, False))],
+    ({"kind": "responseNorm", "eps": 1e-6}, MAP),
+    *[({"kind": "scale", "initial": 1}, shape) for shape in (MAP, VECTOR)],
+    (conv_transpose(20, 3, 2, padding=1), MAP),
+    (conv_transpose(20, 2, 2, bias=True), MAP),
+    (conv_transpose(20, 3, 2, padding=1, groups=4), MAP),
+    ({"kind": "pixelShuffle", "factor": 2}, MAP),
+    *[({"kind": "resize", "size": [11, 5], "fn": "bilinear", "align": align}, MAP) for align in ("centres", "corners")],
+    ({"kind": "resize", "size": [11, 5], "fn": "nearest", "align": "edges"}, MAP),
 ]
 # Keras alone lets a norm have one of both
 KERAS_LAYERS = [(norm(True, False), MAP), (norm(False, True), MAP)]
@@ -159,6 +176,7 @@ KERAS_LAYERS = [(norm(True, False), MAP), (norm(False, True), MAP)]
 
 def torch_layer(op, shape):
     """The module of torch.nn that is this op; what PyTorch has no module for is written as it is in forward methods."""
+    import torch
     from torch import cat, nn
 
     class Twice(nn.Module):
@@ -170,12 +188,49 @@ def torch_layer(op, shape):
             return self.f(x)
 
     channels, is_map = shape[-1], len(shape) == 3
+
+    class ChannelNorm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.LayerNorm(channels, elementwise_affine=op["scale"])
+
+        def forward(self, x):
+            return self.norm(x.movedim(1, -1)).movedim(-1, 1)
+
+    class Parameters(nn.Module):
+        """A layer scale, or a global response norm, as timm writes them."""
+
+        def __init__(self, names):
+            super().__init__()
+            wide = (1, channels, 1, 1) if is_map else (1, channels)
+            for name in names:
+                self.register_parameter(name, nn.Parameter(torch.ones(wide)))
+
+        def forward(self, x):
+            if op["kind"] == "scale":
+                return x * self.gamma
+            size = x.norm(p=2, dim=(2, 3), keepdim=True)
+            shares = size / (size.mean(dim=1, keepdim=True) + op["eps"])
+            return x + torch.addcmul(self.beta, self.gamma, x * shares)
+
     side = op["padding"][0] if isinstance(op.get("padding"), list) else 0
     match op["kind"]:
         case "conv":
             return nn.Conv2d(
                 channels, op["out"], op["kernel"], op["stride"], side, op["dilation"], op["groups"], op["bias"]
             )
+        case "layerNorm":
+            return ChannelNorm() if is_map else nn.LayerNorm(channels, elementwise_affine=op["scale"])
+        case "responseNorm" | "scale":
+            return Parameters(["gamma"] if op["kind"] == "scale" else ["gamma", "beta"])
+        case "convTranspose":
+            sizes = (op["kernel"], op["stride"], side, op["outputPadding"], op["groups"])
+            return nn.ConvTranspose2d(channels, op["out"], *sizes, op["bias"], op["dilation"])
+        case "pixelShuffle":
+            return nn.PixelShuffle(op["factor"])
+        case "resize":
+            corners = None if op["fn"] == "nearest" else op["align"] == "corners"
+            return nn.Upsample(size=tuple(op["size"]), mode=op["fn"], align_corners=corners)
         case "dense":
             return nn.Linear(channels, op["out"], op["bias"])
         case "norm":
@@ -215,6 +270,28 @@ def torch_model(op, shape):
     return nn.Sequential(torch_layer(op, shape))
 
 
+def own_layer(op):
+    """A layer scale, or a global response norm, as keras.applications and Keras' examples write them."""
+    import keras
+
+    ops = keras.ops
+
+    class Own(keras.layers.Layer):
+        def build(self, shape):
+            self.gamma = self.add_weight(shape=(shape[-1],))
+            if op["kind"] == "responseNorm":
+                self.beta = self.add_weight(shape=(shape[-1],))
+
+        def call(self, x):
+            if op["kind"] == "scale":
+                return x * self.gamma
+            size = ops.sqrt(ops.sum(ops.square(x), axis=(1, 2), keepdims=True))
+            shares = size / (ops.mean(size, axis=-1, keepdims=True) + op["eps"])
+            return x + (self.gamma * (x * shares) + self.beta)
+
+    return Own()
+
+
 def keras_model(op, shape):
     """The layer of Keras that is this op, or nothing where it has none."""
     import keras
@@ -238,6 +315,14 @@ def keras_model(op, shape):
             layer = layers.Dense(op["out"], use_bias=op["bias"])
         case "norm":
             layer = layers.BatchNormalization(scale=op["scale"], center=op["offset"])
+        case "layerNorm":
+            layer = layers.LayerNormalization(epsilon=op["eps"], scale=op["scale"], center=op["offset"])
+        case "convTranspose" if op["groups"] == 1 and op["padding"] == "valid":
+            layer = layers.Conv2DTranspose(op["out"], op["kernel"], op["stride"], use_bias=op["bias"])
+        case "scale" | "responseNorm":
+            layer = own_layer(op)
+        case "resize" if op["align"] != "corners":
+            layer = layers.Resizing(*op["size"], interpolation=op["fn"])
         case "act" if op["fn"] == "negate":
             return keras.Model(x, keras.ops.negative(x))
         case "act":
@@ -351,7 +436,8 @@ def torch_counts(tools):
     layers = []
     for op, shape in LAYERS:
         make = partial(torch_model, op, shape)
-        layers.append({"op": op, "input": shape, "seen": {}, "counts": counts(make, (shape[-1], *shape[:-1]))})
+        seen = {"thop": {op["kind"]: 0}} if op["kind"] in ("scale", "responseNorm") and "thop" in tools else {}
+        layers.append({"op": op, "input": shape, "seen": seen, "counts": counts(make, (shape[-1], *shape[:-1]))})
     nets = []
     # not fvcore, which traces, nor ptflops, which would also count what torch calls in place of a kernel
     bare = {"torch", "thop", "ultralytics-thop", "ptflops-aten"} & set(tools)

@@ -3,24 +3,33 @@
 import { MoonletError } from '../errors.ts';
 import {
   type Activation,
-  type Conv,
   type ConvTranspose,
   channelsOf,
   check,
   dropUnused,
   type Graph,
   type Node,
-  type Norm,
   type Op,
-  type Padding,
-  type Pair,
-  type Pool,
   type Quantize,
   type Resize,
   type Shape,
   ShapeError,
   shapeOf,
 } from '../graph/index.ts';
+import {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  convOp,
+  type LayerNormOptions,
+  type NormOptions,
+  type PoolOptions,
+  pairOf,
+  poolOp,
+  type Sharing,
+  type Size,
+} from './flow-options.ts';
+
+export { type ConvOptions, type NormOptions, type PoolOptions, pairOf, type Size } from './flow-options.ts';
 
 /** A feature map [h, w, c] or a vector [c]: all that the types track. */
 export type Rank = 'map' | 'vec';
@@ -29,38 +38,6 @@ type ShapeOf<R extends Rank> = R extends 'map'
   : readonly [c: number];
 /** A reusable part of a network: a function from flow to flow. */
 export type Block<I extends Rank = 'map', O extends Rank = I> = (x: Flow<I>) => Flow<O>;
-
-/** One number for both axes, or height and width. */
-export type Size = number | Pair;
-export const pairOf = (n: Size): Pair => (typeof n === 'number' ? [n, n] : n);
-
-/** Shares the weights of an earlier node: its path, or the flow that it made. */
-interface Sharing {
-  readonly weightsOf?: string | Flow<Rank>;
-}
-export interface ConvOptions extends Sharing {
-  readonly kernel?: Size;
-  readonly stride?: Size;
-  readonly dilation?: Size;
-  readonly groups?: number;
-  readonly padding?: Padding;
-  readonly bias?: boolean;
-}
-export interface NormOptions extends Sharing, Partial<Pick<Norm, 'eps' | 'momentum' | 'scale' | 'offset'>> {}
-export interface PoolOptions {
-  readonly size: Size;
-  readonly stride?: Size;
-  readonly padding?: Padding;
-}
-
-export interface ConvTransposeOptions extends ConvOptions {
-  readonly outputPadding?: Size;
-}
-export interface LayerNormOptions extends Sharing {
-  readonly eps?: number;
-  readonly scale?: boolean;
-  readonly offset?: boolean;
-}
 
 interface Draft {
   readonly nodes: Node[];
@@ -277,24 +254,6 @@ export class Flow<R extends Rank> {
     return check(dropUnused({ name, nodes: [...first.#draft.nodes], outputs: outputs.map((x) => x.id) }));
   }
 }
-
-const convOp = (out: number, o: ConvOptions): Conv => ({
-  kind: 'conv',
-  out,
-  kernel: pairOf(o.kernel ?? 1),
-  stride: pairOf(o.stride ?? 1),
-  dilation: pairOf(o.dilation ?? 1),
-  groups: o.groups ?? 1,
-  padding: o.padding ?? 'same',
-  bias: o.bias ?? false,
-});
-const poolOp = (fn: Pool['fn'], o: PoolOptions): Pool => ({
-  kind: 'pool',
-  fn,
-  size: pairOf(o.size),
-  stride: pairOf(o.stride ?? o.size),
-  padding: o.padding ?? 'same',
-});
 
 /**
  * Begins a network: `input(32, 32, 3)` takes a map [h, w, c], `input(784)` a vector [c].

@@ -91,12 +91,18 @@ function transposedKernel(
 }
 
 const coordinates = { centres: 'half_pixel', corners: 'align_corners', edges: 'asymmetric' } as const;
+/**
+ * All four sizes, of which the batch is read from the value: with the attribute `axes`, onnxruntime 1.30 refuses a Resize
+ * between two Transposes, since its optimizer moves them through it and permutes sizes as if there were four.
+ */
 export function emitResize({ draft: d, ins, op }: Emission<OpOf<'resize'>>): string {
-  const sizes = d.constant('int64', [2], [...op.size]);
-  return d.emit('Resize', [first(ins), '', '', sizes], {
+  const x = first(ins);
+  const numbers = (...list: number[]): string => d.constant('int64', [list.length], list);
+  const kept = d.emit('Slice', [d.emit('Shape', [x]), numbers(0), numbers(2)]);
+  const sizes = d.emit('Concat', [kept, numbers(...op.size)], { axis: int(0) });
+  return d.emit('Resize', [x, '', '', sizes], {
     mode: string(op.fn === 'nearest' ? 'nearest' : 'linear'),
     coordinate_transformation_mode: string(coordinates[op.align]),
-    axes: ints([2, 3]),
     ...(op.fn === 'nearest'
       ? { nearest_mode: string(op.align === 'centres' ? 'round_prefer_ceil' : 'floor') }
       : {}),

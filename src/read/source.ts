@@ -18,6 +18,7 @@ import {
   isDepthwise,
   type Node,
   type Op,
+  type OpOf,
   type Pair,
   type Shape,
   shapes,
@@ -199,6 +200,15 @@ function convCall(o: Conv | ConvTranspose, channels: number, share: Options[numb
   );
 }
 
+/** Norms over channels and scales of them. */
+function normCall(o: OpOf<'layerNorm' | 'responseNorm' | 'scale'>, share: Options[number]): string {
+  if (o.kind === 'scale')
+    return call('scale', options([['initial', `${o.initial}`, o.initial === 1], share]));
+  const eps = ['eps', `${o.eps}`, o.eps === 1e-6] as const;
+  if (o.kind === 'responseNorm') return call('responseNorm', options([eps, share]));
+  return call('layerNorm', options([eps, ['scale', 'false', o.scale], ['offset', 'false', o.offset], share]));
+}
+
 /** A node as the builder's method. */
 function callOf(
   node: Node,
@@ -226,23 +236,7 @@ function callOf(
         ]),
       ),
     )
-    .with({ kind: 'layerNorm' }, (o) =>
-      call(
-        'layerNorm',
-        options([
-          ['eps', `${o.eps}`, o.eps === 1e-6],
-          ['scale', 'false', o.scale],
-          ['offset', 'false', o.offset],
-          share,
-        ]),
-      ),
-    )
-    .with({ kind: 'responseNorm' }, ({ eps }) =>
-      call('responseNorm', options([['eps', `${eps}`, eps === 1e-6], share])),
-    )
-    .with({ kind: 'scale' }, ({ initial }) =>
-      call('scale', options([['initial', `${initial}`, initial === 1], share])),
-    )
+    .with({ kind: 'layerNorm' }, { kind: 'responseNorm' }, { kind: 'scale' }, (o) => normCall(o, share))
     .with({ kind: 'act' }, ({ fn }) => (fn === 'relu' ? call('relu') : call('act', quoted(fn))))
     .with({ kind: 'pool' }, (o) =>
       call(

@@ -57,7 +57,7 @@ describe('bundles for browsers', () => {
   const programs: readonly (readonly [what: string, kilobytes: number, code: string])[] = [
     [
       'composing and counting',
-      8,
+      9,
       `import { blocks, cost, graph, input } from 'moonlet';
        const net = graph('tiny', input(32, 32, 3).pipe('stem', blocks.convNormAct(16, { kernel: 3 })).globalPool().dense(10));
        globalThis.result = cost(net);`,
