@@ -17,14 +17,14 @@ import { graph, input, type Net } from '../../src/index.ts';
 import { float, materialize } from '../../src/weights/index.ts';
 import { compose } from '../../zoo/architectures/index.ts';
 import { messageOf } from '../support/errors.ts';
-import { expectPreserved, expectSame, made } from '../support/growing.ts';
+import { expectPreserved, expectSame, type Map as FeatureMap, made } from '../support/growing.ts';
 import { shaken } from '../support/nets.ts';
 
 const bytes = ({ weights }: Net): readonly (readonly [string, number[]])[] =>
   [...weights].map(([key, w]) => [key, [...materialize(w)]] as const);
 
 /** conv -> what is tested -> conv, so that `first` can be widened. */
-const between = (step: (x: ReturnType<typeof input>) => ReturnType<typeof input>, c = 4): Net =>
+const between = (step: (x: FeatureMap) => FeatureMap, c = 4): Net =>
   shaken(made((x) => step(x.pipe('first', (y) => y.conv(c, { bias: true }))).pipe('last', (y) => y.conv(4))));
 
 describe('growth through norms over channels', () => {
@@ -34,10 +34,7 @@ describe('growth through norms over channels', () => {
     ['a layer norm', (x) => x.layerNorm()],
     ['a layer norm without weights', (x) => x.layerNorm({ scale: false, offset: false })],
     ['a response norm', (x) => x.responseNorm()],
-  ] as const satisfies readonly (readonly [
-    string,
-    (x: ReturnType<typeof input>) => ReturnType<typeof input>,
-  ])[]) {
+  ] as const satisfies readonly (readonly [string, (x: FeatureMap) => FeatureMap])[]) {
     it(`${name} keeps its means when every channel is copied equally often, and can be narrowed again`, () => {
       const net = between(step);
       for (const factor of ['x2', 'x3'] as const) {
@@ -132,7 +129,7 @@ describe('growth through norms over channels', () => {
 
 describe('growth through other ops', () => {
   before(() => useBackend('cpu'));
-  const any: Readonly<Record<string, (x: ReturnType<typeof input>) => ReturnType<typeof input>>> = {
+  const any: Readonly<Record<string, (x: FeatureMap) => FeatureMap>> = {
     'a scale': (x) => x.scale(),
     'a transposed conv': (x) => x.convTranspose(6, { kernel: 3, stride: 2, bias: true }),
     'a depthwise transposed conv': (x) =>

@@ -118,6 +118,10 @@ function taken(node: Ready, { scale, offset }: Affine): Ready | undefined {
       layer: { slots, names: isShift ? without(layer.names, 'beta') : without(layer.names, 'gamma', 'beta') },
     };
   }
+  if (op.kind === 'responseNorm')
+    return isShift
+      ? { ...node, layer: { slots: { ...layer.slots, beta: moved(layer.slots.beta) }, names: {} } }
+      : undefined;
   if (op.kind === 'layerNorm') {
     const { gamma, beta } = layer.slots;
     const [hasScale, hasOffset] = [op.scale || !isShift, op.offset || !uniform(offset, 0)];

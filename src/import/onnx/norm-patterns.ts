@@ -75,7 +75,9 @@ export function shareOf(
 ): { readonly norms: string; readonly eps: number } | undefined {
   const mean = withEps(draft, below);
   const isNorms = inputOf(draft, norms, 'mapNorm') !== undefined;
-  return isNorms && mean && meanOf(draft, mean.source) === norms ? { norms, eps: mean.eps } : undefined;
+  // the mean of one channel is that channel
+  const isMean = mean && (draft.channels(norms) === 1 ? mean.source : meanOf(draft, mean.source)) === norms;
+  return isNorms && isMean ? { norms, eps: mean.eps } : undefined;
 }
 
 /** What the shares of a response norm are shares of: the map, and eps. */

@@ -1,4 +1,5 @@
 /** @file Norms over channels: LayerNormalization, and the parts of decomposed ones that only mean something together. */
+import { isMap } from '../../../graph/index.ts';
 import { float } from '../../../weights/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { type Constant, countOf, floatsOf } from '../constant.ts';
@@ -58,7 +59,7 @@ export function reduceL2(call: Call): readonly Value[] {
   const left = x.axes.filter((_, i) => !reduced.has(i)).flat();
   const places = ['h', 'w'] as const;
   const isMaps = over.every(({ base }) => places.some((p) => p === base));
-  if (!over.length || !isMaps || left.some(({ base }) => base === 'h' || base === 'w'))
+  if (!isMap(call.draft.shape(x.id)) || !isMaps || left.some(({ base }) => base === 'h' || base === 'w'))
     return call.fail(`${unreadable(x)}; only the norm of whole maps is read, as part of a response norm`);
   const id = call.draft.emit(call.path, { kind: 'mapNorm' }, [x.id]);
   const kept = call.int('keepdims', 1) === 1;
