@@ -8,6 +8,7 @@ package: trainable parameters, multiply-adds of convs and dense layers, statisti
 import json
 import os
 import sys
+from functools import partial
 
 os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and PyTorch do not live in one process
 
@@ -128,6 +129,8 @@ TORCHVISION = {
     "resnet50": "resnet-50",
     "resnext50_32x4d": "resnext-50",
 }
+SEGMENTATION = {"lraspp_mobilenet_v3_large": "lraspp-mobilenet-v3-large"}
+TORCHVISION |= SEGMENTATION
 KERAS = {
     "MobileNet": "mobilenet-v1",
     "MobileNetV2": "mobilenet-v2",
@@ -149,8 +152,10 @@ def makers():
     for name, words in TIMM.items():
         yield "timm", name, words, get_pretrained_cfg(name).input_size[1], lambda n=name: timm.create_model(n)
     for name, words in TORCHVISION.items():
-        make = getattr(torchvision.models, name)
-        crop = torchvision.models.get_model_weights(name).DEFAULT.transforms().crop_size[0]
+        make = torchvision.models.get_model_builder(name)
+        transforms = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+        crop = transforms.crop_size[0] if hasattr(transforms, "crop_size") else transforms.resize_size[0]
+        make = partial(make, weights=None, weights_backbone=None) if name in SEGMENTATION else make
         yield "torchvision", name, words, crop, make
     for name, words in KERAS.items():
         import keras

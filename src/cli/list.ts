@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { architectures, compose } from '../../zoo/architectures/index.ts';
+import { architectures, compose, segmentationArchitectures } from '../../zoo/architectures/index.ts';
 import { recipeNames, studentFolder, studentNames } from '../../zoo/folders.ts';
 import { pretrainedNets } from '../../zoo/pretrained.ts';
 import type { Architecture } from '../compose/index.ts';
@@ -25,6 +25,9 @@ export const listCommand = (command: Command): void => {
     );
 };
 
+/** Classifiers, and nets that segment images. */
+const listed = new Map([...architectures, ...segmentationArchitectures]);
+
 /** The options of an architecture as data. */
 const optionsOf = ({ options }: Architecture): Record<string, object> =>
   Object.fromEntries(
@@ -32,7 +35,7 @@ const optionsOf = ({ options }: Architecture): Record<string, object> =>
   );
 
 function listOptions(name: string, json: boolean): void {
-  const arch = architectures.get(name);
+  const arch = listed.get(name);
   if (!arch) {
     compose(name); // refuses the name, with a suggestion
     throw new UsageError(`list takes only the name of an architecture; remove the options in "${name}"`);
@@ -73,7 +76,7 @@ async function everything(): Promise<object> {
   const { readCard } = await import('../../zoo/students.ts');
   const { pairs } = await import('../run/pairs.ts');
   return {
-    architectures: [...architectures].map(([name, arch]) => ({
+    architectures: [...listed].map(([name, arch]) => ({
       name,
       options: optionsOf(arch),
       paper: arch.paper,
@@ -90,7 +93,7 @@ async function everything(): Promise<object> {
 }
 
 function printEverything(): void {
-  const rows = [...architectures].map(([name, { paper }]) => [
+  const rows = [...listed].map(([name, { paper }]) => [
     name,
     `${shortened(paper.authors)} ${paper.year}`,
     paper.arxiv ?? '',

@@ -22,6 +22,8 @@ export interface SpecContext {
   readonly squeeze?: SqueezeExciteOptions & {
     readonly units: (ratio: number, input: number, expanded: number) => number;
   };
+  /** Of the depthwise filters; 1 by default. */
+  readonly dilation?: number;
   /** How often training leaves out the last residual body; earlier ones less often, in proportion. */
   readonly dropPath?: number;
 }
@@ -54,7 +56,7 @@ const attentionOf =
 
 function blockOf(spec: BlockSpec, context: SpecContext, dropPath: number): Block {
   const { act = context.act, stride } = spec;
-  const { norm, round = (c) => c } = context;
+  const { norm, round = (c) => c, dilation = 1 } = context;
   const out = round(spec.out);
   const shared = { act, ...(norm ? { norm } : {}) };
   const linear = { ...shared, act: 'none' } as const;
@@ -63,7 +65,12 @@ function blockOf(spec: BlockSpec, context: SpecContext, dropPath: number): Block
     (kernel: number, o: { stride?: number; linear?: boolean } = {}): Block =>
     (y) =>
       kernel
-        ? depthwiseOr(spec.groupSize)({ kernel, stride: o.stride ?? 1, ...(o.linear ? linear : shared) })(y)
+        ? depthwiseOr(spec.groupSize)({
+            kernel,
+            stride: o.stride ?? 1,
+            dilation,
+            ...(o.linear ? linear : shared),
+          })(y)
         : y;
   const middle = (x: Flow<'map'>): number => round8(x.channels * (spec.expand ?? 1));
   const body: Block = (x) => {

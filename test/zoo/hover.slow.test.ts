@@ -3,7 +3,11 @@ import { expect } from 'chai';
 import ts from 'typescript';
 import { describeOption } from '../../src/compose/index.ts';
 import * as families from '../../zoo/architectures/families.ts';
-import { architectures, sceneArchitectures } from '../../zoo/architectures/index.ts';
+import {
+  architectures,
+  sceneArchitectures,
+  segmentationArchitectures,
+} from '../../zoo/architectures/index.ts';
 
 const root = process.cwd();
 const file = `${root}/hover.ts`; // exists in memory only
@@ -95,7 +99,8 @@ describe('hovering an option of an architecture', function () {
 
 describe('the exports of moonlet/architectures', () => {
   it('are the architectures of the registry', () => {
-    const registered = [...architectures.values(), ...sceneArchitectures.values()];
+    const groups = [architectures, segmentationArchitectures, sceneArchitectures];
+    const registered = groups.flatMap((group) => [...group.values()]);
     expect(Object.values(families)).to.have.members(registered);
   });
 

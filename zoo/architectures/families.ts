@@ -26,6 +26,7 @@ export { igcv3 } from './igcv3.ts';
 export { lcnet } from './lcnet.ts';
 export { lcnetV2 } from './lcnet-v2.ts';
 export { lenet5 } from './lenet-5.ts';
+export { lrasppMobilenetV3Large } from './lraspp.ts';
 export { mixnet } from './mixnet.ts';
 export { autoencoder, dsCnn, mobilenetV1Vww, resnet8 } from './mlperf-tiny.ts';
 export { mnasnet } from './mnasnet.ts';

@@ -21,10 +21,18 @@ const scenes: readonly Architecture[] = [families.detector, families.padNet, fam
 /** The architectures that work on scenes, by name: not classifiers of images, and with several outputs. */
 export const sceneArchitectures: ReadonlyMap<string, Architecture> = byName(scenes);
 
+const segmenters: readonly Architecture[] = [families.lrasppMobilenetV3Large];
+
+/** The architectures that give each pixel of an image its classes, by name: one output, the logits [h, w, classes]. */
+export const segmentationArchitectures: ReadonlyMap<string, Architecture> = byName(segmenters);
+
 /** The architectures that classify images, by name. */
 export const architectures: ReadonlyMap<string, Architecture> = byName(
-  Object.values<Architecture>(families).filter((arch) => !scenes.includes(arch)),
+  Object.values<Architecture>(families).filter((a) => !scenes.includes(a) && !segmenters.includes(a)),
 );
+
+/** All of them. */
+const everything = new Map([...architectures, ...segmentationArchitectures, ...sceneArchitectures]);
 
 /**
  * The graph that a name and options describe, as words or in one string. A model of another library by its name there
@@ -44,8 +52,8 @@ export function compose(words: string | readonly string[]): Graph {
   const parts = typeof words === 'string' ? [words] : words;
   const single = parts.flatMap((word) => word.trim().split(/\s+/)); // a shell may have quoted them as one
   const [name = '', ...options] = ownWords(single);
-  const arch = architectures.get(name) ?? sceneArchitectures.get(name);
+  const arch = everything.get(name);
   if (arch) return arch(parseOptions(arch, options));
-  const names = [...architectures.keys(), ...sceneArchitectures.keys()];
+  const names = [...everything.keys()];
   throw new UsageError(`no architecture "${name}".${suggestion(name, names)} Known: ${names.join(', ')}`);
 }

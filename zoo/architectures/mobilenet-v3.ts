@@ -16,7 +16,7 @@ import {
   widthOption,
 } from '../../src/compose/index.ts';
 
-const large = {
+export const large = {
   stages: [
     ['ds_r1_k3_s1_e1_c16_nre'],
     ['ir_r1_k3_s2_e4_c24_nre', 'ir_r1_k3_s1_e3_c24_nre'],

@@ -107,6 +107,21 @@ const regnet: Scheme = {
   pointwise: squeezed,
 };
 
+const lraspp: Scheme = {
+  ends: {
+    ...pair('stem', 'backbone.0.0', 'backbone.0.1'),
+    'head/mix/conv': ({ blocks }) => `backbone.${blocks + 1}.0`,
+    'head/mix/norm': ({ blocks }) => `backbone.${blocks + 1}.1`,
+    'head/gate/dense': 'classifier.scale.1',
+    ...pair('head/deep', 'classifier.cbr.0', 'classifier.cbr.1'),
+    'head/early/conv': 'classifier.low_classifier',
+    'head/classes/conv': 'classifier.high_classifier',
+  },
+  block: ({ index }) => `backbone.${index + 1}.block`,
+  parts: numbered,
+  pointwise: [...squeezed, 'head/gate/dense'],
+};
+
 const convnext: Scheme = {
   ends: {
     ...{ 'stem/conv': 'features.0.0', 'stem/layerNorm': 'features.0.1' },
@@ -130,6 +145,7 @@ export const torchvision: Readonly<Record<string, Scheme>> = {
   ...Object.fromEntries([0, 1, 2, 3].map((i) => [`efficientnet-b${i}`, efficientnet])),
   mnasnet,
   convnext,
+  'lraspp-mobilenet-v3-large': lraspp,
   'shufflenet-v2': shufflenetV2,
   squeezenet,
   'regnet-x-400mf': regnet,
