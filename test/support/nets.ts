@@ -20,6 +20,7 @@ const slight: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   igcv1: { depth: 5, partitions: 8 },
   snn: { units: 64, bottleneck: 16 },
   convnext: { layerScale: 1 }, // branches that begin at 1e-6 would move by less than a float32 can say
+  'inception-next': { layerScale: 1 },
   'ghostnet-v2': { size: 16 }, // its gates of sums that grow to a thousand would amplify any rounding
   'ghostnet-v3': { size: 16 }, // it has hundreds of small branches
   squeezenext: { width: 0.5 }, // at 0.25 some of its layers have one channel, and norms of these amplify any rounding

@@ -23,6 +23,7 @@ export { ghostnetV2, ghostnetV3 } from './ghostnet-v2.ts';
 export { hardcorenas } from './hardcorenas.ts';
 export { igcv1 } from './igcv1.ts';
 export { igcv3 } from './igcv3.ts';
+export { inceptionNext } from './inception-next.ts';
 export { lcnet } from './lcnet.ts';
 export { lcnetV2 } from './lcnet-v2.ts';
 export { lenet5 } from './lenet-5.ts';

@@ -177,9 +177,31 @@ const convnext: Scheme = {
   pointwise: (graph) => (hasLinear(graph) ? ['expand/conv', 'project/conv'] : []),
 };
 
+const inceptionNext: Scheme = {
+  ends: {
+    ...pair('stem', 'stem.0', 'stem.1'),
+    'stage/down/norm': (_, stage) => `stages.${stage}.downsample.0`,
+    'stage/down/conv': (_, stage) => `stages.${stage}.downsample.1`,
+    'head/features/dense': 'head.fc1',
+    'head/features/layerNorm': 'head.norm',
+    'head/dense': 'head.fc2',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    'filter/square/conv': 'token_mixer.dwconv_hw',
+    'filter/row/conv': 'token_mixer.dwconv_w',
+    'filter/column/conv': 'token_mixer.dwconv_h',
+    'filter/norm': 'norm',
+    'expand/conv': 'mlp.fc1',
+    'project/conv': 'mlp.fc2',
+    'project/scale': 'gamma',
+  },
+};
+
 export const later: Readonly<Record<string, Scheme>> = {
   mixnet,
   convnext,
+  'inception-next': inceptionNext,
   'convnext-v2': convnext,
   'test-efficientnet': testEfficientnet,
   'test-resnet': testResnet,
