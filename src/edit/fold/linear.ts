@@ -1,6 +1,6 @@
 /** @file The weights of linear layers and norms in double precision, for folding. Kernels are HWIO. */
 import { get } from '../../access.ts';
-import { consumers, type Graph, type Norm } from '../../graph/index.ts';
+import { consumers, type Graph, type Norm, type OpOf } from '../../graph/index.ts';
 import { float, materialize, type Weight, type WeightKey } from '../../weights/index.ts';
 
 export type Store = Map<WeightKey, Weight>;
@@ -28,13 +28,18 @@ export function linearOf(store: Store, id: string, out: number): Linear {
   };
 }
 
-/** A norm in inference: y = gamma (x - mean) / sqrt(variance + eps) + beta. */
-export function affineOf(store: Store, id: string, { eps }: Norm): Affine {
+/** A norm in inference, y = gamma (x - mean) / sqrt(variance + eps) + beta; or a scale, y = gamma x. */
+export function affineOf(store: Store, id: string, op: Norm | OpOf<'scale'>): Affine {
   const optional = (slot: 'gamma' | 'beta'): Float32Array | undefined => {
     const weight = store.get(`${id}:${slot}`);
     return weight && materialize(weight);
   };
   const [gamma, beta] = [optional('gamma'), optional('beta')];
+  if (op.kind === 'scale') {
+    const scale = Float64Array.from(gamma ?? []);
+    return { scale, offset: new Float64Array(scale.length) };
+  }
+  const { eps } = op;
   const mean = materialize(get(store, `${id}:mean`));
   const variance = materialize(get(store, `${id}:variance`));
   const scale = Float64Array.from(variance, (v, c) => (gamma ? gamma[c]! : 1) / Math.sqrt(v + eps));

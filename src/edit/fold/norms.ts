@@ -6,13 +6,13 @@
  *   gamma (W x + b - mean) / sqrt(variance + eps) + beta = (s W) x + (b - mean) s + beta,
  *   s = gamma / sqrt(variance + eps)
  */
-import { type Node, nodesById } from '../../graph/index.ts';
+import { isLinear, type Node, nodesById } from '../../graph/index.ts';
 import { type Net, net } from '../../weights/index.ts';
 import { foldSum } from './branches.ts';
 import { affineOf, forget, isSharing, linearOf, put, readOnce, type Store } from './linear.ts';
 
 /**
- * Folds each batch norm into the conv or dense layer before it, where the norm is the layer's only reader. The layer keeps
+ * Folds each batch norm, and each scale, into the conv or dense layer before it, where it is the layer's only reader. The layer keeps
  * its path, or takes that of the norm if the norm is an output. Layers that share weights stay as they are. Returns the same
  * net when there is nothing to fold.
  *
@@ -30,7 +30,8 @@ export function foldNorms(whole: Net): Net {
   const layers = new Map<string, Node>(); // from the former path of such a layer to the layer with a bias
   for (const norm of graph.nodes) {
     const layer = byId.get(norm.inputs[0] ?? '');
-    if (norm.op.kind !== 'norm' || (layer?.op.kind !== 'conv' && layer?.op.kind !== 'dense')) continue;
+    const isAffine = norm.op.kind === 'norm' || norm.op.kind === 'scale';
+    if (!isAffine || !layer || !isLinear(layer.op)) continue;
     if (!once(layer.id) || isSharing(graph, layer.id, norm.id)) continue;
     const id = graph.outputs.includes(norm.id) ? norm.id : layer.id;
     const { kernel, bias, shape } = linearOf(store, layer.id, layer.op.out);
@@ -42,8 +43,10 @@ export function foldNorms(whole: Net): Net {
       kernel: kernel.map((w, i) => w * scale[i % out]!),
       bias: bias.map((b, c) => b * scale[c]! + offset[c]!),
     });
+    const hasBias = norm.op.kind === 'norm' || layer.op.bias;
+    if (!hasBias) store.delete(`${id}:bias`);
     norms.set(norm.id, id);
-    layers.set(layer.id, { ...layer, id, op: { ...layer.op, bias: true } });
+    layers.set(layer.id, { ...layer, id, op: { ...layer.op, bias: hasBias } });
   }
   if (!norms.size) return whole;
   const nodes = graph.nodes

@@ -1,0 +1,57 @@
+/** @file The nets that segment images, held to the laws of the zoo at a small size. */
+import { expect } from 'chai';
+import { widen } from '../../src/edit/index.ts';
+import { channelsOf, type Graph, onlyOutput, shapes } from '../../src/graph/index.ts';
+import { fromOnnx } from '../../src/import/index.ts';
+import { cost } from '../../src/read/index.ts';
+import { toOnnx } from '../../src/read/onnx.ts';
+import { compose, segmentationArchitectures } from '../../zoo/architectures/index.ts';
+import { expectForwardAgrees } from '../support/agreement.ts';
+import { expectPreserved } from '../support/growing.ts';
+import { expectForwardIsPredict, expectLaw1, expectLaw2, numbered } from '../support/laws.ts';
+import { shaken } from '../support/nets.ts';
+import { useCpu } from '../support/tensors.ts';
+
+for (const [name, make] of segmentationArchitectures) {
+  describe(name, () => {
+    before(useCpu);
+    const small = (): Graph => make({ width: 0.25, size: 40, classes: 5 });
+
+    it('gives each pixel its classes, for any size, channels and classes', () => {
+      for (const [size, channels, classes] of [
+        [45, 4, 3],
+        [1, 1, 1],
+      ] as const) {
+        const g = make({ size, channels, classes });
+        expect(shapes(g).get(onlyOutput(g))).to.deep.equal([size, size, classes]);
+      }
+    });
+
+    it('law 1: has the parameters and the shapes of the graph', () => expectLaw1(small()));
+    it('law 2: goes back to the graph, with the same bytes', () => expectLaw2(numbered(small())));
+    it('computes what forward computes', () => expectForwardIsPredict(numbered(small()), 1));
+    it('law 6: engines agree in inference', () => expectForwardAgrees(small()));
+    it('law 3: can be widened without a change', () => {
+      const net = shaken(small());
+      const wide = widen(net, { 'head/deep': 'x1.5', stage6: 'x1.5' });
+      expectPreserved(net, wide);
+      const id = 'head/deep/conv';
+      expect(channelsOf(shapes(wide.net.graph).get(id) ?? [0])).to.be.above(128);
+    });
+    it('comes back from ONNX at the same cost', () => {
+      const net = shaken(small());
+      const { params, macs } = cost(fromOnnx(toOnnx(net)).graph);
+      expect({ params, macs }).to.deep.include({
+        params: cost(net.graph).params,
+        macs: cost(net.graph).macs,
+      });
+    });
+  });
+}
+
+describe('a segmentation net', () => {
+  it('is composed by its name, and by that of torchvision', () => {
+    const ours = compose('lraspp-mobilenet-v3-large');
+    expect(compose('torchvision/lraspp_mobilenet_v3_large').nodes).to.deep.equal(ours.nodes);
+  });
+});
