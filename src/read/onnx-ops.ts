@@ -37,7 +37,10 @@ export function emitResponseNorm(e: Emission, eps: number): string {
   const x = first(e.ins);
   const axes = (...list: number[]): string => d.constant('int64', [list.length], list);
   const scalar = (value: number): string => d.constant('float32', [], Float32Array.of(value));
-  const norms = d.emit('ReduceL2', [x, axes(2, 3)], { keepdims: int(1) });
+  const [h = 1, w = 1] = first(e.shapes);
+  // the mean of squares by a pool, which onnxruntime computes several times as fast as ReduceL2
+  const means = d.emit('GlobalAveragePool', [d.emit('Mul', [x, x])]);
+  const norms = d.emit('Sqrt', [d.emit('Mul', [means, scalar(h * w)])]);
   const mean = d.emit('ReduceMean', [norms, axes(1)], { keepdims: int(1) });
   const shares = d.emit('Div', [norms, d.emit('Add', [mean, scalar(eps)])]);
   const factors = d.emit('Add', [d.emit('Mul', [shares, channelVector(e, 'gamma')]), scalar(1)]);

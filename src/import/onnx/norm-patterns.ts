@@ -67,6 +67,24 @@ export function layerNormOf(
   return isSquare && variance ? { x, eps: variance.eps } : undefined;
 }
 
+/** The Euclidean norm of each channel's map, also as the root of h w times the mean of squares: what the map is. */
+function mapNormOf(draft: Draft, id: string): string | undefined {
+  const whole = inputOf(draft, id, 'mapNorm');
+  const root = whole === undefined ? inputOf(draft, id, 'sqrt') : undefined;
+  if (root === undefined) return whole;
+  const { op, inputs } = draft.node(root);
+  const places = op.kind === 'affine' && uniform(op.offset, 0) ? (op.scale[0] ?? 1) : 1;
+  const pooled = op.kind === 'affine' ? (inputs[0] ?? root) : root;
+  const { op: pool, inputs: squares } = draft.node(pooled);
+  const isMean = (pool.kind === 'globalPool' && pool.fn === 'avg') || pool.kind === 'flatten';
+  const [x, ...others] = isMean ? draft.node(squares[0] ?? pooled).inputs : [];
+  const isSquare =
+    draft.node(squares[0] ?? pooled).op.kind === 'mul' && others.length === 1 && others[0] === x;
+  if (x === undefined || !isSquare) return undefined;
+  const shape = draft.shape(x);
+  return isMap(shape) && Math.abs(places / (shape[0] * shape[1]) - 1) < 1e-6 ? x : undefined;
+}
+
 /** |x| / (mean over channels of |x| + eps), with |x| of each channel's map: the norms, and eps. */
 export function shareOf(
   draft: Draft,
@@ -74,7 +92,7 @@ export function shareOf(
   below: string,
 ): { readonly norms: string; readonly eps: number } | undefined {
   const mean = withEps(draft, below);
-  const isNorms = inputOf(draft, norms, 'mapNorm') !== undefined;
+  const isNorms = mapNormOf(draft, norms) !== undefined;
   // the mean of one channel is that channel
   const isMean = mean && (draft.channels(norms) === 1 ? mean.source : meanOf(draft, mean.source)) === norms;
   return isNorms && isMean ? { norms, eps: mean.eps } : undefined;
@@ -84,7 +102,7 @@ export function shareOf(
 function sharesOf(draft: Draft, id: string): { readonly x: string; readonly eps: number } | undefined {
   const { op } = draft.node(id);
   const norms = inputOf(draft, id, 'share');
-  const x = norms === undefined ? undefined : inputOf(draft, norms, 'mapNorm');
+  const x = norms === undefined ? undefined : mapNormOf(draft, norms);
   return op.kind === 'share' && x !== undefined ? { x, eps: op.eps } : undefined;
 }
 

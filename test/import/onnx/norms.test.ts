@@ -74,7 +74,10 @@ const norms: readonly Case[] = [
   one(
     'a global response norm, as we write it',
     [
-      op('ReduceL2', ['x'], 'l', { axes: ints([2, 3]) }),
+      op('Mul', ['x', 'x'], 's'),
+      op('GlobalAveragePool', ['s'], 'a'),
+      op('Mul', ['a', 'places'], 't'),
+      op('Sqrt', ['t'], 'l'),
       op('ReduceMean', ['l'], 'm', { axes: ints([1]) }),
       op('Add', ['m', 'e'], 'w'),
       op('Div', ['l', 'w'], 'n'),
@@ -83,7 +86,7 @@ const norms: readonly Case[] = [
       op('Mul', ['x', 'r'], 'p'),
       op('Add', ['p', 'b'], 'y'),
     ],
-    [...perChannel, eps(1e-6), real('one', [], [1])],
+    [...perChannel, eps(1e-6), real('one', [], [1]), real('places', [], [42])],
     'responseNorm',
     17,
   ),
