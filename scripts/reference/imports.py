@@ -47,6 +47,18 @@ def of_keras(make, size, /, **options):
     return make(weights=None, classes=CLASSES, input_shape=(size, size, 3), classifier_activation=None, **options)
 
 
+# a width without a name of its own is prepared as the smallest net
+NARROW = {"dims": (12, 24, 48, 96), "pretrained_cfg_overlay": {"crop_pct": 0.875}}
+
+
+def small_convnext():
+    from torchvision.models.convnext import CNBlockConfig, ConvNeXt
+
+    channels = (12, 24, 48, 96, None)
+    settings = [CNBlockConfig(c, channels[i + 1], n) for i, (c, n) in enumerate(zip(channels, (3, 3, 9, 3)))]
+    return ConvNeXt(settings, num_classes=CLASSES)
+
+
 # our name and options, size, source, how the library makes it
 TORCH = [
     ("mobilenet-v1 width=0.25", 64, "timm", partial(_gen_mobilenet_v1, "mobilenetv1_100", 0.25, num_classes=CLASSES)),
@@ -141,6 +153,13 @@ TORCH = [
     ("squeezenet version=1.0", 65, "torchvision", partial(tv.squeezenet1_0, num_classes=CLASSES)),
     ("squeezenet version=1.1", 64, "torchvision", partial(tv.squeezenet1_1, num_classes=CLASSES)),
     ("regnet-y-400mf", 64, "torchvision", partial(tv.regnet_y_400mf, num_classes=CLASSES)),
+    ("convnext width=0.25", 64, "timm", partial(of_timm, "convnext_atto", dims=(10, 20, 40, 80))),
+    ("convnext width=0.25 stem=tiered", 64, "timm", partial(of_timm, "convnext_atto_ols", dims=(10, 20, 40, 80))),
+    ("convnext variant=tiny width=0.125", 64, "timm", partial(of_timm, "convnext_tiny", **NARROW)),
+    ("convnext variant=tiny width=0.125 head=norm", 64, "timm", partial(of_timm, "convnext_tiny_hnf", **NARROW)),
+    ("convnext-v2 width=0.25", 64, "timm", partial(of_timm, "convnextv2_atto", dims=(10, 20, 40, 80))),
+    ("inception-next width=0.25", 64, "timm", partial(of_timm, "inception_next_atto", dims=(10, 20, 40, 80))),
+    ("convnext variant=tiny width=0.125", 64, "torchvision", small_convnext),
 ]
 KERAS = [
     ("mobilenet-v1 width=0.25", 64, partial(of_keras, apps.MobileNet, alpha=0.25)),

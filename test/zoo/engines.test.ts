@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import { useBackend } from '../../src/engine/index.ts';
+import { graph, input } from '../../src/index.ts';
 import { cost } from '../../src/read/index.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
 import {
@@ -13,6 +14,21 @@ import {
   steps,
 } from '../support/agreement.ts';
 import { lighter, small, smallZoo } from '../support/nets.ts';
+
+/** Norms over channels, a scale, and what makes maps larger. */
+const upward = graph(
+  'upward',
+  input(8, 8, 3)
+    .pipe('stem', (x) => x.conv(16, { kernel: 3, stride: 2 }).norm().relu())
+    .convTranspose(16, { kernel: 4, stride: 2, bias: true })
+    .pixelShuffle(2)
+    .resize([9, 7])
+    .layerNorm()
+    .responseNorm()
+    .scale()
+    .globalPool()
+    .dense(10),
+);
 
 describe('engines agree (law 6)', () => {
   for (const graph of smallZoo(32)
@@ -37,6 +53,8 @@ describe('engines agree (law 6)', () => {
     it(`${graph.name}: one training step, eager on wasm and traced`, () =>
       expectStepsAgree(graph, { batch, reference: 'wasm' }));
   }
+  it('norms over channels and transposed convs: one training step, eager on wasm and traced', () =>
+    expectStepsAgree(upward, { batch: 4, reference: 'wasm' }));
   it('wrn: the moments of Adam, eager and traced', () => expectAdamAgrees(small('wrn', 16)));
   it('wrn-16-1: three steps of SGD agree in each tensor within 1e-4', () =>
     expectRunsAgree(wrn({ size: 8 }), 3, 1e-4));

@@ -137,6 +137,10 @@ export const timmNames: Readonly<Record<string, LibraryName>> = {
   convnextv2_base: ['convnext-v2 variant=base', 224],
   convnextv2_large: ['convnext-v2 variant=large', 224],
   convnextv2_huge: ['convnext-v2 variant=huge', 384],
+  inception_next_atto: ['inception-next', 224],
+  inception_next_tiny: ['inception-next variant=tiny', 224],
+  inception_next_small: ['inception-next variant=small', 224],
+  inception_next_base: ['inception-next variant=base', 224],
   fasternet_t0: ['fasternet-t0', 224],
   starnet_s050: ['starnet-s050', 224],
   starnet_s100: ['starnet-s100', 224],
@@ -208,6 +212,7 @@ export const torchvisionNames: Readonly<Record<string, LibraryName>> = {
   resnet34: ['resnet-34', 224],
   resnet50: ['resnet-50', 224],
   resnext50_32x4d: ['resnext-50', 224],
+  lraspp_mobilenet_v3_large: ['lraspp-mobilenet-v3-large', 520],
 };
 export const kerasNames: Readonly<Record<string, LibraryName>> = {
   MobileNet: ['mobilenet-v1', 224],

@@ -34,6 +34,19 @@ export function layerOps(
   return read ? read(config) : config.fail(`has no counterpart; known: ${Object.keys(readers).join(', ')}`);
 }
 
+/** tf's kernel [kh, kw, out, in] as ours, [kh, kw, in, out], and the bias. */
+function transposedWeights(layer: tfl.layers.Layer): readonly Weight[] {
+  const [kernel, bias] = layer.getWeights();
+  const [kh = 1, kw = 1, out = 1, c = 1]: readonly number[] = kernel?.shape ?? [];
+  const data = kernel?.dataSync() ?? new Float32Array();
+  const turned = Float32Array.from(data, (_, i) => {
+    const [place, row, column] = [Math.floor(i / (c * out)), Math.floor(i / out) % c, i % out];
+    return data[(place * out + column) * c + row]!;
+  });
+  const weights = [float([kh, kw, c, out], turned)];
+  return bias ? [...weights, float([out], Float32Array.from(bias.dataSync()))] : weights;
+}
+
 const one: Pair = [1, 1];
 
 const readers: Readonly<Record<string, (config: LayerConfig) => Reading>> = {
@@ -45,6 +58,21 @@ const readers: Readonly<Record<string, (config: LayerConfig) => Reading>> = {
     if (config.pad || op.kernel.some((n) => n > 1))
       config.fail('over a map of one place has no counterpart but with a 1x1 kernel');
     return { ops: [{ kind: 'dense', out: op.out, bias: op.bias }, ...config.activation()] };
+  },
+  Conv2DTranspose: (config) => {
+    if (config.isVector) config.fail('over a map of one place has no counterpart');
+    config.expect('outputPadding', null);
+    const { out, kernel, stride, dilation, padding, bias } = config.conv(config.number('filters'), 1);
+    if (dilation.some((d) => d > 1))
+      config.fail(`with dilationRate [${dilation.join(', ')}] has no counterpart`);
+    // tf's valid output has at least h stride rows
+    const more = ([0, 1] as const).map((i) => (padding === 'valid' ? Math.max(0, stride[i] - kernel[i]) : 0));
+    const outputPadding: Pair = [more[0] ?? 0, more[1] ?? 0];
+    const op = { kind: 'convTranspose', out, kernel, stride, dilation, groups: 1, padding, bias } as const;
+    return {
+      ops: [{ ...op, outputPadding }, ...config.activation()],
+      values: transposedWeights(config.layer),
+    };
   },
   DepthwiseConv2D: (config) => {
     if (config.isVector) config.fail('over a map of one place has no counterpart; flatten it');
