@@ -61,15 +61,20 @@ async function row(name: string): Promise<readonly string[]> {
   const net = await calibrated(small(name, 64));
   const before = await compiledOutputs(net);
   const stages = [...new Set(net.graph.nodes.flatMap((n) => /^stage\d+/.exec(n.id) ?? []))];
-  const all: GrowStep[] = [{ widen: Object.fromEntries(stages.map((s) => [s, 'x1.5'])) }];
-  const together = possible(net, all);
+  const all = (factor: `x${number}`): GrowStep[] => [
+    { widen: Object.fromEntries(stages.map((s) => [s, factor])) },
+  ];
+  // norms over channels take whole factors
+  const twice = possible(net, all('x2'));
+  const together = [possible(net, all('x1.5')), twice].find(({ done }) => done.length);
   // where one stage cannot change, the others may
-  const wider = together.done.length
-    ? together
-    : possible(
-        net,
-        stages.map((s): GrowStep => ({ widen: { [s]: 'x1.5' } })),
-      );
+  const wider =
+    together ??
+    possible(
+      net,
+      stages.map((s): GrowStep => ({ widen: { [s]: 'x1.5' } })),
+    );
+  const factor = wider === twice ? ', by x2' : '';
   const deeper = possible(
     net,
     stages.map((s): GrowStep => ({ deepen: s, by: 1 })),
@@ -77,7 +82,7 @@ async function row(name: string): Promise<readonly string[]> {
   const both = { done: [...deeper.done, ...wider.done], refused: [...deeper.refused, ...wider.refused] };
   const cells: string[] = [];
   for (const steps of [wider, deeper, both]) cells.push(await cell(net, before, steps));
-  return [`\`${net.graph.name}\``, String(stages.length), ...cells];
+  return [`\`${net.graph.name}\`${factor}`, String(stages.length), ...cells];
 }
 
 const only = process.argv.indexOf('--only');
