@@ -10,7 +10,8 @@ import {
   squeezeExcite,
   whereShapesAllow,
 } from './blocks.ts';
-import { type Block, type Flow, type NormOptions, repeat } from './flow.ts';
+import { type Block, type Flow, repeat } from './flow.ts';
+import type { NormOptions } from './flow-options.ts';
 
 /** The settings of a net that its table of strings does not contain. */
 export interface SpecContext {

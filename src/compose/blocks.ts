@@ -1,6 +1,7 @@
 /** @file The common compact blocks, as plain functions from Flow to Flow. */
 import type { Activation, Padding } from '../graph/index.ts';
-import { type Block, type ConvOptions, type NormOptions, pairOf, type Size, skip } from './flow.ts';
+import { type Block, skip } from './flow.ts';
+import { type ConvOptions, type NormOptions, pairOf, type Size } from './flow-options.ts';
 
 /** As many zeros before as after, (k - 1) / 2 of them: how nets of PyTorch descent pad. */
 export function around(kernel: Size, dilation: Size = 1): Padding {

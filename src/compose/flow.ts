@@ -29,8 +29,6 @@ import {
   type Size,
 } from './flow-options.ts';
 
-export { type ConvOptions, type NormOptions, type PoolOptions, pairOf, type Size } from './flow-options.ts';
-
 /** A feature map [h, w, c] or a vector [c]: all that the types track. */
 export type Rank = 'map' | 'vec';
 type ShapeOf<R extends Rank> = R extends 'map'

@@ -33,19 +33,14 @@ export {
   squeezeExcite,
   whereShapesAllow,
 } from './blocks.ts';
-export {
-  type Block,
-  type ConvOptions,
-  chain,
-  Flow,
-  graph,
-  input,
-  type NormOptions,
-  type PoolOptions,
-  type Rank,
-  repeat,
-  skip,
-} from './flow.ts';
+export { type Block, chain, Flow, graph, input, type Rank, repeat, skip } from './flow.ts';
+export type {
+  ConvOptions,
+  ConvTransposeOptions,
+  LayerNormOptions,
+  NormOptions,
+  PoolOptions,
+} from './flow-options.ts';
 export {
   choice,
   common,

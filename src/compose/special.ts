@@ -4,7 +4,8 @@ import { MoonletError } from '../errors.ts';
 import type { Activation, Padding } from '../graph/index.ts';
 import { permutation, random } from '../random.ts';
 import { around, convNormAct, depthwise } from './blocks.ts';
-import { type Block, type ConvOptions, type NormOptions, repeat, skip } from './flow.ts';
+import { type Block, repeat, skip } from './flow.ts';
+import type { ConvOptions, NormOptions } from './flow-options.ts';
 
 /**
  * How often block i of n (from 0) is left out, when the last is left out at rate `last`: l / L * (1 - p_L), growing

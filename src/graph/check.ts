@@ -4,7 +4,8 @@ import { cut, MoonletError } from '../errors.ts';
 import { nodesById } from './graph.ts';
 import { inputShapes } from './inputs.ts';
 import { type Graph, groupsOf, type Kind, type Node, weightShapes } from './op.ts';
-import { printShape, shapes } from './shape.ts';
+import { shapes } from './shape.ts';
+import { printShape } from './shape-check.ts';
 
 /** Paths of letters, digits, '_' and '-', joined by '/': they survive every file format that we write. */
 const path = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;

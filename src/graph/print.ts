@@ -2,7 +2,8 @@
 import { match } from 'ts-pattern';
 import { fold } from './graph.ts';
 import type { Graph, Op, Padding, Pair } from './op.ts';
-import { printShape, shapes } from './shape.ts';
+import { shapes } from './shape.ts';
+import { printShape } from './shape-check.ts';
 
 const pair = ([h, w]: Pair): string => (h === w ? `${h}` : `${h}x${w}`);
 const unless = (text: string, usual: boolean): string => (usual ? '' : text);

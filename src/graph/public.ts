@@ -9,5 +9,6 @@ export { nodesAt, type Part, parts } from './parts.ts';
 export { printOp } from './print.ts';
 export { rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
-export { ShapeError, shapeOf } from './shape.ts';
+export { shapeOf } from './shape.ts';
+export { ShapeError } from './shape-check.ts';
 export { stagePaths, stages } from './stages.ts';

@@ -2,7 +2,8 @@
 import { dropUnused } from './graph.ts';
 import { inputShapes } from './inputs.ts';
 import type { Graph, Node, Shape } from './op.ts';
-import { ShapeError, shapeOf } from './shape.ts';
+import { shapeOf } from './shape.ts';
+import { ShapeError } from './shape-check.ts';
 
 /** What a rule may look at besides the node: the shapes of its inputs, and any node that came before it. */
 export interface Place {

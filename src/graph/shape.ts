@@ -18,8 +18,6 @@ import {
 import { Check, printShape, ShapeError } from './shape-check.ts';
 import { slideBack } from './window.ts';
 
-export { printShape, ShapeError } from './shape-check.ts';
-
 /**
  * The shape that an op makes of its inputs' shapes.
  * @throws ShapeError naming the op, its inputs, the reason and the remedy.
