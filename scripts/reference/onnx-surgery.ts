@@ -26,7 +26,7 @@ import { random } from '../../src/random.ts';
 import { cost } from '../../src/read/cost.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { exporter, floatsIn, lacking, netsIn, type Request, resultsLog } from './onnx-exporter.ts';
-import { writeSurgery } from './onnx-surgery-table.ts';
+import { bound, writeSurgery } from './onnx-surgery-table.ts';
 
 /** A comparison, or why there is none. */
 export interface Outcome {
@@ -195,7 +195,6 @@ async function runAll(): Promise<readonly Surgery[]> {
   return results;
 }
 
-const bound = 1e-5;
 /** What the command requires of every net. */
 const failures = ({ read, growth, pruning, integers, notExported }: Surgery): readonly string[] => [
   ...(notExported === undefined ? [] : ['not exported']),
