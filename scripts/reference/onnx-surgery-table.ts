@@ -36,7 +36,9 @@ function row(title: string, nets: readonly Surgery[]): readonly string[] {
     `${count(growth, isEqual)}, ${worst(growth)}`,
     `${count(own, isPruned)} / ${count(own, isEqual)}, ${worst(own)}`,
     left(own),
-    theirs.length ? `${count(theirs, isPruned)} / ${count(theirs, isEqual)} of ${theirs.length}, ${worst(theirs)}` : '',
+    theirs.length
+      ? `${count(theirs, isPruned)} / ${count(theirs, isEqual)} of ${theirs.length}, ${worst(theirs)}`
+      : '',
     left(theirs),
     String(nets.filter((n) => n.integers?.decibels !== undefined).length),
   ];
@@ -54,7 +56,8 @@ const failures = (nets: readonly Surgery[]): readonly string[] =>
       ] as const
     ).flatMap(([what, outcome, good]) => {
       if (good) return [];
-      const reason = outcome?.error ?? (outcome && 'difference' in outcome ? `differs by ${worst([outcome])}` : '');
+      const reason =
+        outcome?.error ?? (outcome && 'difference' in outcome ? `differs by ${worst([outcome])}` : '');
       return [`- ${library} ${name}, ${what}: ${reason.replace(/[|<>]/g, ' ')}`];
     }),
   );
