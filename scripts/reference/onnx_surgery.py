@@ -63,7 +63,7 @@ def prune(net, x):
                 continue
             width = layer.in_channels if is_conv else layer.in_features
             now = kept.setdefault(layer, list(range(width)))
-            lost = {now[i] for i in idxs}
+            lost = {now[i] for i in idxs if i < len(now)}  # others are the error of the pruning itself
             gone.setdefault(names[layer], set()).update(lost)
             kept[layer] = [c for c in now if c not in lost]
         group.prune()
