@@ -11,10 +11,10 @@ export const isEqual = ({ difference }: Outcome = {}): boolean =>
 const isPruned = ({ difference, params = 0, prunedParams = params }: PruneOutcome = {}): boolean =>
   difference !== undefined && prunedParams < params;
 
-/** The worst of some differences; nothing where there is none. */
+/** The worst of some differences; `-` where there is none. */
 function worst(outcomes: readonly (Outcome | undefined)[]): string {
   const known = outcomes.flatMap((o) => (o?.difference === undefined ? [] : [o.difference]));
-  return known.length ? known.reduce((a, b) => Math.max(a, b)).toExponential(1) : '';
+  return known.length ? known.reduce((a, b) => Math.max(a, b)).toExponential(1) : '-';
 }
 /** The median share of the parameters that are left. */
 function left(outcomes: readonly (PruneOutcome | undefined)[]): string {
@@ -62,8 +62,8 @@ const failures = (nets: readonly Surgery[]): readonly string[] =>
     }),
   );
 
-/** The table in Markdown, and under it what failed. */
-export function surgeryTable(results: readonly Surgery[]): string {
+/** The table in Markdown, and under it what failed. `listed` is the number of nets in the list. */
+function surgeryTable(results: readonly Surgery[], listed: number): string {
   const nets = results.filter((r) => r.notExported === undefined);
   const families = new Map<string, Surgery[]>();
   for (const net of nets) {
@@ -82,12 +82,14 @@ export function surgeryTable(results: readonly Surgery[]): string {
   ];
   const rows = [...families].map(([family, list]) => row(family, list));
   const failed = failures(nets);
+  const partial = nets.length < listed ? [`So far ${nets.length} of the ${listed} nets have run.`, ''] : [];
   return [
+    ...partial,
     table([head, ...rows, row('all', nets)]),
     ...(failed.length ? ['', 'What failed:', '', ...failed] : []),
   ].join('\n');
 }
 
 /** Writes the table into the page, between its marks. */
-export const writeSurgery = (results: readonly Surgery[]): void =>
-  writeSection('onnx-surgery', surgeryTable(results));
+export const writeSurgery = (results: readonly Surgery[], listed: number): void =>
+  writeSection('onnx-surgery', surgeryTable(results, listed));

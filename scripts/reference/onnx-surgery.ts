@@ -211,6 +211,6 @@ else {
   const failed = results.filter((r) => failures(r).length);
   console.log(`${results.length - failed.length} of ${results.length} nets passed`);
   for (const r of failed) console.log(`  ${r.library}/${r.name}: ${failures(r).join(', ')}`);
-  if (flags.write) writeSurgery(results);
+  if (flags.write) writeSurgery(results, netsIn(flags.list).length);
   if (failed.length) process.exitCode = 1;
 }
