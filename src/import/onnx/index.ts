@@ -18,7 +18,7 @@ import { type Layout, layoutOf } from './input.ts';
 import { Integers } from './integers.ts';
 import { opReaders } from './ops/table.ts';
 import { type OnnxEnd, outputOf } from './output.ts';
-import { containersOf, moduleOf, stagesBy, uniquePaths, wantedPath } from './paths.ts';
+import { containersOf, modulesOf, stagesBy, uniquePaths, wantedPath } from './paths.ts';
 import { axesOf } from './view.ts';
 
 export type { OnnxEnd } from './output.ts';
@@ -195,18 +195,7 @@ interface Reading {
 }
 function readNodes(model: OnnxModel, { opset, draft, values, integers, needed }: Reading): void {
   const names = new Set(model.initializers.map(({ name }) => name));
-  const modules = new Map(
-    model.nodes.map(
-      (node) =>
-        [
-          node,
-          moduleOf(
-            node,
-            node.inputs.find((name) => names.has(name)),
-          ),
-        ] as const,
-    ),
-  );
+  const modules = modulesOf(model.nodes, names);
   const containers = containersOf([...modules.values()]);
   for (const node of model.nodes) {
     if (!needed.nodes.has(node)) continue;

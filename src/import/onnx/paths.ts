@@ -48,8 +48,32 @@ const modules =
   /^(Conv|Gemm|MatMul|BatchNormalization|Relu|Clip|Sigmoid|HardSwish|HardSigmoid|MaxPool|AveragePool|GlobalAveragePool|Softmax|PRelu|LeakyRelu|Gelu|Tanh)$/;
 const layers = /^(Conv|Gemm|MatMul|BatchNormalization)$/;
 
+/** Ops that only move values. */
+const moves = /^(Split|Slice|Gather|Reshape|Transpose|Squeeze|Unsqueeze|Identity)$/;
+
+/**
+ * The module of each node. The dynamo exporter of PyTorch notes none for nodes that its optimizer makes, such as Split in place
+ * of two slices; they belong to the module whose value they move.
+ */
+export function modulesOf(
+  nodes: readonly OnnxNode[],
+  weights: ReadonlySet<string>,
+): ReadonlyMap<OnnxNode, string | undefined> {
+  const isNoted = nodes.some(({ metadata }) => metadata?.[scopesKey] !== undefined);
+  const makers = new Map<string, string | undefined>();
+  return new Map(
+    nodes.map((node) => {
+      const weight = node.inputs.find((name) => weights.has(name));
+      const moved = isNoted && moves.test(node.opType) ? makers.get(node.inputs[0] ?? '') : undefined;
+      const module = moduleOf(node, weight) ?? moved;
+      for (const name of node.outputs) makers.set(name, module);
+      return [node, module] as const;
+    }),
+  );
+}
+
 /** The module that a node belongs to, as a path: of its weight, its metadata, or its name. */
-export function moduleOf(node: OnnxNode, weight: string | undefined): string | undefined {
+function moduleOf(node: OnnxNode, weight: string | undefined): string | undefined {
   const known = (layers.test(node.opType) ? fromWeight(weight) : undefined) ?? fromMetadata(node);
   if (known !== undefined) return known;
   const name = node.name ?? '';
