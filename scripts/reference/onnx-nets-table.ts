@@ -35,7 +35,7 @@ function row(title: string, results: readonly Result[]): string {
 }
 
 /** Writes the table into the page, between its marks. */
-export function writeTable(results: readonly Result[]): void {
+export function writeTables(results: readonly Result[]): void {
   const exported = results.filter(({ notExported }) => notExported === undefined);
   const families = new Map<string, Result[]>();
   for (const result of exported) {
