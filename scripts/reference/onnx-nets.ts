@@ -146,7 +146,11 @@ function batches(todo: readonly Request[]): readonly (readonly Request[])[] {
   return [...made.values()];
 }
 
-async function resultOf(request: Request, folder: string, said: { error?: string; opset?: number }): Promise<Result> {
+async function resultOf(
+  request: Request,
+  folder: string,
+  said: { error?: string; opset?: number },
+): Promise<Result> {
   if (said.error !== undefined) return { ...request, notExported: said.error };
   const written = said.opset === undefined ? {} : { written: said.opset };
   try {

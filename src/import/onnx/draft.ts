@@ -111,6 +111,7 @@ export class Draft {
   }
   /** x scale + offset with one number each. */
   scaled(path: string, x: string, scale: number, offset = 0): string {
+    if (scale === 1 && offset === 0) return x;
     const c = this.channels(x);
     return this.affine(path, x, new Float64Array(c).fill(scale), new Float64Array(c).fill(offset));
   }

@@ -36,6 +36,8 @@ export interface FromOnnxOptions {
   readonly stages?: string;
   /** Gives the bytes of a file in the folder of the model, where large models keep their weights. */
   readonly external?: ExternalFile;
+  /** The weights may keep the bytes, which must not change afterwards: half of the memory. By default they are copied. */
+  readonly shared?: boolean;
 }
 
 export interface OnnxReport {
