@@ -2,6 +2,7 @@
 
 import { MoonletError, quote } from '../errors.ts';
 import { dataTypes } from './encode.ts';
+import { checkEntries } from './limits.ts';
 import { readMessage } from './message.ts';
 import {
   type OnnxAttribute,
@@ -126,6 +127,7 @@ const tensor = (message: TensorMessage, source: Source): OnnxTensor =>
 
 function parse(bytes: Uint8Array): ModelMessage {
   try {
+    checkEntries(bytes);
     return readMessage('ModelProto', bytes) as unknown as ModelMessage;
   } catch (error) {
     if (error instanceof MoonletError) throw error;

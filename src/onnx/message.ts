@@ -1,16 +1,7 @@
-/**
- * @file Reads protobuf messages by the table of their fields. Their number is limited while they are read: a file of a few
- * megabytes can hold millions of empty messages, each of which takes a hundred times its bytes.
- */
+/** @file Reads protobuf messages by the table of their fields. */
 
 import protobuf from 'protobufjs/light.js';
-import { MoonletError } from '../errors.ts';
 import { messages } from './proto.ts';
-
-/** Messages, strings and single numbers of a model. A net of 10,000 nodes has about 300,000. */
-const mostEntries = 2 ** 21;
-/** The levels of messages; a tensor in an attribute of a node is on the fifth. */
-const mostLevels = 24;
 
 /** The values of a message by the names of its fields: absent ones are 0, empty, or null for a message. */
 export interface Message {
@@ -34,24 +25,15 @@ interface MessageReader {
 /**
  * The message of this type in `bytes`.
  *
- * @throws MoonletError when it has more entries or levels than a network has; another error when it is damaged.
+ * @throws Error when it is damaged; `checkEntries` refuses more entries than a network has.
  */
 export function readMessage(type: string, bytes: Uint8Array): Message {
   const reader = protobuf.Reader.create(bytes);
-  let entries = 0;
-  const read = (name: string, end: number, level: number, before?: unknown): Message => {
-    if (level > mostLevels)
-      throw new MoonletError(
-        `onnx model: more than ${mostLevels} levels of messages; no network has so many, and the file is damaged`,
-      );
+  const read = (name: string, end: number, before?: unknown): Message => {
     const { fields, absent } = readerOf(name);
     // a second value of a field is merged with the first
     const message: Message = isMessage(before) ? before : { ...absent };
     while (reader.pos < end) {
-      if (++entries > mostEntries)
-        throw new MoonletError(
-          `onnx model: more than ${mostEntries} nodes, attributes and tensors; cut the model into smaller ones`,
-        );
       const tag = reader.uint32();
       const field = fields.get(tag >>> 3);
       const wire = tag & 7;
@@ -62,14 +44,14 @@ export function readMessage(type: string, bytes: Uint8Array): Message {
       else {
         const length = reader.uint32();
         const first = field.isList ? undefined : message[field.name];
-        add(message, field, read(field.message, endOf(reader, length), level + 1, first));
+        add(message, field, read(field.message, endOf(reader, length), first));
       }
     }
     if (reader.pos !== end)
       throw new RangeError(`a message ends at ${end}, and its last field at ${reader.pos}`);
     return message;
   };
-  return read(type, bytes.length, 1);
+  return read(type, bytes.length);
 }
 
 const isMessage = (value: unknown): value is Message => typeof value === 'object' && value !== null;
