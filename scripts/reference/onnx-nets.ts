@@ -122,7 +122,9 @@ const readLog = (): readonly Result[] => {
   if (flags.log === undefined || !existsSync(flags.log)) return [];
   const lines = readFileSync(flags.log, 'utf8').split('\n');
   const results = lines.filter((line) => line !== '').map((line): Result => JSON.parse(line));
-  return [...new Map(results.map((result) => [keyOf(result), result])).values()];
+  const last = [...new Map(results.map((result) => [keyOf(result), result])).values()];
+  const names = Object.values(list).flatMap((families) => Object.values(families).flat());
+  return last.toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
 };
 const isGood = ({ library, difference }: Result): boolean =>
   difference !== undefined && difference <= boundOf(library);

@@ -60,7 +60,7 @@ describe('names of our own ONNX files', () => {
   it('keep paths and codes of 4 bits, which are written as float ops', async () => {
     const net = init(small('resnet-cifar'));
     const x = noise(4 * 32 * 32 * 3, 'images');
-    const rounded = await quantizeByData(net, [x], { activations: 4, bits: 4 });
+    const rounded = await quantizeByData(net, [x], { activations: 4, weights: 4 });
     const back = fromOnnx(toOnnx(rounded));
     const quantizers = (of: Net) => of.graph.nodes.filter(({ op: { kind } }) => kind === 'quantize');
     expect(quantizers(rounded).length).to.be.above(5);

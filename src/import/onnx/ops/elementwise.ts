@@ -164,7 +164,7 @@ function codes(call: Call, id: string, low: number, high: number): string | unde
   const signed = low === -(2 ** (bits - 1));
   return call.draft.emit(
     call.path,
-    { kind: 'quantize', scale: 1, zero: signed ? 0 : -low, bits, signed },
+    { kind: 'quantize', scale: 1, zero: signed ? 0 : 0 - low, bits, signed },
     inputs,
   );
 }
