@@ -73,9 +73,7 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
   const value = fold<string>(kept, (node, ins) => {
     if (node.op.kind === 'input') {
       if (!isMap(node.op.shape) || layout === 'NCHW') return node.id;
-      const turned = d.emit('Transpose', [node.id], { perm: ints(toNchw) });
-      d.name(d.nodes.length - 1, `${node.id}:in`);
-      return turned;
+      return d.emit('Transpose', [node.id], { perm: ints(toNchw) });
     }
     const from = d.nodes.length;
     const made = emitOp({
@@ -99,7 +97,6 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
       turned ? { perm: ints(toNhwc) } : {},
       outputName(id, inputs),
     );
-    d.name(d.nodes.length - 1, `${id}:out`);
   }
   const outer = (id: string): readonly (number | string)[] => {
     const shape = get(shapeById, id);

@@ -82,9 +82,9 @@ export function wantedPath(
   return modules.test(node.opType) && !containers.has(module) ? module : `${module}/${own}`;
 }
 
-/** The path of a node that we wrote: the part of its name before a colon. */
+/** The path of a node that `toOnnx` wrote: the part of its name before a colon. Older files have numbers. */
 export const ownPath = ({ name }: OnnxNode): string | undefined =>
-  name?.startsWith('#') ? undefined : name?.split(':')[0];
+  name === undefined || /^[#/]/.test(name) ? undefined : name.split(':')[0];
 const valid = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
 
 /** Gives each wanted path once: `relu`, `relu_1`, `relu_2`. Those of our own files stay as they are. */
