@@ -97,6 +97,7 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
       turned ? { perm: ints(toNhwc) } : {},
       outputName(id, inputs),
     );
+    d.name(d.nodes.length - 1, `${id}:out`);
   }
   const outer = (id: string): readonly (number | string)[] => {
     const shape = get(shapeById, id);
