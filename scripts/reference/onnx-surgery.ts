@@ -11,10 +11,12 @@
  *
  * --log keeps the results, so that a run can be continued; --write makes the table of docs/import.md of a log.
  */
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { readFileSync } from 'node:fs';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { grow, pruneChannels, verifyCertificate } from '../../src/edit/index.ts';
 import { runModel } from '../../src/engine/index.ts';
@@ -25,7 +27,7 @@ import { fromOnnx } from '../../src/import/index.ts';
 import { random } from '../../src/random.ts';
 import { cost } from '../../src/read/cost.ts';
 import type { Net } from '../../src/weights/index.ts';
-import { exporter, floatsIn, lacking, netsIn, type Request, resultsLog } from './onnx-exporter.ts';
+import { floatsIn, type NetName, netsIn, sizeOf, startExporter, usual } from './onnx-exporters.ts';
 import { bound, writeSurgery } from './onnx-surgery-table.ts';
 
 /** A comparison, or why there is none. */
@@ -41,7 +43,9 @@ export interface PruneOutcome extends Outcome {
   readonly prunedParams?: number;
 }
 /** All that was done to one net. */
-export interface Surgery extends Request {
+export interface Surgery extends NetName {
+  readonly exporter: string;
+  readonly opset: number;
   readonly stages?: number;
   readonly read?: Outcome;
   readonly growth?: Outcome & { readonly flaws?: number };
@@ -161,20 +165,29 @@ const print = (r: Surgery): void =>
       : `${r.library}/${r.name}: read ${figure(r.read)} | ${r.stages} stages, grown ${figure(r.growth)} | pruned ${figure(r.pruning)} | int8 ${r.integers?.error ?? `${r.integers?.decibels?.toFixed(0)} dB`} | Torch-Pruning ${figure(r.torch)}`,
   );
 
-const log = resultsLog<Surgery>(flags.log);
+const readLog = (file = flags.log): readonly Surgery[] =>
+  file !== undefined && existsSync(file)
+    ? readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line): Surgery => JSON.parse(line))
+    : [];
 
 async function runAll(): Promise<readonly Surgery[]> {
-  const results = [...log.read()];
+  const results = [...readLog()];
   const known = new Set(results.map(({ library, name }) => `${library}/${name}`));
   const chosen = new RegExp(flags.only);
-  const python = exporter<{ readonly pruning?: PruneOutcome }>('onnx_surgery.py');
+  const python = startExporter<{ readonly pruning?: PruneOutcome }>('onnx_surgery.py');
+  const folder = mkdtempSync(join(tmpdir(), 'onnx-surgery-'));
   try {
     for (const [i, net] of netsIn(flags.list).entries()) {
       const id = `${net.library}/${net.name}`;
       if (known.has(id) || !chosen.test(id)) continue;
       const way = ways[i % ways.length] ?? { exporter: '', opset: 0 };
       const request = { ...net, ...way, ...(net.library === 'keras' ? { exporter: 'keras' } : {}) };
-      const said = await python.ask(request);
+      const { library, name, exporter, opset } = request;
+      python.ask({ library, name, size: sizeOf(name), ways: [{ exporter, opset, folder }] });
+      const said = await python.answer();
       const torch = said.pruning ? { torch: said.pruning } : {};
       const result: Surgery = said.error
         ? { ...request, notExported: said.error }
@@ -182,15 +195,17 @@ async function runAll(): Promise<readonly Surgery[]> {
             ...request,
             opset: said.opset ?? way.opset,
             ...torch,
-            ...(await attempt(() => surgery(python.folder)).then((s) => ('error' in s ? { read: s } : s))),
+            ...(await attempt(() => surgery(folder)).then((s) => ('error' in s ? { read: s } : s))),
           };
-      python.clear();
+      for (const file of ['model.onnx', 'model.onnx.data', 'x.f32', 'y.f32'])
+        rmSync(join(folder, file), { force: true });
       results.push(result);
       print(result);
-      log.add(result);
+      if (flags.log !== undefined) appendFileSync(flags.log, `${JSON.stringify(result)}\n`);
     }
   } finally {
     await python.end();
+    rmSync(folder, { recursive: true, force: true });
   }
   return results;
 }
@@ -204,10 +219,13 @@ const failures = ({ read, growth, pruning, integers, notExported }: Surgery): re
   ...(integers?.decibels === undefined ? ['int8'] : []),
 ];
 
-const missing = flags.write ? undefined : lacking(['timm', 'onnx', 'onnxruntime', 'torch_pruning']);
-if (missing) console.log(`references: not checked, since ${missing}`);
-else {
-  const results = flags.write && flags.log !== undefined ? log.read() : await runAll();
+const packages = ['timm', 'onnx', 'onnxruntime', 'onnxscript', 'torch_pruning'];
+if (!flags.write && spawnSync(usual, ['-c', `import ${packages.join()}`]).status !== 0) {
+  console.log(
+    `references: not checked, since ${usual} lacks one of ${packages.join(', ')}; set MOONLET_PYTHON to one that has them`,
+  );
+} else {
+  const results = flags.write && flags.log !== undefined ? readLog() : await runAll();
   const failed = results.filter((r) => failures(r).length);
   console.log(`${results.length - failed.length} of ${results.length} nets passed`);
   for (const r of failed) console.log(`  ${r.library}/${r.name}: ${failures(r).join(', ')}`);

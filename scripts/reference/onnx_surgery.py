@@ -1,6 +1,6 @@
 """Exports nets to ONNX as onnx_nets.py does, and prunes the same PyTorch modules with Torch-Pruning.
 
-    python scripts/reference/onnx_surgery.py FOLDER < requests
+    python scripts/reference/onnx_surgery.py < requests
 
 Requests are those of onnx_nets.py. The answer has the field `pruning` too: what Torch-Pruning did with the module of the
 same weights, or nothing for nets that are no PyTorch modules.
@@ -20,7 +20,7 @@ import time
 import warnings
 
 import numpy as np
-from onnx_nets import answer, torch_net
+from onnx_nets import Nets, answer, torch_net
 
 warnings.filterwarnings("ignore")
 
@@ -97,18 +97,20 @@ def compared(library, name, calm, x):
     return said
 
 
-def main(folder):
+def main():
     out = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # exporters print whole graphs
     for line in iter(sys.stdin.readline, ""):
         if not line.strip():
             continue
         request = json.loads(line)
+        [way] = request["ways"]
         try:
-            said = answer(request, folder)
+            nets = Nets(request["library"], request["name"], request["size"])
+            said = answer(nets, request, way, None)
             if request["library"] != "keras":
-                x = np.fromfile(os.path.join(folder, "x.f32"), np.float32).reshape(said["x"])
-                said["pruning"] = compared(request["library"], request["name"], said["calm"], x)
+                x = np.fromfile(os.path.join(way["folder"], "x.f32"), np.float32).reshape(said["x"])
+                said["pruning"] = compared(request["library"], request["name"], True in nets.made, x)
         except Exception as error:  # the exporter's fault, told with the net
             text = str(error).strip().splitlines()
             said = {"error": f"{type(error).__name__}: {text[0] if text else ''}"[:200]}
@@ -116,4 +118,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -106,11 +106,16 @@ export function wantedPath(
   return modules.test(node.opType) && !containers.has(module) ? module : `${module}/${own}`;
 }
 
-/** Gives each wanted path once: `relu`, `relu_1`, `relu_2`. */
-export function uniquePaths(): (wanted: string) => string {
+/** The path of a node that `toOnnx` wrote: the part of its name before a colon. Older files have numbers. */
+export const ownPath = ({ name }: OnnxNode): string | undefined =>
+  name === undefined || /^[#/]/.test(name) ? undefined : name.split(':')[0];
+const valid = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
+
+/** Gives each wanted path once: `relu`, `relu_1`, `relu_2`. Those of our own files stay as they are. */
+export function uniquePaths(isOwn = false): (wanted: string) => string {
   const used = new Map<string, number>();
   return (wanted) => {
-    const base = cleaned(wanted) || 'node';
+    const base = isOwn && valid.test(wanted) ? wanted : cleaned(wanted) || 'node';
     let count = used.get(base) ?? 0;
     let path = count ? `${base}_${count}` : base;
     while (used.has(path)) path = `${base}_${++count}`;

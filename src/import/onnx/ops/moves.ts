@@ -148,7 +148,7 @@ function selectChannels(call: Call, x: Live, index: number, indices: readonly nu
   if (!isRun) {
     const taken = new Set(chosen);
     const order = [...chosen, ...Array.from({ length: c }, (_, i) => i).filter((i) => !taken.has(i))];
-    id = draft.emit(`${path}/permute`, { kind: 'permute', order }, [id]);
+    id = draft.emit(chosen.length < c ? `${path}/permute` : path, { kind: 'permute', order }, [id]);
   }
   const start = isRun ? from : 0;
   if (chosen.length < c)
