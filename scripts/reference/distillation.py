@@ -104,16 +104,7 @@ for layer in (project_s, project_t):
     layer.weight.data, layer.bias.data = drawn(*layer.weight.shape), drawn(*layer.bias.shape)
 normal_s, normal_t = Normalizer4CRD(project_s), Normalizer4CRD(project_t)
 
-
-class Contrast(CRDLoss):
-    """torchdistill 1.1.5 draws negatives by a table whose constructor reads a name that it does not have; the negatives are given here."""
-
-    def init_prob_alias(self, probs):
-        self.probs = torch.ones(len(probs))
-        self.alias = torch.zeros(len(probs), dtype=torch.int64)
-
-
-crd = Contrast("s", "empty", "t", LENGTH, N, K, N, temperature=0.5, momentum=0.5)
+crd = CRDLoss("s", "empty", "t", LENGTH, N, K, N, temperature=0.5, momentum=0.5)
 bank_s, bank_t = drawn(N, LENGTH, reach=0.8), drawn(N, LENGTH, reach=0.8)
 crd.memory_v1, crd.memory_v2 = bank_s.clone(), bank_t.clone()
 contrast = torch.tensor([[e, *negatives] for e in examples])

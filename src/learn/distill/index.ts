@@ -43,7 +43,7 @@ export {
   recordMetadata,
   unpackMetadata,
 } from './metadata.ts';
-export { type Method, methods } from './methods.ts';
+export { laterMethods, type Method, methods } from './methods.ts';
 export { type MimicOptions, mimic, mimicOf } from './mimic.ts';
 export { type Moonshine, type MoonshineOptions, moonshine } from './moonshine.ts';
 export { type ParsingLossOptions, parsingLoss } from './multi-task.ts';
