@@ -189,8 +189,7 @@ function taught(recipe: Recipe): boolean {
   return (
     [recipe.teacher, recipe.ensemble, recipe.teachers, recipe.generations, recipe.grow, recipe.growth].some(
       (part) => part,
-    ) ||
-    losses.some(({ kind }) => kind === 'one' || kind === 'rocket')
+    ) || losses.some(({ kind }) => kind === 'one' || kind === 'rocket')
   );
 }
 
