@@ -6,9 +6,10 @@
  *   maximize |dL/dW_new|^2  over the new units, with weights of bounded norm
  *
  * The paper sets the weights into the new units to zero and finds those out of them by a singular value decomposition, which takes the
- * slope of the activation at 0 as 1. Deviation: the slope of ReLU at 0 is 0, so that the roles are exchanged here. The weights out of new units are zero (`addUnits`), which preserves the function in both modes, and those into them are chosen:
- * several times as many units are drawn, all with filters of the old filters' mean norm, and those are kept whose outgoing weights have
- * the largest gradients on the data.
+ * slope of the activation at 0 as 1. Deviation: the slope of ReLU at 0 is 0, so that the roles are exchanged here. The weights out of
+ * new units are zero (`addUnits`), which preserves the function in both modes, and those into them are chosen: several times as many
+ * units are drawn, all with filters of the old filters' mean norm, and those are kept whose outgoing weights have the largest gradients
+ * on the data.
  */
 import { get } from '../../access.ts';
 import { cells } from '../../edit/channels/copies.ts';
