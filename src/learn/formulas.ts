@@ -1,4 +1,6 @@
 /** @file The equations of the losses as functions of tensors, for custom losses. */
+
+export { adaptivePool } from './distill/adaptive-pool.ts';
 export { attentionMap, attentionOf } from './distill/attention.ts';
 export { contrastOf } from './distill/crd.ts';
 export { hardRankOf, logOrders, orders, scoresOf, softRankOf } from './distill/darkrank.ts';
@@ -13,7 +15,6 @@ export { lwfOf } from './distill/lwf.ts';
 export { mimicOf } from './distill/mimic.ts';
 export { confidencesOf, divergenceOf, meanOf } from './distill/multi-teacher.ts';
 export { branchesOf, ensembleOf } from './distill/one.ts';
-export { adaptivePool } from './distill/pyramid.ts';
 export { contextLoss } from './distill/review-kd.ts';
 export { anglesOf, distancesOf, huber } from './distill/rkd.ts';
 export { hintOfRocket } from './distill/rocket.ts';

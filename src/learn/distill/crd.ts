@@ -204,8 +204,8 @@ function remember(at: Signals, name: string, next: (rows: tf.Tensor) => tf.Tenso
 }
 
 /**
- * The loss of noise-contrastive estimation: p [batch, 1 + m], the positive first. `counted` [batch, m] is 1 for the negatives that count, all
- * by default; m of an anchor is their number.
+ * The loss of noise-contrastive estimation: p [batch, 1 + m], the positive first. `counted` [batch, m] is 1 for the negatives that
+ * count, all by default; m of an anchor is their number.
  */
 export function contrastOf(
   p: tf.Tensor,

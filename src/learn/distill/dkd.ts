@@ -12,8 +12,8 @@
  *
  *   L = T^2 (alpha TCKD + beta NCKD),  averaged over the batch
  *
- * alpha = 1; beta is tuned for each pair in the paper, from 0.25 to 10 (8 is the default, as in the authors' code); T = 4. The authors raise
- * the weight linearly from 0 over the first 20 of 240 epochs.
+ * alpha = 1; beta is tuned for each pair in the paper (8 is the default, as in the authors' code); T = 4. The authors raise the weight
+ * linearly from 0 over the first 20 of 240 epochs.
  */
 
 import * as tf from '@tensorflow/tfjs-core';

@@ -1,5 +1,6 @@
 /** @file Distillation: a file per paper. */
 export { type Adapter, type AdapterOptions, adapter } from './adapters.ts';
+export { adaptivePool } from './adaptive-pool.ts';
 export { assistants, type Link } from './assistants.ts';
 export { type AttentionOptions, attention, attentionMap, attentionOf } from './attention.ts';
 export { type BornAgainOptions, bornAgain } from './born-again.ts';
@@ -64,7 +65,6 @@ export {
   neuronSelection,
 } from './neuron-selection.ts';
 export { branchesOf, ensembleOf, type OneOptions, one } from './one.ts';
-export { adaptivePool } from './pyramid.ts';
 export { contextLoss, type ReviewKdOptions, reviewKd } from './review-kd.ts';
 export { anglesOf, distancesOf, huber, type RkdOptions, rkd } from './rkd.ts';
 export { hintOfRocket, type RocketOptions, rocket } from './rocket.ts';

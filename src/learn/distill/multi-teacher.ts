@@ -4,8 +4,8 @@
  *
  *   L = T^2 KL(p || softmax(z / T)),  p = sum_k w_k softmax(v_k / T) with logits v_k of teacher k
  *
- * averaged over the batch. w_k are the given weights divided by their sum, equal ones by default. With `mean: 'logits'` the softmax is taken
- * of the weighted mean of the logits instead, which is a geometric mean of the probabilities.
+ * averaged over the batch. w_k are the given weights divided by their sum, equal ones by default. With `mean: 'logits'` the softmax is
+ * taken of the weighted mean of the logits instead, which is a geometric mean of the probabilities.
  *
  * With `confidence` an example listens most to the teachers that are right about it (CA-MKD, equation 3): w_k is multiplied by
  *   1 - exp(CE_k) / sum_j exp(CE_j),  CE_k the cross-entropy of teacher k with the label

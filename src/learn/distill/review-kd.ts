@@ -32,8 +32,8 @@ import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { sameSize, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
 import { rank4 } from '../tensors.ts';
+import { adaptivePool } from './adaptive-pool.ts';
 import { embeddingOf } from './embeddings.ts';
-import { adaptivePool } from './pyramid.ts';
 
 export interface ReviewKdOptions {
   /** The weight of this loss; 1 by default. */

@@ -32,7 +32,7 @@ export interface RkdOptions {
  * Relational knowledge distillation: distances and angles between the embeddings of a batch, compared with the teacher's (Park et al.
  * 2019, arXiv:1904.05068, equations 4 to 10). Use it together with `crossEntropy`.
  *
- * Memory grows with batch^2 (length of the embedding + batch): 2 MB for a batch of 64 and embeddings of 64.
+ * Memory: several arrays of batch^2 x length and of batch^3 floats, 1 MB each for a batch of 64 and embeddings of 64 numbers.
  * @throws MoonletError when there is no teacher, or an embedding is no vector.
  *
  * @example
