@@ -65,7 +65,7 @@ def io(t):
 
 paths = dict(student_module_path="x", student_module_io="output", teacher_module_path="x", teacher_module_io="output")
 
-# DKD, from equations 5 to 7 with probabilities as they are written there
+# DKD, from section 3 with probabilities as they are written there
 for name, alpha, beta, temperature in (("dkd", 1.0, 8.0, 4.0), ("dkd-sharp", 0.5, 2.0, 0.25)):
     s, t = pair(5, 5, reach=4.0)
     total = 0

@@ -1,12 +1,12 @@
 /**
  * @file Born-again networks, self-distillation. Furlanello, Lipton, Tschannen, Itti and Anandkumar, ICML 2018, arXiv:1805.04770,
- * sections 3 and 3.1: a net teaches a fresh one of the same architecture, which often does better than its teacher; that one teaches
+ * section 3: a net teaches a fresh one of the same architecture, which often does better than its teacher; that one teaches
  * the next, and so on.
  *
- *   generation 0: the labels alone; generation k: L = CE(labels) + KL(softmax(v) || softmax(z)),  v of generation k - 1   (equation 2)
+ *   generation 0: the labels alone; generation k: L = CE(labels) + KL(softmax(v) || softmax(z)),  v of generation k - 1
  *
  * The temperature is 1, each generation begins from a seed of its own, and the mean of all generations (`ensemble`) is the
- * "born-again ensemble" of equation 4.
+ * paper's "born-again ensemble".
  */
 import { defined } from '../../access.ts';
 import type { Graph } from '../../graph/index.ts';

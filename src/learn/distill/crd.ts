@@ -1,6 +1,6 @@
 /**
- * @file Contrastive representation distillation (CRD). Tian, Krishnan and Isola, ICLR 2020, arXiv:1910.10699, section 3, equations 10,
- * 17 to 19: the student's embedding of an image is to be near the teacher's embedding of the same image, and far from those of others.
+ * @file Contrastive representation distillation (CRD). Tian, Krishnan and Isola, ICLR 2020, arXiv:1910.10699, section 3: the
+ * student's embedding of an image is to be near the teacher's embedding of the same image, and far from those of others.
  *
  *   s = unit(P_s e_student),  t = unit(P_t e_teacher)          two dense layers, trained along, and vectors of length one
  *   h(s, t) = p / (p + m / n),  p = exp(<s, t> / T) / Z         m negatives, n training examples
@@ -45,7 +45,7 @@ export interface CrdOptions {
 
 /**
  * Contrastive representation distillation with memory banks and noise-contrastive estimation (Tian et al. 2020, arXiv:1910.10699,
- * equations 17 to 19). Both projections and the banks are dropped when the run ends. Use it together with `crossEntropy`.
+ * section 3). Both projections and the banks are dropped when the run ends. Use it together with `crossEntropy`.
  *
  * Memory: two banks of examples x length floats, 10 MB for 10,000 examples and length 128.
  * @throws MoonletError when there is no teacher, an embedding is no vector, or the task does not know how many examples it has; UsageError

@@ -1,6 +1,6 @@
 /**
  * @file DIST. Huang, You, Wang, Qian and Xu, NeurIPS 2022, arXiv:2205.10536, "Knowledge Distillation from A Stronger Teacher",
- * equations 6 to 10: the student need not have the teacher's probabilities, but their relations.
+ * section 3: the student need not have the teacher's probabilities, but their relations.
  *
  *   d(u, v) = 1 - rho(u, v),  rho Pearson's correlation
  *   L = T^2 (beta mean over examples of d(q_i, p_i) + gamma mean over classes of d(q_:k, p_:k))
@@ -31,7 +31,7 @@ export interface DistOptions {
 
 /**
  * DIST: one minus Pearson's correlation of the probabilities of student and teacher, by example and by class (Huang et al. 2022,
- * arXiv:2205.10536, equation 10). Use it together with `crossEntropy`.
+ * arXiv:2205.10536, section 3). Use it together with `crossEntropy`.
  * @throws MoonletError when there is no teacher, it has another number of classes, or one of the two has no logits; UsageError for
  * a temperature that is not above 0.
  *

@@ -2,7 +2,7 @@
  * @file Decoupled knowledge distillation (DKD). Zhao, Cui, Song, Qiu and Liang, CVPR 2022, arXiv:2203.08679, section 3.
  *
  * With the label t and probabilities p of the teacher and q of the student at temperature T, soft targets are a sum of two
- * parts (equation 5):
+ * parts:
  *
  *   KL(p || q) = TCKD + (1 - p_t) NCKD
  *   TCKD = KL((p_t, 1 - p_t) || (q_t, 1 - q_t))      of the label against the other classes

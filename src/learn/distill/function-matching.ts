@@ -1,6 +1,6 @@
 /**
  * @file Function matching, the "patient and consistent teacher". Beyer, Zhai, Royer, Markeeva, Anil and Kolesnikov, CVPR 2022,
- * arXiv:2106.05237, sections 3 and 4: student and teacher are functions of an image, and should agree on as many images as possible.
+ * arXiv:2106.05237: student and teacher are functions of an image, and should agree on as many images as possible.
  *
  *   L = T^2 KL(softmax(v / T) || softmax(z / T)),  averaged over the batch
  *

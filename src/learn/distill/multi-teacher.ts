@@ -1,13 +1,13 @@
 /**
- * @file Several teachers with weights. You, Xu, Xu and Tao, KDD 2017, "Learning from Multiple Teacher Networks", section 3.1, and Zhang,
- * Chen and Wang, ICASSP 2022, arXiv:2201.00007 (CA-MKD), equations 3 and 4.
+ * @file Several teachers with weights. You, Xu, Xu and Tao, KDD 2017, "Learning from Multiple Teacher Networks", and Zhang,
+ * Chen and Wang, ICASSP 2022, arXiv:2201.00007 (CA-MKD).
  *
  *   L = T^2 KL(p || softmax(z / T)),  p = sum_k w_k softmax(v_k / T) with logits v_k of teacher k
  *
  * averaged over the batch. w_k are the given weights divided by their sum, equal ones by default. With `mean: 'logits'` the softmax is
  * taken of the weighted mean of the logits instead, which is a geometric mean of the probabilities.
  *
- * With `confidence` an example listens most to the teachers that are right about it (CA-MKD, equation 3): w_k is multiplied by
+ * With `confidence` an example listens most to the teachers that are right about it (CA-MKD): w_k is multiplied by
  *   1 - exp(CE_k) / sum_j exp(CE_j),  CE_k the cross-entropy of teacher k with the label
  * and divided by the sum over the teachers.
  */
@@ -35,7 +35,7 @@ export interface MultiTeacherOptions {
 }
 
 /**
- * Soft targets of several teachers with weights (You et al. 2017, section 3.1; Zhang et al. 2022, arXiv:2201.00007). For a single
+ * Soft targets of several teachers with weights (You et al. 2017; Zhang et al. 2022, arXiv:2201.00007). For a single
  * teacher with any other loss see `taughtBy`.
  * @throws MoonletError when the run has no such teachers, or their classes differ from the student's; UsageError for weights that are
  * not above 0, or a temperature that is not above 0.

@@ -1,13 +1,13 @@
 /**
- * @file Knowledge review (ReviewKD). Chen, Liu, Zhao and Jia, CVPR 2021, arXiv:2104.09044, sections 3.2 to 3.4: each level of the teacher
+ * @file Knowledge review (ReviewKD). Chen, Liu, Zhao and Jia, CVPR 2021, arXiv:2104.09044, section 3: each level of the teacher
  * teaches the student's level and all deeper ones, which are fused from the deepest up.
  *
- * ABF, attention based fusion (figure 4), of a level's map x and the fused map y of the deeper level:
+ * ABF, attention based fusion, of a level's map x and the fused map y of the deeper level:
  *   x' = norm(conv1x1 x),  y' = y, repeated to the size of x'
  *   (a, b) = sigmoid(conv1x1 (x', y')),  fused = a x' + b y',  output = norm(conv3x3 fused)
  * The deepest level has no y: its x' is the fused map. a and b are maps of one channel.
  *
- * HCL, hierarchical context loss (figure 5), of an output s and the teacher's map t, k the sizes 4, 2, 1 below the map's height:
+ * HCL, hierarchical context loss, of an output s and the teacher's map t, k the sizes 4, 2, 1 below the map's height:
  *   L = (mse(s, t) + sum_k 2^-i mse(pool_k s, pool_k t)) / (1 + sum_k 2^-i),  i = 1, 2, 3 in the order of the k that are taken
  *
  * Levels are the ends of the stages and, below them, the pooled maps that the classifiers read. All of ABF is trained beside the student.
@@ -47,8 +47,8 @@ export interface ReviewKdOptions {
 }
 
 /**
- * Knowledge review: the student's levels, fused from the deepest up, follow the teacher's (Chen et al. 2021, arXiv:2104.09044, figures 4
- * and 5). Use it together with `crossEntropy`.
+ * Knowledge review: the student's levels, fused from the deepest up, follow the teacher's (Chen et al. 2021, arXiv:2104.09044, section
+ * 3). Use it together with `crossEntropy`.
  * @throws MoonletError when there is no teacher, the maps of a level differ in height or width, or the sizes of neighbouring levels are no
  * whole multiples.
  *

@@ -1,5 +1,5 @@
 /**
- * @file Relational knowledge distillation (RKD). Park, Kim, Lu and Cho, CVPR 2019, arXiv:1904.05068, equations 4 to 10: the student's
+ * @file Relational knowledge distillation (RKD). Park, Kim, Lu and Cho, CVPR 2019, arXiv:1904.05068, section 3: the student's
  * embeddings lie to each other as the teacher's do, whatever their dimensions are.
  *
  *   distance: psi(i, j) = |e_i - e_j| / mu,  mu the mean of the distances of all pairs of the batch
@@ -30,7 +30,7 @@ export interface RkdOptions {
 
 /**
  * Relational knowledge distillation: distances and angles between the embeddings of a batch, compared with the teacher's (Park et al.
- * 2019, arXiv:1904.05068, equations 4 to 10). Use it together with `crossEntropy`.
+ * 2019, arXiv:1904.05068, section 3). Use it together with `crossEntropy`.
  *
  * Memory: several arrays of batch^2 x length and of batch^3 floats, 1 MB each for a batch of 64 and embeddings of 64 numbers.
  * @throws MoonletError when there is no teacher, or an embedding is no vector.

@@ -44,7 +44,7 @@ describe('methods after the survey that compare classes', () => {
   afterEach(() => tf.engine().endScope());
 
   describe('DKD (Zhao et al.)', () => {
-    it('has parts whose sum, with 1 - p of the label, is that of soft targets (equation 5)', () =>
+    it('has parts whose sum, with 1 - p of the label, is that of soft targets', () =>
       fc.assert(
         fc.property(
           fc.integer({ min: 1, max: 1000 }),

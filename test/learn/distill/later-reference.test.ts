@@ -95,7 +95,7 @@ describe('the methods after the survey, against the references', () => {
   afterEach(() => tf.engine().endScope());
 
   const classifiers = [net('student', 4), net('teacher', 3)] as const;
-  it('DKD: equations 5 to 7, also at a sharp temperature', () => {
+  it('DKD: probabilities as the paper writes them, also at a sharp temperature', () => {
     expectLoss('dkd', dkd(), classifiers, { alpha: 1, beta: 8, temperature: 4 });
     expectLoss('dkd-sharp', dkd(), classifiers, { alpha: 0.5, beta: 2, temperature: 0.25 });
   });
