@@ -47,6 +47,6 @@ describe('the methods of the survey and after it', () => {
     expectRefusal(
       ['distill'],
       2,
-      'distill needs a recipe, an architecture with its options, or --list to see the methods',
+      'distill needs a recipe, an architecture with its options, --student <net>, or --list to see the methods',
     ));
 });
