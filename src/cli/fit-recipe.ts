@@ -187,12 +187,13 @@ function checkLossFlags({ stages }: Readonly<Record<string, unknown>>, numbers: 
       );
 }
 
-/** Whether something teaches: another net, the student's own branches or booster, or a net that grows. */
+/** Whether something teaches: another net, an earlier generation, the student's own branches or booster, or a net that grows. */
 function taught(recipe: Recipe): boolean {
   const losses = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])];
   return (
-    [recipe.teacher, recipe.ensemble, recipe.teachers, recipe.grow, recipe.growth].some((part) => part) ||
-    losses.some(({ kind }) => kind === 'one' || kind === 'rocket')
+    [recipe.teacher, recipe.ensemble, recipe.teachers, recipe.generations, recipe.grow, recipe.growth].some(
+      (part) => part,
+    ) || losses.some(({ kind }) => kind === 'one' || kind === 'rocket')
   );
 }
 

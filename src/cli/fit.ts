@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { datasets } from '../data/index.ts';
 import { engineNames } from '../engine/names.ts';
 import { UsageError } from '../errors.ts';
-import { methods } from '../learn/distill/methods.ts';
+import { laterMethods, type Method, methods } from '../learn/distill/methods.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
 import { type AugmentFlags, augmentOptions } from './augment-flags.ts';
 import { forceHelp } from './numbers.ts';
@@ -94,7 +94,7 @@ export const fitCommand = (command: Command): void => {
 };
 export const distillCommand = (command: Command): void => {
   common(command)
-    .option('--list', 'list the methods of the survey and exit')
+    .option('--list', 'list the methods and exit')
     .option('--teacher <student>', '<dataset>/<id>, a folder or an .onnx file (default: that of the recipe)')
     .option('--temperature <x>', 'the temperature of the soft targets (default: 4)')
     .option('--alpha <x>', 'the weight of the soft targets; the labels get the rest (default: 0.9)')
@@ -109,9 +109,12 @@ export const distillCommand = (command: Command): void => {
 };
 
 function list({ json }: Flags): void {
-  if (json) return printJson(methods);
-  const rows = methods.map((m) => [`[${m.ref}]`, m.id, `${m.authors} ${m.year}`, m.title]);
-  print(tableOf([['ref', 'method', 'authors', 'title'], ...rows]));
+  const all = [...methods, ...laterMethods];
+  if (json) return printJson(all);
+  const paper = ({ ref, arxiv = '' }: Method): string => (ref === undefined ? arxiv : `[${ref}]`);
+  const rows = all.map((m) => [paper(m), m.id, `${m.authors} ${m.year}`, m.title]);
+  print(tableOf([['paper', 'method', 'authors', 'title'], ...rows]));
+  print('\n[number]: a reference of the survey (docs/distillation.md); other numbers are those of arXiv.');
 }
 
 async function run(words: readonly string[], flags: Flags, teaches: boolean): Promise<void> {
