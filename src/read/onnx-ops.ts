@@ -6,24 +6,35 @@ import { materialize } from '../weights/index.ts';
 import type { Emission } from './onnx-draft.ts';
 
 /** One number a channel of the first input, such that it broadcasts over it: [c, 1, 1] for a map, [c] for a vector. */
-export function channelVector({ draft: d, shapes, weight }: Emission, slot: Slot): string {
+export function channelVector({ draft: d, shapes, weight, named }: Emission, slot: Slot): string {
   const stored = defined(weight(slot), slot);
   const shape = first(shapes);
   const c = channelsOf(shape);
   // a map and a vector may share a weight: each form has a constant of its own
   const key = isMap(shape) ? stored : stored.shape;
-  return d.weight(key, () => d.constant('float32', isMap(shape) ? [c, 1, 1] : [c], materialize(stored)));
+  return d.weight(key, () =>
+    d.constant('float32', isMap(shape) ? [c, 1, 1] : [c], materialize(stored), named(slot)),
+  );
 }
 
 /** Over the last axis: maps are turned channels last. */
-export function emitLayerNorm({ draft: d, ins, shapes, op, weight }: Emission<OpOf<'layerNorm'>>): string {
+export function emitLayerNorm({
+  draft: d,
+  ins,
+  shapes,
+  op,
+  weight,
+  named,
+}: Emission<OpOf<'layerNorm'>>): string {
   const [x, shape] = [first(ins), first(shapes)];
   const c = channelsOf(shape);
   const [gamma, beta] = [weight('gamma'), weight('beta')];
   const scale = gamma
-    ? d.weight(gamma, () => d.constant('float32', [c], materialize(gamma)))
+    ? d.weight(gamma, () => d.constant('float32', [c], materialize(gamma), named('gamma')))
     : d.weight(`${c} times 1`, () => d.constant('float32', [c], new Float32Array(c).fill(1)));
-  const offset = beta ? [d.weight(beta, () => d.constant('float32', [c], materialize(beta)))] : [];
+  const offset = beta
+    ? [d.weight(beta, () => d.constant('float32', [c], materialize(beta), named('beta')))]
+    : [];
   const normed = (value: string): string =>
     d.emit('LayerNormalization', [value, scale, ...offset], { axis: int(-1), epsilon: float(op.eps) });
   if (!isMap(shape)) return normed(x);
@@ -54,6 +65,7 @@ export function emitConvTranspose({
   shapes,
   op,
   weight,
+  named,
 }: Emission<OpOf<'convTranspose'>>): string {
   const shape = first(shapes);
   const kernel = defined(weight('kernel'), 'kernel');
@@ -62,9 +74,11 @@ export function emitConvTranspose({
   const stored = d.weight(kernel, () => {
     const [channels, outs] = [channelsOf(shape), op.out / op.groups];
     const data = transposedKernel(materialize(kernel), op.kernel[0] * op.kernel[1], channels, op);
-    return d.constant('float32', [channels, outs, ...op.kernel], data);
+    return d.constant('float32', [channels, outs, ...op.kernel], data, named('kernel'));
   });
-  const added = bias ? [d.weight(bias, () => d.constant('float32', [op.out], materialize(bias)))] : [];
+  const added = bias
+    ? [d.weight(bias, () => d.constant('float32', [op.out], materialize(bias), named('bias')))]
+    : [];
   return d.emit('ConvTranspose', [first(ins), stored, ...added], {
     kernel_shape: ints(op.kernel),
     strides: ints(op.stride),

@@ -31,6 +31,7 @@ export interface Pad {
 /** Parts of activations and norms that have no meaning of their own here. */
 type Part =
   | { readonly kind: 'erf' }
+  | { readonly kind: 'round' }
   | { readonly kind: 'sqrt' }
   /** The Euclidean norm of each channel's map: [h, w, c] -> [c]. */
   | { readonly kind: 'mapNorm' }
@@ -46,6 +47,8 @@ export interface Layer {
 }
 export interface DraftNode {
   readonly id: string;
+  /** The path that was asked for; the id differs where another node has it. */
+  readonly wanted: string;
   readonly op: DraftOp;
   readonly inputs: readonly string[];
   readonly shape: Shape;
@@ -86,7 +89,7 @@ export class Draft {
     const id = this.#paths(path);
     const ins = inputs.map((input) => this.shape(input));
     const shape = bounded(draftShape(op, ins, id), id);
-    this.#nodes.set(id, { id, op, inputs, shape, ...(layer ? { layer } : {}) });
+    this.#nodes.set(id, { id, wanted: path, op, inputs, shape, ...(layer ? { layer } : {}) });
     if (key !== undefined) this.#known.set(key, id);
     return id;
   }
@@ -116,10 +119,11 @@ export class Draft {
       op.padding === 'valid';
     return isWhole
       ? this.emit(x, { kind: 'globalPool', fn: op.fn }, [source])
-      : this.emit(`${path}/flatten`, { kind: 'flatten' }, [x]);
+      : this.emit(path, { kind: 'flatten' }, [x]);
   }
   /** x scale + offset with one number each. */
   scaled(path: string, x: string, scale: number, offset = 0): string {
+    if (scale === 1 && offset === 0) return x;
     const c = this.channels(x);
     return this.affine(path, x, new Float64Array(c).fill(scale), new Float64Array(c).fill(offset));
   }
@@ -141,7 +145,14 @@ const plain = (op: DraftOp): object =>
 
 function draftShape(op: DraftOp, ins: readonly Shape[], id: string): Shape {
   const [x = [1]] = ins;
-  if (op.kind === 'affine' || op.kind === 'erf' || op.kind === 'sqrt' || op.kind === 'share') return x;
+  if (
+    op.kind === 'affine' ||
+    op.kind === 'erf' ||
+    op.kind === 'round' ||
+    op.kind === 'sqrt' ||
+    op.kind === 'share'
+  )
+    return x;
   if (op.kind === 'mapNorm') return [channelsOf(x)];
   try {
     if (op.kind !== 'pad') return shapeOf(op, ins);

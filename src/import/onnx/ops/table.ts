@@ -13,6 +13,7 @@ import {
   leakyRelu,
   power,
   pRelu,
+  round,
   softmax,
   sum,
 } from './elementwise.ts';
@@ -29,8 +30,8 @@ import {
   transpose,
   unsqueeze,
 } from './moves.ts';
-import { globalPool, pool } from './pools.ts';
 import { layerNormalization, reduceL2, squareRoot } from './norms.ts';
+import { globalPool, pool } from './pools.ts';
 import { cast, dequantizeLinear, quantizeLinear } from './quantized.ts';
 import { reduce } from './reduce.ts';
 import { resize } from './resize.ts';
@@ -79,6 +80,7 @@ export const opReaders: ReadonlyMap<string, OpReader> = new Map<string, OpReader
   ['Max', extreme],
   ['Gelu', gelu],
   ['Erf', erf],
+  ['Round', round],
   ['Add', arithmetic],
   ['Sub', arithmetic],
   ['Mul', arithmetic],
