@@ -28,8 +28,7 @@ export function candidateOf(
   let compress: unknown = base.compress;
   for (const [place, value] of Object.entries(values)) {
     const keys = place.split('.');
-    if (keys[0] === 'student' && keys.length > 1)
-      options.push(`${keys.slice(1).join('.')}=${String(value)}`);
+    if (keys[0] === 'student' && keys.length > 1) options.push(`${keys.slice(1).join('.')}=${String(value)}`);
     else if (place === 'compress') compress = value;
     else put(raw, keys, value, place);
   }
@@ -43,7 +42,10 @@ export function candidateOf(
 /** The words of a student with these options in place of those of the same names. */
 function withOptions(student: string, options: readonly string[]): string {
   const replaced = new Set(options.map((o) => o.slice(0, o.indexOf('='))));
-  const words = student.trim().split(/\s+/).filter((w) => !replaced.has(w.slice(0, w.indexOf('='))));
+  const words = student
+    .trim()
+    .split(/\s+/)
+    .filter((w) => !replaced.has(w.slice(0, w.indexOf('='))));
   return [...words, ...options].join(' ');
 }
 
@@ -53,7 +55,8 @@ const isContainer = (value: unknown): value is Container => typeof value === 'ob
 function put(raw: Container, keys: readonly string[], value: unknown, place: string): void {
   let at = raw;
   for (const key of keys.slice(0, -1)) {
-    const next = (at[key] ??= {});
+    at[key] ??= {};
+    const next = at[key];
     if (!isContainer(next))
       throw new UsageError(`space: "${place}" leads into "${key}", which is ${JSON.stringify(next)}`);
     at = next;
@@ -77,7 +80,8 @@ export function checkSpace(space: Space, file = 'sweep', locate: Locate = () => 
   const first = valuesWith(space, {});
   const tries: [string | undefined, Values][] = [[undefined, first]];
   for (const [key, d] of places)
-    for (const value of endsOf(d)) tries.push([key, valuesWith(space, { ...wanted(space.space, d), [key]: value })]);
+    for (const value of endsOf(d))
+      tries.push([key, valuesWith(space, { ...wanted(space.space, d), [key]: value })]);
   for (const [key, values] of tries) {
     try {
       const { recipe } = candidateOf(space, values, file, inFile);
@@ -98,7 +102,9 @@ function checkStudentOptions({ student }: Recipe, key: string | undefined): void
   const arch = architectures.get(student.split(/\s+/)[0] ?? '');
   if (option === undefined || !arch) return;
   if (!Object.hasOwn(arch.options, option))
-    throw new UsageError(`${arch.name} has no option "${option}"; it has ${Object.keys(arch.options).join(', ')}`);
+    throw new UsageError(
+      `${arch.name} has no option "${option}"; it has ${Object.keys(arch.options).join(', ')}`,
+    );
 }
 
 const endsOf = (d: Dimension): readonly unknown[] =>

@@ -84,14 +84,17 @@ async function opened(
       `${space.name}: it was begun by Moonlet ${row.version}, and this is ${o.version}; go on with that version, or remove it: moonlet sweep remove ${space.name}`,
     );
   if (row.digest !== o.digest)
-    throw new UsageError(`${space.name}: it was begun on other data of the name ${String(space.recipe['data'])}`);
+    throw new UsageError(
+      `${space.name}: it was begun on other data of the name ${String(space.recipe['data'])}`,
+    );
   await known.change(space.name, { state: 'running', space });
   return { ...row, space, state: 'running' };
 }
 
 /** The first field that two spaces differ in. */
 function differing(a: Space, b: Space): string | undefined {
-  const plain = (s: Space): Record<string, unknown> => JSON.parse(JSON.stringify({ ...s, trials: 0, hours: 0 }));
+  const plain = (s: Space): Record<string, unknown> =>
+    JSON.parse(JSON.stringify({ ...s, trials: 0, hours: 0 }));
   const [one, other] = [plain(a), plain(b)];
   return Object.keys({ ...one, ...other }).find(
     (key) => !free.some((f) => f === key) && !equal(one[key], other[key]),
@@ -186,7 +189,8 @@ class Run {
     if (!isBest || !isMeasured(result)) return;
     const found = await this.#ledger.job(this.#row.name, result.number);
     const { accuracy, params } = result.body;
-    if (found) this.#best = { ...{ trial: found.job.trial, scores, accuracy, params }, values: found.job.values };
+    if (found)
+      this.#best = { ...{ trial: found.job.trial, scores, accuracy, params }, values: found.job.values };
   }
 
   #progress(): SweepProgress {

@@ -171,7 +171,9 @@ class Calls {
         const text = `${codeOf(e) ?? ''} ${messageOf(e)}`;
         const reason = redact(messageOf(e) || codeOf(e) || 'no reason given');
         if (!passing.test(text) || Date.now() > until)
-          throw new MoonletError(`${this.#name}: ${reason}; check the URL of the queue and that its server runs`);
+          throw new MoonletError(
+            `${this.#name}: ${reason}; check the URL of the queue and that its server runs`,
+          );
         if (!this.#isAway) say(`${this.#name}: ${reason}; waiting for it`);
         this.#isAway = true;
         await sleep(Math.min(5000, 100 * 2 ** turn) * (0.5 + Math.random() / 2));
@@ -180,13 +182,13 @@ class Calls {
   }
 }
 
-/** Our own tables. What a trial gave is written once: the primary key of `result` sees to it. */
+/** Our own tables. JSON is kept as text (json, not jsonb), since the order of dimensions matters. What a trial gave is written once: the primary key of `result` sees to it. */
 const tables = `
   CREATE SCHEMA IF NOT EXISTS moonlet;
   CREATE TABLE IF NOT EXISTS moonlet.sweep (
     name text PRIMARY KEY,
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    space jsonb NOT NULL,
+    space json NOT NULL,
     version text NOT NULL,
     data_digest text NOT NULL,
     store text NOT NULL,
@@ -198,7 +200,7 @@ const tables = `
     number int NOT NULL,
     trial int NOT NULL,
     rung int NOT NULL,
-    body jsonb NOT NULL,
+    body json NOT NULL,
     deaths int NOT NULL DEFAULT 0,
     killed boolean NOT NULL DEFAULT false,
     PRIMARY KEY (sweep, number),
@@ -208,7 +210,7 @@ const tables = `
     sweep text NOT NULL,
     number int NOT NULL,
     ok boolean NOT NULL,
-    body jsonb NOT NULL,
+    body json NOT NULL,
     latency_ms double precision,
     worker text NOT NULL,
     seconds double precision NOT NULL,

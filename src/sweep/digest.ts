@@ -27,6 +27,7 @@ export async function aboutData(name: string): Promise<DataAbout> {
   const { shape, classes, train, test, mean, std, name: own } = await loadDataset(name);
   hash.update(JSON.stringify([shape, classes, mean, std]));
   for (const { pixels, labels } of [train, test] satisfies Split[])
-    for (const part of [pixels, labels]) hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+    for (const part of [pixels, labels])
+      hash.update(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
   return { name: own, shape, classes, digest: hash.digest('hex') };
 }

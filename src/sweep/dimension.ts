@@ -12,8 +12,7 @@ export function countOf(d: Dimension): number {
 /** The value at a place between 0 and 1. */
 export function valueAt(d: Dimension, place: number): unknown {
   if ('choice' in d) return d.choice[Math.min(d.choice.length - 1, Math.floor(place * d.choice.length))];
-  if ('whole' in d)
-    return d.whole[0] + d.step * Math.min(countOf(d) - 1, Math.floor(place * countOf(d)));
+  if ('whole' in d) return d.whole[0] + d.step * Math.min(countOf(d) - 1, Math.floor(place * countOf(d)));
   if ('range' in d) return rounded(d.range[0] + place * (d.range[1] - d.range[0]), d.range);
   const [low, high] = [Math.log(d.log[0]), Math.log(d.log[1])];
   return rounded(Math.exp(low + place * (high - low)), d.log);
@@ -28,7 +27,8 @@ export function levelsOf(d: Dimension, levels: number): readonly unknown[] {
   if ('choice' in d) return d.choice;
   const count = 'whole' in d ? Math.min(levels, countOf(d)) : levels;
   const spread = Array.from({ length: count }, (_, i) => {
-    if ('whole' in d) return d.whole[0] + d.step * Math.round((i / Math.max(1, count - 1)) * (countOf(d) - 1));
+    if ('whole' in d)
+      return d.whole[0] + d.step * Math.round((i / Math.max(1, count - 1)) * (countOf(d) - 1));
     return valueAt(d, i / (count - 1));
   });
   return [...new Set(spread)];

@@ -13,6 +13,8 @@ export { paretoFront } from './pareto.ts';
 export { type Job, type Planner, planner, type Trial } from './planner.ts';
 export { type Draft, type Observed, type Sampler, samplerOf } from './samplers/index.ts';
 export { type Dimension, parseSpace, type Space, type SpaceInput, type Values } from './space.ts';
+export { pageOf } from './page.ts';
+export { bestRows, csvOf, placesOf, type Report, type ReportRow, reportOf } from './report.ts';
 export { folderStore, openStore, type Store } from './store.ts';
 export { type Measures, type Outcome, runTrial, type TrialSpec } from './trial.ts';
 export { type WorkerOptions, work } from './worker.ts';

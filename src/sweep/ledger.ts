@@ -49,7 +49,9 @@ export const ledger = (db: Database) => ({
     db.query<SweepRow>(`SELECT ${sweepColumns} FROM moonlet.sweep ORDER BY created`),
 
   async sweep(name: string): Promise<SweepRow | undefined> {
-    const rows = await db.query<SweepRow>(`SELECT ${sweepColumns} FROM moonlet.sweep WHERE name = $1`, [name]);
+    const rows = await db.query<SweepRow>(`SELECT ${sweepColumns} FROM moonlet.sweep WHERE name = $1`, [
+      name,
+    ]);
     return rows[0];
   },
 
@@ -57,7 +59,7 @@ export const ledger = (db: Database) => ({
   async open(row: Omit<SweepRow, 'id' | 'state'>): Promise<SweepRow> {
     await db.query(
       `INSERT INTO moonlet.sweep (name, space, version, data_digest, store)
-       VALUES ($1, $2::jsonb, $3, $4, $5) ON CONFLICT DO NOTHING`,
+       VALUES ($1, $2::json, $3, $4, $5) ON CONFLICT DO NOTHING`,
       [row.name, JSON.stringify(row.space), row.version, row.digest, row.store],
     );
     const found = await this.sweep(row.name);
@@ -65,16 +67,19 @@ export const ledger = (db: Database) => ({
     return found;
   },
 
-  async change(name: string, to: { readonly state?: SweepRow['state']; readonly space?: Space }): Promise<void> {
+  async change(
+    name: string,
+    to: { readonly state?: SweepRow['state']; readonly space?: Space },
+  ): Promise<void> {
     await db.query(
-      `UPDATE moonlet.sweep SET state = coalesce($2, state), space = coalesce($3::jsonb, space) WHERE name = $1`,
+      `UPDATE moonlet.sweep SET state = coalesce($2, state), space = coalesce($3::json, space) WHERE name = $1`,
       [name, to.state ?? null, to.space ? JSON.stringify(to.space) : null],
     );
   },
 
   async addJob(sweep: string, job: Job): Promise<void> {
     await db.query(
-      `INSERT INTO moonlet.job (sweep, number, trial, rung, body) VALUES ($1, $2, $3, $4, $5::jsonb)
+      `INSERT INTO moonlet.job (sweep, number, trial, rung, body) VALUES ($1, $2, $3, $4, $5::json)
        ON CONFLICT DO NOTHING`,
       [sweep, job.number, job.trial, job.rung, JSON.stringify(job)],
     );
@@ -94,7 +99,10 @@ export const ledger = (db: Database) => ({
     }
   },
 
-  async job(sweep: string, number: number): Promise<{ job: Job; deaths: number; killed: boolean } | undefined> {
+  async job(
+    sweep: string,
+    number: number,
+  ): Promise<{ job: Job; deaths: number; killed: boolean } | undefined> {
     const [row] = await db.query<{ body: Job; deaths: number; killed: boolean }>(
       'SELECT body, deaths, killed FROM moonlet.job WHERE sweep = $1 AND number = $2',
       [sweep, number],
@@ -114,7 +122,10 @@ export const ledger = (db: Database) => ({
 
   /** Counts the death of a trial's process. */
   async died(sweep: string, number: number): Promise<void> {
-    await db.query('UPDATE moonlet.job SET deaths = deaths + 1 WHERE sweep = $1 AND number = $2', [sweep, number]);
+    await db.query('UPDATE moonlet.job SET deaths = deaths + 1 WHERE sweep = $1 AND number = $2', [
+      sweep,
+      number,
+    ]);
   },
 
   /**
@@ -123,9 +134,9 @@ export const ledger = (db: Database) => ({
   async record(sweep: string, r: Omit<Result, 'repeats' | 'differs'>): Promise<void> {
     await db.query(
       `INSERT INTO moonlet.result AS r (sweep, number, ok, body, latency_ms, worker, seconds)
-       VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)
+       VALUES ($1, $2, $3, $4::json, $5, $6, $7)
        ON CONFLICT (sweep, number) DO UPDATE SET repeats = r.repeats + 1,
-         differs = r.differs OR r.ok <> EXCLUDED.ok OR r.body <> EXCLUDED.body`,
+         differs = r.differs OR r.ok <> EXCLUDED.ok OR r.body::text <> EXCLUDED.body::text`,
       [sweep, r.number, r.ok, JSON.stringify(r.body), r.latencyMs ?? null, r.worker, r.seconds],
     );
   },

@@ -51,7 +51,10 @@ export function planner(space: Space, costs: Coster, rungs = rungsOf(space)): Pl
 }
 
 /** The steps of the rungs, the whole run last. */
-export function rungsOf({ stopEarly, recipe }: Pick<Space, 'stopEarly' | 'recipe'>): readonly (number | undefined)[] {
+export function rungsOf({
+  stopEarly,
+  recipe,
+}: Pick<Space, 'stopEarly' | 'recipe'>): readonly (number | undefined)[] {
   if (!stopEarly) return [undefined];
   const { steps, stages } = recipe;
   if (typeof steps !== 'number' || stages !== undefined)
@@ -59,7 +62,9 @@ export function rungsOf({ stopEarly, recipe }: Pick<Space, 'stopEarly' | 'recipe
   const rungs: number[] = [];
   for (let s = stopEarly.first; s < steps; s *= stopEarly.factor) rungs.push(s);
   if (!rungs.length)
-    throw new UsageError(`stopEarly: "first" is ${stopEarly.first}, and the recipe has ${steps} steps; choose fewer`);
+    throw new UsageError(
+      `stopEarly: "first" is ${stopEarly.first}, and the recipe has ${steps} steps; choose fewer`,
+    );
   return [...rungs, undefined];
 }
 
@@ -237,7 +242,10 @@ class Sequence implements Planner {
 }
 
 /** By score, the larger first; of equals the earlier first. */
-function insert(ranked: { readonly trial: number; readonly score: number }[], one: { trial: number; score: number }): void {
+function insert(
+  ranked: { readonly trial: number; readonly score: number }[],
+  one: { trial: number; score: number },
+): void {
   let [low, high] = [0, ranked.length];
   while (low < high) {
     const middle = (low + high) >> 1;

@@ -24,7 +24,10 @@ export interface TrialProcess {
 const own = fileURLToPath(import.meta.url);
 
 /** Starts the process of a trial; native libraries get as many threads as the trial may use. */
-export function startTrial({ spec, store }: ToChild, onStep: (step: number) => void = () => {}): TrialProcess {
+export function startTrial(
+  { spec, store }: ToChild,
+  onStep: (step: number) => void = () => {},
+): TrialProcess {
   const threads = `${spec.base.threads}`;
   const child = fork(join(dirname(own), `child${extname(own)}`), [], {
     execArgv: extname(own) === '.ts' ? ['--import', 'tsx'] : [],

@@ -39,7 +39,9 @@ export async function s3Store(place: string, env: NodeJS.ProcessEnv = process.en
     }
   };
   const refused = (key: string, { status }: Response): MoonletError =>
-    new MoonletError(`${place}: ${key} was refused (HTTP ${status}); check the bucket, its region and its keys`);
+    new MoonletError(
+      `${place}: ${key} was refused (HTTP ${status}); check the bucket, its region and its keys`,
+    );
   return {
     place,
     get: async (key) => {

@@ -170,7 +170,10 @@ export function parseSpace(
   if (found.sampler.kind === 'grid' && found.stopEarly)
     fail(['stopEarly'], 'stopEarly: a grid tries every combination to its end; leave one of the two out');
   if (found.sampler.kind === 'evolution' && found.sampler.inherit && found.stopEarly)
-    fail(['stopEarly'], 'stopEarly: "inherit" needs parents that are trained to the end; leave one of the two out');
+    fail(
+      ['stopEarly'],
+      'stopEarly: "inherit" needs parents that are trained to the end; leave one of the two out',
+    );
   const { validation, seed } = found.recipe;
   if (typeof validation !== 'number' || !(validation > 0))
     fail(
@@ -195,6 +198,5 @@ export const same = (a: unknown, b: unknown): boolean =>
 export const isActive = (d: Dimension, values: Values): boolean =>
   d.when === undefined ||
   Object.entries(d.when).every(
-    ([key, wanted]) =>
-      Object.hasOwn(values, key) && [wanted].flat().some((v) => same(v, values[key])),
+    ([key, wanted]) => Object.hasOwn(values, key) && [wanted].flat().some((v) => same(v, values[key])),
   );

@@ -51,7 +51,12 @@ export interface JobData {
 }
 
 /** Puts a job into the queue; nothing happens when it is there already, or was. */
-export async function sendJob({ boss }: Database, row: SweepRow, number: number, lease: number): Promise<void> {
+export async function sendJob(
+  { boss }: Database,
+  row: SweepRow,
+  number: number,
+  lease: number,
+): Promise<void> {
   const data: JobData = { number, version: row.version, digest: row.digest };
   // the lease stands with the job, since queues keep their first options
   await boss.send(queueOf(row), data, {
@@ -95,7 +100,8 @@ class Worker {
     while (!signal?.aborted) {
       const fetched = await this.#fetch();
       if (fetched) await this.#handle(fetched);
-      else await sleep(pollMs * (0.75 + Math.random() / 2), undefined, signal ? { signal } : {}).catch(() => {});
+      else
+        await sleep(pollMs * (0.75 + Math.random() / 2), undefined, signal ? { signal } : {}).catch(() => {});
     }
   }
 
@@ -164,7 +170,11 @@ class Worker {
     if (!known || (await this.#ledger.result(row.name, number))) return this.#complete(fetched);
     if (known.killed) return this.#finish(fetched, { ok: false, body: { error: 'killed' } }, 0);
     if (known.deaths >= mostDeaths)
-      return this.#finish(fetched, { ok: false, body: { error: `its process died ${known.deaths} times` } }, 0);
+      return this.#finish(
+        fetched,
+        { ok: false, body: { error: `its process died ${known.deaths} times` } },
+        0,
+      );
     const { space } = row;
     const { trial, values, parent, costs, until } = known.job;
     const spec: TrialSpec = {
@@ -201,11 +211,14 @@ class Worker {
         child.kill();
       } else if (found.state === 'stopped') stop();
     };
-    const timer = setInterval(() => {
-      isBusy ??= renew().finally(() => {
-        isBusy = undefined;
-      });
-    }, (1000 * lease) / 4);
+    const timer = setInterval(
+      () => {
+        isBusy ??= renew().finally(() => {
+          isBusy = undefined;
+        });
+      },
+      (1000 * lease) / 4,
+    );
     signal?.addEventListener('abort', stop);
     if (signal?.aborted) stop();
     return {
@@ -221,9 +234,9 @@ class Worker {
   async #conclude(fetched: Fetched, ending: Ending, verdict: Verdict, seconds: number): Promise<void> {
     const { row, number } = fetched;
     if (ending.kind === 'outcome' && ending.outcome) return this.#finish(fetched, ending.outcome, seconds);
-    if (verdict === 'killed')
-      return this.#finish(fetched, { ok: false, body: { error: 'killed' } }, seconds);
-    if (verdict === 'lost') return this.#say(`${row.name}: the lease of job ${number} ran out; left to others`);
+    if (verdict === 'killed') return this.#finish(fetched, { ok: false, body: { error: 'killed' } }, seconds);
+    if (verdict === 'lost')
+      return this.#say(`${row.name}: the lease of job ${number} ran out; left to others`);
     if (ending.kind === 'died') {
       this.#say(`${row.name}: job ${number}: ${ending.text}; it is tried again`);
       if (!this.#o.signal?.aborted) await this.#ledger.died(row.name, number);

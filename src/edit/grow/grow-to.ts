@@ -60,7 +60,8 @@ function blockCounts(graph: Graph): ReadonlyMap<string, number> {
   const names = new Set(stages(graph).map(({ name }) => name));
   for (const { id } of graph.nodes) {
     const [stage = '', block = ''] = id.split('/');
-    if (names.has(stage) && /^\d+$/.test(block)) blocks.set(stage, (blocks.get(stage) ?? new Set()).add(block));
+    if (names.has(stage) && /^\d+$/.test(block))
+      blocks.set(stage, (blocks.get(stage) ?? new Set()).add(block));
   }
   return new Map([...blocks].map(([stage, set]) => [stage, set.size]));
 }
@@ -93,7 +94,8 @@ function widthsToReach(graph: Graph, target: Graph): Readonly<Record<string, num
       const after = wanted.get(id)?.op;
       if (op.kind === 'conv' && after?.kind === 'conv' && op.groups === 1 && after.out > op.out)
         return [[id, after.out] as const];
-      if (op.kind === 'dense' && after?.kind === 'dense' && after.out > op.out) return [[id, after.out] as const];
+      if (op.kind === 'dense' && after?.kind === 'dense' && after.out > op.out)
+        return [[id, after.out] as const];
       return [];
     }),
   );

@@ -135,6 +135,7 @@ function normalBelow(x: number): number {
   if (x < 0) return 1 - normalBelow(-x);
   const t = 1 / (1 + 0.2316419 * x);
   const series = [1.330274429, -1.821255978, 1.781477937, -0.356563782, 0.31938153];
-  const tail = (series.reduce((sum, c) => (sum + c) * t, 0) * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
+  const tail =
+    (series.reduce((sum, c) => (sum + c) * t, 0) * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
   return 1 - tail;
 }
