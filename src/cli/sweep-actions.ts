@@ -122,7 +122,7 @@ async function watch(db: Database, row: SweepRow): Promise<void> {
     const text = `${row.name}: ${now?.state ?? 'removed'}; ${results} results of ${row.space.trials} trials, ${trials} begun, ${failed} failed`;
     if (text !== last) note(`${text}${left}`);
     last = text;
-    if (!now || now.state !== 'running' || end.signal.aborted) break;
+    if (now?.state !== 'running' || end.signal.aborted) break;
     await sleep(2000, undefined, { signal: end.signal }).catch(() => {});
   }
   end.end();

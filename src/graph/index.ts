@@ -45,7 +45,7 @@ export { nodesAt, type Part, parts } from './parts.ts';
 export { print, printOp } from './print.ts';
 export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
-export { printShape, ShapeError, shapeOf, shapes } from './shape.ts';
+export { keepShapes, printShape, ShapeError, shapeOf, shapes } from './shape.ts';
 export { type Stage, stageOf, stagePaths, stages } from './stages.ts';
 export { toJson } from './to-json.ts';
 export type { Variable } from './variables.ts';

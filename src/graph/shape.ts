@@ -10,6 +10,7 @@ import {
   type FeatureMap,
   type Graph,
   isMap,
+  type Node,
   type Norm,
   type Op,
   type Padding,
@@ -102,13 +103,16 @@ class Check {
  */
 export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
   const check = new Check(op, ins);
+  // four kinds make up most of every net: a pattern match costs more than their shapes
+  if (op.kind === 'conv') return convShape(op, check);
+  if (op.kind === 'norm') return normShape(op, check);
+  if (op.kind === 'act') return check.one();
+  if (op.kind === 'add') return elementwiseShape(op.kind, check);
   return (
     match(op)
       .returnType<Shape>()
       // the most frequent first: patterns are tried in their order
-      .with({ kind: 'conv' }, (conv) => convShape(conv, check))
-      .with({ kind: 'norm' }, (norm) => normShape(norm, check))
-      .with({ kind: 'act' }, () => check.one())
+      .with({ kind: 'mul' }, ({ kind }) => elementwiseShape(kind, check))
       .with({ kind: 'input' }, ({ shape }) => inputShape(shape, check))
       .with({ kind: 'pool' }, (pool) => poolShape(pool, check))
       .with({ kind: 'dense' }, ({ out }) => {
@@ -123,7 +127,6 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
         return check.one();
       })
       .with({ kind: 'quantize' }, (quantize) => quantizeShape(quantize, check))
-      .with({ kind: 'add' }, { kind: 'mul' }, ({ kind }) => elementwiseShape(kind, check))
       .with({ kind: 'concat' }, () => concatShape(check))
       .with({ kind: 'slice' }, ({ from, to }) => {
         const c = channelsOf(check.one());
@@ -250,11 +253,22 @@ const withChannels = (shape: Shape, c: number): Shape => (isMap(shape) ? [shape[
  *
  * shapes(wrn()).get('head/dense'); // [10]
  */
-export const shapes = (graph: Graph): ReadonlyMap<string, Shape> =>
-  fold<Shape>(graph, (node, ins) => {
+export function shapes(graph: Graph): ReadonlyMap<string, Shape> {
+  const before = known.get(graph.nodes);
+  if (before) return before;
+  const found = fold<Shape>(graph, (node, ins) => {
     try {
       return shapeOf(node.op, ins);
     } catch (e) {
       throw e instanceof ShapeError ? e.at(node.id) : e;
     }
   });
+  if (Object.isFrozen(graph.nodes)) known.set(graph.nodes, found);
+  return found;
+}
+
+/** The shapes of graphs that are read again and again, by their list of nodes, which is frozen. */
+const known = new WeakMap<readonly Node[], ReadonlyMap<string, Shape>>();
+/** Keeps the shapes that a builder has computed of its nodes, which it freezes. */
+export const keepShapes = (nodes: readonly Node[], found: ReadonlyMap<string, Shape>): void =>
+  void known.set(nodes, found);

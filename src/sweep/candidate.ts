@@ -49,6 +49,31 @@ function withOptions(student: string, options: readonly string[]): string {
   return [...words, ...options].join(' ');
 }
 
+/** The fields of a recipe that decide which net it trains. */
+export const netFields = ['student', 'block', 'size', 'channels', 'classes', 'grow', 'newHead'] as const;
+export type NetFields = Readonly<Partial<Record<(typeof netFields)[number], unknown>>>;
+
+/** These fields of a candidate: nothing else of it is made or checked, since most candidates are only counted. */
+export function netFieldsOf({ recipe }: Pick<Space, 'recipe'>, values: Values): NetFields {
+  const fields: Record<string, unknown> = {};
+  for (const name of netFields) if (recipe[name] !== undefined) fields[name] = recipe[name];
+  const options: string[] = [];
+  for (const place in values) {
+    const dot = place.indexOf('.');
+    const name = dot < 0 ? place : place.slice(0, dot);
+    if (!isNetField(name)) continue;
+    const value = values[place];
+    if (dot < 0) {
+      if (value === null) delete fields[name];
+      else fields[name] = value;
+    } else if (name === 'student') options.push(`${place.slice(dot + 1)}=${String(value)}`);
+    else return candidateOf({ recipe }, values).recipe; // a part of a plan
+  }
+  if (options.length) fields['student'] = withOptions(String(fields['student'] ?? ''), options);
+  return fields;
+}
+const isNetField = (name: string): boolean => netFields.some((field) => field === name);
+
 type Container = Record<string, unknown>;
 const isContainer = (value: unknown): value is Container => typeof value === 'object' && value !== null;
 

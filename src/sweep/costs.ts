@@ -10,7 +10,8 @@ import type { Graph } from '../graph/index.ts';
 import { cost } from '../read/cost.ts';
 import type { Recipe } from '../run/recipe.ts';
 import { firstStudent, startOn } from '../run/start.ts';
-import { type LimitName, limitNames, type Space } from './space.ts';
+import { candidateOf, type NetFields, netFields, netFieldsOf } from './candidate.ts';
+import { type LimitName, limitNames, type Space, type Values } from './space.ts';
 
 /** What a net costs before it is trained, for one example. Bytes are those of float32. */
 export interface Costs {
@@ -32,40 +33,61 @@ export function costsOf(graph: Graph): Costs {
 
 /**
  * The graph that a recipe begins with.
- * @param about the data, which the input and the head of trained nets follow.
  * @throws MoonletError for a student that does not exist or whose options do not fit together.
  */
-export function graphOf(recipe: Recipe, about: About | undefined): Graph {
-  if (!isPlain(recipe)) return firstStudent(recipe, startOn(recipe, about).net, about).graph;
-  const graph = compose(recipe.student);
-  return recipe.block === undefined ? graph : cheapen(graph, recipe.block);
+function graphOf(recipe: Recipe, about: About | undefined): Graph {
+  if (about?.shape[0] === 0)
+    throw new MoonletError(
+      `${recipe.student}: sweeps over files of pictures need an architecture as the student, with its size, such as "mobilenet-v2 size=96"`,
+    );
+  return firstStudent(recipe, startOn(recipe, about).net, about).graph;
 }
 
-/** Whether the graph is that of an architecture as it stands, so that no weights are needed to make it. */
-function isPlain({ student, size, channels, classes, grow, newHead }: Recipe): boolean {
-  const name = student.trim().split(/\s+/)[0] ?? '';
+/** The graph of an architecture as it stands, made without weights. */
+function plainGraph({ student, block }: NetFields): Graph {
+  const graph = compose(String(student));
+  return typeof block === 'string' ? cheapen(graph, block) : graph;
+}
+
+/** Whether it is one. */
+function isPlain({ student, size, channels, classes, grow, newHead }: NetFields): boolean {
+  const name = String(student).trim().split(/\s+/)[0] ?? '';
   return (
     (architectures.has(name) || isLibraryName(name)) &&
     [size, channels, classes, grow, newHead].every((field) => field === undefined)
   );
 }
 
-/** Costs by recipe, each computed once. A text says why there is no such net. */
-export type Coster = (recipe: Recipe) => Costs | string;
+/** Costs of candidates, each net counted once. A text says why there is no such net. */
+export type Coster = (base: Pick<Space, 'recipe'>, values: Values) => Costs | string;
 
 /** So many different nets are kept. */
 const most = 200_000;
 
+/**
+ * Counts candidates.
+ * @param about the data, which the input and the head of trained nets follow.
+ *
+ * @example
+ * import { coster, parseSpace } from 'moonlet/sweep';
+ * const space = parseSpace({
+ *   recipe: { data: 'mnist', student: 'wrn depth=10 size=28 channels=1', steps: 100, validation: 1000 },
+ *   space: { 'student.width': { choice: [1, 2] } },
+ * });
+ * coster(undefined)(space, { 'student.width': 1 }); // { params: 77850, macs: 14602880, bytes: 313000, peakBytes: 150528 }
+ */
 export function coster(about: About | undefined): Coster {
   const known = new Map<string, Costs | string>();
-  return (recipe) => {
-    const { student, block, size, channels, classes, grow, newHead } = recipe;
-    const key = isPlain(recipe)
-      ? `${student}|${block ?? ''}`
-      : JSON.stringify([student, block, size, channels, classes, grow, newHead]);
+  return (base, values) => {
+    const fields = netFieldsOf(base, values);
+    const { student, block } = fields;
+    const plain = isPlain(fields);
+    const key = plain ? `${student}|${block ?? ''}` : JSON.stringify(netFields.map((f) => fields[f]));
     const before = known.get(key);
     if (before !== undefined) return before;
-    const found = unlessRefused(() => costsOf(graphOf(recipe, about)));
+    const found = unlessRefused(() =>
+      costsOf(plain ? plainGraph(fields) : graphOf(candidateOf(base, values).recipe, about)),
+    );
     if (known.size >= most) known.clear();
     known.set(key, found);
     return found;

@@ -7,7 +7,6 @@
  * the best 1 / factor of its rung is promoted, else a new trial begins.
  */
 import { random } from '../random.ts';
-import { candidateOf } from './candidate.ts';
 import { type Coster, type Costs, overLimit } from './costs.ts';
 import { type Observed, type Sampler, samplerOf } from './samplers/index.ts';
 import type { Space, Values } from './space.ts';
@@ -217,7 +216,7 @@ class Sequence implements Planner {
       this.counts.drafts++;
       const key = keyOf(draft.values);
       if (this.#chosen.has(key) && repeats++ < mostRepeats) continue;
-      const costs = this.#costsOf(draft.values);
+      const costs = this.#costs(this.#space, draft.values);
       const refused = typeof costs === 'string' ? costs : overLimit(costs, limits);
       if (typeof costs !== 'string' && refused === undefined) {
         this.#chosen.add(key);
@@ -229,15 +228,6 @@ class Sequence implements Planner {
     throw new MoonletError(
       `${this.#space.name}: no candidate within the limits in ${mostDrafts} draws (the last: ${reason}); allow more, or change the space`,
     );
-  }
-
-  #costsOf(values: Values): Costs | string {
-    try {
-      return this.#costs(candidateOf(this.#space, values).recipe);
-    } catch (e) {
-      if (e instanceof MoonletError) return e.message;
-      throw e;
-    }
   }
 }
 

@@ -26,6 +26,8 @@ export interface WorkerOptions {
   /** Milliseconds between two looks for a job when there was none; 1000 by default. */
   readonly pollMs?: number;
   readonly say?: (text: string) => void;
+  /** How trials are run; by default each in a child process. */
+  readonly start?: typeof startTrial;
   /** When aborted, trials save a checkpoint and go back to the queue. */
   readonly signal?: AbortSignal;
 }
@@ -183,7 +185,7 @@ class Worker {
       ...(until === undefined ? {} : { until }),
     };
     const began = performance.now();
-    const child = startTrial({ spec, store: this.#o.store ?? row.store });
+    const child = (this.#o.start ?? startTrial)({ spec, store: this.#o.store ?? row.store });
     const watch = this.#watch(fetched, child);
     const ending = await child.ended;
     const verdict = await watch.end();
