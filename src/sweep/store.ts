@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { codeOf, MoonletError } from '../errors.ts';
-import { unwritable } from '../files/write.ts';
+import { discard, unwritable } from '../files/write.ts';
 import type { CheckpointStore } from '../learn/train/index.ts';
 
 export interface Store {
@@ -54,7 +54,7 @@ export function folderStore(folder: string): Store {
         writeFileSync(temporary, bytes, { flush: true });
         renameSync(temporary, path);
       } catch (e) {
-        rmSync(temporary, { force: true });
+        discard(temporary);
         throw unwritable(path, e);
       }
     },

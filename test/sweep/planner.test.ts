@@ -11,7 +11,7 @@ import {
   type Space,
   type SpaceInput,
 } from '../../src/sweep/index.ts';
-import { errorOf } from '../support/errors.ts';
+import { messageOf } from '../support/errors.ts';
 
 const base: SpaceInput = {
   recipe: { data: 'mnist', student: 'snn bottleneck=0', steps: 27, validation: 100 },
@@ -29,7 +29,11 @@ const free = { params: 1, macs: 1, bytes: 1, peakBytes: 1 };
 /** Best at a rate of 0.03, with adam. */
 function scoreOf({ values, rung }: Job): readonly number[] {
   const rate = Number(values['rate.peak']);
-  return [-Math.abs(Math.log10(rate / 0.03)) - (values['optimizer.kind'] === 'sgd' ? 0.5 : 0) + 0.1 * rung];
+  const second = -Number(values['student.units']); // of a second objective, where there is one
+  return [
+    -Math.abs(Math.log10(rate / 0.03)) - (values['optimizer.kind'] === 'sgd' ? 0.5 : 0) + 0.1 * rung,
+    second,
+  ];
 }
 
 /** Runs a sweep whose results come in an order of `shuffle`; `stop` ends it after so many jobs. */
@@ -67,7 +71,10 @@ const samplers: readonly (readonly [string, Partial<SpaceInput>])[] = [
     'tpe with ASHA',
     { sampler: { kind: 'tpe', startup: 8 }, stopEarly: { kind: 'asha', first: 3, factor: 3 } },
   ],
-  ['evolution of two objectives', { sampler: { kind: 'evolution', population: 8 }, objective: ['accuracy'] }],
+  [
+    'evolution of two objectives',
+    { sampler: { kind: 'evolution', population: 8 }, objective: ['accuracy', 'params'] },
+  ],
 ];
 
 describe('the plan of a sweep', () => {
@@ -139,7 +146,7 @@ describe('the plan of a sweep', () => {
     }
     expect(plan.counts.refused).to.be.above(0);
     const none = planner({ ...space, limits: { params: { max: 10 } } }, coster(undefined));
-    expect(errorOf(() => none.next()).message).to.match(
+    expect(messageOf(() => none.next())).to.match(
       /^sweep: no candidate within the limits in 10000 draws \(the last: params: \d+, at most 10 allowed\)/,
     );
   });

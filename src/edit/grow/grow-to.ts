@@ -5,10 +5,11 @@
 import { Refusal } from '../../errors.ts';
 import { type Graph, type Node, stages } from '../../graph/index.ts';
 import { entries, type Net, type WeightKey } from '../../weights/index.ts';
-import { type Growth, inSequence } from '../channels/growth.ts';
+import { type Growth, identityMaps, inSequence } from '../channels/growth.ts';
 import { checkNet } from '../options.ts';
-import { deepen } from './deepen.ts';
 import { enlarge } from './enlarge.ts';
+import { insert } from './insert.ts';
+import { silence } from './repeat-block.ts';
 import { widen } from './widen.ts';
 
 /**
@@ -19,29 +20,79 @@ import { widen } from './widen.ts';
  * import { growTo, init, verifyCertificate } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
  *
- * const net = init(wrn({ depth: 10, width: 1, size: 16 }));
- * const grown = growTo(net, wrn({ depth: 16, width: 2, size: 16 }));
- * console.log(grown.net.graph.name); // wrn depth=16 width=2 size=16
+ * const net = init(wrn({ depth: 10, width: 2, size: 16 }));
+ * const grown = growTo(net, wrn({ depth: 16, width: 3, size: 16 }));
+ * console.log(grown.net.graph.name); // wrn width=3 size=16
  * console.log(verifyCertificate(net, grown.net, grown.maps)); // []
  */
 export function growTo(net: Net, target: Graph, o: { readonly seed?: number } = {}): Growth {
   checkNet('growTo', net);
-  const seed = o.seed ?? 0;
   const done: Growth[] = [];
-  const now = (): Net => done.at(-1)?.net ?? net;
-  for (const [stage, blocks] of blocksToAdd(net.graph, target))
-    done.push(deepen(now(), stage, blocks, { seed: seed + done.length }));
-  for (const [id, size] of kernelsToEnlarge(now().graph, target)) done.push(enlarge(now(), id, size));
-  const widths = widthsToReach(now().graph, target);
-  if (Object.keys(widths).length) done.push(widen(now(), widths, { seed: seed + done.length }));
-  const grown = now();
+  const refuse = (reason: string): never => {
+    throw new Refusal(`growTo: ${net.graph.name} does not grow to ${target.name}: ${reason}`);
+  };
+  try {
+    for (const next of growths(target, o.seed ?? 0)) {
+      const growth = next(done.at(-1)?.net ?? net);
+      if (growth) done.push(...growth);
+    }
+  } catch (e) {
+    if (e instanceof Refusal) refuse(e.message);
+    throw e;
+  }
+  const grown = done.at(-1)?.net ?? net;
   const difference = firstDifference(grown.graph, target);
-  if (difference !== undefined)
-    throw new Refusal(`growTo: ${net.graph.name} does not grow to ${target.name}: ${difference}`);
-  const same: Growth = widen(grown, {}, { seed });
-  const [first = same, ...more] = done;
-  const growth = inSequence([first, ...more]);
-  return { ...growth, net: { graph: target, weights: weightsOf(target, grown) } };
+  if (difference !== undefined) refuse(difference);
+  const [first = unchanged(net), ...more] = done;
+  return { ...inSequence([first, ...more]), net: { graph: target, weights: weightsOf(target, grown) } };
+}
+
+/** Kernels first, then widths, then blocks, which are those of the wanted graph and need its widths. */
+const growths = (target: Graph, seed: number): readonly ((net: Net) => readonly Growth[] | undefined)[] => [
+  (net) => {
+    let now = net;
+    return kernelsToEnlarge(net.graph, target).map(([id, size]) => {
+      const growth = enlarge(now, id, size);
+      now = growth.net;
+      return growth;
+    });
+  },
+  (net) => {
+    const widths = widthsToReach(net.graph, target);
+    return Object.keys(widths).length ? [widen(net, widths, { seed })] : undefined;
+  },
+  (net) => {
+    let now = net;
+    return blocksToAdd(net.graph, target).map((nodes) => {
+      const growth = withBlock(now, nodes, seed);
+      now = growth.net;
+      return growth;
+    });
+  },
+];
+
+/** A net that already has the wanted graph. */
+const unchanged = (net: Net): Growth => ({
+  net,
+  maps: identityMaps(net.graph),
+  added: [],
+  preserves: 'both',
+  follow: (_key, array) => array,
+  back: (grown) => grown,
+});
+
+/** The net with a residual block of the wanted graph, whose branch ends in zeros. */
+function withBlock(net: Net, nodes: readonly Node[], seed: number): Growth {
+  const own = new Set(nodes.map((n) => n.id));
+  const [entry, ...others] = new Set(nodes.flatMap((n) => n.inputs.filter((id) => !own.has(id))));
+  const place = net.graph.nodes.find(({ id }) => id === entry);
+  const name = nodes[0]?.id.split('/').slice(0, 2).join('/') ?? '';
+  const insertion = place && !others.length ? silence(net.graph, nodes, place.id) : undefined;
+  if (!place || !insertion)
+    throw new Refusal(
+      `${name}: this block cannot begin without an effect, since no branch of it ends in an add`,
+    );
+  return insert(net, place, insertion, seed);
 }
 
 /** The weights of a net whose nodes may stand in another order. */
@@ -54,24 +105,23 @@ function weightsOf(target: Graph, { weights }: Net): Net['weights'] {
   );
 }
 
-/** How many blocks `stage2/0`, `stage2/1`, ... each stage has. */
-function blockCounts(graph: Graph): ReadonlyMap<string, number> {
-  const blocks = new Map<string, Set<string>>();
-  const names = new Set(stages(graph).map(({ name }) => name));
-  for (const { id } of graph.nodes) {
+/** The blocks `stage2/1`, `stage2/2`, ... that only the wanted graph has, each as its nodes, in its order. */
+function blocksToAdd(graph: Graph, target: Graph): readonly (readonly Node[])[] {
+  const names = new Set(stages(target).map(({ name }) => name));
+  const blockOf = ({ id }: Node): string | undefined => {
     const [stage = '', block = ''] = id.split('/');
-    if (names.has(stage) && /^\d+$/.test(block))
-      blocks.set(stage, (blocks.get(stage) ?? new Set()).add(block));
+    return names.has(stage) && /^\d+$/.test(block) ? `${stage}/${block}` : undefined;
+  };
+  const there = new Set(graph.nodes.map(blockOf));
+  const blocks = new Map<string, Node[]>();
+  for (const node of target.nodes) {
+    const block = blockOf(node);
+    if (block === undefined || there.has(block)) continue;
+    const nodes = blocks.get(block) ?? [];
+    nodes.push(node);
+    blocks.set(block, nodes);
   }
-  return new Map([...blocks].map(([stage, set]) => [stage, set.size]));
-}
-
-function blocksToAdd(graph: Graph, target: Graph): readonly (readonly [string, number])[] {
-  const [before, after] = [blockCounts(graph), blockCounts(target)];
-  return [...before].flatMap(([stage, count]) => {
-    const more = (after.get(stage) ?? 0) - count;
-    return more > 0 ? [[stage, more] as const] : [];
-  });
+  return [...blocks.values()];
 }
 
 const byId = (graph: Graph): ReadonlyMap<string, Node> => new Map(graph.nodes.map((n) => [n.id, n]));

@@ -1,0 +1,198 @@
+/**
+ * @file A sweep on the embedded database: interrupted and resumed, with a trial killed, a worker that lost its lease, and workers of
+ * another version and with other data. One database for all, since making one takes two seconds.
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import {
+  conduct,
+  csvOf,
+  type Database,
+  ledger,
+  openEmbedded,
+  pageOf,
+  parseSpace,
+  reportOf,
+  runTrial,
+  type SpaceInput,
+  work,
+} from '../../src/sweep/index.ts';
+import { jobId, queueOf } from '../../src/sweep/ledger.ts';
+import { startTrial } from '../../src/sweep/processes.ts';
+import { folderStore } from '../../src/sweep/store.ts';
+import { scratch } from '../support/cli.ts';
+import { tinyData, tinySpace } from '../support/sweeping.ts';
+
+const folder = scratch();
+let db: Database;
+let data: string;
+
+/** A trial in this process, for speed; `slow` gives a time to do something meanwhile. */
+const inProcess =
+  (slow = 0): typeof startTrial =>
+  ({ spec, store }) => {
+    const stop = new AbortController();
+    const ended = sleep(slow).then(async () => ({
+      kind: 'outcome' as const,
+      outcome: await runTrial(spec, folderStore(store), { signal: stop.signal }),
+    }));
+    return { pid: undefined, ended, stop: () => stop.abort(), kill: () => stop.abort() };
+  };
+
+/** Conducts a sweep with workers beside it. */
+async function run(
+  input: SpaceInput,
+  o: { readonly start?: typeof startTrial; readonly results?: number } = {},
+) {
+  const [stop, rest] = [new AbortController(), new AbortController()];
+  const space = parseSpace(input);
+  const worker = work(db, {
+    ...{ slots: 2, sweep: space.name, pollMs: 10, signal: rest.signal, start: o.start ?? inProcess() },
+  });
+  const { end, row } = await conduct(db, space, {
+    ...{ store: folder('store', space.name), pollMs: 10, signal: stop.signal },
+    onProgress: ({ results }) => {
+      if (results >= (o.results ?? Number.POSITIVE_INFINITY)) stop.abort();
+    },
+  }).finally(() => rest.abort());
+  await worker;
+  const results = await ledger(db).resultsOf(space.name, [...Array(40).keys()]);
+  return { end, row, results, bodies: results.map((r) => JSON.stringify([r.number, r.ok, r.body])) };
+}
+
+describe('a sweep on the embedded database', () => {
+  before(async () => {
+    data = tinyData(folder('data'));
+    db = await openEmbedded(folder('queue'));
+  });
+  after(() => db.close());
+
+  const learning: Partial<SpaceInput> = {
+    trials: 7,
+    sampler: { kind: 'evolution', population: 3, sample: 2, inherit: true },
+    space: {
+      'student.units': { whole: [4, 32] },
+      'rate.kind': { choice: ['constant'] },
+      'rate.peak': { log: [0.001, 0.1] },
+    },
+  };
+
+  it('gives the same after an interruption as without one, and its nets are in the store', async () => {
+    const first = await run(tinySpace(data, { ...learning, name: 'cut' }), { results: 3 });
+    expect(first.end).to.equal('interrupted');
+    const rest = await run(tinySpace(data, { ...learning, name: 'cut' }));
+    const whole = await run(tinySpace(data, { ...learning, name: 'whole' }));
+    expect([rest.end, whole.end]).to.deep.equal(['done', 'done']);
+    expect(whole.results.map((r) => r.number)).to.deep.equal([0, 1, 2, 3, 4, 5, 6]);
+    expect(rest.bodies).to.deep.equal(whole.bodies);
+    expect(whole.bodies.filter((b) => b.includes('"inherited":"parent"'))).not.to.be.empty;
+    expect(existsSync(folder('store', 'whole', 'trials', '0', 'graph.json'))).to.equal(true);
+    const more = await run(tinySpace(data, { ...learning, name: 'whole', trials: 9 }));
+    expect(more.bodies.slice(0, 7)).to.deep.equal(whole.bodies);
+    expect(more.results.length).to.equal(9);
+  });
+
+  it('runs a trial in a process of its own to the same numbers', async () => {
+    const input = tinySpace(data, { trials: 1, parallel: 1, name: 'process' });
+    const { bodies } = await run(input, { start: startTrial });
+    expect(bodies).to.deep.equal((await run({ ...input, name: 'here' })).bodies);
+    expect(bodies[0]).to.contain('"accuracy"');
+  }).timeout(60_000);
+
+  it('keeps one result where two come, and says whether they differ', async () => {
+    const { row, results } = await run(tinySpace(data, { trials: 2, name: 'twice' }));
+    const [one] = results;
+    if (!one) throw new Error('no result');
+    await ledger(db).record(row.name, { ...one, worker: 'late' });
+    const again = await ledger(db).result(row.name, one.number);
+    expect(again).to.deep.equal({ ...one, repeats: 1 });
+    await ledger(db).record(row.name, { ...one, body: { error: 'another' }, worker: 'late' });
+    expect(await ledger(db).result(row.name, one.number)).to.deep.equal({
+      ...one,
+      repeats: 2,
+      differs: true,
+    });
+  });
+
+  it('renews a lease as long as nobody else has the job', async () => {
+    const { row } = await run(tinySpace(data, { trials: 1, name: 'lease' }));
+    const id = jobId(row, 1000);
+    await db.boss.send(queueOf(row), {}, { id, expireInSeconds: 1, retryLimit: 5 });
+    const [job] = await db.boss.fetch(queueOf(row), { includeMetadata: true });
+    expect(job?.id).to.equal(id);
+    for (let i = 0; i < 3; i++) {
+      await sleep(500);
+      expect(await ledger(db).renew(row, 1000, 0)).to.deep.equal({ state: 'done', killed: null });
+      await db.boss.expire();
+    }
+    await sleep(1200);
+    await db.boss.expire();
+    expect(await ledger(db).renew(row, 1000, 0)).to.equal(undefined);
+    const [taken] = await db.boss.fetch(queueOf(row), { includeMetadata: true });
+    expect([taken?.id, taken?.retryCount]).to.deep.equal([id, 1]);
+    expect(await ledger(db).renew(row, 1000, 0)).to.equal(undefined);
+  });
+
+  it('is refused by workers of another version and with other data, in a line', async () => {
+    const { row } = await run(tinySpace(data, { trials: 1, name: 'refused' }));
+    await ledger(db).change('refused', { state: 'running' });
+    const said: string[] = [];
+    const look = async (): Promise<void> => {
+      const stop = new AbortController();
+      const worker = work(db, {
+        ...{ slots: 1, sweep: 'refused', pollMs: 5, signal: stop.signal, say: (text) => said.push(text) },
+      });
+      await sleep(150);
+      stop.abort();
+      await worker;
+    };
+    await db.query('UPDATE moonlet.sweep SET data_digest = $2 WHERE name = $1', [row.name, 'abc']);
+    await look();
+    await db.query('UPDATE moonlet.sweep SET version = $2 WHERE name = $1', [row.name, '0.0.1']);
+    await look();
+    expect(said.length).to.equal(2);
+    expect(said[0]).to.match(
+      /^refused: refused: its data .* has the digest abc, and that of this machine [0-9a-f]{12}; copy the data$/,
+    );
+    expect(said[1]).to.match(
+      /^refused: refused: it is of Moonlet 0\.0\.1, and this is [\d.]+; install that version$/,
+    );
+  });
+
+  it('fails a trial whose process dies again and again, and goes on', async () => {
+    let starts = 0;
+    const dying: typeof startTrial = (task) => {
+      if (task.spec.trial !== 0) return inProcess()(task);
+      starts++;
+      return {
+        pid: undefined,
+        ended: Promise.resolve({ kind: 'died', text: 'SIGSEGV' }),
+        stop: () => {},
+        kill: () => {},
+      };
+    };
+    const { results } = await run(tinySpace(data, { trials: 2, name: 'dying' }), { start: dying });
+    expect(starts).to.equal(3);
+    expect(results.map((r) => [r.ok, 'error' in r.body ? r.body.error : ''])).to.deep.equal([
+      [false, 'its process died 3 times'],
+      [true, ''],
+    ]);
+  });
+
+  it('has a report with every trial, as CSV and as a page', async () => {
+    const row = await ledger(db).sweep('whole');
+    if (!row) throw new Error('no sweep');
+    const report = await reportOf(ledger(db), row);
+    expect(report.counts).to.deep.equal({ trials: 9, done: 9, failed: 0 });
+    const lines = csvOf(report).trimEnd().split('\r\n');
+    expect(lines.length).to.equal(10);
+    expect(lines[0]).to.match(
+      /^trial,state,steps,accuracy,.*,worker,error,student\.units,rate\.kind,rate\.peak$/,
+    );
+    const page = pageOf(report);
+    writeFileSync(folder('page.html'), page);
+    expect(page.match(/<polyline/g)?.length).to.equal(10);
+    expect(page).to.contain('<h2>Pareto front</h2>');
+  });
+});
