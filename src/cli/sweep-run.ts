@@ -18,14 +18,18 @@ import { checkDataset } from '../data/index.ts';
 import { numberFlag, wholeFlag } from './numbers.ts';
 import { queueNumbers, usualSlots } from './queue-flags.ts';
 import { note, percent, print, printJson, rounded, stopping } from './say.ts';
-import type { SweepFlags } from './sweep.ts';
+import { type SweepFlags, samplerNames } from './sweep.ts';
 import { showReport } from './sweep-actions.ts';
 
 /** The space of a file, with what flags say put over it. @throws UsageError with line and column. */
 function spaceOf(file: string, flags: SweepFlags): Space {
   const { value, locate } = readJson(file);
   const name = basename(file, '.json').replace(/[^A-Za-z0-9_-]/g, '-');
-  const read = parseSpace(value, file, locate, name);
+  const { sampler } = flags;
+  if (sampler !== undefined && !samplerNames.some((n) => n === sampler))
+    throw new UsageError(`--sampler must be one of ${samplerNames.join(', ')}, got "${sampler}"`);
+  const given = sampler === undefined || typeof value !== 'object' ? value : { ...value, sampler };
+  const read = parseSpace(given, file, locate, name);
   checkSpace(read, file, locate);
   checkDataset(String(read.recipe['data']));
   const trials =

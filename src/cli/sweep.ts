@@ -8,11 +8,14 @@ export interface SweepFlags extends QueueFlags {
   readonly trials?: string;
   readonly hours?: string;
   readonly seed?: string;
+  readonly sampler?: string;
   readonly watch?: boolean;
   readonly csv?: string;
   readonly html?: string;
   readonly json?: boolean;
 }
+
+export const samplerNames = ['grid', 'random', 'tpe', 'evolution'] as const;
 
 /** What can be done with a sweep that is there, and what else it takes. */
 export const sweepActions = ['report', 'watch', 'stop', 'kill', 'remove', 'list'] as const;
@@ -41,6 +44,10 @@ export const sweepCommand = (command: Command): void => {
     )
     .option('--hours <x>', 'no trial begins after so many hours (default: that of the space, else no limit)')
     .option('--seed <n>', 'the seed of the candidates (default: that of the space, else 0)')
+    .option(
+      '--sampler <name>',
+      `how candidates are chosen: ${samplerNames.join(', ')} (default: that of the space, else random)`,
+    )
     .option('--watch', 'show progress as it comes, more often than once in 10 s (default: on a terminal)')
     .option('--csv <file>', 'with report: also write the table as CSV (default: none)')
     .option(
