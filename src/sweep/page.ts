@@ -49,7 +49,7 @@ function axesOf(report: Report, rows: readonly ReportRow[]): readonly Axis[] {
   ];
 }
 
-/** Numbers on a line, logarithmic over more than two decades; other values side by side. */
+/** Numbers on a line, logarithmic where the largest is more than 20 times the least; other values side by side. */
 function axis(title: string, rows: readonly ReportRow[], read: (r: ReportRow) => unknown): Axis {
   const values = rows.map(read).filter((v) => v !== undefined);
   const numbers = values.filter((v) => typeof v === 'number');
@@ -66,7 +66,7 @@ function axis(title: string, rows: readonly ReportRow[], read: (r: ReportRow) =>
     };
   }
   const [low, high] = numbers.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
-  const isLog = low > 0 && high / low > 100;
+  const isLog = low > 0 && high / low > 20;
   const of = (v: number): number =>
     isLog ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low);
   const back = (t: number): number => (isLog ? low * (high / low) ** t : low + t * (high - low));
@@ -76,7 +76,10 @@ function axis(title: string, rows: readonly ReportRow[], read: (r: ReportRow) =>
       const v = read(r);
       return typeof v === 'number' ? of(v) : undefined;
     },
-    marks: [0, 0.25, 0.5, 0.75, 1].map((t) => [t, short(back(t))] as const),
+    marks:
+      distinct.length <= 6
+        ? [...new Set(numbers)].map((v) => [of(v), short(v)] as const)
+        : [0, 0.25, 0.5, 0.75, 1].map((t) => [t, short(back(t))] as const),
   };
 }
 
