@@ -256,18 +256,16 @@ const withChannels = (shape: Shape, c: number): Shape => (isMap(shape) ? [shape[
 export function shapes(graph: Graph): ReadonlyMap<string, Shape> {
   const before = known.get(graph.nodes);
   if (before) return before;
-  const found = fold<Shape>(graph, (node, ins) => {
+  return fold<Shape>(graph, (node, ins) => {
     try {
       return shapeOf(node.op, ins);
     } catch (e) {
       throw e instanceof ShapeError ? e.at(node.id) : e;
     }
   });
-  if (Object.isFrozen(graph.nodes)) known.set(graph.nodes, found);
-  return found;
 }
 
-/** The shapes of graphs that are read again and again, by their list of nodes, which is frozen. */
+/** Shapes by the list of nodes, which its builder has frozen. */
 const known = new WeakMap<readonly Node[], ReadonlyMap<string, Shape>>();
 /** Keeps the shapes that a builder has computed of its nodes, which it freezes. */
 export const keepShapes = (nodes: readonly Node[], found: ReadonlyMap<string, Shape>): void =>

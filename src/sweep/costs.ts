@@ -74,7 +74,7 @@ const most = 200_000;
  *   recipe: { data: 'mnist', student: 'wrn depth=10 size=28 channels=1', steps: 100, validation: 1000 },
  *   space: { 'student.width': { choice: [1, 2] } },
  * });
- * coster(undefined)(space, { 'student.width': 1 }); // { params: 77850, macs: 14602880, bytes: 313000, peakBytes: 150528 }
+ * coster(undefined)(space, { 'student.width': 1 }); // { params: 77562, macs: 9345920, bytes: 312168, peakBytes: 150528 }
  */
 export function coster(about: About | undefined): Coster {
   const known = new Map<string, Costs | string>();

@@ -44,20 +44,27 @@ export function jobId({ id }: Pick<SweepRow, 'id'>, number: number): string {
 
 const sweepColumns = 'name, id, space, version, data_digest AS digest, store, state';
 
-export const ledger = (db: Database) => ({
-  sweeps: (): Promise<readonly SweepRow[]> =>
-    db.query<SweepRow>(`SELECT ${sweepColumns} FROM moonlet.sweep ORDER BY created`),
+/** What a database knows of sweeps. */
+export class Ledger {
+  readonly #db: Database;
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  sweeps(): Promise<readonly SweepRow[]> {
+    return this.#db.query<SweepRow>(`SELECT ${sweepColumns} FROM moonlet.sweep ORDER BY created`);
+  }
 
   async sweep(name: string): Promise<SweepRow | undefined> {
-    const rows = await db.query<SweepRow>(`SELECT ${sweepColumns} FROM moonlet.sweep WHERE name = $1`, [
+    const rows = await this.#db.query<SweepRow>(`SELECT ${sweepColumns} FROM moonlet.sweep WHERE name = $1`, [
       name,
     ]);
     return rows[0];
-  },
+  }
 
   /** The sweep of this name: made now, or the one that is there. */
   async open(row: Omit<SweepRow, 'id' | 'state'>): Promise<SweepRow> {
-    await db.query(
+    await this.#db.query(
       `INSERT INTO moonlet.sweep (name, space, version, data_digest, store)
        VALUES ($1, $2::json, $3, $4, $5) ON CONFLICT DO NOTHING`,
       [row.name, JSON.stringify(row.space), row.version, row.digest, row.store],
@@ -65,30 +72,30 @@ export const ledger = (db: Database) => ({
     const found = await this.sweep(row.name);
     if (!found) throw new MoonletError(`${row.name}: the sweep was removed; run the command again`);
     return found;
-  },
+  }
 
   async change(
     name: string,
     to: { readonly state?: SweepRow['state']; readonly space?: Space },
   ): Promise<void> {
-    await db.query(
+    await this.#db.query(
       `UPDATE moonlet.sweep SET state = coalesce($2, state), space = coalesce($3::json, space) WHERE name = $1`,
       [name, to.state ?? null, to.space ? JSON.stringify(to.space) : null],
     );
-  },
+  }
 
   async addJob(sweep: string, job: Job): Promise<void> {
-    await db.query(
+    await this.#db.query(
       `INSERT INTO moonlet.job (sweep, number, trial, rung, body) VALUES ($1, $2, $3, $4, $5::json)
        ON CONFLICT DO NOTHING`,
       [sweep, job.number, job.trial, job.rung, JSON.stringify(job)],
     );
-  },
+  }
 
   /** Jobs in their order, a page of them at a time. */
   async *jobs(sweep: string): AsyncGenerator<Job> {
     for (let from = 0; ; ) {
-      const rows = await db.query<{ body: Job }>(
+      const rows = await this.#db.query<{ body: Job }>(
         'SELECT body FROM moonlet.job WHERE sweep = $1 AND number >= $2 ORDER BY number LIMIT 500',
         [sweep, from],
       );
@@ -97,78 +104,79 @@ export const ledger = (db: Database) => ({
       if (!last) return;
       from = last.body.number + 1;
     }
-  },
+  }
 
   async job(
     sweep: string,
     number: number,
   ): Promise<{ job: Job; deaths: number; killed: boolean } | undefined> {
-    const [row] = await db.query<{ body: Job; deaths: number; killed: boolean }>(
+    const [row] = await this.#db.query<{ body: Job; deaths: number; killed: boolean }>(
       'SELECT body, deaths, killed FROM moonlet.job WHERE sweep = $1 AND number = $2',
       [sweep, number],
     );
     return row && { job: row.body, deaths: row.deaths, killed: row.killed };
-  },
+  }
 
   /** Marks the jobs of a trial that have no result; how many there were. */
   async kill(sweep: string, trial: number): Promise<number> {
-    const rows = await db.query(
+    const rows = await this.#db.query(
       `UPDATE moonlet.job j SET killed = true WHERE sweep = $1 AND trial = $2 AND NOT EXISTS
          (SELECT 1 FROM moonlet.result r WHERE r.sweep = j.sweep AND r.number = j.number) RETURNING number`,
       [sweep, trial],
     );
     return rows.length;
-  },
+  }
 
   /** Counts the death of a trial's process. */
   async died(sweep: string, number: number): Promise<void> {
-    await db.query('UPDATE moonlet.job SET deaths = deaths + 1 WHERE sweep = $1 AND number = $2', [
+    await this.#db.query('UPDATE moonlet.job SET deaths = deaths + 1 WHERE sweep = $1 AND number = $2', [
       sweep,
       number,
     ]);
-  },
+  }
 
   /**
    * Writes a result once. A second one for the same job changes nothing; it is counted, and compared to the digit.
    */
   async record(sweep: string, r: Omit<Result, 'repeats' | 'differs'>): Promise<void> {
-    await db.query(
+    await this.#db.query(
       `INSERT INTO moonlet.result AS r (sweep, number, ok, body, latency_ms, worker, seconds)
        VALUES ($1, $2, $3, $4::json, $5, $6, $7)
        ON CONFLICT (sweep, number) DO UPDATE SET repeats = r.repeats + 1,
          differs = r.differs OR r.ok <> EXCLUDED.ok OR r.body::text <> EXCLUDED.body::text`,
       [sweep, r.number, r.ok, JSON.stringify(r.body), r.latencyMs ?? null, r.worker, r.seconds],
     );
-  },
+  }
 
   async result(sweep: string, number: number): Promise<Result | undefined> {
     const [row] = await this.resultsOf(sweep, [number]);
     return row;
-  },
+  }
 
   /** The results that are there, of these jobs. */
-  resultsOf: (sweep: string, numbers: readonly number[]): Promise<readonly Result[]> =>
-    db.query<Result>(
+  resultsOf(sweep: string, numbers: readonly number[]): Promise<readonly Result[]> {
+    return this.#db.query<Result>(
       `SELECT number, ok, body, latency_ms AS "latencyMs", worker, seconds, repeats, differs FROM moonlet.result
        WHERE sweep = $1 AND number = ANY($2::int[]) ORDER BY number`,
       [sweep, numbers],
-    ),
+    );
+  }
 
   async counts(sweep: string): Promise<{ jobs: number; results: number; trials: number; failed: number }> {
-    const [row] = await db.query<{ jobs: number; results: number; trials: number; failed: number }>(
+    const [row] = await this.#db.query<{ jobs: number; results: number; trials: number; failed: number }>(
       `SELECT count(*)::int AS jobs, count(r.number)::int AS results, count(DISTINCT j.trial)::int AS trials,
          (count(*) FILTER (WHERE NOT r.ok))::int AS failed
        FROM moonlet.job j LEFT JOIN moonlet.result r USING (sweep, number) WHERE j.sweep = $1`,
       [sweep],
     );
     return row ?? { jobs: 0, results: 0, trials: 0, failed: 0 };
-  },
+  }
 
   /** Removes a sweep with its jobs and results. */
   async remove(row: SweepRow): Promise<void> {
-    await db.boss.deleteQueue(queueOf(row));
-    await db.query('DELETE FROM moonlet.sweep WHERE name = $1', [row.name]);
-  },
+    await this.#db.boss.deleteQueue(queueOf(row));
+    await this.#db.query('DELETE FROM moonlet.sweep WHERE name = $1', [row.name]);
+  }
 
   /**
    * Renews the lease of a job: pg-boss 10 counts it from the job's start. Undefined when it has run out and another worker may have
@@ -179,7 +187,7 @@ export const ledger = (db: Database) => ({
     number: number,
     retries: number,
   ): Promise<{ readonly state: SweepRow['state'] | null; readonly killed: boolean | null } | undefined> {
-    const [found] = await db.query<{ state: SweepRow['state'] | null; killed: boolean | null }>(
+    const [found] = await this.#db.query<{ state: SweepRow['state'] | null; killed: boolean | null }>(
       `UPDATE moonlet_queue.job SET started_on = now()
        WHERE name = $1 AND id = $2::uuid AND state = 'active' AND retry_count = $3
        RETURNING (SELECT s.state FROM moonlet.sweep s WHERE s.name = $4) AS state,
@@ -187,6 +195,6 @@ export const ledger = (db: Database) => ({
       [queueOf(row), jobId(row, number), retries, row.name, number],
     );
     return found;
-  },
-});
-export type Ledger = ReturnType<typeof ledger>;
+  }
+}
+export const ledger = (db: Database): Ledger => new Ledger(db);

@@ -1,5 +1,6 @@
 /** @file What is tried: the same for the same seed and results, however they came; and better than chance where a sampler learns. */
 import { expect } from 'chai';
+import { bytesOf, cheapen, cost, grow, init } from '../../src/index.ts';
 import { random } from '../../src/random.ts';
 import {
   coster,
@@ -11,6 +12,7 @@ import {
   type Space,
   type SpaceInput,
 } from '../../src/sweep/index.ts';
+import { compose } from '../../zoo/architectures/index.ts';
 import { messageOf } from '../support/errors.ts';
 
 const base: SpaceInput = {
@@ -149,6 +151,30 @@ describe('the plan of a sweep', () => {
     expect(messageOf(() => none.next())).to.match(
       /^sweep: no candidate within the limits in 10000 draws \(the last: params: \d+, at most 10 allowed\)/,
     );
+  });
+});
+
+describe('the costs of a candidate', () => {
+  for (const student of ['wrn depth=10', 'shufflenet-v2', 'snn', 'shufflenet-v1', 'mobilenet-v2 width=0.1'])
+    it(`of ${student} are those of its net: parameters, multiply-adds, and bytes of the stored weights`, () => {
+      const net = init(compose(student));
+      const { params, macs, peakBytes } = cost(net.graph);
+      const costs = coster(undefined)({ recipe: { student } }, {});
+      expect(costs).to.deep.equal({ params, macs, bytes: bytesOf(net), peakBytes });
+    });
+
+  it('follow the block, the options and a recipe with growth', () => {
+    const costs = coster({ name: 'mnist', shape: [28, 28, 1], classes: 10 });
+    const recipe = { data: 'mnist', student: 'wrn depth=10 size=28 channels=1', steps: 1, validation: 1 };
+    const graph = compose(recipe.student);
+    const of = (values: object): unknown => costs({ recipe }, { ...values });
+    expect(of({ block: 'G(4)' })).to.deep.include({ params: cost(cheapen(graph, 'G(4)')).params });
+    expect(of({ 'student.width': 2 })).to.deep.include({
+      params: cost(compose('wrn depth=10 width=2 size=28 channels=1')).params,
+    });
+    const plan = [{ widen: { stage2: 'x1.5' } }] as const;
+    expect(of({ grow: plan })).to.deep.include({ params: cost(grow(init(graph), plan).net.graph).params });
+    expect(of({ student: 'wrn depth=11' })).to.match(/^wrn: depth/);
   });
 });
 
