@@ -21,6 +21,9 @@ export interface Running {
   said(): string;
 }
 
+/** All that were started: they end with this process. */
+const living = new Set<ChildProcess>();
+
 /** Starts a command. */
 export function start(main: string, words: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
   const child = spawn(process.execPath, [main, ...words], {
@@ -32,7 +35,8 @@ export function start(main: string, words: readonly string[], env: NodeJS.Proces
     stream?.on('data', (part: Buffer) => {
       text += part.toString();
     });
-  process.once('exit', () => child.kill('SIGKILL'));
+  if (!living.size) process.once('exit', () => living.forEach((c) => void c.kill('SIGKILL')));
+  living.add(child);
   const ended = once(child, 'close').then(([code, signal]) => ({ code, signal }));
   return { child, ended, said: () => text };
 }

@@ -174,7 +174,16 @@ export class Ledger {
 
   /** Removes a sweep with its jobs and results. */
   async remove(row: SweepRow): Promise<void> {
-    await this.#db.boss.deleteQueue(queueOf(row));
+    const { boss } = this.#db;
+    const queue = queueOf(row);
+    // pg-boss 10 deletes only queues without jobs
+    const ids: string[] = [];
+    for await (const { number } of this.jobs(row.name)) {
+      ids.push(jobId(row, number));
+      if (ids.length === 500) await boss.deleteJob(queue, ids.splice(0));
+    }
+    if (ids.length) await boss.deleteJob(queue, ids);
+    await boss.deleteQueue(queue);
     await this.#db.query('DELETE FROM moonlet.sweep WHERE name = $1', [row.name]);
   }
 

@@ -34,11 +34,24 @@ export function startTrial(
     env: { ...process.env, OMP_NUM_THREADS: threads, UV_THREADPOOL_SIZE: '4' },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  const kill = (): void => void child.kill('SIGKILL');
-  process.once('exit', kill);
-  const ended = endingOf(child, { spec, store }, onStep).finally(() => process.off('exit', kill));
-  return { pid: child.pid, ended, kill, stop: () => void child.kill('SIGTERM') };
+  if (!living.size) process.on('exit', killAll);
+  living.add(child);
+  const ended = endingOf(child, { spec, store }, onStep).finally(() => {
+    living.delete(child);
+    if (!living.size) process.off('exit', killAll);
+  });
+  return {
+    ...{ pid: child.pid, ended },
+    stop: () => void child.kill('SIGTERM'),
+    kill: () => void child.kill('SIGKILL'),
+  };
 }
+
+/** The trials that run now; those that are left at the end of this process go with it. */
+const living = new Set<ChildProcess>();
+const killAll = (): void => {
+  for (const child of living) child.kill('SIGKILL');
+};
 
 function endingOf(child: ChildProcess, task: ToChild, onStep: (step: number) => void): Promise<Ending> {
   let errors = '';

@@ -48,15 +48,16 @@ const untrained: typeof startTrial = ({ spec: { costs } }) => {
 /** Conducts a sweep with workers beside it. */
 async function run(
   input: SpaceInput,
-  o: { readonly start?: typeof startTrial; readonly results?: number } = {},
+  o: { readonly start?: typeof startTrial; readonly results?: number; readonly lease?: number } = {},
 ) {
   const [stop, rest] = [new AbortController(), new AbortController()];
   const space = parseSpace(input);
   const worker = work(db, {
     ...{ slots: 2, sweep: space.name, pollMs: 10, signal: rest.signal, start: o.start ?? inProcess },
+    ...(o.lease === undefined ? {} : { lease: o.lease }),
   });
   const { end, row } = await conduct(db, space, {
-    ...{ store: folder('store', space.name), pollMs: 10, signal: stop.signal },
+    ...{ store: folder('store', space.name), pollMs: 10, signal: stop.signal, lease: o.lease ?? 60 },
     onProgress: ({ results }) => {
       if (results >= (o.results ?? Number.POSITIVE_INFINITY)) stop.abort();
     },
@@ -75,7 +76,7 @@ describe('a sweep on the embedded database', () => {
   after(() => db.close());
 
   const learning: Partial<SpaceInput> = {
-    trials: 7,
+    trials: 6,
     sampler: { kind: 'evolution', population: 3, sample: 2, inherit: true },
     space: {
       'student.units': { whole: [4, 32] },
@@ -90,14 +91,14 @@ describe('a sweep on the embedded database', () => {
     const rest = await run(tinySpace(data, { ...learning, name: 'cut' }));
     const whole = await run(tinySpace(data, { ...learning, name: 'whole' }));
     expect([rest.end, whole.end]).to.deep.equal(['done', 'done']);
-    expect(whole.results.map((r) => r.number)).to.deep.equal([0, 1, 2, 3, 4, 5, 6]);
+    expect(whole.results.map((r) => r.number)).to.deep.equal([0, 1, 2, 3, 4, 5]);
     expect(rest.bodies).to.deep.equal(whole.bodies);
     expect(whole.bodies.filter((b) => b.includes('"inherited":"parent"'))).not.to.be.empty;
     expect(existsSync(folder('store', 'whole', 'trials', '0', 'graph.json'))).to.equal(true);
-    const more = await run(tinySpace(data, { ...learning, name: 'whole', trials: 9 }));
-    expect(more.bodies.slice(0, 7)).to.deep.equal(whole.bodies);
-    expect(more.results.length).to.equal(9);
-  });
+    const more = await run(tinySpace(data, { ...learning, name: 'whole', trials: 7 }));
+    expect(more.bodies.slice(0, 6)).to.deep.equal(whole.bodies);
+    expect(more.results.length).to.equal(7);
+  }).timeout(60_000);
 
   it('runs a trial in a process of its own to the same numbers', async () => {
     const input = tinySpace(data, { trials: 1, parallel: 1, name: 'process' });
@@ -186,19 +187,95 @@ describe('a sweep on the embedded database', () => {
     ]);
   });
 
+  /** A process that does nothing until it is stopped or killed. */
+  const idle =
+    (told: string[], begun: () => unknown): typeof startTrial =>
+    () => {
+      begun();
+      let end = (_: { kind: 'died'; text: string } | { kind: 'outcome'; outcome: undefined }): void => {};
+      const ended = new Promise<Parameters<typeof end>[0]>((done) => {
+        end = done;
+      });
+      return {
+        pid: undefined,
+        ended,
+        stop: () => {
+          told.push('stop');
+          end({ kind: 'outcome', outcome: undefined });
+        },
+        kill: () => {
+          told.push('kill');
+          end({ kind: 'died', text: 'SIGKILL' });
+        },
+      };
+    };
+
+  it('ends a trial that is killed, and only that one; it has then failed', async () => {
+    const told: string[] = [];
+    let killed: Promise<number> | undefined;
+    const kill = (): void => {
+      killed = ledger(db).kill('killed', 0);
+    };
+    const { end, results } = await run(tinySpace(data, { trials: 2, name: 'killed' }), {
+      start: (task) => (task.spec.trial === 0 ? idle(told, kill)(task) : untrained(task)),
+      lease: 1,
+    });
+    expect([end, await killed, told]).to.deep.equal(['done', 1, ['kill']]);
+    expect(results.map((r) => [r.ok, 'error' in r.body ? r.body.error : ''])).to.deep.equal([
+      [false, 'killed'],
+      [true, ''],
+    ]);
+  });
+
+  it('stops, with its trials back in the queue, and goes on', async () => {
+    const told: string[] = [];
+    const input = tinySpace(data, { trials: 1, name: 'stopped' });
+    const stop = (): Promise<void> => ledger(db).change('stopped', { state: 'stopped' });
+    const first = await run(input, { start: idle(told, stop), lease: 1 });
+    expect([first.end, first.results, told[0]]).to.deep.equal(['stopped', [], 'stop']);
+    const rest = await run(input, { start: untrained });
+    expect([rest.end, rest.results.length]).to.deep.equal(['done', 1]);
+  });
+
+  it('is removed with its jobs, and its name is free again', async () => {
+    const input = tinySpace(data, { trials: 2, name: 'removed' });
+    const { row } = await run(input, { start: untrained });
+    await ledger(db).remove(row);
+    expect(await ledger(db).sweep('removed')).to.equal(undefined);
+    expect(await ledger(db).counts('removed')).to.deep.include({ jobs: 0, results: 0 });
+    expect((await run(input, { start: untrained })).results.length).to.equal(2);
+  });
+
+  it('trains what ASHA promotes from where it was, to the numbers of an unbroken run', async () => {
+    const input = tinySpace(data, {
+      trials: 4,
+      name: 'asha',
+      stopEarly: { kind: 'asha', first: 2, factor: 2 },
+    });
+    const { results } = await run(input);
+    const whole = results.filter((r) => 'weights' in r.body);
+    const early = results.filter((r) => 'steps' in r.body && r.body.steps === 2);
+    expect([early.length, whole.length]).to.deep.equal([4, 1]);
+    const found = await ledger(db).job('asha', whole[0]?.number ?? -1);
+    if (!found) throw new Error('no job');
+    const { until: _, ...job } = found.job;
+    const direct = await runTrial({ base: parseSpace(input), ...job }, folderStore(folder('direct')));
+    expect(JSON.stringify(direct?.body)).to.equal(JSON.stringify(whole[0]?.body));
+  });
+
   it('has a report with every trial, as CSV and as a page', async () => {
     const row = await ledger(db).sweep('whole');
     if (!row) throw new Error('no sweep');
     const report = await reportOf(ledger(db), row);
-    expect(report.counts).to.deep.equal({ trials: 9, done: 9, failed: 0 });
+    expect(report.counts).to.deep.equal({ trials: 7, done: 7, failed: 0 });
     const lines = csvOf(report).trimEnd().split('\r\n');
-    expect(lines.length).to.equal(10);
+    expect(lines.length).to.equal(8);
     expect(lines[0]).to.match(
       /^trial,state,steps,accuracy,.*,worker,error,student\.units,rate\.kind,rate\.peak$/,
     );
     const page = pageOf(report);
     writeFileSync(folder('page.html'), page);
-    expect(page.match(/<polyline/g)?.length).to.equal(10);
+    expect(page.match(/<polyline/g)?.length).to.equal(8);
     expect(page).to.contain('<h2>Pareto front</h2>');
   });
 });
