@@ -220,7 +220,7 @@ try {
   const began = Date.now();
   const main = await compiled('out/test-sweep');
   const value = {
-    ...tinySpace(tinyData(join(folder, 'data')), { trials, parallel: 8 }),
+    ...tinySpace(tinyData(join(folder, 'data')), { trials, parallel: 16 }),
     space: {
       'student.units': { whole: [4, 64] },
       'rate.kind': { choice: ['constant'] },

@@ -8,10 +8,36 @@ import type PgBoss from 'pg-boss';
 import { codeOf, MoonletError, messageOf, oneLine, UsageError } from '../errors.ts';
 import { lock } from '../files/lock.ts';
 
+/** What sweeps use of pg-boss. Its own types would be needed by everybody who compiles against ours. */
+export interface Boss {
+  getQueue(name: string): Promise<unknown>;
+  createQueue(name: string, options: QueueOptions & { readonly name: string }): Promise<void>;
+  deleteQueue(name: string): Promise<void>;
+  /** Null where a job of this id was sent before. */
+  send(name: string, data: object, options: QueueOptions & { readonly id: string }): Promise<string | null>;
+  fetch<T>(name: string, options: { includeMetadata: true }): Promise<QueuedJob<T>[]>;
+  complete(name: string, id: string): Promise<unknown>;
+  fail(name: string, id: string): Promise<unknown>;
+  deleteJob(name: string, ids: string[]): Promise<unknown>;
+  /** Gives jobs back whose leases have run out. */
+  expire(): Promise<void>;
+}
+export interface QueueOptions {
+  readonly retryLimit?: number;
+  readonly expireInSeconds?: number;
+  readonly retentionDays?: number;
+}
+export interface QueuedJob<T> {
+  readonly id: string;
+  readonly data: T;
+  /** How often it was given to a worker before. */
+  readonly retryCount: number;
+}
+
 export interface Database {
   /** Rows of one statement; it waits while the database is away. */
   query<Row>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
-  readonly boss: PgBoss;
+  readonly boss: Boss;
   /** How messages call it: without a password. */
   readonly name: string;
   close(): Promise<void>;

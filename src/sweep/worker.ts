@@ -41,8 +41,7 @@ const retryLimit = 1_000_000;
 export async function ensureQueue({ boss }: Database, row: SweepRow, lease: number): Promise<void> {
   const name = queueOf(row);
   if (await boss.getQueue(name)) return;
-  const options = { policy: 'standard', retryLimit, expireInSeconds: lease, retentionDays: 365 } as const;
-  await boss.createQueue(name, { name, ...options });
+  await boss.createQueue(name, { name, retryLimit, expireInSeconds: lease, retentionDays: 365 });
 }
 
 /** The data and version of a job, by which workers with others refuse it. */
