@@ -87,7 +87,7 @@ async function conducted(
     ...{ slots: here, sweep: space.name, lease, say: note, pollMs: 200 },
     signal: AbortSignal.any([signal, rest.signal]),
   });
-  const { end } = await conduct(db, space, {
+  const conducting = conduct(db, space, {
     ...{
       store,
       lease,
@@ -95,7 +95,10 @@ async function conducted(
       signal,
       onProgress: progressLine(space.name, flags.watch ?? process.stderr.isTTY),
     },
-  }).finally(() => rest.abort());
+  });
+  // a worker ends before the controller only by an error, or by the signal
+  conducting.catch(() => {});
+  const { end } = await Promise.race([conducting, worker.then(() => conducting)]).finally(() => rest.abort());
   await worker;
   const row = await ledger(db).sweep(space.name);
   if (!row) return;

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { version } from '../export/version.ts';
-import { UsageError } from '../errors.ts';
+import { MoonletError, UsageError } from '../errors.ts';
 import { coster } from './costs.ts';
 import type { Database } from './database.ts';
 import { aboutData } from './digest.ts';
@@ -108,6 +108,9 @@ function equal(a: unknown, b: unknown): boolean {
   return keys.length === Object.keys(b).length && keys.every((k) => Object.hasOwn(b, k) && equal(a[k], b[k]));
 }
 
+/** When so many trials have failed and none has not, the rest would fail too. */
+const hopeless = 10;
+
 class Run {
   readonly #db: Database;
   readonly #ledger: Ledger;
@@ -184,6 +187,11 @@ class Run {
     this.#pending.delete(result.number);
     this.#counts.results++;
     if (!result.ok) this.#counts.failed++;
+    const { results, failed } = this.#counts;
+    if (failed === results && results >= hopeless && 'error' in result.body)
+      throw new MoonletError(
+        `${this.#row.name}: all of the first ${results} trials failed (${result.body.error}); correct the space, and remove this sweep or give the new one another name`,
+      );
     this.#o.plan.tell(result.number, scores);
     const isBest = scores && (!this.#best || (scores[0] ?? 0) > (this.#best.scores[0] ?? 0));
     if (!isBest || !isMeasured(result)) return;

@@ -237,6 +237,22 @@ describe('a sweep on the embedded database', () => {
     expect([rest.end, rest.results.length]).to.deep.equal(['done', 1]);
   });
 
+  it('ends where all of the first trials fail, and says why', async () => {
+    const failing: typeof startTrial = () => {
+      const ended = Promise.resolve({
+        kind: 'outcome',
+        outcome: { ok: false, body: { error: 'no such head' } },
+      } as const);
+      return { pid: undefined, ended, stop: () => {}, kill: () => {} };
+    };
+    const message = await run(tinySpace(data, { trials: 30, name: 'failing' }), { start: failing }).catch(
+      (e: Error) => e.message,
+    );
+    expect(message).to.match(
+      /^failing: all of the first 1\d trials failed \(no such head\); correct the space/,
+    );
+  });
+
   it('is removed with its jobs, and its name is free again', async () => {
     const input = tinySpace(data, { trials: 2, name: 'removed' });
     const { row } = await run(input, { start: untrained });
