@@ -6,7 +6,8 @@ import { architectures, compose, isLibraryName } from '../../zoo/architectures/i
 import type { Dataset } from '../data/index.ts';
 import { cheapen } from '../edit/cheapen.ts';
 import { MoonletError } from '../errors.ts';
-import type { Graph } from '../graph/index.ts';
+import { classesOf, type Graph } from '../graph/index.ts';
+import { checkFit } from '../learn/task/index.ts';
 import { cost } from '../read/cost.ts';
 import type { Recipe } from '../run/recipe.ts';
 import { firstStudent, startOn } from '../run/start.ts';
@@ -43,9 +44,10 @@ function graphOf(recipe: Recipe, about: About | undefined): Graph {
   return firstStudent(recipe, startOn(recipe, about).net, about).graph;
 }
 
-/** The graph of an architecture as it stands, made without weights. */
-function plainGraph({ student, block }: NetFields): Graph {
+/** The graph of an architecture as it stands, made without weights. @throws MoonletError when it does not take the data. */
+function plainGraph({ student, block }: NetFields, about: About | undefined): Graph {
   const graph = compose(String(student));
+  if (about?.shape[0]) checkFit(graph, classesOf(graph), about);
   return typeof block === 'string' ? cheapen(graph, block) : graph;
 }
 
@@ -86,7 +88,7 @@ export function coster(about: About | undefined): Coster {
     const before = known.get(key);
     if (before !== undefined) return before;
     const found = unlessRefused(() =>
-      costsOf(plain ? plainGraph(fields) : graphOf(candidateOf(base, values).recipe, about)),
+      costsOf(plain ? plainGraph(fields, about) : graphOf(candidateOf(base, values).recipe, about)),
     );
     if (known.size >= most) known.clear();
     known.set(key, found);

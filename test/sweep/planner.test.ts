@@ -175,6 +175,7 @@ describe('the costs of a candidate', () => {
     const plan = [{ widen: { stage2: 'x1.5' } }] as const;
     expect(of({ grow: plan })).to.deep.include({ params: cost(grow(init(graph), plan).net.graph).params });
     expect(of({ student: 'wrn depth=11' })).to.match(/^wrn: depth/);
+    expect(of({ 'student.classes': 7 })).to.match(/has 7 classes, but mnist has 10/);
   });
 });
 
