@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { match } from 'ts-pattern';
-import { MoonletError, suggestion, UsageError } from '../errors.ts';
+import { cut, MoonletError, suggestion, UsageError } from '../errors.ts';
 import { writeAtomically } from '../files/index.ts';
 import {
   bestRows,
@@ -83,13 +83,17 @@ export async function showReport(db: Database, row: SweepRow, flags: SweepFlags)
   return flags.json ? found : reportText(found);
 }
 
+/** A value in a cell: objects as the beginning of their JSON. */
+const valueText = (value: unknown): string =>
+  value === undefined ? '' : typeof value === 'string' ? value : cut(JSON.stringify(value), 60);
+
 /** The best trials as a table. */
 function reportText(r: Report): string {
   const places = placesOf(r);
   const rows = bestRows(r).map((row) => [
     ...[`${row.trial}`, row.measures.accuracy === undefined ? '' : percent(row.measures.accuracy)],
     ...[`${row.measures.params ?? ''}`, `${row.measures.macs ?? ''}`, `${row.measures.bytes ?? ''}`],
-    ...places.map((p) => (row.values[p] === undefined ? '' : String(row.values[p]))),
+    ...places.map((p) => valueText(row.values[p])),
   ]);
   const { trials, done, failed } = r.counts;
   const firstError = r.rows.find((row) => row.error !== undefined)?.error;
