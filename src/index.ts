@@ -29,6 +29,7 @@ export {
   foldNorms,
   type GrowPlan,
   grow,
+  growTo,
   hashWeights,
   mergeCopies,
   narrow,

@@ -76,6 +76,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./export.ts')).exportCommand,
   },
   {
+    name: 'sweep',
+    summary: 'try many recipes or architectures within exact limits, on one machine or many',
+    load: async () => (await import('./sweep.ts')).sweepCommand,
+  },
+  {
+    name: 'worker',
+    summary: 'run the trials of sweeps that a queue on PostgreSQL holds',
+    load: async () => (await import('./worker.ts')).workerCommand,
+  },
+  {
     name: 'bench',
     summary: 'measure the speed of every engine on this machine',
     load: async () => (await import('./bench.ts')).benchCommand,

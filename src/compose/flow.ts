@@ -8,6 +8,7 @@ import {
   check,
   dropUnused,
   type Graph,
+  keepShapes,
   type Node,
   type Op,
   type Quantize,
@@ -40,6 +41,7 @@ export type Block<I extends Rank = 'map', O extends Rank = I> = (x: Flow<I>) => 
 interface Draft {
   readonly nodes: Node[];
   readonly used: Map<string, number>;
+  readonly shapes: Map<string, Shape>;
   path: string;
 }
 
@@ -57,7 +59,11 @@ export class Flow<R extends Rank> {
 
   /** @internal Use `input()`. */
   static input(shape: Shape): Flow<Rank> {
-    return Flow.#emit({ nodes: [], used: new Map(), path: '' }, { kind: 'input', shape }, []);
+    return Flow.#emit(
+      { nodes: [], used: new Map(), shapes: new Map(), path: '' },
+      { kind: 'input', shape },
+      [],
+    );
   }
 
   static #emit<O extends Rank>(
@@ -83,8 +89,10 @@ export class Flow<R extends Rank> {
       throw e instanceof ShapeError ? e.at(id) : e;
     }
     const owner = sharing.weightsOf;
-    const weightsOf = owner === undefined ? {} : { weightsOf: typeof owner === 'string' ? owner : owner.id };
-    draft.nodes.push({ id, op, inputs: ins.map((x) => x.id), ...weightsOf });
+    const inputs = ins.map((x) => x.id);
+    if (owner === undefined) draft.nodes.push({ id, op, inputs });
+    else draft.nodes.push({ id, op, inputs, weightsOf: typeof owner === 'string' ? owner : owner.id });
+    draft.shapes.set(id, shape);
     return new Flow<O>(draft, id, shape as ShapeOf<O>); // the one cast: rank follows kind
   }
 
@@ -249,7 +257,9 @@ export class Flow<R extends Rank> {
     if (!first) throw new MoonletError(`${name}: a graph needs at least one output`);
     if (outputs.some((x) => x.#draft !== first.#draft))
       throw new MoonletError(`${name}: joins values of two networks; begin both from one input()`);
-    return check(dropUnused({ name, nodes: [...first.#draft.nodes], outputs: outputs.map((x) => x.id) }));
+    const nodes = Object.freeze([...first.#draft.nodes]);
+    keepShapes(nodes, new Map(first.#draft.shapes));
+    return check(dropUnused({ name, nodes, outputs: outputs.map((x) => x.id) }));
   }
 }
 

@@ -16,6 +16,7 @@ export { addUnits, type UnitOptions } from './grow/add-units.ts';
 export { type ConnectOptions, connect } from './grow/connect.ts';
 export { type DeepenOptions, deepen } from './grow/deepen.ts';
 export { enlarge } from './grow/enlarge.ts';
+export { growTo } from './grow/grow-to.ts';
 export { type GrowPlan, type GrowStep, grow, growSteps, type Planned, parsePlan, plan } from './grow/plan.ts';
 export { type Widths, widen } from './grow/widen.ts';
 export { type HeadOptions, withHead } from './head.ts';

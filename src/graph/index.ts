@@ -53,7 +53,7 @@ export { nodesAt, type Part, parts } from './parts.ts';
 export { print, printOp } from './print.ts';
 export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
-export { shapeOf, shapes } from './shape.ts';
+export { keepShapes, shapeOf, shapes } from './shape.ts';
 export { printShape, ShapeError } from './shape-check.ts';
 export { type Stage, stageOf, stagePaths, stages } from './stages.ts';
 export { toJson } from './to-json.ts';

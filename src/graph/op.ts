@@ -217,22 +217,17 @@ export function kernelPlaces(op: Op, ins: readonly Shape[], out: Shape): number 
 export const weightShapes = (
   op: Op,
   ins: readonly Shape[],
-): readonly (readonly [Slot, readonly number[]])[] =>
-  match(op)
+): readonly (readonly [Slot, readonly number[]])[] => {
+  // these make up most of every net: a pattern match costs more than what it would find
+  if (op.kind === 'act' || op.kind === 'add') return none;
+  if (op.kind === 'conv') return convWeights(op, ins);
+  if (op.kind === 'norm') return normWeights(op, ins);
+  return match(op)
     .returnType<readonly (readonly [Slot, readonly number[]])[]>()
-    .with({ kind: 'conv' }, { kind: 'convTranspose' }, ({ out, kernel, groups, bias }) => [
+    .with({ kind: 'convTranspose' }, ({ out, kernel, groups, bias }) => [
       ['kernel', [...kernel, channelsOf(first(ins)) / groups, out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
     ])
-    .with({ kind: 'norm' }, ({ scale, offset }) => {
-      const c = [channelsOf(first(ins))];
-      return [
-        ...(scale ? ([['gamma', c]] as const) : []),
-        ...(offset ? ([['beta', c]] as const) : []),
-        ['mean', c],
-        ['variance', c],
-      ];
-    })
     .with({ kind: 'layerNorm' }, ({ scale, offset }) => {
       const c = [channelsOf(first(ins))];
       return [...(scale ? ([['gamma', c]] as const) : []), ...(offset ? ([['beta', c]] as const) : [])];
@@ -249,16 +244,39 @@ export const weightShapes = (
       ['kernel', [channelsOf(first(ins)), out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
     ])
-    .with(...weightless, () => [])
+    .with(...weightless, () => none)
     .exhaustive();
+};
+const none: readonly (readonly [Slot, readonly number[]])[] = [];
+const convWeights = (
+  { out, kernel, groups, bias }: Conv,
+  ins: readonly Shape[],
+): readonly (readonly [Slot, readonly number[]])[] => {
+  const shape = [kernel[0], kernel[1], channelsOf(first(ins)) / groups, out];
+  return bias
+    ? [
+        ['kernel', shape],
+        ['bias', [out]],
+      ]
+    : [['kernel', shape]];
+};
+function normWeights(
+  { scale, offset }: Norm,
+  ins: readonly Shape[],
+): readonly (readonly [Slot, readonly number[]])[] {
+  const c = [channelsOf(first(ins))];
+  const all: (readonly [Slot, readonly number[]])[] = [];
+  if (scale) all.push(['gamma', c]);
+  if (offset) all.push(['beta', c]);
+  all.push(['mean', c], ['variance', c]);
+  return all;
+}
 
 /** The most frequent first: patterns are tried in their order. */
 const weightless = [
-  { kind: 'act' },
   { kind: 'input' },
   { kind: 'pool' },
   { kind: 'globalPool' },
-  { kind: 'add' },
   { kind: 'mul' },
   { kind: 'concat' },
   { kind: 'slice' },

@@ -8,6 +8,7 @@ import {
   codeRange,
   type Graph,
   isMap,
+  type Node,
   type Norm,
   type Op,
   type Pool,
@@ -28,13 +29,16 @@ import { slideBack } from './window.ts';
  */
 export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
   const check = new Check(op, ins);
+  // four kinds make up most of every net: a pattern match costs more than their shapes
+  if (op.kind === 'conv') return convShape(op, check);
+  if (op.kind === 'norm') return normShape(op, check);
+  if (op.kind === 'act') return check.one();
+  if (op.kind === 'add') return elementwiseShape(op.kind, check);
   return (
     match(op)
       .returnType<Shape>()
       // the most frequent first: patterns are tried in their order
-      .with({ kind: 'conv' }, (conv) => convShape(conv, check))
-      .with({ kind: 'norm' }, (norm) => normShape(norm, check))
-      .with({ kind: 'act' }, () => check.one())
+      .with({ kind: 'mul' }, ({ kind }) => elementwiseShape(kind, check))
       .with({ kind: 'input' }, ({ shape }) => inputShape(shape, check))
       .with({ kind: 'pool' }, (pool) => poolShape(pool, check))
       .with({ kind: 'dense' }, ({ out }) => {
@@ -58,7 +62,6 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
         return check.one();
       })
       .with({ kind: 'quantize' }, (quantize) => quantizeShape(quantize, check))
-      .with({ kind: 'add' }, { kind: 'mul' }, ({ kind }) => elementwiseShape(kind, check))
       .with({ kind: 'concat' }, () => concatShape(check))
       .with({ kind: 'slice' }, ({ from, to }) => {
         const c = channelsOf(check.one());
@@ -223,11 +226,20 @@ const withChannels = (shape: Shape, c: number): Shape => (isMap(shape) ? [shape[
  *
  * shapes(wrn()).get('head/dense'); // [10]
  */
-export const shapes = (graph: Graph): ReadonlyMap<string, Shape> =>
-  fold<Shape>(graph, (node, ins) => {
+export function shapes(graph: Graph): ReadonlyMap<string, Shape> {
+  const before = known.get(graph.nodes);
+  if (before) return before;
+  return fold<Shape>(graph, (node, ins) => {
     try {
       return shapeOf(node.op, ins);
     } catch (e) {
       throw e instanceof ShapeError ? e.at(node.id) : e;
     }
   });
+}
+
+/** Shapes by the list of nodes, which its builder has frozen. */
+const known = new WeakMap<readonly Node[], ReadonlyMap<string, Shape>>();
+/** Keeps the shapes that a builder has computed of its nodes, which it freezes. */
+export const keepShapes = (nodes: readonly Node[], found: ReadonlyMap<string, Shape>): void =>
+  void known.set(nodes, found);

@@ -68,10 +68,17 @@ export function cost(graph: Graph): Cost {
       else params += n;
     }
     if (node.op.kind === 'permute') normStats += node.op.order.length;
-    return {
-      ...{ id: node.id, kind: node.op.kind, shape, params, macs },
-      ...{ activationBytes: bytesOf(shape), aliveBytes: get(alive, node.id) },
+    // one literal: spread parts would take most of the time of a count
+    const layer: LayerCost = {
+      id: node.id,
+      kind: node.op.kind,
+      shape,
+      params,
+      macs,
+      activationBytes: bytesOf(shape),
+      aliveBytes: get(alive, node.id),
     };
+    return layer;
   });
   const sum = (of: (layer: LayerCost) => number): number => layers.reduce((n, layer) => n + of(layer), 0);
   const total: Cost = {
@@ -107,7 +114,9 @@ function aliveBytes(
   nodes.forEach((node, i) => {
     alive += bytesOf(get(shapeById, node.id));
     found.set(node.id, alive);
-    for (const id of new Set(node.inputs)) if (lastReader.get(id) === i) alive -= bytesOf(get(shapeById, id));
+    const { inputs } = node;
+    const read = inputs.length > 1 ? new Set(inputs) : inputs;
+    for (const id of read) if (lastReader.get(id) === i) alive -= bytesOf(get(shapeById, id));
   });
   return found;
 }

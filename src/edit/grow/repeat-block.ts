@@ -84,7 +84,7 @@ function repeated(graph: Graph, place: Node, block: string, fresh: string): Inse
 }
 
 /** A copied block made to add nothing: its residual branch ends in zeros, or the block becomes such a branch. */
-function silence(graph: Graph, copy: readonly Node[], x: string): Insertion | undefined {
+export function silence(graph: Graph, copy: readonly Node[], x: string): Insertion | undefined {
   const byId = new Map(copy.map((n) => [n.id, n]));
   const last = item(copy, -1);
   const settled = settledBy(graph, x);

@@ -1,0 +1,62 @@
+/**
+ * @file A teacher's outputs, computed once for all trials that show the teacher the same views of the same examples. They are read
+ * whole by every trial, and never added to, so that no number depends on which trial came first.
+ */
+import { createHash } from 'node:crypto';
+import { boundFor } from '../learn/train/trainer.ts';
+import { classification } from '../learn/task/index.ts';
+import type { FitTaskOptions } from '../learn/train/index.ts';
+import { guide, memoryCache, teacherIdentity } from '../learn/train/teacher.ts';
+import { packCache, unpackCache } from '../learn/train/teacher-cache-file.ts';
+import { fitOptions } from '../run/fit-options.ts';
+import type { Ready } from '../run/classify.ts';
+import type { Store } from './store.ts';
+
+/** At most so many bytes of outputs are shared. */
+const mostBytes = 2 ** 31;
+
+/**
+ * The shared cache of a recipe's teacher, as an option of `fit`; nothing where the views of each epoch are new ones (no `views`), or
+ * labels are mixed. The first trial that needs the outputs computes them; trials that begin at the same moment may do so too.
+ */
+export async function sharedTeacher(
+  ready: Ready,
+  store: Store,
+): Promise<Pick<FitTaskOptions, 'teacherCache'>> {
+  const { recipe, teacher, engine, student } = ready;
+  const { views } = recipe;
+  if (!teacher || views === undefined || recipe.stages || ready.teacherData || ready.pictures) return {};
+  const options = await fitOptions(recipe, ready.context);
+  if (!options.teacherCache) return {};
+  const { train } = await ready.images(() => {});
+  if (!('pixels' in train)) return {};
+  const task = classification(train, ready.scale, options);
+  const bound = boundFor(student.graph, task, { ...options, teacher, teachers: ready.teachers });
+  const ids = [...new Set(bound.losses.flatMap((l) => l.teacher ?? []))].filter((id) => !id.includes(':'));
+  if (!ids.length) return {};
+  const { augment, viewSeed, seed, limit, validation, data } = recipe;
+  const about = { augment, views, viewSeed: viewSeed ?? seed, limit, validation, data };
+  const identity = await teacherIdentity(teacher, ids, about);
+  const key = `teachers/${createHash('sha256').update(identity).digest('hex').slice(0, 24)}.safetensors`;
+  const stored = await store.get(key);
+  if (stored) return { teacherCache: unpackCache(stored, identity, mostBytes) };
+  const cache = memoryCache(mostBytes);
+  const batch = divisorOf(train.count);
+  const perEpoch = train.count / batch;
+  const steps = views * perEpoch;
+  const next = task.batches({ batch, seed: 0, steps });
+  const asked = await guide(teacher, ids, { ...engine, cache });
+  try {
+    for (let step = 0; step < steps; step++) await asked.of(await next(step));
+  } finally {
+    await asked.release();
+  }
+  await store.put(key, packCache(cache, identity));
+  return { teacherCache: cache };
+}
+
+/** The largest batch up to 256 that divides the examples, so that none is left out. */
+function divisorOf(count: number): number {
+  for (let n = Math.min(256, count); n > 1; n--) if (count % n === 0) return n;
+  return 1;
+}
