@@ -72,8 +72,9 @@ export function resultOf(run: Run, out: string): RunResult | undefined {
 }
 
 const datasetsLoaded = new Map<string, Promise<Dataset>>();
+/** The published data: nets of the zoo are not trained on a part of it. */
 const dataset = (name: string): Promise<Dataset> => {
-  const found = datasetsLoaded.get(name) ?? loadDataset(name);
+  const found = datasetsLoaded.get(name) ?? loadDataset(name, { source: 'published' });
   datasetsLoaded.set(name, found);
   return found;
 };

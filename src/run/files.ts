@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { studentFolder, studentNames } from '../../zoo/folders.ts';
 import { readCard } from '../../zoo/students.ts';
-import { datasets, isDatasetPath } from '../data/index.ts';
+import { isDatasetPath, isShipped } from '../data/index.ts';
 import { readText, writeAtomically } from '../files/index.ts';
 import type { CheckpointStore } from '../learn/train/index.ts';
 import type { Recipe } from './recipe.ts';
@@ -36,15 +36,18 @@ export const inputsOf = (recipe: Partial<Recipe>): readonly string[] => {
  * none is named, or the path that is named does not exist from here.
  */
 export function dataOf(name: string): string | undefined {
-  if (studentNames().includes(name)) return datasets.find((d) => d === readCard(name).data);
+  if (studentNames().includes(name)) {
+    const { data } = readCard(name);
+    return isShipped(data) ? data : undefined;
+  }
   for (const file of ['card.json', 'recipe.json']) {
     const path = join(name, file);
     if (!existsSync(path)) continue;
     try {
       const { data }: { readonly data?: unknown } = JSON.parse(readText(path));
-      const known = datasets.find((d) => d === data);
-      if (known) return known;
-      if (typeof data === 'string' && isDatasetPath(data) && existsSync(data)) return data;
+      if (typeof data !== 'string') continue;
+      if (isShipped(data)) return data;
+      if (isDatasetPath(data) && existsSync(data)) return data;
     } catch {
       // a file of another kind says nothing
     }

@@ -11,7 +11,7 @@ import { parseRecipe, type Recipe } from './recipe.ts';
 
 /** Who is trained how: a teacher, or a student with its teacher. */
 export interface Pair {
-  /** `<dataset>/<id>`. */
+  /** `<folder>/<id>`, where the folder mostly has the name of the dataset. */
   readonly id: string;
   readonly teacher?: string;
   /** Stages of the student and the stages of the teacher that they answer to. */
@@ -30,6 +30,8 @@ const stages = z.array(z.tuple([z.string(), z.string()])).min(1);
 const fields = z.record(z.string(), z.unknown());
 const file = z.strictObject({
   data: name,
+  /** The folder of zoo/students that the nets are in; that of the data by default. */
+  folder: name.optional(),
   /** Its recipe is a file of its own beside this folder. */
   teacher: z.strictObject({ id: name, recipe: z.string().regex(/^[a-z0-9.-]+\.json$/) }),
   seeds: z.array(z.int().min(0)).min(1),
@@ -51,8 +53,8 @@ const file = z.strictObject({
 export function parsePairs(value: unknown, teacherRecipe: (file: string) => unknown, at: string): Pair[] {
   const parsed = file.safeParse(value, { error: unknownKey });
   if (!parsed.success) throw new UsageError(`${at}: ${issueText(parsed.error)}`);
-  const { data, teacher, seeds, recipe, students } = parsed.data;
-  const teacherId = `${data}/${teacher.id}`;
+  const { data, folder = data, teacher, seeds, recipe, students } = parsed.data;
+  const teacherId = `${folder}/${teacher.id}`;
   const taught = parseRecipe(teacherRecipe(teacher.recipe), teacher.recipe);
   return [
     { id: teacherId, stages: [], recipe: taught, seeds: [taught.seed] },
@@ -69,7 +71,7 @@ export function parsePairs(value: unknown, teacherRecipe: (file: string) => unkn
         seed: seeds[0],
       };
       return {
-        id: `${data}/${s.id}`,
+        id: `${folder}/${s.id}`,
         teacher: teacherId,
         stages: s.stages ?? [],
         recipe: parseRecipe(own, `${at}: ${s.id}`),

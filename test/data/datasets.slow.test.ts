@@ -85,7 +85,7 @@ describe('MNIST', () => {
       bytes[100]! ^= 1;
       return bytes;
     });
-    expect(await messageOf(MoonletError, () => readMnist(folder))).to.equal(
+    expect(await messageOf(MoonletError, () => readMnist({ folder }))).to.equal(
       `${file}: its sha256 is ${sha256(readFileSync(file))}, expected ` +
         `ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2; ${remedy}`,
     );
@@ -93,7 +93,7 @@ describe('MNIST', () => {
 
   it('names a truncated file', async () => {
     const file = withChanged('train-labels-idx1-ubyte', (bytes) => bytes.subarray(0, 5000));
-    expect(await messageOf(MoonletError, () => readMnist(folder))).to.equal(
+    expect(await messageOf(MoonletError, () => readMnist({ folder }))).to.equal(
       `${file}: it has 5000 bytes, expected 60008; it is truncated; ${remedy}`,
     );
   });
@@ -101,7 +101,7 @@ describe('MNIST', () => {
   it('names a missing file', async () => {
     const file = withChanged('t10k-images-idx3-ubyte', (bytes) => bytes);
     rmSync(file);
-    expect(await messageOf(MoonletError, () => readMnist(folder))).to.equal(
+    expect(await messageOf(MoonletError, () => readMnist({ folder }))).to.equal(
       `${file}: it cannot be read (ENOENT); ${remedy}`,
     );
   });
