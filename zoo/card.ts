@@ -34,6 +34,8 @@ const card = z.strictObject({
   n: z.int(),
   /** Wilson's interval at 95 %. */
   interval95: z.tuple([share, share]),
+  /** The same on the part of the test split that an npm package has, where the whole split needs other files. */
+  packaged: z.strictObject({ accuracy: share, n: z.int(), interval95: z.tuple([share, share]) }).optional(),
   teacherAccuracy: share.optional(),
   /** Mean accuracies over the seeds: with the teacher, and with labels alone at the same budget. */
   withTeacher: share.optional(),

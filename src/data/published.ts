@@ -1,6 +1,7 @@
 /** @file Datasets as their authors published them: the four IDX files of MNIST or Fashion-MNIST, each checked by sha256. */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { MoonletError, UsageError } from '../errors.ts';
 import type { Split } from './dataset.ts';
 import { checkDigest, sha256 } from './files.ts';
@@ -85,10 +86,19 @@ const below = (of: Published, folder: string): string | undefined =>
 
 /** Whether a folder's files are those of another published dataset, by the smallest of them. */
 function isAnother(of: Published, folder: string): boolean {
-  const path = [join(folder, 't10k-labels-idx1-ubyte')].find((p) => statSync(p, { throwIfNoEntry: false }));
-  if (path === undefined) return false;
-  const digest = sha256(readFileSync(path));
+  const path = idxPath(folder, 't10k-labels-idx1-ubyte');
+  const digest = path === undefined ? undefined : digestOf(path);
   return known.some((other) => other !== of && other.digests['t10k-labels-idx1-ubyte'] === digest);
+}
+
+/** The sha256 of a file without its compression; undefined for one that cannot be read, which is for `readPublished` to say. */
+function digestOf(path: string): string | undefined {
+  try {
+    const bytes = readFileSync(path);
+    return sha256(path.endsWith('.gz') ? gunzipSync(bytes) : bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 const placeOf = ({ name }: Published, folder: string): Place => ({

@@ -33,6 +33,7 @@ import {
   type Stage,
 } from '../learn/train/index.ts';
 import { init, type Net } from '../weights/index.ts';
+import { overlapNotes } from './files.ts';
 import { fitOptions, usualLosses } from './fit-options.ts';
 import { comparesClasses, type LossContext } from './losses.ts';
 import { partsOf } from './parts.ts';
@@ -89,7 +90,7 @@ export async function readyFor(
   const ready: Ready = {
     recipe,
     student,
-    notes: start.notes,
+    notes: [...start.notes, ...overlapNotes(recipe)],
     teachers,
     scale,
     links: linksOf(recipe, student),

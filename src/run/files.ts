@@ -55,6 +55,27 @@ export function dataOf(name: string): string | undefined {
   return undefined;
 }
 
+/**
+ * A warning where a net was trained on images that the data test it on, which makes accuracies of it and of its students too high:
+ * the earlier split of Fashion-MNIST has published test images in its training part. Undefined where this is not known of the net.
+ */
+export const overlapNote = (name: string, data: string): string | undefined =>
+  data === 'fashion-mnist' && dataOf(name) === 'fashion-mnist-earlier'
+    ? `${name}: was trained on fashion-mnist-earlier, which has test images of fashion-mnist: accuracies are too high; use fashion-mnist-earlier`
+    : undefined;
+
+/** The warnings for the nets that a recipe names. */
+export const overlapNotes = ({
+  data,
+  student,
+  teacher,
+  ensemble: members = [],
+  teachers = {},
+}: Recipe): string[] =>
+  [student, ...(teacher === undefined ? [] : [teacher]), ...members, ...Object.values(teachers)].flatMap(
+    (name) => overlapNote(name, data) ?? [],
+  );
+
 /** Checkpoints as files of a folder. */
 export const checkpointFiles = (folder: string): CheckpointStore => {
   const path = (name: string): string => join(folder, `${name}.safetensors`);
