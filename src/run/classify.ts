@@ -106,7 +106,8 @@ export async function readyFor(
   return ready;
 }
 
-function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
+/** The net that teaches by a recipe: one, or the ensemble of several; undefined when it names none. */
+export function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
   if (members) return ensemble(members.map((name) => loadStudent(name)));
   return teacher === undefined ? undefined : loadStudent(teacher);
 }

@@ -13,6 +13,7 @@ import { parseRecipe, type Recipe } from './recipe.ts';
 export interface Pair {
   /** `<folder>/<id>`, where the folder mostly has the name of the dataset. */
   readonly id: string;
+  /** The id of its teacher; ids with ` + ` between them for an ensemble, whose mean logits teach. */
   readonly teacher?: string;
   /** Stages of the student and the stages of the teacher that they answer to. */
   readonly stages: readonly (readonly [student: string, teacher: string])[];
@@ -28,12 +29,14 @@ const name = z
 const stages = z.array(z.tuple([z.string(), z.string()])).min(1);
 /** The fields of a recipe that a pair or a file sets; `parseRecipe` looks into them. */
 const fields = z.record(z.string(), z.unknown());
+/** A teacher; its recipe is a file of its own in zoo/recipes. */
+const teacher = z.strictObject({ id: name, recipe: z.string().regex(/^[a-z0-9.-]+\.json$/) });
 const file = z.strictObject({
   data: name,
   /** The folder of zoo/students that the nets are in; that of the data by default. */
   folder: name.optional(),
-  /** Its recipe is a file of its own beside this folder. */
-  teacher: z.strictObject({ id: name, recipe: z.string().regex(/^[a-z0-9.-]+\.json$/) }),
+  /** One, or several that teach together. */
+  teacher: z.union([teacher, z.array(teacher).min(2)]),
   seeds: z.array(z.int().min(0)).min(1),
   /** What all students of this file have in common. */
   recipe: fields,
@@ -49,15 +52,19 @@ const file = z.strictObject({
   ),
 });
 
-/** The pairs of one file: its teacher, then its students in their order. @throws UsageError that names the field. */
+/** The pairs of one file: its teachers, then its students in their order. @throws UsageError that names the field. */
 export function parsePairs(value: unknown, teacherRecipe: (file: string) => unknown, at: string): Pair[] {
   const parsed = file.safeParse(value, { error: unknownKey });
   if (!parsed.success) throw new UsageError(`${at}: ${issueText(parsed.error)}`);
   const { data, folder = data, teacher, seeds, recipe, students } = parsed.data;
-  const teacherId = `${folder}/${teacher.id}`;
-  const taught = parseRecipe(teacherRecipe(teacher.recipe), teacher.recipe);
+  const teachers = [teacher].flat().map(({ id, recipe: path }): Pair => {
+    const own = parseRecipe(teacherRecipe(path), path);
+    return { id: `${folder}/${id}`, stages: [], recipe: own, seeds: [own.seed] };
+  });
+  const ids = teachers.map(({ id }) => id);
+  const teacherId = ids.join(' + ');
   return [
-    { id: teacherId, stages: [], recipe: taught, seeds: [taught.seed] },
+    ...teachers,
     ...students.map((s): Pair => {
       const losses = s.recipe['losses'] ?? recipe['losses'];
       const own = {
@@ -67,7 +74,7 @@ export function parsePairs(value: unknown, teacherRecipe: (file: string) => unkn
         data,
         student: s.student,
         ...(s.block ? { block: s.block } : {}),
-        teacher: teacherId,
+        ...(ids.length > 1 ? { ensemble: ids } : { teacher: teacherId }),
         seed: seeds[0],
       };
       return {
