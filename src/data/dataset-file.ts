@@ -56,16 +56,16 @@ const fileOf = (path: string): string =>
  * @throws MoonletError that names the file, for one that cannot be read or does not hold what it says.
  */
 export async function readDataset(path: string, pictures?: PictureOptions): Promise<Dataset> {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() && !existsSync(fileOf(path)) && holdsIdx(path))
-    return readIdxFolder(path);
   if (isPictures(path)) return picturesIn(path, pictures);
   const file = fileOf(path);
-  if (file !== path && !existsSync(file))
+  if (file !== path && !existsSync(file)) {
+    if (holdsIdx(path)) return readIdxFolder(path);
     throw new MoonletError(
       isPlainPictures(path)
         ? `${path}: its pictures have no classes; put them into a folder for each class (CLASS/picture.jpg), or name them in a CSV with the columns path,label`
         : `${path}: holds neither a dataset.json nor IDX files nor class folders of pictures; give a folder that does`,
     );
+  }
   const given = isModule(file) ? await fromModule(file) : await fromJson(file);
   try {
     return dataset(given);

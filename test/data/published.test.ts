@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { readFashion, readSplitTable } from '../../src/data/fashion.ts';
 import { splitTable } from '../../src/data/fashion-split.ts';
 import { idxFiles } from '../../src/data/idx-files.ts';
-import { loadDataset } from '../../src/data/index.ts';
+import { isPictures, loadDataset } from '../../src/data/index.ts';
 import { fashionFiles, findPublished, mnistFiles } from '../../src/data/published.ts';
 import { line, usage } from '../support/refused.ts';
 
@@ -40,7 +40,10 @@ function writeIdx(place: string): string {
 
 describe('a folder of IDX files', () => {
   it('is a dataset of one\u2019s own, each file as it is or compressed', async () => {
-    const data = await loadDataset(writeIdx(join(folder, 'kana')));
+    const place = writeIdx(join(folder, 'kana'));
+    mkdirSync(join(place, 'other')); // folders beside the files do not make them pictures
+    const data = await loadDataset(place);
+    expect(isPictures(place)).to.equal(false);
     expect([data.name, data.shape, data.classes]).to.deep.equal(['kana', [3, 2, 1], 3]);
     expect([...data.train.labels]).to.deep.equal([0, 1, 2, 0, 1, 2]);
     expect([...data.test.labels]).to.deep.equal([0, 1, 2, 0]);
