@@ -53,7 +53,7 @@ const readers: Readonly<Record<ShippedDataset, (options: LoadOptions) => Promise
   'fashion-mnist-earlier': readEarlierFashion,
 };
 /** Whether this is the name of a dataset. */
-export const isShipped = (name: string): name is ShippedDataset => Object.hasOwn(readers, name);
+export const isDatasetName = (name: string): name is ShippedDataset => Object.hasOwn(readers, name);
 
 /** Names that `loadDataset` knows, without the earlier split. */
 export const datasets: readonly ShippedDataset[] = ['mnist', 'fashion-mnist'];
@@ -75,7 +75,7 @@ export const datasets: readonly ShippedDataset[] = ['mnist', 'fashion-mnist'];
 export function loadDataset(nameOrPath: ShippedDataset, options?: LoadOptions): Promise<Dataset<Uint8Array>>;
 export function loadDataset(nameOrPath: string, options?: LoadOptions): Promise<Dataset>;
 export async function loadDataset(nameOrPath: string, options: LoadOptions = {}): Promise<Dataset> {
-  if (isShipped(nameOrPath)) return readers[nameOrPath](options);
+  if (isDatasetName(nameOrPath)) return readers[nameOrPath](options);
   checkDataset(nameOrPath);
   for (const name of ['folder', 'source'] as const)
     if (options[name] !== undefined)
@@ -91,7 +91,7 @@ export async function loadDataset(nameOrPath: string, options: LoadOptions = {})
  * @throws UsageError for a text that is neither the name of a dataset nor a path.
  */
 export function checkDataset(nameOrPath: string): void {
-  if (isShipped(nameOrPath) || isDatasetPath(nameOrPath)) return;
+  if (isDatasetName(nameOrPath) || isDatasetPath(nameOrPath)) return;
   throw new UsageError(
     `no dataset "${nameOrPath}"; there are ${datasets.join(', ')}.${suggestion(nameOrPath, datasets)} For one of your own give the path of its dataset.json, or the folder of its pictures`,
   );

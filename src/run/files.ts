@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { studentFolder, studentNames } from '../../zoo/folders.ts';
 import { readCard } from '../../zoo/students.ts';
-import { isDatasetPath, isShipped } from '../data/index.ts';
+import { isDatasetName, isDatasetPath } from '../data/index.ts';
 import { readText, writeAtomically } from '../files/index.ts';
 import type { CheckpointStore } from '../learn/train/index.ts';
 import type { Recipe } from './recipe.ts';
@@ -38,7 +38,7 @@ export const inputsOf = (recipe: Partial<Recipe>): readonly string[] => {
 export function dataOf(name: string): string | undefined {
   if (studentNames().includes(name)) {
     const { data } = readCard(name);
-    return isShipped(data) ? data : undefined;
+    return isDatasetName(data) ? data : undefined;
   }
   for (const file of ['card.json', 'recipe.json']) {
     const path = join(name, file);
@@ -46,7 +46,7 @@ export function dataOf(name: string): string | undefined {
     try {
       const { data }: { readonly data?: unknown } = JSON.parse(readText(path));
       if (typeof data !== 'string') continue;
-      if (isShipped(data)) return data;
+      if (isDatasetName(data)) return data;
       if (isDatasetPath(data) && existsSync(data)) return data;
     } catch {
       // a file of another kind says nothing
