@@ -29,8 +29,14 @@ const name = z
 const stages = z.array(z.tuple([z.string(), z.string()])).min(1);
 /** The fields of a recipe that a pair or a file sets; `parseRecipe` looks into them. */
 const fields = z.record(z.string(), z.unknown());
-/** A teacher; its recipe is a file of its own in zoo/recipes. */
-const teacher = z.strictObject({ id: name, recipe: z.string().regex(/^[a-z0-9.-]+\.json$/) });
+/** A teacher; its recipe is a file of its own in zoo/recipes. Without one it is a teacher of another file. */
+const teacher = z.strictObject({
+  id: name,
+  recipe: z
+    .string()
+    .regex(/^[a-z0-9.-]+\.json$/)
+    .optional(),
+});
 const file = z.strictObject({
   data: name,
   /** The folder of zoo/students that the nets are in; that of the data by default. */
@@ -57,11 +63,13 @@ export function parsePairs(value: unknown, teacherRecipe: (file: string) => unkn
   const parsed = file.safeParse(value, { error: unknownKey });
   if (!parsed.success) throw new UsageError(`${at}: ${issueText(parsed.error)}`);
   const { data, folder = data, teacher, seeds, recipe, students } = parsed.data;
-  const teachers = [teacher].flat().map(({ id, recipe: path }): Pair => {
+  const listed = [teacher].flat();
+  const teachers = listed.flatMap(({ id, recipe: path }): Pair[] => {
+    if (path === undefined) return [];
     const own = parseRecipe(teacherRecipe(path), path);
-    return { id: `${folder}/${id}`, stages: [], recipe: own, seeds: [own.seed] };
+    return [{ id: `${folder}/${id}`, stages: [], recipe: own, seeds: [own.seed] }];
   });
-  const ids = teachers.map(({ id }) => id);
+  const ids = listed.map(({ id }) => `${folder}/${id}`);
   const teacherId = ids.join(' + ');
   return [
     ...teachers,

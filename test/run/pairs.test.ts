@@ -53,6 +53,9 @@ describe('a file of pairs', () => {
     expect([small?.recipe.ensemble, small?.recipe.teacher, small?.recipe.data]).to.deep.equal([
       ...[['digits/big', 'digits/wide'], undefined, 'mnist'],
     ]);
+    // a teacher of another file has no recipe here, and is no pair of this one
+    const [own, taught] = parse({ teacher: [{ id: 'elsewhere' }, { id: 'big', recipe: 'big.json' }] });
+    expect([own?.id, taught?.recipe.ensemble]).to.deep.equal(['mnist/big', ['mnist/elsewhere', 'mnist/big']]);
     if (small) expect(alone(small.recipe).ensemble).to.equal(undefined);
   });
 
