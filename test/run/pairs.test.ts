@@ -42,7 +42,7 @@ describe('a file of pairs', () => {
     expect(other?.recipe).to.include({ steps: 3, batch: 8, block: 'G(4)' });
   });
 
-  it('may have several teachers, whose mean logits teach, and a folder of another name than its data', () => {
+  it('may have several teachers, whose mean logits teach, and a folder of another name than its data', async () => {
     const two = [
       { id: 'big', recipe: 'big.json' },
       { id: 'wide', recipe: 'wide.json' },
@@ -53,6 +53,8 @@ describe('a file of pairs', () => {
     expect([small?.recipe.ensemble, small?.recipe.teacher, small?.recipe.data]).to.deep.equal([
       ...[['digits/big', 'digits/wide'], undefined, 'mnist'],
     ]);
+    const again = parse({ teacher: two, recipe: { views: 2 } })[2];
+    expect(again && (await fitOptions(again.recipe)).teacherCache).not.to.equal(undefined);
     // a teacher of another file has no recipe here, and is no pair of this one
     const [own, taught] = parse({ teacher: [{ id: 'elsewhere' }, { id: 'big', recipe: 'big.json' }] });
     expect([own?.id, taught?.recipe.ensemble]).to.deep.equal(['mnist/big', ['mnist/elsewhere', 'mnist/big']]);
