@@ -24,7 +24,10 @@ const longest = 2 ** 31 - 1;
  * writeFileSync(file, toOnnx(init(graph('line', input(3).dense(2)), { seed: 1 })));
  * console.log(readOnnxFile(file).graph.name); // line
  */
-export function readOnnxFile(path: string, options: Omit<FromOnnxOptions, 'external'> = {}): OnnxNet {
+export function readOnnxFile(
+  path: string,
+  options: Omit<FromOnnxOptions, 'external' | 'shared'> = {},
+): OnnxNet {
   const known = new Map<string, Uint8Array>();
   const external = (location: string): Uint8Array => {
     const before = known.get(location);
@@ -34,7 +37,7 @@ export function readOnnxFile(path: string, options: Omit<FromOnnxOptions, 'exter
     return bytes;
   };
   try {
-    const net = fromOnnx(bytesOf(path), { ...options, external });
+    const net = fromOnnx(bytesOf(path), { ...options, external, shared: true });
     const isNamed =
       options.name !== undefined ||
       !/^(main_graph|torch[-_]jit.*|onnx|tf2onnx|graph|model)?$/i.test(net.graph.name);

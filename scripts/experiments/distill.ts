@@ -13,7 +13,7 @@ import { note, print } from '../../src/cli/say.ts';
 import { grow, parsePlan } from '../../src/edit/index.ts';
 import { UsageError } from '../../src/errors.ts';
 import { readText, writeAtomically } from '../../src/files/index.ts';
-import { methods } from '../../src/learn/distill/index.ts';
+import { laterMethods, methods } from '../../src/learn/distill/index.ts';
 import { columns } from '../../src/read/index.ts';
 import {
   parseRecipe,
@@ -124,6 +124,42 @@ const rows: readonly Row[] = [
     without: { losses: plainLoss },
   },
   { id: 'attention', baseline: 'plain training', over: garments, without: plain },
+  ...[
+    'dkd',
+    'dist',
+    'logit-standardization',
+    'rkd',
+    'srd',
+    'review-kd',
+    'crd',
+    'features',
+    'token-distillation',
+  ].map((id): Row => ({ id, baseline: 'plain training', over: garments, without: plain })),
+  {
+    id: 'function-matching',
+    baseline: 'plain training for as many steps',
+    over: garments,
+    without: { ...plain, augment: { shift: 2 } },
+  },
+  {
+    id: 'born-again',
+    baseline: 'one generation',
+    over: { data: 'fashion-mnist' },
+    without: { losses: plainLoss, generations: undefined },
+  },
+  {
+    id: 'multi-teacher',
+    baseline: 'plain training',
+    over: {
+      data: 'fashion-mnist',
+      teachers: { wide: 'fashion-mnist/wrn-16-2', narrow: 'fashion-mnist/wrn-16-1' },
+      losses: [
+        { kind: 'cross-entropy', weight: 0.1 },
+        { kind: 'multi-teacher', weight: 0.9, teachers: { wide: 2, narrow: 1 } },
+      ],
+    },
+    without: { ...plain, teachers: undefined },
+  },
 ];
 
 interface Result {
@@ -199,6 +235,12 @@ async function run(row: Row, seed: number, taught: boolean): Promise<Result> {
   return result;
 }
 
+/** `[153]` of the survey, the number at arXiv of later methods. */
+function refOf(id: string): string {
+  const later = laterMethods.find((m) => m.id === id);
+  if (later) return later.arxiv ?? '';
+  return `[${methods.find((m) => m.id === id)?.ref ?? (id === 'growth' ? 150 : 151)}]`;
+}
 const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
 
 const ids = only?.split(',');
@@ -231,14 +273,13 @@ for (const row of rows.filter((r) => !ids || ids.includes(r.id))) {
   const points = (list: readonly Result[]): string => (100 * mean(list.map((r) => r.metric))).toFixed(2);
   const { mean: m, half } = paired(with_.map((r, i) => 100 * (r.metric - (without[i] as Result).metric)));
   const recipe = recipeOf(row, 1, true);
-  const ref = methods.find((x) => x.id === row.id)?.ref ?? (row.id === 'growth' ? 150 : 151);
   const times = [with_, without].map((list) => median(list.map((r) => r.msPerStep))) as [number, number];
   table.push([
-    `[${ref}]`,
+    refOf(row.id),
     row.id,
     recipe.newHead?.oldData ?? recipe.data,
     `\`${recipe.student}${recipe.block ? ` ${recipe.block}` : ''}\``,
-    recipe.teacher ?? '',
+    recipe.teacher ?? Object.values(recipe.teachers ?? {}).join(', '),
     row.baseline,
     points(with_),
     points(without),

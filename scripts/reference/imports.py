@@ -1,4 +1,4 @@
-"""State dicts of timm, torchvision and Keras by name and shape, with the logits that they give when each tensor is
+"""State dicts of timm, torchvision, pytorchcv and Keras by name and shape, with the logits that they give when each tensor is
 filled by its place in the list, as JSON. test/support/reference-files.ts is the other side.
 
     python scripts/reference/imports.py test/import/reference.json
@@ -8,14 +8,17 @@ import json
 import os
 import sys
 from functools import partial
+from importlib.metadata import version
 
 os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and PyTorch do not live in one process
 
 import keras
 import numpy as np
+import pytorchcv
 import timm
 import torch
 import torchvision
+from pytorchcv.model_provider import get_model
 from timm.models.efficientnet import _gen_mobilenet_v1
 from timm.models.mobilenetv3 import _gen_mobilenet_v3
 
@@ -28,6 +31,12 @@ apps = keras.applications
 
 def of_timm(name, **options):
     return timm.create_model(name, num_classes=CLASSES, **options)
+
+
+def of_pytorchcv(name):
+    model = get_model(name, num_classes=CLASSES)
+    model.features.final_pool = torch.nn.AdaptiveAvgPool2d(1)  # written for 7 x 7 places only
+    return model
 
 
 def deployed(name):
@@ -95,8 +104,11 @@ TORCH = [
             ("starnet_s2", "starnet-s2", 64),
             ("test_efficientnet", "test-efficientnet", 64),
             ("test_resnet", "test-resnet", 55),
+            ("test_byobnet", "test-byobnet", 64),
         )
     ],
+    ("proxylessnas", 64, "pytorchcv", partial(of_pytorchcv, "proxylessnas_mobile")),
+    ("proxylessnas variant=gpu", 64, "pytorchcv", partial(of_pytorchcv, "proxylessnas_gpu")),
     ("fbnet-c", 64, "timm", partial(of_timm, "fbnetc_100", bn_eps=1e-3)),  # as for its trained weights
     *[
         (f"{words} form=deploy", 80, "timm", partial(deployed, name))
@@ -195,7 +207,7 @@ def row(net, size, source, package, tensors, logits, said={}):
     return {
         "net": f"{net} size={size} classes={CLASSES}",
         "source": source,
-        "by": f"{package.__name__} {package.__version__.partition('+')[0]}",
+        "by": f"{package.__name__} {version(package.__name__).partition('+')[0]}",
         "preprocessing": said,
         "tensors": brief(tensors),
         "logits": [float(f"{v:.9g}") for v in logits],
@@ -214,7 +226,7 @@ def of_torch(net, size, source, make):
         exact = model.double()(images(1, size).double())[0]
     logits = exact.tolist()
     rounding = float((single - exact).abs().max() / exact.abs().max())
-    package = timm if type(model).__module__.startswith("timm") else torchvision
+    package = {"timm": timm, "pytorchcv": pytorchcv}.get(type(model).__module__.split(".")[0], torchvision)
     shapes = {name: list(t.shape) for name, t in state.items()}
     made = row(net, size, source, package, shapes, logits, preprocessing(model))
     # where made-up weights saturate gates, rounding grows: PyTorch's own float32 says how much

@@ -81,6 +81,7 @@ TIMM = {
     **each("starnet_", "starnet-", ["s050", "s100", "s150", "s1", "s2", "s3", "s4"]),
     "test_efficientnet": "test-efficientnet",
     "test_resnet": "test-resnet",
+    "test_byobnet": "test-byobnet",
     "densenet121": "densenet-121",
     "legacy_xception": "xception",
     "resnet18": "resnet-18",

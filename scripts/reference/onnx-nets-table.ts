@@ -1,13 +1,14 @@
-/** @file The table of docs/import.md: by family how many nets are read, how far they differ, and which op was missing. */
+/** @file The tables of docs/import.md and docs/onnx-nets.md: which nets are read, by which exporters, and how far they differ. */
 import { readFileSync } from 'node:fs';
 import { writeAtomically } from '../../src/files/index.ts';
 import { marks, remarked } from '../lib/markdown.ts';
 import type { Result } from './onnx-nets.ts';
 
-const page = 'docs/import.md';
+const families = 'docs/import.md';
+const nets = 'docs/onnx-nets.md';
 
-/** Writes text into the page, between the marks of a command. */
-export function writeSection(command: string, section: string): void {
+/** Writes text into a page, between the marks of a command. */
+export function writeSection(command: string, section: string, page = families): void {
   const text = readFileSync(page, 'utf8');
   writeAtomically(page, remarked(text, marks(`npm run references -- ${command} --write`, command), section));
 }
@@ -20,33 +21,68 @@ function missing(refused: string): string {
   return /has no counterpart here/.test(reason) ? op : `${op} (${short})`;
 }
 
-function row(title: string, results: readonly Result[]): string {
-  const names = new Set(results.map(({ name }) => name));
+const byKey = <T>(list: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> => {
+  const groups = new Map<string, T[]>();
+  for (const item of list) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
+  return groups;
+};
+const written = ({ written: own, opset }: Result): number => own ?? opset;
+const small = (difference: number): string => difference.toExponential(1);
+const worstOf = (results: readonly Result[]): number =>
+  results.reduce((most, { difference = 0 }) => Math.max(most, difference), 0);
+
+/** Each exporter with the number of nets and the operator sets that were compared: `dynamo 12 (18-28)`. */
+function told(results: readonly Result[]): string {
   const read = results.filter(({ difference }) => difference !== undefined);
-  const fully = [...names].filter((name) =>
-    results.filter((r) => r.name === name).some((r) => r.difference !== undefined),
-  );
-  const worst = read.reduce((most, { difference = 0 }) => Math.max(most, difference), 0);
-  const reasons = new Set(
-    results.flatMap(({ refused }) => (refused === undefined ? [] : [missing(refused)])),
-  );
-  const told = [...reasons].sort().join(', ');
-  return `| ${title} | ${fully.length} of ${names.size} | ${read.length ? worst.toExponential(1) : ''} | ${told} |`;
+  const parts = [...byKey(read, ({ exporter }) => exporter)].map(([exporter, list]) => {
+    const sets = list.map(written);
+    const [least, most] = [Math.min(...sets), Math.max(...sets)];
+    return `${exporter} ${list.length} (${least === most ? least : `${least}-${most}`})`;
+  });
+  return parts.join(', ');
 }
 
-/** Writes the table into the page, between its marks. */
-export function writeTable(results: readonly Result[]): void {
+function familyRow(title: string, results: readonly Result[]): string {
   const exported = results.filter(({ notExported }) => notExported === undefined);
-  const families = new Map<string, Result[]>();
-  for (const result of exported) {
-    const key = `${result.library}: ${result.family}`;
-    families.set(key, [...(families.get(key) ?? []), result]);
-  }
-  const rows = [...families].map(([key, list]) => row(key, list));
-  const table = [
-    '| library and family | read | largest difference of the logits, as a share of the largest | missing |',
-    '|---|---|---|---|',
-    ...rows,
-  ].join('\n');
-  writeSection('onnx-nets', table);
+  const read = exported.filter(({ difference }) => difference !== undefined);
+  const reasons = exported.flatMap(({ refused }) => (refused === undefined ? [] : [missing(refused)]));
+  const names = new Set(exported.map(({ name }) => name));
+  const cells = [
+    title,
+    `${new Set(read.map(({ name }) => name)).size} of ${names.size}`,
+    told(results),
+    read.length ? small(worstOf(read)) : '',
+    [...new Set(reasons)].sort().join(', '),
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+function netRow(title: string, results: readonly Result[]): string {
+  const cells = results.map((result) => {
+    const { exporter, difference, refused, notExported } = result;
+    const way = `${exporter} ${written(result)}`;
+    if (notExported !== undefined) return `${way}: not exported`;
+    return difference === undefined ? `${way}: ${missing(refused ?? '')}` : `${way}: ${small(difference)}`;
+  });
+  return `| ${title} | ${cells.join('; ')} |`;
+}
+
+/** Writes the tables into the pages, between their marks. */
+export function writeTables(results: readonly Result[]): void {
+  const rows = [...byKey(results, ({ library, family }) => `${library}: ${family}`)]
+    .filter(([, list]) => list.some(({ notExported }) => notExported === undefined))
+    .map(([title, list]) => familyRow(title, list));
+  const head = [
+    '| library and family | nets read | compared: exporter, files (operator sets) | largest difference | missing |',
+    '|---|---|---|--:|---|',
+  ];
+  writeSection('onnx-nets', [...head, ...rows].join('\n'));
+  const each = [...byKey(results, ({ library, name }) => `${library}: ${name}`)].map(([title, list]) =>
+    netRow(title, list),
+  );
+  writeSection(
+    'onnx-nets',
+    ['| net | exporter and operator set: difference, or what is missing |', '|---|---|', ...each].join('\n'),
+    nets,
+  );
 }

@@ -1,10 +1,11 @@
 """Exports nets of torchvision, timm and Keras to ONNX, with random weights, and the logits that onnxruntime computes.
 
-    python scripts/reference/onnx_nets.py FOLDER < requests
+    python scripts/reference/onnx_nets.py < requests
 
-Each request is one line of JSON: { "library", "name", "exporter": "torchscript" | "dynamo", "opset", "size" }. For each, FOLDER
-gets model.onnx, x.f32 and y.f32 (the first output), and one line of JSON is printed: the shapes, or the error. The
-next request is read after an empty line, when the files have been read.
+Each request is one line of JSON: { "library", "name", "size", "ways": [{ "exporter", "opset", "folder" }] }. Exporters are
+"torchscript" and "dynamo" of PyTorch, "converter" (the file of the way before, converted by onnx.version_converter), "keras"
+(Keras' own, with the backend of this process) and "tf2onnx" (the same with TensorFlow). For each way its folder gets model.onnx,
+x.f32 and y.f32 (the first output), and one line of JSON is printed: the shapes, or the error.
 """
 
 import json
@@ -19,6 +20,8 @@ import numpy as np
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
 def torch_net(library, name, calm=False):
@@ -49,7 +52,33 @@ def torch_net(library, name, calm=False):
     return net.eval()
 
 
-def export_torch(net, path, size, exporter, opset):
+def keras_net(name, size, calm=False):
+    """A net of keras.applications; options follow its name, such as "MobileNet alpha=0.5". Its outputs are logits by default."""
+    import keras
+
+    keras.utils.set_random_seed(zlib.crc32(name.encode()))
+    own, *options = name.split(" ")
+    read = {key: json.loads(value) if value[0] in "0123456789tf" else value for key, value in (o.split("=") for o in options)}
+    net = getattr(keras.applications, own)(**{"weights": None, "input_shape": (size, size, 3), "classifier_activation": None, **read})
+    for layer in net.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            draw = np.random.default_rng(len(layer.name))
+            lowest, highest = (0.2, 0.6) if calm else (0.5, 1.5)
+            values = dict(gamma=(lowest, highest), beta=(-0.2, 0.2), moving_mean=(-0.2, 0.2), moving_variance=(0.5, 1.5))
+            layer.set_weights([draw.uniform(*values[w.name], w.shape).astype("float32") for w in layer.weights])
+    net(np.zeros((1, size, size, 3), np.float32))
+    return net
+
+
+def export(net, path, size, exporter, opset, before):
+    if exporter == "converter":
+        import onnx
+
+        onnx.save(onnx.version_converter.convert_version(onnx.load(before), opset), path)
+        return
+    if exporter in ("keras", "tf2onnx"):
+        net.export(path, format="onnx", verbose=False, opset_version=opset)
+        return
     import torch
 
     x = torch.zeros(1, 3, size, size)
@@ -61,20 +90,6 @@ def export_torch(net, path, size, exporter, opset):
             torch.onnx.export(
                 net, (x,), path, dynamo=False, opset_version=opset, input_names=["x"], output_names=["y"], dynamic_axes=axes
             )
-
-
-def export_keras(name, path, size):
-    os.environ["KERAS_BACKEND"] = "torch"
-    import keras
-
-    keras.utils.set_random_seed(zlib.crc32(name.encode()))
-    net = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3))
-    for layer in net.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            draw = np.random.default_rng(len(layer.name))
-            layer.set_weights([draw.uniform(0.5, 1.5, w.shape).astype("float32") for w in layer.get_weights()])
-    net(np.zeros((1, size, size, 3), np.float32))
-    net.export(path, format="onnx", verbose=False)
 
 
 def run(path, size):
@@ -93,39 +108,59 @@ def run(path, size):
     x = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
     y = session.run(None, {entry.name: x})[0]
     own = np.abs(y - plain.run(None, {entry.name: x})[0]).max() / np.abs(y).max()
-    graph = onnx.load(path, load_external_data=False)
-    return x, np.asarray(y, np.float32), graph.opset_import[0].version, float(own)
+    opset = next(o.version for o in onnx.load(path, load_external_data=False).opset_import if o.domain in ("", "ai.onnx"))
+    return x, np.asarray(y, np.float32), opset, float(own)
 
 
-def answer(request, folder):
-    path = os.path.join(folder, "model.onnx")
-    library, name, size = request["library"], request["name"], request["size"]
-    if library == "keras":
-        export_keras(name, path, size)
-    else:
-        export_torch(torch_net(library, name), path, size, request["exporter"], request["opset"])
-    x, y, opset, own = run(path, size)
+class Nets:
+    """The net of a request, ordinary and calm, each made once."""
+
+    def __init__(self, library, name, size):
+        self.make = (lambda calm: keras_net(name, size, calm)) if library == "keras" else (lambda calm: torch_net(library, name, calm))
+        self.made = {}
+
+    def __getitem__(self, calm):
+        if calm not in self.made:
+            self.made[calm] = self.make(calm)
+        return self.made[calm]
+
+
+def answer(nets, request, way, before):
+    path = os.path.join(way["folder"], "model.onnx")
+    size, exporter, opset = request["size"], way["exporter"], way["opset"]
     # where onnxruntime differs from itself without optimizations, rounding grows with depth: nothing could be compared
-    if own > 2e-6 and library != "keras":
-        export_torch(torch_net(library, name, calm=True), path, size, request["exporter"], request["opset"])
-        x, y, opset, own = run(path, size)
-    x.tofile(os.path.join(folder, "x.f32"))
-    y.tofile(os.path.join(folder, "y.f32"))
-    return {"x": x.shape, "y": y.shape, "opset": opset, "own": own}
+    most = 2e-5 if request["library"] == "keras" else 2e-6
+    calm = nets.made.get(True) is not None
+    export(None if exporter == "converter" else nets[calm], path, size, exporter, opset, before)
+    x, y, written, own = run(path, size)
+    if own > most and not calm and exporter != "converter":
+        export(nets[True], path, size, exporter, opset, before)
+        x, y, written, own = run(path, size)
+    x.tofile(os.path.join(way["folder"], "x.f32"))
+    y.tofile(os.path.join(way["folder"], "y.f32"))
+    return {"x": x.shape, "y": y.shape, "opset": written, "own": own}
 
 
-def main(folder):
+def main():
     out = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # exporters print whole graphs
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     for line in iter(sys.stdin.readline, ""):
         if not line.strip():
             continue
         request = json.loads(line)
-        try:
-            said = answer(request, folder)
-        except Exception as error:  # the exporter's fault, told with the net
-            said = {"error": f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"[:200]}
-        os.write(out, (json.dumps({**request, **said}) + "\n").encode())
+        nets = Nets(request["library"], request["name"], request["size"])
+        before = None
+        for way in request["ways"]:
+            try:
+                said = answer(nets, request, way, before)
+                if way["exporter"] != "converter":
+                    before = os.path.join(way["folder"], "model.onnx")
+            except Exception as error:  # the exporter's fault, told with the net
+                text = str(error).strip()
+                said = {"error": f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"[:200]}
+            os.write(out, (json.dumps({**way, **said}) + "\n").encode())
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main()

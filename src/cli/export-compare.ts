@@ -2,7 +2,7 @@
 
 import { get } from '../access.ts';
 import { type CompileOptions, compile } from '../engine/index.ts';
-import type { ExportCard } from '../export/index.ts';
+import type { ExportCard, TensorNames } from '../export/index.ts';
 import { type Graph, inputShape, shapes, sizeOf } from '../graph/index.ts';
 import { random } from '../random.ts';
 import type { Net } from '../weights/index.ts';
@@ -14,6 +14,8 @@ export interface ExportOptions {
   readonly layout: 'NHWC' | 'NCHW';
   /** What goes along with the net. */
   readonly card: ExportCard;
+  /** The names of weights in the file that the net came from. */
+  readonly tensors?: TensorNames;
   /** The net of integers, where a format has both. */
   readonly integers?: Net;
   /** The text of card.json in the net's folder, where there is one. */

@@ -2,14 +2,15 @@
  * @file The implementation of `moonlet export`: writes files for other runtimes, after reading them back and comparing
  * outputs.
  */
+import type { OnnxNet } from '../import/index.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadStudent, studentFolder } from '../../zoo/index.ts';
 import { inputBatches, type PostTrainingOptions, parseSteps, quantizeByData } from '../compress/index.ts';
 import { datasets } from '../data/index.ts';
 import { MoonletError, UsageError } from '../errors.ts';
-import { checkedCard } from '../export/card.ts';
-import { type ExportCard, readExportCard } from '../export/index.ts';
+import { checkedCard, readTensorNames } from '../export/card.ts';
+import { type ExportCard, tensorNames, readExportCard } from '../export/index.ts';
 import { readText, withOut } from '../files/index.ts';
 import { classesOf, inputShape } from '../graph/index.ts';
 import { checkInput } from '../learn/task/data-check.ts';
@@ -26,7 +27,7 @@ import { count, note, print, printJson } from './say.ts';
 /** Examples that calibrate `--int8`: enough for ranges, few enough to be quick. */
 const mostExamples = 1000;
 
-interface Wanted extends Omit<ExportOptions, 'card' | 'cardJson'> {
+interface Wanted extends Omit<ExportOptions, 'card' | 'cardJson' | 'tensors'> {
   readonly format: ExportFormat;
   readonly kind: ExportKind;
   readonly data?: string;
@@ -76,16 +77,22 @@ const labelsOf = async ({ graph }: Net, option: string | undefined): Promise<Pic
  */
 function cardOf(
   name: string,
-  { graph }: Net,
+  net: Net,
   labels: Pick<ExportCard, 'labels'>,
-): Pick<ExportOptions, 'card' | 'cardJson'> {
+): Pick<ExportOptions, 'card' | 'cardJson' | 'tensors'> {
   const path = join(studentFolder(name), 'card.json');
   const text = existsSync(path) ? readText(path) : undefined;
-  const card = checkedCard(graph, { ...(text === undefined ? {} : readExportCard(text, path)), ...labels });
-  if (text === undefined && !labels.labels) return { card };
+  const card = checkedCard(net.graph, {
+    ...(text === undefined ? {} : readExportCard(text, path)),
+    ...labels,
+  });
+  const tensors = isOnnx(net) ? tensorNames(net) : readTensorNames(text ?? '{}');
+  if (text === undefined && !labels.labels) return { card, tensors };
   const { sha256: _, ...rest }: Record<string, unknown> = JSON.parse(text ?? '{}');
-  return { card, cardJson: `${JSON.stringify({ ...rest, ...labels }, null, 2)}\n` };
+  return { card, tensors, cardJson: `${JSON.stringify({ ...rest, ...labels }, null, 2)}\n` };
 }
+
+const isOnnx = (net: Net): net is OnnxNet => 'report' in net;
 
 function say(name: string, out: string, format: ExportFormat, made: Exported, json: boolean): void {
   const sizes = made.files.map(({ file, content }) => ({

@@ -29,9 +29,9 @@ import { transformers } from './export-transformers.ts';
 import { magnitude } from './say.ts';
 
 /** ONNX for deployment: norms and parallel branches folded, any batch. */
-async function onnx(net: Net, { precision, layout, card }: ExportOptions): Promise<Exported> {
+async function onnx(net: Net, { precision, layout, card, tensors = {} }: ExportOptions): Promise<Exported> {
   const folded = precision === 'int8' ? net : foldBranches(net);
-  const model = { ...toOnnx(folded, { layout }), ...onnxCard(card) };
+  const model = { ...toOnnx(folded, { layout, tensors }), ...onnxCard(card) };
   const content = encodeModel(precision === 'half' ? halved(model) : model);
   const x = images(net.graph);
   const got = await runModel(content, x, batchOf(net.graph));

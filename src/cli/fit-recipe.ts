@@ -13,7 +13,7 @@ import { type Locate, parseRecipe, type Recipe } from '../run/recipe.ts';
 import { parseSceneRecipe, type SceneRecipe, sceneTasks } from '../run/scene-recipe.ts';
 import { augmentBy, augmentFlagNames } from './augment-flags.ts';
 import type { Flags } from './fit.ts';
-import { isStudent } from './net-words.ts';
+import { checkNetWords, isStudent } from './net-words.ts';
 import { fraction, kebab, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
 import { picturesBy } from './picture-flags.ts';
 import { refuseTuning, tunedBy } from './tune-flags.ts';
@@ -21,7 +21,7 @@ import { refuseTuning, tunedBy } from './tune-flags.ts';
 /** Reads the recipe, checks what can be checked without tensors, and runs it. */
 export async function runRecipe(words: readonly string[], flags: Flags, teaches: boolean): Promise<void> {
   const engine = { engine: engineNamed(flags.engine), ...threadsOf(flags.threads) };
-  const base = baseOf(words);
+  const base = baseOf(words, flags.student);
   const out = outOf(base, flags);
   const numbers = numbersOf(flags);
   const inputs = base.file === undefined ? [] : [base.file];
@@ -55,18 +55,22 @@ interface Base {
   /** The recipe's file; undefined where words name an architecture. */
   readonly file?: string;
 }
-/** What a recipe file says, or what the words stand for. */
-function baseOf(words: readonly string[]): Base {
+/** What a recipe file says, or what the words stand for; `student` takes the place of a recipe's own. */
+function baseOf(words: readonly string[], student: string | undefined): Base {
   const [first = '', second] = words;
-  const file = recipeFile(words);
-  if (file === undefined) return { value: { student: words.join(' '), data: 'mnist' }, locate: () => '' };
+  const file = words.length ? recipeFile(words) : undefined;
+  if (file === undefined) {
+    if (words.length && student !== undefined)
+      throw new UsageError(`--student ${student}: "${words.join(' ')}" already names the net; name one`);
+    return { value: { student: student ?? words.join(' '), data: 'mnist' }, locate: () => '' };
+  }
   if (second !== undefined)
     throw new UsageError(
       `unexpected argument "${second}" after the recipe ${first}; use a flag, or set it in your own copy of the recipe`,
     );
   const { value, locate } = readJson(file);
   if (!isRecord(value)) throw new UsageError(`${file}:1:1: a recipe is an object {...}`);
-  return { value, locate, file };
+  return { value: student === undefined ? value : { ...value, student }, locate, file };
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -183,12 +187,13 @@ function checkLossFlags({ stages }: Readonly<Record<string, unknown>>, numbers: 
       );
 }
 
-/** Whether something teaches: another net, the student's own branches or booster, or a net that grows. */
+/** Whether something teaches: another net, an earlier generation, the student's own branches or booster, or a net that grows. */
 function taught(recipe: Recipe): boolean {
   const losses = [...(recipe.losses ?? []), ...(recipe.stages ?? []).flatMap((s) => s.losses ?? [])];
   return (
-    [recipe.teacher, recipe.ensemble, recipe.teachers, recipe.grow, recipe.growth].some((part) => part) ||
-    losses.some(({ kind }) => kind === 'one' || kind === 'rocket')
+    [recipe.teacher, recipe.ensemble, recipe.teachers, recipe.generations, recipe.grow, recipe.growth].some(
+      (part) => part,
+    ) || losses.some(({ kind }) => kind === 'one' || kind === 'rocket')
   );
 }
 
@@ -281,6 +286,6 @@ function checkNames(recipe: Recipe): void {
 }
 
 function checkNets(student: string, teachers: readonly (string | undefined)[]): void {
-  if (!isStudent(student)) compose(student);
+  checkNetWords(student);
   for (const name of teachers) if (name !== undefined) findStudent(name);
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { datasets } from '../data/index.ts';
 import { engineNames } from '../engine/names.ts';
 import { UsageError } from '../errors.ts';
-import { methods } from '../learn/distill/methods.ts';
+import { laterMethods, type Method, methods } from '../learn/distill/methods.ts';
 import { scheduleNames } from '../learn/loss/schedule.ts';
 import { type AugmentFlags, augmentOptions } from './augment-flags.ts';
 import { forceHelp } from './numbers.ts';
@@ -15,6 +15,7 @@ import { type TuneFlags, withTuneFlags } from './tune-flags.ts';
 export interface Flags extends TuneFlags, AugmentFlags {
   readonly data?: string;
   readonly block?: string;
+  readonly student?: string;
   readonly teacher?: string;
   readonly steps?: string;
   readonly batch?: string;
@@ -37,11 +38,16 @@ export interface Flags extends TuneFlags, AugmentFlags {
   readonly json?: boolean;
 }
 
-const common = (command: Command, words = '<recipe or arch...>'): Command => {
-  const named = command.argument(
-    words,
-    'a recipe file (.json), the name of a recipe of the package, an architecture with its options, or a trained net: <dataset>/<id> or a folder',
-  );
+const common = (command: Command): Command => {
+  const named = command
+    .argument(
+      '[recipe or arch...]',
+      'a recipe file (.json), the name of a recipe of the package, an architecture with its options, or a trained net: <dataset>/<id>, a folder or an .onnx file',
+    )
+    .option(
+      '--student <net>',
+      'the net that is trained: an architecture with its options, <dataset>/<id>, a folder or an .onnx file (default: that of the recipe, or the argument)',
+    );
   return runFlags(withTuneFlags(augmentOptions(dataFlags(named))));
 };
 const dataFlags = (command: Command): Command =>
@@ -81,28 +87,34 @@ const runFlags = (command: Command): Command =>
     .option('--json', 'print one JSON document at the end (default: one line of text)');
 
 export const fitCommand = (command: Command): void => {
-  common(command).action((words: string[], flags: Flags) => run(words, flags, false));
+  common(command).action((words: string[], flags: Flags) => {
+    if (words.length || flags.student !== undefined) return run(words, flags, false);
+    throw new UsageError('fit needs a recipe, an architecture with its options, or --student <net>');
+  });
 };
 export const distillCommand = (command: Command): void => {
-  common(command, '[recipe or arch...]')
-    .option('--list', 'list the methods of the survey and exit')
+  common(command)
+    .option('--list', 'list the methods and exit')
     .option('--teacher <student>', '<dataset>/<id>, a folder or an .onnx file (default: that of the recipe)')
     .option('--temperature <x>', 'the temperature of the soft targets (default: 4)')
     .option('--alpha <x>', 'the weight of the soft targets; the labels get the rest (default: 0.9)')
     .option('--attention <beta>', 'add attention transfer with this weight (default: none)')
     .action((words: string[], flags: Flags) => {
       if (flags.list) return list(flags);
-      if (words.length) return run(words, flags, true);
+      if (words.length || flags.student !== undefined) return run(words, flags, true);
       throw new UsageError(
-        'distill needs a recipe, an architecture with its options, or --list to see the methods',
+        'distill needs a recipe, an architecture with its options, --student <net>, or --list to see the methods',
       );
     });
 };
 
 function list({ json }: Flags): void {
-  if (json) return printJson(methods);
-  const rows = methods.map((m) => [`[${m.ref}]`, m.id, `${m.authors} ${m.year}`, m.title]);
-  print(tableOf([['ref', 'method', 'authors', 'title'], ...rows]));
+  const all = [...methods, ...laterMethods];
+  if (json) return printJson(all);
+  const paper = ({ ref, arxiv = '' }: Method): string => (ref === undefined ? arxiv : `[${ref}]`);
+  const rows = all.map((m) => [paper(m), m.id, `${m.authors} ${m.year}`, m.title]);
+  print(tableOf([['paper', 'method', 'authors', 'title'], ...rows]));
+  print('\n[number]: a reference of the survey (docs/distillation.md); other numbers are those of arXiv.');
 }
 
 async function run(words: readonly string[], flags: Flags, teaches: boolean): Promise<void> {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { filesOf, readOnnxFile } from '../../zoo/index.ts';
 import { UsageError } from '../errors.ts';
+import { tensorNames } from '../export/index.ts';
 import { withOut } from '../files/index.ts';
 import { classesOf, type Shape, shapes } from '../graph/index.ts';
 import type { OnnxNet, Preprocessing } from '../import/index.ts';
@@ -95,6 +96,7 @@ function cardOf(
     },
     ...(preprocessing ? { preprocessing } : {}),
     ...(labels ? { labels } : {}),
+    tensors: tensorNames(net),
     ...{ params, macs, bytes: bytesOf(net) },
     license: 'that of the imported file',
   };

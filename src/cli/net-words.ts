@@ -10,6 +10,14 @@ export const isStudent = (name: string): boolean =>
   !isLibraryName(name) &&
   (/[/.\\]/.test(name) || studentNames().includes(name) || holdsNet(name));
 
+/** @throws UsageError for words that stand for no architecture, and for a trained net that is not there. */
+export function checkNetWords(words: string): void {
+  const [name = ''] = words.trim().split(/\s+/);
+  if (studentNames().includes(words) || (isStudent(words) && holdsNet(words))) return;
+  if (isStudent(name)) findStudent(words);
+  else compose(words);
+}
+
 /**
  * The graph of an architecture by its words, or of a student.
  * @throws UsageError for an unknown name, and for options of a student; MoonletError for damaged files.

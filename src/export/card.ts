@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { MoonletError } from '../errors.ts';
 import { classesOf, type Graph, issueText } from '../graph/index.ts';
 import type { OnnxModel } from '../onnx/index.ts';
+import type { TensorNames } from '../read/tensor-names.ts';
 import { version } from './version.ts';
 
 /** How an image becomes the input of a net: x = (value - mean) / std, for pixels that were scaled to `range` first. */
@@ -48,6 +49,7 @@ const preprocessing = z.looseObject({
 const schema = z.looseObject({
   id: z.string().optional(),
   labels: z.array(z.string()).optional(),
+  tensors: z.record(z.string(), z.tuple([z.string(), z.string()])).optional(),
   preprocessing: preprocessing.nullish(),
   license: z.string().optional(),
   source: z.string().optional(),
@@ -56,6 +58,12 @@ const schema = z.looseObject({
     .looseObject({ file: z.string(), source: z.string().optional(), sha256: z.string().optional() })
     .optional(),
 });
+
+/** The names of weights that a card.json has; see `tensorNames`. */
+export function readTensorNames(json: string): TensorNames {
+  const read = schema.safeParse(JSON.parse(json));
+  return (read.success && read.data.tensors) || {};
+}
 
 /** Only the fields of the card that are known, without those that are undefined. */
 function known({ preprocessing: p, labels, license, source }: z.output<typeof schema>): ExportCard {

@@ -5,6 +5,7 @@
  */
 
 export { type SourceOptions, toSource } from '../read/index.ts';
+export { type TensorNames, tensorNames } from '../read/tensor-names.ts';
 export { type ExportCard, type ExportPreprocessing, readExportCard } from './card.ts';
 export { type OnnxFileOptions, toOnnx } from './onnx.ts';
 export { type MoonletFiles, type SafetensorsOptions, toSafetensors } from './safetensors.ts';

@@ -2,6 +2,7 @@
 import { foldBranches } from '../edit/index.ts';
 import { encodeModel, halved } from '../onnx/index.ts';
 import { toOnnx as modelOf } from '../read/onnx.ts';
+import type { TensorNames } from '../read/tensor-names.ts';
 import type { Net } from '../weights/index.ts';
 import { checkedCard, type ExportCard, onnxCard } from './card.ts';
 
@@ -14,6 +15,8 @@ export interface OnnxFileOptions {
   readonly values?: readonly string[];
   /** Stores large constants in half precision: half of the bytes, computed in float32 all the same. */
   readonly half?: boolean;
+  /** Names of initializers, for weights that are still those of the file which the names are from; see `tensorNames`. */
+  readonly tensors?: TensorNames;
   /** Goes into `metadata_props`: labels, preprocessing, licence, source. */
   readonly card?: ExportCard;
 }

@@ -63,6 +63,11 @@ export function usualPreprocessing(
         ...{ ...rgb, ...imagenet, interpolation: 'bilinear', crop: 0.875, size },
         from: "the transforms of torchvision's weights IMAGENET1K_V1; others may differ",
       };
+    case 'pytorchcv':
+      return {
+        ...{ ...rgb, ...imagenet, interpolation: 'bilinear', crop: 0.875, size },
+        from: "pytorchcv's transforms of ImageNet; the weights' own may differ",
+      };
     case 'keras':
       return {
         ...keras(arch),

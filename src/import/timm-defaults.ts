@@ -145,6 +145,7 @@ export const timmDefaults: Readonly<Record<string, TimmDefault>> = {
   starnet_s4: [0.875, 'bicubic', imagenet, 224],
   test_efficientnet: [0.95, 'bicubic', imagenet, 160],
   test_resnet: [0.95, 'bilinear', half, 160],
+  test_byobnet: [0.95, 'bicubic', imagenet, 160],
   densenet121: [0.875, 'bicubic', imagenet, 224],
   legacy_xception: [0.8975, 'bicubic', half, 299],
   resnet18: [0.95, 'bicubic', imagenet, 224],

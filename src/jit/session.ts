@@ -87,6 +87,12 @@ export async function jit(
   };
 }
 
+/**
+ * A graph in blocks is written as it should run, so that onnxruntime's own optimizations only cost time (T3: a third of the time of
+ * compiling), unless there are constants to fold.
+ */
+const fewConstants = 65_536;
+
 interface Compiled {
   readonly traced: TracedModel;
   readonly session: InferenceSession;
@@ -114,6 +120,7 @@ async function openSession(
     try {
       const session = await ort.InferenceSession.create(traced.model, {
         ...sessionOptions(options.threads),
+        ...(block && traced.constants <= fewConstants ? { graphOptimizationLevel: 'disabled' } : {}),
         // a pattern would hold the memory of a run twice: as the first run took it piece by piece, and as one block
         enableMemPattern: false,
       });

@@ -5,7 +5,14 @@ import { lower } from './lower/index.ts';
 import { packed } from './pack.ts';
 import { fuse } from './passes/index.ts';
 import { record } from './record.ts';
-import type { Spec, Specs, TracedFunction, TracedModel, TraceOptions } from './types.ts';
+import {
+  type Spec,
+  type Specs,
+  sizeOf,
+  type TracedFunction,
+  type TracedModel,
+  type TraceOptions,
+} from './types.ts';
 
 /**
  * Runs `fn` once on symbolic tensors, and gives everything that it computes, tf's gradients included, as one ONNX model.
@@ -52,6 +59,7 @@ export function trace(
     model: encodeModel(model),
     nodes: model.nodes.length,
     counts,
+    constants: model.initializers.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     state: specs.state,
     inputs: specs.inputs,
     outputs: Object.fromEntries(outputs),

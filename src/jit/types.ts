@@ -50,6 +50,8 @@ export interface TracedModel {
   readonly nodes: number;
   /** How often each ONNX op occurs. */
   readonly counts: Readonly<Record<string, number>>;
+  /** How many numbers are part of the model: the tensors that the function captured, and shapes. */
+  readonly constants: number;
   readonly state: Specs;
   readonly inputs: Specs;
   readonly outputs: Specs;

@@ -8,7 +8,7 @@
  *
  * @module moonlet/learn
  */
-export { type DistillOptions, distill, methods as surveyedMethods } from './distill/index.ts';
+export { type DistillOptions, distill, laterMethods, methods as surveyedMethods } from './distill/index.ts';
 export * as formulas from './formulas.ts';
 export {
   type Bound,

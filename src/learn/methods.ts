@@ -3,12 +3,18 @@
  */
 export { type Adapter, type AdapterOptions, adapter } from './distill/adapters.ts';
 export { assistants, type Link } from './distill/assistants.ts';
+export { type BornAgainOptions, bornAgain } from './distill/born-again.ts';
 export {
   drawTargets,
   noiseSplit,
   type ReconstructImagesOptions,
   reconstructImages,
 } from './distill/data-free.ts';
+export {
+  type FunctionMatching,
+  type FunctionMatchingOptions,
+  functionMatching,
+} from './distill/function-matching.ts';
 export { addHead, withOutput } from './distill/lwf.ts';
 export {
   type LayerRecord,

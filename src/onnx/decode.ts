@@ -3,6 +3,7 @@
 import { MoonletError, quote } from '../errors.ts';
 import { dataTypes } from './encode.ts';
 import { checkEntries } from './limits.ts';
+import { readMessage } from './message.ts';
 import {
   type OnnxAttribute,
   type OnnxDtype,
@@ -12,8 +13,7 @@ import {
   type OnnxValue,
   onnxDtypes,
 } from './model.ts';
-import { modelType } from './proto.ts';
-import { type ExternalFile, type TensorMessage, tensorFrom } from './tensor-data.ts';
+import { type ExternalFile, type Source, type TensorMessage, tensorFrom } from './tensor-data.ts';
 
 interface AttributeMessage {
   readonly name: string;
@@ -66,6 +66,8 @@ interface ModelMessage {
 export interface DecodeOptions {
   /** Gives the bytes of a file in the folder of the model, where large models keep their weights. */
   readonly external?: ExternalFile;
+  /** Large tensors are views of `bytes` in place of copies: half of the memory, and `bytes` must not change afterwards. */
+  readonly shared?: boolean;
 }
 
 /**
@@ -81,7 +83,9 @@ export function decodeModel(bytes: Uint8Array, o: DecodeOptions = {}): OnnxModel
         `onnx model: needs the file ${quote(location)} in the folder of the model; pass a function that reads it, or save one file with all data`,
       );
     },
+    shared = false,
   } = o;
+  const source: Source = { external, shared };
   const message = parse(bytes);
   const graph = message.graph;
   if (!graph) throw new MoonletError('onnx model: the bytes hold no graph; give the bytes of an .onnx file');
@@ -100,12 +104,12 @@ export function decodeModel(bytes: Uint8Array, o: DecodeOptions = {}): OnnxModel
         inputs: node.input,
         outputs: node.output,
         attributes: Object.fromEntries(
-          node.attribute.map((attribute) => [attribute.name, read(attribute, external)]),
+          node.attribute.map((attribute) => [attribute.name, read(attribute, source)]),
         ),
         ...(node.metadataProps.length ? { metadata: entries(node.metadataProps) } : {}),
       }),
     ),
-    initializers: graph.initializer.map((initializer) => tensor(initializer, external)),
+    initializers: graph.initializer.map((initializer) => tensor(initializer, source)),
     inputs: graph.input.map(value),
     outputs: graph.output.map(value),
     ...(opset === undefined ? {} : { opset }),
@@ -118,24 +122,13 @@ export function decodeModel(bytes: Uint8Array, o: DecodeOptions = {}): OnnxModel
   };
 }
 
-const tensor = (message: TensorMessage, external: ExternalFile): OnnxTensor =>
-  tensorFrom(message, dtypeOf(message.dataType, `tensor ${quote(message.name)}`), external);
+const tensor = (message: TensorMessage, source: Source): OnnxTensor =>
+  tensorFrom(message, dtypeOf(message.dataType, `tensor ${quote(message.name)}`), source);
 
 function parse(bytes: Uint8Array): ModelMessage {
-  const type = modelType();
   try {
     checkEntries(bytes);
-    const options = { longs: Number, defaults: true, arrays: true };
-    const message = type.toObject(type.decode(bytes), options);
-    return {
-      irVersion: message['irVersion'],
-      producerName: message['producerName'],
-      producerVersion: message['producerVersion'],
-      docString: message['docString'],
-      opsetImport: message['opsetImport'],
-      metadataProps: message['metadataProps'],
-      graph: message['graph'],
-    };
+    return readMessage('ModelProto', bytes) as unknown as ModelMessage;
   } catch (error) {
     if (error instanceof MoonletError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -164,7 +157,7 @@ function value(message: ValueMessage): OnnxValue {
   };
 }
 
-function read(message: AttributeMessage, external: ExternalFile): OnnxAttribute {
+function read(message: AttributeMessage, source: Source): OnnxAttribute {
   const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
   switch (message.type) {
     case 1:
@@ -174,7 +167,7 @@ function read(message: AttributeMessage, external: ExternalFile): OnnxAttribute 
     case 3:
       return { kind: 'string', value: text(message.s) };
     case 4:
-      if (message.t) return { kind: 'tensor', value: tensor(message.t, external) };
+      if (message.t) return { kind: 'tensor', value: tensor(message.t, source) };
       break;
     case 6:
       return { kind: 'floats', value: message.floats };

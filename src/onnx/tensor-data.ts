@@ -19,6 +19,15 @@ export interface TensorMessage {
 /** Gives the bytes of a file in the folder of the model; a model may keep its weights there. */
 export type ExternalFile = (location: string) => Uint8Array;
 
+/** Where the values of tensors come from. */
+export interface Source {
+  readonly external: ExternalFile;
+  /** Large tensors are views of the model's bytes, and not copies. */
+  readonly shared: boolean;
+}
+/** Smaller tensors are always copied, so that they do not keep a whole file in memory. */
+const leastShared = 2 ** 16;
+
 /** Bytes that one value takes. */
 const widths: Readonly<Record<OnnxDtype, number>> = {
   float32: 4,
@@ -37,11 +46,15 @@ const widths: Readonly<Record<OnnxDtype, number>> = {
 const mostValues = 2 ** 31;
 
 /**
- * A tensor of a message.
+ * A tensor of a message. Its values are converted when they are first read.
  *
  * @throws MoonletError when its values do not fill its shape, or are in another file that cannot be read.
  */
-export function tensorFrom(message: TensorMessage, dtype: OnnxDtype, external: ExternalFile): OnnxTensor {
+export function tensorFrom(
+  message: TensorMessage,
+  dtype: OnnxDtype,
+  { external, shared }: Source,
+): OnnxTensor {
   const { name, dims } = message;
   const fail = (reason: string): never => {
     throw new MoonletError(`onnx tensor ${quote(name)} of shape ${cut(`[${dims.join(', ')}]`)}: ${reason}`);
@@ -53,9 +66,20 @@ export function tensorFrom(message: TensorMessage, dtype: OnnxDtype, external: E
   const raw = bytes.length > 0 || message.dataLocation === 1;
   if (raw && bytes.length !== size * widths[dtype])
     return fail(`has ${bytes.length} bytes, needs ${size * widths[dtype]}; the file is damaged`);
-  const data = raw ? fromRaw(dtype, bytes) : fromLists(dtype, message);
-  if (data.length !== size) return fail(`has ${data.length} values, needs ${size}; the file is damaged`);
-  return { name, dtype, shape: dims, data };
+  const listed = raw ? undefined : fromLists(dtype, message);
+  if (listed && listed.length !== size)
+    return fail(`has ${listed.length} values, needs ${size}; the file is damaged`);
+  const own = raw && !(shared && bytes.length >= leastShared) ? new Uint8Array(bytes) : bytes;
+  let data = listed;
+  return {
+    name,
+    dtype,
+    shape: dims,
+    get data() {
+      data ??= fromRaw(dtype, own);
+      return data;
+    },
+  };
 }
 
 /** The part of another file that holds a tensor's values. */
@@ -86,26 +110,31 @@ function externalBytes({ name, externalData }: TensorMessage, external: External
   return bytes.subarray(offset, offset + length);
 }
 
-function fromRaw(dtype: OnnxDtype, bytes: Uint8Array): OnnxData {
-  if (dtype === 'uint8' || dtype === 'bool') return new Uint8Array(bytes);
-  const { buffer } = new Uint8Array(bytes); // a copy, since views need aligned offsets (and a Buffer's slice is none)
+/** The values as a view of the bytes, or of a copy of them, since views need aligned offsets. */
+function fromRaw(dtype: OnnxDtype, given: Uint8Array): OnnxData {
+  const bytes = given.byteOffset % widths[dtype] ? new Uint8Array(given) : given;
+  const { buffer, byteOffset } = bytes;
+  const count = bytes.length / widths[dtype];
   switch (dtype) {
+    case 'uint8':
+    case 'bool':
+      return new Uint8Array(buffer, byteOffset, count);
     case 'float32':
-      return new Float32Array(buffer);
+      return new Float32Array(buffer, byteOffset, count);
     case 'float16':
     case 'bfloat16':
     case 'uint16':
-      return new Uint16Array(buffer);
+      return new Uint16Array(buffer, byteOffset, count);
     case 'int16':
-      return new Int16Array(buffer);
+      return new Int16Array(buffer, byteOffset, count);
     case 'float64':
-      return new Float64Array(buffer);
+      return new Float64Array(buffer, byteOffset, count);
     case 'int32':
-      return new Int32Array(buffer);
+      return new Int32Array(buffer, byteOffset, count);
     case 'int8':
-      return new Int8Array(buffer);
+      return new Int8Array(buffer, byteOffset, count);
     case 'int64':
-      return Array.from(new BigInt64Array(buffer), Number);
+      return Array.from(new BigInt64Array(buffer, byteOffset, count), Number);
   }
 }
 

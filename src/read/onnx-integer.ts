@@ -3,7 +3,7 @@
  * ones (onnxruntime: QLinearConv and its kin). Values of fewer than 8 bits are written as float ops that round.
  */
 import { defined } from '../access.ts';
-import type { Op, Quantize } from '../graph/index.ts';
+import type { Op, Quantize, Slot } from '../graph/index.ts';
 import { codeRange } from '../graph/index.ts';
 import { int, type OnnxModel } from '../onnx/index.ts';
 import {
@@ -41,6 +41,8 @@ export interface LinearSite {
   readonly channels: number;
   /** One filter a channel, which runtimes multiply in 32 bits. */
   readonly depthwise: boolean;
+  /** The name of a weight in the file. */
+  readonly named: (slot: Slot) => string;
 }
 
 /**
@@ -56,20 +58,26 @@ export function linearOperands(
   const { source, x } = site;
   const read = source?.kind === 'quantize' && source.bits === 8 ? source : undefined;
   const codes = dense(kernel);
-  if (read && codes?.encoding === 'quantized')
-    return [x, ...integerOperands(d, read, codes, bias, site.depthwise)];
+  if (read && codes?.encoding === 'quantized') return [x, ...integerOperands(d, read, codes, bias, site)];
   return [
     read ? again(d, x, read, site.channels) : x,
-    d.weight(kernel, () => floatKernel(d, kernel)),
-    ...(bias ? [d.weight(bias, () => d.constant('float32', bias.shape, materialize(bias)))] : []),
+    d.weight(kernel, () => floatKernel(d, kernel, site.named('kernel'))),
+    ...(bias
+      ? [d.weight(bias, () => d.constant('float32', bias.shape, materialize(bias), site.named('bias')))]
+      : []),
   ];
 }
 
-function floatKernel(d: Draft, kernel: Weight): string {
+function floatKernel(d: Draft, kernel: Weight, name: string): string {
   const data = materialize(kernel);
   return kernel.shape.length === 4
-    ? d.constant('float32', oihwShape(kernel.shape), oihw(data, kernel.shape, new Float32Array(data.length)))
-    : d.constant('float32', kernel.shape, data);
+    ? d.constant(
+        'float32',
+        oihwShape(kernel.shape),
+        oihw(data, kernel.shape, new Float32Array(data.length)),
+        name,
+      )
+    : d.constant('float32', kernel.shape, data, name);
 }
 
 /**
@@ -102,27 +110,29 @@ function integerOperands(
   read: Quantize,
   kernel: QuantizedWeight,
   bias: Weight | undefined,
-  depthwise: boolean,
+  { depthwise, named }: LinearSite,
 ): readonly string[] {
   const { shape, scales } = kernel;
+  const [name, biasName] = [named('kernel'), named('bias')];
   const isConv = shape.length === 4;
   const codes = codesOf(kernel);
   const turned = isConv ? oihw(codes, shape, new Int8Array(codes.length)) : codes;
   const size = isConv ? oihwShape(shape) : shape;
   const isSigned = depthwise || pairsFit(codes, shape);
   const stored = isSigned
-    ? d.constant('int8', size, turned)
+    ? d.constant('int8', size, turned, name)
     : d.constant(
         'uint8',
         size,
         Uint8Array.from(turned, (code) => code + middle),
+        name,
       );
   const axis = { axis: int(isConv ? 0 : 1) };
   const values = dequantized(d, stored, isSigned ? 'int8' : 'uint8', scales, axis);
   if (!bias) return [values];
   const steps = biasSteps(read.scale, scales);
   const whole = Int32Array.from(materialize(bias), (v, o) => Math.round(v / steps[o % steps.length]!));
-  const integers = d.constant('int32', bias.shape, whole);
+  const integers = d.constant('int32', bias.shape, whole, biasName);
   return [values, dequantized(d, integers, 'int32', steps, { axis: int(0) })];
 }
 

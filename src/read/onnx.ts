@@ -25,9 +25,10 @@ import {
   slide,
 } from '../graph/index.ts';
 import { float, int, ints, type OnnxModel, string } from '../onnx/index.ts';
-import { materialize, type Net, type Weight } from '../weights/index.ts';
+import { materialize, type Net, type Weight, type WeightKey } from '../weights/index.ts';
 import { type Draft, draft } from './onnx-draft.ts';
 import { emitQuantize, linearOperands } from './onnx-integer.ts';
+import { fingerprint, type TensorNames } from './tensor-names.ts';
 
 export interface ToOnnxOptions {
   /** Ids of the nodes that become outputs, each under its own name; the graph's outputs by default. */
@@ -36,6 +37,8 @@ export interface ToOnnxOptions {
   readonly layout?: 'NHWC' | 'NCHW';
   /** A fixed batch size; any batch size by default. */
   readonly batch?: number;
+  /** Names of initializers, for weights that have the values of the file which the names are from; see `tensorNames`. */
+  readonly tensors?: TensorNames;
 }
 
 /** ONNX operator set of the models: the oldest that has every operator needed here. */
@@ -43,11 +46,11 @@ export const opset = 18;
 
 /**
  * A net as an ONNX model for inference (operator set 18). Inputs and outputs have the names of their nodes, shapes
- * [batch, h, w, c] by default. Batch norms stay separate; fold them first for speed (`foldNorms`).
+ * [batch, h, w, c] by default; ONNX nodes have the paths of the net's nodes, from which `fromOnnx` makes the same paths. Batch norms stay separate; fold them first for speed (`foldNorms`).
  * @throws MoonletError when no value is requested, or a requested one is not a node of the graph.
  */
 export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxModel {
-  const { layout = 'NHWC', batch = 'batch' } = o;
+  const { layout = 'NHWC', batch = 'batch', tensors = {} } = o;
   const values = [...new Set(o.values ?? graph.outputs)];
   if (!values.length)
     throw new MoonletError(
@@ -59,23 +62,31 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
   }
   const needed = ancestors(graph, values);
   const byId = nodesById(graph);
-  const d = draft();
   const inputs = graph.nodes.filter((n) => n.op.kind === 'input' && needed.has(n.id));
+  const d = draft([...inputs.map((n) => n.id), ...values.map((id) => outputName(id, inputs))]);
+  const owned = (node: Node, slot: Slot): WeightKey => `${node.weightsOf ?? node.id}:${slot}`;
+  const named = (key: WeightKey): string => {
+    const [weight, [name, sum] = []] = [weights.get(key), tensors[key] ?? []];
+    return weight && name !== undefined && fingerprint(weight) === sum ? name : key;
+  };
   const kept: Graph = { ...graph, nodes: graph.nodes.filter((n) => needed.has(n.id)) };
   const value = fold<string>(kept, (node, ins) => {
     if (node.op.kind === 'input') {
-      return isMap(node.op.shape) && layout === 'NHWC'
-        ? d.emit('Transpose', [node.id], { perm: ints(toNchw) })
-        : node.id;
+      if (!isMap(node.op.shape) || layout === 'NCHW') return node.id;
+      return d.emit('Transpose', [node.id], { perm: ints(toNchw) });
     }
-    return emitOp({
+    const from = d.nodes.length;
+    const made = emitOp({
       draft: d,
       ins,
       op: node.op,
       shapes: inputShapes(node, shapeById),
       source: byId.get(firstInput(node))?.op,
-      weight: (slot) => weights.get(`${node.weightsOf ?? node.id}:${slot}`),
+      weight: (slot) => weights.get(owned(node, slot)),
+      named: (slot) => named(owned(node, slot)),
     });
+    d.name(from, node.id);
+    return made;
   });
   for (const id of values) {
     const turned = isMap(get(shapeById, id)) && layout === 'NHWC';
@@ -86,6 +97,7 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
       turned ? { perm: ints(toNhwc) } : {},
       outputName(id, inputs),
     );
+    d.name(d.nodes.length - 1, `${id}:out`);
   }
   const outer = (id: string): readonly (number | string)[] => {
     const shape = get(shapeById, id);
@@ -117,6 +129,8 @@ interface Emission<O extends Op = Op> {
   /** The op that made its first input. */
   readonly source: Op | undefined;
   readonly weight: (slot: Slot) => Weight | undefined;
+  /** The name of a weight in the file. */
+  readonly named: (slot: Slot) => string;
 }
 
 /** Writes one op; the name of its value. */
@@ -142,7 +156,8 @@ function emitOp(e: Emission): string {
     .with({ kind: 'norm' }, ({ eps }) => {
       const vector = (slot: Slot, otherwise: number): string => {
         const stored = e.weight(slot);
-        if (stored) return d.weight(stored, () => d.constant('float32', [c], materialize(stored)));
+        if (stored)
+          return d.weight(stored, () => d.constant('float32', [c], materialize(stored), e.named(slot)));
         return d.weight(`${c} times ${otherwise}`, () =>
           d.constant('float32', [c], new Float32Array(c).fill(otherwise)),
         );
@@ -233,7 +248,10 @@ const reshape = (d: Draft, from: string, dims: readonly number[]): string =>
 const operands = (e: Emission, { bias }: { readonly bias: boolean }, depthwise: boolean): readonly string[] =>
   linearOperands(
     e.draft,
-    { source: e.source, x: first(e.ins), channels: channelsOf(first(e.shapes)), depthwise },
+    {
+      ...{ source: e.source, x: first(e.ins), channels: channelsOf(first(e.shapes)), depthwise },
+      named: e.named,
+    },
     defined(e.weight('kernel'), 'kernel'),
     bias ? e.weight('bias') : undefined,
   );

@@ -32,9 +32,10 @@ import {
   fitStages,
   type Stage,
 } from '../learn/train/index.ts';
-import { init, type Net } from '../weights/index.ts';
+import type { Net } from '../weights/index.ts';
 import { overlapNotes } from './files.ts';
 import { fitOptions, usualLosses } from './fit-options.ts';
+import { type Link, linksOf } from './links.ts';
 import { comparesClasses, type LossContext } from './losses.ts';
 import { partsOf } from './parts.ts';
 import { optionsFor, type PictureHow } from './pictures.ts';
@@ -43,11 +44,6 @@ import { customLosses, type Images, imagesOf, metadataOf } from './sources.ts';
 import { firstStudent, type Start, startOn, startOnPictures } from './start.ts';
 import { type Teachers, teacherPictures, teacherPreparation } from './teacher-pictures.ts';
 
-/** A net of the run and how it is trained: the assistants, then the student. */
-interface Link {
-  readonly net: Net;
-  readonly stages: readonly { readonly name: string; readonly recipe: Recipe }[];
-}
 /** A recipe with all that it names loaded and checked. */
 export interface Ready {
   readonly recipe: Recipe;
@@ -173,33 +169,6 @@ function checkData(
   }
 }
 
-/** The assistants of a recipe, then its student, each with its stages. */
-function linksOf(recipe: Recipe, student: Net): readonly Link[] {
-  const link = (net: Net, of: Recipe, prefix = ''): Link => ({
-    net,
-    stages: stageRecipes(of).map(({ stage, ...rest }) => ({ name: `${prefix}${stage}`, recipe: rest })),
-  });
-  const { assistants = [], ...whole } = recipe;
-  const plain = forAssistants(whole);
-  return [
-    ...assistants.map((a, i) =>
-      link(
-        init(compose(a.student), { seed: recipe.seed }),
-        { ...plain, student: a.student, steps: a.steps ?? recipe.steps },
-        `assistant-${i + 1}-`,
-      ),
-    ),
-    link(student, recipe),
-  ];
-}
-
-/** What of a recipe its assistants are trained by: paths and growth are those of the student. */
-function forAssistants(whole: Recipe): Recipe {
-  const { stages: _, grow: __, growth: ___, train: ____, freeze: _____, ...rest } = whole;
-  const { layerDecay: ______, rates: _______, ...plain } = rest;
-  return plain;
-}
-
 const empty: Split = { count: 0, pixels: new Uint8Array(), labels: new Uint8Array() };
 /** A task without images, since the check of a stage reads none. */
 const noImages = ({ augment }: Recipe): Task =>
@@ -236,7 +205,7 @@ export interface Done {
   readonly notes: readonly string[];
 }
 
-/** Runs what is ready: the assistants in order, then the student in its stages; then measures. */
+/** Runs what is ready: assistants or generations in order, then the student in its stages; then measures. */
 export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
   const { recipe, links, engine, scale, data, pictures } = ready;
   const say = hooks.say ?? (() => {});
@@ -269,7 +238,7 @@ export async function perform(ready: Ready, hooks: Hooks = {}): Promise<Done> {
         ...(teacher ? { teacher } : {}),
         ...{ teachers: ready.teachers, ...hooks.options, name, onNotes },
       });
-    // an assistant that teaches sees what the student sees
+    // a net of the run that teaches sees what the student sees
     fitted = await fitStages(link.net, taskFor(i === 0 ? theirs : undefined), stages, {
       ...(hooks.checkpoints ? { checkpoints: hooks.checkpoints } : {}),
       ...(hooks.onStage ? { onStage: hooks.onStage } : {}),

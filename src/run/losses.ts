@@ -1,54 +1,17 @@
 /**
  * @file The losses of recipes by name: a table in which each kind has its fields, whether it needs a teacher, and the
  * function that makes it. A new loss is one entry. `make` loads its file when it is called, so that reading a recipe
- * loads no tf.
+ * loads no tf. The methods after the survey have the table of `later-losses.ts`.
  */
-import type * as tf from '@tensorflow/tfjs-core';
 import * as z from 'zod';
 import { MoonletError, suggestion } from '../errors.ts';
-import type { Graph } from '../graph/index.ts';
-import { type Loss, type LossMaker, type Nets, taughtBy } from '../learn/loss/loss.ts';
+import { type LossMaker, taughtBy } from '../learn/loss/loss.ts';
 import type { Schedule } from '../learn/loss/schedule.ts';
+import { laterLosses } from './later-losses.ts';
+import { adapt, kind, type LossContext, type Making, place, places, share, taught } from './loss-kind.ts';
 import { type Changing, changing, ramp } from './ramp.ts';
 
-/** What making a loss may need besides its own fields. */
-export interface LossContext {
-  /** Steps of the run, over which ramps stretch. */
-  readonly steps: number;
-  /** An architecture's graph by its words, for a booster. */
-  readonly compose?: (words: string) => Graph;
-  /** A loss of the user's own file. It receives tf as an argument, so that the file need not import it. */
-  readonly custom?: (module: string, name: string) => CustomLoss;
-}
-
-export type CustomLoss = (nets: Nets, t: typeof tf) => Loss;
-
-const share = z.number().min(0).max(1);
-const places = z
-  .array(z.tuple([z.string(), z.string()]))
-  .min(1)
-  .optional();
-const place = z.string().min(1);
-const taught = { teacher: place.optional() };
-const adapt = z.boolean().default(true);
-
-/** What `make` of a loss receives besides its fields. */
-interface Making extends LossContext {
-  /** A number of the recipe, or a schedule of one that changes over the run. */
-  number(value: Changing): number | Schedule;
-  readonly weight: number | Schedule;
-}
-/** A kind of loss in recipes. */
-interface LossKind<S extends z.ZodType> {
-  /** The fields, with their defaults. */
-  readonly schema: S;
-  /** Whether a recipe with this loss must name a teacher. */
-  readonly needsTeacher: boolean;
-  /** The loss, of fields that the schema has checked. */
-  make(fields: z.output<S>, at: Making): Promise<LossMaker>;
-}
-/** Infers the type of the fields from the schema. */
-const kind = <S extends z.ZodType>(entry: LossKind<S>): LossKind<S> => entry;
+export type { CustomLoss, LossContext } from './loss-kind.ts';
 
 const table = {
   'cross-entropy': kind({
@@ -203,6 +166,7 @@ const table = {
       return rocket({ weight, booster: compose(booster), share, lambda: number(lambda) });
     },
   }),
+  ...laterLosses,
   /** A loss of the user: the file exports by this name a function of the nets and tf that gives a Loss. */
   custom: kind({
     schema: z.strictObject({
@@ -246,7 +210,10 @@ export const loss = z.discriminatedUnion('kind', [first, ...others], {
 
 /** Whether a recipe with this loss must name a teacher. */
 export const needsTeacher = ({ kind }: ParsedLoss): boolean => table[kind].needsTeacher;
-const classLosses: readonly Kind[] = ['soft-targets', 'logits', 'sobolev', 'lwf'];
+const classLosses: readonly Kind[] = [
+  ...(['soft-targets', 'logits', 'sobolev', 'lwf', 'dkd', 'dist', 'logit-standardization'] as const),
+  ...(['token-distillation', 'multi-teacher'] as const),
+];
 /** Whether a loss compares what student and teacher say of classes, of which both must then have the same. */
 export const comparesClasses = ({ kind }: Pick<ParsedLoss, 'kind'>): boolean => classLosses.includes(kind);
 /** The name of the teacher that a loss listens to, when it names one. */

@@ -143,7 +143,7 @@ export function pairNamed(id: string): Pair {
 
 /** The same student at the same budget without its teacher: plain cross-entropy, all else equal. */
 export function alone(recipe: Recipe): Recipe {
-  const { teacher, ensemble, teachers, assistants, stages, ...rest } = recipe;
+  const { teacher, ensemble, teachers, assistants, generations, stages, ...rest } = recipe;
   const steps = stages ? stages.reduce((n, s) => n + s.steps, 0) : recipe.steps;
   return { ...rest, steps, losses: [{ kind: 'cross-entropy', weight: 1, labelSmoothing: 0 }] };
 }

@@ -32,6 +32,8 @@ const card = z.looseObject({
     .nullish(),
   /** Names of the classes, in the order of their indices. */
   labels: z.array(z.string()).optional(),
+  /** The names that weights have in the file which the net came from; see `tensorNames` of moonlet/export. */
+  tensors: z.record(z.string(), z.tuple([z.string(), z.string()])).optional(),
   id: z.string().optional(),
   license: z.string().optional(),
   source: z.string().optional(),
@@ -142,14 +144,16 @@ function provenance({ id, license, source, imported }: z.output<typeof card>): P
 export function cardAfter(name: string, data: string | undefined): CardAfter | undefined {
   const path = join(name, 'card.json');
   const told = !studentNames().includes(name) && existsSync(path) ? cardAt(path) : {};
-  const { preprocessing, labels } = told;
+  const { preprocessing, labels, tensors } = told;
   const owed = provenance(told);
-  if (data === undefined && !preprocessing && !labels && !Object.keys(owed).length) return undefined;
+  if (data === undefined && !preprocessing && !labels && !tensors && !Object.keys(owed).length)
+    return undefined;
   return {
     from: name,
     ...(data === undefined ? {} : { data }),
     ...(labels ? { labels } : {}),
     ...(preprocessing ? { preprocessing } : {}),
+    ...(tensors ? { tensors } : {}),
     ...owed,
   };
 }

@@ -103,6 +103,8 @@ const recipe = z.strictObject({
     .array(z.strictObject({ student: z.string(), steps: count.optional() }))
     .min(1)
     .optional(),
+  /** Nets of the student's architecture, each taught by the one before; the last is the student. */
+  generations: z.int().min(2).max(100).optional(),
   losses: z.array(loss).min(1).optional(),
   optimizer: z.preprocess(named, optimizer).prefault({ kind: 'sgd' }),
   rate: z.preprocess(constantRate, rate).prefault({ kind: 'one-cycle', peak: 0.1 }),
@@ -180,14 +182,17 @@ export function parseRecipe(value: unknown, name = 'recipe', locate: Locate = ()
   const steps = found.steps ?? found.stages?.reduce((n, s) => n + s.steps, 0);
   if (steps === undefined)
     return fail([], 'steps: give the number of steps, or "stages" with steps of their own');
+  if (found.assistants && found.generations !== undefined)
+    fail(['generations'], 'generations: cannot be combined with "assistants"; give only one of the two');
   if (found.assistants && !taughtOf(found)) fail(['assistants'], 'assistants: need a "teacher"');
   if (!found.validation && [found, ...(found.stages ?? [])].some((s) => s.patience !== undefined))
     fail(['patience'], 'patience: needs "validation", the number of training examples to hold out');
   return { ...found, steps };
 }
 
-/** Whether one net teaches, or the mean of several. */
-export const taughtOf = (r: Parsed): boolean => r.teacher !== undefined || r.ensemble !== undefined;
+/** Whether one net teaches the student, or the mean of several. */
+export const taughtOf = (r: Parsed): boolean =>
+  r.teacher !== undefined || r.ensemble !== undefined || r.generations !== undefined;
 
 function checkLosses(
   losses: readonly ParsedLoss[] = [],
@@ -210,10 +215,27 @@ function checkLosses(
         `no teacher "${teacher}".${suggestion(teacher, known)} In "teachers": ${given}`,
       );
     }
+    if (l.kind === 'multi-teacher') checkSeveral(l.teachers, at, known, fail);
     if (seen.has(name) && l.kind !== 'custom')
       fail(at, `the loss ${name} is listed twice; give it one weight`);
     seen.add(name);
   }
+}
+
+/** The teachers of a loss that reads several. */
+function checkSeveral(
+  named: Readonly<Record<string, number>> | undefined,
+  at: Path,
+  known: readonly string[],
+  fail: (path: Path, text: string) => never,
+): void {
+  if (!known.length) fail(at, 'the loss multi-teacher needs "teachers", nets by their names');
+  const unknown = Object.keys(named ?? {}).find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    fail(
+      [...at, 'teachers', unknown],
+      `no teacher "${unknown}".${suggestion(unknown, known)} In "teachers": ${known.join(', ')}`,
+    );
 }
 
 /** A recipe's stages as recipes of their own, in order; itself alone when it has none. */

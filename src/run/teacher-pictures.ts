@@ -56,9 +56,9 @@ export function teacherPreparation(
     throw new MoonletError(
       `${recipe.transfer.kind}: makes images as the student takes them, and the teacher takes others; use a teacher with the student's preprocessing`,
     );
-  if (recipe.assistants && recipe.teachers)
+  if ((recipe.assistants || recipe.generations !== undefined) && recipe.teachers)
     throw new MoonletError(
-      "teachers: assistants see pictures as the student does, and these teachers otherwise; leave one of the two out, or name teachers with the student's preprocessing",
+      "teachers: assistants and generations see pictures as the student does, and these teachers otherwise; leave one of the two out, or name teachers with the student's preprocessing",
     );
   checkSharedAugment(recipe.augment);
   return first.preparation;

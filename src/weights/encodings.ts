@@ -8,6 +8,7 @@
 import { getFloat16 } from '@petamoriken/float16';
 import { item, last } from '../access.ts';
 import { packedLength, signed, unpackBits } from './bits.ts';
+import { isDeferred } from './deferred.ts';
 
 interface Shaped {
   readonly shape: readonly number[];
@@ -222,7 +223,9 @@ export type StoredArray = Float32Array | Uint16Array | Uint8Array;
 
 /** Bytes that a weight takes as it is stored. */
 export const bytesOfWeight = (weight: Weight): number =>
-  arraysOf(weight).reduce((n, [, array]) => n + array.byteLength, 0);
+  weight.encoding === 'float32'
+    ? Float32Array.BYTES_PER_ELEMENT * sizeOfShape(weight.shape)
+    : arraysOf(weight).reduce((n, [, array]) => n + array.byteLength, 0);
 
 /** What is wrong with the stored arrays, or undefined when they are as shape and channels (of the last axis) need them. */
 export function faultOf(weight: Weight, channels = weight.shape.at(-1) ?? 1): string | undefined {
@@ -235,6 +238,7 @@ export function faultOf(weight: Weight, channels = weight.shape.at(-1) ?? 1): st
       : `has ${scales.length} ${name}; expected 1 or one for each of ${channels} channels`;
   switch (weight.encoding) {
     case 'float32':
+      return isDeferred(weight) ? undefined : expects('values', weight.data.length, size);
     case 'float16':
       return expects('values', weight.data.length, size);
     case 'quantized':

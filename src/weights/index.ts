@@ -1,6 +1,7 @@
 /** @file The public names of the module `weights`. */
 export { packBits, packedLength, unpackBits } from './bits.ts';
 export { packCompact, unpackCompact } from './compact.ts';
+export { deferred } from './deferred.ts';
 export {
   binary,
   circulant,

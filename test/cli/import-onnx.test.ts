@@ -80,6 +80,27 @@ describe('an .onnx file on the command line', () => {
     expect([exported.code, existsSync(at('back/model.onnx'))]).to.deep.equal([0, true]);
   });
 
+  it('is the student of a distillation', async () => {
+    const student = modelOf(
+      ['n', 1, 28, 28],
+      [
+        op('Conv', ['x', 'conv.weight'], 'a', { strides: ints([4, 4]) }),
+        op('Relu', ['a'], 'b'),
+        op('GlobalAveragePool', ['b'], 'c'),
+        op('Flatten', ['c'], 'd'),
+        op('Gemm', ['d', 'fc.weight'], 'y'),
+      ],
+      [real('conv.weight', [4, 1, 3, 3]), real('fc.weight', [4, 10])],
+    );
+    writeFileSync(at('student.onnx'), encodeModel(student));
+    const words = ['--teacher', 'mnist/wrn-16-1-bg4m', '--steps', '2', '--batch', '4', '--out', at('taught')];
+    const { code, stderr } = await moonlet('distill', '--student', at('student.onnx'), ...words);
+    expect(code, stderr).to.equal(0);
+    expect(loadNet(at('taught')).graph.nodes.map(({ op: { kind } }) => kind)).to.deep.equal([
+      ...['input', 'conv', 'act', 'globalPool', 'dense'],
+    ]);
+  });
+
   it('has on its card what --preprocessing says, by which it classifies pictures', async () => {
     const picture = at('red.png');
     await sharp({ create: { width: 16, height: 16, channels: 3, background: 'red' } }).toFile(picture);

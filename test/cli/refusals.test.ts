@@ -49,6 +49,9 @@ describe('wrong usage is said in one line, with exit 2', () => {
       'distill hintz',
       /^moonlet: no recipe and no architecture "hintz"\. Did you mean "hints"\? Recipes: attention, .*; "moonlet list" lists the architectures$/m,
     ],
+    ['fit', 'fit needs a recipe, an architecture with its options, or --student <net>'],
+    ['fit wrn --student none.onnx', '--student none.onnx: "wrn" already names the net; name one'],
+    ['distill --student none.onnx --teacher mnist/wrn-16-1 --out out/none', 'no file "none.onnx"'],
     ['distill hints width=2', /^moonlet: unexpected argument "width=2" after the recipe hints; use a flag/],
   ];
   for (const [args, line] of cases) it(args, () => expectRefusal(args.split(' '), 2, line));

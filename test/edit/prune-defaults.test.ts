@@ -71,3 +71,20 @@ describe('rounding to blocks of channels', () => {
     expect(narrow.roundTo).to.equal(1);
   });
 });
+
+describe('a conv with hundreds of groups', () => {
+  it('loses a channel of each group at a time', () => {
+    const groups = 128;
+    const net = init(
+      graph('many', input(2, 2, 4).conv(512).conv(512, { kernel: 3, groups }).globalPool().dense(2)),
+    );
+    const plan = core.planPruning(net, { roundTo: 1 });
+    // two layers of four channels in each group; a fourth of the channels is the last, and stays
+    expect(plan.moves.map(({ classes }) => classes.length)).to.deep.equal(Array(6).fill(groups));
+    for (const { classes } of plan.moves) {
+      const node = plan.channels.balances.find((b) => b.classes.includes(classes[0] ?? -1));
+      const hit = classes.map((id) => node?.groups[node.classes.indexOf(id)]);
+      expect(new Set(hit).size).to.equal(groups);
+    }
+  });
+});

@@ -3,10 +3,11 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import type { InferenceSession } from 'onnxruntime-common';
 import '@tensorflow/tfjs-backend-cpu';
 import { expect } from 'chai';
 import { type Arrays, jit, type TracedFunction, trace } from '../../src/jit/index.ts';
-import { loadRuntime, type Runtime } from '../../src/jit/runtime.ts';
+import { blockOf, loadRuntime, type Runtime } from '../../src/jit/runtime.ts';
 import { batchNorm, conv, maxPool } from '../../src/kernels/index.ts';
 import { decodeModel } from '../../src/onnx/index.ts';
 import { expectAgreement, numbers } from './agree.ts';
@@ -45,6 +46,32 @@ describe('jit', () => {
     await double.release();
     expect(seen).to.have.length(1);
     expect(seen[0]).to.include({ enableMemPattern: false });
+  });
+
+  it('leaves onnxruntime to optimize graphs with constants, or without blocks', async () => {
+    const ort = await loadRuntime();
+    const levels = async (fn: TracedFunction, block: boolean): Promise<unknown> => {
+      const seen: (string | undefined)[] = [];
+      const create = (model: Uint8Array, options?: InferenceSession.SessionOptions) => {
+        seen.push(options?.graphOptimizationLevel);
+        if (!block && seen.length === 1) throw new Error('no blocks in this runtime');
+        return ort.InferenceSession.create(model, options);
+      };
+      const runtime = { Tensor: ort.Tensor, InferenceSession: { create } } as unknown as Runtime;
+      await (await jit(fn, x3, { runtime })).release();
+      return seen.at(-1);
+    };
+    const small: TracedFunction = (_, { x }) => ({ state: {}, outputs: { y: tf.square(x as tf.Tensor) } });
+    const table = tf.keep(tf.truncatedNormal([3, 30_000]));
+    const large: TracedFunction = (_, { x }) => ({
+      state: {},
+      outputs: { y: tf.sum(tf.mul(tf.reshape(x as tf.Tensor, [3, 1]), table)) },
+    });
+    const hasBlocks = (await blockOf(ort)) !== undefined;
+    expect(await levels(small, true)).to.equal(hasBlocks ? 'disabled' : 'all');
+    expect(await levels(large, true)).to.equal('all');
+    expect(await levels(small, false)).to.equal('all');
+    table.dispose();
   });
 
   it('passes small tensors of the state in one vector, whatever memory they come in', async () => {

@@ -15,6 +15,7 @@ import {
 } from '../../src/learn/distill/index.ts';
 import { crossEntropy, crossEntropyOf } from '../../src/learn/loss/index.ts';
 import { mobilenetV1, resnetCifar, wrn } from '../../zoo/architectures/index.ts';
+import { signals as bare } from '../support/distilling.ts';
 
 const value = (t: tf.Tensor): number => (t.dataSync() as Float32Array)[0] as number;
 const logits = fc.array(
@@ -153,20 +154,7 @@ describe('losses', () => {
         return (id: string) => found.get(id) as tf.Tensor;
       };
       const of = (l: ReturnType<ReturnType<typeof attention>>, student: tf.Tensor4D) =>
-        value(
-          l.compute({
-            student: () => student,
-            teacher: signals(l.teacher),
-            labels: tf.tensor1d([0]),
-            labelShares: () => tf.zeros([1, 1]),
-            target: () => tf.tensor1d([0]),
-            setting: () => tf.scalar(0),
-            x: student,
-            draw: () => student,
-            weight: () => student,
-            parameter: () => student,
-          }),
-        );
+        value(l.compute({ ...bare({ x: student }), student: () => student, teacher: signals(l.teacher) }));
       const one = attention({ pairs: [['stage1', 'stage1']] })({ student: wrn(), teacher: wrn() });
       expect(of(one, maps(9))).to.be.closeTo(3 * value(attentionOf(maps(9), maps(1))), 1e-6);
       const mean = [1, 2, 3].reduce((s, i) => s + value(attentionOf(maps(9), maps(i))), 0);

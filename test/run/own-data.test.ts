@@ -129,10 +129,15 @@ describe('losses of recipes', () => {
       const loss = { kind, ...more };
       const parse = (given: object) => () =>
         parseRecipe({ data: 'mnist', student: 'wrn', steps: 1, ...given });
-      expect(parse({ losses: [loss], teacher: 'mnist/wrn-16-1' })().losses?.[0]?.kind).to.equal(kind);
+      const named = kind === 'multi-teacher' ? { teachers: { big: 'mnist/wrn-16-1' } } : {};
+      const taught = { losses: [loss], teacher: 'mnist/wrn-16-1', ...named };
+      expect(parse(taught)().losses?.[0]?.kind).to.equal(kind);
       if (['cross-entropy', 'one', 'rocket', 'custom'].includes(kind))
         expect(parse({ losses: [loss] })).not.to.throw();
-      else expect(parse({ losses: [loss] })).to.throw(`the loss ${kind} needs a "teacher"`);
+      else
+        expect(parse({ losses: [loss] })).to.throw(
+          new RegExp(`the loss ${kind} needs (a "teacher"|"teachers")`),
+        );
     }
   });
 });

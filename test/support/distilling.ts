@@ -29,6 +29,11 @@ export function signals(given: {
   weights?: Readonly<Record<string, tf.Tensor>>;
   parameters?: Readonly<Record<string, tf.Tensor>>;
   x?: tf.Tensor;
+  picks?: Readonly<Record<string, readonly number[]>>;
+  examples?: readonly number[];
+  variables?: Readonly<Record<string, tf.Tensor>>;
+  /** Receives what is assigned. */
+  assigned?: Record<string, tf.Tensor>;
 }): Signals {
   const from =
     (what: string, all: Readonly<Record<string, tf.Tensor>> = {}) =>
@@ -47,6 +52,12 @@ export function signals(given: {
     target: from('target', { labels }),
     setting: (name) => tf.scalar(given.settings?.[name] ?? Number.NaN),
     draw: from('draw', given.draws),
+    pick: (name) => tf.tensor1d([...(given.picks?.[name] ?? [])], 'int32'),
+    examples: tf.tensor1d([...(given.examples ?? [])], 'int32'),
+    variable: from('variable', given.variables),
+    assign: (name, value) => {
+      if (given.assigned) given.assigned[name] = value;
+    },
     weight: from('weight', given.weights),
     parameter: from('parameter', given.parameters),
   };

@@ -35,6 +35,7 @@ export { mobileoneS0, mobileoneS1, mobileoneS2, mobileoneS3, mobileoneS4 } from 
 export { nin } from './nin.ts';
 export { padNet } from './pad-net.ts';
 export { parser } from './parser.ts';
+export { proxylessnas } from './proxylessnas.ts';
 export { regnetX200mf, regnetX400mf, regnetY200mf, regnetY400mf } from './regnet.ts';
 export { repghostnet } from './repghost.ts';
 export { repvggA0, repvggA1 } from './repvgg.ts';
@@ -58,6 +59,7 @@ export {
   starnetS100,
   starnetS150,
 } from './starnet.ts';
+export { testByobnet } from './timm-byobnet.ts';
 export { testEfficientnet, testResnet } from './timm-test.ts';
 export { tinynetA, tinynetB, tinynetC, tinynetD, tinynetE } from './tinynet.ts';
 export { wrn } from './wrn.ts';

@@ -122,6 +122,7 @@ export const timmNames: Readonly<Record<string, LibraryName>> = {
   starnet_s4: ['starnet-s4', 224],
   test_efficientnet: ['test-efficientnet', 160],
   test_resnet: ['test-resnet', 160],
+  test_byobnet: ['test-byobnet', 160],
   densenet121: ['densenet-121', 224],
   legacy_xception: ['xception', 299],
   resnet18: ['resnet-18', 224],

@@ -15,8 +15,8 @@ import {
   stagesOf,
 } from '../../src/compose/index.ts';
 
-const paper = { title: 'PyTorch Image Models', authors: 'Wightman', year: 2024 };
-const options = { dropout: dropoutOption({ default: 0 }), ...common({ classes: 1000, size: 160 }) };
+export const paper = { title: 'PyTorch Image Models', authors: 'Wightman', year: 2024 };
+export const options = { dropout: dropoutOption({ default: 0 }), ...common({ classes: 1000, size: 160 }) };
 
 const stages = [
   ['cn_r1_k3_s1_e1_c16_skip'],
@@ -41,7 +41,7 @@ export const testEfficientnet = architecture({
 });
 
 /** The shortcut of ResNet-D: an average pool takes the stride, a 1x1 conv the channels. */
-const pooled =
+export const pooled =
   (out: number, stride: number): Block =>
   (x) =>
     (stride > 1 ? x.avgPool({ size: 2, padding: 'same' }) : x).pipe('shortcut', convNorm(out));

@@ -90,11 +90,18 @@ export function addUnits(net: Net, widths: Widths, o: UnitOptions = {}): Growth 
     maps,
     added: [],
     preserves: into === 'zero' ? 'both' : 'neither',
-    follow: (key, array) => {
+    follow: (key, array, as = 'weight') => {
       const source = before.get(key);
-      return (
-        source && mapWeight(array, source.shape, source.slot, get(weightMaps, source.node), get(shapeOf, key))
-      );
+      if (!source) return undefined;
+      const map = get(weightMaps, source.node);
+      const shape = get(shapeOf, key);
+      if (as !== 'square') return mapWeight(array, source.shape, source.slot, map, shape);
+      // Adam divides by the root: with squares of 0 its first steps for new weights would be several rates long
+      const usual = array.reduce((sum, v) => sum + v, 0) / Math.max(1, array.length);
+      const drawn = new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(usual);
+      const data = mapWeight(array, source.shape, source.slot, map, shape, undefined, drawn);
+      if (source.slot === 'kernel' && map.input) weighNew(data, map, drawn);
+      return data;
     },
     back: (grown) => backFrom(net.graph, weightMaps, grown),
   };

@@ -13,6 +13,7 @@ import { get, item } from '../../access.ts';
 import type { Balance, Channels, Variable } from '../../graph/index.ts';
 import type { Scores } from './importance.ts';
 import type { Move, Obstacle, Path, PathOptions } from './path.ts';
+import { type Tie, tiesOf } from './ties.ts';
 
 /** The path of each component that has a channel that may be removed. */
 export function paths(all: Channels, scores: Scores, o: PathOptions): readonly Path[] {
@@ -154,6 +155,11 @@ function balancedMoves(
     const open = cells.filter((c) => c.next < c.ids.length && !stuck.has(c));
     const start = least(open, nextScore);
     if (!start) return moves;
+    const fewest = Math.max(...ties.map((t) => t.fewest(nextOf(start))));
+    if (removed + fewest > most * ids.length) {
+      stuck.add(start);
+      continue;
+    }
     const taken = completed(start, cells, ties, nextScore);
     const classes = taken.map(({ id }) => id);
     if (classes.length && removed + classes.length <= most * ids.length && counts.canLose(classes)) {
@@ -221,54 +227,6 @@ function least<T>(list: readonly T[], key: (item: T) => number): T | undefined {
   let best: { readonly item: T; readonly key: number } | undefined;
   for (const item of list) if (!best || key(item) < best.key) best = { item, key: key(item) };
   return best?.item;
-}
-
-/** The remaining channels of each group of an op. */
-interface Tie {
-  /** The groups that a class is in, with repetition. */
-  label(id: number): string;
-  /** Count a class out (-1) or in again (1). */
-  add(id: number, by: 1 | -1): void;
-  /** How many channels must be removed before the groups are balanced. */
-  slack(): number;
-}
-
-/** One tie for all balances of the same classes in the same groups. */
-function tiesOf(balances: readonly Balance[]): readonly Tie[] {
-  const distinct = new Map(balances.map((b) => [`${b.kind}:${b.classes.join()}:${b.groups.join()}`, b]));
-  return [...distinct.values()].map(({ kind, classes, groups, count }) => {
-    const totals = new Int32Array(count);
-    const groupsOf = new Map<number, number[]>();
-    for (const [i, group] of groups.entries()) {
-      totals[group]! += 1;
-      const id = classes[i]!;
-      const list = groupsOf.get(id);
-      if (list) list.push(group);
-      else groupsOf.set(id, [group]);
-    }
-    const middle = kind === 'shift' ? (count - 1) / 2 : -1;
-    return {
-      label: (id) => groupsOf.get(id)?.join() ?? '',
-      add: (id, by) => {
-        for (const group of groupsOf.get(id) ?? []) totals[group]! += by;
-      },
-      slack: () => slackOf(totals, middle),
-    };
-  });
-}
-
-/**
- * Groups are balanced when they are equal. The middle offset of a shift also takes the remainder of the division: it may
- * have more than each other offset, by at most the number of other offsets.
- */
-function slackOf(totals: Int32Array, middle: number): number {
-  const others = totals.filter((_, g) => g !== middle);
-  if (!others.length) return 0; // a shift with one offset
-  const low = others.reduce((a, b) => Math.min(a, b));
-  const uneven = others.reduce((sum, n) => sum + n - low, 0);
-  if (middle < 0) return uneven;
-  const extra = totals[middle]! - low;
-  return uneven + (extra < 0 ? -extra * others.length : Math.max(0, extra - others.length));
 }
 
 /** Joins consecutive moves so that after each every changed width is a multiple of `roundTo`. */

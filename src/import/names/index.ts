@@ -4,6 +4,7 @@ import { suggestion, UsageError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { efficientnetPytorch } from './efficientnet-pytorch.ts';
 import { keras } from './keras.ts';
+import { pytorchcv } from './pytorchcv.ts';
 import { type Named, named, type Scheme } from './scheme.ts';
 import { timm } from './timm.ts';
 import { torchvision } from './torchvision.ts';
@@ -14,6 +15,7 @@ export const sources = [
   'timm',
   'timm-tf',
   'efficientnet-pytorch',
+  'pytorchcv',
   'keras',
   'moonlet',
 ] as const;
@@ -29,6 +31,7 @@ const schemes: Readonly<Record<Exclude<Source, 'moonlet'>, Readonly<Record<strin
   timm,
   'timm-tf': Object.fromEntries(Object.entries(timm).filter(([arch]) => ported.has(arch))),
   'efficientnet-pytorch': efficientnetPytorch,
+  pytorchcv,
   keras,
 };
 

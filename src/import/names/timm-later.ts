@@ -63,6 +63,29 @@ const testResnet: Scheme = {
   },
 };
 
+/** Edge, dark, basic and bottleneck: the convs of a block, and its squeeze and excite. */
+const byobnetBlocks = [
+  ['conv1_kxk', 'conv2_1x1', 'attn'],
+  ['conv1_1x1', 'conv2_kxk', 'attn_last'],
+  ['conv1_kxk', 'conv2_kxk', 'attn_last'],
+  ['conv1_1x1', 'conv2_kxk', 'conv3_1x1', 'attn'],
+];
+const testByobnet: Scheme = {
+  ends: { ...pair('stem', 'stem.conv', 'stem.bn'), 'head/dense': 'head.fc' },
+  block: ({ stage }) => `stages.${stage}.0`,
+  parts: ({ stage }) => {
+    const names = byobnetBlocks[stage] ?? [];
+    const convs = names.slice(0, -1).map((conv, i) => pair(`conv${i + 1}`, `${conv}.conv`, `${conv}.bn`));
+    return {
+      ...Object.assign({}, ...convs),
+      'attention/squeeze/dense': `${names.at(-1)}.fc1`,
+      'attention/excite/dense': `${names.at(-1)}.fc2`,
+      ...pair('shortcut', 'shortcut.conv.conv', 'shortcut.conv.bn'),
+    };
+  },
+  pointwise: squeezed,
+};
+
 const rexnet: Scheme = {
   ends: {
     ...pair('stem', 'stem.conv', 'stem.bn'),
@@ -154,6 +177,7 @@ export const later: Readonly<Record<string, Scheme>> = {
   mixnet,
   'test-efficientnet': testEfficientnet,
   'test-resnet': testResnet,
+  'test-byobnet': testByobnet,
   rexnet,
   repvit,
   'lcnet-v2': lcnetV2,

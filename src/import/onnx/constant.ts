@@ -1,6 +1,7 @@
 /** @file Constants of an ONNX graph: initializers, and what is computed from them. */
 import { getFloat16 } from '@petamoriken/float16';
 import type { OnnxData, OnnxDtype, OnnxTensor } from '../../onnx/index.ts';
+import { emptyLike, permuted } from './permute.ts';
 
 /** Integers with a step, of which a constant was dequantized: value = (code - zero) scale. */
 export interface Codes {
@@ -36,16 +37,27 @@ function fromBits(dtype: OnnxDtype, data: Uint16Array): Float32Array {
   return Float32Array.from(data, (_, i) => getFloat16(view, 2 * i, true));
 }
 
-/** A tensor of a file. */
-export function constantOf({ name, dtype, shape, data }: OnnxTensor): Constant {
-  const isHalf = dtype === 'float16' || dtype === 'bfloat16';
+/** A constant whose values are computed when they are first read. */
+export function later(rest: Omit<Constant, 'data'>, make: () => OnnxData): Constant {
+  let data: OnnxData | undefined;
   return {
-    kind: 'constant',
-    dtype: isHalf ? 'float32' : dtype,
-    shape,
-    data: isHalf && data instanceof Uint16Array ? fromBits(dtype, data) : data,
-    ...(name === '' ? {} : { name }),
+    ...rest,
+    get data() {
+      data ??= make();
+      return data;
+    },
   };
+}
+
+/** A tensor of a file. */
+export function constantOf(tensor: OnnxTensor): Constant {
+  const { name, dtype, shape } = tensor;
+  const isHalf = dtype === 'float16' || dtype === 'bfloat16';
+  const rest = { kind: 'constant', shape, ...(name === '' ? {} : { name }) } as const;
+  return later({ ...rest, dtype: isHalf ? 'float32' : dtype }, () => {
+    const { data } = tensor;
+    return isHalf && data instanceof Uint16Array ? fromBits(dtype, data) : data;
+  });
 }
 
 /** Whole numbers, one axis. */
@@ -90,21 +102,19 @@ export function dataOf(dtype: OnnxDtype, values: readonly number[]): OnnxData {
 
 /** The axes of a constant in another order. */
 export function transposed(constant: Constant, order: readonly number[]): Constant {
-  const { shape, data, dtype, codes } = constant;
-  const places = placesOf(shape, order);
-  const { kind } = constant;
+  const { shape, dtype, codes, kind } = constant;
   const turned = codes && {
     ...codes,
-    data: Int8Array.from(places, (p) => codes.data[p] ?? 0),
+    data: permuted(codes.data, shape, order, new Int8Array(codes.data.length)),
     axis: order.indexOf(codes.axis),
   };
-  return {
+  const rest = {
     kind,
     dtype,
     shape: order.map((axis) => shape[axis] ?? 1),
-    data: picked(data, places),
     ...(turned ? { codes: turned } : {}),
   };
+  return later(rest, () => permuted(constant.data, shape, order, emptyLike(constant.data, countOf(shape))));
 }
 
 /** For each place of the transposed array, the place in the array. */
@@ -123,21 +133,7 @@ export function placesOf(shape: readonly number[], order: readonly number[]): In
 
 /** The values at some places, in an array of the same kind. */
 export function picked(data: OnnxData, places: Int32Array): OnnxData {
-  const { length } = places;
-  if (data instanceof Float32Array) return filled(new Float32Array(length), data, places);
-  if (data instanceof Float64Array) return filled(new Float64Array(length), data, places);
-  if (data instanceof Int32Array) return filled(new Int32Array(length), data, places);
-  if (data instanceof Int16Array) return filled(new Int16Array(length), data, places);
-  if (data instanceof Uint16Array) return filled(new Uint16Array(length), data, places);
-  if (data instanceof Int8Array) return filled(new Int8Array(length), data, places);
-  if (data instanceof Uint8Array) return filled(new Uint8Array(length), data, places);
-  return filled(new Array<number>(length), data, places);
-}
-function filled<T extends { [index: number]: number }>(
-  to: T,
-  from: ArrayLike<number>,
-  places: Int32Array,
-): T {
-  for (let i = 0; i < places.length; i++) to[i] = from[places[i]!] ?? 0;
+  const to = emptyLike(data, places.length);
+  for (let i = 0; i < places.length; i++) to[i] = data[places[i]!] ?? 0;
   return to;
 }

@@ -1,6 +1,6 @@
 /**
- * @file The graph under construction. Besides our ops it has three that only exist during an import: `affine`
- * (x scale + offset by channel), `pad` and `erf`. Layers take up affine ops and padding where they can; `finish`
+ * @file The graph under construction. Besides our ops it has four that only exist during an import: `affine`
+ * (x scale + offset by channel), `pad`, `erf` and `round`. Layers take up affine ops and padding where they can; `finish`
  * writes what is left as depthwise convs.
  */
 import { get } from '../../access.ts';
@@ -28,7 +28,7 @@ export interface Pad {
   readonly kind: 'pad';
   readonly pads: readonly [top: number, right: number, bottom: number, left: number];
 }
-export type DraftOp = Op | Affine | Pad | { readonly kind: 'erf' };
+export type DraftOp = Op | Affine | Pad | { readonly kind: 'erf' } | { readonly kind: 'round' };
 
 /** The weights of a layer, and what tells layers that share them. */
 export interface Layer {
@@ -38,6 +38,8 @@ export interface Layer {
 }
 export interface DraftNode {
   readonly id: string;
+  /** The path that was asked for; the id differs where another node has it. */
+  readonly wanted: string;
   readonly op: DraftOp;
   readonly inputs: readonly string[];
   readonly shape: Shape;
@@ -78,7 +80,7 @@ export class Draft {
     const id = this.#paths(path);
     const ins = inputs.map((input) => this.shape(input));
     const shape = bounded(draftShape(op, ins, id), id);
-    this.#nodes.set(id, { id, op, inputs, shape, ...(layer ? { layer } : {}) });
+    this.#nodes.set(id, { id, wanted: path, op, inputs, shape, ...(layer ? { layer } : {}) });
     if (key !== undefined) this.#known.set(key, id);
     return id;
   }
@@ -107,10 +109,11 @@ export class Draft {
       op.padding === 'valid';
     return isWhole
       ? this.emit(x, { kind: 'globalPool', fn: op.fn }, [source])
-      : this.emit(`${path}/flatten`, { kind: 'flatten' }, [x]);
+      : this.emit(path, { kind: 'flatten' }, [x]);
   }
   /** x scale + offset with one number each. */
   scaled(path: string, x: string, scale: number, offset = 0): string {
+    if (scale === 1 && offset === 0) return x;
     const c = this.channels(x);
     return this.affine(path, x, new Float64Array(c).fill(scale), new Float64Array(c).fill(offset));
   }
@@ -132,7 +135,7 @@ const plain = (op: DraftOp): object =>
 
 function draftShape(op: DraftOp, ins: readonly Shape[], id: string): Shape {
   const [x = [1]] = ins;
-  if (op.kind === 'affine' || op.kind === 'erf') return x;
+  if (op.kind === 'affine' || op.kind === 'erf' || op.kind === 'round') return x;
   try {
     if (op.kind !== 'pad') return shapeOf(op, ins);
   } catch (e) {

@@ -29,10 +29,20 @@ export interface Finished {
   readonly tensors: ReadonlyMap<WeightKey, string>;
   /** The node of each output that was asked for. */
   readonly outputs: readonly string[];
+  /** The path of each node of the draft that is left. */
+  readonly to: ReadonlyMap<string, string>;
 }
 
-/** @throws MoonletError when an op is left that has no counterpart. */
-export function finish(name: string, drafted: readonly DraftNode[], outputs: readonly string[]): Finished {
+/**
+ * @param paths makes a path that no other node has.
+ * @throws MoonletError when an op is left that has no counterpart.
+ */
+export function finish(
+  name: string,
+  drafted: readonly DraftNode[],
+  outputs: readonly string[],
+  paths: (wanted: string) => string,
+): Finished {
   const nodes = needed(drafted, outputs);
   const readers = new Map<string, number>(outputs.map((id) => [id, 2]));
   for (const { inputs } of nodes) for (const id of inputs) readers.set(id, (readers.get(id) ?? 0) + 1);
@@ -64,9 +74,26 @@ export function finish(name: string, drafted: readonly DraftNode[], outputs: rea
     }
     done.set(id, lowered({ ...node, inputs }, layer));
   }
-  const ready = shared([...done.values()]);
-  const ends = outputs.map(known);
-  return { ...assembled(name, ready, [...new Set(ends)]), outputs: ends };
+  const wanted = new Map(nodes.map((node) => [node.id, node.wanted]));
+  const { ready, to } = repathed(shared([...done.values()]), (id) => paths(wanted.get(id) ?? id));
+  const ends = outputs.map(known).map((id) => to.get(id) ?? id);
+  return { ...assembled(name, ready, [...new Set(ends)]), outputs: ends, to };
+}
+
+/** Paths of their own again, since most of the nodes that took one in the draft are not needed. */
+function repathed(
+  nodes: readonly Ready[],
+  pathOf: (id: string) => string,
+): { ready: readonly Ready[]; to: ReadonlyMap<string, string> } {
+  const to = new Map(nodes.map(({ id }) => [id, pathOf(id)]));
+  const placed = (id: string): string => to.get(id) ?? id;
+  const ready = nodes.map((node) => ({
+    ...node,
+    id: placed(node.id),
+    inputs: node.inputs.map(placed),
+    ...(node.weightsOf === undefined ? {} : { weightsOf: placed(node.weightsOf) }),
+  }));
+  return { ready, to };
 }
 
 /** The nodes that the outputs need, and all inputs. */
@@ -144,6 +171,10 @@ function lowered(node: DraftNode, layer: Layer | undefined): Ready {
     }
     case 'erf':
       throw new MoonletError(`onnx node at ${id} (Erf): outside of a gelu it has no counterpart`);
+    case 'round':
+      throw new MoonletError(
+        `onnx node at ${id} (Round): only round(x / scale), clipped to codes of 2 to 8 bits, has a counterpart`,
+      );
     default:
       return { id, op, inputs, ...(layer ? { layer } : {}) };
   }
@@ -214,7 +245,7 @@ function assembled(
   name: string,
   ready: readonly Ready[],
   outputs: readonly string[],
-): Omit<Finished, 'outputs'> {
+): Omit<Finished, 'outputs' | 'to'> {
   const weights = new Map<WeightKey, Weight>();
   const tensors = new Map<WeightKey, string>();
   const byId = new Map(ready.map((node) => [node.id, node]));

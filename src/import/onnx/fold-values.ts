@@ -1,7 +1,7 @@
 /** @file Makes constants, and broadcasts them. */
 import type { OnnxDtype } from '../../onnx/index.ts';
 import type { Call } from './call.ts';
-import { type Constant, countOf, dataOf } from './constant.ts';
+import { type Constant, countOf, dataOf, later } from './constant.ts';
 
 /** Computes the outputs of a node from constants. */
 export type Fold = (call: Call) => readonly Constant[];
@@ -24,8 +24,9 @@ export const make = (
 export function viewed(call: Call, constant: Constant, shape: readonly number[]): readonly [Constant] {
   if (countOf(shape) !== countOf(constant.shape))
     call.fail(`reshapes [${constant.shape.join(', ')}] to [${shape.join(', ')}]`);
-  const { codes: _, ...rest } = constant;
-  return [{ ...rest, shape }];
+  const { kind, dtype, name } = constant;
+  const rest = { kind, dtype, shape, ...(name === undefined ? {} : { name }) };
+  return [later(rest, () => constant.data)];
 }
 
 /** Which value of an operand each value of a result of this shape reads, by broadcasting. */

@@ -16,9 +16,10 @@ import { finish } from './finish.ts';
 import { folds } from './fold.ts';
 import { type Layout, layoutOf } from './input.ts';
 import { Integers } from './integers.ts';
+import { settled } from './layout.ts';
 import { opReaders } from './ops/table.ts';
 import { type OnnxEnd, outputOf } from './output.ts';
-import { containersOf, moduleOf, stagesBy, uniquePaths, wantedPath } from './paths.ts';
+import { containersOf, modulesOf, ownPath, stagesBy, uniquePaths, wantedPath } from './paths.ts';
 import { axesOf } from './view.ts';
 
 export type { OnnxEnd } from './output.ts';
@@ -36,6 +37,8 @@ export interface FromOnnxOptions {
   readonly stages?: string;
   /** Gives the bytes of a file in the folder of the model, where large models keep their weights. */
   readonly external?: ExternalFile;
+  /** The weights may keep the bytes, which must not change afterwards: half of the memory. By default they are copied. */
+  readonly shared?: boolean;
 }
 
 export interface OnnxReport {
@@ -84,13 +87,14 @@ export function fromOnnx(model: Uint8Array | OnnxModel, o: FromOnnxOptions = {})
       `onnx model: operator set ${opset}; ${opsets.least} to ${opsets.most} are read, convert it with onnx.version_converter`,
     );
   const wanted = wantedValues(decoded, o.until);
-  const draft = new Draft(uniquePaths());
+  const isOwn = decoded.producer === 'moonlet';
+  const draft = new Draft(uniquePaths(isOwn));
   const values = new Map<string, Value>(
     decoded.initializers.map((tensor) => [tensor.name, constantOf(tensor)]),
   );
   const inputs = readInputs(decoded, draft, values, o);
   const integers = new Integers(decoded.inputs);
-  readNodes(decoded, { opset, draft, values, integers, needed: neededBy(decoded.nodes, wanted) });
+  readNodes(decoded, isOwn, { opset, draft, values, integers, needed: neededBy(decoded.nodes, wanted) });
   const outputs = wanted.flatMap((name): OnnxEnd[] => {
     const value = values.get(name);
     if (!value)
@@ -105,11 +109,12 @@ export function fromOnnx(model: Uint8Array | OnnxModel, o: FromOnnxOptions = {})
     title,
     draft.nodes,
     outputs.map(({ node }) => node),
+    uniquePaths(isOwn),
   );
   const { net, to, tensors } = staged(finished.net, finished.tensors, o.stages);
   const placed = (id: string): string => to.get(id) ?? id;
   const ends = outputs.map((end, i) => ({ ...end, node: placed(finished.outputs[i] ?? end.node) }));
-  const inEnds = inputs.map((end) => ({ ...end, node: placed(end.node) }));
+  const inEnds = inputs.map((end) => ({ ...end, node: placed(finished.to.get(end.node) ?? end.node) }));
   return {
     ...net,
     report: { producer: decoded.producer ?? '', opset, inputs: inEnds, outputs: ends, tensors },
@@ -193,20 +198,13 @@ interface Reading {
   readonly integers: Integers;
   readonly needed: Needed;
 }
-function readNodes(model: OnnxModel, { opset, draft, values, integers, needed }: Reading): void {
+function readNodes(
+  model: OnnxModel,
+  isOwn: boolean,
+  { opset, draft, values, integers, needed }: Reading,
+): void {
   const names = new Set(model.initializers.map(({ name }) => name));
-  const modules = new Map(
-    model.nodes.map(
-      (node) =>
-        [
-          node,
-          moduleOf(
-            node,
-            node.inputs.find((name) => names.has(name)),
-          ),
-        ] as const,
-    ),
-  );
+  const modules = modulesOf(model.nodes, names);
   const containers = containersOf([...modules.values()]);
   for (const node of model.nodes) {
     if (!needed.nodes.has(node)) continue;
@@ -214,9 +212,14 @@ function readNodes(model: OnnxModel, { opset, draft, values, integers, needed }:
       const inputs = node.inputs.map((name) =>
         name === '' ? undefined : (values.get(name) ?? missing(name)),
       );
-      const path = wantedPath(node, modules.get(node), containers);
+      const own = isOwn ? ownPath(node) : undefined;
+      const path = own ?? wantedPath(node, modules.get(node), containers);
       const call = new Call({ node, draft, opset, path, inputs });
-      const made = readerOf(node, inputs)(call);
+      const read = readerOf(node, inputs)(call);
+      // the last node of one of ours has its path; see toOnnx
+      const made = read.map((value) =>
+        own !== undefined && own === node.name && value.kind === 'live' ? settled(call, value) : value,
+      );
       integers.checkNode(call);
       for (const [i, name] of node.outputs.entries()) {
         const value = made[i];

@@ -13,6 +13,7 @@ import {
   joined,
   offsetsOf,
   printAxes,
+  sizeOfAxis,
   whole,
 } from './view.ts';
 
@@ -20,7 +21,7 @@ import {
 export const isBatch = (axis: Axis): boolean => isOnly(axis, 'n');
 
 /** Emits the order of channels that an axis has; the value then has them in order. */
-export function orderChannels(call: Call, live: Live, index: number): Live {
+export function orderChannels(call: Call, live: Live, index: number, wanted?: string): Live {
   const { draft, path } = call;
   const axis = live.axes[index] ?? [];
   const c = draft.channels(live.id);
@@ -30,7 +31,7 @@ export function orderChannels(call: Call, live: Live, index: number): Live {
   const [outer, inner] = axis;
   const isShuffle = axis.length === 2 && outer?.step === 1 && inner?.step === outer.size;
   const id = draft.emit(
-    `${path}/${isShuffle ? 'shuffle' : 'permute'}`,
+    wanted ?? `${path}/${isShuffle ? 'shuffle' : 'permute'}`,
     isShuffle ? { kind: 'shuffle', groups: inner?.size ?? 1 } : { kind: 'permute', order: [...order] },
     [live.id],
   );
@@ -72,7 +73,7 @@ export function asVector(call: Call, live: Live, axes: Axes): VectorValue {
   const { draft, path } = call;
   const shape = draft.shape(live.id);
   if (axes.some((axis) => axis.some(({ base }) => base === 'n' || base === '*'))) call.fail(unreadable(live));
-  const id = isMap(shape) ? draft.flat(path, live.id) : live.id;
+  const id = isMap(shape) ? draft.flat(`${path}/flatten`, live.id) : live.id;
   const steps = vectorSteps(shape);
   const order = offsetsOf(axes.flat().map((atom) => ({ ...atom, step: atom.step * steps[atom.base] })));
   if (order.length !== draft.channels(id)) call.fail(unreadable(live));
@@ -83,7 +84,9 @@ export function asVector(call: Call, live: Live, axes: Axes): VectorValue {
 export function flattened(call: Call, live: Live): Live {
   const { draft, path } = call;
   const shape = draft.shape(live.id);
-  return isMap(shape) && shape[0] === 1 && shape[1] === 1 ? { ...live, id: draft.flat(path, live.id) } : live;
+  return isMap(shape) && shape[0] === 1 && shape[1] === 1
+    ? { ...live, id: draft.flat(`${path}/flatten`, live.id) }
+    : live;
 }
 
 /** The index of the axis that holds all channels. @throws Unreadable when they are on several axes, or with others. */
@@ -109,7 +112,7 @@ export function vectorSteps(shape: Shape): Readonly<Record<Base, number>> {
 }
 
 /** A map as a vector, its axes in terms of the vector. */
-export function inVector(call: Call, x: Live): Live {
+export function inVector(call: Call, x: Live, wanted = `${call.path}/flatten`): Live {
   const shape = call.draft.shape(x.id);
   if (!isMap(shape) || (shape[0] === 1 && shape[1] === 1)) return x;
   if (x.axes.some((axis) => !isBatch(axis) && axis.some(({ base }) => base === 'n' || base === '*')))
@@ -121,7 +124,26 @@ export function inVector(call: Call, x: Live): Live {
         atom.base === 'n' ? atom : { base: 'c', size: atom.size, step: atom.step * steps[atom.base] },
     ),
   );
-  return { ...x, id: call.draft.flat(call.path, x.id), axes: axes.map(joined) };
+  return { ...x, id: call.draft.flat(wanted, x.id), axes: axes.map(joined) };
+}
+
+/**
+ * The value with its channels in order, under this path, where it is a map or a vector whose channels are in another order: so a
+ * node that only moves values keeps its path.
+ */
+export function settled(call: Call, x: Live): Live {
+  const { draft, path } = call;
+  const isPlain = (axis: Axis, i: number): boolean =>
+    i === 1 || isBatch(axis) || !axis.some(({ base }) => base === 'c');
+  if (!x.axes.every(isPlain)) return x;
+  const channels = x.axes[1] ?? [];
+  if (x.axes.length === 2 && isMap(draft.shape(x.id)) && !isOnly(channels, 'c')) {
+    const steps = vectorSteps(draft.shape(x.id));
+    const places = offsetsOf(channels.map((atom) => ({ ...atom, step: atom.step * steps[atom.base] })));
+    return places.every((from, i) => from === i) ? inVector(call, x, path) : x;
+  }
+  const isOrder = isOnly(channels, 'c') && sizeOfAxis(channels) === draft.channels(x.id);
+  return isOrder ? orderChannels(call, x, 1, path) : x;
 }
 
 /** As a vector where channels and places are on one axis, as after Flatten. */

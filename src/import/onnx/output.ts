@@ -38,7 +38,7 @@ function flatOutput(draft: Draft, call: Call, name: string, value: Live, mixed: 
   const order = offsetsOf(
     (value.axes[mixed] ?? []).map((atom) => ({ ...atom, step: atom.step * steps[atom.base] })),
   );
-  const flat = draft.flat(call.path, value.id);
+  const flat = draft.flat(`${call.path}/flatten`, value.id);
   const inOrder = order.every((from, i) => from === i);
   const node = inOrder ? flat : draft.emit(call.path, { kind: 'permute', order: [...order] }, [flat]);
   const axes = value.axes.map((axis, i) => (i === mixed ? 'c' : letterOf(axis))).join('');

@@ -48,8 +48,32 @@ const modules =
   /^(Conv|Gemm|MatMul|BatchNormalization|Relu|Clip|Sigmoid|HardSwish|HardSigmoid|MaxPool|AveragePool|GlobalAveragePool|Softmax|PRelu|LeakyRelu|Gelu|Tanh)$/;
 const layers = /^(Conv|Gemm|MatMul|BatchNormalization)$/;
 
+/** Ops that only move values. */
+const moves = /^(Split|Slice|Gather|Reshape|Transpose|Squeeze|Unsqueeze|Identity)$/;
+
+/**
+ * The module of each node. The dynamo exporter of PyTorch notes none for nodes that its optimizer makes, such as Split in place
+ * of two slices; they belong to the module whose value they move.
+ */
+export function modulesOf(
+  nodes: readonly OnnxNode[],
+  weights: ReadonlySet<string>,
+): ReadonlyMap<OnnxNode, string | undefined> {
+  const isNoted = nodes.some(({ metadata }) => metadata?.[scopesKey] !== undefined);
+  const makers = new Map<string, string | undefined>();
+  return new Map(
+    nodes.map((node) => {
+      const weight = node.inputs.find((name) => weights.has(name));
+      const moved = isNoted && moves.test(node.opType) ? makers.get(node.inputs[0] ?? '') : undefined;
+      const module = moduleOf(node, weight) ?? moved;
+      for (const name of node.outputs) makers.set(name, module);
+      return [node, module] as const;
+    }),
+  );
+}
+
 /** The module that a node belongs to, as a path: of its weight, its metadata, or its name. */
-export function moduleOf(node: OnnxNode, weight: string | undefined): string | undefined {
+function moduleOf(node: OnnxNode, weight: string | undefined): string | undefined {
   const known = (layers.test(node.opType) ? fromWeight(weight) : undefined) ?? fromMetadata(node);
   if (known !== undefined) return known;
   const name = node.name ?? '';
@@ -82,11 +106,16 @@ export function wantedPath(
   return modules.test(node.opType) && !containers.has(module) ? module : `${module}/${own}`;
 }
 
-/** Gives each wanted path once: `relu`, `relu_1`, `relu_2`. */
-export function uniquePaths(): (wanted: string) => string {
+/** The path of a node that `toOnnx` wrote: the part of its name before a colon. Older files have numbers. */
+export const ownPath = ({ name }: OnnxNode): string | undefined =>
+  name === undefined || /^[#/]/.test(name) ? undefined : name.split(':')[0];
+const valid = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
+
+/** Gives each wanted path once: `relu`, `relu_1`, `relu_2`. Those of our own files stay as they are. */
+export function uniquePaths(isOwn = false): (wanted: string) => string {
   const used = new Map<string, number>();
   return (wanted) => {
-    const base = cleaned(wanted) || 'node';
+    const base = isOwn && valid.test(wanted) ? wanted : cleaned(wanted) || 'node';
     let count = used.get(base) ?? 0;
     let path = count ? `${base}_${count}` : base;
     while (used.has(path)) path = `${base}_${++count}`;

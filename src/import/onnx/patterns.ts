@@ -48,6 +48,19 @@ export function asHardSigmoid(draft: Draft, path: string, id: string): string {
   return x === undefined ? id : draft.emit(path, { kind: 'act', fn: 'hardSigmoid' }, [x]);
 }
 
+/**
+ * clip(round(x / scale), low, high) scale, as our export writes values of fewer than 8 bits: steps of 1 times the scale, which
+ * become one `quantize`. Anything else stays.
+ */
+export function asQuantize(draft: Draft, path: string, id: string): string {
+  const { source, factor } = unscaled(draft, id);
+  const { op, inputs } = draft.node(source);
+  const [divided = ''] = inputs;
+  if (op.kind !== 'quantize' || op.scale !== 1 || factor === 1) return id;
+  const x = shifted(draft, divided, 1 / factor, 0);
+  return x === undefined ? id : draft.emit(path, { ...op, scale: factor }, [x]);
+}
+
 /** A gate of x itself: the activation that x times the gate is, and the factor between them. */
 function gateOf(
   draft: Draft,

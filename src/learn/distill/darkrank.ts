@@ -14,11 +14,10 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
-import { ancestors, type Graph, isMap, printShape, shapes } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { type Tap, tap } from '../loss/taps.ts';
 import { rank2, rank3 } from '../tensors.ts';
+import { embeddingPair } from './embeddings.ts';
 
 export interface DarkRankOptions {
   /** The weight of this loss; 1 by default. */
@@ -45,8 +44,8 @@ export const darkRank =
     const teacher = teacherOf(nets, 'darkrank');
     if (!Number.isInteger(list) || list < 2 || list > 6)
       throw new MoonletError(`darkrank: lists are of 2 to 6 candidates, got ${list}`);
-    const s = embeddings ? vector(tap(nets.student, embeddings[0])) : embeddingOf(nets.student);
-    const t = embeddings ? vector(tap(teacher, embeddings[1])) : embeddingOf(teacher);
+    const pair = embeddingPair(nets.student, teacher, 'darkrank', embeddings);
+    const [s, t] = [pair.student.id, pair.teacher.id];
     return {
       name: 'darkrank',
       weight,
@@ -61,20 +60,6 @@ export const darkRank =
       },
     };
   };
-
-function vector({ id, shape }: Tap): string {
-  if (!isMap(shape)) return id;
-  throw new MoonletError(`darkrank: ${id} ${printShape(shape)} is a map; an embedding is a vector`);
-}
-
-/** What the last dense layer reads. */
-export function embeddingOf(graph: Graph): string {
-  const live = ancestors(graph, graph.outputs.slice(0, 1));
-  const last = graph.nodes.findLast((n) => n.op.kind === 'dense' && live.has(n.id));
-  const id = last?.inputs[0];
-  if (id !== undefined) return vector({ id, shape: shapes(graph).get(id) ?? [0] });
-  throw new MoonletError(`darkrank: ${graph.name} has no dense layer; name the "embeddings"`);
-}
 
 /**
  * The scores of each group's candidates, [groups, list]. A group is list + 1 neighbours in the batch, the first its query;

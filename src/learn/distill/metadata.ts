@@ -16,7 +16,7 @@ import { strideTaps } from '../loss/taps.ts';
 import { passes } from '../task/batches.ts';
 import { checkInput, checkLabels } from '../task/data-check.ts';
 import type { Scale } from '../task/scale.ts';
-import { embeddingOf } from './darkrank.ts';
+import { embeddingOf } from './embeddings.ts';
 
 export interface LayerRecord {
   readonly id: string;

@@ -1,6 +1,6 @@
 /**
  * @file The distillation methods of the survey by Gao, Tian, Xu and Zhong (Journal of Software 2021, 32(1): 68-92), by
- * its reference numbers. Each is the file of its id in this folder, and `zoo/recipes/<id>.json` runs it.
+ * its reference numbers, and methods after it. Each is the file of its id in this folder, and `zoo/recipes/<id>.json` runs it.
  *
  * The survey cites Li and Hoiem [150] for growth in width and depth, which they do not treat; `lwf` is their method, and
  * growth is the edit `grow` with the option `growth` of a run.
@@ -9,8 +9,10 @@
 export interface Method {
   /** The name of its file and of its recipe. */
   readonly id: string;
-  /** Its number in the survey's references. */
-  readonly ref: number;
+  /** Its number in the survey's references; none for methods after the survey. */
+  readonly ref?: number;
+  /** The paper's number at arXiv, of methods after the survey. */
+  readonly arxiv?: string;
   readonly title: string;
   readonly authors: string;
   readonly year: number;
@@ -89,6 +91,72 @@ const rows = [
 export const methods: readonly Method[] = rows.map(([ref, id, year, authors, title]) => ({
   id,
   ref,
+  title,
+  authors,
+  year,
+}));
+
+const later = [
+  [
+    'born-again',
+    '1805.04770',
+    2018,
+    'Furlanello, Lipton, Tschannen, Itti, Anandkumar',
+    'Born-Again Neural Networks',
+  ],
+  ['rkd', '1904.05068', 2019, 'Park, Kim, Lu, Cho', 'Relational Knowledge Distillation'],
+  ['crd', '1910.10699', 2020, 'Tian, Krishnan, Isola', 'Contrastive Representation Distillation'],
+  [
+    'token-distillation',
+    '2012.12877',
+    2021,
+    'Touvron, Cord, Douze, Massa, Sablayrolles, Jegou',
+    'Training Data-Efficient Image Transformers and Distillation through Attention (as in timm)',
+  ],
+  [
+    'srd',
+    undefined,
+    2021,
+    'Yang, Martinez, Bulat, Tzimiropoulos',
+    'Knowledge Distillation via Softmax Regression Representation Learning',
+  ],
+  ['review-kd', '2104.09044', 2021, 'Chen, Liu, Zhao, Jia', 'Distilling Knowledge via Knowledge Review'],
+  [
+    'function-matching',
+    '2106.05237',
+    2022,
+    'Beyer, Zhai, Royer, Markeeva, Anil, Kolesnikov',
+    'Knowledge Distillation: A Good Teacher Is Patient and Consistent',
+  ],
+  [
+    'multi-teacher',
+    '2201.00007',
+    2022,
+    'Zhang, Chen, Wang',
+    'Confidence-Aware Multi-Teacher Knowledge Distillation (and fixed weights)',
+  ],
+  ['dkd', '2203.08679', 2022, 'Zhao, Cui, Song, Qiu, Liang', 'Decoupled Knowledge Distillation'],
+  [
+    'dist',
+    '2205.10536',
+    2022,
+    'Huang, You, Wang, Qian, Xu',
+    'Knowledge Distillation from A Stronger Teacher',
+  ],
+  [
+    'logit-standardization',
+    '2403.01427',
+    2024,
+    'Sun, Ren, Li, Wang, Cao',
+    'Logit Standardization in Knowledge Distillation',
+  ],
+  ['features', undefined, 2026, 'Wightman (timm)', 'FeatureDistillationTask of timm 1.0.31'],
+] as const;
+
+/** The methods after the survey, by year. */
+export const laterMethods: readonly Method[] = later.map(([id, arxiv, year, authors, title]) => ({
+  id,
+  ...(arxiv === undefined ? {} : { arxiv }),
   title,
   authors,
   year,

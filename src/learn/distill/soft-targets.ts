@@ -9,12 +9,11 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
-import { MoonletError } from '../../errors.ts';
-import { checkClasses, classEnd } from '../../read/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
+import { logitPair } from './logit-pair.ts';
 
 export interface SoftTargetsOptions {
   /** The share alpha of the soft part; 0.9 by default. */
@@ -51,16 +50,7 @@ export const softTargets =
   (nets) => {
     const teacher = teacherOf(nets, 'soft-targets');
     if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
-    const [{ logits: z, classes: mine }, { logits: v, classes: theirs }] = [
-      classEnd(nets.student),
-      classEnd(teacher),
-    ];
-    if (mine !== theirs) {
-      throw new MoonletError(
-        `soft-targets: the student has ${mine} classes, the teacher ${theirs}; the numbers must be equal`,
-      );
-    }
-    checkClasses(nets.student, mine);
+    const { student: z, teacher: v } = logitPair(nets.student, teacher, 'soft-targets');
     return {
       name: 'soft-targets',
       weight,

@@ -2,6 +2,8 @@
  * @file Binds losses to a pair of nets, and makes the graph that is trained: the student with the auxiliary layers of
  * its losses.
  */
+
+import { get } from '../../access.ts';
 import { MoonletError, UsageError } from '../../errors.ts';
 import { check, type Graph } from '../../graph/index.ts';
 import { init, type Net } from '../../weights/index.ts';
@@ -19,6 +21,8 @@ export interface Bound {
   readonly graph: Graph;
   /** Whether a node stands beside the student. */
   isBeside(node: string): boolean;
+  /** The trained student with what the losses take over from `whole`, the net with the nodes beside it. */
+  merged(net: Net, whole: Net): Net;
   readonly notes: readonly string[];
 }
 
@@ -30,10 +34,11 @@ export function bind(
   student: Graph,
   makers: readonly LossMaker[],
   { teacher, teachers }: Teachers = {},
+  examples?: number,
 ): Bound {
   if (!makers.length) throw new UsageError('losses: give one at least, or leave them out for cross-entropy');
   const losses = makers.map((make) =>
-    make({ student, teacher: teacher?.graph, teacherNet: teacher, teachers }),
+    make({ student, teacher: teacher?.graph, teacherNet: teacher, teachers, examples }),
   );
   const names = losses.map((l) => l.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
@@ -47,6 +52,8 @@ export function bind(
     losses,
     graph: beside.length ? check({ ...student, nodes: [...student.nodes, ...beside] }) : student,
     isBeside: (node) => ids.has(node),
+    merged: (net, whole) =>
+      losses.reduce((n, l) => l.merge?.(n, (node, slot) => get(whole.weights, `${node}:${slot}`)) ?? n, net),
     notes: losses.flatMap((l) => l.notes ?? []),
   };
 }

@@ -3,8 +3,8 @@
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, suggestion } from '../../errors.ts';
-import type { Graph, Node } from '../../graph/index.ts';
-import type { Net, WeightKey } from '../../weights/index.ts';
+import type { Graph, Node, Slot } from '../../graph/index.ts';
+import type { Net, Weight, WeightKey } from '../../weights/index.ts';
 import type { Schedule } from './schedule.ts';
 
 /** What a loss sees of one step. */
@@ -25,10 +25,31 @@ export interface Signals {
   setting(name: string): tf.Scalar;
   /** Standard normal numbers, fresh at every step, [batch, ...]: one of the loss's `draws`. */
   draw(name: string): tf.Tensor;
+  /** Random whole numbers, fresh at every step, int32 [count]: one of the loss's `picks`. */
+  pick(name: string): tf.Tensor1D;
+  /** Which training example each image of the batch is, int32 [batch]; for losses with `readsExamples`. */
+  readonly examples: tf.Tensor1D;
+  /** One of the loss's `variables`. */
+  variable(name: string): tf.Tensor;
+  /** Sets a variable that is not trained, from the next step on. */
+  assign(name: string, value: tf.Tensor): void;
   /** A weight as the net sees it, for penalties. */
   weight(key: WeightKey): tf.Tensor;
   /** A number of the form's own, trained along. */
   parameter(name: string): tf.Tensor;
+}
+/** An array that a loss keeps from step to step, beside the weights; it is dropped when the run ends. */
+export interface Variable {
+  readonly shape: readonly number[];
+  /** Whether it is trained with the student. Otherwise only `assign` changes it. */
+  readonly trained: boolean;
+  /** Its values before the first step, as a function of the run's seed. */
+  initial(seed: number): Float32Array;
+}
+/** Whole numbers from 0 to `below` - 1, each as likely. */
+export interface Picks {
+  readonly count: number;
+  readonly below: number;
 }
 export interface Loss {
   readonly name: string;
@@ -45,6 +66,12 @@ export interface Loss {
   readonly softLabels?: boolean;
   /** Random numbers that it needs, by name, with their shape for one example. */
   readonly draws?: Readonly<Record<string, readonly number[]>>;
+  /** Random whole numbers that it needs, by name. */
+  readonly picks?: Readonly<Record<string, Picks>>;
+  /** Whether it reads `examples`. */
+  readonly readsExamples?: boolean;
+  /** What it keeps from step to step, by name. */
+  readonly variables?: Readonly<Record<string, Variable>>;
   /**
    * Nodes that stand beside the student while it is trained: adapters, branches, a booster. They may read the student's
    * nodes; it reads none of theirs. They are trained with it, and removed when the run ends.
@@ -60,6 +87,11 @@ export interface Loss {
   /** What was chosen for the pair, as texts for the user, such as adapters that were made. */
   readonly notes?: readonly string[];
   compute(at: Signals): tf.Scalar;
+  /**
+   * The trained student with what it takes over from the nodes beside it, whose weights `beside` gives. By default it takes over
+   * nothing.
+   */
+  readonly merge?: (net: Net, beside: (node: string, slot: Slot) => Weight) => Net;
 }
 export interface Nets {
   readonly student: Graph;
@@ -68,6 +100,8 @@ export interface Nets {
   readonly teacherNet?: Net | undefined;
   /** More teachers, by the names that losses call them by. */
   readonly teachers?: Readonly<Record<string, Net>> | undefined;
+  /** How many training examples there are, where the task knows it. */
+  readonly examples?: number | undefined;
 }
 /** Makes a loss for a pair of nets. It resolves paths, and throws before training when something does not fit. */
 export type LossMaker = (nets: Nets) => Loss;
@@ -96,16 +130,22 @@ export const taughtBy =
     // two such losses may both have an adapter of one path
     const moved = new Map(loss.beside?.map((n) => [n.id, `${n.id}/of-${name}`]));
     const mine = (id: string): string => moved.get(id) ?? id;
+    const { merge } = loss;
     return {
       ...loss,
       name: `${loss.name}@${name}`,
       student: loss.student.map(mine),
       teacher: loss.teacher?.map(theirs) ?? [],
       beside: (loss.beside ?? []).map((n) => ({ ...n, id: mine(n.id), inputs: n.inputs.map(mine) })),
+      ...(merge ? { merge: (net, beside) => merge(net, (id, slot) => beside(mine(id), slot)) } : {}),
       compute: (at) =>
         loss.compute({
           ...{ x: at.x, labelShares: at.labelShares, target: at.target, setting: at.setting },
           ...{ draw: at.draw, weight: at.weight, parameter: at.parameter },
+          ...{ pick: at.pick, variable: at.variable, assign: at.assign },
+          get examples() {
+            return at.examples;
+          },
           // read when it is asked for: tasks without classes have no labels
           get labels() {
             return at.labels;

@@ -4,6 +4,7 @@ import { first, get } from '../../access.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
 import { channelsOf } from '../../graph/index.ts';
 import type { Net, WeightKey } from '../../weights/index.ts';
+import { withBeside } from '../loss/bind.ts';
 import type { LossMaker } from '../loss/loss.ts';
 import { checkCount } from '../options.ts';
 import type { Task } from '../task/task.ts';
@@ -42,7 +43,8 @@ export async function gradients(
   const run = await trainer(net.graph, task, { ...o, steps: batches, rate: 0, optimizer: keepGradients });
   try {
     const found: Map<WeightKey, Float32Array>[] = [];
-    const state = firstState(net, run.specs);
+    const whole = withBeside(net, run.graph, o.seed ?? 0);
+    const state = firstState(whole, run.specs, undefined, run.variables);
     for (let at = 0; at < batches; at++) {
       const { state: after } = await run.run(state, at);
       const gradientByKey = new Map<WeightKey, Float32Array>();

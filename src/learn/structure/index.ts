@@ -1,4 +1,5 @@
 /** @file The training methods that belong to structural edits. */
+export { addUnitsByGradient, type GradientUnitOptions, type GradientUnits } from './add-by-gradient.ts';
 export { energies, type GradientOptions, gradients } from './evidence.ts';
 export { type MorphNetOptions, morphnet } from './morphnet.ts';
 export { type NestedOptions, nestedNet } from './nestednet.ts';

@@ -31,6 +31,8 @@ export interface Task {
   readonly name: string;
   /** What a batch holds beside its images, by name. */
   readonly targets: Targets;
+  /** How many training examples there are, where it is known: losses that keep a value of each need it. */
+  readonly examples?: number;
   /**
    * Training batches by step: a function of seed and step alone. Those that take time to read are promises, and the ones of the next
    * steps, of `steps` in all, may be begun before they are asked for.
@@ -123,6 +125,7 @@ export function classification(
   const options = { augment, views, viewSeed };
   return {
     name: 'classes',
+    examples: train.count,
     ...(mixes(augment) ? { targets: mixedLabels, mixesLabels: true } : { targets: classLabels }),
     shape: scale.shape,
     ...(teacherImages ? { teacherShape: teacherImages.shape } : {}),

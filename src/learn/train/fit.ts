@@ -132,7 +132,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
   o.onNotes?.(first.notes);
   const run: Run = {
     ...{ id, averaged, net: start, trainer: first, best: undefined, history: { loss: [], validation: [] } },
-    state: firstState(withBeside(start, first.graph, seed), first.specs, form),
+    state: firstState(withBeside(start, first.graph, seed), first.specs, form, first.variables),
   };
   try {
     if (stored && checkpoints) {
@@ -170,10 +170,11 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
   }
 }
 
-const weightsOf = ({ net: { graph }, state, averaged }: Run): Net => ({
-  graph,
-  weights: weightsIn(graph, state, averaged),
-});
+function weightsOf({ net: { graph }, state, averaged, trainer }: Run): Net {
+  const net: Net = { graph, weights: weightsIn(graph, state, averaged) };
+  if (trainer.graph === graph) return net;
+  return trainer.merged(net, { graph: trainer.graph, weights: weightsIn(trainer.graph, state, averaged) });
+}
 /** The trained net as it would be returned now. */
 const settled = (run: Run, form: FitTaskOptions['form']): Net =>
   form ? form.settle(weightsOf(run), parametersIn(form, run.state, run.averaged)) : weightsOf(run);

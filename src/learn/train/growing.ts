@@ -5,7 +5,7 @@ import type { Arrays } from '../../jit/index.ts';
 import { entries, type Net, type WeightKey } from '../../weights/index.ts';
 import { withBeside } from '../loss/bind.ts';
 import type { Task } from '../task/task.ts';
-import { floatsAt } from '../tensors.ts';
+import { floatsAt, isWeightKey } from '../tensors.ts';
 import type { Best } from './best.ts';
 import { averagePlace, firstState, weightsIn } from './state.ts';
 import { boundFor, type Trainer, type TrainerOptions, trainer } from './trainer.ts';
@@ -70,10 +70,14 @@ function growState(net: Net, state: Arrays, { slots }: Trainer, plan: GrowPlan, 
   const grown = grow(net, plan, { seed });
   return {
     net: grown.net,
-    state: ({ specs, graph }: Trainer): Arrays => {
+    state: ({ specs, graph, variables }: Trainer): Arrays => {
       const next: Record<string, Float32Array | Int32Array> = {
-        ...firstState(withBeside(grown.net, graph, seed), specs),
+        ...firstState(withBeside(grown.net, graph, seed), specs, undefined, variables),
       };
+      // variables of the losses stay as they are, unless the grown net gives them another shape
+      for (const [place, values] of Object.entries(state))
+        if (!isWeightKey(place) && place.includes('variable/') && next[place]?.length === values.length)
+          next[place] = values;
       for (const { key } of entries(net.graph)) {
         for (const [slot, follows] of Object.entries(slots)) {
           const place = `${slot}/${key}`;

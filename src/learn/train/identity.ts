@@ -35,7 +35,7 @@ export async function runIdentity(net: Net, task: Task, o: RunOptions): Promise<
   const { steps, batch = 64, seed = 0, form, project, growth, evaluateEvery } = o;
   const tuning = tuningOf(net.graph, o);
   const tuned = tuning && tuningIdentity(net.graph, tuning);
-  const { losses } = bind(net.graph, o.losses ?? [crossEntropy()], o);
+  const { losses } = bind(net.graph, o.losses ?? [crossEntropy()], o, task.examples);
   const optimizer = o.optimizer ?? usualOptimizer();
   const parts = {
     recipe: o.recipe === undefined ? undefined : fromJson(o.recipe),
@@ -92,6 +92,10 @@ async function lossIdentity(l: Loss, steps: number): Promise<unknown> {
     ),
     reads: await hashed([JSON.stringify([l.student, l.teacher, l.targets, l.draws, l.beside])]),
     constants: l.constants ?? l.compute,
+    picks: l.picks,
+    variables:
+      l.variables &&
+      Object.fromEntries(Object.entries(l.variables).map(([name, v]) => [name, [v.shape, v.trained]])),
   };
 }
 

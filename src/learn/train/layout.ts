@@ -6,6 +6,7 @@ import { type Entry, entries } from '../../weights/index.ts';
 import type { Loss } from '../loss/loss.ts';
 import { classLabels, type Targets } from '../task/task.ts';
 import type { Optimizer } from './optimizer.ts';
+import { variablesOf } from './variables.ts';
 import type { Form } from './weight-form.ts';
 
 export interface StepPlan {
@@ -36,8 +37,10 @@ export interface Layout {
   readonly all: readonly Entry[];
   readonly learning: readonly Entry[];
   readonly fixed: readonly Entry[];
-  /** The form's own numbers. */
+  /** The form's own numbers, then the trained variables of the losses. */
   readonly own: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  /** The variables of the losses that are not trained. */
+  readonly kept: readonly { readonly name: string; readonly shape: readonly number[] }[];
   /** What is averaged over the steps, by its name in the state without `weight/`: all that a step changes; empty without an average. */
   readonly averaged: readonly { readonly name: string; readonly shape: readonly number[] }[];
 }
@@ -59,7 +62,9 @@ export function layoutOf(plan: StepPlan): Layout {
         .slice(-5)
         .join(', ')}, ...`,
     );
-  const own = [...(form?.parameters ?? [])].map(([name, { shape }]) => ({ name: `form/${name}`, shape }));
+  const formed = [...(form?.parameters ?? [])].map(([name, { shape }]) => ({ name: `form/${name}`, shape }));
+  const variables = variablesOf(losses);
+  const own = [...formed, ...variables.filter((v) => v.trained)].map(({ name, shape }) => ({ name, shape }));
   const norms = graph.nodes.filter((n) => n.op.kind === 'norm' && reached.has(n.id) && trained(n.id));
   const measuring = new Set(norms.map((n) => n.weightsOf ?? n.id));
   const moving = all.filter((e) => learning.includes(e) || (!e.trained && measuring.has(e.node)));
@@ -70,15 +75,16 @@ export function layoutOf(plan: StepPlan): Layout {
     learning,
     fixed: all.filter((e) => !learning.includes(e)),
     own,
-    averaged: plan.averaged ? [...moving.map(({ key, shape }) => ({ name: key, shape })), ...own] : [],
+    kept: variables.filter((v) => !v.trained),
+    averaged: plan.averaged ? [...moving.map(({ key, shape }) => ({ name: key, shape })), ...formed] : [],
   };
 }
 
 /** The arrays that a step takes and gives. */
-export function stateSpecs({ optimizer }: StepPlan, { all, learning, own, averaged }: Layout): Specs {
+export function stateSpecs({ optimizer }: StepPlan, { all, learning, own, kept, averaged }: Layout): Specs {
   const state: Record<string, Spec> = {};
   for (const { key, shape } of all) state[`weight/${key}`] = { shape };
-  for (const { name, shape } of own) state[name] = { shape };
+  for (const { name, shape } of [...own, ...kept]) state[name] = { shape };
   for (const { name, shape } of [...learning.map((e) => ({ name: e.key, shape: e.shape })), ...own])
     for (const slot of Object.keys(optimizer.slots)) state[`${slot}/${name}`] = { shape };
   for (const { name, shape } of averaged) state[`average/${name}`] = { shape };

@@ -9,8 +9,16 @@ import type { Form } from './weight-form.ts';
 const placeOf = (name: string): string => (name.startsWith('form/') ? name : `weight/${name}`);
 export const averagePlace = (name: string): string => `average/${name}`;
 
-/** A net's first state: its weights, a form's own numbers, both as averages too, and zeros for what the optimizer keeps. */
-export function firstState({ weights }: Net, specs: Specs, form?: Form): Arrays {
+/**
+ * A net's first state: its weights, a form's own numbers, both as averages too, the variables of losses, and zeros for what the
+ * optimizer keeps.
+ */
+export function firstState(
+  { weights }: Net,
+  specs: Specs,
+  form?: Form,
+  variables: ReadonlyMap<string, Float32Array> = new Map(),
+): Arrays {
   const valueAt = (place: string) => {
     const at = place.indexOf('/');
     const [room, name] = [place.slice(0, at), place.slice(at + 1)];
@@ -20,6 +28,8 @@ export function firstState({ weights }: Net, specs: Specs, form?: Form): Arrays 
   const average = averagePlace('');
   return Object.fromEntries(
     Object.entries(specs).map(([key, { shape }]) => {
+      const variable = variables.get(key);
+      if (variable) return [key, variable];
       const weight = valueAt(key.startsWith(average) ? placeOf(key.slice(average.length)) : key);
       return [
         key,

@@ -5,14 +5,20 @@ import type { Loss } from '../loss/loss.ts';
 import { type Schedule, scheduleOf } from '../loss/schedule.ts';
 import { type Average, averageAt } from './average.ts';
 
-/** The random inputs of a step: normal numbers of the losses, uniform noise of the nodes. */
+/** The random inputs of a step: normal and whole numbers of the losses, uniform noise of the nodes. */
 export function randomAt(
   losses: readonly Loss[],
   noiseShapes: ReadonlyMap<string, readonly number[]>,
   { batch, seed, at }: { readonly batch: number; readonly seed: number; readonly at: number },
-): Record<string, Float32Array> {
-  const inputs: Record<string, Float32Array> = {};
-  for (const l of losses) for (const d of draws(l, batch, seed, at)) inputs[d.key] = d.values;
+): Record<string, Float32Array | Int32Array> {
+  const inputs: Record<string, Float32Array | Int32Array> = {};
+  for (const l of losses) {
+    for (const d of draws(l, batch, seed, at)) inputs[d.key] = d.values;
+    for (const [name, { count, below }] of Object.entries(l.picks ?? {})) {
+      const source = random('pick', seed, at, l.name, name);
+      inputs[`pick/${l.name}/${name}`] = Int32Array.from({ length: count }, () => source.below(below));
+    }
+  }
   for (const [id, shape] of noiseShapes) inputs[`noise/${id}`] = noise(shape, seed, at, id);
   return inputs;
 }

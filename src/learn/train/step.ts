@@ -9,6 +9,7 @@ import { classLabels } from '../task/task.ts';
 import { rank1, rank2, scalarOf, tensorAt } from '../tensors.ts';
 import { type Layout, layoutOf, type StepPlan, stateSpecs } from './layout.ts';
 import { averagePlace } from './state.ts';
+import { variablePlace } from './variables.ts';
 
 export type { StepPlan } from './layout.ts';
 
@@ -22,8 +23,9 @@ export interface Step {
 /**
  * State: `weight/KEY` for every weight and statistic, `form/NAME` for a form's own numbers, `SLOT/KEY` and
  * `SLOT/form/NAME` for what the optimizer keeps, `average/KEY` and `average/form/NAME` for moving averages.
+ * `variable/LOSS/NAME` is what a loss keeps; where it is trained, `SLOT/variable/LOSS/NAME` too.
  * Inputs: x, labels (the other targets: `target/NAME`), rate, `average/kept` of a moving average, `optimizer/NAME`, `loss/NAME` (its weight),
- * `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`, `draw/LOSS/NAME`.
+ * `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`, `draw/LOSS/NAME`, `pick/LOSS/NAME`, `examples` (their numbers, if a loss reads them).
  * Outputs: loss, `loss/NAME` before weighting, and, when there are labels and the first output is computed, correct: the
  * count of its right first guesses in the batch.
  */
@@ -50,7 +52,11 @@ function update(plan: StepPlan, layout: Layout, state: Tensors, inputs: Tensors)
       decays: slot === 'kernel',
       share: scale(node),
     })),
-    ...own.map(({ name }) => ({ name, slots: name, decays: false, share: 1 })),
+    // kernels that a loss trains decay as those of the net do
+    ...own.map(({ name, shape }) => ({
+      ...{ name, slots: name, share: 1 },
+      decays: name.startsWith('variable/') && shape.length > 1,
+    })),
   ];
   const { value, grads } = tf.valueAndGrads(loss)(moving.map(({ name }) => tensorAt(state, name)));
   const next: Record<string, tf.Tensor> = { ...state };
@@ -70,7 +76,7 @@ function update(plan: StepPlan, layout: Layout, state: Tensors, inputs: Tensors)
     next[name] = done.weight;
     for (const slot of Object.keys(optimizer.slots)) next[`${slot}/${key}`] = tensorAt(done.slots, slot);
   });
-  const after = { ...next, ...take(aux, 'weight/') };
+  const after = { ...next, ...take(aux, 'weight/'), ...take(aux, 'variable/') };
   return {
     state: { ...after, ...averagesOf(layout, { before: state, after, inputs }) },
     outputs: { loss: value, ...take(aux, 'loss/'), ...take(aux, 'correct') },
@@ -112,15 +118,17 @@ interface StepTensors {
 /** The weighted sum of the losses, as a function of the trained weights and then the form's own numbers. */
 function totalLoss(
   { graph, losses, trained = () => true, form }: StepPlan,
-  { logits, wanted, learning, fixed, own }: Layout,
+  { logits, wanted, learning, fixed, own, kept }: Layout,
   { state, inputs, aux }: StepTensors,
 ): (...values: tf.Tensor[]) => tf.Scalar {
   const note = (name: string, t: tf.Tensor): void => {
     aux[name] = tf.keep(t); // the tape's own scope would free it
   };
   return (...values) => {
-    const parameter = (name: string): tf.Tensor =>
-      item(values, learning.length + own.findIndex((p) => p.name === `form/${name}`));
+    const trainedAt = (place: string): tf.Tensor =>
+      item(values, learning.length + own.findIndex((p) => p.name === place));
+    const parameter = (name: string): tf.Tensor => trainedAt(`form/${name}`);
+    const isKept = new Set(kept.map((v) => v.name));
     const weights: Record<WeightKey, tf.Tensor> = {};
     for (const { key } of fixed) weights[key] = tensorAt(state, `weight/${key}`);
     for (const [i, { key }] of learning.entries())
@@ -147,6 +155,15 @@ function totalLoss(
         setting: (name) => scalarOf(tensorAt(inputs, `setting/${l.name}/${name}`)),
         x,
         draw: (name) => tensorAt(inputs, `draw/${l.name}/${name}`),
+        pick: (name) => rank1(tensorAt(inputs, `pick/${l.name}/${name}`)),
+        get examples() {
+          return rank1(tensorAt(inputs, 'examples'));
+        },
+        variable: (name) => {
+          const place = variablePlace(l.name, name);
+          return isKept.has(place) ? tensorAt(state, place) : trainedAt(place);
+        },
+        assign: (name, value) => note(variablePlace(l.name, name), tf.clone(value)),
         weight: (key) => tensorAt(weights, key),
         parameter,
       });
@@ -172,6 +189,9 @@ function inputSpecs(
     for (const name of Object.keys(l.settings ?? {})) inputs[`setting/${l.name}/${name}`] = scalar;
     for (const [name, shape] of Object.entries(l.draws ?? {}))
       inputs[`draw/${l.name}/${name}`] = { shape: [batch, ...shape] };
+    for (const [name, { count }] of Object.entries(l.picks ?? {}))
+      inputs[`pick/${l.name}/${name}`] = { shape: [count], dtype: 'int32' };
+    if (l.readsExamples) inputs['examples'] = { shape: [batch], dtype: 'int32' };
     for (const id of l.teacher ?? []) inputs[`teacher/${id}`] = { shape: [batch, ...get(teacher, id)] };
   }
   for (const [id, shape] of noise) inputs[`noise/${id}`] = { shape };

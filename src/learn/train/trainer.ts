@@ -18,6 +18,7 @@ import { step as makeStep, targetInput } from './step.ts';
 import { averageInput, randomAt, scalar, scalarsAt } from './step-inputs.ts';
 import { type Guide, guide, type TeacherCache } from './teacher.ts';
 import { type TuningOptions, tuningNotes, tuningOf } from './tuning.ts';
+import { firstVariables } from './variables.ts';
 import type { Form } from './weight-form.ts';
 
 export interface TrainerOptions extends EngineOptions, Teachers, TuningOptions {
@@ -60,6 +61,10 @@ export interface Trainer {
   readonly graph: Graph;
   /** What the losses chose for the pair, as texts for the user. */
   readonly notes: readonly string[];
+  /** The first values of the variables of the losses, by their places in the state. */
+  readonly variables: ReadonlyMap<string, Float32Array>;
+  /** The trained student with what the losses take over from `whole`, the net with the nodes beside it. */
+  readonly merged: Bound['merged'];
   /** Does step `at`, 0 .. steps - 1. @throws MoonletError when the loss is NaN or infinite. */
   run(state: Arrays, at: number): Promise<{ readonly state: Arrays; readonly report: StepReport }>;
   release(): Promise<void>;
@@ -115,6 +120,8 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
     specs: plan.specs.state,
     slots: optimizer.slots,
     graph,
+    variables: firstVariables(losses, seed),
+    merged: bound.merged,
     notes: [
       ...bound.notes,
       ...(task.mixesLabels && teachers.shapes.size ? [mixedNote] : []),
@@ -135,6 +142,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
         ...scalarsAt(losses, rate, at),
         ...(ema === undefined ? {} : averageInput(ema, at)),
         ...randomAt(losses, plan.noise, { batch, seed, at }),
+        ...(losses.some((l) => l.readsExamples) ? { examples: Int32Array.from(seen.images) } : {}),
       };
       for (const [name, value] of Object.entries(seen.targets)) inputs[targetInput(name)] = value;
       for (const [name, value] of Object.entries(optimizer.numbers(at + 1)))
@@ -205,7 +213,7 @@ export function boundFor(
   { losses = [crossEntropy()], batch = 64, ...o }: Omit<TrainerOptions, 'steps'>,
 ): Bound {
   checkCount('batch', batch);
-  const bound = bind(student, losses, o);
+  const bound = bind(student, losses, o, task.examples);
   checkTargets(bound.graph, bound.losses, task);
   checkBatchSize(bound, batch, tuningOf(student, o)?.trained);
   return bound;

@@ -114,6 +114,18 @@ const moves: readonly Case[] = [
     'shuffle',
   ),
   one(
+    'the halves of a channel shuffle',
+    [
+      op('Reshape', ['x', 'g'], 'a'),
+      op('Transpose', ['a'], 'b', { perm: ints([0, 2, 1, 3, 4]) }),
+      op('Reshape', ['b', 's'], 'c'),
+      op('Split', ['c', 'h'], 'd e', { axis: int(1) }),
+      op('Concat', ['e', 'd'], 'y', { axis: int(1) }),
+    ],
+    [whole('g', [0, 2, 2, 7, 6]), whole('s', [-1, 4, 7, 6]), whole('h', [2, 2])],
+    'shuffle, slice, slice, concat',
+  ),
+  one(
     'halves exchanged',
     [op('Split', ['x', 'h'], 'a b', { axis: int(1) }), op('Concat', ['b', 'a'], 'y', { axis: int(1) })],
     [whole('h', [1, 3])],

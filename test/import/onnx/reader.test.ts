@@ -120,10 +120,26 @@ describe('fromOnnx', () => {
     expect(net.graph.nodes[0]?.op).to.deep.equal({ kind: 'input', shape: [16, 12, 3] });
   });
 
+  const scopes = (list: readonly string[]) => ({
+    'pkg.torch.onnx.name_scopes': JSON.stringify(list).replaceAll('"', "'"),
+  });
+  it('gives a node that the dynamo exporter made itself the path of the value that it moves', () => {
+    const nodes = [
+      { ...op('Conv', ['x', 'k'], 'a'), name: 'node_conv2d', metadata: scopes(['', 'stage1.0', 'conv2d']) },
+      { ...op('Split', ['a', 'h'], 'b c', { axis: int(1) }), name: 'node_Split_7' },
+      { ...op('Add', ['b', 'c'], 'y'), name: 'node_add', metadata: scopes(['', 'stage1.1', 'add']) },
+    ];
+    const model = modelOf(shape, nodes, [real('k', [6, 3, 1, 1]), whole('h', [3, 3])]);
+    expect(fromOnnx(model).graph.nodes.map(({ id }) => id)).to.deep.equal([
+      'x',
+      'stage1/0',
+      'stage1/0/split',
+      'stage1/0/split_1',
+      'stage1/1/add',
+    ]);
+  });
+
   it('makes paths of what exporters note, and stages of a pattern', () => {
-    const scopes = (list: readonly string[]) => ({
-      'pkg.torch.onnx.name_scopes': JSON.stringify(list).replaceAll('"', "'"),
-    });
     const nodes = [
       { ...op('Conv', ['x', 'onnx::Conv_1'], 'a', pads), name: '/layer1/layer1.0/conv1/Conv' },
       { ...op('Relu', ['a'], 'b'), name: '/layer1/layer1.0/relu/Relu' },

@@ -3,7 +3,7 @@ import { type Activation, isMap } from '../../../graph/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { type Constant, countOf, scalarOf } from '../constant.ts';
 import { flattened, orderChannels, unmixed, unreadable } from '../layout.ts';
-import { asActivation, asHardSigmoid } from '../patterns.ts';
+import { asActivation, asHardSigmoid, asQuantize } from '../patterns.ts';
 import {
   type Axes,
   type Axis,
@@ -116,6 +116,8 @@ export function extreme(call: Call): readonly Value[] {
 /** Values between two bounds, by relu6 and relu. */
 function clipped(call: Call, id: string, given: number, high: number): string {
   const { draft, path } = call;
+  const steps = codes(call, id, given, high);
+  if (steps !== undefined) return steps;
   const act = (fn: Activation, of: string): string => draft.emit(path, { kind: 'act', fn }, [of]);
   // min(relu(x), high) is a clip from 0 up
   const { op, inputs } = draft.node(id);
@@ -147,6 +149,26 @@ export function gelu(call: Call): readonly Value[] {
   ]);
   return same(call, x, draft.scaled(path, times(x.id, draft.scaled(`${path}/scale`, tanh, 0.5, 0.5)), 1));
 }
+export function round(call: Call): readonly Value[] {
+  const x = call.live(0);
+  return same(call, x, call.draft.emit(call.path, { kind: 'round' }, [x.id]));
+}
+
+/** Rounded values between two bounds that are codes of some bits around a zero point: steps of 1. */
+function codes(call: Call, id: string, low: number, high: number): string | undefined {
+  const { op, inputs } = call.draft.node(id);
+  const bits = Math.log2(high - low + 1);
+  const isCodes =
+    op.kind === 'round' && Number.isInteger(low) && Number.isInteger(bits) && bits >= 2 && bits <= 8;
+  if (!isCodes || low > 0 || high < 0) return undefined;
+  const signed = low === -(2 ** (bits - 1));
+  return call.draft.emit(
+    call.path,
+    { kind: 'quantize', scale: 1, zero: signed ? 0 : 0 - low, bits, signed },
+    inputs,
+  );
+}
+
 export function erf(call: Call): readonly Value[] {
   const x = call.live(0);
   return same(call, x, call.draft.emit(call.path, { kind: 'erf' }, [x.id]));
@@ -195,7 +217,11 @@ export function arithmetic(call: Call): readonly Value[] {
   const none = new Float64Array(values.length);
   const { draft, path } = call;
   const affine = (scale: Float64Array, offset: Float64Array): readonly Value[] =>
-    same(call, x, asHardSigmoid(draft, path, draft.affine(path, x.id, scale, offset)));
+    same(
+      call,
+      x,
+      asQuantize(draft, path, asHardSigmoid(draft, path, draft.affine(path, x.id, scale, offset))),
+    );
   if (opType === 'Add') return affine(one, values);
   if (opType === 'Mul') return affine(values, none);
   if (opType === 'Sub')

@@ -1,9 +1,9 @@
 /** @file Layers with weights: Conv, Gemm, MatMul with a constant, BatchNormalization. */
 import { item } from '../../../access.ts';
 import { isMap, type Pair, shiftTap, slide } from '../../../graph/index.ts';
-import { float, type Weight, withCodes } from '../../../weights/index.ts';
+import { deferred, float, type Weight, withCodes } from '../../../weights/index.ts';
 import type { Call, Live, Value } from '../call.ts';
-import { type Constant, countOf, floatsOf, transposed } from '../constant.ts';
+import { type Constant, countOf, floatsOf, later, transposed } from '../constant.ts';
 import type { Layer } from '../draft.ts';
 import { asMap, asVector, channelAxis, channelsFirst, unmixed } from '../layout.ts';
 import { type Axis, offsetsOf, whole } from '../view.ts';
@@ -17,8 +17,13 @@ export function weightOf(constant: Constant): Weight {
   const isOurs =
     codes &&
     (codes.scales.length === 1 || (codes.axis === shape.length - 1 && codes.scales.length === channels));
-  return isOurs ? withCodes(shape, 8, codes.data, codes.scales) : float(shape, floatsOf(constant));
+  return isOurs
+    ? withCodes(shape, 8, codes.data, codes.scales)
+    : deferred(shape, () => alone(floatsOf(constant)));
 }
+/** An array that keeps no more memory than it needs. */
+const alone = (data: Float32Array): Float32Array =>
+  data.byteLength < data.buffer.byteLength ? data.slice() : data;
 
 /** The weights of a layer: its kernel as given, and the initializers that it comes from. */
 function layerOf(kernel: Constant, kernelName: string | undefined, bias: Constant | undefined): Layer {
@@ -73,9 +78,11 @@ function isShift(
   const [out = 1, inner = 1, kh = 1, kw = 1] = kernel.shape;
   const single = o.stride.every((n) => n === 1) && o.dilation.every((n) => n === 1) && o.padding === 'same';
   if (bias || !single || inner !== 1 || out !== o.groups || kh !== kw || kh % 2 === 0) return false;
-  return Array.from({ length: out }, (_, c) => shiftTap(c, out, kh)).every((tap, c) =>
-    Array.from({ length: kh * kw }).every((_, i) => kernel.data[c * kh * kw + i] === (i === tap ? 1 : 0)),
-  );
+  const { data } = kernel;
+  for (let c = 0, at = 0; c < out; c++)
+    for (let i = 0, tap = shiftTap(c, out, kh); i < kh * kw; i++, at++)
+      if (data[at] !== (i === tap ? 1 : 0)) return false;
+  return true;
 }
 
 interface Filter {
@@ -103,7 +110,7 @@ function overOnePlace(
   const taps = isSingle
     ? kernel
     : only(kernel, out * inner, kh * kw, inside ? tap[0] * kw + tap[1] : undefined);
-  const matrix: Constant = { ...taps, shape: [out, inner] };
+  const matrix = later({ kind: 'constant', dtype: taps.dtype, shape: [out, inner] }, () => taps.data);
   if (groups === 1) {
     const layer = layerOf(transposed(matrix, [1, 0]), isSingle ? kernel.name : undefined, bias);
     const made = draft.emit(path, { kind: 'dense', out, bias: bias !== undefined }, [id], layer);
@@ -127,17 +134,23 @@ function only({ dtype, data }: Constant, filters: number, taps: number, tap: num
 function ordered(kernel: Constant, order: readonly number[] | undefined): Constant {
   if (!order) return kernel;
   const [inner = 1, out = 1] = kernel.shape;
-  const data = new Float32Array(inner * out);
-  const from = floatsOf(kernel);
-  order.forEach((row, i) => {
-    data.set(from.subarray(i * out, (i + 1) * out), row * out);
-  });
+  const make = (): Float32Array => {
+    const data = new Float32Array(inner * out);
+    const from = floatsOf(kernel);
+    order.forEach((row, i) => {
+      data.set(from.subarray(i * out, (i + 1) * out), row * out);
+    });
+    return data;
+  };
   const codes = kernel.codes && { ...kernel.codes, data: new Int8Array(inner * out) };
   if (codes)
     order.forEach((row, i) => {
       codes.data.set(kernel.codes?.data.subarray(i * out, (i + 1) * out) ?? [], row * out);
     });
-  return { kind: 'constant', dtype: 'float32', shape: kernel.shape, data, ...(codes ? { codes } : {}) };
+  return later(
+    { kind: 'constant', dtype: 'float32', shape: kernel.shape, ...(codes ? { codes } : {}) },
+    make,
+  );
 }
 
 /** Gemm: alpha A B + beta C. */
@@ -216,11 +229,10 @@ function perPlace(
   const order = offsetsOf(item(x.axes, -1));
   const inOrder = order.every((from, i) => from === i);
   const rows = ordered(kernel, inOrder ? undefined : order);
-  const filter = {
-    ...rows,
-    shape: [1, 1, inner, out],
-    ...(rows.codes ? { codes: { ...rows.codes, axis: rows.codes.axis + 2 } } : {}),
-  };
+  const { dtype, codes } = rows;
+  const turned = codes ? { codes: { ...codes, axis: codes.axis + 2 } } : {};
+  const shape = [1, 1, inner, out];
+  const filter = later({ kind: 'constant', dtype, shape, ...turned }, () => rows.data);
   const layer = layerOf(filter, inOrder ? name : undefined, bias);
   const made = draft.emit(path, { ...pointwise, out, bias: bias !== undefined }, [x.id], layer);
   return call.result(made, [...x.axes.slice(0, last), whole('c', out)]);

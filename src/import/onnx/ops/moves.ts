@@ -121,7 +121,11 @@ export function select(call: Call, x: Live, index: number, indices: readonly num
   const other = (axes: Axis): Live => ({ ...x, axes: x.axes.map((a, i) => (i === index ? axes : a)) });
   if (isOnly(axis, '*'))
     return other(indices.length === 1 ? [] : [{ base: '*', size: indices.length, step: 0 }]);
-  if (isOnly(axis, 'c')) return selectChannels(call, x, index, indices);
+  if (isOnly(axis, 'c')) {
+    // all channels in another order: that is one node, which all parts of a Split read
+    const ordered = size === call.draft.channels(x.id) ? orderChannels(call, x, index) : x;
+    return selectChannels(call, ordered, index, indices);
+  }
   return selectPlaces(call, x, index, indices);
 }
 
@@ -144,7 +148,7 @@ function selectChannels(call: Call, x: Live, index: number, indices: readonly nu
   if (!isRun) {
     const taken = new Set(chosen);
     const order = [...chosen, ...Array.from({ length: c }, (_, i) => i).filter((i) => !taken.has(i))];
-    id = draft.emit(`${path}/permute`, { kind: 'permute', order }, [id]);
+    id = draft.emit(chosen.length < c ? `${path}/permute` : path, { kind: 'permute', order }, [id]);
   }
   const start = isRun ? from : 0;
   if (chosen.length < c)

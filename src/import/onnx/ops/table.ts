@@ -13,6 +13,7 @@ import {
   leakyRelu,
   power,
   pRelu,
+  round,
   softmax,
   sum,
 } from './elementwise.ts';
@@ -72,6 +73,7 @@ export const opReaders: ReadonlyMap<string, OpReader> = new Map<string, OpReader
   ['Max', extreme],
   ['Gelu', gelu],
   ['Erf', erf],
+  ['Round', round],
   ['Add', arithmetic],
   ['Sub', arithmetic],
   ['Mul', arithmetic],
