@@ -21,7 +21,7 @@ const card = z.strictObject({
     std: z.number().positive(),
     size: z.tuple([counted, counted, counted]),
   }),
-  /** The id of the net that taught it; a teacher has none. */
+  /** The id of the net that taught it, or ids with ` + ` between them for an ensemble; a teacher has none. */
   teacher: z.string().optional(),
   /** Names of the losses that it was trained by. */
   methods: z.array(z.string()).min(1),
@@ -34,6 +34,9 @@ const card = z.strictObject({
   n: z.int(),
   /** Wilson's interval at 95 %. */
   interval95: z.tuple([share, share]),
+  /** The same on the part of the test split that an npm package has, where the whole split needs other files. */
+  packaged: z.strictObject({ accuracy: share, n: z.int(), interval95: z.tuple([share, share]) }).optional(),
+  /** Of the teacher or the ensemble, on the same test split. */
   teacherAccuracy: share.optional(),
   /** Mean accuracies over the seeds: with the teacher, and with labels alone at the same budget. */
   withTeacher: share.optional(),

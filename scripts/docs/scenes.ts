@@ -50,7 +50,7 @@ function boxed({ size, objects }: Scene, pixels: Color[]): readonly Color[] {
 }
 
 const all: Scene[] = [];
-for (const name of ['mnist', 'fashion-mnist']) {
+for (const name of ['mnist', 'fashion-mnist-earlier']) {
   const some = scenes((await loadDataset(name)).test, perData);
   for (let i = 0; i < perData; i++) all.push(some.at(i));
 }

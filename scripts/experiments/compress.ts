@@ -40,7 +40,8 @@ const students = positionals.length
 
 /** Training steps of a chain's `FINE`, `FIT` and `fit`, of 64 images each, or few to see that all works. */
 const [longest, long, short] = values.quick ? [30, 20, 10] : [1500, 800, 300];
-const augment = (data: string): string => (data === 'fashion-mnist' ? ',shift=2,flip=true' : ',shift=2');
+const augment = (data: string): string =>
+  data === 'fashion-mnist-earlier' ? ',shift=2,flip=true' : ',shift=2';
 
 /** Chains by name; `FINE` and `DISTILL`, `FIT` and `fit` become training of the three lengths. */
 const chains: Readonly<Record<string, string>> = {

@@ -108,7 +108,7 @@ export async function sceneFolder(root: string, o: SceneFolder): Promise<string>
   if (existsSync(folder)) return folder;
   const unfinished = `${folder}.${process.pid}.tmp`;
   rmSync(unfinished, { recursive: true, force: true });
-  const [clothes, digits] = [await loadDataset('fashion-mnist'), await loadDataset('mnist')];
+  const [clothes, digits] = [await loadDataset('fashion-mnist-earlier'), await loadDataset('mnist')];
   for (const [part, from, count] of [
     ['train', 'train', o.train],
     ['val', 'test', o.val],

@@ -19,10 +19,10 @@ import {
   type Recipe,
   stageRecipes,
   studentOf,
+  teacherOf,
 } from '../../src/run/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { saveNet } from '../../zoo/index.ts';
-import { loadStudent } from '../../zoo/students.ts';
 import { diskCache } from './cache.ts';
 
 export interface RunOptions {
@@ -72,8 +72,9 @@ export function resultOf(run: Run, out: string): RunResult | undefined {
 }
 
 const datasetsLoaded = new Map<string, Promise<Dataset>>();
+/** The published data: nets of the zoo are not trained on a part of it. */
 const dataset = (name: string): Promise<Dataset> => {
-  const found = datasetsLoaded.get(name) ?? loadDataset(name);
+  const found = datasetsLoaded.get(name) ?? loadDataset(name, { source: 'published' });
   datasetsLoaded.set(name, found);
   return found;
 };
@@ -86,7 +87,7 @@ export async function doRun(run: Run, o: RunOptions): Promise<RunResult | undefi
   if (before) return before;
   const recipe = recipeOf(run);
   const data = await dataset(recipe.data);
-  const teacher = recipe.teacher === undefined ? undefined : loadStudent(recipe.teacher);
+  const teacher = teacherOf(recipe);
   let net = studentOf(recipe);
   checkFit(net.graph, classesOf(net.graph), data);
   const parts = partsOf(recipe, data);

@@ -40,7 +40,7 @@ export const compressCommand = (command: Command): void => {
     .requiredOption('--out <folder>', 'where graph.json, weights.safetensors and steps.json go (required)')
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures; a folder of pictures without class folders calibrates only (default: the dataset on the student's card)`,
+      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder of IDX files, or a folder or CSV of pictures; a folder of pictures without class folders calibrates only (default: the dataset on the student's card)`,
     )
     .option('--skip-damaged', skipHelp)
     .option('--max-bytes <n>', 'the largest size of the stored weights in bytes (default: no limit)')

@@ -6,7 +6,7 @@ import { UsageError } from '../errors.ts';
 import { classesOf } from '../graph/index.ts';
 import { checkFit, type Evaluation, evaluate, evaluateStreamed } from '../learn/task/index.ts';
 import { cost } from '../read/cost.ts';
-import { dataOf } from '../run/files.ts';
+import { dataOf, overlapNote } from '../run/files.ts';
 import { optionsFor, type PictureHow, pictureCard } from '../run/pictures.ts';
 import { bytesOf, type Net } from '../weights/index.ts';
 import { note } from './say.ts';
@@ -34,6 +34,8 @@ export async function evaluated(
   const data = wanted ?? dataOf(name);
   if (data === undefined)
     throw new UsageError(`eval: the card of ${name} names no dataset; give one by --data`);
+  const overlap = overlapNote(name, data);
+  if (overlap) note(overlap);
   const measured = isPictures(data)
     ? await onPictures(name, net, data, engine, how)
     : await onImages(net, data, engine);

@@ -25,7 +25,7 @@ export const evalCommand = (command: Command): void => {
     )
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: the dataset on the student's card)`,
+      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder of IDX files, or a folder or CSV of pictures (default: the dataset on the student's card)`,
     )
     .option('--skip-damaged', skipHelp)
     .option('--engine <name>', engineHelp)

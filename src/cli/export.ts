@@ -46,7 +46,7 @@ export const exportCommand = (command: Command): void => {
     .option('--half', 'store weights in half precision; for onnx')
     .option(
       '--data <name>',
-      `what calibrates --int8: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: the dataset on the student's card)`,
+      `what calibrates --int8: ${datasets.join(', ')}, or a path: a dataset.json, a folder of IDX files, or a folder or CSV of pictures (default: the dataset on the student's card)`,
     )
     .option('--skip-damaged', skipHelp)
     .option('--layout <layout>', 'the layout of the input of an ONNX file: NHWC or NCHW', 'NHWC')

@@ -58,7 +58,7 @@ const dataFlags = (command: Command): Command =>
     )
     .option(
       '--data <name>',
-      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder or a CSV of pictures (default: that of the recipe, else mnist)`,
+      `the dataset: ${datasets.join(', ')}, or a path: a dataset.json, a folder of IDX files, or a folder or CSV of pictures (default: that of the recipe, else mnist)`,
     )
     .option('--skip-damaged', skipHelp)
     .option('--cache <bytes>', cacheHelp)

@@ -1,6 +1,6 @@
 /**
- * @file A dataset as files: `dataset.json` names the arrays, which are safetensors or .npy files beside it. Or a JavaScript
- * module that exports a dataset. docs/guides/own-data.md describes both.
+ * @file A dataset as files: `dataset.json` names the arrays, which are safetensors, .npy or IDX files beside it. Or
+ * a folder of IDX files, or a JavaScript module that exports a dataset. docs/guides/own-data.md describes both.
  */
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -13,6 +13,7 @@ import { issueText, unknownKey } from '../graph/index.ts';
 import { type RawTensor, safetensorsIn } from '../weights/index.ts';
 import type { Dataset, Pixels } from './dataset.ts';
 import { isModule } from './dataset-path.ts';
+import { holdsIdx, isIdxFile, readIdxArray, readIdxFolder } from './idx-files.ts';
 import { isPlainPictures } from './images/plain.ts';
 import { isPictures, type PictureOptions, picturesIn } from './images/set.ts';
 import { parseNpy } from './npy.ts';
@@ -23,10 +24,10 @@ const perChannel = z.union(
   [z.number(), z.array(z.number()).min(1)],
   'must be a number, or a list of one for each channel',
 );
-/** An array: a .npy file, or a tensor of a safetensors file. */
+/** An array: a .npy file, an IDX file, or a tensor of a safetensors file. */
 const array = z.union(
   [z.string(), z.strictObject({ file: z.string(), tensor: z.string() })],
-  'must be the name of a .npy file, or { "file", "tensor" } of a safetensors file',
+  'must be the name of a .npy or IDX file, or { "file", "tensor" } of a safetensors file',
 );
 /** A safetensors file with the tensors `images` and `labels`, or where each of the two is. */
 const split = z.union(
@@ -50,19 +51,21 @@ type Place = z.output<typeof array>;
 const fileOf = (path: string): string =>
   statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, 'dataset.json') : path;
 /**
- * Reads a dataset from `dataset.json`, from a folder with one, from a module, or from files of pictures.
+ * Reads a dataset from `dataset.json`, from a folder with one or with IDX files, from a module, or from files of pictures.
  * @param path as the working directory sees it.
  * @throws MoonletError that names the file, for one that cannot be read or does not hold what it says.
  */
 export async function readDataset(path: string, pictures?: PictureOptions): Promise<Dataset> {
   if (isPictures(path)) return picturesIn(path, pictures);
   const file = fileOf(path);
-  if (file !== path && !existsSync(file))
+  if (file !== path && !existsSync(file)) {
+    if (holdsIdx(path)) return readIdxFolder(path);
     throw new MoonletError(
       isPlainPictures(path)
         ? `${path}: its pictures have no classes; put them into a folder for each class (CLASS/picture.jpg), or name them in a CSV with the columns path,label`
-        : `${path}: holds neither a dataset.json nor class folders of pictures; give a folder that does`,
+        : `${path}: holds neither a dataset.json nor IDX files nor class folders of pictures; give a folder that does`,
     );
+  }
   const given = isModule(file) ? await fromModule(file) : await fromJson(file);
   try {
     return dataset(given);
@@ -144,9 +147,11 @@ async function readArray(place: Place, folder: string): Promise<Found> {
   const fail = (reason: string): never => {
     throw new MoonletError(`${path}${tensor === undefined ? '' : `: ${quote(tensor)}`}: ${reason}`);
   };
+  if (isIdxFile(file)) return { dtype: 'U8', ...(await readIdxArray(path, fail)), fail };
   const bytes: Uint8Array = await readFile(path).catch((e) => fail(`it cannot be read (${codeOf(e)})`));
   if (extname(file) === '.npy') return { ...parseNpy(bytes, fail), fail };
-  if (tensor === undefined) return fail('name a .npy file, or { "file", "tensor" } of a safetensors file');
+  if (tensor === undefined)
+    return fail('name a .npy or IDX file, or { "file", "tensor" } of a safetensors file');
   const { tensors } = safetensorsIn(bytes, path);
   const found = tensors.get(tensor);
   if (found) return { ...found, fail };

@@ -10,11 +10,12 @@ export interface Idx {
 
 /**
  * Reads bytes of these dimensions. The data is a view of the file's bytes, not a copy.
+ * @param expected each dimension; undefined for one that may have any size.
  * @param fail is called with the reason, and throws with the name of the file.
  */
 export function parseIdx(
   bytes: Uint8Array,
-  expected: readonly number[],
+  expected: readonly (number | undefined)[],
   fail: (reason: string) => never,
 ): Idx {
   const header = 4 + 4 * expected.length;
@@ -26,8 +27,8 @@ export function parseIdx(
     fail(`it begins with ${hex(view.getUint32(0))}, and an IDX file of this kind begins with ${hex(magic)}`);
   }
   const dims = expected.map((_, i) => view.getUint32(4 + 4 * i));
-  if (dims.some((n, i) => n !== expected[i])) {
-    fail(`it holds ${dims.join(' x ')} bytes, expected ${expected.join(' x ')}`);
+  if (dims.some((n, i) => expected[i] !== undefined && n !== expected[i])) {
+    fail(`it holds ${dims.join(' x ')} bytes, expected ${expected.map((n) => n ?? 'any').join(' x ')}`);
   }
   const length = header + dims.reduce((a, b) => a * b, 1);
   if (bytes.length !== length) {

@@ -33,6 +33,7 @@ import {
   type Stage,
 } from '../learn/train/index.ts';
 import type { Net } from '../weights/index.ts';
+import { overlapNotes } from './files.ts';
 import { fitOptions, usualLosses } from './fit-options.ts';
 import { type Link, linksOf } from './links.ts';
 import { comparesClasses, type LossContext } from './losses.ts';
@@ -85,7 +86,7 @@ export async function readyFor(
   const ready: Ready = {
     recipe,
     student,
-    notes: start.notes,
+    notes: [...start.notes, ...overlapNotes(recipe)],
     teachers,
     scale,
     links: linksOf(recipe, student),
@@ -101,7 +102,8 @@ export async function readyFor(
   return ready;
 }
 
-function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
+/** The net that teaches by a recipe: one, or the ensemble of several; undefined when it names none. */
+export function teacherOf({ teacher, ensemble: members }: Recipe): Net | undefined {
   if (members) return ensemble(members.map((name) => loadStudent(name)));
   return teacher === undefined ? undefined : loadStudent(teacher);
 }

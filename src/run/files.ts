@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { studentFolder, studentNames } from '../../zoo/folders.ts';
 import { readCard } from '../../zoo/students.ts';
-import { datasets, isDatasetPath } from '../data/index.ts';
+import { isDatasetName, isDatasetPath } from '../data/index.ts';
 import { readText, writeAtomically } from '../files/index.ts';
 import type { CheckpointStore } from '../learn/train/index.ts';
 import type { Recipe } from './recipe.ts';
@@ -36,21 +36,45 @@ export const inputsOf = (recipe: Partial<Recipe>): readonly string[] => {
  * none is named, or the path that is named does not exist from here.
  */
 export function dataOf(name: string): string | undefined {
-  if (studentNames().includes(name)) return datasets.find((d) => d === readCard(name).data);
+  if (studentNames().includes(name)) {
+    const { data } = readCard(name);
+    return isDatasetName(data) ? data : undefined;
+  }
   for (const file of ['card.json', 'recipe.json']) {
     const path = join(name, file);
     if (!existsSync(path)) continue;
     try {
       const { data }: { readonly data?: unknown } = JSON.parse(readText(path));
-      const known = datasets.find((d) => d === data);
-      if (known) return known;
-      if (typeof data === 'string' && isDatasetPath(data) && existsSync(data)) return data;
+      if (typeof data !== 'string') continue;
+      if (isDatasetName(data)) return data;
+      if (isDatasetPath(data) && existsSync(data)) return data;
     } catch {
       // a file of another kind says nothing
     }
   }
   return undefined;
 }
+
+/**
+ * A warning where a net was trained on images that the data test it on, which makes accuracies of it and of its students too high:
+ * the earlier split of Fashion-MNIST has published test images in its training part. Undefined where this is not known of the net.
+ */
+export const overlapNote = (name: string, data: string): string | undefined =>
+  data === 'fashion-mnist' && dataOf(name) === 'fashion-mnist-earlier'
+    ? `${name}: was trained on fashion-mnist-earlier, which has test images of fashion-mnist: accuracies are too high; use fashion-mnist-earlier`
+    : undefined;
+
+/** The warnings for the nets that a recipe names. */
+export const overlapNotes = ({
+  data,
+  student,
+  teacher,
+  ensemble: members = [],
+  teachers = {},
+}: Recipe): string[] =>
+  [student, ...(teacher === undefined ? [] : [teacher]), ...members, ...Object.values(teachers)].flatMap(
+    (name) => overlapNote(name, data) ?? [],
+  );
 
 /** Checkpoints as files of a folder. */
 export const checkpointFiles = (folder: string): CheckpointStore => {

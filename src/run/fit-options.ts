@@ -64,8 +64,6 @@ export async function fitOptions(
     ...(r.viewSeed === undefined ? {} : { viewSeed: r.viewSeed }),
     ...tuneOptions(r),
     ...(r.growth ? { growth: r.growth.map((g) => ({ at: g.at, plan: parsePlan(g.plan) })) } : {}),
-    ...(r.views === undefined || r.teacher === undefined || mixes(r.augment)
-      ? {}
-      : { teacherCache: memoryCache() }),
+    ...(r.views === undefined || !taughtOf(r) || mixes(r.augment) ? {} : { teacherCache: memoryCache() }),
   };
 }

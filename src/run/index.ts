@@ -12,7 +12,7 @@ export {
   classifier,
   type Guess,
 } from './classifier.ts';
-export { type Done, type Hooks, perform, type Ready, readyFor } from './classify.ts';
+export { type Done, type Hooks, perform, type Ready, readyFor, teacherOf } from './classify.ts';
 export { checkpointFiles, dataOf, inputsOf, type Origin } from './files.ts';
 export { type JsonFile, readJson, readValue } from './json-file.ts';
 export { alone, type Pair, pairNamed, pairs, parsePairs } from './pairs.ts';

@@ -11,8 +11,9 @@ import { parseRecipe, type Recipe } from './recipe.ts';
 
 /** Who is trained how: a teacher, or a student with its teacher. */
 export interface Pair {
-  /** `<dataset>/<id>`. */
+  /** `<folder>/<id>`, where the folder mostly has the name of the dataset. */
   readonly id: string;
+  /** The id of its teacher; ids with ` + ` between them for an ensemble, whose mean logits teach. */
   readonly teacher?: string;
   /** Stages of the student and the stages of the teacher that they answer to. */
   readonly stages: readonly (readonly [student: string, teacher: string])[];
@@ -28,10 +29,20 @@ const name = z
 const stages = z.array(z.tuple([z.string(), z.string()])).min(1);
 /** The fields of a recipe that a pair or a file sets; `parseRecipe` looks into them. */
 const fields = z.record(z.string(), z.unknown());
+/** A teacher; its recipe is a file of its own in zoo/recipes. Without one it is a teacher of another file. */
+const teacher = z.strictObject({
+  id: name,
+  recipe: z
+    .string()
+    .regex(/^[a-z0-9.-]+\.json$/)
+    .optional(),
+});
 const file = z.strictObject({
   data: name,
-  /** Its recipe is a file of its own beside this folder. */
-  teacher: z.strictObject({ id: name, recipe: z.string().regex(/^[a-z0-9.-]+\.json$/) }),
+  /** The folder of zoo/students that the nets are in; that of the data by default. */
+  folder: name.optional(),
+  /** One, or several that teach together. */
+  teacher: z.union([teacher, z.array(teacher).min(2)]),
   seeds: z.array(z.int().min(0)).min(1),
   /** What all students of this file have in common. */
   recipe: fields,
@@ -47,15 +58,21 @@ const file = z.strictObject({
   ),
 });
 
-/** The pairs of one file: its teacher, then its students in their order. @throws UsageError that names the field. */
+/** The pairs of one file: its teachers, then its students in their order. @throws UsageError that names the field. */
 export function parsePairs(value: unknown, teacherRecipe: (file: string) => unknown, at: string): Pair[] {
   const parsed = file.safeParse(value, { error: unknownKey });
   if (!parsed.success) throw new UsageError(`${at}: ${issueText(parsed.error)}`);
-  const { data, teacher, seeds, recipe, students } = parsed.data;
-  const teacherId = `${data}/${teacher.id}`;
-  const taught = parseRecipe(teacherRecipe(teacher.recipe), teacher.recipe);
+  const { data, folder = data, teacher, seeds, recipe, students } = parsed.data;
+  const listed = [teacher].flat();
+  const teachers = listed.flatMap(({ id, recipe: path }): Pair[] => {
+    if (path === undefined) return [];
+    const own = parseRecipe(teacherRecipe(path), path);
+    return [{ id: `${folder}/${id}`, stages: [], recipe: own, seeds: [own.seed] }];
+  });
+  const ids = listed.map(({ id }) => `${folder}/${id}`);
+  const teacherId = ids.join(' + ');
   return [
-    { id: teacherId, stages: [], recipe: taught, seeds: [taught.seed] },
+    ...teachers,
     ...students.map((s): Pair => {
       const losses = s.recipe['losses'] ?? recipe['losses'];
       const own = {
@@ -65,11 +82,11 @@ export function parsePairs(value: unknown, teacherRecipe: (file: string) => unkn
         data,
         student: s.student,
         ...(s.block ? { block: s.block } : {}),
-        teacher: teacherId,
+        ...(ids.length > 1 ? { ensemble: ids } : { teacher: teacherId }),
         seed: seeds[0],
       };
       return {
-        id: `${data}/${s.id}`,
+        id: `${folder}/${s.id}`,
         teacher: teacherId,
         stages: s.stages ?? [],
         recipe: parseRecipe(own, `${at}: ${s.id}`),

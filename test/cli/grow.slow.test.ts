@@ -62,7 +62,10 @@ describe('moonlet grow', () => {
     await moonlet('grow', name, '--widen', 'stage1=x1.5', '--out', at('garments'));
     const { stdout } = await moonlet('eval', at('garments'), '--json');
     const { data, accuracy } = JSON.parse(stdout) as { data: string; accuracy: number };
-    expect({ data, accuracy }).to.deep.equal({ data: 'fashion-mnist', accuracy: readCard(name).accuracy });
+    expect({ data, accuracy }).to.deep.equal({
+      data: 'fashion-mnist-earlier',
+      accuracy: readCard(name).accuracy,
+    });
   }).timeout(60_000);
 
   it('widens several together, deepens and enlarges, and prints a table', async () => {

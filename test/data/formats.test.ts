@@ -1,6 +1,6 @@
 /** @file The readers of IDX and of the Fashion-MNIST files, on small made-up content. */
 import { expect } from 'chai';
-import { type Image, parseClass, splitByDigest, unique } from '../../src/data/fashion.ts';
+import { type Image, parseClass, splitByDigest, unique } from '../../src/data/fashion-package.ts';
 import { parseIdx } from '../../src/data/idx.ts';
 import { MoonletError } from '../../src/errors.ts';
 import { messageOf } from './errors.ts';

@@ -243,7 +243,7 @@ describe('a dataset of files', () => {
       './absent.safetensors: "images": it cannot be read (ENOENT)',
     );
     expect(await said({ ...good, train: { images: 'test.safetensors', labels: 'y.npy' } })).to.equal(
-      './test.safetensors: name a .npy file, or { "file", "tensor" } of a safetensors file',
+      './test.safetensors: name a .npy or IDX file, or { "file", "tensor" } of a safetensors file',
     );
     npy('turned.npy', '<f4', '2, 3, 1', six, 'True');
     expect(await said({ ...good, train: { images: 'turned.npy', labels: 'y.npy' } })).to.equal(
@@ -259,7 +259,7 @@ describe('a dataset of files', () => {
     );
     mkdirSync(join(folder, 'empty'));
     expect((await line(() => loadDataset(join(folder, 'empty')))).replaceAll(folder, '.')).to.equal(
-      './empty: holds neither a dataset.json nor class folders of pictures; give a folder that does',
+      './empty: holds neither a dataset.json nor IDX files nor class folders of pictures; give a folder that does',
     );
     write('not.json', '{');
     expect(await line(() => loadDataset(join(folder, 'not.json')))).to.match(/not\.json: not JSON \(/);

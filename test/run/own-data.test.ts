@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import type { Dataset, Split } from '../../src/data/index.ts';
 import { withInput } from '../../src/edit/index.ts';
 import { classesOf, inputShape } from '../../src/graph/index.ts';
+import { overlapNote } from '../../src/run/files.ts';
 import { dataOf, inputsOf, lossKinds, parseRecipe, perform, readyFor } from '../../src/run/index.ts';
 import { writeSafetensors } from '../../src/weights/index.ts';
 import { saveNet } from '../../zoo/index.ts';
@@ -71,6 +72,15 @@ describe('a recipe on data of one’s own', () => {
     expect(dataOf(at('ds-cnn'))).to.equal(at('dataset.json'));
     expect(dataOf(at('small'))).to.equal(undefined);
     expect(inputsOf(recipe())).to.include(at('dataset.json'));
+  });
+
+  it('warns where a net was trained on images that the data test it on', () => {
+    expect(overlapNote('fashion-mnist/wrn-16-2', 'fashion-mnist')).to.equal(
+      'fashion-mnist/wrn-16-2: was trained on fashion-mnist-earlier, which has test images of fashion-mnist: accuracies are too high; use fashion-mnist-earlier',
+    );
+    expect(overlapNote('fashion-mnist/wrn-16-2', 'fashion-mnist-earlier')).to.equal(undefined);
+    expect(overlapNote('mnist/wrn-16-1', 'fashion-mnist')).to.equal(undefined);
+    expect(overlapNote('wrn depth=10', 'fashion-mnist')).to.equal(undefined);
   });
 
   it('gives a trained net of other classes, channels or size what the data need, and says it', async () => {

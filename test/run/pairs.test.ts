@@ -42,6 +42,25 @@ describe('a file of pairs', () => {
     expect(other?.recipe).to.include({ steps: 3, batch: 8, block: 'G(4)' });
   });
 
+  it('may have several teachers, whose mean logits teach, and a folder of another name than its data', async () => {
+    const two = [
+      { id: 'big', recipe: 'big.json' },
+      { id: 'wide', recipe: 'wide.json' },
+    ];
+    const [first, second, small] = parse({ teacher: two, folder: 'digits' });
+    expect([first?.id, second?.id, second?.teacher]).to.deep.equal(['digits/big', 'digits/wide', undefined]);
+    expect([small?.id, small?.teacher]).to.deep.equal(['digits/small', 'digits/big + digits/wide']);
+    expect([small?.recipe.ensemble, small?.recipe.teacher, small?.recipe.data]).to.deep.equal([
+      ...[['digits/big', 'digits/wide'], undefined, 'mnist'],
+    ]);
+    const again = parse({ teacher: two, recipe: { views: 2 } })[2];
+    expect(again && (await fitOptions(again.recipe)).teacherCache).not.to.equal(undefined);
+    // a teacher of another file has no recipe here, and is no pair of this one
+    const [own, taught] = parse({ teacher: [{ id: 'elsewhere' }, { id: 'big', recipe: 'big.json' }] });
+    expect([own?.id, taught?.recipe.ensemble]).to.deep.equal(['mnist/big', ['mnist/elsewhere', 'mnist/big']]);
+    if (small) expect(alone(small.recipe).ensemble).to.equal(undefined);
+  });
+
   it('hands its stage map to losses that compare stages, unless they name their own', () => {
     expect(parse()[2]?.recipe.losses).to.deep.equal([
       { kind: 'attention', weight: 1000, pairs: [['stage1', 'stage2']] },
@@ -87,7 +106,7 @@ describe("the zoo's pairs", () => {
   for (const { id, teacher, recipe, stages } of pairs().filter((p) => p.teacher !== undefined)) {
     it(`${id} fits its data and its teacher, stage for stage, and shares the teacher's outputs`, async () => {
       const { graph } = studentOf(recipe);
-      const taught = compose(pairNamed(teacher as string).recipe.student);
+      const taught = compose(pairNamed(String(teacher).split(' + ')[0] ?? '').recipe.student);
       expect([inputShape(graph), classesOf(graph)]).to.deep.equal([inputShape(taught), classesOf(taught)]);
       const places = (g: typeof graph, stage: string): string => {
         const last = g.nodes.findLast((n) => n.id.startsWith(`${stage}/`));

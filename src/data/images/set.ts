@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { MoonletError, UsageError } from '../../errors.ts';
 import { type Dataset, type Labels, labelsFor } from '../dataset.ts';
+import { holdsIdx } from '../idx-files.ts';
 import { dataset } from '../own.ts';
 import { type ClassesOfNet, holdsClasses, type Labelled, listPictures } from './list.ts';
 import { checkPreparation, type Preparation, scaleOf, sizeOfInput } from './prepare.ts';
@@ -37,9 +38,10 @@ export interface PictureSet
   source(kind?: 'whole' | 'prepared'): Promise<PictureSource>;
 }
 
-/** Whether a path is that of pictures: a CSV, or a folder of folders without a dataset.json. */
+/** Whether a path is that of pictures: a CSV, or a folder of folders without a dataset.json or IDX files. */
 export const isPictures = (path: string): boolean =>
-  extname(path).toLowerCase() === '.csv' || (holdsClasses(path) && !existsSync(join(path, 'dataset.json')));
+  extname(path).toLowerCase() === '.csv' ||
+  (holdsClasses(path) && !existsSync(join(path, 'dataset.json')) && !holdsIdx(path));
 
 const heldOutNote = (test: number, all: number): string =>
   `the pictures have no part to measure on: ${test} of ${all} are held out, about a fifth of each class and always the same; name folders train and val to choose them`;

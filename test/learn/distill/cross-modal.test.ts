@@ -22,7 +22,7 @@ describe('cross-modal transfer (Gupta, Hoffman, Malik)', () => {
   let clothes: Split;
   before(async () => {
     await useBackend('wasm');
-    clothes = (await loadDataset('fashion-mnist')).test;
+    clothes = (await loadDataset('fashion-mnist', { source: 'package' })).test;
   });
   const task = () => pairs(student, scenes(clothes, 8, { size: 32 }), { from: 'intensity', to: 'depth' });
 

@@ -54,7 +54,7 @@ describe('scene parsing', () => {
   const small = parser({ width: 2, depth: 1, size: 32 });
   let clothes: Split;
   before(async () => {
-    clothes = (await loadDataset('fashion-mnist')).test;
+    clothes = (await loadDataset('fashion-mnist', { source: 'package' })).test;
   });
   const few = (count: number) => scenes(clothes, count, { size: 32, objects: [1, 2] });
 
