@@ -1,0 +1,4 @@
+/** @file Compose. */
+export function Compose() {
+  return <h1>Compose</h1>;
+}

@@ -1,0 +1,4 @@
+/** @file Distill. */
+export function Distill() {
+  return <h1>Distill</h1>;
+}

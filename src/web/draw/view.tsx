@@ -1,0 +1,4 @@
+/** @file Draw. */
+export function Draw() {
+  return <h1>Draw</h1>;
+}

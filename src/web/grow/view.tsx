@@ -1,0 +1,4 @@
+/** @file Grow. */
+export function Grow() {
+  return <h1>Grow</h1>;
+}

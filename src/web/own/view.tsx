@@ -1,0 +1,4 @@
+/** @file Own. */
+export function Own() {
+  return <h1>Own</h1>;
+}
