@@ -62,7 +62,7 @@ export function OptionField({ name, option, value, onChange }: Props) {
           onInput={(e) => set(e.currentTarget.value)}
         />
       ) : (
-        <span class="muted small">{option.doc}</span>
+        <span class="muted small one-line">{option.doc}</span>
       )}
       <input type="text" inputMode="decimal" aria-label={`${name}, ${option.range}`} value={String(value)} onChange={(e) => set(e.currentTarget.value)} />
     </div>

@@ -16,8 +16,8 @@ interface Hovered {
   readonly y: number;
 }
 
-/** @param most the largest height of the picture, in pixels; small graphs take less. */
-export function GraphView({ graph, most = 460 }: { readonly graph: Graph; readonly most?: number }) {
+/** @param tallest the largest height of the picture, in pixels; small graphs take less. */
+export function GraphView({ graph, tallest = 640 }: { readonly graph: Graph; readonly tallest?: number }) {
   const outline = useMemo(() => outlineOf(graph), [graph]);
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const [measure, setMeasure] = useState<Measure>('macs');
@@ -27,6 +27,7 @@ export function GraphView({ graph, most = 460 }: { readonly graph: Graph; readon
   const direction = width > 900 ? 'LR' : 'TB';
   const boxes = useMemo(() => boxesOf(outline, open), [outline, open]);
   const layout = useMemo(() => placed(boxes, direction), [boxes, direction]);
+  const most = direction === 'LR' ? Math.min(460, tallest) : tallest;
   const fitting = scaleFor(layout, width, most);
   const height = Math.round(Math.min(most, Math.max(150, layout.height * fitting + 24)));
   const view = useZoom(layout, width, height);
@@ -89,7 +90,7 @@ interface Zoom {
 
 /** The scale at which a picture fits; tall or wide ones stay legible, and are dragged. */
 const scaleFor = (of: { readonly width: number; readonly height: number }, width: number, height: number): number =>
-  Math.min(1.15, Math.max(0.45, Math.min(width / of.width, height / of.height)));
+  Math.min(1.15, Math.max(0.6, Math.min(width / of.width, height / of.height)));
 
 function useZoom({ width, height }: Placement, screenWidth: number, screenHeight: number): Zoom {
   const [at, setAt] = useState(zoomIdentity);
