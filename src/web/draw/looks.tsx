@@ -17,7 +17,7 @@ export function Probabilities({ names, looks, truth }: ProbabilitiesProps) {
   const [mine, theirs] = [looks?.student.probabilities, looks?.teacher.probabilities];
   return (
     <>
-      <div class="legend" style={{ marginBottom: 8 }}>
+      <div class="legend" style={{ marginBottom: '8px' }}>
         <span>
           <i class="dot" style={{ background: 'var(--accent)' }} /> student
         </span>
@@ -42,9 +42,11 @@ export function Probabilities({ names, looks, truth }: ProbabilitiesProps) {
                 {name}
                 {i === truth ? <span class="muted"> ✓ label</span> : null}
               </th>
-              <td class="bars">
-                <Bar share={mine?.[i] ?? 0} color="var(--accent)" />
-                <Bar share={theirs?.[i] ?? 0} color="var(--teacher)" />
+              <td>
+                <div class="bars">
+                  <Bar share={mine?.[i] ?? 0} color="var(--accent)" />
+                  <Bar share={theirs?.[i] ?? 0} color="var(--teacher)" />
+                </div>
               </td>
               <td class={`number${i === best(mine) ? ' best' : ''}`}>{mine ? percent(mine[i] ?? 0, 1) : '–'}</td>
               <td class={`number${i === best(theirs) ? ' best' : ''}`}>{theirs ? percent(theirs[i] ?? 0, 1) : '–'}</td>

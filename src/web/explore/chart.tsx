@@ -98,7 +98,7 @@ export function Chart({ entries, measure, latencies, selected, onSelect }: Chart
           ))}
         </svg>
       ) : (
-        <div style={{ height }} />
+        <div style={{ height: `${height}px` }} />
       )}
       {current ? <PointTip {...{ current, measure, width }} /> : null}
       {points.length ? null : (
@@ -223,7 +223,7 @@ function Mark({ point: { entry, x, y }, isSelected, isActive, onSelect, onShow }
 function PointTip({ current: { entry, x, y, value }, measure, width }: { readonly current: Point; readonly measure: Measure; readonly width: number }) {
   const data = entry.data === undefined ? undefined : (dataNames[entry.data] ?? entry.data);
   return (
-    <div class="tip" style={{ left: Math.max(4, Math.min(x + 14, width - 230)), top: y > height - 130 ? y - 92 : y + 14 }}>
+    <div class="tip" style={{ left: `${Math.max(4, Math.min(x + 14, width - 230))}px`, top: `${y > height - 130 ? y - 92 : y + 14}px` }}>
       <b>{entry.label}</b>
       {entry.block ? ` ${entry.block}` : ''}
       <br />

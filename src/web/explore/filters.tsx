@@ -40,7 +40,7 @@ export function Filters({ filter, setFilter, measure, setMeasure, latencies, sho
   };
   const missing = shown.filter(({ id }) => !latencies.found.has(id));
   return (
-    <div class="stack" style={{ marginBottom: 6 }}>
+    <div class="stack" style={{ marginBottom: '6px' }}>
       <div class="row">
         <div class="segmented" role="group" aria-label="Horizontal axis">
           {measures.map((m) => (

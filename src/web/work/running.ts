@@ -24,16 +24,18 @@ export interface Running {
 }
 
 /** The last value of each stage that is a map. */
-const tapsOf = (graph: Graph): readonly { readonly stage: string; readonly id: string }[] => {
+export function tapsOf(graph: Graph): readonly { readonly stage: string; readonly id: string; readonly shape: readonly number[] }[] {
   const known = shapes(graph);
-  return graphs.stages(graph).flatMap(({ name, end }) => (known.get(end)?.length === 3 ? [{ stage: name, id: end }] : []));
-};
+  return graphs.stages(graph).flatMap(({ name, end }) => {
+    const shape = known.get(end);
+    return shape?.length === 3 ? [{ stage: name, id: end, shape }] : [];
+  });
+}
 
 /** @throws MoonletError when the net has more than one output, or the runtime cannot be loaded. */
 export async function running(net: Net): Promise<Running> {
   const { graph } = net;
   const output = graphs.onlyOutput(graph);
-  const known = shapes(graph);
   const last = graphs.nodesById(graph).get(output);
   const areProbabilities = last?.op.kind === 'act' && last.op.fn === 'softmax';
   const taps = tapsOf(graph);
@@ -49,7 +51,7 @@ export async function running(net: Net): Promise<Running> {
       const probabilities = await classify(x);
       tapped ??= taps.length ? compile(net, { values: taps.map(({ id }) => id) }) : undefined;
       const values = await (await tapped)?.run(x);
-      const attention = taps.map(({ stage, id }) => attentionOf(stage, known.get(id) ?? [], values?.get(id)));
+      const attention = taps.map(({ stage, id, shape }) => attentionOf(stage, shape, values?.get(id)));
       return { probabilities, attention, ms: await timed(() => plain.run(x)) };
     },
     release: async () => {

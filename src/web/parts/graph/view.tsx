@@ -255,7 +255,7 @@ function Tip({ box, x, y, outline }: Hovered & { readonly outline: Outline }) {
     ...box.nodes.map((node) => cost.layers.find((layer) => layer.id === node.id)?.aliveBytes ?? 0),
   );
   return (
-    <div class="tip" style={{ left: x, top: y }}>
+    <div class="tip" style={{ left: `${x}px`, top: `${y}px` }}>
       <b>{box.path ?? box.id}</b>
       <br />
       {box.path === undefined ? box.label : box.summary}
