@@ -7,26 +7,30 @@ import { filesBelow, folder } from './build.ts';
 export interface Sizes {
   /** Scripts that the document names, with what they import at once. */
   readonly first: number;
-  /** All scripts but those of onnxruntime-web and of workers: the page before anything is trained. */
+  /** All scripts of all views; those of workers, which run and train nets, are not among them. */
   readonly all: number;
   readonly styles: number;
 }
 
 const gzipped = (file: string): number => gzipSync(readFileSync(join(folder, file))).length;
 
+/** The scripts that some scripts import, at once or also later. */
+function imported(entries: readonly string[], later: boolean): readonly string[] {
+  const seen = new Set(entries);
+  const pattern = later ? /(?:from|import\(?)\s*["'`]\.\/([\w.-]+\.js)/g : /(?:from|import)\s*["'`]\.\/([\w.-]+\.js)/g;
+  for (const file of seen)
+    for (const [, name = ''] of readFileSync(join(folder, file), 'utf8').matchAll(pattern)) seen.add(`assets/${name}`);
+  return [...seen];
+}
+
 export function measured(): Sizes {
   const html = readFileSync(join(folder, 'index.html'), 'utf8');
   const files = filesBelow(folder).filter((file) => file.startsWith('assets/'));
-  const named = new Set(files.filter((file) => html.includes(file)));
-  for (const file of named)
-    if (file.endsWith('.js'))
-      for (const [, name = ''] of readFileSync(join(folder, file), 'utf8').matchAll(/from\s*["'`]\.\/([\w.-]+\.js)/g))
-        named.add(`assets/${name}`);
+  const entries = files.filter((file) => html.includes(file) && file.endsWith('.js'));
   const sum = (list: readonly string[]): number => list.reduce((n, file) => n + gzipped(file), 0);
-  const scripts = files.filter((file) => file.endsWith('.js'));
   return {
-    first: sum([...named].filter((file) => file.endsWith('.js'))),
-    all: sum(scripts.filter((file) => !/worker|ort\./.test(file))),
+    first: sum(imported(entries, false)),
+    all: sum(imported(entries, true)),
     styles: sum(files.filter((file) => file.endsWith('.css'))),
   };
 }

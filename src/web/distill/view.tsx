@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { catalogue } from 'virtual:catalogue';
 import { dataNames } from '../catalogue.ts';
-import { Curves, thinned } from '../parts/curves.tsx';
+import { Curves, smooth, thinned } from '../parts/curves.tsx';
 import { percent } from '../parts/format.ts';
 import { Note } from '../parts/notes.tsx';
 import { Maps } from './maps.tsx';
@@ -71,7 +71,7 @@ export function Distill() {
             title="Loss"
             steps={steps}
             isLog
-            curves={list.map(({ who, run }) => ({ ...looks[who], points: thinned(run.losses) }))}
+            curves={list.map(({ who, run }) => ({ ...looks[who], points: smooth(thinned(run.losses)) }))}
             text={(v) => (v >= 1 ? v.toFixed(1) : v.toPrecision(1))}
           />
           <Curves

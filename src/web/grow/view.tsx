@@ -4,7 +4,7 @@ import { catalogue } from 'virtual:catalogue';
 import { plan } from '../../edit/grow/plan.ts';
 import { cost } from '../../read/cost.ts';
 import { Slider } from '../distill/settings.tsx';
-import { Curves, thinned } from '../parts/curves.tsx';
+import { Curves, smooth, thinned } from '../parts/curves.tsx';
 import { count, percent, ratio, short } from '../parts/format.ts';
 import { GraphView } from '../parts/graph/view.tsx';
 import { Busy, Empty, Note } from '../parts/notes.tsx';
@@ -193,7 +193,7 @@ function Training({ growing }: { readonly growing: Growing }) {
         steps={Math.max(step, steps)}
         isLog
         marks={marks}
-        curves={[{ name: 'labels', color: 'var(--accent)', points: thinned(losses) }]}
+        curves={[{ name: 'labels', color: 'var(--accent)', points: smooth(thinned(losses)) }]}
         text={(v) => v.toPrecision(1)}
       />
       <Curves

@@ -30,7 +30,9 @@ export function Curves({ title, curves, steps, isLog = false, bounds, marks = []
   const [low, high] = bounds ?? (values.length ? [Math.min(...values), Math.max(...values)] : [0.1, 1]);
   const x = scaleLinear([0, Math.max(1, steps)], [left, Math.max(left + 1, width - right)]);
   const y = (isLog ? scaleLog() : scaleLinear()).domain(isLog ? [low / 1.1, high * 1.1] : [low, high]).range([height - bottom, top]);
-  const ticks = isLog ? y.ticks(4).filter((t) => /^[125]/.test(t.toExponential())) : y.ticks(5);
+  const round = y.ticks(4).filter((t) => !isLog || /^[125](?:\.0*)?e/.test(t.toExponential()));
+  const [from = low, to = high] = y.domain();
+  const ticks = round.length > 1 ? round : scaleLinear([from, to], [0, 1]).ticks(4); // the range is narrow
   const d = (points: Curve['points']): string =>
     points.map(([at, value], i) => `${i ? 'L' : 'M'}${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join('');
   const last = curves.map(({ name, points }) => `${name}: ${points.length ? text(points.at(-1)?.[1] ?? 0) : 'no value yet'}`).join(', ');
@@ -81,6 +83,13 @@ export function Curves({ title, curves, steps, isLog = false, bounds, marks = []
     </figure>
   );
 }
+
+/** Means of some neighbours on both sides: losses of single batches jump. */
+export const smooth = (values: Curve['points'], reach = 4): Curve['points'] =>
+  values.map(([x], i) => {
+    const part = values.slice(Math.max(0, i - reach), i + reach + 1);
+    return [x, part.reduce((n, [, v]) => n + v, 0) / part.length];
+  });
 
 /** Means of neighbours, so that a long run stays a short line: at most `most` points. */
 export function thinned(values: readonly (readonly [number, number])[], most = 160): Curve['points'] {
