@@ -1,8 +1,10 @@
 /** @file The worker that runs nets: shipped ones by name, composed ones for their latency, and those that somebody brings. */
 import { cheapen, foldNorms, type Graph, init } from '../../index.ts';
 import { compose } from '../../../zoo/architectures/index.ts';
+import type { Preparation } from '../../data/images/index.ts';
 import { latency } from '../../engine/index.ts';
 import { type Card, fetchNet } from '../../../zoo/web.ts';
+import type { Brought, Form, Format } from './own.ts';
 import { nets } from './places.ts';
 import { serve } from './rpc.ts';
 import { useThreads } from './threads.ts';
@@ -10,6 +12,11 @@ import { type Look, type Running, running } from './running.ts';
 
 
 const ready = useThreads(1); // what is shown as latency is that of one thread
+
+const own = async () => {
+  await ready;
+  return import('./own.ts');
+};
 
 const opened = new Map<string, Promise<{ readonly running: Running; readonly card: Card }>>();
 
@@ -42,6 +49,12 @@ const methods = {
   async look(id: string, x: Float32Array): Promise<Look> {
     return (await open(id)).running.look(x);
   },
+  // what somebody brings loads readers and writers of files, which the other views do not need
+  openOwn: async (brought: Brought) => (await own()).openOwn(brought),
+  classifyOwn: async (form: Form, files: readonly Blob[], how: Preparation) => (await own()).classifyOwn(form, files, how),
+  quantizeOwn: async () => (await own()).quantizeOwn(),
+  latencyOwn: async (form: Form) => (await own()).latencyOwn(form),
+  writeOwn: async (form: Form, format: Format) => (await own()).writeOwn(form, format),
 };
 export type NetMethods = typeof methods;
 serve(methods);
