@@ -17,8 +17,7 @@ const module = 'virtual:catalogue';
 const cataloguePlugin: Plugin = {
   name: 'catalogue',
   resolveId: (id) => (id === module ? `\0${module}` : null),
-  load: (id) =>
-    id === `\0${module}` ? `export const catalogue = ${JSON.stringify(catalogue())};` : null,
+  load: (id) => (id === `\0${module}` ? `export const catalogue = ${JSON.stringify(catalogue())};` : null),
 };
 
 /** WebAssembly keeps its name, by which a server can find it elsewhere. */
@@ -57,7 +56,12 @@ export const filesBelow = (place: string): readonly string[] =>
     .sort();
 
 /** Nets that work without a network after the first visit; others do once they were opened. */
-const kept = ['mnist/wrn-16-1', 'mnist/wrn-16-1-bg4m', 'fashion-mnist/wrn-16-2', 'fashion-mnist/wrn-16-2-bg24'];
+const kept = [
+  'mnist/wrn-16-1',
+  'mnist/wrn-16-1-bg4m',
+  'fashion-mnist/wrn-16-2',
+  'fashion-mnist/wrn-16-2-bg24',
+];
 const isKept = (file: string): boolean =>
   /^(index\.html|assets\/|wasm\/|icon|nets\/index\.json$)/.test(file) ||
   kept.some((id) => file.startsWith(`nets/${id}/`)) ||
@@ -71,7 +75,10 @@ async function addServiceWorker(): Promise<void> {
   const { code } = await transform(readFileSync(join(root, 'service-worker.ts'), 'utf8'), {
     loader: 'ts',
     minify: true,
-    define: { FILES: JSON.stringify(['./', ...files]), VERSION: JSON.stringify(hash.digest('hex').slice(0, 16)) },
+    define: {
+      FILES: JSON.stringify(['./', ...files]),
+      VERSION: JSON.stringify(hash.digest('hex').slice(0, 16)),
+    },
   });
   writeFileSync(join(folder, 'service-worker.js'), code);
 }

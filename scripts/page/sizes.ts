@@ -17,9 +17,12 @@ const gzipped = (file: string): number => gzipSync(readFileSync(join(folder, fil
 /** The scripts that some scripts import, at once or also later. */
 function imported(entries: readonly string[], later: boolean): readonly string[] {
   const seen = new Set(entries);
-  const pattern = later ? /(?:from|import\(?)\s*["'`]\.\/([\w.-]+\.js)/g : /(?:from|import)\s*["'`]\.\/([\w.-]+\.js)/g;
+  const pattern = later
+    ? /(?:from|import\(?)\s*["'`]\.\/([\w.-]+\.js)/g
+    : /(?:from|import)\s*["'`]\.\/([\w.-]+\.js)/g;
   for (const file of seen)
-    for (const [, name = ''] of readFileSync(join(folder, file), 'utf8').matchAll(pattern)) seen.add(`assets/${name}`);
+    for (const [, name = ''] of readFileSync(join(folder, file), 'utf8').matchAll(pattern))
+      seen.add(`assets/${name}`);
   return [...seen];
 }
 

@@ -20,7 +20,7 @@ interface Flags {
 }
 
 async function run({ port, host, check }: Flags): Promise<void> {
-  const number = wholeFlag("port", port, { max: 65_535 });
+  const number = wholeFlag('port', port, { max: 65_535 });
 
   const { pageFolder, servePage } = await import('./web-server.ts');
   const folder = pageFolder();

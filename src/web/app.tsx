@@ -38,9 +38,9 @@ export function App() {
   }, [open]);
   return (
     <>
-      <a class="skip" href="#main" onClick={skipToMain}>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         Skip to content
-      </a>
+      </button>
       <div class="top" role="banner">
         <a class="brand" href="#/explore">
           <img src="./icon.svg" alt="" />
@@ -76,11 +76,6 @@ export function App() {
   );
 }
 
-function skipToMain(event: Event): void {
-  event.preventDefault();
-  document.getElementById('main')?.focus();
-}
-
 /** A view's component, once it is there. */
 function Opened({ view }: { readonly view: View }) {
   const [found, setFound] = useState<{ readonly component?: ComponentType; readonly failed?: string }>({});
@@ -106,7 +101,13 @@ function ThemeButton() {
     setTheme(next);
   };
   return (
-    <button type="button" class="plain icon" onClick={change} title={`Theme: ${theme}`} aria-label={`Theme: ${theme}; change to ${next}`}>
+    <button
+      type="button"
+      class="plain icon"
+      onClick={change}
+      title={`Theme: ${theme}`}
+      aria-label={`Theme: ${theme}; change to ${next}`}
+    >
       <span aria-hidden="true">{themeIcons[theme]}</span>
     </button>
   );

@@ -6,10 +6,18 @@ import { blocks } from '../../index.ts';
 
 type Row = readonly [label: string, detail: string, info: string];
 const methods: readonly Row[] = [
-  ['conv', '(out, { kernel, stride, groups, padding, bias })', 'A conv without bias, 1x1 by default: [h, w, c] to [h, w, out].'],
+  [
+    'conv',
+    '(out, { kernel, stride, groups, padding, bias })',
+    'A conv without bias, 1x1 by default: [h, w, c] to [h, w, out].',
+  ],
   ['depthwise', '({ kernel, stride, multiplier })', 'One filter a channel, 3x3 by default.'],
   ['norm', '({ eps, momentum })', 'Batch norm over channels.'],
-  ['act', "('relu6')", 'An activation: relu, relu6, hardSwish, swish, gelu, sigmoid, tanh, softmax and others.'],
+  [
+    'act',
+    "('relu6')",
+    'An activation: relu, relu6, hardSwish, swish, gelu, sigmoid, tanh, softmax and others.',
+  ],
   ['relu', '()', 'The activation relu.'],
   ['maxPool', '({ size, stride })', 'Largest values of windows.'],
   ['avgPool', '({ size, stride })', 'Means of windows.'],
@@ -51,7 +59,9 @@ const completion =
 
 const familyNames = Object.entries(families).map(([name, arch]): Completion => {
   const known = architectures.get(arch.name);
-  const options = Object.entries(arch.options).map(([key, { doc, range, default: usual }]) => `${key}: ${doc}; ${range}, ${String(usual)} by default`);
+  const options = Object.entries(arch.options).map(
+    ([key, { doc, range, default: usual }]) => `${key}: ${doc}; ${range}, ${String(usual)} by default`,
+  );
   return {
     label: name,
     type: 'function',

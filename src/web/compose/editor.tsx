@@ -21,11 +21,24 @@ const theme = EditorView.theme({
   '&': { fontSize: '0.86rem', backgroundColor: 'var(--surface)', color: 'var(--ink)', height: '100%' },
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.6' },
   '.cm-gutters': { backgroundColor: 'var(--sunken)', color: 'var(--muted)', border: 'none' },
-  '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'color-mix(in oklab, var(--soft) 55%, transparent)' },
+  '.cm-activeLine, .cm-activeLineGutter': {
+    backgroundColor: 'color-mix(in oklab, var(--soft) 55%, transparent)',
+  },
   '.cm-cursor': { borderLeftColor: 'var(--ink)' },
-  '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: 'var(--soft) !important' },
-  '.cm-tooltip': { backgroundColor: 'var(--surface)', color: 'var(--ink)', border: '1px solid var(--line)', borderRadius: '8px', maxWidth: '440px' },
-  '.cm-tooltip-autocomplete > ul > li[aria-selected]': { backgroundColor: 'var(--soft)', color: 'var(--ink)' },
+  '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': {
+    backgroundColor: 'var(--soft) !important',
+  },
+  '.cm-tooltip': {
+    backgroundColor: 'var(--surface)',
+    color: 'var(--ink)',
+    border: '1px solid var(--line)',
+    borderRadius: '8px',
+    maxWidth: '440px',
+  },
+  '.cm-tooltip-autocomplete > ul > li[aria-selected]': {
+    backgroundColor: 'var(--soft)',
+    color: 'var(--ink)',
+  },
   '.cm-completionInfo': { whiteSpace: 'pre-wrap', fontSize: '0.82rem' },
   '.cm-completionDetail': { color: 'var(--muted)' },
   '.cm-diagnostic': { fontFamily: 'inherit' },
@@ -77,7 +90,12 @@ export function Editor({ given, problem, onChange }: Props) {
     const { doc } = editor.state;
     const line = problem?.line === undefined || problem.line > doc.lines ? undefined : doc.line(problem.line);
     editor.dispatch(
-      setDiagnostics(editor.state, problem && line ? [{ from: line.from, to: line.to, severity: 'error', message: problem.message }] : []),
+      setDiagnostics(
+        editor.state,
+        problem && line
+          ? [{ from: line.from, to: line.to, severity: 'error', message: problem.message }]
+          : [],
+      ),
     );
   }, [problem]);
   return <div class="editor" ref={place} />;

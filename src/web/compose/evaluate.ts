@@ -7,15 +7,24 @@ let worker: Remote<ComposeMethods, never> | undefined;
 
 /** The graph that code makes, or what is wrong with it. */
 export async function evaluated(code: string): Promise<Evaluated> {
-  worker ??= remote<ComposeMethods>(new Worker(new URL('../work/compose.worker.ts', import.meta.url), { type: 'module', name: 'compose' }));
+  worker ??= remote<ComposeMethods>(
+    new Worker(new URL('../work/compose.worker.ts', import.meta.url), { type: 'module', name: 'compose' }),
+  );
   const current = worker;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<Evaluated>((resolve) => {
-    timer = setTimeout(() => {
-      current.end();
-      if (worker === current) worker = undefined;
-      resolve({ problem: { message: `the code ran for more than ${limit / 1000} s and was stopped; is there an endless loop?` } });
-    }, limit + (isFirst ? 6000 : 0));
+    timer = setTimeout(
+      () => {
+        current.end();
+        if (worker === current) worker = undefined;
+        resolve({
+          problem: {
+            message: `the code ran for more than ${limit / 1000} s and was stopped; is there an endless loop?`,
+          },
+        });
+      },
+      limit + (isFirst ? 6000 : 0),
+    );
   });
   try {
     return await Promise.race([current.call('evaluate', code), late]);

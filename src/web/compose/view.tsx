@@ -32,7 +32,9 @@ function codeOfAddress(): string | undefined {
 }
 
 export function Compose() {
-  const [given, setGiven] = useState<Given>(() => ({ code: codeOfAddress() ?? localStorage.getItem(key) ?? first }));
+  const [given, setGiven] = useState<Given>(() => ({
+    code: codeOfAddress() ?? localStorage.getItem(key) ?? first,
+  }));
   const [code, setCode] = useState(given.code);
   const [graph, setGraph] = useState<Graph | undefined>();
   const [problem, setProblem] = useState<Problem | undefined>();
@@ -68,36 +70,20 @@ export function Compose() {
     <>
       <header>
         <h1>Compose</h1>
-        <p>Write a net with Moonlet's builder; its graph and costs follow as you type. Ctrl-Space completes. The same code runs in Node.</p>
+        <p>
+          Write a net with Moonlet's builder; its graph and costs follow as you type. Ctrl-Space completes.
+          The same code runs in Node.
+        </p>
       </header>
       <div class="grid compose">
         <article class="card" aria-label="Code">
-          <header>
-            <select
-              aria-label="Example"
-              value=""
-              onChange={(e) => {
-                const chosen = examples.find(({ id }) => id === e.currentTarget.value);
-                if (!chosen) return;
-                setGiven({ code: chosen.code });
-                setCode(chosen.code);
-              }}
-            >
-              <option value="">Examples …</option>
-              {examples.map(({ id, name }) => (
-                <option key={id} value={id}>
-                  {name}
-                </option>
-              ))}
-            </select>
-            <span style={{ flex: '1' }} />
-            <button type="button" class="plain" onClick={() => void navigator.clipboard.writeText(code)}>
-              Copy
-            </button>
-            <button type="button" disabled={!graph} onClick={() => graph && save(`${graph.name}.graph.json`, toJson(graph))}>
-              graph.json
-            </button>
-          </header>
+          <Tools
+            {...{ code, graph }}
+            onChoose={(chosen) => {
+              setGiven({ code: chosen });
+              setCode(chosen);
+            }}
+          />
           <Editor {...{ given, problem }} onChange={setCode} />
         </article>
         <article class="card stack" aria-label="Net">
@@ -107,10 +93,53 @@ export function Compose() {
               {problem.message}
             </Note>
           ) : null}
-          {graph ? <Composed graph={graph} isOld={problem !== undefined} /> : problem ? null : <Busy text="Composing" />}
+          {graph ? (
+            <Composed graph={graph} isOld={problem !== undefined} />
+          ) : problem ? null : (
+            <Busy text="Composing" />
+          )}
         </article>
       </div>
     </>
+  );
+}
+
+interface ToolsProps {
+  readonly code: string;
+  readonly graph: Graph | undefined;
+  onChoose(code: string): void;
+}
+
+function Tools({ code, graph, onChoose }: ToolsProps) {
+  return (
+    <header>
+      <select
+        aria-label="Example"
+        value=""
+        onChange={(e) => {
+          const chosen = examples.find(({ id }) => id === e.currentTarget.value);
+          if (chosen) onChoose(chosen.code);
+        }}
+      >
+        <option value="">Examples …</option>
+        {examples.map(({ id, name }) => (
+          <option key={id} value={id}>
+            {name}
+          </option>
+        ))}
+      </select>
+      <span style={{ flex: '1' }} />
+      <button type="button" class="plain" onClick={() => void navigator.clipboard.writeText(code)}>
+        Copy
+      </button>
+      <button
+        type="button"
+        disabled={!graph}
+        onClick={() => graph && save(`${graph.name}.graph.json`, toJson(graph))}
+      >
+        graph.json
+      </button>
+    </header>
   );
 }
 
@@ -136,7 +165,6 @@ function Composed({ graph, isOld }: { readonly graph: Graph; readonly isOld: boo
       {shown === 'graph' ? (
         <GraphView graph={graph} tallest={620} />
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
         <div class="scroll layers" tabIndex={0} role="region" aria-label="Layers">
           <table>
             <thead>

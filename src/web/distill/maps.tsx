@@ -5,7 +5,7 @@ import { useLoaded } from '../parts/state.ts';
 import { dataInfo, dataSplit } from '../work/data.ts';
 import { netWorker } from '../work/nets.ts';
 import type { RunState, Who } from './runs.ts';
-import { looks } from './view.tsx';
+import { looks } from './looks.ts';
 import '../draw/draw.css';
 
 interface Props {
@@ -23,13 +23,20 @@ export function Maps({ list, teacher, data }: Props) {
     const image = test.pixels.slice(index * 784, (index + 1) * 784);
     if (teacher === undefined) return { image, maps: [] };
     await netWorker().call('open', teacher);
-    const { attention } = await netWorker().call('look', teacher, Float32Array.from(image, (byte) => (byte / 255 - mean) / std));
+    const { attention } = await netWorker().call(
+      'look',
+      teacher,
+      Float32Array.from(image, (byte) => (byte / 255 - mean) / std),
+    );
     return { image, maps: attention };
   }, [isShown, teacher, data]);
   if (!isShown || shown.at !== 'done' || !shown.value)
     return <Empty>Maps of each stage appear with the first measure.</Empty>;
   const { image, maps } = shown.value;
-  const rows = [...list.map(({ who, run }) => ({ name: looks[who].name, maps: run.attention })), { name: 'teacher', maps }];
+  const rows = [
+    ...list.map(({ who, run }) => ({ name: looks[who].name, maps: run.attention })),
+    { name: 'teacher', maps },
+  ];
   return (
     <div class="stack">
       {rows.map(({ name, maps: row }) => (

@@ -4,7 +4,7 @@ import { milliseconds, percent, short } from '../parts/format.ts';
 import { Empty } from '../parts/notes.tsx';
 import { choices } from './choices.ts';
 import type { RunState, Who } from './runs.ts';
-import { looks } from './view.tsx';
+import { looks } from './looks.ts';
 
 interface Props {
   readonly list: readonly { readonly who: Who; readonly run: RunState }[];

@@ -25,24 +25,34 @@ export type Runs = Partial<Readonly<Record<Who, RunState>>>;
 export type TrainWorker = Remote<TrainMethods, TrainingEvent>;
 
 export const trainWorker = (): TrainWorker =>
-  remote<TrainMethods, TrainingEvent>(new Worker(new URL('../work/train.worker.ts', import.meta.url), { type: 'module', name: 'training' }));
+  remote<TrainMethods, TrainingEvent>(
+    new Worker(new URL('../work/train.worker.ts', import.meta.url), { type: 'module', name: 'training' }),
+  );
 
 const key = 'moonlet distill';
-type Change = { readonly who: Who; readonly change: (state: RunState) => RunState } | { readonly begin: Runs };
+type Change =
+  | { readonly who: Who; readonly change: (state: RunState) => RunState }
+  | { readonly begin: Runs };
 
 /** What the page remembers of runs that were not finished. */
 export function remembered(): Runs {
   try {
     const runs: Runs = JSON.parse(localStorage.getItem(key) ?? '{}');
     return Object.fromEntries(
-      Object.entries(runs).map(([who, run]) => [who, { ...run, attention: [], at: run.at === 'ended' ? 'ended' : 'stopped' }]),
+      Object.entries(runs).map(([who, run]) => [
+        who,
+        { ...run, attention: [], at: run.at === 'ended' ? 'ended' : 'stopped' },
+      ]),
     );
   } catch {
     return {};
   }
 }
 const remember = (runs: Runs): void =>
-  localStorage.setItem(key, JSON.stringify(runs, (name, value) => (name === 'attention' ? undefined : value)));
+  localStorage.setItem(
+    key,
+    JSON.stringify(runs, (name, value) => (name === 'attention' ? undefined : value)),
+  );
 
 const reduce = (runs: Runs, change: Change): Runs => {
   if ('begin' in change) return change.begin;
@@ -50,16 +60,36 @@ const reduce = (runs: Runs, change: Change): Runs => {
   return state ? { ...runs, [change.who]: change.change(state) } : runs;
 };
 
-const begun = (job: Job): RunState => ({ job, losses: [], measures: [], attention: [], step: 0, ms: 0, at: 'waiting' });
+const begun = (job: Job): RunState => ({
+  job,
+  losses: [],
+  measures: [],
+  attention: [],
+  step: 0,
+  ms: 0,
+  at: 'waiting',
+});
 
 /** The state of a run after what the worker told. */
 function after(state: RunState, event: TrainingEvent): RunState {
   if (event.kind === 'resumed') {
-    const upTo = <T extends readonly [number, number]>(list: readonly T[]): readonly T[] => list.filter(([step]) => step <= event.step);
-    return { ...state, at: 'running', resumedAt: event.step, step: event.step, losses: upTo(state.losses), measures: upTo(state.measures) };
+    const upTo = <T extends readonly [number, number]>(list: readonly T[]): readonly T[] =>
+      list.filter(([step]) => step <= event.step);
+    return {
+      ...state,
+      at: 'running',
+      resumedAt: event.step,
+      step: event.step,
+      losses: upTo(state.losses),
+      measures: upTo(state.measures),
+    };
   }
   if (event.kind === 'measured')
-    return { ...state, measures: [...state.measures, [event.step, event.accuracy]], attention: event.attention };
+    return {
+      ...state,
+      measures: [...state.measures, [event.step, event.accuracy]],
+      attention: event.attention,
+    };
   const { step, loss, ms } = event;
   return {
     ...{ ...state, at: 'running' },
@@ -95,10 +125,16 @@ export function useRuns(): RunsControl {
     const worker = trainWorker();
     workers.current.set(who, worker);
     worker.on((event) => pending.current.push({ who, change: (state) => after(state, event) }));
-    const set = (change: Partial<RunState>): void => void pending.current.push({ who, change: (state) => ({ ...state, ...change }) });
+    const set = (change: Partial<RunState>): void =>
+      void pending.current.push({ who, change: (state) => ({ ...state, ...change }) });
     try {
       const { net, ...ended } = await worker.call('train', job);
-      if (ended.finished) keepTrained({ name: `${job.student}, ${who === 'taught' ? 'with teacher' : 'from labels'}`, data: job.data, net });
+      if (ended.finished)
+        keepTrained({
+          name: `${job.student}, ${who === 'taught' ? 'with teacher' : 'from labels'}`,
+          data: job.data,
+          net,
+        });
       set({ at: ended.finished ? 'ended' : 'stopped', ended });
     } catch (e) {
       set({ at: 'failed', problem: messageOf(e) });
@@ -120,7 +156,14 @@ export function useRuns(): RunsControl {
     },
     resume: () => {
       const open = entries(runs).filter(([, { at }]) => at === 'stopped' || at === 'failed');
-      send({ begin: Object.fromEntries(entries(runs).map(([who, state]) => [who, open.some(([w]) => w === who) ? { ...state, at: 'waiting' as const } : state])) });
+      send({
+        begin: Object.fromEntries(
+          entries(runs).map(([who, state]) => [
+            who,
+            open.some(([w]) => w === who) ? { ...state, at: 'waiting' as const } : state,
+          ]),
+        ),
+      });
       for (const [who, { job }] of open) void run(who, job);
     },
     stop: () => {

@@ -16,7 +16,10 @@ export interface Wanted {
   /** Whether the student also learns without the teacher. */
   readonly isCompared: boolean;
 }
-const teachers: Readonly<Record<string, string>> = { mnist: 'mnist/wrn-16-1-bg4m', 'fashion-mnist': 'fashion-mnist/wrn-16-2-bg24' };
+const teachers: Readonly<Record<string, string>> = {
+  mnist: 'mnist/wrn-16-1-bg4m',
+  'fashion-mnist': 'fashion-mnist/wrn-16-2-bg24',
+};
 export const usual: Wanted = {
   ...{ data: 'mnist', student: 'pebble', teacher: 'mnist/wrn-16-1-bg4m', method: 'soft-targets' },
   ...{ steps: 600, batch: 64, rate: 0.1, seed: 1, isCompared: true },
@@ -30,7 +33,6 @@ interface Props {
 
 export function Settings({ wanted, setWanted, isDisabled }: Props) {
   const set = (change: Partial<Wanted>): void => setWanted({ ...wanted, ...change });
-  const of = catalogue.entries.filter(({ data }) => data === wanted.data);
   const student = choices.find(({ id }) => id === wanted.student);
   const method = methodChoices.find(({ id }) => id === wanted.method);
   return (
@@ -59,19 +61,7 @@ export function Settings({ wanted, setWanted, isDisabled }: Props) {
         </select>
         {student ? <span>{short(student.macs)} multiply-adds for one image</span> : null}
       </label>
-      <label class="field">
-        Teacher
-        <select value={wanted.teacher} onChange={(e) => set({ teacher: e.currentTarget.value })}>
-          {of
-            .toSorted((a, b) => a.macs - b.macs)
-            .map(({ id, label, block, accuracy, macs }) => (
-              <option key={id} value={id}>
-                {label} {block ?? ''}: {percent(accuracy ?? 0)}, {short(macs)} multiply-adds
-              </option>
-            ))}
-        </select>
-        <span>A large teacher makes each step slow</span>
-      </label>
+      <TeacherChoice {...{ wanted }} onChange={(teacher) => set({ teacher })} />
       <label class="field">
         Method
         <select value={wanted.method} onChange={(e) => set({ method: e.currentTarget.value })}>
@@ -83,15 +73,64 @@ export function Settings({ wanted, setWanted, isDisabled }: Props) {
         </select>
         <span>{method?.about}</span>
       </label>
-      <Slider name="steps" value={wanted.steps} min={100} max={4000} step={50} onChange={(steps) => set({ steps })} />
-      <Slider name="batch" value={wanted.batch} min={16} max={256} step={16} onChange={(batch) => set({ batch })} />
-      <Slider name="peak rate" value={wanted.rate} min={0.01} max={0.5} step={0.01} onChange={(rate) => set({ rate })} />
+      <Slider
+        name="steps"
+        value={wanted.steps}
+        min={100}
+        max={4000}
+        step={50}
+        onChange={(steps) => set({ steps })}
+      />
+      <Slider
+        name="batch"
+        value={wanted.batch}
+        min={16}
+        max={256}
+        step={16}
+        onChange={(batch) => set({ batch })}
+      />
+      <Slider
+        name="peak rate"
+        value={wanted.rate}
+        min={0.01}
+        max={0.5}
+        step={0.01}
+        onChange={(rate) => set({ rate })}
+      />
       <Slider name="seed" value={wanted.seed} min={1} max={20} step={1} onChange={(seed) => set({ seed })} />
       <label class="check">
-        <input type="checkbox" checked={wanted.isCompared} onChange={(e) => set({ isCompared: e.currentTarget.checked })} />
+        <input
+          type="checkbox"
+          checked={wanted.isCompared}
+          onChange={(e) => set({ isCompared: e.currentTarget.checked })}
+        />
         also without the teacher, at the same time
       </label>
     </fieldset>
+  );
+}
+
+interface TeacherProps {
+  readonly wanted: Wanted;
+  onChange(teacher: string): void;
+}
+
+function TeacherChoice({ wanted, onChange }: TeacherProps) {
+  const of = catalogue.entries.filter(({ data }) => data === wanted.data);
+  return (
+    <label class="field">
+      Teacher
+      <select value={wanted.teacher} onChange={(e) => onChange(e.currentTarget.value)}>
+        {of
+          .toSorted((a, b) => a.macs - b.macs)
+          .map(({ id, label, block, accuracy, macs }) => (
+            <option key={id} value={id}>
+              {label} {block ?? ''}: {percent(accuracy ?? 0)}, {short(macs)} multiply-adds
+            </option>
+          ))}
+      </select>
+      <span>A large teacher makes each step slow</span>
+    </label>
   );
 }
 
@@ -112,8 +151,18 @@ export function Slider({ name, value, min, max, step, onChange }: SliderProps) {
   return (
     <div class="slider">
       <span>{name}</span>
-      <input type="range" aria-label={name} {...{ min, max, step, value }} onInput={(e) => set(e.currentTarget.value)} />
-      <input type="number" aria-label={`${name}, as a number`} {...{ min, max, step, value }} onChange={(e) => set(e.currentTarget.value)} />
+      <input
+        type="range"
+        aria-label={name}
+        {...{ min, max, step, value }}
+        onInput={(e) => set(e.currentTarget.value)}
+      />
+      <input
+        type="number"
+        aria-label={`${name}, as a number`}
+        {...{ min, max, step, value }}
+        onChange={(e) => set(e.currentTarget.value)}
+      />
     </div>
   );
 }

@@ -2,19 +2,17 @@
 import { useState } from 'preact/hooks';
 import { catalogue } from 'virtual:catalogue';
 import { dataNames } from '../catalogue.ts';
-import { Curves, smooth, thinned } from '../parts/curves.tsx';
+import type { Entry } from '../catalogue.ts';
+import { type Curve, Curves, smooth, thinned } from '../parts/curves.tsx';
 import { percent } from '../parts/format.ts';
 import { Note } from '../parts/notes.tsx';
+import { Panel, ViewHeader } from '../parts/panel.tsx';
+import { looks } from './looks.ts';
 import { Maps } from './maps.tsx';
 import { Results } from './results.tsx';
 import { type RunState, useRuns, type Who } from './runs.ts';
 import { Settings, type Wanted, usual } from './settings.tsx';
 import './distill.css';
-
-export const looks: Readonly<Record<Who, { readonly name: string; readonly color: string }>> = {
-  taught: { name: 'with teacher', color: 'var(--accent)' },
-  alone: { name: 'without', color: 'var(--alone)' },
-};
 
 export function Distill() {
   const [wanted, setWanted] = useState<Wanted>(usual);
@@ -36,13 +34,11 @@ export function Distill() {
   };
   return (
     <>
-      <header>
-        <h1>Distill</h1>
-        <p>
-          A small student learns here, once taught by a net of the zoo and once from labels alone: same first weights, same images in the same order. A
-          run that is stopped, or whose page is closed, goes on from its last checkpoint.
-        </p>
-      </header>
+      <ViewHeader name="Distill">
+        A small student learns here, once taught by a net of the zoo and once from labels alone: same first
+        weights, same images in the same order. A run that is stopped, or whose page is closed, goes on from
+        its last checkpoint.
+      </ViewHeader>
       <div class="grid distill">
         <article class="card" aria-label="Settings">
           <Settings {...{ wanted, setWanted }} isDisabled={isRunning} />
@@ -66,53 +62,60 @@ export function Distill() {
             <Progress key={who} {...{ who, run }} />
           ))}
         </article>
-        <article class="card stack" aria-label="Curves">
-          <Curves
-            title="Loss"
-            steps={steps}
-            isLog
-            curves={list.map(({ who, run }) => ({ ...looks[who], points: smooth(thinned(run.losses)) }))}
-            text={(v) => (v >= 1 ? v.toFixed(1) : v.toPrecision(1))}
-          />
-          <Curves
-            title="Error on 1,000 held-out images"
-            steps={steps}
-            isLog
-            curves={[
-              ...list.map(({ who, run }) => ({ ...looks[who], points: run.measures.map(([step, a]) => [step, Math.max(1 - a, 0.001)] as const) })),
-              ...(teacher?.accuracy === undefined
-                ? []
-                : [
-                    {
-                      name: 'teacher, on test images',
-                      color: 'var(--teacher)',
-                      isDashed: true,
-                      points: [
-                        [0, 1 - teacher.accuracy],
-                        [steps, 1 - teacher.accuracy],
-                      ] as const,
-                    },
-                  ]),
-            ]}
-            text={(v) => percent(v, v < 0.01 ? 1 : 0)}
-          />
-        </article>
+        <Plots {...{ list, steps, teacher }} />
         <div class="stack">
-          <article class="card" aria-label="Results">
-            <header>
-              <h2>On all test images</h2>
-            </header>
+          <Panel label="Results" title="On all test images">
             <Results {...{ list, teacher }} />
-          </article>
-          <article class="card" aria-label="Attention">
-            <header>
-              <h2>Attention</h2>
-            </header>
+          </Panel>
+          <Panel label="Attention" title="Attention">
             <Maps {...{ list, teacher: teacherId, data: list[0]?.run.job.data ?? wanted.data }} />
-          </article>
+          </Panel>
         </div>
       </div>
     </>
+  );
+}
+
+interface PlotsProps {
+  readonly list: readonly { readonly who: Who; readonly run: RunState }[];
+  readonly steps: number;
+  readonly teacher: Entry | undefined;
+}
+
+function Plots({ list, steps, teacher }: PlotsProps) {
+  const goal = teacher?.accuracy;
+  const level: readonly Curve[] =
+    goal === undefined
+      ? []
+      : [
+          {
+            name: 'teacher, on test images',
+            color: 'var(--teacher)',
+            isDashed: true,
+            points: [0, steps].map((step) => [step, 1 - goal]),
+          },
+        ];
+  const errors = list.map(({ who, run }) => ({
+    ...looks[who],
+    points: run.measures.map(([step, a]) => [step, Math.max(1 - a, 0.001)] as const),
+  }));
+  return (
+    <Panel label="Curves" className="stack">
+      <Curves
+        title="Loss"
+        steps={steps}
+        isLog
+        curves={list.map(({ who, run }) => ({ ...looks[who], points: smooth(thinned(run.losses)) }))}
+        text={(v) => (v >= 1 ? v.toFixed(1) : v.toPrecision(1))}
+      />
+      <Curves
+        title="Error on 1,000 held-out images"
+        steps={steps}
+        isLog
+        curves={[...errors, ...level]}
+        text={(v) => percent(v, v < 0.01 ? 1 : 0)}
+      />
+    </Panel>
   );
 }
 
@@ -128,7 +131,8 @@ function Progress({ who, run }: { readonly who: Who; readonly run: RunState }) {
   return (
     <div class="progress">
       <span class="small">
-        <i class="dot" style={{ background: looks[who].color }} /> {looks[who].name}: <span data-run={who}>{said[at]}</span>
+        <i class="dot" style={{ background: looks[who].color }} /> {looks[who].name}:{' '}
+        <span data-run={who}>{said[at]}</span>
       </span>
       <progress max={job.steps} value={step} aria-label={`Steps ${looks[who].name}`} />
       {problem ? <Note kind="error">{problem}</Note> : null}

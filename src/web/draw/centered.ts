@@ -5,14 +5,20 @@ const size = 28;
 const inner = 20;
 
 /** The pixels of the pad as bytes. */
-function grey(canvas: HTMLCanvasElement): { readonly width: number; readonly height: number; readonly values: Uint8Array } {
+function grey(canvas: HTMLCanvasElement): {
+  readonly width: number;
+  readonly height: number;
+  readonly values: Uint8Array;
+} {
   const { width, height } = canvas;
   const data = contextOf(canvas)?.getImageData(0, 0, width, height).data ?? new Uint8ClampedArray();
   return { width, height, values: Uint8Array.from({ length: width * height }, (_, i) => data[4 * i] ?? 0) };
 }
 
 /** The smallest box around what is not black; undefined for an empty pad. */
-function boxOf(canvas: HTMLCanvasElement): readonly [left: number, top: number, right: number, bottom: number] | undefined {
+function boxOf(
+  canvas: HTMLCanvasElement,
+): readonly [left: number, top: number, right: number, bottom: number] | undefined {
   const { width, values } = grey(canvas);
   let [left, top, right, bottom] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, -1, -1];
   values.forEach((value, i) => {

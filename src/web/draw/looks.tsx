@@ -3,8 +3,12 @@ import { useEffect, useRef } from 'preact/hooks';
 import { catalogue } from 'virtual:catalogue';
 import { milliseconds, percent, short } from '../parts/format.ts';
 import { Empty } from '../parts/notes.tsx';
-import type { Attention } from '../work/running.ts';
-import type { Looks } from './view.tsx';
+import type { Attention, Look } from '../work/running.ts';
+
+export interface Looks {
+  readonly student: Look;
+  readonly teacher: Look;
+}
 
 interface ProbabilitiesProps {
   readonly names: readonly string[];
@@ -13,7 +17,8 @@ interface ProbabilitiesProps {
 }
 
 export function Probabilities({ names, looks, truth }: ProbabilitiesProps) {
-  const best = (values: Float32Array | undefined): number => (values ? values.indexOf(Math.max(...values)) : -1);
+  const best = (values: Float32Array | undefined): number =>
+    values ? values.indexOf(Math.max(...values)) : -1;
   const [mine, theirs] = [looks?.student.probabilities, looks?.teacher.probabilities];
   return (
     <>
@@ -26,7 +31,9 @@ export function Probabilities({ names, looks, truth }: ProbabilitiesProps) {
         </span>
       </div>
       <table class="probabilities">
-        <caption class="visually-hidden">Probability of each class, of the student and of the teacher</caption>
+        <caption class="visually-hidden">
+          Probability of each class, of the student and of the teacher
+        </caption>
         <thead class="visually-hidden">
           <tr>
             <th>class</th>
@@ -48,8 +55,12 @@ export function Probabilities({ names, looks, truth }: ProbabilitiesProps) {
                   <Bar share={theirs?.[i] ?? 0} color="var(--teacher)" />
                 </div>
               </td>
-              <td class={`number${i === best(mine) ? ' best' : ''}`}>{mine ? percent(mine[i] ?? 0, 1) : '–'}</td>
-              <td class={`number${i === best(theirs) ? ' best' : ''}`}>{theirs ? percent(theirs[i] ?? 0, 1) : '–'}</td>
+              <td class={`number${i === best(mine) ? ' best' : ''}`}>
+                {mine ? percent(mine[i] ?? 0, 1) : '–'}
+              </td>
+              <td class={`number${i === best(theirs) ? ' best' : ''}`}>
+                {theirs ? percent(theirs[i] ?? 0, 1) : '–'}
+              </td>
             </tr>
           ))}
         </tbody>
@@ -80,7 +91,11 @@ export function Speeds({ student, teacher, looks }: SpeedsProps) {
     ['parameters', short(mine.params), short(theirs.params)],
     ['multiply-adds', short(mine.macs), short(theirs.macs)],
     ['test accuracy', percent(mine.accuracy ?? 0), percent(theirs.accuracy ?? 0)],
-    ['latency here', looks ? milliseconds(looks.student.ms) : '–', looks ? milliseconds(looks.teacher.ms) : '–'],
+    [
+      'latency here',
+      looks ? milliseconds(looks.student.ms) : '–',
+      looks ? milliseconds(looks.teacher.ms) : '–',
+    ],
   ];
   return (
     <table>
@@ -104,7 +119,13 @@ export function Speeds({ student, teacher, looks }: SpeedsProps) {
   );
 }
 
-export function Attentions({ looks, image }: { readonly looks: Looks | undefined; readonly image: Uint8Array | undefined }) {
+export function Attentions({
+  looks,
+  image,
+}: {
+  readonly looks: Looks | undefined;
+  readonly image: Uint8Array | undefined;
+}) {
   if (!looks || !image) return <Empty>Maps of each stage appear when there is an image.</Empty>;
   const rows = [
     ['student', looks.student.attention],
@@ -138,7 +159,15 @@ export function MapView({ map, image }: { readonly map: Attention; readonly imag
       const [x, y] = [Math.floor(((i % 28) * width) / 28), Math.floor((Math.floor(i / 28) * height) / 28)];
       const heat = values[y * width + x] ?? 0;
       const ink = (image[i] ?? 0) / 255;
-      picture.data.set([20 + 225 * Math.min(1, heat * 1.15), 24 + 150 * heat * heat + 60 * ink, 46 + 150 * ink * (1 - heat), 255], 4 * i);
+      picture.data.set(
+        [
+          20 + 225 * Math.min(1, heat * 1.15),
+          24 + 150 * heat * heat + 60 * ink,
+          46 + 150 * ink * (1 - heat),
+          255,
+        ],
+        4 * i,
+      );
     }
     const small = new OffscreenCanvas(28, 28);
     small.getContext('2d')?.putImageData(picture, 0, 0);
@@ -149,7 +178,10 @@ export function MapView({ map, image }: { readonly map: Attention; readonly imag
     <figure>
       <canvas ref={canvas} width="84" height="84" role="img" aria-label={`Attention of ${map.stage}`} />
       <figcaption class="small muted">
-        {map.stage} <span>{map.height}×{map.width}</span>
+        {map.stage}{' '}
+        <span>
+          {map.height}×{map.width}
+        </span>
       </figcaption>
     </figure>
   );

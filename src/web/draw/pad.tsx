@@ -24,7 +24,10 @@ export function Pad({ canvas, onDraw }: Props) {
   const at = (event: PointerEvent): Point => {
     const box = canvas.current?.getBoundingClientRect();
     if (!box) return { x: 0, y: 0 };
-    return { x: ((event.clientX - box.x) / box.width) * padSize, y: ((event.clientY - box.y) / box.height) * padSize };
+    return {
+      x: ((event.clientX - box.x) / box.width) * padSize,
+      y: ((event.clientY - box.y) / box.height) * padSize,
+    };
   };
   const line = (from: Point, to: Point): void => {
     const context = contextOf(canvas.current);
@@ -108,7 +111,8 @@ export function showGrey(canvas: HTMLCanvasElement, pixels: ArrayLike<number>, s
   const context = contextOf(canvas);
   if (!context) return;
   const image = new ImageData(size, size);
-  for (let i = 0; i < size * size; i++) image.data.set([pixels[i] ?? 0, pixels[i] ?? 0, pixels[i] ?? 0, 255], 4 * i);
+  for (let i = 0; i < size * size; i++)
+    image.data.set([pixels[i] ?? 0, pixels[i] ?? 0, pixels[i] ?? 0, 255], 4 * i);
   const small = new OffscreenCanvas(size, size);
   small.getContext('2d')?.putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;

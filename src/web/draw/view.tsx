@@ -3,23 +3,23 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { catalogue } from 'virtual:catalogue';
 import { dataNames } from '../catalogue.ts';
 import { Note } from '../parts/notes.tsx';
+import { Panel, ViewHeader } from '../parts/panel.tsx';
 import { messageOf, useLoaded } from '../parts/state.ts';
 import { dataInfo, dataSplit } from '../work/data.ts';
 import { netWorker } from '../work/nets.ts';
 import type { Look } from '../work/running.ts';
 import { imageOf } from './centered.ts';
 import { clearPad, Pad, showGrey } from './pad.tsx';
-import { Attentions, Probabilities, Speeds } from './looks.tsx';
+import { Attentions, type Looks, Probabilities, Speeds } from './looks.tsx';
 import './draw.css';
 
 type DataName = 'mnist' | 'fashion-mnist';
-const students = (data: string) => catalogue.entries.filter((entry) => entry.data === data && entry.kind === 'student');
-const usual: Readonly<Record<DataName, string>> = { mnist: 'mnist/wrn-16-1-bg4m', 'fashion-mnist': 'fashion-mnist/wrn-16-2-bg24' };
-
-export interface Looks {
-  readonly student: Look;
-  readonly teacher: Look;
-}
+const students = (data: string) =>
+  catalogue.entries.filter((entry) => entry.data === data && entry.kind === 'student');
+const usual: Readonly<Record<DataName, string>> = {
+  mnist: 'mnist/wrn-16-1-bg4m',
+  'fashion-mnist': 'fashion-mnist/wrn-16-2-bg24',
+};
 
 export function Draw() {
   const [data, setData] = useState<DataName>('mnist');
@@ -53,27 +53,19 @@ export function Draw() {
   useEffect(clear, [data]);
   return (
     <>
-      <header>
-        <h1>Draw</h1>
-        <p>A student beside the teacher that taught it: what each sees, how sure it is, where it looks, and how long it takes here.</p>
-      </header>
+      <ViewHeader name="Draw">
+        A student beside the teacher that taught it: what each sees, how sure it is, where it looks, and how
+        long it takes here.
+      </ViewHeader>
       <div class="grid draw">
         <article class="card draw-pad" aria-label="Pad">
-          <div class="segmented" role="group" aria-label="What to draw">
-            {(['mnist', 'fashion-mnist'] as const).map((name) => (
-              <button
-                key={name}
-                type="button"
-                aria-pressed={data === name}
-                onClick={() => {
-                  setData(name);
-                  setStudent(usual[name]);
-                }}
-              >
-                {name === 'mnist' ? 'Digit' : 'Garment'}
-              </button>
-            ))}
-          </div>
+          <DataChoice
+            data={data}
+            onChange={(name) => {
+              setData(name);
+              setStudent(usual[name]);
+            }}
+          />
           <Pad
             canvas={canvas}
             onDraw={() => {
@@ -96,42 +88,56 @@ export function Draw() {
               ? `Draw ${data === 'mnist' ? 'a digit' : 'the outline of a garment, filled'}, or take one of the ${dataNames[data]} test images. Keys: arrows move the pen, space lowers it.`
               : `Test image, labelled “${names[truth]}”.`}
           </p>
-          <label class="field">
-            Student
-            <select value={student} onChange={(e) => setStudent(e.currentTarget.value)}>
-              {students(data).map(({ id, label, block }) => (
-                <option key={id} value={id}>
-                  {label} {block ?? ''}
-                </option>
-              ))}
-            </select>
-          </label>
+          <StudentChoice {...{ data, student }} onChange={setStudent} />
           {problem ? <Note kind="error">{problem}</Note> : null}
         </article>
-        <article class="card" aria-label="Probabilities">
-          <header>
-            <h2>Probabilities</h2>
-          </header>
+        <Panel label="Probabilities" title="Probabilities">
           <Probabilities {...{ names, looks, truth }} />
-        </article>
+        </Panel>
         <div class="stack">
-          <article class="card" aria-label="Cost">
-            <header>
-              <h2>Student and teacher</h2>
-            </header>
+          <Panel label="Cost" title="Student and teacher">
             <Speeds {...{ student, teacher, looks }} />
-          </article>
-          <article class="card" aria-label="Attention">
-            <header>
-              <h2>Attention</h2>
-            </header>
+          </Panel>
+          <Panel label="Attention" title="Attention">
             <Attentions {...{ looks, image }} />
-          </article>
+          </Panel>
         </div>
       </div>
     </>
   );
 }
+
+interface DataChoiceProps {
+  readonly data: DataName;
+  onChange(data: DataName): void;
+}
+const DataChoice = ({ data, onChange }: DataChoiceProps) => (
+  <div class="segmented" role="group" aria-label="What to draw">
+    {(['mnist', 'fashion-mnist'] as const).map((name) => (
+      <button key={name} type="button" aria-pressed={data === name} onClick={() => onChange(name)}>
+        {name === 'mnist' ? 'Digit' : 'Garment'}
+      </button>
+    ))}
+  </div>
+);
+
+interface StudentChoiceProps {
+  readonly data: DataName;
+  readonly student: string;
+  onChange(student: string): void;
+}
+const StudentChoice = ({ data, student, onChange }: StudentChoiceProps) => (
+  <label class="field">
+    Student
+    <select value={student} onChange={(e) => onChange(e.currentTarget.value)}>
+      {students(data).map(({ id, label, block }) => (
+        <option key={id} value={id}>
+          {label} {block ?? ''}
+        </option>
+      ))}
+    </select>
+  </label>
+);
 
 /** The image as the nets get it. */
 function Seen({ image }: { readonly image: Uint8Array | undefined }) {
@@ -141,7 +147,8 @@ function Seen({ image }: { readonly image: Uint8Array | undefined }) {
   }, [image]);
   return (
     <span class="seen small muted">
-      <canvas ref={canvas} width="56" height="56" role="img" aria-label="The image as the nets get it" /> 28 × 28
+      <canvas ref={canvas} width="56" height="56" role="img" aria-label="The image as the nets get it" /> 28 ×
+      28
     </span>
   );
 }
@@ -165,7 +172,11 @@ function useLooks(
       const of = async (id: string): Promise<Look> => {
         const { card } = await netWorker().call('open', id);
         const { mean, std } = card.preprocessing;
-        return netWorker().call('look', id, Float32Array.from(image, (byte) => (byte / 255 - mean) / std));
+        return netWorker().call(
+          'look',
+          id,
+          Float32Array.from(image, (byte) => (byte / 255 - mean) / std),
+        );
       };
       const found = { student: await of(student), teacher: await of(teacher) };
       if (!waiting.current) setLooks(found);

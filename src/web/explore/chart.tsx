@@ -27,6 +27,80 @@ const height = 440;
 export function Chart({ entries, measure, latencies, selected, onSelect }: ChartProps) {
   const [ref, width] = useSize<HTMLDivElement>();
   const [active, setActive] = useState<string | undefined>();
+  const { scales, points, best } = usePoints(entries, measure, latencies, width);
+  const current = points.find((p) => p.entry.id === active);
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const index = points.findIndex((p) => p.entry.id === (active ?? selected[0]));
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (step !== undefined) {
+      event.preventDefault();
+      const next = points[(index + step + points.length) % points.length];
+      setActive(next?.entry.id);
+    } else if ((event.key === 'Enter' || event.key === ' ') && current) {
+      event.preventDefault();
+      onSelect(current.entry);
+    }
+  };
+  const label = `${measure.axis} against accuracy: ${points.length} nets. Arrow keys move between nets, Enter opens one.`;
+  return (
+    <div class="chart" ref={ref} onPointerLeave={() => setActive(undefined)}>
+      {width ? (
+        <svg
+          {...{ width, height }}
+          role="listbox"
+          tabIndex={0}
+          aria-label={label}
+          aria-activedescendant={current ? pointId(current.entry) : undefined}
+          onKeyDown={onKeyDown}
+          onBlur={() => setActive(undefined)}
+        >
+          <Axes
+            {...{ scales, width, measure }}
+            hasStrip={points.some((p) => p.entry.accuracy === undefined)}
+          />
+          {best.map((line, i) =>
+            line.length > 1 ? (
+              <path
+                key={i}
+                class="front"
+                role="presentation"
+                style={{ color: line[0] && colorOf(line[0].entry) }}
+                d={steps(line)}
+              />
+            ) : null,
+          )}
+          {points.map((point) => (
+            <Mark
+              key={point.entry.id}
+              {...{ point, onSelect }}
+              isSelected={selected.includes(point.entry.id)}
+              isActive={point.entry.id === active}
+              onShow={() => setActive(point.entry.id)}
+            />
+          ))}
+        </svg>
+      ) : (
+        <div style={{ height: `${height}px` }} />
+      )}
+      {current ? <PointTip {...{ current, measure, width }} /> : null}
+      {points.length ? null : (
+        <p class="chart-empty">
+          {measure.id === 'latency'
+            ? 'Nothing is measured yet: press “Measure latency”.'
+            : 'No net fits the filter.'}
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** Where each net stands, and the nets of each dataset that no cheaper one beats. */
+function usePoints(
+  entries: readonly Entry[],
+  measure: Measure,
+  latencies: ReadonlyMap<string, number>,
+  width: number,
+) {
   const known = useMemo(
     () =>
       entries.flatMap((entry) => {
@@ -47,67 +121,12 @@ export function Chart({ entries, measure, latencies, selected, onSelect }: Chart
     () =>
       Object.keys(dataNames).map((data) => {
         const of = points.filter((p) => p.entry.data === data);
-        const ids = front(
-          of.map(({ entry, value }) => ({ entry, x: value, accuracy: entry.accuracy ?? 0 })),
-        );
+        const ids = front(of.map(({ entry, value }) => ({ entry, x: value, accuracy: entry.accuracy ?? 0 })));
         return of.filter((p) => ids.has(p.entry.id));
       }),
     [points],
   );
-  const current = points.find((p) => p.entry.id === active);
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const index = points.findIndex((p) => p.entry.id === (active ?? selected[0]));
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (step !== undefined) {
-      event.preventDefault();
-      const next = points[(index + step + points.length) % points.length];
-      setActive(next?.entry.id);
-    } else if ((event.key === 'Enter' || event.key === ' ') && current) {
-      event.preventDefault();
-      onSelect(current.entry);
-    }
-  };
-  const label = `${measure.axis} against accuracy: ${points.length} nets. Arrow keys move between nets, Enter opens one.`;
-  return (
-    <div class="chart" ref={ref} onPointerLeave={() => setActive(undefined)}>
-      {width ? (
-        // biome-ignore lint/a11y/useSemanticElements: a list of points in a picture has no element of its own
-        <svg
-          {...{ width, height }}
-          role="listbox"
-          tabIndex={0}
-          aria-label={label}
-          aria-activedescendant={current ? pointId(current.entry) : undefined}
-          onKeyDown={onKeyDown}
-          onBlur={() => setActive(undefined)}
-        >
-          <Axes {...{ scales, width, measure }} hasStrip={points.some((p) => p.entry.accuracy === undefined)} />
-          {best.map((line, i) =>
-            line.length > 1 ? (
-              <path key={i} class="front" role="presentation" style={{ color: line[0] && colorOf(line[0].entry) }} d={steps(line)} />
-            ) : null,
-          )}
-          {points.map((point) => (
-            <Mark
-              key={point.entry.id}
-              {...{ point, onSelect }}
-              isSelected={selected.includes(point.entry.id)}
-              isActive={point.entry.id === active}
-              onShow={() => setActive(point.entry.id)}
-            />
-          ))}
-        </svg>
-      ) : (
-        <div style={{ height: `${height}px` }} />
-      )}
-      {current ? <PointTip {...{ current, measure, width }} /> : null}
-      {points.length ? null : (
-        <p class="chart-empty">
-          {measure.id === 'latency' ? 'Nothing is measured yet: press “Measure latency”.' : 'No net fits the filter.'}
-        </p>
-      )}
-    </div>
-  );
+  return { scales, points, best };
 }
 
 const pointId = ({ id }: Entry): string => `point-${id.replace(/[^\w-]/g, '_')}`;
@@ -119,7 +138,10 @@ interface Scales {
 }
 
 /** Costs and errors both on logarithmic scales: from 99 % to 99.5 % is as far as from 80 % to 90 %. */
-function scalesFor(known: readonly { readonly entry: Entry; readonly value: number }[], width: number): Scales {
+function scalesFor(
+  known: readonly { readonly entry: Entry; readonly value: number }[],
+  width: number,
+): Scales {
   const values = known.map(({ value }) => value);
   const [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [1, 10];
   const x = scaleLog()
@@ -171,7 +193,14 @@ function Axes({ scales, width, measure, hasStrip }: AxesProps) {
       ))}
       {hasStrip ? (
         <>
-          <rect class="strip" x={left} y={height - bottom - strip + 4} width={Math.max(0, width - left - right)} height={strip - 8} rx="6" />
+          <rect
+            class="strip"
+            x={left}
+            y={height - bottom - strip + 4}
+            width={Math.max(0, width - left - right)}
+            height={strip - 8}
+            rx="6"
+          />
           <text class="quiet fine" x={left - 8} y={height - bottom - strip / 2 + 4} text-anchor="end">
             no data
           </text>
@@ -201,8 +230,6 @@ function Mark({ point: { entry, x, y }, isSelected, isActive, onSelect, onShow }
       <circle cx={x} cy={y} r={size} />
     );
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a point of a picture has no element of its own
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the list has the keys
     <g
       id={pointId(entry)}
       class={`point ${entry.kind}${isSelected ? ' selected' : ''}`}
@@ -220,21 +247,42 @@ function Mark({ point: { entry, x, y }, isSelected, isActive, onSelect, onShow }
   );
 }
 
-function PointTip({ current: { entry, x, y, value }, measure, width }: { readonly current: Point; readonly measure: Measure; readonly width: number }) {
+function PointTip({
+  current: { entry, x, y, value },
+  measure,
+  width,
+}: {
+  readonly current: Point;
+  readonly measure: Measure;
+  readonly width: number;
+}) {
   const data = entry.data === undefined ? undefined : (dataNames[entry.data] ?? entry.data);
   return (
-    <div class="tip" style={{ left: `${Math.max(4, Math.min(x + 14, width - 230))}px`, top: `${y > height - 130 ? y - 92 : y + 14}px` }}>
+    <div
+      class="tip"
+      style={{
+        left: `${Math.max(4, Math.min(x + 14, width - 230))}px`,
+        top: `${y > height - 130 ? y - 92 : y + 14}px`,
+      }}
+    >
       <b>{entry.label}</b>
       {entry.block ? ` ${entry.block}` : ''}
       <br />
       {measure.text(value)} {measure.name}
       <br />
       {entry.accuracy === undefined ? 'no accuracy measured' : `${accuracyText(entry)} on ${data}`}
-      {entry.teacher ? <><br />taught by {entry.teacher}</> : null}
+      {entry.teacher ? (
+        <>
+          <br />
+          taught by {entry.teacher}
+        </>
+      ) : null}
     </div>
   );
 }
 
 /** The front as stairs: between two nets the cheaper one is what there is. */
 const steps = (points: readonly Point[]): string =>
-  points.map(({ x, y }, i) => (i ? `H${x.toFixed(1)}V${y.toFixed(1)}` : `M${x.toFixed(1)} ${y.toFixed(1)}`)).join('');
+  points
+    .map(({ x, y }, i) => (i ? `H${x.toFixed(1)}V${y.toFixed(1)}` : `M${x.toFixed(1)} ${y.toFixed(1)}`))
+    .join('');

@@ -21,7 +21,9 @@ const kindNames: readonly (readonly [kind: Kind, name: string])[] = [
 export const fits = (entry: Entry, { text, kinds, data }: Filter): boolean =>
   kinds.has(entry.kind) &&
   (data === '' || entry.data === data) &&
-  `${entry.id} ${entry.words} ${entry.block ?? ''} ${entry.paper?.title ?? ''}`.toLowerCase().includes(text.toLowerCase());
+  `${entry.id} ${entry.words} ${entry.block ?? ''} ${entry.paper?.title ?? ''}`
+    .toLowerCase()
+    .includes(text.toLowerCase());
 
 interface Props {
   readonly filter: Filter;
@@ -60,7 +62,11 @@ export function Filters({ filter, setFilter, measure, setMeasure, latencies, sho
           style={{ flex: '1 1 180px' }}
           onInput={(e) => setFilter({ ...filter, text: e.currentTarget.value })}
         />
-        <select aria-label="Dataset" value={filter.data} onChange={(e) => setFilter({ ...filter, data: e.currentTarget.value })}>
+        <select
+          aria-label="Dataset"
+          value={filter.data}
+          onChange={(e) => setFilter({ ...filter, data: e.currentTarget.value })}
+        >
           <option value="">all datasets</option>
           {Object.entries(dataNames).map(([id, name]) => (
             <option key={id} value={id}>
@@ -79,7 +85,13 @@ export function Filters({ filter, setFilter, measure, setMeasure, latencies, sho
   );
 }
 
-function Measuring({ latencies, missing }: { readonly latencies: Latencies; readonly missing: readonly Entry[] }) {
+function Measuring({
+  latencies,
+  missing,
+}: {
+  readonly latencies: Latencies;
+  readonly missing: readonly Entry[];
+}) {
   if (latencies.busy)
     return (
       <span class="row">
@@ -94,7 +106,12 @@ function Measuring({ latencies, missing }: { readonly latencies: Latencies; read
     );
   return (
     <>
-      <button type="button" class="primary" disabled={!missing.length} onClick={() => latencies.measure(missing)}>
+      <button
+        type="button"
+        class="primary"
+        disabled={!missing.length}
+        onClick={() => latencies.measure(missing)}
+      >
         Measure latency of {missing.length}
       </button>
       {latencies.problem ? <span class="bad small">{latencies.problem}</span> : null}

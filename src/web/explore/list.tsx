@@ -13,17 +13,30 @@ interface Props {
 }
 type Column = 'name' | 'cost' | 'accuracy';
 
-export function List({ entries, measure, latencies, selected, onSelect }: Props) {
-  const [sorting, setSorting] = useState<{ readonly by: Column; readonly isDown: boolean }>({ by: 'accuracy', isDown: true });
-  const valueOf = (entry: Entry): number | string =>
-    sorting.by === 'name' ? entry.label : sorting.by === 'cost' ? (measure.of(entry, latencies) ?? -1) : (entry.accuracy ?? -1);
+export function NetList({ entries, measure, latencies, selected, onSelect }: Props) {
+  const [sorting, setSorting] = useState<{ readonly by: Column; readonly isDown: boolean }>({
+    by: 'accuracy',
+    isDown: true,
+  });
+  const keyOf = (entry: Entry): number | string =>
+    sorting.by === 'name'
+      ? entry.label
+      : sorting.by === 'cost'
+        ? (measure.of(entry, latencies) ?? -1)
+        : (entry.accuracy ?? -1);
   const sorted = entries.toSorted((a, b) => {
-    const [x, y] = [valueOf(a), valueOf(b)];
+    const [x, y] = [keyOf(a), keyOf(b)];
     return (x < y ? -1 : x > y ? 1 : 0) * (sorting.isDown ? -1 : 1);
   });
   const head = (by: Column, name: string, isNumber = true) => (
-    <th class={isNumber ? 'number' : ''} aria-sort={sorting.by === by ? (sorting.isDown ? 'descending' : 'ascending') : 'none'}>
-      <button type="button" onClick={() => setSorting({ by, isDown: sorting.by === by ? !sorting.isDown : by !== 'name' })}>
+    <th
+      class={isNumber ? 'number' : ''}
+      aria-sort={sorting.by === by ? (sorting.isDown ? 'descending' : 'ascending') : 'none'}
+    >
+      <button
+        type="button"
+        onClick={() => setSorting({ by, isDown: sorting.by === by ? !sorting.isDown : by !== 'name' })}
+      >
         {name}
         <span aria-hidden="true">{sorting.by === by ? (sorting.isDown ? '↓' : '↑') : ''}</span>
       </button>
@@ -31,7 +44,6 @@ export function List({ entries, measure, latencies, selected, onSelect }: Props)
   );
   if (!entries.length) return <Empty>No net fits the filter.</Empty>;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys
     <div class="scroll list" tabIndex={0} role="region" aria-label="Nets">
       <table>
         <thead>

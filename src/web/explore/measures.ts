@@ -16,7 +16,13 @@ export const measures: readonly Measure[] = [
   { id: 'params', name: 'parameters', axis: 'parameters', of: from('params'), text: short },
   { id: 'macs', name: 'multiply-adds', axis: 'multiply-adds for one image', of: from('macs'), text: short },
   { id: 'bytes', name: 'bytes', axis: 'bytes of weights', of: from('bytes'), text: bytes },
-  { id: 'peakBytes', name: 'peak memory', axis: 'peak bytes of values, one image', of: from('peakBytes'), text: bytes },
+  {
+    id: 'peakBytes',
+    name: 'peak memory',
+    axis: 'peak bytes of values, one image',
+    of: from('peakBytes'),
+    text: bytes,
+  },
   {
     id: 'latency',
     name: 'latency here',
@@ -52,4 +58,5 @@ export const colorOf = ({ data }: Entry): string =>
         ? 'var(--imagenet)'
         : 'var(--alone)';
 
-export const accuracyText = ({ accuracy }: Entry): string => (accuracy === undefined ? '' : percent(accuracy));
+export const accuracyText = ({ accuracy }: Entry): string =>
+  accuracy === undefined ? '' : percent(accuracy);

@@ -24,9 +24,7 @@ export const chosen = (entry: Entry): Choice => {
   return { entry, values: arch ? parse(arch, words) : {}, block: entry.block ?? '' };
 };
 
-export type Composed =
-  | { readonly graph: Graph; readonly cost: Cost }
-  | { readonly problem: string };
+export type Composed = { readonly graph: Graph; readonly cost: Cost } | { readonly problem: string };
 
 /** The graph of a choice. */
 export function composed({ entry, values, block }: Choice): Composed {
@@ -65,7 +63,11 @@ export function NetPanel({ choice, other, latency, actions, onChange }: Props) {
       </header>
       <div class="net-body">
         <About entry={entry} />
-        {'problem' in result ? <Note kind="error">{result.problem}</Note> : <Counts {...{ result, other, latency }} />}
+        {'problem' in result ? (
+          <Note kind="error">{result.problem}</Note>
+        ) : (
+          <Counts {...{ result, other, latency }} />
+        )}
         <div class="options" role="group" aria-label={`Options of ${entry.label}`}>
           {Object.entries(table).map(([name, option]) => (
             <OptionField
@@ -75,9 +77,16 @@ export function NetPanel({ choice, other, latency, actions, onChange }: Props) {
               onChange={(value) => onChange({ ...choice, values: { ...choice.values, [name]: value } })}
             />
           ))}
-          <label class="slider" title="A cheap block in place of the two convs of every residual branch (Moonshine)">
+          <label
+            class="slider"
+            title="A cheap block in place of the two convs of every residual branch (Moonshine)"
+          >
             <span>cheap block</span>
-            <select value={choice.block} style={{ gridColumn: 'span 2' }} onChange={(e) => onChange({ ...choice, block: e.currentTarget.value })}>
+            <select
+              value={choice.block}
+              style={{ gridColumn: 'span 2' }}
+              onChange={(e) => onChange({ ...choice, block: e.currentTarget.value })}
+            >
               {blocks.map((b) => (
                 <option key={b} value={b}>
                   {b || 'none'}
@@ -108,7 +117,8 @@ function About({ entry }: { readonly entry: Entry }) {
           {percent(accuracy)} on {dataNames[data ?? ''] ?? data}
           {interval ? ` (95 %: ${percent(interval[0])} to ${percent(interval[1])})` : ''}
           {teacher ? `, taught by ${teacher}` : ''}
-          {weights ? `, weights ${weights} of torchvision` : ''}. Other options than those of the trained net have no accuracy.
+          {weights ? `, weights ${weights} of torchvision` : ''}. Other options than those of the trained net
+          have no accuracy.
         </>
       )}
     </p>
@@ -124,14 +134,26 @@ interface CountsProps {
 export function Counts({ result, other, latency }: CountsProps) {
   const { params, macs, peakBytes, activationBytes, normStats, layers } = result.cost;
   const beside = other && 'cost' in other ? other.cost : undefined;
-  const rows: readonly (readonly [name: string, value: string, exact: string, compared?: string | undefined])[] = [
+  const rows: readonly (readonly [
+    name: string,
+    value: string,
+    exact: string,
+    compared?: string | undefined,
+  ])[] = [
     ['parameters', short(params), count(params), beside && ratio(beside.params, params)],
     ['multiply-adds', short(macs), count(macs), beside && ratio(beside.macs, macs)],
     ['weights', bytes(4 * (params + normStats)), `${count(4 * (params + normStats))} bytes in float32`],
-    ['peak memory', bytes(peakBytes), `${count(peakBytes)} bytes alive at once`, beside && ratio(beside.peakBytes, peakBytes)],
+    [
+      'peak memory',
+      bytes(peakBytes),
+      `${count(peakBytes)} bytes alive at once`,
+      beside && ratio(beside.peakBytes, peakBytes),
+    ],
     ['all values', bytes(activationBytes), `${count(activationBytes)} bytes, what training keeps`],
     ['layers', count(layers.length), ''],
-    ...(latency === undefined ? [] : [['latency here', milliseconds(latency), 'one image, one thread'] as const]),
+    ...(latency === undefined
+      ? []
+      : [['latency here', milliseconds(latency), 'one image, one thread'] as const]),
   ];
   return (
     <dl class="metrics" aria-live="polite">

@@ -28,7 +28,11 @@ export function OptionField({ name, option, value, onChange }: Props) {
     return (
       <label class="slider" title={option.doc}>
         <span>{name}</span>
-        <select value={String(value)} style={{ gridColumn: 'span 2' }} onChange={(e) => onChange(option.parse(e.currentTarget.value))}>
+        <select
+          value={String(value)}
+          style={{ gridColumn: 'span 2' }}
+          onChange={(e) => onChange(option.parse(e.currentTarget.value))}
+        >
           {names.map((n) => (
             <option key={n} value={n}>
               {n}
@@ -64,7 +68,13 @@ export function OptionField({ name, option, value, onChange }: Props) {
       ) : (
         <span class="muted small one-line">{option.doc}</span>
       )}
-      <input type="text" inputMode="decimal" aria-label={`${name}, ${option.range}`} value={String(value)} onChange={(e) => set(e.currentTarget.value)} />
+      <input
+        type="text"
+        inputMode="decimal"
+        aria-label={`${name}, ${option.range}`}
+        value={String(value)}
+        onChange={(e) => set(e.currentTarget.value)}
+      />
     </div>
   );
 }

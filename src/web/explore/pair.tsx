@@ -74,7 +74,10 @@ const isAsListed = ({ entry, values, block }: Choice): boolean =>
 
 /** Opens the net as code. */
 function ComposeLink({ choice: { entry, values, block } }: { readonly choice: Choice }) {
-  const words = [entry.words.split(' ')[0], ...Object.entries(values).map(([key, value]) => `${key}=${String(value)}`)];
+  const words = [
+    entry.words.split(' ')[0],
+    ...Object.entries(values).map(([key, value]) => `${key}=${String(value)}`),
+  ];
   const query = new URLSearchParams({ net: words.join(' '), ...(block ? { block } : {}) });
   return (
     <a class="button" href={`#/compose?${query.toString()}`}>

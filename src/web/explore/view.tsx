@@ -7,14 +7,19 @@ import { addressOf, setQuery, useLoaded } from '../parts/state.ts';
 import { Chart } from './chart.tsx';
 import { Filters, type Filter, fits } from './filters.tsx';
 import { useLatencies } from './latencies.ts';
-import { List } from './list.tsx';
+import { NetList } from './list.tsx';
 import { measureNamed } from './measures.ts';
 
-const entryNamed = (id: string | null): Entry | undefined => catalogue.entries.find((entry) => entry.id === id);
+const entryNamed = (id: string | null): Entry | undefined =>
+  catalogue.entries.find((entry) => entry.id === id);
 
 export function Explore() {
   const { query } = addressOf();
-  const [filter, setFilter] = useState<Filter>({ text: '', kinds: new Set(['student', 'teacher', 'published', 'architecture']), data: '' });
+  const [filter, setFilter] = useState<Filter>({
+    text: '',
+    kinds: new Set(['student', 'teacher', 'published', 'architecture']),
+    data: '',
+  });
   const [measure, setMeasure] = useState(measureNamed(query.get('x')));
   const [picked, setPicked] = useState<readonly [Entry | undefined, Entry | undefined]>([
     entryNamed(query.get('net')) ?? entryNamed('fashion-mnist/wrn-16-2-bg24'),
@@ -43,8 +48,9 @@ export function Explore() {
       <header>
         <h1>Explore</h1>
         <p>
-          {catalogue.entries.length} nets: students with their teachers, published nets and every architecture of the zoo. Cost against accuracy, both
-          on logarithmic scales; dotted lines join the nets that no cheaper one beats.
+          {catalogue.entries.length} nets: students with their teachers, published nets and every architecture
+          of the zoo. Cost against accuracy, both on logarithmic scales; dotted lines join the nets that no
+          cheaper one beats.
         </p>
       </header>
       <div class="grid">
@@ -63,14 +69,15 @@ export function Explore() {
             <Legend />
           </article>
           <article class="card" aria-label="List">
-            <List entries={shown} {...{ selected, measure }} latencies={latencies.found} onSelect={select} />
+            <NetList
+              entries={shown}
+              {...{ selected, measure }}
+              latencies={latencies.found}
+              onSelect={select}
+            />
           </article>
         </div>
-        {target === 1 ? (
-          <Note>
-            Choose the net to compare with, in the chart or in the list.
-          </Note>
-        ) : null}
+        {target === 1 ? <Note>Choose the net to compare with, in the chart or in the list.</Note> : null}
         <Picked {...{ picked, pick, target }} latencies={latencies.found} onCompare={() => setTarget(1)} />
       </div>
     </>

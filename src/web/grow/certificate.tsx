@@ -21,7 +21,8 @@ export function Certificate({ grown }: { readonly grown: Grown }) {
         </Note>
       )}
       <p class="small">
-        Measured on 32 test images: the largest difference is <b data-difference>{maxAbsDiff.toExponential(1)}</b>, of outputs up to {scale.toFixed(1)}.
+        Measured on 32 test images: the largest difference is{' '}
+        <b data-difference>{maxAbsDiff.toExponential(1)}</b>, of outputs up to {scale.toFixed(1)}.
       </p>
       <figure>
         <figcaption class="small muted">Probabilities of the first test image, before and after</figcaption>
@@ -29,7 +30,9 @@ export function Certificate({ grown }: { readonly grown: Grown }) {
           {[...outputs[0]].map((p, i) => (
             <div key={`${i}`} title={`${i}: ${percent(p)} and ${percent(outputs[1][i] ?? 0)}`}>
               <i style={{ height: `${Math.max(1, 100 * p)}%`, background: 'var(--alone)' }} />
-              <i style={{ height: `${Math.max(1, 100 * (outputs[1][i] ?? 0))}%`, background: 'var(--accent)' }} />
+              <i
+                style={{ height: `${Math.max(1, 100 * (outputs[1][i] ?? 0))}%`, background: 'var(--accent)' }}
+              />
             </div>
           ))}
         </div>

@@ -29,7 +29,16 @@ export interface Growing {
   stop(): void;
 }
 type State = Omit<Growing, 'open' | 'grow' | 'train' | 'stop'>;
-const empty: State = { net: undefined, grown: undefined, busy: undefined, problem: undefined, step: 0, losses: [], measures: [], marks: [] };
+const empty: State = {
+  net: undefined,
+  grown: undefined,
+  busy: undefined,
+  problem: undefined,
+  step: 0,
+  losses: [],
+  measures: [],
+  marks: [],
+};
 
 export function useGrowing(): Growing {
   const [state, setState] = useState<State>(empty);
@@ -74,14 +83,18 @@ export function useGrowing(): Growing {
         const end = w.on((event) =>
           setState((before) => {
             const at = from + event.step;
-            if (event.kind === 'step') return { ...before, step: at, losses: [...before.losses, [at, event.loss]] };
-            if (event.kind === 'measured') return { ...before, measures: [...before.measures, [at, event.accuracy]] };
+            if (event.kind === 'step')
+              return { ...before, step: at, losses: [...before.losses, [at, event.loss]] };
+            if (event.kind === 'measured')
+              return { ...before, measures: [...before.measures, [at, event.accuracy]] };
             return before;
           }),
         );
         try {
           const { accuracy, net } = await w.call('trainOn', 'grow', steps, rate, seed.current++);
-          const data = source.current && ('id' in source.current ? source.current.id.split('/')[0] : source.current.data);
+          const data =
+            source.current &&
+            ('id' in source.current ? source.current.id.split('/')[0] : source.current.data);
           keepTrained({ name: `${net.graph.name}, grown`, data: data ?? 'mnist', net });
           setState((before) => ({ ...before, net: before.net && { ...before.net, accuracy } }));
         } finally {
@@ -94,7 +107,9 @@ export function useGrowing(): Growing {
 
 const wordsOf = (step: GrowStep): string =>
   'widen' in step
-    ? Object.entries(step.widen).map(([stage, width]) => `${stage} ${String(width)}`).join(', ')
+    ? Object.entries(step.widen)
+        .map(([stage, width]) => `${stage} ${String(width)}`)
+        .join(', ')
     : 'deepen' in step
       ? `${step.deepen} +${step.by ?? 1}`
       : 'grown';

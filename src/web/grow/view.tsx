@@ -27,8 +27,9 @@ export function Grow() {
       <header>
         <h1>Grow</h1>
         <p>
-          Move a slider: channels are copied and the weights that read them are split, so that the net computes what it did (Net2Net). A certificate
-          proves it from the weights alone. Then training goes on, with more room to learn.
+          Move a slider: channels are copied and the weights that read them are split, so that the net
+          computes what it did (Net2Net). A certificate proves it from the weights alone. Then training goes
+          on, with more room to learn.
         </p>
       </header>
       <div class="grid distill">
@@ -65,7 +66,11 @@ export function Grow() {
             <header>
               <h2>Certificate</h2>
             </header>
-            {growing.grown ? <Certificate grown={growing.grown} /> : <Empty>Grow the net to see what is proved.</Empty>}
+            {growing.grown ? (
+              <Certificate grown={growing.grown} />
+            ) : (
+              <Empty>Grow the net to see what is proved.</Empty>
+            )}
           </article>
         </div>
       </div>
@@ -116,7 +121,12 @@ function Plans({ growing }: { readonly growing: Growing }) {
               value={factors.indexOf(change.widths[stage] ?? '×1')}
               aria-label={`Width of ${stage}`}
               aria-valuetext={change.widths[stage] ?? '×1'}
-              onInput={(e) => setChange({ ...change, widths: { ...change.widths, [stage]: factors[Number(e.currentTarget.value)] ?? '×1' } })}
+              onInput={(e) =>
+                setChange({
+                  ...change,
+                  widths: { ...change.widths, [stage]: factors[Number(e.currentTarget.value)] ?? '×1' },
+                })
+              }
             />
             <output>{change.widths[stage] ?? '×1'}</output>
           </label>
@@ -129,7 +139,9 @@ function Plans({ growing }: { readonly growing: Growing }) {
               step={1}
               value={change.deeper[stage] ?? 0}
               aria-label={`New blocks in ${stage}`}
-              onInput={(e) => setChange({ ...change, deeper: { ...change.deeper, [stage]: Number(e.currentTarget.value) } })}
+              onInput={(e) =>
+                setChange({ ...change, deeper: { ...change.deeper, [stage]: Number(e.currentTarget.value) } })
+              }
             />
             <output>{change.deeper[stage] ?? 0}</output>
           </label>
@@ -138,8 +150,9 @@ function Plans({ growing }: { readonly growing: Growing }) {
       {planned && 'problem' in planned ? <Note kind="error">{planned.problem}</Note> : null}
       {planned?.last ? (
         <p class="small muted" role="status">
-          {short(planned.last.params)} parameters ({ratio(now.params, planned.last.params)}), {short(planned.last.macs)} multiply-adds (
-          {ratio(now.macs, planned.last.macs)}); the outputs stay equal{planned.last.preserves === 'inference' ? ' in inference' : ''}.
+          {short(planned.last.params)} parameters ({ratio(now.params, planned.last.params)}),{' '}
+          {short(planned.last.macs)} multiply-adds ({ratio(now.macs, planned.last.macs)}); the outputs stay
+          equal{planned.last.preserves === 'inference' ? ' in inference' : ''}.
         </p>
       ) : null}
       <button
@@ -180,12 +193,23 @@ function Training({ growing }: { readonly growing: Growing }) {
             Stop
           </button>
         ) : (
-          <button type="button" class="primary" disabled={!net || busy !== undefined} onClick={() => growing.train(steps, rate)}>
+          <button
+            type="button"
+            class="primary"
+            disabled={!net || busy !== undefined}
+            onClick={() => growing.train(steps, rate)}
+          >
             Train on
           </button>
         )}
         <span class="small muted" role="status" data-grow-status>
-          {busy === 'training' ? `step ${step}` : busy === 'growing' ? 'growing' : net ? `${percent(net.accuracy)} of the held-out images, ${count(step)} steps here` : ''}
+          {busy === 'training'
+            ? `step ${step}`
+            : busy === 'growing'
+              ? 'growing'
+              : net
+                ? `${percent(net.accuracy)} of the held-out images, ${count(step)} steps here`
+                : ''}
         </span>
       </div>
       <Curves
@@ -201,7 +225,13 @@ function Training({ growing }: { readonly growing: Growing }) {
         steps={Math.max(step, steps)}
         isLog
         marks={marks}
-        curves={[{ name: 'error', color: 'var(--accent)', points: measures.map(([at, a]) => [at, Math.max(1 - a, 0.001)] as const) }]}
+        curves={[
+          {
+            name: 'error',
+            color: 'var(--accent)',
+            points: measures.map(([at, a]) => [at, Math.max(1 - a, 0.001)] as const),
+          },
+        ]}
         text={(v) => percent(v, 1)}
       />
     </>

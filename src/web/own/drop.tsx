@@ -7,7 +7,6 @@ export function DropZone({ onFiles }: { onFiles(found: readonly Found[]): void }
   const files = useRef<HTMLInputElement>(null);
   const folder = useRef<HTMLInputElement>(null);
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: the buttons inside do the same by keys
     <div
       class={`drop${isOver ? ' over' : ''}`}
       onDragOver={(event) => {
@@ -24,7 +23,9 @@ export function DropZone({ onFiles }: { onFiles(found: readonly Found[]): void }
       <p>
         <b>Drop files or folders here</b>
       </p>
-      <p class="small muted">.onnx; graph.json with weights.safetensors; pictures, best in folders named by class; labels.txt</p>
+      <p class="small muted">
+        .onnx; graph.json with weights.safetensors; pictures, best in folders named by class; labels.txt
+      </p>
       <div class="row">
         <button type="button" onClick={() => files.current?.click()}>
           Choose files

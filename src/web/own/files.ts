@@ -23,7 +23,9 @@ async function filesIn(entry: FileSystemEntry): Promise<readonly Found[]> {
   const all: FileSystemEntry[] = [];
   for (;;) {
     // a reader gives some entries at a time
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
     if (!some.length) break;
     all.push(...some);
   }
@@ -39,7 +41,8 @@ export interface Sorted {
   readonly labels?: readonly string[];
   readonly card?: string;
 }
-const named = (found: readonly Found[], name: string): File | undefined => found.find(({ file }) => file.name === name)?.file;
+const named = (found: readonly Found[], name: string): File | undefined =>
+  found.find(({ file }) => file.name === name)?.file;
 const bytesOf = async (file: File): Promise<Uint8Array> => new Uint8Array(await file.arrayBuffer());
 
 /** The net, the pictures and the labels among some files. */
@@ -51,13 +54,28 @@ export async function sorted(found: readonly Found[]): Promise<Sorted> {
   const card = await named(found, 'card.json')?.text();
   const more = {
     pictures,
-    ...(labels === undefined ? {} : { labels: labels.split('\n').map((line) => line.trim()).filter(Boolean) }),
+    ...(labels === undefined
+      ? {}
+      : {
+          labels: labels
+            .split('\n')
+            .map((line) => line.trim())
+            .filter(Boolean),
+        }),
     ...(card === undefined ? {} : { card }),
   };
   const onnx = found.find(({ file }) => /\.onnx$/i.test(file.name))?.file;
   if (onnx) return { ...more, net: { kind: 'onnx', name: onnx.name, bytes: await bytesOf(onnx) } };
   const [graph, weights] = [named(found, 'graph.json'), named(found, 'weights.safetensors')];
   if (graph && weights)
-    return { ...more, net: { kind: 'student', name: graph.name, graphJson: await graph.text(), weights: await bytesOf(weights) } };
+    return {
+      ...more,
+      net: {
+        kind: 'student',
+        name: graph.name,
+        graphJson: await graph.text(),
+        weights: await bytesOf(weights),
+      },
+    };
   return more;
 }

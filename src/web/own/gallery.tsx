@@ -27,14 +27,20 @@ export function Gallery({ pictures, guesses, labels, most, hasNet }: Props) {
   if (!pictures.length) return <Empty>Pictures that you drop are shown here with their classes.</Empty>;
   const shown = pictures.slice(0, most);
   const truths = shown.map((picture) => labelOf(picture, labels));
-  const known = truths.flatMap((truth, i) => (truth === undefined || !guesses[i] ? [] : [truth === guesses[i][0]?.index]));
+  const known = truths.flatMap((truth, i) =>
+    truth === undefined || !guesses[i] ? [] : [truth === guesses[i][0]?.index],
+  );
   const right = known.filter(Boolean).length;
   return (
     <div class="stack">
       <p class="small muted" role="status" data-gallery>
-        {pictures.length > most ? `The first ${most} of ${pictures.length} pictures. ` : `${pictures.length} pictures. `}
+        {pictures.length > most
+          ? `The first ${most} of ${pictures.length} pictures. `
+          : `${pictures.length} pictures. `}
         {hasNet ? '' : 'Open a net to classify them. '}
-        {known.length ? `${right} of ${known.length} are right (${percent(right / known.length, 1)}), by the names of their folders.` : ''}
+        {known.length
+          ? `${right} of ${known.length} are right (${percent(right / known.length, 1)}), by the names of their folders.`
+          : ''}
       </p>
       <ul class="gallery">
         {shown.map((picture, i) => (
@@ -69,7 +75,12 @@ function Card({ picture: { file, path }, labels, guesses, truth }: CardProps) {
         {file.name}
       </span>
       {best ? (
-        <span class={`small guess ${verdict}`} title={guesses?.map(({ index, probability }) => `${nameOf(index)} ${percent(probability, 1)}`).join('\n')}>
+        <span
+          class={`small guess ${verdict}`}
+          title={guesses
+            ?.map(({ index, probability }) => `${nameOf(index)} ${percent(probability, 1)}`)
+            .join('\n')}
+        >
           {verdict === 'good' ? '✓ ' : verdict === 'bad' ? '✗ ' : ''}
           {nameOf(best.index)} <span class="muted">{percent(best.probability, 0)}</span>
         </span>

@@ -26,16 +26,22 @@ const height = 210;
 
 export function Curves({ title, curves, steps, isLog = false, bounds, marks = [], text }: Props) {
   const [ref, width] = useSize<HTMLElement>();
-  const values = curves.flatMap(({ points }) => points.map(([, y]) => y)).filter((y) => Number.isFinite(y) && (!isLog || y > 0));
+  const values = curves
+    .flatMap(({ points }) => points.map(([, y]) => y))
+    .filter((y) => Number.isFinite(y) && (!isLog || y > 0));
   const [low, high] = bounds ?? (values.length ? [Math.min(...values), Math.max(...values)] : [0.1, 1]);
   const x = scaleLinear([0, Math.max(1, steps)], [left, Math.max(left + 1, width - right)]);
-  const y = (isLog ? scaleLog() : scaleLinear()).domain(isLog ? [low / 1.1, high * 1.1] : [low, high]).range([height - bottom, top]);
+  const y = (isLog ? scaleLog() : scaleLinear())
+    .domain(isLog ? [low / 1.1, high * 1.1] : [low, high])
+    .range([height - bottom, top]);
   const round = y.ticks(4).filter((t) => !isLog || /^[125](?:\.0*)?e/.test(t.toExponential()));
   const [from = low, to = high] = y.domain();
   const ticks = round.length > 1 ? round : scaleLinear([from, to], [0, 1]).ticks(4); // the range is narrow
   const d = (points: Curve['points']): string =>
     points.map(([at, value], i) => `${i ? 'L' : 'M'}${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join('');
-  const last = curves.map(({ name, points }) => `${name}: ${points.length ? text(points.at(-1)?.[1] ?? 0) : 'no value yet'}`).join(', ');
+  const last = curves
+    .map(({ name, points }) => `${name}: ${points.length ? text(points.at(-1)?.[1] ?? 0) : 'no value yet'}`)
+    .join(', ');
   return (
     <figure class="curves" ref={ref}>
       <figcaption class="row">

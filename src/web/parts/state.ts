@@ -27,7 +27,11 @@ export function useLoaded<T>(make: () => Promise<T>, keys: readonly unknown[]): 
 }
 
 /** The size of an element, which follows it. */
-export function useSize<T extends Element>(): [ref: (element: T | null) => void, width: number, height: number] {
+export function useSize<T extends Element>(): [
+  ref: (element: T | null) => void,
+  width: number,
+  height: number,
+] {
   const [size, setSize] = useState<readonly [number, number]>([0, 0]);
   const observer = useRef<ResizeObserver | undefined>(undefined);
   const [ref] = useState(() => (element: T | null): void => {

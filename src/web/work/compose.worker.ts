@@ -21,11 +21,17 @@ function required(name: string): unknown {
 }
 
 const isGraph = (value: unknown): value is Graph =>
-  typeof value === 'object' && value !== null && 'nodes' in value && 'outputs' in value && Array.isArray(value.nodes);
+  typeof value === 'object' &&
+  value !== null &&
+  'nodes' in value &&
+  'outputs' in value &&
+  Array.isArray(value.nodes);
 
 /** The first graph among what a module exports; functions are called without arguments. */
 function graphOf(exported: Readonly<Record<string, unknown>>): Graph {
-  const values = ['default', ...Object.keys(exported).filter((key) => key !== 'default')].map((key) => exported[key]);
+  const values = ['default', ...Object.keys(exported).filter((key) => key !== 'default')].map(
+    (key) => exported[key],
+  );
   for (const value of values) {
     const made: unknown = typeof value === 'function' ? value() : value;
     if (isGraph(made)) return moonlet.check(made);
@@ -40,7 +46,12 @@ function problemOf(e: unknown): Problem {
   const message = e instanceof Error ? e.message : String(e);
   const [, syntaxLine] = /\((\d+):\d+\)$/.exec(message) ?? [];
   const [, runLine] = (e instanceof Error && /<anonymous>:(\d+):\d+/.exec(e.stack ?? '')) || [];
-  const line = syntaxLine === undefined ? (runLine === undefined ? undefined : Number(runLine) - header) : Number(syntaxLine);
+  const line =
+    syntaxLine === undefined
+      ? runLine === undefined
+        ? undefined
+        : Number(runLine) - header
+      : Number(syntaxLine);
   const said = message.replace(/^Error transforming[^:]*: /, '').replace(/ \(\d+:\d+\)$/, '');
   return { message: said, ...(line === undefined || line < 1 ? {} : { line }) };
 }
@@ -48,7 +59,10 @@ function problemOf(e: unknown): Problem {
 const methods = {
   evaluate(code: string): Evaluated {
     try {
-      const { code: plain } = transform(code, { transforms: ['typescript', 'imports'], disableESTransforms: true });
+      const { code: plain } = transform(code, {
+        transforms: ['typescript', 'imports'],
+        disableESTransforms: true,
+      });
       const exported: Record<string, unknown> = {};
       new Function('require', 'exports', plain)(required, exported);
       return { graph: graphOf(exported) };

@@ -58,7 +58,11 @@ export const dataSplit = (name: string, part: Part): Promise<Split<Uint8Array>> 
 /** Both splits, checked. */
 export const wholeDataset = (name: string): Promise<Dataset<Uint8Array>> =>
   once(`${name}/all`, async () => {
-    const [info, train, test] = await Promise.all([dataInfo(name), dataSplit(name, 'train'), dataSplit(name, 'test')]);
+    const [info, train, test] = await Promise.all([
+      dataInfo(name),
+      dataSplit(name, 'train'),
+      dataSplit(name, 'test'),
+    ]);
     const { shape, classes, classNames, mean, std } = info;
     return dataset({ name, shape, classes, classNames, mean, std, train, test });
   });

@@ -44,7 +44,9 @@ async function described(net: Net, data: string): Promise<Growable> {
 }
 
 /** Opens a shipped net, or one that was trained in the page. */
-export async function openNet(what: { readonly id: string } | { readonly net: Net; readonly data: string }): Promise<Growable> {
+export async function openNet(
+  what: { readonly id: string } | { readonly net: Net; readonly data: string },
+): Promise<Growable> {
   if ('id' in what) {
     const { net, card } = await fetchNet(what.id, { from: nets });
     current = { net, data: card.data };
@@ -96,11 +98,15 @@ export interface Continued {
 export async function trainOn(name: string, steps: number, rate: number, seed: number): Promise<Continued> {
   const { net, data } = held();
   const all = await wholeDataset(data);
-  const fitted = await told(net, { name, data: all, signal: signalOfRun() }, {
-    ...{ steps, batch: 64, seed, rate },
-    optimizer: sgd({ nesterov: true, weightDecay: 5e-4 }),
-    evaluateEvery: Math.min(steps, 25),
-  });
+  const fitted = await told(
+    net,
+    { name, data: all, signal: signalOfRun() },
+    {
+      ...{ steps, batch: 64, seed, rate },
+      optimizer: sgd({ nesterov: true, weightDecay: 5e-4 }),
+      evaluateEvery: Math.min(steps, 25),
+    },
+  );
   current = { net: fitted.net, data };
   const { accuracy } = await described(fitted.net, data);
   return { steps: fitted.history.loss.length, accuracy, net: fitted.net };

@@ -3,7 +3,10 @@ import { losses } from '../../learn/index.ts';
 import { type MethodId, methodNames } from './method-names.ts';
 
 type Losses = readonly ReturnType<typeof losses.crossEntropy>[];
-const soft = (): Losses => [losses.crossEntropy({ weight: 0.1 }), losses.softTargets({ weight: 0.9, temperature: 4 })];
+const soft = (): Losses => [
+  losses.crossEntropy({ weight: 0.1 }),
+  losses.softTargets({ weight: 0.9, temperature: 4 }),
+];
 
 const makers: Readonly<Record<MethodId, () => Losses>> = {
   'soft-targets': soft,

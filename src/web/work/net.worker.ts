@@ -10,7 +10,6 @@ import { serve } from './rpc.ts';
 import { useThreads } from './threads.ts';
 import { type Look, type Running, running } from './running.ts';
 
-
 const ready = useThreads(1); // what is shown as latency is that of one thread
 
 const own = async () => {
@@ -26,7 +25,7 @@ function open(id: string) {
   if (before) return before;
   const made = fetchNet(id, { from: nets }).then(async ({ net, card }) => {
     await ready;
-    return {  running: await running(net), card };
+    return { running: await running(net), card };
   });
   opened.set(id, made);
   made.catch(() => opened.delete(id));
@@ -51,7 +50,8 @@ const methods = {
   },
   // what somebody brings loads readers and writers of files, which the other views do not need
   openOwn: async (brought: Brought) => (await own()).openOwn(brought),
-  classifyOwn: async (form: Form, files: readonly Blob[], how: Preparation) => (await own()).classifyOwn(form, files, how),
+  classifyOwn: async (form: Form, files: readonly Blob[], how: Preparation) =>
+    (await own()).classifyOwn(form, files, how),
   quantizeOwn: async () => (await own()).quantizeOwn(),
   latencyOwn: async (form: Form) => (await own()).latencyOwn(form),
   writeOwn: async (form: Form, format: Format) => (await own()).writeOwn(form, format),

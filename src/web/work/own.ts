@@ -15,7 +15,12 @@ import { type Running, running } from './running.ts';
 
 export type Brought =
   | { readonly kind: 'onnx'; readonly name: string; readonly bytes: Uint8Array }
-  | { readonly kind: 'student'; readonly name: string; readonly graphJson: string; readonly weights: Uint8Array }
+  | {
+      readonly kind: 'student';
+      readonly name: string;
+      readonly graphJson: string;
+      readonly weights: Uint8Array;
+    }
   | { readonly kind: 'shipped'; readonly id: string };
 export type Form = 'float' | 'int8';
 export interface OwnNet {
@@ -69,7 +74,9 @@ export async function openOwn(brought: Brought): Promise<OwnNet> {
   return { graph: net.graph, bytes: bytesOf(net), ...more };
 }
 
-async function netOf(brought: Brought): Promise<{ readonly net: Net; readonly producer?: string; readonly card?: Card }> {
+async function netOf(
+  brought: Brought,
+): Promise<{ readonly net: Net; readonly producer?: string; readonly card?: Card }> {
   if (brought.kind === 'shipped') return fetchNet(brought.id, { from: nets });
   if (brought.kind === 'student')
     return { net: unpack({ graphJson: brought.graphJson, weights: brought.weights }, brought.name) };
@@ -78,7 +85,11 @@ async function netOf(brought: Brought): Promise<{ readonly net: Net; readonly pr
 }
 
 /** The three likeliest classes of each picture. */
-export async function classifyOwn(form: Form, files: readonly Blob[], how: Preparation): Promise<readonly (readonly Guess[])[]> {
+export async function classifyOwn(
+  form: Form,
+  files: readonly Blob[],
+  how: Preparation,
+): Promise<readonly (readonly Guess[])[]> {
   const runs = await runningOf(form);
   const classes = graphs.classesOf(runs.graph);
   const channels = how.mean.length === 1 ? 1 : 3;
@@ -108,7 +119,8 @@ export async function quantizeOwn(): Promise<Quantized> {
   return { graph: integers.graph, bytes: bytesOf(integers), calibratedBy: examples.length };
 }
 
-export const latencyOwn = (form: Form): Promise<number> => latency(form === 'float' ? foldNorms(keptNet(form).net) : keptNet(form).net, { runs: 9, threads: 1 });
+export const latencyOwn = (form: Form): Promise<number> =>
+  latency(form === 'float' ? foldNorms(keptNet(form).net) : keptNet(form).net, { runs: 9, threads: 1 });
 
 export const formats = ['onnx', 'safetensors', 'tfjs', 'source'] as const;
 export type Format = (typeof formats)[number];
@@ -123,9 +135,14 @@ export async function writeOwn(form: Form, format: Format): Promise<Written> {
   if (format === 'source') return { name: `${name}.ts`, bytes: text(toSource(net.graph)) };
   if (format === 'safetensors') {
     const { graphJson, weights } = toSafetensors(net, more);
-    return { name: `${name}.zip`, bytes: zipSync({ 'graph.json': text(graphJson), 'weights.safetensors': weights }) };
+    return {
+      name: `${name}.zip`,
+      bytes: zipSync({ 'graph.json': text(graphJson), 'weights.safetensors': weights }),
+    };
   }
   const { files } = await toTfjs(net, more);
-  const contents = Object.entries(files).map(([file, content]) => [file, typeof content === 'string' ? text(content) : content] as const);
+  const contents = Object.entries(files).map(
+    ([file, content]) => [file, typeof content === 'string' ? text(content) : content] as const,
+  );
   return { name: `${name}-tfjs.zip`, bytes: zipSync(Object.fromEntries(contents)) };
 }

@@ -24,7 +24,9 @@ export interface Running {
 }
 
 /** The last value of each stage that is a map. */
-export function tapsOf(graph: Graph): readonly { readonly stage: string; readonly id: string; readonly shape: readonly number[] }[] {
+export function tapsOf(
+  graph: Graph,
+): readonly { readonly stage: string; readonly id: string; readonly shape: readonly number[] }[] {
   const known = shapes(graph);
   return graphs.stages(graph).flatMap(({ name, end }) => {
     const shape = known.get(end);
@@ -41,7 +43,8 @@ export async function running(net: Net): Promise<Running> {
   const taps = tapsOf(graph);
   const plain = await compile(net);
   let tapped: Promise<Compiled> | undefined;
-  const ends = (values: Float32Array): Float32Array => (areProbabilities ? values : softmax(values, graphs.classesOf(graph)));
+  const ends = (values: Float32Array): Float32Array =>
+    areProbabilities ? values : softmax(values, graphs.classesOf(graph));
   const classify = async (x: Float32Array): Promise<Float32Array> =>
     ends((await plain.runMany(x)).get(output) ?? new Float32Array());
   return {
@@ -72,7 +75,11 @@ async function timed(run: () => Promise<unknown>): Promise<number> {
 }
 
 /** Attention maps as Zagoruyko and Komodakis define them (arXiv:1612.03928), scaled to at most 1. */
-export function attentionOf(stage: string, shape: readonly number[], values: Float32Array | undefined): Attention {
+export function attentionOf(
+  stage: string,
+  shape: readonly number[],
+  values: Float32Array | undefined,
+): Attention {
   const [height = 1, width = 1, channels = 1] = shape;
   const map = new Float32Array(height * width);
   for (let i = 0; values && i < values.length; i++) {

@@ -1,7 +1,15 @@
 /** @file A run in the worker: its steps and measures are told to the page; it can be stopped, and resumes from its last checkpoint. */
 import { type Dataset, hold, type Split } from '../../data/in-memory.ts';
 import { init, type Net } from '../../index.ts';
-import { browserCheckpoints, evaluate, type FitTaskOptions, fitTask, oneCycle, sgd, tasks } from '../../learn/index.ts';
+import {
+  browserCheckpoints,
+  evaluate,
+  type FitTaskOptions,
+  fitTask,
+  oneCycle,
+  sgd,
+  tasks,
+} from '../../learn/index.ts';
 import { fetchNet } from '../../../zoo/web.ts';
 import { wholeDataset } from './data.ts';
 import { lossesOf } from './methods.ts';
@@ -25,8 +33,21 @@ export interface Job {
 }
 export type TrainingEvent =
   | { readonly kind: 'resumed'; readonly run: string; readonly step: number }
-  | { readonly kind: 'step'; readonly run: string; readonly step: number; readonly loss: number; readonly accuracy: number; readonly ms: number }
-  | { readonly kind: 'measured'; readonly run: string; readonly step: number; readonly accuracy: number; readonly attention: readonly Attention[] };
+  | {
+      readonly kind: 'step';
+      readonly run: string;
+      readonly step: number;
+      readonly loss: number;
+      readonly accuracy: number;
+      readonly ms: number;
+    }
+  | {
+      readonly kind: 'measured';
+      readonly run: string;
+      readonly step: number;
+      readonly accuracy: number;
+      readonly attention: readonly Attention[];
+    };
 export interface Ended {
   readonly finished: boolean;
   readonly steps: number;
@@ -50,7 +71,10 @@ export function parts(data: Dataset<Uint8Array>) {
 /** The pixels of one image as the nets' input. */
 export const inputOf = ({ test, mean, std, shape }: Dataset<Uint8Array>, index: number): Float32Array => {
   const size = shape[0] * shape[1] * shape[2];
-  return Float32Array.from(test.pixels.subarray(index * size, (index + 1) * size), (byte) => (byte / 255 - Number(mean)) / Number(std));
+  return Float32Array.from(
+    test.pixels.subarray(index * size, (index + 1) * size),
+    (byte) => (byte / 255 - Number(mean)) / Number(std),
+  );
 };
 
 /** Where a net looks on an image. */
@@ -73,9 +97,16 @@ interface Run {
 }
 
 /** Runs a task as `fitTask` does, and tells the page. */
-export async function told(net: Net, { name, data, signal }: Run, o: Pick<FitTaskOptions, 'steps'> & Partial<FitTaskOptions>) {
+export async function told(
+  net: Net,
+  { name, data, signal }: Run,
+  o: Pick<FitTaskOptions, 'steps'> & Partial<FitTaskOptions>,
+) {
   const { train, validation } = parts(data);
-  const task = tasks.classification(train, data, { augment: { shift: data.name === 'mnist' ? 1 : 0 }, validation });
+  const task = tasks.classification(train, data, {
+    augment: { shift: data.name === 'mnist' ? 1 : 0 },
+    validation,
+  });
   const x = inputOf(data, shownImage);
   let [last, done] = [performance.now(), 0];
   return fitTask(
@@ -121,18 +152,24 @@ export async function train(job: Job): Promise<Ended> {
   const signal = signalOfRun();
   const data = await wholeDataset(job.data);
   const { teacher } = job;
-  const taught = teacher ? { teacher: (await fetchNet(teacher.id, { from: nets })).net, losses: lossesOf(teacher.method) } : {};
+  const taught = teacher
+    ? { teacher: (await fetchNet(teacher.id, { from: nets })).net, losses: lossesOf(teacher.method) }
+    : {};
   const net = init(studentGraph(job.student), { seed: job.seed });
   const { steps, batch, seed } = job;
-  const fitted = await told(net, { name: job.name, data, signal }, {
-    ...{ steps, batch, seed, ...taught },
-    optimizer: sgd({ nesterov: true, weightDecay: 5e-4 }),
-    rate: oneCycle({ steps, peak: job.rate }),
-    evaluateEvery: 50,
-    checkpoints: browserCheckpoints(job.name),
-    checkpointEvery: 25,
-    recipe: JSON.stringify(job),
-  });
+  const fitted = await told(
+    net,
+    { name: job.name, data, signal },
+    {
+      ...{ steps, batch, seed, ...taught },
+      optimizer: sgd({ nesterov: true, weightDecay: 5e-4 }),
+      rate: oneCycle({ steps, peak: job.rate }),
+      evaluateEvery: 50,
+      checkpoints: browserCheckpoints(job.name),
+      checkpointEvery: 25,
+      recipe: JSON.stringify(job),
+    },
+  );
   const end = { finished: fitted.finished, steps: fitted.history.loss.length, net: fitted.net };
   if (!fitted.finished) return { ...end, seconds: (performance.now() - start) / 1000 };
   const { accuracy } = await evaluate(fitted.net, data.test, data);

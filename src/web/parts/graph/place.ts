@@ -50,16 +50,34 @@ export function placed({ boxes, frames, edges }: Boxes, direction: 'LR' | 'TB'):
     return { key: `${from} ${to}`, d: curve(points) };
   });
   const rects = frames.map(({ path, boxes: ids }) => rectOf(path, ids, places, depth(path, frames)));
-  const right = Math.max(0, ...[...places.values()].map(({ x }) => x + boxWidth / 2), ...rects.map((r) => r.x + r.width));
-  const bottom = Math.max(0, ...[...places.values()].map(({ y }) => y + boxHeight / 2), ...rects.map((r) => r.y + r.height));
+  const right = Math.max(
+    0,
+    ...[...places.values()].map(({ x }) => x + boxWidth / 2),
+    ...rects.map((r) => r.x + r.width),
+  );
+  const bottom = Math.max(
+    0,
+    ...[...places.values()].map(({ y }) => y + boxHeight / 2),
+    ...rects.map((r) => r.y + r.height),
+  );
   return { places, frames: rects, curves, width: right + margin, height: bottom + margin };
 }
 
 /** How many frames are inside of a frame, one in another: outer frames are larger. */
 const depth = (path: string, frames: Boxes['frames']): number =>
-  Math.max(0, ...frames.filter((f) => f.path.startsWith(`${path}/`)).map((f) => f.path.split('/').length - path.split('/').length));
+  Math.max(
+    0,
+    ...frames
+      .filter((f) => f.path.startsWith(`${path}/`))
+      .map((f) => f.path.split('/').length - path.split('/').length),
+  );
 
-function rectOf(path: string, ids: readonly string[], places: ReadonlyMap<string, Placed>, inside: number): Rect {
+function rectOf(
+  path: string,
+  ids: readonly string[],
+  places: ReadonlyMap<string, Placed>,
+  inside: number,
+): Rect {
   const inner = ids.flatMap((id) => places.get(id) ?? []);
   const pad = 9 + 5 * inside;
   const [left, top] = [Math.min(...inner.map((p) => p.x)), Math.min(...inner.map((p) => p.y))];

@@ -47,7 +47,15 @@ export function GraphView({ graph, tallest = 640 }: { readonly graph: Graph; rea
       <GraphTools {...{ measure, setMeasure, view, outline, open, setOpen }} />
       <svg ref={view.ref} class="picture" height={height} role="group" aria-label={`Graph of ${graph.name}`}>
         <defs>
-          <marker id={tipId} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+          <marker
+            id={tipId}
+            viewBox="0 0 8 8"
+            refX="7"
+            refY="4"
+            markerWidth="7"
+            markerHeight="7"
+            orient="auto"
+          >
             <path d="M0 0L8 4L0 8z" class="arrow" />
           </marker>
         </defs>
@@ -56,7 +64,14 @@ export function GraphView({ graph, tallest = 640 }: { readonly graph: Graph; rea
             <g key={path}>
               <rect class="frame" {...{ x, y, width: w, height: h }} rx="10" />
               <Key label={`Close ${path}`} onPress={() => toggle(path)} className="closer">
-                <rect x={x} y={y} width={Math.min(w, 14 + 7 * path.length + 16)} height="18" rx="9" class="hit" />
+                <rect
+                  x={x}
+                  y={y}
+                  width={Math.min(w, 14 + 7 * path.length + 16)}
+                  height="18"
+                  rx="9"
+                  class="hit"
+                />
                 <text x={x + 10} y={y + 13} class="quiet">
                   {path} −
                 </text>
@@ -89,8 +104,11 @@ interface Zoom {
 }
 
 /** The scale at which a picture fits; tall or wide ones stay legible, and are dragged. */
-const scaleFor = (of: { readonly width: number; readonly height: number }, width: number, height: number): number =>
-  Math.min(1.15, Math.max(0.6, Math.min(width / of.width, height / of.height)));
+const scaleFor = (
+  of: { readonly width: number; readonly height: number },
+  width: number,
+  height: number,
+): number => Math.min(1.15, Math.max(0.6, Math.min(width / of.width, height / of.height)));
 
 function useZoom({ width, height }: Placement, screenWidth: number, screenHeight: number): Zoom {
   const [at, setAt] = useState(zoomIdentity);
@@ -102,7 +120,10 @@ function useZoom({ width, height }: Placement, screenWidth: number, screenHeight
     const scale = scaleFor({ width, height }, screenWidth, screenHeight);
     const [x, y] = [(screenWidth - scale * width) / 2, (screenHeight - scale * height) / 2];
     // a picture that does not fit begins at its beginning
-    behavior.current.transform(select(svg), zoomIdentity.translate(Math.max(x, 0), Math.max(y, 0)).scale(scale));
+    behavior.current.transform(
+      select(svg),
+      zoomIdentity.translate(Math.max(x, 0), Math.max(y, 0)).scale(scale),
+    );
   };
   const [ref] = useState(() => (svg: SVGSVGElement | null): void => {
     element.current = svg;
@@ -183,7 +204,6 @@ interface KeyProps {
 /** A part of the picture that can be reached and pressed by keys. */
 function Key({ label, className, children, onPress, onShow }: KeyProps) {
   return (
-    // biome-ignore lint/a11y/useSemanticElements: a button cannot stand in an SVG
     <g
       class={className}
       tabIndex={0}
@@ -217,7 +237,10 @@ function BoxView({ box, place, outline, measure, show, toggle }: BoxProps) {
   const { path } = box;
   const label = `${path ?? box.id}: ${shapeText(box.shape)}, ${count(box.params)} parameters, ${count(box.macs)} multiply-adds`;
   const [left, top] = [place.x - boxWidth / 2, place.y - boxHeight / 2];
-  const lines = [cut(path === undefined ? box.label : box.label, 23), cut(box.summary || box.id.split('/').slice(0, -1).join('/'), 27)];
+  const lines = [
+    cut(path === undefined ? box.label : box.label, 23),
+    cut(box.summary || box.id.split('/').slice(0, -1).join('/'), 27),
+  ];
   return (
     <Key
       label={path === undefined ? label : `Open ${label}`}
@@ -247,7 +270,8 @@ function BoxView({ box, place, outline, measure, show, toggle }: BoxProps) {
   );
 }
 
-const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const cut = (text: string, most: number): string =>
+  text.length > most ? `${text.slice(0, most - 1)}…` : text;
 
 function Tip({ box, x, y, outline }: Hovered & { readonly outline: Outline }) {
   const { cost } = outline;
