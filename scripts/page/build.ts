@@ -74,6 +74,7 @@ async function addServiceWorker(): Promise<void> {
   for (const file of files) hash.update(file).update(readFileSync(join(folder, file)));
   const { code } = await transform(readFileSync(join(root, 'service-worker.ts'), 'utf8'), {
     loader: 'ts',
+    format: 'iife', // service workers are classic scripts
     minify: true,
     define: {
       FILES: JSON.stringify(['./', ...files]),

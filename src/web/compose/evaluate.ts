@@ -15,13 +15,13 @@ export async function evaluated(code: string): Promise<Evaluated> {
   const late = new Promise<Evaluated>((resolve) => {
     timer = setTimeout(
       () => {
-        current.end();
-        if (worker === current) worker = undefined;
         resolve({
           problem: {
             message: `the code ran for more than ${limit / 1000} s and was stopped; is there an endless loop?`,
           },
         });
+        current.end();
+        if (worker === current) worker = undefined;
       },
       limit + (isFirst ? 6000 : 0),
     );

@@ -115,7 +115,7 @@ function Work({ own, net }: { readonly own: OwnState; readonly net: OwnNet }) {
             ? `The first ${Math.min(64, pictures.length)} pictures calibrate.`
             : 'With pictures, values between layers become integers too.'}
       </p>
-      <h3>Download {form === 'int8' ? 'the integers' : ''}</h3>
+      <h2 class="minor">Download {form === 'int8' ? 'the integers' : ''}</h2>
       <div class="row">
         {formats.map(([format, name]) => (
           <button key={format} type="button" disabled={busy !== undefined} onClick={() => own.write(format)}>
@@ -123,7 +123,7 @@ function Work({ own, net }: { readonly own: OwnState; readonly net: OwnNet }) {
           </button>
         ))}
       </div>
-      <h3>Pictures become inputs</h3>
+      <h2 class="minor">Pictures become inputs</h2>
       <Fields {...{ how, setHow }} />
     </article>
   );

@@ -45,7 +45,7 @@ export function Curves({ title, curves, steps, isLog = false, bounds, marks = []
   return (
     <figure class="curves" ref={ref}>
       <figcaption class="row">
-        <h3>{title}</h3>
+        <h2 class="minor">{title}</h2>
         <span class="legend">
           {curves.map(({ name, color, isDashed }) => (
             <span key={name}>

@@ -63,7 +63,7 @@ export function GraphView({ graph, tallest = 640 }: { readonly graph: Graph; rea
           {layout.frames.map(({ path, x, y, width: w, height: h }) => (
             <g key={path}>
               <rect class="frame" {...{ x, y, width: w, height: h }} rx="10" />
-              <Key label={`Close ${path}`} onPress={() => toggle(path)} className="closer">
+              <Key isOpen onPress={() => toggle(path)} className="closer">
                 <rect
                   x={x}
                   y={y}
@@ -195,20 +195,24 @@ function GraphTools({ measure, setMeasure, view, outline, open, setOpen }: Tools
 }
 
 interface KeyProps {
-  readonly label: string;
+  /** What is not seen in the picture. */
+  readonly label?: string;
+  /** Of a part that can be opened and closed. */
+  readonly isOpen?: boolean;
   readonly className: string;
   readonly children: preact.ComponentChildren;
   onPress?(): void;
   onShow?(): void;
 }
 /** A part of the picture that can be reached and pressed by keys. */
-function Key({ label, className, children, onPress, onShow }: KeyProps) {
+function Key({ label, isOpen, className, children, onPress, onShow }: KeyProps) {
   return (
     <g
       class={className}
-      tabIndex={0}
+      tabindex={0}
       role="button"
-      aria-label={label}
+      aria-description={label}
+      aria-expanded={isOpen}
       onClick={onPress}
       onFocus={onShow}
       onPointerEnter={onShow}
@@ -243,7 +247,8 @@ function BoxView({ box, place, outline, measure, show, toggle }: BoxProps) {
   ];
   return (
     <Key
-      label={path === undefined ? label : `Open ${label}`}
+      label={label}
+      {...(path === undefined ? {} : { isOpen: false })}
       className={path === undefined ? 'box' : 'box part'}
       onPress={() => path !== undefined && toggle(path)}
       onShow={() => show(box, place)}
