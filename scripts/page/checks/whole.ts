@@ -107,11 +107,7 @@ const offline: PageCheck = {
   name: 'offline after the first visit',
   run: async (context, site) => {
     const first = await openView(context, site, 'explore');
-    await first.waitForFunction(
-      async () => (await navigator.serviceWorker.getRegistration())?.active?.state === 'activated',
-      null,
-      { timeout: 30_000 },
-    );
+    await first.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 60_000 });
     await first.close();
     await context.setOffline(true);
     try {
