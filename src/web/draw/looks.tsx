@@ -2,7 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { catalogue } from 'virtual:catalogue';
 import { milliseconds, percent, short } from '../parts/format.ts';
-import { Empty } from '../parts/notes.tsx';
+import { Busy, Empty } from '../parts/notes.tsx';
 import type { Attention, Look } from '../work/running.ts';
 
 export interface Looks {
@@ -126,7 +126,8 @@ export function Attentions({
   readonly looks: Looks | undefined;
   readonly image: Uint8Array | undefined;
 }) {
-  if (!looks || !image) return <Empty>Maps of each stage appear when there is an image.</Empty>;
+  if (!image) return <Empty>Maps of each stage appear when there is an image.</Empty>;
+  if (!looks) return <Busy text="Running both nets" />;
   const rows = [
     ['student', looks.student.attention],
     ['teacher', looks.teacher.attention],
