@@ -28,7 +28,7 @@ export const config: InlineConfig = {
   root,
   base: './',
   configFile: false,
-  logLevel: 'warn',
+  logLevel: 'error',
   publicDir: 'public',
   plugins: [cataloguePlugin],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },

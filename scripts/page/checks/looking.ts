@@ -1,5 +1,6 @@
 /** @file Checks of the views that need no training: used by clicks and keys, and held to what Node computes. */
 import { readFile } from 'node:fs/promises';
+import { unzipSync } from 'fflate';
 import { cost } from '../../../src/index.ts';
 import { fromOnnx } from '../../../src/import/index.ts';
 import { compose } from '../../../zoo/architectures/index.ts';
@@ -137,6 +138,9 @@ const own: PageCheck = {
       .filter({ hasText: /^ONNX$/ })
       .click();
     const written = fromOnnx(new Uint8Array(await readFile(await (await saving).path())));
+    const zipping = tab.waitForEvent('download');
+    await part('button').filter({ hasText: 'TensorFlow.js' }).click();
+    const model = Object.keys(unzipSync(new Uint8Array(await readFile(await (await zipping).path()))));
     const right = cost(loadStudent('mnist/lenet-5').graph).params;
     const found = cost(written.graph).params;
     await part('input[data-files]').setInputFiles({
@@ -147,7 +151,11 @@ const own: PageCheck = {
     const torn = await textThat(part('.note.error'), /onnx/i);
     await tab.close();
     const isRight =
-      found === right && /(19|20) of 20/.test(floats) && /(1[89]|20) of 20/.test(integers) && torn.length > 0;
+      found === right &&
+      model.includes('model.json') &&
+      /(19|20) of 20/.test(floats) &&
+      /(1[89]|20) of 20/.test(integers) &&
+      torn.length > 0;
     return verdict(
       isRight,
       `${floats.trim()} In int8: ${integers.trim()} A file that is torn: ${torn.trim()}`,

@@ -112,7 +112,7 @@ function Measuring({
         disabled={!missing.length}
         onClick={() => latencies.measure(missing)}
       >
-        Measure latency of {missing.length}
+        {missing.length ? `Measure latency of ${missing.length}` : 'All are measured'}
       </button>
       {latencies.problem ? <span class="bad small">{latencies.problem}</span> : null}
     </>
