@@ -12,9 +12,12 @@ import { type Look, type Running, running } from './running.ts';
 
 const ready = useThreads(1); // what is shown as latency is that of one thread
 
+ready.catch(() => {}); // what needs the runtime says what is wrong; what does not goes on
+
+const files = () => import('./own.ts');
 const own = async () => {
   await ready;
-  return import('./own.ts');
+  return files();
 };
 
 const opened = new Map<string, Promise<{ readonly running: Running; readonly card: Card }>>();
@@ -49,12 +52,12 @@ const methods = {
     return (await open(id)).running.look(x);
   },
   // what somebody brings loads readers and writers of files, which the other views do not need
-  openOwn: async (brought: Brought) => (await own()).openOwn(brought),
+  openOwn: async (brought: Brought) => (await files()).openOwn(brought),
   classifyOwn: async (form: Form, files: readonly Blob[], how: Preparation) =>
     (await own()).classifyOwn(form, files, how),
   quantizeOwn: async () => (await own()).quantizeOwn(),
   latencyOwn: async (form: Form) => (await own()).latencyOwn(form),
-  writeOwn: async (form: Form, format: Format) => (await own()).writeOwn(form, format),
+  writeOwn: async (form: Form, format: Format) => (await files()).writeOwn(form, format),
 };
 export type NetMethods = typeof methods;
 serve(methods);

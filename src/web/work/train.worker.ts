@@ -5,6 +5,7 @@ import { useThreads } from './threads.ts';
 import { type Ended, type Job, stopRun, train } from './training.ts';
 
 const ready = useThreads(1);
+ready.catch(() => {}); // what needs it says what is wrong
 
 const methods = {
   async train(job: Job): Promise<Ended> {
