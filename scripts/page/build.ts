@@ -55,7 +55,7 @@ export const filesBelow = (place: string): readonly string[] =>
     .map((entry) => relative(place, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
     .sort();
 
-/** Nets that work without a network after the first visit; others do once they were opened. */
+/** Nets (and digits) that work without a network after the first visit; others do once they were opened. */
 const kept = [
   'mnist/wrn-16-1',
   'mnist/wrn-16-1-bg4m',
@@ -65,7 +65,7 @@ const kept = [
 const isKept = (file: string): boolean =>
   /^(index\.html|assets\/|wasm\/|icon|nets\/index\.json$)/.test(file) ||
   kept.some((id) => file.startsWith(`nets/${id}/`)) ||
-  /^data\/[\w-]+\/(info\.json|test-)/.test(file);
+  /^data\/(mnist\/|[\w-]+\/(info\.json|test-))/.test(file);
 
 /** The service worker keeps these files, under a version that changes with any of them. */
 async function addServiceWorker(): Promise<void> {

@@ -19,7 +19,8 @@ const name = `moonlet ${VERSION}`;
 
 async function keepFiles(): Promise<void> {
   const cache = await caches.open(name);
-  await cache.addAll(FILES);
+  // a server may lack data and WebAssembly; what is missing is asked for again when it is needed
+  await Promise.all(FILES.map((file) => cache.add(file).catch(() => {})));
   await skipWaiting();
 }
 
