@@ -97,7 +97,7 @@ function filesUnder(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((name) => join(folder, name).replaceAll('\\', '/'))
-    .filter((file) => /\.(ts|mjs)$/.test(file) && statSync(file).isFile())
+    .filter((file) => /\.(tsx?|mjs)$/.test(file) && statSync(file).isFile())
     .sort();
 }
 

@@ -1,6 +1,6 @@
 /**
  * @file `npm run test:web`: nets and training in a real browser, headless Chromium on WebAssembly, held to what Node computes. The
- * page is bundled by esbuild as any page would be. `--only TEXT` runs the checks whose names contain the text.
+ * page is bundled by esbuild as any page would be. Checks whose names begin with `page:` use the page of `npm run web`. `--only TEXT` runs the checks whose names contain the text.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -16,6 +16,7 @@ import { launched, type Site, served } from './lib/browser.ts';
 import { bundle } from './lib/browser-bundle.ts';
 import { battery } from './processors/battery.ts';
 import { type Prepared, trainingStep } from './processors/laws.ts';
+import { pageChecks } from './page/checks.ts';
 import { packTask, unpackArrays } from './processors/task-files.ts';
 import type { Page } from './web/page.ts';
 import { ran } from './web/recipe.ts';
@@ -144,6 +145,7 @@ async function closed(tab: Tab, reopen: () => Promise<Tab>): Promise<Verdict> {
 }
 
 const chromium = await launched();
+const ofPage = await pageChecks(chromium, values.only);
 const browser = await chromium.newContext();
 const at = await site();
 let tab = await opened(browser, at);
@@ -159,6 +161,7 @@ const checks: readonly Check[] = [
   { name: 'the same recipe in Node and in the browser', run: sameRecipe },
   { name: 'training in a worker', run: inWorker },
   { name: 'a run whose page is closed', run: (open) => closed(open, () => opened(browser, at)) },
+  ...ofPage.checks,
 ];
 let [passed, failed] = [0, 0];
 for (const { name, run } of checks.filter((check) => check.name.includes(values.only))) {
@@ -168,6 +171,7 @@ for (const { name, run } of checks.filter((check) => check.name.includes(values.
   print(`${isRight ? 'ok    ' : 'FAILED'} ${name}: ${said}`);
   if (!isRight) tab = await opened(browser, at); // a page that crashed fails one check
 }
+ofPage.close();
 await chromium.close();
 at.close();
 print(`${passed} passed, ${failed} failed`);

@@ -86,6 +86,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./worker.ts')).workerCommand,
   },
   {
+    name: 'web',
+    summary: 'serve the page: explore, compose, draw, distill, grow and convert nets in a browser',
+    load: async () => (await import('./web.ts')).webCommand,
+  },
+  {
     name: 'bench',
     summary: 'measure the speed of every engine on this machine',
     load: async () => (await import('./bench.ts')).benchCommand,

@@ -28,7 +28,7 @@ export interface TfjsOptions {
  */
 export async function toTfjs(net: Net, { card }: TfjsOptions = {}): Promise<TfjsFiles> {
   const metadata = card ? metadataOf(checkedCard(net.graph, card)) : {};
-  await useBackend('wasm');
+  await useBackend('cpu'); // no value is computed, and browsers have no file of another to load
   const { modelJson, weights, ours } = await packLayers(net, metadata);
   return { files: { 'model.json': modelJson, [weightsFile]: weights }, customLayers: ours };
 }

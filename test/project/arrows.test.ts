@@ -68,7 +68,7 @@ const files = ['src', 'zoo']
     readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
   )
   .map((file) => file.split(sep).join('/'))
-  .filter((file) => file.endsWith('.ts'));
+  .filter((file) => /\.tsx?$/.test(file));
 const imports = files.flatMap(importsOf);
 const local = imports.filter(({ what }) => /^(src|zoo|scripts|test)\//.test(what));
 const say = ({ file, what }: Import): string => `${file} imports ${what}`;

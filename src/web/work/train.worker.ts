@@ -1,0 +1,24 @@
+/** @file The worker that trains: a student with or without its teacher, and nets that grow. */
+import { type Growable, growNet, openNet, trainOn } from './growing.ts';
+import { serve } from './rpc.ts';
+import { useThreads } from './threads.ts';
+import { type Ended, type Job, stopRun, train } from './training.ts';
+
+const ready = useThreads(1);
+ready.catch(() => {}); // what needs it says what is wrong
+
+const methods = {
+  async train(job: Job): Promise<Ended> {
+    await ready;
+    return train(job);
+  },
+  async openNet(...args: Parameters<typeof openNet>): Promise<Growable> {
+    await ready;
+    return openNet(...args);
+  },
+  growNet,
+  trainOn,
+  stop: (): void => stopRun(),
+};
+export type TrainMethods = typeof methods;
+serve(methods);
