@@ -130,10 +130,10 @@ export function checkNet(edit: string, value: unknown): asserts value is Net {
 }
 
 /** @throws UsageError for what is no graph, with what makes one. */
-export function checkGraph(edit: string, value: unknown): asserts value is Graph {
+export function checkGraph(edit: string, value: unknown, which = 'first'): asserts value is Graph {
   if (isGraph(value)) return;
   const advice = isRecord(value) && isGraph(value['graph']) ? 'a net; pass its graph' : shown(value);
-  throw new UsageError(`${edit}: the first argument must be a graph, got ${advice}`);
+  throw new UsageError(`${edit}: the ${which} argument must be a graph, got ${advice}`);
 }
 const isGraph = (value: unknown): boolean =>
   isRecord(value) && Array.isArray(value['nodes']) && Array.isArray(value['outputs']);

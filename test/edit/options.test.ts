@@ -133,6 +133,15 @@ const edits: Readonly<Record<string, Called>> = {
       [1, [{ deepen: 'stage1', by: Number.NaN }]],
     ],
   },
+  growTo: {
+    right: [net, net.graph, {}],
+    options: [2, 'seed', 'one'],
+    wrong: [
+      [1, undefined],
+      [1, net],
+      [1, 'small'],
+    ],
+  },
   hashWeights: { right: [net, {}], options: [1, 'share', 2] },
   mergeCopies: { right: [net, {}], options: [1, 'byGroups', true] },
   narrow: {

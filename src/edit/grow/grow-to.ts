@@ -6,7 +6,7 @@ import { Refusal } from '../../errors.ts';
 import { type Graph, type Node, stages } from '../../graph/index.ts';
 import { entries, type Net, type WeightKey } from '../../weights/index.ts';
 import { type Growth, identityMaps, inSequence } from '../channels/growth.ts';
-import { checkNet } from '../options.ts';
+import { checkGraph, checkNet, checkOptions, seed } from '../options.ts';
 import { enlarge } from './enlarge.ts';
 import { insert } from './insert.ts';
 import { silence } from './repeat-block.ts';
@@ -15,7 +15,8 @@ import { widen } from './widen.ts';
 /**
  * Grow a net to a graph that has the same paths: stages get more blocks, convs larger kernels and layers more channels, and the function
  * is preserved. What comes out is compared with the graph, node by node.
- * @throws Refusal with the first node that growth cannot make: a smaller width, another stride, a block that is not like its stage's.
+ * @throws UsageError for wrong arguments; Refusal with the first node that growth cannot make: a smaller width, another stride, a
+ * block that is not like its stage's.
  * @example
  * import { growTo, init, verifyCertificate } from 'moonlet';
  * import { wrn } from 'moonlet/architectures';
@@ -27,6 +28,8 @@ import { widen } from './widen.ts';
  */
 export function growTo(net: Net, target: Graph, o: { readonly seed?: number } = {}): Growth {
   checkNet('growTo', net);
+  checkGraph('growTo', target, 'second');
+  checkOptions('growTo', o, { seed });
   const done: Growth[] = [];
   const refuse = (reason: string): never => {
     throw new Refusal(`growTo: ${net.graph.name} does not grow to ${target.name}: ${reason}`);
