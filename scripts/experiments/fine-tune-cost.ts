@@ -6,6 +6,7 @@
  *   npm run experiment -- fine-tune-cost [--rounds 15] [--batch 16] [--size 96] [--student 'efficientnet-lite0 classes=5']
  */
 import { parseArgs } from 'node:util';
+import { median } from '../../src/bench/numbers.ts';
 import { note, print } from '../../src/cli/say.ts';
 import { prepare } from '../../src/engine/index.ts';
 import { classesOf, sizeOf } from '../../src/graph/index.ts';
@@ -51,8 +52,6 @@ for (let round = -1; round < rounds; round++) {
   }
   note(`round ${round + 1} of ${rounds}`);
 }
-const median = (list: readonly number[]): number =>
-  [...list].sort((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
 const whole = median(runs[0]?.times ?? []);
 const rows = runs.map(({ name, times, nodes }) => {
   const ms = median(times);

@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { median } from '../../src/bench/numbers.ts';
 import { note, print } from '../../src/cli/say.ts';
 import { readJson } from '../../src/run/json-file.ts';
 import {
@@ -35,8 +36,6 @@ const { values } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 });
-const median = (list: readonly number[]): number =>
-  [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
 
 /** 10,000 candidates drawn, counted and held to the limits; nets of a space that was not looked at before. */
 function candidates(): readonly (readonly string[])[] {

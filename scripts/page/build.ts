@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { transform } from 'esbuild';
-import { type InlineConfig, type Plugin, build } from 'vite';
+import { build, type InlineConfig, type Plugin } from 'vite';
 import { dataFile, dataFiles, pageDatasets } from '../../src/cli/web-data.ts';
 import { catalogue } from './catalogue.ts';
 

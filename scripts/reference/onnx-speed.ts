@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { median } from '../../src/bench/numbers.ts';
 import { writeSection } from './onnx-nets-table.ts';
 
 const { values: flags } = parseArgs({
@@ -65,12 +66,6 @@ function start(command: string, words: readonly string[]): Reader {
     },
   };
 }
-
-const median = (list: readonly number[]): number => {
-  const sorted = [...list].sort((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  return sorted.length % 2 ? (sorted[half] ?? 0) : ((sorted[half - 1] ?? 0) + (sorted[half] ?? 0)) / 2;
-};
 
 /** The same job by both, in turn. */
 async function measured(readers: readonly (() => Reader)[], rounds: number) {

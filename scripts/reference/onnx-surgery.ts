@@ -29,6 +29,7 @@ import { cost } from '../../src/read/cost.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { floatsIn, type NetName, netsIn, sizeOf, startExporter, usual } from './onnx-exporters.ts';
 import { bound, writeSurgery } from './onnx-surgery-table.ts';
+import { deviation } from './pretrained/report.ts';
 
 /** A comparison, or why there is none. */
 export interface Outcome {
@@ -83,19 +84,6 @@ function channelsLast(x: Float32Array, [h, w, c]: readonly [number, number, numb
 /** The first output, by onnxruntime-node on the exported file. */
 const outputOf = async (net: Net, x: Float32Array): Promise<Float32Array> =>
   (await runModel(toOnnx(net), x, 1))[0] ?? new Float32Array();
-
-/** The largest |a - b|, as a share of the largest |b|; infinite where a value is missing or not finite. */
-function deviation(got: Float32Array, wanted: Float32Array): number {
-  if (got.length !== wanted.length) return Number.POSITIVE_INFINITY;
-  let [far, size] = [0, 0];
-  for (const [i, v] of wanted.entries()) {
-    const apart = Math.abs((got[i] ?? Number.NaN) - v);
-    if (!Number.isFinite(apart)) return Number.POSITIVE_INFINITY;
-    far = Math.max(far, apart);
-    size = Math.max(size, Math.abs(v));
-  }
-  return far / size;
-}
 
 async function attempt<T extends object>(what: () => Promise<T>): Promise<T | { readonly error: string }> {
   try {

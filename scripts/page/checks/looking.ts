@@ -1,8 +1,8 @@
 /** @file Checks of the views that need no training: used by clicks and keys, and held to what Node computes. */
 import { readFile } from 'node:fs/promises';
 import { unzipSync } from 'fflate';
-import { cost } from '../../../src/index.ts';
 import { fromOnnx } from '../../../src/import/index.ts';
+import { cost } from '../../../src/index.ts';
 import { compose } from '../../../zoo/architectures/index.ts';
 import { loadStudent } from '../../../zoo/index.ts';
 import { ownFiles } from '../own-files.ts';
