@@ -15,9 +15,10 @@ export const roundings = ['nearest', 'feedback'] as const;
 export type Rounding = (typeof roundings)[number];
 
 /**
- * `integers`: symmetric codes with a fixed scale for each channel. `ternary`: Li and Liu 2016, arXiv:1605.04711.
+ * `integers`: symmetric codes with a fixed scale for each channel. `learned`: the steps of a quantized net's kernels and values are
+ * trained, Esser et al. 2020, arXiv:1902.08153. `ternary`: Li and Liu 2016, arXiv:1605.04711.
  * `trained-ternary`: scales that are trained, Zhu et al. 2016, arXiv:1612.01064. `binary`: Rastegari et al. 2016,
  * arXiv:1603.05279.
  */
-export const quantizedKinds = ['integers', 'ternary', 'trained-ternary', 'binary'] as const;
+export const quantizedKinds = ['integers', 'learned', 'ternary', 'trained-ternary', 'binary'] as const;
 export type QuantizedKind = (typeof quantizedKinds)[number];

@@ -1,6 +1,7 @@
 /** @file Post-training quantization in all its steps: equalize ranges, calibrate, round, correct biases. */
 import { foldNorms } from '../edit/fold/norms.ts';
 import {
+  bitsIn,
   checkUnrounded,
   correctBias,
   equalize,
@@ -54,15 +55,16 @@ export async function quantizeByData(
   batches: readonly Float32Array[],
   o: PostTrainingOptions = {},
 ): Promise<Net> {
-  const { activations = 8, outputs = false, unrounded = 0, round = 'nearest' } = o;
+  const { outputs = false, unrounded = 0, round = 'nearest' } = o;
   if (!Number.isInteger(unrounded) || unrounded < 0)
     throw new UsageError(`quantize: unrounded must be a whole number from 0 up, got ${unrounded}`);
-  checkUnrounded(net.graph, activations, outputs);
+  const { activations: bits } = bitsIn(foldNorms(net).graph, o);
+  checkUnrounded(net.graph, bits, outputs);
   const folded = o.equalize ? equalize(net) : foldNorms(net);
   const even = o.even
     ? evenChannels(folded, (await calibrate(folded, batches, { ...engineOf(o), outputs })).largest)
     : folded;
-  const { ranges, means } = await calibrate(even, batches, { ...o, bits: activations });
+  const { ranges, means } = await calibrate(even, batches, { ...o, bits });
   const moments = round === 'feedback' ? { moments: await inputMoments(even, batches, engineOf(o)) } : {};
   const rounded = quantize(even, { ...o, ...moments, ranges });
   const corrected = o.correct === false || round === 'feedback' ? rounded : correctBias(rounded, even, means);

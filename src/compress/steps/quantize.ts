@@ -11,6 +11,8 @@ export const quantize = stepKind({
     step: z.literal('quantize'),
     weights: bits.default(8),
     activations: z.union([bits, z.literal(0)]).default(8),
+    /** Bits at the first and the last layers; as elsewhere by default. */
+    ends: bits.optional(),
     method: z.enum(calibrationMethods).default('min-max'),
     clip: z.enum(['max', 'mse']).default('max'),
     per: z.enum(['channel', 'tensor']).default('channel'),
@@ -28,15 +30,20 @@ export const quantize = stepKind({
   main: 'weights',
   needs: ({ activations }) => (activations > 0 ? 'calibrate values' : undefined),
   run: async (net, { step: _, examples, ...options }, context) => {
-    const { weights, activations, clip, per, form } = options;
+    const { weights, activations, clip, per, form, ends } = options;
     if (activations === 0) {
       const edit = await import('../../edit/quantize/index.ts');
-      return { net: edit.quantize(net, { weights, clip, per, form }) };
+      return { net: edit.quantize(net, { weights, clip, per, form, ends }) };
     }
     const { engine } = context.options;
     const { quantizeByData } = await import('../post-training.ts');
     const batches = await exampleBatches(context, examples);
-    return { net: await quantizeByData(net, batches, { ...options, ...(engine ? { engine } : {}) }) };
+    return {
+      net: await quantizeByData(net, batches, {
+        ...options,
+        ...(engine ? { engine } : {}),
+      }),
+    };
   },
   contract: (net, _, words) => integerContract(net, words),
 });
