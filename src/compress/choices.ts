@@ -9,9 +9,10 @@ export type CalibrationMethod = (typeof calibrationMethods)[number];
 
 /**
  * `nearest`: each weight to its nearest code. `feedback`: each code takes back what the ones before it did to the layer's
- * outputs on the examples (GPTQ), which is slower and much nearer to the float net.
+ * outputs on the examples (GPTQ), which is slower and much nearer to the float net. `adaptive`: up or down is optimized for the layer's
+ * outputs (AdaRound), slower again and nearer for kernels of few bits; kernels of 8 bits are rounded with feedback.
  */
-export const roundings = ['nearest', 'feedback'] as const;
+export const roundings = ['nearest', 'feedback', 'adaptive'] as const;
 export type Rounding = (typeof roundings)[number];
 
 /**

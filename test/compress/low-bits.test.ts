@@ -2,14 +2,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { learnedSteps, mixedPrecision, quantizedForm } from '../../src/compress/index.ts';
+import { roundAdaptively } from '../../src/compress/adaptive-rounding.ts';
 import { chosen, type KernelChoice } from '../../src/compress/mixed-precision.ts';
+import { scalesOf } from '../../src/edit/quantize/index.ts';
 import { endsOf } from '../../src/edit/quantize/layers.ts';
 import { graph, input, quantize, MoonletError, Refusal, UsageError } from '../../src/index.ts';
 import { fit, sgd } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
-import { float, init, type Net } from '../../src/weights/index.ts';
+import { float, init, materialize, type Net, quantized, type Weight } from '../../src/weights/index.ts';
 import { messageOf } from '../support/errors.ts';
-import { examples } from '../support/nets.ts';
+import { examples, noise } from '../support/nets.ts';
 import { fc } from '../support/property.ts';
 import { leakless, useCpu } from '../support/tensors.ts';
 
@@ -210,5 +212,41 @@ describe('mixed precision', () => {
       (e: unknown) => (e instanceof MoonletError ? e.message : 'another error'),
     );
     expect(refusal).to.contain('allow more bytes');
+  });
+});
+
+describe('adaptive rounding', () => {
+  it('has less error in the outputs than nearest codes, and codes next to the weights', async () => {
+    const [rows, channels] = [18, 6];
+    const kernel = float([rows, channels], noise(rows * channels, 'adaptive'));
+    // inputs that share a part, so that errors of different weights can cancel
+    const inputs = Array.from({ length: 80 }, (_, n) => {
+      const own = noise(rows + 1, 'inputs', n);
+      return Array.from({ length: rows }, (_, i) => own[i]! + own[rows]!);
+    });
+    const mean = Float32Array.from(
+      { length: rows },
+      (_, i) => inputs.reduce((sum, x) => sum + x[i]!, 0) / 80,
+    );
+    const covariance = new Float32Array(rows * rows);
+    for (const x of inputs)
+      for (let p = 0; p < rows * rows; p++) {
+        const [i, j] = [Math.floor(p / rows), p % rows];
+        covariance[p]! += ((x[i]! - mean[i]!) * (x[j]! - mean[j]!)) / 80;
+      }
+    const errorOf = (w: Weight): number => {
+      const e = materialize(w).map((v, p) => v - kernel.data[p]!);
+      let sum = 0;
+      for (let p = 0; p < rows * rows; p++)
+        for (let c = 0; c < channels; c++)
+          sum += covariance[p]! * e[Math.floor(p / rows) * channels + c]! * e[(p % rows) * channels + c]!;
+      return sum;
+    };
+    const o = { bits: 3, scales: scalesOf(kernel, 3, 'channel', 'max') };
+    const codes = await roundAdaptively(kernel, [{ mean, covariance }], { ...o, steps: 200 });
+    expect(errorOf(codes)).to.be.below(0.8 * errorOf(quantized(kernel, o)));
+    materialize(codes).forEach((v, p) => {
+      expect(Math.abs(v - kernel.data[p]!)).to.be.at.most(o.scales[p % channels]! * 1.0001);
+    });
   });
 });

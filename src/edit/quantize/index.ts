@@ -1,5 +1,5 @@
 /** @file The public names of quantization: rounding, and edits that reduce its error. */
-export { biasesOnSteps } from './biases.ts';
+export { biasesOnSteps, withoutMeanError } from './biases.ts';
 export { correctBias } from './correct.ts';
 export { type EqualizedPair, type EqualizeOptions, equalize, pairsOf } from './equalize.ts';
 export { evenChannels } from './even-channels.ts';
