@@ -2,7 +2,7 @@
 
 import { get } from '../access.ts';
 import { foldNorms } from '../edit/fold/norms.ts';
-import { type Range, stepsOf, valuesToCalibrate } from '../edit/quantize/index.ts';
+import { type Bits, type Range, stepsOf, valuesToCalibrate } from '../edit/quantize/index.ts';
 import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import { channelsOf, type Graph } from '../graph/index.ts';
@@ -16,7 +16,7 @@ export interface CalibrateOptions extends EngineOptions {
   /** For `percentile`: the percentage of values within the range; 99.99 by default. */
   readonly percentile?: number;
   /** For `mse`: the bits of the codes; 8 by default. */
-  readonly bits?: number;
+  readonly bits?: Bits;
   /** Calibrate the graph's outputs too; false by default. */
   readonly outputs?: boolean;
 }
@@ -74,12 +74,13 @@ export async function calibrate(
     checkFinite(net.graph, seen);
     if (method !== 'min-max')
       for (const x of parts) for (const [id, values] of await runner.run(x)) addCounts(get(seen, id), values);
-    const rangeOf = (s: Seen): Range => {
+    const bitsOf = (id: string): number => (typeof bits === 'number' ? bits : bits(id));
+    const rangeOf = (id: string, s: Seen): Range => {
       if (method === 'percentile') return byPercentile(s, percentile);
-      return method === 'mse' ? byError(s, bits) : [s.low, s.high];
+      return method === 'mse' ? byError(s, bitsOf(id)) : [s.low, s.high];
     };
     return {
-      ranges: new Map([...seen].map(([id, s]) => [id, rangeOf(s)])),
+      ranges: new Map([...seen].map(([id, s]) => [id, rangeOf(id, s)])),
       means: new Map(
         [...seen].map(([id, s]) => [id, Float32Array.from(s.sums, (v) => (v * s.sums.length) / s.count)]),
       ),

@@ -13,8 +13,15 @@ export { type CalibrationMethod, calibrationMethods, type QuantizedKind, quantiz
 export { formOf } from './contract-form.ts';
 export { type Contract, checkContracts } from './contracts.ts';
 export { inputBatches } from './examples.ts';
+export { type LearnedStepsOptions, learnedSteps } from './learned-steps.ts';
 export { type Measured, type MeasureOptions, measure } from './measure.ts';
 export type { Compressed, CompressOptions, Row } from './options.ts';
+export {
+  type KernelChoice,
+  type MixedPrecision,
+  type MixedPrecisionOptions,
+  mixedPrecision,
+} from './mixed-precision.ts';
 export { parseSteps, printStep } from './parse-steps.ts';
 export { compress } from './pipeline.ts';
 export { type PostTrainingOptions, quantizeByData } from './post-training.ts';

@@ -1,16 +1,23 @@
 /** @file Post-training quantization in all its steps: equalize ranges, calibrate, round, correct biases. */
+import { get } from '../access.ts';
 import { foldNorms } from '../edit/fold/norms.ts';
 import {
+  bitsIn,
   checkUnrounded,
   correctBias,
   equalize,
   evenChannels,
+  layersOf,
+  type Moments,
   type QuantizeOptions,
   quantize,
+  scalesOf,
+  withoutMeanError,
 } from '../edit/quantize/index.ts';
 import { UsageError } from '../errors.ts';
 import { inputShape } from '../graph/index.ts';
-import type { Net } from '../weights/index.ts';
+import { float, materialize, type Net } from '../weights/index.ts';
+import { roundAdaptively } from './adaptive-rounding.ts';
 import { type CalibrateOptions, calibrate } from './calibrate.ts';
 import type { Rounding } from './choices.ts';
 import { inputMoments } from './moments.ts';
@@ -23,6 +30,8 @@ export interface PostTrainingOptions
   readonly equalize?: boolean;
   /** Scale the channels of each tensor to similar ranges first (`evenChannels`); false by default. */
   readonly even?: boolean;
+  /** Round the values between layers too; true by default. Without, only kernels are rounded, with `round` and the bias correction. */
+  readonly values?: boolean;
   /** `nearest` by default. */
   readonly round?: Rounding;
   /** The number of values that stay in floats: the most sensitive ones. Layers that read them run in floats. 0 by default. */
@@ -54,23 +63,50 @@ export async function quantizeByData(
   batches: readonly Float32Array[],
   o: PostTrainingOptions = {},
 ): Promise<Net> {
-  const { activations = 8, outputs = false, unrounded = 0, round = 'nearest' } = o;
+  const { outputs = false, unrounded = 0, round = 'nearest', values = true } = o;
   if (!Number.isInteger(unrounded) || unrounded < 0)
     throw new UsageError(`quantize: unrounded must be a whole number from 0 up, got ${unrounded}`);
-  checkUnrounded(net.graph, activations, outputs);
+  const { activations: bits } = bitsIn(foldNorms(net).graph, o);
+  if (values) checkUnrounded(net.graph, bits, outputs);
   const folded = o.equalize ? equalize(net) : foldNorms(net);
   const even = o.even
     ? evenChannels(folded, (await calibrate(folded, batches, { ...engineOf(o), outputs })).largest)
     : folded;
-  const { ranges, means } = await calibrate(even, batches, { ...o, bits: activations });
-  const moments = round === 'feedback' ? { moments: await inputMoments(even, batches, engineOf(o)) } : {};
-  const rounded = quantize(even, { ...o, ...moments, ranges });
-  const corrected = o.correct === false || round === 'feedback' ? rounded : correctBias(rounded, even, means);
+  const { ranges, means } = await calibrate(even, batches, { ...o, bits });
+  const isNearest = round === 'nearest';
+  const moments = isNearest ? undefined : await inputMoments(even, batches, engineOf(o));
+  const inCodes = moments && round === 'adaptive' ? await adaptively(even, moments, o) : even;
+  const rounded = quantize(inCodes, { ...o, ...(moments ? { moments } : {}), ...(values ? { ranges } : {}) });
+  const corrected = o.correct === false || !isNearest ? rounded : correctBias(rounded, even, means);
   if (!unrounded) return corrected;
   const x = firstOf(batches, rankingExamples * inputShape(net.graph).reduce((n, d) => n * d, 1));
   const worst = await sensitivities(even, corrected.graph, x, engineOf(o));
   const ids = new Set(worst.slice(0, unrounded).map((s) => s.id));
   return { ...corrected, graph: withoutRoundings(corrected.graph, ids) };
+}
+
+/** The net with kernels of fewer than 8 bits on codes, and their biases without the mean error of the rounding. */
+async function adaptively(
+  { graph, weights }: Net,
+  moments: ReadonlyMap<string, readonly Moments[]>,
+  o: PostTrainingOptions,
+): Promise<Net> {
+  const { per = 'channel', clip = 'max', keep = () => false } = o;
+  const bits = bitsIn(graph, o).weights;
+  const found = new Map(weights);
+  for (const { id } of layersOf(graph)) {
+    const ofInputs = moments.get(id);
+    if (keep(id) || bits(id) === 8 || !ofInputs) continue;
+    const stored = get(weights, `${id}:kernel`);
+    const kernel = float(stored.shape, materialize(stored));
+    const scales = scalesOf(kernel, bits(id), per, clip);
+    const codes = await roundAdaptively(kernel, ofInputs, { bits: bits(id), scales }, engineOf(o));
+    found.set(`${id}:kernel`, codes);
+    const bias = weights.get(`${id}:bias`);
+    if (!bias) continue;
+    found.set(`${id}:bias`, float(bias.shape, withoutMeanError(materialize(bias), kernel, codes, ofInputs)));
+  }
+  return { graph, weights: found };
 }
 
 const engineOf = ({ engine, threads, runtime }: PostTrainingOptions) => ({

@@ -6,7 +6,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { first, get, item } from '../access.ts';
-import { kernelsNamed, scalesOf } from '../edit/index.ts';
+import { biasesOnSteps, kernelsNamed, scalesOf } from '../edit/index.ts';
 import type { Form } from '../learn/train/index.ts';
 import {
   binary,
@@ -23,9 +23,10 @@ import {
 } from '../weights/index.ts';
 import type { QuantizedKind } from './choices.ts';
 import { customGradient } from './custom-gradient.ts';
+import { learnedSteps } from './learned-steps.ts';
 
 export interface QuantizedFormOptions {
-  /** `integers` by default. */
+  /** `integers` by default; `learned` is `learnedSteps`, whose bits are those of the net. */
   readonly kind?: QuantizedKind;
   /** For `integers`: the bits of the codes, 2 to 8; 8 by default. */
   readonly bits?: number;
@@ -57,6 +58,7 @@ const plain = (weight: Weight): FloatWeight => float(weight.shape, materialize(w
  */
 export function quantizedForm(net: Net, o: QuantizedFormOptions = {}): Form {
   const { kind = 'integers', bits = 8, ...where } = o;
+  if (kind === 'learned') return learnedSteps(net, where);
   const kernels = new Map(
     kernelsNamed(net, where).map((key) => {
       const stored = get(net.weights, key);
@@ -71,12 +73,17 @@ export function quantizedForm(net: Net, o: QuantizedFormOptions = {}): Form {
       const weights = new Map(trained.weights);
       for (const [key, kernel] of kernels)
         weights.set(key, kernel.store(plain(get(weights, key)), parameters));
-      return { ...trained, weights };
+      return biasesOnSteps({ ...trained, weights });
     },
   };
 }
 
-function kernelOf(key: WeightKey, stored: Weight, kind: QuantizedKind, bits: number): Kernel {
+function kernelOf(
+  key: WeightKey,
+  stored: Weight,
+  kind: Exclude<QuantizedKind, 'learned'>,
+  bits: number,
+): Kernel {
   switch (kind) {
     case 'integers':
       return integers(stored, bits);
@@ -144,6 +151,8 @@ function ternaryOf(w: tf.Tensor): tf.Tensor {
 /**
  * The threshold is 0.05 max|w| of the kernel when training begins; the scales P and N are trained. With I+ and I- the
  * positions above and below it:  dP = sum over I+ of g,  dN = - sum over I- of g,  dw = P g on I+, N g on I-, g elsewhere (equations 7 and 8).
+ * dP and dN are divided by the square root of the number of weights, as LSQ does for its steps: a scale moves all of its weights at once,
+ * and the plain sum makes training diverge at rates that suit the weights.
  */
 function trainedTernary(key: WeightKey, { data }: FloatWeight): Kernel {
   const threshold = 0.05 * data.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
@@ -169,7 +178,8 @@ function trainedTernary(key: WeightKey, { data }: FloatWeight): Kernel {
             const [high, low] = sides(sw, threshold);
             const rest = tf.sub(tf.sub(1, high), low);
             const share = tf.add(tf.add(tf.mul(high, sp), tf.mul(low, sn)), rest);
-            const sum = (t: tf.Tensor): tf.Tensor => tf.reshape(tf.sum(tf.mul(dy, t)), [1]);
+            const sum = (t: tf.Tensor): tf.Tensor =>
+              tf.reshape(tf.mul(tf.sum(tf.mul(dy, t)), 1 / Math.sqrt(sw.size)), [1]);
             return [tf.mul(dy, share), sum(high), tf.neg(sum(low))];
           },
         };

@@ -4,7 +4,7 @@ import { type Compiled, compile, type EngineOptions } from '../engine/index.ts';
 import { firstInput, type Graph } from '../graph/index.ts';
 import type { Net } from '../weights/index.ts';
 
-type Outputs = Awaited<ReturnType<Compiled['run']>>;
+export type Outputs = Awaited<ReturnType<Compiled['run']>>;
 
 /** A rounding node, and the squared error of the outputs when only it rounds, as a share of the outputs' variance. */
 export interface Sensitivity {
@@ -38,7 +38,8 @@ export async function sensitivities(
   return found.sort((a, b) => b.error - a.error);
 }
 
-function relativeError(got: Outputs, expected: Outputs): number {
+/** The squared error of all outputs, as a share of their variance. */
+export function relativeError(got: Outputs, expected: Outputs): number {
   let [error, variance] = [0, 0];
   const outputs = [...got.values()];
   for (const [k, y] of [...expected.values()].entries()) {

@@ -284,7 +284,7 @@ describe('training quantized weights', () => {
         .map((t) => [...t.dataSync()]),
     );
     expect(dw).to.deep.equal([20, 60, 5, 70]); // P g on I+, N g on I-, g elsewhere
-    expect([dp, dn]).to.deep.equal([[9], [-3]]);
+    expect([dp, dn]).to.deep.equal([[4.5], [-1.5]]); // 2 + 7 and -3, divided by sqrt(4)
   });
 
   it('keeps zeros with another form before it', async () => {

@@ -6,7 +6,7 @@ import { get, item } from '../../access.ts';
 import { channelsOf, nodesById, shapes } from '../../graph/index.ts';
 import { biasSteps } from '../../read/onnx-integer.ts';
 import { float, materialize, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
-import { layersOf } from './quantize.ts';
+import { layersOf } from './layers.ts';
 
 /**
  * Corrects the biases of a quantized net for the mean rounding error of its kernels. `before` is the same net with norms

@@ -1,13 +1,15 @@
 /** @file The public names of quantization: rounding, and edits that reduce its error. */
+export { biasesOnSteps, withoutMeanError } from './biases.ts';
 export { correctBias } from './correct.ts';
 export { type EqualizedPair, type EqualizeOptions, equalize, pairsOf } from './equalize.ts';
 export { evenChannels } from './even-channels.ts';
 export { type FeedbackOptions, type Moments, roundWithFeedback } from './feedback.ts';
+export { depthwiseIds, layersOf } from './layers.ts';
 export { places, valuesToCalibrate } from './places.ts';
 export {
+  type Bits,
+  bitsIn,
   checkUnrounded,
-  depthwiseIds,
-  layersOf,
   type QuantizeOptions,
   quantize,
   type Range,

@@ -10,19 +10,14 @@
 import { get, item } from '../../access.ts';
 import { Refusal } from '../../errors.ts';
 import {
-  type Conv,
   codeRange,
   firstInput,
   type Graph,
   type IntegerForm,
-  inputChannels,
   integerForms,
-  isDepthwise,
   type Node,
   nodesById,
-  type OpOf,
   type Quantize,
-  shapes,
 } from '../../graph/index.ts';
 import { biasSteps } from '../../read/onnx-integer.ts';
 import {
@@ -42,21 +37,37 @@ import {
   type WeightKey,
 } from '../../weights/index.ts';
 import { foldNorms } from '../fold/norms.ts';
-import { callback, checkKnown, checkNet, flag, map, oneOf, whole as wholeNumber } from '../options.ts';
+import {
+  callback,
+  checkKnown,
+  checkNet,
+  checkValue,
+  either,
+  flag,
+  map,
+  oneOf,
+  whole as wholeNumber,
+} from '../options.ts';
+import { toSteps, withoutMeanError } from './biases.ts';
 import { type Moments, roundWithFeedback } from './feedback.ts';
+import { depthwiseIds, endsOf, layersOf } from './layers.ts';
 import { places } from './places.ts';
 
 /** The smallest and the largest value that codes represent; values outside are clipped. */
 export type Range = readonly [low: number, high: number];
+/** Bits of codes, 2 to 8: one number, or a number for each layer or value by its path. */
+export type Bits = number | ((path: string) => number);
 export interface QuantizeOptions {
   /** Bits of a kernel's codes, 2 to 8; 8 by default. */
-  readonly weights?: number;
+  readonly weights?: Bits;
   /** One scale for each output channel (by default), or one for the kernel. */
   readonly per?: 'channel' | 'tensor';
   /** How a scale is chosen: `max` clips no weight (by default), `mse` minimizes the squared error. */
   readonly clip?: 'max' | 'mse';
   /** Bits of the values between layers, 2 to 8; 8 by default. */
-  readonly activations?: number;
+  readonly activations?: Bits;
+  /** Bits of the kernels of the first and the last layers and of the values that they read; as the others by default. */
+  readonly ends?: number | undefined;
   /** The range of each value by node id, from `calibrate`. Without ranges only weights are quantized. */
   readonly ranges?: ReadonlyMap<string, Range>;
   /** Round the graph's outputs too; the outputs are then the rounding nodes, `PATH/quantize`. False by default. */
@@ -79,10 +90,11 @@ export function stepsOf([low, high]: Range, bits: number, isSigned = false): Qua
 }
 
 const quantizeChecks = {
-  weights: wholeNumber(2, 8),
+  weights: either(wholeNumber(2, 8), callback),
   per: oneOf('channel', 'tensor'),
   clip: oneOf('max', 'mse'),
-  activations: wholeNumber(2, 8),
+  activations: either(wholeNumber(2, 8), callback),
+  ends: wholeNumber(2, 8),
   ranges: map,
   outputs: flag,
   moments: map,
@@ -105,21 +117,46 @@ const quantizeChecks = {
 export function quantize(whole: Net, o: QuantizeOptions = {}): Net {
   checkNet('quantize', whole);
   checkKnown('quantize', o, quantizeChecks); // `quantizeByData` passes its own options too
-  const { weights: bits = 8, activations = 8, ranges, outputs = false } = o;
+  const { ranges, outputs = false, keep = () => false } = o;
   const folded = foldNorms(whole);
-  if (ranges) checkUnrounded(folded.graph, activations, outputs);
-  const values = ranges ? rounded(folded.graph, ranges, activations, outputs) : folded.graph;
-  const graph: Graph = bits === 8 ? { ...values, integers: o.form ?? 'paired' } : values;
-  return net(graph, integerWeights({ graph, weights: folded.weights }, o));
+  const bits = bitsIn(folded.graph, o);
+  if (ranges) checkUnrounded(folded.graph, bits.activations, outputs);
+  const values = ranges ? rounded(folded.graph, ranges, bits.activations, outputs) : folded.graph;
+  const isWide = layersOf(values).some(({ id }) => !keep(id) && bits.weights(id) === 8);
+  const graph: Graph = isWide ? { ...values, integers: o.form ?? 'paired' } : values;
+  return net(graph, integerWeights({ graph, weights: folded.weights }, o, bits.weights));
+}
+
+/** The bits of each kernel and value of a graph. @throws UsageError when a function gives no number of bits. */
+export function bitsIn(
+  graph: Graph,
+  { weights = 8, activations = 8, ends }: Pick<QuantizeOptions, 'weights' | 'activations' | 'ends'>,
+): { readonly weights: (layer: string) => number; readonly activations: (value: string) => number } {
+  const at = ends === undefined ? undefined : endsOf(graph);
+  const by =
+    (bits: Bits, name: string, atEnd: ReadonlySet<string> | undefined) =>
+    (path: string): number => {
+      if (ends !== undefined && atEnd?.has(path)) return ends;
+      const chosen = typeof bits === 'number' ? bits : bits(path);
+      checkValue('quantize', `${name} of "${path}"`, chosen, wholeNumber(2, 8));
+      return chosen;
+    };
+  return {
+    weights: by(weights, 'weights', at?.layers),
+    activations: by(activations, 'activations', at?.values),
+  };
 }
 
 /** @throws Refusal when no value is left to round, or some value is rounded to another number of bits. */
-export function checkUnrounded(graph: Graph, bits: number, outputs: boolean): void {
-  const other = graph.nodes.find((n) => n.op.kind === 'quantize' && n.op.bits !== bits);
-  if (other?.op.kind === 'quantize')
-    throw new Refusal(
-      `quantize: "${other.id}" already rounds to ${other.op.bits} bits, and ${bits} were requested; quantize the float net`,
-    );
+export function checkUnrounded(graph: Graph, bits: (value: string) => number, outputs: boolean): void {
+  for (const node of graph.nodes) {
+    if (node.op.kind !== 'quantize') continue;
+    const wanted = bits(firstInput(node));
+    if (node.op.bits !== wanted)
+      throw new Refusal(
+        `quantize: "${node.id}" already rounds to ${node.op.bits} bits, and ${wanted} were requested; quantize the float net`,
+      );
+  }
   if (graph.nodes.some((n) => n.op.kind === 'quantize') && !places(graph, outputs).length)
     throw new Refusal(
       `quantize: all values of ${graph.name} are already rounded to ${bits} bits; quantize the float net to calibrate again`,
@@ -127,7 +164,12 @@ export function checkUnrounded(graph: Graph, bits: number, outputs: boolean): vo
 }
 
 /** The graph with a rounding op after each value of `places`. */
-function rounded(graph: Graph, ranges: ReadonlyMap<string, Range>, bits: number, outputs: boolean): Graph {
+function rounded(
+  graph: Graph,
+  ranges: ReadonlyMap<string, Range>,
+  bits: (value: string) => number,
+  outputs: boolean,
+): Graph {
   const where = new Map(places(graph, outputs).map((p) => [p.id, p]));
   const ops = new Map<string, Quantize>();
   for (const { id, as } of where.values()) {
@@ -136,7 +178,7 @@ function rounded(graph: Graph, ranges: ReadonlyMap<string, Range>, bits: number,
       throw new Refusal(`quantize: no range is known for "${as ?? id}"; calibrate this net with data first`);
     if (!range.every(Number.isFinite))
       throw new Refusal(`quantize: the range of "${as ?? id}" is ${range.join(' to ')}; check the data`);
-    ops.set(id, stepsOf(range, bits));
+    ops.set(id, stepsOf(range, bits(id)));
   }
   const after = (id: string): string => `${id}/quantize`;
   const nodes = graph.nodes.flatMap((n): Node[] => {
@@ -154,15 +196,12 @@ function rounded(graph: Graph, ranges: ReadonlyMap<string, Range>, bits: number,
   };
 }
 
-type Layer = Node & { readonly op: Conv | OpOf<'dense'> };
-/** Convs and dense layers that own their weights. */
-export const layersOf = (graph: Graph): readonly Layer[] =>
-  graph.nodes.filter(
-    (n): n is Layer => (n.op.kind === 'conv' || n.op.kind === 'dense') && n.weightsOf === undefined,
-  );
-
-function integerWeights({ graph, weights }: Net, o: QuantizeOptions): ReadonlyMap<WeightKey, Weight> {
-  const { weights: bits = 8, per = 'channel', clip = 'max', form = 'paired', keep = () => false } = o;
+function integerWeights(
+  { graph, weights }: Net,
+  o: QuantizeOptions,
+  bitsOf: (layer: string) => number,
+): ReadonlyMap<WeightKey, Weight> {
+  const { per = 'channel', clip = 'max', form = 'paired', keep = () => false } = o;
   const byId = nodesById(graph);
   const depthwise = depthwiseIds(graph);
   const lent = new Set(graph.nodes.flatMap((n) => n.weightsOf ?? []));
@@ -170,6 +209,7 @@ function integerWeights({ graph, weights }: Net, o: QuantizeOptions): ReadonlyMa
   for (const layer of layersOf(graph)) {
     const { id } = layer;
     if (keep(id)) continue;
+    const bits = bitsOf(id);
     const key: WeightKey = `${id}:kernel`;
     const stored = get(weights, key);
     const kernel = plain(stored);
@@ -186,14 +226,7 @@ function integerWeights({ graph, weights }: Net, o: QuantizeOptions): ReadonlyMa
       ? withoutMeanError(materialize(bias), kernel, codes, moments)
       : materialize(bias);
     const steps = onSteps && biasSteps(onSteps, scales);
-    // rounded to the step of the int32 accumulator that it is added to
-    const data = steps
-      ? corrected.map((v, c) => {
-          const step = steps[c % steps.length]!;
-          return Math.round(v / step) * step;
-        })
-      : corrected;
-    found.set(`${id}:bias`, float(bias.shape, data));
+    found.set(`${id}:bias`, float(bias.shape, steps ? toSteps(corrected, steps) : corrected));
   }
   return found;
 }
@@ -224,34 +257,6 @@ function codesFor(stored: Weight, o: CodesOptions): QuantizedWeight {
   return moments
     ? roundWithFeedback(kernel, moments, { bits, scales, paired })
     : quantized(kernel, { bits, scales, paired });
-}
-
-/** Depthwise convs with one filter for each channel. */
-export function depthwiseIds(graph: Graph): ReadonlySet<string> {
-  const shapeById = shapes(graph);
-  const isOne = (node: Node): boolean =>
-    node.op.kind === 'conv' &&
-    isDepthwise(node.op, inputChannels(node, shapeById)) &&
-    node.op.out === node.op.groups;
-  return new Set(graph.nodes.filter(isOne).map((n) => n.id));
-}
-
-/** b - sum over k of (code value - kernel) E[x_k]. */
-function withoutMeanError(
-  bias: Float32Array,
-  kernel: FloatWeight,
-  codes: Weight,
-  moments: readonly Moments[],
-): Float32Array {
-  const channels = bias.length;
-  const each = channels / moments.length;
-  const shift = new Float64Array(channels);
-  materialize(codes).forEach((v, p) => {
-    const c = p % channels;
-    const mean = moments[Math.floor(c / each)]!.mean[Math.floor(p / channels)]!;
-    shift[c]! += (v - kernel.data[p]!) * mean;
-  });
-  return bias.map((b, c) => b - shift[c]!);
 }
 
 const plain = (weight: Weight): FloatWeight => float(weight.shape, materialize(weight));

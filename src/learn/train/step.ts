@@ -139,6 +139,7 @@ function totalLoss(
       values: wanted,
       noise: (id) => tensorAt(inputs, `noise/${id}`),
       frozen: (id) => !trained(id),
+      ...(form?.rounding ? { rounding: (id, op, t) => form.rounding?.(id, op, t, parameter) } : {}),
     });
     for (const [key, value] of run.statistics) note(`weight/${key}`, value);
     if (logits !== undefined)

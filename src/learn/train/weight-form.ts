@@ -4,6 +4,7 @@
  * over members).
  */
 import type * as tf from '@tensorflow/tfjs-core';
+import type { Quantize } from '../../graph/index.ts';
 import type { FloatWeight, Net, WeightKey } from '../../weights/index.ts';
 
 export interface Form {
@@ -14,6 +15,13 @@ export interface Form {
   readonly parameters?: ReadonlyMap<string, FloatWeight>;
   /** What the net sees of a trained weight; the weight itself where the form has nothing to say. */
   through(key: WeightKey, weight: tf.Tensor, parameter: (name: string) => tf.Tensor): tf.Tensor;
+  /** What a rounding op of the graph gives; undefined where the form has nothing to say. */
+  readonly rounding?: (
+    node: string,
+    op: Quantize,
+    x: tf.Tensor,
+    parameter: (name: string) => tf.Tensor,
+  ) => tf.Tensor | undefined;
   /** The trained net with its weights in that form. `parameters` are the trained ones. */
   settle(net: Net, parameters: ReadonlyMap<string, Float32Array>): Net;
 }
@@ -25,6 +33,13 @@ export function inTurn(...forms: readonly Form[]): Form {
     constants: Object.fromEntries(forms.map((f, i) => [`${i}`, f.constants ?? {}])),
     parameters: new Map(forms.flatMap((f) => [...(f.parameters ?? [])])),
     through: (key, weight, parameter) => forms.reduce((w, f) => f.through(key, w, parameter), weight),
+    rounding: (node, op, x, parameter) => {
+      for (const { rounding } of forms) {
+        const y = rounding?.(node, op, x, parameter);
+        if (y) return y;
+      }
+      return undefined;
+    },
     settle: (net, parameters) => forms.reduce((n, f) => f.settle(n, parameters), net),
   };
 }

@@ -8,6 +8,7 @@ import {
   type Graph,
   type Node,
   printShape,
+  type Quantize,
   type Slot,
   valuesOfInputs,
 } from '../../graph/index.ts';
@@ -28,6 +29,8 @@ export interface ForwardOptions {
   readonly noise?: (node: string, shape: readonly number[]) => tf.Tensor;
   /** Norms that keep their running statistics even in training. */
   readonly frozen?: (node: string) => boolean;
+  /** What a rounding op gives, where it is not the rounding of its own steps. */
+  readonly rounding?: (node: string, op: Quantize, x: tf.Tensor) => tf.Tensor | undefined;
   /** Integer layers of the net, which are then summed by codes; without them as floats. */
   readonly codes?: CodeTensors;
 }
@@ -58,7 +61,14 @@ export function forward(
   graph: Graph,
   weights: WeightTensors,
   x: tf.Tensor | Readonly<Record<string, tf.Tensor>>,
-  { training = false, values = graph.outputs, noise, frozen = () => false, codes }: ForwardOptions = {},
+  {
+    training = false,
+    values = graph.outputs,
+    noise,
+    frozen = () => false,
+    codes,
+    rounding,
+  }: ForwardOptions = {},
 ): Forward {
   mendTf();
   const needed = ancestors(graph, values);
@@ -78,21 +88,24 @@ export function forward(
       found.set(node.id, first(ins));
       continue;
     }
-    const value = apply(node.op, ins, {
-      training: training && !frozen(node.id),
-      weight: norm ? withNorm(norm, weights, weightOf) : weightOf,
-      noise: (shape) => {
-        if (!noise)
-          throw new MoonletError(
-            `${node.id}: a ${node.op.kind} in training needs noise; pass the option "noise"`,
-          );
-        return noise(node.id, shape);
-      },
-      keep: (slot, tensor) => statistics.set(`${owner}:${slot}`, tensor),
-      codes: codes?.get(node.id),
-      summed: (sum, steps) => inCodes.set(node.id, ofLayer(sum, steps)),
-      inCodes: node.op.kind === 'quantize' ? inCodes.get(node.inputs[0] ?? '')?.(node.op) : undefined,
-    });
+    const own = node.op.kind === 'quantize' ? rounding?.(node.id, node.op, first(ins)) : undefined;
+    const value =
+      own ??
+      apply(node.op, ins, {
+        training: training && !frozen(node.id),
+        weight: norm ? withNorm(norm, weights, weightOf) : weightOf,
+        noise: (shape) => {
+          if (!noise)
+            throw new MoonletError(
+              `${node.id}: a ${node.op.kind} in training needs noise; pass the option "noise"`,
+            );
+          return noise(node.id, shape);
+        },
+        keep: (slot, tensor) => statistics.set(`${owner}:${slot}`, tensor),
+        codes: codes?.get(node.id),
+        summed: (sum, steps) => inCodes.set(node.id, ofLayer(sum, steps)),
+        inCodes: node.op.kind === 'quantize' ? inCodes.get(node.inputs[0] ?? '')?.(node.op) : undefined,
+      });
     const before =
       codes && inCodesOf(node, ins, (id) => roundings.get(id), inCodes.get(node.inputs[0] ?? ''));
     if (before) inCodes.set(node.id, before);
