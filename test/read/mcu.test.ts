@@ -185,10 +185,17 @@ describe('mcuReport', () => {
         expect(report.macs).to.equal(cost(g).macs);
         expect(report.plain.fp32).to.equal(4 * report.plain.int8);
         for (const l of report.layers) expect(l.inPlace).to.be.within(sizeOf(l.shape), l.plain);
-        expect(mcuFigures(g)).to.deep.equal({
-          sram: { fp32: report.inPlace.fp32, int8: report.inPlace.int8 },
-          flash: report.flash,
-        });
+        const { patches, inPlace, plain, flash } = report;
+        for (const numbers of ['int8', 'fp32'] as const)
+          for (const [schedule, sram] of [
+            ['plain', plain],
+            ['in-place', inPlace],
+            ['patches', patches ?? inPlace],
+          ] as const)
+            expect(mcuFigures(g, { numbers, schedule })).to.deep.equal({
+              sram: sram[numbers],
+              flash: flash[numbers],
+            });
       }),
       { numRuns: 100 },
     );

@@ -5,7 +5,9 @@ export {
   type McuPatches,
   type McuReport,
   type McuSchedule,
+  type McuFigureOptions,
   mcuFigures,
+  mcuSchedules,
   mcuReport,
   type Sram,
 } from './report.ts';

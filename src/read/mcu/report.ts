@@ -118,10 +118,24 @@ export function mcuReport(graph: Graph, options: McuOptions = {}): McuReport {
   return found;
 }
 
-/** The SRAM by the schedule in place, and the flash: what limits of searches ask for, without patches and layers. */
-export function mcuFigures(graph: Graph): { readonly sram: Sram; readonly flash: Flash } {
+export const mcuSchedules = ['plain', 'in-place', 'patches'] as const;
+/** What a limit of a search looks at: how many bytes a number has, and by which schedule layers run. */
+export interface McuFigureOptions {
+  readonly numbers: 'int8' | 'fp32';
+  readonly schedule: (typeof mcuSchedules)[number];
+}
+
+/** SRAM and flash alone: of a report the two numbers that limits of searches ask for. Patches take the longest by far. */
+export function mcuFigures(
+  graph: Graph,
+  { numbers, schedule }: McuFigureOptions,
+): { readonly sram: number; readonly flash: number } {
   const units = unitsOf(graph);
-  return { sram: bytesOf(peakOf(aliveValues(units).inPlace).most), flash: flashOfUnits(units) };
+  const alive = aliveValues(units);
+  let values = peakOf(schedule === 'plain' ? alive.plain : alive.inPlace).most;
+  if (schedule === 'patches')
+    values = Math.min(values, bestPlan(units, alive, { holdInput: false })?.peak ?? values);
+  return { sram: bytesOf(values)[numbers], flash: flashOfUnits(units)[numbers] };
 }
 
 const bytesOf = (values: number): Sram => ({ fp32: 4 * values, int8: values });
