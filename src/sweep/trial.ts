@@ -137,7 +137,7 @@ async function fit(
   const options: Hooks['options'] = {
     checkpointEvery: base.checkpointEvery,
     ...(often === undefined ? {} : { evaluateEvery: often }),
-    ...(await sharedTeacher(ready, store)),
+    ...(await sharedTeacher(ready, store, hooks.signal ? { signal: hooks.signal } : {})),
     signal: AbortSignal.any([pause.signal, ...(hooks.signal ? [hooks.signal] : [])]),
     onStep: ({ step }) => {
       hooks.onStep?.(step);
