@@ -79,7 +79,7 @@ export interface McuReport {
  *
  * const { plain, inPlace, patches, flash } = mcuReport(mobilenetV2(), { patches: 4 });
  * plain.int8; // 1505280
- * inPlace.int8 / 1024; // 1372, at stage2/0/expand/conv
+ * inPlace.int8 / 1024; // 1372
  * patches?.int8; // 176400
  * flash.int8; // 3614728
  */
