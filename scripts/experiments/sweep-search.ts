@@ -91,7 +91,7 @@ async function ran(main: string, words: readonly string[]): Promise<unknown> {
   current = undefined;
   if (code !== 0) {
     note(`moonlet ${words[0]} ended with ${code}; the same command goes on`);
-    process.exit(code || 1);
+    process.exit(code ?? 130);
   }
   return JSON.parse(running.said());
 }
