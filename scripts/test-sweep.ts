@@ -1,7 +1,8 @@
 /**
  * @file `npm run test:sweep`: a sweep whose workers are killed, whose database is restarted and one of whose workers is stopped beyond its
  * lease gives every trial exactly one result, equal to the digit to that of an unbroken run in one process. On PostgreSQL, which is
- * installed where it is missing, and on the embedded database. `--trials`, `--kills` and `--workers` make it smaller; `--write` writes
+ * installed where it is missing, on the embedded database, and with a store in S3 (moto, installed from PyPI where it is missing).
+ * `--only postgres|embedded|s3` runs a part; `--trials`, `--kills` and `--workers` make it smaller; `--write` writes
  * the table to docs/sweeps.md.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,6 +29,7 @@ import { folderStore } from '../src/sweep/store.ts';
 import { tinyData, tinySpace } from '../test/support/sweeping.ts';
 import { marks, remarked, table } from './lib/markdown.ts';
 import { startPostgres } from './lib/postgres.ts';
+import { sweepOnS3 } from './lib/sweep-on-s3.ts';
 import { childrenOf, compiled, type Running, start } from './lib/sweep-processes.ts';
 
 const { values } = parseArgs({
@@ -215,10 +217,24 @@ async function embedded(main: string, folder: string, wanted: Outcomes): Promise
   return [fault];
 }
 
+/** The store in S3: a row of its own, since its trial is another. */
+async function onS3(main: string, folder: string): Promise<Fault> {
+  const server = await startPostgres(note);
+  const { requests, worker } = await sweepOnS3(main, folder, server, note);
+  server.end();
+  check(true, `S3: the trial of the worker "${worker[0]}" went on at "${worker[1]}", ${requests} requests`);
+  return {
+    ...{ fault: 'store in S3 (moto): worker killed (SIGKILL)', times: 1 },
+    outcome: 'its trial went on elsewhere from the checkpoint in the bucket',
+  };
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'moonlet-sweep-'));
 try {
   const began = Date.now();
   const main = await compiled('out/test-sweep');
+  const isWanted = (part: string): boolean => values.only === '' || values.only === part;
+  const s3 = isWanted('s3') ? [await onS3(main, folder)] : [];
   const value = {
     ...tinySpace(tinyData(join(folder, 'data')), { trials, parallel: 16 }),
     space: {
@@ -232,10 +248,10 @@ try {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'tiny.json'), JSON.stringify(value));
   const space = parseSpace(value);
-  const wanted = await unbroken(space, join(folder, 'unbroken'));
+  const wanted: Outcomes = values.only === 's3' ? new Map() : await unbroken(space, join(folder, 'unbroken'));
   const rows = [
-    ...(values.only === 'embedded' ? [] : await onPostgres(main, folder, wanted)),
-    ...(values.only === 'postgres' ? [] : await embedded(main, folder, wanted)),
+    ...(isWanted('postgres') ? await onPostgres(main, folder, wanted) : []),
+    ...(isWanted('embedded') ? await embedded(main, folder, wanted) : []),
   ];
   const minutes = Math.round((Date.now() - began) / 60_000);
   const text = [
@@ -245,12 +261,14 @@ try {
       [
         ['fault', 'times', 'outcome', 'trials with exactly one result, that of the unbroken run'],
         ...rows.map((r) => [r.fault, `${r.times}`, r.outcome, `${wanted.size} of ${trials}`]),
+        ...s3.map((r) => [r.fault, `${r.times}`, r.outcome, '1 of 1']),
       ],
       [0, 2],
     ),
   ].join('\n');
   print(text);
-  if (values.write) {
+  if (values.write && values.only !== '') note('--only writes no table; run all parts');
+  else if (values.write) {
     const page = 'docs/sweeps.md';
     writeFileSync(
       page,

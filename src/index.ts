@@ -63,6 +63,6 @@ export {
 } from './graph/index.ts';
 export { fromJson } from './graph/json.ts';
 export * as graphs from './graph/public.ts';
-export { type Cost, cost, countAs, mermaid, table, toSource } from './read/index.ts';
+export { type Cost, cost, countAs, mcuReport, mermaid, table, toSource } from './read/index.ts';
 export type * as types from './types.ts';
 export { bytesOf, init, type Net, net, pack, unpack, type Weight, type Weights } from './weights/index.ts';

@@ -30,5 +30,18 @@ export type {
   Widths,
 } from './edit/index.ts';
 export type { Activation, Channels, Kind, OpOf, Padding, Rule, Slot } from './graph/index.ts';
-export type { CountedLayer, CountTool, LayerCost, SourceOptions, ToolCount } from './read/index.ts';
+export type {
+  CountedLayer,
+  CountTool,
+  Flash,
+  LayerCost,
+  McuLayer,
+  McuOptions,
+  McuPatches,
+  McuReport,
+  McuSchedule,
+  SourceOptions,
+  Sram,
+  ToolCount,
+} from './read/index.ts';
 export type { InitOptions, UnpackOptions, WeightKey } from './weights/index.ts';

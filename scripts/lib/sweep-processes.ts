@@ -24,10 +24,15 @@ export interface Running {
 /** All that were started: they end with this process. */
 const living = new Set<ChildProcess>();
 
-/** Starts a command. */
-export function start(main: string, words: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+/** Starts a command. `stderr`: kept with stdout, or shown while `said` has stdout alone. */
+export function start(
+  main: string,
+  words: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  stderr: 'kept' | 'shown' = 'kept',
+): Running {
   const child = spawn(process.execPath, [main, ...words], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', stderr === 'shown' ? 'inherit' : 'pipe'],
     env: { ...process.env, ...env },
   });
   let text = '';

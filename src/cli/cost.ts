@@ -1,10 +1,13 @@
 /** @file `moonlet cost`: parameters, multiply-adds, memory; also as other tools count them. */
 import type { Command } from 'commander';
+import { UsageError } from '../errors.ts';
 import { type Graph, nodesById, printOp, printShape } from '../graph/index.ts';
 import { countTools } from '../read/conventions.ts';
 import { type Cost, cost } from '../read/cost.ts';
 import { countAs, countToolNamed, type ToolCount } from '../read/count-as.ts';
+import type { McuFlags } from './cost-mcu.ts';
 import { graphOf } from './net-words.ts';
+import { kebab } from './numbers.ts';
 import { count, print, printJson, rounded } from './say.ts';
 import { tableOf } from './tables.ts';
 
@@ -17,7 +20,8 @@ export const costFigures = (c: Cost): readonly (readonly [name: string, value: n
   ['peak bytes', c.peakBytes],
 ];
 
-interface Flags {
+interface Flags extends McuFlags {
+  readonly mcu?: boolean;
   readonly as?: string;
   readonly layers?: boolean;
   readonly json?: boolean;
@@ -29,12 +33,36 @@ export const costCommand = (command: Command): void => {
       'an architecture with its options, such as wrn depth=40 width=2; a student; or an .onnx file',
     )
     .option('--as <tool>', `count operations as another tool does: ${countTools.join(', ')}, or all of them`)
+    .option('--mcu', 'SRAM and flash on a microcontroller, in int8 and float32, and the layer that binds')
+    .option(
+      '--patches <n>',
+      'with --mcu: n x n patches (default: of 2 to 8, the least SRAM with at most a quarter more multiply-adds)',
+    )
+    .option('--until <path>', 'with --mcu: the last layer that runs by patches (default: the best)')
+    .option(
+      '--hold-input',
+      'with --mcu: the whole input is in SRAM while patches run (default: what a patch reads)',
+    )
+    .option(
+      '--sram <size>',
+      'with --mcu: 256KB, say: the patches with the fewest multiply-adds that keep to it',
+    )
     .option('--layers', 'print a table of every layer, too')
     .option('--json', 'print one JSON document, with every layer (default: a table of totals)')
     .action(run);
 };
 
-async function run(words: string[], { as, layers = false, json = false }: Flags): Promise<void> {
+const mcuFlags = ['patches', 'until', 'holdInput', 'sram'] as const;
+
+async function run(words: string[], flags: Flags): Promise<void> {
+  const { as, layers = false, json = false, mcu = false } = flags;
+  const lonely = mcuFlags.find((name) => flags[name] !== undefined);
+  if (!mcu && lonely) throw new UsageError(`--${kebab(lonely)} is an option of --mcu; add --mcu`);
+  if (mcu && as !== undefined) throw new UsageError('--mcu and --as exclude each other; leave one out');
+  if (mcu) {
+    const { printMcu } = await import('./cost-mcu.ts');
+    return printMcu(await graphOf(words), flags, { layers, json });
+  }
   const tools = as === undefined ? [] : as === 'all' ? countTools : [countToolNamed(as)];
   const graph = await graphOf(words);
   if (as === undefined) return json ? printJson(cost(graph)) : print(costText(graph, layers));

@@ -18,19 +18,17 @@ const path = /^[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*$/;
 export function check(graph: Graph): Graph {
   const seen = new Map<string, Node>();
   for (const node of graph.nodes) {
-    const fail = (reason: string): never => {
-      throw new MoonletError(`${node.id}: ${reason}`);
-    };
     if (!path.test(node.id)) {
       throw new MoonletError(
         `${JSON.stringify(node.id)}: a path is made of letters, digits, '_' and '-', joined by '/'`,
       );
     }
-    if (seen.has(node.id)) fail('two nodes have this path; name one of them differently');
-    if (node.op.kind === 'input' && node.inputs.length) fail('an input reads nothing');
-    for (const id of node.inputs) if (!seen.has(id)) fail(`reads "${id}", which does not come before it`);
+    if (seen.has(node.id)) fail(node, 'two nodes have this path; name one of them differently');
+    if (node.op.kind === 'input' && node.inputs.length) fail(node, 'an input reads nothing');
+    for (const id of node.inputs)
+      if (!seen.has(id)) fail(node, `reads "${id}", which does not come before it`);
     seen.set(node.id, node);
-    if (node.weightsOf !== undefined) checkSharing(node, seen.get(node.weightsOf), fail);
+    if (node.weightsOf !== undefined) checkSharing(node, seen.get(node.weightsOf));
   }
   if (!graph.nodes.some((n) => n.op.kind === 'input'))
     throw new MoonletError(`${cut(graph.name, 200)}: the graph has no input`);
@@ -44,14 +42,22 @@ export function check(graph: Graph): Graph {
   return graph;
 }
 
-function checkSharing(node: Node, owner: Node | undefined, fail: (reason: string) => never): void {
+// one function for all nodes: closures would be made for each node of each candidate of a search
+function fail(node: Node, reason: string): never {
+  throw new MoonletError(`${node.id}: ${reason}`);
+}
+
+function checkSharing(node: Node, owner: Node | undefined): void {
   if (!owner || owner.id === node.id)
-    return fail(`shares the weights of "${node.weightsOf}", which does not come before it`);
+    return fail(node, `shares the weights of "${node.weightsOf}", which does not come before it`);
   if (owner.weightsOf)
-    fail(`shares the weights of "${owner.id}", which itself shares; name the owner "${owner.weightsOf}"`);
-  if (!sharing.includes(node.op.kind)) fail(`${node.op.kind} has no weights to share`);
+    fail(
+      node,
+      `shares the weights of "${owner.id}", which itself shares; name the owner "${owner.weightsOf}"`,
+    );
+  if (!sharing.includes(node.op.kind)) fail(node, `${node.op.kind} has no weights to share`);
   if (owner.op.kind !== node.op.kind)
-    fail(`a ${node.op.kind} cannot share the weights of "${owner.id}", a ${owner.op.kind}`);
+    fail(node, `a ${node.op.kind} cannot share the weights of "${owner.id}", a ${owner.op.kind}`);
 }
 
 const sharing: readonly Kind[] = [
@@ -66,6 +72,7 @@ const sharing: readonly Kind[] = [
 
 function checkSharedShapes(graph: Graph): void {
   const shapeOfId = shapes(graph);
+  if (graph.nodes.every((node) => node.weightsOf === undefined)) return;
   const byId = nodesById(graph);
   for (const node of graph.nodes) {
     if (!node.weightsOf) continue;

@@ -227,19 +227,27 @@ const withChannels = (shape: Shape, c: number): Shape => (isMap(shape) ? [shape[
  * shapes(wrn()).get('head/dense'); // [10]
  */
 export function shapes(graph: Graph): ReadonlyMap<string, Shape> {
-  const before = known.get(graph.nodes);
+  const before = latest.nodes === graph.nodes ? latest.found : known.get(graph.nodes);
   if (before) return before;
-  return fold<Shape>(graph, (node, ins) => {
+  const found = fold<Shape>(graph, (node, ins) => {
     try {
       return shapeOf(node.op, ins);
     } catch (e) {
       throw e instanceof ShapeError ? e.at(node.id) : e;
     }
   });
+  if (Object.isFrozen(graph.nodes)) known.set(graph.nodes, found); // a builder made it
+  return found;
 }
 
 /** Shapes by the list of nodes, which its builder has frozen. */
 const known = new WeakMap<readonly Node[], ReadonlyMap<string, Shape>>();
+/** Those of the graph that was built last: searches look at a graph once. */
+let latest: { readonly nodes: readonly Node[]; readonly found: ReadonlyMap<string, Shape> } = {
+  nodes: [],
+  found: new Map(),
+};
 /** Keeps the shapes that a builder has computed of its nodes, which it freezes. */
-export const keepShapes = (nodes: readonly Node[], found: ReadonlyMap<string, Shape>): void =>
-  void known.set(nodes, found);
+export function keepShapes(nodes: readonly Node[], found: ReadonlyMap<string, Shape>): void {
+  latest = { nodes, found };
+}

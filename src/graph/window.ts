@@ -20,25 +20,22 @@ export function slide(
   { kernel, stride, dilation, padding }: { kernel: Pair; stride: Pair; dilation: Pair; padding: Padding },
 ): { readonly size: Pair; readonly pads: Pads } {
   const [h, w] = [first(map), item(map, 1)];
-  const reach = (axis: 0 | 1): number => dilation[axis] * (kernel[axis] - 1) + 1;
+  const [high, wide] = [reach(kernel[0], dilation[0]), reach(kernel[1], dilation[1])];
   if (padding === 'same') {
-    const axis = (n: number, i: 0 | 1): [out: number, before: number, after: number] => {
-      const out = Math.ceil(n / stride[i]);
-      const sum = Math.max(0, (out - 1) * stride[i] + reach(i) - n);
-      return [out, Math.floor(sum / 2), sum - Math.floor(sum / 2)];
-    };
-    const [oh, top, bottom] = axis(h, 0);
-    const [ow, left, right] = axis(w, 1);
-    return { size: [oh, ow], pads: { top, right, bottom, left } };
+    const [oh, ow] = [Math.ceil(h / stride[0]), Math.ceil(w / stride[1])];
+    const down = Math.max(0, (oh - 1) * stride[0] + high - h);
+    const across = Math.max(0, (ow - 1) * stride[1] + wide - w);
+    const [top, left] = [Math.floor(down / 2), Math.floor(across / 2)];
+    return { size: [oh, ow], pads: { top, right: across - left, bottom: down - top, left } };
   }
-  const [top, right, bottom, left] = padding === 'valid' ? ([0, 0, 0, 0] as const) : padding;
-  const out = (n: number, pads: number, i: 0 | 1): number =>
-    Math.floor((n + pads - reach(i)) / stride[i]) + 1;
-  return {
-    size: [out(h, top + bottom, 0), out(w, left + right, 1)],
-    pads: { top, right, bottom, left },
-  };
+  const [top, right, bottom, left] = padding === 'valid' ? noPads : padding;
+  const oh = Math.floor((h + top + bottom - high) / stride[0]) + 1;
+  const ow = Math.floor((w + left + right - wide) / stride[1]) + 1;
+  return { size: [oh, ow], pads: { top, right, bottom, left } };
 }
+const noPads = [0, 0, 0, 0] as const;
+/** How many rows, or columns, a window covers. */
+const reach = (kernel: number, dilation: number): number => dilation * (kernel - 1) + 1;
 
 /**
  * The size of the map that a transposed conv gives; the padding of the conv that it transposes, which it cuts off; and the

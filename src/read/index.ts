@@ -6,5 +6,15 @@ export { type ClassEnd, checkClasses, checkLogits, classEnd, logitsAt } from './
 export { type CountTool, countTools } from './conventions.ts';
 export { type Cost, cost, type LayerCost } from './cost.ts';
 export { type CountedLayer, countAs, countToolNamed, type ToolCount } from './count-as.ts';
+export {
+  type Flash,
+  type McuLayer,
+  type McuOptions,
+  type McuPatches,
+  type McuReport,
+  type McuSchedule,
+  mcuReport,
+  type Sram,
+} from './mcu/index.ts';
 export { columns, mermaid, table } from './show.ts';
 export { type SourceOptions, toSource } from './source.ts';

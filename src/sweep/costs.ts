@@ -9,6 +9,7 @@ import { MoonletError } from '../errors.ts';
 import { classesOf, type Graph } from '../graph/index.ts';
 import { checkFit } from '../learn/task/index.ts';
 import { cost } from '../read/cost.ts';
+import { type McuFigureOptions, mcuFigures } from '../read/mcu/index.ts';
 import type { Recipe } from '../run/recipe.ts';
 import { firstStudent, startOn } from '../run/start.ts';
 import { candidateOf, type NetFields, netFields, netFieldsOf } from './candidate.ts';
@@ -22,14 +23,29 @@ export interface Costs {
   readonly bytes: number;
   /** The most memory that values need at once in inference. */
   readonly peakBytes: number;
+  /** On a microcontroller: of values and of weights. Only where the space limits or minimizes one of them. */
+  readonly sram?: number;
+  readonly flash?: number;
 }
 export type About = Pick<Dataset, 'name' | 'shape' | 'classes'>;
 
+/** Whether a space looks at microcontrollers, and how. */
+export function mcuOf({
+  limits,
+  objective,
+  mcu,
+}: Partial<Pick<Space, 'limits' | 'objective' | 'mcu'>>): McuFigureOptions | undefined {
+  const isAsked =
+    limits?.sram ?? limits?.flash ?? objective?.some((name) => name === 'sram' || name === 'flash');
+  return isAsked ? (mcu ?? { numbers: 'int8', schedule: 'in-place' }) : undefined;
+}
+
 /** The costs of a graph. */
-export function costsOf(graph: Graph): Costs {
+export function costsOf(graph: Graph, mcu?: McuFigureOptions): Costs {
   const { params, macs, normStats, peakBytes } = cost(graph);
   const indices = graph.nodes.reduce((n, { op }) => n + (op.kind === 'permute' ? op.order.length : 0), 0);
-  return { params, macs, bytes: 4 * (params + normStats - indices), peakBytes };
+  const costs = { params, macs, bytes: 4 * (params + normStats - indices), peakBytes };
+  return mcu ? { ...costs, ...mcuFigures(graph, mcu) } : costs;
 }
 
 /**
@@ -61,7 +77,10 @@ function isPlain({ student, size, channels, classes, grow, newHead }: NetFields)
 }
 
 /** Costs of candidates, each net counted once. A text says why there is no such net. */
-export type Coster = (base: Pick<Space, 'recipe'>, values: Values) => Costs | string;
+export type Coster = (
+  base: Pick<Space, 'recipe'> & Partial<Pick<Space, 'limits' | 'objective' | 'mcu'>>,
+  values: Values,
+) => Costs | string;
 
 /** So many different nets are kept. */
 const most = 200_000;
@@ -84,11 +103,13 @@ export function coster(about: About | undefined): Coster {
     const fields = netFieldsOf(base, values);
     const { student, block } = fields;
     const plain = isPlain(fields);
-    const key = plain ? `${student}|${block ?? ''}` : JSON.stringify(netFields.map((f) => fields[f]));
+    const mcu = mcuOf(base);
+    const how = mcu ? `${mcu.numbers} ${mcu.schedule}` : '';
+    const key = how + (plain ? `${student}|${block ?? ''}` : JSON.stringify(netFields.map((f) => fields[f])));
     const before = known.get(key);
     if (before !== undefined) return before;
     const found = unlessRefused(() =>
-      costsOf(plain ? plainGraph(fields, about) : graphOf(candidateOf(base, values).recipe, about)),
+      costsOf(plain ? plainGraph(fields, about) : graphOf(candidateOf(base, values).recipe, about), mcu),
     );
     if (known.size >= most) known.clear();
     known.set(key, found);

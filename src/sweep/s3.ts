@@ -42,6 +42,14 @@ export async function s3Store(place: string, env: NodeJS.ProcessEnv = process.en
     new MoonletError(
       `${place}: ${key} was refused (HTTP ${status}); check the bucket, its region and its keys`,
     );
+  const write = (
+    key: string,
+    bytes: Uint8Array | string,
+    headers: Record<string, string> = {},
+  ): Promise<Response> => {
+    const body = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
+    return call(key, { method: 'PUT', headers, body: new Uint8Array(body) });
+  };
   return {
     place,
     get: async (key) => {
@@ -51,9 +59,14 @@ export async function s3Store(place: string, env: NodeJS.ProcessEnv = process.en
       return new Uint8Array(await answer.arrayBuffer());
     },
     put: async (key, bytes) => {
-      const body = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
-      const answer = await call(key, { method: 'PUT', body: new Uint8Array(body) });
+      const answer = await write(key, bytes);
       if (!answer.ok) throw refused(key, answer);
+    },
+    create: async (key, bytes) => {
+      const answer = await write(key, bytes, { 'if-none-match': '*' });
+      if (answer.status === 412 || answer.status === 409) return false; // there, or being written
+      if (!answer.ok) throw refused(key, answer);
+      return true;
     },
     remove: async (key) => {
       const answer = await call(key, { method: 'DELETE' });

@@ -3,8 +3,9 @@
  * JSON, validated to the last field; without tf.
  */
 import * as z from 'zod';
-import { suggestion, UsageError } from '../errors.ts';
+import { messageOf, suggestion, UsageError } from '../errors.ts';
 import { firstIssue, unknownKey } from '../graph/index.ts';
+import { mcuSchedules, parseSize } from '../read/mcu/index.ts';
 import type { Locate } from '../run/recipe.ts';
 
 const json = z.json();
@@ -32,9 +33,23 @@ const limit = z.union([
   z.number().positive(),
   z.strictObject({ min: z.number().min(0).optional(), max: z.number().positive().optional() }),
 ]);
+/** A number of bytes, also as `256 KB`. */
+const size = z.union([
+  z.number().positive(),
+  z.string().transform((text, context) => {
+    try {
+      return parseSize(text);
+    } catch (e) {
+      context.addIssue({ code: 'custom', message: messageOf(e) });
+      return z.NEVER;
+    }
+  }),
+]);
+const sizeLimit = z.union([size, z.strictObject({ min: size.optional(), max: size.optional() })]);
 /** What a limit can be set on: all but the last are known before training; the last is measured before training. */
-export const limitNames = ['params', 'macs', 'bytes', 'peakBytes', 'latencyMs'] as const;
+export const limitNames = ['params', 'macs', 'bytes', 'peakBytes', 'sram', 'flash', 'latencyMs'] as const;
 export type LimitName = (typeof limitNames)[number];
+const ofBytes: readonly LimitName[] = ['bytes', 'peakBytes', 'sram', 'flash'];
 
 /** What is measured of a trial. Accuracy is that of the held-out training examples. */
 export const measureNames = ['accuracy', 'loss', ...limitNames] as const;
@@ -87,7 +102,18 @@ const space = z.strictObject({
   space: z.record(z.string(), dimension),
   /** A chain of compression steps behind training, as `moonlet compress --steps` takes it. */
   compress: z.string().optional(),
-  limits: z.strictObject(Object.fromEntries(limitNames.map((n) => [n, limit.optional()]))).default({}),
+  limits: z
+    .strictObject(
+      Object.fromEntries(limitNames.map((n) => [n, (ofBytes.includes(n) ? sizeLimit : limit).optional()])),
+    )
+    .default({}),
+  /** What `sram` and `flash` are: of which numbers, and by which schedule of layers. Without it, int8 and in place. */
+  mcu: z
+    .strictObject({
+      numbers: z.enum(['int8', 'fp32']).default('int8'),
+      schedule: z.enum(mcuSchedules).default('in-place'),
+    })
+    .optional(),
   /** What the best trial has most of (accuracy) or least of (all others). With several, the best ones are a Pareto front. */
   objective: z
     .preprocess((v) => (typeof v === 'string' ? [v] : v), z.array(z.enum(measureNames)).min(1))

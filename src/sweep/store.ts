@@ -16,6 +16,8 @@ export interface Store {
   get(key: string): Promise<Uint8Array | undefined>;
   /** @throws MoonletError when it cannot be written; the old value stays. */
   put(key: string, bytes: Uint8Array | string): Promise<void>;
+  /** Writes a value where there is none. @returns whether there was none. A server that cannot tell writes it and says true. */
+  create(key: string, bytes: Uint8Array | string): Promise<boolean>;
   /** Removes a value; nothing happens when there is none. */
   remove(key: string): Promise<void>;
 }
@@ -55,6 +57,17 @@ export function folderStore(folder: string): Store {
         renameSync(temporary, path);
       } catch (e) {
         discard(temporary);
+        throw unwritable(path, e);
+      }
+    },
+    create: async (key, bytes) => {
+      const path = join(root, key);
+      try {
+        mkdirSync(dirname(path), { recursive: true });
+        writeFileSync(path, bytes, { flag: 'wx' });
+        return true;
+      } catch (e) {
+        if (codeOf(e) === 'EEXIST') return false;
         throw unwritable(path, e);
       }
     },

@@ -10,6 +10,7 @@ import { guide, memoryCache, teacherIdentity } from '../learn/train/teacher.ts';
 import { packCache, unpackCache } from '../learn/train/teacher-cache-file.ts';
 import { fitOptions } from '../run/fit-options.ts';
 import type { Ready } from '../run/classify.ts';
+import { computedOnce, type OnceOptions } from './once.ts';
 import type { Store } from './store.ts';
 
 /** At most so many bytes of outputs are shared. */
@@ -17,11 +18,13 @@ const mostBytes = 2 ** 31;
 
 /**
  * The shared cache of a recipe's teacher, as an option of `fit`; nothing where the views of each epoch are new ones (no `views`), or
- * labels are mixed. The first trial that needs the outputs computes them; trials that begin at the same moment may do so too.
+ * labels are mixed. The first trial that needs the outputs computes them; those that begin meanwhile wait for it, and one of
+ * them takes over if it dies.
  */
 export async function sharedTeacher(
   ready: Ready,
   store: Store,
+  o: OnceOptions = {},
 ): Promise<Pick<FitTaskOptions, 'teacherCache'>> {
   const { recipe, teacher, engine, student } = ready;
   const { views } = recipe;
@@ -38,21 +41,30 @@ export async function sharedTeacher(
   const about = { augment, views, viewSeed: viewSeed ?? seed, limit, validation, data };
   const identity = await teacherIdentity(teacher, ids, about);
   const key = `teachers/${createHash('sha256').update(identity).digest('hex').slice(0, 24)}.safetensors`;
-  const stored = await store.get(key);
-  if (stored) return { teacherCache: unpackCache(stored, identity, mostBytes) };
-  const cache = memoryCache(mostBytes);
-  const batch = divisorOf(train.count);
-  const perEpoch = train.count / batch;
-  const steps = views * perEpoch;
-  const next = task.batches({ batch, seed: 0, steps });
-  const asked = await guide(teacher, ids, { ...engine, cache });
-  try {
-    for (let step = 0; step < steps; step++) await asked.of(await next(step));
-  } finally {
-    await asked.release();
-  }
-  await store.put(key, packCache(cache, identity));
-  return { teacherCache: cache };
+  const bytes = await computedOnce(
+    store,
+    key,
+    async (alive) => {
+      const cache = memoryCache(mostBytes);
+      const batch = divisorOf(train.count);
+      const perEpoch = train.count / batch;
+      const steps = views * perEpoch;
+      const next = task.batches({ batch, seed: 0, steps });
+      const asked = await guide(teacher, ids, { ...engine, cache });
+      try {
+        for (let step = 0; step < steps; step++) {
+          if (o.signal?.aborted) return undefined;
+          await asked.of(await next(step));
+          await alive();
+        }
+      } finally {
+        await asked.release();
+      }
+      return packCache(cache, identity);
+    },
+    o,
+  );
+  return bytes ? { teacherCache: unpackCache(bytes, identity, mostBytes) } : {};
 }
 
 /** The largest batch up to 256 that divides the examples, so that none is left out. */

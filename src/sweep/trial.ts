@@ -12,10 +12,11 @@ import { MoonletError } from '../errors.ts';
 import { evaluate, evaluateStreamed } from '../learn/task/index.ts';
 import type { Fitted } from '../learn/train/index.ts';
 import { cost } from '../read/cost.ts';
+import { mcuFigures } from '../read/mcu/index.ts';
 import { type Hooks, perform, type Ready, readyFor } from '../run/classify.ts';
 import { bytesOf, type Net, pack } from '../weights/index.ts';
 import { candidateOf } from './candidate.ts';
-import { type Costs, costsOf, overLimit } from './costs.ts';
+import { type Costs, costsOf, mcuOf, overLimit } from './costs.ts';
 import { type Inherited, inherited } from './inherit.ts';
 import type { Space, Values } from './space.ts';
 import { checkpointKey, checkpointsIn, type Store } from './store.ts';
@@ -25,7 +26,15 @@ import { sharedTeacher } from './teacher.ts';
 export interface TrialSpec {
   readonly base: Pick<
     Space,
-    'recipe' | 'compress' | 'limits' | 'threads' | 'checkpointEvery' | 'sampler' | 'stopEarly'
+    | 'recipe'
+    | 'compress'
+    | 'limits'
+    | 'objective'
+    | 'mcu'
+    | 'threads'
+    | 'checkpointEvery'
+    | 'sampler'
+    | 'stopEarly'
   >;
   readonly trial: number;
   readonly values: Values;
@@ -73,13 +82,14 @@ export async function runTrial(spec: TrialSpec, store: Store, hooks: TrialHooks 
   }
 }
 
-const costNames = ['params', 'macs', 'bytes', 'peakBytes'] as const;
+const costNames = ['params', 'macs', 'bytes', 'peakBytes', 'sram', 'flash'] as const;
 
 async function trained(spec: TrialSpec, store: Store, hooks: TrialHooks): Promise<Outcome> {
   const { base, values, costs } = spec;
   const { recipe, compress: chain } = candidateOf(base, values);
   const ready = await readyFor(recipe, { engine: 'onnxruntime', threads: base.threads });
-  const now = costsOf(ready.student.graph);
+  const mcu = mcuOf(base);
+  const now = costsOf(ready.student.graph, mcu);
   if (costNames.some((name) => now[name] !== costs[name]))
     throw new MoonletError(
       `trial ${spec.trial}: the net has ${JSON.stringify(now)}, and was counted as ${JSON.stringify(costs)}; use the same version of Moonlet everywhere`,
@@ -102,11 +112,12 @@ async function trained(spec: TrialSpec, store: Store, hooks: TrialHooks): Promis
   const accuracy = 'accuracy' in done ? done.accuracy : lastMeasure(fitted, recipe.keep);
   const { params, macs, peakBytes } = cost(done.net.graph);
   const bytes = 'bytes' in done ? done.bytes : costs.bytes;
-  const over = overLimit({ params, macs, bytes, peakBytes }, base.limits);
+  const onMcu = mcu ? mcuFigures(done.net.graph, mcu) : {};
+  const over = overLimit({ params, macs, bytes, peakBytes, ...onMcu }, base.limits);
   if (over !== undefined) return { ok: false, body: { error: `after compression: ${over}` }, ...timed };
   const weights = await keep(spec, store, done.net, start.ready);
   const measures = {
-    ...{ params, macs, bytes, peakBytes, accuracy, loss },
+    ...{ params, macs, bytes, peakBytes, ...onMcu, accuracy, loss },
     steps: fitted.history.loss.length,
   };
   return { ok: true, body: { ...measures, weights, ...how }, ...timed };
@@ -126,7 +137,7 @@ async function fit(
   const options: Hooks['options'] = {
     checkpointEvery: base.checkpointEvery,
     ...(often === undefined ? {} : { evaluateEvery: often }),
-    ...(await sharedTeacher(ready, store)),
+    ...(await sharedTeacher(ready, store, hooks.signal ? { signal: hooks.signal } : {})),
     signal: AbortSignal.any([pause.signal, ...(hooks.signal ? [hooks.signal] : [])]),
     onStep: ({ step }) => {
       hooks.onStep?.(step);

@@ -26,6 +26,7 @@ const options: readonly (readonly [
   must: string,
   wrong: readonly string[],
 ])[] = [
+  [['cost', ...arch, '--mcu'], 'patches', 'a whole number from 1 to 64', ['0', '65', ...noWhole]],
   [fit, 'steps', 'a whole number from 1 to 100000000', ['0', '100000001', ...noWhole]],
   [fit, 'batch', 'a whole number from 1 to 4096', ['0', '4097', ...noWhole]],
   [fit, 'seed', 'a whole number from 0 up', noWhole],

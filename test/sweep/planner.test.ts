@@ -1,6 +1,6 @@
 /** @file What is tried: the same for the same seed and results, however they came; and better than chance where a sampler learns. */
 import { expect } from 'chai';
-import { bytesOf, cheapen, cost, grow, init } from '../../src/index.ts';
+import { bytesOf, cheapen, cost, grow, init, mcuReport } from '../../src/index.ts';
 import { random } from '../../src/random.ts';
 import {
   coster,
@@ -162,6 +162,26 @@ describe('the costs of a candidate', () => {
       const costs = coster(undefined)({ recipe: { student } }, {});
       expect(costs).to.deep.equal({ params, macs, bytes: bytesOf(net), peakBytes });
     });
+
+  it('have SRAM and flash where a space asks for them, and limits keep to them', () => {
+    const student = 'ds-cnn';
+    const of = (space: object): unknown => coster(undefined)({ recipe: { student }, ...space }, {});
+    const { plain, inPlace, flash } = mcuReport(compose(student));
+    expect(of({ limits: { params: { max: 1 } } })).not.to.have.any.keys('sram', 'flash');
+    expect(of({ limits: { sram: { max: 1 } } })).to.deep.include({ sram: inPlace.int8, flash: flash.int8 });
+    const mcu = { numbers: 'fp32', schedule: 'plain' };
+    expect(of({ objective: ['accuracy', 'flash'], mcu })).to.deep.include({
+      sram: plain.fp32,
+      flash: flash.fp32,
+    });
+    const space = parseSpace({
+      ...{ recipe: { ...base.recipe, student: 'ds-cnn size=28 channels=1' }, trials: 1 },
+      space: { 'student.size': { whole: [20, 60] } },
+      limits: { sram: '15 KB' },
+    });
+    const [job] = run(planner(space, coster(undefined)), 1);
+    expect(job?.costs.sram).to.be.within(1, 15 * 1024);
+  });
 
   it('follow the block, the options and a recipe with growth', () => {
     const costs = coster({ name: 'mnist', shape: [28, 28, 1], classes: 10 });

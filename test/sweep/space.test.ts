@@ -38,6 +38,11 @@ describe('a space', () => {
     });
     expect(space.recipe['viewSeed']).to.equal(0);
     expect(parseSpace({ ...base, limits: { params: 5 } }).limits).to.deep.equal({ params: { max: 5 } });
+    const limits = { sram: '256 KB', flash: { min: 1, max: '1MB' } } as const;
+    expect(parseSpace({ ...base, limits }).limits).to.deep.equal({
+      sram: { max: 262_144 },
+      flash: { min: 1, max: 1_048_576 },
+    });
   });
 
   it('that is wrong is refused with line and column', () => {
@@ -52,6 +57,9 @@ describe('a space', () => {
         `{ ${recipe},\n "space": { "a": { "choice": [1], "when": { "b": 1 } }, "b": { "choice": [1] } } }`,
       ),
     ).to.match(/^space\.json:2:\d+: when: no dimension "b" before "a"/);
+    expect(refusal(`{ ${recipe},\n "space": {}, "limits": { "sram": "256 PB" } }`)).to.match(
+      /^space\.json:2:\d+: limits\.sram: "256 PB" is no size of memory; write bytes/,
+    );
     expect(refusal('{ "recipe": { "data": "mnist", "student": "wrn", "steps": 1 }, "space": {} }')).to.match(
       /^space\.json:1:13: recipe: needs "validation"/,
     );

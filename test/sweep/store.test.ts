@@ -21,6 +21,9 @@ async function laws(store: Store): Promise<void> {
   await store.remove(key);
   await store.remove(key);
   expect(await store.get(key)).to.equal(undefined);
+  expect(await store.create('leases/a', 'one')).to.equal(true);
+  expect(await store.create('leases/a', 'two')).to.equal(false);
+  expect(new TextDecoder().decode(await store.get('leases/a'))).to.equal('one');
 }
 
 describe('a store in a folder', () => {
@@ -74,6 +77,7 @@ describe('a store in a bucket', () => {
       const key = request.url ?? '';
       const send = (status: number, body?: Buffer): void => void answer.writeHead(status).end(body);
       if (!isSigned(request)) return send(403);
+      if (request.headers['if-none-match'] === '*' && values.has(key)) return send(412);
       if (request.method === 'PUT') values.set(key, Buffer.concat(parts));
       if (request.method === 'DELETE') values.delete(key);
       const found = values.get(key);
@@ -95,7 +99,7 @@ describe('a store in a bucket', () => {
     const store = await s3Store('s3://bucket/sweeps/one', env);
     await laws(store);
     await store.put('a', 'b');
-    expect([...values.keys()]).to.deep.equal(['/bucket/sweeps/one/a']);
+    expect([...values.keys()]).to.have.members(['/bucket/sweeps/one/a', '/bucket/sweeps/one/leases/a']);
   });
 
   it('says what is refused, and which key is missing', async () => {

@@ -1,0 +1,15 @@
+/** @file The public names of `read/mcu`: what a net needs on a microcontroller. */
+export {
+  type McuLayer,
+  type McuOptions,
+  type McuPatches,
+  type McuReport,
+  type McuSchedule,
+  type McuFigureOptions,
+  mcuFigures,
+  mcuSchedules,
+  mcuReport,
+  type Sram,
+} from './report.ts';
+export { parseSize } from './size.ts';
+export type { Flash } from './units.ts';
