@@ -6,9 +6,9 @@
  *   npm run test:memory [-- --steps 2000] [-- --sessions 200] [-- --write]
  */
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { caseOf } from '../src/bench/cases.ts';
 import { residentMiB } from '../src/bench/memory-of.ts';

@@ -11,7 +11,7 @@ import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { machine } from '../../src/bench/run.ts';
 import { note, print } from '../../src/cli/say.ts';
-import { suggestion, UsageError } from '../../src/errors.ts';
+import { suggestion } from '../../src/errors.ts';
 import { kinds } from '../bench/rows/kinds.ts';
 import { type Measured, readRows, rowText, writeRows } from '../lib/bench-rows.ts';
 
@@ -25,13 +25,13 @@ const { values: flags } = parseArgs({
 });
 const rounds = flags.quick ? 1 : Number(flags.rounds);
 if (!Number.isInteger(rounds) || rounds < 1)
-  throw new UsageError(`--rounds must be a whole number from 1 up, got "${flags.rounds}"`);
+  wrong(`--rounds must be a whole number from 1 up, got "${flags.rounds}"`);
 const { version }: { readonly version: string } = createRequire(import.meta.url)(
   'onnxruntime-node/package.json',
 );
 for (const name of flags.rows.split(',')) {
   const kind = kinds[name];
-  if (!kind) throw new UsageError(`no row "${name}".${suggestion(name, Object.keys(kinds))}`);
+  if (!kind) wrong(`no row "${name}".${suggestion(name, Object.keys(kinds))}`);
   const known = readRows()[name];
   if (known && known.rounds >= rounds && !flags.again && !flags.quick) {
     note(`${name}: measured on ${known.machine.date.slice(0, 10)}; --again measures it anew`);
@@ -42,4 +42,10 @@ for (const name of flags.rows.split(',')) {
   const row: Measured = { machine: before, rounds, figures };
   if (!flags.quick) writeRows(kinds, { ...readRows(), [name]: row });
   print([`## ${kind.title}`, ...rowText(row), ...(kind.more?.(figures) ?? [])].join('\n\n'));
+}
+
+/** Ends the program as for wrong usage. */
+function wrong(text: string): never {
+  note(`bench-rows: ${text}`);
+  process.exit(2);
 }

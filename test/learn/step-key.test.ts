@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { dataset } from '../../src/data/index.ts';
 import { graph, init, input } from '../../src/index.ts';
-import { attention, hints, logits, softTargets } from '../../src/learn/distill/index.ts';
+import { attention, dist, dkd, hints, logits, rkd, softTargets } from '../../src/learn/distill/index.ts';
 import { crossEntropy, type LossMaker, taughtBy } from '../../src/learn/loss/index.ts';
 import { adam, fit, type Optimizer, sgd, step } from '../../src/learn/train/index.ts';
 
@@ -53,6 +53,10 @@ describe('the key of a training step', () => {
       { losses: [crossEntropy(), softTargets()] },
       { losses: [crossEntropy(), logits()] },
       { losses: [softTargets(), crossEntropy()] },
+      { losses: [crossEntropy(), dkd()] },
+      { losses: [crossEntropy(), dkd({ standardized: true })] },
+      { losses: [crossEntropy(), rkd()] },
+      { losses: [crossEntropy(), dist()] },
       { losses: [attention({ pairs: [['stage1', 'stage1']] })] },
       { optimizer: sgd({ nesterov: true }) },
       { optimizer: sgd({ momentum: 0.8 }) },

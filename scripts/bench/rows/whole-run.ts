@@ -47,10 +47,9 @@ async function measure({ rounds, quick, say }: Plan): Promise<readonly Figure[]>
       return told;
     };
     for (let round = 0; round < rounds; round++) {
-      const mine = await answerOf<Ours>(
-        process.execPath,
-        program('whole-run-job', String(steps), String(evaluations)),
-      );
+      const words = program('whole-run-job', String(steps), String(evaluations));
+      // each run traces anew, as a first one does
+      const mine = await answerOf<Ours>(process.execPath, words, { MOONLET_MODEL_CACHE: 'off' });
       say(
         `whole run, Moonlet: ${mine.seconds.toFixed(1)} s, again ${mine.againSeconds.toFixed(1)} s, accuracy ${mine.accuracy}`,
       );
@@ -74,7 +73,7 @@ async function measure({ rounds, quick, say }: Plan): Promise<readonly Figure[]>
 function figures(ours: readonly Ours[], theirs: readonly Theirs[], way: string): readonly Figure[] {
   const accuracies = (values: readonly number[]): string =>
     `${Math.min(...values)} to ${Math.max(...values)}`;
-  const peer = { name: `PyTorch, ${way}`, values: theirs.map((t) => t.seconds) };
+  const peer = { name: `PyTorch ${theirs[0]?.version}, ${way}`, values: theirs.map((t) => t.seconds) };
   const accuracy = `test accuracy ${accuracies(ours.map((o) => o.accuracy))}, PyTorch ${accuracies(theirs.map((t) => t.accuracy))}`;
   const [{ kept }] = ours as readonly [Ours];
   return [
