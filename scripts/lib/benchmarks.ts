@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { caseOf } from '../../src/bench/cases.ts';
 import { measured, ms } from '../../src/bench/text.ts';
 import { caseNames, engines, type Growth, type Report } from '../../src/bench/types.ts';
+import { keptSection } from './bench-rows.ts';
 import { table } from './markdown.ts';
 import { lineChart } from './plots.ts';
 
@@ -21,7 +22,7 @@ export async function writeDocs(report: Report, folder = docs): Promise<readonly
     const series = report.growth.filter((g) => g.what === what);
     if (series.length) write(`benchmarks/step-by-${what}.svg`, await growthChart(what, series));
   }
-  write('benchmarks.md', page(report));
+  write('benchmarks.md', page(report, keptSection()));
   return written;
 }
 
@@ -39,7 +40,8 @@ const growthChart = (what: Growth['what'], series: readonly Growth[]): Promise<s
     series: series.map(({ engine, points }) => ({ name: engine, points })),
   });
 
-export function page(report: Report): string {
+/** @param kept the section of `bench-rows`, which stays as it is. */
+export function page(report: Report, kept: string): string {
   const { machine, growth, extras } = report;
   const rows = measured(report.cases);
   const names = caseNames.filter((name) => report.cases.some((row) => row.case === name));
@@ -95,6 +97,7 @@ export function page(report: Report): string {
           plots.map((what) => `![A step's time by ${what}](benchmarks/step-by-${what}.svg)`).join('\n\n'),
         ]
       : []),
+    kept,
     ...(missing.length ? ['## Not measured', missing.join('\n')] : []),
     ...(notes.length ? ['## Notes', notes.join('\n')] : []),
     '',

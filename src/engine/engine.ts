@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../errors.ts';
 import {
   type Arrays,
+  type JitOptions,
   type Jitted,
   jit,
   type Specs,
@@ -24,6 +25,8 @@ export interface EngineOptions {
   readonly threads?: number;
   /** The onnxruntime to run on, such as `onnxruntime-web` in a browser; by default `onnxruntime-node`. */
   readonly runtime?: Runtime;
+  /** Whether traced training steps may be kept on disk, in the folder `models` of `MOONLET_CACHE`; default true. */
+  readonly modelCache?: boolean;
 }
 /** A tensor function on an engine: `(state, inputs) -> (state, outputs)` on plain, row-major arrays. */
 export type Prepared = Pick<Jitted, 'run' | 'release'>;
@@ -51,7 +54,7 @@ export type Prepared = Pick<Jitted, 'run' | 'release'>;
 export async function prepare(
   fn: TracedFunction,
   specs: { readonly state: Specs; readonly inputs: Specs },
-  { engine = 'onnxruntime', ...options }: EngineOptions = {},
+  { engine = 'onnxruntime', ...options }: EngineOptions & Pick<JitOptions, 'key'> = {},
 ): Promise<Prepared> {
   if (engine === 'onnxruntime') return jit(fn, specs, options);
   await useBackend(engine);

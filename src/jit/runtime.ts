@@ -5,7 +5,8 @@ import { MoonletError, UsageError } from '../errors.ts';
 import { encodeModel } from '../onnx/index.ts';
 
 /** The part of onnxruntime that we call: of `onnxruntime-node`, or in browsers of `onnxruntime-web`. */
-export type Runtime = Pick<typeof import('onnxruntime-common'), 'InferenceSession' | 'Tensor'>;
+export type Runtime = Pick<typeof import('onnxruntime-common'), 'InferenceSession' | 'Tensor'> &
+  Partial<Pick<typeof import('onnxruntime-common'), 'env'>>;
 
 /** @throws MoonletError with the line that installs onnxruntime, when it is not there. */
 export async function loadRuntime(

@@ -2,6 +2,7 @@
 
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common';
 import { MoonletError } from '../errors.ts';
+import { modelCache } from './model-cache.ts';
 import { blockOf, loadRuntime, type Runtime, sessionOptions } from './runtime.ts';
 import { trace } from './trace.ts';
 import {
@@ -14,6 +15,7 @@ import {
   sizeOf,
   type TracedFunction,
   type TracedModel,
+  type TraceOptions,
 } from './types.ts';
 
 /**
@@ -116,7 +118,11 @@ async function openSession(
 ): Promise<Session> {
   const optimize = options.optimize ?? true;
   const compile = async (block: number | undefined): Promise<Compiled> => {
-    const traced = trace(fn, specs, { optimize, join: true, ...(block ? { block } : {}) });
+    const traced = tracedOrKept(ort, fn, specs, options, {
+      optimize,
+      join: true,
+      ...(block ? { block } : {}),
+    });
     try {
       const session = await ort.InferenceSession.create(traced.model, {
         ...sessionOptions(options.threads),
@@ -158,6 +164,25 @@ async function openSession(
       }
     },
   };
+}
+
+/** The model from the cache on disk, where it has one; else a fresh one, which is kept there if the options have a key. */
+function tracedOrKept(
+  ort: Runtime,
+  fn: TracedFunction,
+  specs: { state: Specs; inputs: Specs },
+  { key, modelCache: isOn = true }: JitOptions,
+  options: TraceOptions,
+): TracedModel {
+  const models = isOn && key !== undefined ? modelCache(ort) : undefined;
+  if (!models) return trace(fn, specs, options);
+  const whole = JSON.stringify([key, specs, options]);
+  const kept = models.get(whole);
+  if (kept) return { ...kept, ...specs };
+  const traced = trace(fn, specs, options);
+  const { state: _, inputs: __, ...model } = traced;
+  models.set(whole, model);
+  return traced;
 }
 
 /** The state as it passes between JavaScript and the session. */

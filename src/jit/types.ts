@@ -40,6 +40,13 @@ export interface JitOptions {
   readonly optimize?: boolean;
   /** The onnxruntime to run on, such as `onnxruntime-web` in a browser; by default `onnxruntime-node`. */
   readonly runtime?: Runtime;
+  /**
+   * A text that says everything that the function depends on besides its specs and the code of Moonlet. With it, the traced model is
+   * kept on disk, and a later call with the same key and specs does not call the function. Without it, nothing is kept.
+   */
+  readonly key?: string | undefined;
+  /** Whether traced models may be kept on disk, in the folder `models` of `MOONLET_CACHE`; default true. */
+  readonly modelCache?: boolean;
 }
 
 /** A traced function as an ONNX model. */

@@ -5,6 +5,9 @@
 
 import { fallbackCode } from '../../src/jit/session.ts';
 
+// tests trace what they test, and leave no models in the cache of the user
+process.env['MOONLET_MODEL_CACHE'] ??= 'off';
+
 let seen: string[] = [];
 
 process.on('warning', (warning) => {

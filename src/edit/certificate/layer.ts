@@ -13,8 +13,11 @@ export interface Comparison {
 }
 
 /** Whether two lists have equal elements in one order. */
-export const equal = <T>(a: ArrayLike<T>, b: ArrayLike<T>): boolean =>
-  a.length === b.length && Array.from(a).every((v, i) => v === b[i]);
+export function equal<T>(a: ArrayLike<T>, b: ArrayLike<T>): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
 
 /** A bias, or a vector of a norm: v'[j] = v[out[j]], bit for bit; a new channel may have any number. */
 export function checkVector(
@@ -52,7 +55,9 @@ export function checkLayer(
   const places = a.length / (readOld * oldOut);
   if (b.length !== places * readNow * out.length)
     return report('the shape of its kernel does not match its maps');
-  const slack = compared.tolerance * a.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  const slack = compared.tolerance * largest(a);
+  if (isSound({ a, b, x, out, places, oldOut, groupsOld, groupsNow, slack })) return;
+  // something is wrong: each output by itself, for the finding
   for (const [j, from] of out.entries()) {
     if (from < 0) continue;
     const groupOld = Math.floor(from / (oldOut / groupsOld));
@@ -74,6 +79,57 @@ export function checkLayer(
       }
     }
   }
+}
+
+function largest(values: Float32Array): number {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]!));
+  return most;
+}
+
+/** The old kernel a[places, in / groupsOld, oldOut] and the new one b[places, x / groupsNow, out], as `checkLayer` compares them. */
+interface Kernels {
+  readonly a: Float32Array;
+  readonly b: Float32Array;
+  readonly x: readonly number[];
+  readonly out: readonly number[];
+  readonly places: number;
+  readonly oldOut: number;
+  readonly groupsOld: number;
+  readonly groupsNow: number;
+  readonly slack: number;
+}
+
+/** Whether all outputs satisfy the rule of `checkLayer`: the same sums in the same order, with the kernels read in the order of memory. */
+function isSound({ a, b, x, out, places, oldOut, groupsOld, groupsNow, slack }: Kernels): boolean {
+  const outputs = Int32Array.from(out);
+  const [readOld, readNow] = [a.length / (places * oldOut), x.length / groupsNow];
+  const perGroup = outputs.length / groupsNow;
+  /** The first input channel of the old group of each output. */
+  const first = outputs.map((from) => Math.floor(from / (oldOut / groupsOld)) * readOld);
+  for (let p = 0; p < places; p++) {
+    const sums = new Float64Array(readOld * outputs.length);
+    for (let i = 0; i < readNow; i++) {
+      const row = (p * readNow + i) * outputs.length;
+      for (let group = 0; group < groupsNow; group++) {
+        const channel = x[group * readNow + i]!;
+        for (let j = group * perGroup; j < (group + 1) * perGroup; j++) {
+          if (outputs[j]! < 0) continue;
+          const k = channel - first[j]!;
+          if (channel < 0 ? b[row + j] !== 0 : !(k >= 0 && k < readOld)) return false;
+          if (channel >= 0) sums[k * outputs.length + j]! += b[row + j]!;
+        }
+      }
+    }
+    for (let k = 0; k < readOld; k++) {
+      const [row, sum] = [(p * readOld + k) * oldOut, k * outputs.length];
+      for (let j = 0; j < outputs.length; j++) {
+        const from = outputs[j]!;
+        if (from >= 0 && !(Math.abs(sums[sum + j]! - a[row + from]!) <= slack)) return false;
+      }
+    }
+  }
+  return true;
 }
 
 /** The old kernel with zeros around it, as large as the new one; undefined when the windows would be elsewhere. */

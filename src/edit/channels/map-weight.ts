@@ -39,6 +39,7 @@ export function mapWeight(
   const places = data.length / (oldIn * oldOut);
   const grown = new Float32Array(places * newIn * newOut);
   const outPerGroup = newOut / groups.now;
+  const columns = Int32Array.from(output);
   for (let group = 0; group < groups.now; group++) {
     // the old channel, within its group, that each of this group's new input channels copies
     const reads = Int32Array.from({ length: newIn }, (_, i) =>
@@ -48,11 +49,11 @@ export function mapWeight(
     for (let p = 0; p < places; p++) {
       for (let i = 0; i < newIn; i++) {
         const row = reads[i]!;
+        const [start, source] = [(p * newIn + i) * newOut, (p * oldIn + row) * oldOut];
         for (let j = from; j < to; j++) {
-          const place = (p * newIn + i) * newOut + j;
-          const column = output[j]!;
-          if (isNew(column)) grown[place] = fresh?.[place] ?? 0;
-          else if (!isNew(row)) grown[place] = data[(p * oldIn + row) * oldOut + column]!;
+          const column = columns[j]!;
+          if (isNew(column)) grown[start + j] = fresh?.[start + j] ?? 0;
+          else if (!isNew(row)) grown[start + j] = data[source + column]!;
         }
       }
     }

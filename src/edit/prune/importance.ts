@@ -50,11 +50,11 @@ export type Scores = ReadonlyMap<number, number>;
 export function scores(net: Net, all: Channels, by: Importance, evidence: Evidence = {}): Scores {
   switch (by) {
     case 'l1':
-      return means(filterScores(net, all, (f) => f.reduce((sum, w) => sum + Math.abs(w), 0)));
+      return means(filterScores(net, all, (kernel) => sumsByFilter(kernel, Math.abs)));
     case 'l2':
-      return means(filterScores(net, all, (f) => Math.sqrt(f.reduce((sum, w) => sum + w * w, 0))));
+      return means(filterScores(net, all, (kernel) => sumsByFilter(kernel, (w) => w * w).map(Math.sqrt)));
     case 'geometric-median':
-      return means(filterScores(net, all, (f, others) => others.reduce((sum, o) => sum + distance(f, o), 0)));
+      return means(filterScores(net, all, distances));
     case 'norm-scale':
       return normScores(net, all);
     case 'taylor':
@@ -84,24 +84,47 @@ export const producersOf = ({ graph }: Net, all: Channels): readonly Node[] =>
 
 /** The weights of each output channel of a layer. */
 export function filtersOf(net: Net, node: string): readonly Float32Array[] {
-  const weight = net.weights.get(`${node}:kernel`);
-  if (!weight) throw new Error(`internal: no kernel at "${node}"`);
-  const data = materialize(weight);
-  const out = item(weight.shape, -1);
-  return Array.from({ length: out }, (_, j) =>
-    Float32Array.from({ length: data.length / out }, (_, i) => data[i * out + j]!),
-  );
+  return filtersIn(kernelOf(net, node));
 }
 
-function* filterScores(
-  net: Net,
-  all: Channels,
-  score: (filter: Float32Array, all: readonly Float32Array[]) => number,
-): Generator<Vote> {
+/** A kernel as rows of one weight for each output channel. */
+interface Kernel {
+  readonly data: Float32Array;
+  readonly out: number;
+}
+
+function kernelOf(net: Net, node: string): Kernel {
+  const weight = net.weights.get(`${node}:kernel`);
+  if (!weight) throw new Error(`internal: no kernel at "${node}"`);
+  return { data: materialize(weight), out: item(weight.shape, -1) };
+}
+
+function filtersIn({ data, out }: Kernel): readonly Float32Array[] {
+  const rows = data.length / out;
+  const filters = Array.from({ length: out }, () => new Float32Array(rows));
+  for (const [j, filter] of filters.entries()) for (let i = 0; i < rows; i++) filter[i] = data[i * out + j]!;
+  return filters;
+}
+
+/** The sum over each filter's weights of f(w); the kernel is read in the order of memory. */
+function sumsByFilter({ data, out }: Kernel, f: (w: number) => number): Float64Array {
+  const sums = new Float64Array(out);
+  for (let row = 0; row < data.length; row += out)
+    for (let j = 0; j < out; j++) sums[j]! += f(data[row + j]!);
+  return sums;
+}
+
+/** The sum of each filter's distances from all filters. */
+function distances(kernel: Kernel): Float64Array {
+  const filters = filtersIn(kernel);
+  return Float64Array.from(filters, (f) => filters.reduce((sum, other) => sum + distance(f, other), 0));
+}
+
+/** The votes of the layers that produce channels, by a score of each of their filters. */
+function* filterScores(net: Net, all: Channels, score: (kernel: Kernel) => Float64Array): Generator<Vote> {
   for (const { id } of producersOf(net, all)) {
-    const filters = filtersOf(net, id);
     const classes = get(all.of, id);
-    for (const [j, f] of filters.entries()) yield [classes[j]!, score(f, filters)];
+    for (const [j, value] of score(kernelOf(net, id)).entries()) yield [classes[j]!, value];
   }
 }
 

@@ -17,10 +17,14 @@ export function masked(net: Net, all: Channels, gone: ReadonlySet<number>): Net 
     const weight = get(net.weights, `${id}:kernel`);
     const [rows, out] = [item(weight.shape, -2), item(weight.shape, -1)];
     const groups = groupsOf(op);
-    const data = materialize(weight).map((w, at) => {
-      const [j, i] = [at % out, Math.floor(at / out) % rows];
-      return gone.has(read[Math.floor((j * groups) / out) * rows + i]!) ? 0 : w;
-    });
+    const data = materialize(weight).slice();
+    const columns = out / groups;
+    for (let row = 0; row < data.length / out; row++) {
+      for (let group = 0; group < groups; group++) {
+        const from = row * out + group * columns;
+        if (gone.has(read[group * rows + (row % rows)]!)) data.fill(0, from, from + columns);
+      }
+    }
     weights.set(`${id}:kernel`, float(weight.shape, data));
   }
   return { graph: net.graph, weights };

@@ -15,6 +15,7 @@ import { printShape } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { sameSize, stagePairs, tapPair } from '../loss/taps.ts';
+import { described } from '../own-function.ts';
 import { rank4 } from '../tensors.ts';
 
 export interface AttentionOptions {
@@ -65,10 +66,13 @@ export const attention =
       constants: {},
       student: taps.map(([s]) => s),
       teacher: taps.map(([, t]) => t),
-      compute: (at) => {
-        const each = taps.map(([s, t]) => attentionOf(rank4(at.student(s)), rank4(at.teacher(t))));
-        return tf.mul(tf.addN(each), 3 / taps.length);
-      },
+      compute: described(
+        (at) => {
+          const each = taps.map(([s, t]) => attentionOf(rank4(at.student(s)), rank4(at.teacher(t))));
+          return tf.mul<tf.Scalar>(tf.addN(each), 3 / taps.length);
+        },
+        ...['attention', taps],
+      ),
     };
   };
 

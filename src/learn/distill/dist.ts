@@ -15,6 +15,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { checkNumber } from '../options.ts';
+import { described } from '../own-function.ts';
 import { rank2 } from '../tensors.ts';
 import { logitPair } from './logit-pair.ts';
 
@@ -64,14 +65,17 @@ export const dist =
       student: [pair.student],
       teacher: [pair.teacher],
       leastBatch: 2,
-      compute: (at) => {
-        const soft = (x: tf.Tensor): tf.Tensor2D =>
-          tf.softmax(tf.div<tf.Tensor2D>(rank2(x), at.setting('temperature')));
-        const [q, p] = [soft(at.student(pair.student)), soft(at.teacher(pair.teacher))];
-        const inter = tf.mul(correlationGap(q, p), at.setting('beta'));
-        const intra = tf.mul(correlationGap(tf.transpose(q), tf.transpose(p)), at.setting('gamma'));
-        return tf.mul<tf.Scalar>(tf.add(inter, intra), tf.square(at.setting('temperature')));
-      },
+      compute: described(
+        (at) => {
+          const soft = (x: tf.Tensor): tf.Tensor2D =>
+            tf.softmax(tf.div<tf.Tensor2D>(rank2(x), at.setting('temperature')));
+          const [q, p] = [soft(at.student(pair.student)), soft(at.teacher(pair.teacher))];
+          const inter = tf.mul(correlationGap(q, p), at.setting('beta'));
+          const intra = tf.mul(correlationGap(tf.transpose(q), tf.transpose(p)), at.setting('gamma'));
+          return tf.mul<tf.Scalar>(tf.add(inter, intra), tf.square(at.setting('temperature')));
+        },
+        ...['dist', pair.student, pair.teacher],
+      ),
     };
   };
 

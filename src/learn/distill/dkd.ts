@@ -20,6 +20,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { checkNumber } from '../options.ts';
+import { described } from '../own-function.ts';
 import { rank2 } from '../tensors.ts';
 import { logitPair } from './logit-pair.ts';
 import { standardize } from './logit-standardization.ts';
@@ -72,16 +73,19 @@ export const dkd =
       student: [pair.student],
       teacher: [pair.teacher],
       targets: ['labels'],
-      compute: (at) => {
-        const read = (x: tf.Tensor): tf.Tensor2D => (standardized ? standardize(rank2(x)) : rank2(x));
-        const { target, others } = decoupledOf(
-          read(at.student(pair.student)),
-          read(at.teacher(pair.teacher)),
-          at.labels,
-          at.setting('temperature'),
-        );
-        return tf.add(tf.mul(target, at.setting('alpha')), tf.mul(others, at.setting('beta')));
-      },
+      compute: described(
+        (at) => {
+          const read = (x: tf.Tensor): tf.Tensor2D => (standardized ? standardize(rank2(x)) : rank2(x));
+          const { target, others } = decoupledOf(
+            read(at.student(pair.student)),
+            read(at.teacher(pair.teacher)),
+            at.labels,
+            at.setting('temperature'),
+          );
+          return tf.add(tf.mul(target, at.setting('alpha')), tf.mul(others, at.setting('beta')));
+        },
+        ...['dkd', standardized, pair.student, pair.teacher],
+      ),
     };
   };
 

@@ -16,6 +16,7 @@ import { item } from '../../access.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
+import { described } from '../own-function.ts';
 import { adapter } from './adapters.ts';
 
 export interface HintsOptions {
@@ -67,10 +68,13 @@ export const hints =
       teacher: chosen.map((pair) => pair.teacher.id),
       beside: regressors.flatMap((r) => r.nodes),
       notes: regressors.flatMap((r) => r.note ?? []),
-      compute: (at) =>
-        tf.addN(
-          chosen.map((pair, i) => hintOf(at.student(item(regressors, i).id), at.teacher(pair.teacher.id))),
-        ),
+      compute: described(
+        (at) =>
+          tf.addN<tf.Scalar>(
+            chosen.map((pair, i) => hintOf(at.student(item(regressors, i).id), at.teacher(pair.teacher.id))),
+          ),
+        ...['hints', regressors.map((r) => r.id), chosen.map((pair) => pair.teacher.id)],
+      ),
     };
   };
 

@@ -14,6 +14,7 @@ import { classesOf } from '../../graph/index.ts';
 import { logitsAt } from '../../read/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { described } from '../own-function.ts';
 import { rank2 } from '../tensors.ts';
 
 export interface LogitsOptions {
@@ -43,7 +44,7 @@ export const logits =
       constants: {},
       student: [g],
       teacher: [z],
-      compute: (at) => logitsOf(rank2(at.student(g)), rank2(at.teacher(z))),
+      compute: described((at) => logitsOf(rank2(at.student(g)), rank2(at.teacher(z))), ...['logits', g, z]),
     };
   };
 

@@ -14,6 +14,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { described } from '../own-function.ts';
 import { rank2, rank3 } from '../tensors.ts';
 import { embeddingPair } from './embeddings.ts';
 
@@ -65,15 +66,18 @@ export const rkd =
       student: [s],
       teacher: [t],
       leastBatch: 3,
-      compute: (at) => {
-        const [mine, theirs] = [rank2(at.student(s)), rank2(at.teacher(t))];
-        const distances = huber(distancesOf(mine), distancesOf(theirs));
-        const angles = huber(anglesOf(mine), anglesOf(theirs));
-        return tf.add<tf.Scalar>(
-          tf.mul(distances, at.setting('distance')),
-          tf.mul(angles, at.setting('angle')),
-        );
-      },
+      compute: described(
+        (at) => {
+          const [mine, theirs] = [rank2(at.student(s)), rank2(at.teacher(t))];
+          const distances = huber(distancesOf(mine), distancesOf(theirs));
+          const angles = huber(anglesOf(mine), anglesOf(theirs));
+          return tf.add<tf.Scalar>(
+            tf.mul(distances, at.setting('distance')),
+            tf.mul(angles, at.setting('angle')),
+          );
+        },
+        ...['rkd', s, t],
+      ),
     };
   };
 

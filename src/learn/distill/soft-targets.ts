@@ -12,6 +12,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
 import { checkNumber } from '../options.ts';
+import { described } from '../own-function.ts';
 import { rank2 } from '../tensors.ts';
 import { logitPair } from './logit-pair.ts';
 
@@ -58,7 +59,10 @@ export const softTargets =
       settings: { temperature },
       student: [z],
       teacher: [v],
-      compute: (at) => softTargetsOf(rank2(at.student(z)), rank2(at.teacher(v)), at.setting('temperature')),
+      compute: described(
+        (at) => softTargetsOf(rank2(at.student(z)), rank2(at.teacher(v)), at.setting('temperature')),
+        ...['soft-targets', z, v],
+      ),
     };
   };
 

@@ -3,6 +3,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { classEnd } from '../../read/index.ts';
 import { checkNumber } from '../options.ts';
+import { described } from '../own-function.ts';
 import { isRank2, rank2 } from '../tensors.ts';
 import type { LossMaker } from './loss.ts';
 import type { Schedule } from './schedule.ts';
@@ -45,8 +46,10 @@ export const crossEntropy =
       targets: ['labels'],
       softLabels: true,
       constants: { labelSmoothing },
-      compute: (at) =>
-        crossEntropyOf(rank2(at.student(logits)), at.labelShares(classes), classes, labelSmoothing),
+      compute: described(
+        (at) => crossEntropyOf(rank2(at.student(logits)), at.labelShares(classes), classes, labelSmoothing),
+        ...['cross-entropy', logits, classes, labelSmoothing],
+      ),
     };
   };
 

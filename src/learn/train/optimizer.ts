@@ -6,6 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Follows } from '../../edit/index.ts';
 import { checkNumber } from '../options.ts';
+import { described } from '../own-function.ts';
 import { tensorAt } from '../tensors.ts';
 
 export interface Update {
@@ -73,13 +74,17 @@ export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOp
     constants: { momentum, nesterov, weightDecay },
     slots: momentum ? { velocity: 'weight' } : {},
     numbers: () => ({}),
-    update: (weight, gradient, slots, { rate, decays }) => {
-      const g = decays && weightDecay ? tf.add(gradient, tf.mul(weight, weightDecay)) : gradient;
-      if (!momentum) return { weight: tf.sub(weight, tf.mul(g, rate)), slots: {} };
-      const velocity = tf.add(tf.mul(tensorAt(slots, 'velocity'), momentum), g);
-      const move = nesterov ? tf.add(g, tf.mul(velocity, momentum)) : velocity;
-      return { weight: tf.sub(weight, tf.mul(move, rate)), slots: { velocity } };
-    },
+    update: described(
+      (weight, gradient, slots, { rate, decays }) => {
+        const g = decays && weightDecay ? tf.add(gradient, tf.mul(weight, weightDecay)) : gradient;
+        if (!momentum) return { weight: tf.sub(weight, tf.mul(g, rate)), slots: {} };
+        const velocity = tf.add(tf.mul(tensorAt(slots, 'velocity'), momentum), g);
+        const move = nesterov ? tf.add(g, tf.mul(velocity, momentum)) : velocity;
+        return { weight: tf.sub(weight, tf.mul(move, rate)), slots: { velocity } };
+      },
+      'sgd',
+      { momentum, nesterov, weightDecay },
+    ),
   };
 }
 
@@ -124,13 +129,20 @@ export function adam({
     slots: { first: 'gradient', second: 'square' },
     // in float32, 1 - 0.999 alone would be wrong by 1e-5
     numbers: (count) => ({ unbias1: 1 / (1 - beta1 ** count), unbias2: 1 / (1 - beta2 ** count) }),
-    update: (weight, gradient, slots, { rate, number, decays }) => {
-      const first = tf.add(tf.mul(tensorAt(slots, 'first'), beta1), tf.mul(gradient, 1 - beta1));
-      const second = tf.add(tf.mul(tensorAt(slots, 'second'), beta2), tf.mul(tf.square(gradient), 1 - beta2));
-      const root = tf.add(tf.sqrt(tf.mul(second, number('unbias2'))), eps);
-      const move = tf.div(tf.mul(first, number('unbias1')), root);
-      const decayed = decays && weightDecay ? tf.mul(weight, tf.sub(1, tf.mul(rate, weightDecay))) : weight;
-      return { weight: tf.sub(decayed, tf.mul(move, rate)), slots: { first, second } };
-    },
+    update: described(
+      (weight, gradient, slots, { rate, number, decays }) => {
+        const first = tf.add(tf.mul(tensorAt(slots, 'first'), beta1), tf.mul(gradient, 1 - beta1));
+        const second = tf.add(
+          tf.mul(tensorAt(slots, 'second'), beta2),
+          tf.mul(tf.square(gradient), 1 - beta2),
+        );
+        const root = tf.add(tf.sqrt(tf.mul(second, number('unbias2'))), eps);
+        const move = tf.div(tf.mul(first, number('unbias1')), root);
+        const decayed = decays && weightDecay ? tf.mul(weight, tf.sub(1, tf.mul(rate, weightDecay))) : weight;
+        return { weight: tf.sub(decayed, tf.mul(move, rate)), slots: { first, second } };
+      },
+      'adam',
+      { beta1, beta2, eps, weightDecay },
+    ),
   };
 }

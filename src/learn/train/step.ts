@@ -9,6 +9,7 @@ import { classLabels } from '../task/task.ts';
 import { rank1, rank2, scalarOf, tensorAt } from '../tensors.ts';
 import { type Layout, layoutOf, type StepPlan, stateSpecs } from './layout.ts';
 import { averagePlace } from './state.ts';
+import { stepKey } from './step-key.ts';
 import { variablePlace } from './variables.ts';
 
 export type { StepPlan } from './layout.ts';
@@ -18,6 +19,8 @@ export interface Step {
   readonly specs: { readonly state: Specs; readonly inputs: Specs };
   /** Nodes that need noise, with its shape. */
   readonly noise: ReadonlyMap<string, readonly number[]>;
+  /** All that the step depends on, as a text for `prepare`; undefined where functions of others take part. */
+  readonly key: string | undefined;
 }
 
 /**
@@ -36,6 +39,7 @@ export function step(plan: StepPlan): Step {
     fn: (state, inputs) => update(plan, layout, state, inputs),
     specs: { state: stateSpecs(plan, layout), inputs: inputSpecs(plan, noise) },
     noise,
+    key: stepKey(plan),
   };
 }
 

@@ -71,8 +71,14 @@ export interface Trainer {
 }
 
 /** The options of a run that say where it runs, onnxruntime by default. */
-export const engineOf = ({ engine = 'onnxruntime', threads, runtime }: EngineOptions): EngineOptions => ({
+export const engineOf = ({
+  engine = 'onnxruntime',
+  threads,
+  runtime,
+  modelCache,
+}: EngineOptions): EngineOptions => ({
   engine,
+  ...(modelCache === undefined ? {} : { modelCache }),
   ...(threads === undefined ? {} : { threads }),
   ...(runtime ? { runtime } : {}),
 });
@@ -114,7 +120,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
       : {}),
     ...(o.form ? { form: o.form } : {}),
   });
-  const runner = await prepare(plan.fn, plan.specs, engine);
+  const runner = await prepare(plan.fn, plan.specs, { ...engine, key: plan.key });
   let started = false;
   return {
     specs: plan.specs.state,
