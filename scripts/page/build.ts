@@ -9,6 +9,7 @@ import { transform } from 'esbuild';
 import { build, type InlineConfig, type Plugin } from 'vite';
 import { dataFile, dataFiles, pageDatasets } from '../../src/cli/web-data.ts';
 import { catalogue } from './catalogue.ts';
+import { siteFiles } from './site/files.ts';
 
 export const root = 'src/web';
 export const folder = join('dist', 'web');
@@ -63,7 +64,7 @@ const kept = [
   'fashion-mnist/wrn-16-2-bg24',
 ];
 const isKept = (file: string): boolean =>
-  /^(index\.html|assets\/|wasm\/|icon|nets\/index\.json$)/.test(file) ||
+  /^(index\.html|assets\/|docs\/|wasm\/|icon|nets\/index\.json$)/.test(file) ||
   kept.some((id) => file.startsWith(`nets/${id}/`)) ||
   /^data\/(mnist\/|[\w-]+\/(info\.json|test-))/.test(file);
 
@@ -95,6 +96,15 @@ async function addData(): Promise<void> {
   }
 }
 
+/** The documentation: its pages are files, which the page fetches when they are opened. */
+async function addDocs(): Promise<void> {
+  for (const [path, content] of await siteFiles()) {
+    const file = join(folder, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+}
+
 /** Builds all of it. */
 export async function buildPage(): Promise<void> {
   mkdirSync(folder, { recursive: true });
@@ -108,6 +118,7 @@ export async function buildPage(): Promise<void> {
   const runtime = 'node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm';
   const wasm = join(folder, 'wasm', 'ort-wasm-simd-threaded.wasm');
   if (!existsSync(wasm)) cpSync(runtime, wasm, { recursive: true });
+  await addDocs();
   await addData();
   await addServiceWorker();
 }

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { servePage } from '../../src/cli/web-server.ts';
 import { buildPage, folder } from './build.ts';
+import { docs } from './checks/docs.ts';
 import { looking } from './checks/looking.ts';
 import { training } from './checks/training.ts';
 import { whole } from './checks/whole.ts';
@@ -12,7 +13,7 @@ export interface Prepared {
   readonly name: string;
   run(): Promise<Verdict>;
 }
-const checks: readonly PageCheck[] = [...looking, ...training, ...whole];
+const checks: readonly PageCheck[] = [...looking, ...docs, ...training, ...whole];
 
 /** The checks whose names contain a text; the page is built when there is one. */
 export async function pageChecks(

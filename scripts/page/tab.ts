@@ -13,7 +13,7 @@ export interface PageCheck {
   run(context: BrowserContext, site: Site): Promise<Verdict>;
 }
 
-export const viewNames = ['explore', 'compose', 'draw', 'distill', 'grow', 'own'] as const;
+export const viewNames = ['explore', 'compose', 'draw', 'distill', 'grow', 'own', 'docs'] as const;
 export type ViewName = (typeof viewNames)[number];
 
 /** Requests of all checks that did not go to the page's own server. */
@@ -44,6 +44,7 @@ export async function ready(tab: Tab, view: ViewName): Promise<void> {
     distill: '.settings',
     grow: '.stage',
     own: '.drop',
+    docs: '.prose h1',
   };
   await partOf(tab, view, signs[view]).first().waitFor({ timeout: 60_000 });
 }
