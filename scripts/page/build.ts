@@ -14,11 +14,16 @@ import { siteFiles } from './site/files.ts';
 export const root = 'src/web';
 export const folder = join('dist', 'web');
 
-const module = 'virtual:catalogue';
-const cataloguePlugin: Plugin = {
-  name: 'catalogue',
-  resolveId: (id) => (id === module ? `\0${module}` : null),
-  load: (id) => (id === `\0${module}` ? `export const catalogue = ${JSON.stringify(catalogue())};` : null),
+/** Modules whose values are found when the page is built, by the name of the value. */
+const values: Readonly<Record<string, () => unknown>> = { catalogue };
+const valuesPlugin: Plugin = {
+  name: 'values',
+  resolveId: (id) => (Object.keys(values).some((name) => id === `virtual:${name}`) ? `\0${id}` : null),
+  load: (id) => {
+    const name = id.replace('\0virtual:', '');
+    const make = id.startsWith('\0virtual:') ? values[name] : undefined;
+    return make ? `export const ${name} = ${JSON.stringify(make())};` : null;
+  },
 };
 
 /** WebAssembly keeps its name, by which a server can find it elsewhere. */
@@ -31,7 +36,7 @@ export const config: InlineConfig = {
   configFile: false,
   logLevel: 'error',
   publicDir: 'public',
-  plugins: [cataloguePlugin],
+  plugins: [valuesPlugin],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   worker: { format: 'es', rolldownOptions: { output: { assetFileNames } } },
   build: {
@@ -97,16 +102,16 @@ async function addData(): Promise<void> {
 }
 
 /** The documentation: its pages are files, which the page fetches when they are opened. */
-async function addDocs(): Promise<void> {
-  for (const [path, content] of await siteFiles()) {
+async function addDocs(api: boolean): Promise<void> {
+  for (const [path, content] of await siteFiles(api)) {
     const file = join(folder, path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, content);
   }
 }
 
-/** Builds all of it. */
-export async function buildPage(): Promise<void> {
+/** Builds all of it; the API reference, which takes the longest, can be left out. */
+export async function buildPage({ api = true }: { readonly api?: boolean } = {}): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(folder))
     if (name !== 'data') rmSync(join(folder, name), { recursive: true, force: true });
@@ -118,7 +123,7 @@ export async function buildPage(): Promise<void> {
   const runtime = 'node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm';
   const wasm = join(folder, 'wasm', 'ort-wasm-simd-threaded.wasm');
   if (!existsSync(wasm)) cpSync(runtime, wasm, { recursive: true });
-  await addDocs();
+  await addDocs(api);
   await addData();
   await addServiceWorker();
 }

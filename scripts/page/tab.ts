@@ -10,6 +10,8 @@ export interface Verdict {
 }
 export interface PageCheck {
   readonly name: string;
+  /** Whether the page keeps its files for offline use, as usual, which loads all of them. */
+  readonly isKept?: boolean;
   run(context: BrowserContext, site: Site): Promise<Verdict>;
 }
 

@@ -94,12 +94,12 @@ function indexOf(pages: Iterable<Rendered>): string {
 }
 
 /** Renders everything. @throws Error where a link or a picture of a Markdown file leads nowhere. */
-export async function siteFiles(): Promise<Files> {
+export async function siteFiles(withApi = true): Promise<Files> {
   const groups = fileGroups();
   const sources = groups.flatMap(({ files }) =>
     files.map((file): Source => ({ file, id: idOf(file), markdown: readFileSync(file, 'utf8') })),
   );
-  const api = [...(await apiFiles())]
+  const api = [...(withApi ? await apiFiles() : [])]
     .map(([file, markdown]): Source => ({ file, id: idOf(file), markdown }))
     .sort(byId);
   const links = new Links([...sources, ...api]);
@@ -116,7 +116,9 @@ export async function siteFiles(): Promise<Files> {
         ...files.map((file) => ({ id: idOf(file), title: titleOf(idOf(file)) })),
       ],
     })),
-    { name: 'API reference', pages: api.map(({ id }) => ({ id, title: apiTitle(id) })) },
+    ...(api.length
+      ? [{ name: 'API reference', pages: api.map(({ id }) => ({ id, title: apiTitle(id) })) }]
+      : []),
   ];
   const result = new Map<string, string | Uint8Array>([
     [contentsFile, JSON.stringify(contents)],

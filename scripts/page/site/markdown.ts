@@ -56,6 +56,16 @@ const wordsOf = (token: Token | undefined): string =>
     )
     .join('');
 
+/** Heads of columns without a name are plain cells: screen readers announce heads. */
+function plainHeads(tokens: readonly Token[]): void {
+  tokens.forEach((token, i) => {
+    const close = tokens[i + 2];
+    if (token.type !== 'th_open' || tokens[i + 1]?.content !== '' || !close) return;
+    token.tag = 'td';
+    close.tag = 'td';
+  });
+}
+
 function resolve(tokens: readonly Token[], file: string, resolver: Resolver): void {
   for (const token of tokens) {
     const href = token.type === 'link_open' ? token.attrGet('href') : null;
@@ -148,6 +158,7 @@ export async function rendered(
 ): Promise<Rendered> {
   const tokens = md.parse(markdown, {});
   resolve(tokens, file, resolver);
+  plainHeads(tokens);
   const headings = headed(tokens);
   const title = headings[0]?.text ?? id;
   const ids = [...markdown.matchAll(/<a id="([^"]+)"/g)].map(([, name = '']) => name);

@@ -1,6 +1,7 @@
 /** @file Values as text, in the form of Node's console, so that a sample prints in the page what it prints in Node. */
 
-const width = 72;
+/** Node's: an object stays on one line while its parts, two signs for each, and ten more fit. */
+const width = 80;
 const mostItems = 100;
 
 const isName = (key: string): boolean => /^[A-Za-z_$][\w$]*$/.test(key);
@@ -13,8 +14,8 @@ function joined(prefix: string, items: readonly string[], brackets: string, inde
   const before = prefix ? `${prefix} ` : '';
   if (!items.length) return `${before}${open}${close}`;
   const line = items.join(', ');
-  if (before.length + line.length + indent <= width && !line.includes('\n'))
-    return `${before}${open} ${line} ${close}`;
+  const length = items.reduce((sum, item) => sum + item.length + 2, before.length + 1 + indent + 10);
+  if (length <= width && !line.includes('\n')) return `${before}${open} ${line} ${close}`;
   const pad = ' '.repeat(indent + 2);
   return `${before}${open}\n${items.map((item) => pad + item).join(',\n')}\n${' '.repeat(indent)}${close}`;
 }
