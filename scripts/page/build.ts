@@ -9,13 +9,14 @@ import { transform } from 'esbuild';
 import { build, type InlineConfig, type Plugin } from 'vite';
 import { dataFile, dataFiles, pageDatasets } from '../../src/cli/web-data.ts';
 import { catalogue } from './catalogue.ts';
+import { refusals } from './refusals.ts';
 import { siteFiles } from './site/files.ts';
 
 export const root = 'src/web';
 export const folder = join('dist', 'web');
 
 /** Modules whose values are found when the page is built, by the name of the value. */
-const values: Readonly<Record<string, () => unknown>> = { catalogue };
+const values: Readonly<Record<string, () => unknown>> = { catalogue, refusals };
 const valuesPlugin: Plugin = {
   name: 'values',
   resolveId: (id) => (Object.keys(values).some((name) => id === `virtual:${name}`) ? `\0${id}` : null),
