@@ -46,7 +46,7 @@ export async function ready(tab: Tab, view: ViewName): Promise<void> {
     distill: '.settings',
     grow: '.stage',
     own: '.drop',
-    docs: '.prose h1',
+    docs: '.docs h1',
   };
   await partOf(tab, view, signs[view]).first().waitFor({ timeout: 60_000 });
 }

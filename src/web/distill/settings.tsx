@@ -107,19 +107,22 @@ interface TeacherProps {
 
 function TeacherChoice({ wanted, onChange }: TeacherProps) {
   const of = catalogue.entries.filter(({ data }) => data === wanted.data);
+  const chosen = of.find(({ id }) => id === wanted.teacher);
   return (
     <label class="field">
       Teacher
       <select value={wanted.teacher} onChange={(e) => onChange(e.currentTarget.value)}>
         {of
           .toSorted((a, b) => a.macs - b.macs)
-          .map(({ id, label, block, accuracy, macs }) => (
+          .map(({ id, label, block, accuracy }) => (
             <option key={id} value={id}>
-              {label} {block ?? ''}: {percent(accuracy ?? 0)}, {short(macs)} multiply-adds
+              {label} {block ?? ''}: {percent(accuracy ?? 0)}
             </option>
           ))}
       </select>
-      <span>A large teacher makes each step slow</span>
+      <span>
+        {chosen ? `${short(chosen.macs)} multiply-adds; a large teacher makes each step slow` : null}
+      </span>
     </label>
   );
 }

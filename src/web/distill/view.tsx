@@ -5,7 +5,7 @@ import { dataNames } from '../catalogue.ts';
 import type { Entry } from '../catalogue.ts';
 import { type Curve, Curves, smooth, thinned } from '../parts/curves.tsx';
 import { percent } from '../parts/format.ts';
-import { Note } from '../parts/notes.tsx';
+import { Empty, Note } from '../parts/notes.tsx';
 import { Panel, ViewHeader } from '../parts/panel.tsx';
 import { looks } from './looks.ts';
 import { Maps } from './maps.tsx';
@@ -113,6 +113,12 @@ function Plots({ list, steps, teacher }: PlotsProps) {
     ...looks[who],
     points: run.measures.map(([step, a]) => [step, Math.max(1 - a, 0.001)] as const),
   }));
+  if (!list.length)
+    return (
+      <Panel label="Curves" className="stack">
+        <Empty>Losses and errors appear here as the student learns.</Empty>
+      </Panel>
+    );
   return (
     <Panel label="Curves" className="stack">
       <Curves

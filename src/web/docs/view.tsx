@@ -26,7 +26,7 @@ function placeOfAddress(): Place | undefined {
 function usePlace(): readonly [Place, (isReady: boolean) => void] {
   const [place, setPlace] = useState<Place>(placeOfAddress() ?? { id: firstPage, at: '' });
   const left = useRef(new Map<string, number>());
-  const hash = useRef(location.hash);
+  const settled = useRef(''); // the address whose page is shown: while one loads, the page scrolls by itself
   const isByLink = useRef(false);
   useEffect(() => {
     const clicked = (e: MouseEvent): void => {
@@ -34,11 +34,11 @@ function usePlace(): readonly [Place, (isReady: boolean) => void] {
     };
     const follow = (): void => {
       const next = placeOfAddress();
-      hash.current = location.hash;
+      settled.current = '';
       if (next) setPlace(next);
     };
     const keep = (): void => {
-      if (hash.current === location.hash) left.current.set(location.hash, scrollY);
+      if (settled.current === location.hash) left.current.set(location.hash, scrollY);
     };
     addEventListener('click', clicked, { capture: true });
     addEventListener('hashchange', follow);
@@ -57,6 +57,7 @@ function usePlace(): readonly [Place, (isReady: boolean) => void] {
     if (before !== undefined) scrollTo(0, before);
     else if (target) target.scrollIntoView();
     else scrollTo(0, 0);
+    settled.current = location.hash;
   };
   return [place, arrive];
 }
@@ -80,7 +81,7 @@ export function Docs() {
       </Note>
     );
   return (
-    <div class="docs">
+    <div class={isNets ? 'docs wide' : 'docs'}>
       <Side groups={groups.at === 'done' ? groups.value : []} place={place} />
       {isNets ? (
         <Nets />
