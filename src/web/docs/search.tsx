@@ -1,4 +1,5 @@
 /** @file Search over all pages: a list of sections as one types; arrow keys choose, Enter opens. */
+import type { RefObject } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { messageOf } from '../parts/state.ts';
 import { type Hit, prepareSearch, search } from './fetching.ts';
@@ -27,13 +28,8 @@ function useHits(words: string): Found | undefined {
   return found;
 }
 
-export function Search() {
-  const [words, setWords] = useState('');
-  const [chosen, setChosen] = useState(0);
-  const [isOpen, setOpen] = useState(false);
-  const box = useRef<HTMLDivElement>(null);
-  const input = useRef<HTMLInputElement>(null);
-  const found = useHits(words);
+/** `/` puts the cursor into the field, unless somebody types elsewhere or the field is hidden. */
+function useSlash(box: RefObject<HTMLDivElement>, input: RefObject<HTMLInputElement>): void {
   useEffect(() => {
     const slash = (e: KeyboardEvent): void => {
       const isTyping =
@@ -45,6 +41,16 @@ export function Search() {
     addEventListener('keydown', slash);
     return () => removeEventListener('keydown', slash);
   }, []);
+}
+
+export function Search() {
+  const [words, setWords] = useState('');
+  const [chosen, setChosen] = useState(0);
+  const [isOpen, setOpen] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
+  const input = useRef<HTMLInputElement>(null);
+  const found = useHits(words);
+  useSlash(box, input);
   const hits = found?.hits ?? [];
   const go = (hit: Hit | undefined): void => {
     if (!hit) return;
