@@ -29,7 +29,7 @@ function useHits(words: string): Found | undefined {
 }
 
 /** `/` puts the cursor into the field, unless somebody types elsewhere or the field is hidden. */
-function useSlash(box: RefObject<HTMLDivElement>, input: RefObject<HTMLInputElement>): void {
+function useSlash(box: RefObject<HTMLDivElement | null>, input: RefObject<HTMLInputElement | null>): void {
   useEffect(() => {
     const slash = (e: KeyboardEvent): void => {
       const isTyping =
