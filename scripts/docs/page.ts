@@ -51,6 +51,11 @@ const brought = async (tab: Tab): Promise<void> => {
   await textThat(partOf(tab, 'own', '[data-gallery]'), /are right/);
 };
 
+const ran = async (tab: Tab): Promise<void> => {
+  await partOf(tab, 'docs', '.sample [data-run]').first().click();
+  await partOf(tab, 'docs', '[data-output="done"]').waitFor();
+};
+
 const shots: readonly Shot[] = [
   { file: 'explore', view: 'explore', query: pair },
   { file: 'explore-dark', view: 'explore', query: pair, scheme: 'dark' },
@@ -61,6 +66,8 @@ const shots: readonly Shot[] = [
   { file: 'distill', view: 'distill', act: distilled },
   { file: 'grow-dark', view: 'grow', scheme: 'dark', act: grown },
   { file: 'own', view: 'own', act: brought },
+  { file: 'docs', view: 'docs', query: '/guides/own-data', act: ran },
+  { file: 'docs-nets-dark', view: 'docs', query: '/nets', scheme: 'dark' },
 ];
 
 async function taken(context: BrowserContext, site: { readonly url: string }, shot: Shot): Promise<void> {
@@ -69,7 +76,8 @@ async function taken(context: BrowserContext, site: { readonly url: string }, sh
   await act?.(tab);
   await tab.evaluate(async () => void (await document.fonts.ready));
   await tab.waitForTimeout(500);
-  await tab.screenshot({ path: join('docs/page', `${file}.png`), fullPage: true });
+  // pages of the documentation are long
+  await tab.screenshot({ path: join('docs/page', `${file}.png`), fullPage: view !== 'docs' });
   print(`docs/page/${file}.png`);
 }
 

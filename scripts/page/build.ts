@@ -9,15 +9,22 @@ import { transform } from 'esbuild';
 import { build, type InlineConfig, type Plugin } from 'vite';
 import { dataFile, dataFiles, pageDatasets } from '../../src/cli/web-data.ts';
 import { catalogue } from './catalogue.ts';
+import { refusals } from './refusals.ts';
+import { siteFiles } from './site/files.ts';
 
 export const root = 'src/web';
 export const folder = join('dist', 'web');
 
-const module = 'virtual:catalogue';
-const cataloguePlugin: Plugin = {
-  name: 'catalogue',
-  resolveId: (id) => (id === module ? `\0${module}` : null),
-  load: (id) => (id === `\0${module}` ? `export const catalogue = ${JSON.stringify(catalogue())};` : null),
+/** Modules whose values are found when the page is built, by the name of the value. */
+const values: Readonly<Record<string, () => unknown>> = { catalogue, refusals };
+const valuesPlugin: Plugin = {
+  name: 'values',
+  resolveId: (id) => (Object.keys(values).some((name) => id === `virtual:${name}`) ? `\0${id}` : null),
+  load: (id) => {
+    const name = id.replace('\0virtual:', '');
+    const make = id.startsWith('\0virtual:') ? values[name] : undefined;
+    return make ? `export const ${name} = ${JSON.stringify(make())};` : null;
+  },
 };
 
 /** WebAssembly keeps its name, by which a server can find it elsewhere. */
@@ -30,7 +37,7 @@ export const config: InlineConfig = {
   configFile: false,
   logLevel: 'error',
   publicDir: 'public',
-  plugins: [cataloguePlugin],
+  plugins: [valuesPlugin],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   worker: { format: 'es', rolldownOptions: { output: { assetFileNames } } },
   build: {
@@ -63,7 +70,7 @@ const kept = [
   'fashion-mnist/wrn-16-2-bg24',
 ];
 const isKept = (file: string): boolean =>
-  /^(index\.html|assets\/|wasm\/|icon|nets\/index\.json$)/.test(file) ||
+  /^(index\.html|assets\/|docs\/|wasm\/|icon|nets\/index\.json$)/.test(file) ||
   kept.some((id) => file.startsWith(`nets/${id}/`)) ||
   /^data\/(mnist\/|[\w-]+\/(info\.json|test-))/.test(file);
 
@@ -95,8 +102,17 @@ async function addData(): Promise<void> {
   }
 }
 
-/** Builds all of it. */
-export async function buildPage(): Promise<void> {
+/** The documentation: its pages are files, which the page fetches when they are opened. */
+async function addDocs(api: boolean): Promise<void> {
+  for (const [path, content] of await siteFiles(api)) {
+    const file = join(folder, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+}
+
+/** Builds all of it; the API reference, which takes the longest, can be left out. */
+export async function buildPage({ api = true }: { readonly api?: boolean } = {}): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(folder))
     if (name !== 'data') rmSync(join(folder, name), { recursive: true, force: true });
@@ -108,6 +124,7 @@ export async function buildPage(): Promise<void> {
   const runtime = 'node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm';
   const wasm = join(folder, 'wasm', 'ort-wasm-simd-threaded.wasm');
   if (!existsSync(wasm)) cpSync(runtime, wasm, { recursive: true });
+  await addDocs(api);
   await addData();
   await addServiceWorker();
 }

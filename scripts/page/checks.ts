@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { servePage } from '../../src/cli/web-server.ts';
 import { buildPage, folder } from './build.ts';
+import { docs } from './checks/docs.ts';
+import { short } from './checks/short.ts';
 import { looking } from './checks/looking.ts';
 import { training } from './checks/training.ts';
 import { whole } from './checks/whole.ts';
@@ -12,28 +14,33 @@ export interface Prepared {
   readonly name: string;
   run(): Promise<Verdict>;
 }
-const checks: readonly PageCheck[] = [...looking, ...training, ...whole];
+const named = (prefix: string, checks: readonly PageCheck[]): readonly PageCheck[] =>
+  checks.map((check) => ({ ...check, name: `${prefix}: ${check.name}` }));
+const checks: readonly PageCheck[] = [
+  ...named('page', [...looking, ...docs, ...training, ...whole]),
+  ...named('short', short),
+];
 
-/** The checks whose names contain a text; the page is built when there is one. */
+/** The checks that are wanted by their names; the page is built when there is one, without its API reference for the short form. */
 export async function pageChecks(
   browser: Browser,
-  only: string,
+  isWanted: (name: string) => boolean,
+  isShort: boolean,
 ): Promise<{ readonly checks: readonly Prepared[]; close(): void }> {
-  const wanted = checks
-    .map((check) => ({ ...check, name: `page: ${check.name}` }))
-    .filter(({ name }) => name.includes(only));
+  const wanted = checks.filter(({ name }) => isWanted(name));
   if (!wanted.length) return { checks: [], close: () => {} };
-  await buildPage();
+  await buildPage({ api: !isShort });
   const server = await servePage(folder, '127.0.0.1', 0);
   const { port } = server.address() as AddressInfo;
   const site = { url: `http://localhost:${port}` };
   return {
-    checks: wanted.map(({ name, run }) => ({
+    checks: wanted.map(({ name, isKept = true, run }) => ({
       name,
       run: async () => {
         const context = await browser.newContext({
           viewport: { width: 1440, height: 1000 },
           acceptDownloads: true,
+          serviceWorkers: isKept ? 'allow' : 'block',
         });
         try {
           return await run(context, site);

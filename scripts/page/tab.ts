@@ -10,10 +10,12 @@ export interface Verdict {
 }
 export interface PageCheck {
   readonly name: string;
+  /** Whether the page keeps its files for offline use, as usual, which loads all of them. */
+  readonly isKept?: boolean;
   run(context: BrowserContext, site: Site): Promise<Verdict>;
 }
 
-export const viewNames = ['explore', 'compose', 'draw', 'distill', 'grow', 'own'] as const;
+export const viewNames = ['explore', 'compose', 'draw', 'distill', 'grow', 'own', 'docs'] as const;
 export type ViewName = (typeof viewNames)[number];
 
 /** Requests of all checks that did not go to the page's own server. */
@@ -44,6 +46,7 @@ export async function ready(tab: Tab, view: ViewName): Promise<void> {
     distill: '.settings',
     grow: '.stage',
     own: '.drop',
+    docs: '.docs h1',
   };
   await partOf(tab, view, signs[view]).first().waitFor({ timeout: 60_000 });
 }

@@ -1,6 +1,6 @@
 /** @file The shell: the bar with the views, the theme, and the view that is open. A view that was opened keeps its state. */
 import type { ComponentType } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Busy, Note } from './parts/notes.tsx';
 import { addressOf, messageOf } from './parts/state.ts';
 import { applyTheme, storedTheme, type Theme } from './parts/theme.ts';
@@ -17,8 +17,10 @@ const views: readonly View[] = [
   { id: 'distill', name: 'Distill', load: async () => (await import('./distill/view.tsx')).Distill },
   { id: 'grow', name: 'Grow', load: async () => (await import('./grow/view.tsx')).Grow },
   { id: 'own', name: 'Bring your own', load: async () => (await import('./own/view.tsx')).Own },
+  { id: 'docs', name: 'Docs', load: async () => (await import('./docs/view.tsx')).Docs },
 ];
-const known = (id: string): string => (views.some((view) => view.id === id) ? id : 'explore');
+/** The view of an address such as `docs/guides/page`; Explore for one that is unknown. */
+const known = (path: string): string => views.find(({ id }) => id === path.split('/')[0])?.id ?? 'explore';
 
 export function App() {
   const [open, setOpen] = useState(known(addressOf().view));
@@ -34,7 +36,13 @@ export function App() {
   }, []);
   useEffect(() => {
     const name = views.find((view) => view.id === open)?.name;
-    document.title = `${name} · Moonlet`;
+    if (open !== 'docs') document.title = `${name} · Moonlet`;
+  }, [open]);
+  const tabs = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // on narrow screens the tabs scroll
+    const current = tabs.current?.querySelector('[aria-current]');
+    current?.scrollIntoView({ block: 'nearest', inline: 'center' });
   }, [open]);
   return (
     <>
@@ -46,7 +54,7 @@ export function App() {
           <img src="./icon.svg" alt="" />
           Moonlet
         </a>
-        <nav class="tabs" aria-label="Views">
+        <nav class="tabs" aria-label="Views" ref={tabs}>
           {views.map(({ id, name }) => (
             <a key={id} class="tab" href={`#/${id}`} aria-current={id === open ? 'page' : undefined}>
               {name}

@@ -41,6 +41,9 @@ export interface Catalogue {
   readonly entries: readonly Entry[];
 }
 
+/** Why methods do not run, by student, teacher and method; what runs is not among them. */
+export type Refusals = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
+
 /** The colours and names of datasets. */
 export const dataNames: Readonly<Record<string, string>> = {
   mnist: 'MNIST',

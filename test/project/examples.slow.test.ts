@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
 import { expect } from 'chai';
-import { docExamplesOf } from '../support/examples.ts';
+import { docExamplesOf, plain } from '../support/examples.ts';
 import { toSources } from '../support/to-sources.ts';
 
 const files = ['src', 'zoo'].flatMap((folder) =>
@@ -12,9 +12,6 @@ const files = ['src', 'zoo'].flatMap((folder) =>
     .filter((name) => name.endsWith('.ts'))
     .map((name) => `${folder}/${name}`),
 );
-
-/** Without quotes, spaces and the lengths of arrays, which Node prints in its own way. */
-const plain = (text: string): string => text.replace(/['"`\s]|(?<=Array)\(\d+\)/g, '');
 
 describe('the examples of docstrings', () => {
   let folder = '';

@@ -56,6 +56,15 @@ export interface DocExample {
 /** A line of its own that is a value, with what it is: `cost(net).params; // 126`. */
 const value = /^(?!console\.|const |let |import |export |for |if |\/\/|[}\])])(\S.*);\s*\/\/ (.*)$/;
 
+/** What lines of `console.log`, and lines that are a value, say behind `//`. */
+export const saidOf = (lines: readonly string[]): readonly string[] =>
+  lines
+    .map((text) => text.replace(value, 'console.log($1); // $2'))
+    .flatMap((text) => text.match(/^\s*console\.log\(.*\);\s*\/\/ (.*)$/)?.[1] ?? []);
+
+/** Without quotes, spaces and the lengths of arrays, which Node prints in its own way. */
+export const plain = (text: string): string => text.replace(/['"`\s]|(?<=Array)\(\d+\)/g, '');
+
 /** The `@example` blocks of a source file: up to the next tag or the end of the comment. */
 export function docExamplesOf(source: string): readonly DocExample[] {
   return [...source.matchAll(/\/\*\*(?:(?!\*\/)[\s\S])*?\*\//g)].flatMap(({ 0: comment, index }) => {
@@ -68,7 +77,7 @@ export function docExamplesOf(source: string): readonly DocExample[] {
       .slice(0, to < 0 ? undefined : to)
       .filter((text) => !text.startsWith('```'))
       .map((text) => text.replace(value, 'console.log($1); // $2'));
-    const said = code.flatMap((text) => text.match(/^\s*console\.log\(.*\);\s*\/\/ (.*)$/)?.[1] ?? []);
+    const said = saidOf(code);
     const [of = ''] = source.slice(index + comment.length).match(/[^({=;]+/) ?? [];
     const line = source.slice(0, index).split('\n').length + from + 1;
     return [{ line, of: of.trim().replace(/^export (async )?/, ''), code: code.join('\n'), said }];

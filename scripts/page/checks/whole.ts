@@ -15,14 +15,15 @@ import {
   viewNames,
 } from '../tab.ts';
 
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
+export const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'utf8');
 interface Found {
   readonly id: string;
   readonly nodes: readonly { readonly html: string }[];
 }
 declare const axe: { run(): Promise<{ readonly violations: readonly Found[] }> };
 
-async function violations(tab: Tab): Promise<readonly string[]> {
+/** What axe-core finds in a tab into which it was put. */
+export async function violations(tab: Tab): Promise<readonly string[]> {
   const found = await tab.evaluate(async () =>
     (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`),
   );

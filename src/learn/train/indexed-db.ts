@@ -13,8 +13,9 @@ const storeName = 'checkpoints';
  * import { browserCheckpoints } from 'moonlet/learn';
  *
  * // in a page or a worker: await fit(student, train, scale, { steps: 1000, checkpoints: browserCheckpoints('my run') })
- * const { message } = await Promise.resolve().then(() => browserCheckpoints('my run')).catch((e) => e);
- * message.slice(0, 13); // 'checkpoints: '
+ * const runsIn = (where: string) => () => where;
+ * const run = Promise.resolve().then(() => browserCheckpoints('my run')); // an error that says so where there is no browser
+ * (await run.then(runsIn('browser'), runsIn('Node'))) === (typeof indexedDB === 'undefined' ? 'Node' : 'browser'); // true
  */
 export function browserCheckpoints(name: string): CheckpointStore {
   const { indexedDB } = globalThis;

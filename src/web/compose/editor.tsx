@@ -1,11 +1,23 @@
 /** @file The editor: CodeMirror with the builder's completions; errors stand under their lines. */
-import { autocompletion } from '@codemirror/autocomplete';
+import {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+} from '@codemirror/autocomplete';
+import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { javascript } from '@codemirror/lang-javascript';
-import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
+import { bracketMatching, HighlightStyle, indentOnInput, syntaxHighlighting } from '@codemirror/language';
 import { setDiagnostics } from '@codemirror/lint';
-import { EditorView } from '@codemirror/view';
+import {
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  highlightActiveLineGutter,
+  keymap,
+  lineNumbers,
+} from '@codemirror/view';
 import { tags } from '@lezer/highlight';
-import { basicSetup } from 'codemirror';
 import { useEffect, useRef } from 'preact/hooks';
 import { complete } from './completions.ts';
 
@@ -45,17 +57,26 @@ const theme = EditorView.theme({
   '&.cm-focused': { outline: '2px solid var(--accent)', outlineOffset: '-2px' },
 });
 
+/** What is usual in an editor, without panels for search and linting, which are larger than all of this. */
+const basics = [
+  ...[lineNumbers(), highlightActiveLineGutter(), highlightActiveLine(), drawSelection()],
+  ...[history(), indentOnInput(), bracketMatching(), closeBrackets()],
+  keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap]),
+];
+
 /** Text from elsewhere: another object replaces what is in the editor. */
 export interface Given {
   readonly code: string;
 }
-interface Props {
+export interface Props {
   readonly given: Given;
+  /** What screen readers call it. */
+  readonly label?: string;
   readonly problem: { readonly message: string; readonly line?: number } | undefined;
   onChange(code: string): void;
 }
 
-export function Editor({ given, problem, onChange }: Props) {
+export function Editor({ given, problem, label = 'Code of the net', onChange }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | undefined>(undefined);
   const changed = useRef(onChange);
@@ -66,12 +87,12 @@ export function Editor({ given, problem, onChange }: Props) {
       parent: place.current,
       doc: given.code,
       extensions: [
-        basicSetup,
+        basics,
         javascript({ typescript: true }),
         autocompletion({ override: [complete] }),
         syntaxHighlighting(colors),
         theme,
-        EditorView.contentAttributes.of({ 'aria-label': 'Code of the net' }),
+        EditorView.contentAttributes.of({ 'aria-label': label }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) changed.current(update.state.doc.toString());
         }),

@@ -8,7 +8,7 @@ import { count, shapeText } from '../parts/format.ts';
 import { GraphView } from '../parts/graph/view.tsx';
 import { Busy, Note } from '../parts/notes.tsx';
 import { addressOf, messageOf, setQuery } from '../parts/state.ts';
-import type { Problem } from '../work/compose.worker.ts';
+import type { Problem } from '../work/code.ts';
 import { Editor, type Given } from './editor.tsx';
 import { evaluated } from './evaluate.ts';
 import { examples } from './examples.ts';

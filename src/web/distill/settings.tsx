@@ -2,7 +2,8 @@
 import { catalogue } from 'virtual:catalogue';
 import { dataNames } from '../catalogue.ts';
 import { percent, short } from '../parts/format.ts';
-import { choices, methodChoices } from './choices.ts';
+import { choices } from './choices.ts';
+import { Methods } from './methods.tsx';
 
 export interface Wanted {
   readonly data: string;
@@ -34,7 +35,6 @@ interface Props {
 export function Settings({ wanted, setWanted, isDisabled }: Props) {
   const set = (change: Partial<Wanted>): void => setWanted({ ...wanted, ...change });
   const student = choices.find(({ id }) => id === wanted.student);
-  const method = methodChoices.find(({ id }) => id === wanted.method);
   return (
     <fieldset class="settings" disabled={isDisabled}>
       <legend class="visually-hidden">Settings of the run</legend>
@@ -62,17 +62,7 @@ export function Settings({ wanted, setWanted, isDisabled }: Props) {
         {student ? <span>{short(student.macs)} multiply-adds for one image</span> : null}
       </label>
       <TeacherChoice {...{ wanted }} onChange={(teacher) => set({ teacher })} />
-      <label class="field">
-        Method
-        <select value={wanted.method} onChange={(e) => set({ method: e.currentTarget.value })}>
-          {methodChoices.map(({ id, name }) => (
-            <option key={id} value={id}>
-              {name}
-            </option>
-          ))}
-        </select>
-        <span>{method?.about}</span>
-      </label>
+      <Methods {...{ wanted }} onChange={(method) => set({ method })} />
       <Slider
         name="steps"
         value={wanted.steps}
@@ -117,19 +107,22 @@ interface TeacherProps {
 
 function TeacherChoice({ wanted, onChange }: TeacherProps) {
   const of = catalogue.entries.filter(({ data }) => data === wanted.data);
+  const chosen = of.find(({ id }) => id === wanted.teacher);
   return (
     <label class="field">
       Teacher
       <select value={wanted.teacher} onChange={(e) => onChange(e.currentTarget.value)}>
         {of
           .toSorted((a, b) => a.macs - b.macs)
-          .map(({ id, label, block, accuracy, macs }) => (
+          .map(({ id, label, block, accuracy }) => (
             <option key={id} value={id}>
-              {label} {block ?? ''}: {percent(accuracy ?? 0)}, {short(macs)} multiply-adds
+              {label} {block ?? ''}: {percent(accuracy ?? 0)}
             </option>
           ))}
       </select>
-      <span>A large teacher makes each step slow</span>
+      <span>
+        {chosen ? `${short(chosen.macs)} multiply-adds; a large teacher makes each step slow` : null}
+      </span>
     </label>
   );
 }

@@ -5,10 +5,11 @@ import { dataNames } from '../catalogue.ts';
 import type { Entry } from '../catalogue.ts';
 import { type Curve, Curves, smooth, thinned } from '../parts/curves.tsx';
 import { percent } from '../parts/format.ts';
-import { Note } from '../parts/notes.tsx';
+import { Empty, Note } from '../parts/notes.tsx';
 import { Panel, ViewHeader } from '../parts/panel.tsx';
 import { looks } from './looks.ts';
 import { Maps } from './maps.tsx';
+import { refusalOf } from './methods.tsx';
 import { Results } from './results.tsx';
 import { type RunState, useRuns, type Who } from './runs.ts';
 import { Settings, type Wanted, usual } from './settings.tsx';
@@ -25,6 +26,7 @@ export function Distill() {
   const teacherId = runs.taught?.job.teacher?.id;
   const teacher = catalogue.entries.find(({ id }) => id === teacherId);
   const canResume = !isRunning && list.some(({ run }) => run.at === 'stopped' || run.at === 'failed');
+  const refusal = refusalOf(wanted);
   const begin = (): void => {
     const { isCompared, teacher: id, method, ...job } = wanted;
     start({
@@ -48,16 +50,28 @@ export function Distill() {
                 Stop
               </button>
             ) : (
-              <button type="button" class="primary" onClick={canResume ? resume : begin}>
+              <button
+                type="button"
+                class="primary"
+                disabled={!canResume && refusal !== undefined}
+                onClick={canResume ? resume : begin}
+              >
                 {canResume ? 'Resume' : list.length ? 'Train again' : 'Train'}
               </button>
             )}
             {list.length && !isRunning ? (
-              <button type="button" onClick={canResume ? begin : forget}>
+              <button
+                type="button"
+                disabled={canResume && refusal !== undefined}
+                onClick={canResume ? begin : forget}
+              >
                 {canResume ? 'Start over' : 'Clear'}
               </button>
             ) : null}
           </div>
+          {refusal === undefined || isRunning ? null : (
+            <Note>This method does not run on this pair: {refusal}. Choose another.</Note>
+          )}
           {list.map(({ who, run }) => (
             <Progress key={who} {...{ who, run }} />
           ))}
@@ -99,6 +113,12 @@ function Plots({ list, steps, teacher }: PlotsProps) {
     ...looks[who],
     points: run.measures.map(([step, a]) => [step, Math.max(1 - a, 0.001)] as const),
   }));
+  if (!list.length)
+    return (
+      <Panel label="Curves" className="stack">
+        <Empty>Losses and errors appear here as the student learns.</Empty>
+      </Panel>
+    );
   return (
     <Panel label="Curves" className="stack">
       <Curves
