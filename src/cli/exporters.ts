@@ -11,7 +11,7 @@ import { type Graph, toJson } from '../graph/index.ts';
 import { graph as finish, input, rename } from '../index.ts';
 import { encodeModel, halved } from '../onnx/index.ts';
 import { toSource } from '../read/index.ts';
-import { opset, toOnnx } from '../read/onnx.ts';
+import { toOnnx } from '../read/onnx.ts';
 import { integerLayers } from '../read/onnx-integer.ts';
 import { packLayers, predictions, unpackLayers, weightsFile } from '../read/tfjs/index.ts';
 import { float, materialize, type Net, pack, unpack, type Weight, type WeightKey } from '../weights/index.ts';
@@ -31,7 +31,7 @@ import { magnitude } from './say.ts';
 /** ONNX for deployment: norms and parallel branches folded, any batch. */
 async function onnx(net: Net, { precision, layout, card, tensors = {} }: ExportOptions): Promise<Exported> {
   const folded = precision === 'int8' ? net : foldBranches(net);
-  const model = { ...toOnnx(folded, { layout, tensors }), ...onnxCard(card) };
+  const model = { ...toOnnx(folded, { layout, tensors, int4: true }), ...onnxCard(card) };
   const content = encodeModel(precision === 'half' ? halved(model) : model);
   const x = images(net.graph);
   const got = await runModel(content, x, batchOf(net.graph));
@@ -48,14 +48,14 @@ async function onnx(net: Net, { precision, layout, card, tensors = {} }: ExportO
     files: [{ file: 'model.onnx', content }],
     difference: difference(net.graph, got, reference),
     facts: {
-      opset,
+      opset: model.opset,
       layout,
       precision,
       ...(signed + unsigned ? { integers: { signed, unsigned } } : {}),
       ...(precision === 'half' ? { roundingDiff: maxAbsDiff } : {}),
     },
     notes: [
-      `opset ${opset}, input ${layout}, any batch`,
+      `opset ${model.opset}, input ${layout}, any batch`,
       ...(signed + unsigned
         ? [`integer layers: ${signed} of u8 x s8, ${unsigned} of u8 x u8; exact with and without VNNI`]
         : []),

@@ -13,8 +13,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { defined, item } from '../access.ts';
 import type { Moments } from '../edit/quantize/index.ts';
-import { type EngineOptions, prepare } from '../engine/index.ts';
-import type { Arrays } from '../jit/index.ts';
+import { type EngineOptions, type Prepared, prepare } from '../engine/index.ts';
 import { type FloatWeight, levelsOf, type QuantizedWeight, withCodes } from '../weights/index.ts';
 
 export interface AdaptiveOptions {
@@ -146,7 +145,7 @@ async function optimized(
       const p = Math.min(0.999, Math.max(0.001, (r - low) / width));
       return Math.log(p / (1 - p));
     });
-    let state: Arrays = {
+    let state: Parameters<Prepared['run']>[0] = {
       v: first,
       mean: new Float32Array(first.length),
       square: new Float32Array(first.length),

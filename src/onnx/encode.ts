@@ -3,6 +3,7 @@
 import { MoonletError } from '../errors.ts';
 import type { OnnxAttribute, OnnxDtype, OnnxModel, OnnxTensor, OnnxValue } from './model.ts';
 import { modelType } from './proto.ts';
+import { packedInt4 } from './int4.ts';
 
 /** onnx.proto's TensorProto.DataType. */
 export const dataTypes: Readonly<Record<OnnxDtype, number>> = {
@@ -17,6 +18,7 @@ export const dataTypes: Readonly<Record<OnnxDtype, number>> = {
   float16: 10,
   float64: 11,
   bfloat16: 16,
+  int4: 22,
 };
 
 /**
@@ -114,6 +116,8 @@ function rawBytes({ dtype, data }: OnnxTensor): Uint8Array {
       return view(data instanceof Int32Array ? data : Int32Array.from(data));
     case 'int8':
       return view(data instanceof Int8Array ? data : Int8Array.from(data));
+    case 'int4':
+      return packedInt4(data);
     case 'int64':
       return view(BigInt64Array.from(Array.from(data, BigInt)));
     case 'uint8':

@@ -8,6 +8,7 @@ export const onnxDtypes = [
   'bfloat16',
   'uint8',
   'int8',
+  'int4',
   'uint16',
   'int16',
   'int32',
@@ -28,7 +29,8 @@ export type OnnxData =
   | Uint8Array
   | readonly number[];
 
-/** A tensor with its values in row-major order. `data` is a `number[]` for int64, a `Uint8Array` for bool, a `Uint16Array` of bits for float16 and bfloat16. */
+/** A tensor with its values in row-major order. `data` is a `number[]` for int64, a `Uint8Array` for bool, a `Uint16Array` of bits for float16 and bfloat16,
+ * an `Int8Array` for int4. */
 export interface OnnxTensor {
   readonly name: string;
   readonly dtype: OnnxDtype;

@@ -1,6 +1,7 @@
 /** @file The values of a tensor: raw little-endian bytes, typed lists of the message, or bytes of another file. */
 
 import { cut, MoonletError, quote } from '../errors.ts';
+import { int4Bytes, unpackedInt4 } from './int4.ts';
 import type { OnnxData, OnnxDtype, OnnxTensor } from './model.ts';
 
 export interface TensorMessage {
@@ -35,6 +36,7 @@ const widths: Readonly<Record<OnnxDtype, number>> = {
   bfloat16: 2,
   uint8: 1,
   int8: 1,
+  int4: 0.5,
   uint16: 2,
   int16: 2,
   int32: 4,
@@ -64,9 +66,10 @@ export function tensorFrom(
     return fail(`a shape has sizes from 0 up, and ${mostValues} values at most; the file is damaged`);
   const bytes = message.dataLocation === 1 ? externalBytes(message, external) : message.rawData;
   const raw = bytes.length > 0 || message.dataLocation === 1;
-  if (raw && bytes.length !== size * widths[dtype])
-    return fail(`has ${bytes.length} bytes, needs ${size * widths[dtype]}; the file is damaged`);
-  const listed = raw ? undefined : fromLists(dtype, message);
+  const needed = Math.ceil(size * widths[dtype]);
+  if (raw && bytes.length !== needed)
+    return fail(`has ${bytes.length} bytes, needs ${needed}; the file is damaged`);
+  const listed = raw ? undefined : fromLists(dtype, message, size);
   if (listed && listed.length !== size)
     return fail(`has ${listed.length} values, needs ${size}; the file is damaged`);
   const own = raw && !(shared && bytes.length >= leastShared) ? new Uint8Array(bytes) : bytes;
@@ -76,7 +79,7 @@ export function tensorFrom(
     dtype,
     shape: dims,
     get data() {
-      data ??= fromRaw(dtype, own);
+      data ??= fromRaw(dtype, own, size);
       return data;
     },
   };
@@ -111,10 +114,10 @@ function externalBytes({ name, externalData }: TensorMessage, external: External
 }
 
 /** The values as a view of the bytes, or of a copy of them, since views need aligned offsets. */
-function fromRaw(dtype: OnnxDtype, given: Uint8Array): OnnxData {
+function fromRaw(dtype: OnnxDtype, given: Uint8Array, count: number): OnnxData {
+  if (dtype === 'int4') return unpackedInt4(given, count);
   const bytes = given.byteOffset % widths[dtype] ? new Uint8Array(given) : given;
   const { buffer, byteOffset } = bytes;
-  const count = bytes.length / widths[dtype];
   switch (dtype) {
     case 'uint8':
     case 'bool':
@@ -138,8 +141,10 @@ function fromRaw(dtype: OnnxDtype, given: Uint8Array): OnnxData {
   }
 }
 
-function fromLists(dtype: OnnxDtype, message: TensorMessage): OnnxData {
+function fromLists(dtype: OnnxDtype, message: TensorMessage, count: number): OnnxData {
   switch (dtype) {
+    case 'int4':
+      return message.int32Data.length === int4Bytes(count) ? unpackedInt4(message.int32Data, count) : [];
     case 'float32':
       return Float32Array.from(message.floatData);
     case 'float16':

@@ -15,6 +15,8 @@ export interface Emission<O extends Op = Op> {
   readonly weight: (slot: Slot) => Weight | undefined;
   /** The name of a weight in the file. */
   readonly named: (slot: Slot) => string;
+  /** Whether codes of at most 4 bits are stored as int4. */
+  readonly int4: boolean;
 }
 
 /** The nodes and constants of a graph under construction. */

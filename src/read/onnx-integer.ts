@@ -43,6 +43,8 @@ export interface LinearSite {
   readonly depthwise: boolean;
   /** The name of a weight in the file. */
   readonly named: (slot: Slot) => string;
+  /** Whether codes of at most 4 bits are stored as int4. */
+  readonly int4: boolean;
 }
 
 /**
@@ -61,11 +63,26 @@ export function linearOperands(
   if (read && codes?.encoding === 'quantized') return [x, ...integerOperands(d, read, codes, bias, site)];
   return [
     read ? again(d, x, read, site.channels) : x,
-    d.weight(kernel, () => floatKernel(d, kernel, site.named('kernel'))),
+    d.weight(kernel, () =>
+      site.int4 && codes?.encoding === 'quantized' && codes.bits <= 4
+        ? fromInt4(d, codes, site.named('kernel'))
+        : floatKernel(d, kernel, site.named('kernel')),
+    ),
     ...(bias
       ? [d.weight(bias, () => d.constant('float32', bias.shape, materialize(bias), site.named('bias')))]
       : []),
   ];
+}
+
+/** A kernel of codes as floats, which runtimes compute once: codes of 4 bits, cast, times the scales. */
+function fromInt4(d: Draft, kernel: QuantizedWeight, name: string): string {
+  const { shape, scales } = kernel;
+  const isConv = shape.length === 4;
+  const codes = codesOf(kernel);
+  const turned = isConv ? oihw(codes, shape, new Int8Array(codes.length)) : codes;
+  const stored = d.constant('int4', isConv ? oihwShape(shape) : shape, turned, name);
+  const steps = d.constant('float32', isConv ? [scales.length, 1, 1, 1] : [scales.length], scales);
+  return d.emit('Mul', [d.emit('Cast', [stored], { to: int(1) }), steps]);
 }
 
 function floatKernel(d: Draft, kernel: Weight, name: string): string {
@@ -110,7 +127,7 @@ function integerOperands(
   read: Quantize,
   kernel: QuantizedWeight,
   bias: Weight | undefined,
-  { depthwise, named }: LinearSite,
+  { depthwise, named, int4 }: LinearSite,
 ): readonly string[] {
   const { shape, scales } = kernel;
   const [name, biasName] = [named('kernel'), named('bias')];
@@ -119,8 +136,13 @@ function integerOperands(
   const turned = isConv ? oihw(codes, shape, new Int8Array(codes.length)) : codes;
   const size = isConv ? oihwShape(shape) : shape;
   const isSigned = depthwise || pairsFit(codes, shape);
+  // a cast of a constant is computed before the integer layers are fused
+  const signed = (): string =>
+    int4 && kernel.bits <= 4
+      ? d.emit('Cast', [d.constant('int4', size, turned, name)], { to: int(3) })
+      : d.constant('int8', size, turned, name);
   const stored = isSigned
-    ? d.constant('int8', size, turned, name)
+    ? signed()
     : d.constant(
         'uint8',
         size,
@@ -184,6 +206,12 @@ export function integerLayers({ nodes, initializers }: Pick<OnnxModel, 'nodes' |
   readonly unsigned: number;
 } {
   const dtypes = new Map(initializers.map((t) => [t.name, t.dtype]));
+  // codes of 4 bits are cast to 8 before they are dequantized
+  for (const n of nodes) {
+    const to = n.attributes?.['to'];
+    const isWidened = n.opType === 'Cast' && dtypes.get(n.inputs[0] ?? '') === 'int4';
+    if (isWidened && to?.kind === 'int' && to.value === 3) dtypes.set(n.outputs[0] ?? '', 'int8');
+  }
   const stored = new Map(nodes.map((n) => [n.outputs[0], dtypes.get(n.inputs[0] ?? '')]));
   const kernels = nodes
     .filter((n) => n.opType === 'Conv' || n.opType === 'Gemm')

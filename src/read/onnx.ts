@@ -39,10 +39,14 @@ export interface ToOnnxOptions {
   readonly batch?: number;
   /** Names of initializers, for weights that have the values of the file which the names are from; see `tensorNames`. */
   readonly tensors?: TensorNames;
+  /** Stores kernels of codes of at most 4 bits as int4, which needs operator set 21; as 8 bits or floats by default. */
+  readonly int4?: boolean;
 }
 
 /** ONNX operator set of the models: the oldest that has every operator needed here. */
 export const opset = 18;
+/** Of models with int4. */
+const int4Form = { opset: 21, irVersion: 10 } as const;
 
 /**
  * A net as an ONNX model for inference (operator set 18). Inputs and outputs have the names of their nodes, shapes
@@ -50,7 +54,7 @@ export const opset = 18;
  * @throws MoonletError when no value is requested, or a requested one is not a node of the graph.
  */
 export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxModel {
-  const { layout = 'NHWC', batch = 'batch', tensors = {} } = o;
+  const { layout = 'NHWC', batch = 'batch', tensors = {}, int4 = false } = o;
   const values = [...new Set(o.values ?? graph.outputs)];
   if (!values.length)
     throw new MoonletError(
@@ -84,6 +88,7 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
       source: byId.get(firstInput(node))?.op,
       weight: (slot) => weights.get(owned(node, slot)),
       named: (slot) => named(owned(node, slot)),
+      int4,
     });
     d.name(from, node.id);
     return made;
@@ -109,7 +114,7 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
     initializers: d.initializers,
     inputs: inputs.map((n) => ({ name: n.id, dtype: 'float32', shape: outer(n.id) })),
     outputs: values.map((id) => ({ name: outputName(id, inputs), dtype: 'float32', shape: outer(id) })),
-    opset,
+    ...(d.initializers.some((t) => t.dtype === 'int4') ? int4Form : { opset }),
   };
 }
 
@@ -244,7 +249,7 @@ const operands = (e: Emission, { bias }: { readonly bias: boolean }, depthwise: 
     e.draft,
     {
       ...{ source: e.source, x: first(e.ins), channels: channelsOf(first(e.shapes)), depthwise },
-      named: e.named,
+      ...{ named: e.named, int4: e.int4 },
     },
     defined(e.weight('kernel'), 'kernel'),
     bias ? e.weight('bias') : undefined,

@@ -239,9 +239,11 @@ describe('quantize', () => {
     const { ranges } = await calibrate(net, [examples(fusing, 2)]);
     const line = (o: object): string => messageOf(() => quantize(net, o), Refusal);
     const wrong = (o: object): string => messageOf(() => quantize(net, o), UsageError);
-    expect(wrong({ weights: 1 })).to.equal('quantize: weights must be a whole number from 2 to 8, got 1');
+    expect(wrong({ weights: 1 })).to.equal(
+      'quantize: weights must be a whole number from 2 to 8, or a function, got 1',
+    );
     expect(wrong({ activations: 9 })).to.equal(
-      'quantize: activations must be a whole number from 2 to 8, got 9',
+      'quantize: activations must be a whole number from 2 to 8, or a function, got 9',
     );
     expect(line({ ranges: new Map() })).to.equal(
       'quantize: no range is known for "input"; calibrate this net with data first',

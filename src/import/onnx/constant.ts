@@ -9,6 +9,8 @@ export interface Codes {
   readonly scales: Float32Array;
   /** The axis of the scales, where there are several. */
   readonly axis: number;
+  /** Of codes that the file stores in 4 bits; 8 by default. */
+  readonly bits?: number;
 }
 /** Values of real types are numbers, whatever type the file stores. */
 export interface Constant {

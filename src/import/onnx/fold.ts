@@ -1,6 +1,6 @@
 /** @file Computes ops on constants: the arithmetic of shapes that exporters write, and weights that they prepare. */
 import type { OnnxDtype } from '../../onnx/index.ts';
-import { constantOf, countOf, isReal, numbersOf, placesOf, wholeNumbers } from './constant.ts';
+import { constantOf, countOf, floatsOf, isReal, numbersOf, placesOf, wholeNumbers } from './constant.ts';
 import {
   concat,
   expand,
@@ -91,8 +91,32 @@ const cast: Fold = (call) => {
   const dtype = types[call.int('to', 1)] ?? call.fail(`casts to type ${call.int('to', 1)}`);
   if (dtype === x.dtype) return [x];
   const values = dtype === 'bool' ? numbersOf(x).map((v) => Number(v !== 0)) : numbersOf(x);
-  const { name } = x;
-  return [{ ...make(call, dtype, x.shape, values), ...(name === undefined ? {} : { name }) }];
+  const { name, data } = x;
+  const codes =
+    x.dtype === 'int4' && (dtype === 'float32' || dtype === 'int8') && data instanceof Int8Array
+      ? { codes: { data, scales: Float32Array.of(1), axis: 0, bits: fewestBits(data) } }
+      : {};
+  return [{ ...make(call, dtype, x.shape, values), ...(name === undefined ? {} : { name }), ...codes }];
+};
+/** The bits of symmetric codes that hold these. */
+const fewestBits = (codes: Int8Array): number => {
+  const most = codes.reduce((m, code) => Math.max(m, Math.abs(code)), 0);
+  return [2, 3, 4].find((bits) => most < 2 ** (bits - 1)) ?? 8;
+};
+/** A product; codes times one scale, or one for each entry of an axis, stay codes. */
+const product: Fold = (call) => {
+  const [value] = elementwise((a = 0, b = 0) => a * b)(call);
+  const [x, scale] = [call.constant(0), call.constant(1)];
+  const { codes, name } = x;
+  if (!value || !codes || codes.scales.length !== 1) return value ? [value] : [];
+  const lead = x.shape.length - scale.shape.length;
+  const axes = scale.shape.flatMap((dim, i) => (dim > 1 ? [i + lead] : []));
+  const isScale = axes.length <= 1 && lead >= 0 && floatsOf(scale).every((s) => s > 0);
+  if (!isScale || codes.scales[0] !== 1) return [value];
+  const [axis = 0] = axes;
+  return [
+    { ...value, ...(name === undefined ? {} : { name }), codes: { ...codes, scales: floatsOf(scale), axis } },
+  ];
 };
 const clip: Fold = (call) => {
   const x = call.constant(0);
@@ -174,7 +198,7 @@ export const folds: ReadonlyMap<string, Fold> = new Map<string, Fold>([
   ['Expand', expand],
   ['Add', elementwise((a = 0, b = 0) => a + b)],
   ['Sub', elementwise((a = 0, b = 0) => a - b)],
-  ['Mul', elementwise((a = 0, b = 0) => a * b)],
+  ['Mul', product],
   ['Div', division],
   ['Mod', elementwise((a = 0, b = 1) => a - b * Math.floor(a / b))],
   ['Pow', elementwise((a = 0, b = 1) => a ** b)],

@@ -18,7 +18,7 @@ export function weightOf(constant: Constant): Weight {
     codes &&
     (codes.scales.length === 1 || (codes.axis === shape.length - 1 && codes.scales.length === channels));
   return isOurs
-    ? withCodes(shape, 8, codes.data, codes.scales)
+    ? withCodes(shape, codes.bits ?? 8, codes.data, codes.scales)
     : deferred(shape, () => alone(floatsOf(constant)));
 }
 /** An array that keeps no more memory than it needs. */

@@ -46,7 +46,7 @@ function dequantized(
   scales: Constant,
   points: Constant | undefined,
 ): Constant {
-  const { shape, data, dtype } = constant;
+  const { shape, data, dtype, codes: { bits = 8 } = {} } = constant;
   const steps = floatsOf(scales);
   const axis = steps.length > 1 ? call.axis(call.int('axis', 1), shape.length) : 0;
   if (call.int('block_size', 0)) call.fail('scales by block have no counterpart');
@@ -65,7 +65,7 @@ function dequantized(
     ...{ kind: 'constant', dtype: 'float32', shape, data: values },
     ...(constant.name === undefined ? {} : { name: constant.name }),
     ...(isCentred && positive
-      ? { codes: { data: Int8Array.from(data, (code) => code - middle), scales: steps, axis } }
+      ? { codes: { data: Int8Array.from(data, (code) => code - middle), scales: steps, axis, bits } }
       : {}),
   };
 }
