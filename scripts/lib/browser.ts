@@ -31,10 +31,14 @@ export interface Site {
   close(): void;
 }
 
-/** Serves what `read` gives for a path; undefined is an answer 404. What is posted goes to `post`. */
+/**
+ * Serves what `read` gives for a path; undefined is an answer 404. What is posted goes to `post`. Pages are cross-origin isolated unless
+ * that is turned off.
+ */
 export async function served(
   read: (path: string) => Uint8Array | string | undefined,
   post: (path: string, bytes: Uint8Array) => void,
+  { isolated = true }: { readonly isolated?: boolean } = {},
 ): Promise<Site> {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
@@ -47,11 +51,10 @@ export async function served(
     const found = read(pathname);
     const type = types[extname(pathname)] ?? (pathname === '/' ? 'text/html' : 'application/octet-stream');
     // both are needed for threads of WebAssembly
-    const isolated = {
-      'cross-origin-opener-policy': 'same-origin',
-      'cross-origin-embedder-policy': 'require-corp',
-    };
-    response.writeHead(found === undefined ? 404 : 200, { 'content-type': type, ...isolated });
+    const headers = isolated
+      ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+      : {};
+    response.writeHead(found === undefined ? 404 : 200, { 'content-type': type, ...headers });
     response.end(found);
   };
   const server: Server = createServer((request, response) => void answer(request, response));
