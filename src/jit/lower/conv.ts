@@ -10,6 +10,7 @@ import { blockedConv, canBlock, type Source, sourceOf } from './blocked.ts';
 import { type Added, placesMean } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
 import { attributesOf, oihw, sizesOf } from './conv-sizes.ts';
+import { depthwiseProduct } from './depthwise-product.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, nchw } from './layout.ts';
 import { canRotate, rotatedConv } from './rotated.ts';
@@ -36,6 +37,7 @@ export function lowerConv(
     return putSum(e, y, (sum) => make(sourceOf(e, x), { bias, sum }));
   }
   if (mean) e.putNumber(mean, 0); // elsewhere the norm is onnxruntime's own op, which subtracts the mean itself
+  if (depthwiseProduct(e, g, s, x, kernel, y)) return;
   e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributes), nchw);
 }
 

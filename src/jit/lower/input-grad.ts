@@ -11,6 +11,7 @@ import { type BlockedShape, blockedConv, canBlock, type Source, sourceOf } from 
 import { reorderInput } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
 import { attributesOf, exchange, isPointwise, oihw, padsOf, type Sizes, sizesOf } from './conv-sizes.ts';
+import { depthwiseProductGrad } from './depthwise-product.ts';
 import type { Emitter } from './emitter.ts';
 import { nchw } from './layout.ts';
 import { canRotate, rotatedInputGrad } from './rotated.ts';
@@ -22,6 +23,7 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
     const attributes = attributesOf(g, s);
     return putSum(e, dx, (sum) => rotatedInputGrad(e, s, dy, kernel, attributes, pads, { sum }));
   }
+  if (depthwiseProductGrad(e, g, s, dy, kernel, dx)) return;
   if (byTurnedKernel(e, g, s, [dy, sourceOf(e, dy)], kernel, dx)) return;
   if (isPointwise(g, s)) {
     return e.put(

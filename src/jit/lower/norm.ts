@@ -6,7 +6,8 @@ import { nth, sizeOf } from '../types.ts';
 import { blockedNorm, blockedNormGrad, inverse, type NormGrad, type NormValues } from './blocked-norm.ts';
 import { liesInBlocks, operand } from './choose.ts';
 import type { Emitter } from './emitter.ts';
-import { nchw, plain } from './layout.ts';
+import { lay, nchw, plain } from './layout.ts';
+import { rowSums } from './sums.ts';
 
 /**
  * One BatchNormalization. With momentum 0 its running outputs are the statistics of the batch (with the biased variance).
@@ -53,7 +54,10 @@ export function lowerNormGrad(e: Emitter, eps: number, values: NormGrad): void {
   const axes = e.longs(plain(rank - 1).map((axis) => layout.indexOf(axis)));
   const [image, gradient] = [e.get(x, layout), e.get(dy, layout)];
   const two = (op: string, a: string, b: string): string => e.emit1(op, [a, b]);
-  const sum = (name: string): string => e.emit1('ReduceSum', [name, axes], { keepdims: int(0) });
+  const sum = (name: string): string =>
+    rank === 4 && e.carry && e.block === undefined
+      ? mapSums(e, name, lay(x.shape, nchw))
+      : e.emit1('ReduceSum', [name, axes], { keepdims: int(0) });
   const inv = inverse(e, e.get(variance), eps);
   // x is centred before it is multiplied by dy, since sum dy x - mean sum dy would cancel
   const centred = two('Sub', image, operand(e, mean, rank, layout));
@@ -67,6 +71,16 @@ export function lowerNormGrad(e: Emitter, eps: number, values: NormGrad): void {
   e.put(dx, two('Sub', two('Mul', gradient, wide), away), layout);
   e.put(dgamma, gradGamma);
   e.put(dbeta, sumDy);
+}
+
+/** The sum of each channel of a channels-first image. A pool over its places is three times as fast as onnxruntime's reduction. */
+function mapSums(
+  e: Emitter,
+  name: string,
+  [batch = 1, channels = 1, height = 1, width = 1]: number[],
+): string {
+  const means = e.emit1('GlobalAveragePool', [name]);
+  return rowSums(e, means, [1, batch, channels], height * width);
 }
 
 /** Asserts that x has its mean. A conv that subtracts the mean puts its output in blocks, and then `blockedNorm` reads it. */

@@ -44,11 +44,17 @@ function overBatch(e: Emitter, a: string, b: string): string {
 }
 
 function wholePlaces(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, dy: Value): string {
-  const [places, outs, taps] = [rows.size * columns.size, rows.out * columns.out, rows.taps * columns.taps];
+  const [places, outs] = [rows.size * columns.size, rows.out * columns.out];
   const image = e.reshape(e.get(x, nchw), [s.batch, s.channels, places]);
   const gradient = e.reshape(e.get(dy, nchw), [s.batch, s.channels, outs]);
   const products = e.reshape(overBatch(e, image, gradient), [s.channels, places * outs]);
-  const selector = e.once(`diagonals ${JSON.stringify([rows, columns])}`, () => {
+  return e.emit1('MatMul', [products, diagonals(e, rows, columns)]);
+}
+
+/** A constant, [places of x times places of y, taps]: 1 where that tap leads from the one place to the other, else 0. */
+export function diagonals(e: Emitter, rows: Axis, columns: Axis): string {
+  const [places, outs, taps] = [rows.size * columns.size, rows.out * columns.out, rows.taps * columns.taps];
+  return e.once(`diagonals ${JSON.stringify([rows, columns])}`, () => {
     const data = new Float32Array(places * outs * taps);
     for (let out = 0; out < outs; out++) {
       const [oy, ox] = [Math.floor(out / columns.out), out % columns.out];
@@ -62,7 +68,6 @@ function wholePlaces(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, 
     }
     return e.constant(data, [places * outs, taps], 'float32');
   });
-  return e.emit1('MatMul', [products, selector]);
 }
 
 /**
