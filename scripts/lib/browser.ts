@@ -10,6 +10,7 @@ const types: Readonly<Record<string, string>> = {
   ...{
     '.html': 'text/html',
     '.js': 'text/javascript',
+    '.mjs': 'text/javascript',
     '.json': 'application/json',
     '.wasm': 'application/wasm',
   },
