@@ -6,7 +6,7 @@ import { nth, sizeOf } from '../types.ts';
 import { blockedNorm, blockedNormGrad, inverse, type NormGrad, type NormValues } from './blocked-norm.ts';
 import { liesInBlocks, operand } from './choose.ts';
 import type { Emitter } from './emitter.ts';
-import { lay, nchw, plain } from './layout.ts';
+import { type Layout, nchw, plain } from './layout.ts';
 import { rowSums } from './sums.ts';
 
 /**
@@ -22,6 +22,7 @@ export function lowerNorm(e: Emitter, eps: number, values: NormValues): void {
   const rank = x.shape.length;
   const channels = x.shape.at(-1) ?? 1;
   const layout = rank === 4 ? nchw : plain(rank);
+  if (isComposed(e, x)) return composedNorm(e, eps, values, layout);
   const image = e.get(x, layout);
   const sliced = (end: number[]): string =>
     e.reshape(e.emit1('Slice', [image, e.longs(end.map(() => 0)), e.longs(end)]), [channels]);
@@ -53,34 +54,62 @@ export function lowerNormGrad(e: Emitter, eps: number, values: NormGrad): void {
   const layout = rank === 4 ? nchw : plain(rank);
   const axes = e.longs(plain(rank - 1).map((axis) => layout.indexOf(axis)));
   const [image, gradient] = [e.get(x, layout), e.get(dy, layout)];
+  const composed = isComposed(e, x);
   const two = (op: string, a: string, b: string): string => e.emit1(op, [a, b]);
   const sum = (name: string): string =>
-    rank === 4 && e.carry && e.block === undefined
-      ? mapSums(e, name, lay(x.shape, nchw))
-      : e.emit1('ReduceSum', [name, axes], { keepdims: int(0) });
+    composed ? channelSums(e, name, x) : e.emit1('ReduceSum', [name, axes], { keepdims: int(0) });
   const inv = inverse(e, e.get(variance), eps);
   // x is centred before it is multiplied by dy, since sum dy x - mean sum dy would cancel
-  const centred = two('Sub', image, operand(e, mean, rank, layout));
+  const centred = centredOf(e, image, mean, layout);
   const sumDy = sum(gradient);
   const gradGamma = two('Mul', sum(two('Mul', gradient, centred)), inv);
   const scale = two('Mul', e.get(gamma), inv);
   const share = two('Mul', scale, e.scalar(channels / sizeOf(x.shape), 'float32'));
-  const statistics = [two('Mul', share, gradGamma), two('Mul', share, sumDy), e.get(mean), e.get(variance)];
-  const away = e.emit1('BatchNormalization', [image, ...statistics], { epsilon: float(eps) });
+  const [map, away] = composed ? [centred, e.splat(0, [channels], 'float32')] : [image, e.get(mean)];
+  const factors = [two('Mul', share, gradGamma), two('Mul', share, sumDy)];
+  const rest = e.emit1('BatchNormalization', [map, ...factors, away, e.get(variance)], {
+    epsilon: float(eps),
+  });
   const wide = rank === 4 ? e.reshape(scale, [channels, 1, 1]) : scale;
-  e.put(dx, two('Sub', two('Mul', gradient, wide), away), layout);
+  e.put(dx, two('Sub', two('Mul', gradient, wide), rest), layout);
   e.put(dgamma, gradGamma);
   e.put(dbeta, sumDy);
 }
 
-/** The sum of each channel of a channels-first image. A pool over its places is three times as fast as onnxruntime's reduction. */
-function mapSums(
-  e: Emitter,
-  name: string,
-  [batch = 1, channels = 1, height = 1, width = 1]: number[],
-): string {
+/**
+ * Whether the norm is composed of pools and an affine map of each channel: where there are no blocks. It takes as long as onnxruntime's
+ * training op on WebAssembly, its gradient reads the centred image again, and WebGPU has no training op.
+ */
+const isComposed = (e: Emitter, { shape }: Value): boolean =>
+  e.block === undefined && e.carry && (shape.length === 4 || shape.length === 2);
+
+function composedNorm(e: Emitter, eps: number, values: NormValues, layout: Layout): void {
+  const { x, gamma, beta, y, mean, variance } = values;
+  const [channels = 1, share = 1] = [x.shape.at(-1), (x.shape.at(-1) ?? 1) / sizeOf(x.shape)];
+  const image = e.get(x, layout);
+  e.put(mean, channelSums(e, image, x, share));
+  const centred = centredOf(e, image, mean, layout);
+  e.put(variance, channelSums(e, e.emit1('Mul', [centred, centred]), x, share));
+  const statistics = [e.splat(0, [channels], 'float32'), e.get(variance)];
+  const inputs = [centred, e.get(gamma), e.get(beta), ...statistics];
+  e.put(y, e.emit1('BatchNormalization', inputs, { epsilon: float(eps) }), layout);
+}
+
+/** x - mean, which a norm and its gradient share. */
+const centredOf = (e: Emitter, image: string, mean: Value, layout: Layout): string =>
+  e.once(`centred ${image} ${mean.id}`, () =>
+    e.emit1('Sub', [image, operand(e, mean, layout.length, layout)]),
+  );
+
+/**
+ * The sum of each channel of a channels-first image or of vectors, times `share`. A pool over the places of an image is three times as fast
+ * as onnxruntime's reduction.
+ */
+function channelSums(e: Emitter, name: string, { shape }: Value, share = 1): string {
+  const [batch = 1, height = 1, width = 1, channels = 1] = shape;
+  if (shape.length === 2) return rowSums(e, name, [1, batch, height], share);
   const means = e.emit1('GlobalAveragePool', [name]);
-  return rowSums(e, means, [1, batch, channels], height * width);
+  return rowSums(e, means, [1, batch, channels], height * width * share);
 }
 
 /** Asserts that x has its mean. A conv that subtracts the mean puts its output in blocks, and then `blockedNorm` reads it. */
