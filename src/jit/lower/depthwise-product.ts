@@ -14,10 +14,8 @@ import type { Value } from '../ir.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axes, axesOf } from './exchanged.ts';
+import { byChannel } from './layout.ts';
 import { diagonals } from './toeplitz.ts';
-
-/** Channels first of all, so that each channel is a matrix with a row for each image. */
-const byChannel = [3, 0, 1, 2];
 
 /** The largest constant of the matrices, in numbers. */
 const largest = 1e6;
