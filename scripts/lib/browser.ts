@@ -16,15 +16,22 @@ const types: Readonly<Record<string, string>> = {
   },
 };
 
+/** WebGPU without a graphics card, on SwiftShader: right, and slow. */
+export const softwareGpu: readonly string[] = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+];
+
 /** @throws Error that says how to get Chromium, where there is none. */
-export function launched(): Promise<Browser> {
+export function launched(args: readonly string[] = []): Promise<Browser> {
   const executablePath = process.env['MOONLET_CHROMIUM'] ?? places.find((path) => existsSync(path));
   if (executablePath === undefined)
     throw new Error(
       'Chromium is not installed; install it (on Debian: apt-get install chromium), or name it by MOONLET_CHROMIUM',
     );
   // without a sandbox, since that needs rights which containers lack; the pages are our own
-  return chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  return chromium.launch({ executablePath, args: ['--no-sandbox', ...args] });
 }
 
 export interface Site {
