@@ -31,13 +31,11 @@ export interface Provided {
  * @param ort the module `onnxruntime-web/webgpu`, loaded by the program, so that others do not bundle it.
  *
  * @example
- * ```ts fragment
- * import { fit } from 'moonlet/learn';
+ * ```ts
  * import { gpuRuntime } from 'moonlet/engine';
  *
- * const { runtime, provider, reason } = await gpuRuntime(await import('onnxruntime-web/webgpu'));
- * console.log(provider, reason ?? '');
- * const { net } = await fit(student, data.train, data, { steps: 500, runtime });
+ * const { provider, reason } = await gpuRuntime(await import('onnxruntime-web/webgpu'));
+ * console.log(provider, reason); // wasm this browser has no WebGPU
  * ```
  */
 export async function gpuRuntime(ort: Runtime, options: GpuOptions = {}): Promise<Provided> {
