@@ -62,8 +62,15 @@ async function depthwiseForms(): Promise<readonly (readonly [string, number, num
     const own = { stride: [1, 1], dilation: [1, 1], pads: { top: 1, bottom: 1, left: 1, right: 1 } } as const;
     const geometry: ConvGeometry = { ...own, groups: channels, ...plus };
     const [x, kernel] = [tf.tensor4d(numbers(sizeOf(image), 1), image), depthwiseKernel(size, channels)];
+    // the two halves of the channels alternate, as in ShuffleNet, where they are even in number
+    const shuffled = (y: tf.Tensor): tf.Tensor => {
+      const [b = 1, h = 1, w = 1] = y.shape;
+      if (channels % 2) return y;
+      const halves = tf.reshape(y, [b, h, w, 2, channels / 2]);
+      return tf.reshape(tf.transpose(halves, [0, 1, 2, 4, 3]), y.shape);
+    };
     const fn = withGradients(
-      (a, k) => tf.relu6(tf.mul(conv(a as tf.Tensor4D, k as tf.Tensor4D, geometry), 3)),
+      (a, k) => shuffled(tf.relu6(tf.mul(conv(a as tf.Tensor4D, k as tf.Tensor4D, geometry), 3))),
       2,
     );
     const { traced, eager, model } = await both(fn, [x, kernel], true, web);

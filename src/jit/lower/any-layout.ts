@@ -75,13 +75,9 @@ export function lowerReshape(e: Emitter, x: Value, y: Value): void {
     y.shape.length > 4 &&
     sameShape(x.shape.slice(0, 3), y.shape.slice(0, 3))
   ) {
-    const layout = chooseLayout(e, [x], 4);
-    if (!isPlain(layout))
-      return e.put(
-        y,
-        e.reshape(e.get(x, layout), lay(y.shape, split(y.shape.length))),
-        split(y.shape.length),
-      );
+    // with channels first of all, the parts of the channels would lie before the batch
+    if (!isPlain(chooseLayout(e, [x], 4)))
+      return e.put(y, e.reshape(e.get(x, nchw), lay(y.shape, split(y.shape.length))), split(y.shape.length));
   }
   if (
     e.carry &&
