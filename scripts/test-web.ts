@@ -13,7 +13,7 @@ import type { Arrays } from '../src/jit/index.ts';
 import { largestDifference, shaken, small } from '../test/support/nets.ts';
 import { zooFolder } from '../zoo/folders.ts';
 import { loadStudent } from '../zoo/index.ts';
-import { launched, type Site, served } from './lib/browser.ts';
+import { launched, type Site, served, softwareGpu } from './lib/browser.ts';
 import { bundle } from './lib/browser-bundle.ts';
 import { pageChecks } from './page/checks.ts';
 import { battery } from './processors/battery.ts';
@@ -45,8 +45,8 @@ async function site(): Promise<Site> {
   const built = await bundle({ entryPoints: ['scripts/web/page.ts', 'scripts/web/worker.ts'] });
   for (const { path, contents } of built.outputFiles) files.set(`/${basename(path)}`, contents);
   files.set('/', '<!doctype html><title>test</title><script type="module" src="/page.js"></script>');
-  const wasm = 'ort-wasm-simd-threaded.wasm';
-  files.set(`/${wasm}`, readFileSync(join('node_modules/onnxruntime-web/dist', wasm)));
+  for (const wasm of ['ort-wasm-simd-threaded.wasm', 'ort-wasm-simd-threaded.asyncify.wasm'])
+    files.set(`/${wasm}`, readFileSync(join('node_modules/onnxruntime-web/dist', wasm)));
   const read = (path: string): Uint8Array | string | undefined => {
     const student = /^\/nets\/([\w./-]+)$/.exec(path)?.[1];
     if (student === undefined || student.includes('..')) return files.get(path);
@@ -74,14 +74,14 @@ interface Check {
 }
 
 const inBrowser =
-  (prepare: () => Promise<Prepared>) =>
+  (prepare: () => Promise<Prepared>, gpu = false) =>
   async (tab: Tab): Promise<Verdict> => {
     const { tasks, judge } = await prepare();
     const found: Arrays[] = [];
     for (const task of tasks) {
       const url = `/tasks/${results.size}`;
       for (const [file, content] of Object.entries(packTask(task))) files.set(`${url}/${file}`, content);
-      await tab.evaluate((at) => page.perform(at), url);
+      await tab.evaluate(([at, onGpu]) => page.perform(at, onGpu), [url, gpu] as const);
       found.push(results.get(`${url}/result`) ?? {});
       for (const file of files.keys()) if (file.startsWith(`${url}/`)) files.delete(file);
     }
@@ -97,6 +97,16 @@ async function student(tab: Tab): Promise<Verdict> {
   const found = await tab.evaluate((name) => page.student(name), id);
   const far = largestDifference(Float32Array.from(found), right);
   return { isRight: far < 1e-4, said: `${far.toExponential(1)} < 1.0e-4` };
+}
+
+/** The self-check of WebGPU, on SwiftShader where there is no graphics card. */
+async function selfCheck(tab: Tab): Promise<Verdict> {
+  const { provider, reason = 'the loss and every gradient are those of WebAssembly' } = await tab.evaluate(
+    () => page.gpu(),
+  );
+  // onnxruntime-web 1.30.0 has no indices of max pools on WebGPU; nothing else may be missing
+  const isRight = provider === 'webgpu' || /MaxPool.*Indices output is not supported/.test(reason);
+  return { isRight, said: `${provider}: ${reason}` };
 }
 
 /** The largest relative difference of two runs' losses; NaN when they are not as long. */
@@ -151,7 +161,9 @@ async function closed(tab: Tab, reopen: () => Promise<Tab>): Promise<Verdict> {
   };
 }
 
-const chromium = await launched().catch((e: Error) => {
+/** Checks on WebGPU run only when they are asked for by `--only webgpu`: on SwiftShader each takes minutes. */
+const isGpu = values.only.startsWith('webgpu');
+const chromium = await launched(isGpu ? softwareGpu : []).catch((e: Error) => {
   print(`test:web: ${e.message}`);
   process.exit(1);
 });
@@ -159,6 +171,13 @@ const ofPage = await pageChecks(chromium, isWanted, values.short);
 const browser = await chromium.newContext();
 const at = await site();
 let tab = await opened(browser, at);
+const gpuChecks: readonly Check[] = [
+  { name: 'webgpu: self-check', run: selfCheck },
+  ...trained.map((name) => ({
+    name: `webgpu: training step of ${name} (law 6)`,
+    run: inBrowser(async () => trainingStep(shaken(small(name), 1, true), 4), true),
+  })),
+];
 const checks: readonly Check[] = [
   { name: 'a shipped student, fetched and verified', run: student },
   ...battery
@@ -172,6 +191,7 @@ const checks: readonly Check[] = [
   { name: 'training in a worker', run: inWorker },
   { name: 'a run whose page is closed', run: (open) => closed(open, () => opened(browser, at)) },
   ...ofPage.checks,
+  ...(isGpu ? gpuChecks : []),
 ];
 let [passed, failed] = [0, 0];
 for (const { name, run } of checks.filter((check) => isWanted(check.name))) {

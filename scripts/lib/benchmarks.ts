@@ -1,5 +1,5 @@
 /** @file docs/benchmarks.md and its plots, from a report. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { caseOf } from '../../src/bench/cases.ts';
 import { measured, ms } from '../../src/bench/text.ts';
@@ -22,9 +22,17 @@ export async function writeDocs(report: Report, folder = docs): Promise<readonly
     const series = report.growth.filter((g) => g.what === what);
     if (series.length) write(`benchmarks/step-by-${what}.svg`, await growthChart(what, series));
   }
-  write('benchmarks.md', page(report, keptSection()));
+  write('benchmarks.md', page(report, keptSection()) + keptSections(join(folder, 'benchmarks.md')));
   return written;
 }
+
+/** What other commands write into the page, which stands behind what this one writes. */
+function keptSections(file: string): string {
+  const page = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const start = page.indexOf(browserHeading);
+  return start < 0 ? '' : `\n${page.slice(start)}`;
+}
+const browserHeading = '## In the browser';
 
 const axis = { batch: 'batch', width: 'width of WRN-16', depth: 'depth of WRN' } as const;
 

@@ -10,20 +10,28 @@ const types: Readonly<Record<string, string>> = {
   ...{
     '.html': 'text/html',
     '.js': 'text/javascript',
+    '.mjs': 'text/javascript',
     '.json': 'application/json',
     '.wasm': 'application/wasm',
   },
 };
 
+/** WebGPU without a graphics card, on SwiftShader: right, and slow. */
+export const softwareGpu: readonly string[] = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+];
+
 /** @throws Error that says how to get Chromium, where there is none. */
-export function launched(): Promise<Browser> {
+export function launched(args: readonly string[] = []): Promise<Browser> {
   const executablePath = process.env['MOONLET_CHROMIUM'] ?? places.find((path) => existsSync(path));
   if (executablePath === undefined)
     throw new Error(
       'Chromium is not installed; install it (on Debian: apt-get install chromium), or name it by MOONLET_CHROMIUM',
     );
   // without a sandbox, since that needs rights which containers lack; the pages are our own
-  return chromium.launch({ executablePath, args: ['--no-sandbox'] });
+  return chromium.launch({ executablePath, args: ['--no-sandbox', ...args] });
 }
 
 export interface Site {
@@ -31,10 +39,14 @@ export interface Site {
   close(): void;
 }
 
-/** Serves what `read` gives for a path; undefined is an answer 404. What is posted goes to `post`. */
+/**
+ * Serves what `read` gives for a path; undefined is an answer 404. What is posted goes to `post`. Pages are cross-origin isolated unless
+ * that is turned off.
+ */
 export async function served(
   read: (path: string) => Uint8Array | string | undefined,
   post: (path: string, bytes: Uint8Array) => void,
+  { isolated = true }: { readonly isolated?: boolean } = {},
 ): Promise<Site> {
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
@@ -47,11 +59,10 @@ export async function served(
     const found = read(pathname);
     const type = types[extname(pathname)] ?? (pathname === '/' ? 'text/html' : 'application/octet-stream');
     // both are needed for threads of WebAssembly
-    const isolated = {
-      'cross-origin-opener-policy': 'same-origin',
-      'cross-origin-embedder-policy': 'require-corp',
-    };
-    response.writeHead(found === undefined ? 404 : 200, { 'content-type': type, ...isolated });
+    const headers = isolated
+      ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+      : {};
+    response.writeHead(found === undefined ? 404 : 200, { 'content-type': type, ...headers });
     response.end(found);
   };
   const server: Server = createServer((request, response) => void answer(request, response));

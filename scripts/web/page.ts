@@ -1,7 +1,7 @@
 /** @file What the page of `npm run test:web` can be asked: tasks of the battery, a recipe, and training in a worker. */
 
-import { compile } from '../../src/engine/index.ts';
-import { loadRuntime } from '../../src/jit/runtime.ts';
+import { compile, gpuRuntime, type Provided } from '../../src/engine/index.ts';
+import { loadRuntime, type Runtime } from '../../src/jit/runtime.ts';
 import { fetchNet } from '../../zoo/web.ts';
 import { perform } from '../processors/perform.ts';
 import { packArrays, unpackTask } from '../processors/task-files.ts';
@@ -13,11 +13,31 @@ const bytesAt = async (url: string): Promise<Uint8Array> => {
   return new Uint8Array(await response.arrayBuffer());
 };
 
+/** WebGPU without the check, so that what it lacks is seen. */
+async function webGpu(): Promise<Runtime> {
+  const { InferenceSession, Tensor } = await import('onnxruntime-web/webgpu');
+  const create = (model: Uint8Array, options: object) =>
+    InferenceSession.create(model, { ...options, executionProviders: ['webgpu'] });
+  return { Tensor, InferenceSession: { create } } as unknown as Runtime;
+}
+
+let chosen: Promise<Provided> | undefined;
+const onGpu = (): Promise<Provided> => {
+  chosen ??= import('onnxruntime-web/webgpu').then((ort) => gpuRuntime(ort, { software: true }));
+  return chosen;
+};
+
 const page = {
+  /** What `gpuRuntime` chooses here, software included, and why. */
+  async gpu(): Promise<Pick<Provided, 'provider' | 'reason'>> {
+    const { provider, reason } = await onGpu();
+    return { provider, ...(reason === undefined ? {} : { reason }) };
+  },
   /** Performs the task under a URL, and posts what comes out beside it. */
-  async perform(url: string): Promise<void> {
+  async perform(url: string, gpu = false): Promise<void> {
     const task = await unpackTask((file) => bytesAt(`${url}/${file}`));
-    const found = packArrays(await perform(task, await loadRuntime(), undefined));
+    const runtime = gpu ? await webGpu() : await loadRuntime();
+    const found = packArrays(await perform(task, runtime, undefined));
     await fetch(`${url}/result`, { method: 'POST', body: new Uint8Array(found) });
   },
   /** A shipped student, verified, and its outputs for a blank image. */

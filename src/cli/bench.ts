@@ -11,6 +11,7 @@ interface Flags {
   readonly engines?: string;
   readonly quick?: boolean;
   readonly json?: boolean;
+  readonly browser?: boolean;
 }
 
 export const benchCommand = (command: Command): void => {
@@ -22,6 +23,7 @@ export const benchCommand = (command: Command): void => {
       'run few steps, to check that everything works; do not quote the numbers (default: all steps)',
     )
     .option('--json', 'print one JSON document (default: tables)')
+    .option('--browser', 'training steps in headless Chromium instead; only in a clone of the repository')
     .addHelpText(
       'after',
       '\nMOONLET_PYTHON names the Python interpreter that has PyTorch, Keras and onnxruntime, for comparison.',
@@ -30,6 +32,11 @@ export const benchCommand = (command: Command): void => {
 };
 
 async function run(flags: Flags): Promise<void> {
+  if (flags.browser)
+    throw new UsageError(
+      'bench: --browser bundles the sources and starts Chromium, for which the package has not the tools; ' +
+        'in a clone of the repository run: npm run bench -- --browser',
+    );
   const plan = {
     cases: chosen<CaseName>(flags.only, caseNames, 'case'),
     engines: chosen<Engine>(flags.engines, engines, 'engine'),

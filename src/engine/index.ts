@@ -15,3 +15,4 @@ export { type LatencyOptions, latency } from './latency.ts';
 export { type EngineName, engineNamed, engineNames, threadsOf } from './names.ts';
 export { type Multiplier, multiplier } from './products.ts';
 export { runModel } from './run-model.ts';
+export { type GpuOptions, gpuRuntime, type Provided } from './web-gpu.ts';

@@ -4,6 +4,9 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { Busy, Note } from './parts/notes.tsx';
 import { addressOf, messageOf } from './parts/state.ts';
 import { applyTheme, storedTheme, type Theme } from './parts/theme.ts';
+import { trainingThreads } from './work/threads.ts';
+
+const threads = trainingThreads();
 
 interface View {
   readonly id: string;
@@ -76,7 +79,7 @@ export function App() {
         <span>Everything runs in this browser; nothing is sent anywhere.</span>
         <span>
           {globalThis.crossOriginIsolated
-            ? `${navigator.hardwareConcurrency} cores, isolated page: WebAssembly may use threads`
+            ? `${navigator.hardwareConcurrency} cores, isolated page: a run trains on ${threads === 1 ? 'one thread' : `${threads} threads`}`
             : 'This server does not isolate the page: WebAssembly runs on one thread'}
         </span>
       </div>

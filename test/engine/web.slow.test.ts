@@ -26,6 +26,15 @@ describe('onnxruntime without blocked convs (its build for browsers)', () => {
     for (const [i, loss] of here.entries()) expect(there[i]).to.be.closeTo(loss, 1e-3 * loss);
   });
 
+  it('computes depthwise convs and their gradients as tf does, those of small images as products', async () => {
+    const rows = (await found('depthwise')) as [name: string, distance: number, convs: number][];
+    expect(rows).to.have.length(8);
+    for (const [name, distance] of rows) expect(distance, name).to.be.below(1e-5);
+    const convs = new Map(rows.map(([name, , count]) => [name, count]));
+    expect(convs.get('5x7')).to.equal(0);
+    expect(convs.get('29x27')).to.be.above(0);
+  });
+
   it('makes the same step of it at a batch that fills no blocks (law 6)', async () => {
     expect(await found('steps')).to.equal('agree');
   });

@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { expect } from 'chai';
 import { type Arrays, jit, type Spec } from '../../src/jit/index.ts';
-import { blockOf, loadRuntime } from '../../src/jit/runtime.ts';
+import { blockOf, loadRuntime, type Runtime } from '../../src/jit/runtime.ts';
 
 /** Numbers in (-1, 1) that are the same in every run. */
 export function numbers(size: number, seed = 1): Float32Array {
@@ -52,7 +52,13 @@ export async function both(
   fn: Fn,
   inputs: readonly tf.Tensor[],
   optimize = true,
-): Promise<{ traced: ArrayLike<number>[]; eager: ArrayLike<number>[]; shapes: number[][][] }> {
+  runtime?: Runtime,
+): Promise<{
+  traced: ArrayLike<number>[];
+  eager: ArrayLike<number>[];
+  shapes: number[][][];
+  model: Uint8Array;
+}> {
   const specs: Record<string, Spec> = {};
   const arrays: Record<string, Float32Array | Int32Array> = {};
   for (const [i, input] of inputs.entries()) {
@@ -70,19 +76,20 @@ export async function both(
       outputs: named(listOf(fn(...inputs.map((_, i) => x[`x${i}`] as tf.Tensor))), 0),
     }),
     { state: {}, inputs: specs },
-    { optimize },
+    { optimize, ...(runtime ? { runtime } : {}) },
   );
   // a graph that onnxruntime refuses would be tried without blocked convs, and nobody would see that
-  const block = optimize ? await blockOf(await loadRuntime()) : undefined;
+  const block = optimize ? await blockOf(runtime ?? (await loadRuntime())) : undefined;
   expect(Buffer.from(step.model).includes('com.microsoft.nchwc'), 'blocked').to.equal(block !== undefined);
   const { outputs }: { outputs: Arrays } = await step.run({}, arrays);
+  const { model } = step;
   await step.release();
   const eager = tf.tidy(() => {
     const results = listOf(fn(...inputs));
     named(results, 1);
     return results.map((result) => result.dataSync().slice());
   });
-  return { traced: eager.map((_, i) => outputs[`y${i}`] as ArrayLike<number>), eager, shapes };
+  return { traced: eager.map((_, i) => outputs[`y${i}`] as ArrayLike<number>), eager, shapes, model };
 }
 
 /** Asserts the law of agreement: each result within `bound` of its largest value. */

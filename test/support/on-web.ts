@@ -5,6 +5,8 @@
  * that has loaded both in that way, sessions of the one run on the other. Imported, they are apart.
  */
 
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
 import { expect } from 'chai';
 import * as native from 'onnxruntime-node';
 import * as web from 'onnxruntime-web';
@@ -12,9 +14,14 @@ import { sketch } from '../../src/bench/cases.ts';
 import { compile } from '../../src/engine/index.ts';
 import { onlyOutput } from '../../src/graph/index.ts';
 import { blockOf } from '../../src/jit/runtime.ts';
+import { type ConvGeometry, conv } from '../../src/kernels/index.ts';
+import { decodeModel } from '../../src/onnx/index.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
+import { both, distance, numbers, withGradients } from '../jit/agree.ts';
 import { expectStepsAgree, steps } from './agreement.ts';
-import { largestDifference, noise, shaken } from './nets.ts';
+import { largestDifference, noise, shaken, sizeOf } from './nets.ts';
+
+type Shape4 = [number, number, number, number];
 
 expect(web.InferenceSession).not.to.equal(native.InferenceSession);
 const graph = sketch();
@@ -29,10 +36,57 @@ const logits = async (runtime?: typeof web): Promise<Float32Array> => {
 const losses = async (runner: 'onnxruntime' | 'web') =>
   (await steps(graph, runner, { count: 3, batch: 64 })).losses;
 
+/** Convs of one channel in a group: sizes that are no powers of two, each stride, and padding on one side only. */
+const depthwise: readonly (readonly [
+  name: string,
+  image: Shape4,
+  kernel: number,
+  plus: Partial<ConvGeometry>,
+])[] = [
+  ['5x7', [3, 5, 7, 6], 3, {}],
+  ['7x7, stride 2', [5, 7, 7, 10], 3, { stride: [2, 2] }],
+  ['6x5, padded above and behind', [2, 6, 5, 3], 3, { pads: { top: 2, bottom: 0, left: 0, right: 1 } }],
+  ['9x9, dilated', [2, 9, 9, 5], 3, { dilation: [2, 2], pads: { top: 2, bottom: 2, left: 2, right: 2 } }],
+  ['3x3, taps beyond', [3, 3, 3, 7], 5, { pads: { top: 2, bottom: 2, left: 2, right: 2 } }],
+  ['13x11, stride 2', [2, 13, 11, 6], 3, { stride: [2, 2] }],
+  ['14x14, stride 3 down', [2, 14, 14, 4], 3, { stride: [3, 1] }],
+  ['29x27', [2, 29, 27, 3], 3, {}],
+];
+
+/** For each conv, traced on the web's runtime and eager: the distance of y and both gradients, and the convs that are left. */
+async function depthwiseForms(): Promise<readonly (readonly [string, number, number])[]> {
+  await tf.setBackend('cpu');
+  const rows: [string, number, number][] = [];
+  for (const [name, image, size, plus] of depthwise) {
+    const channels = image[3];
+    const own = { stride: [1, 1], dilation: [1, 1], pads: { top: 1, bottom: 1, left: 1, right: 1 } } as const;
+    const geometry: ConvGeometry = { ...own, groups: channels, ...plus };
+    const [x, kernel] = [tf.tensor4d(numbers(sizeOf(image), 1), image), depthwiseKernel(size, channels)];
+    // the two halves of the channels alternate, as in ShuffleNet, where they are even in number
+    const shuffled = (y: tf.Tensor): tf.Tensor => {
+      const [b = 1, h = 1, w = 1] = y.shape;
+      if (channels % 2) return y;
+      const halves = tf.reshape(y, [b, h, w, 2, channels / 2]);
+      return tf.reshape(tf.transpose(halves, [0, 1, 2, 4, 3]), y.shape);
+    };
+    const fn = withGradients(
+      (a, k) => shuffled(tf.relu6(tf.mul(conv(a as tf.Tensor4D, k as tf.Tensor4D, geometry), 3))),
+      2,
+    );
+    const { traced, eager, model } = await both(fn, [x, kernel], true, web);
+    const far = Math.max(...eager.map((values, i) => distance(values, traced[i] ?? [])));
+    rows.push([name, far, decodeModel(model).nodes.filter(({ opType }) => opType === 'Conv').length]);
+  }
+  return rows;
+}
+const depthwiseKernel = (size: number, channels: number): tf.Tensor4D =>
+  tf.tensor4d(numbers(size * size * channels, 2), [size, size, 1, channels]);
+
 const results: Readonly<Record<string, () => Promise<unknown>>> = {
   block: async () => (await blockOf(web)) ?? null,
   inference: async () => largestDifference(await logits(web), await logits()),
   losses: async () => [await losses('onnxruntime'), await losses('web')],
+  depthwise: depthwiseForms,
   steps: async () => {
     await expectStepsAgree(graph, { batch: 13, engine: 'web', reference: 'onnxruntime' });
     return 'agree';

@@ -8,6 +8,7 @@ import { placesMean } from './blocked-ops.ts';
 import { chooseLayout, isWhole, operand } from './choose.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, isPlain, type Layout, lay, nchw, plain } from './layout.ts';
+import { plainMap } from './plain-map.ts';
 
 /** x times a factor for each channel. Where lowering took no factor out of a norm's gradient, it is 1 and costs nothing. */
 export function lowerChannelScale(e: Emitter, x: Value, factor: Value, y: Value): void {
@@ -37,8 +38,8 @@ export function lowerMap(e: Emitter, op: OpOf<'map'>, inputs: readonly Value[], 
     const operands = inputs.map((x) => asScalar(x) ?? (sizeOf(x.shape) > 1 ? inBlocks(e, x) : e.get(x)));
     return e.put(y, e.reshape(e.emit1(op.op, operands, op.attributes), lay(y.shape, nchw)), blocks);
   }
-  const operands = inputs.map((x) => asScalar(x) ?? operand(e, x, rank, layout));
-  e.put(y, e.emit1(op.op, operands, op.attributes), layout);
+  const named = (x: Value): string => asScalar(x) ?? operand(e, x, rank, layout);
+  e.put(y, plainMap(e, op, inputs, named) ?? e.emit1(op.op, inputs.map(named), op.attributes), layout);
 }
 
 /** An image in blocks, or one number for each channel, in the order of memory: [batch, blocks, places, block]. */
@@ -74,13 +75,9 @@ export function lowerReshape(e: Emitter, x: Value, y: Value): void {
     y.shape.length > 4 &&
     sameShape(x.shape.slice(0, 3), y.shape.slice(0, 3))
   ) {
-    const layout = chooseLayout(e, [x], 4);
-    if (!isPlain(layout))
-      return e.put(
-        y,
-        e.reshape(e.get(x, layout), lay(y.shape, split(y.shape.length))),
-        split(y.shape.length),
-      );
+    // with channels first of all, the parts of the channels would lie before the batch
+    if (!isPlain(chooseLayout(e, [x], 4)))
+      return e.put(y, e.reshape(e.get(x, nchw), lay(y.shape, split(y.shape.length))), split(y.shape.length));
   }
   if (
     e.carry &&

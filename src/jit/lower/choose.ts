@@ -5,7 +5,7 @@
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import type { Emitter } from './emitter.ts';
-import { between, blocks, isFree, isPlain, type Layout, lay, nchw, plain } from './layout.ts';
+import { between, blocks, byChannel, isFree, isPlain, type Layout, lay, nchw, plain } from './layout.ts';
 
 /** How many values must move to have `value` in `layout`. */
 function cost(emitter: Emitter, value: Value, layout: Layout): number {
@@ -44,6 +44,7 @@ export function chooseLayout(
   const candidates = new Map<string, Layout>();
   if (rank === 4) {
     candidates.set(nchw.join(), nchw);
+    if (full.some((value) => liesByChannel(emitter, value))) candidates.set(byChannel.join(), byChannel);
     if (mayBlock && full.some((value) => emitter.has(value, blocks))) candidates.set(blocks.join(), blocks);
   } else
     for (const layout of full.flatMap((value) => emitter.layouts(value)))
@@ -81,5 +82,9 @@ export function operand(emitter: Emitter, value: Value, rank: number, layout: La
 /** Whether all of the image's channels fill blocks. */
 export const isWhole = ({ block }: Pick<Emitter, 'block'>, { shape }: Value): boolean =>
   block !== undefined && shape.length === 4 && (shape[3] ?? 1) % block === 0;
+
+/** Whether the image lies with channels first of all, where there are no blocks. */
+export const liesByChannel = (e: Emitter, x: Value): boolean =>
+  e.block === undefined && e.carry && x.shape.length === 4 && e.has(x, byChannel);
 
 export const liesInBlocks = (e: Emitter, x: Value): boolean => isWhole(e, x) && e.has(x, blocks);

@@ -5,13 +5,16 @@
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
+import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { blockedConv, canBlock, type Source, sourceOf } from './blocked.ts';
 import { type Added, placesMean } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
-import { attributesOf, oihw, sizesOf } from './conv-sizes.ts';
+import { liesByChannel } from './choose.ts';
+import { attributesOf, isPointwise, oihw, sizesOf } from './conv-sizes.ts';
+import { depthwiseProduct } from './depthwise-product.ts';
 import type { Emitter } from './emitter.ts';
-import { blocks, nchw } from './layout.ts';
+import { blocks, byChannel, lay, nchw } from './layout.ts';
 import { canRotate, rotatedConv } from './rotated.ts';
 import { rowSums } from './sums.ts';
 
@@ -36,6 +39,16 @@ export function lowerConv(
     return putSum(e, y, (sum) => make(sourceOf(e, x), { bias, sum }));
   }
   if (mean) e.putNumber(mean, 0); // elsewhere the norm is onnxruntime's own op, which subtracts the mean itself
+  if (depthwiseProduct(e, g, s, x, kernel, y)) return;
+  if (isPointwise(g, s) && liesByChannel(e, x)) {
+    const columns = e.reshape(e.get(x, byChannel), [s.channels, -1]);
+    const operands = [e.reshape(e.get(kernel), [s.channels, s.outChannels]), columns];
+    return e.put(
+      y,
+      e.reshape(e.emit1('Gemm', operands, { transA: int(1) }), lay(y.shape, byChannel)),
+      byChannel,
+    );
+  }
   e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributes), nchw);
 }
 

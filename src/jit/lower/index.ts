@@ -8,6 +8,7 @@ import type { Fused } from '../passes/index.ts';
 import type { Joined, Values } from '../record.ts';
 import { nth, type TraceOptions } from '../types.ts';
 import type { Emitter } from './emitter.ts';
+import { withFewOperands } from './few-operands.ts';
 import { newEmitter } from './new-emitter.ts';
 import { lowerNode } from './node.ts';
 
@@ -36,7 +37,8 @@ export function lower({ trace, inputs, results, joined, fusions }: Fused, option
   for (const vector of joined) if (vector.parts.some((part) => read.has(part))) split(emitter, vector);
   for (const node of nodes) lowerNode(emitter, node);
   const produced = wanted.map(([name, value]): [string, string] => [name, emitter.get(value)]);
-  const written = withOutputs(emitter.nodes, produced);
+  const nodesOfFew = emitter.block === undefined ? withFewOperands(emitter) : emitter.nodes;
+  const written = withOutputs(nodesOfFew, produced);
   return {
     name: 'jit',
     nodes: written,

@@ -10,9 +10,11 @@ import { sizeOf } from '../types.ts';
 import { type BlockedShape, blockedConv, canBlock, type Source, sourceOf } from './blocked.ts';
 import { reorderInput } from './blocked-ops.ts';
 import { putSum } from './blocked-sum.ts';
+import { liesByChannel } from './choose.ts';
 import { attributesOf, exchange, isPointwise, oihw, padsOf, type Sizes, sizesOf } from './conv-sizes.ts';
+import { depthwiseProductGrad } from './depthwise-product.ts';
 import type { Emitter } from './emitter.ts';
-import { nchw } from './layout.ts';
+import { byChannel, lay, nchw } from './layout.ts';
 import { canRotate, rotatedInputGrad } from './rotated.ts';
 
 export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: Value, dx: Value): void {
@@ -22,7 +24,13 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
     const attributes = attributesOf(g, s);
     return putSum(e, dx, (sum) => rotatedInputGrad(e, s, dy, kernel, attributes, pads, { sum }));
   }
+  if (depthwiseProductGrad(e, g, s, dy, kernel, dx)) return;
   if (byTurnedKernel(e, g, s, [dy, sourceOf(e, dy)], kernel, dx)) return;
+  if (isPointwise(g, s) && liesByChannel(e, dy)) {
+    const columns = e.reshape(e.get(dy, byChannel), [s.outChannels, -1]);
+    const product = e.emit1('MatMul', [e.reshape(e.get(kernel), [s.channels, s.outChannels]), columns]);
+    return e.put(dx, e.reshape(product, lay(dx.shape, byChannel)), byChannel);
+  }
   if (isPointwise(g, s)) {
     return e.put(
       dx,

@@ -12,6 +12,9 @@ export type Layout = readonly number[];
 
 export const nchw: Layout = [0, 3, 1, 2];
 
+/** An image with channels first of all: each channel is a matrix with a row for each image, or one long row. */
+export const byChannel: Layout = [3, 0, 1, 2];
+
 /**
  * An image in onnxruntime's blocks, which is no permutation: [batch, channels/block, height, width, block] in memory, where its ONNX
  * shape is BCHW with whole blocks of channels. See `blocked.ts`.

@@ -7,7 +7,7 @@ import { int, ints } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import { sizeOf } from '../types.ts';
 import { convInBlocks } from './blocked-ops.ts';
-import { isWhole, liesInBlocks } from './choose.ts';
+import { isWhole, liesByChannel, liesInBlocks } from './choose.ts';
 import { isPointwise, padsOf } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
@@ -48,10 +48,11 @@ export const pointwiseForms: readonly FilterGradForm[] = [
     make: (e, grad) => products(e, grad, everyOther(e, grad)),
   },
   {
-    // many channels on few places
-    fits: (_, grad) => {
+    // many channels on few places, or both images already lie so
+    fits: (e, grad) => {
       const { channels, outChannels, height, width } = grad.sizes;
-      return isProduct(grad) && 2 * channels * outChannels > (channels + outChannels) * height * width;
+      const isDeep = 2 * channels * outChannels > (channels + outChannels) * height * width;
+      return isProduct(grad) && (isDeep || [grad.x, grad.dy].every((image) => liesByChannel(e, image)));
     },
     make: product,
   },

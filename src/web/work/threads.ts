@@ -2,6 +2,17 @@
 
 import { placeOf } from './places.ts';
 
+/** More threads are not known to help nets as small as these. */
+const most = 4;
+
+/**
+ * The threads of a run: half of the cores, since two runs train at once, up to four; one where the page is not cross-origin isolated.
+ */
+export const trainingThreads = (): number =>
+  globalThis.crossOriginIsolated
+    ? Math.max(1, Math.min(most, Math.floor(navigator.hardwareConcurrency / 2)))
+    : 1;
+
 /**
  * The runtime is a chunk of its own, which its threads load too: hence the dynamic import.
  * @throws Error with what the server says, where it has no WebAssembly.

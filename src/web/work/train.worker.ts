@@ -1,10 +1,10 @@
 /** @file The worker that trains: a student with or without its teacher, and nets that grow. */
 import { type Growable, growNet, openNet, trainOn } from './growing.ts';
 import { serve } from './rpc.ts';
-import { useThreads } from './threads.ts';
+import { trainingThreads, useThreads } from './threads.ts';
 import { type Ended, type Job, stopRun, train } from './training.ts';
 
-const ready = useThreads(1);
+const ready = useThreads(trainingThreads());
 ready.catch(() => {}); // what needs it says what is wrong
 
 const methods = {

@@ -191,3 +191,17 @@ export function averagePool(operands: Operands, attributes: Attributes): Tensor 
   });
   return tensor('float32', shape, Float32Array.from(means));
 }
+
+/** The mean over the places of each map. */
+export function globalAveragePool(operands: Operands): Tensor {
+  const x = need(operands, 0);
+  const [batch = 1, channels = 1, ...places] = x.shape;
+  const count = places.reduce((product, dim) => product * dim, 1);
+  const mean = (map: number): number => {
+    let total = 0;
+    for (let place = 0; place < count; place++) total += x.data[map * count + place] ?? 0;
+    return total / count;
+  };
+  const means = Float32Array.from({ length: batch * channels }, (_, map) => mean(map));
+  return tensor('float32', [batch, channels, ...places.map(() => 1)], means);
+}

@@ -7,7 +7,7 @@
 
 import { decodeModel, type OnnxModel, type OnnxTensor } from '../../../src/onnx/index.ts';
 import { blockedOp } from './blocked.ts';
-import { averagePool, conv, convTranspose, maxPool } from './conv.ts';
+import { averagePool, conv, convTranspose, globalAveragePool, maxPool } from './conv.ts';
 import type { OnnxOp } from './elementwise.ts';
 import { ops } from './ops.ts';
 import { type Attributes, type Numbers, type Operands, type Tensor, tensor, zeros } from './tensor.ts';
@@ -18,6 +18,7 @@ const all: Readonly<Record<string, OnnxOp>> = {
   ConvTranspose: convTranspose,
   MaxPool: maxPool,
   AveragePool: averagePool,
+  GlobalAveragePool: globalAveragePool,
 };
 
 /**
