@@ -8,16 +8,11 @@ import { encodeModel } from '../onnx/index.ts';
 export type Runtime = Pick<typeof import('onnxruntime-common'), 'InferenceSession' | 'Tensor'> &
   Partial<Pick<typeof import('onnxruntime-common'), 'env'>>;
 
-interface WebRuntime extends Runtime {
-  /** Only the build for browsers reads it, before its first session. */
-  readonly env?: { readonly wasm?: { numThreads?: number } };
-}
-
 /**
  * In a browser, one thread for each core, up to 8, where the page is cross-origin isolated, without which there is one. A number that the
  * program has set in `env.wasm.numThreads` stays.
  */
-function withThreads(runtime: WebRuntime): Runtime {
+function withThreads(runtime: Runtime): Runtime {
   const wasm = runtime.env?.wasm;
   if (wasm && wasm.numThreads === undefined && globalThis.crossOriginIsolated)
     wasm.numThreads = defaultThreads();
@@ -29,7 +24,7 @@ export async function loadRuntime(
   load: () => Promise<unknown> = () => import('#onnxruntime'),
 ): Promise<Runtime> {
   try {
-    const loaded = (await load()) as WebRuntime & { default?: WebRuntime };
+    const loaded = (await load()) as Runtime & { default?: Runtime };
     return withThreads(loaded.default ?? loaded);
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
