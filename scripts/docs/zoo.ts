@@ -1,8 +1,13 @@
 /**
- * @file Writes the table of docs/zoo.md: every architecture, what it costs, who counted the same, and how far its
- * logits are from the reference implementation's. `--check` only says whether the page is as it should be.
+ * @file Writes the tables of docs/zoo.md: every architecture, what it costs, who counted the same, how far its logits are from the
+ * reference implementation's, and its latency beside that of the reference (`npm run docs -- zoo`). `--check` only says whether the
+ * page is as it should be.
+ *
+ * `--latency` measures what scripts/docs/zoo-latency.json lacks, on an idle machine, before it writes the page; `--latency NAME...`
+ * measures these again, `--latency all` everything. MOONLET_PYTHON names an interpreter that has timm, torchvision and onnx.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { median } from '../../src/bench/numbers.ts';
 import { compile } from '../../src/engine/index.ts';
 import { inputShape, onlyOutput } from '../../src/graph/index.ts';
 import { importWeights } from '../../src/import/index.ts';
@@ -12,9 +17,12 @@ import { type ReferenceFile, referenceFile } from '../../test/support/reference-
 import { referenceImages, referenceNet } from '../../test/support/reference-fill.ts';
 import { architectures, compose } from '../../zoo/index.ts';
 import { marked, marks, remarked, table } from '../lib/markdown.ts';
+import { latencies, measureLatencies } from './zoo-latency.ts';
 
 const page = 'docs/zoo.md';
 const place = marks('scripts/docs/zoo.ts');
+const latencyPlace = marks('scripts/docs/zoo.ts', 'latency');
+const n = (x: number): string => x.toLocaleString('en');
 const read = <T>(file: string): T => JSON.parse(readFileSync(file, 'utf8')) as T;
 
 interface Logits {
@@ -84,10 +92,9 @@ async function differences(): Promise<ReadonlyMap<string, { by: string; largest:
 async function zooTable(withDifferences: boolean): Promise<string> {
   const counted = sources();
   const far = withDifferences ? await differences() : new Map();
-  const n = (x: number): string => x.toLocaleString('en');
   const rows = [...architectures].map(([name, make]) => {
     const graph = make();
-    const { params, normStats, macs } = cost(graph);
+    const { params, normStats, macs, peakBytes } = cost(graph);
     const { by, variants } = counted.get(name) ?? { by: new Set(), variants: 0 };
     const source = `${[...by].sort().join(', ')} (${variants})`;
     const logits = far.get(name);
@@ -100,6 +107,7 @@ async function zooTable(withDifferences: boolean): Promise<string> {
       n(params),
       n(normStats),
       n(macs),
+      n(peakBytes),
       source,
       logits ? `${logits.by}: ${logits.largest.toExponential(0)}` : '',
     ];
@@ -111,20 +119,65 @@ async function zooTable(withDifferences: boolean): Promise<string> {
     'params',
     'norm statistics',
     'multiply-adds',
+    'peak bytes',
     'counted by',
     'logits',
   ];
-  return table([head, ...rows], [0, 1, 2, 6, 7]);
+  return table([head, ...rows], [0, 1, 2, 7, 8]);
 }
 
+/** One row for each architecture that was measured, and what they say together. */
+function latencyTable(): string {
+  const measured = latencies();
+  if (!measured) return 'Not measured yet.';
+  const { machine, nets } = measured;
+  const rows = Object.entries(nets).map(([name, row]) => [
+    `\`${name}\``,
+    row.reference ? `\`${row.reference}\`` : '',
+    typeof row.size === 'number' ? String(row.size) : row.size.join(' x '),
+    ...[row.ours, row.export, row.torch, row.ratio].map((x) => (x === undefined ? '' : String(x))),
+    row.difference === undefined ? '' : row.difference.toExponential(0),
+  ]);
+  const ratios = Object.values(nets).flatMap(({ ratio }) => ratio ?? []);
+  const by = new Set(Object.values(nets).flatMap((row) => row.by ?? []));
+  const within = ratios.filter((ratio) => ratio <= 1.05).length;
+  return [
+    `${machine.cpu}, ${machine.threads} of ${machine.cores} cores; ${[...by].sort().join('; ')}. ${within} of ${ratios.length} nets take at most 1.05 times the time of the export; the median ratio is ${median(ratios).toFixed(2)}.`,
+    '',
+    table(
+      [
+        [
+          'architecture',
+          'reference',
+          'size',
+          'ours, ms',
+          'export, ms',
+          'PyTorch, ms',
+          'ours / export',
+          'logits',
+        ],
+        ...rows,
+      ],
+      [0, 1],
+    ),
+  ].join('\n');
+}
+
+if (process.argv.includes('--latency')) {
+  const names = process.argv.slice(process.argv.indexOf('--latency') + 1);
+  await measureLatencies(names.includes('all') ? [...architectures.keys()] : names);
+}
 const text = readFileSync(page, 'utf8');
 if (process.argv.includes('--check')) {
   // the last column takes a run of every net; the others are the page's promise
   const short = (whole: string): string => whole.replaceAll(/ \| [^|]*\|$/gm, '');
-  const good = short(marked(text, place)) === short(await zooTable(false));
+  const good =
+    short(marked(text, place)) === short(await zooTable(false)) &&
+    marked(text, latencyPlace) === latencyTable();
   console.log(good ? `${page} is as the zoo is` : `${page} is not as the zoo is; run npm run docs -- zoo`);
   process.exitCode = good ? 0 : 1;
 } else {
-  writeFileSync(page, remarked(text, place, await zooTable(true)));
+  const whole = remarked(text, place, await zooTable(true));
+  writeFileSync(page, remarked(whole, latencyPlace, latencyTable()));
   console.log(`${page}: written`);
 }
