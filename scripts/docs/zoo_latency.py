@@ -14,8 +14,13 @@ import time
 import warnings
 import zlib
 
+import timm
 import torch
+import torchvision
 from safetensors.torch import save_file
+
+sys.path.insert(0, "scripts/reference")
+from timm_defaults import TRAINED
 
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
@@ -23,20 +28,20 @@ torch.set_num_threads(int(sys.argv[1]))
 
 
 def made(library, name):
-    """Norms are no identities, so that a net that computes something else is seen."""
+    """
+    Norms are no identities, so that a net that computes something else is seen. Nor are their scales zero, as timm begins the last
+    ones of branches: convs folded with these are all the same zeros, which PyTorch's exporter stores once, and which stay in cache.
+    """
     torch.manual_seed(zlib.crc32(name.encode()))
     if library == "timm":
-        import timm
-
-        model, version = timm.create_model(name), timm.__version__
+        model, version = timm.create_model(name, **TRAINED.get(name, {})), timm.__version__
     else:
-        import torchvision
-
         model, version = torchvision.models.get_model(name, weights=None), torchvision.__version__
     for module in model.modules():
         if getattr(module, "running_var", None) is not None:
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
             torch.nn.init.normal_(module.running_mean, std=0.1)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
     for key, parameter in model.named_parameters():
         if key.endswith(("gamma", "layer_scale")):
             torch.nn.init.uniform_(parameter, 0.5, 1.5)
