@@ -96,18 +96,8 @@ export const convnextOptions = {
   dropPath: dropPathOption,
   ...common({ classes: 1000, size: 224 }),
 };
-const ofV1 = [
-  'atto',
-  'femto',
-  'pico',
-  'nano',
-  'tiny',
-  'small',
-  'base',
-  'large',
-  'xlarge',
-  'xxlarge',
-] as const;
+const compact = ['atto', 'femto', 'pico', 'nano', 'tiny'] as const;
+const ofV1 = [...compact, 'small', 'base', 'large', 'xlarge', 'xxlarge'] as const;
 export const convnext = architecture({
   name: 'convnext',
   paper: { title: 'A ConvNet for the 2020s', authors: 'Liu et al.', year: 2022, arxiv: '2201.03545' },
