@@ -12,6 +12,7 @@ import { compile } from '../../src/engine/index.ts';
 import { inputShape, onlyOutput } from '../../src/graph/index.ts';
 import { importWeights } from '../../src/import/index.ts';
 import { cost } from '../../src/read/index.ts';
+import { namedLogits } from '../../test/support/named-logits.ts';
 import { largestDifference, sizeOf } from '../../test/support/nets.ts';
 import { type ReferenceFile, referenceFile } from '../../test/support/reference-files.ts';
 import { referenceImages, referenceNet } from '../../test/support/reference-fill.ts';
@@ -57,11 +58,25 @@ function sources(): ReadonlyMap<string, { by: ReadonlySet<string>; variants: num
 }
 
 /** Name -> the largest difference of its logits, as a share of the largest logit, and from whose. */
-async function differences(): Promise<ReadonlyMap<string, { by: string; largest: number }>> {
+interface Difference {
+  readonly by: string;
+  readonly largest: number;
+  /** Compared nets. */
+  readonly count: number;
+}
+async function differences(): Promise<ReadonlyMap<string, Difference>> {
   const { cases } = read<{ cases: Logits[] }>('test/zoo/reference/logits.json');
-  const found = new Map<string, { by: string; largest: number }>();
+  const found = new Map<string, Difference>();
   const later = new Set<string>();
-  for (const { net: words, by, logits } of cases) {
+  const named = new Set<string>();
+  for (const { name, by, difference } of namedLogits) {
+    const arch = nameOf(compose(name).name);
+    named.add(arch);
+    const before = found.get(arch);
+    const count = (before?.count ?? 0) + 1;
+    found.set(arch, { by: before?.by ?? by, largest: Math.max(difference, before?.largest ?? 0), count });
+  }
+  for (const { net: words, by, logits } of cases.filter(({ net }) => !named.has(nameOf(net)))) {
     const graph = compose(words);
     const compiled = await compile(referenceNet(graph).net);
     const out = await compiled.run(referenceImages(logits.length * sizeOf(inputShape(graph))));
@@ -70,7 +85,10 @@ async function differences(): Promise<ReadonlyMap<string, { by: string; largest:
       out.get(onlyOutput(graph)) as Float32Array,
       Float32Array.from(logits.flat()),
     );
-    found.set(nameOf(words), { by, largest: Math.max(far, found.get(nameOf(words))?.largest ?? 0) });
+    const before = found.get(nameOf(words));
+    found.set(nameOf(words), {
+      ...{ by, largest: Math.max(far, before?.largest ?? 0), count: (before?.count ?? 0) + 1 },
+    });
   }
   // the others by the state dicts of the libraries, imported by their names
   const imported = read<{ cases: ReferenceFile[] }>('test/import/reference.json').cases;
@@ -84,7 +102,8 @@ async function differences(): Promise<ReadonlyMap<string, { by: string; largest:
     const far = largestDifference(out.get(onlyOutput(graph)) as Float32Array, Float32Array.from(row.logits));
     const largest = Math.max(far, found.get(nameOf(row.net))?.largest ?? 0);
     later.add(nameOf(row.net));
-    found.set(nameOf(row.net), { by: found.get(nameOf(row.net))?.by ?? row.by, largest });
+    const { by = row.by, count = 0 } = found.get(nameOf(row.net)) ?? {};
+    found.set(nameOf(row.net), { by, largest, count: count + 1 });
   }
   return found;
 }
@@ -109,7 +128,7 @@ async function zooTable(withDifferences: boolean): Promise<string> {
       n(macs),
       n(peakBytes),
       source,
-      logits ? `${logits.by}: ${logits.largest.toExponential(0)}` : '',
+      logits ? `${logits.by}: ${logits.largest.toExponential(0)} (${logits.count})` : '',
     ];
   });
   const head = [
