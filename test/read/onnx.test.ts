@@ -111,7 +111,9 @@ describe('toOnnx', () => {
     const folder = mkdtempSync(join(tmpdir(), 'onnx-gelu-'));
     const optimizedModelFilePath = join(folder, 'optimized.onnx');
     const model = encodeModel(toOnnx(shaken(graph('line', input(4).dense(8).act('gelu').dense(2)))));
-    await (await ort.InferenceSession.create(model, { optimizedModelFilePath, logSeverityLevel: 3 })).release();
+    await (
+      await ort.InferenceSession.create(model, { optimizedModelFilePath, logSeverityLevel: 3 })
+    ).release();
     const ops = decodeModel(readFileSync(optimizedModelFilePath)).nodes.map((n) => n.opType);
     rmSync(folder, { recursive: true });
     expect(ops).to.include('Gelu').and.not.include('Erf');
