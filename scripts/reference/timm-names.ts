@@ -79,7 +79,7 @@ const fullName = ({ source, model }: Case): string =>
   `${source === 'torchvision' ? source : 'timm'}/${model}`;
 
 /**
- * Weights are drawn anew, with smaller scales of norms, for nets on which rounding alone moves PyTorch's own logits by more than half of
+ * Weights are drawn anew, with smaller scales of norms, for nets on which rounding alone moves PyTorch's own logits by more than a fourth of
  * the bound: where made-up weights saturate gates or multiply branches, the logits of no float32 are right.
  */
 const gains = [1, 0.5, 0.25, 0.1] as const;
@@ -107,7 +107,7 @@ async function compared(graph: Graph, { words, source, model: named }: Case) {
     child.stdin.write(`${JSON.stringify(request)}\n`);
     const { value } = await answers.next();
     said = JSON.parse(String(value)) as Said;
-    if (said.rounding === undefined || said.rounding <= bound / 2) return { said, named: model, gain };
+    if (said.rounding === undefined || said.rounding <= bound / 4) return { said, named: model, gain };
   }
   return { said, named: model, gain: gains.at(-1) ?? 1 };
 }
