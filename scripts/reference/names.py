@@ -132,7 +132,8 @@ TORCHVISION = {
     "resnext50_32x4d": "resnext-50",
 }
 SEGMENTATION = {"lraspp_mobilenet_v3_large": "lraspp-mobilenet-v3-large"}
-TORCHVISION |= SEGMENTATION
+DETECTION = {"ssdlite320_mobilenet_v3_large": "ssdlite-mobilenet-v3-large"}
+TORCHVISION |= SEGMENTATION | DETECTION
 KERAS = {
     "MobileNet": "mobilenet-v1",
     "MobileNetV2": "mobilenet-v2",
@@ -145,6 +146,25 @@ KERAS = {
 }
 
 
+DETECTION_SIZE = 320
+
+
+def bare_detector(make):
+    """Without the steps that make boxes of what is predicted, which need numbers."""
+    from torch import nn
+
+    class Bare(nn.Module):
+        def __init__(self):
+            super().__init__()
+            detector = make(weights=None, weights_backbone=None)
+            self.backbone, self.head = detector.backbone, detector.head
+
+        def forward(self, x):
+            return self.head(list(self.backbone(x).values()))
+
+    return Bare()
+
+
 def makers():
     """Library, name, words, size and maker of each; Keras makes its own sizes."""
     import timm
@@ -155,6 +175,9 @@ def makers():
         yield "timm", name, words, get_pretrained_cfg(name).input_size[1], lambda n=name: timm.create_model(n)
     for name, words in TORCHVISION.items():
         make = torchvision.models.get_model_builder(name)
+        if name in DETECTION:
+            yield "torchvision", name, words, DETECTION_SIZE, partial(bare_detector, make)
+            continue
         transforms = torchvision.models.get_model_weights(name).DEFAULT.transforms()
         crop = transforms.crop_size[0] if hasattr(transforms, "crop_size") else transforms.resize_size[0]
         make = partial(make, weights=None, weights_backbone=None) if name in SEGMENTATION else make

@@ -1,5 +1,5 @@
-"""The other side of timm-names.ts: a line of JSON in, one out. Loads a folder's model.safetensors strictly into timm's model and
-compares logits, in double precision.
+"""The other side of timm-names.ts: a line of JSON in, one out. Loads a folder's model.safetensors strictly into the model of timm or
+torchvision, and compares logits, in double precision.
 
     python scripts/reference/timm_names.py SIZE CLASSES
 """
@@ -9,6 +9,7 @@ import sys
 
 import timm
 import torch
+import torchvision
 from safetensors.torch import load_file
 
 from fill import images
@@ -21,13 +22,26 @@ DEPLOYED = {"repvgg-a0 form=deploy": "repvgg_a0", "mobileone-s0 form=deploy": "m
 
 def logits_of(model):
     with torch.no_grad():
-        return model.eval().double()(images(1, SIZE).double())[0]
+        return first(model.eval().double()(images(1, SIZE).double()))
+
+
+def first(values):
+    """Of the only image; torchvision's nets that segment return a dictionary."""
+    return (values["out"] if isinstance(values, dict) else values)[0].flatten()
+
+
+def torchvision_model(name):
+    options = {"weights_backbone": None} if name.startswith("lraspp") else {}
+    return torchvision.models.get_model(name, weights=None, num_classes=CLASSES, **options)
 
 
 def difference(case):
     folder, wanted = case["folder"], torch.tensor(case["logits"], dtype=torch.float64)
     state = load_file(f"{folder}/model.safetensors")
-    if case["named"]:
+    library = torchvision if case["source"] == "torchvision" else timm
+    if library is torchvision:
+        model, loaded = torchvision_model(case["model"]), []
+    elif case["named"]:
         with open(f"{folder}/config.json", encoding="utf-8") as file:
             name = json.load(file)["architecture"]
         model = timm.create_model(name, num_classes=CLASSES, **TRAINED.get(name, {}))
@@ -39,12 +53,17 @@ def difference(case):
         assert state[name].dtype == tensor.dtype, name
     model.load_state_dict(state, strict=True)
     with torch.no_grad():
-        single = model.eval()(images(1, SIZE))[0].double()
+        single = first(model.eval()(images(1, SIZE))).double()
     far = lambda logits: float((logits - wanted).abs().max() / wanted.abs().max())
     exact = [logits_of(m) for m in [model, *loaded]]
     # where made-up weights saturate gates, rounding grows: PyTorch's own float32 says how much
     rounding = float((single - exact[0]).abs().max() / exact[0].abs().max())
-    return {"difference": max(map(far, exact)), "rounding": rounding}
+    return {
+        "difference": max(map(far, exact)),
+        "rounding": rounding,
+        "by": f"{library.__name__} {library.__version__.partition('+')[0]}",
+        "logits": [float(f"{v:.9g}") for v in exact[0].flatten().tolist()],
+    }
 
 
 for line in sys.stdin:

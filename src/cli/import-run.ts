@@ -87,14 +87,16 @@ function imported(
 ): { readonly done: Imported; readonly graph: Graph; readonly taken: readonly string[] } {
   const taken: string[] = [];
   let graph = composed;
-  const take = (option: 'size' | 'classes', value: number | undefined): boolean => {
-    const usual = option === 'size' ? inputShape(graph)[0] : undefined;
+  const sides = (height?: number, width = height): number | string | undefined =>
+    height === width ? height : `${height}x${width}`;
+  const take = (option: 'size' | 'classes', value: number | string | undefined): boolean => {
+    const usual = option === 'size' ? sides(...inputShape(graph).slice(0, 2)) : undefined;
     if (value === undefined || value === usual || new RegExp(`\\s${option}=`).test(flags.as)) return false;
     taken.push(`${option}=${value}`);
     graph = compose([flags.as, ...taken].join(' '));
     return true;
   };
-  take('size', file.told.size ?? config?.fields?.input_size?.[1]);
+  take('size', file.told.size ?? sides(...(config?.fields?.input_size?.slice(1) ?? [])));
   // a model of a library by its own name says whose names the file has; timm has some models twice
   const [, library, named] = /^\s*(timm|torchvision|keras)\/(\S+)/.exec(flags.as) ?? [];
   const ported = library === 'timm' && named?.startsWith('tf_') ? 'timm-tf' : library;

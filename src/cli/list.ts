@@ -2,7 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { architectures, compose, segmentationArchitectures } from '../../zoo/architectures/index.ts';
+import {
+  architectures,
+  compose,
+  detectionArchitectures,
+  segmentationArchitectures,
+} from '../../zoo/architectures/index.ts';
 import { recipeNames, studentFolder, studentNames } from '../../zoo/folders.ts';
 import { pretrainedNets } from '../../zoo/pretrained.ts';
 import type { Architecture } from '../compose/index.ts';
@@ -26,7 +31,7 @@ export const listCommand = (command: Command): void => {
 };
 
 /** Classifiers, and nets that segment images. */
-const listed = new Map([...architectures, ...segmentationArchitectures]);
+const listed = new Map([...architectures, ...segmentationArchitectures, ...detectionArchitectures]);
 
 /** The options of an architecture as data. */
 const optionsOf = ({ options }: Architecture): Record<string, object> =>

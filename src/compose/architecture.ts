@@ -1,6 +1,6 @@
 /** @file An architecture: a name, its paper, typed options, and the function that makes the graph. */
 import { MoonletError, suggestion, UsageError } from '../errors.ts';
-import type { Graph } from '../graph/index.ts';
+import { type Graph, ShapeError } from '../graph/index.ts';
 import { type Flow, graph, type Rank } from './flow.ts';
 import type { Given, Option, Table, ValuesOf } from './options.ts';
 
@@ -60,7 +60,14 @@ export function architecture<T extends Table>(d: Definition<T>): Architecture<T>
     if (problem) throw new UsageError(`${d.name}: ${problem}`);
     const unusual = Object.entries(values).filter(([key, value]) => value !== d.options[key]?.default);
     const name = [d.name, ...unusual.map(([key, value]) => `${key}=${value}`)].join(' ');
-    return graph(name, ...[d.net(values)].flat());
+    try {
+      return graph(name, ...[d.net(values)].flat());
+    } catch (error) {
+      // the only values by which a net of the zoo comes to shapes that its layers refuse are those of the input
+      if (error instanceof ShapeError && 'size' in values)
+        throw new UsageError(`${d.name}: the input of size ${values['size']} does not fit: ${error.message}`);
+      throw error;
+    }
   };
   Object.defineProperty(make, 'name', { value: d.name });
   return Object.assign(make, { paper: d.paper, options: d.options });

@@ -29,6 +29,7 @@ import {
   type Sharing,
   type Size,
 } from './flow-options.ts';
+import { type Sides, sidesOf } from './options.ts';
 
 /** A feature map [h, w, c] or a vector [c]: all that the types track. */
 export type Rank = 'map' | 'vec';
@@ -278,6 +279,12 @@ export function input(h: number, w: number, c: number): Flow<'map'>;
 export function input(c: number): Flow<'vec'>;
 export function input(...shape: Shape): Flow<Rank> {
   return Flow.input(shape);
+}
+
+/** Begins a network that takes images of the options `size` and `channels` of an architecture. */
+export function image(size: number | Sides, channels: number): Flow<'map'> {
+  const [height, width] = sidesOf(size);
+  return input(height, width, channels);
 }
 
 /**

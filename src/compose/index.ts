@@ -33,7 +33,7 @@ export {
   squeezeExcite,
   whereShapesAllow,
 } from './blocks.ts';
-export { type Block, chain, Flow, graph, input, type Rank, repeat, skip } from './flow.ts';
+export { type Block, chain, Flow, graph, image, input, type Rank, repeat, skip } from './flow.ts';
 export type {
   ConvOptions,
   ConvTransposeOptions,

@@ -95,32 +95,12 @@ export const flag = <const Doc extends string, const Default extends boolean>(o:
   allows: (value) => typeof value === 'boolean',
 });
 
-/** The options that every architecture has; `size` and `channels` are those of the input image. */
-export const common = <
-  const Classes extends number,
-  const Size extends number,
-  const Channels extends number = 3,
->(o: {
-  readonly classes: Classes;
-  readonly size: Size;
-  readonly channels?: Channels;
-}) => ({
-  classes: whole({ doc: 'outputs of the classifier', default: o.classes, min: 1, max: 1_000_000 }),
-  size: whole({ doc: 'height and width of the input, in pixels', default: o.size, min: 1, max: 4096 }),
-  channels: whole({
-    doc: 'channels of the input',
-    default: (o.channels ?? 3) as Channels,
-    min: 1,
-    max: 4096,
-  }),
-});
-
 /** Height and width that differ, as in `49x10`. */
 export type Sides = `${number}x${number}`;
-const sidesDoc = 'height and width of the input: one number for both, or height x width';
+const sidesDoc = 'height and width of the input, in pixels: one number for both, or two as in 49x10';
 const sidesRange = 'a whole number from 1 to 4096, or two such as 49x10';
 const sidesIn = (value: number | string): readonly number[] => `${value}`.split('x').map(Number);
-/** The option `size` of a net whose inputs need not be square. */
+/** The option `size`: inputs need not be square. */
 export const sidesOption = <const Default extends number | Sides>(o: {
   readonly default: Default;
 }): Option<number | Sides, Default, typeof sidesDoc, typeof sidesRange> => ({
@@ -142,6 +122,26 @@ export function sidesOf(size: number | Sides): readonly [height: number, width: 
   const [height = 1, width = height] = sidesIn(size);
   return [height, width];
 }
+
+/** The options that every architecture has; `size` and `channels` are those of the input image. */
+export const common = <
+  const Classes extends number,
+  const Size extends number | Sides,
+  const Channels extends number = 3,
+>(o: {
+  readonly classes: Classes;
+  readonly size: Size;
+  readonly channels?: Channels;
+}) => ({
+  classes: whole({ doc: 'outputs of the classifier', default: o.classes, min: 1, max: 1_000_000 }),
+  size: sidesOption({ default: o.size }),
+  channels: whole({
+    doc: 'channels of the input',
+    default: (o.channels ?? 3) as Channels,
+    min: 1,
+    max: 4096,
+  }),
+});
 
 /** The width multiplier of a mobile net; `min` is the least that leaves every layer channels. */
 export const widthOption = <const Min extends number = 0.05>(o: { readonly min?: Min } = {}) =>

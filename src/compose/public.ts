@@ -2,5 +2,5 @@
 export { type Paper, parseOptions } from './architecture.ts';
 export { type BlockSpec, parseBlock, printBlock } from './block-strings.ts';
 export { blocksOf, type SpecContext, scaleDepth, stagesOf } from './block-tables.ts';
-export { chain, type Rank, skip } from './flow.ts';
-export { choice, common, flag, type Option, real, whole } from './options.ts';
+export { chain, image, type Rank, skip } from './flow.ts';
+export { choice, common, flag, type Option, real, type Sides, sidesOf, whole } from './options.ts';

@@ -59,8 +59,13 @@ function composed(graph: Graph): Graph {
   const words = graph.name.replace(/ as [\w-]+$/, '').split(' ');
   const options = words.filter((word) => !/^(?:size|classes|channels)=/.test(word));
   const shape = inputShape(graph);
-  const [size = 0, , channels = 0] = shape;
-  return compose([...options, `size=${size}`, `channels=${channels}`, `classes=${classesOf(graph)}`]);
+  const [height = 0, width = 0, channels = 0] = shape;
+  return compose([
+    ...options,
+    `size=${height}x${width}`,
+    `channels=${channels}`,
+    `classes=${classesOf(graph)}`,
+  ]);
 }
 
 /** The first difference of two graphs that changes an output in inference; undefined where there is none. */

@@ -66,12 +66,10 @@ export function readHubModel(text: string, where: string): HubModel {
   const args = argumentsOf(data, where);
   const classes = data.num_classes ?? data.pretrained_cfg?.num_classes ?? undefined;
   const [channels, height, width] = fields.input_size ?? [];
-  if (height !== width)
-    throw new MoonletError(`${where}: its input is ${height} x ${width}; only square inputs can be composed`);
   const inChannels = args.in_chans ?? channels ?? 3;
   const options = [
     ...(classes === undefined || classes === 0 ? [] : [`classes=${classes}`]),
-    ...(height === undefined ? [] : [`size=${height}`]),
+    ...(height === undefined ? [] : [`size=${height === width ? height : `${height}x${width}`}`]),
     ...(inChannels === 3 ? [] : [`channels=${inChannels}`]),
   ];
   return {

@@ -274,7 +274,8 @@ function emitActivation(d: Draft, x: string, fn: Activation): string {
     case 'tanh':
       return d.emit('Tanh', [x]);
     case 'gelu': {
-      const erf = d.emit('Erf', [d.emit('Mul', [x, scalar(Math.SQRT1_2)])]);
+      // a division, as PyTorch writes it: onnxruntime fuses these five into one Gelu, and does not with a product
+      const erf = d.emit('Erf', [d.emit('Div', [x, scalar(Math.SQRT2)])]);
       return d.emit('Mul', [d.emit('Mul', [x, d.emit('Add', [erf, scalar(1)])]), scalar(0.5)]);
     }
     case 'negate':

@@ -7,7 +7,7 @@ import { count, rounded } from '../../src/cli/say.ts';
 import { cheapen } from '../../src/edit/cheapen.ts';
 import { fromJson } from '../../src/graph/json.ts';
 import { cost, countAs, countTools } from '../../src/read/index.ts';
-import { segmentationArchitectures } from '../../zoo/architectures/index.ts';
+import { detectionArchitectures, segmentationArchitectures } from '../../zoo/architectures/index.ts';
 import { architectures, compose, loadStudent, studentFolder } from '../../zoo/index.ts';
 import { expectRefusal, moonlet, spawned } from '../support/cli.ts';
 
@@ -174,6 +174,7 @@ describe('moonlet list', () => {
     expect(all.architectures.map((a) => a.name)).to.deep.equal([
       ...architectures.keys(),
       ...segmentationArchitectures.keys(),
+      ...detectionArchitectures.keys(),
     ]);
     expect(all.architectures.find(({ name }) => name === 'wrn')?.options).to.have.keys(
       'depth',

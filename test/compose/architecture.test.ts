@@ -6,9 +6,10 @@ import {
   catalogue,
   choice,
   common,
-  input,
+  image,
   parseOptions,
   real,
+  type Sides,
   whole,
 } from '../../src/compose/index.ts';
 import { MoonletError, UsageError } from '../../src/errors.ts';
@@ -32,7 +33,7 @@ const tiny = architecture({
       .globalPool(pool)
       .dense(classes),
 });
-const start = (size: number, channels: number) => input(size, size, channels);
+const start = (size: number | Sides, channels: number) => image(size, channels);
 const usage = (call: () => unknown): string => messageOf(call, UsageError);
 
 describe('an architecture', () => {
@@ -79,7 +80,7 @@ describe('an architecture', () => {
       'tiny: pool must be one of avg, max, got sum',
     );
     expect(usage(() => tiny({ size: 4097 }))).to.equal(
-      'tiny: size must be a whole number from 1 to 4096, got 4097',
+      'tiny: size must be a whole number from 1 to 4096, or two such as 49x10, got 4097',
     );
   });
 

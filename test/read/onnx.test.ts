@@ -1,10 +1,13 @@
 /** @file The ONNX reading computes what the eager one does, for every op, in both layouts and for any batch. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
 import { useBackend } from '../../src/engine/index.ts';
 import { inputShape } from '../../src/graph/index.ts';
-import { type Graph, MoonletError, shapes } from '../../src/index.ts';
+import { type Graph, graph, input, MoonletError, shapes } from '../../src/index.ts';
 import { decodeModel, encodeModel } from '../../src/onnx/index.ts';
 import { type ToOnnxOptions, toOnnx } from '../../src/read/onnx.ts';
 import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
@@ -102,6 +105,18 @@ describe('toOnnx', () => {
     expect(back.nodes.map((n) => [n.opType, n.inputs, n.outputs])).to.deep.equal(
       model.nodes.map((n) => [n.opType, n.inputs, n.outputs]),
     );
+  });
+
+  it('writes GELU such that onnxruntime runs it as one op', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'onnx-gelu-'));
+    const optimizedModelFilePath = join(folder, 'optimized.onnx');
+    const model = encodeModel(toOnnx(shaken(graph('line', input(4).dense(8).act('gelu').dense(2)))));
+    await (
+      await ort.InferenceSession.create(model, { optimizedModelFilePath, logSeverityLevel: 3 })
+    ).release();
+    const ops = decodeModel(readFileSync(optimizedModelFilePath)).nodes.map((n) => n.opType);
+    rmSync(folder, { recursive: true });
+    expect(ops).to.include('Gelu').and.not.include('Erf');
   });
 
   it('refuses a value that no node has', () => {

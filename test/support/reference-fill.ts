@@ -1,6 +1,13 @@
 /** @file Weights and inputs by the formula of scripts/reference/fill.py, bit for bit. */
 import type { Graph, Slot } from '../../src/graph/index.ts';
-import { entries, float, type Net, type Weight, type WeightKey } from '../../src/weights/index.ts';
+import {
+  entries,
+  float,
+  materialize,
+  type Net,
+  type Weight,
+  type WeightKey,
+} from '../../src/weights/index.ts';
 import { sizeOf } from './nets.ts';
 
 /** u(k, i) in [0, 1): a hash of the tensor's number and the flat index. */
@@ -40,6 +47,20 @@ export function referenceNet(graph: Graph): { net: Net; tensors: number; check: 
     check = (check + (k + 1) * size) % 2 ** 31;
   });
   return { net: { graph, weights }, tensors: needed.length, check };
+}
+
+/** The net of `referenceNet` with the scales of its norms times a gain. */
+export function referenceNetTimes(graph: Graph, gain: number): Net {
+  const { net } = referenceNet(graph);
+  const times = (weight: Weight): Weight =>
+    float(
+      weight.shape,
+      materialize(weight).map((v) => gain * v),
+    );
+  return {
+    graph,
+    weights: new Map([...net.weights].map(([key, w]) => [key, key.endsWith(':gamma') ? times(w) : w])),
+  };
 }
 
 /** Images, batch first and channels last. */

@@ -5,6 +5,7 @@ import { describeOption } from '../../src/compose/index.ts';
 import * as families from '../../zoo/architectures/families.ts';
 import {
   architectures,
+  detectionArchitectures,
   sceneArchitectures,
   segmentationArchitectures,
 } from '../../zoo/architectures/index.ts';
@@ -99,7 +100,7 @@ describe('hovering an option of an architecture', function () {
 
 describe('the exports of moonlet/architectures', () => {
   it('are the architectures of the registry', () => {
-    const groups = [architectures, segmentationArchitectures, sceneArchitectures];
+    const groups = [architectures, segmentationArchitectures, detectionArchitectures, sceneArchitectures];
     const registered = groups.flatMap((group) => [...group.values()]);
     expect(Object.values(families)).to.have.members(registered);
   });

@@ -1,15 +1,19 @@
 /** @file The nets that segment images, held to the laws of the zoo at a small size. */
+import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { widen } from '../../src/edit/index.ts';
-import { channelsOf, type Graph, onlyOutput, shapes } from '../../src/graph/index.ts';
-import { fromOnnx } from '../../src/import/index.ts';
+import { compile } from '../../src/engine/index.ts';
+import { channelsOf, type Graph, inputShape, onlyOutput, shapes } from '../../src/graph/index.ts';
+import { fromOnnx, importWeights } from '../../src/import/index.ts';
 import { cost } from '../../src/read/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
 import { compose, segmentationArchitectures } from '../../zoo/architectures/index.ts';
 import { expectForwardAgrees } from '../support/agreement.ts';
 import { expectPreserved } from '../support/growing.ts';
 import { expectForwardIsPredict, expectLaw1, expectLaw2, numbered } from '../support/laws.ts';
-import { shaken } from '../support/nets.ts';
+import { largestDifference, shaken, sizeOf } from '../support/nets.ts';
+import { type ReferenceFile, referenceFile } from '../support/reference-files.ts';
+import { referenceImages } from '../support/reference-fill.ts';
 import { useCpu } from '../support/tensors.ts';
 
 for (const [name, make] of segmentationArchitectures) {
@@ -50,6 +54,22 @@ for (const [name, make] of segmentationArchitectures) {
 }
 
 describe('a segmentation net', () => {
+  it("imports torchvision's weights, and gives its logits", async () => {
+    const url = new URL('reference/lraspp.json', import.meta.url);
+    const golden: ReferenceFile & { readonly step: number } = JSON.parse(readFileSync(url, 'utf8'));
+    const graph = compose(golden.net);
+    const { net, hint } = importWeights(graph, referenceFile(golden), 'lraspp.pth', {
+      source: golden.source,
+    });
+    if (!net) throw new Error(hint);
+    const compiled = await compile(net);
+    const logits = (await compiled.run(referenceImages(sizeOf(inputShape(graph))))).get(onlyOutput(graph));
+    await compiled.release();
+    const sampled = (logits ?? new Float32Array()).filter((_, i) => i % golden.step === 0);
+    expect(sampled).to.have.length(golden.logits.length);
+    expect(largestDifference(sampled, Float32Array.from(golden.logits))).to.be.below(1e-5);
+  });
+
   it('is composed by its name, and by that of torchvision', () => {
     const ours = compose('lraspp-mobilenet-v3-large');
     expect(compose('torchvision/lraspp_mobilenet_v3_large').nodes).to.deep.equal(ours.nodes);

@@ -10,7 +10,7 @@ import {
   type Block,
   common,
   type Flow,
-  input,
+  image,
   type Rank,
   repeat,
   whole,
@@ -72,9 +72,7 @@ export const condensenet = architecture({
             `stage${i + 1}`,
             repeat(n, () => layer(growth, groups)),
           ),
-        input(size, size, channels).pipe('stem', (x) =>
-          x.conv(16, { kernel: 3, stride: 2, padding: around(3) }),
-        ),
+        image(size, channels).pipe('stem', (x) => x.conv(16, { kernel: 3, stride: 2, padding: around(3) })),
       )
       .pipe('head', (x) => {
         const features = x.norm().relu().globalPool();

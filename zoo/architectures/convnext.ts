@@ -10,10 +10,11 @@ import {
   dropoutOption,
   dropPathOption,
   type Flow,
-  input,
+  image,
   real,
   repeat,
   round8,
+  type Sides,
   skip,
   stochasticDepth,
   widthOption,
@@ -63,7 +64,8 @@ const block = (norm: Norm, scale: number | undefined, dropPath: number): Block =
 };
 
 type Norm = { readonly eps: number };
-interface Options extends Record<'width' | 'dropout' | 'dropPath' | 'classes' | 'size' | 'channels', number> {
+interface Options extends Record<'width' | 'dropout' | 'dropPath' | 'classes' | 'channels', number> {
+  readonly size: number | Sides;
   readonly variant: keyof typeof variants;
   readonly stem?: keyof typeof stems;
   readonly head?: keyof typeof heads;
@@ -83,7 +85,7 @@ export function convnextNet({ variant, stem = 'patch', head = 'pool', ...o }: Op
         const down: Block = (y) => patches(y.layerNorm(norm), out(i), 2);
         return (i ? x.pipe(`stage${i + 1}/down`, down) : x).stack(`stage${i + 1}`, repeat(n, next));
       },
-      input(o.size, o.size, o.channels).pipe('stem', begin),
+      image(o.size, o.channels).pipe('stem', begin),
     )
     .pipe('head', (x) => heads[head](x, norm).dropout(o.dropout).dense(o.classes));
 }
@@ -94,18 +96,8 @@ export const convnextOptions = {
   dropPath: dropPathOption,
   ...common({ classes: 1000, size: 224 }),
 };
-const ofV1 = [
-  'atto',
-  'femto',
-  'pico',
-  'nano',
-  'tiny',
-  'small',
-  'base',
-  'large',
-  'xlarge',
-  'xxlarge',
-] as const;
+const compact = ['atto', 'femto', 'pico', 'nano', 'tiny'] as const;
+const ofV1 = [...compact, 'small', 'base', 'large', 'xlarge', 'xxlarge'] as const;
 export const convnext = architecture({
   name: 'convnext',
   paper: { title: 'A ConvNet for the 2020s', authors: 'Liu et al.', year: 2022, arxiv: '2201.03545' },

@@ -9,7 +9,7 @@ import {
   type Block,
   common,
   flag,
-  input,
+  image,
   repeat,
   whole,
 } from '../../src/compose/index.ts';
@@ -63,7 +63,7 @@ export const densenet121 = architecture({
       32,
       true,
     )(
-      input(size, size, channels).pipe('stem', (x) =>
+      image(size, channels).pipe('stem', (x) =>
         x
           .conv(64, { kernel: 7, stride: 2, padding: around(7) })
           .norm()
@@ -91,7 +91,7 @@ export const densenetCifar = architecture({
   },
   net: ({ depth, growth, bottleneck, classes, size, channels }) => {
     const n = (depth - 4) / (bottleneck ? 6 : 3);
-    const stem = input(size, size, channels).pipe('stem', (x) => x.conv(2 * growth, { kernel: 3 }));
+    const stem = image(size, channels).pipe('stem', (x) => x.conv(2 * growth, { kernel: 3 }));
     return denseStages([n, n, n], growth, bottleneck)(stem).pipe('head', head(classes));
   },
 });

@@ -6,7 +6,7 @@
  * (4 offsets); then, for bins x bins bins, the logits of ground and classes, and 4 offsets, that proposals are cropped from.
  * Deviations: a net of a few small stages instead of ResNet-101, and boxes for all classes together, as in their code.
  */
-import { architecture, convNormAct, input, whole } from '../../src/compose/index.ts';
+import { architecture, convNormAct, image, whole } from '../../src/compose/index.ts';
 import { problem, sizes, stages, stem, widths } from './scene-stages.ts';
 
 export const detector = architecture({
@@ -25,7 +25,7 @@ export const detector = architecture({
   },
   problem,
   net: ({ width, depth, bins, anchors, classes, size, channels }) => {
-    const features = stages(stem(input(size, size, channels), width), width, depth);
+    const features = stages(stem(image(size, channels), width), width, depth);
     const seen = features.pipe('proposals/hidden', convNormAct(4 * width, { kernel: 3 }));
     const parts = bins ** 2;
     return [

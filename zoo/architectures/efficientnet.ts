@@ -10,9 +10,10 @@ import {
   convNormAct,
   dropoutOption,
   dropPathOption,
-  input,
+  image,
   real,
   round8,
+  type Sides,
   type SpecContext,
   scaleDepth,
   stagesOf,
@@ -42,7 +43,7 @@ interface Options {
   readonly dropout: number;
   readonly dropPath: number;
   readonly classes: number;
-  readonly size: number;
+  readonly size: number | Sides;
   readonly channels: number;
 }
 const net =
@@ -58,7 +59,7 @@ const net =
     });
     const body = stagesOf(table, { act, squeeze, round, dropPath });
     const stem = convNormAct(ends(32), { kernel: 3, stride: 2, act });
-    return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
+    return body(image(size, channels).pipe('stem', stem)).pipe('head', (x) =>
       x
         .pipe('mix', convNormAct(ends(1280), { act }))
         .globalPool()

@@ -54,6 +54,7 @@ export { shufflenetV2 } from './shufflenet-v2.ts';
 export { snn } from './snn.ts';
 export { squeezenet } from './squeezenet.ts';
 export { squeezenext } from './squeezenext.ts';
+export { ssdliteMobilenetV3Large } from './ssdlite.ts';
 export {
   starnetS1,
   starnetS2,

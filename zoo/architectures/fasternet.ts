@@ -5,8 +5,9 @@ import {
   common,
   convNormAct,
   dropPathOption,
-  input,
+  image,
   repeat,
+  sidesOf,
   stochasticDepth,
   whereShapesAllow,
 } from '../../src/compose/index.ts';
@@ -50,7 +51,9 @@ export const fasternetT0 = architecture({
   },
   options: { dropPath: dropPathOption, ...common({ classes: 1000, size: 224 }) },
   problem: ({ size }) =>
-    size < 32 ? `size must be at least 32, which the patches halve to 1, got ${size}` : undefined,
+    Math.min(...sidesOf(size)) < 32
+      ? `size must be at least 32, which the patches halve to 1, got ${size}`
+      : undefined,
   net: ({ dropPath, classes, size, channels }) => {
     let place = 0;
     return depths
@@ -62,7 +65,7 @@ export const fasternetT0 = architecture({
             repeat(n, () => block(stochasticDepth(dropPath, place++, blocks))),
           );
         },
-        input(size, size, channels).pipe('stem', embed(40, 4)),
+        image(size, channels).pipe('stem', embed(40, 4)),
       )
       .pipe('head', (x) =>
         x

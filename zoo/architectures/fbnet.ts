@@ -10,7 +10,7 @@ import {
   convNormAct,
   dropoutOption,
   dropPathOption,
-  input,
+  image,
   roundTo,
   stagesOf,
 } from '../../src/compose/index.ts';
@@ -81,7 +81,7 @@ export const fbnetC = architecture({
   options,
   net: ({ dropout, dropPath, classes, size, channels }) =>
     stagesOf(c, { act: 'relu', norm, dropPath })(
-      input(size, size, channels).pipe('stem', convNormAct(16, { kernel: 3, stride: 2, norm })),
+      image(size, channels).pipe('stem', convNormAct(16, { kernel: 3, stride: 2, norm })),
     ).pipe('head', (x) =>
       x.pipe('mix', convNormAct(1984, { norm })).globalPool().dropout(dropout).dense(classes),
     ),
@@ -102,7 +102,7 @@ export const fbnetV3 = architecture({
     const units = (ratio: number, inputs: number): number => roundTo(8, ratio * inputs, 8, 0.95);
     const body = stagesOf(stages, { act, dropPath, squeeze: { act, gate: 'hardSigmoid', units } });
     const first = convNormAct(stem, { kernel: 3, stride: 2, act });
-    return body(input(size, size, channels).pipe('stem', first)).pipe('head', (x) =>
+    return body(image(size, channels).pipe('stem', first)).pipe('head', (x) =>
       x
         .pipe('mix', convNormAct(mix, { act }))
         .globalPool()

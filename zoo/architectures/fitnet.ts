@@ -4,7 +4,7 @@
  * here unless `bias=true`. Deviation: its table prints 32, 48, 64, 64 for the first stage of FitNet 3; only
  * 64, 64, 64, 64 gives the 1.6 M weights and 392 M multiplications that it reports.
  */
-import { architecture, type Block, common, flag, input, maxoutConv } from '../../src/compose/index.ts';
+import { architecture, type Block, common, flag, image, maxoutConv } from '../../src/compose/index.ts';
 
 // maxout units of the 3x3 convs of each stage; a max pool ends each, the last over the whole map
 const nets = {
@@ -51,7 +51,7 @@ const fitnet = (name: keyof typeof nets) =>
       const unit = (c: number): Block => maxoutConv(c, { bias, norm: norm ? {} : false });
       const [first, ...later]: readonly (readonly number[])[] = nets[name];
       const [stemUnits = 0, ...more] = first ?? [];
-      const stem = input(size, size, channels).pipe('stem', unit(stemUnits));
+      const stem = image(size, channels).pipe('stem', unit(stemUnits));
       return later
         .reduce(
           (x, [entry = 0, ...units], i) =>

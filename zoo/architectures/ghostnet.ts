@@ -10,7 +10,7 @@ import {
   depthwise,
   dropoutOption,
   ghost,
-  input,
+  image,
   roundTo,
   squeezeExcite,
   strideOption,
@@ -90,7 +90,7 @@ export function ghostnetOf(o: ValuesOf<typeof ghostnetOptions>, parts: GhostPart
           );
         return x.stack(`stage${stage}`, blocks);
       },
-      input(o.size, o.size, o.channels).pipe('stem', stem),
+      image(o.size, o.channels).pipe('stem', stem),
     )
     .pipe('head', (x) =>
       x

@@ -10,7 +10,7 @@ import {
   convNormAct,
   dropoutOption,
   dropPathOption,
-  input,
+  image,
   round8,
   stagesOf,
 } from '../../src/compose/index.ts';
@@ -91,7 +91,7 @@ export const hardcorenas = architecture({
     const units = (ratio: number, _: number, expanded: number): number => round8(ratio * expanded);
     const body = stagesOf(variants[variant], { act, dropPath, squeeze: { gate: 'hardSigmoid', units } });
     const stem = convNormAct(32, { kernel: 3, stride: 2, act });
-    return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
+    return body(image(size, channels).pipe('stem', stem)).pipe('head', (x) =>
       x
         .pipe('mix', convNormAct(960, { act }))
         .globalPool()

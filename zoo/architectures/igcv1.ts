@@ -6,7 +6,7 @@ import {
   architecture,
   common,
   convNormAct,
-  input,
+  image,
   interleaved,
   repeat,
   whole,
@@ -42,7 +42,7 @@ export const igcv1 = architecture({
               interleaved(partitions * width * times, partitions, { stride: i && !j ? 2 : 1 }),
             ),
           ),
-        input(size, size, channels).pipe('stem', convNormAct(partitions * width, { kernel: 3 })),
+        image(size, channels).pipe('stem', convNormAct(partitions * width, { kernel: 3 })),
       )
       .pipe('head', (x) => x.globalPool().dense(classes)),
 });

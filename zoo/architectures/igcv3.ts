@@ -9,7 +9,7 @@ import {
   convNorm,
   convNormAct,
   depthwise,
-  input,
+  image,
   repeat,
   whereShapesAllow,
   widthOption,
@@ -61,10 +61,7 @@ export const igcv3 = architecture({
             `stage${i + 1}`,
             repeat(n, (j) => block(even(c * width), { expand: t, stride: j ? 1 : s })),
           ),
-        input(size, size, channels).pipe(
-          'stem',
-          convNormAct(even(32 * width), { kernel: 3, stride: 2, act }),
-        ),
+        image(size, channels).pipe('stem', convNormAct(even(32 * width), { kernel: 3, stride: 2, act })),
       )
       .pipe('head', (x) =>
         x

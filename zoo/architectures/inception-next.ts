@@ -10,7 +10,7 @@ import {
   dropoutOption,
   dropPathOption,
   type Flow,
-  input,
+  image,
   real,
   repeat,
   stochasticDepth,
@@ -84,7 +84,7 @@ export const inceptionNext = architecture({
             repeat(n, () => block(variant, i < 3 ? 4 : 3, layerScale, rate())),
           );
         },
-        input(size, size, channels).pipe('stem', (x) => patches(x, out(0), 4).norm()),
+        image(size, channels).pipe('stem', (x) => patches(x, out(0), 4).norm()),
       )
       .pipe('head', (x) =>
         x

@@ -11,6 +11,7 @@ import { ownWords } from './libraries.ts';
 
 export * from './families.ts';
 export { isLibraryName, libraryModels } from './libraries.ts';
+export { type SsdLiteOptions, withSsdLite } from './ssd-head.ts';
 
 /** Names to architectures, in the order of the names. */
 const byName = (list: readonly Architecture[]): ReadonlyMap<string, Architecture> =>
@@ -26,13 +27,24 @@ const segmenters: readonly Architecture[] = [families.lrasppMobilenetV3Large];
 /** The architectures that give each pixel of an image its classes, by name: one output, the logits [h, w, classes]. */
 export const segmentationArchitectures: ReadonlyMap<string, Architecture> = byName(segmenters);
 
+const detectors: readonly Architecture[] = [families.ssdliteMobilenetV3Large];
+
+/** The architectures that detect objects in images, by name: outputs are those of SSD. `withSsdLite` makes more of them. */
+export const detectionArchitectures: ReadonlyMap<string, Architecture> = byName(detectors);
+
+const others = [...scenes, ...segmenters, ...detectors];
 /** The architectures that classify images, by name. */
 export const architectures: ReadonlyMap<string, Architecture> = byName(
-  Object.values<Architecture>(families).filter((a) => !scenes.includes(a) && !segmenters.includes(a)),
+  Object.values<Architecture>(families).filter((a) => !others.includes(a)),
 );
 
 /** All of them. */
-const everything = new Map([...architectures, ...segmentationArchitectures, ...sceneArchitectures]);
+const everything = new Map([
+  ...architectures,
+  ...segmentationArchitectures,
+  ...detectionArchitectures,
+  ...sceneArchitectures,
+]);
 
 /**
  * The graph that a name and options describe, as words or in one string. A model of another library by its name there

@@ -13,7 +13,7 @@ import {
   depthwise,
   dropoutOption,
   type Flow,
-  input,
+  image,
   repeat,
   roundTo,
   squeezeExcite,
@@ -96,7 +96,7 @@ export const lcnetV2 = architecture({
             `stage${i + 1}`,
             repeat(n, (j) => block(round(c), j ? 1 : 2, kind, form)),
           ),
-        input(size, size, channels).pipe('stem', (x) =>
+        image(size, channels).pipe('stem', (x) =>
           x
             .pipe('first', convNormAct(round(32), { kernel: 3, stride: 2 }))
             .pipe('second', block(round(64), 1, plain, form)),

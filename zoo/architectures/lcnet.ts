@@ -8,7 +8,7 @@ import {
   common,
   convNormAct,
   dropoutOption,
-  input,
+  image,
   round8,
   stagesOf,
   widthOption,
@@ -43,7 +43,7 @@ export const lcnet = architecture({
     const units = (ratio: number, inputs: number): number => Math.round(ratio * inputs);
     const stem = convNormAct(round(16), { kernel: 3, stride: 2, act });
     const body = stagesOf(stages, { act, round, squeeze: { gate: 'hardSigmoid', units } });
-    return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
+    return body(image(size, channels).pipe('stem', stem)).pipe('head', (x) =>
       x
         .globalPool()
         .pipe('features', (y) => y.dense(1280).act(act))

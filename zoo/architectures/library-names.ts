@@ -213,6 +213,7 @@ export const torchvisionNames: Readonly<Record<string, LibraryName>> = {
   resnet50: ['resnet-50', 224],
   resnext50_32x4d: ['resnext-50', 224],
   lraspp_mobilenet_v3_large: ['lraspp-mobilenet-v3-large', 520],
+  ssdlite320_mobilenet_v3_large: ['ssdlite-mobilenet-v3-large', 320],
 };
 export const kerasNames: Readonly<Record<string, LibraryName>> = {
   MobileNet: ['mobilenet-v1', 224],

@@ -9,9 +9,10 @@ import {
   common,
   convNormAct,
   type Flow,
-  input,
+  image,
   parseBlock,
   round8,
+  sidesOf,
   widthOption,
 } from '../../src/compose/index.ts';
 import { large, mobilenetV3Large } from './mobilenet-v3.ts';
@@ -45,10 +46,7 @@ export const lrasppMobilenetV3Large = architecture({
       gate: 'hardSigmoid',
       units: (ratio: number, _: number, expanded: number) => round8(ratio * expanded),
     } as const;
-    let x = input(size, size, channels).pipe(
-      'stem',
-      convNormAct(round(16), { kernel: 3, stride: 2, act, norm }),
-    );
+    let x = image(size, channels).pipe('stem', convNormAct(round(16), { kernel: 3, stride: 2, act, norm }));
     let early = x;
     large.stages.forEach((row, i) => {
       const isLast = i === large.stages.length - 1;
@@ -63,7 +61,7 @@ export const lrasppMobilenetV3Large = architecture({
       }
     });
     return x.pipe('head', (y) =>
-      head(y.pipe('mix', convNormAct(round(large.mix), { act, norm })), early, classes).resize(size),
+      head(y.pipe('mix', convNormAct(round(large.mix), { act, norm })), early, classes).resize(sidesOf(size)),
     );
   },
 });

@@ -11,7 +11,7 @@ import {
   convNormAct,
   dropoutOption,
   dropPathOption,
-  input,
+  image,
   invertedResidual,
   mixedConv,
   real,
@@ -101,7 +101,7 @@ export const mixnet = architecture({
             `stage${i + 2}`,
             rows.map((r) => block(r, stochasticDepth(dropPath, ++place, count))),
           ),
-        input(size, size, channels)
+        image(size, channels)
           .pipe('stem', convNormAct(stem, { kernel: 3, stride: 2 }))
           .pipe('stage1/0', invertedResidual(stem, { expand: 1, act: 'relu' })),
       )

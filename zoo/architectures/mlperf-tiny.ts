@@ -3,16 +3,7 @@
  * (mlcommons/tiny, Keras): every conv has a bias, also before a norm, and strided kernels pad as TensorFlow does. Keyword
  * spotting (DS-CNN), visual wake words (MobileNetV1 0.25), images (ResNet-8) and anomalies in sound (an autoencoder).
  */
-import {
-  architecture,
-  type Block,
-  common,
-  dropoutOption,
-  input,
-  repeat,
-  sidesOf,
-  sidesOption,
-} from '../../src/compose/index.ts';
+import { architecture, type Block, common, dropoutOption, image, repeat } from '../../src/compose/index.ts';
 
 const paper = { title: 'MLPerf Tiny Benchmark', authors: 'Banbury et al.', year: 2021, arxiv: '2106.07597' };
 const norm = { eps: 1e-3, momentum: 0.99 };
@@ -35,11 +26,10 @@ export const dsCnn = architecture({
   paper,
   options: {
     dropout: dropoutOption({ default: 0.4 }),
-    ...common({ classes: 12, size: 49, channels: 1 }),
-    size: sidesOption({ default: '49x10' }),
+    ...common({ classes: 12, size: '49x10', channels: 1 }),
   },
   net: ({ dropout, classes, size, channels }) =>
-    input(...sidesOf(size), channels)
+    image(size, channels)
       .pipe('stem', (x) => conv(64, [10, 4], 2)(x).relu())
       .stack(
         'stage1',
@@ -68,7 +58,7 @@ export const mobilenetV1Vww = architecture({
             `stage${i + 1}`,
             repeat(n, (j) => separable(out, j ? 1 : stride)),
           ),
-        input(size, size, channels).pipe('stem', (x) => conv(8, 3, 2)(x).relu()),
+        image(size, channels).pipe('stem', (x) => conv(8, 3, 2)(x).relu()),
       )
       .pipe('head', (x) => x.globalPool().dense(classes)),
 });
@@ -87,7 +77,7 @@ export const resnet8 = architecture({
   paper,
   options: common({ classes: 10, size: 32 }),
   net: ({ classes, size, channels }) =>
-    input(size, size, channels)
+    image(size, channels)
       .pipe('stem', (x) => conv(16, 3)(x).relu())
       .pipe('stage1/0', residual(16, 1))
       .pipe('stage2/0', residual(32, 2))
@@ -100,15 +90,14 @@ export const autoencoder = architecture({
   name: 'autoencoder',
   paper,
   options: {
-    ...common({ classes: 640, size: 5, channels: 1 }),
-    size: sidesOption({ default: '5x128' }),
+    ...common({ classes: 640, size: '5x128', channels: 1 }),
   },
   net: ({ classes, size, channels }) => {
     const layer =
       (out: number): Block<'vec'> =>
       (x) =>
         x.dense(out).norm(norm).relu();
-    return input(...sidesOf(size), channels)
+    return image(size, channels)
       .pipe('stem', (x) => layer(128)(x.flatten()))
       .stack('stage1', [layer(128), layer(128), layer(128), layer(8)])
       .stack(

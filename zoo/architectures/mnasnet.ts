@@ -9,7 +9,7 @@ import {
   convNormAct,
   dropoutOption,
   dropPathOption,
-  input,
+  image,
   round8,
   stagesOf,
   widthOption,
@@ -43,7 +43,7 @@ export const mnasnet = architecture({
     const round = (c: number): number => round8(c * width);
     const stem = convNormAct(round(32), { kernel: 3, stride: 2 });
     const body = stagesOf(stages, { act: 'relu', round, dropPath });
-    return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
+    return body(image(size, channels).pipe('stem', stem)).pipe('head', (x) =>
       x.pipe('mix', convNormAct(1280)).globalPool().dropout(dropout).dense(classes),
     );
   },

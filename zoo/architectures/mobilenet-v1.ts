@@ -7,7 +7,7 @@ import {
   common,
   convNormAct,
   depthwiseSeparable,
-  input,
+  image,
   real,
   round8,
 } from '../../src/compose/index.ts';
@@ -57,7 +57,7 @@ export const mobilenetV1 = architecture({
             `stage${i + 1}`,
             blocks.map(([c, stride]) => depthwiseSeparable(round8(c * width), { stride, act: 'relu6' })),
           ),
-        input(size, size, channels).pipe(
+        image(size, channels).pipe(
           'stem',
           convNormAct(round8(32 * width), { kernel: 3, stride: 2, act: 'relu6' }),
         ),

@@ -8,7 +8,7 @@ import {
   convNormAct,
   dropoutOption,
   dropPathOption,
-  input,
+  image,
   invertedResidual,
   repeat,
   round8,
@@ -63,7 +63,7 @@ export const mobilenetV2 = architecture({
               }),
             ),
           ),
-        input(size, size, channels).pipe(
+        image(size, channels).pipe(
           'stem',
           convNormAct(round8(32 * width), { kernel: 3, stride: strideOf(2), act: 'relu6' }),
         ),

@@ -10,7 +10,7 @@ import {
   convNormAct,
   dropoutOption,
   dropPathOption,
-  input,
+  image,
   round8,
   stagesOf,
   widthOption,
@@ -61,7 +61,7 @@ const v3 = (name: string, { stages, mix, features }: typeof large | typeof small
         squeeze: { gate: 'hardSigmoid', units: (ratio, _, expanded) => round8(ratio * expanded) },
       });
       const stem = convNormAct(width < 0.75 ? 16 : round(16), { kernel: 3, stride: 2, act });
-      return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
+      return body(image(size, channels).pipe('stem', stem)).pipe('head', (x) =>
         x
           .pipe('mix', convNormAct(round(mix), { act }))
           .globalPool()

@@ -10,7 +10,7 @@ import {
   convNormAct,
   dropoutOption,
   dropPathOption,
-  input,
+  image,
   round8,
   stagesOf,
   widthOption,
@@ -101,7 +101,7 @@ const conv = <const Size extends number>(
       const round = (c: number): number => round8(c * width);
       const stem = convNormAct(width < 1 ? first : round(first), { kernel: 3, stride: 2 });
       const body = stagesOf(stages, { act: 'relu', round, dropPath });
-      return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
+      return body(image(size, channels).pipe('stem', stem)).pipe('head', (x) =>
         x
           .pipe('mix', convNormAct(round(960)))
           .globalPool()

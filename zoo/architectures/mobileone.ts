@@ -9,7 +9,7 @@ import {
   type Block,
   choice,
   common,
-  input,
+  image,
   reparameterized,
   repeat,
   roundTo,
@@ -72,7 +72,7 @@ const mobileone = (name: keyof typeof variants) =>
                 block(c * item(widths, i), j ? 1 : 2, j < n - item(squeezed, i) ? skip : excite),
               ),
             ),
-          input(size, size, channels).pipe('stem', reparameterized(stem, { kernel: 3, stride: 2, form })),
+          image(size, channels).pipe('stem', reparameterized(stem, { kernel: 3, stride: 2, form })),
         )
         .pipe('head', (x) => x.globalPool().dense(classes));
     },

@@ -2,7 +2,7 @@
  * @file Network in Network for CIFAR. Lin, Chen and Yan, ICLR 2014, arXiv:1312.4400, figure 2 and section 4.1: a conv,
  * then 1x1 convs (a perceptron at each place); classes are the means of the last maps. Convs have biases, no norms.
  */
-import { architecture, around, type Block, common, input, real } from '../../src/compose/index.ts';
+import { architecture, around, type Block, common, image, real } from '../../src/compose/index.ts';
 
 const conv =
   (out: number, kernel = 1): Block =>
@@ -18,7 +18,7 @@ export const nin = architecture({
   },
   net: ({ dropout, classes, size, channels }) => {
     const pool = { size: 3, stride: 2, padding: around(3) } as const;
-    return input(size, size, channels)
+    return image(size, channels)
       .pipe('stem', conv(192, 5))
       .stack('stage1', [conv(160), conv(96)])
       .stack('stage2', [(x) => conv(192, 5)(x.maxPool(pool).dropout(dropout)), conv(192), conv(192)])

@@ -11,7 +11,7 @@
  * have half of the image's height and width. `none` leaves the module out: F_o^k = F^k.
  */
 import { get } from '../../src/access.ts';
-import { architecture, type Block, choice, convNormAct, type Flow, input } from '../../src/compose/index.ts';
+import { architecture, type Block, choice, convNormAct, type Flow, image } from '../../src/compose/index.ts';
 import { frontEnd, predict, problem, sizes, type Task, tasks, widths } from './scene-stages.ts';
 
 const modules = ['none', 'A', 'B', 'C'] as const;
@@ -61,7 +61,7 @@ export const padNet = architecture({
   },
   problem,
   net: ({ module, width, depth, classes, size, channels }) => {
-    const shared = frontEnd(width, depth)(input(size, size, channels));
+    const shared = frontEnd(width, depth)(image(size, channels));
     const features = new Map(
       tasks.map(
         (t) => [t, shared.pipe(`first/${t}/features`, convNormAct(2 * width, { kernel: 3 }))] as const,

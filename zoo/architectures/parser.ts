@@ -2,7 +2,7 @@
  * @file A parser of scenes with one task, segmentation: the front-end of PAD-Net (pad-net.ts) with one head. What a
  * multi-task net is held against, and the teacher and student of cross-modal transfer.
  */
-import { architecture, input } from '../../src/compose/index.ts';
+import { architecture, image } from '../../src/compose/index.ts';
 import { padNet } from './pad-net.ts';
 import { frontEnd, predict, problem, sizes, widths } from './scene-stages.ts';
 
@@ -15,5 +15,5 @@ export const parser = architecture({
     frontEnd(
       width,
       depth,
-    )(input(size, size, channels)).pipe('head/segmentation/predict', predict('segmentation', classes)),
+    )(image(size, channels)).pipe('head/segmentation/predict', predict('segmentation', classes)),
 });

@@ -10,7 +10,7 @@ import {
   convNormAct,
   dropoutOption,
   dropPathOption,
-  input,
+  image,
   invertedResidual,
 } from '../../src/compose/index.ts';
 
@@ -70,10 +70,7 @@ export const proxylessnas = architecture({
   },
   net: ({ variant, dropout, dropPath, classes, size, channels }) => {
     const { stem, channels: widths, blocks, mix } = variants[variant];
-    const first = input(size, size, channels).pipe(
-      'stem',
-      convNormAct(stem, { kernel: 3, stride: 2, act, norm }),
-    );
+    const first = image(size, channels).pipe('stem', convNormAct(stem, { kernel: 3, stride: 2, act, norm }));
     const words = widths.flatMap((out, stage) =>
       (blocks[stage] ?? '').split(' ').map((word, i) => ({ out, stage, word, i })),
     );

@@ -10,7 +10,7 @@ import {
   convNormAct,
   dropPathOption,
   halfEven, // 24.5 is 24, as in Python, which decides a width of RegNetX-400MF
-  input,
+  image,
   repeat,
   residual,
   skip,
@@ -89,7 +89,7 @@ const regnet = (name: string, constants: Constants) =>
                 }),
               ),
             ),
-          input(size, size, channels).pipe('stem', convNormAct(32, { kernel: 3, stride: 2 })),
+          image(size, channels).pipe('stem', convNormAct(32, { kernel: 3, stride: 2 })),
         )
         .pipe('head', (x) => x.globalPool().dense(classes));
     },

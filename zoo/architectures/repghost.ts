@@ -12,7 +12,7 @@ import {
   convNormAct,
   depthwise,
   dropoutOption,
-  input,
+  image,
   reparameterized,
   roundTo,
   squeezeExcite,
@@ -106,7 +106,7 @@ export const repghostnet = architecture({
               bottleneck(k, wide(middle), wide(c), attention, s, form),
             ),
           ),
-        input(size, size, channels).pipe('stem', convNormAct(wide(16), { kernel: 3, stride: 2 })),
+        image(size, channels).pipe('stem', convNormAct(wide(16), { kernel: 3, stride: 2 })),
       )
       .pipe('head', (x) =>
         x

@@ -4,7 +4,7 @@
  * `foldBranches` computes.
  */
 import { item } from '../../src/access.ts';
-import { architecture, choice, common, input, reparameterized, repeat } from '../../src/compose/index.ts';
+import { architecture, choice, common, image, reparameterized, repeat } from '../../src/compose/index.ts';
 
 // table 2: blocks of each stage, and its channels
 const depths = [2, 4, 14, 1] as const;
@@ -38,7 +38,7 @@ const repvgg = (name: keyof typeof widths) =>
               `stage${i + 1}`,
               repeat(n, (j) => block(item(widths[name], i), j ? 1 : 2)),
             ),
-          input(size, size, channels).pipe('stem', block(Math.min(64, widths[name][0]), 2)),
+          image(size, channels).pipe('stem', block(Math.min(64, widths[name][0]), 2)),
         )
         .pipe('head', (x) => x.globalPool().dense(classes));
     },

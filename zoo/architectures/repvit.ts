@@ -15,7 +15,7 @@ import {
   dropoutOption,
   type Flow,
   flag,
-  input,
+  image,
   repeat,
   roundTo,
   squeezeExcite,
@@ -104,7 +104,7 @@ export const repvit = architecture({
             repeat(n, (j) => block(j % 2 === 0, old)),
           );
         },
-        input(size, size, channels).pipe('stem', stem),
+        image(size, channels).pipe('stem', stem),
       )
       .pipe('head', (x) => {
         const y = x.globalPool().dropout(dropout);

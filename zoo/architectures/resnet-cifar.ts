@@ -10,7 +10,7 @@ import {
   convNorm,
   convNormAct,
   dropPathOption,
-  input,
+  image,
   repeat,
   residual,
   stochasticDepth,
@@ -60,7 +60,7 @@ export const resnetCifar = architecture({
             name,
             repeat(n, (i) => block(c, i ? 1 : stride, stochasticDepth(dropPath, s * n + i, 3 * n))),
           ),
-        input(size, size, channels).pipe('stem', convNormAct(16, { kernel: 3 })),
+        image(size, channels).pipe('stem', convNormAct(16, { kernel: 3 })),
       )
       .pipe('head', (x) => x.globalPool().dense(classes));
   },

@@ -11,7 +11,7 @@ import {
   convNorm,
   convNormAct,
   dropPathOption,
-  input,
+  image,
   repeat,
   residual,
   stochasticDepth,
@@ -58,7 +58,7 @@ const resnet = (
               `stage${i + 1}`,
               repeat(n, (j) => block(64 * 2 ** i, i && !j ? 2 : 1, rate())),
             ),
-          input(size, size, channels).pipe('stem', (x) =>
+          image(size, channels).pipe('stem', (x) =>
             convNormAct(64, { kernel: 7, stride: 2 })(x).maxPool({ size: 3, stride: 2, padding: around(3) }),
           ),
         )

@@ -11,7 +11,7 @@ import {
   common,
   convNormAct,
   dropPathOption,
-  input,
+  image,
   repeat,
   residual,
   stochasticDepth,
@@ -65,7 +65,7 @@ export const resnext50 = architecture({
     ...common({ classes: 1000, size: 224 }),
   },
   net: ({ groups, width, dropPath, classes, size, channels }) => {
-    const stem = input(size, size, channels).pipe('stem', (x) =>
+    const stem = image(size, channels).pipe('stem', (x) =>
       convNormAct(64, { kernel: 7, stride: 2 })(x).maxPool({ size: 3, stride: 2, padding: around(3) }),
     );
     return stagesFor([3, 4, 6, 3], { groups, width, dropPath })(stem).pipe('head', (x) =>
@@ -92,7 +92,7 @@ export const resnextCifar = architecture({
   },
   net: ({ depth, groups, width, dropPath, classes, size, channels }) => {
     const n = (depth - 2) / 9;
-    const stem = input(size, size, channels).pipe('stem', convNormAct(64, { kernel: 3 }));
+    const stem = image(size, channels).pipe('stem', convNormAct(64, { kernel: 3 }));
     return stagesFor([n, n, n], { groups, width, dropPath })(stem).pipe('head', (x) =>
       x.globalPool().dense(classes),
     );

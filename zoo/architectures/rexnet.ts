@@ -13,7 +13,7 @@ import {
   dropoutOption,
   dropPathOption,
   halfEven,
-  input,
+  image,
   roundTo,
   whole,
   widthOption,
@@ -102,7 +102,7 @@ export const rexnet = architecture({
               });
             }),
           ),
-        input(size, size, channels).pipe(
+        image(size, channels).pipe(
           'stem',
           convNormAct(round(halfEven(base(32) * width)), { kernel: 3, stride: 2, act }),
         ),

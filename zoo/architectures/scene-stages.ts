@@ -7,6 +7,8 @@ import {
   type Flow,
   repeat,
   residual,
+  type Sides,
+  sidesOf,
   whole,
 } from '../../src/compose/index.ts';
 
@@ -20,8 +22,12 @@ export const widths = {
   }),
   depth: whole({ doc: 'blocks of stage2', default: 2, min: 1, max: 32 }),
 };
-export const problem = ({ size }: { readonly size: number }): string | undefined =>
-  size % 4 ? `size must be a multiple of 4, got ${size}` : undefined;
+/** Scenes are square, and anchors and crops are laid out for squares. */
+export function problem({ size }: { readonly size: number | Sides }): string | undefined {
+  const [height, width] = sidesOf(size);
+  if (height !== width) return `size must be one number, since scenes are square, got ${size}`;
+  return height % 4 ? `size must be a multiple of 4, got ${size}` : undefined;
+}
 
 /** Two 3x3 convs beside a shortcut. */
 const basic = (out: number, stride = 1): Block =>

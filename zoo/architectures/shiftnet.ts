@@ -7,7 +7,7 @@ import {
   around,
   type Block,
   common,
-  input,
+  image,
   repeat,
   widthOption,
 } from '../../src/compose/index.ts';
@@ -64,7 +64,7 @@ export const shiftnet = architecture({
             `stage${i + 1}`,
             repeat(n, (j) => csc(wide(c), { kernel, expand: j ? others : first, stride: j ? 1 : 2 })),
           ),
-        input(size, size, channels).pipe('stem', (x) =>
+        image(size, channels).pipe('stem', (x) =>
           x.conv(wide(32), { kernel: 7, stride: 2, padding: around(7) }),
         ),
       )

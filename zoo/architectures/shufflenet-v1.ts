@@ -11,7 +11,7 @@ import {
   convNorm,
   convNormAct,
   depthwise,
-  input,
+  image,
   repeat,
   whole,
   widthOption,
@@ -87,7 +87,7 @@ export const shufflenetV1 = architecture({
             `stage${i + 1}`,
             repeat(item(repeats, i), (j) => unit(c, groups, { stride: j ? 1 : 2, grouped: i + j > 0 })),
           ),
-        input(size, size, channels).pipe('stem', (x) =>
+        image(size, channels).pipe('stem', (x) =>
           convNormAct(stem, { kernel: 3, stride: 2 })(x).maxPool({ size: 3, stride: 2, padding: around(3) }),
         ),
       )

@@ -7,7 +7,7 @@ import {
   common,
   convNormAct,
   depthwise,
-  input,
+  image,
   real,
   repeat,
   skip,
@@ -79,7 +79,7 @@ export const shufflenetV2 = architecture({
             `stage${i + 1}`,
             repeat(item(repeats, i), (j) => unit(c, strideOf(j ? 1 : 2))),
           ),
-        input(size, size, channels).pipe('stem', (x) => pool(stem(x))),
+        image(size, channels).pipe('stem', (x) => pool(stem(x))),
       )
       .pipe('head', (x) =>
         x

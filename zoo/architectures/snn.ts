@@ -3,7 +3,7 @@
  * One wide hidden layer, its weights factorized by a linear bottleneck: beta f(U (V x)) costs k (H + D) weights for
  * k units in the bottleneck, H hidden units and D inputs, in place of H D.
  */
-import { architecture, common, input, whole } from '../../src/compose/index.ts';
+import { architecture, common, image, whole } from '../../src/compose/index.ts';
 
 export const snn = architecture({
   name: 'snn',
@@ -24,7 +24,7 @@ export const snn = architecture({
     ...common({ classes: 10, size: 28, channels: 1 }),
   },
   net: ({ units, bottleneck, classes, size, channels }) =>
-    input(size, size, channels)
+    image(size, channels)
       .pipe('stem', (x) => {
         const all = x.flatten();
         return bottleneck ? all.dense(bottleneck, { bias: false }) : all;

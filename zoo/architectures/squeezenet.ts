@@ -2,7 +2,7 @@
  * @file SqueezeNet. Iandola et al. 2016, arXiv:1602.07360, table 1 (version 1.0), and the authors' later version 1.1,
  * which pools earlier. Convs have biases and no norms; pools round their sizes up, as Caffe does.
  */
-import { architecture, choice, common, fire, input, maxPoolCeil, real } from '../../src/compose/index.ts';
+import { architecture, choice, common, fire, image, maxPoolCeil, real } from '../../src/compose/index.ts';
 
 // first conv, then per stage the fires: squeeze s1x1, expand e1x1 = e3x3; a pool of 3x3/2 stands before each stage
 const versions = {
@@ -69,7 +69,7 @@ export const squeezenet = architecture({
             `stage${i + 1}`,
             fires.map(([s, e]) => fire(s, e)),
           ),
-        input(size, size, channels).pipe('stem', (x) =>
+        image(size, channels).pipe('stem', (x) =>
           x.conv(stem.out, { kernel: stem.kernel, stride: 2, padding: 'valid', bias: true }).relu(),
         ),
       )

@@ -8,7 +8,7 @@ import {
   type ConvNormOptions,
   common,
   convNormAct,
-  input,
+  image,
   maxPoolCeil,
   real,
   repeat,
@@ -66,7 +66,7 @@ export const squeezenext = architecture({
             `stage${i + 1}`,
             repeat(n, (j) => block(wide(c), i && !j ? 2 : 1)),
           ),
-        input(size, size, channels).pipe('stem', (x) =>
+        image(size, channels).pipe('stem', (x) =>
           maxPoolCeil(3, 2)(conv(wide(64), { kernel: 7, stride: 2, padding: [1, 1, 1, 1] })(x)),
         ),
       )

@@ -8,7 +8,7 @@ import {
   type Block,
   common,
   dropPathOption,
-  input,
+  image,
   repeat,
   stochasticDepth,
   whereShapesAllow,
@@ -55,7 +55,7 @@ const starnet = (name: string, { width, depths, expand }: Variant) =>
               `stage${i + 1}`,
               repeat(n, () => block(expand, stochasticDepth(dropPath, place++, blocks))),
             ),
-          input(size, size, channels).pipe('stem', (x) => down(32)(x).act(act)),
+          image(size, channels).pipe('stem', (x) => down(32)(x).act(act)),
         )
         .pipe('head', (x) => x.norm().globalPool().dense(classes));
     },

@@ -4,7 +4,7 @@ import {
   type Block,
   convNorm,
   convNormAct,
-  input,
+  image,
   round8,
   squeezeExcite,
 } from '../../src/compose/index.ts';
@@ -68,7 +68,7 @@ export const testByobnet = architecture({
     units
       .reduce(
         (x, unit, i) => x.pipe(`stage${i + 1}/0`, (y) => y.residual(body(unit), pooled(unit.out, 2)).relu()),
-        input(size, size, channels).pipe('stem', convNormAct(24, { kernel: 3, stride: 2 })),
+        image(size, channels).pipe('stem', convNormAct(24, { kernel: 3, stride: 2 })),
       )
       .pipe('head', (x) => x.globalPool().dropout(dropout).dense(classes)),
 });

@@ -10,7 +10,7 @@ import {
   convNorm,
   convNormAct,
   dropoutOption,
-  input,
+  image,
   residual,
   stagesOf,
 } from '../../src/compose/index.ts';
@@ -34,7 +34,7 @@ export const testEfficientnet = architecture({
     const units = (ratio: number, inputs: number): number => Math.round(ratio * inputs);
     const stem = convNormAct(24, { kernel: 3, stride: 2, act });
     const body = stagesOf(stages, { act, squeeze: { act, units } });
-    return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
+    return body(image(size, channels).pipe('stem', stem)).pipe('head', (x) =>
       x.pipe('mix', convNormAct(256, { act })).globalPool().dropout(dropout).dense(classes),
     );
   },
@@ -62,7 +62,7 @@ export const testResnet = architecture({
   paper,
   options,
   net: ({ dropout, classes, size, channels }) =>
-    input(size, size, channels)
+    image(size, channels)
       .pipe('stem', (x) =>
         x
           .pipe('first', convNormAct(16, { kernel: 3, stride: 2 }))

@@ -9,7 +9,7 @@ import {
   convNormAct,
   dropoutOption,
   dropPathOption,
-  input,
+  image,
   round8,
   scaleDepth,
   stagesOf,
@@ -43,7 +43,7 @@ const tinynet = <const Size extends number>(letter: string, size: Size, depth: n
         },
       );
       const stem = convNormAct(32, { kernel: 3, stride: 2, act });
-      return body(input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
+      return body(image(size, channels).pipe('stem', stem)).pipe('head', (x) =>
         x.pipe('mix', convNormAct(1280, { act })).globalPool().dropout(dropout).dense(classes),
       );
     },

@@ -8,7 +8,7 @@ import {
   common,
   convNormAct,
   dropPathOption,
-  input,
+  image,
   preActivation,
   real,
   repeat,
@@ -70,7 +70,7 @@ export const wrn = architecture({
               }),
             ),
           ),
-        input(size, size, channels).pipe('stem', (x) => x.conv(16, { kernel: 3 })),
+        image(size, channels).pipe('stem', (x) => x.conv(16, { kernel: 3 })),
       )
       .pipe('head', (x) => x.norm().relu().globalPool().dense(classes));
   },

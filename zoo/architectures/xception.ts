@@ -11,7 +11,7 @@ import {
   common,
   convNorm,
   convNormAct,
-  input,
+  image,
   repeat,
 } from '../../src/compose/index.ts';
 
@@ -68,7 +68,7 @@ export const xception = architecture({
             `stage${i + 1}`,
             blocks.map((widths) => block(widths, { stride: i === 3 ? 1 : 2, first: i === 0 })),
           ),
-        input(size, size, channels)
+        image(size, channels)
           .pipe('stem/first', convNormAct(32, { kernel: 3, stride: 2, padding: 'valid' }))
           .pipe('stem/second', convNormAct(64, { kernel: 3, padding: 'valid' })),
       )

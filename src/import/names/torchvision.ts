@@ -122,6 +122,50 @@ const lraspp: Scheme = {
   pointwise: [...squeezed, 'head/gate/dense'],
 };
 
+/** The backbone is cut within its last stage: what the head reads first is the expansion of that stage's first block. */
+const ssdlite: Scheme = {
+  ends: {
+    ...pair('stem', 'backbone.features.0.0.0', 'backbone.features.0.0.1'),
+    ...pair('head/mix', 'backbone.features.1.3.0', 'backbone.features.1.3.1'),
+    ...Object.assign(
+      {},
+      ...[0, 1, 2, 3].map((i) => ({
+        ...pair(`head/extra${i + 1}/narrow`, `backbone.extra.${i}.0.0`, `backbone.extra.${i}.0.1`),
+        ...pair(`head/extra${i + 1}/filter`, `backbone.extra.${i}.1.0`, `backbone.extra.${i}.1.1`),
+        ...pair(`head/extra${i + 1}/widen`, `backbone.extra.${i}.2.0`, `backbone.extra.${i}.2.1`),
+      })),
+      ...[0, 1, 2, 3, 4, 5].flatMap((i) =>
+        (
+          [
+            ['classes', 'classification'],
+            ['offsets', 'regression'],
+          ] as const
+        ).map(([ours, theirs]) => {
+          const [path, module] = [`head/level${i}/${ours}`, `head.${theirs}_head.module_list.${i}`];
+          return {
+            ...pair(`${path}/filter`, `${module}.0.0`, `${module}.0.1`),
+            [`${path}/predict/conv`]: `${module}.1`,
+          };
+        }),
+      ),
+    ),
+  },
+  block: ({ index }) => {
+    if (index < 12) return `backbone.features.0.${index + 1}.block`;
+    return index === 12 ? 'backbone.features' : `backbone.features.1.${index - 12}.block`;
+  },
+  parts: (p) =>
+    p.index === 12
+      ? {
+          ...pair('expand', '0.13.0', '0.13.1'),
+          ...pair('filter', '1.0.1.0', '1.0.1.1'),
+          ...{ 'attention/squeeze/dense': '1.0.2.fc1', 'attention/excite/dense': '1.0.2.fc2' },
+          ...pair('project', '1.0.3.0', '1.0.3.1'),
+        }
+      : numbered(p),
+  pointwise: squeezed,
+};
+
 const convnext: Scheme = {
   ends: {
     ...{ 'stem/conv': 'features.0.0', 'stem/layerNorm': 'features.0.1' },
@@ -146,6 +190,7 @@ export const torchvision: Readonly<Record<string, Scheme>> = {
   mnasnet,
   convnext,
   'lraspp-mobilenet-v3-large': lraspp,
+  'ssdlite-mobilenet-v3-large': ssdlite,
   'shufflenet-v2': shufflenetV2,
   squeezenet,
   'regnet-x-400mf': regnet,

@@ -260,9 +260,9 @@ export function checkFit(
 ): void {
   const taken = inputShape(graph);
   const [h, w, c] = data.shape;
-  if (isMap(taken) && h === w && printShape(taken) !== printShape(data.shape))
+  if (isMap(taken) && printShape(taken) !== printShape(data.shape))
     throw new MoonletError(
-      `${graph.name}: takes ${printShape(taken)}, and ${data.name} gives ${printShape(data.shape)}; compose it with size=${h} channels=${c}`,
+      `${graph.name}: takes ${printShape(taken)}, and ${data.name} gives ${printShape(data.shape)}; compose it with size=${h === w ? h : `${h}x${w}`} channels=${c}`,
     );
   checkInput(graph, data.shape, `the images of ${data.name} are`);
   if (classes !== data.classes) {

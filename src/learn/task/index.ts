@@ -13,6 +13,11 @@ export {
   detection,
   detectorLoss,
   evaluateDetector,
+  type SsdAnchorOptions,
+  type SsdDetection,
+  type SsdOptions,
+  ssdAnchors,
+  ssdDetections,
 } from './detect/index.ts';
 export {
   type ClassScore,

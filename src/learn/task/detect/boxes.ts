@@ -41,8 +41,8 @@ export function encode(box: Box, reference: Box): Offsets {
   return [(y - ry) / rh / dy, (x - rx) / rw / dx, Math.log(h / rh) / dh, Math.log(w / rw) / dw];
 }
 
-/** The inverse of `encode`. */
-export function decode(offsets: Offsets, reference: Box): Box {
+/** The inverse of `encode`; `growth` is the logarithm of the most that a side grows. */
+export function decode(offsets: Offsets, reference: Box, growth = mostGrowth): Box {
   const [ry, rx, rh, rw] = centred(reference);
   const [dy, dx, dh, dw] = [
     offsets[0] * deviations[0],
@@ -51,7 +51,7 @@ export function decode(offsets: Offsets, reference: Box): Box {
     offsets[3] * deviations[3],
   ];
   const [y, x] = [ry + dy * rh, rx + dx * rw];
-  const [h, w] = [rh * Math.exp(Math.min(dh, mostGrowth)), rw * Math.exp(Math.min(dw, mostGrowth))];
+  const [h, w] = [rh * Math.exp(Math.min(dh, growth)), rw * Math.exp(Math.min(dw, growth))];
   return [y - h / 2, x - w / 2, y + h / 2, x + w / 2];
 }
 

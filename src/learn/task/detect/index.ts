@@ -33,4 +33,11 @@ export {
 } from './loss.ts';
 export { nms } from './nms.ts';
 export { assigned, type Proposal, sampleProposals } from './proposals.ts';
+export {
+  type SsdAnchorOptions,
+  type SsdDetection,
+  type SsdOptions,
+  ssdAnchors,
+  ssdDetections,
+} from './ssd.ts';
 export { type DetectionOptions, detection } from './task.ts';
