@@ -21,7 +21,8 @@ export interface AttentionSizes {
 /** @throws Error `internal: ...` unless q, k and v are maps, which `check` rules out. */
 export function attentionSizes(op: Attention, ins: readonly Shape[]): AttentionSizes {
   const [q, k, v] = ins;
-  if (!q || !k || !v || !isMap(q) || !isMap(k) || !isMap(v)) throw new Error('internal: attention without maps');
+  if (!q || !k || !v || !isMap(q) || !isMap(k) || !isMap(v))
+    throw new Error('internal: attention without maps');
   const { heads, within, size } = op;
   const width = q[2] / heads;
   const shared = heads > 1 && k[2] === width;
@@ -33,15 +34,24 @@ export function attentionSizes(op: Attention, ins: readonly Shape[]): AttentionS
   const groups: Pair = within === 'whole' ? [1, 1] : within === 'windows' ? apart : size;
   const inside = ([h, w]: Pair): Pair => [h / groups[0], w / groups[1]];
   const valueWidth = shared ? v[2] : v[2] / heads;
-  return { query: query!, key: key!, width, valueWidth, shared, groups, inQuery: inside(query!), inKey: inside(key!) };
+  return {
+    query: query!,
+    key: key!,
+    width,
+    valueWidth,
+    shared,
+    groups,
+    inQuery: inside(query!),
+    inKey: inside(key!),
+  };
 }
 
 /** Checks q, k and v; the shape of the result. */
 export function attentionShape(op: Attention, check: Check): Shape {
   const { heads, form, scale, eps, bias, within, size } = op;
   if (check.ins.length !== 3) check.fail(`expects q, k and v, got ${check.ins.length} inputs`);
-  const [q, k, v] = check.ins.map((shape): FeatureMap =>
-    isMap(shape) ? shape : check.fail('expects maps [h, w, c] for q, k and v'),
+  const [q, k, v] = check.ins.map(
+    (shape): FeatureMap => (isMap(shape) ? shape : check.fail('expects maps [h, w, c] for q, k and v')),
   );
   if (!q || !k || !v) return check.fail('expects q, k and v');
   check.whole('heads', heads);

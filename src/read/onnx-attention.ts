@@ -1,6 +1,12 @@
 /** @file Writes attention as ONNX nodes: products of matrices [places, channels], heads apart. */
 import { defined } from '../access.ts';
-import { type Attention, type AttentionSizes, attentionSizes, type Pair, relativePlaces } from '../graph/index.ts';
+import {
+  type Attention,
+  type AttentionSizes,
+  attentionSizes,
+  type Pair,
+  relativePlaces,
+} from '../graph/index.ts';
 import { int, ints } from '../onnx/index.ts';
 import { materialize } from '../weights/index.ts';
 import type { Draft, Emission } from './onnx-draft.ts';
@@ -55,9 +61,21 @@ function tokens(d: Draft, x: string, op: Attention, { groups }: AttentionSizes, 
     const apart = merged(d, x, [o.heads, o.width, places]);
     return o.last === 'places' ? apart : d.emit('Transpose', [apart], { perm: ints([0, 1, 3, 2]) });
   }
-  const cells = op.within === 'windows' ? [groups[0], o.inside[0], groups[1], o.inside[1]] : [o.inside[0], groups[0], o.inside[1], groups[1]];
+  const cells =
+    op.within === 'windows'
+      ? [groups[0], o.inside[0], groups[1], o.inside[1]]
+      : [o.inside[0], groups[0], o.inside[1], groups[1]];
   const split = merged(d, x, [o.heads, o.width, ...cells]);
-  const [group, place] = op.within === 'windows' ? [[3, 5], [4, 6]] : [[4, 6], [3, 5]];
+  const [group, place] =
+    op.within === 'windows'
+      ? [
+          [3, 5],
+          [4, 6],
+        ]
+      : [
+          [4, 6],
+          [3, 5],
+        ];
   const perm = o.last === 'places' ? [0, ...group, 1, 2, ...place] : [0, ...group, 1, ...place, 2];
   const turned = d.emit('Transpose', [split], { perm: ints(perm) });
   const matrix = o.last === 'places' ? [o.width, places] : [places, o.width];
@@ -65,7 +83,12 @@ function tokens(d: Draft, x: string, op: Attention, { groups }: AttentionSizes, 
 }
 
 /** [b, (groups,) heads, places, e] -> [b, heads e, h, w]. */
-function fromTokens(d: Draft, x: string, op: Attention, { groups, inQuery, query, valueWidth }: AttentionSizes): string {
+function fromTokens(
+  d: Draft,
+  x: string,
+  op: Attention,
+  { groups, inQuery, query, valueWidth }: AttentionSizes,
+): string {
   const whole = [op.heads * valueWidth, ...query];
   if (op.within === 'whole') return merged(d, d.emit('Transpose', [x], { perm: ints([0, 1, 3, 2]) }), whole);
   const split = merged(d, x, [...groups, op.heads, ...inQuery, valueWidth]);
@@ -74,7 +97,10 @@ function fromTokens(d: Draft, x: string, op: Attention, { groups, inQuery, query
 }
 
 /** The bias of each head, place of q and place of k: [1, heads, places of q, places of k]. */
-function biasOf({ draft: d, op, weight, named }: Emission<Attention>, { inQuery, inKey }: AttentionSizes): string {
+function biasOf(
+  { draft: d, op, weight, named }: Emission<Attention>,
+  { inQuery, inKey }: AttentionSizes,
+): string {
   const stored = defined(weight('bias'), 'bias');
   const [queries, keys] = [inQuery[0] * inQuery[1], inKey[0] * inKey[1]];
   // nodes that share a table may have other numbers of places

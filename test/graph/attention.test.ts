@@ -16,10 +16,18 @@ describe('attention', () => {
     expect(fromJson(toJson(tokens(3)))).to.deep.equal(tokens(3));
   });
   it('refuses what does not fit, and says why', () => {
-    expect(() => tokens(5)).to.throw('attention([4, 6, 12], [4, 6, 12], [4, 6, 6]): 12 channels of q do not divide into 5 heads');
+    expect(() => tokens(5)).to.throw(
+      'attention([4, 6, 12], [4, 6, 12], [4, 6, 6]): 12 channels of q do not divide into 5 heads',
+    );
     const x = input(4, 6, 8);
-    expect(() => x.attention(x, x, { heads: 2, windows: 4 })).to.throw('windows of 4x4 need q and k of one height and width, both multiples of it; pad or resize the map first');
-    expect(() => x.attention(x.conv(3), x, { heads: 2 })).to.throw('k must have the 8 channels of q, or 4 that all heads share, got 3');
-    expect(() => x.attention(x, x, { heads: 2, form: 'linear', bias: true })).to.throw("the form 'linear' takes no scale, bias or windows");
+    expect(() => x.attention(x, x, { heads: 2, windows: 4 })).to.throw(
+      'windows of 4x4 need q and k of one height and width, both multiples of it; pad or resize the map first',
+    );
+    expect(() => x.attention(x.conv(3), x, { heads: 2 })).to.throw(
+      'k must have the 8 channels of q, or 4 that all heads share, got 3',
+    );
+    expect(() => x.attention(x, x, { heads: 2, form: 'linear', bias: true })).to.throw(
+      "the form 'linear' takes no scale, bias or windows",
+    );
   });
 });

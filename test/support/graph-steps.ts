@@ -231,6 +231,7 @@ export const steps = {
   responseNorm: onMap((x) => x.responseNorm({ eps: 1e-2 })),
   scale: (x) => x.scale(),
   attention: onMap((x, { a, b, c }) => {
+    if (x.shape[0] * x.shape[1] < 4) return undefined;
     const heads = pick([2, 1, 3], a);
     const [width, valueWidth] = [1 + (b % 2), 1 + (c % 2)];
     const shares = a % 4 === 3;
@@ -240,8 +241,8 @@ export const steps = {
     const v = keys.conv(shares ? valueWidth : heads * valueWidth, { bias: true });
     if (b % 3 === 2) return q.relu().attention(k.relu(), v, { heads, form: 'linear', eps: 0.5 });
     const [h, w] = x.shape;
-    const size = [h % 2 ? 1 : 2, w % 2 ? 1 : 2] as const;
-    const within = keys === x && h * w > 1 ? pick([{}, { windows: size }, { grid: size }], c) : {};
+    const even = h % 2 === 0 && w % 2 === 0 && h * w > 4;
+    const within = keys === x && even ? pick([{}, { windows: 2 }, { grid: 2 }], c) : {};
     return q.attention(k, v, { heads, bias: keys === x && b % 2 === 1, scale: 0.7, ...within });
   }),
   convTranspose: onMap((x, { a, b, c }) => {

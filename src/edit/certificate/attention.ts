@@ -33,26 +33,40 @@ export function checkAttention({
   const part = (map: readonly number[], n: number, h: number): readonly number[] =>
     map.slice((h * map.length) / n, ((h + 1) * map.length) / n);
   if ([q, k, v].some((map) => map.some((c) => c < 0))) return 'it reads a new channel';
-  if (now.form !== was.form || now.within !== was.within || !equal(now.size, was.size) || now.bias !== was.bias)
+  if (
+    now.form !== was.form ||
+    now.within !== was.within ||
+    !equal(now.size, was.size) ||
+    now.bias !== was.bias
+  )
     return 'it is another attention than the old one';
   const isShared = k.length !== q.length;
   if (isShared !== shared) return 'its heads do not share k and v as the old ones did';
   const isZero = (c: number): boolean => isSilent(compared.old, nodes[0].inputs[1] ?? '', c);
   let times: number | undefined;
-  const heads = Array.from({ length: now.heads }, (_, g) => Math.floor((part(q, now.heads, g)[0] ?? 0) / width));
+  const heads = Array.from({ length: now.heads }, (_, g) =>
+    Math.floor((part(q, now.heads, g)[0] ?? 0) / width),
+  );
   for (const [g, h] of heads.entries()) {
     const queries = part(q, now.heads, g).map((c) => c - h * width);
     const counts = new Array<number>(width).fill(0);
     for (const c of queries) if (c >= 0 && c < width) counts[c]! += 1;
     const most = Math.max(...counts);
-    const uneven = counts.findIndex((n, c) => n !== most && !(n === 0 && isZero(c + (shared ? 0 : h * width))));
+    const uneven = counts.findIndex(
+      (n, c) => n !== most && !(n === 0 && isZero(c + (shared ? 0 : h * width))),
+    );
     if (uneven >= 0) return 'a head must read every channel of its q equally often';
     if (times !== undefined && times !== most) return 'its heads read their channels in other numbers';
     times = most;
     const [keys, keyHead, values, valueHead] = shared
       ? [k, 0, v, 0]
       : [part(k, now.heads, g), h, part(v, now.heads, g), h];
-    if (!equal(queries, keys.map((c) => c - keyHead * width)))
+    if (
+      !equal(
+        queries,
+        keys.map((c) => c - keyHead * width),
+      )
+    )
       return 'the channels of q and k do not meet as they did';
     const made = part(out, now.heads, g).map((c) => c - h * valueWidth);
     const read = values.map((c) => c - valueHead * valueWidth);

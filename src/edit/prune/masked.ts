@@ -20,7 +20,11 @@ import { float, materialize, type Net, type Weight, type WeightKey } from '../..
  * The layer or norm that makes a channel of a value as it is, and the number that the channel has there; undefined where another op
  * makes it, of which a channel cannot be set to zero by weights.
  */
-export function makerOf(graph: Graph, id: string, channel: number): { node: Node; channel: number } | undefined {
+export function makerOf(
+  graph: Graph,
+  id: string,
+  channel: number,
+): { node: Node; channel: number } | undefined {
   const node = get(nodesById(graph), id);
   const { op, inputs } = node;
   const [source = ''] = inputs;

@@ -113,7 +113,8 @@ function readByNorms(graph: Graph, { balances }: Channels): ReadonlyMap<number, 
   const norms = new Map<number, string>();
   const keys = new Map(graph.nodes.map(({ id, inputs }) => [id, inputs[1] ?? '']));
   for (const { kind, classes, node } of balances)
-    if (kind === 'norm' || (kind === 'products' && !makerOf(graph, get(keys, node), 0))) for (const id of classes) if (!norms.has(id)) norms.set(id, node);
+    if (kind === 'norm' || (kind === 'products' && !makerOf(graph, get(keys, node), 0)))
+      for (const id of classes) if (!norms.has(id)) norms.set(id, node);
   return norms;
 }
 

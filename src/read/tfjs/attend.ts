@@ -27,7 +27,8 @@ export function attend(op: Attention, ins: readonly tf.Tensor[], at: Weighted): 
   const queries = tokens(q, op, sizes, { grid: query, inside: inQuery, heads: op.heads, width });
   const keys = tokens(k, op, sizes, { grid: key, inside: inKey, heads: keyHeads, width });
   const values = tokens(v, op, sizes, { grid: key, inside: inKey, heads: keyHeads, width: valueWidth });
-  const means = op.form === 'linear' ? linear(op, queries, keys, values) : softmax(op, sizes, queries, keys, values, at);
+  const means =
+    op.form === 'linear' ? linear(op, queries, keys, values) : softmax(op, sizes, queries, keys, values, at);
   return fromTokens(means, op, sizes);
 }
 
@@ -42,8 +43,7 @@ interface Layout {
 function tokens(x: tf.Tensor, op: Attention, { groups }: AttentionSizes, o: Layout): tf.Tensor {
   const [b = 1] = x.shape;
   const places = o.inside[0] * o.inside[1];
-  if (op.within === 'whole')
-    return tf.transpose(tf.reshape(x, [b, places, o.heads, o.width]), [0, 2, 1, 3]);
+  if (op.within === 'whole') return tf.transpose(tf.reshape(x, [b, places, o.heads, o.width]), [0, 2, 1, 3]);
   // rows are (group, place) in windows and (place, group) in grids; columns too
   const rows = cells(op, groups, o.inside);
   const split = tf.reshape(x, [b, ...rows, o.heads * o.width]);
@@ -57,7 +57,11 @@ const cells = (op: Attention, groups: Pair, inside: Pair): readonly [number, num
     : [inside[0], groups[0], inside[1], groups[1]];
 
 /** [b groups, heads, places in a group, e] -> [b, h, w, heads e]. */
-function fromTokens(x: tf.Tensor, op: Attention, { groups, inQuery, query, valueWidth }: AttentionSizes): tf.Tensor {
+function fromTokens(
+  x: tf.Tensor,
+  op: Attention,
+  { groups, inQuery, query, valueWidth }: AttentionSizes,
+): tf.Tensor {
   const c = op.heads * valueWidth;
   const count = groups[0] * groups[1];
   const b = (x.shape[0] ?? 1) / count;

@@ -17,7 +17,8 @@ export const attention: Rule<'attention'> = {
     const { id, op, ins, oldIn, whole, inOrder } = site;
     const [q, k, v] = ins;
     if (!q || !k || !v) throw new Error('internal: attention without q, k and v');
-    if (ins.some(({ map }) => map.some(isNew))) throw new Refusal(`${id}: an attention cannot take more channels`);
+    if (ins.some(({ map }) => map.some(isNew)))
+      throw new Refusal(`${id}: an attention cannot take more channels`);
     const { width, valueWidth, shared } = attentionSizes(op, oldIn);
     const byHead = (map: ChannelMap, size: number): ChannelMap =>
       whole ? inBlocks(map, size) : map.slice().sort((a, b) => a - b);
@@ -45,7 +46,7 @@ const headsOf = (map: ChannelMap, width: number): readonly number[] =>
   Array.from(identity(map.length / width), (h) => Math.floor(map[h * width]! / width));
 
 /** Scale and eps that make up for copies. @throws Refusal where channels are not copied equally often. */
-function sums({ id, op }: Site<"attention">, map: ChannelMap): { scale: number; eps: number } {
+function sums({ id, op }: Site<'attention'>, map: ChannelMap): { scale: number; eps: number } {
   const counts = new Map<number, number>();
   for (const old of map) counts.set(old, (counts.get(old) ?? 0) + 1);
   const [times = 1, ...others] = counts.values();
@@ -53,7 +54,5 @@ function sums({ id, op }: Site<"attention">, map: ChannelMap): { scale: number; 
     throw new Refusal(
       `${id}: it multiplies channels of q and k, and keeps its sums only when every channel is copied equally often; widen q and k by a whole factor, such as x2`,
     );
-  return op.form === 'linear'
-    ? { scale: 1, eps: op.eps * times }
-    : { scale: op.scale / times, eps: op.eps };
+  return op.form === 'linear' ? { scale: 1, eps: op.eps * times } : { scale: op.scale / times, eps: op.eps };
 }
