@@ -15,6 +15,7 @@ export {
   efficientnetLite3,
   efficientnetLite4,
 } from './efficientnet.ts';
+export { efficientvit } from './efficientvit.ts';
 export { fasternetT0 } from './fasternet.ts';
 export { fbnetC, fbnetV3 } from './fbnet.ts';
 export { fitnet1, fitnet2, fitnet3, fitnet4 } from './fitnet.ts';

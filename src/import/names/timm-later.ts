@@ -221,8 +221,38 @@ const inceptionNext: Scheme = {
   },
 };
 
+/** MBConv of efficientvit_mit, in a residual module but for local_module. */
+const invertedParts = (ours: string, theirs: string): Record<string, string> => ({
+  ...pair(`${ours}expand`, `${theirs}inverted_conv.conv`, `${theirs}inverted_conv.norm`),
+  ...pair(`${ours}filter`, `${theirs}depth_conv.conv`, `${theirs}depth_conv.norm`),
+  ...pair(`${ours}project`, `${theirs}point_conv.conv`, `${theirs}point_conv.norm`),
+});
+const stemBlocks = Object.fromEntries(
+  [0, 1, 2, 3].flatMap((i) => Object.entries(invertedParts(`stem/local${i}/`, `stem.res${i}.main.`))),
+);
+const efficientvit: Scheme = {
+  ends: {
+    ...pair('stem', 'stem.in_conv.conv', 'stem.in_conv.norm'),
+    ...stemBlocks,
+    ...pair('head/mix', 'head.in_conv.conv', 'head.in_conv.norm'),
+    'head/features/dense': 'head.classifier.0',
+    'head/features/layerNorm': 'head.classifier.1',
+    'head/dense': 'head.classifier.4',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    ...invertedParts('', 'main.'),
+    'attention/qkv/conv': 'context_module.main.qkv.conv',
+    'attention/sums/conv': 'context_module.main.aggreg.0.0',
+    'attention/sums/conv_2': 'context_module.main.aggreg.0.1',
+    ...pair('attention/project', 'context_module.main.proj.conv', 'context_module.main.proj.norm'),
+    ...invertedParts('local/', 'local_module.main.'),
+  },
+};
+
 export const later: Readonly<Record<string, Scheme>> = {
   mixnet,
+  efficientvit,
   convnext,
   'inception-next': inceptionNext,
   'convnext-v2': convnext,
