@@ -40,17 +40,12 @@ const inverted =
   (out: number, stride: 1 | 2, norms: boolean): Block =>
   (x) => {
     const c = expand * x.channels;
-    const padding = [1, 1, 1, 1] as const;
-    const [widen, filter]: readonly Block[] = norms
-      ? [convNormAct(c, hard), depthwise({ ...hard, kernel: 3, stride })]
-      : [
-          (y) => y.conv(c, { bias: true }).act(act),
-          (y) => y.depthwise({ stride, bias: true, ...(stride > 1 ? { padding } : {}) }).act(act),
-        ];
-    return x
-      .pipe('expand', widen ?? skip)
-      .pipe('filter', filter ?? skip)
-      .pipe('project', convNorm(out));
+    const padding = stride > 1 ? { padding: [1, 1, 1, 1] as const } : {};
+    const widen: Block = norms ? convNormAct(c, hard) : (y) => y.conv(c, { bias: true }).act(act);
+    const filter: Block = norms
+      ? depthwise({ ...hard, kernel: 3, stride })
+      : (y) => y.depthwise({ stride, bias: true, ...padding }).act(act);
+    return x.pipe('expand', widen).pipe('filter', filter).pipe('project', convNorm(out));
   };
 
 /**
@@ -92,36 +87,26 @@ export const efficientvit = architecture({
     const out = (i: number): number => roundTo(i > 2 ? head : 8, (widths[i] ?? 0) * width);
     const count = depths.slice(1).reduce((n, d) => n + d, 0);
     let place = 0;
-    const residual =
-      (body: Block, rate: number): Block =>
-      (x) =>
-        x.residual((y) => body(y).dropPath(rate));
-    const local = (c: number, norms: boolean): Block => inverted(c, 1, norms);
+    const residual = (body: Block): Block => {
+      const rate = stochasticDepth(dropPath, place++, 2 * count);
+      return (x) => x.residual((y) => body(y).dropPath(rate));
+    };
+    const local: Block = (x) =>
+      x.pipe('filter', depthwise({ ...hard, kernel: 3 })).pipe('project', convNorm(x.channels));
     const stem: Block = (x) =>
-      x.pipe('stem', (y) =>
-        repeat(
-          depths[0],
-          (i): Block =>
-            (z) =>
-              z.pipe(`local${i}`, (w) =>
-                w.residual((v) =>
-                  v.pipe('filter', depthwise({ ...hard, kernel: 3 })).pipe('project', convNorm(v.channels)),
-                ),
-              ),
-        ).reduce((z, block) => block(z), convNormAct(out(0), { ...hard, kernel: 3, stride: 2 })(y)),
-      );
+      convNormAct(out(0), { ...hard, kernel: 3, stride: 2 })(x).pipe('local0', (y) => y.residual(local));
     const stage = (x: Flow<'map'>, i: number): Flow<'map'> => {
       const [n, c, attends] = [depths[i] ?? 0, out(i), i > 2];
       const blocks = repeat(attends ? n : n - 1, (): Block => {
-        const rate = stochasticDepth(dropPath, place++, count);
-        const after = residual(local(c, !attends), rate);
-        return attends
-          ? (y) => y.pipe('attention', residual(multiScale(head), rate)).pipe('local', after)
-          : after;
+        const [before, after] = [
+          residual(attends ? multiScale(head) : skip),
+          residual(inverted(c, 1, !attends)),
+        ];
+        return attends ? (y) => y.pipe('attention', before).pipe('local', after) : after;
       });
       return x.stack(`stage${i}`, [inverted(c, 2, !attends), ...blocks]);
     };
-    return [1, 2, 3, 4].reduce(stage, stem(input(size, size, channels))).pipe('head', (x) =>
+    return [1, 2, 3, 4].reduce(stage, input(size, size, channels).pipe('stem', stem)).pipe('head', (x) =>
       x
         .pipe('mix', convNormAct(round8(last[0] * width), hard))
         .globalPool()
