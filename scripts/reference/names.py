@@ -1,6 +1,6 @@
 """Our words (architecture and options, without size and classes) for the models of timm, torchvision and Keras that the zoo
 holds: the one source of these names. Writes the table for the zoo, and for its tests the counts of every model by its
-package: trainable parameters, multiply-adds of convs and dense layers, statistics of norms.
+package: trainable parameters, multiply-adds of convs, dense layers and products of attention, statistics of norms.
 
     python scripts/reference/names.py zoo/architectures/library-names.ts test/zoo/reference/names.json
 """
@@ -10,6 +10,7 @@ import os
 import sys
 from functools import partial
 
+os.environ["TIMM_FUSED_ATTN"] = "0"  # attention as matrix products, which the counter sees
 os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and PyTorch do not live in one process
 
 

@@ -143,10 +143,10 @@ function normOf({ balances }: Channels, { classes }: Variable): Balance | undefi
   return balances.find((b) => tiesCopies(b.kind) && b.classes.some((id) => own.has(id)));
 }
 /** Why copies must be equally many. */
-const whyEqual = (kind: Balance['kind'] | undefined): string =>
+const whyEqual = (kind: Balance['kind'] | undefined, channels: string): string =>
   kind === 'products'
-    ? 'an attention that multiplies these channels of q and k, and keeps its sums, at a smaller scale, only when every channel is copied equally often'
-    : 'a norm over these channels, which keeps its means only when every channel is copied equally often';
+    ? `an attention that multiplies ${channels} of q and k, and keeps its sums, at a smaller scale, only when every channel is copied equally often`
+    : `a norm over ${channels}, which keeps its means only when every channel is copied equally often`;
 
 /** Where a norm over channels or the products of an attention read a variable: every channel equally often. @throws Refusal for any other width. */
 function wholeTargets(
@@ -164,7 +164,7 @@ function wholeTargets(
   );
   const tie = normOf(all, variable);
   throw new Refusal(
-    `${variable.name}: ${width} of ${n} channels; "${tie?.node}" is ${whyEqual(tie?.kind)}; the nearest widths are ${near.join(' and ')}`,
+    `${variable.name}: ${width} of ${n} channels; "${tie?.node}" is ${whyEqual(tie?.kind, 'these channels')}; the nearest widths are ${near.join(' and ')}`,
   );
 }
 
@@ -218,7 +218,7 @@ export function verifyBalances({ balances, variables }: Channels, copies: Copies
       // channels that are left out change a norm in any case: who removes them has decided that; products lose theirs
       if (new Set(totals.filter((t) => t > 0)).size <= 1) continue;
       throw new Refusal(
-        `${node}: it is ${whyEqual(kind)}; widen ${someOf(names, 6)} together, by the same whole factor`,
+        `${node}: it is ${whyEqual(kind, 'channels')}; widen ${someOf(names, 6)} together, by the same whole factor`,
       );
     }
     throw new Refusal(

@@ -106,15 +106,20 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
 }
 
 /**
- * The classes that a norm over channels reads, and the first such norm; and those of an attention whose k has its channels from
+ * The classes that a norm over channels reads, and why they stay; and those of an attention whose k has its channels from
  * elsewhere than a layer or a norm, since it cannot be made zero there.
  */
 function readByNorms(graph: Graph, { balances }: Channels): ReadonlyMap<number, string> {
   const norms = new Map<number, string>();
   const keys = new Map(graph.nodes.map(({ id, inputs }) => [id, inputs[1] ?? '']));
-  for (const { kind, classes, node } of balances)
-    if (kind === 'norm' || (kind === 'products' && !makerOf(graph, get(keys, node), 0)))
-      for (const id of classes) if (!norms.has(id)) norms.set(id, node);
+  for (const { kind, classes, node } of balances) {
+    if (kind !== 'norm' && (kind !== 'products' || makerOf(graph, get(keys, node), 0))) continue;
+    const what =
+      kind === 'norm'
+        ? 'a norm over these channels, whose means would change'
+        : 'an attention that multiplies these channels, whose k comes of another op than a layer or a norm';
+    for (const id of classes) if (!norms.has(id)) norms.set(id, `"${node}" is ${what}`);
+  }
   return norms;
 }
 
