@@ -35,6 +35,7 @@ export { mnasnet } from './mnasnet.ts';
 export { mobilenetV1 } from './mobilenet-v1.ts';
 export { mobilenetV2 } from './mobilenet-v2.ts';
 export { mobilenetV3Large, mobilenetV3Small } from './mobilenet-v3.ts';
+export { levit } from './levit.ts';
 export { mobilenetV4HybridLarge, mobilenetV4HybridMedium } from './mobilenet-v4-hybrid.ts';
 export { mobilenetV4ConvLarge, mobilenetV4ConvMedium, mobilenetV4ConvSmall } from './mobilenet-v4.ts';
 export { mobileoneS0, mobileoneS1, mobileoneS2, mobileoneS3, mobileoneS4 } from './mobileone.ts';

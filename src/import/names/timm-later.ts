@@ -250,8 +250,51 @@ const efficientvit: Scheme = {
   },
 };
 
+const withNorm = (ours: string, theirs: string): Record<string, string> =>
+  pair(ours, `${theirs}.linear`, `${theirs}.bn`);
+const levitMlp = (theirs: string): Record<string, string> => ({
+  ...withNorm('mlp/expand', `${theirs}mlp.ln1`),
+  ...withNorm('mlp/narrow', `${theirs}mlp.ln2`),
+});
+const levitDown = {
+  ...withNorm('attention/kv', 'attn_downsample.kv'),
+  ...withNorm('attention/q', 'attn_downsample.q.ln'),
+  'attention/attention': 'attn_downsample.attention_biases',
+  ...withNorm('attention/project', 'attn_downsample.proj.ln'),
+  ...levitMlp(''),
+};
+const levitParts = {
+  ...withNorm('attention/qkv', 'attn.qkv'),
+  'attention/attention': 'attn.attention_biases',
+  ...withNorm('attention/project', 'attn.proj.ln'),
+  ...levitMlp(''),
+};
+const levit: Scheme = {
+  ends: {
+    ...Object.assign({}, ...[1, 2, 3, 4].map((i) => withNorm(`stem/conv${i}`, `stem.conv${i}`))),
+    ...Object.fromEntries(
+      Object.entries(levitDown).map(([path, name]) => [
+        `stage/down/${path}`,
+        (_: Counts, stage: number) => `stages.${stage}.downsample.${name}`,
+      ]),
+    ),
+    'head/norm': 'head.bn',
+    'head/dense': 'head.linear',
+    'head/teacher/norm': 'head_dist.bn',
+    'head/teacher/dense': 'head_dist.linear',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: levitParts,
+  // linear layers over tokens, but for the stem
+  pointwise: ({ nodes }) => [
+    ...Object.keys(levitParts),
+    ...nodes.flatMap(({ id }) => (/^stage\d+\/down\//.test(id) ? [id] : [])),
+  ],
+};
+
 export const later: Readonly<Record<string, Scheme>> = {
   mixnet,
+  levit,
   efficientvit,
   convnext,
   'inception-next': inceptionNext,
