@@ -229,12 +229,12 @@ export const conventions: Readonly<Record<CountTool, Convention>> = {
   },
   'ultralytics-thop': {
     ...{ package: 'ultralytics-thop', version: '2.2.3', call: 'thop.profile' },
-    products: false,
+    products: true,
     ...{ unit: 'MACs', perMultiplyAdd: 1, biases: false, statistics: false, beside: ultralytics },
   },
   ptflops: {
     ...{ package: 'ptflops', version: '0.7.5', call: 'get_model_complexity_info' },
-    products: true,
+    products: false,
     ...{ unit: 'MACs', perMultiplyAdd: 1, biases: true, statistics: false, beside: ptflops },
   },
   'ptflops-aten': {

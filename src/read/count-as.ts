@@ -84,7 +84,8 @@ function countedLayer(node: Node, ins: readonly Shape[], shape: Shape, conventio
   for (const [slot, dims] of weightShapes(node.op, ins)) {
     const n = dims.reduce((a, d) => a * d, 1);
     if (slot === 'kernel') operations += convention.perMultiplyAdd * n * kernelPlaces(node.op, ins, shape);
-    if (slot === 'bias' && convention.biases) operations += sizeOf(shape);
+    // a bias of attention is added to scores, not to what the op makes
+    if (slot === 'bias' && convention.biases && node.op.kind !== 'attention') operations += sizeOf(shape);
     if (!node.weightsOf && (convention.statistics || !isStatistic(slot))) params += n;
   }
   return { id: node.id, kind: node.op.kind, shape, params, operations };
