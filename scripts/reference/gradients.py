@@ -377,6 +377,63 @@ case("resize to less", [(3, 5, 6, 2)], resize((3, 4), "bilinear", False))
 case("resize, nearest", [(3, 3, 4, 2)], resize((5, 6), "nearest"))
 case("resize, nearest by centres", [(3, 3, 4, 2)], resize((5, 6), "nearest-exact"))
 
+
+def attention(heads, scale=0.7, windows=None, grid=None, shared=False):
+    """Scores by softmax; q, k and v lie channels last; a table [rows, columns, heads] of distances is the fourth input."""
+
+    def run(q, k, v, table=None):
+        b, h, w, _ = q.shape
+
+        def tokens(x, n):
+            x = x.reshape(b, x.shape[1], x.shape[2], n, -1)
+            if windows or grid:
+                (s, t), d = windows or grid, x.shape[-1]
+                split = x.reshape(b, h // s, s, w // t, t, n, d)
+                x = split.permute(0, 1, 3, 5, 2, 4, 6) if windows else split.permute(0, 2, 4, 5, 1, 3, 6)
+                return x.reshape(b, -1, n, x.shape[4] * x.shape[5], d)
+            return x.reshape(b, -1, n, x.shape[-1]).transpose(1, 2)
+
+        n = 1 if shared else heads
+        scores = scale * tokens(q, heads) @ tokens(k, n).transpose(-1, -2)
+        if table is not None:
+            rows, columns = windows or k.shape[1:3]
+            stride = (1, 1) if windows else (-(-k.shape[1] // h), -(-k.shape[2] // w))
+            at = [(y, x) for y in range(rows) for x in range(columns)]
+            of = at if windows else [(y * stride[0], x * stride[1]) for y in range(h) for x in range(w)]
+            index = torch.tensor([[abs(y - i) * columns + abs(x - j) for i, j in at] for y, x in of])
+            scores = scores + table.reshape(-1, heads)[index].permute(2, 0, 1)
+        y = scores.softmax(-1) @ tokens(v, n)
+        if windows:
+            s, t = windows
+            y = y.reshape(b, h // s, w // t, heads, s, t, -1).permute(0, 1, 4, 2, 5, 3, 6)
+        elif grid:
+            s, t = grid
+            y = y.reshape(b, s, t, heads, h // s, w // t, -1).permute(0, 4, 1, 5, 2, 3, 6)
+        else:
+            y = y.transpose(1, 2)
+        return y.reshape(b, h, w, -1)
+
+    return run
+
+
+def linear_attention(heads):
+    def run(q, k, v):
+        parts = [x.reshape(x.shape[0], -1, heads, x.shape[3] // heads).transpose(1, 2) for x in (q, k, v)]
+        q_, k_, v_ = F.relu(parts[0]), F.relu(parts[1]), parts[2]
+        y = q_ @ (k_.transpose(-1, -2) @ v_) / (q_ @ k_.sum(2, keepdim=True).transpose(-1, -2) + 0.5)
+        return y.transpose(1, 2).reshape(*q.shape[:3], -1)
+
+    return run
+
+
+case("attention", [(3, 2, 3, 4), (3, 2, 3, 4), (3, 2, 3, 6)], attention(2))
+case("attention of shared keys, fewer", [(3, 2, 3, 4), (3, 1, 2, 2), (3, 1, 2, 3)], attention(2, shared=True))
+case("attention with a bias", [(3, 2, 3, 4), (3, 2, 3, 4), (3, 2, 3, 2), (2, 3, 2)], attention(2))
+case("attention with a bias, strided", [(3, 2, 2, 4), (3, 3, 4, 4), (3, 3, 4, 2), (3, 4, 2)], attention(2))
+case("attention in windows with a bias", [(3, 4, 2, 4), (3, 4, 2, 4), (3, 4, 2, 2), (2, 1, 2)], attention(2, windows=(2, 1)))
+case("attention in a grid", [(3, 4, 2, 4), (3, 4, 2, 4), (3, 4, 2, 2)], attention(2, grid=(2, 1)))
+case("linear attention", [(3, 2, 3, 4), (3, 2, 3, 4), (3, 2, 3, 6)], linear_attention(2))
+
 with open(sys.argv[1], "w") as file:
     json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, file, separators=(",", ":"))
     file.write("\n")

@@ -1,6 +1,6 @@
 """Our words (architecture and options, without size and classes) for the models of timm, torchvision and Keras that the zoo
 holds: the one source of these names. Writes the table for the zoo, and for its tests the counts of every model by its
-package: trainable parameters, multiply-adds of convs and dense layers, statistics of norms.
+package: trainable parameters, multiply-adds of convs, dense layers and products of attention, statistics of norms.
 
     python scripts/reference/names.py zoo/architectures/library-names.ts test/zoo/reference/names.json
 """
@@ -10,6 +10,7 @@ import os
 import sys
 from functools import partial
 
+os.environ["TIMM_FUSED_ATTN"] = "0"  # attention as matrix products, which the counter sees
 os.environ["KERAS_BACKEND"] = "torch"  # TensorFlow and PyTorch do not live in one process
 
 
@@ -58,6 +59,10 @@ TIMM = {
     **widths("mobilenetv4_conv_small", "mobilenet-v4-conv-small", 35, 50),
     "mobilenetv4_conv_medium": "mobilenet-v4-conv-medium",
     "mobilenetv4_conv_large": "mobilenet-v4-conv-large",
+    "mobilenetv4_hybrid_medium": "mobilenet-v4-hybrid-medium",
+    "mobilenetv4_hybrid_large": "mobilenet-v4-hybrid-large",
+    "mobilenetv4_hybrid_medium_075": "mobilenet-v4-hybrid-medium width=0.75",
+    "mobilenetv4_hybrid_large_075": "mobilenet-v4-hybrid-large width=0.75",
     **widths("mnasnet", "mnasnet", 50, 75, 100, 140),
     **EFFICIENTNETS,
     **each("tinynet_", "tinynet-", "abcde"),
@@ -92,6 +97,8 @@ TIMM = {
     },
     **CONVNEXTS,
     **{f"inception_next_{v}": f"inception-next{'' if v == 'atto' else f' variant={v}'}" for v in ("atto", "tiny", "small", "base")},
+    **{f"levit_{v}": "levit distilled=true" if v == "128s" else f"levit variant={v} distilled=true" for v in ("128s", "128", "192", "256", "384")},
+    **{f"efficientvit_{v}": f"efficientvit{'' if v == 'b0' else f' variant={v}'}" for v in ("b0", "b1", "b2", "b3")},
     "fasternet_t0": "fasternet-t0",
     **each("starnet_", "starnet-", ["s050", "s100", "s150", "s1", "s2", "s3", "s4"]),
     "test_efficientnet": "test-efficientnet",

@@ -44,8 +44,10 @@ def difference(case):
     elif case["named"]:
         with open(f"{folder}/config.json", encoding="utf-8") as file:
             name = json.load(file)["architecture"]
-        model = timm.create_model(name, num_classes=CLASSES, **TRAINED.get(name, {}))
-        loaded = [timm.create_model(f"local-dir:{folder}", pretrained=True)]
+        # biases of attention make a net one of its size
+        sized = {"img_size": SIZE} if timm.models.get_pretrained_cfg(name).fixed_input_size else {}
+        model = timm.create_model(name, num_classes=CLASSES, **sized, **TRAINED.get(name, {}))
+        loaded = [timm.create_model(f"local-dir:{folder}", pretrained=True, **sized)]
     else:
         model = timm.utils.reparameterize_model(timm.create_model(DEPLOYED[case["words"]], num_classes=CLASSES))
         loaded = []

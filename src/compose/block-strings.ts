@@ -44,7 +44,19 @@ export type BlockSpec =
         end?: number;
         expand: number;
         noskip?: true;
-      });
+      })
+  /**
+   * Multi-query attention of `heads` heads of `width` channels (d), whose key and value are strided by a depthwise conv (k) where
+   * `keyStride` (v) is above 1.
+   */
+  | (Common & {
+      type: 'mqa';
+      kernel: number;
+      heads: number;
+      keyStride?: number;
+      width: number;
+      noskip?: true;
+    });
 type Type = BlockSpec['type'];
 
 const acts: Readonly<Record<string, Activation>> = { re: 'relu', r6: 'relu6', hs: 'hardSwish', sw: 'swish' };
@@ -59,6 +71,9 @@ type Field =
   | 'out'
   | 'squeeze'
   | 'groupSize'
+  | 'heads'
+  | 'keyStride'
+  | 'width'
   | 'act';
 /** Letters and fields, in the order in which they are printed. */
 const letters: readonly (readonly [letter: string, field: Field])[] = [
@@ -66,8 +81,11 @@ const letters: readonly (readonly [letter: string, field: Field])[] = [
   ['a', 'start'],
   ['k', 'kernel'],
   ['p', 'end'],
+  ['h', 'heads'],
   ['s', 'stride'],
   ['e', 'expand'],
+  ['v', 'keyStride'],
+  ['d', 'width'],
   ['c', 'out'],
   ['se', 'squeeze'],
   ['gs', 'groupSize'],
@@ -81,17 +99,14 @@ const grammar: Readonly<Record<Type, { must: string; may: string; word?: 'noskip
   dsa: { must: 'r k s c', may: 'e se gs n' },
   er: { must: 'r k s e c', may: 'se gs n', word: 'noskip' },
   cn: { must: 'r k s c', may: 'e gs n', word: 'skip' },
+  mqa: { must: 'r k h s d c', may: 'v', word: 'noskip' },
   uir: { must: 'r k s e c', may: 'a p se gs n', word: 'noskip' },
 };
 /** What timm has and this library does not. */
 const foreign: Readonly<Record<string, string>> = {
   mha: 'attention blocks',
-  mqa: 'attention blocks',
   cc: 'conditional convs',
   fc: 'forced input channels',
-  d: 'space-to-depth and key sizes',
-  h: 'attention heads',
-  v: 'strides of keys',
 };
 
 /**
@@ -139,6 +154,8 @@ export function parseBlock(text: string): BlockSpec {
       fail(text.length, `"${letter}" is missing; ${type} needs ${must.split(' ').join(', ')}`);
   }
   const parsed = { type, ...spec } as BlockSpec; // the grammar of the type says which fields it has
+  if (parsed.type === 'mqa' && parsed.stride > 1)
+    fail(get(seen, 's'), 'attention with a stride is not built here');
   if (parsed.type === 'uir' && parsed.stride > 1 && !parsed.start && !parsed.kernel && !parsed.end)
     fail(get(seen, 's'), 'a stride needs a depthwise conv (a, k or p) that takes it');
   return parsed;

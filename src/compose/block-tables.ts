@@ -25,6 +25,8 @@ export interface SpecContext {
   };
   /** Of the depthwise filters; 1 by default. */
   readonly dilation?: number;
+  /** Where the learned scale at the end of blocks `uir` and `mqa` begins; none by default. */
+  readonly layerScale?: number;
   /** How often training leaves out the last residual body; earlier ones less often, in proportion. */
   readonly dropPath?: number;
 }
@@ -57,7 +59,8 @@ const attentionOf =
 
 function blockOf(spec: BlockSpec, context: SpecContext, dropPath: number): Block {
   const { act = context.act, stride } = spec;
-  const { norm, round = (c) => c, dilation = 1 } = context;
+  const { norm, round = (c) => c, dilation = 1, layerScale } = context;
+  const scaled: Block = (y) => (layerScale === undefined ? y : y.scale({ initial: layerScale }));
   const out = round(spec.out);
   const shared = { act, ...(norm ? { norm } : {}) };
   const linear = { ...shared, act: 'none' } as const;
@@ -73,7 +76,7 @@ function blockOf(spec: BlockSpec, context: SpecContext, dropPath: number): Block
             ...(o.linear ? linear : shared),
           })(y)
         : y;
-  const middle = (x: Flow<'map'>): number => round8(x.channels * (spec.expand ?? 1));
+  const middle = (x: Flow<'map'>): number => round8(x.channels * ('expand' in spec ? (spec.expand ?? 1) : 1));
   const body: Block = (x) => {
     switch (spec.type) {
       case 'ir':
@@ -108,15 +111,38 @@ function blockOf(spec: BlockSpec, context: SpecContext, dropPath: number): Block
           .pipe('filter', filter(spec.kernel, { stride }))
           .pipe('attention', attention(x.channels))
           .pipe('project', convNorm(out, linear))
-          .pipe(
-            'end',
-            filter(spec.end ?? 0, { stride: spec.start || spec.kernel ? 1 : stride, linear: true }),
+          .pipe('end', (y) =>
+            scaled(
+              filter(spec.end ?? 0, { stride: spec.start || spec.kernel ? 1 : stride, linear: true })(y),
+            ),
           );
+      case 'mqa':
+        return x
+          .norm(norm)
+          .pipe('attention', (y) => multiQuery(y, spec, norm).conv(out))
+          .pipe('end', scaled);
     }
   };
   const groupsOf = (channels: number): number => (spec.groupSize ? channels / spec.groupSize : 1);
   const sums = spec.type === 'cn' ? spec.skip : spec.type !== 'dsa' && !spec.noskip;
   return sums ? whereShapesAllow(body, dropPath) : body;
+}
+
+/** All heads read one key and one value, of a map that a depthwise conv may make smaller (Qin et al. 2024, arXiv:2404.10518, section 3.2). */
+function multiQuery(
+  x: Flow<'map'>,
+  { heads, width, kernel, keyStride = 1 }: BlockSpec & { type: 'mqa' },
+  norm: NormOptions | undefined,
+): Flow<'map'> {
+  const pad = (kernel - 1) / 2;
+  const down: Block = (y) =>
+    keyStride > 1 ? y.depthwise({ kernel, stride: keyStride, padding: [pad, pad, pad, pad] }).norm(norm) : y;
+  const project =
+    (c: number): Block =>
+    (y) =>
+      down(y).pipe('project', (z) => z.conv(c));
+  const query = x.pipe('query', (y) => y.conv(heads * width));
+  return query.attention(x.pipe('key', project(width)), x.pipe('value', project(width)), { heads });
 }
 
 /** Depthwise, or in groups of so many channels. */

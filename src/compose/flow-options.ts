@@ -1,5 +1,5 @@
 /** @file The options of the builder's layers, and the ops that they make. */
-import type { Conv, Norm, Padding, Pair, Pool } from '../graph/index.ts';
+import type { Attention, Conv, Norm, Padding, Pair, Pool } from '../graph/index.ts';
 
 /** One number for both axes, or height and width. */
 export type Size = number | Pair;
@@ -33,6 +33,34 @@ export interface LayerNormOptions extends Sharing {
   readonly offset?: boolean;
 }
 
+export interface AttentionOptions extends Sharing {
+  readonly heads: number;
+  /** `softmax` by default. */
+  readonly form?: Attention['form'];
+  /** 1 / sqrt(channels of a head in q) by default. */
+  readonly scale?: number;
+  /** Of `linear`; 1e-15 by default. */
+  readonly eps?: number;
+  /** Adds a learned number for each head and distance; false by default. */
+  readonly bias?: boolean;
+  /** Within windows of this size, or among places that are a multiple of it apart; over the whole map by default. */
+  readonly windows?: Size;
+  readonly grid?: Size;
+}
+
+export const attentionOp = (channels: number, o: AttentionOptions): Attention => {
+  const form = o.form ?? 'softmax';
+  return {
+    kind: 'attention',
+    form,
+    heads: o.heads,
+    scale: o.scale ?? (form === 'linear' ? 1 : (channels / o.heads) ** -0.5),
+    eps: o.eps ?? (form === 'linear' ? 1e-15 : 0),
+    bias: o.bias ?? false,
+    within: o.windows === undefined ? (o.grid === undefined ? 'whole' : 'grid') : 'windows',
+    size: pairOf(o.windows ?? o.grid ?? 1),
+  };
+};
 export const convOp = (out: number, o: ConvOptions): Conv => ({
   kind: 'conv',
   out,

@@ -18,6 +18,8 @@ import {
   shapeOf,
 } from '../graph/index.ts';
 import {
+  type AttentionOptions,
+  attentionOp,
   type ConvOptions,
   type ConvTransposeOptions,
   convOp,
@@ -230,6 +232,11 @@ export class Flow<R extends Rank> {
   /** Multiply by a gate of the same shape, or by one value a channel. */
   mul(gate: Flow<R> | Flow<'vec'>): Flow<R> {
     return Flow.#emit<R>(this.#draft, { kind: 'mul' }, [this, gate]);
+  }
+
+  /** Attention of this value, as q, to k and v of as many heads, or of one that all heads share; see the op. */
+  attention(this: Flow<'map'>, k: Flow<'map'>, v: Flow<'map'>, o: AttentionOptions): Flow<'map'> {
+    return Flow.#emit<'map'>(this.#draft, attentionOp(this.channels, o), [this, k, v], o);
   }
 
   /** A block under a path; it may change the rank. */

@@ -12,6 +12,7 @@ import { type DisjointSets, disjointSets } from './disjoint.ts';
 import { fold } from './graph.ts';
 import { firstInputShape } from './inputs.ts';
 import {
+  type Attention,
   type Conv,
   channelsOf,
   type Graph,
@@ -27,11 +28,11 @@ import { type Variable, variablesOf } from './variables.ts';
 /**
  * Channels whose numbers an op ties: equal ones in the groups of a grouped conv, set ones at the offsets of a shift. A norm
  * over channels (`norm`: each is a group) ties how often each is copied, since copies keep the mean over channels only
- * when all of them are copied equally often.
+ * when all of them are copied equally often. So does attention for its sums of products (`products`), from which channels may go.
  */
 export interface Balance {
   readonly node: string;
-  readonly kind: 'groups' | 'shift' | 'norm';
+  readonly kind: 'groups' | 'shift' | 'norm' | 'products';
   /** The class of each channel that the node reads or makes. */
   readonly classes: Int32Array;
   /** The group of each channel. */
@@ -43,13 +44,13 @@ export interface Channels {
   readonly of: ReadonlyMap<string, Int32Array>;
   readonly variables: readonly Variable[];
   readonly balances: readonly Balance[];
-  /** Grouped convs that grow by whole groups. */
+  /** Grouped convs that grow by whole groups, and attentions that grow by whole heads. */
   readonly whole: ReadonlySet<string>;
   /** Why a class cannot change: it is an input, an output, or an op forbids it. */
   readonly frozen: ReadonlyMap<number, string>;
 }
 export interface ChannelOptions {
-  /** Grouped convs that grow by whole groups instead of within their groups. */
+  /** Grouped convs and attentions that grow by whole groups or heads instead of within them. */
   readonly byGroups?: (node: string) => boolean;
 }
 
@@ -142,6 +143,7 @@ function classesOf(
       return x;
     })
     .with({ kind: 'dense' }, ({ out }) => sets.fresh(out))
+    .with({ kind: 'attention' }, (op) => attentionClasses(node, op, ins, analysis))
     .with(
       { kind: 'norm' },
       { kind: 'pool' },
@@ -208,6 +210,33 @@ function convClasses(
   }
   return out;
 }
+
+/**
+ * q and k meet channel by channel; a result has the channels of v. Channels are copied within heads, those of q and k equally often,
+ * or with all that a head reads and makes.
+ */
+function attentionClasses(
+  node: Node,
+  { heads }: Attention,
+  [q = none, k = none, v = none]: readonly Int32Array[],
+  { sets, balances, whole, byGroups }: Analysis,
+): Int32Array {
+  const isShared = k.length !== q.length;
+  for (const [i, id] of q.entries()) sets.unite(id, k[i % k.length]!);
+  const made = isShared ? joined(Array.from({ length: heads }, () => v)) : v;
+  const headOf = (n: number): Int32Array =>
+    Int32Array.from({ length: n }, (_, i) => Math.floor((i * heads) / n));
+  if (byGroups(node.weightsOf ?? node.id) && !isShared) {
+    whole.add(node.id);
+    tieGroups([q, k, v], headOf, sets);
+    return made;
+  }
+  balances.push({ node: node.id, kind: 'products', classes: q, groups: q.map((_, i) => i), count: q.length });
+  for (const classes of isShared ? [] : [q, v])
+    balances.push({ node: node.id, kind: 'groups', classes, groups: headOf(classes.length), count: heads });
+  return made;
+}
+const none = new Int32Array();
 
 function uniteAll(a: Int32Array, b: Int32Array, { unite }: DisjointSets): void {
   for (const [i, id] of a.entries()) unite(id, b[i]!);

@@ -68,6 +68,7 @@ const sharing: readonly Kind[] = [
   'layerNorm',
   'responseNorm',
   'scale',
+  'attention',
 ];
 
 function checkSharedShapes(graph: Graph): void {

@@ -1,4 +1,5 @@
 /** @file The public names of the module `graph`, without `json.ts`, which loads zod. */
+export { type AttentionSizes, attentionSizes, productsOf, relativePlaces } from './attention.ts';
 export {
   type Balance,
   type ChannelOptions,
@@ -13,6 +14,7 @@ export { firstInput, firstInputShape, inputChannels, inputShapes, valuesOfInputs
 export { firstIssue, type Issue, issueText, unknownKey } from './issue.ts';
 export {
   type Activation,
+  type Attention,
   activations,
   type Conv,
   type ConvTranspose,

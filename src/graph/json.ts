@@ -45,6 +45,16 @@ const op = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('layerNorm'), eps, scale: z.boolean(), offset: z.boolean() }),
   z.strictObject({ kind: z.literal('responseNorm'), eps }),
+  z.strictObject({
+    kind: z.literal('attention'),
+    form: z.enum(['softmax', 'linear']),
+    heads: positive,
+    scale: z.number().positive(),
+    eps,
+    bias: z.boolean(),
+    within: z.enum(['whole', 'windows', 'grid']),
+    size: pair,
+  }),
   z.strictObject({ kind: z.literal('scale'), initial: z.number() }),
   z.strictObject({ kind: z.literal('dense'), out: positive, bias: z.boolean() }),
   z.strictObject({

@@ -80,6 +80,27 @@ export interface Resize {
   readonly fn: 'nearest' | 'bilinear';
   readonly align: 'centres' | 'corners' | 'edges';
 }
+/**
+ * Attention of maps q [h, w, heads d], k [h', w', heads d] and v [h', w', heads e]: for each head and each place p of q, a mean of v
+ * over places, [h, w, heads e] (Vaswani et al. 2017, arXiv:1706.03762, equation 1). With k of d channels, all heads share one k and one
+ * v (multi-query, Shazeer 2019, arXiv:1911.02150). `softmax`: weights softmax over places j of scale q_p k_j + bias. `linear`: weights
+ * q_p k_j / (sum over j of q_p k_j + eps), for q and k of positive values (Katharopoulos et al. 2020, arXiv:2006.16236, equation 4).
+ */
+export interface Attention {
+  readonly kind: 'attention';
+  readonly form: 'softmax' | 'linear';
+  readonly heads: number;
+  /** Of `softmax`: the factor of q_p k_j; 1 for `linear`. */
+  readonly scale: number;
+  /** Of `linear`; 0 for `softmax`. */
+  readonly eps: number;
+  /** A learned number for each head and each distance in rows and columns, [h', w', heads] (Graham et al. 2021, arXiv:2104.01136). */
+  readonly bias: boolean;
+  /** `windows`: within windows of `size`. `grid`: among the places that are a multiple of `size` apart. `whole`: over all places. */
+  readonly within: 'whole' | 'windows' | 'grid';
+  /** 1 x 1 for `whole`. */
+  readonly size: Pair;
+}
 /** Padding of a max pool counts as minus infinity; that of an average pool is not counted. */
 export interface Pool {
   readonly kind: 'pool';
@@ -109,6 +130,7 @@ export type Op =
   | Norm
   | ConvTranspose
   | LayerNorm
+  | Attention
   | { readonly kind: 'responseNorm'; readonly eps: number } // x + gamma x n + beta, n = |x| / (mean of |x| over channels + eps)
   | { readonly kind: 'scale'; readonly initial: number } // gamma x, one learned number a channel, which begins as `initial`
   | { readonly kind: 'act'; readonly fn: Activation }
@@ -240,6 +262,7 @@ export const weightShapes = (
       ];
     })
     .with({ kind: 'scale' }, () => [['gamma', [channelsOf(first(ins))]]])
+    .with({ kind: 'attention' }, (op) => (op.bias ? [['bias', [...distancesOf(op, ins), op.heads]]] : none))
     .with({ kind: 'dense' }, ({ out, bias }) => [
       ['kernel', [channelsOf(first(ins)), out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
@@ -247,6 +270,12 @@ export const weightShapes = (
     .with(...weightless, () => none)
     .exhaustive();
 };
+/** How many distances in rows and in columns two places of one attention can have: those of the keys, or of a window. */
+function distancesOf({ within, size }: Attention, ins: readonly Shape[]): Pair {
+  const [h, w] = placesOf(ins[1] ?? first(ins));
+  return within === 'windows' ? size : within === 'grid' ? [h / size[0], w / size[1]] : [h, w];
+}
+const placesOf = (shape: Shape): Pair => (isMap(shape) ? [shape[0], shape[1]] : [1, 1]);
 const none: readonly (readonly [Slot, readonly number[]])[] = [];
 const convWeights = (
   { out, kernel, groups, bias }: Conv,

@@ -40,6 +40,14 @@ export const printOp = (op: Op): string =>
       { kind: 'layerNorm' },
       (o) => `${o.kind}${unless(' no scale', o.scale)}${unless(' no offset', o.offset)}`,
     )
+    .with({ kind: 'attention' }, (o) =>
+      [
+        `${o.form === 'linear' ? 'linear ' : ''}attention heads=${o.heads}`,
+        unless(` scale=${o.scale.toPrecision(4)}`, o.form === 'linear'),
+        unless(` ${o.within} of ${o.size.join('x')}`, o.within === 'whole'),
+        unless(' bias', !o.bias),
+      ].join(''),
+    )
     .with({ kind: 'scale' }, { kind: 'responseNorm' }, ({ kind }) => kind)
     .with({ kind: 'act' }, ({ fn }) => fn)
     .with(

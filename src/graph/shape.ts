@@ -1,5 +1,6 @@
 /** @file Computes the shapes of all values; no other file does shape arithmetic. */
 import { match } from 'ts-pattern';
+import { attentionShape } from './attention.ts';
 import { fold } from './graph.ts';
 import {
   type Conv,
@@ -54,6 +55,7 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
         if (!Number.isFinite(initial)) check.fail(`initial must be a finite number, got ${initial}`);
         return check.one();
       })
+      .with({ kind: 'attention' }, (attention) => attentionShape(attention, check))
       .with({ kind: 'convTranspose' }, (conv) => convTransposeShape(conv, check))
       .with({ kind: 'globalPool' }, () => [channelsOf(check.map())])
       .with({ kind: 'flatten' }, () => [check.map().reduce((n, d) => n * d, 1)])

@@ -70,7 +70,7 @@ export function expected(graph: Graph, source: Source, format: Format): readonly
     const name =
       layout === 'keras' && !layers && module.includes('/')
         ? module
-        : layout === 'torch' && owner.op.kind === 'scale'
+        : layout === 'torch' && (owner.op.kind === 'scale' || owner.op.kind === 'attention')
           ? module // a parameter by itself
           : `${module}${joint}${words[layout][slot]}`;
     const scaled =
@@ -85,6 +85,10 @@ function layoutFor(
   layout: Layout,
   pointwise: boolean,
 ): Pick<Expected, 'foreignShape' | 'order'> {
+  if (op.kind === 'attention' && layout === 'torch') {
+    const [h, w, heads] = [item(shape, 0), item(shape, 1), item(shape, 2)];
+    return { foreignShape: [heads, h * w], order: [1, 0] };
+  }
   if (slot !== 'kernel' || layout === 'moonlet') return { foreignShape: shape };
   if (op.kind === 'dense') {
     const [inputs, outputs] = pairOf(shape);
@@ -108,7 +112,11 @@ export function transposed(
 ): Float32Array {
   // 1x1 convs as dense layers: [out, in, 1, 1] of PyTorch, [1, 1, in, out] of ours
   const isFlat = foreign.length === 4 && order.length === 2;
-  const axes = isFlat ? foreign.slice(...(foreign[2] === 1 && foreign[3] === 1 ? [0, 2] : [2])) : foreign;
+  const flat = foreign.slice(...(foreign[2] === 1 && foreign[3] === 1 ? [0, 2] : [2]));
+  // biases of attention: [rows, columns, heads] of ours, [heads, places] of PyTorch
+  const places = foreign.length === 3 && order.length === 2;
+  const [rows = 1, columns = 1, heads = 1] = foreign;
+  const axes = isFlat ? flat : places ? [rows * columns, heads] : foreign;
   const strides = axes.map((_, axis) => axes.slice(axis + 1).reduce((n, d) => n * d, 1));
   const sizes = order.map((axis) => item(axes, axis));
   const steps = order.map((axis) => item(strides, axis));

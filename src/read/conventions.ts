@@ -40,6 +40,8 @@ export interface Convention {
   /** What the tool calls its figure, and what one multiply-add of a conv or a dense layer counts in it. */
   readonly unit: string;
   readonly perMultiplyAdd: 1 | 2;
+  /** Whether products of two values, as in attention, count. */
+  readonly products: boolean;
   /** Whether each added bias counts 1. */
   readonly biases: boolean;
   /** Whether running means and variances are parameters. */
@@ -66,6 +68,7 @@ const moves = [
   { kind: 'quantize' },
   { kind: 'dropout' },
   { kind: 'dropPath' },
+  { kind: 'attention' }, // beside its products
 ] as const;
 const products = [{ kind: 'conv' }, { kind: 'dense' }, { kind: 'convTranspose' }] as const;
 /** What PyTorch has no module for: its authors write functions, which no tool sees. */
@@ -205,10 +208,12 @@ const flops = 'FLOPs (2 for a multiply-add)';
 export const conventions: Readonly<Record<CountTool, Convention>> = {
   torch: {
     ...{ package: 'torch', version: '2.15.0', call: 'torch.utils.flop_counter.FlopCounterMode' },
+    products: true,
     ...{ unit: flops, perMultiplyAdd: 2, biases: false, statistics: false, beside: nothing },
   },
   fvcore: {
     ...{ package: 'fvcore', version: '0.1.5.post20221221', call: 'FlopCountAnalysis' },
+    products: true,
     ...{
       unit: '"flops" (1 for a multiply-add)',
       perMultiplyAdd: 1,
@@ -219,22 +224,27 @@ export const conventions: Readonly<Record<CountTool, Convention>> = {
   },
   thop: {
     ...{ package: 'thop', version: '0.1.1.post2209072238', call: 'thop.profile' },
+    products: false,
     ...{ unit: 'MACs', perMultiplyAdd: 1, biases: false, statistics: false, beside: thop },
   },
   'ultralytics-thop': {
     ...{ package: 'ultralytics-thop', version: '2.2.3', call: 'thop.profile' },
+    products: true,
     ...{ unit: 'MACs', perMultiplyAdd: 1, biases: false, statistics: false, beside: ultralytics },
   },
   ptflops: {
     ...{ package: 'ptflops', version: '0.7.5', call: 'get_model_complexity_info' },
+    products: false,
     ...{ unit: 'MACs', perMultiplyAdd: 1, biases: true, statistics: false, beside: ptflops },
   },
   'ptflops-aten': {
     ...{ package: 'ptflops', version: '0.7.5', call: "get_model_complexity_info(backend='aten')" },
+    products: true,
     ...{ unit: 'MACs', perMultiplyAdd: 1, biases: true, statistics: false, beside: nothing },
   },
   keras: {
     ...{ package: 'keras', version: '3.15.1, tensorflow 2.21.0', call: 'tf.compat.v1.profiler' },
+    products: true,
     ...{ unit: flops, perMultiplyAdd: 2, biases: true, statistics: true, beside: keras },
   },
 };

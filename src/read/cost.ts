@@ -7,6 +7,7 @@ import {
   isStatistic,
   type Kind,
   kernelPlaces,
+  productsOf,
   type Shape,
   shapes,
   sizeOf,
@@ -30,7 +31,7 @@ export interface Cost {
   readonly params: number;
   /** Stored, not trained: running means and variances of norms, and the channel indices of `permute`. */
   readonly normStats: number;
-  /** Multiply-adds of convs and dense layers for one example, as papers count them. */
+  /** Multiply-adds of convs, dense layers and the products of attention for one example, as papers count them. */
   readonly macs: number;
   /** Bytes of all outputs of all layers in float32, for one example: what training keeps. */
   readonly activationBytes: number;
@@ -59,7 +60,7 @@ export function cost(graph: Graph): Cost {
   const layers = graph.nodes.map((node): LayerCost => {
     const ins = inputShapes(node, shapeById);
     const shape = get(shapeById, node.id);
-    let [params, macs] = [0, 0];
+    let [params, macs] = [0, productsOf(node.op, ins)];
     for (const [slot, dims] of weightShapes(node.op, ins)) {
       const n = dims.reduce((a, d) => a * d, 1);
       if (slot === 'kernel') macs += n * kernelPlaces(node.op, ins, shape);

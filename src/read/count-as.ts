@@ -8,6 +8,7 @@ import {
   type Kind,
   kernelPlaces,
   type Node,
+  productsOf,
   type Shape,
   shapes,
   sizeOf,
@@ -79,10 +80,12 @@ export function countAs(graph: Graph, tool: CountTool): ToolCount {
 function countedLayer(node: Node, ins: readonly Shape[], shape: Shape, convention: Convention): CountedLayer {
   let params = 0;
   let operations = convention.beside(node.op, ins, shape);
+  if (convention.products) operations += convention.perMultiplyAdd * productsOf(node.op, ins);
   for (const [slot, dims] of weightShapes(node.op, ins)) {
     const n = dims.reduce((a, d) => a * d, 1);
     if (slot === 'kernel') operations += convention.perMultiplyAdd * n * kernelPlaces(node.op, ins, shape);
-    if (slot === 'bias' && convention.biases) operations += sizeOf(shape);
+    // a bias of attention is added to scores, not to what the op makes
+    if (slot === 'bias' && convention.biases && node.op.kind !== 'attention') operations += sizeOf(shape);
     if (!node.weightsOf && (convention.statistics || !isStatistic(slot))) params += n;
   }
   return { id: node.id, kind: node.op.kind, shape, params, operations };

@@ -25,6 +25,7 @@ import {
 } from '../graph/index.ts';
 import { float, int, ints, type OnnxModel, string } from '../onnx/index.ts';
 import { materialize, type Net, type WeightKey } from '../weights/index.ts';
+import { emitAttention } from './onnx-attention.ts';
 import { type Draft, draft, type Emission } from './onnx-draft.ts';
 import { emitQuantize, linearOperands } from './onnx-integer.ts';
 import { channelVector, emitConvTranspose, emitLayerNorm, emitResize, emitResponseNorm } from './onnx-ops.ts';
@@ -146,6 +147,7 @@ function emitOp(e: Emission): string {
     .with({ kind: 'convTranspose' }, (op) => emitConvTranspose({ ...e, op }))
     .with({ kind: 'layerNorm' }, (op) => emitLayerNorm({ ...e, op }))
     .with({ kind: 'responseNorm' }, ({ eps }) => emitResponseNorm(e, eps))
+    .with({ kind: 'attention' }, (op) => emitAttention({ ...e, op }))
     .with({ kind: 'scale' }, () => d.emit('Mul', [x, channelVector(e, 'gamma')]))
     .with({ kind: 'quantize' }, (op) => emitQuantize(d, x, op))
     .with({ kind: 'norm' }, ({ eps }) => {

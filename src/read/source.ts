@@ -200,6 +200,23 @@ function convCall(o: Conv | ConvTranspose, channels: number, share: Options[numb
   );
 }
 
+function attentionCall(o: OpOf<'attention'>, others: readonly string[], share: Options[number]): string {
+  return call(
+    'attention',
+    ...others,
+    options([
+      ['heads', `${o.heads}`, false],
+      ['form', quoted(o.form), o.form === 'softmax'],
+      ['scale', `${o.scale}`, o.form === 'linear'],
+      ['eps', `${o.eps}`, o.form === 'softmax'],
+      ['bias', 'true', !o.bias],
+      ['windows', size(o.size), o.within !== 'windows'],
+      ['grid', size(o.size), o.within !== 'grid'],
+      share,
+    ]),
+  );
+}
+
 /** Norms over channels and scales of them. */
 function normCall(o: OpOf<'layerNorm' | 'responseNorm' | 'scale'>, share: Options[number]): string {
   if (o.kind === 'scale')
@@ -249,6 +266,7 @@ function callOf(
       ),
     )
     .with({ kind: 'globalPool' }, ({ fn }) => call('globalPool', fn === 'avg' ? '' : quoted(fn)))
+    .with({ kind: 'attention' }, (o) => attentionCall(o, others, share))
     .with({ kind: 'add' }, { kind: 'mul' }, { kind: 'concat' }, ({ kind }) => call(kind, ...others))
     .with({ kind: 'slice' }, ({ from, to }) => call('slice', `${from}`, `${to}`))
     .with({ kind: 'shuffle' }, ({ groups }) => call('shuffle', `${groups}`))

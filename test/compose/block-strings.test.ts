@@ -23,6 +23,7 @@ const published = [
   'ir_r3_k5_s2_e3_c40_se0.25_nre',
   'ds_r1_k3_s2_e1_c16_se0.25_nre',
   'cn_r1_k1_s1_c960',
+  'mqa_r1_k3_h4_s1_v2_d64_c160',
   'cn_r1_k3_s2_e1_c32',
   'ds_r1_k3_s1_c16_noskip',
   'ir_r1_k3_s1_e6_c320_noskip',
@@ -70,10 +71,11 @@ describe('a block string', () => {
   });
 
   const refused: readonly (readonly [text: string, at: number, reason: string])[] = [
-    ['xx_r1_k3_s1_c8', 1, 'no block "xx" (ir, ds, dsa, er, cn, uir). Did you mean "ir"?'],
-    ['IR_r1_k3_s1_e1_c8', 1, 'no block "IR" (ir, ds, dsa, er, cn, uir). Did you mean "ir"?'],
-    ['', 1, 'no block "" (ir, ds, dsa, er, cn, uir). Did you mean "ir"?'],
-    ['mqa_r1_k3_h4_s1_v2_d64_c160', 1, '"mqa": attention blocks are not built here'],
+    ['xx_r1_k3_s1_c8', 1, 'no block "xx" (ir, ds, dsa, er, cn, mqa, uir). Did you mean "ir"?'],
+    ['IR_r1_k3_s1_e1_c8', 1, 'no block "IR" (ir, ds, dsa, er, cn, mqa, uir). Did you mean "ir"?'],
+    ['', 1, 'no block "" (ir, ds, dsa, er, cn, mqa, uir). Did you mean "ir"?'],
+    ['mha_r1_k3_h4_s1_d64_c160', 1, '"mha": attention blocks are not built here'],
+    ['mqa_r1_k3_h4_s2_d64_c160', 14, 'attention with a stride is not built here'],
     ['ir_r1_k3_s2_e6_c24_cc4', 20, '"cc": conditional convs are not built here'],
     [
       'ir_r1_k3_s2_e6_c24_zz9',
@@ -93,7 +95,7 @@ describe('a block string', () => {
     [
       'cn_r1_k3_s2_c24_noskip',
       17,
-      '"noskip" means nothing for cn, only for ir, ds, er, uir; leave it out (cn has r, k, s, c, e, gs, n, skip)',
+      '"noskip" means nothing for cn, only for ir, ds, er, mqa, uir; leave it out (cn has r, k, s, c, e, gs, n, skip)',
     ],
     [
       'ir_r1_k3_a3_s2_e6_c24',

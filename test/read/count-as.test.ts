@@ -6,6 +6,7 @@ import { graph, input } from '../../src/compose/index.ts';
 import { UsageError } from '../../src/errors.ts';
 import { conventions } from '../../src/read/conventions.ts';
 import { type CountTool, cost, countAs, countToolNamed, countTools } from '../../src/read/index.ts';
+import { compose } from '../../zoo/architectures/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import {
   type CountRow,
@@ -66,6 +67,21 @@ describe('countAs', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('counts the products of attention where a tool does', () => {
+    // the tools on timm 1.0.31 efficientvit_b0 at 224, without fused attention (TIMM_FUSED_ATTN=0)
+    const said = {
+      fvcore: 104_190_976,
+      'ultralytics-thop': 108_091_904,
+      ptflops: 102_468_328,
+      'ptflops-aten': 100_723_432,
+    } as const;
+    for (const tool of ['fvcore', 'ultralytics-thop', 'ptflops', 'ptflops-aten'] as const)
+      expect(countAs(compose('efficientvit'), tool).operations, tool).to.equal(said[tool]);
+    // biases of scores are not added to what the op makes: levit_128s
+    const { byKind } = countAs(compose('levit distilled=true'), 'ptflops-aten');
+    expect(byKind.attention).to.equal(24_369_504);
   });
 
   it('has the tables of docs/counting.md', () => {

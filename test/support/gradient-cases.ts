@@ -1,6 +1,15 @@
 /** @file Single ops in tensors of tf, by the names of scripts/reference/gradients.py, which has them in PyTorch. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation, ConvTranspose, Op, Padding, Pair, Resize, Slot } from '../../src/graph/index.ts';
+import type {
+  Activation,
+  Attention,
+  ConvTranspose,
+  Op,
+  Padding,
+  Pair,
+  Resize,
+  Slot,
+} from '../../src/graph/index.ts';
 import { activations, isStatistic } from '../../src/graph/index.ts';
 import { magnitude } from '../../src/kernels/index.ts';
 import { apply } from '../../src/read/tfjs/apply.ts';
@@ -50,6 +59,12 @@ const transposed = (o: Partial<ConvTranspose>, ...slots: Slot[]): TensorFn => {
 };
 const resize = (size: Pair, fn: Resize['fn'], align: Resize['align']): TensorFn =>
   op({ kind: 'resize', size, fn, align });
+
+const attention = (o: Partial<Attention>): TensorFn => {
+  const usual = { form: 'softmax', heads: 2, scale: 0.7, eps: 0, bias: false } as const;
+  const of: Attention = { kind: 'attention', ...usual, within: 'whole', size: one, ...o };
+  return op(of, of.bias ? ['bias'] : []);
+};
 
 const graphOps: Readonly<Record<string, TensorFn>> = {
   magnitude: (x) => magnitude(x as tf.Tensor),
@@ -121,6 +136,18 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   'resize to less': resize([3, 4], 'bilinear', 'centres'),
   'resize, nearest': resize([5, 6], 'nearest', 'edges'),
   'resize, nearest by centres': resize([5, 6], 'nearest', 'centres'),
+  attention: attention({}),
+  'attention of shared keys, fewer': attention({}),
+  'attention with a bias': attention({ bias: true }),
+  'attention with a bias, strided': attention({ bias: true }),
+  'attention in windows with a bias': attention({ bias: true, within: 'windows', size: [2, 1] }),
+  'attention in a grid': attention({ within: 'grid', size: [2, 1] }),
+  'linear attention': (q, k, v) =>
+    attention({ form: 'linear', scale: 1, eps: 0.5 })(
+      tf.relu(q as tf.Tensor),
+      tf.relu(k as tf.Tensor),
+      v as tf.Tensor,
+    ),
   quantize: op({ kind: 'quantize', scale: 0.25, zero: 1, bits: 3, signed: true }),
 };
 

@@ -230,6 +230,21 @@ export const steps = {
     x.layerNorm({ scale: a % 3 !== 1, offset: a % 4 !== 1, eps: pick([1e-2, 1e-1], a) }),
   responseNorm: onMap((x) => x.responseNorm({ eps: 1e-2 })),
   scale: (x) => x.scale(),
+  attention: onMap((x, { a, b, c }) => {
+    if (x.shape[0] * x.shape[1] < 4) return undefined;
+    const heads = pick([2, 1, 3], a);
+    const [width, valueWidth] = [1 + (b % 2), 1 + (c % 2)];
+    const shares = a % 4 === 3;
+    const keys = a % 5 === 4 ? x.maxPool({ size: 2 }) : x;
+    const q = x.conv(heads * width, { bias: true });
+    const k = keys.conv(shares ? width : heads * width);
+    const v = keys.conv(shares ? valueWidth : heads * valueWidth, { bias: true });
+    if (b % 3 === 2) return q.relu().attention(k.relu(), v, { heads, form: 'linear', eps: 0.5 });
+    const [h, w] = x.shape;
+    const even = h % 2 === 0 && w % 2 === 0 && h * w > 4;
+    const within = keys === x && even ? pick([{}, { windows: 2 }, { grid: 2 }], c) : {};
+    return q.attention(k, v, { heads, bias: keys === x && b % 2 === 1, scale: 0.7, ...within });
+  }),
   convTranspose: onMap((x, { a, b, c }) => {
     const [kernel, stride] = [pick([2, 3, 1], a), pick([2, 1], b)];
     if (Math.max(x.shape[0], x.shape[1]) * stride > most.side) return undefined;

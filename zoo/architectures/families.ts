@@ -15,6 +15,7 @@ export {
   efficientnetLite3,
   efficientnetLite4,
 } from './efficientnet.ts';
+export { efficientvit } from './efficientvit.ts';
 export { fasternetT0 } from './fasternet.ts';
 export { fbnetC, fbnetV3 } from './fbnet.ts';
 export { fitnet1, fitnet2, fitnet3, fitnet4 } from './fitnet.ts';
@@ -34,6 +35,8 @@ export { mnasnet } from './mnasnet.ts';
 export { mobilenetV1 } from './mobilenet-v1.ts';
 export { mobilenetV2 } from './mobilenet-v2.ts';
 export { mobilenetV3Large, mobilenetV3Small } from './mobilenet-v3.ts';
+export { levit } from './levit.ts';
+export { mobilenetV4HybridLarge, mobilenetV4HybridMedium } from './mobilenet-v4-hybrid.ts';
 export { mobilenetV4ConvLarge, mobilenetV4ConvMedium, mobilenetV4ConvSmall } from './mobilenet-v4.ts';
 export { mobileoneS0, mobileoneS1, mobileoneS2, mobileoneS3, mobileoneS4 } from './mobileone.ts';
 export { nin } from './nin.ts';

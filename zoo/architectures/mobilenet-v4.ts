@@ -1,20 +1,11 @@
 /**
- * @file MobileNetV4, the convolutional nets. Qin et al., ECCV 2024, arXiv:2404.10518, tables 11 to 13, in timm's block
+ * @file MobileNetV4, the convolutional nets; mobilenet-v4-hybrid.ts has those with attention. Qin et al., ECCV 2024, arXiv:2404.10518, tables 11 to 13, in timm's block
  * strings: `er` expands by a full conv (fused), `uir` filters depthwise before the expansion (a) and after it (k), 0
  * means not at all; s stride, e expansion, c channels. As in timm, stem (below width 1) and features (always) keep
  * their channels.
  */
-import {
-  architecture,
-  common,
-  convNormAct,
-  dropoutOption,
-  dropPathOption,
-  image,
-  round8,
-  stagesOf,
-  widthOption,
-} from '../../src/compose/index.ts';
+import { architecture } from '../../src/compose/index.ts';
+import { netOf, optionsOf, paper } from './mobilenet-v4-net.ts';
 
 const small = [
   ['cn_r1_k3_s2_e1_c32', 'cn_r1_k1_s1_e1_c32'],
@@ -85,31 +76,9 @@ const conv = <const Size extends number>(
 ) =>
   architecture({
     name: `mobilenet-v4-conv-${name}`,
-    paper: {
-      title: 'MobileNetV4: Universal Models for the Mobile Ecosystem',
-      authors: 'Qin et al.',
-      year: 2024,
-      arxiv: '2404.10518',
-    },
-    options: {
-      width: widthOption(),
-      dropout: dropoutOption({ default: 0.2 }),
-      dropPath: dropPathOption,
-      ...common({ classes: 1000, size }),
-    },
-    net: ({ width, dropout, dropPath, classes, size, channels }) => {
-      const round = (c: number): number => round8(c * width);
-      const stem = convNormAct(width < 1 ? first : round(first), { kernel: 3, stride: 2 });
-      const body = stagesOf(stages, { act: 'relu', round, dropPath });
-      return body(image(size, channels).pipe('stem', stem)).pipe('head', (x) =>
-        x
-          .pipe('mix', convNormAct(round(960)))
-          .globalPool()
-          .pipe('features', (y) => y.dense(1280, { bias: false }).norm().relu())
-          .dropout(dropout)
-          .dense(classes),
-      );
-    },
+    paper,
+    options: optionsOf(size),
+    net: (o) => netOf(stages, { ...o, first }),
   });
 
 // stages, channels of the stem, size

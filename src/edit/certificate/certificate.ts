@@ -81,9 +81,10 @@ function wiring(
   return sameOptions(was.op, node.op) ? undefined : 'its options have changed';
 }
 
-/** Options that growth leaves alone: all but widths, groups, orders and bounds, and a kernel with its padding. */
+/** Options that growth leaves alone: all but widths, groups, orders and bounds, a kernel with its padding, and heads with their scale. */
 function sameOptions(was: Op, now: Op): boolean {
-  const free = ['out', 'groups', 'order', 'from', 'to', 'kernel', 'padding', 'shape', 'kind'];
+  const heads = now.kind === 'attention' ? ['heads', 'scale', 'eps'] : [];
+  const free = ['out', 'groups', 'order', 'from', 'to', 'kernel', 'padding', 'shape', 'kind', ...heads];
   const rest = (op: Op): string =>
     JSON.stringify(
       Object.entries(op).filter(([key]) => !free.includes(key) || (key === 'kernel' && now.kind === 'shift')),

@@ -3,6 +3,7 @@
  * correct inputs give a correct value. A new kind does not compile until it has a rule here.
  */
 import type { Kind, Node, OpOf, Shape } from '../../graph/index.ts';
+import { checkAttention } from './attention.ts';
 import { type Comparison, checkLayer, checkVector, equal } from './layer.ts';
 
 /** What an op may have become: itself, with other widths; a shuffle also a permute. */
@@ -106,6 +107,8 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
     checkVector(before, now, 'gamma', out, compared);
     return undefined;
   },
+  attention: ({ was, now, nodes, ins, out, oldIn, compared }) =>
+    checkAttention({ was, now, nodes, ins, out, oldIn, compared }),
   layerNorm: overChannels,
   responseNorm: overChannels,
   act: ({ was, x, out, c }) => {

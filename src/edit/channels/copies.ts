@@ -58,7 +58,9 @@ export type Cell = readonly number[];
 
 /** Ops that read channels by their places; a norm over channels reads all alike, and ties only how often they are copied. */
 const byPlace = ({ balances }: Channels): readonly Balance[] =>
-  balances.filter(({ kind }) => kind !== 'norm');
+  balances.filter(({ kind }) => !tiesCopies(kind));
+/** Ties that only say that channels are copied equally often. */
+const tiesCopies = (kind: Balance['kind']): boolean => kind === 'norm' || kind === 'products';
 
 /** The classes of a variable that may change, in cells by what tells them apart; by default their places. */
 export function cells(
@@ -135,13 +137,18 @@ function evenTargets(variable: Variable, own: readonly Cell[], width: Width): re
 }
 const gcd = (a: number, b: number): number => (b ? gcd(b, a % b) : a);
 
-/** The first norm over channels that reads channels of a variable. */
-function normOf({ balances }: Channels, { classes }: Variable): string | undefined {
+/** The first norm over channels, or attention, that needs all channels of a variable copied equally often. */
+function normOf({ balances }: Channels, { classes }: Variable): Balance | undefined {
   const own = new Set(classes);
-  return balances.find((b) => b.kind === 'norm' && b.classes.some((id) => own.has(id)))?.node;
+  return balances.find((b) => tiesCopies(b.kind) && b.classes.some((id) => own.has(id)));
 }
+/** Why copies must be equally many. */
+const whyEqual = (kind: Balance['kind'] | undefined, channels: string): string =>
+  kind === 'products'
+    ? `an attention that multiplies ${channels} of q and k, and keeps its sums, at a smaller scale, only when every channel is copied equally often`
+    : `a norm over ${channels}, which keeps its means only when every channel is copied equally often`;
 
-/** Where a norm over channels reads a variable: every channel equally often. @throws Refusal for any other width. */
+/** Where a norm over channels or the products of an attention read a variable: every channel equally often. @throws Refusal for any other width. */
 function wholeTargets(
   all: Channels,
   variable: Variable,
@@ -155,8 +162,9 @@ function wholeTargets(
   const near = [Math.max(1, Math.floor(times)), Math.max(1, Math.floor(times)) + 1].map(
     (t) => `${t * n} (x${t})`,
   );
+  const tie = normOf(all, variable);
   throw new Refusal(
-    `${variable.name}: ${width} of ${n} channels; "${normOf(all, variable)}" is a norm over these channels, which keeps its means only when every channel is copied equally often; the nearest widths are ${near.join(' and ')}`,
+    `${variable.name}: ${width} of ${n} channels; "${tie?.node}" is ${whyEqual(tie?.kind, 'these channels')}; the nearest widths are ${near.join(' and ')}`,
   );
 }
 
@@ -206,11 +214,11 @@ export function verifyBalances({ balances, variables }: Channels, copies: Copies
     if (totals.every((t, g) => t === (g === middle ? sum - per * (count - 1) : per))) continue;
     const own = new Set(classes);
     const names = variables.filter((v) => v.classes.some((id) => own.has(id))).map((v) => v.name);
-    if (kind === 'norm') {
-      // channels that are left out change the norm in any case: who removes them has decided that
+    if (tiesCopies(kind)) {
+      // channels that are left out change a norm in any case: who removes them has decided that; products lose theirs
       if (new Set(totals.filter((t) => t > 0)).size <= 1) continue;
       throw new Refusal(
-        `${node}: it is a norm over channels, which keeps its means only when every channel is copied equally often; widen ${someOf(names, 6)} together, by the same whole factor`,
+        `${node}: it is ${whyEqual(kind, 'channels')}; widen ${someOf(names, 6)} together, by the same whole factor`,
       );
     }
     throw new Refusal(

@@ -72,6 +72,21 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
       const slots = (['gamma', 'beta'] as const).map(site.bits);
       return x.map((n, i) => numberOf(`${what} ${slots.map((s) => s?.[i]).join()} ${n}`));
     })
+    .with({ kind: 'attention' }, ({ heads }) => {
+      // a head sees its own q, k and bias
+      const [q, k = x, v = x] = ins;
+      const bias = site.bits('bias');
+      const isShared = k.length !== c;
+      const parts = (values: Int32Array, h: number): Int32Array =>
+        values.subarray((h * values.length) / heads, ((h + 1) * values.length) / heads);
+      return Int32Array.from(
+        Array.from({ length: heads }, (_, h) => h).flatMap((h) => {
+          const [keys, values] = isShared ? [k, v] : [parts(k, h), parts(v, h)];
+          const head = `${node.id} ${parts(q ?? x, h).join()} ${keys.join()} ${bias?.filter((_, i) => i % heads === h).join()}`;
+          return Array.from(values, (n) => numberOf(`${head} ${n}`));
+        }),
+      );
+    })
     .with({ kind: 'add' }, { kind: 'mul' }, ({ kind }) =>
       x.map((_, i) => numberOf(`${kind} ${ins.map((v) => v[i]).join()}`)),
     )

@@ -1,6 +1,6 @@
 /** @file Transforms a weight when channels are copied, moved, removed or added. */
 
-import { first } from '../../access.ts';
+import { first, last } from '../../access.ts';
 import type { Slot } from '../../graph/index.ts';
 import { permutation, random } from '../../random.ts';
 import { matrixOf } from '../lookup.ts';
@@ -32,8 +32,14 @@ export function mapWeight(
   sharing?: Sharing,
   fresh?: Float32Array,
 ): Float32Array {
-  if (slot !== 'kernel')
-    return Float32Array.from(output, (from, i) => (isNew(from) ? (fresh?.[i] ?? 0) : data[from]!));
+  if (slot !== 'kernel') {
+    // a vector; of an attention's bias, one for each distance
+    const [before, now] = [last(oldShape), output.length];
+    return Float32Array.from({ length: (data.length / before) * now }, (_, i) => {
+      const from = output[i % now]!;
+      return isNew(from) ? (fresh?.[i] ?? 0) : data[Math.floor(i / now) * before + from]!;
+    });
+  }
   const [oldIn, oldOut] = matrixOf(oldShape);
   const [newIn, newOut] = matrixOf(newShape);
   const places = data.length / (oldIn * oldOut);

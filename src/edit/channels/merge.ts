@@ -56,7 +56,13 @@ export function mergeCopies(net: Net, o: { readonly byGroups?: (node: string) =>
     if (first === undefined) kept.set(sign, id);
     else if (!all.frozen.has(id)) into.set(id, first);
   }
-  keepMeans(all, into);
+  const isAttention = ({ op }: Node): boolean => op.kind === 'attention';
+  const read = net.graph.nodes.filter(isAttention).flatMap(({ inputs }) => inputs);
+  keepMeans(
+    all,
+    into,
+    read.flatMap((id) => [...get(all.of, id)]),
+  );
   const collected: Net = { graph: net.graph, weights: collect(net, all, numbers, into) };
   const { net: smaller, maps } = withCopies(
     'mergeCopies',
@@ -68,8 +74,10 @@ export function mergeCopies(net: Net, o: { readonly byGroups?: (node: string) =>
 }
 
 /** A norm over channels keeps its means only when all that it reads become equally many: else none of those is merged. */
-function keepMeans({ balances }: Channels, into: Map<number, number>): void {
+function keepMeans({ balances }: Channels, into: Map<number, number>, fixed: Iterable<number>): void {
   const norms = balances.filter(({ kind }) => kind === 'norm');
+  // of an attention nothing is merged: its heads would have to lose equally many, and its scale would change
+  for (const id of fixed) into.delete(id);
   const uneven = (classes: Int32Array): boolean => {
     const counts = new Map<number, number>();
     for (const id of classes) counts.set(into.get(id) ?? id, (counts.get(into.get(id) ?? id) ?? 0) + 1);

@@ -72,7 +72,11 @@ export function backFrom(graph: Graph, maps: ReadonlyMap<string, WeightMaps>, { 
     const data =
       entry.slot === 'kernel'
         ? kernelBack(entry, follow, firsts, weight)
-        : Float32Array.from(firsts, (j) => numbers[j]!);
+        : Float32Array.from({ length: sizeOf(entry.shape) }, (_, i) => {
+            // a vector; of an attention's bias, one for each distance
+            const before = Math.floor(i / columns) * follow.output.length;
+            return numbers[before + firsts[i % columns]!]!;
+          });
     old.set(entry.key, float(entry.shape, data));
   }
   return { graph, weights: old };
@@ -94,7 +98,7 @@ function kernelBack(
       ? positions(input.subarray(g * newRows, (g + 1) * newRows).map((c) => (isNew(c) ? c : c % rows)))
       : new Map(Array.from({ length: rows }, (_, i) => [i, [i]])),
   );
-  const kernel = new Float32Array(shape.reduce((n, d) => n * d, 1));
+  const kernel = new Float32Array(sizeOf(shape));
   kernel.forEach((_, i) => {
     const j = firsts[i % columns]!;
     const [row, place] = [Math.floor(i / columns), Math.floor(i / columns / rows)];
@@ -104,6 +108,7 @@ function kernelBack(
   return kernel;
 }
 
+const sizeOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 /** The sum in float32, smallest first. */
 export const summed = (parts: readonly number[]): number =>
   parts.length === 1

@@ -31,7 +31,7 @@ import {
   type Weight,
   type WeightKey,
 } from '../../weights/index.ts';
-import { type ChannelMap, isNew } from '../channels/channel-map.ts';
+import { type ChannelMap, identity, isNew } from '../channels/channel-map.ts';
 import { chooseCopies } from '../channels/copies.ts';
 import type { Growth } from '../channels/growth.ts';
 import { mapWeight } from '../channels/map-weight.ts';
@@ -151,9 +151,11 @@ export function unitsIn(
   }
   for (const { id, op, inputs } of old.nodes) {
     const isOverChannels = op.kind === 'layerNorm' || op.kind === 'responseNorm';
-    if (isOverChannels && maps.get(inputs[0] ?? '')?.some(isNew))
+    if (!isOverChannels && op.kind !== 'attention') continue;
+    const [words, what] = isOverChannels ? ['a norm over channels', 'means'] : ['an attention', 'weights'];
+    if (inputs.some((input) => maps.get(input)?.some(isNew)))
       throw new Refusal(
-        `${id}: a norm over channels cannot take new units, which would change its means; use widen, which copies channels, instead`,
+        `${id}: ${words} cannot take new units, which would change its ${what}; use widen, which copies channels, instead`,
       );
   }
   return { graph, maps };
@@ -174,7 +176,8 @@ function weightMapsOf(
       const before = was.get(id)?.op;
       const single = !mixesChannels(op, input.length);
       const groups = { old: before ? groupsOf(before) : 1, now: groupsOf(op) };
-      return [[id, { input: single ? undefined : input, output: get(maps, id), groups }]];
+      const output = op.kind === 'attention' ? identity(op.heads) : get(maps, id);
+      return [[id, { input: single ? undefined : input, output, groups }]];
     }),
   );
 }
@@ -187,6 +190,7 @@ const weighted: readonly Kind[] = [
   'scale',
   'layerNorm',
   'responseNorm',
+  'attention',
 ];
 
 /** New columns of the mean L2 norm of the old ones. */

@@ -1,10 +1,51 @@
 /**
  * @file The masked net: the kernels that read removed channels have zeros there. What these channels hold no longer
- * matters, not even biases, offsets and activations with f(0) != 0. The pruned net must compute the same (law 5).
+ * matters, not even biases, offsets and activations with f(0) != 0. The pruned net must compute the same (law 5). Channels of q and k
+ * of an attention have no such kernel: there k is made zero.
  */
 import { get, item } from '../../access.ts';
-import { type Channels, firstInput, groupsOf, isLinear, mixesChannels } from '../../graph/index.ts';
+import {
+  type Channels,
+  firstInput,
+  type Graph,
+  groupsOf,
+  isLinear,
+  mixesChannels,
+  type Node,
+  nodesById,
+} from '../../graph/index.ts';
 import { float, materialize, type Net, type Weight, type WeightKey } from '../../weights/index.ts';
+
+/**
+ * The layer or norm that makes a channel of a value as it is, and the number that the channel has there; undefined where another op
+ * makes it, of which a channel cannot be set to zero by weights.
+ */
+export function makerOf(
+  graph: Graph,
+  id: string,
+  channel: number,
+): { node: Node; channel: number } | undefined {
+  const node = get(nodesById(graph), id);
+  const { op, inputs } = node;
+  const [source = ''] = inputs;
+  if (op.kind === 'slice') return makerOf(graph, source, channel + op.from);
+  if (op.kind === 'permute') return makerOf(graph, source, op.order[channel] ?? channel);
+  return isLinear(op) || (op.kind === 'norm' && op.scale && op.offset) ? { node, channel } : undefined;
+}
+
+/** Zeros in the weights that make a channel: a product with it is zero then, whatever it is multiplied by. */
+function silence(weights: Map<WeightKey, Weight>, graph: Graph, id: string, channel: number): void {
+  const maker = makerOf(graph, id, channel);
+  if (!maker) return;
+  const owner = maker.node.weightsOf ?? maker.node.id;
+  for (const slot of ['kernel', 'bias', 'gamma', 'beta'] as const) {
+    const weight = weights.get(`${owner}:${slot}`);
+    if (!weight) continue;
+    const c = item(weight.shape, -1);
+    const data = materialize(weight).map((w, at) => (at % c === maker.channel ? 0 : w));
+    weights.set(`${owner}:${slot}`, float(weight.shape, data));
+  }
+}
 
 /** The same graph with zeros in the kernel rows that would read these classes of channels. */
 export function masked(net: Net, all: Channels, gone: ReadonlySet<number>): Net {
@@ -26,6 +67,12 @@ export function masked(net: Net, all: Channels, gone: ReadonlySet<number>): Net 
       }
     }
     weights.set(`${id}:kernel`, float(weight.shape, data));
+  }
+  for (const { op, inputs, id } of net.graph.nodes) {
+    const [, k] = inputs;
+    if (op.kind !== 'attention' || k === undefined || all.whole.has(id)) continue;
+    const lost = Array.from(get(all.of, k)).flatMap((c, i) => (gone.has(c) ? [i] : []));
+    for (const i of lost) silence(weights, net.graph, k, i);
   }
   return { graph: net.graph, weights };
 }

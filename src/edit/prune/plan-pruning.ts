@@ -2,6 +2,7 @@
  * @file The plan of channel pruning: which channels are removed first. It decides on classes of channels, never on single
  * layers; it therefore handles sums, concats, grouped and depthwise convs, shuffles and gates.
  */
+import { get } from '../../access.ts';
 import { suggestion, UsageError } from '../../errors.ts';
 import { type Channels, channels, type Graph, type Variable } from '../../graph/index.ts';
 import { type Cost, cost } from '../../read/index.ts';
@@ -11,7 +12,7 @@ import { withCopies } from '../channels/copy-channels.ts';
 import type { Growth } from '../channels/growth.ts';
 import { checkNet, checkOptions, checkValue, inside } from '../options.ts';
 import { type Importance, importances, type Scores, scores } from './importance.ts';
-import { masked } from './masked.ts';
+import { makerOf, masked } from './masked.ts';
 import { paths } from './moves.ts';
 import type { Move, Path } from './path.ts';
 import { blockWidth, type PruneOptions, pruneChecks } from './prune-options.ts';
@@ -66,7 +67,7 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
   const all = channels(net.graph, channelOptions);
   const chosen = classesNamed(net.graph, all, o.only, o.except);
   const scored = scoresFor(net, all, o);
-  const kept = o.acrossNorms ? new Map<number, string>() : readByNorms(all);
+  const kept = o.acrossNorms ? new Map<number, string>() : readByNorms(net.graph, all);
   const free = (id: number): boolean =>
     chosen.has(id) && !all.frozen.has(id) && !kept.has(id) && (o.may?.(id) ?? true);
   const inMultiplesOf = (roundTo: number) => ({
@@ -104,11 +105,21 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
   };
 }
 
-/** The classes that a norm over channels reads, and the first such norm. */
-function readByNorms({ balances }: Channels): ReadonlyMap<number, string> {
+/**
+ * The classes that a norm over channels reads, and why they stay; and those of an attention whose k has its channels from
+ * elsewhere than a layer or a norm, since it cannot be made zero there.
+ */
+function readByNorms(graph: Graph, { balances }: Channels): ReadonlyMap<number, string> {
   const norms = new Map<number, string>();
-  for (const { kind, classes, node } of balances)
-    if (kind === 'norm') for (const id of classes) if (!norms.has(id)) norms.set(id, node);
+  const keys = new Map(graph.nodes.map(({ id, inputs }) => [id, inputs[1] ?? '']));
+  for (const { kind, classes, node } of balances) {
+    if (kind !== 'norm' && (kind !== 'products' || makerOf(graph, get(keys, node), 0))) continue;
+    const what =
+      kind === 'norm'
+        ? 'a norm over these channels, whose means would change'
+        : 'an attention that multiplies these channels, whose k comes of another op than a layer or a norm';
+    for (const id of classes) if (!norms.has(id)) norms.set(id, `"${node}" is ${what}`);
+  }
   return norms;
 }
 

@@ -6,7 +6,7 @@ import type { Obstacle, Path } from './path.ts';
 export interface Requested {
   /** Classes that the options `only` and `except` allow. */
   readonly chosen: ReadonlySet<number>;
-  /** Classes that stay because a norm over channels reads them, and that norm. */
+  /** Classes that stay because a norm over channels or an attention reads them, and why. */
   readonly kept: ReadonlyMap<number, string>;
   readonly roundTo: number;
   readonly most: number;
@@ -49,7 +49,7 @@ function whyNothingIsFree({ variables, frozen }: Channels, { chosen, kept }: Req
       : 'there is no layer of weights';
   const norm = included.flatMap((v) => [...v.classes].flatMap((id) => kept.get(id) ?? []))[0];
   if (norm !== undefined)
-    return `no channel of ${named(included)} can be removed, since "${norm}" is a norm over these channels, whose means would change; allow that with acrossNorms, and train afterwards`;
+    return `no channel of ${named(included)} can be removed, since ${norm}; allow that with acrossNorms, and train afterwards`;
   const isFree = included.some((v) => v.classes.some((id) => chosen.has(id) && !frozen.has(id)));
   if (isFree) return 'the option "may" allows none of the channels';
   const [reason] = included.flatMap((v) => v.frozen ?? []);

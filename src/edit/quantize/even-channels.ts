@@ -176,5 +176,6 @@ function classesMade(
     })
     .with({ kind: 'input' }, { kind: 'norm' }, { kind: 'quantize' }, frozen)
     .with({ kind: 'convTranspose' }, { kind: 'layerNorm' }, { kind: 'responseNorm' }, frozen)
+    .with({ kind: 'attention' }, frozen)
     .exhaustive();
 }

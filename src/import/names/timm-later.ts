@@ -221,8 +221,81 @@ const inceptionNext: Scheme = {
   },
 };
 
+/** MBConv of efficientvit_mit, in a residual module but for local_module. */
+const invertedParts = (ours: string, theirs: string): Record<string, string> => ({
+  ...pair(`${ours}expand`, `${theirs}inverted_conv.conv`, `${theirs}inverted_conv.norm`),
+  ...pair(`${ours}filter`, `${theirs}depth_conv.conv`, `${theirs}depth_conv.norm`),
+  ...pair(`${ours}project`, `${theirs}point_conv.conv`, `${theirs}point_conv.norm`),
+});
+const stemBlocks = Object.fromEntries(
+  [0, 1, 2, 3].flatMap((i) => Object.entries(invertedParts(`stem/local${i}/`, `stem.res${i}.main.`))),
+);
+const efficientvit: Scheme = {
+  ends: {
+    ...pair('stem', 'stem.in_conv.conv', 'stem.in_conv.norm'),
+    ...stemBlocks,
+    ...pair('head/mix', 'head.in_conv.conv', 'head.in_conv.norm'),
+    'head/features/dense': 'head.classifier.0',
+    'head/features/layerNorm': 'head.classifier.1',
+    'head/dense': 'head.classifier.4',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    ...invertedParts('', 'main.'),
+    'attention/qkv/conv': 'context_module.main.qkv.conv',
+    'attention/sums/conv': 'context_module.main.aggreg.0.0',
+    'attention/sums/conv_2': 'context_module.main.aggreg.0.1',
+    ...pair('attention/project', 'context_module.main.proj.conv', 'context_module.main.proj.norm'),
+    ...invertedParts('local/', 'local_module.main.'),
+  },
+};
+
+const withNorm = (ours: string, theirs: string): Record<string, string> =>
+  pair(ours, `${theirs}.linear`, `${theirs}.bn`);
+const levitMlp = (theirs: string): Record<string, string> => ({
+  ...withNorm('mlp/expand', `${theirs}mlp.ln1`),
+  ...withNorm('mlp/narrow', `${theirs}mlp.ln2`),
+});
+const levitDown = {
+  ...withNorm('attention/kv', 'attn_downsample.kv'),
+  ...withNorm('attention/q', 'attn_downsample.q.ln'),
+  'attention/attention': 'attn_downsample.attention_biases',
+  ...withNorm('attention/project', 'attn_downsample.proj.ln'),
+  ...levitMlp(''),
+};
+const levitParts = {
+  ...withNorm('attention/qkv', 'attn.qkv'),
+  'attention/attention': 'attn.attention_biases',
+  ...withNorm('attention/project', 'attn.proj.ln'),
+  ...levitMlp(''),
+};
+const levit: Scheme = {
+  ends: {
+    ...Object.assign({}, ...[1, 2, 3, 4].map((i) => withNorm(`stem/conv${i}`, `stem.conv${i}`))),
+    ...Object.fromEntries(
+      Object.entries(levitDown).map(([path, name]) => [
+        `stage/down/${path}`,
+        (_: Counts, stage: number) => `stages.${stage}.downsample.${name}`,
+      ]),
+    ),
+    'head/norm': 'head.bn',
+    'head/dense': 'head.linear',
+    'head/teacher/norm': 'head_dist.bn',
+    'head/teacher/dense': 'head_dist.linear',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: levitParts,
+  // linear layers over tokens, but for the stem
+  pointwise: ({ nodes }) => [
+    ...Object.keys(levitParts),
+    ...nodes.flatMap(({ id }) => (/^stage\d+\/down\//.test(id) ? [id] : [])),
+  ],
+};
+
 export const later: Readonly<Record<string, Scheme>> = {
   mixnet,
+  levit,
+  efficientvit,
   convnext,
   'inception-next': inceptionNext,
   'convnext-v2': convnext,

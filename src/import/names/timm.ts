@@ -38,8 +38,24 @@ const universal = (p: Place): Record<string, string> =>
           ...pair('filter', 'dw_mid.conv', 'dw_mid.bn'),
           ...pair('project', 'pw_proj.conv', 'pw_proj.bn'),
           ...pair('end', 'dw_end.conv', 'dw_end.bn'),
+          'end/scale': 'layer_scale.gamma',
         }
-      : parts(p);
+      : p.has('attention/query')
+        ? multiQuery
+        : parts(p);
+const projected = (ours: string): Record<string, string> => ({
+  ...pair(`attention/${ours}`, `attn.${ours}.down_conv`, `attn.${ours}.norm`),
+  [`attention/${ours}/project/conv`]: `attn.${ours}.proj`,
+});
+/** MobileAttention. */
+const multiQuery: Record<string, string> = {
+  norm: 'norm',
+  'attention/query/conv': 'attn.query.proj',
+  ...projected('key'),
+  ...projected('value'),
+  'attention/conv': 'attn.output.proj',
+  'end/scale': 'layer_scale.gamma',
+};
 const inStage = {
   block: ({ stage, block }: Place) => `blocks.${stage}.${block}`,
   parts,
@@ -225,6 +241,7 @@ export const timm: Readonly<Record<string, Scheme>> = {
   'mobilenet-v2': efficientnet,
   ...named('mobilenet-v3', ['small', 'large'], mobilenetV3),
   ...named('mobilenet-v4-conv', ['small', 'medium', 'large'], mobilenetV4),
+  ...named('mobilenet-v4-hybrid', ['medium', 'large'], mobilenetV4),
   mnasnet: efficientnet,
   ...named(
     'efficientnet',

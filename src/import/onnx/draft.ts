@@ -6,9 +6,11 @@
 import { get } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
 import {
+  type Attention,
   channelsOf,
   isMap,
   type Op,
+  type Pair,
   type Shape,
   ShapeError,
   type Slot,
@@ -37,7 +39,24 @@ type Part =
   | { readonly kind: 'mapNorm' }
   /** Norms over their mean over channels + eps: [c] -> [c]. */
   | { readonly kind: 'share'; readonly eps: number };
-export type DraftOp = Op | Affine | Pad | Part;
+/** q k of an attention for each head, as the map [groups x places of q, places of k, heads]; then the weights that softmax makes. */
+export interface Scores extends Pick<Attention, 'heads' | 'scale' | 'bias' | 'within' | 'size'> {
+  readonly kind: 'scores';
+  /** Height and width of what one window, or the whole map, has of q and of k. */
+  readonly inQuery: Pair;
+  readonly inKey: Pair;
+  /** Windows. */
+  readonly groups: number;
+}
+/** Parts of attention; see ops/attention.ts. */
+type Products =
+  | Scores
+  | (Omit<Scores, 'kind'> & { readonly kind: 'weights' })
+  /** [channels of v, channels of k, heads] */
+  | { readonly kind: 'outer'; readonly size: Pair; readonly heads: number }
+  | { readonly kind: 'numerator'; readonly heads: number; readonly width: number }
+  | { readonly kind: 'denominator'; readonly heads: number };
+export type DraftOp = Op | Products | Affine | Pad | Part;
 
 /** The weights of a layer, and what tells layers that share them. */
 export interface Layer {
@@ -153,6 +172,13 @@ function draftShape(op: DraftOp, ins: readonly Shape[], id: string): Shape {
     op.kind === 'share'
   )
     return x;
+  if (op.kind === 'scores' || op.kind === 'weights')
+    return [op.groups * op.inQuery[0] * op.inQuery[1], op.inKey[0] * op.inKey[1], op.heads];
+  if (op.kind === 'outer') return [...op.size, op.heads];
+  if (op.kind === 'numerator' || op.kind === 'denominator') {
+    const c = op.kind === 'numerator' ? op.heads * op.width : op.heads;
+    return isMap(x) ? [x[0], x[1], c] : [c];
+  }
   if (op.kind === 'mapNorm') return [channelsOf(x)];
   try {
     if (op.kind !== 'pad') return shapeOf(op, ins);

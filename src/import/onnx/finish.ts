@@ -207,6 +207,12 @@ function lowered(node: DraftNode, layer: Layer | undefined): Ready {
       throw new MoonletError(
         `onnx node at ${id} (${op.kind === 'share' ? 'Div' : 'ReduceL2'}): outside of a global response norm it has no counterpart`,
       );
+    case 'scores':
+    case 'weights':
+    case 'outer':
+    case 'numerator':
+    case 'denominator':
+      throw new MoonletError(`onnx node at ${id}: a part of an attention whose other parts are not there`);
     default:
       return { id, op, inputs, ...(layer ? { layer } : {}) };
   }
@@ -317,4 +323,6 @@ const slotsOf = (op: Op): readonly Slot[] =>
       ? ['kernel', 'bias']
       : op.kind === 'layerNorm' || op.kind === 'responseNorm'
         ? ['gamma', 'beta']
-        : [];
+        : op.kind === 'attention'
+          ? ['bias']
+          : [];

@@ -51,6 +51,7 @@ const reachOf = (op: Op): Reach =>
       () => 'same',
     )
     .with(
+      { kind: 'attention' },
       { kind: 'convTranspose' },
       { kind: 'dense' },
       { kind: 'responseNorm' },

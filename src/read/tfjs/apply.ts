@@ -16,6 +16,7 @@ import {
   transposedConv,
   withGradient,
 } from './apply-more.ts';
+import { attend } from './attend.ts';
 import type { LayerCodes } from './codes.ts';
 import { tensor1D, tensor4D } from './ranks.ts';
 
@@ -59,6 +60,7 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
     })
     .with({ kind: 'layerNorm' }, ({ eps }) => affine(standardized(x, eps), at))
     .with({ kind: 'responseNorm' }, ({ eps }) => responseNorm(tensor4D(x), eps, at))
+    .with({ kind: 'attention' }, (op) => attend(op, ins, at))
     .with({ kind: 'scale' }, () => tf.mul(x, defined(at.weight('gamma'), 'gamma')))
     .with({ kind: 'act' }, ({ fn }) => activate(x, fn))
     .with({ kind: 'pool' }, ({ fn, size, stride, padding }) => {

@@ -249,6 +249,7 @@ function layerOf(node: Node, ins: readonly Shape[], frozen: boolean): tfl.layers
       { kind: 'convTranspose' },
       { kind: 'responseNorm' },
       { kind: 'scale' },
+      { kind: 'attention' },
       { kind: 'quantize' },
       { kind: 'dropPath' },
       { kind: 'input' },

@@ -5,6 +5,7 @@
 import type { Kind } from '../../../graph/index.ts';
 import { act, meeting, passing } from './elementwise.ts';
 import { conv, dense, norm, overChannels } from './layers.ts';
+import { attention } from './attention.ts';
 import { concat, flatten, input, permute, shift, shuffle, slice, units } from './moves.ts';
 import type { OpByKind, Replica, Rule, Site } from './rule.ts';
 
@@ -17,6 +18,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   layerNorm: overChannels,
   responseNorm: overChannels,
   scale: norm,
+  attention,
   // channel by channel
   act,
   pool: passing,

@@ -16,6 +16,7 @@ import {
   sameAxis,
   sizeOfAxis,
 } from '../view.ts';
+import { biasedScores, linearAttention, weights } from './attention.ts';
 import { repeated } from './mix.ts';
 import { quotient, responseNorm } from './norms.ts';
 
@@ -32,6 +33,8 @@ export const activation =
 export function softmax(call: Call): readonly Value[] {
   const x = unmixed(call, call.live(0));
   const axis = call.axis(call.int('axis', call.opset < 13 ? 1 : -1), x.axes.length);
+  const attention = weights(call, x, axis);
+  if (attention) return attention;
   const reduced = call.opset < 13 ? x.axes.slice(axis).flat() : (x.axes[axis] ?? []);
   if (!isOnly(reduced, 'c') || sizeOfAxis(reduced) !== call.draft.channels(x.id))
     return call.fail('its axis is not that of the channels');
@@ -214,6 +217,8 @@ export function arithmetic(call: Call): readonly Value[] {
   const given = a.kind === 'live' ? a : call.live(1);
   const x = unmixed(call, given);
   const constant = a.kind === 'live' ? call.constant(1) : call.constant(0);
+  const biased = opType === 'Add' ? biasedScores(call, x, constant) : undefined;
+  if (biased) return biased;
   const values = byChannel(call, x, constant);
   const one = new Float64Array(values.length).fill(1);
   const none = new Float64Array(values.length);
@@ -268,7 +273,7 @@ export function power(call: Call): readonly Value[] {
 
 /** The same layout for both, or a gate by channel for one of them. */
 function ofTwo(call: Call, one: Live, other: Live, opType = call.node.opType): readonly Value[] {
-  if (opType === 'Div') return quotient(call, one, other);
+  if (opType === 'Div') return linearAttention(call, one, other) ?? quotient(call, one, other);
   const [first, second] = sameAxes(one.axes, other.axes)
     ? [one, other]
     : [unmixed(call, one), unmixed(call, other)];

@@ -7,6 +7,7 @@ import { type Constant, countOf, floatsOf, later, transposed } from '../constant
 import type { Layer } from '../draft.ts';
 import { asMap, asVector, channelAxis, channelsFirst, unmixed } from '../layout.ts';
 import { type Axis, offsetsOf, whole } from '../view.ts';
+import { product } from './attention.ts';
 import { pointwise } from './mix.ts';
 import { pair, type Window, windowOf, withPads } from './windows.ts';
 
@@ -241,8 +242,7 @@ function perPlace(
 /** MatMul of a value with a constant matrix. */
 export function matMul(call: Call): readonly Value[] {
   const [a, b] = [call.value(0), call.value(1)];
-  if (a.kind === 'live' && b.kind === 'live')
-    return call.fail('multiplies two values of the net, which has no counterpart');
+  if (a.kind === 'live' && b.kind === 'live') return product(call, a, b);
   const kernel = call.constant(1);
   return kernel.shape.length === 2
     ? dense(call, kernel, kernel.name, undefined)

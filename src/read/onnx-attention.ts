@@ -1,0 +1,117 @@
+/** @file Writes attention as ONNX nodes: products of matrices [places, channels], heads apart. */
+import { defined } from '../access.ts';
+import {
+  type Attention,
+  type AttentionSizes,
+  attentionSizes,
+  type Pair,
+  relativePlaces,
+} from '../graph/index.ts';
+import { int, ints } from '../onnx/index.ts';
+import { materialize } from '../weights/index.ts';
+import type { Draft, Emission } from './onnx-draft.ts';
+
+/** q [b, heads d, h, w], k and v -> [b, heads e, h, w]. */
+export function emitAttention(e: Emission<Attention>): string {
+  const { draft: d, op } = e;
+  const [q, k, v] = [defined(e.ins[0], 'q'), defined(e.ins[1], 'k'), defined(e.ins[2], 'v')];
+  const sizes = attentionSizes(op, e.shapes);
+  const { width, valueWidth, shared } = sizes;
+  const heads = shared ? 1 : op.heads;
+  const asQuery = { heads: op.heads, inside: sizes.inQuery };
+  const asKey = { heads, inside: sizes.inKey };
+  if (op.form === 'linear') {
+    const [queries, keys, values] = [
+      tokens(d, q, op, sizes, { ...asQuery, width, last: 'places' }),
+      tokens(d, k, op, sizes, { ...asKey, width, last: 'places' }),
+      tokens(d, v, op, sizes, { ...asKey, width: valueWidth, last: 'places' }),
+    ];
+    const turned = d.emit('Transpose', [keys], { perm: ints([0, 1, 3, 2]) });
+    const sums = d.emit('MatMul', [d.emit('MatMul', [values, turned]), queries]);
+    const total = d.emit('ReduceSum', [turned, d.constant('int64', [1], [2])], { keepdims: int(1) });
+    const below = d.emit('Add', [d.emit('MatMul', [total, queries]), scalar(d, op.eps)]);
+    return merged(d, d.emit('Div', [sums, below]), [op.heads * valueWidth, ...sizes.query]);
+  }
+  const queries = tokens(d, q, op, sizes, { ...asQuery, width, last: 'channels' });
+  const keys = tokens(d, k, op, sizes, { ...asKey, width, last: 'places' });
+  const values = tokens(d, v, op, sizes, { ...asKey, width: valueWidth, last: 'channels' });
+  const scores = d.emit('MatMul', [d.emit('Mul', [queries, scalar(d, op.scale)]), keys]);
+  const biased = op.bias ? d.emit('Add', [scores, biasOf(e, sizes)]) : scores;
+  const means = d.emit('MatMul', [d.emit('Softmax', [biased], { axis: int(-1) }), values]);
+  return fromTokens(d, means, op, sizes);
+}
+
+const scalar = (d: Draft, value: number): string => d.constant('float32', [], Float32Array.of(value));
+/** Another shape, batch first. */
+const merged = (d: Draft, x: string, dims: readonly number[]): string =>
+  d.emit('Reshape', [x, d.constant('int64', [dims.length + 1], [-1, ...dims])]);
+
+interface Layout {
+  readonly heads: number;
+  readonly width: number;
+  /** Height and width of what one window, or the whole map, has of this value. */
+  readonly inside: Pair;
+  readonly last: 'places' | 'channels';
+}
+
+/** [b, heads d, h, w] -> [b, (groups,) heads, places, d], or with the places last. */
+function tokens(d: Draft, x: string, op: Attention, { groups }: AttentionSizes, o: Layout): string {
+  const places = o.inside[0] * o.inside[1];
+  if (op.within === 'whole') {
+    const apart = merged(d, x, [o.heads, o.width, places]);
+    return o.last === 'places' ? apart : d.emit('Transpose', [apart], { perm: ints([0, 1, 3, 2]) });
+  }
+  const cells =
+    op.within === 'windows'
+      ? [groups[0], o.inside[0], groups[1], o.inside[1]]
+      : [o.inside[0], groups[0], o.inside[1], groups[1]];
+  const split = merged(d, x, [o.heads, o.width, ...cells]);
+  const [group, place] =
+    op.within === 'windows'
+      ? [
+          [3, 5],
+          [4, 6],
+        ]
+      : [
+          [4, 6],
+          [3, 5],
+        ];
+  const perm = o.last === 'places' ? [0, ...group, 1, 2, ...place] : [0, ...group, 1, ...place, 2];
+  const turned = d.emit('Transpose', [split], { perm: ints(perm) });
+  const matrix = o.last === 'places' ? [o.width, places] : [places, o.width];
+  return merged(d, turned, [groups[0] * groups[1], o.heads, ...matrix]);
+}
+
+/** [b, (groups,) heads, places, e] -> [b, heads e, h, w]. */
+function fromTokens(
+  d: Draft,
+  x: string,
+  op: Attention,
+  { groups, inQuery, query, valueWidth }: AttentionSizes,
+): string {
+  const whole = [op.heads * valueWidth, ...query];
+  if (op.within === 'whole') return merged(d, d.emit('Transpose', [x], { perm: ints([0, 1, 3, 2]) }), whole);
+  const split = merged(d, x, [...groups, op.heads, ...inQuery, valueWidth]);
+  const perm = op.within === 'windows' ? [0, 3, 6, 1, 4, 2, 5] : [0, 3, 6, 4, 1, 5, 2];
+  return merged(d, d.emit('Transpose', [split], { perm: ints(perm) }), whole);
+}
+
+/** The bias of each head, place of q and place of k: [1, heads, places of q, places of k]. */
+function biasOf(
+  { draft: d, op, weight, named }: Emission<Attention>,
+  { inQuery, inKey }: AttentionSizes,
+): string {
+  const stored = defined(weight('bias'), 'bias');
+  const [queries, keys] = [inQuery[0] * inQuery[1], inKey[0] * inKey[1]];
+  // nodes that share a table may have other numbers of places
+  return d.weight(`${named('bias')} for ${inQuery} of ${inKey}`, () => {
+    const table = materialize(stored);
+    const places = relativePlaces({ inQuery, inKey });
+    const data = new Float32Array(op.heads * places.length);
+    for (let h = 0; h < op.heads; h++)
+      places.forEach((place, i) => {
+        data[h * places.length + i] = table[place * op.heads + h]!;
+      });
+    return d.constant('float32', [op.heads, queries, keys], data);
+  });
+}

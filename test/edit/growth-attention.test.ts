@@ -1,0 +1,83 @@
+/** @file Growth and pruning through attention: what is exact, and what is refused, and why. */
+import { expect } from 'chai';
+import { mergeCopies, narrow, pruneChannels, widen } from '../../src/edit/index.ts';
+import { useBackend } from '../../src/engine/index.ts';
+import { type Graph, nodesById, type OpOf } from '../../src/graph/index.ts';
+import { graph, input } from '../../src/index.ts';
+import { expectPreserved, expectSame } from '../support/growing.ts';
+import { shaken } from '../support/nets.ts';
+
+const x = () => input(4, 4, 3).pipe('stem', (y) => y.conv(8).norm().relu());
+/** Two heads of 2 channels in q and k, and 3 in v; `shared`: of one k and one v. */
+const tokens = (form: 'softmax' | 'linear' = 'softmax', shared = false): Graph => {
+  const from = x();
+  const q = from.pipe('q', (y) => y.conv(4, { bias: true }).act('sigmoid'));
+  const k = from.pipe('k', (y) => y.conv(shared ? 2 : 4).norm());
+  const positive = form === 'linear' ? from.pipe('k', (y) => y.conv(shared ? 2 : 4).act('sigmoid')) : k;
+  const v = from.pipe('v', (y) => y.conv(shared ? 3 : 6));
+  const options = form === 'linear' ? { form, eps: 0.1 } : { bias: true };
+  const made = q.attention(positive, v, { heads: 2, ...options });
+  return graph(
+    'tokens',
+    made
+      .pipe('mix', (y) => y.conv(5).norm())
+      .globalPool()
+      .dense(3),
+  );
+};
+const attentionOf = (g: Graph): OpOf<'attention'> => {
+  const op = nodesById(g).get('attention')?.op;
+  if (op?.kind !== 'attention') throw new Error('no attention');
+  return op;
+};
+
+describe('growth through attention', () => {
+  before(() => useBackend('wasm'));
+
+  for (const [words, net] of [
+    ['softmax', shaken(tokens())],
+    ['shared keys', shaken(tokens('softmax', true))],
+    ['linear', shaken(tokens('linear'))],
+  ] as const) {
+    it(`${words}: channels of v are copied within heads, those of q and k by whole factors`, () => {
+      const values = widen(net, { v: 'x2' });
+      expectPreserved(net, values);
+      expect(attentionOf(values.net.graph)).to.deep.equal(attentionOf(net.graph));
+      const keys = widen(net, { q: 'x3' });
+      expectPreserved(net, keys);
+      const [before, now] = [attentionOf(net.graph), attentionOf(keys.net.graph)];
+      if (before.form === 'linear') expect(now.eps).to.be.closeTo(3 * before.eps, 1e-12);
+      else expect(now.scale).to.be.closeTo(before.scale / 3, 1e-12);
+      expect(narrow(keys).weights.get('q/conv:kernel')?.shape).to.deep.equal([1, 1, 8, 4]);
+    });
+  }
+
+  it('heads are copied as a whole, with their biases', () => {
+    const net = shaken(tokens());
+    const grown = widen(net, { v: 'x2' }, { byGroups: () => true });
+    expectPreserved(net, grown);
+    expect(attentionOf(grown.net.graph).heads).to.equal(4);
+    expect(grown.net.weights.get('attention:bias')?.shape).to.deep.equal([4, 4, 4]);
+    expect(mergeCopies(grown.net, { byGroups: () => true }).gone).to.equal(0);
+  });
+
+  it('refuses other widths of q and k, and says which are possible', () => {
+    expect(() => widen(shaken(tokens()), { q: 6 })).to.throw(
+      'q: 6 of 4 channels; "attention" is an attention that multiplies these channels of q and k, and keeps its sums, at a smaller scale, only when every channel is copied equally often; the nearest widths are 4 (x1) and 8 (x2)',
+    );
+    expect(() => widen(shaken(tokens()), { v: 7 })).to.throw('do not divide evenly over its groups');
+  });
+
+  it('prunes pairs of q and k, channels of v within heads, and whole heads', () => {
+    const net = shaken(tokens());
+    const pairs = pruneChannels(net, { ratio: 0.5 }, { only: ['q'], roundTo: 1 });
+    expectSame(pairs.masked(), pairs.net);
+    expect(pairs.net.weights.get('k/conv:kernel')?.shape).to.deep.equal([1, 1, 8, 2]);
+    const values = pruneChannels(net, { ratio: 0.34 }, { only: ['v'], roundTo: 1 });
+    expectSame(values.masked(), values.net);
+    expect(values.net.weights.get('v/conv:kernel')?.shape).to.deep.equal([1, 1, 8, 4]);
+    const heads = pruneChannels(net, { ratio: 0.5 }, { only: ['v'], roundTo: 1, byGroups: () => true });
+    expectSame(heads.masked(), heads.net);
+    expect(attentionOf(heads.net.graph).heads).to.equal(1);
+  });
+});

@@ -1,0 +1,33 @@
+import { expect } from 'chai';
+import { graph, input } from '../../src/compose/index.ts';
+import { cost } from '../../src/read/index.ts';
+import { fromJson } from '../../src/graph/json.ts';
+import { toJson } from '../../src/graph/index.ts';
+
+describe('attention', () => {
+  const tokens = (heads: number) => {
+    const x = input(4, 6, 8);
+    return graph('net', x.conv(12).attention(x.conv(12), x.conv(6), { heads, bias: true, windows: 2 }));
+  };
+  it('counts products of each window, and a bias for each distance', () => {
+    const { layers } = cost(tokens(3));
+    const { params, macs, shape } = layers.at(-1)!;
+    expect([params, macs, shape]).to.deep.equal([2 * 2 * 3, 3 * 24 * 4 * (4 + 2), [4, 6, 6]]);
+    expect(fromJson(toJson(tokens(3)))).to.deep.equal(tokens(3));
+  });
+  it('refuses what does not fit, and says why', () => {
+    expect(() => tokens(5)).to.throw(
+      'attention([4, 6, 12], [4, 6, 12], [4, 6, 6]): 12 channels of q do not divide into 5 heads',
+    );
+    const x = input(4, 6, 8);
+    expect(() => x.attention(x, x, { heads: 2, windows: 4 })).to.throw(
+      'windows of 4x4 need q and k of one height and width, both multiples of it; pad or resize the map first',
+    );
+    expect(() => x.attention(x.conv(3), x, { heads: 2 })).to.throw(
+      'k must have the 8 channels of q, or 4 that all heads share, got 3',
+    );
+    expect(() => x.attention(x, x, { heads: 2, form: 'linear', bias: true })).to.throw(
+      "the form 'linear' takes no scale, bias or windows",
+    );
+  });
+});
