@@ -4,19 +4,8 @@ import { dataNames } from '../catalogue.ts';
 import { percent, short } from '../parts/format.ts';
 import { choices } from './choices.ts';
 import { Methods } from './methods.tsx';
+import type { Wanted } from './wanted.ts';
 
-export interface Wanted {
-  readonly data: string;
-  readonly student: string;
-  readonly teacher: string;
-  readonly method: string;
-  readonly steps: number;
-  readonly batch: number;
-  readonly rate: number;
-  readonly seed: number;
-  /** Whether the student also learns without the teacher. */
-  readonly isCompared: boolean;
-}
 const teachers: Readonly<Record<string, string>> = {
   mnist: 'mnist/wrn-16-1-bg4m',
   'fashion-mnist': 'fashion-mnist/wrn-16-2-bg24',
