@@ -8,7 +8,9 @@ import { pathToFileURL } from 'node:url';
 import { note, print } from '../src/cli/say.ts';
 import { suggestion } from '../src/errors.ts';
 
-const [group = '', name, ...words] = process.argv.slice(2);
+const [group = '', name, ...given] = process.argv.slice(2);
+/** npm takes the first `--`; a second one, which is a habit of many, stands before the options of the program. */
+const words = given[0] === '--' ? given.slice(1) : given;
 const folders: Readonly<Record<string, string>> = { experiment: 'experiments', references: 'reference' };
 const folder = join('scripts', folders[group] ?? group);
 /** A file that is part of another program does not name its own command. */
