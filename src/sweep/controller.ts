@@ -147,7 +147,7 @@ class Run {
   async loop(): Promise<SweepEnd> {
     const { signal, pollMs = 500, plan } = this.#o;
     const { hours } = this.#row.space;
-    for (let looked = 0; ; ) {
+    for (let [looked, idle] = [0, 0]; ; ) {
       this.#o.onProgress?.(this.#progress());
       if (signal?.aborted) return 'interrupted';
       const isLate = hours !== undefined && Date.now() - this.#began > 3_600_000 * hours;
@@ -163,7 +163,9 @@ class Run {
         if (state === 'stopped') return 'stopped';
       }
       const came = await this.#collect([...this.#pending].slice(0, 2000));
-      if (!came) await sleep(pollMs, undefined, signal ? { signal } : {}).catch(() => {});
+      idle = came ? 0 : idle + 1;
+      const wait = Math.min(pollMs, 20 * 1.2 ** idle); // results may come soon after others
+      if (!came) await sleep(wait, undefined, signal ? { signal } : {}).catch(() => {});
     }
   }
 

@@ -78,6 +78,9 @@ interface Fetched {
   readonly retries: number;
 }
 
+/** The first wait for a job, in milliseconds; each later one is twice as long, up to `pollMs`. */
+const soonest = 20;
+
 class Worker {
   readonly #db: Database;
   readonly #ledger: Ledger;
@@ -98,11 +101,16 @@ class Worker {
   /** One trial after another. */
   async slot(): Promise<void> {
     const { signal, pollMs = 1000 } = this.#o;
-    while (!signal?.aborted) {
+    for (let idle = 0; !signal?.aborted; idle++) {
       const fetched = await this.#fetch();
-      if (fetched) await this.#handle(fetched);
-      else
-        await sleep(pollMs * (0.75 + Math.random() / 2), undefined, signal ? { signal } : {}).catch(() => {});
+      if (fetched) {
+        await this.#handle(fetched);
+        idle = -1;
+        continue;
+      }
+      // soon after the start or a trial there may be more; later rarely
+      const wait = Math.min(pollMs, soonest * 2 ** idle);
+      await sleep(wait * (0.75 + Math.random() / 2), undefined, signal ? { signal } : {}).catch(() => {});
     }
   }
 
@@ -129,11 +137,13 @@ class Worker {
     return undefined;
   }
 
-  /** The sweeps that run, looked up every two seconds, without those that this worker refuses. */
-  #sweeps(): Promise<readonly SweepRow[]> {
+  /** The sweeps that run, looked up every two seconds, and each time while there is none, without those that this worker refuses. */
+  async #sweeps(): Promise<readonly SweepRow[]> {
     const now = Date.now();
     if (!this.#rows || now - this.#rows.at > 2000) this.#rows = { at: now, rows: this.#accepted() };
-    return this.#rows.rows;
+    const rows = await this.#rows.rows;
+    if (!rows.length) this.#rows = undefined;
+    return rows;
   }
 
   async #accepted(): Promise<readonly SweepRow[]> {
