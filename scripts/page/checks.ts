@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core';
 import { servePage } from '../../src/cli/web-server.ts';
 import { buildPage, folder } from './build.ts';
 import { docs } from './checks/docs.ts';
+import { docsPages } from './checks/docs-pages.ts';
 import { short } from './checks/short.ts';
 import { looking } from './checks/looking.ts';
 import { training } from './checks/training.ts';
@@ -17,7 +18,7 @@ export interface Prepared {
 const named = (prefix: string, checks: readonly PageCheck[]): readonly PageCheck[] =>
   checks.map((check) => ({ ...check, name: `${prefix}: ${check.name}` }));
 const checks: readonly PageCheck[] = [
-  ...named('page', [...looking, ...docs, ...training, ...whole]),
+  ...named('page', [...looking, ...docs, ...docsPages, ...training, ...whole]),
   ...named('short', short),
 ];
 
