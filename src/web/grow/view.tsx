@@ -55,7 +55,11 @@ export function Grow() {
               ))}
             </select>
           </label>
-          {net ? <Plans growing={growing} /> : problem ? null : <Busy text="Opening the net" />}
+          {net ? (
+            <Plans growing={growing} onBack={() => setSource({ ...source })} />
+          ) : problem ? null : (
+            <Busy text="Opening the net" />
+          )}
           {problem ? <Note kind="error">{problem}</Note> : null}
         </article>
         <article class="card stack" aria-label="Training">
@@ -91,9 +95,15 @@ const factors = ['×1', '×1.25', '×1.5', '×2', '×3'];
 const factorOf = (text: string): number => Number(text.slice(1));
 
 /** Sliders for each stage, and what they would cost. */
-function Plans({ growing }: { readonly growing: Growing }) {
+interface PlansProps {
+  readonly growing: Growing;
+  /** Opens the net anew, as it was before it grew and trained. */
+  onBack(): void;
+}
+
+function Plans({ growing, onBack }: PlansProps) {
   const [change, setChange] = useState(none);
-  const { net, busy } = growing;
+  const { net, busy, grown, step } = growing;
   const steps = stepsOf(change);
   const planned = useMemo(() => {
     if (!net || !steps.length) return undefined;
@@ -154,18 +164,36 @@ function Plans({ growing }: { readonly growing: Growing }) {
           {short(planned.last.macs)} multiply-adds ({ratio(now.macs, planned.last.macs)}); the outputs stay
           equal{planned.last.preserves === 'inference' ? ' in inference' : ''}.
         </p>
-      ) : null}
-      <button
-        type="button"
-        class="primary"
-        disabled={!planned?.last}
-        onClick={() => {
-          growing.grow(steps);
-          setChange(none);
-        }}
-      >
-        Grow
-      </button>
+      ) : planned ? null : (
+        <p class="small muted" role="status">
+          {short(now.params)} parameters, {short(now.macs)} multiply-adds. Move a slider to see what the net
+          would become.
+        </p>
+      )}
+      <div class="row">
+        <button
+          type="button"
+          class="primary"
+          disabled={!planned?.last}
+          onClick={() => {
+            growing.grow(steps);
+            setChange(none);
+          }}
+        >
+          Grow
+        </button>
+        {grown || step ? (
+          <button
+            type="button"
+            onClick={() => {
+              onBack();
+              setChange(none);
+            }}
+          >
+            Start over
+          </button>
+        ) : null}
+      </div>
     </fieldset>
   );
 }

@@ -90,6 +90,7 @@ const formats: readonly (readonly [format: Format, name: string])[] = [
 /** What can be done with the net. */
 function Work({ own, net }: { readonly own: OwnState; readonly net: OwnNet }) {
   const { integers, form, setForm, times, busy, pictures, how, setHow } = own;
+  const isCalibratable = integers?.calibratedBy === 0 && pictures.length > 0;
   return (
     <article class="card stack" aria-label="What to do">
       <Forms {...{ net, integers, form, setForm, times }} />
@@ -97,13 +98,13 @@ function Work({ own, net }: { readonly own: OwnState; readonly net: OwnNet }) {
         <button
           type="button"
           class="primary"
-          disabled={busy !== undefined || integers !== undefined}
+          disabled={busy !== undefined || (integers !== undefined && !isCalibratable)}
           onClick={own.quantize}
         >
-          Quantize to int8
+          {isCalibratable ? 'Quantize with the pictures' : 'Quantize to int8'}
         </button>
         <button type="button" disabled={busy !== undefined} onClick={own.time}>
-          Measure
+          Measure latency
         </button>
       </div>
       <p class="small muted">
