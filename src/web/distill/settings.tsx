@@ -3,21 +3,9 @@ import { catalogue } from 'virtual:catalogue';
 import { dataNames } from '../catalogue.ts';
 import { dataOf } from '../parts/datasets.ts';
 import { percent, short } from '../parts/format.ts';
-import { choices } from './choices.ts';
+import { choices, type Wanted } from './choices.ts';
 import { Methods } from './methods.tsx';
 
-export interface Wanted {
-  readonly data: string;
-  readonly student: string;
-  readonly teacher: string;
-  readonly method: string;
-  readonly steps: number;
-  readonly batch: number;
-  readonly rate: number;
-  readonly seed: number;
-  /** Whether the student also learns without the teacher. */
-  readonly isCompared: boolean;
-}
 /** The teacher that is chosen at first, by dataset: small ones, which do not make a step much slower. */
 const teachers: Readonly<Record<string, string>> = Object.fromEntries(
   ['mnist/wrn-16-1-bg4m', 'fashion-mnist/wrn-16-2-bg24'].flatMap((id) => {
