@@ -260,7 +260,7 @@ function Training({ growing }: { readonly growing: Growing }) {
             points: measures.map(([at, a]) => [at, Math.max(1 - a, 0.001)] as const),
           },
         ]}
-        text={(v) => percent(v, 1)}
+        text={(v) => percent(v, v < 0.02 ? 2 : 1)}
       />
     </>
   );

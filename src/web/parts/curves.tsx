@@ -36,7 +36,10 @@ export function Curves({ title, curves, steps, isLog = false, bounds, marks = []
     .range([height - bottom, top]);
   const round = y.ticks(4).filter((t) => !isLog || /^[125](?:\.0*)?e/.test(t.toExponential()));
   const [from = low, to = high] = y.domain();
-  const ticks = round.length > 1 ? round : scaleLinear([from, to], [0, 1]).ticks(4); // the range is narrow
+  const narrow = scaleLinear([from, to], [0, 1]);
+  const isClear = (ticks: readonly number[]): boolean => new Set(ticks.map(text)).size === ticks.length;
+  const ticks =
+    round.length > 1 ? round : ([4, 3, 2].map((n) => narrow.ticks(n)).find(isClear) ?? narrow.ticks(1));
   const d = (points: Curve['points']): string =>
     points.map(([at, value], i) => `${i ? 'L' : 'M'}${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join('');
   const last = curves
