@@ -64,6 +64,7 @@ export function Filters({ filter, setFilter, measure, setMeasure, latencies, sho
         />
         <select
           aria-label="Dataset"
+          style={{ maxWidth: '150px' }}
           value={filter.data}
           onChange={(e) => setFilter({ ...filter, data: e.currentTarget.value })}
         >

@@ -82,7 +82,7 @@ export function Curves({ title, curves, steps, isLog = false, bounds, marks = []
           {curves.map(({ name, color, points, isDashed }) => (
             <g key={name} style={{ color }}>
               <path class={isDashed ? 'dashed' : ''} d={d(points)} />
-              {points.length === 1 && points[0] ? (
+              {points[0] && points.every(([at]) => at === points[0]?.[0]) ? (
                 <circle cx={x(points[0][0])} cy={y(points[0][1])} r="3.5" />
               ) : null}
             </g>
