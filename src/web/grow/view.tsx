@@ -119,43 +119,7 @@ function Plans({ growing, onBack }: PlansProps) {
     <fieldset class="settings" disabled={busy !== undefined}>
       <legend class="visually-hidden">How the net grows</legend>
       {net.stages.map((stage) => (
-        <div key={stage} class="stage">
-          <b>{stage}</b>
-          <label class="slider">
-            <span>width</span>
-            <input
-              type="range"
-              min={0}
-              max={factors.length - 1}
-              step={1}
-              value={factors.indexOf(change.widths[stage] ?? '×1')}
-              aria-label={`Width of ${stage}`}
-              aria-valuetext={change.widths[stage] ?? '×1'}
-              onInput={(e) =>
-                setChange({
-                  ...change,
-                  widths: { ...change.widths, [stage]: factors[Number(e.currentTarget.value)] ?? '×1' },
-                })
-              }
-            />
-            <output>{change.widths[stage] ?? '×1'}</output>
-          </label>
-          <label class="slider">
-            <span>new blocks</span>
-            <input
-              type="range"
-              min={0}
-              max={2}
-              step={1}
-              value={change.deeper[stage] ?? 0}
-              aria-label={`New blocks in ${stage}`}
-              onInput={(e) =>
-                setChange({ ...change, deeper: { ...change.deeper, [stage]: Number(e.currentTarget.value) } })
-              }
-            />
-            <output>{change.deeper[stage] ?? 0}</output>
-          </label>
-        </div>
+        <Stage key={stage} {...{ stage, change, setChange }} />
       ))}
       {planned && 'problem' in planned ? <Note kind="error">{planned.problem}</Note> : null}
       {planned?.last ? (
@@ -195,6 +159,55 @@ function Plans({ growing, onBack }: PlansProps) {
         ) : null}
       </div>
     </fieldset>
+  );
+}
+
+interface StageProps {
+  readonly stage: string;
+  readonly change: Change;
+  setChange(change: Change): void;
+}
+
+/** How much wider a stage becomes, and how much deeper. */
+function Stage({ stage, change, setChange }: StageProps) {
+  return (
+    <div class="stage">
+      <b>{stage}</b>
+      <label class="slider">
+        <span>width</span>
+        <input
+          type="range"
+          min={0}
+          max={factors.length - 1}
+          step={1}
+          value={factors.indexOf(change.widths[stage] ?? '×1')}
+          aria-label={`Width of ${stage}`}
+          aria-valuetext={change.widths[stage] ?? '×1'}
+          onInput={(e) =>
+            setChange({
+              ...change,
+              widths: { ...change.widths, [stage]: factors[Number(e.currentTarget.value)] ?? '×1' },
+            })
+          }
+        />
+        <output>{change.widths[stage] ?? '×1'}</output>
+      </label>
+      <label class="slider">
+        <span>new blocks</span>
+        <input
+          type="range"
+          min={0}
+          max={2}
+          step={1}
+          value={change.deeper[stage] ?? 0}
+          aria-label={`New blocks in ${stage}`}
+          onInput={(e) =>
+            setChange({ ...change, deeper: { ...change.deeper, [stage]: Number(e.currentTarget.value) } })
+          }
+        />
+        <output>{change.deeper[stage] ?? 0}</output>
+      </label>
+    </div>
   );
 }
 
