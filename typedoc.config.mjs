@@ -11,6 +11,8 @@ export default {
   entryPoints: entries.map((path) => path.replace('./dist/', '').replace(/\.js$/, '.ts')),
   projectDocuments: ['docs/*.md', 'docs/guides/*.md'],
   blockTags: [...OptionDefaults.blockTags, '@file'],
+  highlightLanguages: [...OptionDefaults.highlightLanguages, 'python'],
+  excludeTags: [...OptionDefaults.excludeTags, '@file'], // they speak of files, not of the first thing in them
   excludePrivate: true,
   excludeInternal: true,
   disableSources: true,

@@ -74,6 +74,7 @@ async function taken(context: BrowserContext, site: { readonly url: string }, sh
   const { file, view, query = '', act } = shot;
   const tab = await openView(context, site, view, query);
   await act?.(tab);
+  if (view !== 'docs') await tab.evaluate(() => scrollTo(0, 0)); // the bar is above the whole page
   await tab.evaluate(async () => void (await document.fonts.ready));
   await tab.waitForTimeout(500);
   // pages of the documentation are long

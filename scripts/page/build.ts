@@ -91,8 +91,11 @@ async function addServiceWorker(): Promise<void> {
   writeFileSync(join(folder, 'service-worker.js'), code);
 }
 
-/** Data do not change: files of an earlier build stay. */
+/** Data do not change: files of an earlier build stay, but for datasets that the page no longer has. */
 async function addData(): Promise<void> {
+  const place = join(folder, 'data');
+  for (const name of existsSync(place) ? readdirSync(place) : [])
+    if (!pageDatasets.some((known) => known === name)) rmSync(join(place, name), { recursive: true });
   for (const path of pageDatasets.flatMap(dataFiles)) {
     const file = join(folder, 'data', path);
     const content = existsSync(file) ? undefined : await dataFile(path);

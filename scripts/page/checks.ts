@@ -4,8 +4,10 @@ import type { Browser } from 'playwright-core';
 import { servePage } from '../../src/cli/web-server.ts';
 import { buildPage, folder } from './build.ts';
 import { docs } from './checks/docs.ts';
+import { docsPages } from './checks/docs-pages.ts';
 import { short } from './checks/short.ts';
 import { looking } from './checks/looking.ts';
+import { everyMethod } from './checks/methods.ts';
 import { training } from './checks/training.ts';
 import { whole } from './checks/whole.ts';
 import type { PageCheck, Verdict } from './tab.ts';
@@ -17,7 +19,7 @@ export interface Prepared {
 const named = (prefix: string, checks: readonly PageCheck[]): readonly PageCheck[] =>
   checks.map((check) => ({ ...check, name: `${prefix}: ${check.name}` }));
 const checks: readonly PageCheck[] = [
-  ...named('page', [...looking, ...docs, ...training, ...whole]),
+  ...named('page', [...looking, ...docs, ...docsPages, ...training, ...everyMethod, ...whole]),
   ...named('short', short),
 ];
 

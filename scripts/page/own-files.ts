@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { loadDataset } from '../../src/data/index.ts';
 import { toOnnx } from '../../src/export/index.ts';
-import { loadStudent } from '../../zoo/index.ts';
+import { loadStudent, readCard } from '../../zoo/index.ts';
 
 export interface OwnFiles {
   readonly onnx: string;
@@ -18,7 +18,7 @@ export async function ownFiles(student: string, count: number): Promise<OwnFiles
   process.once('exit', () => rmSync(root, { recursive: true, force: true }));
   const onnx = join(root, `${student.replace('/', '-')}.onnx`);
   writeFileSync(onnx, toOnnx(loadStudent(student), { layout: 'NCHW' }));
-  const { test, shape } = await loadDataset(student.split('/')[0] ?? '');
+  const { test, shape } = await loadDataset(readCard(student).data);
   const [height, width, channels] = shape;
   const size = height * width * channels;
   const folder = join(root, 'pictures');

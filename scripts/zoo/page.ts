@@ -66,7 +66,7 @@ function tables(): string {
       ...['with teacher', 'without', 'gain', 'method', 'epochs'],
     ];
     return [
-      `### ${data}`,
+      `## ${data}`,
       `Of ${count(n)} test images.${note ? ` ${note}` : ''}`,
       table([head, ...rows], [0, 1, head.indexOf('method')]),
     ].join('\n\n');

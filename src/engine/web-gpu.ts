@@ -35,7 +35,8 @@ export interface Provided {
  * import { gpuRuntime } from 'moonlet/engine';
  *
  * const { provider, reason } = await gpuRuntime(await import('onnxruntime-web/webgpu'));
- * console.log(provider, reason); // wasm this browser has no WebGPU
+ * // where WebAssembly takes over, the reason says why
+ * console.log(provider === 'webgpu' || reason !== undefined); // true
  * ```
  */
 export async function gpuRuntime(ort: Runtime, options: GpuOptions = {}): Promise<Provided> {

@@ -1,8 +1,5 @@
 /** @file The nets of the page's chart: what is known of each without composing it. */
 
-/** Names of datasets on which accuracies were measured. */
-export type DataName = 'mnist' | 'fashion-mnist' | 'imagenet';
-
 export interface Paper {
   readonly title: string;
   readonly authors: string;
@@ -44,9 +41,10 @@ export interface Catalogue {
 /** Why methods do not run, by student, teacher and method; what runs is not among them. */
 export type Refusals = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>>;
 
-/** The colours and names of datasets. */
+/** What datasets are called, by their names in cards. */
 export const dataNames: Readonly<Record<string, string>> = {
   mnist: 'MNIST',
   'fashion-mnist': 'Fashion-MNIST',
+  'fashion-mnist-earlier': 'Fashion-MNIST, earlier split',
   imagenet: 'ImageNet',
 };

@@ -1,7 +1,9 @@
 /** @file The catalogue of the page: every net, its counts, and where its accuracy comes from. */
 import { expect } from 'chai';
 import { catalogue } from '../../scripts/page/catalogue.ts';
+import { pageDatasets } from '../../src/cli/web-data.ts';
 import { cost } from '../../src/index.ts';
+import { dataNames } from '../../src/web/catalogue.ts';
 import { front } from '../../src/web/explore/measures.ts';
 import { architectures, compose } from '../../zoo/architectures/index.ts';
 import { studentNames } from '../../zoo/folders.ts';
@@ -23,6 +25,12 @@ describe('the catalogue of the page', () => {
       const card = readCard(id);
       expect([params, macs, accuracy], id).to.deep.equal([card.params, card.macs, card.accuracy]);
     }
+  });
+
+  it('has nets of datasets that the page trains on, and names for all', () => {
+    const shipped = [...of('student'), ...of('teacher')].map(({ data }) => data);
+    expect([...new Set(shipped)]).to.have.members([...pageDatasets]);
+    for (const { id, data } of entries) if (data !== undefined) expect(dataNames, id).to.have.property(data);
   });
 
   it('has published accuracies at the size at which they were measured', () => {

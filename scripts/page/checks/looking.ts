@@ -6,7 +6,7 @@ import { cost } from '../../../src/index.ts';
 import { compose } from '../../../zoo/architectures/index.ts';
 import { loadStudent } from '../../../zoo/index.ts';
 import { ownFiles } from '../own-files.ts';
-import { openView, type PageCheck, partOf, textThat, verdict } from '../tab.ts';
+import { goTo, openView, type PageCheck, partOf, textThat, verdict } from '../tab.ts';
 
 const exactOf = (count: number): string => count.toLocaleString('en-US');
 
@@ -88,7 +88,7 @@ const draw: PageCheck = {
   run: async (context, site) => {
     const tab = await openView(context, site, 'draw');
     const part = (selector: string) => partOf(tab, 'draw', selector);
-    const said = part('article[aria-label="Probabilities"] [role=status]');
+    const said = part('.verdict');
     const box = await part('.pad canvas').boundingBox();
     if (!box) return verdict(false, 'no pad');
     await tab.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.15);
@@ -116,6 +116,32 @@ const draw: PageCheck = {
     const latency = await part('article[aria-label="Cost"] tr').last().textContent();
     await tab.close();
     return verdict(one.length > 0 && maps === 6, `${seven.trim()} ${maps} maps; ${latency}`);
+  },
+};
+
+const garments: PageCheck = {
+  name: 'Draw, Distill and Grow with nets of Fashion-MNIST',
+  run: async (context, site) => {
+    const tab = await openView(context, site, 'draw');
+    await partOf(tab, 'draw', 'button').filter({ hasText: 'Garment' }).click();
+    await partOf(tab, 'draw', 'button').filter({ hasText: 'Example' }).click();
+    const said = await textThat(partOf(tab, 'draw', '.verdict'), /student says/);
+    const drawn = await partOf(tab, 'draw', 'select').inputValue();
+    await goTo(tab, 'distill');
+    await partOf(tab, 'distill', '.segmented button').last().click();
+    const teacher = partOf(tab, 'distill', 'label')
+      .filter({ hasText: /^Teacher/ })
+      .locator('select');
+    const [taught, teachers] = [await teacher.inputValue(), await teacher.locator('option').count()];
+    await goTo(tab, 'grow');
+    await partOf(tab, 'grow', 'select').selectOption(drawn);
+    await textThat(partOf(tab, 'grow', '.stage'), /stage3/);
+    const measured = await textThat(partOf(tab, 'grow', '[data-grow-status]'), /9\d\.\d+ % of the held-out/);
+    await tab.close();
+    return verdict(
+      drawn.startsWith('fashion-mnist/') && taught.startsWith('fashion-mnist/') && teachers > 5,
+      `${drawn}: ${said.trim()} ${teachers} teachers; ${measured.trim()}`,
+    );
   },
 };
 
@@ -163,4 +189,4 @@ const own: PageCheck = {
   },
 };
 
-export const looking: readonly PageCheck[] = [explore, composing, draw, own];
+export const looking: readonly PageCheck[] = [explore, composing, draw, garments, own];

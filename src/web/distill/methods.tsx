@@ -1,7 +1,7 @@
 /** @file The methods: those that run on the pair, and the others with what they lack. */
 import { refusals } from 'virtual:refusals';
 import { methodNames, otherMethods } from '../work/method-names.ts';
-import type { Wanted } from './wanted.ts';
+import type { Wanted } from './choices.ts';
 
 /** Why the method does not run on the pair, as the library says it; undefined where it does. */
 export const refusalOf = ({

@@ -12,8 +12,8 @@ import { Maps } from './maps.tsx';
 import { refusalOf } from './methods.tsx';
 import { Results } from './results.tsx';
 import { type RunState, useRuns, type Who } from './runs.ts';
+import type { Wanted } from './choices.ts';
 import { Settings, usual } from './settings.tsx';
-import type { Wanted } from './wanted.ts';
 import './distill.css';
 
 export function Distill() {

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { catalogue } from 'virtual:catalogue';
 import { dataNames, type Entry } from '../catalogue.ts';
+import { shownDatasets } from '../parts/datasets.ts';
 import { bytes, percent, short } from '../parts/format.ts';
 import { Empty } from '../parts/notes.tsx';
 
@@ -75,9 +76,6 @@ interface Choice {
   readonly data: string;
   readonly most: string;
 }
-const datasets = [...new Set(catalogue.entries.flatMap(({ data }) => data ?? []))].map(
-  (id) => [id, dataNames[id] ?? id] as const,
-);
 const limits = ['10000', '100000', '1000000', '10000000'];
 
 const fits = (entry: Entry, { text, kind, data, most }: Choice): boolean =>
@@ -212,7 +210,7 @@ function Choices({ choice, setChoice }: ChoicesProps) {
         onInput={(e) => setChoice({ ...choice, text: e.currentTarget.value })}
       />
       {select('kind', 'Kind', 'all kinds', Object.entries(kindNames))}
-      {select('data', 'Dataset', 'all datasets', datasets)}
+      {select('data', 'Dataset', 'all datasets', shownDatasets)}
       {select(
         'most',
         'Size',

@@ -14,14 +14,23 @@ interface ProbabilitiesProps {
   readonly names: readonly string[];
   readonly looks: Looks | undefined;
   readonly truth: number | undefined;
+  /** Whether the nets have an image. */
+  readonly isDrawn: boolean;
 }
 
-export function Probabilities({ names, looks, truth }: ProbabilitiesProps) {
+export function Probabilities({ names, looks, truth, isDrawn }: ProbabilitiesProps) {
   const best = (values: Float32Array | undefined): number =>
     values ? values.indexOf(Math.max(...values)) : -1;
   const [mine, theirs] = [looks?.student.probabilities, looks?.teacher.probabilities];
   return (
     <>
+      <p class="verdict" role="status">
+        {looks ? (
+          `The student says ${names[best(mine)]}, the teacher ${names[best(theirs)]}.`
+        ) : (
+          <span class="muted">{isDrawn ? 'Running both nets …' : 'Draw, or take an example.'}</span>
+        )}
+      </p>
       <div class="legend" style={{ marginBottom: '8px' }}>
         <span>
           <i class="dot" style={{ background: 'var(--accent)' }} /> student
@@ -65,9 +74,6 @@ export function Probabilities({ names, looks, truth }: ProbabilitiesProps) {
           ))}
         </tbody>
       </table>
-      <p class="visually-hidden" role="status">
-        {looks ? `The student says ${names[best(mine)]}, the teacher ${names[best(theirs)]}.` : ''}
-      </p>
     </>
   );
 }

@@ -7,6 +7,8 @@ const pen = 21;
 
 interface Props {
   readonly canvas: RefObject<HTMLCanvasElement | null>;
+  /** Whether nothing is drawn yet. */
+  readonly isEmpty: boolean;
   onDraw(): void;
 }
 interface Point {
@@ -14,7 +16,7 @@ interface Point {
   readonly y: number;
 }
 
-export function Pad({ canvas, onDraw }: Props) {
+export function Pad({ canvas, isEmpty, onDraw }: Props) {
   const last = useRef<Point | undefined>(undefined);
   const [cursor, setCursor] = useState<Point>({ x: padSize / 2, y: padSize / 2 });
   const [isPenDown, setPenDown] = useState(false);
@@ -81,6 +83,11 @@ export function Pad({ canvas, onDraw }: Props) {
         }}
         onKeyDown={onKeyDown}
       />
+      {isEmpty ? (
+        <span class="pad-hint" aria-hidden="true">
+          draw here
+        </span>
+      ) : null}
       <i
         class={`pen${isPenDown ? ' down' : ''}`}
         style={{ left: `${(100 * cursor.x) / padSize}%`, top: `${(100 * cursor.y) / padSize}%` }}

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { catalogue } from 'virtual:catalogue';
 import { dataNames } from '../catalogue.ts';
+import { dataOf, entryNamed } from '../parts/datasets.ts';
 import { Note } from '../parts/notes.tsx';
 import { Panel, ViewHeader } from '../parts/panel.tsx';
 import { messageOf, useLoaded } from '../parts/state.ts';
@@ -13,23 +14,20 @@ import { clearPad, Pad, showGrey } from './pad.tsx';
 import { Attentions, type Looks, Probabilities, Speeds } from './looks.tsx';
 import './draw.css';
 
-type DataName = 'mnist' | 'fashion-mnist';
-const students = (data: string) =>
-  catalogue.entries.filter((entry) => entry.data === data && entry.kind === 'student');
-const usual: Readonly<Record<DataName, string>> = {
-  mnist: 'mnist/wrn-16-1-bg4m',
-  'fashion-mnist': 'fashion-mnist/wrn-16-2-bg24',
-};
+/** What can be drawn, with the student that is open at first; the images are of its dataset. */
+const kinds = [
+  { name: 'Digit', student: 'mnist/wrn-16-1-bg4m' },
+  { name: 'Garment', student: 'fashion-mnist/wrn-16-2-bg24' },
+] as const;
 
 export function Draw() {
-  const [data, setData] = useState<DataName>('mnist');
-  const [student, setStudent] = useState(usual.mnist);
+  const [student, setStudent] = useState<string>(kinds[0].student);
   const [image, setImage] = useState<Uint8Array | undefined>();
   const [truth, setTruth] = useState<number | undefined>();
   const [problem, setProblem] = useState<string | undefined>();
   const canvas = useRef<HTMLCanvasElement>(null);
+  const { data = '', teacher = student } = entryNamed(student) ?? {};
   const info = useLoaded(() => dataInfo(data), [data]);
-  const teacher = catalogue.entries.find((entry) => entry.id === student)?.teacher ?? student;
   const looks = useLooks(image, [student, teacher], setProblem);
   const names = info.at === 'done' ? info.value.classNames : Array.from({ length: 10 }, (_, i) => String(i));
   const clear = (): void => {
@@ -59,15 +57,10 @@ export function Draw() {
       </ViewHeader>
       <div class="grid draw">
         <article class="card draw-pad" aria-label="Pad">
-          <DataChoice
-            data={data}
-            onChange={(name) => {
-              setData(name);
-              setStudent(usual[name]);
-            }}
-          />
+          <KindChoice data={data} onChange={setStudent} />
           <Pad
             canvas={canvas}
+            isEmpty={image === undefined}
             onDraw={() => {
               if (!canvas.current) return;
               setTruth(undefined);
@@ -85,14 +78,14 @@ export function Draw() {
           </div>
           <p class="small muted" id="pad-help">
             {truth === undefined
-              ? `Draw ${data === 'mnist' ? 'a digit' : 'the outline of a garment, filled'}, or take one of the ${dataNames[data]} test images. Keys: arrows move the pen, space lowers it.`
+              ? `Draw ${data === 'mnist' ? 'a digit' : 'the outline of a garment, filled'}, or take one of the ${dataNames[data]} test images. Keys: arrows move the pen, space lowers and lifts it.`
               : `Test image, labelled “${names[truth]}”.`}
           </p>
           <StudentChoice {...{ data, student }} onChange={setStudent} />
           {problem ? <Note kind="error">{problem}</Note> : null}
         </article>
         <Panel label="Probabilities" title="Probabilities">
-          <Probabilities {...{ names, looks, truth }} />
+          <Probabilities {...{ names, looks, truth }} isDrawn={image !== undefined} />
         </Panel>
         <div class="stack">
           <Panel label="Cost" title="Student and teacher">
@@ -107,22 +100,28 @@ export function Draw() {
   );
 }
 
-interface DataChoiceProps {
-  readonly data: DataName;
-  onChange(data: DataName): void;
+interface KindChoiceProps {
+  readonly data: string;
+  /** Gets the student that is open at first. */
+  onChange(student: string): void;
 }
-const DataChoice = ({ data, onChange }: DataChoiceProps) => (
+const KindChoice = ({ data, onChange }: KindChoiceProps) => (
   <div class="segmented" role="group" aria-label="What to draw">
-    {(['mnist', 'fashion-mnist'] as const).map((name) => (
-      <button key={name} type="button" aria-pressed={data === name} onClick={() => onChange(name)}>
-        {name === 'mnist' ? 'Digit' : 'Garment'}
+    {kinds.map(({ name, student }) => (
+      <button
+        key={name}
+        type="button"
+        aria-pressed={dataOf(student) === data}
+        onClick={() => onChange(student)}
+      >
+        {name}
       </button>
     ))}
   </div>
 );
 
 interface StudentChoiceProps {
-  readonly data: DataName;
+  readonly data: string;
   readonly student: string;
   onChange(student: string): void;
 }
@@ -130,11 +129,13 @@ const StudentChoice = ({ data, student, onChange }: StudentChoiceProps) => (
   <label class="field">
     Student
     <select value={student} onChange={(e) => onChange(e.currentTarget.value)}>
-      {students(data).map(({ id, label, block }) => (
-        <option key={id} value={id}>
-          {label} {block ?? ''}
-        </option>
-      ))}
+      {catalogue.entries
+        .filter((entry) => entry.data === data && entry.kind === 'student')
+        .map(({ id, label, block }) => (
+          <option key={id} value={id}>
+            {label} {block ?? ''}
+          </option>
+        ))}
     </select>
   </label>
 );

@@ -1,6 +1,6 @@
 /** @file What the chart shows, and what its axis is. */
 import type { Entry } from '../catalogue.ts';
-import { dataNames } from '../catalogue.ts';
+import { shownDatasets } from '../parts/datasets.ts';
 import type { Latencies } from './latencies.ts';
 import { type Measure, measures } from './measures.ts';
 
@@ -64,11 +64,12 @@ export function Filters({ filter, setFilter, measure, setMeasure, latencies, sho
         />
         <select
           aria-label="Dataset"
+          style={{ maxWidth: '150px' }}
           value={filter.data}
           onChange={(e) => setFilter({ ...filter, data: e.currentTarget.value })}
         >
           <option value="">all datasets</option>
-          {Object.entries(dataNames).map(([id, name]) => (
+          {shownDatasets.map(([id, name]) => (
             <option key={id} value={id}>
               {name}
             </option>

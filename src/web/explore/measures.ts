@@ -49,10 +49,10 @@ export function front(
 }
 
 /** Colour of the dataset of an entry. */
-export const colorOf = ({ data }: Entry): string =>
+export const colorOf = ({ data }: Pick<Entry, 'data'>): string =>
   data === 'mnist'
     ? 'var(--mnist)'
-    : data === 'fashion-mnist'
+    : data?.startsWith('fashion-mnist')
       ? 'var(--fashion)'
       : data === 'imagenet'
         ? 'var(--imagenet)'

@@ -129,10 +129,13 @@ interface CountsProps {
   readonly result: { readonly graph: Graph; readonly cost: Cost };
   readonly other: Composed | undefined;
   readonly latency: number | undefined;
+  /** Bytes of the weights as they are stored; by default as float32. */
+  readonly stored?: number | undefined;
 }
 
-export function Counts({ result, other, latency }: CountsProps) {
+export function Counts({ result, other, latency, stored }: CountsProps) {
   const { params, macs, peakBytes, activationBytes, normStats, layers } = result.cost;
+  const floats = 4 * (params + normStats);
   const beside = other && 'cost' in other ? other.cost : undefined;
   const rows: readonly (readonly [
     name: string,
@@ -142,7 +145,9 @@ export function Counts({ result, other, latency }: CountsProps) {
   ])[] = [
     ['parameters', short(params), count(params), beside && ratio(beside.params, params)],
     ['multiply-adds', short(macs), count(macs), beside && ratio(beside.macs, macs)],
-    ['weights', bytes(4 * (params + normStats)), `${count(4 * (params + normStats))} bytes in float32`],
+    stored === undefined
+      ? ['weights', bytes(floats), `${count(floats)} bytes in float32`]
+      : ['weights', bytes(stored), `${count(stored)} bytes as they are stored`],
     [
       'peak memory',
       bytes(peakBytes),

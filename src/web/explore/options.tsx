@@ -12,10 +12,12 @@ interface Props {
 
 /** The bounds that a slider has: those of the option, but not far from its default, so that it is of use. */
 function boundsOf(option: Option): readonly [min: number, max: number, step: number] | undefined {
-  if (!('min' in option && 'max' in option)) return undefined;
-  const { min, max, default: usual } = option;
+  const { default: usual, range } = option;
+  const said = /^a whole number from (\d+) to (\d+)/.exec(range); // of options that take other values too
+  const min = 'min' in option ? option.min : said && Number(said[1]);
+  const max = 'max' in option ? option.max : said && Number(said[2]);
   if (typeof min !== 'number' || typeof max !== 'number' || typeof usual !== 'number') return undefined;
-  const isWhole = option.range.startsWith('a whole');
+  const isWhole = range.startsWith('a whole');
   const near = usual === 0 ? Math.min(max, isWhole ? 16 : 0.9) : Math.min(max, Math.max(usual * 4, min + 4));
   return isWhole
     ? [Math.max(min, Math.floor(usual / 8)), near, 1]
@@ -49,7 +51,7 @@ export function OptionField({ name, option, value, onChange }: Props) {
         {name} <span class="muted small">{option.doc}</span>
       </label>
     );
-  const bounds = boundsOf(option);
+  const bounds = typeof value === 'number' ? boundsOf(option) : undefined;
   const set = (text: string): void => {
     const parsed = option.parse(text.trim());
     if (parsed !== undefined && option.allows(parsed)) onChange(parsed);

@@ -2,16 +2,14 @@
 import { useMemo, useState } from 'preact/hooks';
 import { catalogue } from 'virtual:catalogue';
 import type { Entry } from '../catalogue.ts';
+import { entryNamed, shownDatasets } from '../parts/datasets.ts';
 import { Busy, Note } from '../parts/notes.tsx';
 import { addressOf, setQuery, useLoaded } from '../parts/state.ts';
 import { Chart } from './chart.tsx';
 import { Filters, type Filter, fits } from './filters.tsx';
 import { useLatencies } from './latencies.ts';
 import { NetList } from './list.tsx';
-import { measureNamed } from './measures.ts';
-
-const entryNamed = (id: string | null): Entry | undefined =>
-  catalogue.entries.find((entry) => entry.id === id);
+import { colorOf, measureNamed } from './measures.ts';
 
 export function Explore() {
   const { query } = addressOf();
@@ -101,17 +99,14 @@ function Picked(props: PickedProps) {
 
 const Legend = () => (
   <div class="legend">
+    {shownDatasets.map(([data, name]) => (
+      <span key={data}>
+        <i class="dot" style={{ background: colorOf({ data }) }} /> {name}
+        {data === 'imagenet' ? ` (${catalogue.source})` : ''}
+      </span>
+    ))}
     <span>
-      <i class="dot" style={{ background: 'var(--mnist)' }} /> MNIST
-    </span>
-    <span>
-      <i class="dot" style={{ background: 'var(--fashion)' }} /> Fashion-MNIST
-    </span>
-    <span>
-      <i class="dot" style={{ background: 'var(--imagenet)' }} /> ImageNet ({catalogue.source})
-    </span>
-    <span>
-      <i class="dot" style={{ background: 'var(--alone)' }} /> architecture, not trained here
+      <i class="dot" style={{ background: colorOf({}) }} /> architecture, not trained here
     </span>
     <span>◆ teacher</span>
   </div>

@@ -22,7 +22,8 @@ export function Certificate({ grown }: { readonly grown: Grown }) {
       )}
       <p class="small">
         Measured on 32 test images: the largest difference is{' '}
-        <b data-difference>{maxAbsDiff.toExponential(1)}</b>, of outputs up to {scale.toFixed(1)}.
+        <b data-difference>{maxAbsDiff === 0 ? '0' : maxAbsDiff.toExponential(1)}</b>, of outputs up to{' '}
+        {scale.toFixed(1)}.
       </p>
       <figure>
         <figcaption class="small muted">Probabilities of the first test image, before and after</figcaption>

@@ -3,6 +3,7 @@ import { useRef, useState } from 'preact/hooks';
 import type { GrowStep } from '../../edit/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { trainWorker, type TrainWorker } from '../distill/runs.ts';
+import { dataOf } from '../parts/datasets.ts';
 import { messageOf } from '../parts/state.ts';
 import { keepTrained } from '../work/trained.ts';
 import type { Growable, Grown } from '../work/growing.ts';
@@ -79,10 +80,10 @@ export function useGrowing(): Growing {
       }),
     train: (steps, rate) =>
       void doing('training', async (w) => {
-        const from = state.step;
+        const begun = state.step;
         const end = w.on((event) =>
           setState((before) => {
-            const at = from + event.step;
+            const at = begun + event.step;
             if (event.kind === 'step')
               return { ...before, step: at, losses: [...before.losses, [at, event.loss]] };
             if (event.kind === 'measured')
@@ -92,9 +93,8 @@ export function useGrowing(): Growing {
         );
         try {
           const { accuracy, net } = await w.call('trainOn', 'grow', steps, rate, seed.current++);
-          const data =
-            source.current &&
-            ('id' in source.current ? source.current.id.split('/')[0] : source.current.data);
+          const from = source.current;
+          const data = from && ('id' in from ? dataOf(from.id) : from.data);
           keepTrained({ name: `${net.graph.name}, grown`, data: data ?? 'mnist', net });
           setState((before) => ({ ...before, net: before.net && { ...before.net, accuracy } }));
         } finally {

@@ -55,7 +55,11 @@ export function Grow() {
               ))}
             </select>
           </label>
-          {net ? <Plans growing={growing} /> : problem ? null : <Busy text="Opening the net" />}
+          {net ? (
+            <Plans growing={growing} onBack={() => setSource({ ...source })} />
+          ) : problem ? null : (
+            <Busy text="Opening the net" />
+          )}
           {problem ? <Note kind="error">{problem}</Note> : null}
         </article>
         <article class="card stack" aria-label="Training">
@@ -91,9 +95,15 @@ const factors = ['×1', '×1.25', '×1.5', '×2', '×3'];
 const factorOf = (text: string): number => Number(text.slice(1));
 
 /** Sliders for each stage, and what they would cost. */
-function Plans({ growing }: { readonly growing: Growing }) {
+interface PlansProps {
+  readonly growing: Growing;
+  /** Opens the net anew, as it was before it grew and trained. */
+  onBack(): void;
+}
+
+function Plans({ growing, onBack }: PlansProps) {
   const [change, setChange] = useState(none);
-  const { net, busy } = growing;
+  const { net, busy, grown, step } = growing;
   const steps = stepsOf(change);
   const planned = useMemo(() => {
     if (!net || !steps.length) return undefined;
@@ -109,43 +119,7 @@ function Plans({ growing }: { readonly growing: Growing }) {
     <fieldset class="settings" disabled={busy !== undefined}>
       <legend class="visually-hidden">How the net grows</legend>
       {net.stages.map((stage) => (
-        <div key={stage} class="stage">
-          <b>{stage}</b>
-          <label class="slider">
-            <span>width</span>
-            <input
-              type="range"
-              min={0}
-              max={factors.length - 1}
-              step={1}
-              value={factors.indexOf(change.widths[stage] ?? '×1')}
-              aria-label={`Width of ${stage}`}
-              aria-valuetext={change.widths[stage] ?? '×1'}
-              onInput={(e) =>
-                setChange({
-                  ...change,
-                  widths: { ...change.widths, [stage]: factors[Number(e.currentTarget.value)] ?? '×1' },
-                })
-              }
-            />
-            <output>{change.widths[stage] ?? '×1'}</output>
-          </label>
-          <label class="slider">
-            <span>new blocks</span>
-            <input
-              type="range"
-              min={0}
-              max={2}
-              step={1}
-              value={change.deeper[stage] ?? 0}
-              aria-label={`New blocks in ${stage}`}
-              onInput={(e) =>
-                setChange({ ...change, deeper: { ...change.deeper, [stage]: Number(e.currentTarget.value) } })
-              }
-            />
-            <output>{change.deeper[stage] ?? 0}</output>
-          </label>
-        </div>
+        <Stage key={stage} {...{ stage, change, setChange }} />
       ))}
       {planned && 'problem' in planned ? <Note kind="error">{planned.problem}</Note> : null}
       {planned?.last ? (
@@ -154,19 +128,86 @@ function Plans({ growing }: { readonly growing: Growing }) {
           {short(planned.last.macs)} multiply-adds ({ratio(now.macs, planned.last.macs)}); the outputs stay
           equal{planned.last.preserves === 'inference' ? ' in inference' : ''}.
         </p>
-      ) : null}
-      <button
-        type="button"
-        class="primary"
-        disabled={!planned?.last}
-        onClick={() => {
-          growing.grow(steps);
-          setChange(none);
-        }}
-      >
-        Grow
-      </button>
+      ) : planned ? null : (
+        <p class="small muted" role="status">
+          {short(now.params)} parameters, {short(now.macs)} multiply-adds. Move a slider to see what the net
+          would become.
+        </p>
+      )}
+      <div class="row">
+        <button
+          type="button"
+          class="primary"
+          disabled={!planned?.last}
+          onClick={() => {
+            growing.grow(steps);
+            setChange(none);
+          }}
+        >
+          Grow
+        </button>
+        {grown || step ? (
+          <button
+            type="button"
+            onClick={() => {
+              onBack();
+              setChange(none);
+            }}
+          >
+            Start over
+          </button>
+        ) : null}
+      </div>
     </fieldset>
+  );
+}
+
+interface StageProps {
+  readonly stage: string;
+  readonly change: Change;
+  setChange(change: Change): void;
+}
+
+/** How much wider a stage becomes, and how much deeper. */
+function Stage({ stage, change, setChange }: StageProps) {
+  return (
+    <div class="stage">
+      <b>{stage}</b>
+      <label class="slider">
+        <span>width</span>
+        <input
+          type="range"
+          min={0}
+          max={factors.length - 1}
+          step={1}
+          value={factors.indexOf(change.widths[stage] ?? '×1')}
+          aria-label={`Width of ${stage}`}
+          aria-valuetext={change.widths[stage] ?? '×1'}
+          onInput={(e) =>
+            setChange({
+              ...change,
+              widths: { ...change.widths, [stage]: factors[Number(e.currentTarget.value)] ?? '×1' },
+            })
+          }
+        />
+        <output>{change.widths[stage] ?? '×1'}</output>
+      </label>
+      <label class="slider">
+        <span>new blocks</span>
+        <input
+          type="range"
+          min={0}
+          max={2}
+          step={1}
+          value={change.deeper[stage] ?? 0}
+          aria-label={`New blocks in ${stage}`}
+          onInput={(e) =>
+            setChange({ ...change, deeper: { ...change.deeper, [stage]: Number(e.currentTarget.value) } })
+          }
+        />
+        <output>{change.deeper[stage] ?? 0}</output>
+      </label>
+    </div>
   );
 }
 
@@ -232,7 +273,7 @@ function Training({ growing }: { readonly growing: Growing }) {
             points: measures.map(([at, a]) => [at, Math.max(1 - a, 0.001)] as const),
           },
         ]}
-        text={(v) => percent(v, 1)}
+        text={(v) => percent(v, v < 0.02 ? 2 : 1)}
       />
     </>
   );

@@ -95,7 +95,7 @@ export function useOwn(): OwnState {
       const blobs = pictures.slice(0, most).map(({ file }) => file);
       setGuesses(await netWorker().call('classifyOwn', form, blobs, preparationOf(net.graph, how)));
     });
-  }, [net, pictures, form, how]);
+  }, [net, integers, pictures, form, how]);
   const quantize = (): void =>
     void doing('quantizing', async () => {
       setIntegers(await netWorker().call('quantizeOwn'));

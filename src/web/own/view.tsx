@@ -1,7 +1,7 @@
 /** @file Bring your own: a net and pictures, which stay in the browser; count, look, classify, quantize, export. */
 import { useMemo } from 'preact/hooks';
 import { catalogue } from 'virtual:catalogue';
-import { cost, type Graph } from '../../index.ts';
+import { cost } from '../../index.ts';
 import { Counts } from '../explore/net.tsx';
 import { bytes, milliseconds, ratio } from '../parts/format.ts';
 import { GraphView } from '../parts/graph/view.tsx';
@@ -64,7 +64,7 @@ export function Own() {
         <div class="stack">
           <article class="card" aria-label="Net">
             {net ? (
-              <NetOf graph={form === 'int8' && integers ? integers.graph : net.graph} />
+              <NetOf {...(form === 'int8' && integers ? integers : net)} />
             ) : (
               <Empty>The graph and the costs of your net appear here.</Empty>
             )}
@@ -90,6 +90,7 @@ const formats: readonly (readonly [format: Format, name: string])[] = [
 /** What can be done with the net. */
 function Work({ own, net }: { readonly own: OwnState; readonly net: OwnNet }) {
   const { integers, form, setForm, times, busy, pictures, how, setHow } = own;
+  const isCalibratable = integers?.calibratedBy === 0 && pictures.length > 0;
   return (
     <article class="card stack" aria-label="What to do">
       <Forms {...{ net, integers, form, setForm, times }} />
@@ -97,13 +98,13 @@ function Work({ own, net }: { readonly own: OwnState; readonly net: OwnNet }) {
         <button
           type="button"
           class="primary"
-          disabled={busy !== undefined || integers !== undefined}
+          disabled={busy !== undefined || (integers !== undefined && !isCalibratable)}
           onClick={own.quantize}
         >
-          Quantize to int8
+          {isCalibratable ? 'Quantize with the pictures' : 'Quantize to int8'}
         </button>
         <button type="button" disabled={busy !== undefined} onClick={own.time}>
-          Measure
+          Measure latency
         </button>
       </div>
       <p class="small muted">
@@ -129,12 +130,12 @@ function Work({ own, net }: { readonly own: OwnState; readonly net: OwnNet }) {
   );
 }
 
-function NetOf({ graph }: { readonly graph: Graph }) {
+function NetOf({ graph, bytes: stored }: Pick<OwnNet, 'graph' | 'bytes'>) {
   const counted = useMemo(() => cost(graph), [graph]);
   return (
     <div class="stack">
       <h2>{graph.name}</h2>
-      <Counts result={{ graph, cost: counted }} other={undefined} latency={undefined} />
+      <Counts result={{ graph, cost: counted }} other={undefined} latency={undefined} stored={stored} />
       <GraphView graph={graph} tallest={420} />
     </div>
   );

@@ -36,7 +36,10 @@ export function Curves({ title, curves, steps, isLog = false, bounds, marks = []
     .range([height - bottom, top]);
   const round = y.ticks(4).filter((t) => !isLog || /^[125](?:\.0*)?e/.test(t.toExponential()));
   const [from = low, to = high] = y.domain();
-  const ticks = round.length > 1 ? round : scaleLinear([from, to], [0, 1]).ticks(4); // the range is narrow
+  const narrow = scaleLinear([from, to], [0, 1]);
+  const isClear = (ticks: readonly number[]): boolean => new Set(ticks.map(text)).size === ticks.length;
+  const ticks =
+    round.length > 1 ? round : ([4, 3, 2].map((n) => narrow.ticks(n)).find(isClear) ?? narrow.ticks(1));
   const d = (points: Curve['points']): string =>
     points.map(([at, value], i) => `${i ? 'L' : 'M'}${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join('');
   const last = curves
@@ -57,7 +60,7 @@ export function Curves({ title, curves, steps, isLog = false, bounds, marks = []
       {width ? (
         <svg {...{ width, height }} role="img" aria-label={`${title}. ${last}`}>
           <g class="axis">
-            {ticks.map((tick) => (
+            {(values.length ? ticks : []).map((tick) => (
               <g key={tick}>
                 <line x1={left} x2={width - right} y1={y(tick)} y2={y(tick)} />
                 <text class="quiet" x={left - 8} y={y(tick) + 4} text-anchor="end">
@@ -71,6 +74,19 @@ export function Curves({ title, curves, steps, isLog = false, bounds, marks = []
               </text>
             ))}
           </g>
+          {values.length ? null : (
+            <text class="quiet" x={(left + width - right) / 2} y={height / 2} text-anchor="middle">
+              no value yet
+            </text>
+          )}
+          {curves.map(({ name, color, points, isDashed }) => (
+            <g key={name} style={{ color }}>
+              <path class={isDashed ? 'dashed' : ''} d={d(points)} />
+              {points[0] && points.every(([at]) => at === points[0]?.[0]) ? (
+                <circle cx={x(points[0][0])} cy={y(points[0][1])} r="3.5" />
+              ) : null}
+            </g>
+          ))}
           {marks.map(({ at, name }) => (
             <g key={`${at} ${name}`} class="mark">
               <line x1={x(at)} x2={x(at)} y1={top} y2={height - bottom} />
@@ -78,9 +94,6 @@ export function Curves({ title, curves, steps, isLog = false, bounds, marks = []
                 {name}
               </text>
             </g>
-          ))}
-          {curves.map(({ name, color, points, isDashed }) => (
-            <path key={name} class={isDashed ? 'dashed' : ''} style={{ color }} d={d(points)} />
           ))}
         </svg>
       ) : (
