@@ -104,9 +104,7 @@ async function selfCheck(tab: Tab): Promise<Verdict> {
   const { provider, reason = 'the loss and every gradient are those of WebAssembly' } = await tab.evaluate(
     () => page.gpu(),
   );
-  // onnxruntime-web 1.30.0 has no indices of max pools on WebGPU; nothing else may be missing
-  const isRight = provider === 'webgpu' || /MaxPool.*Indices output is not supported/.test(reason);
-  return { isRight, said: `${provider}: ${reason}` };
+  return { isRight: provider === 'webgpu', said: `${provider}: ${reason}` };
 }
 
 /** The largest relative difference of two runs' losses; NaN when they are not as long. */
