@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core';
 import { servePage } from '../../src/cli/web-server.ts';
 import { buildPage, folder } from './build.ts';
 import { docs } from './checks/docs.ts';
+import { engine } from './checks/engine.ts';
 import { short } from './checks/short.ts';
 import { looking } from './checks/looking.ts';
 import { training } from './checks/training.ts';
@@ -19,6 +20,7 @@ const named = (prefix: string, checks: readonly PageCheck[]): readonly PageCheck
 const checks: readonly PageCheck[] = [
   ...named('page', [...looking, ...docs, ...training, ...whole]),
   ...named('short', short),
+  ...named('webgpu', engine),
 ];
 
 /** The checks that are wanted by their names; the page is built when there is one, without its API reference for the short form. */
