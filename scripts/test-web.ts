@@ -10,7 +10,7 @@ import type { BrowserContext, Page as Tab } from 'playwright-core';
 import { print } from '../src/cli/say.ts';
 import { compile } from '../src/engine/index.ts';
 import type { Arrays } from '../src/jit/index.ts';
-import { largestDifference, shaken, small } from '../test/support/nets.ts';
+import { inBrowsers, largestDifference, shaken, small } from '../test/support/nets.ts';
 import { zooFolder } from '../zoo/folders.ts';
 import { loadStudent } from '../zoo/index.ts';
 import { launched, type Site, served, softwareGpu } from './lib/browser.ts';
@@ -29,12 +29,6 @@ const isWanted = (name: string): boolean =>
   values.short
     ? name.startsWith('short: ') || name === 'training step of squeezenet (law 6)'
     : !name.startsWith('short: ') && name.includes(values.only);
-
-/** Architectures whose training step is held to law 6, one of each kind of block. */
-const trained = [
-  ...['wrn', 'mobilenet-v1', 'mobilenet-v2', 'mobilenet-v3-small', 'shufflenet-v2', 'squeezenet'],
-  ...['densenet-cifar', 'resnext-cifar', 'igcv1', 'ghostnet', 'efficientnet-b0', 'mnasnet'],
-];
 
 declare const page: Page; // in the browser
 
@@ -101,12 +95,8 @@ async function student(tab: Tab): Promise<Verdict> {
 
 /** The self-check of WebGPU, on SwiftShader where there is no graphics card. */
 async function selfCheck(tab: Tab): Promise<Verdict> {
-  const { provider, reason = 'the loss and every gradient are those of WebAssembly' } = await tab.evaluate(
-    () => page.gpu(),
-  );
-  // onnxruntime-web 1.30.0 has no indices of max pools on WebGPU; nothing else may be missing
-  const isRight = provider === 'webgpu' || /MaxPool.*Indices output is not supported/.test(reason);
-  return { isRight, said: `${provider}: ${reason}` };
+  const { provider, summary } = await tab.evaluate(() => page.gpu());
+  return { isRight: provider === 'webgpu', said: summary };
 }
 
 /** The largest relative difference of two runs' losses; NaN when they are not as long. */
@@ -167,13 +157,14 @@ const chromium = await launched(isGpu ? softwareGpu : []).catch((e: Error) => {
   print(`test:web: ${e.message}`);
   process.exit(1);
 });
-const ofPage = await pageChecks(chromium, isWanted, values.short);
+const isOfPage = (name: string): boolean => isWanted(name) && name.startsWith('webgpu') === isGpu;
+const ofPage = await pageChecks(chromium, isOfPage, values.short);
 const browser = await chromium.newContext();
 const at = await site();
 let tab = await opened(browser, at);
 const gpuChecks: readonly Check[] = [
   { name: 'webgpu: self-check', run: selfCheck },
-  ...trained.map((name) => ({
+  ...inBrowsers.map((name) => ({
     name: `webgpu: training step of ${name} (law 6)`,
     run: inBrowser(async () => trainingStep(shaken(small(name), 1, true), 4), true),
   })),
@@ -183,7 +174,7 @@ const checks: readonly Check[] = [
   ...battery
     .filter(({ kind }) => kind !== 'step')
     .map(({ name, prepare }) => ({ name: `outputs of ${name}`, run: inBrowser(prepare) })),
-  ...trained.map((name) => ({
+  ...inBrowsers.map((name) => ({
     name: `training step of ${name} (law 6)`,
     run: inBrowser(async () => trainingStep(shaken(small(name), 1, true), 4)),
   })),

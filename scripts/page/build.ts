@@ -69,10 +69,12 @@ const kept = [
   'fashion-mnist/wrn-16-2',
   'fashion-mnist/wrn-16-2-bg24',
 ];
+/** WebAssembly with WebGPU (27 MB) is loaded only where there is an adapter. */
 const isKept = (file: string): boolean =>
-  /^(index\.html|assets\/|docs\/|wasm\/|icon|nets\/index\.json$)/.test(file) ||
-  kept.some((id) => file.startsWith(`nets/${id}/`)) ||
-  /^data\/(mnist\/|[\w-]+\/(info\.json|test-))/.test(file);
+  !file.includes('.asyncify.') &&
+  (/^(index\.html|assets\/|docs\/|wasm\/|icon|nets\/index\.json$)/.test(file) ||
+    kept.some((id) => file.startsWith(`nets/${id}/`)) ||
+    /^data\/(mnist\/|[\w-]+\/(info\.json|test-))/.test(file));
 
 /** The service worker keeps these files, under a version that changes with any of them. */
 async function addServiceWorker(): Promise<void> {

@@ -5,6 +5,7 @@ import { servePage } from '../../src/cli/web-server.ts';
 import { buildPage, folder } from './build.ts';
 import { docs } from './checks/docs.ts';
 import { docsPages } from './checks/docs-pages.ts';
+import { engine } from './checks/engine.ts';
 import { short } from './checks/short.ts';
 import { looking } from './checks/looking.ts';
 import { everyMethod } from './checks/methods.ts';
@@ -21,6 +22,7 @@ const named = (prefix: string, checks: readonly PageCheck[]): readonly PageCheck
 const checks: readonly PageCheck[] = [
   ...named('page', [...looking, ...docs, ...docsPages, ...training, ...everyMethod, ...whole]),
   ...named('short', short),
+  ...named('webgpu', engine),
 ];
 
 /** The checks that are wanted by their names; the page is built when there is one, without its API reference for the short form. */

@@ -29,9 +29,9 @@ const onGpu = (): Promise<Provided> => {
 
 const page = {
   /** What `gpuRuntime` chooses here, software included, and why. */
-  async gpu(): Promise<Pick<Provided, 'provider' | 'reason'>> {
-    const { provider, reason } = await onGpu();
-    return { provider, ...(reason === undefined ? {} : { reason }) };
+  async gpu(): Promise<Pick<Provided, 'provider' | 'summary'>> {
+    const { provider, summary } = await onGpu();
+    return { provider, summary };
   },
   /** Performs the task under a URL, and posts what comes out beside it. */
   async perform(url: string, gpu = false): Promise<void> {

@@ -1,8 +1,8 @@
 /** @file Loads onnxruntime when it is first needed, sets its options, and detects the block size of this machine. */
 
-import type { InferenceSession } from 'onnxruntime-common';
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
-import { encodeModel } from '../onnx/index.ts';
+import { encodeModel, ints, type OnnxModel } from '../onnx/index.ts';
 
 /** The part of onnxruntime that we call: of `onnxruntime-node`, or in browsers of `onnxruntime-web`. */
 export type Runtime = Pick<typeof import('onnxruntime-common'), 'InferenceSession' | 'Tensor'> &
@@ -69,32 +69,57 @@ export function sessionOptions(threads = defaultThreads()): InferenceSession.Ses
   };
 }
 
-const blocks = new WeakMap<object, Promise<number | undefined>>();
+/** A question to a runtime, whose answer is kept. */
+function kept<T>(ask: (ort: Runtime) => Promise<T>): (ort: Runtime) => Promise<T> {
+  const answers = new WeakMap<object, Promise<T>>();
+  return (ort) => {
+    const answer = answers.get(ort.InferenceSession) ?? ask(ort);
+    answers.set(ort.InferenceSession, answer);
+    return answer;
+  };
+}
 
 /** Channels per block of a runtime's blocked convs on this machine; undefined where there are none. */
-export function blockOf(ort: Runtime): Promise<number | undefined> {
-  const block = blocks.get(ort.InferenceSession) ?? probe(ort);
-  blocks.set(ort.InferenceSession, block);
-  return block;
-}
+export const blockOf: (ort: Runtime) => Promise<number | undefined> = kept(probe);
+
+/** Whether a runtime's MaxPool gives indices, which that of onnxruntime-web's WebGPU does not. */
+export const givesPoolIndices: (ort: Runtime) => Promise<boolean> = kept(async (ort) => {
+  const attributes = { kernel_shape: ints([2, 2]) };
+  const places = await ran(ort, {
+    nodes: [{ opType: 'MaxPool', inputs: ['x'], outputs: ['values', 'y'], attributes }],
+    inputs: [{ name: 'x', dtype: 'float32', shape: [1, 1, 2, 2] }],
+    outputs: [{ name: 'y', dtype: 'int64', shape: [1, 1, 1, 1] }],
+  });
+  return places?.data[0] === 0n;
+});
 
 /** Reorders an image of four channels, the fewest possible: the block is the number of channels that come out. */
 async function probe(ort: Runtime): Promise<number | undefined> {
   const domain = 'com.microsoft.nchwc';
-  const model = encodeModel({
-    name: 'probe',
+  const y = await ran(ort, {
     nodes: [{ opType: 'ReorderInput', domain, inputs: ['x'], outputs: ['y'] }],
-    initializers: [],
     inputs: [{ name: 'x', dtype: 'float32', shape: [1, 4, 1, 1] }],
     outputs: [{ name: 'y', dtype: 'float32', shape: [1, 'block', 1, 1] }],
     domains: { [domain]: 1 },
   });
+  return y?.dims[1] === 8 || y?.dims[1] === 16 ? y.dims[1] : undefined;
+}
+
+/** What a model makes of zeros; undefined where this build or machine cannot run it. */
+async function ran(
+  ort: Runtime,
+  model: Omit<OnnxModel, 'name' | 'initializers'>,
+): Promise<Tensor | undefined> {
   try {
-    const session = await ort.InferenceSession.create(model, sessionOptions(1));
-    const { y } = await session.run({ x: new ort.Tensor('float32', new Float32Array(4), [1, 4, 1, 1]) });
+    const whole = encodeModel({ name: 'probe', initializers: [], ...model });
+    const session = await ort.InferenceSession.create(whole, sessionOptions(1));
+    const shape = (model.inputs[0]?.shape ?? []).map(Number);
+    const { y } = await session.run({
+      x: new ort.Tensor('float32', new Float32Array(shape.reduce((size, dim) => size * dim, 1)), shape),
+    });
     await session.release();
-    return y?.dims[1] === 8 || y?.dims[1] === 16 ? y.dims[1] : undefined;
+    return y;
   } catch {
-    return undefined; // this build or machine has no blocks, so that plain convs are used
+    return undefined;
   }
 }

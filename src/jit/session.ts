@@ -3,7 +3,7 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common';
 import { MoonletError } from '../errors.ts';
 import { modelCache } from './model-cache.ts';
-import { blockOf, loadRuntime, type Runtime, sessionOptions } from './runtime.ts';
+import { blockOf, givesPoolIndices, loadRuntime, type Runtime, sessionOptions } from './runtime.ts';
 import { trace } from './trace.ts';
 import {
   type Arrays,
@@ -117,11 +117,14 @@ async function openSession(
   options: JitOptions,
 ): Promise<Session> {
   const optimize = options.optimize ?? true;
+  const ownBlock = optimize ? await blockOf(ort) : undefined;
+  const poolIndices = ownBlock !== undefined || (await givesPoolIndices(ort)); // what has blocks runs on the processor
   const compile = async (block: number | undefined): Promise<Compiled> => {
     const traced = tracedOrKept(ort, fn, specs, options, {
       optimize,
       join: true,
       ...(block ? { block } : {}),
+      ...(poolIndices ? {} : { poolIndices }),
     });
     try {
       const session = await ort.InferenceSession.create(traced.model, {
@@ -147,7 +150,7 @@ async function openSession(
     );
     return plain;
   };
-  let compiled = await compile(optimize ? await blockOf(ort) : undefined);
+  let compiled = await compile(ownBlock);
   let hasRun = false;
   return {
     current: () => compiled,

@@ -29,6 +29,11 @@ export interface TraceOptions {
    * used.
    */
   readonly block?: number;
+  /**
+   * Whether the runtime's MaxPool gives the indices of the maxima, as ONNX's does; default true. onnxruntime-web's WebGPU does not. Without
+   * them, the gradient of a max pool takes other ops, and its images must be finite.
+   */
+  readonly poolIndices?: boolean;
   /** Whether small tensors of the state may be passed in vectors (see `joined`); default false. */
   readonly join?: boolean;
 }

@@ -1,12 +1,10 @@
 /** @file The shell: the bar with the views, the theme, and the view that is open. A view that was opened keeps its state. */
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { EngineLine } from './parts/engine.tsx';
 import { Busy, Note } from './parts/notes.tsx';
 import { addressOf, messageOf } from './parts/state.ts';
 import { applyTheme, storedTheme, type Theme } from './parts/theme.ts';
-import { trainingThreads } from './work/threads.ts';
-
-const threads = trainingThreads();
 
 interface View {
   readonly id: string;
@@ -77,11 +75,7 @@ export function App() {
       </main>
       <div class="foot" role="contentinfo">
         <span>Everything runs in this browser; nothing is sent anywhere.</span>
-        <span>
-          {globalThis.crossOriginIsolated
-            ? `${navigator.hardwareConcurrency} cores, isolated page: a run trains on ${threads === 1 ? 'one thread' : `${threads} threads`}`
-            : 'This server does not isolate the page: WebAssembly runs on one thread'}
-        </span>
+        <EngineLine />
       </div>
     </>
   );

@@ -26,14 +26,15 @@ async function fake(ending: string, off: number): Promise<Runtime> {
 
 describe('gpuRuntime', () => {
   it('takes WebGPU where the loss and every gradient are those of WebAssembly', async () => {
-    const { provider, reason } = await gpuRuntime(await fake('', 0), { gpu: hardware });
+    const { provider, reason, summary } = await gpuRuntime(() => fake('', 0), { gpu: hardware });
     expect([provider, reason]).to.deep.equal(['webgpu', undefined]);
+    expect(summary).to.match(/^WebGPU computes: .* are those of WebAssembly \(checked in \d+\.\d s\)$/);
   });
 
   it('names the gradient that differs, and takes WebAssembly', async () => {
-    const { provider, reason } = await gpuRuntime(await fake('grouped', 0.1), { gpu: hardware });
+    const { provider, reason } = await gpuRuntime(await fake('of x', 0.1), { gpu: hardware });
     expect(provider).to.equal('wasm');
-    expect(reason).to.match(/^on WebGPU the gradient of grouped differs by \d/);
+    expect(reason).to.match(/^on WebGPU the gradient of x differs by \d/);
   });
 
   it('says what WebGPU lacks', async () => {
@@ -52,5 +53,11 @@ describe('gpuRuntime', () => {
     it(`takes WebAssembly: ${reason}`, async () => {
       const found = await gpuRuntime(await fake('', 0), { gpu: { requestAdapter: async () => adapter } });
       expect([found.provider, found.reason]).to.deep.equal(['wasm', reason]);
+      expect(found.summary).to.equal(`WebAssembly computes: ${reason}`);
     });
+
+  it('does not load the module where there is no adapter', async () => {
+    const { runtime } = await gpuRuntime(() => Promise.reject(new Error('loaded')), { gpu: undefined });
+    expect(runtime).to.equal(await loadRuntime());
+  });
 });

@@ -35,6 +35,16 @@ describe('onnxruntime without blocked convs (its build for browsers)', () => {
     expect(convs.get('29x27')).to.be.above(0);
   });
 
+  it('computes max pools and their gradients as tf does, without indices too, where maxima are equal and with padding', async () => {
+    const { indices, rows } = (await found('pools')) as {
+      readonly indices: readonly [web: boolean, withoutIndices: boolean];
+      readonly rows: readonly (readonly [name: string, withTies: number, without: number])[];
+    };
+    expect(indices).to.deep.equal([true, false]);
+    expect(rows).to.have.length(12);
+    for (const [name, ...distances] of rows) expect(Math.max(...distances), name).to.be.below(1e-6);
+  });
+
   it('makes the same step of it at a batch that fills no blocks (law 6)', async () => {
     expect(await found('steps')).to.equal('agree');
   });

@@ -42,6 +42,12 @@ export const everyName: readonly string[] = [...architectures.keys()];
 /** The names of all others. */
 export const distinct: readonly string[] = everyName.filter((name) => !enlarged.includes(name));
 
+/** Architectures whose training step is held to law 6 in browsers, one of each kind of block. */
+export const inBrowsers: readonly string[] = [
+  ...['wrn', 'mobilenet-v1', 'mobilenet-v2', 'mobilenet-v3-small', 'shufflenet-v2', 'squeezenet'],
+  ...['densenet-cifar', 'resnext-cifar', 'igcv1', 'ghostnet', 'efficientnet-b0', 'mnasnet'],
+];
+
 /** An architecture at a small size, with ten classes. */
 export function small(name: string, size = 32): Graph {
   const arch = architectures.get(name);

@@ -13,8 +13,8 @@ import * as web from 'onnxruntime-web';
 import { sketch } from '../../src/bench/cases.ts';
 import { compile } from '../../src/engine/index.ts';
 import { onlyOutput } from '../../src/graph/index.ts';
-import { blockOf } from '../../src/jit/runtime.ts';
-import { type ConvGeometry, conv } from '../../src/kernels/index.ts';
+import { blockOf, givesPoolIndices, type Runtime } from '../../src/jit/runtime.ts';
+import { type ConvGeometry, conv, maxPool, type PoolGeometry } from '../../src/kernels/index.ts';
 import { decodeModel } from '../../src/onnx/index.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
 import { both, distance, numbers, withGradients } from '../jit/agree.ts';
@@ -82,11 +82,72 @@ async function depthwiseForms(): Promise<readonly (readonly [string, number, num
 const depthwiseKernel = (size: number, channels: number): tf.Tensor4D =>
   tf.tensor4d(numbers(size * size * channels, 2), [size, size, 1, channels]);
 
+/** Max pools: sizes that are no powers of two, each stride, windows that overlap or leave rows out, and padding on one side only. */
+const pools: readonly (readonly [name: string, image: Shape4, pool: PoolGeometry])[] = [
+  ['7x5', [2, 7, 5, 3], pooled([2, 2], [1, 1])],
+  ['9x11, windows of 3 in steps of 2', [3, 9, 11, 5], pooled([3, 3], [2, 2], [1, 1, 1, 1])],
+  ['10x13, rows left over', [2, 10, 13, 3], pooled([2, 2], [3, 3])],
+  ['12x7, padded above and to the right', [2, 12, 7, 6], pooled([3, 2], [2, 3], [2, 0, 0, 1])],
+  ['6x6, padded below', [5, 6, 6, 1], pooled([3, 3], [2, 2], [0, 1, 0, 1])],
+  ['5x9, one row', [1, 5, 9, 7], pooled([5, 3], [1, 2], [0, 0, 1, 1])],
+];
+
+function pooled(
+  size: PoolGeometry['size'],
+  stride: PoolGeometry['stride'],
+  [top, bottom, left, right]: readonly [number, number, number, number] = [0, 0, 0, 0],
+): PoolGeometry {
+  return { size, stride, pads: { top, bottom, left, right } };
+}
+
+/** The web's runtime, which refuses a MaxPool with indices, as WebGPU does. */
+const withoutIndices = {
+  Tensor: web.Tensor,
+  InferenceSession: {
+    create: async (model: Uint8Array, options: object) => {
+      const hasIndices = decodeModel(model).nodes.some((n) => n.opType === 'MaxPool' && n.outputs.length > 1);
+      if (hasIndices) throw new Error('MaxPool: Indices output is not supported');
+      return web.InferenceSession.create(model, options);
+    },
+  },
+} as unknown as Runtime;
+
+/**
+ * For each pool, traced for a runtime with indices and one without, and eager: the distance of y and of the gradient. Images of a relu
+ * and of few different numbers have ties, among them windows of zeros that reach into the padding.
+ */
+async function maxPools(): Promise<readonly (readonly [name: string, withTies: number, without: number])[]> {
+  await tf.setBackend('cpu');
+  const rows: [string, number, number][] = [];
+  for (const [name, image, geometry] of pools) {
+    const fn = withGradients((x) => maxPool(x as tf.Tensor4D, geometry), 1);
+    const continuous = tf.tensor4d(numbers(sizeOf(image), 3), image);
+    const ties = tf.tensor4d(
+      numbers(sizeOf(image), 4).map((v) => Math.max(0, Math.round(2 * v))),
+      image,
+    );
+    for (const runtime of [web, withoutIndices]) {
+      const far: number[] = [];
+      for (const x of [ties, continuous]) {
+        const { traced, eager } = await both(fn, [x], true, runtime);
+        far.push(Math.max(...eager.map((values, i) => distance(values, traced[i] ?? []))));
+      }
+      const [withTies = Number.NaN, without = Number.NaN] = far;
+      rows.push([`${name}${runtime === web ? '' : ', no indices'}`, withTies, without]);
+    }
+  }
+  return rows;
+}
+
 const results: Readonly<Record<string, () => Promise<unknown>>> = {
   block: async () => (await blockOf(web)) ?? null,
   inference: async () => largestDifference(await logits(web), await logits()),
   losses: async () => [await losses('onnxruntime'), await losses('web')],
   depthwise: depthwiseForms,
+  pools: async () => ({
+    indices: [await givesPoolIndices(web), await givesPoolIndices(withoutIndices)],
+    rows: await maxPools(),
+  }),
   steps: async () => {
     await expectStepsAgree(graph, { batch: 13, engine: 'web', reference: 'onnxruntime' });
     return 'agree';

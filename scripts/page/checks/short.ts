@@ -1,4 +1,5 @@
 /** @file The short form of the page's checks, which `.ci/run` runs: every view opens, axe-core on two views, a sample that trains. */
+import { footer, trainOn } from './engine.ts';
 import { goTo, openView, type PageCheck, partOf, ready, textThat, verdict, viewNames } from '../tab.ts';
 import { axeSource, violations } from './whole.ts';
 
@@ -46,4 +47,19 @@ const sample: PageCheck = {
   },
 };
 
-export const short: readonly PageCheck[] = [views, accessible, sample];
+const withoutGpu: PageCheck = {
+  name: 'without a graphics card a run trains on WebAssembly, and the footer says why',
+  isKept: false,
+  run: async (context, site) => {
+    const tab = await openView(context, site, 'grow');
+    await trainOn(tab, 25);
+    const said = await textThat(
+      footer(tab),
+      /trains on .* of WebAssembly.*: (this browser|WebGPU|the WebGPU)/,
+    );
+    await tab.close();
+    return verdict(true, said.trim());
+  },
+};
+
+export const short: readonly PageCheck[] = [views, accessible, sample, withoutGpu];

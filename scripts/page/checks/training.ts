@@ -1,5 +1,6 @@
 /** @file Checks of the views that train: growth with its certificate, a run that is stopped, one whose tab is closed, and two minutes. */
 import type { Page as Tab } from 'playwright-core';
+import { trainOn } from './engine.ts';
 import { openView, type PageCheck, partOf, textThat, verdict } from '../tab.ts';
 
 const grow: PageCheck = {
@@ -15,10 +16,7 @@ const grow: PageCheck = {
       .click();
     const difference = Number(await textThat(part('[data-difference]'), /\d/));
     const proof = await textThat(part('article[aria-label="Certificate"]'), /Proved/);
-    await part('input[aria-label="steps, as a number"]').fill('25');
-    await tab.keyboard.press('Tab');
-    await part('button').filter({ hasText: 'Train on' }).click();
-    const status = await textThat(part('[data-grow-status]'), /held-out images, 25 steps/, 180_000);
+    const status = await trainOn(tab, 25);
     await tab.close();
     return verdict(
       difference < 1e-3 && proof.length > 0,

@@ -13,6 +13,8 @@ export interface Emitter {
   /** Whether values may stay in another layout than tf's between ops. */
   readonly carry: boolean;
   readonly block: number | undefined;
+  /** Whether the runtime's MaxPool gives the indices of the maxima, as a second output. */
+  readonly poolIndices: boolean;
   readonly fusions: Fusions;
   /** Appends a node and gives its outputs' names. */
   emit(

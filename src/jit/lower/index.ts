@@ -31,7 +31,7 @@ export function lower({ trace, inputs, results, joined, fusions }: Fused, option
     trace,
     wanted.map(([, value]) => value),
   );
-  const emitter = newEmitter(options.optimize ?? true, options.block, fusions);
+  const emitter = newEmitter(fusions, options);
   for (const [name, value] of given) emitter.put(value, name);
   const read = new Set(nodes.flatMap((node) => node.inputs));
   for (const vector of joined) if (vector.parts.some((part) => read.has(part))) split(emitter, vector);

@@ -1,6 +1,7 @@
 /** @file Writes ONNX nodes, and remembers in which layouts each value of the graph is already stored. */
 
 import type { Fusions, Value } from '../ir.ts';
+import type { TraceOptions } from '../types.ts';
 import { type BlockMoves, newBlockMoves } from './block-moves.ts';
 import type { Emitter } from './emitter.ts';
 import { between, blocks, isFree, isPlain, type Layout, lay, nchw, permuted, plain } from './layout.ts';
@@ -15,9 +16,10 @@ interface Form {
 /** Where the values of the graph lie. */
 type Forms = Pick<Emitter, 'get' | 'put' | 'has' | 'layouts' | 'alias' | 'putNumber' | 'numberOf'>;
 
-export function newEmitter(carry: boolean, block: number | undefined, fusions: Fusions): Emitter {
+export function newEmitter(fusions: Fusions, options: TraceOptions): Emitter {
   const writer = newWriter();
-  return { ...writer, ...newForms(writer, block), carry, block, fusions };
+  const { optimize: carry = true, block, poolIndices = true } = options;
+  return { ...writer, ...newForms(writer, block), carry, block, poolIndices, fusions };
 }
 
 function newForms(writer: Writer, block: number | undefined): Forms {

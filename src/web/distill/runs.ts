@@ -1,5 +1,6 @@
 /** @file Two runs at once, with the teacher and without, each in a worker; what they tell is kept, also when the page is closed. */
 import { useEffect, useReducer, useRef } from 'preact/hooks';
+import { prepareToTrain } from '../parts/engine.tsx';
 import { messageOf } from '../parts/state.ts';
 import { type Remote, remote } from '../work/rpc.ts';
 import { keepTrained } from '../work/trained.ts';
@@ -110,6 +111,7 @@ export function useRuns(): RunsControl {
   const [runs, send] = useReducer(reduce, undefined, remembered);
   const workers = useRef(new Map<Who, TrainWorker>());
   const pending = useRef<Change[]>([]);
+  const stopped = useRef(false);
   useEffect(() => {
     remember(runs);
   }, [runs.taught?.measures.length, runs.alone?.measures.length, runs.taught?.at, runs.alone?.at]);
@@ -121,6 +123,7 @@ export function useRuns(): RunsControl {
     return () => clearInterval(timer);
   }, []);
   const run = async (who: Who, job: Job): Promise<void> => {
+    stopped.current = false;
     workers.current.get(who)?.end();
     const worker = trainWorker();
     workers.current.set(who, worker);
@@ -128,6 +131,8 @@ export function useRuns(): RunsControl {
     const set = (change: Partial<RunState>): void =>
       void pending.current.push({ who, change: (state) => ({ ...state, ...change }) });
     try {
+      await prepareToTrain(worker);
+      if (stopped.current) return set({ at: 'stopped' });
       const { net, ...ended } = await worker.call('train', job);
       if (ended.finished)
         keepTrained({
@@ -167,6 +172,7 @@ export function useRuns(): RunsControl {
       for (const [who, { job }] of open) void run(who, job);
     },
     stop: () => {
+      stopped.current = true;
       for (const worker of workers.current.values()) void worker.call('stop');
     },
     forget: () => {

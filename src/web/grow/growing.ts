@@ -4,6 +4,7 @@ import type { GrowStep } from '../../edit/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { trainWorker, type TrainWorker } from '../distill/runs.ts';
 import { dataOf } from '../parts/datasets.ts';
+import { prepareToTrain } from '../parts/engine.tsx';
 import { messageOf } from '../parts/state.ts';
 import { keepTrained } from '../work/trained.ts';
 import type { Growable, Grown } from '../work/growing.ts';
@@ -46,6 +47,7 @@ export function useGrowing(): Growing {
   const worker = useRef<TrainWorker | undefined>(undefined);
   const source = useRef<Source | undefined>(undefined);
   const seed = useRef(1);
+  const stopped = useRef(false);
   const set = (change: Partial<State>): void => setState((before) => ({ ...before, ...change }));
   /** Does something in the worker, and says what failed. */
   const doing = async (busy: State['busy'], work: (w: TrainWorker) => Promise<void>): Promise<void> => {
@@ -92,6 +94,9 @@ export function useGrowing(): Growing {
           }),
         );
         try {
+          stopped.current = false;
+          await prepareToTrain(w);
+          if (stopped.current) return;
           const { accuracy, net } = await w.call('trainOn', 'grow', steps, rate, seed.current++);
           const from = source.current;
           const data = from && ('id' in from ? dataOf(from.id) : from.data);
@@ -101,7 +106,10 @@ export function useGrowing(): Growing {
           end();
         }
       }),
-    stop: () => void worker.current?.call('stop'),
+    stop: () => {
+      stopped.current = true;
+      void worker.current?.call('stop');
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 /** @file The worker that trains: a student with or without its teacher, and nets that grow. */
+import { chooseEngine, type Engine, type Tries } from './engine.ts';
 import { type Growable, growNet, openNet, trainOn } from './growing.ts';
 import { serve } from './rpc.ts';
 import { trainingThreads, useThreads } from './threads.ts';
@@ -8,6 +9,10 @@ const ready = useThreads(trainingThreads());
 ready.catch(() => {}); // what needs it says what is wrong
 
 const methods = {
+  async choose(tries: Tries): Promise<Engine> {
+    await ready;
+    return chooseEngine(tries);
+  },
   async train(job: Job): Promise<Ended> {
     await ready;
     return train(job);

@@ -12,6 +12,7 @@ import {
 } from '../../learn/index.ts';
 import { fetchNet } from '../../../zoo/web.ts';
 import { wholeDataset } from './data.ts';
+import { trainingRuntime } from './engine.ts';
 import { lossesOf } from './methods.ts';
 import { nets } from './places.ts';
 import { tell } from './rpc.ts';
@@ -122,6 +123,7 @@ export async function told(
     },
     {
       ...o,
+      ...trainingRuntime(),
       signal,
       onResume: (step) => {
         done = step;
