@@ -17,6 +17,7 @@ export {
 } from './efficientnet.ts';
 export { efficientvit } from './efficientvit.ts';
 export { fasternetT0 } from './fasternet.ts';
+export { fastvit } from './fastvit.ts';
 export { fbnetC, fbnetV3 } from './fbnet.ts';
 export { fitnet1, fitnet2, fitnet3, fitnet4 } from './fitnet.ts';
 export { ghostnet } from './ghostnet.ts';
