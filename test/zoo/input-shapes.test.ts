@@ -55,6 +55,7 @@ describe('an image that is not square', () => {
     'test-byobnet size=33x17 channels=4',
     'squeezenet size=10x49 channels=6',
     'lraspp-mobilenet-v3-large width=0.25 size=33x47 channels=4',
+    'ddrnet-23-slim width=0.25 size=33x47 channels=4',
   ]) {
     it(`${words}: compiled as eager`, async () => {
       const net = init(compose(words), { seed: 1 });

@@ -3,6 +3,7 @@ export { condensenet } from './condensenet.ts';
 export { convnext } from './convnext.ts';
 export { convnextV2 } from './convnext-v2.ts';
 export { densenet121, densenetCifar } from './densenet.ts';
+export { ddrnet23Slim } from './ddrnet.ts';
 export { detector } from './detector.ts';
 export {
   efficientnetB0,
