@@ -49,7 +49,8 @@ function* cases(): Generator<Case> {
     if (!detectionArchitectures.has(words))
       // dense_prediction.py compares these
       yield { words, source: 'torchvision', model };
-  for (const arch of ['repvgg-a0', 'mobileone-s0']) yield { words: `${arch} form=deploy`, source: 'timm' };
+  for (const arch of ['repvgg-a0', 'mobileone-s0', 'fastvit'])
+    yield { words: `${arch} form=deploy`, source: 'timm' };
 }
 
 interface Said {
