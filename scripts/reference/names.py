@@ -49,6 +49,7 @@ CONVNEXTS = {
     "convnext_nano_ols": "convnext variant=nano stem=overlap",
     "convnext_tiny_hnf": "convnext variant=tiny head=norm",
     "convnext_large_mlp": "convnext variant=large head=hidden",
+    **{f"test_convnext{v}": convnext("", f"test{v}") for v in ("", "2", "3")},
     **{f"convnextv2_{v}": convnext("-v2", v) for v in ("atto", "femto", "pico", "nano", "tiny", "small", "base", "large", "huge")},
 }
 

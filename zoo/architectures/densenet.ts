@@ -56,20 +56,16 @@ const head =
     x.norm().relu().globalPool().dense(classes);
 
 /** Table 1: a stem of 2k channels, then dense blocks. */
-const imagenet = (size: number | Sides, channels: number, depths: readonly number[], growth: number) =>
-  denseStages(
-    depths,
-    growth,
-    true,
-  )(
-    image(size, channels).pipe('stem', (x) =>
-      x
-        .conv(2 * growth, { kernel: 7, stride: 2, padding: around(7) })
-        .norm()
-        .relu()
-        .maxPool({ size: 3, stride: 2, padding: around(3) }),
-    ),
-  );
+const imagenet = (size: number | Sides, channels: number, depths: readonly number[], growth: number) => {
+  const stem: Block = (x) => {
+    const y = x.conv(2 * growth, { kernel: 7, stride: 2, padding: around(7) });
+    return y
+      .norm()
+      .relu()
+      .maxPool({ size: 3, stride: 2, padding: around(3) });
+  };
+  return denseStages(depths, growth, true)(image(size, channels).pipe('stem', stem));
+};
 
 export const densenet121 = architecture({
   name: 'densenet-121',

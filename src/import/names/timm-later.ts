@@ -176,7 +176,7 @@ const lcnetV2: Scheme = {
 
 /** Without conv_mlp, the 1x1 convs of blocks are linear layers: from tiny on, but for the head with its norm first. */
 const hasLinear = ({ name }: Graph): boolean =>
-  /variant=(tiny|small|base|large|xlarge|xxlarge|huge)\b/.test(name) && !/\bhead=norm\b/.test(name);
+  /variant=(tiny|small|base|large|xlarge|xxlarge|huge|test[23]?)\b/.test(name) && !/\bhead=norm\b/.test(name);
 const convnext: Scheme = {
   ends: {
     'stem/conv': 'stem.0',
