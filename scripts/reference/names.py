@@ -49,7 +49,54 @@ CONVNEXTS = {
     "convnext_nano_ols": "convnext variant=nano stem=overlap",
     "convnext_tiny_hnf": "convnext variant=tiny head=norm",
     "convnext_large_mlp": "convnext variant=large head=hidden",
+    **{f"test_convnext{v}": convnext("", f"test{v}") for v in ("", "2", "3")},
     **{f"convnextv2_{v}": convnext("-v2", v) for v in ("atto", "femto", "pico", "nano", "tiny", "small", "base", "large", "huge")},
+}
+
+
+def named(architecture, usual, variant, more=""):
+    return f"{architecture}{'' if variant == usual else f' variant={variant}'}{more}"
+
+
+STEMS = {
+    "": "",
+    "c": " stem=deep",
+    "d": " stem=deep pooled=true",
+    "s": " stem=wide",
+    "t": " stem=tiered pooled=true",
+}
+
+
+def resnets(stem, more, *variants):
+    """resnet50d is ResNet-50 with the stem d."""
+    rows = {}
+    for name in variants:
+        layers, _, groups = name.partition("_")
+        number = layers.rstrip("cdst")
+        split = f" groups={groups.split('x')[0]} width={groups.split('x')[1][:-1]}" if groups else ""
+        rows[f"{stem}{name}"] = named("resnet", "18", number, STEMS[layers[len(number) :]] + split + more)
+    return rows
+
+
+RESNETS = {
+    **resnets("resnet", "", *"10t 14t 18d 26 26t 26d 34d 50c 50d 50s 50t 101 101c 101d 101s 152 152c 152d 152s 200 200d".split()),
+    **resnets("resnext", "", *"50d_32x4d 101_32x4d 101_32x8d 101_32x16d 101_32x32d 101_64x4d".split()),
+    "wide_resnet50_2": "resnet variant=50 width=128",
+    "wide_resnet101_2": "resnet variant=101 width=128",
+    **resnets("seresnet", " squeezed=true", *"18 34 50 50t 101 152 152d 200d 269d".split()),
+    **resnets(
+        "seresnext",
+        " squeezed=true",
+        *"26d_32x4d 26t_32x4d 50_32x4d 101_32x4d 101_32x8d 101d_32x8d 101_64x4d".split(),
+    ),
+}
+X = {"006": "600mf", "008": "800mf", "016": "1.6gf", "032": "3.2gf", "040": "4gf", "064": "6.4gf", "080": "8gf", "120": "12gf", "160": "16gf", "320": "32gf"}
+REGNETS = {
+    **{f"regnetx_{n}": named("regnet-x", "600mf", v) for n, v in X.items()},
+    "regnetx_004_tv": "regnet-x variant=400mf-tv",
+    **{f"regnety_{n}": named("regnet-y", "600mf", v) for n, v in {**X, "640": "64gf", "1280": "128gf", "2560": "256gf"}.items()},
+    "regnety_008_tv": "regnet-y variant=800mf-tv",
+    "regnety_080_tv": "regnet-y variant=8gf-tv",
 }
 TIMM = {
     **widths("mobilenetv1", "mobilenet-v1", 100, 125),
@@ -89,7 +136,9 @@ TIMM = {
     "regnetx_004": "regnet-x-400mf",
     "regnety_002": "regnet-y-200mf",
     "regnety_004": "regnet-y-400mf",
+    **REGNETS,
     **each("repvgg_", "repvgg-", ["a0", "a1"]),
+    **{f"repvgg_{v}": named("repvgg", "a2", v) for v in "a2 b0 b1 b1g4 b2 b2g4 b3 b3g4 d2se".split()},
     **each("mobileone_", "mobileone-", ["s0", "s1", "s2", "s3", "s4"]),
     **{
         f"repvit_{v.replace('.', '_')}": "repvit distilled=true" if v == "m0.9" else f"repvit variant={v} distilled=true"
@@ -99,21 +148,32 @@ TIMM = {
     **{f"inception_next_{v}": f"inception-next{'' if v == 'atto' else f' variant={v}'}" for v in ("atto", "tiny", "small", "base")},
     **{f"levit_{v}": "levit distilled=true" if v == "128s" else f"levit variant={v} distilled=true" for v in ("128s", "128", "192", "256", "384")},
     **{f"efficientvit_{v}": f"efficientvit{'' if v == 'b0' else f' variant={v}'}" for v in ("b0", "b1", "b2", "b3")},
+    **{f"fastvit_{v}": f"fastvit{'' if v == 't8' else f' variant={v}'}" for v in ("t8", "t12", "s12", "sa12", "sa24", "sa36", "ma36")},
+    **{f"fastvit_mci{i}": f"fastvit variant=mci{i} classes={512 if i < 3 else 768}" for i in range(5)},
     "fasternet_t0": "fasternet-t0",
     **each("starnet_", "starnet-", ["s050", "s100", "s150", "s1", "s2", "s3", "s4"]),
     "test_efficientnet": "test-efficientnet",
     "test_resnet": "test-resnet",
     "test_byobnet": "test-byobnet",
     "densenet121": "densenet-121",
+    **{f"densenet{v}": named("densenet", "169", v) for v in ("161", "169", "201")},
     "legacy_xception": "xception",
     "resnet18": "resnet-18",
     "resnet34": "resnet-34",
     "resnet50": "resnet-50",
     "resnext50_32x4d": "resnext-50",
+    **RESNETS,
     # ports from TensorFlow
     **{f"tf_{name}": words for name, words in EFFICIENTNETS.items()},
     **{f"tf_{name}": words for name, words in V3.items() if name != "mobilenetv3_small_050"},
     **{f"tf_mixnet_{v}": w for v, w in {"s": "mixnet", "m": "mixnet variant=m", "l": "mixnet variant=m width=1.3"}.items()},
+}
+TV_REGNETS = {
+    "regnet_x_400mf": "regnet-x variant=400mf-tv",
+    **{f"regnet_x_{v.replace('.', '_')}": named("regnet-x", "600mf", v) for v in ("800mf", "1.6gf", "3.2gf", "8gf", "16gf", "32gf")},
+    "regnet_y_800mf": "regnet-y variant=800mf-tv",
+    "regnet_y_8gf": "regnet-y variant=8gf-tv",
+    **{f"regnet_y_{v.replace('.', '_')}": named("regnet-y", "600mf", v) for v in ("1.6gf", "3.2gf", "16gf", "32gf", "128gf")},
 }
 TORCHVISION = {
     "mobilenet_v2": "mobilenet-v2",
@@ -132,11 +192,14 @@ TORCHVISION = {
     **{name: words for name, words in EFFICIENTNETS.items() if name[13] == "b" and name[-1] < "8"},
     **{f"convnext_{v}": convnext("", v) for v in ("tiny", "small", "base", "large")},
     "regnet_y_400mf": "regnet-y-400mf",
+    **TV_REGNETS,
     "densenet121": "densenet-121",
+    **{f"densenet{v}": named("densenet", "169", v) for v in ("161", "169", "201")},
     "resnet18": "resnet-18",
     "resnet34": "resnet-34",
     "resnet50": "resnet-50",
     "resnext50_32x4d": "resnext-50",
+    **{n: RESNETS[n] for n in ("resnet101", "resnet152", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2")},
 }
 SEGMENTATION = {"lraspp_mobilenet_v3_large": "lraspp-mobilenet-v3-large"}
 DETECTION = {"ssdlite320_mobilenet_v3_large": "ssdlite-mobilenet-v3-large"}

@@ -49,7 +49,8 @@ function* cases(): Generator<Case> {
     if (!detectionArchitectures.has(words))
       // dense_prediction.py compares these
       yield { words, source: 'torchvision', model };
-  for (const arch of ['repvgg-a0', 'mobileone-s0']) yield { words: `${arch} form=deploy`, source: 'timm' };
+  for (const arch of ['repvgg-a0', 'mobileone-s0', 'fastvit'])
+    yield { words: `${arch} form=deploy`, source: 'timm' };
 }
 
 interface Said {
@@ -131,7 +132,10 @@ try {
     if (model !== undefined && source !== 'torchvision') seen.add(model);
     if (wanted.size && !wanted.has(model ?? words) && !wanted.has(fullName(one))) continue;
     if (!wanted.size && flags.has('--write') && goldens.has(fullName(one))) continue;
-    const graph = asLibrary(compose(`${words} size=${size} classes=${classes}`), source);
+    const graph = asLibrary(
+      compose(`${words.replace(/ classes=\d+/, '')} size=${size} classes=${classes}`),
+      source,
+    );
     if (!wanted.size && !flags.has('--large') && cost(graph).params > large) {
       console.log(`left   ${words} (${source}, ${model}): more than 30 million parameters`);
       continue;

@@ -17,7 +17,7 @@ from timm_defaults import TRAINED
 
 SIZE, CLASSES = map(int, sys.argv[1:])
 # forms that have no name of their own
-DEPLOYED = {"repvgg-a0 form=deploy": "repvgg_a0", "mobileone-s0 form=deploy": "mobileone_s0"}
+DEPLOYED = {"repvgg-a0 form=deploy": "repvgg_a0", "mobileone-s0 form=deploy": "mobileone_s0", "fastvit form=deploy": "fastvit_t8"}
 
 
 def logits_of(model):

@@ -25,6 +25,7 @@ export const activations = [
   'swish',
   'tanh',
   'gelu',
+  'geluTanh', // its approximation by tanh
   'softmax',
   'negate', // with relu and concat it makes CReLU
 ] as const;

@@ -6,7 +6,7 @@ import { get, item, pairOf } from '../access.ts';
 import type { Graph, Op, Slot } from '../graph/index.ts';
 import { type Entry, entries, type WeightKey } from '../weights/index.ts';
 import type { Format } from './file.ts';
-import { type Layout, layoutOf, namesOf, type Source } from './names/index.ts';
+import { archOf, type Layout, layoutOf, namesOf, type Source } from './names/index.ts';
 
 export interface Expected {
   readonly key: WeightKey;
@@ -59,6 +59,8 @@ export function expected(graph: Graph, source: Source, format: Format): readonly
   // our own tf.layers models have layers named by our paths, and weights as Keras has them
   const layers = source === 'moonlet' && format === 'tf-layers';
   const layout = layers ? 'keras' : layoutOf(source);
+  // scales of torchvision's models, and of this family in timm, have a shape for maps
+  const planes = source === 'torchvision' || (source === 'timm' && archOf(graph) === 'fastvit');
   const all = entries(graph);
   const ids = [...new Set(all.map((e) => e.node))];
   const names = new Map(namesOf(graph, source, ids).map((n) => [n.node.id, n]));
@@ -73,8 +75,7 @@ export function expected(graph: Graph, source: Source, format: Format): readonly
         : layout === 'torch' && (owner.op.kind === 'scale' || owner.op.kind === 'attention')
           ? module // a parameter by itself
           : `${module}${joint}${words[layout][slot]}`;
-    const scaled =
-      source === 'torchvision' && owner.op.kind === 'scale' ? { foreignShape: [...shape, 1, 1] } : {};
+    const scaled = planes && owner.op.kind === 'scale' ? { foreignShape: [...shape, 1, 1] } : {};
     return { key, node, slot, shape, name, ...layoutFor(entry, owner.op, layout, pointwise), ...scaled };
   });
 }

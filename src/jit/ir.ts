@@ -15,8 +15,13 @@ export type Op =
   | { readonly kind: 'input'; readonly name: string }
   /** A number stands for a tensor with that value everywhere. */
   | { readonly kind: 'constant'; readonly data: Data | number }
-  /** An elementwise ONNX op, with numpy's broadcasting. */
-  | { readonly kind: 'map'; readonly op: string; readonly attributes?: Attributes }
+  /** An elementwise ONNX op, with numpy's broadcasting; of onnxruntime's own where it has a domain. */
+  | {
+      readonly kind: 'map';
+      readonly op: string;
+      readonly attributes?: Attributes;
+      readonly domain?: string;
+    }
   | {
       readonly kind: 'reduce';
       readonly op: string;

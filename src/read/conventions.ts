@@ -165,7 +165,7 @@ function valuesRead({ size, stride, padding }: Pool, input: Shape): number {
  * How often each value counts: `nn.ReLU` has a hook, and the function that it calls is patched, so that both count it; `nn.ReLU6`
  * has the hook alone, since it calls hardtanh; `nn.SiLU` and `nn.Softmax` call patched functions, but have no hook.
  */
-const timesByPtflops = { relu: 2, gelu: 2, relu6: 1, swish: 1, softmax: 1 } as const;
+const timesByPtflops = { relu: 2, gelu: 2, geluTanh: 2, relu6: 1, swish: 1, softmax: 1 } as const;
 
 const ptflops: Beside = (op, ins, out) =>
   match(op)
@@ -179,7 +179,15 @@ const ptflops: Beside = (op, ins, out) =>
     .exhaustive();
 
 /** Elementwise kernels of TensorFlow that have a count, for each value; those of relu, relu6, sigmoid and tanh have none. */
-const kernelsOf = { hardSigmoid: 2, hardSwish: 3, swish: 2, gelu: 4, softmax: 5, negate: 1 } as const;
+const kernelsOf = {
+  hardSigmoid: 2,
+  hardSwish: 3,
+  swish: 2,
+  gelu: 4,
+  geluTanh: 7,
+  softmax: 5,
+  negate: 1,
+} as const;
 
 const keras: Beside = (op, ins, out) =>
   match(op)

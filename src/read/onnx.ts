@@ -280,6 +280,12 @@ function emitActivation(d: Draft, x: string, fn: Activation): string {
       const erf = d.emit('Erf', [d.emit('Div', [x, scalar(Math.SQRT2)])]);
       return d.emit('Mul', [d.emit('Mul', [x, d.emit('Add', [erf, scalar(1)])]), scalar(0.5)]);
     }
+    case 'geluTanh': {
+      const cube = d.emit('Mul', [d.emit('Mul', [x, x]), x]);
+      const sum = d.emit('Add', [x, d.emit('Mul', [cube, scalar(0.044715)])]);
+      const tanh = d.emit('Tanh', [d.emit('Mul', [sum, scalar(Math.sqrt(2 / Math.PI))])]);
+      return d.emit('Mul', [d.emit('Mul', [x, d.emit('Add', [tanh, scalar(1)])]), scalar(0.5)]);
+    }
     case 'negate':
       return d.emit('Neg', [x]);
     case 'softmax':

@@ -93,6 +93,29 @@ describe('foldBranches', () => {
     });
   }
 
+  it('makes the deployed form of fastvit, with the scales and changes of sign of its mixers', async () => {
+    const words = 'fastvit layerScale=1 size=32 classes=10';
+    const net = shaken(compose(words));
+    const folded = foldBranches(net);
+    // the form for deployment keeps the norms of mlps, as timm's does
+    const deploy = foldNorms(shaken(compose(`${words} form=deploy`)));
+    expect(folded.graph.nodes).to.deep.equal(deploy.graph.nodes);
+    await expectKept(net, folded);
+  });
+
+  it('puts scales and changes of sign of branches into the conv', async () => {
+    const net = small((x) =>
+      x
+        .conv(4, { kernel: 3 })
+        .act('negate')
+        .scale({ initial: 0.5 })
+        .add(x.scale({ initial: 3 }), x.norm().act('negate'), x),
+    );
+    const folded = foldBranches(net);
+    expect(folded.graph.nodes.map((n) => n.op.kind)).to.deep.equal(['input', 'conv']);
+    await expectKept(net, folded);
+  });
+
   it('puts small kernels into large ones, the identity and norms too', async () => {
     const net = small((x) =>
       x.conv(4, { kernel: 5 }).add(x.conv(4, { kernel: [3, 1] }), x.conv(4, { bias: true }), x, x.norm()),

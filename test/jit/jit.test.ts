@@ -10,6 +10,7 @@ import { type Arrays, jit, type TracedFunction, trace } from '../../src/jit/inde
 import { blockOf, loadRuntime, type Runtime } from '../../src/jit/runtime.ts';
 import { batchNorm, conv, maxPool } from '../../src/kernels/index.ts';
 import { decodeModel } from '../../src/onnx/index.ts';
+import { activate } from '../../src/read/tfjs/apply.ts';
 import { expectAgreement, numbers } from './agree.ts';
 
 const x3 = { state: {}, inputs: { x: { shape: [3] } } };
@@ -225,6 +226,26 @@ describe('jit', () => {
       return { state: {}, outputs: { y: tf.mul(tf.add(a, tf.exp(x as tf.Tensor)), 1) } };
     }, x3);
     expect(counts).to.deep.equal({ Exp: 1, Add: 1 });
+  });
+
+  it('computes GELU as one op of onnxruntime, but where its gradient reads the parts', async () => {
+    const specs = { state: {}, inputs: { x: { shape: [2, 3, 3, 8] } } };
+    const gelu: TracedFunction = (_, { x }) => ({
+      state: {},
+      outputs: { y: activate(x as tf.Tensor, 'gelu') },
+    });
+    const both: TracedFunction = (_, { x }) => {
+      const { value, grad } = tf.valueAndGrad((z) => tf.sum(activate(z, 'gelu')))(x as tf.Tensor);
+      return { state: {}, outputs: { value, grad } };
+    };
+    expect(trace(gelu, specs, { block: 8 }).counts).to.deep.equal({ Gelu: 1 });
+    expect(trace(both, specs, { block: 8 }).counts)
+      .to.include({ Erf: 1 })
+      .and.not.have.property('Gelu');
+    const one = (x: tf.Tensor): tf.Tensor => activate(x, 'gelu');
+    const x = tf.tensor(numbers(144), [2, 3, 3, 8]);
+    await expectAgreement(one, [x]);
+    x.dispose();
   });
 
   it('cancels transposes: a chain of conv, norm, relu has them at its edges alone', () => {

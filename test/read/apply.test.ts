@@ -24,6 +24,7 @@ describe('an op computes', () => {
     tanh: Math.tanh,
     negate: (v) => -v,
     gelu: (v, i) => v * (phi[i] as number),
+    geluTanh: (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
     softmax: (v) => Math.exp(v) / x.reduce((s, u) => s + Math.exp(u), 0),
   };
   for (const [fn, expected] of Object.entries(activations)) {

@@ -8,11 +8,13 @@ import * as ort from 'onnxruntime-node';
 import { useBackend } from '../../src/engine/index.ts';
 import { inputShape } from '../../src/graph/index.ts';
 import { type Graph, graph, input, MoonletError, shapes } from '../../src/index.ts';
+import { fromOnnx } from '../../src/import/index.ts';
 import { decodeModel, encodeModel } from '../../src/onnx/index.ts';
 import { type ToOnnxOptions, toOnnx } from '../../src/read/onnx.ts';
 import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
 import type { Net } from '../../src/weights/index.ts';
-import { wrn } from '../../zoo/architectures/index.ts';
+import { compose, wrn } from '../../zoo/architectures/index.ts';
+import { expectForwardAgrees } from '../support/agreement.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
 import { largestDifference, noise, shaken, sizeOf, small } from '../support/nets.ts';
 import { fc } from '../support/property.ts';
@@ -117,6 +119,15 @@ describe('toOnnx', () => {
     const ops = decodeModel(readFileSync(optimizedModelFilePath)).nodes.map((n) => n.opType);
     rmSync(folder, { recursive: true });
     expect(ops).to.include('Gelu').and.not.include('Erf');
+  });
+
+  it('writes the GELU by tanh such that it is read as one activation', async () => {
+    const net = shaken(graph('line', input(4).dense(8).act('geluTanh').dense(2)));
+    const back = fromOnnx(toOnnx(net)).graph;
+    expect(back.nodes.map(({ op }) => (op.kind === 'act' ? op.fn : op.kind))).to.deep.equal([
+      ...['input', 'dense', 'geluTanh', 'dense'],
+    ]);
+    await expectForwardAgrees(compose('convnext variant=test2 layerScale=1 size=32 classes=5'));
   });
 
   it('refuses a value that no node has', () => {

@@ -16,7 +16,7 @@ const window =
 const least = /: size must be at least \d\d(, which the patches halve to 1)?, got [\dx]+$/;
 /** Nets whose last windows, without padding, do not fit into the ten columns of 49 x 10. */
 const refused: ReadonlyMap<string, RegExp> = new Map([
-  ...['condensenet', 'convnext', 'convnext-v2', 'densenet-121', 'inception-next'].map(
+  ...['condensenet', 'convnext', 'convnext-v2', 'densenet', 'densenet-121', 'inception-next'].map(
     (name) => [name, window] as const,
   ),
   ['fasternet-t0', least],
@@ -57,6 +57,7 @@ describe('an image that is not square', () => {
     'test-byobnet size=33x17 channels=4',
     'squeezenet size=10x49 channels=6',
     'lraspp-mobilenet-v3-large width=0.25 size=33x47 channels=4',
+    'ddrnet-23-slim width=0.25 size=33x47 channels=4',
   ]) {
     it(`${words}: compiled as eager`, async () => {
       const net = init(compose(words), { seed: 1 });

@@ -7,10 +7,12 @@ import {
   architecture,
   around,
   type Block,
+  choice,
   common,
   flag,
   image,
   repeat,
+  type Sides,
   whole,
 } from '../../src/compose/index.ts';
 
@@ -53,24 +55,43 @@ const head =
   (x) =>
     x.norm().relu().globalPool().dense(classes);
 
+/** Table 1: a stem of 2k channels, then dense blocks. */
+const imagenet = (size: number | Sides, channels: number, depths: readonly number[], growth: number) => {
+  const stem: Block = (x) => {
+    const y = x.conv(2 * growth, { kernel: 7, stride: 2, padding: around(7) });
+    return y
+      .norm()
+      .relu()
+      .maxPool({ size: 3, stride: 2, padding: around(3) });
+  };
+  return denseStages(depths, growth, true)(image(size, channels).pipe('stem', stem));
+};
+
 export const densenet121 = architecture({
   name: 'densenet-121',
   paper,
   options: common({ classes: 1000, size: 224 }),
   net: ({ classes, size, channels }) =>
-    denseStages(
-      [6, 12, 24, 16],
-      32,
-      true,
-    )(
-      image(size, channels).pipe('stem', (x) =>
-        x
-          .conv(64, { kernel: 7, stride: 2, padding: around(7) })
-          .norm()
-          .relu()
-          .maxPool({ size: 3, stride: 2, padding: around(3) }),
-      ),
-    ).pipe('head', head(classes)),
+    imagenet(size, channels, [6, 12, 24, 16], 32).pipe('head', head(classes)),
+});
+
+/** Layers of the dense blocks, and k. */
+const variants = {
+  '169': [[6, 12, 32, 32], 32],
+  '201': [[6, 12, 48, 32], 32],
+  '161': [[6, 12, 36, 24], 48],
+} as const;
+export const densenet = architecture({
+  name: 'densenet',
+  paper,
+  options: {
+    variant: choice(['169', '201', '161'], { doc: 'which of the larger nets', default: '169' }),
+    ...common({ classes: 1000, size: 224 }),
+  },
+  net: ({ variant, classes, size, channels }) => {
+    const [depths, growth] = variants[variant];
+    return imagenet(size, channels, depths, growth).pipe('head', head(classes));
+  },
 });
 
 export const densenetCifar = architecture({

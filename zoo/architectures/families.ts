@@ -2,7 +2,8 @@
 export { condensenet } from './condensenet.ts';
 export { convnext } from './convnext.ts';
 export { convnextV2 } from './convnext-v2.ts';
-export { densenet121, densenetCifar } from './densenet.ts';
+export { densenet, densenet121, densenetCifar } from './densenet.ts';
+export { ddrnet23Slim } from './ddrnet.ts';
 export { detector } from './detector.ts';
 export {
   efficientnetB0,
@@ -17,6 +18,7 @@ export {
 } from './efficientnet.ts';
 export { efficientvit } from './efficientvit.ts';
 export { fasternetT0 } from './fasternet.ts';
+export { fastvit } from './fastvit.ts';
 export { fbnetC, fbnetV3 } from './fbnet.ts';
 export { fitnet1, fitnet2, fitnet3, fitnet4 } from './fitnet.ts';
 export { ghostnet } from './ghostnet.ts';
@@ -44,10 +46,12 @@ export { padNet } from './pad-net.ts';
 export { parser } from './parser.ts';
 export { proxylessnas } from './proxylessnas.ts';
 export { regnetX200mf, regnetX400mf, regnetY200mf, regnetY400mf } from './regnet.ts';
+export { regnetX, regnetY } from './regnet-sizes.ts';
 export { repghostnet } from './repghost.ts';
-export { repvggA0, repvggA1 } from './repvgg.ts';
+export { repvgg, repvggA0, repvggA1 } from './repvgg.ts';
 export { repvit } from './repvit.ts';
 export { resnet18, resnet34, resnet50 } from './resnet.ts';
+export { resnet } from './resnet-variants.ts';
 export { resnetCifar } from './resnet-cifar.ts';
 export { resnext50, resnextCifar } from './resnext.ts';
 export { rexnet } from './rexnet.ts';

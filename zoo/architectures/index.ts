@@ -22,7 +22,7 @@ const scenes: readonly Architecture[] = [families.detector, families.padNet, fam
 /** The architectures that work on scenes, by name: not classifiers of images, and with several outputs. */
 export const sceneArchitectures: ReadonlyMap<string, Architecture> = byName(scenes);
 
-const segmenters: readonly Architecture[] = [families.lrasppMobilenetV3Large];
+const segmenters: readonly Architecture[] = [families.ddrnet23Slim, families.lrasppMobilenetV3Large];
 
 /** The architectures that give each pixel of an image its classes, by name: one output, the logits [h, w, classes]. */
 export const segmentationArchitectures: ReadonlyMap<string, Architecture> = byName(segmenters);

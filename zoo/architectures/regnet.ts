@@ -9,21 +9,26 @@ import {
   convNorm,
   convNormAct,
   dropPathOption,
+  type Flow,
   halfEven, // 24.5 is 24, as in Python, which decides a width of RegNetX-400MF
   image,
   repeat,
   residual,
+  roundTo,
+  type Sides,
   skip,
   squeezeExcite,
   stochasticDepth,
 } from '../../src/compose/index.ts';
 
-interface Constants {
+export interface Constants {
   readonly w0: number;
   readonly wa: number;
   readonly wm: number;
   readonly depth: number;
   readonly group: number;
+  /** The least share that a width keeps when it becomes a multiple of a group, where torchvision and timm differ. */
+  readonly share?: number;
 }
 
 /** Width and depth of each stage: linear widths u_j = w0 + wa j become powers w0 wm^s, then multiples of 8 and of a group. */
@@ -33,6 +38,7 @@ function stagesFrom({
   wm,
   depth,
   group,
+  share,
 }: Constants): { width: number; depth: number; group: number }[] {
   const widths = repeat(depth, (j) => {
     const power = halfEven(Math.log((w0 + wa * j) / w0) / Math.log(wm));
@@ -41,7 +47,7 @@ function stagesFrom({
   return [...new Set(widths)].map((width) => {
     const grouped = Math.min(group, width);
     return {
-      width: grouped * halfEven(width / grouped),
+      width: share ? roundTo(grouped, width, grouped, share) : grouped * halfEven(width / grouped),
       depth: widths.filter((w) => w === width).length,
       group: grouped,
     };
@@ -58,41 +64,48 @@ const block =
         y
           .pipe('narrow', convNormAct(out))
           .pipe('filter', convNormAct(out, { kernel: 3, stride: o.stride, groups: out / o.group }))
-          .pipe('attention', o.attention ? squeezeExcite(Math.round(x.channels / 4)) : skip)
+          .pipe('attention', o.attention ? squeezeExcite(halfEven(x.channels / 4)) : skip)
           .pipe('widen', convNorm(out)),
       { stride: o.stride, dropPath: o.dropPath },
     )(x);
 
+export const paper = {
+  title: 'Designing Network Design Spaces',
+  authors: 'Radosavovic, Kosaraju, Girshick, He, Dollar',
+  year: 2020,
+  arxiv: '2003.13678',
+};
+export const options = { dropPath: dropPathOption, ...common({ classes: 1000, size: 224 }) };
+export interface Options extends Record<'dropPath' | 'classes' | 'channels', number> {
+  readonly size: number | Sides;
+}
+
+export function net(constants: Constants, attention: boolean, o: Options): Flow<'vec'> {
+  let place = 0;
+  return stagesFrom(constants)
+    .reduce(
+      (x, { width, depth, group }, i) =>
+        x.stack(
+          `stage${i + 1}`,
+          repeat(depth, (j) =>
+            block(width, {
+              stride: j ? 1 : 2,
+              group,
+              attention,
+              dropPath: stochasticDepth(o.dropPath, place++, constants.depth),
+            }),
+          ),
+        ),
+      image(o.size, o.channels).pipe('stem', convNormAct(32, { kernel: 3, stride: 2 })),
+    )
+    .pipe('head', (x) => x.globalPool().dense(o.classes));
+}
 const regnet = (name: string, constants: Constants) =>
   architecture({
     name,
-    paper: {
-      title: 'Designing Network Design Spaces',
-      authors: 'Radosavovic, Kosaraju, Girshick, He, Dollar',
-      year: 2020,
-      arxiv: '2003.13678',
-    },
-    options: { dropPath: dropPathOption, ...common({ classes: 1000, size: 224 }) },
-    net: ({ dropPath, classes, size, channels }) => {
-      let place = 0;
-      return stagesFrom(constants)
-        .reduce(
-          (x, { width, depth, group }, i) =>
-            x.stack(
-              `stage${i + 1}`,
-              repeat(depth, (j) =>
-                block(width, {
-                  stride: j ? 1 : 2,
-                  group,
-                  attention: name.startsWith('regnet-y'),
-                  dropPath: stochasticDepth(dropPath, place++, constants.depth),
-                }),
-              ),
-            ),
-          image(size, channels).pipe('stem', convNormAct(32, { kernel: 3, stride: 2 })),
-        )
-        .pipe('head', (x) => x.globalPool().dense(classes));
-    },
+    paper,
+    options,
+    net: (o) => net(constants, name.startsWith('regnet-y'), o),
   });
 
 export const regnetX200mf = regnet('regnet-x-200mf', { w0: 24, wa: 36.44, wm: 2.49, depth: 13, group: 8 });

@@ -148,6 +148,7 @@ const zeroAtZero: Readonly<Record<Activation, boolean>> = {
   swish: true,
   tanh: true,
   gelu: true,
+  geluTanh: true,
   negate: true,
   sigmoid: false,
   hardSigmoid: false,

@@ -19,11 +19,13 @@ import {
 import { type Net, net } from '../../weights/index.ts';
 import { affineOf, forget, isSharing, type Linear, linearOf, put, readOnce, type Store } from './linear.ts';
 
-/** A term of the sum: a conv of the common value, its norm, or the value itself. */
-type Branch =
+/** A term of the sum: a conv of the common value, its norm, or the value itself; then scales and changes of sign, from the last on. */
+type Branch = { readonly after: readonly Node[] } & (
   | { readonly kind: 'conv'; readonly id: string; readonly op: Conv }
   | { readonly kind: 'norm'; readonly id: string; readonly op: Norm }
-  | { readonly kind: 'identity' };
+  | { readonly kind: 'identity' }
+);
+type Term = { readonly root: Node; readonly after: readonly Node[] };
 
 /** The net with its first such sum folded, or undefined when it has none. */
 export function foldSum(whole: Net): Net | undefined {
@@ -33,9 +35,9 @@ export function foldSum(whole: Net): Net | undefined {
   const once = readOnce(graph);
   for (const sum of graph.nodes) {
     if (sum.op.kind !== 'add' || new Set(sum.inputs).size < sum.inputs.length) continue;
-    const terms = sum.inputs.map((id) => get(byId, id));
-    for (const source of new Set(terms.flatMap((n) => [n.id, ...n.inputs]))) {
-      const branches = terms.map((n) => branchOf(graph, n, source, once));
+    const terms = sum.inputs.map((id) => termOf(graph, byId, get(byId, id), once));
+    for (const source of new Set(terms.flatMap(({ root }) => [root.id, ...root.inputs]))) {
+      const branches = terms.map((term) => branchOf(graph, term, source, once));
       const shape = get(shapeById, source);
       if (!branches.every((b) => b !== undefined) || !isMap(shape)) continue;
       const store: Store = new Map(whole.weights);
@@ -46,19 +48,39 @@ export function foldSum(whole: Net): Net | undefined {
   return undefined;
 }
 
+const isFactor = ({ op }: Node): boolean => op.kind === 'scale' || (op.kind === 'act' && op.fn === 'negate');
+
+/** What a term multiplies, and the factors that nothing else reads. */
+function termOf(
+  graph: Graph,
+  byId: ReadonlyMap<string, Node>,
+  term: Node,
+  once: (id: string) => boolean,
+): Term {
+  const after: Node[] = [];
+  let root = term;
+  while (isFactor(root) && once(root.id) && !isSharing(graph, root.id)) {
+    after.push(root);
+    root = get(byId, root.inputs[0] ?? '');
+  }
+  return { root, after };
+}
+
 function branchOf(
   graph: Graph,
-  { id, op, inputs }: Node,
+  { root: { id, op, inputs }, after }: Term,
   source: string,
   once: (id: string) => boolean,
 ): Branch | undefined {
-  if (id === source) return { kind: 'identity' };
+  if (id === source) return { kind: 'identity', after };
   if (inputs[0] !== source || !once(id) || isSharing(graph, id)) return undefined;
-  if (op.kind === 'conv') return { kind: 'conv', id, op };
-  return op.kind === 'norm' ? { kind: 'norm', id, op } : undefined;
+  if (op.kind === 'conv') return { kind: 'conv', id, op, after };
+  return op.kind === 'norm' ? { kind: 'norm', id, op, after } : undefined;
 }
 
 interface Merged {
+  /** The nodes that it replaces. */
+  readonly gone: ReadonlySet<string>;
   readonly op: Conv;
   readonly linear: Linear;
 }
@@ -73,6 +95,7 @@ function merge(store: Store, branches: readonly Branch[], shape: Shape): Merged 
   const size = [...frame.kernel, inputs, frame.out];
   const kernel = new Float64Array(area(frame) * inputs * frame.out);
   const bias = new Float64Array(frame.out);
+  const gone = new Set<string>();
   for (const branch of branches) {
     const offset = offsetIn(frame, branch, shape);
     if (!offset) return undefined;
@@ -87,9 +110,11 @@ function merge(store: Store, branches: readonly Branch[], shape: Shape): Merged 
       }
     }
     for (const [c, b] of part.bias.entries()) bias[c]! += b;
-    if (branch.kind !== 'identity') forget(store, branch.id);
+    const replaced = [...branch.after.map((n) => n.id), ...(branch.kind === 'identity' ? [] : [branch.id])];
+    for (const id of replaced) gone.add(id);
+    forget(store, ...replaced);
   }
-  return { op: { ...frame, bias: true }, linear: { shape: size, kernel, bias } };
+  return { gone, op: { ...frame, bias: true }, linear: { shape: size, kernel, bias } };
 }
 
 /** The offset of the branch's window in the frame's where both read the same positions; undefined when there is none. */
@@ -114,6 +139,17 @@ function offsetIn(frame: Conv, branch: Branch, shape: Shape): readonly [y: numbe
 
 /** The weights of a branch as a conv with `inputs` channels in each group. */
 function partOf(store: Store, branch: Branch, channels: number, inputs: number): Linear {
+  const part = rootOf(store, branch, channels, inputs);
+  return branch.after.reduce(({ shape, kernel, bias }, { id, op }) => {
+    const by = op.kind === 'scale' ? affineOf(store, id, op).scale : bias.map(() => -1);
+    return {
+      shape,
+      kernel: kernel.map((w, i) => w * by[i % by.length]!),
+      bias: bias.map((b, c) => b * by[c]!),
+    };
+  }, part);
+}
+function rootOf(store: Store, branch: Branch, channels: number, inputs: number): Linear {
   if (branch.kind === 'conv') return linearOf(store, branch.id, branch.op.out);
   const { scale, offset } =
     branch.kind === 'norm'
@@ -125,14 +161,13 @@ function partOf(store: Store, branch: Branch, channels: number, inputs: number):
 }
 
 /** The net with the conv in place of the sum: `stage1/0/add` becomes `stage1/0/conv`, unless that path is taken or is an output. */
-function replaced(graph: Graph, sum: Node, source: string, { op, linear }: Merged, store: Store): Net {
+function replaced(graph: Graph, sum: Node, source: string, { gone, op, linear }: Merged, store: Store): Net {
   const near = `${sum.id.slice(0, sum.id.lastIndexOf('/') + 1)}conv`;
-  const taken =
-    graph.outputs.includes(sum.id) || graph.nodes.some((n) => n.id === near && !sum.inputs.includes(near));
+  const taken = graph.outputs.includes(sum.id) || graph.nodes.some((n) => n.id === near && !gone.has(near));
   const id = taken ? sum.id : near;
   put(store, id, linear);
   const nodes = graph.nodes
-    .filter((n) => n.id === source || !sum.inputs.includes(n.id))
+    .filter((n) => !gone.has(n.id))
     .map((n) => (n.id === sum.id ? { id, op, inputs: [source] } : n))
     .map((n) => ({ ...n, inputs: n.inputs.map((i) => (i === sum.id ? id : i)) }));
   return net(dropUnused({ ...graph, nodes }), store);

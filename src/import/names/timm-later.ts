@@ -176,7 +176,7 @@ const lcnetV2: Scheme = {
 
 /** Without conv_mlp, the 1x1 convs of blocks are linear layers: from tiny on, but for the head with its norm first. */
 const hasLinear = ({ name }: Graph): boolean =>
-  /variant=(tiny|small|base|large|xlarge|xxlarge|huge)\b/.test(name) && !/\bhead=norm\b/.test(name);
+  /variant=(tiny|small|base|large|xlarge|xxlarge|huge|test[23]?)\b/.test(name) && !/\bhead=norm\b/.test(name);
 const convnext: Scheme = {
   ends: {
     'stem/conv': 'stem.0',
@@ -292,10 +292,72 @@ const levit: Scheme = {
   ],
 };
 
+/** MobileOneBlock. */
+const fastvitBranches = (ours: string, theirs: string): Record<string, string> => ({
+  ...pair(`${ours}branch0`, `${theirs}conv_kxk.0.conv`, `${theirs}conv_kxk.0.bn`),
+  ...pair(`${ours}point`, `${theirs}conv_scale.conv`, `${theirs}conv_scale.bn`),
+  [`${ours}identity/norm`]: `${theirs}identity`,
+  [`${ours}conv`]: `${theirs}reparam_conv`,
+  [`${ours}norm`]: `${theirs}conv_kxk.0.bn`,
+  [`${ours}attention/squeeze/dense`]: `${theirs}se.fc1`,
+  [`${ours}attention/excite/dense`]: `${theirs}se.fc2`,
+});
+const fastvitDown = {
+  ...pair('filter/large', 'proj.0.large_conv.conv', 'proj.0.large_conv.bn'),
+  ...pair('filter/small', 'proj.0.small_conv.conv', 'proj.0.small_conv.bn'),
+  ...fastvitBranches('filter/', 'proj.0.'),
+  ...fastvitBranches('mix/', 'proj.1.'),
+};
+const fastvit: Scheme = {
+  ends: {
+    ...fastvitBranches('stem/second/', 'stem.1.'),
+    ...fastvitBranches('stem/third/', 'stem.2.'),
+    ...fastvitBranches('stem/first/', 'stem.0.'),
+    ...Object.fromEntries(
+      ['first', 'second'].map((name, i) => [
+        `stem/${name}/conv`,
+        ({ has }: Counts) => `stem.${i}.${has(`stem/${name}/norm`) ? 'conv_kxk.0.conv' : 'reparam_conv'}`,
+      ]),
+    ),
+    ...Object.fromEntries(
+      Object.entries(fastvitDown).map(([path, name]) => [
+        `stage/down/${path}`,
+        (_: Counts, stage: number) => `stages.${stage}.downsample.${name}`,
+      ]),
+    ),
+    'stage/positions/conv': ({ graph }, stage) =>
+      `stages.${stage}.pos_emb.${/\bform=deploy\b/.test(graph.name) ? 'reparam_conv' : 'pos_enc'}`,
+    ...fastvitBranches('head/filter/', 'final_conv.'),
+    'head/dense': 'head.fc',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: (p) => ({
+    ...fastvitBranches('mixer/filter/', 'token_mixer.mixer.'),
+    'mixer/skip/norm': 'token_mixer.norm.identity',
+    'mixer/scale': 'token_mixer.layer_scale.gamma',
+    'mixer/conv': 'token_mixer.reparam_conv',
+    'attention/norm': 'norm',
+    'attention/layerNorm': 'norm',
+    'attention/qkv/conv': 'token_mixer.qkv',
+    'attention/project/conv': 'token_mixer.proj',
+    'attention/scale': 'layer_scale_1.gamma',
+    ...pair('mlp/filter', 'mlp.conv.conv', 'mlp.conv.bn'),
+    'mlp/expand/conv': 'mlp.fc1',
+    'mlp/project/conv': 'mlp.fc2',
+    'mlp/scale': p.has('attention') ? 'layer_scale_2.gamma' : 'layer_scale.gamma',
+  }),
+  // of attention, linear layers over tokens; of squeeze and excite, 1x1 convs
+  pointwise: ({ nodes }) => [
+    ...['attention/qkv/conv', 'attention/project/conv'],
+    ...nodes.flatMap(({ id, op }) => (op.kind === 'dense' && id !== 'head/dense' ? [id] : [])),
+  ],
+};
+
 export const later: Readonly<Record<string, Scheme>> = {
   mixnet,
   levit,
   efficientvit,
+  fastvit,
   convnext,
   'inception-next': inceptionNext,
   'convnext-v2': convnext,

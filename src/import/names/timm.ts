@@ -105,6 +105,8 @@ const repvggBranches = {
   ...pair('branch0', 'conv_kxk.conv', 'conv_kxk.bn'),
   ...pair('point', 'conv_1x1.conv', 'conv_1x1.bn'),
   'identity/norm': 'identity',
+  'attention/squeeze/dense': 'attn.fc1',
+  'attention/excite/dense': 'attn.fc2',
 };
 const under = (prefix: string, table: Readonly<Record<string, string>>, to: string): Record<string, string> =>
   Object.fromEntries(Object.entries(table).map(([path, name]) => [`${prefix}/${path}`, `${to}${name}`]));
@@ -112,6 +114,7 @@ const repvgg: Scheme = {
   ends: { ...under('stem', repvggBranches, 'stem.'), 'head/dense': 'head.fc' },
   block: ({ stage, block }) => `stages.${stage}.${block}`,
   parts: repvggBranches,
+  pointwise: squeezed,
 };
 const mobileoneBranches = {
   conv: 'reparam_conv',
@@ -202,7 +205,13 @@ const xception: Scheme = {
 
 /** The same in torchvision. */
 const resnet: Scheme = {
-  ends: { ...pair('stem', 'conv1', 'bn1'), 'head/dense': 'fc' },
+  ends: {
+    ...pair('stem', 'conv1', 'bn1'),
+    ...pair('stem/first', 'conv1.0', 'conv1.1'),
+    ...pair('stem/second', 'conv1.3', 'conv1.4'),
+    ...pair('stem/third', 'conv1.6', 'bn1'),
+    'head/dense': 'fc',
+  },
   block: ({ stage, block }) => `layer${stage + 1}.${block}`,
   parts: {
     ...pair('first', 'conv1', 'bn1'),
@@ -211,7 +220,11 @@ const resnet: Scheme = {
     ...pair('filter', 'conv2', 'bn2'),
     ...pair('widen', 'conv3', 'bn3'),
     ...pair('shortcut', 'downsample.0', 'downsample.1'),
+    ...pair('pooled/shortcut', 'downsample.1', 'downsample.2'),
+    'attention/squeeze/dense': 'se.fc1',
+    'attention/excite/dense': 'se.fc2',
   },
+  pointwise: squeezed,
 };
 /** The same in torchvision. */
 const densenet: Scheme = {
@@ -230,7 +243,9 @@ export const both: Readonly<Record<string, Scheme>> = {
   'resnet-18': resnet,
   'resnet-34': resnet,
   'resnet-50': resnet,
+  resnet,
   'resnext-50': resnet,
+  densenet,
   'densenet-121': densenet,
 };
 const named = (stem: string, variants: readonly string[], scheme: Scheme): Record<string, Scheme> =>
@@ -257,7 +272,10 @@ export const timm: Readonly<Record<string, Scheme>> = {
   'ghostnet-v2': ghostnet,
   'ghostnet-v3': ghostnet,
   repghostnet: repGhostnet,
+  'regnet-x': regnet,
+  'regnet-y': regnet,
   ...named('regnet', ['x-200mf', 'x-400mf', 'y-200mf', 'y-400mf'], regnet),
+  repvgg,
   ...named('repvgg', ['a0', 'a1'], repvgg),
   ...named('mobileone', ['s0', 's1', 's2', 's3', 's4'], mobileone),
   'fasternet-t0': fasternet,

@@ -193,6 +193,8 @@ export const torchvision: Readonly<Record<string, Scheme>> = {
   'ssdlite-mobilenet-v3-large': ssdlite,
   'shufflenet-v2': shufflenetV2,
   squeezenet,
+  'regnet-x': regnet,
+  'regnet-y': regnet,
   'regnet-x-400mf': regnet,
   'regnet-y-400mf': regnet,
 };

@@ -65,7 +65,7 @@ export function asQuantize(draft: Draft, path: string, id: string): string {
 function gateOf(
   draft: Draft,
   gate: string,
-): { x: string; fn: 'swish' | 'hardSwish' | 'gelu'; factor: number } | undefined {
+): { x: string; fn: 'swish' | 'hardSwish' | 'gelu' | 'geluTanh'; factor: number } | undefined {
   const { source, factor } = unscaled(draft, gate);
   const swish = actOf(draft, source, 'sigmoid');
   if (swish !== undefined) return { x: swish, fn: 'swish', factor };
@@ -80,8 +80,29 @@ function gateOf(
   const inner =
     erf !== undefined && draft.node(erf).op.kind === 'erf' ? draft.node(erf).inputs[0] : undefined;
   const x = inner === undefined || !inputs.length ? undefined : shifted(draft, inner, Math.SQRT1_2, 0);
-  return x === undefined ? undefined : { x, fn: 'gelu', factor: 2 * half };
+  if (x !== undefined) return { x, fn: 'gelu', factor: 2 * half };
+  const cubic = erf === undefined ? undefined : actOf(draft, erf, 'tanh');
+  const approximated = cubic === undefined ? undefined : cubicInput(draft, cubic);
+  return approximated === undefined ? undefined : { x: approximated, fn: 'geluTanh', factor: 2 * half };
 }
+
+const near = (a: number, b: number): boolean => Math.abs(a / b - 1) < 1e-5;
+
+/** The x of sqrt(2 / pi) (x + 0.044715 x^3). */
+function cubicInput(draft: Draft, id: string): string | undefined {
+  const { source, factor } = unscaled(draft, id);
+  const { op, inputs } = draft.node(source);
+  if (op.kind !== 'add' || inputs.length !== 2 || !near(factor, Math.sqrt(2 / Math.PI))) return undefined;
+  return inputs.find((x) => {
+    const cube = unscaled(draft, inputs.find((other) => other !== x) ?? x);
+    const factors = factorsOf(draft, cube.source);
+    return near(cube.factor, 0.044715) && factors.length === 3 && factors.every((f) => f === x);
+  });
+}
+const factorsOf = (draft: Draft, id: string): readonly string[] => {
+  const { op, inputs } = draft.node(id);
+  return op.kind === 'mul' ? inputs.flatMap((input) => factorsOf(draft, input)) : [id];
+};
 
 /** The product of a value and a gate of it as one activation; undefined where it is none. */
 export function asActivation(draft: Draft, path: string, a: string, b: string): string | undefined {

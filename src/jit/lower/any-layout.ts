@@ -36,10 +36,18 @@ export function lowerMap(e: Emitter, op: OpOf<'map'>, inputs: readonly Value[], 
   const isBroadcast = (x: Value): boolean => !sameShape(x.shape, y.shape) && sizeOf(x.shape) > 1;
   if (layout === blocks && inputs.some((x) => isBroadcast(x) && asScalar(x) === undefined)) {
     const operands = inputs.map((x) => asScalar(x) ?? (sizeOf(x.shape) > 1 ? inBlocks(e, x) : e.get(x)));
-    return e.put(y, e.reshape(e.emit1(op.op, operands, op.attributes), lay(y.shape, nchw)), blocks);
+    return e.put(
+      y,
+      e.reshape(e.emit1(op.op, operands, op.attributes, op.domain), lay(y.shape, nchw)),
+      blocks,
+    );
   }
   const named = (x: Value): string => asScalar(x) ?? operand(e, x, rank, layout);
-  e.put(y, plainMap(e, op, inputs, named) ?? e.emit1(op.op, inputs.map(named), op.attributes), layout);
+  e.put(
+    y,
+    plainMap(e, op, inputs, named) ?? e.emit1(op.op, inputs.map(named), op.attributes, op.domain),
+    layout,
+  );
 }
 
 /** An image in blocks, or one number for each channel, in the order of memory: [batch, blocks, places, block]. */

@@ -11,6 +11,7 @@ import type { Recorded } from '../record.ts';
 import { centred } from './centred.ts';
 import { fusionsOf } from './elementwise.ts';
 import { factored } from './factored.ts';
+import { gelus } from './gelu.ts';
 import { inPhases } from './phases.ts';
 
 /** A graph that is ready to be lowered. */
@@ -21,7 +22,7 @@ export interface Fused extends Recorded {
 /** The graph with its fusions, for that many channels in a block. */
 export function fuse(recorded: Recorded, block: number | undefined): Fused {
   if (block === undefined) return { ...recorded, fusions: { sums: new Map(), relus: new Map() } };
-  const passes = [centred, factored, inPhases];
+  const passes = [gelus, centred, factored, inPhases];
   const rewritten = passes.reduce((graph, pass) => pass(graph, block), recorded);
   return { ...rewritten, fusions: fusionsOf(rewritten, block) };
 }

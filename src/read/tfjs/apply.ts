@@ -161,8 +161,14 @@ export function activate(x: tf.Tensor, fn: Activation): tf.Tensor {
       return tf.mul(x, tf.sigmoid(x));
     case 'tanh':
       return tf.tanh(x);
-    case 'gelu': // x Phi(x), Hendrycks and Gimpel 2016, arXiv:1606.08415
-      return tf.mul(x, tf.mul(tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1), 0.5));
+    case 'gelu': // x Phi(x), Hendrycks and Gimpel 2016, arXiv:1606.08415; in the order that onnxruntime fuses into one op
+      return tf.mul(tf.mul(x, tf.add(tf.erf(tf.div(x, Math.SQRT2)), 1)), 0.5);
+    case 'geluTanh': {
+      // the same, section 2
+      const cube = tf.mul(tf.mul(x, x), x);
+      const inner = tf.mul(tf.add(x, tf.mul(cube, 0.044715)), Math.sqrt(2 / Math.PI));
+      return tf.mul(tf.mul(x, tf.add(tf.tanh(inner), 1)), 0.5);
+    }
     case 'softmax':
       return tf.softmax(x);
     case 'negate':

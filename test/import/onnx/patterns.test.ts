@@ -118,7 +118,7 @@ const activations: readonly Case[] = [
     'act gelu',
   ),
   one('Gelu', [op('Gelu', ['x'], 'y')], [], 'act gelu', 20),
-  one('Gelu by tanh', [op('Gelu', ['x'], 'y', { approximate: string('tanh') })], [], undefined, 20),
+  one('Gelu by tanh', [op('Gelu', ['x'], 'y', { approximate: string('tanh') })], [], 'act geluTanh', 20),
   one(
     'gelu by tanh in parts',
     [
@@ -132,6 +132,7 @@ const activations: readonly Case[] = [
       op('Mul', ['v', 'half'], 'y'),
     ],
     roots,
+    'act geluTanh',
   ),
   one('LeakyRelu', [op('LeakyRelu', ['x'], 'y', { alpha: float(0.1) })]),
   one('PRelu', [op('PRelu', ['x', 'a'], 'y')], [real('a', [4, 1, 1])]),

@@ -143,16 +143,7 @@ function clipped(call: Call, id: string, given: number, high: number): string {
 
 /** Gelu by its definition: x normal(x), or the approximation by tanh. */
 export function gelu(call: Call): readonly Value[] {
-  const x = call.live(0);
-  if (call.text('approximate', 'none') !== 'tanh') return activation('gelu')(call);
-  const { draft, path } = call;
-  const times = (a: string, b: string): string => draft.emit(`${path}/mul`, { kind: 'mul' }, [a, b]);
-  const cube = draft.scaled(`${path}/scale`, times(times(x.id, x.id), x.id), 0.044715);
-  const inner = draft.emit(`${path}/add`, { kind: 'add' }, [x.id, cube]);
-  const tanh = draft.emit(`${path}/tanh`, { kind: 'act', fn: 'tanh' }, [
-    draft.scaled(`${path}/scale`, inner, Math.sqrt(2 / Math.PI)),
-  ]);
-  return same(call, x, draft.scaled(path, times(x.id, draft.scaled(`${path}/scale`, tanh, 0.5, 0.5)), 1));
+  return activation(call.text('approximate', 'none') === 'tanh' ? 'geluTanh' : 'gelu')(call);
 }
 export function round(call: Call): readonly Value[] {
   const x = call.live(0);
