@@ -15,6 +15,7 @@ import {
   kernelPlaces,
   type Node,
   type Op,
+  productsOf,
   type Shape,
   shapes,
   sizeOf,
@@ -164,6 +165,7 @@ function join(unit: Unit, node: Node, shape: Shape): void {
 
 function count(unit: Unit, node: Node, ins: readonly Shape[], shape: Shape): void {
   const { op, weightsOf } = node;
+  unit.macs += productsOf(op, ins);
   for (const [slot, dims] of weightShapes(op, ins)) {
     const n = dims.reduce((a, d) => a * d, 1);
     if (slot === 'kernel') {
