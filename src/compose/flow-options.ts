@@ -33,6 +33,9 @@ export interface LayerNormOptions extends Sharing {
   readonly offset?: boolean;
 }
 
+/** eps is 1e-5 by default, and scale and offset are there. */
+export type GroupNormOptions = LayerNormOptions;
+
 export interface AttentionOptions extends Sharing {
   readonly heads: number;
   /** `softmax` by default. */

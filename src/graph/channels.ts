@@ -28,7 +28,8 @@ import { type Variable, variablesOf } from './variables.ts';
 /**
  * Channels whose numbers an op ties: equal ones in the groups of a grouped conv, set ones at the offsets of a shift. A norm
  * over channels (`norm`: each is a group) ties how often each is copied, since copies keep the mean over channels only
- * when all of them are copied equally often. So does attention for its sums of products (`products`), from which channels may go.
+ * when all of them are copied equally often. A group norm also needs groups
+ * of equal numbers. So does attention for its sums of products (`products`), from which channels may go.
  */
 export interface Balance {
   readonly node: string;
@@ -140,6 +141,12 @@ function classesOf(
     .with({ kind: 'conv' }, { kind: 'convTranspose' }, (op) => convClasses(node, op, x, analysis))
     .with({ kind: 'layerNorm' }, { kind: 'responseNorm' }, () => {
       balances.push({ node: node.id, kind: 'norm', classes: x, groups: x.map((_, i) => i), count: c });
+      return x;
+    })
+    .with({ kind: 'groupNorm' }, ({ groups: count }) => {
+      balances.push({ node: node.id, kind: 'norm', classes: x, groups: x.map((_, i) => i), count: c });
+      const groups = x.map((_, i) => Math.floor((i * count) / c));
+      if (count > 1) balances.push({ node: node.id, kind: 'groups', classes: x, groups, count });
       return x;
     })
     .with({ kind: 'dense' }, ({ out }) => sets.fresh(out))

@@ -70,6 +70,15 @@ export interface LayerNorm {
   readonly offset: boolean;
 }
 /**
+ * Group norm: channels in `groups` groups of neighbours; each group is normed by the mean and the biased variance of all its channels
+ * at all places: gamma (x - mean) / sqrt(variance + eps) + beta, gamma and beta for each channel (Wu and He 2018, arXiv:1803.08494,
+ * equations 1, 2 and 7).
+ */
+export interface GroupNorm extends Omit<LayerNorm, 'kind'> {
+  readonly kind: 'groupNorm';
+  readonly groups: number;
+}
+/**
  * To a map of `size`. `align` says which places of input and output meet: the centres of the outer pixels' areas
  * (`centres`, half-pixel), the centres of the corner pixels (`corners`), or the top left edges (`edges`: output i is at
  * input i from / to). `nearest` takes the pixel below that place, and with `centres` the one that contains it.
@@ -130,6 +139,7 @@ export type Op =
   | Norm
   | ConvTranspose
   | LayerNorm
+  | GroupNorm
   | Attention
   | { readonly kind: 'responseNorm'; readonly eps: number } // x + gamma x n + beta, n = |x| / (mean of |x| over channels + eps)
   | { readonly kind: 'scale'; readonly initial: number } // gamma x, one learned number a channel, which begins as `initial`
@@ -250,7 +260,7 @@ export const weightShapes = (
       ['kernel', [...kernel, channelsOf(first(ins)) / groups, out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
     ])
-    .with({ kind: 'layerNorm' }, ({ scale, offset }) => {
+    .with({ kind: 'layerNorm' }, { kind: 'groupNorm' }, ({ scale, offset }) => {
       const c = [channelsOf(first(ins))];
       return [...(scale ? ([['gamma', c]] as const) : []), ...(offset ? ([['beta', c]] as const) : [])];
     })

@@ -40,6 +40,10 @@ export const printOp = (op: Op): string =>
       { kind: 'layerNorm' },
       (o) => `${o.kind}${unless(' no scale', o.scale)}${unless(' no offset', o.offset)}`,
     )
+    .with(
+      { kind: 'groupNorm' },
+      (o) => `groupNorm groups=${o.groups}${unless(' no scale', o.scale)}${unless(' no offset', o.offset)}`,
+    )
     .with({ kind: 'attention' }, (o) =>
       [
         `${o.form === 'linear' ? 'linear ' : ''}attention heads=${o.heads}`,

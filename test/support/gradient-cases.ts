@@ -52,6 +52,11 @@ const three: Pair = [3, 3];
 
 const layerNorm = (affine: boolean): TensorFn =>
   op({ kind: 'layerNorm', eps: 1e-3, scale: affine, offset: affine }, affine ? ['gamma', 'beta'] : []);
+const groupNorm = (groups: number, affine: boolean): TensorFn =>
+  op(
+    { kind: 'groupNorm', groups, eps: 1e-3, scale: affine, offset: affine },
+    affine ? ['gamma', 'beta'] : [],
+  );
 const transposed = (o: Partial<ConvTranspose>, ...slots: Slot[]): TensorFn => {
   const usual = { kernel: three, stride: one, dilation: one, groups: 1, bias: false } as const;
   const rest = { out: 4, padding: 'same', outputPadding: [0, 0] } as const;
@@ -112,6 +117,9 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   layerNorm: layerNorm(true),
   'layerNorm of vectors': layerNorm(true),
   'layerNorm without scale and offset': layerNorm(false),
+  groupNorm: groupNorm(1, true),
+  'groupNorm of two groups': groupNorm(2, true),
+  'groupNorm of two groups, without scale and offset': groupNorm(2, false),
   responseNorm: op({ kind: 'responseNorm', eps: 1e-3 }, ['gamma', 'beta']),
   scale: op({ kind: 'scale', initial: 1 }, ['gamma']),
   'scale of vectors': op({ kind: 'scale', initial: 1 }, ['gamma']),

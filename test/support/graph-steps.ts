@@ -226,6 +226,12 @@ export const steps = {
         )
       : undefined,
   ),
+  groupNorm: (x, { a, b }) =>
+    x.groupNorm(pick(divisors(x.channels), b), {
+      scale: a % 3 !== 1,
+      offset: a % 4 !== 1,
+      eps: pick([1e-2, 1e-1], a),
+    }),
   layerNorm: (x, { a }) =>
     x.layerNorm({ scale: a % 3 !== 1, offset: a % 4 !== 1, eps: pick([1e-2, 1e-1], a) }),
   responseNorm: onMap((x) => x.responseNorm({ eps: 1e-2 })),

@@ -72,6 +72,11 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
       const slots = (['gamma', 'beta'] as const).map(site.bits);
       return x.map((n, i) => numberOf(`${what} ${slots.map((s) => s?.[i]).join()} ${n}`));
     })
+    .with({ kind: 'groupNorm' }, ({ groups }) => {
+      const slots = (['gamma', 'beta'] as const).map(site.bits);
+      const group = (i: number): number => Math.floor((i * groups) / c);
+      return x.map((n, i) => numberOf(`${node.id} ${group(i)} ${slots.map((s) => s?.[i]).join()} ${n}`));
+    })
     .with({ kind: 'attention' }, ({ heads }) => {
       // a head sees its own q, k and bias
       const [q, k = x, v = x] = ins;
