@@ -99,6 +99,8 @@ TIMM = {
     **{f"inception_next_{v}": f"inception-next{'' if v == 'atto' else f' variant={v}'}" for v in ("atto", "tiny", "small", "base")},
     **{f"levit_{v}": "levit distilled=true" if v == "128s" else f"levit variant={v} distilled=true" for v in ("128s", "128", "192", "256", "384")},
     **{f"efficientvit_{v}": f"efficientvit{'' if v == 'b0' else f' variant={v}'}" for v in ("b0", "b1", "b2", "b3")},
+    **{f"shvit_{v}": f"shvit{'' if v == 's1' else f' variant={v}'}" for v in ("s1", "s2", "s3", "s4")},
+    **{f"mobilevit_{v}": f"mobilevit{'' if v == 'xxs' else f' variant={v}'}" for v in ("xxs", "xs", "s")},
     "fasternet_t0": "fasternet-t0",
     **each("starnet_", "starnet-", ["s050", "s100", "s150", "s1", "s2", "s3", "s4"]),
     "test_efficientnet": "test-efficientnet",
