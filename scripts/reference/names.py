@@ -101,6 +101,7 @@ TIMM = {
     **{f"efficientvit_{v}": f"efficientvit{'' if v == 'b0' else f' variant={v}'}" for v in ("b0", "b1", "b2", "b3")},
     **{f"shvit_{v}": f"shvit{'' if v == 's1' else f' variant={v}'}" for v in ("s1", "s2", "s3", "s4")},
     **{f"mobilevit_{v}": f"mobilevit{'' if v == 'xxs' else f' variant={v}'}" for v in ("xxs", "xs", "s")},
+    **widths("mobilevitv2", "mobilevit-v2", 50, 75, 100, 125, 150, 175, 200),
     "fasternet_t0": "fasternet-t0",
     **each("starnet_", "starnet-", ["s050", "s100", "s150", "s1", "s2", "s3", "s4"]),
     "test_efficientnet": "test-efficientnet",

@@ -220,14 +220,21 @@ function convClasses(
 
 /**
  * q and k meet channel by channel; a result has the channels of v. Channels are copied within heads, those of q and k equally often,
- * or with all that a head reads and makes.
+ * or with all that a head reads and makes. Of `separable`, k and v meet, and the scores stay.
  */
 function attentionClasses(
   node: Node,
-  { heads }: Attention,
+  { heads, form }: Attention,
   [q = none, k = none, v = none]: readonly Int32Array[],
-  { sets, balances, whole, byGroups }: Analysis,
+  { sets, frozen, balances, whole, byGroups }: Analysis,
 ): Int32Array {
+  if (form === 'separable') {
+    frozen.push([q, `the attention "${node.id}" weighs places by these scores`]);
+    uniteAll(k, v, sets);
+    const groups = k.map((_, i) => Math.floor((i * heads) / k.length));
+    if (heads > 1) balances.push({ node: node.id, kind: 'groups', classes: k, groups, count: heads });
+    return v;
+  }
   const isShared = k.length !== q.length;
   for (const [i, id] of q.entries()) sets.unite(id, k[i % k.length]!);
   const made = isShared ? joined(Array.from({ length: heads }, () => v)) : v;

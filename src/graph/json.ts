@@ -54,7 +54,7 @@ const op = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('responseNorm'), eps }),
   z.strictObject({
     kind: z.literal('attention'),
-    form: z.enum(['softmax', 'linear']),
+    form: z.enum(['softmax', 'linear', 'separable']),
     heads: positive,
     scale: z.number().positive(),
     eps,

@@ -94,14 +94,16 @@ export interface Resize {
  * over places, [h, w, heads e] (Vaswani et al. 2017, arXiv:1706.03762, equation 1). With k of d channels, all heads share one k and one
  * v (multi-query, Shazeer 2019, arXiv:1911.02150). `softmax`: weights softmax over places j of scale q_p k_j + bias. `linear`: weights
  * q_p k_j / (sum over j of q_p k_j + eps), for q and k of positive values (Katharopoulos et al. 2020, arXiv:2006.16236, equation 4).
+ * `separable`: q [h, w, heads] is one score a place and head, k and v have the channels of the result, v_p times the sum over j of
+ * softmax(q)_j k_j (Mehta and Rastegari 2022, arXiv:2206.02680, section 3.2).
  */
 export interface Attention {
   readonly kind: 'attention';
-  readonly form: 'softmax' | 'linear';
+  readonly form: 'softmax' | 'linear' | 'separable';
   readonly heads: number;
-  /** Of `softmax`: the factor of q_p k_j; 1 for `linear`. */
+  /** Of `softmax`: the factor of q_p k_j; otherwise 1. */
   readonly scale: number;
-  /** Of `linear`; 0 for `softmax`. */
+  /** Of `linear`; otherwise 0. */
   readonly eps: number;
   /** A learned number for each head and each distance in rows and columns, [h', w', heads] (Graham et al. 2021, arXiv:2104.01136). */
   readonly bias: boolean;

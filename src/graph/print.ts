@@ -46,8 +46,8 @@ export const printOp = (op: Op): string =>
     )
     .with({ kind: 'attention' }, (o) =>
       [
-        `${o.form === 'linear' ? 'linear ' : ''}attention heads=${o.heads}`,
-        unless(` scale=${o.scale.toPrecision(4)}`, o.form === 'linear'),
+        `${unless(`${o.form} `, o.form === 'softmax')}attention heads=${o.heads}`,
+        unless(` scale=${o.scale.toPrecision(4)}`, o.form !== 'softmax'),
         unless(` ${o.within} of ${o.size.join('x')}`, o.within === 'whole'),
         unless(' bias', !o.bias),
       ].join(''),

@@ -207,8 +207,8 @@ function attentionCall(o: OpOf<'attention'>, others: readonly string[], share: O
     options([
       ['heads', `${o.heads}`, false],
       ['form', quoted(o.form), o.form === 'softmax'],
-      ['scale', `${o.scale}`, o.form === 'linear'],
-      ['eps', `${o.eps}`, o.form === 'softmax'],
+      ['scale', `${o.scale}`, o.form !== 'softmax'],
+      ['eps', `${o.eps}`, o.form !== 'linear'],
       ['bias', 'true', !o.bias],
       ['windows', size(o.size), o.within !== 'windows'],
       ['grid', size(o.size), o.within !== 'grid'],

@@ -150,6 +150,8 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   'attention with a bias, strided': attention({ bias: true }),
   'attention in windows with a bias': attention({ bias: true, within: 'windows', size: [2, 1] }),
   'attention in a grid': attention({ within: 'grid', size: [2, 1] }),
+  'separable attention': attention({ form: 'separable', heads: 1, scale: 1 }),
+  'separable attention in a grid': attention({ form: 'separable', scale: 1, within: 'grid', size: [2, 1] }),
   'linear attention': (q, k, v) =>
     attention({ form: 'linear', scale: 1, eps: 0.5 })(
       tf.relu(q as tf.Tensor),

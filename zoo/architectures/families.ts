@@ -33,6 +33,7 @@ export { mixnet } from './mixnet.ts';
 export { autoencoder, dsCnn, mobilenetV1Vww, resnet8 } from './mlperf-tiny.ts';
 export { mnasnet } from './mnasnet.ts';
 export { mobilevit } from './mobilevit.ts';
+export { mobilevitV2 } from './mobilevit-v2.ts';
 export { mobilenetV1 } from './mobilenet-v1.ts';
 export { mobilenetV2 } from './mobilenet-v2.ts';
 export { mobilenetV3Large, mobilenetV3Small } from './mobilenet-v3.ts';

@@ -209,6 +209,8 @@ function lowered(node: DraftNode, layer: Layer | undefined): Ready {
       );
     case 'scores':
     case 'weights':
+    case 'shares':
+    case 'sharedMean':
     case 'outer':
     case 'numerator':
     case 'denominator':
