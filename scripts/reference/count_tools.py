@@ -131,6 +131,10 @@ def layer_norm(scale, offset):
     return {"kind": "layerNorm", "eps": 1e-6, "scale": scale, "offset": offset}
 
 
+def group_norm(groups, affine):
+    return {"kind": "groupNorm", "groups": groups, "eps": 1e-5, "scale": affine, "offset": affine}
+
+
 def conv_transpose(out, kernel, stride, **more):
     return {**conv(out, kernel, stride, **more), "kind": "convTranspose", "outputPadding": [0, 0]}
 
@@ -161,6 +165,7 @@ LAYERS = [
     ({"kind": "upsample", "factor": 2, "fn": "nearest"}, [4, 5, 6]),
     ({"kind": "dropout", "rate": 0.5}, MAP),
     *[(layer_norm(*both), shape) for shape in (MAP, VECTOR) for both in ((True, True), (False, False))],
+    *[(group_norm(groups, affine), shape) for shape in (MAP, VECTOR) for groups in (1, 3) for affine in (True, False)],
     ({"kind": "responseNorm", "eps": 1e-6}, MAP),
     *[({"kind": "scale", "initial": 1}, shape) for shape in (MAP, VECTOR)],
     (conv_transpose(20, 3, 2, padding=1), MAP),
@@ -171,7 +176,10 @@ LAYERS = [
     ({"kind": "resize", "size": [11, 5], "fn": "nearest", "align": "edges"}, MAP),
 ]
 # Keras alone lets a norm have one of both
-KERAS_LAYERS = [(norm(True, False), MAP), (norm(False, True), MAP)]
+KERAS_LAYERS = [
+    *[(norm(*both), MAP) for both in ((True, False), (False, True))],
+    *[({**group_norm(3, scale), "offset": not scale}, MAP) for scale in (True, False)],
+]
 
 
 def torch_layer(op, shape):
@@ -221,6 +229,8 @@ def torch_layer(op, shape):
             )
         case "layerNorm":
             return ChannelNorm() if is_map else nn.LayerNorm(channels, elementwise_affine=op["scale"])
+        case "groupNorm":
+            return nn.GroupNorm(op["groups"], channels, affine=op["scale"])
         case "responseNorm" | "scale":
             return Parameters(["gamma"] if op["kind"] == "scale" else ["gamma", "beta"])
         case "convTranspose":
@@ -317,6 +327,8 @@ def keras_model(op, shape):
             layer = layers.BatchNormalization(scale=op["scale"], center=op["offset"])
         case "layerNorm":
             layer = layers.LayerNormalization(epsilon=op["eps"], scale=op["scale"], center=op["offset"])
+        case "groupNorm":
+            layer = layers.GroupNormalization(op["groups"], epsilon=op["eps"], scale=op["scale"], center=op["offset"])
         case "convTranspose" if op["groups"] == 1 and op["padding"] == "valid":
             layer = layers.Conv2DTranspose(op["out"], op["kernel"], op["stride"], use_bias=op["bias"])
         case "scale" | "responseNorm":
@@ -436,7 +448,7 @@ def torch_counts(tools):
     layers = []
     for op, shape in LAYERS:
         make = partial(torch_model, op, shape)
-        seen = {"thop": {op["kind"]: 0}} if op["kind"] in ("scale", "responseNorm") and "thop" in tools else {}
+        seen = {"thop": {op["kind"]: 0}} if op["kind"] in ("scale", "groupNorm", "responseNorm") and "thop" in tools else {}
         layers.append({"op": op, "input": shape, "seen": seen, "counts": counts(make, (shape[-1], *shape[:-1]))})
     nets = []
     # not fvcore, which traces, nor ptflops, which would also count what torch calls in place of a kernel
@@ -462,7 +474,7 @@ def keras_counts():
     for op, shape in [*LAYERS, *KERAS_LAYERS]:
         model = keras_model(op, shape)
         if model is not None:
-            seen = COMPILED if 1 < op.get("groups", 1) < shape[-1] else {}
+            seen = COMPILED if op["kind"] == "conv" and 1 < op["groups"] < shape[-1] else {}
             layers.append({"op": op, "input": shape, "seen": seen, "counts": {"keras": quiet(by_keras, model)}})
     import tensorflow
 

@@ -416,6 +416,29 @@ def attention(heads, scale=0.7, windows=None, grid=None, shared=False):
     return run
 
 
+def separable_attention(heads, grid=None):
+    def run(q, k, v):
+        b, h, w, _ = q.shape
+        s, t = grid or (1, 1)
+
+        def tokens(x):  # [b, row in a patch, column in a patch, heads, patches, d]
+            x = x.reshape(b, h // s, s, w // t, t, heads, -1).permute(0, 2, 4, 5, 1, 3, 6)
+            return x.reshape(b, s, t, heads, -1, x.shape[-1])
+
+        y = tokens(v) * (tokens(q).softmax(4) * tokens(k)).sum(4, keepdim=True)
+        return y.reshape(b, s, t, heads, h // s, w // t, -1).permute(0, 4, 1, 5, 2, 3, 6).reshape(b, h, w, -1)
+
+    return run
+
+
+def group_norm(groups):
+    def run(x, *affine):
+        gamma, beta = affine if len(affine) == 2 else (None, None)
+        return F.group_norm(x.movedim(-1, 1), groups, gamma, beta, 1e-3).movedim(1, -1)
+
+    return run
+
+
 def linear_attention(heads):
     def run(q, k, v):
         parts = [x.reshape(x.shape[0], -1, heads, x.shape[3] // heads).transpose(1, 2) for x in (q, k, v)]
@@ -433,6 +456,11 @@ case("attention with a bias, strided", [(3, 2, 2, 4), (3, 3, 4, 4), (3, 3, 4, 2)
 case("attention in windows with a bias", [(3, 4, 2, 4), (3, 4, 2, 4), (3, 4, 2, 2), (2, 1, 2)], attention(2, windows=(2, 1)))
 case("attention in a grid", [(3, 4, 2, 4), (3, 4, 2, 4), (3, 4, 2, 2)], attention(2, grid=(2, 1)))
 case("linear attention", [(3, 2, 3, 4), (3, 2, 3, 4), (3, 2, 3, 6)], linear_attention(2))
+case("groupNorm", [(3, 2, 3, 4), (4,), (4,)], group_norm(1))
+case("groupNorm of two groups", [(3, 2, 2, 4), (4,), (4,)], group_norm(2))
+case("groupNorm of two groups, without scale and offset", [(3, 2, 2, 4)], group_norm(2))
+case("separable attention", [(3, 2, 3, 1), (3, 2, 3, 4), (3, 2, 3, 4)], separable_attention(1))
+case("separable attention in a grid", [(3, 4, 2, 2), (3, 4, 2, 4), (3, 4, 2, 4)], separable_attention(2, grid=(2, 1)))
 
 with open(sys.argv[1], "w") as file:
     json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, file, separators=(",", ":"))

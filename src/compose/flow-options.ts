@@ -33,6 +33,9 @@ export interface LayerNormOptions extends Sharing {
   readonly offset?: boolean;
 }
 
+/** eps is 1e-5 by default, and scale and offset are there. */
+export type GroupNormOptions = LayerNormOptions;
+
 export interface AttentionOptions extends Sharing {
   readonly heads: number;
   /** `softmax` by default. */
@@ -54,7 +57,7 @@ export const attentionOp = (channels: number, o: AttentionOptions): Attention =>
     kind: 'attention',
     form,
     heads: o.heads,
-    scale: o.scale ?? (form === 'linear' ? 1 : (channels / o.heads) ** -0.5),
+    scale: o.scale ?? (form === 'softmax' ? (channels / o.heads) ** -0.5 : 1),
     eps: o.eps ?? (form === 'linear' ? 1e-15 : 0),
     bias: o.bias ?? false,
     within: o.windows === undefined ? (o.grid === undefined ? 'whole' : 'grid') : 'windows',

@@ -23,6 +23,7 @@ import {
   type ConvOptions,
   type ConvTransposeOptions,
   convOp,
+  type GroupNormOptions,
   type LayerNormOptions,
   type NormOptions,
   type PoolOptions,
@@ -128,6 +129,11 @@ export class Flow<R extends Rank> {
   layerNorm(o: LayerNormOptions = {}): Flow<R> {
     const { eps = 1e-6, scale = true, offset = true } = o;
     return this.#next({ kind: 'layerNorm', eps, scale, offset }, o);
+  }
+  /** Group norm: by the mean and variance of each of so many groups of channels, over all places; see the op. */
+  groupNorm(groups: number, o: GroupNormOptions = {}): Flow<R> {
+    const { eps = 1e-5, scale = true, offset = true } = o;
+    return this.#next({ kind: 'groupNorm', groups, eps, scale, offset }, o);
   }
   /** Global response norm: x + gamma x n + beta, with n = |x| / (mean of |x| + eps) for each channel (Woo et al. 2023, arXiv:2301.00808, equation 1). */
   responseNorm(this: Flow<'map'>, o: Sharing & { readonly eps?: number } = {}): Flow<'map'> {

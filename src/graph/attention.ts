@@ -25,7 +25,8 @@ export function attentionSizes(op: Attention, ins: readonly Shape[]): AttentionS
     throw new Error('internal: attention without maps');
   const { heads, within, size } = op;
   const width = q[2] / heads;
-  const shared = heads > 1 && k[2] === width;
+  const separable = op.form === 'separable';
+  const shared = !separable && heads > 1 && k[2] === width;
   const [query, key]: readonly Pair[] = [
     [q[0], q[1]],
     [k[0], k[1]],
@@ -59,8 +60,9 @@ export function attentionShape(op: Attention, check: Check): Shape {
   if (!(scale > 0 && Number.isFinite(scale))) check.fail(`scale must be a number above 0, got ${scale}`);
   if (!(eps >= 0)) check.fail(`eps must be 0 or more, got ${eps}`);
   if (k[0] !== v[0] || k[1] !== v[1]) check.fail('k and v must have one height and width');
+  if (form === 'separable') checkSeparable(op, [q, k, v], check);
   if (q[2] % heads) check.fail(`${q[2]} channels of q do not divide into ${heads} heads`);
-  if (k[2] !== q[2] && k[2] !== q[2] / heads)
+  if (form !== 'separable' && k[2] !== q[2] && k[2] !== q[2] / heads)
     check.fail(`k must have the ${q[2]} channels of q, or ${q[2] / heads} that all heads share, got ${k[2]}`);
   if (k[2] === q[2] && v[2] % heads) check.fail(`${v[2]} channels of v do not divide into ${heads} heads`);
   if (form === 'linear' && (bias || within !== 'whole' || scale !== 1))
@@ -75,12 +77,25 @@ export function attentionShape(op: Attention, check: Check): Shape {
   return [q[0], q[1], heads * valueWidth];
 }
 
+/** One score for each head, and k and v of one shape. */
+function checkSeparable(
+  { heads, bias, scale }: Attention,
+  [q, k, v]: readonly [FeatureMap, FeatureMap, FeatureMap],
+  check: Check,
+): void {
+  if (q[2] !== heads) check.fail(`q must have one channel for each of ${heads} heads, got ${q[2]}`);
+  if (q[0] !== k[0] || q[1] !== k[1]) check.fail('q, k and v must have one height and width');
+  if (k[2] !== v[2]) check.fail(`k and v must have equal channels, got ${k[2]} and ${v[2]}`);
+  if (k[2] % heads) check.fail(`${k[2]} channels of k do not divide into ${heads} heads`);
+  if (bias || scale !== 1) check.fail("the form 'separable' takes no scale or bias");
+}
+
 /**
  * Multiply-adds of products of values with each other, for one example: q k and weights v, of `linear` k v, the sum of k, and
- * both times q. 0 for ops that have none.
+ * both times q. 0 for ops that have none, and for `separable`, whose products are those of single values, as of `mul`.
  */
 export function productsOf(op: Op, ins: readonly Shape[]): number {
-  if (op.kind !== 'attention') return 0;
+  if (op.kind !== 'attention' || op.form === 'separable') return 0;
   const { query, key, width, valueWidth, inKey } = attentionSizes(op, ins);
   const [queries, keys] = [query[0] * query[1], key[0] * key[1]];
   if (op.form === 'linear') return op.heads * width * (valueWidth + 1) * (queries + keys);

@@ -28,7 +28,8 @@ import { type Variable, variablesOf } from './variables.ts';
 /**
  * Channels whose numbers an op ties: equal ones in the groups of a grouped conv, set ones at the offsets of a shift. A norm
  * over channels (`norm`: each is a group) ties how often each is copied, since copies keep the mean over channels only
- * when all of them are copied equally often. So does attention for its sums of products (`products`), from which channels may go.
+ * when all of them are copied equally often. A group norm also needs groups
+ * of equal numbers. So does attention for its sums of products (`products`), from which channels may go.
  */
 export interface Balance {
   readonly node: string;
@@ -142,6 +143,12 @@ function classesOf(
       balances.push({ node: node.id, kind: 'norm', classes: x, groups: x.map((_, i) => i), count: c });
       return x;
     })
+    .with({ kind: 'groupNorm' }, ({ groups: count }) => {
+      balances.push({ node: node.id, kind: 'norm', classes: x, groups: x.map((_, i) => i), count: c });
+      const groups = x.map((_, i) => Math.floor((i * count) / c));
+      if (count > 1) balances.push({ node: node.id, kind: 'groups', classes: x, groups, count });
+      return x;
+    })
     .with({ kind: 'dense' }, ({ out }) => sets.fresh(out))
     .with({ kind: 'attention' }, (op) => attentionClasses(node, op, ins, analysis))
     .with(
@@ -213,14 +220,21 @@ function convClasses(
 
 /**
  * q and k meet channel by channel; a result has the channels of v. Channels are copied within heads, those of q and k equally often,
- * or with all that a head reads and makes.
+ * or with all that a head reads and makes. Of `separable`, k and v meet, and the scores stay.
  */
 function attentionClasses(
   node: Node,
-  { heads }: Attention,
+  { heads, form }: Attention,
   [q = none, k = none, v = none]: readonly Int32Array[],
-  { sets, balances, whole, byGroups }: Analysis,
+  { sets, frozen, balances, whole, byGroups }: Analysis,
 ): Int32Array {
+  if (form === 'separable') {
+    frozen.push([q, `the attention "${node.id}" weighs places by these scores`]);
+    uniteAll(k, v, sets);
+    const groups = k.map((_, i) => Math.floor((i * heads) / k.length));
+    if (heads > 1) balances.push({ node: node.id, kind: 'groups', classes: k, groups, count: heads });
+    return v;
+  }
   const isShared = k.length !== q.length;
   for (const [i, id] of q.entries()) sets.unite(id, k[i % k.length]!);
   const made = isShared ? joined(Array.from({ length: heads }, () => v)) : v;

@@ -66,6 +66,7 @@ const sharing: readonly Kind[] = [
   'norm',
   'convTranspose',
   'layerNorm',
+  'groupNorm',
   'responseNorm',
   'scale',
   'attention',

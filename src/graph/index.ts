@@ -31,6 +31,7 @@ export {
   isStatistic,
   type Kind,
   kernelPlaces,
+  type GroupNorm,
   type LayerNorm,
   type Linear,
   mixesChannels,

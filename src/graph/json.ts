@@ -44,10 +44,17 @@ const op = z.discriminatedUnion('kind', [
     outputPadding: z.tuple([whole, whole]),
   }),
   z.strictObject({ kind: z.literal('layerNorm'), eps, scale: z.boolean(), offset: z.boolean() }),
+  z.strictObject({
+    kind: z.literal('groupNorm'),
+    groups: positive,
+    eps,
+    scale: z.boolean(),
+    offset: z.boolean(),
+  }),
   z.strictObject({ kind: z.literal('responseNorm'), eps }),
   z.strictObject({
     kind: z.literal('attention'),
-    form: z.enum(['softmax', 'linear']),
+    form: z.enum(['softmax', 'linear', 'separable']),
     heads: positive,
     scale: z.number().positive(),
     eps,

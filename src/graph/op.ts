@@ -71,6 +71,15 @@ export interface LayerNorm {
   readonly offset: boolean;
 }
 /**
+ * Group norm: channels in `groups` groups of neighbours; each group is normed by the mean and the biased variance of all its channels
+ * at all places: gamma (x - mean) / sqrt(variance + eps) + beta, gamma and beta for each channel (Wu and He 2018, arXiv:1803.08494,
+ * equations 1, 2 and 7).
+ */
+export interface GroupNorm extends Omit<LayerNorm, 'kind'> {
+  readonly kind: 'groupNorm';
+  readonly groups: number;
+}
+/**
  * To a map of `size`. `align` says which places of input and output meet: the centres of the outer pixels' areas
  * (`centres`, half-pixel), the centres of the corner pixels (`corners`), or the top left edges (`edges`: output i is at
  * input i from / to). `nearest` takes the pixel below that place, and with `centres` the one that contains it.
@@ -86,14 +95,16 @@ export interface Resize {
  * over places, [h, w, heads e] (Vaswani et al. 2017, arXiv:1706.03762, equation 1). With k of d channels, all heads share one k and one
  * v (multi-query, Shazeer 2019, arXiv:1911.02150). `softmax`: weights softmax over places j of scale q_p k_j + bias. `linear`: weights
  * q_p k_j / (sum over j of q_p k_j + eps), for q and k of positive values (Katharopoulos et al. 2020, arXiv:2006.16236, equation 4).
+ * `separable`: q [h, w, heads] is one score a place and head, k and v have the channels of the result, v_p times the sum over j of
+ * softmax(q)_j k_j (Mehta and Rastegari 2022, arXiv:2206.02680, section 3.2).
  */
 export interface Attention {
   readonly kind: 'attention';
-  readonly form: 'softmax' | 'linear';
+  readonly form: 'softmax' | 'linear' | 'separable';
   readonly heads: number;
-  /** Of `softmax`: the factor of q_p k_j; 1 for `linear`. */
+  /** Of `softmax`: the factor of q_p k_j; otherwise 1. */
   readonly scale: number;
-  /** Of `linear`; 0 for `softmax`. */
+  /** Of `linear`; otherwise 0. */
   readonly eps: number;
   /** A learned number for each head and each distance in rows and columns, [h', w', heads] (Graham et al. 2021, arXiv:2104.01136). */
   readonly bias: boolean;
@@ -131,6 +142,7 @@ export type Op =
   | Norm
   | ConvTranspose
   | LayerNorm
+  | GroupNorm
   | Attention
   | { readonly kind: 'responseNorm'; readonly eps: number } // x + gamma x n + beta, n = |x| / (mean of |x| over channels + eps)
   | { readonly kind: 'scale'; readonly initial: number } // gamma x, one learned number a channel, which begins as `initial`
@@ -251,7 +263,7 @@ export const weightShapes = (
       ['kernel', [...kernel, channelsOf(first(ins)) / groups, out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
     ])
-    .with({ kind: 'layerNorm' }, ({ scale, offset }) => {
+    .with({ kind: 'layerNorm' }, { kind: 'groupNorm' }, ({ scale, offset }) => {
       const c = [channelsOf(first(ins))];
       return [...(scale ? ([['gamma', c]] as const) : []), ...(offset ? ([['beta', c]] as const) : [])];
     })

@@ -40,10 +40,14 @@ export const printOp = (op: Op): string =>
       { kind: 'layerNorm' },
       (o) => `${o.kind}${unless(' no scale', o.scale)}${unless(' no offset', o.offset)}`,
     )
+    .with(
+      { kind: 'groupNorm' },
+      (o) => `groupNorm groups=${o.groups}${unless(' no scale', o.scale)}${unless(' no offset', o.offset)}`,
+    )
     .with({ kind: 'attention' }, (o) =>
       [
-        `${o.form === 'linear' ? 'linear ' : ''}attention heads=${o.heads}`,
-        unless(` scale=${o.scale.toPrecision(4)}`, o.form === 'linear'),
+        `${unless(`${o.form} `, o.form === 'softmax')}attention heads=${o.heads}`,
+        unless(` scale=${o.scale.toPrecision(4)}`, o.form !== 'softmax'),
         unless(` ${o.within} of ${o.size.join('x')}`, o.within === 'whole'),
         unless(' bias', !o.bias),
       ].join(''),

@@ -51,6 +51,13 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
         if (!(eps >= 0)) check.fail(`eps must be 0 or more, got ${eps}`);
         return kind === 'layerNorm' ? check.one() : check.map();
       })
+      .with({ kind: 'groupNorm' }, ({ eps, groups }) => {
+        if (!(eps >= 0)) check.fail(`eps must be 0 or more, got ${eps}`);
+        check.whole('groups', groups);
+        const c = channelsOf(check.one());
+        if (c % groups) check.fail(`${c} channels do not divide into ${groups} groups`);
+        return check.one();
+      })
       .with({ kind: 'scale' }, ({ initial }) => {
         if (!Number.isFinite(initial)) check.fail(`initial must be a finite number, got ${initial}`);
         return check.one();

@@ -8,6 +8,7 @@ import {
   type Activation,
   type ConvTranspose,
   channelsOf,
+  type GroupNorm,
   isMap,
   type LayerNorm,
   type Norm,
@@ -52,7 +53,7 @@ export interface Convention {
 /** How often a table counts each value of an activation; 0 where it has none. */
 const timesOf = (table: Readonly<Partial<Record<Activation, number>>>, fn: Activation): number =>
   table[fn] ?? 0;
-const isAffine = ({ scale, offset }: Norm | LayerNorm): boolean => scale || offset;
+const isAffine = ({ scale, offset }: Norm | LayerNorm | GroupNorm): boolean => scale || offset;
 
 /** What these tools count nothing for; the most frequent first. */
 const moves = [
@@ -80,7 +81,7 @@ const fvcore: Beside = (op, ins, out) =>
     .returnType<number>()
     .with({ kind: 'norm' }, ({ scale }) => (scale ? 2 : 1) * sizeOf(out))
     .with({ kind: 'globalPool', fn: 'avg' }, () => sizeOf(first(ins)))
-    .with({ kind: 'layerNorm' }, (norm) => (isAffine(norm) ? 5 : 4) * sizeOf(out))
+    .with({ kind: 'layerNorm' }, { kind: 'groupNorm' }, (norm) => (isAffine(norm) ? 5 : 4) * sizeOf(out))
     .with({ kind: 'upsample' }, { kind: 'resize' }, ({ fn }) => (fn === 'bilinear' ? 4 : 1) * sizeOf(out))
     .with(
       { kind: 'act' },
@@ -97,17 +98,19 @@ const fvcore: Beside = (op, ins, out) =>
 /** n exponentials, n - 1 additions and n divisions for each place of n channels. */
 const softmaxByThop = (out: Shape): number => (sizeOf(out) / channelsOf(out)) * (3 * channelsOf(out) - 1);
 
-/** The two forks differ in what an average pool adds up, and in whether copies of values count. */
+/** The two forks differ in what an average pool adds up, and in whether copies of values and group norms count. */
 const byThop =
   (
     added: (pool: Pool, input: Shape) => number,
     copy: number,
     transposed: (conv: ConvTranspose, input: Shape, out: Shape) => number,
+    hasGroupNorms: boolean,
   ): Beside =>
   (op, ins, out) =>
     match(op)
       .returnType<number>()
       .with({ kind: 'norm' }, { kind: 'layerNorm' }, (norm) => (isAffine(norm) ? 4 : 2) * sizeOf(out))
+      .with({ kind: 'groupNorm' }, (norm) => (hasGroupNorms ? (isAffine(norm) ? 4 : 2) * sizeOf(out) : 0))
       .with({ kind: 'convTranspose' }, (conv) => transposed(conv, first(ins), out))
       .with({ kind: 'act', fn: 'softmax' }, () => softmaxByThop(out))
       .with({ kind: 'pool', fn: 'avg' }, (pool) => added(pool, first(ins)) + sizeOf(out))
@@ -138,12 +141,14 @@ const thop = byThop(
     const size = (kernel[0] * kernel[1] * channelsOf(input) * channelsOf(out)) / groups;
     return size * (sizeOf(out) / channelsOf(out) - sizeOf(input) / channelsOf(input));
   },
+  false,
 );
 /** An average pool adds up what its windows read, and copies cost nothing. */
 const ultralytics = byThop(
   (pool, input) => valuesRead(pool, input),
   0,
   () => 0,
+  true,
 );
 
 /** How many values all windows of a pool read together, without padding. */
@@ -170,7 +175,7 @@ const timesByPtflops = { relu: 2, gelu: 2, geluTanh: 2, relu6: 1, swish: 1, soft
 const ptflops: Beside = (op, ins, out) =>
   match(op)
     .returnType<number>()
-    .with({ kind: 'norm' }, (norm) => (isAffine(norm) ? 2 : 1) * sizeOf(out))
+    .with({ kind: 'norm' }, { kind: 'groupNorm' }, (norm) => (isAffine(norm) ? 2 : 1) * sizeOf(out))
     .with({ kind: 'act' }, ({ fn }) => timesOf(timesByPtflops, fn) * sizeOf(out))
     .with({ kind: 'pool' }, { kind: 'globalPool' }, () => 2 * sizeOf(first(ins)))
     .with({ kind: 'layerNorm' }, () => sizeOf(out))
@@ -197,6 +202,10 @@ const keras: Beside = (op, ins, out) =>
     .with({ kind: 'layerNorm' }, ({ scale, offset }) => {
       const places = sizeOf(out) / channelsOf(out);
       return (6 + (scale ? 2 : 0) + (offset ? 1 : 0)) * sizeOf(out) + (scale ? 4 : 5) * places;
+    })
+    .with({ kind: 'groupNorm' }, ({ scale, offset, groups }) => {
+      const affine = (scale ? 2 : 0) + (offset ? 1 : 0);
+      return 6 * sizeOf(out) + affine * channelsOf(out) + (scale ? 4 : 5) * groups;
     })
     .with({ kind: 'responseNorm' }, () => 6 * sizeOf(out) + channelsOf(out) + 1)
     .with({ kind: 'scale' }, () => sizeOf(out))

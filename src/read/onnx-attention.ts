@@ -32,6 +32,16 @@ export function emitAttention(e: Emission<Attention>): string {
     const below = d.emit('Add', [d.emit('MatMul', [total, queries]), scalar(d, op.eps)]);
     return merged(d, d.emit('Div', [sums, below]), [op.heads * valueWidth, ...sizes.query]);
   }
+  if (op.form === 'separable') {
+    const weights = d.emit('Softmax', [tokens(d, q, op, sizes, { ...asQuery, width, last: 'places' })], {
+      axis: int(-1),
+    });
+    const [keys, values] = [k, v].map((x) =>
+      tokens(d, x, op, sizes, { ...asKey, width: valueWidth, last: 'channels' }),
+    );
+    const mean = d.emit('MatMul', [weights, defined(keys, 'k')]);
+    return fromTokens(d, d.emit('Mul', [defined(values, 'v'), mean]), op, sizes);
+  }
   const queries = tokens(d, q, op, sizes, { ...asQuery, width, last: 'channels' });
   const keys = tokens(d, k, op, sizes, { ...asKey, width, last: 'places' });
   const values = tokens(d, v, op, sizes, { ...asKey, width: valueWidth, last: 'channels' });

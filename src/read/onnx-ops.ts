@@ -11,7 +11,7 @@ export function channelVector({ draft: d, shapes, weight, named }: Emission, slo
   const shape = first(shapes);
   const c = channelsOf(shape);
   // a map and a vector may share a weight: each form has a constant of its own
-  const key = isMap(shape) ? stored : stored.shape;
+  const key = isMap(shape) ? stored : `${named(slot)} of a vector`;
   return d.weight(key, () =>
     d.constant('float32', isMap(shape) ? [c, 1, 1] : [c], materialize(stored), named(slot)),
   );
@@ -40,6 +40,24 @@ export function emitLayerNorm({
   if (!isMap(shape)) return normed(x);
   const last = d.emit('Transpose', [x], { perm: ints([0, 2, 3, 1]) });
   return d.emit('Transpose', [normed(last)], { perm: ints([0, 3, 1, 2]) });
+}
+
+/** The instance norm of groups as channels, then scale and offset, as PyTorch's exporter writes it. */
+export function emitGroupNorm(e: Emission<OpOf<'groupNorm'>>): string {
+  const { draft: d, op } = e;
+  const shape = first(e.shapes);
+  const to = (value: string, sizes: readonly number[]): string =>
+    d.emit('Reshape', [value, d.constant('int64', [sizes.length], sizes)]);
+  const same = (value: number): string =>
+    d.weight(`${op.groups} times ${value}`, () =>
+      d.constant('float32', [op.groups], new Float32Array(op.groups).fill(value)),
+    );
+  const groups = to(first(e.ins), [0, op.groups, -1]);
+  const normed = d.emit('InstanceNormalization', [groups, same(1), same(0)], { epsilon: float(op.eps) });
+  const [h, w] = shape;
+  const whole = to(normed, isMap(shape) ? [0, channelsOf(shape), h, w ?? 1] : [0, channelsOf(shape)]);
+  const scaled = op.scale ? d.emit('Mul', [whole, channelVector(e, 'gamma')]) : whole;
+  return op.offset ? d.emit('Add', [scaled, channelVector(e, 'beta')]) : scaled;
 }
 
 /** x (1 + gamma n) + beta, where the bracket is one number a channel: two passes over the map beside the norms. */

@@ -28,7 +28,14 @@ import { materialize, type Net, type WeightKey } from '../weights/index.ts';
 import { emitAttention } from './onnx-attention.ts';
 import { type Draft, draft, type Emission } from './onnx-draft.ts';
 import { emitQuantize, linearOperands } from './onnx-integer.ts';
-import { channelVector, emitConvTranspose, emitLayerNorm, emitResize, emitResponseNorm } from './onnx-ops.ts';
+import {
+  channelVector,
+  emitConvTranspose,
+  emitGroupNorm,
+  emitLayerNorm,
+  emitResize,
+  emitResponseNorm,
+} from './onnx-ops.ts';
 import { fingerprint, type TensorNames } from './tensor-names.ts';
 
 export interface ToOnnxOptions {
@@ -146,6 +153,7 @@ function emitOp(e: Emission): string {
     .with({ kind: 'dense' }, (op) => d.emit('Gemm', operands(e, op, false)))
     .with({ kind: 'convTranspose' }, (op) => emitConvTranspose({ ...e, op }))
     .with({ kind: 'layerNorm' }, (op) => emitLayerNorm({ ...e, op }))
+    .with({ kind: 'groupNorm' }, (op) => emitGroupNorm({ ...e, op }))
     .with({ kind: 'responseNorm' }, ({ eps }) => emitResponseNorm(e, eps))
     .with({ kind: 'attention' }, (op) => emitAttention({ ...e, op }))
     .with({ kind: 'scale' }, () => d.emit('Mul', [x, channelVector(e, 'gamma')]))

@@ -207,8 +207,8 @@ function attentionCall(o: OpOf<'attention'>, others: readonly string[], share: O
     options([
       ['heads', `${o.heads}`, false],
       ['form', quoted(o.form), o.form === 'softmax'],
-      ['scale', `${o.scale}`, o.form === 'linear'],
-      ['eps', `${o.eps}`, o.form === 'softmax'],
+      ['scale', `${o.scale}`, o.form !== 'softmax'],
+      ['eps', `${o.eps}`, o.form !== 'linear'],
       ['bias', 'true', !o.bias],
       ['windows', size(o.size), o.within !== 'windows'],
       ['grid', size(o.size), o.within !== 'grid'],
@@ -218,12 +218,23 @@ function attentionCall(o: OpOf<'attention'>, others: readonly string[], share: O
 }
 
 /** Norms over channels and scales of them. */
-function normCall(o: OpOf<'layerNorm' | 'responseNorm' | 'scale'>, share: Options[number]): string {
+function normCall(
+  o: OpOf<'layerNorm' | 'groupNorm' | 'responseNorm' | 'scale'>,
+  share: Options[number],
+): string {
   if (o.kind === 'scale')
     return call('scale', options([['initial', `${o.initial}`, o.initial === 1], share]));
   const eps = ['eps', `${o.eps}`, o.eps === 1e-6] as const;
   if (o.kind === 'responseNorm') return call('responseNorm', options([eps, share]));
-  return call('layerNorm', options([eps, ['scale', 'false', o.scale], ['offset', 'false', o.offset], share]));
+  const affine = [
+    ['scale', 'false', o.scale],
+    ['offset', 'false', o.offset],
+  ] as const;
+  if (o.kind === 'groupNorm') {
+    const more = [['eps', `${o.eps}`, o.eps === 1e-5], ...affine, share] as const;
+    return call('groupNorm', `${o.groups}`, options(more));
+  }
+  return call('layerNorm', options([eps, ...affine, share]));
 }
 
 /** A node as the builder's method. */
@@ -253,7 +264,8 @@ function callOf(
         ]),
       ),
     )
-    .with({ kind: 'layerNorm' }, { kind: 'responseNorm' }, { kind: 'scale' }, (o) => normCall(o, share))
+    .with({ kind: 'layerNorm' }, { kind: 'groupNorm' }, (o) => normCall(o, share))
+    .with({ kind: 'responseNorm' }, { kind: 'scale' }, (o) => normCall(o, share))
     .with({ kind: 'act' }, ({ fn }) => (fn === 'relu' ? call('relu') : call('act', quoted(fn))))
     .with({ kind: 'pool' }, (o) =>
       call(

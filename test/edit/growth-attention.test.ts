@@ -31,6 +31,25 @@ const attentionOf = (g: Graph): OpOf<'attention'> => {
   return op;
 };
 
+/** Of one score a place for each head; k and v have two channels a head. */
+const separable = (heads: number): Graph => {
+  const from = x();
+  const [k, v] = (['k', 'v'] as const).map((name) =>
+    from.pipe(name, (y) => y.conv(2 * heads, { bias: true }).act('sigmoid')),
+  );
+  if (!k || !v) throw new Error('no k and v');
+  const made = from
+    .pipe('scores', (y) => y.conv(heads))
+    .attention(k, v, { heads, form: 'separable', grid: 2 });
+  return graph(
+    'separable',
+    made
+      .pipe('mix', (y) => y.conv(5).norm())
+      .globalPool()
+      .dense(3),
+  );
+};
+
 describe('growth through attention', () => {
   before(() => useBackend('wasm'));
 
@@ -51,6 +70,20 @@ describe('growth through attention', () => {
       expect(narrow(keys).weights.get('q/conv:kernel')?.shape).to.deep.equal([1, 1, 8, 4]);
     });
   }
+
+  for (const heads of [1, 2])
+    it(`separable, ${heads} heads: channels of k and v are copied together, and pruned together; the scores stay`, () => {
+      const net = shaken(separable(heads));
+      const wide = widen(net, { k: 'x2' });
+      expectPreserved(net, wide);
+      expect(narrow(wide).weights.get('v/conv:kernel')?.shape).to.deep.equal([1, 1, 8, 2 * heads]);
+      expect(() => widen(net, { scores: 'x2' })).to.throw(
+        'the attention "attention" weighs places by these scores',
+      );
+      const pruned = pruneChannels(net, { ratio: 0.5 }, { only: ['k'], roundTo: 1 });
+      expectSame(pruned.masked(), pruned.net);
+      expect(pruned.net.weights.get('v/conv:kernel')?.shape).to.deep.equal([1, 1, 8, heads]);
+    });
 
   it('heads are copied as a whole, with their biases', () => {
     const net = shaken(tokens());

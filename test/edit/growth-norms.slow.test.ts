@@ -34,6 +34,8 @@ describe('growth through norms over channels', () => {
     ['a layer norm', (x) => x.layerNorm()],
     ['a layer norm without weights', (x) => x.layerNorm({ scale: false, offset: false })],
     ['a response norm', (x) => x.responseNorm()],
+    ['a group norm', (x) => x.groupNorm(1)],
+    ['a group norm of two groups', (x) => x.groupNorm(2)],
   ] as const satisfies readonly (readonly [string, (x: FeatureMap) => FeatureMap])[]) {
     it(`${name} keeps its means when every channel is copied equally often, and can be narrowed again`, () => {
       const net = between(step);
@@ -48,7 +50,7 @@ describe('growth through norms over channels', () => {
 
     it(`${name} refuses other widths with the nearest, and new units`, () => {
       const net = between(step);
-      const kind = name.includes('layer') ? 'layerNorm' : 'responseNorm';
+      const kind = `${name.split(' ')[1]}Norm`;
       expect(messageOf(() => widen(net, { first: 'x1.5' }), Refusal)).to.equal(
         `first: x1.5 of 4 channels; "${kind}" is a norm over these channels, which keeps its means only when every channel is copied equally often; the nearest widths are 4 (x1) and 8 (x2)`,
       );

@@ -29,5 +29,11 @@ describe('attention', () => {
     expect(() => x.attention(x, x, { heads: 2, form: 'linear', bias: true })).to.throw(
       "the form 'linear' takes no scale, bias or windows",
     );
+    expect(() => x.attention(x, x, { heads: 2, form: 'separable' })).to.throw(
+      'q must have one channel for each of 2 heads, got 8',
+    );
+    expect(() => x.conv(2).attention(x, x.conv(4), { heads: 2, form: 'separable' })).to.throw(
+      'k and v must have equal channels, got 8 and 4',
+    );
   });
 });

@@ -52,6 +52,11 @@ const three: Pair = [3, 3];
 
 const layerNorm = (affine: boolean): TensorFn =>
   op({ kind: 'layerNorm', eps: 1e-3, scale: affine, offset: affine }, affine ? ['gamma', 'beta'] : []);
+const groupNorm = (groups: number, affine: boolean): TensorFn =>
+  op(
+    { kind: 'groupNorm', groups, eps: 1e-3, scale: affine, offset: affine },
+    affine ? ['gamma', 'beta'] : [],
+  );
 const transposed = (o: Partial<ConvTranspose>, ...slots: Slot[]): TensorFn => {
   const usual = { kernel: three, stride: one, dilation: one, groups: 1, bias: false } as const;
   const rest = { out: 4, padding: 'same', outputPadding: [0, 0] } as const;
@@ -112,6 +117,9 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   layerNorm: layerNorm(true),
   'layerNorm of vectors': layerNorm(true),
   'layerNorm without scale and offset': layerNorm(false),
+  groupNorm: groupNorm(1, true),
+  'groupNorm of two groups': groupNorm(2, true),
+  'groupNorm of two groups, without scale and offset': groupNorm(2, false),
   responseNorm: op({ kind: 'responseNorm', eps: 1e-3 }, ['gamma', 'beta']),
   scale: op({ kind: 'scale', initial: 1 }, ['gamma']),
   'scale of vectors': op({ kind: 'scale', initial: 1 }, ['gamma']),
@@ -142,6 +150,8 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   'attention with a bias, strided': attention({ bias: true }),
   'attention in windows with a bias': attention({ bias: true, within: 'windows', size: [2, 1] }),
   'attention in a grid': attention({ within: 'grid', size: [2, 1] }),
+  'separable attention': attention({ form: 'separable', heads: 1, scale: 1 }),
+  'separable attention in a grid': attention({ form: 'separable', scale: 1, within: 'grid', size: [2, 1] }),
   'linear attention': (q, k, v) =>
     attention({ form: 'linear', scale: 1, eps: 0.5 })(
       tf.relu(q as tf.Tensor),

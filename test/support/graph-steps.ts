@@ -226,6 +226,12 @@ export const steps = {
         )
       : undefined,
   ),
+  groupNorm: (x, { a, b }) =>
+    x.groupNorm(pick(divisors(x.channels), b), {
+      scale: a % 3 !== 1,
+      offset: a % 4 !== 1,
+      eps: pick([1e-2, 1e-1], a),
+    }),
   layerNorm: (x, { a }) =>
     x.layerNorm({ scale: a % 3 !== 1, offset: a % 4 !== 1, eps: pick([1e-2, 1e-1], a) }),
   responseNorm: onMap((x) => x.responseNorm({ eps: 1e-2 })),
@@ -236,12 +242,18 @@ export const steps = {
     const [width, valueWidth] = [1 + (b % 2), 1 + (c % 2)];
     const shares = a % 4 === 3;
     const keys = a % 5 === 4 ? x.maxPool({ size: 2 }) : x;
+    const [h, w] = x.shape;
+    const even = h % 2 === 0 && w % 2 === 0 && h * w > 4;
+    if (c % 4 === 3) {
+      const wide = heads * valueWidth;
+      const within = even ? pick([{}, { grid: 2 }, { windows: 2 }], b) : {};
+      const v = x.conv(wide, { bias: true });
+      return x.conv(heads).attention(x.conv(wide), v, { heads, form: 'separable', ...within });
+    }
     const q = x.conv(heads * width, { bias: true });
     const k = keys.conv(shares ? width : heads * width);
     const v = keys.conv(shares ? valueWidth : heads * valueWidth, { bias: true });
     if (b % 3 === 2) return q.relu().attention(k.relu(), v, { heads, form: 'linear', eps: 0.5 });
-    const [h, w] = x.shape;
-    const even = h % 2 === 0 && w % 2 === 0 && h * w > 4;
     const within = keys === x && even ? pick([{}, { windows: 2 }, { grid: 2 }], c) : {};
     return q.attention(k, v, { heads, bias: keys === x && b % 2 === 1, scale: 0.7, ...within });
   }),

@@ -44,6 +44,9 @@ const moved = (
 ): Sound | undefined => (x && x !== 'zero' ? { as: x.as, map: move(x.map) } : x);
 const isZero = (values: Float32Array | undefined): boolean => values?.every((v) => v === 0) ?? false;
 const isZeroOrMissing = (values: Float32Array | undefined): boolean => !values || isZero(values);
+/** A norm whose scale is zero. */
+const silentNorm: Rule<'layerNorm' | 'groupNorm'> = ({ op, weight }) =>
+  op.scale && isZero(weight('gamma')) && isZeroOrMissing(weight('beta')) ? 'zero' : undefined;
 /** Ops that make zeros of zeros, and of which nothing else is proved. */
 const keepsZero: Rule<'dropout' | 'dropPath' | 'pool'> = ({ ins: [x] }) => (x === 'zero' ? x : undefined);
 /** A layer of zeros. */
@@ -89,8 +92,8 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
     if (x === 'zero' || isZero(gamma)) return 'zero';
     return gamma?.every((v) => v === 1) ? x : undefined;
   },
-  layerNorm: ({ op, weight }) =>
-    op.scale && isZero(weight('gamma')) && isZeroOrMissing(weight('beta')) ? 'zero' : undefined,
+  layerNorm: silentNorm,
+  groupNorm: silentNorm,
   responseNorm: ({ ins: [x], weight }) =>
     isZero(weight('beta')) && (x === 'zero' || isZero(weight('gamma'))) ? x : undefined,
   conv: ({ op, ins: [x], weight }) => {
@@ -173,6 +176,7 @@ const keepsIdempotent: Readonly<Record<Exclude<Kind, 'act'>, readonly Activation
   norm: [],
   convTranspose: [],
   layerNorm: [],
+  groupNorm: [],
   responseNorm: [],
   scale: [],
   attention: [],

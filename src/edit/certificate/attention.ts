@@ -17,7 +17,7 @@ interface KeptAttention {
 /**
  * What is wrong, if anything is. Each new head must be one old head h: its q and k have every channel of h, each m times and in one
  * order, its v and its result channels of h, and its bias is that of h. The scale of the products must be 1 / m of the old one (of
- * `linear`, eps m times the old one), for one m. A channel of q and k may be missing where k is zero.
+ * `linear`, eps m times the old one), for one m. A channel of q and k may be missing where k is zero. `separable` has rules of its own.
  */
 export function checkAttention({
   was,
@@ -40,6 +40,7 @@ export function checkAttention({
     now.bias !== was.bias
   )
     return 'it is another attention than the old one';
+  if (was.form === 'separable') return checkSeparable(now, [q, k, v], out, oldIn);
   const isShared = k.length !== q.length;
   if (isShared !== shared) return 'its heads do not share k and v as the old ones did';
   const isZero = (c: number): boolean => isSilent(compared.old, nodes[0].inputs[1] ?? '', c);
@@ -85,6 +86,22 @@ export function checkAttention({
   return same && a && b && a.length / was.heads === b.length / now.heads
     ? undefined
     : 'its bias is not that of the heads it copies';
+}
+
+/** The scores are those of before; each channel copies one of the same head in k, v and the result. */
+function checkSeparable(
+  { heads }: Attention,
+  [q, k, v]: readonly [readonly number[], readonly number[], readonly number[]],
+  out: readonly number[],
+  oldIn: readonly Shape[],
+): string | undefined {
+  const c = oldIn[1]?.at(-1) ?? 0;
+  if (q.length !== heads || q.some((old, i) => old !== i)) return 'its scores are not those of before';
+  if (!equal(k, v) || !equal(out, v)) return 'its k and v do not meet as they did';
+  const headOf = (i: number, n: number): number => Math.floor((i * heads) / n);
+  return k.every((old, i) => headOf(old, c) === headOf(i, k.length))
+    ? undefined
+    : 'a channel has another head than its original';
 }
 
 /** Whether a channel of an old value is zero by the weights of the layer or norm that makes it. */

@@ -73,7 +73,13 @@ const moving: Rule<'shuffle' | 'permute'> = ({ was, now, x, out, c }) => {
 };
 
 /** Means over channels are those of before when every old channel has the same number of copies, and no new one is there. */
-const overChannels: Rule<'layerNorm' | 'responseNorm'> = ({ nodes: [before, now], x, out, c, compared }) => {
+const equallyOften = ({
+  nodes: [before, now],
+  x,
+  out,
+  c,
+  compared,
+}: Pick<Kept<Kind>, 'nodes' | 'x' | 'out' | 'c' | 'compared'>): string | undefined => {
   if (!equal(out, x)) return 'a norm passes channels on as they are';
   const copies = new Array<number>(c).fill(0);
   for (const old of x) if (old >= 0) copies[old]! += 1;
@@ -81,6 +87,15 @@ const overChannels: Rule<'layerNorm' | 'responseNorm'> = ({ nodes: [before, now]
     return 'a norm over channels must see every old channel equally often, and no other';
   for (const slot of ['gamma', 'beta'] as const) checkVector(before, now, slot, out, compared);
   return undefined;
+};
+const overChannels: Rule<'layerNorm' | 'responseNorm'> = equallyOften;
+/** As over channels; besides, every copy is in the group of its original. */
+const groupNorm: Rule<'groupNorm'> = (kept) => {
+  const { was, now, x, c } = kept;
+  const groupOf = (i: number, n: number): number => Math.floor((i * was.groups) / n);
+  if (now.groups !== was.groups || x.some((old, i) => old >= 0 && groupOf(old, c) !== groupOf(i, x.length)))
+    return 'a group norm must see every channel in its group';
+  return equallyOften(kept);
 };
 /** Units of `pieces` neighbouring channels each. */
 function inUnits(pieces: number, x: readonly number[], out: readonly number[]): string | undefined {
@@ -110,6 +125,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   attention: ({ was, now, nodes, ins, out, oldIn, compared }) =>
     checkAttention({ was, now, nodes, ins, out, oldIn, compared }),
   layerNorm: overChannels,
+  groupNorm,
   responseNorm: overChannels,
   act: ({ was, x, out, c }) => {
     if (was.fn === 'softmax' && !equal(x, range(c))) return 'a softmax must see each channel once';

@@ -49,6 +49,13 @@ export function channelNumbers({ graph, weights }: Net): ReadonlyMap<string, Int
   });
 }
 
+/** Of channels that the same scores weigh, in k and in v. */
+function separableNumbers({ node, ins, x, numberOf }: Site, heads: number): Int32Array {
+  const [q = x, k = x, v = x] = ins;
+  const headOf = (i: number): number => Math.floor((i * heads) / k.length);
+  return Int32Array.from(k, (n, i) => numberOf(`separable ${q[headOf(i)]} ${n} ${v[i]} ${node.id}`));
+}
+
 /** The numbers of what one node makes. */
 function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Array {
   const { node, ins, x, numberOf } = site;
@@ -72,6 +79,12 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
       const slots = (['gamma', 'beta'] as const).map(site.bits);
       return x.map((n, i) => numberOf(`${what} ${slots.map((s) => s?.[i]).join()} ${n}`));
     })
+    .with({ kind: 'groupNorm' }, ({ groups }) => {
+      const slots = (['gamma', 'beta'] as const).map(site.bits);
+      const group = (i: number): number => Math.floor((i * groups) / c);
+      return x.map((n, i) => numberOf(`${node.id} ${group(i)} ${slots.map((s) => s?.[i]).join()} ${n}`));
+    })
+    .with({ kind: 'attention', form: 'separable' }, ({ heads }) => separableNumbers(site, heads))
     .with({ kind: 'attention' }, ({ heads }) => {
       // a head sees its own q, k and bias
       const [q, k = x, v = x] = ins;

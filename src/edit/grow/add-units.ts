@@ -150,7 +150,7 @@ export function unitsIn(
     );
   }
   for (const { id, op, inputs } of old.nodes) {
-    const isOverChannels = op.kind === 'layerNorm' || op.kind === 'responseNorm';
+    const isOverChannels = ['layerNorm', 'groupNorm', 'responseNorm'].includes(op.kind);
     if (!isOverChannels && op.kind !== 'attention') continue;
     const [words, what] = isOverChannels ? ['a norm over channels', 'means'] : ['an attention', 'weights'];
     if (inputs.some((input) => maps.get(input)?.some(isNew)))
@@ -189,6 +189,7 @@ const weighted: readonly Kind[] = [
   'convTranspose',
   'scale',
   'layerNorm',
+  'groupNorm',
   'responseNorm',
   'attention',
 ];

@@ -112,7 +112,7 @@ export function silence(graph: Graph, copy: readonly Node[], x: string): Inserti
 function lastScale(byId: ReadonlyMap<string, Node>, id: string): string | undefined {
   for (let node = byId.get(id); node; node = byId.get(firstInput(node))) {
     const { kind } = node.op;
-    if ((kind === 'norm' || kind === 'layerNorm') && node.op.scale && node.op.offset) return node.id;
+    if ('offset' in node.op && node.op.scale && node.op.offset) return node.id; // a norm
     if (kind === 'scale' || isLinear(node.op)) return node.id;
     if (!['dropout', 'dropPath', 'mul', 'shuffle', 'permute', 'pool'].includes(kind)) return undefined;
   }

@@ -176,6 +176,6 @@ function classesMade(
     })
     .with({ kind: 'input' }, { kind: 'norm' }, { kind: 'quantize' }, frozen)
     .with({ kind: 'convTranspose' }, { kind: 'layerNorm' }, { kind: 'responseNorm' }, frozen)
-    .with({ kind: 'attention' }, frozen)
+    .with({ kind: 'groupNorm' }, { kind: 'attention' }, frozen)
     .exhaustive();
 }

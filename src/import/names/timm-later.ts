@@ -2,6 +2,7 @@
 import type { Graph } from '../../graph/index.ts';
 import { type Counts, type Place, pair, type Scheme } from './scheme.ts';
 import { fullyConnected, squeeze, squeezed, stem } from './timm-parts.ts';
+import { tokens } from './timm-tokens.ts';
 
 const numbered = (n: number, path: (i: number) => string, name: (i: number) => string) =>
   Object.fromEntries(Array.from({ length: n }, (_, i) => [path(i), name(i)]));
@@ -367,4 +368,5 @@ export const later: Readonly<Record<string, Scheme>> = {
   rexnet,
   repvit,
   'lcnet-v2': lcnetV2,
+  ...tokens,
 };

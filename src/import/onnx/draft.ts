@@ -48,8 +48,16 @@ export interface Scores extends Pick<Attention, 'heads' | 'scale' | 'bias' | 'wi
   /** Windows. */
   readonly groups: number;
 }
+/** Softmax over the places of a window, or of the whole map; then the mean of k by it: [windows, 1, channels]. */
+export interface Shares extends Pick<Attention, 'heads' | 'within' | 'size'> {
+  readonly kind: 'shares';
+  /** Windows. */
+  readonly groups: number;
+}
 /** Parts of attention; see ops/attention.ts. */
 type Products =
+  | Shares
+  | (Omit<Shares, 'kind'> & { readonly kind: 'sharedMean' })
   | Scores
   | (Omit<Scores, 'kind'> & { readonly kind: 'weights' })
   /** [channels of v, channels of k, heads] */
@@ -174,6 +182,8 @@ function draftShape(op: DraftOp, ins: readonly Shape[], id: string): Shape {
     return x;
   if (op.kind === 'scores' || op.kind === 'weights')
     return [op.groups * op.inQuery[0] * op.inQuery[1], op.inKey[0] * op.inKey[1], op.heads];
+  if (op.kind === 'shares' || op.kind === 'sharedMean')
+    return op.kind === 'shares' ? x : [op.groups, 1, channelsOf(ins[1] ?? x)];
   if (op.kind === 'outer') return [...op.size, op.heads];
   if (op.kind === 'numerator' || op.kind === 'denominator') {
     const c = op.kind === 'numerator' ? op.heads * op.width : op.heads;

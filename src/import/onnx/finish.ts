@@ -149,7 +149,7 @@ function taken(node: Ready, { scale, offset }: Affine): Ready | undefined {
     return isShift
       ? { ...node, layer: { slots: { ...layer.slots, beta: moved(layer.slots.beta) }, names: {} } }
       : undefined;
-  if (op.kind === 'layerNorm') {
+  if (op.kind === 'layerNorm' || op.kind === 'groupNorm') {
     const { gamma, beta } = layer.slots;
     const [hasScale, hasOffset] = [op.scale || !isShift, op.offset || !uniform(offset, 0)];
     const scaled = gamma
@@ -209,6 +209,8 @@ function lowered(node: DraftNode, layer: Layer | undefined): Ready {
       );
     case 'scores':
     case 'weights':
+    case 'shares':
+    case 'sharedMean':
     case 'outer':
     case 'numerator':
     case 'denominator':
@@ -249,7 +251,7 @@ function shared(nodes: readonly Ready[]): readonly Ready[] {
     if (layer && kernel !== undefined) {
       const before = byId.get(inputs[0] ?? '');
       const beside =
-        (op.kind === 'norm' || op.kind === 'layerNorm') && isFresh(layer)
+        (op.kind === 'norm' || op.kind === 'layerNorm' || op.kind === 'groupNorm') && isFresh(layer)
           ? (before?.weightsOf ?? before?.id)
           : '';
       const groups = op.kind === 'conv' || op.kind === 'convTranspose' ? op.groups : '';
@@ -321,7 +323,7 @@ const slotsOf = (op: Op): readonly Slot[] =>
     ? ['gamma', 'beta', 'mean', 'variance']
     : isLinear(op)
       ? ['kernel', 'bias']
-      : op.kind === 'layerNorm' || op.kind === 'responseNorm'
+      : op.kind === 'layerNorm' || op.kind === 'groupNorm' || op.kind === 'responseNorm'
         ? ['gamma', 'beta']
         : op.kind === 'attention'
           ? ['bias']

@@ -54,6 +54,7 @@ const reachOf = (op: Op): Reach =>
       { kind: 'attention' },
       { kind: 'convTranspose' },
       { kind: 'dense' },
+      { kind: 'groupNorm' },
       { kind: 'responseNorm' },
       { kind: 'globalPool' },
       { kind: 'flatten' },

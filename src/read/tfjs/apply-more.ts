@@ -1,7 +1,7 @@
 /** @file The meaning in tensors of norms over channels, transposed convs and pixel shuffles. */
 import * as tf from '@tensorflow/tfjs-core';
 import { defined, first } from '../../access.ts';
-import { type ConvTranspose, type Slot, slideBack } from '../../graph/index.ts';
+import { type ConvTranspose, channelsOf, type GroupNorm, type Slot, slideBack } from '../../graph/index.ts';
 import { convInputGrad } from '../../kernels/index.ts';
 import { tensor4D } from './ranks.ts';
 
@@ -31,14 +31,23 @@ export function affine(x: tf.Tensor, at: Weighted): tf.Tensor {
   return beta ? tf.add(scaled, beta) : scaled;
 }
 
+/** Over the channels of each group at all places; x is a map or a vector of a batch. */
+export function groupStandardized(x: tf.Tensor, { groups, eps }: GroupNorm): tf.Tensor {
+  const [n, c] = [first(x.shape), channelsOf(x.shape)];
+  if (groups === 1) return standardized(x, eps, [...x.shape.keys()].slice(1));
+  const cells = tf.reshape(x, [n, -1, groups, c / groups]);
+  return tf.reshape(standardized(cells, eps, [1, 3]), x.shape);
+}
+
 /**
- * (x - mean) / sqrt(variance + eps) over the last axis. With h the result and s = 1 / sqrt(variance + eps), the gradient is
+ * (x - mean) / sqrt(variance + eps) over these axes, by default the last. With h the result and s = 1 / sqrt(variance + eps), the gradient is
  * s (dy - mean dy - h mean(dy h)); it is a function of x, so that gradients of gradients are right too.
  */
-export function standardized(x: tf.Tensor, eps: number): tf.Tensor {
+export function standardized(x: tf.Tensor, eps: number, axes: readonly number[] = [-1]): tf.Tensor {
+  const mean = (t: tf.Tensor): tf.Tensor => tf.mean(t, [...axes], true);
   const parts = (t: tf.Tensor): { hat: tf.Tensor; inverse: tf.Tensor } => {
-    const centred = tf.sub(t, tf.mean(t, -1, true));
-    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), eps));
+    const centred = tf.sub(t, mean(t));
+    const inverse = tf.rsqrt(tf.add(mean(tf.square(centred)), eps));
     return { hat: tf.mul(centred, inverse), inverse };
   };
   return withGradient(x, (t, save) => {
@@ -47,8 +56,8 @@ export function standardized(x: tf.Tensor, eps: number): tf.Tensor {
       value: parts(t).hat,
       gradFunc: (dy, saved) => {
         const { hat, inverse } = parts(first(saved));
-        const along = tf.mul(hat, tf.mean(tf.mul(dy, hat), -1, true));
-        return tf.mul(inverse, tf.sub(tf.sub(dy, tf.mean(dy, -1, true)), along));
+        const along = tf.mul(hat, mean(tf.mul(dy, hat)));
+        return tf.mul(inverse, tf.sub(tf.sub(dy, mean(dy)), along));
       },
     };
   });

@@ -10,6 +10,7 @@ import { channelsOf, codeRange, shiftTap, slide } from '../../graph/index.ts';
 import { avgPool, batchNorm, conv, maxPool, upsampleBilinear } from '../../kernels/index.ts';
 import {
   affine,
+  groupStandardized,
   pixelShuffle,
   responseNorm,
   standardized,
@@ -59,6 +60,7 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
       return bias ? tf.add(y, bias) : y;
     })
     .with({ kind: 'layerNorm' }, ({ eps }) => affine(standardized(x, eps), at))
+    .with({ kind: 'groupNorm' }, (op) => affine(groupStandardized(x, op), at))
     .with({ kind: 'responseNorm' }, ({ eps }) => responseNorm(tensor4D(x), eps, at))
     .with({ kind: 'attention' }, (op) => attend(op, ins, at))
     .with({ kind: 'scale' }, () => tf.mul(x, defined(at.weight('gamma'), 'gamma')))

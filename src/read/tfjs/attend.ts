@@ -25,10 +25,15 @@ export function attend(op: Attention, ins: readonly tf.Tensor[], at: Weighted): 
   const [q, k, v] = [defined(ins[0], 'q'), defined(ins[1], 'k'), defined(ins[2], 'v')];
   const keyHeads = shared ? 1 : op.heads;
   const queries = tokens(q, op, sizes, { grid: query, inside: inQuery, heads: op.heads, width });
-  const keys = tokens(k, op, sizes, { grid: key, inside: inKey, heads: keyHeads, width });
+  const keyWidth = op.form === 'separable' ? valueWidth : width;
+  const keys = tokens(k, op, sizes, { grid: key, inside: inKey, heads: keyHeads, width: keyWidth });
   const values = tokens(v, op, sizes, { grid: key, inside: inKey, heads: keyHeads, width: valueWidth });
   const means =
-    op.form === 'linear' ? linear(op, queries, keys, values) : softmax(op, sizes, queries, keys, values, at);
+    op.form === 'linear'
+      ? linear(op, queries, keys, values)
+      : op.form === 'separable'
+        ? separable(queries, keys, values)
+        : softmax(op, sizes, queries, keys, values, at);
   return fromTokens(means, op, sizes);
 }
 
@@ -97,6 +102,12 @@ function biasOf(op: Attention, { inQuery, inKey }: AttentionSizes, table: tf.Ten
   const flat = tf.reshape(table, [-1, op.heads]);
   const all = tf.gather(flat, tf.tensor1d(places, 'int32'));
   return tf.transpose(tf.reshape(all, [inQuery[0] * inQuery[1], inKey[0] * inKey[1], op.heads]), [2, 0, 1]);
+}
+
+/** softmax(q) k, one vector for all places, times v. */
+function separable(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor {
+  const weights = tf.softmax(tf.transpose(q, [0, 1, 3, 2])); // [b groups, heads, 1, places]
+  return tf.mul(v, tf.matMul(weights, k));
 }
 
 /** q (k^T v) / (q sum of k + eps) */

@@ -215,7 +215,7 @@ const slotsOf = (op: Op): readonly Slot[] =>
     if (op.kind === 'scale') return slot === 'gamma';
     if (op.kind === 'attention') return slot === 'bias' && op.bias;
     if (op.kind === 'responseNorm') return slot === 'gamma' || slot === 'beta';
-    if (op.kind !== 'norm' && op.kind !== 'layerNorm') return false;
+    if (op.kind !== 'norm' && op.kind !== 'layerNorm' && op.kind !== 'groupNorm') return false;
     const isKept = op.kind === 'norm' && isStatistic(slot);
     return isKept || (slot === 'gamma' && op.scale) || (slot === 'beta' && op.offset);
   });

@@ -42,6 +42,37 @@ const norms: readonly Case[] = [
     'globalPool avg, layerNorm',
   ),
   one(
+    'an instance norm of groups, then scale and offset, as PyTorch writes a group norm',
+    [
+      op('Reshape', ['x', 'apart'], 'r'),
+      op('InstanceNormalization', ['r', 'ones', 'zeros'], 'i', { epsilon: float(1e-5) }),
+      op('Reshape', ['i', 'back'], 'n'),
+      op('Mul', ['n', 'g'], 'p'),
+      op('Add', ['p', 'b'], 'y'),
+    ],
+    [
+      ...perChannel,
+      real('ones', [2], [1, 1]),
+      real('zeros', [2], [0, 0]),
+      whole('apart', [0, 2, -1]),
+      whole('back', [0, 4, 7, 6]),
+    ],
+    'groupNorm',
+  ),
+  one(
+    'an instance norm of each channel',
+    [op('InstanceNormalization', ['x', 'g', 'b'], 'y', { epsilon: float(1e-3) })],
+    vectors,
+    'groupNorm',
+  ),
+  one(
+    'GroupNormalization with a scale for each channel',
+    [op('GroupNormalization', ['x', 'g', 'b'], 'y', { num_groups: int(2) })],
+    vectors,
+    'groupNorm',
+    21,
+  ),
+  one(
     'a layer norm in parts, with its weights',
     [...decomposed(op('Pow', ['d', 'two'], 's')), op('Mul', ['g', 'n'], 'p'), op('Add', ['p', 'b'], 'y')],
     [...perChannel, eps(1e-6), two],

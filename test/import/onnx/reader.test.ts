@@ -23,10 +23,10 @@ const torch: OnnxModel = {
     [
       { ...op('Conv', ['x', 'features.0.weight'], 'a', pads), name: '/features/features.0/Conv' },
       { ...op('Relu', ['a'], 'b'), name: '/features/features.1/Relu' },
-      { ...op('InstanceNormalization', ['b', 's', 's'], 'c'), name: '/norm/InstanceNormalization' },
+      { ...op('LpNormalization', ['b'], 'c'), name: '/norm/LpNormalization' },
       { ...op('GlobalAveragePool', ['c'], 'y'), name: '/pool/GlobalAveragePool' },
     ],
-    [kernel, real('s', [8])],
+    [kernel],
   ),
   name: 'main_graph',
 };
@@ -41,16 +41,16 @@ describe('fromOnnx', () => {
   it('names the node and the op that it cannot read, and where to cut', () => {
     refused(
       torch,
-      'onnx node "/norm/InstanceNormalization" (InstanceNormalization): has no counterpart here; to take the part of the net before it, use until: "/norm/InstanceNormalization" (--until)',
+      'onnx node "/norm/LpNormalization" (LpNormalization): has no counterpart here; to take the part of the net before it, use until: "/norm/LpNormalization" (--until)',
     );
-    const cut = fromOnnx(torch, { until: '/norm/InstanceNormalization' });
+    const cut = fromOnnx(torch, { until: '/norm/LpNormalization' });
     expect(kindsOf(cut)).to.equal('conv, act relu');
     expect(cut.graph.outputs).to.deep.equal(['features/1']);
     expect(kindsOf(fromOnnx(torch, { until: 'a' }))).to.equal('conv');
     refused(
       torch,
-      'until: the model has no node or value "/norm/InstanceNormalisation". Did you mean "/norm/InstanceNormalization"?',
-      { until: '/norm/InstanceNormalisation' },
+      'until: the model has no node or value "/norm/LpNormalisation". Did you mean "/norm/LpNormalization"?',
+      { until: '/norm/LpNormalisation' },
       UsageError,
     );
   });

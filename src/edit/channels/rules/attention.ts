@@ -10,6 +10,8 @@ import type { Rule, Site } from './rule.ts';
  * are copies of a channel of the result. Heads that are copied as a whole (`byGroups`) keep all; so does the loss of a channel of
  * q and k that is zero.
  *
+ * Of `separable`, channels of k and v are copied together, within heads; the scores stay as they are.
+ *
  * q, k and v are put in the order of heads, k in that of q, since their channels meet by number.
  */
 export const attention: Rule<'attention'> = {
@@ -19,6 +21,10 @@ export const attention: Rule<'attention'> = {
     if (!q || !k || !v) throw new Error('internal: attention without q, k and v');
     if (ins.some(({ map }) => map.some(isNew)))
       throw new Refusal(`${id}: an attention cannot take more channels`);
+    if (op.form === 'separable') {
+      const order = op.heads > 1 ? v.map.slice().sort((a, b) => a - b) : v.map;
+      return { op, ins: [q, inOrder(k, order), inOrder(v, order)], map: order };
+    }
     const { width, valueWidth, shared } = attentionSizes(op, oldIn);
     const byHead = (map: ChannelMap, size: number): ChannelMap =>
       whole ? inBlocks(map, size) : map.slice().sort((a, b) => a - b);

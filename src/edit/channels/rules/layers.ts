@@ -110,14 +110,33 @@ const gatheredAlong = ({ op, ins, x }: Pick<Site<Kind>, 'op' | 'ins' | 'x'>): Re
  */
 export const overChannels: Rule<'layerNorm' | 'responseNorm'> = {
   replica: (site) => {
-    const counts = new Map<number, number>();
-    for (const old of site.x.map) counts.set(old, (counts.get(old) ?? 0) + 1);
-    const [times = 1, ...others] = counts.values();
-    if (others.some((n) => n !== times))
-      throw new Refusal(
-        `${site.id}: it is a norm over channels, which keeps its means only when every channel is copied equally often; widen what it reads by a whole factor, such as x2`,
-      );
+    checkEqualCopies(site);
     return gatheredAlong(site);
+  },
+  refusesNew: () => 'norm over channels',
+};
+
+/** @throws Refusal where channels are not copied equally often. */
+function checkEqualCopies(site: Pick<Site<Kind>, 'id' | 'x'>): void {
+  const counts = new Map<number, number>();
+  for (const old of site.x.map) counts.set(old, (counts.get(old) ?? 0) + 1);
+  const [times = 1, ...others] = counts.values();
+  if (others.some((n) => n !== times))
+    throw new Refusal(
+      `${site.id}: it is a norm over channels, which keeps its means only when every channel is copied equally often; widen what it reads by a whole factor, such as x2`,
+    );
+}
+
+/**
+ * groupNorm: as layerNorm, for the channels of each group. Copies of a channel stay in its group: the input is put in order by groups
+ * first.
+ */
+export const groupNorm: Rule<'groupNorm'> = {
+  replica: (site) => {
+    const { op, x, c, inOrder } = site;
+    checkEqualCopies(site);
+    const read = inOrder(x, readingOrder({ groups: op.groups, out: c }, x.map, c, false));
+    return gatheredAlong({ op, ins: [read], x: read });
   },
   refusesNew: () => 'norm over channels',
 };

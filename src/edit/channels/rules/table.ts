@@ -4,7 +4,7 @@
  */
 import type { Kind } from '../../../graph/index.ts';
 import { act, meeting, passing } from './elementwise.ts';
-import { conv, dense, norm, overChannels } from './layers.ts';
+import { conv, dense, groupNorm, norm, overChannels } from './layers.ts';
 import { attention } from './attention.ts';
 import { concat, flatten, input, permute, shift, shuffle, slice, units } from './moves.ts';
 import type { OpByKind, Replica, Rule, Site } from './rule.ts';
@@ -16,6 +16,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   norm,
   convTranspose: conv,
   layerNorm: overChannels,
+  groupNorm,
   responseNorm: overChannels,
   scale: norm,
   attention,

@@ -1,14 +1,14 @@
 /**
  * @file Attention, which files have as products of matrices [places, channels] of two values. Its parts are ops of the draft until the
  * last product joins them: `scores` q k, `weights` softmax of them, or for linear attention `outer` k v, its product with q, and the sum
- * of k times q.
+ * of k times q. Of separable attention, `shares` softmax of scores over places, and `sharedMean` of k by them.
  */
 import { item } from '../../../access.ts';
 import { type Attention, isMap, type Pair, relativePlaces } from '../../../graph/index.ts';
 import { float } from '../../../weights/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { type Constant, floatsOf } from '../constant.ts';
-import { type Draft, type Layer, type Scores, uniform } from '../draft.ts';
+import { type Draft, type Layer, type Scores, type Shares, uniform } from '../draft.ts';
 import { type Atom, type Axes, type Axis, isOnly, sizeOfAxis } from '../view.ts';
 
 const noCounterpart = 'multiplies two values of the net outside of an attention, which has no counterpart';
@@ -76,6 +76,7 @@ export function product(call: Call, a: Live, b: Live): readonly Value[] {
   const { draft } = call;
   const { op } = draft.node(a.id);
   if (op.kind === 'weights') return means(call, a, op, b);
+  if (op.kind === 'shares') return sharedMean(call, a, op, b);
   if (op.kind === 'outer') return numerator(call, a, b);
   const summed = sumOf(draft, a.id);
   if (summed !== undefined) return denominator(call, a, summed, b);
@@ -202,6 +203,47 @@ const attention = (
   inputs: readonly string[],
   layer?: Layer,
 ): string => call.draft.emit(call.path, { kind: 'attention', ...op }, inputs, layer);
+
+/** Softmax of one score a head over the last axis, of places; undefined where the value is none. */
+export function shares(call: Call, x: Live, axis: number): readonly Value[] | undefined {
+  const { axes } = x;
+  const isScores = (axes.length === 4 || axes.length === 5) && axis === axes.length - 1;
+  const isPlain =
+    isScores && item(axes, -2).length === 0 && isPlaces(item(axes, -1)) && isHeads(item(axes, -3));
+  const shape = call.draft.shape(x.id);
+  if (!isPlain || !isMap(shape)) return undefined;
+  const q = matrices(call, x, 'places');
+  const op: Shares = {
+    kind: 'shares',
+    ...within(call, [shape[0], shape[1]], q),
+    heads: sizeOfAxis(q.heads),
+    groups: sizeOfAxis(q.groups ?? []),
+  };
+  return call.result(call.draft.emit(call.path, op, [x.id]), axes);
+}
+
+/** shares k */
+function sharedMean(call: Call, a: Live, op: Shares, b: Live): readonly Value[] {
+  const k = matrices(call, b, 'channels');
+  const [q = ''] = call.draft.node(a.id).inputs;
+  const made = call.draft.emit(call.path, { ...op, kind: 'sharedMean' }, [q, k.id]);
+  const e = sizeOfAxis(k.channels);
+  const groups: Axis = op.groups === 1 ? [] : [{ base: 'h', size: op.groups, step: 1 }];
+  const inner = [channel(op.heads, e), [], channel(e, 1)];
+  return call.result(made, [k.batch, ...(a.axes.length === 5 ? [groups] : []), ...inner]);
+}
+
+/** v times a mean of k by shares; undefined where neither value is one. */
+export function separableAttention(call: Call, one: Live, other: Live): readonly Value[] | undefined {
+  const { draft } = call;
+  const [x, mean] = draft.node(one.id).op.kind === 'sharedMean' ? [other, one] : [one, other];
+  const { op, inputs } = draft.node(mean.id);
+  if (op.kind !== 'sharedMean') return undefined;
+  const v = matrices(call, x, 'channels');
+  const { heads, within: kind, size } = op;
+  const usual = { form: 'separable', scale: 1, eps: 0, bias: false } as const;
+  return call.result(attention(call, { ...usual, heads, within: kind, size }, [...inputs, v.id]), x.axes);
+}
 
 /** k v of linear attention: [channels of v, channels of k] for each head. */
 function outer(call: Call, a: Live, b: Live): readonly Value[] {

@@ -16,7 +16,7 @@ import {
   sameAxis,
   sizeOfAxis,
 } from '../view.ts';
-import { biasedScores, linearAttention, weights } from './attention.ts';
+import { biasedScores, linearAttention, separableAttention, shares, weights } from './attention.ts';
 import { repeated } from './mix.ts';
 import { quotient, responseNorm } from './norms.ts';
 
@@ -33,7 +33,7 @@ export const activation =
 export function softmax(call: Call): readonly Value[] {
   const x = unmixed(call, call.live(0));
   const axis = call.axis(call.int('axis', call.opset < 13 ? 1 : -1), x.axes.length);
-  const attention = weights(call, x, axis);
+  const attention = weights(call, x, axis) ?? shares(call, x, axis);
   if (attention) return attention;
   const reduced = call.opset < 13 ? x.axes.slice(axis).flat() : (x.axes[axis] ?? []);
   if (!isOnly(reduced, 'c') || sizeOfAxis(reduced) !== call.draft.channels(x.id))
@@ -265,6 +265,8 @@ export function power(call: Call): readonly Value[] {
 /** The same layout for both, or a gate by channel for one of them. */
 function ofTwo(call: Call, one: Live, other: Live, opType = call.node.opType): readonly Value[] {
   if (opType === 'Div') return linearAttention(call, one, other) ?? quotient(call, one, other);
+  const separable = opType === 'Mul' ? separableAttention(call, one, other) : undefined;
+  if (separable) return separable;
   const [first, second] = sameAxes(one.axes, other.axes)
     ? [one, other]
     : [unmixed(call, one), unmixed(call, other)];

@@ -1,12 +1,12 @@
-/** @file Norms over channels: LayerNormalization, and the parts of decomposed ones that only mean something together. */
+/** @file Norms over channels: LayerNormalization, GroupNormalization, InstanceNormalization, and the parts of decomposed ones that only mean something together. */
 import { isMap } from '../../../graph/index.ts';
 import { float } from '../../../weights/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { type Constant, countOf, floatsOf } from '../constant.ts';
 import type { Layer } from '../draft.ts';
-import { unmixed, unreadable } from '../layout.ts';
+import { isBatch, unmixed, unreadable } from '../layout.ts';
 import { layerNormOf, type ResponseNorm, shareOf } from '../norm-patterns.ts';
-import { isOnly, offsetsOf, sizeOfAxis } from '../view.ts';
+import { type Base, isOnly, joined, offsetsOf, sameAxis, sizeOfAxis, whole } from '../view.ts';
 
 /** Over the last axes of the value, which must be its channels, in any order of the axes before them. */
 export function layerNormalization(call: Call): readonly Value[] {
@@ -42,6 +42,64 @@ export function layerNormalization(call: Call): readonly Value[] {
   const eps = call.float('epsilon', 1e-5);
   const op = { kind: 'layerNorm', eps, scale: true, offset: beta !== undefined } as const;
   return call.result(draft.emit(path, op, [x.id], layer), x.axes);
+}
+
+/**
+ * A norm over each channel, or over groups of neighbouring ones on the axis behind the batch (Reshape to [0, groups, -1]): all that is
+ * on the axes behind it.
+ */
+export function instanceNormalization(call: Call): readonly Value[] {
+  const x = call.live(0);
+  const { draft } = call;
+  const [batch = [], over = [], ...others] = x.axes;
+  const [groups, c] = [sizeOfAxis(over), draft.channels(x.id)];
+  const shape = draft.shape(x.id);
+  const inside = others.flat();
+  const covers = (base: Base, size: number): boolean =>
+    inside.filter((atom) => atom.base === base).reduce((n, atom) => n * atom.size, 1) === size;
+  const [h, w] = isMap(shape) ? shape : [1, 1];
+  const isGroups = sameAxis(
+    joined(over),
+    groups === 1 ? [] : [{ base: 'c', size: groups, step: c / groups }],
+  );
+  const isWhole =
+    covers('c', c / groups) && covers('h', h) && covers('w', w) && covers('n', 1) && covers('*', 1);
+  if (!isBatch(batch) || !isGroups || !isWhole) return call.fail(unreadable(x));
+  return groupNorm(call, x, groups, [call.constant(1), call.constant(2)]);
+}
+
+/** GroupNormalization: of opset 18 with a scale for each group, later for each channel. */
+export function groupNormalization(call: Call): readonly Value[] {
+  const x = unmixed(call, call.live(0));
+  const c = call.draft.channels(x.id);
+  if (!isBatch(x.axes[0] ?? []) || !sameAxis(x.axes[1] ?? [], whole('c', c))) return call.fail(unreadable(x));
+  return groupNorm(call, x, call.int('num_groups', 1), [call.constant(1), call.constant(2)]);
+}
+
+/** Without a scale of ones and an offset of zeros. */
+function groupNorm(
+  call: Call,
+  x: Live,
+  groups: number,
+  given: readonly [scale: Constant, offset: Constant],
+): readonly Value[] {
+  const { draft, path } = call;
+  const c = draft.channels(x.id);
+  const [gamma, beta] = given.map((constant) => {
+    const values = floatsOf(constant);
+    if (values.length !== c && values.length !== groups)
+      call.fail(`a weight of ${values.length} values for ${c} channels in ${groups} groups`);
+    return values.length === c
+      ? values
+      : Float32Array.from({ length: c }, (_, i) => values[Math.floor((i * groups) / c)] ?? 0);
+  });
+  const [scale, offset] = [gamma?.some((v) => v !== 1) ?? false, beta?.some((v) => v !== 0) ?? false];
+  const slots = {
+    ...(gamma && scale ? { gamma: float([c], gamma) } : {}),
+    ...(beta && offset ? { beta: float([c], beta) } : {}),
+  };
+  const op = { kind: 'groupNorm', groups, eps: call.float('epsilon', 1e-5), scale, offset } as const;
+  return call.result(draft.emit(path, op, [x.id], { slots, names: {} }), x.axes);
 }
 
 /** A square root, which stands in the deviation of a norm. */

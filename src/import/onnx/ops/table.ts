@@ -30,7 +30,13 @@ import {
   transpose,
   unsqueeze,
 } from './moves.ts';
-import { layerNormalization, reduceL2, squareRoot } from './norms.ts';
+import {
+  groupNormalization,
+  instanceNormalization,
+  layerNormalization,
+  reduceL2,
+  squareRoot,
+} from './norms.ts';
 import { globalPool, pool } from './pools.ts';
 import { cast, dequantizeLinear, quantizeLinear } from './quantized.ts';
 import { reduce } from './reduce.ts';
@@ -50,6 +56,8 @@ export const opReaders: ReadonlyMap<string, OpReader> = new Map<string, OpReader
   ['ConvTranspose', convTranspose],
   ['DepthToSpace', depthToSpace],
   ['LayerNormalization', layerNormalization],
+  ['GroupNormalization', groupNormalization],
+  ['InstanceNormalization', instanceNormalization],
   ['Sqrt', squareRoot],
   ['ReduceL2', reduceL2],
   ['Gemm', gemm],
