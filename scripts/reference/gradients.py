@@ -9,6 +9,7 @@ test/support/gradient-cases.ts has the same ops in tensors of tf.
 
 import json
 import sys
+from functools import partial
 
 import numpy as np
 import torch
@@ -168,6 +169,7 @@ for name, fn, at in [
     ("swish", F.silu, {}),
     ("tanh", torch.tanh, {}),
     ("gelu", F.gelu, {}),
+    ("geluTanh", partial(F.gelu, approximate="tanh"), {}),
     ("softmax", lambda x: F.softmax(x, -1), {}),
     ("negate", torch.neg, {}),
 ]:

@@ -10,8 +10,11 @@ describe('wrong usage is said in one line, with exit 2', () => {
     ['cost wrm depth=16', /^moonlet: no architecture "wrm"\. Did you mean "wrn"\? Known: autoencoder, /],
     ['cost wrn dept=16', /^moonlet: wrn: no option "dept" \(it has depth, .*\)\. Did you mean "depth"\?$/m],
     ['cost mobilenet-v1 width=-1', 'mobilenet-v1: width must be a number from 0.05 to 8, got -1'],
-    ['cost wrn size=banana', 'wrn: size must be a whole number from 1 to 4096, got banana'],
-    ['cost wrn size=1e9', 'wrn: size must be a whole number from 1 to 4096, got 1e9'],
+    [
+      'cost wrn size=banana',
+      'wrn: size must be a whole number from 1 to 4096, or two such as 49x10, got banana',
+    ],
+    ['cost wrn size=1e9', 'wrn: size must be a whole number from 1 to 4096, or two such as 49x10, got 1e9'],
     ['cost wrn depth=17', 'wrn: depth must be 6n + 4 (10, 16, 22, 28, 40, ...), got 17; the nearest is 16'],
     ['cost wrn depth', 'wrn: "depth" is not of the form option=value, such as classes=10'],
     ['cost', "missing required argument 'what'; see moonlet cost --help"],

@@ -64,7 +64,7 @@ describe('bundles for browsers', () => {
     ],
     [
       'one architecture',
-      11,
+      11.5,
       `import { cost } from 'moonlet';
        import { mobilenetV2 } from 'moonlet/architectures';
        globalThis.result = cost(mobilenetV2({ width: 0.35 }));`,

@@ -102,7 +102,7 @@ describe('a recipe on data of one’s own', () => {
     expect(whole.notes).to.have.length(1);
     expect(whole.student.weights).not.to.deep.equal(dsCnn().weights);
     expect(await line(() => readyFor(recipe({ size: 32 })))).to.match(
-      /the images of keywords are \[49, 10, 1\]/,
+      /keywords gives \[49, 10, 1\]; compose it with size=49x10 channels=1/,
     );
   });
 
@@ -111,7 +111,7 @@ describe('a recipe on data of one’s own', () => {
       /^ds-cnn: has 11 classes, but keywords has 12; compose it with classes=12/,
     );
     expect(await line(() => readyFor(recipe({ student: 'wrn depth=10 width=1 classes=12' })))).to.match(
-      /^wrn .*: takes \[32, 32, 3\], and the images of keywords are \[49, 10, 1\]/,
+      /^wrn .*: takes \[32, 32, 3\], and keywords gives \[49, 10, 1\]/,
     );
     expect(await line(() => readyFor(recipe({ data: at('absent.json') })))).to.equal(
       `${at('absent.json')}: cannot be read (ENOENT)`,

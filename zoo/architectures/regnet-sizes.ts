@@ -36,7 +36,7 @@ const y = {
   '800mf-tv': { w0: 56, wa: 38.84, wm: 2.4, depth: 14, group: 16, share: 0.9 },
   '8gf-tv': { w0: 192, wa: 76.82, wm: 2.19, depth: 17, group: 56, share: 0.9 },
 } as const;
-const doc = 'which of the larger nets, by multiply-adds';
+const doc = 'which of the larger nets, by multiply-adds' as const;
 export const regnetX = architecture({
   name: 'regnet-x',
   paper,

@@ -157,9 +157,10 @@ export function checkUnrounded(graph: Graph, bits: (value: string) => number, ou
         `quantize: "${node.id}" already rounds to ${node.op.bits} bits, and ${wanted} were requested; quantize the float net`,
       );
   }
-  if (graph.nodes.some((n) => n.op.kind === 'quantize') && !places(graph, outputs).length)
+  const [first] = graph.nodes.filter((n) => n.op.kind === 'quantize');
+  if (first && !places(graph, outputs).length)
     throw new Refusal(
-      `quantize: all values of ${graph.name} are already rounded to ${bits} bits; quantize the float net to calibrate again`,
+      `quantize: all values of ${graph.name} are already rounded to ${bits(firstInput(first))} bits; quantize the float net to calibrate again`,
     );
 }
 
