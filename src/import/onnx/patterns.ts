@@ -30,15 +30,26 @@ function shifted(draft: Draft, id: string, scale: number, offset: number): strin
     : undefined;
 }
 
+/** Whether an affine op is factor x + shift of another of the same source: what reads the other was joined with it when it was read. */
+function isAffineOf(draft: Draft, id: string, of: string, factor: number, shift: number): boolean {
+  const [a, b] = [draft.node(id), draft.node(of)];
+  if (a.op.kind !== 'affine' || b.op.kind !== 'affine' || a.inputs[0] !== b.inputs[0]) return false;
+  const same = (many: ArrayLike<number>, one: ArrayLike<number>, plus: number): boolean =>
+    many.length === one.length &&
+    Array.from(many).every((v, i) => Math.abs(v - factor * (one[i] ?? 0) - plus) <= 1e-5 * Math.abs(v));
+  return same(a.op.scale, b.op.scale, 0) && same(a.op.offset, b.op.offset, shift);
+}
+
 const actOf = (draft: Draft, id: string, fn: string): string | undefined => {
   const { op, inputs } = draft.node(id);
   return op.kind === 'act' && op.fn === fn ? inputs[0] : undefined;
 };
 
 /** relu6(x + 3) = 6 hardSigmoid(x): what x is. */
-function hardSigmoidInput(draft: Draft, id: string): string | undefined {
+function hardSigmoidInput(draft: Draft, id: string, value?: string): string | undefined {
   const inner = actOf(draft, id, 'relu6');
-  return inner === undefined ? undefined : shifted(draft, inner, 1, 3);
+  if (inner === undefined) return undefined;
+  return value !== undefined && isAffineOf(draft, inner, value, 1, 3) ? value : shifted(draft, inner, 1, 3);
 }
 
 /** relu6(x + 3) / 6 is a hard sigmoid; anything else stays. */
@@ -65,13 +76,14 @@ export function asQuantize(draft: Draft, path: string, id: string): string {
 function gateOf(
   draft: Draft,
   gate: string,
+  value: string,
 ): { x: string; fn: 'swish' | 'hardSwish' | 'gelu' | 'geluTanh'; factor: number } | undefined {
   const { source, factor } = unscaled(draft, gate);
   const swish = actOf(draft, source, 'sigmoid');
   if (swish !== undefined) return { x: swish, fn: 'swish', factor };
   const hard = actOf(draft, source, 'hardSigmoid');
   if (hard !== undefined) return { x: hard, fn: 'hardSwish', factor };
-  const six = hardSigmoidInput(draft, source);
+  const six = hardSigmoidInput(draft, source, value);
   if (six !== undefined) return { x: six, fn: 'hardSwish', factor: 6 * factor };
   // scale (1 + erf(x / sqrt 2)) = 2 scale normal(x)
   const { op, inputs } = draft.node(gate);
@@ -79,7 +91,12 @@ function gateOf(
   const erf = half === 0 ? undefined : shifted(draft, gate, half, half);
   const inner =
     erf !== undefined && draft.node(erf).op.kind === 'erf' ? draft.node(erf).inputs[0] : undefined;
-  const x = inner === undefined || !inputs.length ? undefined : shifted(draft, inner, Math.SQRT1_2, 0);
+  const x =
+    inner === undefined || !inputs.length
+      ? undefined
+      : isAffineOf(draft, inner, value, Math.SQRT1_2, 0)
+        ? value
+        : shifted(draft, inner, Math.SQRT1_2, 0);
   if (x !== undefined) return { x, fn: 'gelu', factor: 2 * half };
   const cubic = erf === undefined ? undefined : actOf(draft, erf, 'tanh');
   const approximated = cubic === undefined ? undefined : cubicInput(draft, cubic);
@@ -110,7 +127,7 @@ export function asActivation(draft: Draft, path: string, a: string, b: string): 
     [a, b],
     [b, a],
   ] as const) {
-    const match = gateOf(draft, gate);
+    const match = gateOf(draft, gate, value);
     if (!match) continue;
     const { source, factor } = unscaled(draft, value);
     const { x, fn } = match;

@@ -46,7 +46,8 @@ export function hardSigmoid(call: Call): readonly Value[] {
   const x = call.live(0);
   const { draft, path } = call;
   const [alpha, beta] = [call.float('alpha', 0.2), call.float('beta', 0.5)];
-  const scaled = draft.scaled(`${path}/scale`, x.id, 6 * alpha, 6 * (beta - 0.5));
+  const factor = Math.abs(6 * alpha - 1) < 1e-6 ? 1 : 6 * alpha; // 1 / 6 in float32
+  const scaled = draft.scaled(`${path}/scale`, x.id, factor, 6 * (beta - 0.5));
   return same(call, x, draft.emit(path, { kind: 'act', fn: 'hardSigmoid' }, [scaled]));
 }
 
