@@ -73,3 +73,11 @@ export async function textThat(part: Locator, pattern: RegExp, timeout = 60_000)
 }
 
 export const verdict = (isRight: boolean, said: string): Verdict => ({ isRight, said });
+
+/** A visit that leaves the page with its service worker, after which there is no network. */
+export async function goneOffline(context: BrowserContext, site: Site): Promise<void> {
+  const first = await openView(context, site, 'explore');
+  await first.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 60_000 });
+  await first.close();
+  await context.setOffline(true);
+}

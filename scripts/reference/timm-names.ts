@@ -7,6 +7,7 @@
  * `--write` keeps their logits, and how far ours were, in test/zoo/reference/named-logits.json: models that are there already are
  * not computed again unless they are named, so that an interrupted run goes on.
  */
+import type { NamedLogits } from '../../test/support/named-logits.ts';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -61,19 +62,8 @@ interface Said {
   readonly by?: string;
   readonly logits?: readonly number[];
 }
-/** A model's logits for the first reference image of 64 x 64, by the library in double precision. */
-interface Golden {
-  readonly name: string;
-  readonly by: string;
-  /** The factor of the scales of norms. */
-  readonly gain: number;
-  readonly rounding: number;
-  /** How far ours were when this was written, as a share of the largest. */
-  readonly difference: number;
-  readonly logits: readonly number[];
-}
-const goldens = new Map<string, Golden>();
-const readGoldens = (): readonly Golden[] =>
+const goldens = new Map<string, NamedLogits>();
+const readGoldens = (): readonly NamedLogits[] =>
   existsSync(goldenFile) ? JSON.parse(readFileSync(goldenFile, 'utf8')).cases : [];
 const sameFrom = (number: number): number => Number(number.toExponential(1));
 const fullName = ({ source, model }: Case): string =>

@@ -18,6 +18,7 @@ import {
   round8,
   widthOption,
 } from '../../src/compose/index.ts';
+import { transformer } from './transformer.ts';
 
 /** Channels of the stages; blocks of the first two, then transformers of the others. */
 const widths = [64, 128, 256, 384, 512] as const;
@@ -52,13 +53,6 @@ const mlp: Block = (x) =>
     .groupNorm(1)
     .pipe('expand', (y) => y.conv(2 * x.channels, { bias }).act(act))
     .pipe('narrow', (y) => y.conv(x.channels, { bias }));
-const transformer = (dropPath: number): Block => {
-  const residual =
-    (body: Block): Block =>
-    (x) =>
-      x.residual((y) => body(y).dropPath(dropPath));
-  return (x) => x.pipe('attention', residual(attention)).pipe('mlp', residual(mlp));
-};
 
 /** Local features, then transformers of patches, on half the channels. */
 const mobilevitBlock =
@@ -72,7 +66,7 @@ const mobilevitBlock =
       .pipe('widen', (y) => y.conv(round8(c / 2)))
       .stack(
         'transformer',
-        repeat(depth, () => transformer(dropPath)),
+        repeat(depth, () => transformer(attention, mlp, dropPath)),
       )
       .groupNorm(1)
       .pipe('narrow', convNorm(c));

@@ -18,6 +18,7 @@ import {
   repeat,
   round8,
 } from '../../src/compose/index.ts';
+import { transformer } from './transformer.ts';
 
 /** Expansion, channels of the stages, of the tokens in the last three, and before the classifier. */
 const variants = {
@@ -58,13 +59,6 @@ const mlp: Block = (x) =>
     .layerNorm({ eps })
     .pipe('expand', (y) => y.conv(2 * x.channels, { bias }).act(act))
     .pipe('narrow', (y) => y.conv(x.channels, { bias }));
-const transformer = (dropPath: number): Block => {
-  const residual =
-    (body: Block): Block =>
-    (x) =>
-      x.residual((y) => body(y).dropPath(dropPath));
-  return (x) => x.pipe('attention', residual(attention)).pipe('mlp', residual(mlp));
-};
 
 /** Local features, then transformers of patches, then both maps fused. */
 const mobilevitBlock =
@@ -77,7 +71,7 @@ const mobilevitBlock =
     const patches = isEven ? local : local.resize([even[0] ?? h, even[1] ?? w]);
     const mixed = patches.stack(
       'transformer',
-      repeat(depth, () => transformer(dropPath)),
+      repeat(depth, () => transformer(attention, mlp, dropPath)),
     );
     const normed = mixed.layerNorm({ eps });
     const back = (isEven ? normed : normed.resize([h, w])).pipe('narrow', convNormAct(c, { act }));

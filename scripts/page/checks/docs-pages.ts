@@ -10,7 +10,7 @@ import {
   type PageLink,
 } from '../../../src/web/docs/pages.ts';
 import { folder } from '../build.ts';
-import { openView, type PageCheck, partOf, textThat, verdict } from '../tab.ts';
+import { goneOffline, openView, type PageCheck, partOf, textThat, verdict } from '../tab.ts';
 import { axeSource, violations } from './whole.ts';
 
 /** All pages of the build, in the order of the navigation. */
@@ -73,10 +73,7 @@ const widths: PageCheck = {
 const offline: PageCheck = {
   name: 'Docs: every page, search and a sample offline after the first visit',
   run: async (context, site) => {
-    const first = await openView(context, site, 'explore');
-    await first.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 60_000 });
-    await first.close();
-    await context.setOffline(true);
+    await goneOffline(context, site);
     try {
       const tab = await openView(context, site, 'docs');
       const pages = allPages();
@@ -84,13 +81,14 @@ const offline: PageCheck = {
       const torn = await tab.evaluate(() =>
         Array.from(document.images).flatMap((i) => (i.complete && !i.naturalWidth ? i.src : [])),
       );
-      await read(tab, 'guides/page');
+      await read(tab, 'growth'); // which has a picture
       await partOf(tab, 'docs', 'article img').last().scrollIntoViewIfNeeded();
       await tab.waitForFunction(() =>
         Array.from(document.querySelectorAll('[data-view="docs"] article img')).every(
           (i) => i instanceof HTMLImageElement && i.naturalWidth > 0,
         ),
       );
+      await read(tab, 'guides/page');
       await tab.keyboard.press('/');
       await tab.keyboard.type('soft targets temperature');
       const hits = await textThat(partOf(tab, 'docs', '.docs-hits'), /losses/i);

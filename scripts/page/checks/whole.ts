@@ -5,6 +5,7 @@ import type { BrowserContext, Page as Tab } from 'playwright-core';
 import { measured } from '../sizes.ts';
 import {
   foreign,
+  goneOffline,
   goTo,
   openView,
   type PageCheck,
@@ -110,10 +111,7 @@ const light: PageCheck = {
 const offline: PageCheck = {
   name: 'offline after the first visit',
   run: async (context, site) => {
-    const first = await openView(context, site, 'explore');
-    await first.waitForFunction(() => navigator.serviceWorker.controller !== null, null, { timeout: 60_000 });
-    await first.close();
-    await context.setOffline(true);
+    await goneOffline(context, site);
     try {
       const tab = await openView(context, site, 'draw');
       await partOf(tab, 'draw', 'button').filter({ hasText: 'Example' }).click();
