@@ -49,7 +49,7 @@ export function attentionSizes(op: Attention, ins: readonly Shape[]): AttentionS
 
 /** Checks q, k and v; the shape of the result. */
 export function attentionShape(op: Attention, check: Check): Shape {
-  const { heads, form, scale, eps, bias, within, size } = op;
+  const { heads, form, scale, eps, bias, talking, within, size } = op;
   if (check.ins.length !== 3) check.fail(`expects q, k and v, got ${check.ins.length} inputs`);
   const [q, k, v] = check.ins.map(
     (shape): FeatureMap => (isMap(shape) ? shape : check.fail('expects maps [h, w, c] for q, k and v')),
@@ -67,6 +67,8 @@ export function attentionShape(op: Attention, check: Check): Shape {
   if (k[2] === q[2] && v[2] % heads) check.fail(`${v[2]} channels of v do not divide into ${heads} heads`);
   if (form === 'linear' && (bias || within !== 'whole' || scale !== 1))
     check.fail("the form 'linear' takes no scale, bias or windows");
+  if (talking && (form !== 'softmax' || within !== 'whole'))
+    check.fail("talking heads need the form 'softmax' over the whole map");
   if (within === 'whole' && (size[0] !== 1 || size[1] !== 1)) check.fail("size is for 'windows' and 'grid'");
   if (within !== 'whole' && (q[0] !== k[0] || q[1] !== k[1] || q[0] % size[0] || q[1] % size[1]))
     check.fail(

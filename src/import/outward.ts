@@ -18,10 +18,16 @@ export function torchTensors(
   source: 'timm' | 'timm-tf' | 'torchvision',
 ): ReadonlyMap<string, RawTensor> {
   const tensors = new Map<string, RawTensor>();
-  for (const { key, slot, shape, name, foreignShape, order } of expected(graph, source, 'safetensors')) {
+  for (const { key, slot, shape, name, foreignShape, order, part } of expected(
+    graph,
+    source,
+    'safetensors',
+  )) {
     const weight = weights.get(key);
     if (!weight) throw new Error(`internal: ${graph.name} has no ${key}`);
-    const values = materialize(weight);
+    const whole = materialize(weight);
+    const size = foreignShape.reduce((n, d) => n * d, 1);
+    const values = part === undefined ? whole : whole.slice(part * size, (part + 1) * size);
     const theirs = order ? transposed(values, shape, inverse(order)) : values;
     const bytes = new Uint8Array(theirs.buffer, theirs.byteOffset, theirs.byteLength);
     tensors.set(name, { dtype: 'F32', shape: foreignShape, bytes });

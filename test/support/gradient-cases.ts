@@ -68,7 +68,7 @@ const resize = (size: Pair, fn: Resize['fn'], align: Resize['align']): TensorFn 
 const attention = (o: Partial<Attention>): TensorFn => {
   const usual = { form: 'softmax', heads: 2, scale: 0.7, eps: 0, bias: false } as const;
   const of: Attention = { kind: 'attention', ...usual, within: 'whole', size: one, ...o };
-  return op(of, of.bias ? ['bias'] : []);
+  return op(of, of.talking ? ['kernel', 'bias', 'beta'] : of.bias ? ['bias'] : []);
 };
 
 const graphOps: Readonly<Record<string, TensorFn>> = {
@@ -150,6 +150,7 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   'attention with a bias, strided': attention({ bias: true }),
   'attention in windows with a bias': attention({ bias: true, within: 'windows', size: [2, 1] }),
   'attention in a grid': attention({ within: 'grid', size: [2, 1] }),
+  'attention with talking heads': attention({ bias: true, talking: true }),
   'separable attention': attention({ form: 'separable', heads: 1, scale: 1 }),
   'separable attention in a grid': attention({ form: 'separable', scale: 1, within: 'grid', size: [2, 1] }),
   'linear attention': (q, k, v) =>

@@ -15,6 +15,7 @@ import {
   image,
   repeat,
 } from '../../src/compose/index.ts';
+import { meanOf } from './distilled.ts';
 
 /** Channels, heads and blocks of the stages, and channels of a head in q and k. */
 const variants = {
@@ -57,12 +58,6 @@ const shrink =
   };
 const mlp: Block = (x) =>
   x.pipe('expand', convNormAct(2 * x.channels, { act })).pipe('narrow', convNorm(x.channels));
-
-/** Half of the sum: sigmoid(y - y) is a half. */
-const meanOf = (a: Flow<'vec'>, b: Flow<'vec'>): Flow<'vec'> => {
-  const sum = a.add(b);
-  return sum.mul(sum.add(sum.act('negate')).act('sigmoid'));
-};
 
 export const levit = architecture({
   name: 'levit',

@@ -85,8 +85,8 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
       return x.map((n, i) => numberOf(`${node.id} ${group(i)} ${slots.map((s) => s?.[i]).join()} ${n}`));
     })
     .with({ kind: 'attention', form: 'separable' }, ({ heads }) => separableNumbers(site, heads))
-    .with({ kind: 'attention' }, ({ heads }) => {
-      // a head sees its own q, k and bias
+    .with({ kind: 'attention' }, ({ heads, talking }) => {
+      // a head sees its own q, k and bias; a talking one those of all, by its own weights after the softmax
       const [q, k = x, v = x] = ins;
       const bias = site.bits('bias');
       const isShared = k.length !== c;
@@ -95,6 +95,11 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
       return Int32Array.from(
         Array.from({ length: heads }, (_, h) => h).flatMap((h) => {
           const [keys, values] = isShared ? [k, v] : [parts(k, h), parts(v, h)];
+          if (talking) {
+            const own = (slot: Slot) => site.bits(slot)?.filter((_, i) => i % heads === h);
+            const head = `talking ${node.id} ${own('kernel')?.slice(heads).join()} ${own('beta')?.at(1)}`;
+            return Array.from(values, (n) => numberOf(`${head} ${n}`));
+          }
           const head = `${node.id} ${parts(q ?? x, h).join()} ${keys.join()} ${bias?.filter((_, i) => i % heads === h).join()}`;
           return Array.from(values, (n) => numberOf(`${head} ${n}`));
         }),

@@ -100,4 +100,51 @@ const linear = Object.keys(transformers(mobilevitTransformer)).filter((path) => 
 const mobilevit: Scheme = { ...mobilevitOf('layerNorm', mobilevitTransformer), pointwise: linear };
 const mobilevitV2 = mobilevitOf('groupNorm', separableTransformer);
 
-export const tokens: Readonly<Record<string, Scheme>> = { shvit, mobilevit, 'mobilevit-v2': mobilevitV2 };
+/** ConvNorm and ConvNormAct of efficientformer_v2: attention, with a strided conv before it or of q. */
+const efficientformerAttention = (ours: string, theirs: string): Record<string, string> => ({
+  ...byobnet(`${ours}down`, `${theirs}stride_conv`),
+  ...byobnet(`${ours}q`, `${theirs}q`),
+  ...byobnet(`${ours}q/project`, `${theirs}q.proj`),
+  ...byobnet(`${ours}k`, `${theirs}k`),
+  ...byobnet(`${ours}v`, `${theirs}v`),
+  ...byobnet(`${ours}local`, `${theirs}v_local`),
+  ...byobnet(`${ours}project`, `${theirs}proj`),
+  [`${ours}attention`]: `${theirs}attention_biases`,
+});
+const efficientformerDown: Readonly<Record<string, string>> = {
+  conv: 'conv.conv',
+  norm: 'conv.bn',
+  ...efficientformerAttention('attention/', 'attn.'),
+  'attention/q/conv': 'attn.q.local',
+};
+const efficientformerV2: Scheme = {
+  ends: {
+    ...byobnet('stem/conv1', 'stem.conv1'),
+    ...byobnet('stem/conv2', 'stem.conv2'),
+    ...Object.fromEntries(
+      Object.entries(efficientformerDown).map(([path, name]) => [
+        `stage/down/${path}`,
+        (_: Counts, stage: number) => `stages.${stage}.downsample.${name}`,
+      ]),
+    ),
+    'head/norm': 'norm',
+    'head/dense': 'head',
+    'head/teacher/dense': 'head_dist',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    ...efficientformerAttention('attention/', 'token_mixer.'),
+    'attention/scale': 'ls1.gamma',
+    ...byobnet('mlp/expand', 'mlp.fc1'),
+    ...byobnet('mlp/filter', 'mlp.mid'),
+    ...byobnet('mlp/narrow', 'mlp.fc2'),
+    'mlp/scale': 'ls2.gamma',
+  },
+};
+
+export const tokens: Readonly<Record<string, Scheme>> = {
+  shvit,
+  mobilevit,
+  'mobilevit-v2': mobilevitV2,
+  'efficientformer-v2': efficientformerV2,
+};

@@ -326,5 +326,5 @@ const slotsOf = (op: Op): readonly Slot[] =>
       : op.kind === 'layerNorm' || op.kind === 'groupNorm' || op.kind === 'responseNorm'
         ? ['gamma', 'beta']
         : op.kind === 'attention'
-          ? ['bias']
+          ? ['kernel', 'bias', 'beta']
           : [];
