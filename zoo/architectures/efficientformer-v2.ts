@@ -13,6 +13,7 @@ import {
   type Flow,
   flag,
   image,
+  real,
   repeat,
   stochasticDepth,
 } from '../../src/compose/index.ts';
@@ -30,6 +31,7 @@ const variants = {
     attending: 6,
   },
 } as const;
+
 export const efficientformerV2 = architecture({
   name: 'efficientformer-v2',
   paper: {
@@ -41,10 +43,11 @@ export const efficientformerV2 = architecture({
   options: {
     variant: choice(['s0', 's1', 's2', 'l'], { doc: 'which of the nets', default: 's0' }),
     distilled: flag({ doc: 'mean of two classifiers, as trained with a teacher', default: false }),
+    layerScale: real({ doc: 'where the scale of each branch begins', default: 1e-5, min: 0, max: 1 }),
     dropPath: dropPathOption,
     ...common({ classes: 1000, size: 224 }),
   },
-  net: ({ variant, distilled, dropPath, classes, size, channels }) => {
+  net: ({ variant, distilled, layerScale: initial, dropPath, classes, size, channels }) => {
     const { widths, expand, attending } = variants[variant];
     const blocks = expand.join('').length;
     let block = 0;
@@ -62,7 +65,7 @@ export const efficientformerV2 = architecture({
         const sum =
           (body: Block): Block =>
           (y) =>
-            y.residual((z) => body(z).scale({ initial: 1e-5 }).dropPath(rate));
+            y.residual((z) => body(z).scale({ initial }).dropPath(rate));
         const attends = i > 1 && j >= ratios.length - attending;
         const mixed: Block = (y) => (attends ? y.pipe('attention', sum(attention(i === 2 ? 2 : 1))) : y);
         return (y) => mixed(y).pipe('mlp', sum(mlp(ratios[j] ?? 4)));
