@@ -60,7 +60,8 @@ export interface ImportOptions {
   readonly model?: string;
 }
 
-const ignored = /(^|[./])(num_batches_tracked|n_averaged|seed_generator_state)$|seed_generator/;
+const ignored =
+  /(^|[./])(num_batches_tracked|n_averaged|seed_generator_state|attention_bias_idxs)$|seed_generator/;
 /**
  * Imports the weights of a file into a graph of the zoo.
  *

@@ -22,6 +22,7 @@ const slight: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   convnext: { layerScale: 1 }, // branches that begin at 1e-6 would move by less than a float32 can say
   'inception-next': { layerScale: 1 },
   fastvit: { layerScale: 1 },
+  efficientformer: { layerScale: 1 },
   'efficientformer-v2': { layerScale: 1 },
   'mobilenet-v4-hybrid-medium': { layerScale: 1 },
   'mobilenet-v4-hybrid-large': { layerScale: 1 },

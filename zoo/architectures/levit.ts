@@ -16,6 +16,7 @@ import {
   repeat,
 } from '../../src/compose/index.ts';
 import { meanOf } from './distilled.ts';
+import { parts } from './transformer.ts';
 
 /** Channels, heads and blocks of the stages, and channels of a head in q and k. */
 const variants = {
@@ -27,17 +28,6 @@ const variants = {
 } as const;
 
 const act = 'hardSwish';
-
-/** The parts of each head, [heads, parts], as values of their own: shuffles bring the heads of each part together. */
-function parts(x: Flow<'map'>, heads: number, sizes: readonly number[]): readonly Flow<'map'>[] {
-  const apart = x.shuffle(heads);
-  let from = 0;
-  return sizes.map((n) => {
-    const part = apart.slice(from * heads, (from + n) * heads).shuffle(n);
-    from += n;
-    return part;
-  });
-}
 
 /** Attention with a bias for each distance, then hard-swish and a linear layer (section 4.2, figure 3). */
 const attention =

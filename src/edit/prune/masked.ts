@@ -71,7 +71,8 @@ export function masked(net: Net, all: Channels, gone: ReadonlySet<number>): Net 
   for (const { op, inputs, id } of net.graph.nodes) {
     const [, k, v] = inputs;
     if (op.kind !== 'attention' || op.form === 'separable') continue;
-    if (op.talking && v !== undefined) unheard(weights, `${id}:kernel`, op.heads, get(all.of, v), gone);
+    if (op.talking && v !== undefined && all.whole.has(id))
+      unheard(weights, `${id}:kernel`, op.heads, get(all.of, v), gone);
     if (k === undefined || all.whole.has(id)) continue;
     const lost = Array.from(get(all.of, k)).flatMap((c, i) => (gone.has(c) ? [i] : []));
     for (const i of lost) silence(weights, net.graph, k, i);
