@@ -5,6 +5,7 @@
  */
 import { match } from 'ts-pattern';
 import {
+  type Attention,
   firstInputShape,
   fold,
   isMap,
@@ -56,6 +57,25 @@ function separableNumbers({ node, ins, x, numberOf }: Site, heads: number): Int3
   return Int32Array.from(k, (n, i) => numberOf(`separable ${q[headOf(i)]} ${n} ${v[i]} ${node.id}`));
 }
 
+/** A head sees its own q, k and bias; a talking one those of all, by its own weights after the softmax. */
+function attentionNumbers({ node, ins, x, numberOf, bits }: Site, { heads, talking }: Attention): Int32Array {
+  const [q = x, k = x, v = x] = ins;
+  const isShared = k.length !== x.length;
+  const parts = (values: Int32Array, h: number): Int32Array =>
+    values.subarray((h * values.length) / heads, ((h + 1) * values.length) / heads);
+  const own = (slot: Slot, h: number): Int32Array | undefined =>
+    bits(slot)?.filter((_, i) => i % heads === h);
+  return Int32Array.from(
+    Array.from({ length: heads }, (_, h) => h).flatMap((h) => {
+      const keys = isShared ? k : parts(k, h);
+      const head = talking
+        ? `${own('kernel', h)?.slice(heads).join()} ${own('beta', h)?.[1]}`
+        : `${parts(q, h).join()} ${keys.join()} ${own('bias', h)?.join()}`;
+      return Array.from(isShared ? v : parts(v, h), (n) => numberOf(`${node.id} ${head} ${n}`));
+    }),
+  );
+}
+
 /** The numbers of what one node makes. */
 function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Array {
   const { node, ins, x, numberOf } = site;
@@ -85,26 +105,7 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
       return x.map((n, i) => numberOf(`${node.id} ${group(i)} ${slots.map((s) => s?.[i]).join()} ${n}`));
     })
     .with({ kind: 'attention', form: 'separable' }, ({ heads }) => separableNumbers(site, heads))
-    .with({ kind: 'attention' }, ({ heads, talking }) => {
-      // a head sees its own q, k and bias; a talking one those of all, by its own weights after the softmax
-      const [q, k = x, v = x] = ins;
-      const bias = site.bits('bias');
-      const isShared = k.length !== c;
-      const parts = (values: Int32Array, h: number): Int32Array =>
-        values.subarray((h * values.length) / heads, ((h + 1) * values.length) / heads);
-      return Int32Array.from(
-        Array.from({ length: heads }, (_, h) => h).flatMap((h) => {
-          const [keys, values] = isShared ? [k, v] : [parts(k, h), parts(v, h)];
-          if (talking) {
-            const own = (slot: Slot) => site.bits(slot)?.filter((_, i) => i % heads === h);
-            const head = `talking ${node.id} ${own('kernel')?.slice(heads).join()} ${own('beta')?.at(1)}`;
-            return Array.from(values, (n) => numberOf(`${head} ${n}`));
-          }
-          const head = `${node.id} ${parts(q ?? x, h).join()} ${keys.join()} ${bias?.filter((_, i) => i % heads === h).join()}`;
-          return Array.from(values, (n) => numberOf(`${head} ${n}`));
-        }),
-      );
-    })
+    .with({ kind: 'attention' }, (op) => attentionNumbers(site, op))
     .with({ kind: 'add' }, { kind: 'mul' }, ({ kind }) =>
       x.map((_, i) => numberOf(`${kind} ${ins.map((v) => v[i]).join()}`)),
     )
