@@ -68,6 +68,11 @@ export function usualPreprocessing(
         ...{ ...rgb, ...imagenet, interpolation: 'bilinear', crop: 0.875, size },
         from: "pytorchcv's transforms of ImageNet; the weights' own may differ",
       };
+    case 'mcunet':
+      return {
+        ...{ ...rgb, ...half, interpolation: 'bilinear', crop: 0.875, size },
+        from: 'eval_imagenet.py of the authors of MCUNet, whose weights these are; other weights may differ',
+      };
     case 'keras':
       return {
         ...keras(arch),

@@ -37,6 +37,7 @@ export const enlarged: readonly string[] = [
   ...['efficientnet-b1', 'efficientnet-b2', 'efficientnet-b3', 'mobilenet-v4-conv-large'],
   'mobilenet-v4-hybrid-large',
   ...['tinynet-a', 'tinynet-b', 'tinynet-c', 'tinynet-d', 'mobileone-s2', 'mobileone-s3', 'mobileone-s4'],
+  ...['mcunet-in1', 'mcunet-in2', 'mcunet-in3', 'mcunet-in4', 'mcunet-vww0', 'mcunet-vww1', 'mcunet-vww2'],
   ...['resnet', 'densenet', 'repvgg', 'regnet-x', 'regnet-y'],
   ...['starnet-s100', 'starnet-s150', 'starnet-s2', 'starnet-s3', 'starnet-s4'],
 ];

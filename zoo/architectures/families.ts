@@ -31,6 +31,16 @@ export { lcnet } from './lcnet.ts';
 export { lcnetV2 } from './lcnet-v2.ts';
 export { lenet5 } from './lenet-5.ts';
 export { lrasppMobilenetV3Large } from './lraspp.ts';
+export {
+  mcunetIn0,
+  mcunetIn1,
+  mcunetIn2,
+  mcunetIn3,
+  mcunetIn4,
+  mcunetVww0,
+  mcunetVww1,
+  mcunetVww2,
+} from './mcunet.ts';
 export { mixnet } from './mixnet.ts';
 export { autoencoder, dsCnn, mobilenetV1Vww, resnet8 } from './mlperf-tiny.ts';
 export { mnasnet } from './mnasnet.ts';
