@@ -62,6 +62,13 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
         if (!Number.isFinite(initial)) check.fail(`initial must be a finite number, got ${initial}`);
         return check.one();
       })
+      .with({ kind: 'positions' }, ({ features, temperature }) => {
+        check.whole('features', features, 4);
+        if (features % 4) check.fail(`features must be a multiple of 4, got ${features}`);
+        if (!(temperature > 0 && Number.isFinite(temperature)))
+          check.fail(`temperature must be a number above 0, got ${temperature}`);
+        return check.map();
+      })
       .with({ kind: 'attention' }, (attention) => attentionShape(attention, check))
       .with({ kind: 'convTranspose' }, (conv) => convTransposeShape(conv, check))
       .with({ kind: 'globalPool' }, () => [channelsOf(check.map())])

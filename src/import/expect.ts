@@ -86,11 +86,15 @@ function layoutFor(
   layout: Layout,
   pointwise: boolean,
 ): Pick<Expected, 'foreignShape' | 'order'> {
+  if (op.kind === 'attention' && op.form === 'covariance' && layout === 'torch')
+    return { foreignShape: [item(shape, 0), 1, 1] }; // its gamma
   if (op.kind === 'attention' && layout === 'torch') {
     const [h, w, heads] = [item(shape, 0), item(shape, 1), item(shape, 2)];
     return { foreignShape: [heads, h * w], order: [1, 0] };
   }
   if (slot !== 'kernel' || layout === 'moonlet') return { foreignShape: shape };
+  if (op.kind === 'positions' && layout === 'torch')
+    return { foreignShape: [item(shape, 1), item(shape, 0), 1, 1], order: [1, 0] };
   if (op.kind === 'dense') {
     const [inputs, outputs] = pairOf(shape);
     if (layout === 'keras') return { foreignShape: pointwise ? [1, 1, inputs, outputs] : shape };

@@ -146,7 +146,7 @@ function normOf({ balances }: Channels, { classes }: Variable): Balance | undefi
 const whyEqual = (kind: Balance['kind'] | undefined, channels: string): string =>
   kind === 'products'
     ? `an attention that multiplies ${channels} of q and k, and keeps its sums, at a smaller scale, only when every channel is copied equally often`
-    : `a norm over ${channels}, which keeps its means only when every channel is copied equally often`;
+    : `a norm over ${channels}, or an attention with a softmax over them, which keeps its means only when every channel is copied equally often`;
 
 /** Where a norm over channels or the products of an attention read a variable: every channel equally often. @throws Refusal for any other width. */
 function wholeTargets(

@@ -84,6 +84,11 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
       const group = (i: number): number => Math.floor((i * groups) / c);
       return x.map((n, i) => numberOf(`${node.id} ${group(i)} ${slots.map((s) => s?.[i]).join()} ${n}`));
     })
+    .with({ kind: 'positions' }, () => {
+      const [kernel = new Int32Array(), bias] = [site.bits('kernel'), site.bits('bias')];
+      const columns = alike(kernel, c, bias);
+      return x.map((n, i) => numberOf(`${node.id} ${columns[i]} ${n}`));
+    })
     .with({ kind: 'attention', form: 'separable' }, ({ heads }) => separableNumbers(site, heads))
     .with({ kind: 'attention' }, ({ heads }) => {
       // a head sees its own q, k and bias

@@ -112,12 +112,15 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
 function readByNorms(graph: Graph, { balances }: Channels): ReadonlyMap<number, string> {
   const norms = new Map<number, string>();
   const keys = new Map(graph.nodes.map(({ id, inputs }) => [id, inputs[1] ?? '']));
+  const ops = new Map(graph.nodes.map(({ id, op }) => [id, op.kind]));
   for (const { kind, classes, node } of balances) {
     if (kind !== 'norm' && (kind !== 'products' || makerOf(graph, get(keys, node), 0))) continue;
     const what =
-      kind === 'norm'
-        ? 'a norm over these channels, whose means would change'
-        : 'an attention that multiplies these channels, whose k comes of another op than a layer or a norm';
+      kind === 'norm' && ops.get(node) === 'attention'
+        ? 'an attention whose softmax is over these channels of k, and whose weights would change'
+        : kind === 'norm'
+          ? 'a norm over these channels, whose means would change'
+          : 'an attention that multiplies these channels, whose k comes of another op than a layer or a norm';
     for (const id of classes) if (!norms.has(id)) norms.set(id, `"${node}" is ${what}`);
   }
   return norms;

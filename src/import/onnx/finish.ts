@@ -326,5 +326,7 @@ const slotsOf = (op: Op): readonly Slot[] =>
       : op.kind === 'layerNorm' || op.kind === 'groupNorm' || op.kind === 'responseNorm'
         ? ['gamma', 'beta']
         : op.kind === 'attention'
-          ? ['bias']
-          : [];
+          ? ['bias', 'gamma']
+          : op.kind === 'positions'
+            ? ['kernel', 'bias']
+            : [];
