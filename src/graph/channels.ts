@@ -29,11 +29,11 @@ import { type Variable, variablesOf } from './variables.ts';
  * Channels whose numbers an op ties: equal ones in the groups of a grouped conv, set ones at the offsets of a shift. A norm
  * over channels (`norm`: each is a group) ties how often each is copied, since copies keep the mean over channels only
  * when all of them are copied equally often. A group norm also needs groups
- * of equal numbers. So does attention for its sums of products (`products`), from which channels may go; over channels its k is as of a norm.
+ * of equal numbers. So does attention for its sums of products (`products`), from which channels may go, and for its softmax over channels (`softmax`).
  */
 export interface Balance {
   readonly node: string;
-  readonly kind: 'groups' | 'shift' | 'norm' | 'products';
+  readonly kind: 'groups' | 'shift' | 'norm' | 'products' | 'softmax';
   /** The class of each channel that the node reads or makes. */
   readonly classes: Int32Array;
   /** The group of each channel. */
@@ -270,7 +270,7 @@ function covarianceClasses(
     tieGroups([q, k, v], headOf, sets);
     return q;
   }
-  balances.push({ node: node.id, kind: 'norm', classes: k, groups: k.map((_, i) => i), count: k.length });
+  balances.push({ node: node.id, kind: 'softmax', classes: k, groups: k.map((_, i) => i), count: k.length });
   for (const classes of [q, k])
     balances.push({ node: node.id, kind: 'groups', classes, groups: headOf(classes.length), count: heads });
   return q;

@@ -61,7 +61,7 @@ function covariance({ id, op, ins, oldIn, whole, inOrder }: Site<'attention'>): 
   const [queries, keys] = [byHead(q.map, width), byHead(k.map, valueWidth)];
   const counts = new Map<number, number>();
   for (const old of keys) counts.set(old, (counts.get(old) ?? 0) + 1);
-  if (!whole && (new Set(counts.values()).size > 1 || counts.size < op.heads * valueWidth))
+  if (!whole && new Set(counts.values()).size > 1)
     throw new Refusal(
       `${id}: its softmax over channels of k keeps its weights only when every channel is copied equally often; widen k and v by a whole factor, such as x2`,
     );
