@@ -290,10 +290,13 @@ export const weightShapes = (
     })
     .with({ kind: 'scale' }, () => [['gamma', [channelsOf(first(ins))]]])
     .with({ kind: 'attention' }, (op) => attentionWeights(op, ins))
-    .with({ kind: 'positions' }, ({ features }) => [
-      ['kernel', [features, channelsOf(first(ins))]],
-      ['bias', [channelsOf(first(ins))]],
-    ])
+    .with({ kind: 'positions' }, ({ features }) => {
+      const c = channelsOf(first(ins));
+      return [
+        ['kernel', [features, c]],
+        ['bias', [c]],
+      ];
+    })
     .with({ kind: 'dense' }, ({ out, bias }) => [
       ['kernel', [channelsOf(first(ins)), out]],
       ...(bias ? ([['bias', [out]]] as const) : []),

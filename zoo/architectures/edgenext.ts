@@ -31,11 +31,8 @@ const kernels = [3, 5, 7, 9] as const;
 const parts = [1, 2, 3, 4] as const;
 
 const bias = true;
-/** With scale and drop path at its end. */
-type End = Block;
-
 /** Norm, widen fourfold, GELU, narrow. */
-const mlp = (end: End): Block => {
+const mlp = (end: Block): Block => {
   const body: Block = (x) =>
     x
       .layerNorm()
@@ -44,7 +41,7 @@ const mlp = (end: End): Block => {
   return (x) => x.pipe('mlp', (y) => end(body(y)));
 };
 /** Cross-covariance attention: each head weighs its channels, not places. */
-const attention = (heads: number, end: End): Block => {
+const attention = (heads: number, end: Block): Block => {
   const body: Block = (x) => {
     const c = x.channels;
     const qkv = x.layerNorm().pipe('qkv', (y) => y.conv(3 * c, { bias }));
@@ -56,7 +53,7 @@ const attention = (heads: number, end: End): Block => {
 };
 /** Convolution encoder. Where its filter changes shapes, the sum is with what that makes. */
 const convolution =
-  (out: number, o: { kernel: number; stride: number; bias: boolean }, end: End): Block =>
+  (out: number, o: { kernel: number; stride: number; bias: boolean }, end: Block): Block =>
   (x) => {
     const [side, multiplier] = [(o.kernel - 1) / 2, out / x.channels];
     const filter = { ...o, multiplier, padding: [side, side, side, side] } as const;
@@ -66,7 +63,7 @@ const convolution =
   };
 /** SDTA encoder: parts of the channels, each but the last filtered with the one before it added; then attention. */
 const split =
-  (stage: number, heads: number, withBias: boolean, end: End): Block =>
+  (stage: number, heads: number, withBias: boolean, end: Block): Block =>
   (x) => {
     const count = parts[stage] ?? 1;
     const size = Math.ceil(x.channels / count);
@@ -99,32 +96,22 @@ export const edgenext = architecture({
   net: ({ variant, width, layerScale, dropout, dropPath, classes, size, channels }) => {
     const { widths, depths, heads } = variants[variant];
     const isStrided = variant === 's-rw';
-    const withBias = !isStrided;
-    const end: End = (x) => x.scale({ initial: layerScale }).dropPath(dropPath);
+    const end: Block = (x) => x.scale({ initial: layerScale }).dropPath(dropPath);
     const fitted = (c: number): number => heads * Math.max(1, Math.round((c * width) / heads));
     const out = (i: number): number => (isStrided ? fitted(widths[0]) * 2 ** i : fitted(widths[i] ?? 0));
-    const stem: Block = (x) => {
-      const patches = { stride: 4, bias: withBias } as const;
-      const wide = { kernel: 9, padding: [4, 4, 4, 4] } as const;
-      return x
-        .conv(out(0), { ...patches, ...(isStrided ? wide : { kernel: 4, padding: 'valid' }) })
-        .layerNorm();
-    };
-    const down =
-      (c: number): Block =>
-      (x) =>
-        x.layerNorm().conv(c, { kernel: 2, stride: 2, padding: 'valid', bias });
+    const patches = (x: Flow<'map'>, c: number, kernel: number): Flow<'map'> =>
+      x.conv(c, { kernel, stride: kernel, padding: 'valid', bias });
+    const wide = { kernel: 9, stride: 4, padding: [4, 4, 4, 4] } as const;
+    const stem: Block = (x) => (isStrided ? x.conv(out(0), wide) : patches(x, out(0), 4)).layerNorm();
     const stage = (x: Flow<'map'>, i: number): Flow<'map'> => {
-      const conv = (j: number): Block =>
-        convolution(
-          out(i),
-          { kernel: kernels[i] ?? 3, stride: isStrided && i && !j ? 2 : 1, bias: withBias },
-          end,
-        );
-      const n = depths[i] ?? 1;
-      const blocks = repeat(n, (j) => (i && j === n - 1 ? split(i, heads, withBias, end) : conv(j)));
-      const begun = i && !isStrided ? x.pipe(`stage${i + 1}/down`, down(out(i))) : x;
-      return begun.stack(`stage${i + 1}`, blocks);
+      const name = `stage${i + 1}`;
+      const block = (j: number): Block => {
+        const filter = { kernel: kernels[i] ?? 3, stride: isStrided && i && !j ? 2 : 1, bias: !isStrided };
+        const isLast = i > 0 && j === (depths[i] ?? 1) - 1;
+        return isLast ? split(i, heads, !isStrided, end) : convolution(out(i), filter, end);
+      };
+      const begun = i && !isStrided ? x.pipe(`${name}/down`, (y) => patches(y.layerNorm(), out(i), 2)) : x;
+      return begun.stack(name, repeat(depths[i] ?? 1, block));
     };
     return [0, 1, 2, 3]
       .reduce(stage, image(size, channels).pipe('stem', stem))

@@ -201,35 +201,6 @@ const convnext: Scheme = {
   pointwise: (graph) => (hasLinear(graph) ? ['expand/conv', 'project/conv'] : []),
 };
 
-const edgenext: Scheme = {
-  ends: {
-    ...{ 'stem/conv': 'stem.0', 'stem/layerNorm': 'stem.1' },
-    'stage/down/layerNorm': (_, stage) => `stages.${stage}.downsample.0`,
-    'stage/down/conv': (_, stage) => `stages.${stage}.downsample.1`,
-    ...{ 'head/layerNorm': 'head.norm', 'head/dense': 'head.fc' },
-  },
-  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
-  parts: {
-    'filter/conv': 'conv_dw',
-    ...numbered(
-      3,
-      (i) => `part${i}/conv`,
-      (i) => `convs.${i}`,
-    ),
-    positions: 'pos_embd.token_projection',
-    'attention/layerNorm': 'norm_xca',
-    'attention/qkv/conv': 'xca.qkv',
-    'attention/attention': 'xca.temperature',
-    'attention/project/conv': 'xca.proj',
-    'attention/scale': 'gamma_xca',
-    'mlp/layerNorm': 'norm',
-    'mlp/expand/conv': 'mlp.fc1',
-    'mlp/project/conv': 'mlp.fc2',
-    'mlp/scale': 'gamma',
-  },
-  pointwise: ['attention/qkv/conv', 'attention/project/conv', 'mlp/expand/conv', 'mlp/project/conv'],
-};
-
 const inceptionNext: Scheme = {
   ends: {
     ...pair('stem', 'stem.0', 'stem.1'),
@@ -389,7 +360,6 @@ export const later: Readonly<Record<string, Scheme>> = {
   efficientvit,
   fastvit,
   convnext,
-  edgenext,
   'inception-next': inceptionNext,
   'convnext-v2': convnext,
   'test-efficientnet': testEfficientnet,
