@@ -54,6 +54,9 @@ CONVNEXTS = {
 }
 
 
+EDGENEXTS = {"xx_small": "xxs", "x_small": "xs", "small": "s", "base": "base", "small_rw": "s-rw"}
+
+
 def named(architecture, usual, variant, more=""):
     return f"{architecture}{'' if variant == usual else f' variant={variant}'}{more}"
 
@@ -145,6 +148,7 @@ TIMM = {
         for v in ("m0.9", "m1.0", "m1.1", "m1.5", "m2.3", "m1", "m2", "m3")
     },
     **CONVNEXTS,
+    **{f"edgenext_{v}": named("edgenext", "xxs", ours) for v, ours in EDGENEXTS.items()},
     **{f"inception_next_{v}": f"inception-next{'' if v == 'atto' else f' variant={v}'}" for v in ("atto", "tiny", "small", "base")},
     **{f"levit_{v}": "levit distilled=true" if v == "128s" else f"levit variant={v} distilled=true" for v in ("128s", "128", "192", "256", "384")},
     **{f"efficientvit_{v}": f"efficientvit{'' if v == 'b0' else f' variant={v}'}" for v in ("b0", "b1", "b2", "b3")},
@@ -214,6 +218,7 @@ KERAS = {
     "MobileNetV3Large": "mobilenet-v3-large",
     **{f"EfficientNetB{words[1]}": EFFICIENTNETS[f"efficientnet_{words}"] for words in [f"b{i}" for i in range(8)]},
     "DenseNet121": "densenet-121",
+    **{f"ConvNeXt{v.title() if v != 'xlarge' else 'XLarge'}": convnext("", v) for v in ("tiny", "small", "base", "large", "xlarge")},
     "ResNet50": "resnet-50",
     "Xception": "xception",
 }
@@ -297,10 +302,11 @@ def of_keras(size, make):
 
     keras.backend.clear_session()
     model = make(weights=None, input_shape=(size, size, 3))
+    layers = list(model._flatten_layers(include_self=False))  # those inside of Sequential, too
     count = lambda weights: sum(math.prod(w.shape) for w in weights)
-    norms = [w for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) for w in layer.non_trainable_weights]
+    norms = [w for layer in layers if isinstance(layer, keras.layers.BatchNormalization) for w in layer.non_trainable_weights]
     macs = 0
-    for layer in model.layers:
+    for layer in layers:
         if isinstance(layer, keras.layers.SeparableConv2D):  # two convs, the first of its input's channels
             pixels, inputs = math.prod(layer.output.shape[1:3]), layer.input.shape[-1]
             macs += pixels * inputs * (math.prod(layer.kernel_size) + layer.output.shape[-1])
@@ -308,7 +314,7 @@ def of_keras(size, make):
             macs += math.prod(layer.output.shape[1:]) * math.prod(layer.kernel_size)
         elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
             macs += math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
-    biases = count(w for layer in model.layers if layer_before_norm(model, layer) for w in layer.trainable_weights[1:])
+    biases = count(w for layer in layers if layer_before_norm(model, layer) for w in layer.trainable_weights[1:])
     return count(model.trainable_weights) - biases, macs, count(norms)
 
 

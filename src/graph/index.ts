@@ -42,6 +42,7 @@ export {
   type Padding,
   type Pair,
   type Pool,
+  type Positions,
   type Quantize,
   type Resize,
   type Shape,
@@ -54,6 +55,7 @@ export {
 } from './op.ts';
 export { nodesAt, type Part, parts } from './parts.ts';
 export { print, printOp } from './print.ts';
+export { positionFeatures } from './positions.ts';
 export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
 export { keepShapes, shapeOf, shapes } from './shape.ts';

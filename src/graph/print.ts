@@ -53,6 +53,7 @@ export const printOp = (op: Op): string =>
       ].join(''),
     )
     .with({ kind: 'scale' }, { kind: 'responseNorm' }, ({ kind }) => kind)
+    .with({ kind: 'positions' }, ({ features }) => `positions features=${features}`)
     .with({ kind: 'act' }, ({ fn }) => fn)
     .with(
       { kind: 'pool' },

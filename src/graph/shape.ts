@@ -13,6 +13,7 @@ import {
   type Norm,
   type Op,
   type Pool,
+  type Positions,
   type Quantize,
   type Resize,
   type Shape,
@@ -62,6 +63,7 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
         if (!Number.isFinite(initial)) check.fail(`initial must be a finite number, got ${initial}`);
         return check.one();
       })
+      .with({ kind: 'positions' }, (op) => positionsShape(op, check))
       .with({ kind: 'attention' }, (attention) => attentionShape(attention, check))
       .with({ kind: 'convTranspose' }, (conv) => convTransposeShape(conv, check))
       .with({ kind: 'globalPool' }, () => [channelsOf(check.map())])
@@ -113,6 +115,13 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
       .exhaustive()
   );
 };
+
+function positionsShape({ features, temperature }: Positions, check: Check): Shape {
+  if (!(features > 0) || features % 4) check.fail(`features must be a multiple of 4, got ${features}`);
+  if (!(temperature > 0 && Number.isFinite(temperature)))
+    check.fail(`temperature must be a number above 0, got ${temperature}`);
+  return check.map();
+}
 
 function convShape({ out, kernel, stride, dilation, groups, padding }: Conv, check: Check): Shape {
   const c = channelsOf(check.map());

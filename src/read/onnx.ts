@@ -33,6 +33,7 @@ import {
   emitConvTranspose,
   emitGroupNorm,
   emitLayerNorm,
+  emitPositions,
   emitResize,
   emitResponseNorm,
 } from './onnx-ops.ts';
@@ -156,6 +157,7 @@ function emitOp(e: Emission): string {
     .with({ kind: 'groupNorm' }, (op) => emitGroupNorm({ ...e, op }))
     .with({ kind: 'responseNorm' }, ({ eps }) => emitResponseNorm(e, eps))
     .with({ kind: 'attention' }, (op) => emitAttention({ ...e, op }))
+    .with({ kind: 'positions' }, (op) => emitPositions({ ...e, op }))
     .with({ kind: 'scale' }, () => d.emit('Mul', [x, channelVector(e, 'gamma')]))
     .with({ kind: 'quantize' }, (op) => emitQuantize(d, x, op))
     .with({ kind: 'norm' }, ({ eps }) => {

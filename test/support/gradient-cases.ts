@@ -68,7 +68,7 @@ const resize = (size: Pair, fn: Resize['fn'], align: Resize['align']): TensorFn 
 const attention = (o: Partial<Attention>): TensorFn => {
   const usual = { form: 'softmax', heads: 2, scale: 0.7, eps: 0, bias: false } as const;
   const of: Attention = { kind: 'attention', ...usual, within: 'whole', size: one, ...o };
-  return op(of, of.bias ? ['bias'] : []);
+  return op(of, of.form === 'covariance' ? ['gamma'] : of.bias ? ['bias'] : []);
 };
 
 const graphOps: Readonly<Record<string, TensorFn>> = {
@@ -152,6 +152,9 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   'attention in a grid': attention({ within: 'grid', size: [2, 1] }),
   'separable attention': attention({ form: 'separable', heads: 1, scale: 1 }),
   'separable attention in a grid': attention({ form: 'separable', scale: 1, within: 'grid', size: [2, 1] }),
+  'attention over channels': attention({ form: 'covariance', scale: 1, eps: 1e-12 }),
+  'attention over channels, fewer in q': attention({ form: 'covariance', scale: 1, eps: 1e-12 }),
+  positions: op({ kind: 'positions', features: 8, temperature: 100 }, ['kernel', 'bias']),
   'linear attention': (q, k, v) =>
     attention({ form: 'linear', scale: 1, eps: 0.5 })(
       tf.relu(q as tf.Tensor),

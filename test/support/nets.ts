@@ -20,6 +20,7 @@ const slight: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   igcv1: { depth: 5, partitions: 8 },
   snn: { units: 64, bottleneck: 16 },
   convnext: { layerScale: 1 }, // branches that begin at 1e-6 would move by less than a float32 can say
+  edgenext: { layerScale: 1 },
   'inception-next': { layerScale: 1 },
   fastvit: { layerScale: 1 },
   'mobilenet-v4-hybrid-medium': { layerScale: 1 },

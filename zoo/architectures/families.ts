@@ -16,6 +16,7 @@ export {
   efficientnetLite3,
   efficientnetLite4,
 } from './efficientnet.ts';
+export { edgenext } from './edgenext.ts';
 export { efficientvit } from './efficientvit.ts';
 export { fasternetT0 } from './fasternet.ts';
 export { fastvit } from './fastvit.ts';

@@ -92,6 +92,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
     if (x === 'zero' || isZero(gamma)) return 'zero';
     return gamma?.every((v) => v === 1) ? x : undefined;
   },
+  positions: ({ ins: [x], weight }) => (isZero(weight('kernel')) && isZero(weight('bias')) ? x : undefined),
   layerNorm: silentNorm,
   groupNorm: silentNorm,
   responseNorm: ({ ins: [x], weight }) =>
@@ -179,6 +180,7 @@ const keepsIdempotent: Readonly<Record<Exclude<Kind, 'act'>, readonly Activation
   groupNorm: [],
   responseNorm: [],
   scale: [],
+  positions: [],
   attention: [],
   globalPool: [],
   add: [],

@@ -122,6 +122,12 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
     checkVector(before, now, 'gamma', out, compared);
     return undefined;
   },
+  positions: ({ was, nodes: [before, now], x, out, compared }) => {
+    if (!equal(out, x)) return `a ${was.kind} passes channels on as they are`;
+    checkVector(before, now, 'bias', out, compared);
+    checkVector(before, now, 'kernel', out, compared);
+    return undefined;
+  },
   attention: ({ was, now, nodes, ins, out, oldIn, compared }) =>
     checkAttention({ was, now, nodes, ins, out, oldIn, compared }),
   layerNorm: overChannels,

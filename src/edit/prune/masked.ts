@@ -70,7 +70,7 @@ export function masked(net: Net, all: Channels, gone: ReadonlySet<number>): Net 
   }
   for (const { op, inputs, id } of net.graph.nodes) {
     const [, k] = inputs;
-    if (op.kind !== 'attention' || op.form === 'separable') continue;
+    if (op.kind !== 'attention' || op.form === 'separable' || op.form === 'covariance') continue;
     if (k === undefined || all.whole.has(id)) continue;
     const lost = Array.from(get(all.of, k)).flatMap((c, i) => (gone.has(c) ? [i] : []));
     for (const i of lost) silence(weights, net.graph, k, i);

@@ -176,6 +176,6 @@ function classesMade(
     })
     .with({ kind: 'input' }, { kind: 'norm' }, { kind: 'quantize' }, frozen)
     .with({ kind: 'convTranspose' }, { kind: 'layerNorm' }, { kind: 'responseNorm' }, frozen)
-    .with({ kind: 'groupNorm' }, { kind: 'attention' }, frozen)
+    .with({ kind: 'groupNorm' }, { kind: 'attention' }, { kind: 'positions' }, frozen)
     .exhaustive();
 }

@@ -24,7 +24,7 @@ const movesValues = ({ op }: Node): boolean =>
     .with({ kind: 'act' }, { kind: 'add' }, { kind: 'mul' }, { kind: 'concat' }, () => false)
     .with({ kind: 'shift' }, { kind: 'quantize' }, { kind: 'convTranspose' }, () => false)
     .with({ kind: 'layerNorm' }, { kind: 'responseNorm' }, { kind: 'scale' }, () => false)
-    .with({ kind: 'groupNorm' }, { kind: 'attention' }, () => false)
+    .with({ kind: 'groupNorm' }, { kind: 'attention' }, { kind: 'positions' }, () => false)
     .exhaustive();
 /** Whether rounding to a range includes what this op does: clipping. */
 const fuses = ({ op }: Node): boolean => op.kind === 'act' && (op.fn === 'relu' || op.fn === 'relu6');

@@ -100,4 +100,34 @@ const linear = Object.keys(transformers(mobilevitTransformer)).filter((path) => 
 const mobilevit: Scheme = { ...mobilevitOf('layerNorm', mobilevitTransformer), pointwise: linear };
 const mobilevitV2 = mobilevitOf('groupNorm', separableTransformer);
 
-export const tokens: Readonly<Record<string, Scheme>> = { shvit, mobilevit, 'mobilevit-v2': mobilevitV2 };
+const edgenext: Scheme = {
+  ends: {
+    ...{ 'stem/conv': 'stem.0', 'stem/layerNorm': 'stem.1' },
+    'stage/down/layerNorm': (_, stage) => `stages.${stage}.downsample.0`,
+    'stage/down/conv': (_, stage) => `stages.${stage}.downsample.1`,
+    ...{ 'head/layerNorm': 'head.norm', 'head/dense': 'head.fc' },
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    'filter/conv': 'conv_dw',
+    ...{ 'part0/conv': 'convs.0', 'part1/conv': 'convs.1', 'part2/conv': 'convs.2' },
+    positions: 'pos_embd.token_projection',
+    'attention/layerNorm': 'norm_xca',
+    'attention/qkv/conv': 'xca.qkv',
+    'attention/attention': 'xca.temperature',
+    'attention/project/conv': 'xca.proj',
+    'attention/scale': 'gamma_xca',
+    'mlp/layerNorm': 'norm',
+    'mlp/expand/conv': 'mlp.fc1',
+    'mlp/project/conv': 'mlp.fc2',
+    'mlp/scale': 'gamma',
+  },
+  pointwise: ['attention/qkv/conv', 'attention/project/conv', 'mlp/expand/conv', 'mlp/project/conv'],
+};
+
+export const tokens: Readonly<Record<string, Scheme>> = {
+  shvit,
+  edgenext,
+  mobilevit,
+  'mobilevit-v2': mobilevitV2,
+};

@@ -203,15 +203,18 @@ function lowered(node: DraftNode, layer: Layer | undefined): Ready {
     case 'sqrt':
       throw new MoonletError(`onnx node at ${id} (Sqrt): outside of a layer norm it has no counterpart`);
     case 'mapNorm':
+    case 'floored':
+    case 'unit':
     case 'share':
       throw new MoonletError(
-        `onnx node at ${id} (${op.kind === 'share' ? 'Div' : 'ReduceL2'}): outside of a global response norm it has no counterpart`,
+        `onnx node at ${id} (${op.kind === 'share' || op.kind === 'unit' ? 'Div' : 'ReduceL2'}): outside of a global response norm, or an attention over channels, it has no counterpart`,
       );
     case 'scores':
     case 'weights':
     case 'shares':
     case 'sharedMean':
     case 'outer':
+    case 'channelWeights':
     case 'numerator':
     case 'denominator':
       throw new MoonletError(`onnx node at ${id}: a part of an attention whose other parts are not there`);
@@ -326,5 +329,7 @@ const slotsOf = (op: Op): readonly Slot[] =>
       : op.kind === 'layerNorm' || op.kind === 'groupNorm' || op.kind === 'responseNorm'
         ? ['gamma', 'beta']
         : op.kind === 'attention'
-          ? ['bias']
-          : [];
+          ? ['bias', 'gamma']
+          : op.kind === 'positions'
+            ? ['kernel', 'bias']
+            : [];

@@ -52,6 +52,7 @@ const reachOf = (op: Op): Reach =>
     )
     .with(
       { kind: 'attention' },
+      { kind: 'positions' },
       { kind: 'convTranspose' },
       { kind: 'dense' },
       { kind: 'groupNorm' },

@@ -1,7 +1,15 @@
 /** @file The meaning in tensors of norms over channels, transposed convs and pixel shuffles. */
 import * as tf from '@tensorflow/tfjs-core';
 import { defined, first } from '../../access.ts';
-import { type ConvTranspose, channelsOf, type GroupNorm, type Slot, slideBack } from '../../graph/index.ts';
+import {
+  type ConvTranspose,
+  channelsOf,
+  type GroupNorm,
+  type Positions,
+  positionFeatures,
+  type Slot,
+  slideBack,
+} from '../../graph/index.ts';
 import { convInputGrad } from '../../kernels/index.ts';
 import { tensor4D } from './ranks.ts';
 
@@ -29,6 +37,17 @@ export function affine(x: tf.Tensor, at: Weighted): tf.Tensor {
   const [gamma, beta] = [at.weight('gamma'), at.weight('beta')];
   const scaled = gamma ? tf.mul(x, gamma) : x;
   return beta ? tf.add(scaled, beta) : scaled;
+}
+
+/** x + P K + b, where the second part is one map for the whole batch. */
+export function addPositions(x: tf.Tensor4D, op: Positions, at: Weighted): tf.Tensor {
+  const [, h, w, c] = x.shape;
+  const map = tf.tensor2d(positionFeatures(op, [h, w]), [h * w, op.features]);
+  const projected = tf.add(
+    tf.matMul(map, defined(at.weight('kernel'), 'kernel')),
+    defined(at.weight('bias'), 'bias'),
+  );
+  return tf.add(x, tf.reshape(projected, [1, h, w, c]));
 }
 
 /** Over the channels of each group at all places; x is a map or a vector of a batch. */

@@ -9,6 +9,7 @@ import type { Activation, Norm, Op, Padding, Pair, Quantize, Slot } from '../../
 import { channelsOf, codeRange, shiftTap, slide } from '../../graph/index.ts';
 import { avgPool, batchNorm, conv, maxPool, upsampleBilinear } from '../../kernels/index.ts';
 import {
+  addPositions,
   affine,
   groupStandardized,
   pixelShuffle,
@@ -63,6 +64,7 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
     .with({ kind: 'groupNorm' }, (op) => affine(groupStandardized(x, op), at))
     .with({ kind: 'responseNorm' }, ({ eps }) => responseNorm(tensor4D(x), eps, at))
     .with({ kind: 'attention' }, (op) => attend(op, ins, at))
+    .with({ kind: 'positions' }, (op) => addPositions(tensor4D(x), op, at))
     .with({ kind: 'scale' }, () => tf.mul(x, defined(at.weight('gamma'), 'gamma')))
     .with({ kind: 'act' }, ({ fn }) => activate(x, fn))
     .with({ kind: 'pool' }, ({ fn, size, stride, padding }) => {

@@ -213,7 +213,9 @@ const slotsOf = (op: Op): readonly Slot[] =>
   slots.filter((slot) => {
     if (isLinear(op)) return slot === 'kernel' || (slot === 'bias' && op.bias);
     if (op.kind === 'scale') return slot === 'gamma';
-    if (op.kind === 'attention') return slot === 'bias' && op.bias;
+    if (op.kind === 'positions') return slot === 'kernel' || slot === 'bias';
+    if (op.kind === 'attention')
+      return op.form === 'covariance' ? slot === 'gamma' : slot === 'bias' && op.bias;
     if (op.kind === 'responseNorm') return slot === 'gamma' || slot === 'beta';
     if (op.kind !== 'norm' && op.kind !== 'layerNorm' && op.kind !== 'groupNorm') return false;
     const isKept = op.kind === 'norm' && isStatistic(slot);

@@ -251,6 +251,7 @@ function layerOf(node: Node, ins: readonly Shape[], frozen: boolean): tfl.layers
       { kind: 'responseNorm' },
       { kind: 'scale' },
       { kind: 'attention' },
+      { kind: 'positions' },
       { kind: 'quantize' },
       { kind: 'dropPath' },
       { kind: 'input' },

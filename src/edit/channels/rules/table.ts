@@ -19,6 +19,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   groupNorm,
   responseNorm: overChannels,
   scale: norm,
+  positions: norm,
   attention,
   // channel by channel
   act,

@@ -28,7 +28,7 @@ interface Matrices {
   readonly channels: Axis;
 }
 /** @throws Unreadable where the axes are others, or the channels of heads do not lie side by side. */
-function matrices(call: Call, x: Live, last: 'places' | 'channels'): Matrices {
+export function matrices(call: Call, x: Live, last: 'places' | 'channels'): Matrices {
   const { axes } = x;
   const rank = axes.length;
   const [places, channels] =
@@ -184,7 +184,7 @@ function means(call: Call, a: Live, op: Omit<Scores, 'kind'>, b: Live): readonly
     channel(e, 1),
   ]);
 }
-const channel = (size: number, step: number): Axis => (size === 1 ? [] : [{ base: 'c', size, step }]);
+export const channel = (size: number, step: number): Axis => (size === 1 ? [] : [{ base: 'c', size, step }]);
 /** The axis of windows of a map, and that of the places in one. */
 function placesOf([h, w]: Pair, { within: kind, size, inQuery }: Omit<Scores, 'kind'>): readonly Axis[] {
   const atom = (base: 'h' | 'w', n: number, step: number): Axis => (n === 1 ? [] : [{ base, size: n, step }]);
