@@ -151,6 +151,8 @@ TIMM = {
     **{f"edgenext_{v}": named("edgenext", "xxs", ours) for v, ours in EDGENEXTS.items()},
     **{f"inception_next_{v}": f"inception-next{'' if v == 'atto' else f' variant={v}'}" for v in ("atto", "tiny", "small", "base")},
     **{f"levit_{v}": "levit distilled=true" if v == "128s" else f"levit variant={v} distilled=true" for v in ("128s", "128", "192", "256", "384")},
+    **{f"efficientformer_{v}": named("efficientformer", "l1", v, " distilled=true") for v in ("l1", "l3", "l7")},
+    **{f"efficientformerv2_{v}": named("efficientformer-v2", "s0", v, " distilled=true") for v in ("s0", "s1", "s2", "l")},
     **{f"efficientvit_{v}": f"efficientvit{'' if v == 'b0' else f' variant={v}'}" for v in ("b0", "b1", "b2", "b3")},
     **{f"fastvit_{v}": f"fastvit{'' if v == 't8' else f' variant={v}'}" for v in ("t8", "t12", "s12", "sa12", "sa24", "sa36", "ma36")},
     **{f"fastvit_mci{i}": f"fastvit variant=mci{i} classes={512 if i < 3 else 768}" for i in range(5)},

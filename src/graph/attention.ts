@@ -49,7 +49,7 @@ export function attentionSizes(op: Attention, ins: readonly Shape[]): AttentionS
 
 /** Checks q, k and v; the shape of the result. */
 export function attentionShape(op: Attention, check: Check): Shape {
-  const { heads, form, scale, eps, bias, within, size } = op;
+  const { heads, form, scale, eps, bias, talking, within, size } = op;
   if (check.ins.length !== 3) check.fail(`expects q, k and v, got ${check.ins.length} inputs`);
   const [q, k, v] = check.ins.map(
     (shape): FeatureMap => (isMap(shape) ? shape : check.fail('expects maps [h, w, c] for q, k and v')),
@@ -70,6 +70,8 @@ export function attentionShape(op: Attention, check: Check): Shape {
   if (!isPaired && k[2] !== q[2] && k[2] !== q[2] / heads)
     check.fail(`k must have the ${q[2]} channels of q, or ${q[2] / heads} that all heads share, got ${k[2]}`);
   if (k[2] === q[2] && v[2] % heads) check.fail(`${v[2]} channels of v do not divide into ${heads} heads`);
+  if (talking && (form !== 'softmax' || within !== 'whole'))
+    check.fail("talking heads need the form 'softmax' over the whole map");
   if (within === 'whole' && (size[0] !== 1 || size[1] !== 1)) check.fail("size is for 'windows' and 'grid'");
   if (within !== 'whole' && (q[0] !== k[0] || q[1] !== k[1] || q[0] % size[0] || q[1] % size[1]))
     check.fail(

@@ -59,6 +59,7 @@ const op = z.discriminatedUnion('kind', [
     scale: z.number().positive(),
     eps,
     bias: z.boolean(),
+    talking: z.literal(true).exactOptional(),
     within: z.enum(['whole', 'windows', 'grid']),
     size: pair,
   }),

@@ -111,6 +111,11 @@ export interface Attention {
   readonly eps: number;
   /** A learned number for each head and each distance in rows and columns, [h', w', heads] (Graham et al. 2021, arXiv:2104.01136). */
   readonly bias: boolean;
+  /**
+   * Of `softmax` over the whole map: heads are mixed before the softmax and after it, as by 1x1 convs over heads. kernel [2, heads, heads],
+   * from heads to heads, and beta [2, heads], first those before (Shazeer et al. 2020, arXiv:2003.02436, equation 4).
+   */
+  readonly talking?: true;
   /** `windows`: within windows of `size`. `grid`: among the places that are a multiple of `size` apart. `whole`: over all places. */
   readonly within: 'whole' | 'windows' | 'grid';
   /** 1 x 1 for `whole`. */
@@ -256,8 +261,12 @@ export type Slot = (typeof slots)[number];
 /** The running statistics of norms: kept, but not trained by gradients. */
 export const isStatistic = (slot: Slot): boolean => slot === 'mean' || slot === 'variance';
 
-/** At how many places each number of a kernel is multiplied: those of the output, of a transposed conv those of the input. */
+/**
+ * At how many places each number of a kernel is multiplied: those of the output, of a transposed conv those of the input, of talking
+ * heads pairs of places of q and k.
+ */
 export function kernelPlaces(op: Op, ins: readonly Shape[], out: Shape): number {
+  if (op.kind === 'attention') return ins.slice(0, 2).reduce((n, x) => (n * sizeOf(x)) / channelsOf(x), 1);
   const shape = op.kind === 'convTranspose' ? first(ins) : out;
   return sizeOf(shape) / channelsOf(shape);
 }
@@ -309,7 +318,11 @@ function attentionWeights(
   ins: readonly Shape[],
 ): readonly (readonly [Slot, readonly number[]])[] {
   if (op.form === 'covariance') return [['gamma', [op.heads]]];
-  return op.bias ? [['bias', [...distancesOf(op, ins), op.heads]]] : none;
+  return [
+    ...(op.talking ? ([['kernel', [2, op.heads, op.heads]]] as const) : []),
+    ...(op.bias ? ([['bias', [...distancesOf(op, ins), op.heads]]] as const) : []),
+    ...(op.talking ? ([['beta', [2, op.heads]]] as const) : []),
+  ];
 }
 /** How many distances in rows and in columns two places of one attention can have: those of the keys, or of a window. */
 function distancesOf({ within, size }: Attention, ins: readonly Shape[]): Pair {

@@ -50,6 +50,7 @@ export const printOp = (op: Op): string =>
         unless(` scale=${o.scale.toPrecision(4)}`, o.form !== 'softmax'),
         unless(` ${o.within} of ${o.size.join('x')}`, o.within === 'whole'),
         unless(' bias', !o.bias),
+        unless(' talking', !o.talking),
       ].join(''),
     )
     .with({ kind: 'scale' }, { kind: 'responseNorm' }, ({ kind }) => kind)

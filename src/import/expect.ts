@@ -19,6 +19,8 @@ export interface Expected {
   readonly foreignShape: readonly number[];
   /** Axis i of ours is axis order[i] of the file's; undefined when both have the same order of values. */
   readonly order?: readonly number[];
+  /** Of a weight that the file has in several parts, along our first axis: which of them this is. */
+  readonly part?: number;
 }
 
 const words: Readonly<Record<Layout, Readonly<Record<Slot, string>>>> = {
@@ -66,9 +68,11 @@ export function expected(graph: Graph, source: Source, format: Format): readonly
   const all = entries(graph);
   const ids = [...new Set(all.map((e) => e.node))];
   const names = new Map(namesOf(graph, source, ids).map((n) => [n.node.id, n]));
-  return all.map((entry) => {
+  return all.flatMap((entry): readonly Expected[] => {
     const { node, slot, shape, key } = entry;
     const { module: theirs, pointwise, node: owner } = get(names, node);
+    if (owner.op.kind === 'attention' && owner.op.talking && slot !== 'bias' && layout === 'torch')
+      return talking(entry, theirs);
     const module = layers ? node.replaceAll('/', '.') : theirs;
     const joint = { torch: '.', keras: '/', moonlet: ':' }[layout];
     const name =
@@ -78,16 +82,19 @@ export function expected(graph: Graph, source: Source, format: Format): readonly
           ? module // a parameter by itself
           : `${module}${joint}${words[layout][slot]}`;
     const scaled = planes && owner.op.kind === 'scale' ? { foreignShape: [...shape, 1, 1] } : {};
-    return {
-      key,
-      node,
-      slot,
-      shape,
-      name,
-      ...layoutFor(entry, owner.op, layout, pointwise, isGrouped),
-      ...scaled,
-    };
+    const how = layoutFor(entry, owner.op, layout, pointwise, isGrouped);
+    return [{ key, node, slot, shape, name, ...how, ...scaled }];
   });
+}
+
+/** Talking heads are two 1x1 convs beside the biases by distance. */
+function talking({ key, node, slot, shape }: Entry, biases: string): readonly Expected[] {
+  const own = shape.slice(1);
+  return [1, 2].map((number, part) => ({
+    ...{ key, node, slot, shape: own, part },
+    name: `${biases.replace(/[^.]*$/, '')}talking_head${number}.${words.torch[slot]}`,
+    ...(slot === 'kernel' ? { foreignShape: [...own, 1, 1], order: [1, 0] } : { foreignShape: own }),
+  }));
 }
 
 function layoutFor(

@@ -48,7 +48,8 @@ export function emitAttention(e: Emission<Attention>): string {
   const values = tokens(d, v, op, sizes, { ...asKey, width: valueWidth, last: 'channels' });
   const scores = d.emit('MatMul', [d.emit('Mul', [queries, scalar(d, op.scale)]), keys]);
   const biased = op.bias ? d.emit('Add', [scores, biasOf(e, sizes)]) : scores;
-  const means = d.emit('MatMul', [d.emit('Softmax', [biased], { axis: int(-1) }), values]);
+  const weights = d.emit('Softmax', [op.talking ? mixed(e, biased, 0) : biased], { axis: int(-1) });
+  const means = d.emit('MatMul', [op.talking ? mixed(e, weights, 1) : weights, values]);
   return fromTokens(d, means, op, sizes);
 }
 
@@ -74,6 +75,21 @@ function emitCovariance(
   const scores = d.emit('Mul', [d.emit('MatMul', [unit(q), turned]), gamma]);
   const means = d.emit('MatMul', [d.emit('Softmax', [scores], { axis: int(-1) }), v]);
   return merged(d, means, [op.heads * width, ...query]);
+}
+
+/** Heads of [b, heads, places of q, places of k] mixed by a 1x1 conv over them: the first kernel and offset, or the second. */
+function mixed({ draft: d, op, weight, named }: Emission<Attention>, x: string, which: 0 | 1): string {
+  const { heads } = op;
+  const [stored, offsets] = [defined(weight('kernel'), 'kernel'), defined(weight('beta'), 'beta')];
+  const kernel = d.weight(`${named('kernel')} ${which}`, () => {
+    const from = materialize(stored).subarray(which * heads ** 2, (which + 1) * heads ** 2);
+    const turned = from.map((_, i) => from[(i % heads) * heads + Math.floor(i / heads)]!);
+    return d.constant('float32', [heads, heads, 1, 1], turned);
+  });
+  const offset = d.weight(`${named('beta')} ${which}`, () =>
+    d.constant('float32', [heads], materialize(offsets).slice(which * heads, (which + 1) * heads)),
+  );
+  return d.emit('Conv', [x, kernel, offset]);
 }
 
 const scalar = (d: Draft, value: number): string => d.constant('float32', [], Float32Array.of(value));

@@ -210,6 +210,7 @@ function attentionCall(o: OpOf<'attention'>, others: readonly string[], share: O
       ['scale', `${o.scale}`, o.form !== 'softmax'],
       ['eps', `${o.eps}`, o.form === 'softmax' || o.form === 'separable'],
       ['bias', 'true', !o.bias],
+      ['talking', 'true', !o.talking],
       ['windows', size(o.size), o.within !== 'windows'],
       ['grid', size(o.size), o.within !== 'grid'],
       share,

@@ -15,6 +15,19 @@ describe('attention', () => {
     expect([params, macs, shape]).to.deep.equal([2 * 2 * 3, 3 * 24 * 4 * (4 + 2), [4, 6, 6]]);
     expect(fromJson(toJson(tokens(3)))).to.deep.equal(tokens(3));
   });
+  it('counts the mixes of talking heads at each pair of places', () => {
+    const x = input(4, 6, 8);
+    const q = x.maxPool({ size: 2 }).conv(12);
+    const g = graph('net', q.attention(x.conv(12), x.conv(6), { heads: 3, bias: true, talking: true }));
+    const { params, macs } = cost(g).layers.at(-1)!;
+    const pairs = 6 * 24;
+    expect(params).to.equal(2 * (3 * 3 + 3) + 24 * 3);
+    expect(macs).to.equal(3 * pairs * (4 + 2) + 2 * 3 * 3 * pairs);
+    expect(fromJson(toJson(g))).to.deep.equal(g);
+    expect(() => x.attention(x, x, { heads: 2, talking: true, windows: 2 })).to.throw(
+      "talking heads need the form 'softmax' over the whole map",
+    );
+  });
   it('refuses what does not fit, and says why', () => {
     expect(() => tokens(5)).to.throw(
       'attention([4, 6, 12], [4, 6, 12], [4, 6, 6]): 12 channels of q do not divide into 5 heads',

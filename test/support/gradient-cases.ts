@@ -68,7 +68,8 @@ const resize = (size: Pair, fn: Resize['fn'], align: Resize['align']): TensorFn 
 const attention = (o: Partial<Attention>): TensorFn => {
   const usual = { form: 'softmax', heads: 2, scale: 0.7, eps: 0, bias: false } as const;
   const of: Attention = { kind: 'attention', ...usual, within: 'whole', size: one, ...o };
-  return op(of, of.form === 'covariance' ? ['gamma'] : of.bias ? ['bias'] : []);
+  if (of.form === 'covariance') return op(of, ['gamma']);
+  return op(of, of.talking ? ['kernel', 'bias', 'beta'] : of.bias ? ['bias'] : []);
 };
 
 const graphOps: Readonly<Record<string, TensorFn>> = {
@@ -150,6 +151,7 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   'attention with a bias, strided': attention({ bias: true }),
   'attention in windows with a bias': attention({ bias: true, within: 'windows', size: [2, 1] }),
   'attention in a grid': attention({ within: 'grid', size: [2, 1] }),
+  'attention with talking heads': attention({ bias: true, talking: true }),
   'separable attention': attention({ form: 'separable', heads: 1, scale: 1 }),
   'separable attention in a grid': attention({ form: 'separable', scale: 1, within: 'grid', size: [2, 1] }),
   'attention over channels': attention({ form: 'covariance', scale: 1, eps: 1e-12 }),

@@ -260,7 +260,8 @@ export const steps = {
     const v = keys.conv(shares ? valueWidth : heads * valueWidth, { bias: true });
     if (b % 3 === 2) return q.relu().attention(k.relu(), v, { heads, form: 'linear', eps: 0.5 });
     const within = keys === x && even ? pick([{}, { windows: 2 }, { grid: 2 }], c) : {};
-    return q.attention(k, v, { heads, bias: keys === x && b % 2 === 1, scale: 0.7, ...within });
+    const talking = !('windows' in within || 'grid' in within) && (a + b) % 2 === 1;
+    return q.attention(k, v, { heads, bias: keys === x && b % 2 === 1, talking, scale: 0.7, ...within });
   }),
   convTranspose: onMap((x, { a, b, c }) => {
     const [kernel, stride] = [pick([2, 3, 1], a), pick([2, 1], b)];

@@ -23,6 +23,8 @@ const slight: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   edgenext: { layerScale: 1 },
   'inception-next': { layerScale: 1 },
   fastvit: { layerScale: 1 },
+  efficientformer: { layerScale: 1 },
+  'efficientformer-v2': { layerScale: 1 },
   'mobilenet-v4-hybrid-medium': { layerScale: 1 },
   'mobilenet-v4-hybrid-large': { layerScale: 1 },
   'ghostnet-v2': { size: 16 }, // its gates of sums that grow to a thousand would amplify any rounding

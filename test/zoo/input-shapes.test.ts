@@ -25,7 +25,7 @@ const refused: ReadonlyMap<string, RegExp> = new Map([
 /** Nets whose dense layers read the pixels themselves. */
 const flat = ['lenet-5', 'snn', 'autoencoder'];
 /** Nets that learn a bias for each distance in their maps. */
-const biased = ['levit'];
+const biased = ['levit', 'efficientformer', 'efficientformer-v2'];
 
 describe('any input shape:', () => {
   for (const name of architectures.keys()) {

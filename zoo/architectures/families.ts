@@ -5,6 +5,8 @@ export { convnextV2 } from './convnext-v2.ts';
 export { densenet, densenet121, densenetCifar } from './densenet.ts';
 export { ddrnet23Slim } from './ddrnet.ts';
 export { detector } from './detector.ts';
+export { efficientformer } from './efficientformer.ts';
+export { efficientformerV2 } from './efficientformer-v2.ts';
 export {
   efficientnetB0,
   efficientnetB1,

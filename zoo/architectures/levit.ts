@@ -15,6 +15,8 @@ import {
   image,
   repeat,
 } from '../../src/compose/index.ts';
+import { meanOf } from './distilled.ts';
+import { parts } from './transformer.ts';
 
 /** Channels, heads and blocks of the stages, and channels of a head in q and k. */
 const variants = {
@@ -26,17 +28,6 @@ const variants = {
 } as const;
 
 const act = 'hardSwish';
-
-/** The parts of each head, [heads, parts], as values of their own: shuffles bring the heads of each part together. */
-function parts(x: Flow<'map'>, heads: number, sizes: readonly number[]): readonly Flow<'map'>[] {
-  const apart = x.shuffle(heads);
-  let from = 0;
-  return sizes.map((n) => {
-    const part = apart.slice(from * heads, (from + n) * heads).shuffle(n);
-    from += n;
-    return part;
-  });
-}
 
 /** Attention with a bias for each distance, then hard-swish and a linear layer (section 4.2, figure 3). */
 const attention =
@@ -57,12 +48,6 @@ const shrink =
   };
 const mlp: Block = (x) =>
   x.pipe('expand', convNormAct(2 * x.channels, { act })).pipe('narrow', convNorm(x.channels));
-
-/** Half of the sum: sigmoid(y - y) is a half. */
-const meanOf = (a: Flow<'vec'>, b: Flow<'vec'>): Flow<'vec'> => {
-  const sum = a.add(b);
-  return sum.mul(sum.add(sum.act('negate')).act('sigmoid'));
-};
 
 export const levit = architecture({
   name: 'levit',

@@ -38,7 +38,8 @@ export function checkAttention({
     now.form !== was.form ||
     now.within !== was.within ||
     !equal(now.size, was.size) ||
-    now.bias !== was.bias
+    now.bias !== was.bias ||
+    now.talking !== was.talking
   )
     return 'it is another attention than the old one';
   if (was.form === 'separable') return checkSeparable(now, [q, k, v], out, oldIn);
@@ -80,6 +81,10 @@ export function checkAttention({
   const m = times ?? 1;
   const [got, wanted] = now.form === 'linear' ? [now.eps, was.eps * m] : [now.scale * m, was.scale];
   if (Math.abs(got - wanted) > 1e-12 * wanted) return 'its scale is not that of the number of copies';
+  if (now.talking) {
+    const finding = checkTalking(was.heads, nodes, heads, compared);
+    if (finding) return finding;
+  }
   if (!now.bias) return undefined;
   const [a, b] = [stored(compared.old, nodes[0], 'bias'), stored(compared.now, nodes[1], 'bias')];
   const same = b?.every((value, i) => {
@@ -89,6 +94,32 @@ export function checkAttention({
   return same && a && b && a.length / was.heads === b.length / now.heads
     ? undefined
     : 'its bias is not that of the heads it copies';
+}
+
+/** What each new head reads of all copies of an old one sums to what its original read; its offset is that of the original. */
+function checkTalking(
+  count: number,
+  [was, now]: readonly [Node, Node],
+  heads: readonly number[],
+  { old, now: grown, tolerance }: Comparison,
+): string | undefined {
+  const [a, b] = [stored(old, was, 'kernel'), stored(grown, now, 'kernel')];
+  const [before, after] = [stored(old, was, 'beta'), stored(grown, now, 'beta')];
+  const n = heads.length;
+  if (!a || !b || !before || !after || b.length !== 2 * n ** 2) return 'its talking heads are missing';
+  const slack = tolerance * a.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+  for (const which of [0, 1])
+    for (const [g, original] of heads.entries()) {
+      if (after[which * n + g] !== before[which * count + original])
+        return 'its beta is not that of the heads it copies';
+      const sums = new Float64Array(count);
+      for (const [i, head] of heads.entries()) sums[head]! += b[(which * n + i) * n + g]!;
+      const differs = sums.some(
+        (sum, h) => !(Math.abs(sum - a[(which * count + h) * count + original]!) <= slack),
+      );
+      if (differs) return `the copies of a head do not sum to its weight for head ${g}`;
+    }
+  return undefined;
 }
 
 /** The scores are those of before; each channel copies one of the same head in k, v and the result. */

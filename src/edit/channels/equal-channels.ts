@@ -5,6 +5,7 @@
  */
 import { match } from 'ts-pattern';
 import {
+  type Attention,
   firstInputShape,
   fold,
   isMap,
@@ -75,6 +76,25 @@ function placedNumbers({ node, x, numberOf, bits }: Site): Int32Array {
   return x.map((n, i) => numberOf(`${node.id} ${columns[i]} ${n}`));
 }
 
+/** A head sees its own q, k and bias; a talking one those of all, by its own weights after the softmax. */
+function attentionNumbers({ node, ins, x, numberOf, bits }: Site, { heads, talking }: Attention): Int32Array {
+  const [q = x, k = x, v = x] = ins;
+  const isShared = k.length !== x.length;
+  const parts = (values: Int32Array, h: number): Int32Array =>
+    values.subarray((h * values.length) / heads, ((h + 1) * values.length) / heads);
+  const own = (slot: Slot, h: number): Int32Array | undefined =>
+    bits(slot)?.filter((_, i) => i % heads === h);
+  return Int32Array.from(
+    Array.from({ length: heads }, (_, h) => h).flatMap((h) => {
+      const keys = isShared ? k : parts(k, h);
+      const head = talking
+        ? `${own('kernel', h)?.slice(heads).join()} ${own('beta', h)?.[1]}`
+        : `${parts(q, h).join()} ${keys.join()} ${own('bias', h)?.join()}`;
+      return Array.from(isShared ? v : parts(v, h), (n) => numberOf(`${node.id} ${head} ${n}`));
+    }),
+  );
+}
+
 /** The numbers of what one node makes. */
 function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Array {
   const { node, ins, x, numberOf } = site;
@@ -106,21 +126,7 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
     .with({ kind: 'positions' }, () => placedNumbers(site))
     .with({ kind: 'attention', form: 'separable' }, ({ heads }) => separableNumbers(site, heads))
     .with({ kind: 'attention', form: 'covariance' }, ({ heads }) => covarianceNumbers(site, heads))
-    .with({ kind: 'attention' }, ({ heads }) => {
-      // a head sees its own q, k and bias
-      const [q, k = x, v = x] = ins;
-      const bias = site.bits('bias');
-      const isShared = k.length !== c;
-      const parts = (values: Int32Array, h: number): Int32Array =>
-        values.subarray((h * values.length) / heads, ((h + 1) * values.length) / heads);
-      return Int32Array.from(
-        Array.from({ length: heads }, (_, h) => h).flatMap((h) => {
-          const [keys, values] = isShared ? [k, v] : [parts(k, h), parts(v, h)];
-          const head = `${node.id} ${parts(q ?? x, h).join()} ${keys.join()} ${bias?.filter((_, i) => i % heads === h).join()}`;
-          return Array.from(values, (n) => numberOf(`${head} ${n}`));
-        }),
-      );
-    })
+    .with({ kind: 'attention' }, (op) => attentionNumbers(site, op))
     .with({ kind: 'add' }, { kind: 'mul' }, ({ kind }) =>
       x.map((_, i) => numberOf(`${kind} ${ins.map((v) => v[i]).join()}`)),
     )

@@ -329,7 +329,7 @@ const slotsOf = (op: Op): readonly Slot[] =>
       : op.kind === 'layerNorm' || op.kind === 'groupNorm' || op.kind === 'responseNorm'
         ? ['gamma', 'beta']
         : op.kind === 'attention'
-          ? ['bias', 'gamma']
+          ? ['kernel', 'bias', 'gamma', 'beta']
           : op.kind === 'positions'
             ? ['kernel', 'bias']
             : [];

@@ -84,7 +84,7 @@ function fromTokens(
 const repeated = (x: tf.Tensor, heads: number): tf.Tensor =>
   x.shape[1] === heads ? x : tf.tile(x, [1, heads, 1, 1]);
 
-/** softmax(scale q k + bias) v */
+/** softmax(scale q k + bias) v, with the heads mixed before and after the softmax where they talk. */
 function softmax(
   op: Attention,
   sizes: AttentionSizes,
@@ -95,7 +95,19 @@ function softmax(
 ): tf.Tensor {
   const scores = tf.matMul(tf.mul(q, op.scale), repeated(k, op.heads), false, true);
   const biased = op.bias ? tf.add(scores, biasOf(op, sizes, defined(at.weight('bias'), 'bias'))) : scores;
-  return tf.matMul(tf.softmax(biased), repeated(v, op.heads));
+  const weights = tf.softmax(op.talking ? mixed(biased, 0, at) : biased);
+  return tf.matMul(op.talking ? mixed(weights, 1, at) : weights, repeated(v, op.heads));
+}
+
+/** Heads mixed as by a 1x1 conv over them: the first kernel and offset, or the second. */
+function mixed(x: tf.Tensor, which: 0 | 1, at: Weighted): tf.Tensor {
+  const [b = 1, heads = 1, queries = 1, keys = 1] = x.shape;
+  const [kernel, offset] = [defined(at.weight('kernel'), 'kernel'), defined(at.weight('beta'), 'beta')];
+  // tf's products take one number of matrices on both sides
+  const each = tf.tile(tf.slice(kernel, [which, 0, 0], [1, heads, heads]), [b, 1, 1]);
+  const sums = tf.matMul(each, tf.reshape(x, [b, heads, queries * keys]), true);
+  const moved = tf.add(sums, tf.reshape(tf.slice(offset, [which, 0], [1, heads]), [1, heads, 1]));
+  return tf.reshape(moved, [b, heads, queries, keys]);
 }
 
 /** The bias of each place of q and of k: [heads, places of q, places of k]. */

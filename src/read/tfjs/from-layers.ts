@@ -214,8 +214,9 @@ const slotsOf = (op: Op): readonly Slot[] =>
     if (isLinear(op)) return slot === 'kernel' || (slot === 'bias' && op.bias);
     if (op.kind === 'scale') return slot === 'gamma';
     if (op.kind === 'positions') return slot === 'kernel' || slot === 'bias';
+    if (op.kind === 'attention' && op.form === 'covariance') return slot === 'gamma';
     if (op.kind === 'attention')
-      return op.form === 'covariance' ? slot === 'gamma' : slot === 'bias' && op.bias;
+      return slot === 'bias' ? op.bias : op.talking && (slot === 'kernel' || slot === 'beta');
     if (op.kind === 'responseNorm') return slot === 'gamma' || slot === 'beta';
     if (op.kind !== 'norm' && op.kind !== 'layerNorm' && op.kind !== 'groupNorm') return false;
     const isKept = op.kind === 'norm' && isStatistic(slot);

@@ -8,7 +8,7 @@ import type { Replica, Rule, Site } from './rule.ts';
  * A head's products q_p k_j are sums over its channels. With m copies of every channel of q and k they are m times the old ones, and a
  * scale of 1 / m keeps them; of `linear`, numerator and denominator become m times as large, and eps with them. Copies of a channel of v
  * are copies of a channel of the result. Heads that are copied as a whole (`byGroups`) keep all; so does the loss of a channel of
- * q and k that is zero.
+ * q and k that is zero. Talking heads are layers over heads: copies share the weights by which others read them.
  *
  * Of `separable`, channels of k and v are copied together, within heads; the scores stay as they are.
  *
@@ -39,13 +39,20 @@ export const attention: Rule<'attention'> = {
     const keys = shared ? k.map : byHead(k.map, width);
     const values = shared ? v.map : byHead(v.map, valueWidth);
     const heads = whole ? headsOf(keys, width) : kept;
+    const ofHeads = Int32Array.from(heads);
     const { scale, eps } = whole ? op : sums(site, keys);
     return {
       op: { ...op, heads: heads.length, scale, eps },
       ins: [inOrder(q, shared ? of(keys, width, kept) : keys), inOrder(k, keys), inOrder(v, values)],
       map: shared ? of(values, valueWidth, kept) : values,
-      ...(op.bias
-        ? { weights: { input: undefined, output: Int32Array.from(heads), groups: { old: 1, now: 1 } } }
+      ...(op.bias || op.talking
+        ? {
+            weights: {
+              input: op.talking ? ofHeads : undefined,
+              output: ofHeads,
+              groups: { old: 1, now: 1 },
+            },
+          }
         : {}),
     };
   },

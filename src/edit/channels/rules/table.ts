@@ -3,9 +3,9 @@
  * satisfy beyond a rule's own conditions (which channels are copied together, which stay) is found by `channels`.
  */
 import type { Kind } from '../../../graph/index.ts';
+import { attention } from './attention.ts';
 import { act, meeting, passing } from './elementwise.ts';
 import { conv, dense, groupNorm, norm, overChannels } from './layers.ts';
-import { attention } from './attention.ts';
 import { concat, flatten, input, permute, shift, shuffle, slice, units } from './moves.ts';
 import type { OpByKind, Replica, Rule, Site } from './rule.ts';
 

@@ -10,6 +10,7 @@ import type { Call, Live, Value } from '../call.ts';
 import { type Constant, floatsOf } from '../constant.ts';
 import { type Draft, type Layer, type Scores, type Shares, uniform } from '../draft.ts';
 import { type Atom, type Axes, type Axis, isOnly, sizeOfAxis } from '../view.ts';
+import { bothMixes, type Mix, mixOf, mixSlots } from './talking.ts';
 
 const noCounterpart = 'multiplies two values of the net outside of an attention, which has no counterpart';
 const isPlaces = (axis: Axis): boolean => axis.every(({ base }) => base === 'h' || base === 'w');
@@ -76,6 +77,9 @@ export function product(call: Call, a: Live, b: Live): readonly Value[] {
   const { draft } = call;
   const { op } = draft.node(a.id);
   if (op.kind === 'weights') return means(call, a, op, b);
+  const after = mixOf(draft, a.id);
+  const mixed = draft.node(after?.of ?? a.id).op;
+  if (after && mixed.kind === 'weights') return means(call, a, mixed, b, after.mix);
   if (op.kind === 'shares') return sharedMean(call, a, op, b);
   if (op.kind === 'outer') return numerator(call, a, b);
   const summed = sumOf(draft, a.id);
@@ -154,24 +158,27 @@ export function biasedScores(call: Call, x: Live, constant: Constant): readonly 
 
 /** Softmax of scores over the places of k; undefined where the value is none. */
 export function weights(call: Call, x: Live, axis: number): readonly Value[] | undefined {
-  const found = scoresAt(call.draft, x.id);
+  const before = mixOf(call.draft, x.id);
+  const found = scoresAt(call.draft, before?.of ?? x.id);
   if (!found) return undefined;
   if (axis !== x.axes.length - 1)
     return call.fail('its axis is not that of the places that an attention reads');
   const { op, inputs, layer } = found;
-  return call.result(call.draft.emit(call.path, { ...op, kind: 'weights' }, inputs, layer), x.axes);
+  const mixed = before && { slots: { ...layer?.slots, ...mixSlots(op.heads, [before.mix]) }, names: {} };
+  return call.result(call.draft.emit(call.path, { ...op, kind: 'weights' }, inputs, mixed ?? layer), x.axes);
 }
-
-/** weights v */
-function means(call: Call, a: Live, op: Omit<Scores, 'kind'>, b: Live): readonly Value[] {
-  const { inputs, layer } = call.draft.node(a.id);
+/** weights v; the weights may be mixed over heads. */
+function means(call: Call, a: Live, op: Omit<Scores, 'kind'>, b: Live, after?: Mix): readonly Value[] {
+  const { inputs, layer } = call.draft.node(after ? (call.draft.node(a.id).inputs[0] ?? '') : a.id);
   const v = matrices(call, b, 'channels');
   const { heads, scale, bias, within: kind, size } = op;
+  const mixed = bothMixes(heads, layer, after);
+  if (mixed && kind !== 'whole') return call.fail('mixes heads of an attention in windows');
   const made = attention(
     call,
-    { heads, scale, bias, within: kind, size, form: 'softmax', eps: 0 },
+    { heads, scale, bias, within: kind, size, form: 'softmax', eps: 0, ...(mixed ? { talking: true } : {}) },
     [...inputs, v.id],
-    layer,
+    mixed ?? layer,
   );
   const query = call.draft.shape(made);
   const e = sizeOfAxis(v.channels);
