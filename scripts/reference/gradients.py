@@ -463,6 +463,7 @@ case("groupNorm of two groups", [(3, 2, 2, 4), (4,), (4,)], group_norm(2))
 case("groupNorm of two groups, without scale and offset", [(3, 2, 2, 4)], group_norm(2))
 case("separable attention", [(3, 2, 3, 1), (3, 2, 3, 4), (3, 2, 3, 4)], separable_attention(1))
 case("separable attention in a grid", [(3, 4, 2, 2), (3, 4, 2, 4), (3, 4, 2, 4)], separable_attention(2, grid=(2, 1)))
+case("pad", [(3, 3, 4, 2)], lambda x: F.pad(x, (0, 0, -1, 2, 1, 0)))
 
 with open(sys.argv[1], "w") as file:
     json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, file, separators=(",", ":"))

@@ -100,6 +100,7 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
         }),
       );
     })
+    .with({ kind: 'pad' }, ({ pads }) => each(`pad ${pads.join()}`))
     .with({ kind: 'add' }, { kind: 'mul' }, ({ kind }) =>
       x.map((_, i) => numberOf(`${kind} ${ins.map((v) => v[i]).join()}`)),
     )
