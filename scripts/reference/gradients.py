@@ -501,6 +501,7 @@ case(
     [(3, 2, 2, 4), (3, 2, 3, 4), (3, 2, 3, 6), (2, 2, 2), (2, 3, 2), (2, 2)],
     attention(2, talking=True),
 )
+case("pad", [(3, 3, 4, 2)], lambda x: F.pad(x, (0, 0, -1, 2, 1, 0)))
 
 with open(sys.argv[1], "w") as file:
     json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, file, separators=(",", ":"))

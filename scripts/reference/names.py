@@ -1,4 +1,4 @@
-"""Our words (architecture and options, without size and classes) for the models of timm, torchvision and Keras that the zoo
+"""Our words (architecture and options, without size, and without classes where there are 1000) for the models of timm, torchvision and Keras that the zoo
 holds: the one source of these names. Writes the table for the zoo, and for its tests the counts of every model by its
 package: trainable parameters, multiply-adds of convs, dense layers and products of attention, statistics of norms.
 
@@ -159,6 +159,9 @@ TIMM = {
     **{f"shvit_{v}": f"shvit{'' if v == 's1' else f' variant={v}'}" for v in ("s1", "s2", "s3", "s4")},
     **{f"mobilevit_{v}": f"mobilevit{'' if v == 'xxs' else f' variant={v}'}" for v in ("xxs", "xs", "s")},
     **widths("mobilevitv2", "mobilevit-v2", 50, 75, 100, 125, 150, 175, 200),
+    **{f"tiny_vit_{v}_224": named("tiny-vit", "5m", v, " classes=21841") for v in ("5m", "11m", "21m")},  # of ImageNet-22k
+    "tiny_vit_21m_384": "tiny-vit variant=21m window=12",
+    "tiny_vit_21m_512": "tiny-vit variant=21m window=16",
     "fasternet_t0": "fasternet-t0",
     **each("starnet_", "starnet-", ["s050", "s100", "s150", "s1", "s2", "s3", "s4"]),
     "test_efficientnet": "test-efficientnet",

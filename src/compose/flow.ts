@@ -173,6 +173,14 @@ export class Flow<R extends Rank> {
   avgPool(this: Flow<'map'>, o: PoolOptions): Flow<'map'> {
     return this.#next(poolOp('avg', o));
   }
+  /** Zeros at the sides, in rows and columns: [h, w, c] -> [h + top + bottom, w + left + right, c]; negative numbers cut. */
+  pad(
+    this: Flow<'map'>,
+    pads: readonly [top: number, right: number, bottom: number, left: number],
+  ): Flow<'map'> {
+    const [top, right, bottom, left] = pads;
+    return this.#next({ kind: 'pad', pads: [top + 0, right + 0, bottom + 0, left + 0] }); // -0 is 0
+  }
   /** [h, w, c] -> [c] */
   globalPool(this: Flow<'map'>, fn: 'avg' | 'max' = 'avg'): Flow<'vec'> {
     return this.#next({ kind: 'globalPool', fn });

@@ -154,6 +154,7 @@ function classesOf(
     .with(
       { kind: 'norm' },
       { kind: 'pool' },
+      { kind: 'pad' },
       { kind: 'globalPool' },
       { kind: 'dropout' },
       { kind: 'dropPath' },

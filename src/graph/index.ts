@@ -39,6 +39,7 @@ export {
   type Norm,
   type Op,
   type OpOf,
+  type Pad,
   type Padding,
   type Pair,
   type Pool,

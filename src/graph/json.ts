@@ -79,6 +79,7 @@ const op = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('act'), fn: z.enum(activations) }),
   z.strictObject({ kind: z.literal('pool'), fn: z.enum(['max', 'avg']), size: pair, stride: pair, padding }),
+  z.strictObject({ kind: z.literal('pad'), pads: z.tuple([z.int(), z.int(), z.int(), z.int()]) }),
   z.strictObject({ kind: z.literal('globalPool'), fn: z.enum(['max', 'avg']) }),
   z.strictObject({ kind: z.literal('add') }),
   z.strictObject({ kind: z.literal('mul') }),

@@ -140,6 +140,12 @@ export interface Pool {
   readonly padding: Padding;
 }
 
+/** Zeros at the sides of a map; negative numbers cut rows or columns off. */
+export interface Pad {
+  readonly kind: 'pad';
+  readonly pads: readonly [top: number, right: number, bottom: number, left: number];
+}
+
 /**
  * Rounds each value to one of 2^bits steps and clips it to their range:
  * y = (clip(round(x / scale) + zero) - zero) scale, halves to even; `signed` codes go from -2^(bits - 1), others from 0.
@@ -167,6 +173,7 @@ export type Op =
   | { readonly kind: 'scale'; readonly initial: number } // gamma x, one learned number a channel, which begins as `initial`
   | { readonly kind: 'act'; readonly fn: Activation }
   | Pool
+  | Pad
   | { readonly kind: 'globalPool'; readonly fn: 'avg' | 'max' } // [h, w, c] -> [c]
   | { readonly kind: 'add' } // equal shapes, two or more
   | { readonly kind: 'mul' } // equal shapes, or a gate [c] over a map [h, w, c]
@@ -359,6 +366,7 @@ function normWeights(
 const weightless = [
   { kind: 'input' },
   { kind: 'pool' },
+  { kind: 'pad' },
   { kind: 'globalPool' },
   { kind: 'mul' },
   { kind: 'concat' },

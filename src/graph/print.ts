@@ -60,6 +60,7 @@ export const printOp = (op: Op): string =>
       { kind: 'pool' },
       (o) => `${o.fn}Pool ${o.size.join('x')} stride=${pair(o.stride)}${padded(o.padding)}`,
     )
+    .with({ kind: 'pad' }, ({ pads }) => `pad ${pads.join(',')}`)
     .with({ kind: 'globalPool' }, ({ fn }) => `global${fn === 'avg' ? 'Avg' : 'Max'}Pool`)
     .with({ kind: 'slice' }, ({ from, to }) => `slice ${from}..${to}`)
     .with({ kind: 'shuffle' }, ({ groups }) => `shuffle ${groups}`)

@@ -58,6 +58,7 @@ const isAffine = ({ scale, offset }: Norm | LayerNorm | GroupNorm): boolean => s
 /** What these tools count nothing for; the most frequent first. */
 const moves = [
   { kind: 'input' },
+  { kind: 'pad' },
   { kind: 'concat' },
   { kind: 'slice' },
   { kind: 'shuffle' },

@@ -181,6 +181,9 @@ function emitOp(e: Emission): string {
         ...(fn === 'avg' ? { count_include_pad: int(0) } : {}),
       }),
     )
+    .with({ kind: 'pad' }, ({ pads: [top, right, bottom, left] }) =>
+      d.emit('Pad', [x, d.constant('int64', [8], [0, 0, top, left, 0, 0, bottom, right])]),
+    )
     .with({ kind: 'globalPool' }, ({ fn }) =>
       d.emit('Flatten', [d.emit(fn === 'avg' ? 'GlobalAveragePool' : 'GlobalMaxPool', [x])], channelAxis),
     )

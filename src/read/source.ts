@@ -267,6 +267,7 @@ function callOf(
     )
     .with({ kind: 'layerNorm' }, { kind: 'groupNorm' }, (o) => normCall(o, share))
     .with({ kind: 'responseNorm' }, { kind: 'scale' }, (o) => normCall(o, share))
+    .with({ kind: 'pad' }, ({ pads }) => call('pad', `[${pads.join(', ')}]`))
     .with({ kind: 'act' }, ({ fn }) => (fn === 'relu' ? call('relu') : call('act', quoted(fn))))
     .with({ kind: 'pool' }, (o) =>
       call(

@@ -118,6 +118,7 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   layerNorm: layerNorm(true),
   'layerNorm of vectors': layerNorm(true),
   'layerNorm without scale and offset': layerNorm(false),
+  pad: op({ kind: 'pad', pads: [1, 2, 0, -1] }),
   groupNorm: groupNorm(1, true),
   'groupNorm of two groups': groupNorm(2, true),
   'groupNorm of two groups, without scale and offset': groupNorm(2, false),

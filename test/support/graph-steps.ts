@@ -226,6 +226,11 @@ export const steps = {
         )
       : undefined,
   ),
+  pad: onMap((x, { a, b, c }) => {
+    const [h, w] = x.shape;
+    const pads = [a % 3, b % 3, h > 2 ? -(c % 2) : 1, w > 2 ? (a % 4) - 2 : 0] as const;
+    return Math.max(h, w) + 3 <= most.side ? x.pad(pads) : undefined;
+  }),
   groupNorm: (x, { a, b }) =>
     x.groupNorm(pick(divisors(x.channels), b), {
       scale: a % 3 !== 1,

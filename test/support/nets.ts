@@ -27,6 +27,7 @@ const slight: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'efficientformer-v2': { layerScale: 1 },
   'mobilenet-v4-hybrid-medium': { layerScale: 1 },
   'mobilenet-v4-hybrid-large': { layerScale: 1 },
+  'tiny-vit': { window: 2 }, // some of its maps fill windows, others are padded
   'ghostnet-v2': { size: 16 }, // its gates of sums that grow to a thousand would amplify any rounding
   'ghostnet-v3': { size: 16 }, // it has hundreds of small branches
   squeezenext: { width: 0.5 }, // at 0.25 some of its layers have one channel, and norms of these amplify any rounding

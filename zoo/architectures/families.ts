@@ -90,5 +90,6 @@ export {
 export { testByobnet } from './timm-byobnet.ts';
 export { testEfficientnet, testResnet } from './timm-test.ts';
 export { tinynetA, tinynetB, tinynetC, tinynetD, tinynetE } from './tinynet.ts';
+export { tinyVit } from './tiny-vit.ts';
 export { wrn } from './wrn.ts';
 export { xception } from './xception.ts';

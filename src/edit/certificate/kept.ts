@@ -138,6 +138,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
     return unless(equal(out, x), 'an activation passes channels on as they are');
   },
   pool: passing,
+  pad: passing,
   globalPool: passing,
   upsample: passing,
   resize: passing,

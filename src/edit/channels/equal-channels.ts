@@ -127,6 +127,7 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
     .with({ kind: 'attention', form: 'separable' }, ({ heads }) => separableNumbers(site, heads))
     .with({ kind: 'attention', form: 'covariance' }, ({ heads }) => covarianceNumbers(site, heads))
     .with({ kind: 'attention' }, (op) => attentionNumbers(site, op))
+    .with({ kind: 'pad' }, ({ pads }) => each(`pad ${pads.join()}`))
     .with({ kind: 'add' }, { kind: 'mul' }, ({ kind }) =>
       x.map((_, i) => numberOf(`${kind} ${ins.map((v) => v[i]).join()}`)),
     )

@@ -20,6 +20,7 @@ const movesValues = ({ op }: Node): boolean =>
     .with({ kind: 'upsample' }, { kind: 'resize' }, ({ fn }) => fn === 'nearest')
     .with({ kind: 'slice' }, { kind: 'shuffle' }, { kind: 'permute' }, { kind: 'flatten' }, () => true)
     .with({ kind: 'pixelShuffle' }, { kind: 'maxout' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => true)
+    .with({ kind: 'pad' }, () => true) // zero is among the steps of every range
     .with({ kind: 'input' }, { kind: 'conv' }, { kind: 'dense' }, { kind: 'norm' }, () => false)
     .with({ kind: 'act' }, { kind: 'add' }, { kind: 'mul' }, { kind: 'concat' }, () => false)
     .with({ kind: 'shift' }, { kind: 'quantize' }, { kind: 'convTranspose' }, () => false)

@@ -196,11 +196,49 @@ const efficientformerV2: Scheme = {
   },
 };
 
+/** Of inverted residuals, and between stages. */
+const tinyConvs = {
+  ...byobnet('expand', 'conv1'),
+  ...byobnet('filter', 'conv2'),
+  ...byobnet('project', 'conv3'),
+};
+const tinyLinear = {
+  'attention/qkv/conv': 'attn.qkv',
+  'attention/project/conv': 'attn.proj',
+  'mlp/expand/conv': 'mlp.fc1',
+  'mlp/narrow/conv': 'mlp.fc2',
+};
+const tinyVit: Scheme = {
+  ends: {
+    ...byobnet('stem/conv1', 'patch_embed.conv1'),
+    ...byobnet('stem/conv2', 'patch_embed.conv2'),
+    ...Object.fromEntries(
+      Object.entries(tinyConvs).map(([path, name]) => [
+        `stage/down/${path}`,
+        (_: Counts, stage: number) => `stages.${stage}.downsample.${name}`,
+      ]),
+    ),
+    'head/layerNorm': 'head.norm',
+    'head/dense': 'head.fc',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    ...tinyConvs,
+    ...tinyLinear,
+    'attention/layerNorm': 'attn.norm',
+    'attention/attention': 'attn.attention_biases',
+    ...byobnet('local', 'local_conv'),
+    'mlp/layerNorm': 'mlp.norm',
+  },
+  pointwise: Object.keys(tinyLinear),
+};
+
 export const tokens: Readonly<Record<string, Scheme>> = {
   shvit,
   edgenext,
   mobilevit,
   'mobilevit-v2': mobilevitV2,
+  'tiny-vit': tinyVit,
   efficientformer,
   'efficientformer-v2': efficientformerV2,
 };

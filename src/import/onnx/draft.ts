@@ -26,11 +26,6 @@ export interface Affine {
   readonly scale: Float64Array;
   readonly offset: Float64Array;
 }
-/** Zeros around a map. */
-export interface Pad {
-  readonly kind: 'pad';
-  readonly pads: readonly [top: number, right: number, bottom: number, left: number];
-}
 /** Parts of activations and norms that have no meaning of their own here. */
 type Part =
   | { readonly kind: 'erf' }
@@ -69,7 +64,7 @@ type Products =
   | { readonly kind: 'channelWeights'; readonly size: Pair; readonly heads: number; readonly eps: number }
   | { readonly kind: 'numerator'; readonly heads: number; readonly width: number }
   | { readonly kind: 'denominator'; readonly heads: number };
-export type DraftOp = Op | Products | Affine | Pad | Part;
+export type DraftOp = Op | Products | Affine | Part;
 
 /** The weights of a layer, and what tells layers that share them. */
 export interface Layer {
@@ -201,10 +196,8 @@ function draftShape(op: DraftOp, ins: readonly Shape[], id: string): Shape {
   }
   if (op.kind === 'mapNorm') return [channelsOf(x)];
   try {
-    if (op.kind !== 'pad') return shapeOf(op, ins);
+    return shapeOf(op, ins);
   } catch (e) {
     throw e instanceof ShapeError ? e.at(id) : e;
   }
-  const [top, right, bottom, left] = op.pads;
-  return isMap(x) ? [x[0] + top + bottom, x[1] + left + right, x[2]] : x;
 }

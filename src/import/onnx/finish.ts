@@ -172,7 +172,7 @@ function taken(node: Ready, { scale, offset }: Affine): Ready | undefined {
 const without = (names: Layer['names'], ...slots: readonly Slot[]): Layer['names'] =>
   Object.fromEntries(Object.entries(names).filter(([slot]) => !slots.some((s) => s === slot)));
 
-/** Affine ops and padding as our own ops. */
+/** Affine ops as our own ops. */
 function lowered(node: DraftNode, layer: Layer | undefined): Ready {
   const { id, op, inputs, shape } = node;
   const c = channelsOf(shape);
@@ -184,15 +184,6 @@ function lowered(node: DraftNode, layer: Layer | undefined): Ready {
       const hasBias = !uniform(op.offset, 0);
       const slots = { kernel: float([1, 1, 1, c], scale), ...(hasBias ? { bias: float([c], offset) } : {}) };
       return { id, inputs, op: { ...each, padding: 'same', bias: hasBias }, layer: { slots, names: {} } };
-    }
-    case 'pad': {
-      const kernel = float([1, 1, 1, c], new Float32Array(c).fill(1));
-      return {
-        id,
-        inputs,
-        op: { ...each, padding: op.pads, bias: false },
-        layer: { slots: { kernel }, names: {} },
-      };
     }
     case 'erf':
       throw new MoonletError(`onnx node at ${id} (Erf): outside of a gelu it has no counterpart`);

@@ -5,6 +5,7 @@ import {
   type ConvTranspose,
   channelsOf,
   type GroupNorm,
+  type Pad,
   type Positions,
   positionFeatures,
   type Slot,
@@ -127,4 +128,23 @@ export function pixelShuffle(x: tf.Tensor4D, f: number): tf.Tensor4D {
   const c = channels / f ** 2;
   const cells = tf.reshape(x, [b, h, w, c, f, f]);
   return tensor4D(tf.reshape(tf.transpose(cells, [0, 1, 4, 2, 5, 3]), [b, h * f, w * f, c]));
+}
+
+/** Zeros at the sides; negative numbers cut. */
+export function padded(x: tf.Tensor4D, [top, right, bottom, left]: Pad['pads']): tf.Tensor {
+  const [n, h, w, c] = x.shape;
+  const cut = (side: number): number => Math.max(0, -side);
+  const more = (side: number): number => Math.max(0, side);
+  const from: [number, number, number, number] = [0, cut(top), cut(left), 0];
+  const size: [number, number, number, number] = [
+    n,
+    h - cut(top) - cut(bottom),
+    w - cut(left) - cut(right),
+    c,
+  ];
+  const rest = size[1] < h || size[2] < w ? tf.slice(x, from, size) : x;
+  const none: [number, number] = [0, 0];
+  return Math.max(top, right, bottom, left) > 0
+    ? tf.pad(rest, [none, [more(top), more(bottom)], [more(left), more(right)], none])
+    : rest;
 }

@@ -12,6 +12,7 @@ import {
   addPositions,
   affine,
   groupStandardized,
+  padded,
   pixelShuffle,
   responseNorm,
   standardized,
@@ -71,6 +72,7 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
       const geometry = { size, stride, pads: padsOf(x, size, stride, one, padding) };
       return fn === 'max' ? maxPool(tensor4D(x), geometry) : avgPool(tensor4D(x), geometry);
     })
+    .with({ kind: 'pad' }, ({ pads }) => padded(tensor4D(x), pads))
     .with({ kind: 'globalPool' }, ({ fn }) => (fn === 'avg' ? tf.mean(x, [1, 2]) : tf.max(x, [1, 2])))
     .with({ kind: 'add' }, () => ins.slice(1).reduce((sum, y) => tf.add(sum, y), x))
     .with({ kind: 'mul' }, () => ins.slice(1).reduce((product, y) => tf.mul(product, asGate(y, product)), x))

@@ -247,6 +247,7 @@ function layerOf(node: Node, ins: readonly Shape[], frozen: boolean): tfl.layers
       { kind: 'resize' },
       { kind: 'pixelShuffle' },
       { kind: 'convTranspose' },
+      { kind: 'pad' },
       { kind: 'groupNorm' },
       { kind: 'responseNorm' },
       { kind: 'scale' },

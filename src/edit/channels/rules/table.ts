@@ -24,6 +24,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   // channel by channel
   act,
   pool: passing,
+  pad: passing,
   globalPool: passing,
   dropout: passing,
   dropPath: passing,
