@@ -38,7 +38,7 @@ function sources(): ReadonlyMap<string, { by: ReadonlySet<string>; variants: num
   const published = read<{ rows: [string, number, number, number, string][] }>(
     'test/zoo/published-counts.json',
   );
-  const made = ['counts', 'mlperf-tiny'].flatMap(
+  const made = ['counts', 'mlperf-tiny', 'mcunet'].flatMap(
     (name) => read<{ counts: { net: string; by: string }[] }>(`test/zoo/reference/${name}.json`).counts,
   );
   const named = read<{ counts: { name: string }[] }>('test/zoo/reference/names.json').counts;

@@ -436,6 +436,33 @@ def separable_attention(heads, grid=None):
     return run
 
 
+def covariance_attention(heads):
+    """Of channels by channels, q and k normalized over places."""
+
+    def run(q, k, v, gamma):
+        q_, k_, v_ = (x.reshape(x.shape[0], -1, heads, x.shape[3] // heads).permute(0, 2, 3, 1) for x in (q, k, v))
+        scores = F.normalize(q_, dim=-1) @ F.normalize(k_, dim=-1).transpose(-1, -2) * gamma[:, None, None]
+        return (scores.softmax(-1) @ v_).permute(0, 3, 1, 2).reshape(q.shape)
+
+    return run
+
+
+def positions(features, temperature):
+    def run(x, kernel, bias):
+        _, h, w, _ = x.shape
+        n = features // 2
+        steps = temperature ** (2 * torch.div(torch.arange(n), 2, rounding_mode="floor") / n)
+
+        def along(size):
+            angles = (torch.arange(1, size + 1) / (size + 1e-6) * 2 * torch.pi)[:, None] / steps
+            return torch.stack((angles[:, 0::2].sin(), angles[:, 1::2].cos()), dim=2).flatten(1)
+
+        parts = along(h)[:, None].expand(h, w, n), along(w)[None].expand(h, w, n)
+        return x + torch.cat(parts, -1).to(x.dtype) @ kernel + bias
+
+    return run
+
+
 def group_norm(groups):
     def run(x, *affine):
         gamma, beta = affine if len(affine) == 2 else (None, None)
@@ -466,11 +493,15 @@ case("groupNorm of two groups", [(3, 2, 2, 4), (4,), (4,)], group_norm(2))
 case("groupNorm of two groups, without scale and offset", [(3, 2, 2, 4)], group_norm(2))
 case("separable attention", [(3, 2, 3, 1), (3, 2, 3, 4), (3, 2, 3, 4)], separable_attention(1))
 case("separable attention in a grid", [(3, 4, 2, 2), (3, 4, 2, 4), (3, 4, 2, 4)], separable_attention(2, grid=(2, 1)))
+case("attention over channels", [(3, 2, 3, 4), (3, 2, 3, 4), (3, 2, 3, 4), (2,)], covariance_attention(2))
+case("attention over channels, fewer in q", [(3, 2, 3, 2), (3, 2, 3, 6), (3, 2, 3, 6), (2,)], covariance_attention(2))
+case("positions", [(3, 2, 3, 4), (8, 4), (4,)], positions(8, 100))
 case(
     "attention with talking heads",
     [(3, 2, 2, 4), (3, 2, 3, 4), (3, 2, 3, 6), (2, 2, 2), (2, 3, 2), (2, 2)],
     attention(2, talking=True),
 )
+case("pad", [(3, 3, 4, 2)], lambda x: F.pad(x, (0, 0, -1, 2, 1, 0)))
 
 with open(sys.argv[1], "w") as file:
     json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, file, separators=(",", ":"))

@@ -22,6 +22,7 @@ from pytorchcv.model_provider import get_model
 from timm.models.efficientnet import _gen_mobilenet_v1
 from timm.models.mobilenetv3 import _gen_mobilenet_v3
 
+import mcunet
 from fill import images, uniform
 
 CLASSES = 10
@@ -160,6 +161,8 @@ TORCH = [
     ("convnext-v2 width=0.25", 64, "timm", partial(of_timm, "convnextv2_atto", dims=(10, 20, 40, 80))),
     ("inception-next width=0.25", 64, "timm", partial(of_timm, "inception_next_atto", dims=(10, 20, 40, 80))),
     ("convnext variant=tiny width=0.125", 64, "torchvision", small_convnext),
+    # as their authors name the weights; odd and even maps at every stride
+    *[(f"mcunet-{net}", size, "mcunet", partial(mcunet.make, net, CLASSES)) for net, size in mcunet.KEPT],
 ]
 KERAS = [
     ("mobilenet-v1 width=0.25", 64, partial(of_keras, apps.MobileNet, alpha=0.25)),
@@ -245,7 +248,7 @@ def of_torch(net, size, source, make):
         exact = model.double()(images(1, size).double())[0]
     logits = exact.tolist()
     rounding = float((single - exact).abs().max() / exact.abs().max())
-    package = {"timm": timm, "pytorchcv": pytorchcv}.get(type(model).__module__.split(".")[0], torchvision)
+    package = {"timm": timm, "pytorchcv": pytorchcv, "mcunet": torch}.get(type(model).__module__.split(".")[0], torchvision)
     shapes = {name: list(t.shape) for name, t in state.items()}
     made = row(net, size, source, package, shapes, logits, preprocessing(model))
     # where made-up weights saturate gates, rounding grows: PyTorch's own float32 says how much

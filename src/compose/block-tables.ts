@@ -124,7 +124,7 @@ function blockOf(spec: BlockSpec, context: SpecContext, dropPath: number): Block
     }
   };
   const groupsOf = (channels: number): number => (spec.groupSize ? channels / spec.groupSize : 1);
-  const sums = spec.type === 'cn' ? spec.skip : spec.type !== 'dsa' && !spec.noskip;
+  const sums = stride === 1 && (spec.type === 'cn' ? spec.skip : spec.type !== 'dsa' && !spec.noskip);
   return sums ? whereShapesAllow(body, dropPath) : body;
 }
 

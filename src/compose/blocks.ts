@@ -170,8 +170,8 @@ export interface InvertedResidualOptions {
   readonly dropPath?: number;
 }
 /**
- * Expand by 1x1, filter depthwise, project by 1x1. The projection is linear, and the block is residual where shapes
- * allow (Sandler et al. 2018, arXiv:1801.04381, section 3). An expansion of 1 is left out.
+ * Expand by 1x1, filter depthwise, project by 1x1. The projection is linear, and the block is residual where the stride
+ * is 1 and the channels stay (Sandler et al. 2018, arXiv:1801.04381, section 3). An expansion of 1 is left out.
  */
 export const invertedResidual =
   (
@@ -188,15 +188,13 @@ export const invertedResidual =
   ): Block =>
   (x) => {
     const shared = withNorm({ act }, norm);
-    return whereShapesAllow(
-      (y) =>
-        y
-          .pipe('expand', expand === 1 ? skip : convNormAct(Math.round(expand * x.channels), shared))
-          .pipe('filter', depthwise({ ...shared, kernel, stride }))
-          .pipe('attention', attention)
-          .pipe('project', convNorm(out, withNorm({}, norm))),
-      dropPath,
-    )(x);
+    const body: Block = (y) =>
+      y
+        .pipe('expand', expand === 1 ? skip : convNormAct(Math.round(expand * x.channels), shared))
+        .pipe('filter', depthwise({ ...shared, kernel, stride }))
+        .pipe('attention', attention)
+        .pipe('project', convNorm(out, withNorm({}, norm)));
+    return stride === 1 ? whereShapesAllow(body, dropPath)(x) : body(x); // a map of 1 x 1 keeps its shape at any stride
   };
 
 /** x + body(x) where the body keeps the shape of x, else body(x) alone. */

@@ -54,7 +54,7 @@ const op = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('responseNorm'), eps }),
   z.strictObject({
     kind: z.literal('attention'),
-    form: z.enum(['softmax', 'linear', 'separable']),
+    form: z.enum(['softmax', 'linear', 'separable', 'covariance']),
     heads: positive,
     scale: z.number().positive(),
     eps,
@@ -62,6 +62,11 @@ const op = z.discriminatedUnion('kind', [
     talking: z.literal(true).exactOptional(),
     within: z.enum(['whole', 'windows', 'grid']),
     size: pair,
+  }),
+  z.strictObject({
+    kind: z.literal('positions'),
+    features: z.int().min(4).multipleOf(4),
+    temperature: z.number().positive(),
   }),
   z.strictObject({ kind: z.literal('scale'), initial: z.number() }),
   z.strictObject({ kind: z.literal('dense'), out: positive, bias: z.boolean() }),
@@ -74,6 +79,7 @@ const op = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('act'), fn: z.enum(activations) }),
   z.strictObject({ kind: z.literal('pool'), fn: z.enum(['max', 'avg']), size: pair, stride: pair, padding }),
+  z.strictObject({ kind: z.literal('pad'), pads: z.tuple([z.int(), z.int(), z.int(), z.int()]) }),
   z.strictObject({ kind: z.literal('globalPool'), fn: z.enum(['max', 'avg']) }),
   z.strictObject({ kind: z.literal('add') }),
   z.strictObject({ kind: z.literal('mul') }),

@@ -54,11 +54,13 @@ export const printOp = (op: Op): string =>
       ].join(''),
     )
     .with({ kind: 'scale' }, { kind: 'responseNorm' }, ({ kind }) => kind)
+    .with({ kind: 'positions' }, ({ features }) => `positions features=${features}`)
     .with({ kind: 'act' }, ({ fn }) => fn)
     .with(
       { kind: 'pool' },
       (o) => `${o.fn}Pool ${o.size.join('x')} stride=${pair(o.stride)}${padded(o.padding)}`,
     )
+    .with({ kind: 'pad' }, ({ pads }) => `pad ${pads.join(',')}`)
     .with({ kind: 'globalPool' }, ({ fn }) => `global${fn === 'avg' ? 'Avg' : 'Max'}Pool`)
     .with({ kind: 'slice' }, ({ from, to }) => `slice ${from}..${to}`)
     .with({ kind: 'shuffle' }, ({ groups }) => `shuffle ${groups}`)

@@ -31,7 +31,7 @@ describe('published counts', () => {
   }
 
   type ByPackage = { net: string; params: number; macs: number; normStats: number; by: string };
-  const byPackages = ['counts', 'mlperf-tiny'].flatMap((name): readonly ByPackage[] => {
+  const byPackages = ['counts', 'mlperf-tiny', 'mcunet'].flatMap((name): readonly ByPackage[] => {
     const file = new URL(`reference/${name}.json`, import.meta.url);
     return (JSON.parse(readFileSync(file, 'utf8')) as { readonly counts: readonly ByPackage[] }).counts;
   });

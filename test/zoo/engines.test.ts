@@ -16,7 +16,7 @@ import {
 import { blockName, everyBlock } from '../support/blocks.ts';
 import { lighter, small, smallZoo } from '../support/nets.ts';
 
-/** Norms over channels, a scale, and what makes maps larger. */
+/** Norms over channels, a scale, and what makes maps larger or smaller. */
 const upward = graph(
   'upward',
   input(8, 8, 3)
@@ -24,9 +24,11 @@ const upward = graph(
     .convTranspose(16, { kernel: 4, stride: 2, bias: true })
     .pixelShuffle(2)
     .resize([9, 7])
+    .pad([1, 0, 2, 1])
     .layerNorm()
     .responseNorm()
     .scale()
+    .pad([0, -1, -2, 1])
     .globalPool()
     .dense(10),
 );

@@ -19,7 +19,7 @@ import {
   stochasticDepth,
 } from '../../src/compose/index.ts';
 import { meanOf } from './distilled.ts';
-import { parts } from './transformer.ts';
+import { headParts } from './transformer.ts';
 
 /** Channels and blocks of the stages, and how many of the last stage attend. */
 const variants = {
@@ -43,7 +43,7 @@ const normed: Block = (x) => x.layerNorm({ eps: 1e-5 });
 /** Of eight heads, each with 32 channels of q and k and 128 of v. */
 const attention: Block = (x) => {
   const heads = 8;
-  const [q = x, k = x, v = x] = parts(normed(x).pipe('qkv', linear(192 * heads)), heads, [32, 32, 128]);
+  const [q = x, k = x, v = x] = headParts(normed(x).pipe('qkv', linear(192 * heads)), heads, [32, 32, 128]);
   return q.attention(k, v, { heads, bias }).pipe('project', linear(x.channels));
 };
 const perceptron: Block = (x) =>

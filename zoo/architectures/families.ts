@@ -18,6 +18,7 @@ export {
   efficientnetLite3,
   efficientnetLite4,
 } from './efficientnet.ts';
+export { edgenext } from './edgenext.ts';
 export { efficientvit } from './efficientvit.ts';
 export { fasternetT0 } from './fasternet.ts';
 export { fastvit } from './fastvit.ts';
@@ -33,6 +34,16 @@ export { lcnet } from './lcnet.ts';
 export { lcnetV2 } from './lcnet-v2.ts';
 export { lenet5 } from './lenet-5.ts';
 export { lrasppMobilenetV3Large } from './lraspp.ts';
+export {
+  mcunetIn0,
+  mcunetIn1,
+  mcunetIn2,
+  mcunetIn3,
+  mcunetIn4,
+  mcunetVww0,
+  mcunetVww1,
+  mcunetVww2,
+} from './mcunet.ts';
 export { mixnet } from './mixnet.ts';
 export { autoencoder, dsCnn, mobilenetV1Vww, resnet8 } from './mlperf-tiny.ts';
 export { mnasnet } from './mnasnet.ts';
@@ -79,5 +90,6 @@ export {
 export { testByobnet } from './timm-byobnet.ts';
 export { testEfficientnet, testResnet } from './timm-test.ts';
 export { tinynetA, tinynetB, tinynetC, tinynetD, tinynetE } from './tinynet.ts';
+export { tinyVit } from './tiny-vit.ts';
 export { wrn } from './wrn.ts';
 export { xception } from './xception.ts';

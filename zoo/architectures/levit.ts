@@ -16,7 +16,7 @@ import {
   repeat,
 } from '../../src/compose/index.ts';
 import { meanOf } from './distilled.ts';
-import { parts } from './transformer.ts';
+import { headParts } from './transformer.ts';
 
 /** Channels, heads and blocks of the stages, and channels of a head in q and k. */
 const variants = {
@@ -34,7 +34,7 @@ const attention =
   (heads: number, d: number): Block =>
   (x) => {
     const qkv = x.pipe('qkv', convNorm(heads * 4 * d));
-    const [q = x, k = x, v = x] = parts(qkv, heads, [d, d, 2 * d]);
+    const [q = x, k = x, v = x] = headParts(qkv, heads, [d, d, 2 * d]);
     return q.attention(k, v, { heads, bias: true }).act(act).pipe('project', convNorm(x.channels));
   };
 /** Attention of every second row and column, without a sum with its input; values are four times as wide as keys. */
@@ -42,7 +42,7 @@ const shrink =
   (out: number, d: number): Block =>
   (x) => {
     const heads = x.channels / d;
-    const [k = x, v = x] = parts(x.pipe('kv', convNorm(heads * 5 * d)), heads, [d, 4 * d]);
+    const [k = x, v = x] = headParts(x.pipe('kv', convNorm(heads * 5 * d)), heads, [d, 4 * d]);
     const q = x.pipe('q', (y) => y.conv(heads * d, { stride: 2, padding: 'valid' }).norm());
     return q.attention(k, v, { heads, bias: true }).act(act).pipe('project', convNorm(out));
   };

@@ -51,8 +51,8 @@ const m = [
   [row(1, [3, 5, 7, 9], [1, 1], 2, 6, 200, 0.5), row(3, [3, 5, 7, 9], [1, 2], 1, 6, 200, 0.5)],
 ];
 
-const block = ([, kernels, parts, stride, expand, out, squeeze]: Row, dropPath: number): Block =>
-  whereShapesAllow((x) => {
+const block = ([, kernels, parts, stride, expand, out, squeeze]: Row, dropPath: number): Block => {
+  const body: Block = (x) => {
     const act = squeeze ? 'swish' : 'relu';
     const middle = round8(x.channels * expand);
     const points = (n: number): number[] => repeat(n, () => 1);
@@ -61,7 +61,9 @@ const block = ([, kernels, parts, stride, expand, out, squeeze]: Row, dropPath: 
       .pipe('filter', mixedConv(middle, kernels, { act, stride, depthwise: true }))
       .pipe('attention', squeeze ? squeezeExcite(Math.round(squeeze * x.channels), { act }) : skip)
       .pipe('project', mixedConv(out, points(parts[1]), { act: 'none' }));
-  }, dropPath);
+  };
+  return stride === 1 ? whereShapesAllow(body, dropPath) : body;
+};
 
 export const mixnet = architecture({
   name: 'mixnet',

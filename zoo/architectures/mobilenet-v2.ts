@@ -1,6 +1,6 @@
 /**
  * @file MobileNetV2: Inverted Residuals and Linear Bottlenecks. Sandler et al., CVPR 2018, arXiv:1801.04381.
- * As in the released models, the last conv is never narrower than 1280.
+ * As in the released models, the last conv is never narrower than 1280; `mix` replaces this number.
  */
 import {
   architecture,
@@ -15,6 +15,7 @@ import {
   stochasticDepth,
   strideOption,
   stridesFor,
+  whole,
   widthOption,
 } from '../../src/compose/index.ts';
 
@@ -41,12 +42,13 @@ export const mobilenetV2 = architecture({
   },
   options: {
     width: widthOption(),
+    mix: whole({ doc: 'the least channels of the last conv', default: 1280, min: 8, max: 8192 }),
     dropout: dropoutOption({ default: 0.2 }),
     dropPath: dropPathOption,
     stride: strideOption,
     ...common({ classes: 1000, size: 224 }),
   },
-  net: ({ width, dropout, dropPath, stride, classes, size, channels }) => {
+  net: ({ width, mix, dropout, dropPath, stride, classes, size, channels }) => {
     const strideOf = stridesFor(stride);
     let place = 0;
     const rate = (): number => stochasticDepth(dropPath, place++, blocks);
@@ -70,7 +72,7 @@ export const mobilenetV2 = architecture({
       )
       .pipe('head', (x) =>
         x
-          .pipe('mix', convNormAct(Math.max(1280, round8(1280 * width)), { act: 'relu6' }))
+          .pipe('mix', convNormAct(Math.max(mix, round8(mix * width)), { act: 'relu6' }))
           .globalPool()
           .dropout(dropout)
           .dense(classes),

@@ -17,7 +17,8 @@ interface KeptAttention {
 /**
  * What is wrong, if anything is. Each new head must be one old head h: its q and k have every channel of h, each m times and in one
  * order, its v and its result channels of h, and its bias is that of h. The scale of the products must be 1 / m of the old one (of
- * `linear`, eps m times the old one), for one m. A channel of q and k may be missing where k is zero. `separable` has rules of its own.
+ * `linear`, eps m times the old one), for one m. A channel of q and k may be missing where k is zero. `separable` and `covariance` have
+ * rules of their own.
  */
 export function checkAttention({
   was,
@@ -42,6 +43,8 @@ export function checkAttention({
   )
     return 'it is another attention than the old one';
   if (was.form === 'separable') return checkSeparable(now, [q, k, v], out, oldIn);
+  if (was.form === 'covariance')
+    return checkCovariance({ was, now, nodes, ins: [q, k, v], out, oldIn, compared });
   const isShared = k.length !== q.length;
   if (isShared !== shared) return 'its heads do not share k and v as the old ones did';
   const isZero = (c: number): boolean => isSilent(compared.old, nodes[0].inputs[1] ?? '', c);
@@ -133,6 +136,35 @@ function checkSeparable(
   return k.every((old, i) => headOf(old, c) === headOf(i, k.length))
     ? undefined
     : 'a channel has another head than its original';
+}
+
+/** Each new head reads every channel of k and v of one old head equally often, q of that head, and has its gamma. */
+function checkCovariance({
+  was,
+  now,
+  nodes,
+  ins: [q = [], k = [], v = []],
+  out,
+  oldIn,
+  compared,
+}: KeptAttention): string | undefined {
+  const { width, valueWidth } = attentionSizes(was, oldIn);
+  if (now.eps !== was.eps || !equal(k, v) || !equal(out, q)) return 'its q, k and v do not meet as they did';
+  const [before, gamma] = [stored(compared.old, nodes[0], 'gamma'), stored(compared.now, nodes[1], 'gamma')];
+  const headOf = (i: number, n: number): number => Math.floor((i * now.heads) / n);
+  const heads = Array.from({ length: now.heads }, (_, g) =>
+    Math.floor((k[(g * k.length) / now.heads] ?? 0) / valueWidth),
+  );
+  if (q.some((c, i) => Math.floor(c / width) !== heads[headOf(i, q.length)]))
+    return 'a channel has another head than its original';
+  for (const [g, h] of heads.entries()) {
+    const counts = new Array<number>(valueWidth).fill(0);
+    for (const c of k.filter((_, i) => headOf(i, k.length) === g)) counts[c - h * valueWidth]! += 1;
+    if (!counts.every((n) => n > 0 && n === counts[0]))
+      return 'a head must read every channel of its k and v equally often';
+    if (gamma?.[g] !== before?.[h]) return 'its gamma is not that of the heads it copies';
+  }
+  return undefined;
 }
 
 /** Whether a channel of an old value is zero by the weights of the layer or norm that makes it. */

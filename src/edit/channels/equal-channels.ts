@@ -57,6 +57,25 @@ function separableNumbers({ node, ins, x, numberOf }: Site, heads: number): Int3
   return Int32Array.from(k, (n, i) => numberOf(`separable ${q[headOf(i)]} ${n} ${v[i]} ${node.id}`));
 }
 
+/** Of channels of q that weigh the same k and v of one head, or of another head with the same. */
+function covarianceNumbers({ node, ins, x, numberOf, bits }: Site, heads: number): Int32Array {
+  const [, k = x, v = x] = ins;
+  const gamma = bits('gamma');
+  const part = (values: Int32Array, h: number): string =>
+    values.subarray((h * values.length) / heads, ((h + 1) * values.length) / heads).join();
+  const headOf = (i: number): number => Math.floor((i * heads) / x.length);
+  return x.map((n, i) => {
+    const h = headOf(i);
+    return numberOf(`${node.id} ${gamma?.[h]} ${part(k, h)} ${part(v, h)} ${n}`);
+  });
+}
+
+/** Of channels with the same columns of positions. */
+function placedNumbers({ node, x, numberOf, bits }: Site): Int32Array {
+  const columns = alike(bits('kernel') ?? new Int32Array(), x.length, bits('bias'));
+  return x.map((n, i) => numberOf(`${node.id} ${columns[i]} ${n}`));
+}
+
 /** A head sees its own q, k and bias; a talking one those of all, by its own weights after the softmax. */
 function attentionNumbers({ node, ins, x, numberOf, bits }: Site, { heads, talking }: Attention): Int32Array {
   const [q = x, k = x, v = x] = ins;
@@ -104,8 +123,11 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
       const group = (i: number): number => Math.floor((i * groups) / c);
       return x.map((n, i) => numberOf(`${node.id} ${group(i)} ${slots.map((s) => s?.[i]).join()} ${n}`));
     })
+    .with({ kind: 'positions' }, () => placedNumbers(site))
     .with({ kind: 'attention', form: 'separable' }, ({ heads }) => separableNumbers(site, heads))
+    .with({ kind: 'attention', form: 'covariance' }, ({ heads }) => covarianceNumbers(site, heads))
     .with({ kind: 'attention' }, (op) => attentionNumbers(site, op))
+    .with({ kind: 'pad' }, ({ pads }) => each(`pad ${pads.join()}`))
     .with({ kind: 'add' }, { kind: 'mul' }, ({ kind }) =>
       x.map((_, i) => numberOf(`${kind} ${ins.map((v) => v[i]).join()}`)),
     )

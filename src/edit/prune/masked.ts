@@ -70,7 +70,7 @@ export function masked(net: Net, all: Channels, gone: ReadonlySet<number>): Net 
   }
   for (const { op, inputs, id } of net.graph.nodes) {
     const [, k, v] = inputs;
-    if (op.kind !== 'attention' || op.form === 'separable') continue;
+    if (op.kind !== 'attention' || op.form === 'separable' || op.form === 'covariance') continue;
     if (op.talking && v !== undefined && all.whole.has(id))
       unheard(weights, `${id}:kernel`, op.heads, get(all.of, v), gone);
     if (k === undefined || all.whole.has(id)) continue;

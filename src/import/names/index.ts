@@ -4,6 +4,7 @@ import { suggestion, UsageError } from '../../errors.ts';
 import type { Graph } from '../../graph/index.ts';
 import { efficientnetPytorch } from './efficientnet-pytorch.ts';
 import { keras } from './keras.ts';
+import { mcunet } from './mcunet.ts';
 import { pytorchcv } from './pytorchcv.ts';
 import { type Named, named, type Scheme } from './scheme.ts';
 import { timm } from './timm.ts';
@@ -16,6 +17,7 @@ export const sources = [
   'timm-tf',
   'efficientnet-pytorch',
   'pytorchcv',
+  'mcunet',
   'keras',
   'moonlet',
 ] as const;
@@ -32,6 +34,7 @@ const schemes: Readonly<Record<Exclude<Source, 'moonlet'>, Readonly<Record<strin
   'timm-tf': Object.fromEntries(Object.entries(timm).filter(([arch]) => ported.has(arch))),
   'efficientnet-pytorch': efficientnetPytorch,
   pytorchcv,
+  mcunet,
   keras,
 };
 

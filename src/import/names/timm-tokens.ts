@@ -100,6 +100,31 @@ const linear = Object.keys(transformers(mobilevitTransformer)).filter((path) => 
 const mobilevit: Scheme = { ...mobilevitOf('layerNorm', mobilevitTransformer), pointwise: linear };
 const mobilevitV2 = mobilevitOf('groupNorm', separableTransformer);
 
+const edgenext: Scheme = {
+  ends: {
+    ...{ 'stem/conv': 'stem.0', 'stem/layerNorm': 'stem.1' },
+    'stage/down/layerNorm': (_, stage) => `stages.${stage}.downsample.0`,
+    'stage/down/conv': (_, stage) => `stages.${stage}.downsample.1`,
+    ...{ 'head/layerNorm': 'head.norm', 'head/dense': 'head.fc' },
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    'filter/conv': 'conv_dw',
+    ...{ 'part0/conv': 'convs.0', 'part1/conv': 'convs.1', 'part2/conv': 'convs.2' },
+    positions: 'pos_embd.token_projection',
+    'attention/layerNorm': 'norm_xca',
+    'attention/qkv/conv': 'xca.qkv',
+    'attention/attention': 'xca.temperature',
+    'attention/project/conv': 'xca.proj',
+    'attention/scale': 'gamma_xca',
+    'mlp/layerNorm': 'norm',
+    'mlp/expand/conv': 'mlp.fc1',
+    'mlp/project/conv': 'mlp.fc2',
+    'mlp/scale': 'gamma',
+  },
+  pointwise: ['attention/qkv/conv', 'attention/project/conv', 'mlp/expand/conv', 'mlp/project/conv'],
+};
+
 const efficientformer: Scheme = {
   ends: {
     ...pair('stem/conv1', 'stem.conv1', 'stem.norm1'),
@@ -171,10 +196,49 @@ const efficientformerV2: Scheme = {
   },
 };
 
+/** Of inverted residuals, and between stages. */
+const tinyConvs = {
+  ...byobnet('expand', 'conv1'),
+  ...byobnet('filter', 'conv2'),
+  ...byobnet('project', 'conv3'),
+};
+const tinyLinear = {
+  'attention/qkv/conv': 'attn.qkv',
+  'attention/project/conv': 'attn.proj',
+  'mlp/expand/conv': 'mlp.fc1',
+  'mlp/narrow/conv': 'mlp.fc2',
+};
+const tinyVit: Scheme = {
+  ends: {
+    ...byobnet('stem/conv1', 'patch_embed.conv1'),
+    ...byobnet('stem/conv2', 'patch_embed.conv2'),
+    ...Object.fromEntries(
+      Object.entries(tinyConvs).map(([path, name]) => [
+        `stage/down/${path}`,
+        (_: Counts, stage: number) => `stages.${stage}.downsample.${name}`,
+      ]),
+    ),
+    'head/layerNorm': 'head.norm',
+    'head/dense': 'head.fc',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    ...tinyConvs,
+    ...tinyLinear,
+    'attention/layerNorm': 'attn.norm',
+    'attention/attention': 'attn.attention_biases',
+    ...byobnet('local', 'local_conv'),
+    'mlp/layerNorm': 'mlp.norm',
+  },
+  pointwise: Object.keys(tinyLinear),
+};
+
 export const tokens: Readonly<Record<string, Scheme>> = {
   shvit,
+  edgenext,
   mobilevit,
   'mobilevit-v2': mobilevitV2,
+  'tiny-vit': tinyVit,
   efficientformer,
   'efficientformer-v2': efficientformerV2,
 };

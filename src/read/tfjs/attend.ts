@@ -25,9 +25,11 @@ export function attend(op: Attention, ins: readonly tf.Tensor[], at: Weighted): 
   const [q, k, v] = [defined(ins[0], 'q'), defined(ins[1], 'k'), defined(ins[2], 'v')];
   const keyHeads = shared ? 1 : op.heads;
   const queries = tokens(q, op, sizes, { grid: query, inside: inQuery, heads: op.heads, width });
-  const keyWidth = op.form === 'separable' ? valueWidth : width;
+  const keyWidth = op.form === 'separable' || op.form === 'covariance' ? valueWidth : width;
   const keys = tokens(k, op, sizes, { grid: key, inside: inKey, heads: keyHeads, width: keyWidth });
   const values = tokens(v, op, sizes, { grid: key, inside: inKey, heads: keyHeads, width: valueWidth });
+  if (op.form === 'covariance')
+    return fromTokens(covariance(op, queries, keys, values, at), op, { ...sizes, valueWidth: width });
   const means =
     op.form === 'linear'
       ? linear(op, queries, keys, values)
@@ -120,6 +122,21 @@ function biasOf(op: Attention, { inQuery, inKey }: AttentionSizes, table: tf.Ten
 function separable(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor {
   const weights = tf.softmax(tf.transpose(q, [0, 1, 3, 2])); // [b groups, heads, 1, places]
   return tf.mul(v, tf.matMul(weights, k));
+}
+
+/** softmax over channels of k of (gamma q k) v, with q and k of norm 1 over places; sqrt(max(sum, eps^2)) has a gradient at zero. */
+function covariance(
+  { heads, eps }: Attention,
+  q: tf.Tensor,
+  k: tf.Tensor,
+  v: tf.Tensor,
+  at: Weighted,
+): tf.Tensor {
+  const unit = (x: tf.Tensor): tf.Tensor =>
+    tf.div(x, tf.sqrt(tf.maximum(tf.sum(tf.mul(x, x), 2, true), eps ** 2)));
+  const gamma = tf.reshape(defined(at.weight('gamma'), 'gamma'), [heads, 1, 1]);
+  const scores = tf.mul(tf.matMul(unit(q), unit(k), true), gamma);
+  return tf.matMul(v, tf.softmax(scores), false, true);
 }
 
 /** q (k^T v) / (q sum of k + eps) */

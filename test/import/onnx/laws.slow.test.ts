@@ -35,6 +35,12 @@ const figures = (graph: Graph) => {
   const { params, macs } = cost(graph);
   return { params, macs };
 };
+/** A scale goes into the layer before it. */
+const withoutScales = (graph: Graph) => {
+  const { params, macs } = figures(graph);
+  const scales = cost(graph).layers.filter(({ kind }) => kind === 'scale');
+  return { params: params - scales.reduce((n, layer) => n + layer.params, 0), macs };
+};
 /** ONNX's norms have a scale and an offset; its layer norms a scale. */
 const affine = (graph: Graph): Graph => ({
   ...graph,
@@ -131,7 +137,7 @@ describe('fromOnnx(toOnnx(net))', () => {
     it(`is the net: ${graph.name}`, async () => {
       const net = shaken(graph);
       const again = back(net);
-      expect(figures(again.graph)).to.deep.equal(figures(graph));
+      expect(figures(again.graph)).to.deep.equal(withoutScales(graph));
       expect(await difference(net, again)).to.be.below(1e-5);
     });
   }

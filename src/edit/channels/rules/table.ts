@@ -19,10 +19,12 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   groupNorm,
   responseNorm: overChannels,
   scale: norm,
+  positions: norm,
   attention,
   // channel by channel
   act,
   pool: passing,
+  pad: passing,
   globalPool: passing,
   dropout: passing,
   dropPath: passing,
