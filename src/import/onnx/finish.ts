@@ -198,7 +198,7 @@ function lowered(node: DraftNode, layer: Layer | undefined): Ready {
     case 'unit':
     case 'share':
       throw new MoonletError(
-        `onnx node at ${id} (${op.kind === 'share' || op.kind === 'unit' ? 'Div' : 'ReduceL2'}): outside of a global response norm, or an attention over channels, it has no counterpart`,
+        `onnx node at ${id} (${op.kind === 'share' || op.kind === 'unit' ? 'Div' : 'ReduceL2'}): outside of a global response norm or an attention over channels it has no counterpart`,
       );
     case 'scores':
     case 'weights':

@@ -1,6 +1,6 @@
 /** @file Moves of constants: Gather, Slice, Split, Concat, Reshape and their kin. */
 import { type Constant, countOf, numbersOf, picked, transposed } from './constant.ts';
-import { broadcast, type Fold, joint, make, viewed } from './fold-values.ts';
+import { broadcast, type Fold, joint, make, ofOneImage, viewed } from './fold-values.ts';
 import { sliceIndices, targetDims } from './ops/moves.ts';
 
 /** Entries of an axis. */
@@ -95,7 +95,7 @@ export const concat: Fold = (call) => {
 
 export const reshape: Fold = (call) => {
   const x = call.constant(0);
-  return viewed(call, x, targetDims(call, x.shape, numbersOf(call.constant(1))));
+  return viewed(call, x, targetDims(call, x.shape, ofOneImage(numbersOf(call.constant(1)))));
 };
 export const squeeze: Fold = (call) => {
   const x = call.constant(0);
@@ -133,7 +133,7 @@ export const transpose: Fold = (call) => {
 };
 export const expand: Fold = (call) => {
   const x = call.constant(0);
-  const shape = joint(call, [x.shape, numbersOf(call.constant(1))]);
+  const shape = joint(call, [x.shape, ofOneImage(numbersOf(call.constant(1)))]);
   const place = broadcast(x.shape, shape);
   return [
     make(

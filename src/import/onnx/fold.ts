@@ -14,7 +14,7 @@ import {
   transpose,
   unsqueeze,
 } from './fold-moves.ts';
-import { broadcast, type Fold, joint, make, mostValues } from './fold-values.ts';
+import { broadcast, type Fold, joint, make, mostValues, ofOneImage } from './fold-values.ts';
 
 const elementwise =
   (compute: (...values: number[]) => number, dtype?: OnnxDtype): Fold =>
@@ -61,7 +61,7 @@ const reduction =
   };
 
 const constantOfShape: Fold = (call) => {
-  const shape = numbersOf(call.constant(0));
+  const shape = ofOneImage(numbersOf(call.constant(0)));
   if (countOf(shape) > mostValues || shape.some((dim) => dim < 0))
     call.fail(`computes a constant of more than ${mostValues} values`);
   const attribute = call.node.attributes?.['value'];

@@ -14,6 +14,7 @@ import { constantOf } from './constant.ts';
 import { Draft } from './draft.ts';
 import { finish } from './finish.ts';
 import { folds } from './fold.ts';
+import { anyBatch } from './fold-values.ts';
 import { type Layout, layoutOf } from './input.ts';
 import { Integers } from './integers.ts';
 import { settled } from './layout.ts';
@@ -56,8 +57,6 @@ export interface OnnxNet extends Net {
 
 /** Operator sets that are read. */
 const opsets = { least: 7, most: 28 } as const;
-/** Stands for every batch size: a prime that no other axis has. */
-const anyBatch = 8191;
 
 /**
  * The net of an ONNX model. Values are channels last, as everywhere here; the net computes what the model computes.
