@@ -216,7 +216,7 @@ describe('norms and resizing without a counterpart', () => {
     refused(
       [op('ReduceL2', ['x'], 'y', { axes: ints([2, 3]) })],
       [],
-      '(ReduceL2): outside of a global response norm it has no counterpart',
+      '(ReduceL2): outside of a global response norm, or an attention over channels, it has no counterpart',
     );
     refused([op('ReduceL2', ['x'], 'y', { axes: ints([1]) })], [], 'only the norm of whole maps is read');
     refused(
