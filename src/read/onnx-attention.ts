@@ -105,10 +105,13 @@ interface Layout {
   readonly last: 'places' | 'channels';
 }
 
-/** [b, heads d, h, w] -> [b, (groups,) heads, places, d], or with the places last. */
-function tokens(d: Draft, x: string, op: Attention, { groups }: AttentionSizes, o: Layout): string {
+/** Whether there are windows or grids; one that is the whole map is none. */
+const isParted = ({ groups }: AttentionSizes): boolean => groups[0] * groups[1] > 1;
+/** [b, heads d, h, w] -> [b, (groups,) heads, places, d], or with the places last. Windows move as whole rows of d channels. */
+function tokens(d: Draft, x: string, op: Attention, sizes: AttentionSizes, o: Layout): string {
+  const { groups } = sizes;
   const places = o.inside[0] * o.inside[1];
-  if (op.within === 'whole') {
+  if (!isParted(sizes)) {
     const apart = merged(d, x, [o.heads, o.width, places]);
     return o.last === 'places' ? apart : d.emit('Transpose', [apart], { perm: ints([0, 1, 3, 2]) });
   }
@@ -116,35 +119,24 @@ function tokens(d: Draft, x: string, op: Attention, { groups }: AttentionSizes, 
     op.within === 'windows'
       ? [groups[0], o.inside[0], groups[1], o.inside[1]]
       : [o.inside[0], groups[0], o.inside[1], groups[1]];
-  const split = merged(d, x, [o.heads, o.width, ...cells]);
-  const [group, place] =
-    op.within === 'windows'
-      ? [
-          [3, 5],
-          [4, 6],
-        ]
-      : [
-          [4, 6],
-          [3, 5],
-        ];
-  const perm = o.last === 'places' ? [0, ...group, 1, 2, ...place] : [0, ...group, 1, ...place, 2];
+  const last = d.emit('Transpose', [x], { perm: ints([0, 2, 3, 1]) });
+  const split = merged(d, last, [...cells, o.heads, o.width]);
+  const perm = op.within === 'windows' ? [0, 1, 3, 5, 2, 4, 6] : [0, 2, 4, 5, 1, 3, 6];
   const turned = d.emit('Transpose', [split], { perm: ints(perm) });
-  const matrix = o.last === 'places' ? [o.width, places] : [places, o.width];
-  return merged(d, turned, [groups[0] * groups[1], o.heads, ...matrix]);
+  const rows = merged(d, turned, [groups[0] * groups[1], o.heads, places, o.width]);
+  return o.last === 'places' ? d.emit('Transpose', [rows], { perm: ints([0, 1, 2, 4, 3]) }) : rows;
 }
 
 /** [b, (groups,) heads, places, e] -> [b, heads e, h, w]. */
-function fromTokens(
-  d: Draft,
-  x: string,
-  op: Attention,
-  { groups, inQuery, query, valueWidth }: AttentionSizes,
-): string {
+function fromTokens(d: Draft, x: string, op: Attention, sizes: AttentionSizes): string {
+  const { groups, inQuery, query, valueWidth } = sizes;
   const whole = [op.heads * valueWidth, ...query];
-  if (op.within === 'whole') return merged(d, d.emit('Transpose', [x], { perm: ints([0, 1, 3, 2]) }), whole);
+  if (!isParted(sizes)) return merged(d, d.emit('Transpose', [x], { perm: ints([0, 1, 3, 2]) }), whole);
   const split = merged(d, x, [...groups, op.heads, ...inQuery, valueWidth]);
-  const perm = op.within === 'windows' ? [0, 3, 6, 1, 4, 2, 5] : [0, 3, 6, 4, 1, 5, 2];
-  return merged(d, d.emit('Transpose', [split], { perm: ints(perm) }), whole);
+  const perm = op.within === 'windows' ? [0, 1, 4, 2, 5, 3, 6] : [0, 4, 1, 5, 2, 3, 6];
+  const turned = d.emit('Transpose', [split], { perm: ints(perm) });
+  const last = merged(d, turned, [...query, op.heads * valueWidth]);
+  return d.emit('Transpose', [last], { perm: ints([0, 3, 1, 2]) });
 }
 
 /** The bias of each head, place of q and place of k: [1, heads, places of q, places of k]. */
