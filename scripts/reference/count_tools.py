@@ -174,6 +174,7 @@ LAYERS = [
     ({"kind": "pixelShuffle", "factor": 2}, MAP),
     *[({"kind": "resize", "size": [11, 5], "fn": "bilinear", "align": align}, MAP) for align in ("centres", "corners")],
     ({"kind": "resize", "size": [11, 5], "fn": "nearest", "align": "edges"}, MAP),
+    *[({"kind": "pad", "pads": pads}, MAP) for pads in ([0, 1, 2, 0], [0, -1, -2, 0])],
 ]
 # Keras alone lets a norm have one of both
 KERAS_LAYERS = [
@@ -236,6 +237,9 @@ def torch_layer(op, shape):
         case "convTranspose":
             sizes = (op["kernel"], op["stride"], side, op["outputPadding"], op["groups"])
             return nn.ConvTranspose2d(channels, op["out"], *sizes, op["bias"], op["dilation"])
+        case "pad":
+            top, right, bottom, left = op["pads"]
+            return nn.ZeroPad2d((left, right, top, bottom))
         case "pixelShuffle":
             return nn.PixelShuffle(op["factor"])
         case "resize":
@@ -333,6 +337,10 @@ def keras_model(op, shape):
             layer = layers.Conv2DTranspose(op["out"], op["kernel"], op["stride"], use_bias=op["bias"])
         case "scale" | "responseNorm":
             layer = own_layer(op)
+        case "pad":
+            top, right, bottom, left = (abs(n) for n in op["pads"])
+            make = layers.ZeroPadding2D if max(op["pads"]) > 0 else layers.Cropping2D
+            layer = make(((top, bottom), (left, right)))
         case "resize" if op["align"] != "corners":
             layer = layers.Resizing(*op["size"], interpolation=op["fn"])
         case "act" if op["fn"] == "negate":

@@ -380,10 +380,12 @@ case("resize, nearest", [(3, 3, 4, 2)], resize((5, 6), "nearest"))
 case("resize, nearest by centres", [(3, 3, 4, 2)], resize((5, 6), "nearest-exact"))
 
 
-def attention(heads, scale=0.7, windows=None, grid=None, shared=False):
-    """Scores by softmax; q, k and v lie channels last; a table [rows, columns, heads] of distances is the fourth input."""
+def attention(heads, scale=0.7, windows=None, grid=None, shared=False, talking=False):
+    """Scores by softmax; q, k and v lie channels last; a table [rows, columns, heads] of distances is the fourth input. Heads
+    that talk have a kernel [2, heads, heads] before it and an offset [2, heads] after it."""
 
-    def run(q, k, v, table=None):
+    def run(q, k, v, *rest):
+        kernel, table, offset = rest if talking else (None, rest[0] if rest else None, None)
         b, h, w, _ = q.shape
 
         def tokens(x, n):
@@ -404,7 +406,8 @@ def attention(heads, scale=0.7, windows=None, grid=None, shared=False):
             of = at if windows else [(y * stride[0], x * stride[1]) for y in range(h) for x in range(w)]
             index = torch.tensor([[abs(y - i) * columns + abs(x - j) for i, j in at] for y, x in of])
             scores = scores + table.reshape(-1, heads)[index].permute(2, 0, 1)
-        y = scores.softmax(-1) @ tokens(v, n)
+        mixed = lambda x, i: torch.einsum("bhqk,hg->bgqk", x, kernel[i]) + offset[i][:, None, None] if talking else x
+        y = mixed(mixed(scores, 0).softmax(-1), 1) @ tokens(v, n)
         if windows:
             s, t = windows
             y = y.reshape(b, h // s, w // t, heads, s, t, -1).permute(0, 1, 4, 2, 5, 3, 6)
@@ -429,6 +432,33 @@ def separable_attention(heads, grid=None):
 
         y = tokens(v) * (tokens(q).softmax(4) * tokens(k)).sum(4, keepdim=True)
         return y.reshape(b, s, t, heads, h // s, w // t, -1).permute(0, 4, 1, 5, 2, 3, 6).reshape(b, h, w, -1)
+
+    return run
+
+
+def covariance_attention(heads):
+    """Of channels by channels, q and k normalized over places."""
+
+    def run(q, k, v, gamma):
+        q_, k_, v_ = (x.reshape(x.shape[0], -1, heads, x.shape[3] // heads).permute(0, 2, 3, 1) for x in (q, k, v))
+        scores = F.normalize(q_, dim=-1) @ F.normalize(k_, dim=-1).transpose(-1, -2) * gamma[:, None, None]
+        return (scores.softmax(-1) @ v_).permute(0, 3, 1, 2).reshape(q.shape)
+
+    return run
+
+
+def positions(features, temperature):
+    def run(x, kernel, bias):
+        _, h, w, _ = x.shape
+        n = features // 2
+        steps = temperature ** (2 * torch.div(torch.arange(n), 2, rounding_mode="floor") / n)
+
+        def along(size):
+            angles = (torch.arange(1, size + 1) / (size + 1e-6) * 2 * torch.pi)[:, None] / steps
+            return torch.stack((angles[:, 0::2].sin(), angles[:, 1::2].cos()), dim=2).flatten(1)
+
+        parts = along(h)[:, None].expand(h, w, n), along(w)[None].expand(h, w, n)
+        return x + torch.cat(parts, -1).to(x.dtype) @ kernel + bias
 
     return run
 
@@ -463,6 +493,15 @@ case("groupNorm of two groups", [(3, 2, 2, 4), (4,), (4,)], group_norm(2))
 case("groupNorm of two groups, without scale and offset", [(3, 2, 2, 4)], group_norm(2))
 case("separable attention", [(3, 2, 3, 1), (3, 2, 3, 4), (3, 2, 3, 4)], separable_attention(1))
 case("separable attention in a grid", [(3, 4, 2, 2), (3, 4, 2, 4), (3, 4, 2, 4)], separable_attention(2, grid=(2, 1)))
+case("attention over channels", [(3, 2, 3, 4), (3, 2, 3, 4), (3, 2, 3, 4), (2,)], covariance_attention(2))
+case("attention over channels, fewer in q", [(3, 2, 3, 2), (3, 2, 3, 6), (3, 2, 3, 6), (2,)], covariance_attention(2))
+case("positions", [(3, 2, 3, 4), (8, 4), (4,)], positions(8, 100))
+case(
+    "attention with talking heads",
+    [(3, 2, 2, 4), (3, 2, 3, 4), (3, 2, 3, 6), (2, 2, 2), (2, 3, 2), (2, 2)],
+    attention(2, talking=True),
+)
+case("pad", [(3, 3, 4, 2)], lambda x: F.pad(x, (0, 0, -1, 2, 1, 0)))
 
 with open(sys.argv[1], "w") as file:
     json.dump({"torch": torch.__version__.split("+")[0], "cases": cases}, file, separators=(",", ":"))

@@ -25,7 +25,9 @@ SIZE, CLASSES = 32, 3
 
 
 # whose files are not kept: values without a period keep these deep nets well conditioned
-LARGE = ("efficientnet", "densenet", "resnet", "xception")
+LARGE = ("convnext-tiny", "efficientnet", "densenet", "resnet", "xception")
+# compared by keras-check alone
+ONCE = ("convnext-tiny",)
 # of the others both .h5 and .keras
 KEPT = {"v3-large": (), "v3-small": ("h5",), "headless": ("keras",)}
 
@@ -91,6 +93,13 @@ def nets(keras):
         model.add(layers.Activation("softmax"))
         return model
 
+    def convnext():
+        """ConvNeXtTiny with few channels."""
+        from_scratch = getattr(apps.convnext, "ConvNeXt", None)
+        if from_scratch is None:  # not among the public names
+            from keras.src.applications.convnext import ConvNeXt as from_scratch
+        return from_scratch([3, 3, 9, 3], [5, 10, 19, 38], name="convnext_tiny", **top)
+
     def pooled():
         """A base that pools and scales pixels itself; Keras's own head after the pool is not there."""
         inner = apps.MobileNetV3Small(alpha=0.25, pooling="avg", **base)
@@ -107,6 +116,8 @@ def nets(keras):
         ),
         ("v3-large", "mobilenet-v3-large width=0.25", "pixels", lambda: apps.MobileNetV3Large(alpha=0.25, **top)),
         ("efficientnet", "efficientnet-b0", "pixels", lambda: apps.EfficientNetB0(**top)),
+        ("convnext", "convnext variant=tiny width=0.05", "pixels", convnext),
+        ("convnext-tiny", "convnext variant=tiny", "pixels", lambda: apps.ConvNeXtTiny(**top)),
         ("densenet", "densenet-121", "unit", lambda: apps.DenseNet121(**top)),
         ("resnet", "resnet-50", "unit", lambda: apps.ResNet50(**top)),
         ("xception", "xception size=71", "unit", lambda: apps.Xception(**large)),
@@ -197,6 +208,8 @@ def pack(folder, into):
         with open(os.path.join(folder, version, "outputs.json"), encoding="utf-8") as file:
             outputs[version] = json.load(file)
         for name in outputs[version]:
+            if name in ONCE:
+                continue
             found = {f"{name}.json": f"{name}/model.json"}
             if name not in LARGE:
                 found |= {f"{name}.{kind}": f"{name}.{kind}" for kind in KEPT.get(name, ("h5", "keras"))}

@@ -1,4 +1,4 @@
-"""Our words (architecture and options, without size and classes) for the models of timm, torchvision and Keras that the zoo
+"""Our words (architecture and options, without size, and without classes where there are 1000) for the models of timm, torchvision and Keras that the zoo
 holds: the one source of these names. Writes the table for the zoo, and for its tests the counts of every model by its
 package: trainable parameters, multiply-adds of convs, dense layers and products of attention, statistics of norms.
 
@@ -52,6 +52,9 @@ CONVNEXTS = {
     **{f"test_convnext{v}": convnext("", f"test{v}") for v in ("", "2", "3")},
     **{f"convnextv2_{v}": convnext("-v2", v) for v in ("atto", "femto", "pico", "nano", "tiny", "small", "base", "large", "huge")},
 }
+
+
+EDGENEXTS = {"xx_small": "xxs", "x_small": "xs", "small": "s", "base": "base", "small_rw": "s-rw"}
 
 
 def named(architecture, usual, variant, more=""):
@@ -145,14 +148,20 @@ TIMM = {
         for v in ("m0.9", "m1.0", "m1.1", "m1.5", "m2.3", "m1", "m2", "m3")
     },
     **CONVNEXTS,
+    **{f"edgenext_{v}": named("edgenext", "xxs", ours) for v, ours in EDGENEXTS.items()},
     **{f"inception_next_{v}": f"inception-next{'' if v == 'atto' else f' variant={v}'}" for v in ("atto", "tiny", "small", "base")},
     **{f"levit_{v}": "levit distilled=true" if v == "128s" else f"levit variant={v} distilled=true" for v in ("128s", "128", "192", "256", "384")},
+    **{f"efficientformer_{v}": named("efficientformer", "l1", v, " distilled=true") for v in ("l1", "l3", "l7")},
+    **{f"efficientformerv2_{v}": named("efficientformer-v2", "s0", v, " distilled=true") for v in ("s0", "s1", "s2", "l")},
     **{f"efficientvit_{v}": f"efficientvit{'' if v == 'b0' else f' variant={v}'}" for v in ("b0", "b1", "b2", "b3")},
     **{f"fastvit_{v}": f"fastvit{'' if v == 't8' else f' variant={v}'}" for v in ("t8", "t12", "s12", "sa12", "sa24", "sa36", "ma36")},
     **{f"fastvit_mci{i}": f"fastvit variant=mci{i} classes={512 if i < 3 else 768}" for i in range(5)},
     **{f"shvit_{v}": f"shvit{'' if v == 's1' else f' variant={v}'}" for v in ("s1", "s2", "s3", "s4")},
     **{f"mobilevit_{v}": f"mobilevit{'' if v == 'xxs' else f' variant={v}'}" for v in ("xxs", "xs", "s")},
     **widths("mobilevitv2", "mobilevit-v2", 50, 75, 100, 125, 150, 175, 200),
+    **{f"tiny_vit_{v}_224": named("tiny-vit", "5m", v, " classes=21841") for v in ("5m", "11m", "21m")},  # of ImageNet-22k
+    "tiny_vit_21m_384": "tiny-vit variant=21m window=12",
+    "tiny_vit_21m_512": "tiny-vit variant=21m window=16",
     "fasternet_t0": "fasternet-t0",
     **each("starnet_", "starnet-", ["s050", "s100", "s150", "s1", "s2", "s3", "s4"]),
     "test_efficientnet": "test-efficientnet",
@@ -214,6 +223,7 @@ KERAS = {
     "MobileNetV3Large": "mobilenet-v3-large",
     **{f"EfficientNetB{words[1]}": EFFICIENTNETS[f"efficientnet_{words}"] for words in [f"b{i}" for i in range(8)]},
     "DenseNet121": "densenet-121",
+    **{f"ConvNeXt{v.title() if v != 'xlarge' else 'XLarge'}": convnext("", v) for v in ("tiny", "small", "base", "large", "xlarge")},
     "ResNet50": "resnet-50",
     "Xception": "xception",
 }
@@ -297,10 +307,11 @@ def of_keras(size, make):
 
     keras.backend.clear_session()
     model = make(weights=None, input_shape=(size, size, 3))
+    layers = list(model._flatten_layers(include_self=False))  # those inside of Sequential, too
     count = lambda weights: sum(math.prod(w.shape) for w in weights)
-    norms = [w for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization) for w in layer.non_trainable_weights]
+    norms = [w for layer in layers if isinstance(layer, keras.layers.BatchNormalization) for w in layer.non_trainable_weights]
     macs = 0
-    for layer in model.layers:
+    for layer in layers:
         if isinstance(layer, keras.layers.SeparableConv2D):  # two convs, the first of its input's channels
             pixels, inputs = math.prod(layer.output.shape[1:3]), layer.input.shape[-1]
             macs += pixels * inputs * (math.prod(layer.kernel_size) + layer.output.shape[-1])
@@ -308,7 +319,7 @@ def of_keras(size, make):
             macs += math.prod(layer.output.shape[1:]) * math.prod(layer.kernel_size)
         elif isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
             macs += math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
-    biases = count(w for layer in model.layers if layer_before_norm(model, layer) for w in layer.trainable_weights[1:])
+    biases = count(w for layer in layers if layer_before_norm(model, layer) for w in layer.trainable_weights[1:])
     return count(model.trainable_weights) - biases, macs, count(norms)
 
 

@@ -30,7 +30,10 @@ if (spawnSync(python, ['-c', 'import timm']).status !== 0) {
   console.log(`references: not checked, since ${python} has no timm; set MOONLET_PYTHON to one that has it`);
   process.exit(0);
 }
-const [size, classes] = [64, 10];
+const [usualSize, classes] = [64, 10];
+/** timm makes these for one size alone, whatever it is asked for. */
+const sizeOf = (model: string | undefined): number =>
+  /^efficientformer_/.test(model ?? '') ? 224 : usualSize;
 const bound = 1e-5;
 const large = 3e7;
 const flags = new Set(process.argv.slice(2).filter((word) => word.startsWith('--')));
@@ -76,6 +79,7 @@ const fullName = ({ source, model }: Case): string =>
 const gains = [1, 0.5, 0.25, 0.1] as const;
 
 async function compared(graph: Graph, { words, source, model: named }: Case) {
+  const size = sizeOf(named);
   let said: Said = {};
   let model: string | undefined;
   for (const gain of gains) {
@@ -94,7 +98,7 @@ async function compared(graph: Graph, { words, source, model: named }: Case) {
     const values = await compiled.run(channelsFirst(referenceImages(size * size * 3)));
     const logits = [...(values.get(graph.outputs[0] ?? '') ?? [])];
     await compiled.release();
-    const request = { folder: root, words, source, model: named, named: named !== undefined, logits };
+    const request = { folder: root, words, source, model: named, named: named !== undefined, size, logits };
     child.stdin.write(`${JSON.stringify(request)}\n`);
     const { value } = await answers.next();
     said = JSON.parse(String(value)) as Said;
@@ -109,7 +113,7 @@ function channelsFirst(x: Float32Array): Float32Array {
 }
 
 const root = mkdtempSync(join(tmpdir(), 'timm-names-'));
-const child = spawn(python, ['scripts/reference/timm_names.py', String(size), String(classes)], {
+const child = spawn(python, ['scripts/reference/timm_names.py', String(classes)], {
   stdio: ['pipe', 'pipe', 'inherit'],
 });
 const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -123,7 +127,7 @@ try {
     if (wanted.size && !wanted.has(model ?? words) && !wanted.has(fullName(one))) continue;
     if (!wanted.size && flags.has('--write') && goldens.has(fullName(one))) continue;
     const graph = asLibrary(
-      compose(`${words.replace(/ classes=\d+/, '')} size=${size} classes=${classes}`),
+      compose(`${words.replace(/ classes=\d+/, '')} size=${sizeOf(model)} classes=${classes}`),
       source,
     );
     if (!wanted.size && !flags.has('--large') && cost(graph).params > large) {
@@ -139,7 +143,7 @@ try {
     console.log(
       `${good ? 'ok' : 'WRONG'}  ${words} (${source}, ${named ?? 'no name'}): ${said.error ?? said.difference?.toExponential(1)}${scaled}`,
     );
-    if (flags.has('--write') && good && model !== undefined) keep(fullName(one), said, gain);
+    if (flags.has('--write') && good && model !== undefined) keep(fullName(one), said, gain, sizeOf(model));
   }
 } finally {
   child.stdin.end();
@@ -152,10 +156,11 @@ function keep(
   name: string,
   { by = '', rounding = 0, difference = 0, logits = [] }: Said,
   gain: number,
+  size: number,
 ): void {
   if (logits.length > classes) return; // a map, which test/import/reference.json has
   goldens.set(name, {
-    ...{ name, by, gain },
+    ...{ name, by, gain, ...(size === usualSize ? {} : { size }) },
     rounding: sameFrom(rounding),
     difference: sameFrom(difference),
     logits,

@@ -1,7 +1,7 @@
 """The other side of timm-names.ts: a line of JSON in, one out. Loads a folder's model.safetensors strictly into the model of timm or
 torchvision, and compares logits, in double precision.
 
-    python scripts/reference/timm_names.py SIZE CLASSES
+    python scripts/reference/timm_names.py CLASSES
 """
 
 import json
@@ -15,14 +15,14 @@ from safetensors.torch import load_file
 from fill import images
 from timm_defaults import TRAINED
 
-SIZE, CLASSES = map(int, sys.argv[1:])
+CLASSES = int(sys.argv[1])
 # forms that have no name of their own
 DEPLOYED = {"repvgg-a0 form=deploy": "repvgg_a0", "mobileone-s0 form=deploy": "mobileone_s0", "fastvit form=deploy": "fastvit_t8"}
 
 
-def logits_of(model):
+def logits_of(model, size):
     with torch.no_grad():
-        return first(model.eval().double()(images(1, SIZE).double()))
+        return first(model.eval().double()(images(1, size).double()))
 
 
 def first(values):
@@ -36,6 +36,7 @@ def torchvision_model(name):
 
 
 def difference(case):
+    size = case["size"]
     folder, wanted = case["folder"], torch.tensor(case["logits"], dtype=torch.float64)
     state = load_file(f"{folder}/model.safetensors")
     library = torchvision if case["source"] == "torchvision" else timm
@@ -45,7 +46,7 @@ def difference(case):
         with open(f"{folder}/config.json", encoding="utf-8") as file:
             name = json.load(file)["architecture"]
         # biases of attention make a net one of its size
-        sized = {"img_size": SIZE} if timm.models.get_pretrained_cfg(name).fixed_input_size else {}
+        sized = {"img_size": size} if timm.models.get_pretrained_cfg(name).fixed_input_size else {}
         model = timm.create_model(name, num_classes=CLASSES, **sized, **TRAINED.get(name, {}))
         loaded = [timm.create_model(f"local-dir:{folder}", pretrained=True, **sized)]
     else:
@@ -55,9 +56,9 @@ def difference(case):
         assert state[name].dtype == tensor.dtype, name
     model.load_state_dict(state, strict=True)
     with torch.no_grad():
-        single = first(model.eval()(images(1, SIZE))).double()
+        single = first(model.eval()(images(1, size))).double()
     far = lambda logits: float((logits - wanted).abs().max() / wanted.abs().max())
-    exact = [logits_of(m) for m in [model, *loaded]]
+    exact = [logits_of(m, size) for m in [model, *loaded]]
     # where made-up weights saturate gates, rounding grows: PyTorch's own float32 says how much
     rounding = float((single - exact[0]).abs().max() / exact[0].abs().max())
     return {

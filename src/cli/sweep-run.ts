@@ -1,5 +1,6 @@
 /** @file Runs a sweep: the controller, and workers beside it. */
 import { basename, join } from 'node:path';
+import { checkDataset } from '../data/index.ts';
 import { UsageError } from '../errors.ts';
 import { readJson } from '../run/json-file.ts';
 import {
@@ -14,7 +15,6 @@ import {
   type SweepProgress,
   work,
 } from '../sweep/index.ts';
-import { checkDataset } from '../data/index.ts';
 import { numberFlag, wholeFlag } from './numbers.ts';
 import { queueNumbers, usualSlots } from './queue-flags.ts';
 import { note, percent, print, printJson, rounded, stopping } from './say.ts';

@@ -42,10 +42,12 @@ export interface AttentionOptions extends Sharing {
   readonly form?: Attention['form'];
   /** 1 / sqrt(channels of a head in q) by default. */
   readonly scale?: number;
-  /** Of `linear`; 1e-15 by default. */
+  /** Of `linear`, 1e-15 by default; of `covariance`, 1e-12. */
   readonly eps?: number;
   /** Adds a learned number for each head and distance; false by default. */
   readonly bias?: boolean;
+  /** Mixes the heads before and after the softmax (talking heads); false by default. */
+  readonly talking?: boolean;
   /** Within windows of this size, or among places that are a multiple of it apart; over the whole map by default. */
   readonly windows?: Size;
   readonly grid?: Size;
@@ -58,8 +60,9 @@ export const attentionOp = (channels: number, o: AttentionOptions): Attention =>
     form,
     heads: o.heads,
     scale: o.scale ?? (form === 'softmax' ? (channels / o.heads) ** -0.5 : 1),
-    eps: o.eps ?? (form === 'linear' ? 1e-15 : 0),
+    eps: o.eps ?? { softmax: 0, linear: 1e-15, separable: 0, covariance: 1e-12 }[form],
     bias: o.bias ?? false,
+    ...(o.talking ? { talking: true } : {}),
     within: o.windows === undefined ? (o.grid === undefined ? 'whole' : 'grid') : 'windows',
     size: pairOf(o.windows ?? o.grid ?? 1),
   };

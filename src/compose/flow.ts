@@ -143,6 +143,14 @@ export class Flow<R extends Rank> {
   scale(o: Sharing & { readonly initial?: number } = {}): Flow<R> {
     return this.#next({ kind: 'scale', initial: o.initial ?? 1 }, o);
   }
+  /** Adds a learned projection of Fourier features of the places, which depend on the map's size alone; see the op. */
+  positions(
+    this: Flow<'map'>,
+    o: Sharing & { readonly features?: number; readonly temperature?: number } = {},
+  ): Flow<'map'> {
+    const { features = 64, temperature = 10000 } = o;
+    return this.#next({ kind: 'positions', features, temperature }, o);
+  }
   /** A transposed conv without bias, [h, w, c] -> [h stride, w stride, out] with the padding `same`. */
   convTranspose(this: Flow<'map'>, out: number, o: ConvTransposeOptions = {}): Flow<'map'> {
     const op: ConvTranspose = {
@@ -164,6 +172,14 @@ export class Flow<R extends Rank> {
   }
   avgPool(this: Flow<'map'>, o: PoolOptions): Flow<'map'> {
     return this.#next(poolOp('avg', o));
+  }
+  /** Zeros at the sides, in rows and columns: [h, w, c] -> [h + top + bottom, w + left + right, c]; negative numbers cut. */
+  pad(
+    this: Flow<'map'>,
+    pads: readonly [top: number, right: number, bottom: number, left: number],
+  ): Flow<'map'> {
+    const [top, right, bottom, left] = pads;
+    return this.#next({ kind: 'pad', pads: [top + 0, right + 0, bottom + 0, left + 0] }); // -0 is 0
   }
   /** [h, w, c] -> [c] */
   globalPool(this: Flow<'map'>, fn: 'avg' | 'max' = 'avg'): Flow<'vec'> {

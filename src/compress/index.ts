@@ -15,13 +15,13 @@ export { type Contract, checkContracts } from './contracts.ts';
 export { inputBatches } from './examples.ts';
 export { type LearnedStepsOptions, learnedSteps } from './learned-steps.ts';
 export { type Measured, type MeasureOptions, measure } from './measure.ts';
-export type { Compressed, CompressOptions, Row } from './options.ts';
 export {
   type KernelChoice,
   type MixedPrecision,
   type MixedPrecisionOptions,
   mixedPrecision,
 } from './mixed-precision.ts';
+export type { Compressed, CompressOptions, Row } from './options.ts';
 export { parseSteps, printStep } from './parse-steps.ts';
 export { compress } from './pipeline.ts';
 export { type PostTrainingOptions, quantizeByData } from './post-training.ts';

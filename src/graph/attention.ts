@@ -25,8 +25,8 @@ export function attentionSizes(op: Attention, ins: readonly Shape[]): AttentionS
     throw new Error('internal: attention without maps');
   const { heads, within, size } = op;
   const width = q[2] / heads;
-  const separable = op.form === 'separable';
-  const shared = !separable && heads > 1 && k[2] === width;
+  const mayShare = op.form === 'softmax' || op.form === 'linear';
+  const shared = mayShare && heads > 1 && k[2] === width;
   const [query, key]: readonly Pair[] = [
     [q[0], q[1]],
     [k[0], k[1]],
@@ -49,7 +49,7 @@ export function attentionSizes(op: Attention, ins: readonly Shape[]): AttentionS
 
 /** Checks q, k and v; the shape of the result. */
 export function attentionShape(op: Attention, check: Check): Shape {
-  const { heads, form, scale, eps, bias, within, size } = op;
+  const { heads, form, scale, eps, bias, talking, within, size } = op;
   if (check.ins.length !== 3) check.fail(`expects q, k and v, got ${check.ins.length} inputs`);
   const [q, k, v] = check.ins.map(
     (shape): FeatureMap => (isMap(shape) ? shape : check.fail('expects maps [h, w, c] for q, k and v')),
@@ -60,13 +60,18 @@ export function attentionShape(op: Attention, check: Check): Shape {
   if (!(scale > 0 && Number.isFinite(scale))) check.fail(`scale must be a number above 0, got ${scale}`);
   if (!(eps >= 0)) check.fail(`eps must be 0 or more, got ${eps}`);
   if (k[0] !== v[0] || k[1] !== v[1]) check.fail('k and v must have one height and width');
-  if (form === 'separable') checkSeparable(op, [q, k, v], check);
+  const takesWindows = form === 'softmax' || form === 'separable';
+  if (form !== 'softmax' && (bias || scale !== 1 || !(takesWindows || within === 'whole')))
+    check.fail(`the form '${form}' takes no ${takesWindows ? 'scale or bias' : 'scale, bias or windows'}`);
+  const isPaired = form === 'separable' || form === 'covariance';
+  if (isPaired) checkPaired(op, [q, k, v], check);
   if (q[2] % heads) check.fail(`${q[2]} channels of q do not divide into ${heads} heads`);
-  if (form !== 'separable' && k[2] !== q[2] && k[2] !== q[2] / heads)
+  if (form === 'covariance') return q;
+  if (!isPaired && k[2] !== q[2] && k[2] !== q[2] / heads)
     check.fail(`k must have the ${q[2]} channels of q, or ${q[2] / heads} that all heads share, got ${k[2]}`);
   if (k[2] === q[2] && v[2] % heads) check.fail(`${v[2]} channels of v do not divide into ${heads} heads`);
-  if (form === 'linear' && (bias || within !== 'whole' || scale !== 1))
-    check.fail("the form 'linear' takes no scale, bias or windows");
+  if (talking && (form !== 'softmax' || within !== 'whole'))
+    check.fail("talking heads need the form 'softmax' over the whole map");
   if (within === 'whole' && (size[0] !== 1 || size[1] !== 1)) check.fail("size is for 'windows' and 'grid'");
   if (within !== 'whole' && (q[0] !== k[0] || q[1] !== k[1] || q[0] % size[0] || q[1] % size[1]))
     check.fail(
@@ -77,27 +82,28 @@ export function attentionShape(op: Attention, check: Check): Shape {
   return [q[0], q[1], heads * valueWidth];
 }
 
-/** One score for each head, and k and v of one shape. */
-function checkSeparable(
-  { heads, bias, scale }: Attention,
+/** Maps of one size, k and v of one shape; of `separable`, one score for each head. */
+function checkPaired(
+  { heads, form }: Attention,
   [q, k, v]: readonly [FeatureMap, FeatureMap, FeatureMap],
   check: Check,
 ): void {
-  if (q[2] !== heads) check.fail(`q must have one channel for each of ${heads} heads, got ${q[2]}`);
+  if (form === 'separable' && q[2] !== heads)
+    check.fail(`q must have one channel for each of ${heads} heads, got ${q[2]}`);
   if (q[0] !== k[0] || q[1] !== k[1]) check.fail('q, k and v must have one height and width');
   if (k[2] !== v[2]) check.fail(`k and v must have equal channels, got ${k[2]} and ${v[2]}`);
   if (k[2] % heads) check.fail(`${k[2]} channels of k do not divide into ${heads} heads`);
-  if (bias || scale !== 1) check.fail("the form 'separable' takes no scale or bias");
 }
 
 /**
  * Multiply-adds of products of values with each other, for one example: q k and weights v, of `linear` k v, the sum of k, and
- * both times q. 0 for ops that have none, and for `separable`, whose products are those of single values, as of `mul`.
+ * both times q; of `covariance` q k and weights v, at each place. 0 for ops that have none, and for `separable`, whose products are those of single values, as of `mul`.
  */
 export function productsOf(op: Op, ins: readonly Shape[]): number {
   if (op.kind !== 'attention' || op.form === 'separable') return 0;
   const { query, key, width, valueWidth, inKey } = attentionSizes(op, ins);
   const [queries, keys] = [query[0] * query[1], key[0] * key[1]];
+  if (op.form === 'covariance') return 2 * op.heads * width * valueWidth * keys;
   if (op.form === 'linear') return op.heads * width * (valueWidth + 1) * (queries + keys);
   const read = inKey[0] * inKey[1];
   return op.heads * queries * read * (width + valueWidth);

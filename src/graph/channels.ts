@@ -29,11 +29,11 @@ import { type Variable, variablesOf } from './variables.ts';
  * Channels whose numbers an op ties: equal ones in the groups of a grouped conv, set ones at the offsets of a shift. A norm
  * over channels (`norm`: each is a group) ties how often each is copied, since copies keep the mean over channels only
  * when all of them are copied equally often. A group norm also needs groups
- * of equal numbers. So does attention for its sums of products (`products`), from which channels may go.
+ * of equal numbers. So does attention for its sums of products (`products`), from which channels may go, and for its softmax over channels (`softmax`).
  */
 export interface Balance {
   readonly node: string;
-  readonly kind: 'groups' | 'shift' | 'norm' | 'products';
+  readonly kind: 'groups' | 'shift' | 'norm' | 'products' | 'softmax';
   /** The class of each channel that the node reads or makes. */
   readonly classes: Int32Array;
   /** The group of each channel. */
@@ -154,12 +154,14 @@ function classesOf(
     .with(
       { kind: 'norm' },
       { kind: 'pool' },
+      { kind: 'pad' },
       { kind: 'globalPool' },
       { kind: 'dropout' },
       { kind: 'dropPath' },
       { kind: 'upsample' },
       { kind: 'resize' },
       { kind: 'scale' },
+      { kind: 'positions' },
       { kind: 'quantize' },
       () => x,
     )
@@ -220,14 +222,16 @@ function convClasses(
 
 /**
  * q and k meet channel by channel; a result has the channels of v. Channels are copied within heads, those of q and k equally often,
- * or with all that a head reads and makes. Of `separable`, k and v meet, and the scores stay.
+ * or with all that a head reads and makes. Of `separable`, k and v meet, and the scores stay. Of `covariance`, k and v meet, each channel
+ * equally often, and a result has the channels of q.
  */
 function attentionClasses(
   node: Node,
   { heads, form }: Attention,
   [q = none, k = none, v = none]: readonly Int32Array[],
-  { sets, frozen, balances, whole, byGroups }: Analysis,
+  analysis: Analysis,
 ): Int32Array {
+  const { sets, frozen, balances, whole, byGroups } = analysis;
   if (form === 'separable') {
     frozen.push([q, `the attention "${node.id}" weighs places by these scores`]);
     uniteAll(k, v, sets);
@@ -235,6 +239,7 @@ function attentionClasses(
     if (heads > 1) balances.push({ node: node.id, kind: 'groups', classes: k, groups, count: heads });
     return v;
   }
+  if (form === 'covariance') return covarianceClasses(node, heads, [q, k, v], analysis);
   const isShared = k.length !== q.length;
   for (const [i, id] of q.entries()) sets.unite(id, k[i % k.length]!);
   const made = isShared ? joined(Array.from({ length: heads }, () => v)) : v;
@@ -251,6 +256,26 @@ function attentionClasses(
   return made;
 }
 const none = new Int32Array();
+
+function covarianceClasses(
+  node: Node,
+  heads: number,
+  [q, k, v]: readonly [Int32Array, Int32Array, Int32Array],
+  { sets, balances, whole, byGroups }: Analysis,
+): Int32Array {
+  uniteAll(k, v, sets);
+  const headOf = (n: number): Int32Array =>
+    Int32Array.from({ length: n }, (_, i) => Math.floor((i * heads) / n));
+  if (byGroups(node.weightsOf ?? node.id)) {
+    whole.add(node.id);
+    tieGroups([q, k, v], headOf, sets);
+    return q;
+  }
+  balances.push({ node: node.id, kind: 'softmax', classes: k, groups: k.map((_, i) => i), count: k.length });
+  for (const classes of [q, k])
+    balances.push({ node: node.id, kind: 'groups', classes, groups: headOf(classes.length), count: heads });
+  return q;
+}
 
 function uniteAll(a: Int32Array, b: Int32Array, { unite }: DisjointSets): void {
   for (const [i, id] of a.entries()) unite(id, b[i]!);

@@ -69,6 +69,7 @@ const sharing: readonly Kind[] = [
   'groupNorm',
   'responseNorm',
   'scale',
+  'positions',
   'attention',
 ];
 

@@ -22,6 +22,7 @@ export {
   codeRange,
   type FeatureMap,
   type Graph,
+  type GroupNorm,
   groupsOf,
   type IntegerForm,
   integerForms,
@@ -31,7 +32,6 @@ export {
   isStatistic,
   type Kind,
   kernelPlaces,
-  type GroupNorm,
   type LayerNorm,
   type Linear,
   mixesChannels,
@@ -39,9 +39,11 @@ export {
   type Norm,
   type Op,
   type OpOf,
+  type Pad,
   type Padding,
   type Pair,
   type Pool,
+  type Positions,
   type Quantize,
   type Resize,
   type Shape,
@@ -54,6 +56,7 @@ export {
 } from './op.ts';
 export { nodesAt, type Part, parts } from './parts.ts';
 export { print, printOp } from './print.ts';
+export { positionFeatures } from './positions.ts';
 export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
 export { keepShapes, shapeOf, shapes } from './shape.ts';

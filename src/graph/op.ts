@@ -96,22 +96,40 @@ export interface Resize {
  * v (multi-query, Shazeer 2019, arXiv:1911.02150). `softmax`: weights softmax over places j of scale q_p k_j + bias. `linear`: weights
  * q_p k_j / (sum over j of q_p k_j + eps), for q and k of positive values (Katharopoulos et al. 2020, arXiv:2006.16236, equation 4).
  * `separable`: q [h, w, heads] is one score a place and head, k and v have the channels of the result, v_p times the sum over j of
- * softmax(q)_j k_j (Mehta and Rastegari 2022, arXiv:2206.02680, section 3.2).
+ * softmax(q)_j k_j (Mehta and Rastegari 2022, arXiv:2206.02680, section 3.2). `covariance`: over channels instead of places. q [h, w, heads d],
+ * k and v [h, w, heads e] of one size; channel i of a head becomes the mean of the channels v_j of that head, [h, w, heads d], with the
+ * weights softmax over j of gamma q_i k_j, q_i and k_j each divided by its norm over places, max(|x|, eps), and one learned gamma for each
+ * head (El-Nouby et al. 2021, arXiv:2106.09681, equation 3).
  */
 export interface Attention {
   readonly kind: 'attention';
-  readonly form: 'softmax' | 'linear' | 'separable';
+  readonly form: 'softmax' | 'linear' | 'separable' | 'covariance';
   readonly heads: number;
   /** Of `softmax`: the factor of q_p k_j; otherwise 1. */
   readonly scale: number;
-  /** Of `linear`; otherwise 0. */
+  /** Of `linear` and `covariance`; otherwise 0. */
   readonly eps: number;
   /** A learned number for each head and each distance in rows and columns, [h', w', heads] (Graham et al. 2021, arXiv:2104.01136). */
   readonly bias: boolean;
+  /**
+   * Of `softmax` over the whole map: heads are mixed before the softmax and after it, as by 1x1 convs over heads. kernel [2, heads, heads],
+   * from heads to heads, and beta [2, heads], first those before (Shazeer et al. 2020, arXiv:2003.02436, equation 4).
+   */
+  readonly talking?: true;
   /** `windows`: within windows of `size`. `grid`: among the places that are a multiple of `size` apart. `whole`: over all places. */
   readonly within: 'whole' | 'windows' | 'grid';
   /** 1 x 1 for `whole`. */
   readonly size: Pair;
+}
+/**
+ * x + P K + b, with P a constant of the places alone: `features` sines and cosines, the first half of the row and the second of the
+ * column, of wavelengths from 1 (the whole map) up to `temperature` (Carion et al. 2020, arXiv:2005.12872, appendix A.4; as Fourier
+ * features of XCiT, arXiv:2106.09681, section 4). Kernel K [features, c], bias b [c].
+ */
+export interface Positions {
+  readonly kind: 'positions';
+  readonly features: number;
+  readonly temperature: number;
 }
 /** Padding of a max pool counts as minus infinity; that of an average pool is not counted. */
 export interface Pool {
@@ -120,6 +138,12 @@ export interface Pool {
   readonly size: Pair;
   readonly stride: Pair;
   readonly padding: Padding;
+}
+
+/** Zeros at the sides of a map; negative numbers cut rows or columns off. */
+export interface Pad {
+  readonly kind: 'pad';
+  readonly pads: readonly [top: number, right: number, bottom: number, left: number];
 }
 
 /**
@@ -144,10 +168,12 @@ export type Op =
   | LayerNorm
   | GroupNorm
   | Attention
+  | Positions
   | { readonly kind: 'responseNorm'; readonly eps: number } // x + gamma x n + beta, n = |x| / (mean of |x| over channels + eps)
   | { readonly kind: 'scale'; readonly initial: number } // gamma x, one learned number a channel, which begins as `initial`
   | { readonly kind: 'act'; readonly fn: Activation }
   | Pool
+  | Pad
   | { readonly kind: 'globalPool'; readonly fn: 'avg' | 'max' } // [h, w, c] -> [c]
   | { readonly kind: 'add' } // equal shapes, two or more
   | { readonly kind: 'mul' } // equal shapes, or a gate [c] over a map [h, w, c]
@@ -242,8 +268,12 @@ export type Slot = (typeof slots)[number];
 /** The running statistics of norms: kept, but not trained by gradients. */
 export const isStatistic = (slot: Slot): boolean => slot === 'mean' || slot === 'variance';
 
-/** At how many places each number of a kernel is multiplied: those of the output, of a transposed conv those of the input. */
+/**
+ * At how many places each number of a kernel is multiplied: those of the output, of a transposed conv those of the input, of talking
+ * heads pairs of places of q and k.
+ */
 export function kernelPlaces(op: Op, ins: readonly Shape[], out: Shape): number {
+  if (op.kind === 'attention') return ins.slice(0, 2).reduce((n, x) => (n * sizeOf(x)) / channelsOf(x), 1);
   const shape = op.kind === 'convTranspose' ? first(ins) : out;
   return sizeOf(shape) / channelsOf(shape);
 }
@@ -275,7 +305,14 @@ export const weightShapes = (
       ];
     })
     .with({ kind: 'scale' }, () => [['gamma', [channelsOf(first(ins))]]])
-    .with({ kind: 'attention' }, (op) => (op.bias ? [['bias', [...distancesOf(op, ins), op.heads]]] : none))
+    .with({ kind: 'attention' }, (op) => attentionWeights(op, ins))
+    .with({ kind: 'positions' }, ({ features }) => {
+      const c = channelsOf(first(ins));
+      return [
+        ['kernel', [features, c]],
+        ['bias', [c]],
+      ];
+    })
     .with({ kind: 'dense' }, ({ out, bias }) => [
       ['kernel', [channelsOf(first(ins)), out]],
       ...(bias ? ([['bias', [out]]] as const) : []),
@@ -283,6 +320,17 @@ export const weightShapes = (
     .with(...weightless, () => none)
     .exhaustive();
 };
+function attentionWeights(
+  op: Attention,
+  ins: readonly Shape[],
+): readonly (readonly [Slot, readonly number[]])[] {
+  if (op.form === 'covariance') return [['gamma', [op.heads]]];
+  return [
+    ...(op.talking ? ([['kernel', [2, op.heads, op.heads]]] as const) : []),
+    ...(op.bias ? ([['bias', [...distancesOf(op, ins), op.heads]]] as const) : []),
+    ...(op.talking ? ([['beta', [2, op.heads]]] as const) : []),
+  ];
+}
 /** How many distances in rows and in columns two places of one attention can have: those of the keys, or of a window. */
 function distancesOf({ within, size }: Attention, ins: readonly Shape[]): Pair {
   const [h, w] = placesOf(ins[1] ?? first(ins));
@@ -318,6 +366,7 @@ function normWeights(
 const weightless = [
   { kind: 'input' },
   { kind: 'pool' },
+  { kind: 'pad' },
   { kind: 'globalPool' },
   { kind: 'mul' },
   { kind: 'concat' },

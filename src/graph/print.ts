@@ -50,14 +50,17 @@ export const printOp = (op: Op): string =>
         unless(` scale=${o.scale.toPrecision(4)}`, o.form !== 'softmax'),
         unless(` ${o.within} of ${o.size.join('x')}`, o.within === 'whole'),
         unless(' bias', !o.bias),
+        unless(' talking', !o.talking),
       ].join(''),
     )
     .with({ kind: 'scale' }, { kind: 'responseNorm' }, ({ kind }) => kind)
+    .with({ kind: 'positions' }, ({ features }) => `positions features=${features}`)
     .with({ kind: 'act' }, ({ fn }) => fn)
     .with(
       { kind: 'pool' },
       (o) => `${o.fn}Pool ${o.size.join('x')} stride=${pair(o.stride)}${padded(o.padding)}`,
     )
+    .with({ kind: 'pad' }, ({ pads }) => `pad ${pads.join(',')}`)
     .with({ kind: 'globalPool' }, ({ fn }) => `global${fn === 'avg' ? 'Avg' : 'Max'}Pool`)
     .with({ kind: 'slice' }, ({ from, to }) => `slice ${from}..${to}`)
     .with({ kind: 'shuffle' }, ({ groups }) => `shuffle ${groups}`)

@@ -12,7 +12,9 @@ import {
   type Node,
   type Norm,
   type Op,
+  type Pad,
   type Pool,
+  type Positions,
   type Quantize,
   type Resize,
   type Shape,
@@ -62,6 +64,7 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
         if (!Number.isFinite(initial)) check.fail(`initial must be a finite number, got ${initial}`);
         return check.one();
       })
+      .with({ kind: 'positions' }, (op) => positionsShape(op, check))
       .with({ kind: 'attention' }, (attention) => attentionShape(attention, check))
       .with({ kind: 'convTranspose' }, (conv) => convTransposeShape(conv, check))
       .with({ kind: 'globalPool' }, () => [channelsOf(check.map())])
@@ -104,6 +107,7 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
           check.fail(`${c} channels do not divide into squares of ${factor}x${factor} places`);
         return [h * factor, w * factor, c / factor ** 2];
       })
+      .with({ kind: 'pad' }, (pad) => padShape(pad, check))
       .with({ kind: 'resize' }, (resize) => resizeShape(resize, check))
       .with({ kind: 'upsample' }, ({ factor }) => {
         check.whole('factor', factor);
@@ -113,6 +117,13 @@ export const shapeOf = (op: Op, ins: readonly Shape[]): Shape => {
       .exhaustive()
   );
 };
+
+function positionsShape({ features, temperature }: Positions, check: Check): Shape {
+  if (!(features > 0) || features % 4) check.fail(`features must be a multiple of 4, got ${features}`);
+  if (!(temperature > 0 && Number.isFinite(temperature)))
+    check.fail(`temperature must be a number above 0, got ${temperature}`);
+  return check.map();
+}
 
 function convShape({ out, kernel, stride, dilation, groups, padding }: Conv, check: Check): Shape {
   const c = channelsOf(check.map());
@@ -157,6 +168,16 @@ function normShape({ eps, momentum }: Norm, check: Check): Shape {
   if (!(eps >= 0)) check.fail(`eps must be 0 or more, got ${eps}`);
   if (!(momentum >= 0 && momentum <= 1)) check.fail(`momentum must lie within 0 and 1, got ${momentum}`);
   return check.one();
+}
+
+function padShape({ pads }: Pad, check: Check): Shape {
+  const [h, w, c] = check.map();
+  if (!pads.every(Number.isInteger)) check.fail(`pads must be whole numbers, got ${pads.join(', ')}`);
+  const [top, right, bottom, left] = pads;
+  const size = [h + top + bottom, w + left + right] as const;
+  const isCutAway = Math.min(h + Math.min(top, bottom), w + Math.min(left, right), ...size) < 1;
+  if (isCutAway) check.fail(`pads of ${pads.join(', ')} leave nothing of ${h}x${w} places`);
+  return [size[0], size[1], c];
 }
 
 function inputShape(shape: Shape, check: Check): Shape {

@@ -72,9 +72,11 @@ export function readHubModel(text: string, where: string): HubModel {
     ...(height === undefined ? [] : [`size=${height === width ? height : `${height}x${width}`}`]),
     ...(inChannels === 3 ? [] : [`channels=${inChannels}`]),
   ];
+  // timm's own nets of ImageNet-22k say their classes, which these weights may not have
+  const net = classes === undefined ? model.words : model.words.replace(/ classes=\d+/, '');
   return {
     name,
-    words: [model.words, ...options].join(' '),
+    words: [net, ...options].join(' '),
     ported: model.ported,
     classes,
     fields,

@@ -19,6 +19,8 @@ export interface Expected {
   readonly foreignShape: readonly number[];
   /** Axis i of ours is axis order[i] of the file's; undefined when both have the same order of values. */
   readonly order?: readonly number[];
+  /** Of a weight that the file has in several parts, along our first axis: which of them this is. */
+  readonly part?: number;
 }
 
 const words: Readonly<Record<Layout, Readonly<Record<Slot, string>>>> = {
@@ -61,12 +63,16 @@ export function expected(graph: Graph, source: Source, format: Format): readonly
   const layout = layers ? 'keras' : layoutOf(source);
   // scales of torchvision's models, and of this family in timm, have a shape for maps
   const planes = source === 'torchvision' || (source === 'timm' && archOf(graph) === 'fastvit');
+  // this family's depthwise convs are Conv2D with groups in Keras
+  const isGrouped = archOf(graph) === 'convnext';
   const all = entries(graph);
   const ids = [...new Set(all.map((e) => e.node))];
   const names = new Map(namesOf(graph, source, ids).map((n) => [n.node.id, n]));
-  return all.map((entry) => {
+  return all.flatMap((entry): readonly Expected[] => {
     const { node, slot, shape, key } = entry;
     const { module: theirs, pointwise, node: owner } = get(names, node);
+    if (owner.op.kind === 'attention' && owner.op.talking && slot !== 'bias' && layout === 'torch')
+      return talking(entry, theirs);
     const module = layers ? node.replaceAll('/', '.') : theirs;
     const joint = { torch: '.', keras: '/', moonlet: ':' }[layout];
     const name =
@@ -76,8 +82,19 @@ export function expected(graph: Graph, source: Source, format: Format): readonly
           ? module // a parameter by itself
           : `${module}${joint}${words[layout][slot]}`;
     const scaled = planes && owner.op.kind === 'scale' ? { foreignShape: [...shape, 1, 1] } : {};
-    return { key, node, slot, shape, name, ...layoutFor(entry, owner.op, layout, pointwise), ...scaled };
+    const how = layoutFor(entry, owner.op, layout, pointwise, isGrouped);
+    return [{ key, node, slot, shape, name, ...how, ...scaled }];
   });
+}
+
+/** Talking heads are two 1x1 convs beside the biases by distance. */
+function talking({ key, node, slot, shape }: Entry, biases: string): readonly Expected[] {
+  const own = shape.slice(1);
+  return [1, 2].map((number, part) => ({
+    ...{ key, node, slot, shape: own, part },
+    name: `${biases.replace(/[^.]*$/, '')}talking_head${number}.${words.torch[slot]}`,
+    ...(slot === 'kernel' ? { foreignShape: [...own, 1, 1], order: [1, 0] } : { foreignShape: own }),
+  }));
 }
 
 function layoutFor(
@@ -85,23 +102,30 @@ function layoutFor(
   op: Op,
   layout: Layout,
   pointwise: boolean,
+  isGrouped: boolean,
 ): Pick<Expected, 'foreignShape' | 'order'> {
+  if (op.kind === 'attention' && op.form === 'covariance' && layout === 'torch')
+    return { foreignShape: [item(shape, 0), 1, 1] }; // its gamma
   if (op.kind === 'attention' && layout === 'torch') {
     const [h, w, heads] = [item(shape, 0), item(shape, 1), item(shape, 2)];
     return { foreignShape: [heads, h * w], order: [1, 0] };
   }
   if (slot !== 'kernel' || layout === 'moonlet') return { foreignShape: shape };
+  if (op.kind === 'positions' && layout === 'torch')
+    return { foreignShape: [item(shape, 1), item(shape, 0), 1, 1], order: [1, 0] };
   if (op.kind === 'dense') {
     const [inputs, outputs] = pairOf(shape);
     if (layout === 'keras') return { foreignShape: pointwise ? [1, 1, inputs, outputs] : shape };
     return { foreignShape: pointwise ? [outputs, inputs, 1, 1] : [outputs, inputs], order: [1, 0] };
   }
+  // a linear layer over channels
   if (pointwise && layout === 'torch')
-    return { foreignShape: [item(shape, 3), item(shape, 2)], order: [1, 0] }; // a linear layer over channels
+    return { foreignShape: [item(shape, 3), item(shape, 2)], order: [1, 0] };
+  if (pointwise) return { foreignShape: [item(shape, 2), item(shape, 3)] };
   const [h, w, i, o] = [item(shape, 0), item(shape, 1), item(shape, 2), item(shape, 3)];
   if (layout === 'torch') return { foreignShape: [o, i, h, w], order: [2, 3, 1, 0] };
-  // one input a group: Keras has channels and multiplier as two axes, in the order that our outputs have
-  const groups = op.kind === 'conv' ? op.groups : 1;
+  // one input a group: DepthwiseConv2D has channels and multiplier as two axes, in the order that our outputs have
+  const groups = op.kind === 'conv' && !isGrouped ? op.groups : 1;
   return { foreignShape: groups > 1 && i === 1 ? [h, w, groups, o / groups] : shape };
 }
 

@@ -60,7 +60,8 @@ export interface ImportOptions {
   readonly model?: string;
 }
 
-const ignored = /(^|[./])(num_batches_tracked|n_averaged|seed_generator_state)$|seed_generator/;
+const ignored =
+  /(^|[./])(num_batches_tracked|n_averaged|seed_generator_state|attention_bias_idxs)$|seed_generator/;
 /**
  * Imports the weights of a file into a graph of the zoo.
  *
@@ -151,7 +152,10 @@ function valuesOf(
   for (const e of found) {
     const values = e.tensor.read();
     unsound.push(...unsoundIn(e.name, e.slot, e.tensor, values));
-    weights.set(e.key, float(e.shape, ours(e, values)));
+    const own = ours(e, values);
+    const before = e.part ? materialize(get(weights, e.key)) : [];
+    const shape = e.part === undefined ? e.shape : [e.part + 1, ...e.shape];
+    weights.set(e.key, float(shape, e.part ? Float32Array.of(...before, ...own) : own));
   }
   for (const [bias, norm] of folded) {
     const tensor = get(tensors, bias);

@@ -29,7 +29,7 @@ export function fileOf(
   const renamed = new Map([...counted(names), ...renewedLayers(names)]);
   const ours = (layer: string): string => renamed.get(layer) ?? layer;
   const found = new Map(
-    raw.map(({ variable, tensor }, i) => [`${ours(layers[i] ?? '')}/${variable}`, tensor] as const),
+    raw.map(({ variable, tensor }, i) => [`${ours(layers[i] ?? '')}/${known(variable)}`, tensor] as const),
   );
   const tensors = plainDepthwise(found);
   if (!described) return { format, tensors, skipped, told: normalizationIn(tensors) };
@@ -43,6 +43,9 @@ export function fileOf(
   const rest = [...tensors.keys()].filter((key) => pixels.some((layer) => key.startsWith(`${layer}/`)));
   return { format, tensors: new Map(weights), skipped: [...skipped, ...rest], told };
 }
+
+/** The scale of a LayerScale has no name of its own: 'variable', 'variable_1', ..., and 'Variable' in Keras 2. */
+const known = (variable: string): string => (/^variable(_\d+)?$/i.test(variable) ? 'gamma' : variable);
 
 function toldBy(model: KerasModel, tensors: ReadonlyMap<string, ForeignTensor>): Told {
   const of = (key: string): Map<string, number> =>

@@ -16,6 +16,8 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   depthwise_conv2d: ['kernel', 'bias'],
   separable_conv2d: ['depthwise_kernel', 'pointwise_kernel', 'bias'],
   dense: ['kernel', 'bias'],
+  layer_normalization: ['gamma', 'beta'],
+  layer_scale: ['gamma'],
   batch_normalization: ['gamma', 'beta', 'moving_mean', 'moving_variance'],
   normalization: ['mean', 'variance', 'count'],
 };

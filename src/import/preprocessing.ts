@@ -37,10 +37,10 @@ const half = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 /** (value - 127) / 128 for pixels of 0 to 255. */
 const lite = { mean: [127 / 255, 127 / 255, 127 / 255], std: [128 / 255, 128 / 255, 128 / 255] };
 const rgb = { range: [0, 1], channels: 'rgb' } as const;
-/** preprocess_input of keras.applications; the efficientnets and mobilenet-v3 have theirs in the model itself. */
+/** preprocess_input of keras.applications; the efficientnets, mobilenet-v3 and convnext have theirs in the model itself. */
 const keras = (arch: string): Usual => {
   const usual = { channels: 'rgb', interpolation: 'bilinear', crop: 0.875 } as const;
-  if (arch === 'densenet-121' || /^efficientnet-b\d$/.test(arch))
+  if (arch === 'densenet-121' || arch === 'convnext' || /^efficientnet-b\d$/.test(arch))
     return { ...usual, range: [0, 1], ...imagenet };
   if (arch === 'resnet-50')
     return { ...usual, channels: 'bgr', range: [0, 255], mean: [103.939, 116.779, 123.68], std: [1, 1, 1] };

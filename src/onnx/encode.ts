@@ -1,9 +1,9 @@
 /** @file Writes an ONNX model as protobuf bytes. Tensor values go as raw little-endian data. */
 
 import { MoonletError } from '../errors.ts';
+import { packedInt4 } from './int4.ts';
 import type { OnnxAttribute, OnnxDtype, OnnxModel, OnnxTensor, OnnxValue } from './model.ts';
 import { modelType } from './proto.ts';
-import { packedInt4 } from './int4.ts';
 
 /** onnx.proto's TensorProto.DataType. */
 export const dataTypes: Readonly<Record<OnnxDtype, number>> = {

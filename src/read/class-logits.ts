@@ -61,6 +61,7 @@ const movesValues: ReadonlySet<Node['op']['kind']> = new Set([
   'flatten',
   'globalPool',
   'pool',
+  'pad',
   'slice',
   'shuffle',
   'permute',

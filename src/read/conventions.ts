@@ -58,6 +58,7 @@ const isAffine = ({ scale, offset }: Norm | LayerNorm | GroupNorm): boolean => s
 /** What these tools count nothing for; the most frequent first. */
 const moves = [
   { kind: 'input' },
+  { kind: 'pad' },
   { kind: 'concat' },
   { kind: 'slice' },
   { kind: 'shuffle' },
@@ -73,7 +74,7 @@ const moves = [
 ] as const;
 const products = [{ kind: 'conv' }, { kind: 'dense' }, { kind: 'convTranspose' }] as const;
 /** What PyTorch has no module for: its authors write functions, which no tool sees. */
-const functions = [{ kind: 'scale' }, { kind: 'responseNorm' }] as const;
+const functions = [{ kind: 'scale' }, { kind: 'responseNorm' }, { kind: 'positions' }] as const;
 const arithmetic = [{ kind: 'add' }, { kind: 'mul' }] as const;
 
 const fvcore: Beside = (op, ins, out) =>
@@ -208,7 +209,7 @@ const keras: Beside = (op, ins, out) =>
       return 6 * sizeOf(out) + affine * channelsOf(out) + (scale ? 4 : 5) * groups;
     })
     .with({ kind: 'responseNorm' }, () => 6 * sizeOf(out) + channelsOf(out) + 1)
-    .with({ kind: 'scale' }, () => sizeOf(out))
+    .with({ kind: 'scale' }, { kind: 'positions' }, () => sizeOf(out))
     .with({ kind: 'resize' }, () => 0)
     .with({ kind: 'act' }, ({ fn }) => timesOf(kernelsOf, fn) * sizeOf(out))
     .with({ kind: 'pool' }, ({ size }) => size[0] * size[1] * sizeOf(out))

@@ -86,6 +86,8 @@ function countedLayer(node: Node, ins: readonly Shape[], shape: Shape, conventio
     if (slot === 'kernel') operations += convention.perMultiplyAdd * n * kernelPlaces(node.op, ins, shape);
     // a bias of attention is added to scores, not to what the op makes
     if (slot === 'bias' && convention.biases && node.op.kind !== 'attention') operations += sizeOf(shape);
+    if (slot === 'beta' && convention.biases && node.op.kind === 'attention')
+      operations += n * kernelPlaces(node.op, ins, shape);
     if (!node.weightsOf && (convention.statistics || !isStatistic(slot))) params += n;
   }
   return { id: node.id, kind: node.op.kind, shape, params, operations };

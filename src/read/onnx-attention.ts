@@ -42,13 +42,54 @@ export function emitAttention(e: Emission<Attention>): string {
     const mean = d.emit('MatMul', [weights, defined(keys, 'k')]);
     return fromTokens(d, d.emit('Mul', [defined(values, 'v'), mean]), op, sizes);
   }
+  if (op.form === 'covariance') return emitCovariance(e, [q, k, v], sizes);
   const queries = tokens(d, q, op, sizes, { ...asQuery, width, last: 'channels' });
   const keys = tokens(d, k, op, sizes, { ...asKey, width, last: 'places' });
   const values = tokens(d, v, op, sizes, { ...asKey, width: valueWidth, last: 'channels' });
   const scores = d.emit('MatMul', [d.emit('Mul', [queries, scalar(d, op.scale)]), keys]);
   const biased = op.bias ? d.emit('Add', [scores, biasOf(e, sizes)]) : scores;
-  const means = d.emit('MatMul', [d.emit('Softmax', [biased], { axis: int(-1) }), values]);
+  const weights = d.emit('Softmax', [op.talking ? mixed(e, biased, 0) : biased], { axis: int(-1) });
+  const means = d.emit('MatMul', [op.talking ? mixed(e, weights, 1) : weights, values]);
   return fromTokens(d, means, op, sizes);
+}
+
+/** Over channels: values as [heads, channels, places] need no transpose; F.normalize of PyTorch, products, softmax. */
+function emitCovariance(
+  { draft: d, op, weight, named }: Emission<Attention>,
+  ins: readonly [q: string, k: string, v: string],
+  { width, valueWidth, query, inQuery }: AttentionSizes,
+): string {
+  const widths = [width, valueWidth, valueWidth];
+  const [q = '', k = '', v = ''] = ins.map((x, i) =>
+    merged(d, x, [op.heads, widths[i] ?? 1, inQuery[0] * inQuery[1]]),
+  );
+  const unit = (x: string): string => {
+    const norm = d.emit('ReduceL2', [x, d.constant('int64', [1], [-1])], { keepdims: int(1) });
+    return d.emit('Div', [x, d.emit('Max', [norm, scalar(d, op.eps)])]);
+  };
+  const turned = d.emit('Transpose', [unit(k)], { perm: ints([0, 1, 3, 2]) });
+  const stored = defined(weight('gamma'), 'gamma');
+  const gamma = d.weight(stored, () =>
+    d.constant('float32', [op.heads, 1, 1], materialize(stored), named('gamma')),
+  );
+  const scores = d.emit('Mul', [d.emit('MatMul', [unit(q), turned]), gamma]);
+  const means = d.emit('MatMul', [d.emit('Softmax', [scores], { axis: int(-1) }), v]);
+  return merged(d, means, [op.heads * width, ...query]);
+}
+
+/** Heads of [b, heads, places of q, places of k] mixed by a 1x1 conv over them: the first kernel and offset, or the second. */
+function mixed({ draft: d, op, weight, named }: Emission<Attention>, x: string, which: 0 | 1): string {
+  const { heads } = op;
+  const [stored, offsets] = [defined(weight('kernel'), 'kernel'), defined(weight('beta'), 'beta')];
+  const kernel = d.weight(`${named('kernel')} ${which}`, () => {
+    const from = materialize(stored).subarray(which * heads ** 2, (which + 1) * heads ** 2);
+    const turned = from.map((_, i) => from[(i % heads) * heads + Math.floor(i / heads)]!);
+    return d.constant('float32', [heads, heads, 1, 1], turned);
+  });
+  const offset = d.weight(`${named('beta')} ${which}`, () =>
+    d.constant('float32', [heads], materialize(offsets).slice(which * heads, (which + 1) * heads)),
+  );
+  return d.emit('Conv', [x, kernel, offset]);
 }
 
 const scalar = (d: Draft, value: number): string => d.constant('float32', [], Float32Array.of(value));

@@ -1,6 +1,14 @@
 /** @file Writes norms over channels, transposed convs and resizing as ONNX nodes. */
 import { defined, first } from '../access.ts';
-import { channelsOf, groupsOf, isMap, type OpOf, type Slot, slideBack } from '../graph/index.ts';
+import {
+  channelsOf,
+  groupsOf,
+  isMap,
+  type OpOf,
+  positionFeatures,
+  type Slot,
+  slideBack,
+} from '../graph/index.ts';
 import { float, int, ints, string } from '../onnx/index.ts';
 import { materialize } from '../weights/index.ts';
 import type { Emission } from './onnx-draft.ts';
@@ -74,6 +82,30 @@ export function emitResponseNorm(e: Emission, eps: number): string {
   const shares = d.emit('Div', [norms, d.emit('Add', [mean, scalar(eps)])]);
   const factors = d.emit('Add', [d.emit('Mul', [shares, channelVector(e, 'gamma')]), scalar(1)]);
   return d.emit('Add', [d.emit('Mul', [x, factors]), channelVector(e, 'beta')]);
+}
+
+/** x and a 1x1 conv of a constant, which runtimes compute once when they load the model. */
+export function emitPositions({
+  draft: d,
+  ins,
+  shapes,
+  op,
+  weight,
+  named,
+}: Emission<OpOf<'positions'>>): string {
+  const { features: n } = op;
+  const [h = 1, w = 1, c = 1]: readonly number[] = first(shapes);
+  const [kernel, bias] = [defined(weight('kernel'), 'kernel'), defined(weight('bias'), 'bias')];
+  const turned = (data: Float32Array, rows: number, columns: number): Float32Array =>
+    Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);
+  const map = d.weight(`positions of ${h} x ${w}: ${n}, ${op.temperature}`, () =>
+    d.constant('float32', [1, n, h, w], turned(positionFeatures(op, [h, w]), h * w, n)),
+  );
+  const stored = d.weight(kernel, () =>
+    d.constant('float32', [c, n, 1, 1], turned(materialize(kernel), n, c), named('kernel')),
+  );
+  const added = d.weight(bias, () => d.constant('float32', [c], materialize(bias), named('bias')));
+  return d.emit('Add', [first(ins), d.emit('Conv', [map, stored, added], { kernel_shape: ints([1, 1]) })]);
 }
 
 /** ONNX has its kernel as [in, out / groups, kh, kw]. */

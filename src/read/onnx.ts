@@ -33,6 +33,7 @@ import {
   emitConvTranspose,
   emitGroupNorm,
   emitLayerNorm,
+  emitPositions,
   emitResize,
   emitResponseNorm,
 } from './onnx-ops.ts';
@@ -156,6 +157,7 @@ function emitOp(e: Emission): string {
     .with({ kind: 'groupNorm' }, (op) => emitGroupNorm({ ...e, op }))
     .with({ kind: 'responseNorm' }, ({ eps }) => emitResponseNorm(e, eps))
     .with({ kind: 'attention' }, (op) => emitAttention({ ...e, op }))
+    .with({ kind: 'positions' }, (op) => emitPositions({ ...e, op }))
     .with({ kind: 'scale' }, () => d.emit('Mul', [x, channelVector(e, 'gamma')]))
     .with({ kind: 'quantize' }, (op) => emitQuantize(d, x, op))
     .with({ kind: 'norm' }, ({ eps }) => {
@@ -178,6 +180,9 @@ function emitOp(e: Emission): string {
         pads: ints(padsOf(shape, size, stride, [1, 1], padding)),
         ...(fn === 'avg' ? { count_include_pad: int(0) } : {}),
       }),
+    )
+    .with({ kind: 'pad' }, ({ pads: [top, right, bottom, left] }) =>
+      d.emit('Pad', [x, d.constant('int64', [8], [0, 0, top, left, 0, 0, bottom, right])]),
     )
     .with({ kind: 'globalPool' }, ({ fn }) =>
       d.emit('Flatten', [d.emit(fn === 'avg' ? 'GlobalAveragePool' : 'GlobalMaxPool', [x])], channelAxis),

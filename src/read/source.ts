@@ -208,8 +208,9 @@ function attentionCall(o: OpOf<'attention'>, others: readonly string[], share: O
       ['heads', `${o.heads}`, false],
       ['form', quoted(o.form), o.form === 'softmax'],
       ['scale', `${o.scale}`, o.form !== 'softmax'],
-      ['eps', `${o.eps}`, o.form !== 'linear'],
+      ['eps', `${o.eps}`, o.form === 'softmax' || o.form === 'separable'],
       ['bias', 'true', !o.bias],
+      ['talking', 'true', !o.talking],
       ['windows', size(o.size), o.within !== 'windows'],
       ['grid', size(o.size), o.within !== 'grid'],
       share,
@@ -266,6 +267,7 @@ function callOf(
     )
     .with({ kind: 'layerNorm' }, { kind: 'groupNorm' }, (o) => normCall(o, share))
     .with({ kind: 'responseNorm' }, { kind: 'scale' }, (o) => normCall(o, share))
+    .with({ kind: 'pad' }, ({ pads }) => call('pad', `[${pads.join(', ')}]`))
     .with({ kind: 'act' }, ({ fn }) => (fn === 'relu' ? call('relu') : call('act', quoted(fn))))
     .with({ kind: 'pool' }, (o) =>
       call(
@@ -278,6 +280,16 @@ function callOf(
       ),
     )
     .with({ kind: 'globalPool' }, ({ fn }) => call('globalPool', fn === 'avg' ? '' : quoted(fn)))
+    .with({ kind: 'positions' }, (o) =>
+      call(
+        'positions',
+        options([
+          ['features', `${o.features}`, o.features === 64],
+          ['temperature', `${o.temperature}`, o.temperature === 10000],
+          share,
+        ]),
+      ),
+    )
     .with({ kind: 'attention' }, (o) => attentionCall(o, others, share))
     .with({ kind: 'add' }, { kind: 'mul' }, { kind: 'concat' }, ({ kind }) => call(kind, ...others))
     .with({ kind: 'slice' }, ({ from, to }) => call('slice', `${from}`, `${to}`))

@@ -3,8 +3,8 @@
  * may end at any moment; the same command goes on.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { version } from '../export/version.ts';
 import { MoonletError, UsageError } from '../errors.ts';
+import { version } from '../export/version.ts';
 import { coster } from './costs.ts';
 import type { Database } from './database.ts';
 import { aboutData } from './digest.ts';

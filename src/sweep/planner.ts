@@ -6,11 +6,12 @@
  * Early stopping is asynchronous successive halving. Li et al. 2020, MLSys, arXiv:1810.05934, algorithm 2: a trial whose score is in
  * the best 1 / factor of its rung is promoted, else a new trial begins.
  */
+
+import { MoonletError, UsageError } from '../errors.ts';
 import { random } from '../random.ts';
 import { type Coster, type Costs, overLimit } from './costs.ts';
 import { type Observed, type Sampler, samplerOf } from './samplers/index.ts';
 import type { Space, Values } from './space.ts';
-import { MoonletError, UsageError } from '../errors.ts';
 
 export interface Trial {
   readonly trial: number;

@@ -3,13 +3,13 @@
  * whole by every trial, and never added to, so that no number depends on which trial came first.
  */
 import { createHash } from 'node:crypto';
-import { boundFor } from '../learn/train/trainer.ts';
 import { classification } from '../learn/task/index.ts';
 import type { FitTaskOptions } from '../learn/train/index.ts';
 import { guide, memoryCache, teacherIdentity } from '../learn/train/teacher.ts';
 import { packCache, unpackCache } from '../learn/train/teacher-cache-file.ts';
-import { fitOptions } from '../run/fit-options.ts';
+import { boundFor } from '../learn/train/trainer.ts';
 import type { Ready } from '../run/classify.ts';
+import { fitOptions } from '../run/fit-options.ts';
 import { computedOnce, type OnceOptions } from './once.ts';
 import type { Store } from './store.ts';
 

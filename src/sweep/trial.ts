@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { Compressed } from '../compress/options.ts';
-import { compress } from '../compress/pipeline.ts';
 import { parseSteps } from '../compress/parse-steps.ts';
+import { compress } from '../compress/pipeline.ts';
 import { foldNorms } from '../edit/fold/norms.ts';
 import { latency } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';

@@ -4,8 +4,8 @@
  */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { version } from '../export/version.ts';
 import { MoonletError, messageOf } from '../errors.ts';
+import { version } from '../export/version.ts';
 import type { Database } from './database.ts';
 import { aboutData } from './digest.ts';
 import { jobId, type Ledger, ledger, queueOf, type SweepRow } from './ledger.ts';

@@ -47,4 +47,5 @@ addEventListener('fetch', (event) => {
   if (request.method === 'GET' && new URL(request.url).origin === location.origin)
     event.respondWith(answer(request));
 });
+
 export {};

@@ -17,7 +17,7 @@ export interface InitOptions {
   readonly seed?: number;
   /** For the kernels of convs; `heFanOut` by default. */
   readonly conv?: Scheme;
-  /** For the kernels of dense layers; `glorot` by default. */
+  /** For the kernels of dense layers and of talking heads; `glorot` by default. */
   readonly dense?: Scheme;
 }
 
@@ -38,10 +38,11 @@ export function init(graph: Graph, { seed = 0, conv = 'heFanOut', dense = 'gloro
   for (const entry of entries(graph)) {
     const op = byId.get(entry.node)?.op;
     const groups = op ? groupsOf(op) : 1;
-    const scheme = op?.kind === 'dense' ? dense : conv;
+    const mixesHeads = op?.kind === 'attention';
+    const scheme = op?.kind === 'dense' || mixesHeads ? dense : conv;
     const data =
       entry.slot === 'kernel'
-        ? kernel(entry, scheme, groups, seed)
+        ? kernel(entry, scheme, groups, seed, mixesHeads ? 1 : undefined)
         : new Float32Array(size(entry.shape)).fill(beginning(op, entry.slot));
     weights.set(entry.key, float(entry.shape, data));
   }
@@ -60,8 +61,13 @@ const start: Readonly<Record<Exclude<Slot, 'kernel'>, number>> = {
   alpha: 0.25, // PReLU's slope (He et al. 2015, section 2.1)
 };
 
-function kernel({ key, shape }: Entry, scheme: Scheme, groups: number, seed: number): Float32Array {
-  const taps = size(shape.slice(0, -2));
+function kernel(
+  { key, shape }: Entry,
+  scheme: Scheme,
+  groups: number,
+  seed: number,
+  taps = size(shape.slice(0, -2)),
+): Float32Array {
   const fanIn = taps * item(shape, -2);
   const fanOut = (taps * last(shape)) / groups;
   const source = random('init', seed, key);

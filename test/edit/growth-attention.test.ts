@@ -1,21 +1,22 @@
 /** @file Growth and pruning through attention: what is exact, and what is refused, and why. */
 import { expect } from 'chai';
-import { mergeCopies, narrow, pruneChannels, widen } from '../../src/edit/index.ts';
+import { mergeCopies, narrow, pruneChannels, verifyCertificate, widen } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { type Graph, nodesById, type OpOf } from '../../src/graph/index.ts';
 import { graph, input } from '../../src/index.ts';
+import { float, materialize } from '../../src/weights/index.ts';
 import { expectPreserved, expectSame } from '../support/growing.ts';
 import { shaken } from '../support/nets.ts';
 
 const x = () => input(4, 4, 3).pipe('stem', (y) => y.conv(8).norm().relu());
 /** Two heads of 2 channels in q and k, and 3 in v; `shared`: of one k and one v. */
-const tokens = (form: 'softmax' | 'linear' = 'softmax', shared = false): Graph => {
+const tokens = (form: 'softmax' | 'linear' = 'softmax', shared = false, talking = false): Graph => {
   const from = x();
   const q = from.pipe('q', (y) => y.conv(4, { bias: true }).act('sigmoid'));
   const k = from.pipe('k', (y) => y.conv(shared ? 2 : 4).norm());
   const positive = form === 'linear' ? from.pipe('k', (y) => y.conv(shared ? 2 : 4).act('sigmoid')) : k;
   const v = from.pipe('v', (y) => y.conv(shared ? 3 : 6));
-  const options = form === 'linear' ? { form, eps: 0.1 } : { bias: true };
+  const options = form === 'linear' ? { form, eps: 0.1 } : { bias: true, talking };
   const made = q.attention(positive, v, { heads: 2, ...options });
   return graph(
     'tokens',
@@ -92,6 +93,40 @@ describe('growth through attention', () => {
     expect(attentionOf(grown.net.graph).heads).to.equal(4);
     expect(grown.net.weights.get('attention:bias')?.shape).to.deep.equal([4, 4, 4]);
     expect(mergeCopies(grown.net, { byGroups: () => true }).gone).to.equal(0);
+  });
+
+  it('talking heads are copied as a whole, and share what others read of them; they are pruned as masked', () => {
+    const net = shaken(tokens('softmax', false, true));
+    const grown = widen(net, { v: 'x2' }, { byGroups: () => true });
+    expectPreserved(net, grown);
+    const { heads, talking } = attentionOf(grown.net.graph);
+    expect([heads, talking]).to.deep.equal([4, true]);
+    expect(grown.net.weights.get('attention:kernel')?.shape).to.deep.equal([2, 4, 4]);
+    expect(narrow(grown).weights.get('attention:kernel')).to.deep.equal(net.weights.get('attention:kernel'));
+    for (const [slot, finding] of [
+      ['kernel', 'the copies of a head do not sum to its weight for head 1'],
+      ['beta', 'its beta is not that of the heads it copies'],
+    ] as const) {
+      const weights = new Map(grown.net.weights);
+      const weight = weights.get(`attention:${slot}`);
+      if (!weight) throw new Error('no weight');
+      weights.set(
+        `attention:${slot}`,
+        float(
+          weight.shape,
+          materialize(weight).map((w, i) => (i === 1 ? w + 1 : w)),
+        ),
+      );
+      expect(verifyCertificate(net, { ...grown.net, weights }, grown.maps)).to.deep.equal([
+        `attention: ${finding}`,
+      ]);
+    }
+    expectPreserved(net, widen(net, { q: 'x2', v: 'x2' }));
+    const pruned = pruneChannels(net, { ratio: 0.5 }, { only: ['v'], roundTo: 1, byGroups: () => true });
+    expectSame(pruned.masked(), pruned.net);
+    expect(attentionOf(pruned.net.graph).heads).to.equal(1);
+    const pairs = pruneChannels(net, { ratio: 0.5 }, { only: ['q'], roundTo: 1 });
+    expectSame(pairs.masked(), pairs.net);
   });
 
   it('refuses other widths of q and k, and says which are possible', () => {

@@ -59,7 +59,7 @@ describe('new units', () => {
             Float32Array.from(materialize(weight)),
           );
       }),
-      { numRuns: 300 },
+      { numRuns: 400 },
     );
     expect(done).to.be.above(50);
   }).timeout(60_000);

@@ -36,6 +36,7 @@ describe('shapes', () => {
         [56, 56, 64],
       ],
       ['a dense layer makes a vector', { kind: 'dense', out: 5, bias: true }, [[4]], [5]],
+      ['a pad adds its sides, and cuts', { kind: 'pad', pads: [1, 2, 0, -3] }, [map], [9, 5, 4]],
       ['a global pool leaves channels', { kind: 'globalPool', fn: 'avg' }, [map], [4]],
       ['flatten keeps every value', { kind: 'flatten' }, [map], [192]],
       ['concat adds channels of maps', { kind: 'concat' }, [map, [8, 6, 3], map], [8, 6, 11]],

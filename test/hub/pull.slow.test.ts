@@ -245,6 +245,11 @@ describe('a config.json of the hub', () => {
       words: 'efficientnet-lite0',
       ported: true,
     });
+    const tiny = { architecture: 'tiny_vit_5m_224' };
+    expect([read(tiny).words, read({ ...tiny, num_classes: 1000 }).words]).to.deep.equal([
+      'tiny-vit classes=21841',
+      'tiny-vit classes=1000',
+    ]);
     expect(read({ ...bare, pretrained_cfg: { input_size: [3, 64, 32] } }).words).to.equal(
       'lcnet width=0.5 classes=2 size=64x32',
     );

@@ -82,6 +82,9 @@ describe('countAs', () => {
     // biases of scores are not added to what the op makes: levit_128s
     const { byKind } = countAs(compose('levit distilled=true'), 'ptflops-aten');
     expect(byKind.attention).to.equal(24_369_504);
+    // and offsets of talking heads are added to each pair of places: efficientformerv2_s0
+    const talking = countAs(compose('timm/efficientformerv2_s0'), 'ptflops-aten');
+    expect(talking.operations).to.equal(400_813_360);
   });
 
   it('has the tables of docs/counting.md', () => {

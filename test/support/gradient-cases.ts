@@ -68,7 +68,8 @@ const resize = (size: Pair, fn: Resize['fn'], align: Resize['align']): TensorFn 
 const attention = (o: Partial<Attention>): TensorFn => {
   const usual = { form: 'softmax', heads: 2, scale: 0.7, eps: 0, bias: false } as const;
   const of: Attention = { kind: 'attention', ...usual, within: 'whole', size: one, ...o };
-  return op(of, of.bias ? ['bias'] : []);
+  if (of.form === 'covariance') return op(of, ['gamma']);
+  return op(of, of.talking ? ['kernel', 'bias', 'beta'] : of.bias ? ['bias'] : []);
 };
 
 const graphOps: Readonly<Record<string, TensorFn>> = {
@@ -117,6 +118,7 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   layerNorm: layerNorm(true),
   'layerNorm of vectors': layerNorm(true),
   'layerNorm without scale and offset': layerNorm(false),
+  pad: op({ kind: 'pad', pads: [1, 2, 0, -1] }),
   groupNorm: groupNorm(1, true),
   'groupNorm of two groups': groupNorm(2, true),
   'groupNorm of two groups, without scale and offset': groupNorm(2, false),
@@ -150,8 +152,12 @@ const graphOps: Readonly<Record<string, TensorFn>> = {
   'attention with a bias, strided': attention({ bias: true }),
   'attention in windows with a bias': attention({ bias: true, within: 'windows', size: [2, 1] }),
   'attention in a grid': attention({ within: 'grid', size: [2, 1] }),
+  'attention with talking heads': attention({ bias: true, talking: true }),
   'separable attention': attention({ form: 'separable', heads: 1, scale: 1 }),
   'separable attention in a grid': attention({ form: 'separable', scale: 1, within: 'grid', size: [2, 1] }),
+  'attention over channels': attention({ form: 'covariance', scale: 1, eps: 1e-12 }),
+  'attention over channels, fewer in q': attention({ form: 'covariance', scale: 1, eps: 1e-12 }),
+  positions: op({ kind: 'positions', features: 8, temperature: 100 }, ['kernel', 'bias']),
   'linear attention': (q, k, v) =>
     attention({ form: 'linear', scale: 1, eps: 0.5 })(
       tf.relu(q as tf.Tensor),

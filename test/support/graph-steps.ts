@@ -226,6 +226,11 @@ export const steps = {
         )
       : undefined,
   ),
+  pad: onMap((x, { a, b, c }) => {
+    const [h, w] = x.shape;
+    const pads = [a % 3, b % 3, h > 2 ? -(c % 2) : 1, w > 2 ? (a % 4) - 2 : 0] as const;
+    return Math.max(h, w) + 3 <= most.side ? x.pad(pads) : undefined;
+  }),
   groupNorm: (x, { a, b }) =>
     x.groupNorm(pick(divisors(x.channels), b), {
       scale: a % 3 !== 1,
@@ -236,6 +241,7 @@ export const steps = {
     x.layerNorm({ scale: a % 3 !== 1, offset: a % 4 !== 1, eps: pick([1e-2, 1e-1], a) }),
   responseNorm: onMap((x) => x.responseNorm({ eps: 1e-2 })),
   scale: (x) => x.scale(),
+  positions: onMap((x, { a }) => x.positions({ features: pick([4, 8], a), temperature: 10 })),
   attention: onMap((x, { a, b, c }) => {
     if (x.shape[0] * x.shape[1] < 4) return undefined;
     const heads = pick([2, 1, 3], a);
@@ -250,12 +256,17 @@ export const steps = {
       const v = x.conv(wide, { bias: true });
       return x.conv(heads).attention(x.conv(wide), v, { heads, form: 'separable', ...within });
     }
+    if (b % 5 === 1) {
+      const [k, v] = [x.conv(heads * valueWidth, { bias: true }), x.conv(heads * valueWidth)];
+      return x.conv(heads * width).attention(k, v, { heads, form: 'covariance', eps: 1e-3 });
+    }
     const q = x.conv(heads * width, { bias: true });
     const k = keys.conv(shares ? width : heads * width);
     const v = keys.conv(shares ? valueWidth : heads * valueWidth, { bias: true });
     if (b % 3 === 2) return q.relu().attention(k.relu(), v, { heads, form: 'linear', eps: 0.5 });
     const within = keys === x && even ? pick([{}, { windows: 2 }, { grid: 2 }], c) : {};
-    return q.attention(k, v, { heads, bias: keys === x && b % 2 === 1, scale: 0.7, ...within });
+    const talking = !('windows' in within || 'grid' in within) && (a + b) % 2 === 1;
+    return q.attention(k, v, { heads, bias: keys === x && b % 2 === 1, talking, scale: 0.7, ...within });
   }),
   convTranspose: onMap((x, { a, b, c }) => {
     const [kernel, stride] = [pick([2, 3, 1], a), pick([2, 1], b)];

@@ -13,6 +13,8 @@ export interface NamedLogits {
   readonly by: string;
   /** The factor of the scales of norms. */
   readonly gain: number;
+  /** Of the image; 64 by default. */
+  readonly size?: number;
   /** How far the library's own float32 logits are from these: a share of the largest. */
   readonly rounding: number;
   /** How far ours were when these were written. */
@@ -23,13 +25,13 @@ export const namedLogits: readonly NamedLogits[] = JSON.parse(
   readFileSync(new URL('../zoo/reference/named-logits.json', import.meta.url), 'utf8'),
 ).cases;
 
-/** The largest difference of our logits, as a share of the largest, for the reference image of 64 x 64. */
-export async function differenceOf({ name, gain, logits }: NamedLogits): Promise<number> {
+/** The largest difference of our logits, as a share of the largest, for the reference image of this size. */
+export async function differenceOf({ name, gain, size = 64, logits }: NamedLogits): Promise<number> {
   const [library = '', model = ''] = name.split('/');
   const source = library === 'torchvision' ? library : model.startsWith('tf_') ? 'timm-tf' : 'timm';
-  const graph = asLibrary(compose(`${name} size=64 classes=${logits.length}`), source);
+  const graph = asLibrary(compose(`${name} size=${size} classes=${logits.length}`), source);
   const compiled = await compile(referenceNetTimes(graph, gain));
-  const out = (await compiled.run(referenceImages(64 * 64 * 3))).get(onlyOutput(graph));
+  const out = (await compiled.run(referenceImages(size * size * 3))).get(onlyOutput(graph));
   await compiled.release();
   return largestDifference(out ?? new Float32Array(), Float32Array.from(logits));
 }

@@ -20,10 +20,14 @@ const slight: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   igcv1: { depth: 5, partitions: 8 },
   snn: { units: 64, bottleneck: 16 },
   convnext: { layerScale: 1 }, // branches that begin at 1e-6 would move by less than a float32 can say
+  edgenext: { layerScale: 1 },
   'inception-next': { layerScale: 1 },
   fastvit: { layerScale: 1 },
+  efficientformer: { layerScale: 1 },
+  'efficientformer-v2': { layerScale: 1 },
   'mobilenet-v4-hybrid-medium': { layerScale: 1 },
   'mobilenet-v4-hybrid-large': { layerScale: 1 },
+  'tiny-vit': { window: 2 }, // some of its maps fill windows, others are padded
   'ghostnet-v2': { size: 16 }, // its gates of sums that grow to a thousand would amplify any rounding
   'ghostnet-v3': { size: 16 }, // it has hundreds of small branches
   squeezenext: { width: 0.5 }, // at 0.25 some of its layers have one channel, and norms of these amplify any rounding

@@ -13,9 +13,10 @@ import {
   expectStepsAgree,
   steps,
 } from '../support/agreement.ts';
+import { blockName, everyBlock } from '../support/blocks.ts';
 import { lighter, small, smallZoo } from '../support/nets.ts';
 
-/** Norms over channels, a scale, and what makes maps larger. */
+/** Norms over channels, a scale, and what makes maps larger or smaller. */
 const upward = graph(
   'upward',
   input(8, 8, 3)
@@ -23,9 +24,26 @@ const upward = graph(
     .convTranspose(16, { kernel: 4, stride: 2, bias: true })
     .pixelShuffle(2)
     .resize([9, 7])
+    .pad([1, 0, 2, 1])
     .layerNorm()
     .responseNorm()
     .scale()
+    .pad([0, -1, -2, 1])
+    .globalPool()
+    .dense(10),
+);
+
+/** Talking heads of fewer places than the map has, with a filter of v beside them, made as large again. */
+const talking = graph(
+  'talking',
+  input(9, 10, 3)
+    .pipe('stem', (x) => x.conv(16, { kernel: 3 }).norm().relu())
+    .pipe('attention', (x) => {
+      const few = x.depthwise({ stride: 2, padding: [1, 1, 1, 1], bias: true }).norm();
+      const [q, k, v] = [few.conv(16).norm(), few.conv(16).norm(), few.conv(32, { bias: true }).norm()];
+      const sum = q.attention(k, v, { heads: 4, bias: true, talking: true }).add(v.depthwise());
+      return x.add(sum.resize([9, 10]).act('gelu').conv(16).norm());
+    })
     .globalPool()
     .dense(10),
 );
@@ -55,6 +73,9 @@ describe('engines agree (law 6)', () => {
   }
   it('norms over channels and transposed convs: one training step, eager on wasm and traced', () =>
     expectStepsAgree(upward, { batch: 4, reference: 'wasm' }));
+  for (const engine of ['onnxruntime', 'plain', ...everyBlock.map((block) => ({ block }))] as const)
+    it(`talking heads: one training step, eager on wasm and traced, on ${typeof engine === 'string' ? engine : blockName(engine.block)}`, () =>
+      expectStepsAgree(talking, { engine, reference: 'wasm' }));
   it('wrn: the moments of Adam, eager and traced', () => expectAdamAgrees(small('wrn', 16)));
   it('wrn-16-1: three steps of SGD agree in each tensor within 1e-4', () =>
     expectRunsAgree(wrn({ size: 8 }), 3, 1e-4));

@@ -16,7 +16,7 @@ const window =
 const least = /: size must be at least \d\d(, which the patches halve to 1)?, got [\dx]+$/;
 /** Nets whose last windows, without padding, do not fit into the ten columns of 49 x 10. */
 const refused: ReadonlyMap<string, RegExp> = new Map([
-  ...['condensenet', 'convnext', 'convnext-v2', 'densenet', 'densenet-121', 'inception-next'].map(
+  ...['condensenet', 'convnext', 'convnext-v2', 'densenet', 'densenet-121', 'edgenext', 'inception-next'].map(
     (name) => [name, window] as const,
   ),
   ['fasternet-t0', least],
@@ -25,7 +25,7 @@ const refused: ReadonlyMap<string, RegExp> = new Map([
 /** Nets whose dense layers read the pixels themselves. */
 const flat = ['lenet-5', 'snn', 'autoencoder'];
 /** Nets that learn a bias for each distance in their maps. */
-const biased = ['levit'];
+const biased = ['levit', 'efficientformer', 'efficientformer-v2'];
 
 describe('any input shape:', () => {
   for (const name of architectures.keys()) {

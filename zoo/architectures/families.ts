@@ -5,6 +5,8 @@ export { convnextV2 } from './convnext-v2.ts';
 export { densenet, densenet121, densenetCifar } from './densenet.ts';
 export { ddrnet23Slim } from './ddrnet.ts';
 export { detector } from './detector.ts';
+export { efficientformer } from './efficientformer.ts';
+export { efficientformerV2 } from './efficientformer-v2.ts';
 export {
   efficientnetB0,
   efficientnetB1,
@@ -16,6 +18,7 @@ export {
   efficientnetLite3,
   efficientnetLite4,
 } from './efficientnet.ts';
+export { edgenext } from './edgenext.ts';
 export { efficientvit } from './efficientvit.ts';
 export { fasternetT0 } from './fasternet.ts';
 export { fastvit } from './fastvit.ts';
@@ -87,5 +90,6 @@ export {
 export { testByobnet } from './timm-byobnet.ts';
 export { testEfficientnet, testResnet } from './timm-test.ts';
 export { tinynetA, tinynetB, tinynetC, tinynetD, tinynetE } from './tinynet.ts';
+export { tinyVit } from './tiny-vit.ts';
 export { wrn } from './wrn.ts';
 export { xception } from './xception.ts';

@@ -15,6 +15,8 @@ import {
   image,
   repeat,
 } from '../../src/compose/index.ts';
+import { meanOf } from './distilled.ts';
+import { headParts } from './transformer.ts';
 
 /** Channels, heads and blocks of the stages, and channels of a head in q and k. */
 const variants = {
@@ -27,23 +29,12 @@ const variants = {
 
 const act = 'hardSwish';
 
-/** The parts of each head, [heads, parts], as values of their own: shuffles bring the heads of each part together. */
-function parts(x: Flow<'map'>, heads: number, sizes: readonly number[]): readonly Flow<'map'>[] {
-  const apart = x.shuffle(heads);
-  let from = 0;
-  return sizes.map((n) => {
-    const part = apart.slice(from * heads, (from + n) * heads).shuffle(n);
-    from += n;
-    return part;
-  });
-}
-
 /** Attention with a bias for each distance, then hard-swish and a linear layer (section 4.2, figure 3). */
 const attention =
   (heads: number, d: number): Block =>
   (x) => {
     const qkv = x.pipe('qkv', convNorm(heads * 4 * d));
-    const [q = x, k = x, v = x] = parts(qkv, heads, [d, d, 2 * d]);
+    const [q = x, k = x, v = x] = headParts(qkv, heads, [d, d, 2 * d]);
     return q.attention(k, v, { heads, bias: true }).act(act).pipe('project', convNorm(x.channels));
   };
 /** Attention of every second row and column, without a sum with its input; values are four times as wide as keys. */
@@ -51,18 +42,12 @@ const shrink =
   (out: number, d: number): Block =>
   (x) => {
     const heads = x.channels / d;
-    const [k = x, v = x] = parts(x.pipe('kv', convNorm(heads * 5 * d)), heads, [d, 4 * d]);
+    const [k = x, v = x] = headParts(x.pipe('kv', convNorm(heads * 5 * d)), heads, [d, 4 * d]);
     const q = x.pipe('q', (y) => y.conv(heads * d, { stride: 2, padding: 'valid' }).norm());
     return q.attention(k, v, { heads, bias: true }).act(act).pipe('project', convNorm(out));
   };
 const mlp: Block = (x) =>
   x.pipe('expand', convNormAct(2 * x.channels, { act })).pipe('narrow', convNorm(x.channels));
-
-/** Half of the sum: sigmoid(y - y) is a half. */
-const meanOf = (a: Flow<'vec'>, b: Flow<'vec'>): Flow<'vec'> => {
-  const sum = a.add(b);
-  return sum.mul(sum.add(sum.act('negate')).act('sigmoid'));
-};
 
 export const levit = architecture({
   name: 'levit',

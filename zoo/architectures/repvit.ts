@@ -13,13 +13,13 @@ import {
   convNormAct,
   depthwise,
   dropoutOption,
-  type Flow,
   flag,
   image,
   repeat,
   roundTo,
   squeezeExcite,
 } from '../../src/compose/index.ts';
+import { meanOf } from './distilled.ts';
 
 // channels and blocks of each stage
 const variants = {
@@ -62,12 +62,6 @@ const down =
       .pipe('mix', convNorm(out))
       .pipe('after', channelMixer);
 
-/** Half of the sum: sigmoid(y - y) is a half. */
-const mean = (a: Flow<'vec'>, b: Flow<'vec'>): Flow<'vec'> => {
-  const sum = a.add(b);
-  return sum.mul(sum.add(sum.act('negate')).act('sigmoid'));
-};
-
 export const repvit = architecture({
   name: 'repvit',
   paper: {
@@ -108,7 +102,7 @@ export const repvit = architecture({
       )
       .pipe('head', (x) => {
         const y = x.globalPool().dropout(dropout);
-        return distilled ? mean(classifier(y), y.pipe('teacher', classifier)) : classifier(y);
+        return distilled ? meanOf(classifier(y), y.pipe('teacher', classifier)) : classifier(y);
       });
   },
 });

@@ -48,7 +48,8 @@ const isZeroOrMissing = (values: Float32Array | undefined): boolean => !values |
 const silentNorm: Rule<'layerNorm' | 'groupNorm'> = ({ op, weight }) =>
   op.scale && isZero(weight('gamma')) && isZeroOrMissing(weight('beta')) ? 'zero' : undefined;
 /** Ops that make zeros of zeros, and of which nothing else is proved. */
-const keepsZero: Rule<'dropout' | 'dropPath' | 'pool'> = ({ ins: [x] }) => (x === 'zero' ? x : undefined);
+const keepsZero: Rule<'dropout' | 'dropPath' | 'pool' | 'pad'> = ({ ins: [x] }) =>
+  x === 'zero' ? x : undefined;
 /** A layer of zeros. */
 const zeroLayer: Rule<'dense' | 'convTranspose'> = ({ weight }) =>
   isZero(weight('kernel')) && isZeroOrMissing(weight('bias')) ? 'zero' : undefined;
@@ -92,6 +93,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
     if (x === 'zero' || isZero(gamma)) return 'zero';
     return gamma?.every((v) => v === 1) ? x : undefined;
   },
+  positions: ({ ins: [x], weight }) => (isZero(weight('kernel')) && isZero(weight('bias')) ? x : undefined),
   layerNorm: silentNorm,
   groupNorm: silentNorm,
   responseNorm: ({ ins: [x], weight }) =>
@@ -108,6 +110,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   dropout: keepsZero,
   dropPath: keepsZero,
   pool: keepsZero,
+  pad: keepsZero,
   input: unproved,
   attention: unproved,
   globalPool: unproved,
@@ -168,6 +171,7 @@ const keepsIdempotent: Readonly<Record<Exclude<Kind, 'act'>, readonly Activation
   shuffle: ['relu', 'relu6'],
   permute: ['relu', 'relu6'],
   pool: ['relu', 'relu6'],
+  pad: ['relu', 'relu6'],
   dropout: ['relu'],
   dropPath: ['relu'],
   input: [],
@@ -179,6 +183,7 @@ const keepsIdempotent: Readonly<Record<Exclude<Kind, 'act'>, readonly Activation
   groupNorm: [],
   responseNorm: [],
   scale: [],
+  positions: [],
   attention: [],
   globalPool: [],
   add: [],

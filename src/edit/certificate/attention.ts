@@ -17,7 +17,8 @@ interface KeptAttention {
 /**
  * What is wrong, if anything is. Each new head must be one old head h: its q and k have every channel of h, each m times and in one
  * order, its v and its result channels of h, and its bias is that of h. The scale of the products must be 1 / m of the old one (of
- * `linear`, eps m times the old one), for one m. A channel of q and k may be missing where k is zero. `separable` has rules of its own.
+ * `linear`, eps m times the old one), for one m. A channel of q and k may be missing where k is zero. `separable` and `covariance` have
+ * rules of their own.
  */
 export function checkAttention({
   was,
@@ -37,10 +38,13 @@ export function checkAttention({
     now.form !== was.form ||
     now.within !== was.within ||
     !equal(now.size, was.size) ||
-    now.bias !== was.bias
+    now.bias !== was.bias ||
+    now.talking !== was.talking
   )
     return 'it is another attention than the old one';
   if (was.form === 'separable') return checkSeparable(now, [q, k, v], out, oldIn);
+  if (was.form === 'covariance')
+    return checkCovariance({ was, now, nodes, ins: [q, k, v], out, oldIn, compared });
   const isShared = k.length !== q.length;
   if (isShared !== shared) return 'its heads do not share k and v as the old ones did';
   const isZero = (c: number): boolean => isSilent(compared.old, nodes[0].inputs[1] ?? '', c);
@@ -77,6 +81,10 @@ export function checkAttention({
   const m = times ?? 1;
   const [got, wanted] = now.form === 'linear' ? [now.eps, was.eps * m] : [now.scale * m, was.scale];
   if (Math.abs(got - wanted) > 1e-12 * wanted) return 'its scale is not that of the number of copies';
+  if (now.talking) {
+    const finding = checkTalking(was.heads, nodes, heads, compared);
+    if (finding) return finding;
+  }
   if (!now.bias) return undefined;
   const [a, b] = [stored(compared.old, nodes[0], 'bias'), stored(compared.now, nodes[1], 'bias')];
   const same = b?.every((value, i) => {
@@ -86,6 +94,32 @@ export function checkAttention({
   return same && a && b && a.length / was.heads === b.length / now.heads
     ? undefined
     : 'its bias is not that of the heads it copies';
+}
+
+/** What each new head reads of all copies of an old one sums to what its original read; its offset is that of the original. */
+function checkTalking(
+  count: number,
+  [was, now]: readonly [Node, Node],
+  heads: readonly number[],
+  { old, now: grown, tolerance }: Comparison,
+): string | undefined {
+  const [a, b] = [stored(old, was, 'kernel'), stored(grown, now, 'kernel')];
+  const [before, after] = [stored(old, was, 'beta'), stored(grown, now, 'beta')];
+  const n = heads.length;
+  if (!a || !b || !before || !after || b.length !== 2 * n ** 2) return 'its talking heads are missing';
+  const slack = tolerance * a.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+  for (const which of [0, 1])
+    for (const [g, original] of heads.entries()) {
+      if (after[which * n + g] !== before[which * count + original])
+        return 'its beta is not that of the heads it copies';
+      const sums = new Float64Array(count);
+      for (const [i, head] of heads.entries()) sums[head]! += b[(which * n + i) * n + g]!;
+      const differs = sums.some(
+        (sum, h) => !(Math.abs(sum - a[(which * count + h) * count + original]!) <= slack),
+      );
+      if (differs) return `the copies of a head do not sum to its weight for head ${g}`;
+    }
+  return undefined;
 }
 
 /** The scores are those of before; each channel copies one of the same head in k, v and the result. */
@@ -102,6 +136,35 @@ function checkSeparable(
   return k.every((old, i) => headOf(old, c) === headOf(i, k.length))
     ? undefined
     : 'a channel has another head than its original';
+}
+
+/** Each new head reads every channel of k and v of one old head equally often, q of that head, and has its gamma. */
+function checkCovariance({
+  was,
+  now,
+  nodes,
+  ins: [q = [], k = [], v = []],
+  out,
+  oldIn,
+  compared,
+}: KeptAttention): string | undefined {
+  const { width, valueWidth } = attentionSizes(was, oldIn);
+  if (now.eps !== was.eps || !equal(k, v) || !equal(out, q)) return 'its q, k and v do not meet as they did';
+  const [before, gamma] = [stored(compared.old, nodes[0], 'gamma'), stored(compared.now, nodes[1], 'gamma')];
+  const headOf = (i: number, n: number): number => Math.floor((i * now.heads) / n);
+  const heads = Array.from({ length: now.heads }, (_, g) =>
+    Math.floor((k[(g * k.length) / now.heads] ?? 0) / valueWidth),
+  );
+  if (q.some((c, i) => Math.floor(c / width) !== heads[headOf(i, q.length)]))
+    return 'a channel has another head than its original';
+  for (const [g, h] of heads.entries()) {
+    const counts = new Array<number>(valueWidth).fill(0);
+    for (const c of k.filter((_, i) => headOf(i, k.length) === g)) counts[c - h * valueWidth]! += 1;
+    if (!counts.every((n) => n > 0 && n === counts[0]))
+      return 'a head must read every channel of its k and v equally often';
+    if (gamma?.[g] !== before?.[h]) return 'its gamma is not that of the heads it copies';
+  }
+  return undefined;
 }
 
 /** Whether a channel of an old value is zero by the weights of the layer or norm that makes it. */

@@ -122,6 +122,12 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
     checkVector(before, now, 'gamma', out, compared);
     return undefined;
   },
+  positions: ({ was, nodes: [before, now], x, out, compared }) => {
+    if (!equal(out, x)) return `a ${was.kind} passes channels on as they are`;
+    checkVector(before, now, 'bias', out, compared);
+    checkVector(before, now, 'kernel', out, compared);
+    return undefined;
+  },
   attention: ({ was, now, nodes, ins, out, oldIn, compared }) =>
     checkAttention({ was, now, nodes, ins, out, oldIn, compared }),
   layerNorm: overChannels,
@@ -132,6 +138,7 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
     return unless(equal(out, x), 'an activation passes channels on as they are');
   },
   pool: passing,
+  pad: passing,
   globalPool: passing,
   upsample: passing,
   resize: passing,

@@ -19,7 +19,7 @@ export function equal<T>(a: ArrayLike<T>, b: ArrayLike<T>): boolean {
   return true;
 }
 
-/** A bias, or a vector of a norm: v'[j] = v[out[j]], bit for bit; a new channel may have any number. */
+/** A bias, or a vector of a norm: v'[..., j] = v[..., out[j]], bit for bit; a new channel may have any number. */
 export function checkVector(
   was: Node,
   node: Node,
@@ -28,7 +28,10 @@ export function checkVector(
   { old, now, report }: Comparison,
 ): void {
   const [a, b] = [stored(old, was, slot), stored(now, node, slot)];
-  const wanted = a && out.map((from, j) => (from < 0 ? b?.[j] : a[from]) ?? Number.NaN);
+  const [rows, c] = [(b?.length ?? 0) / out.length, ((a?.length ?? 0) * out.length) / (b?.length ?? 1)];
+  const row = (r: number): number[] =>
+    out.map((from, j) => (from < 0 ? b?.[r * out.length + j] : a?.[r * c + from]) ?? Number.NaN);
+  const wanted = a && Array.from({ length: rows }, (_, r) => row(r)).flat();
   if (!equal(b ?? [], wanted ?? [])) report(`its ${slot} is not that of the channels it copies`);
 }
 

@@ -60,7 +60,7 @@ export type Cell = readonly number[];
 const byPlace = ({ balances }: Channels): readonly Balance[] =>
   balances.filter(({ kind }) => !tiesCopies(kind));
 /** Ties that only say that channels are copied equally often. */
-const tiesCopies = (kind: Balance['kind']): boolean => kind === 'norm' || kind === 'products';
+const tiesCopies = (kind: Balance['kind']): boolean => kind !== 'groups' && kind !== 'shift';
 
 /** The classes of a variable that may change, in cells by what tells them apart; by default their places. */
 export function cells(
@@ -146,7 +146,9 @@ function normOf({ balances }: Channels, { classes }: Variable): Balance | undefi
 const whyEqual = (kind: Balance['kind'] | undefined, channels: string): string =>
   kind === 'products'
     ? `an attention that multiplies ${channels} of q and k, and keeps its sums, at a smaller scale, only when every channel is copied equally often`
-    : `a norm over ${channels}, which keeps its means only when every channel is copied equally often`;
+    : kind === 'softmax'
+      ? `an attention with a softmax over ${channels} of k, which keeps its weights only when every channel is copied equally often`
+      : `a norm over ${channels}, which keeps its means only when every channel is copied equally often`;
 
 /** Where a norm over channels or the products of an attention read a variable: every channel equally often. @throws Refusal for any other width. */
 function wholeTargets(

@@ -5,6 +5,7 @@
  */
 import { match } from 'ts-pattern';
 import {
+  type Attention,
   firstInputShape,
   fold,
   isMap,
@@ -56,6 +57,44 @@ function separableNumbers({ node, ins, x, numberOf }: Site, heads: number): Int3
   return Int32Array.from(k, (n, i) => numberOf(`separable ${q[headOf(i)]} ${n} ${v[i]} ${node.id}`));
 }
 
+/** Of channels of q that weigh the same k and v of one head, or of another head with the same. */
+function covarianceNumbers({ node, ins, x, numberOf, bits }: Site, heads: number): Int32Array {
+  const [, k = x, v = x] = ins;
+  const gamma = bits('gamma');
+  const part = (values: Int32Array, h: number): string =>
+    values.subarray((h * values.length) / heads, ((h + 1) * values.length) / heads).join();
+  const headOf = (i: number): number => Math.floor((i * heads) / x.length);
+  return x.map((n, i) => {
+    const h = headOf(i);
+    return numberOf(`${node.id} ${gamma?.[h]} ${part(k, h)} ${part(v, h)} ${n}`);
+  });
+}
+
+/** Of channels with the same columns of positions. */
+function placedNumbers({ node, x, numberOf, bits }: Site): Int32Array {
+  const columns = alike(bits('kernel') ?? new Int32Array(), x.length, bits('bias'));
+  return x.map((n, i) => numberOf(`${node.id} ${columns[i]} ${n}`));
+}
+
+/** A head sees its own q, k and bias; a talking one those of all, by its own weights after the softmax. */
+function attentionNumbers({ node, ins, x, numberOf, bits }: Site, { heads, talking }: Attention): Int32Array {
+  const [q = x, k = x, v = x] = ins;
+  const isShared = k.length !== x.length;
+  const parts = (values: Int32Array, h: number): Int32Array =>
+    values.subarray((h * values.length) / heads, ((h + 1) * values.length) / heads);
+  const own = (slot: Slot, h: number): Int32Array | undefined =>
+    bits(slot)?.filter((_, i) => i % heads === h);
+  return Int32Array.from(
+    Array.from({ length: heads }, (_, h) => h).flatMap((h) => {
+      const keys = isShared ? k : parts(k, h);
+      const head = talking
+        ? `${own('kernel', h)?.slice(heads).join()} ${own('beta', h)?.[1]}`
+        : `${parts(q, h).join()} ${keys.join()} ${own('bias', h)?.join()}`;
+      return Array.from(isShared ? v : parts(v, h), (n) => numberOf(`${node.id} ${head} ${n}`));
+    }),
+  );
+}
+
 /** The numbers of what one node makes. */
 function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Array {
   const { node, ins, x, numberOf } = site;
@@ -84,22 +123,11 @@ function numbersAt(site: Site, shapeById: ReadonlyMap<string, Shape>): Int32Arra
       const group = (i: number): number => Math.floor((i * groups) / c);
       return x.map((n, i) => numberOf(`${node.id} ${group(i)} ${slots.map((s) => s?.[i]).join()} ${n}`));
     })
+    .with({ kind: 'positions' }, () => placedNumbers(site))
     .with({ kind: 'attention', form: 'separable' }, ({ heads }) => separableNumbers(site, heads))
-    .with({ kind: 'attention' }, ({ heads }) => {
-      // a head sees its own q, k and bias
-      const [q, k = x, v = x] = ins;
-      const bias = site.bits('bias');
-      const isShared = k.length !== c;
-      const parts = (values: Int32Array, h: number): Int32Array =>
-        values.subarray((h * values.length) / heads, ((h + 1) * values.length) / heads);
-      return Int32Array.from(
-        Array.from({ length: heads }, (_, h) => h).flatMap((h) => {
-          const [keys, values] = isShared ? [k, v] : [parts(k, h), parts(v, h)];
-          const head = `${node.id} ${parts(q ?? x, h).join()} ${keys.join()} ${bias?.filter((_, i) => i % heads === h).join()}`;
-          return Array.from(values, (n) => numberOf(`${head} ${n}`));
-        }),
-      );
-    })
+    .with({ kind: 'attention', form: 'covariance' }, ({ heads }) => covarianceNumbers(site, heads))
+    .with({ kind: 'attention' }, (op) => attentionNumbers(site, op))
+    .with({ kind: 'pad' }, ({ pads }) => each(`pad ${pads.join()}`))
     .with({ kind: 'add' }, { kind: 'mul' }, ({ kind }) =>
       x.map((_, i) => numberOf(`${kind} ${ins.map((v) => v[i]).join()}`)),
     )

@@ -188,6 +188,7 @@ const weighted: readonly Kind[] = [
   'norm',
   'convTranspose',
   'scale',
+  'positions',
   'layerNorm',
   'groupNorm',
   'responseNorm',

@@ -69,11 +69,31 @@ export function masked(net: Net, all: Channels, gone: ReadonlySet<number>): Net 
     weights.set(`${id}:kernel`, float(weight.shape, data));
   }
   for (const { op, inputs, id } of net.graph.nodes) {
-    const [, k] = inputs;
-    if (op.kind !== 'attention' || op.form === 'separable') continue;
+    const [, k, v] = inputs;
+    if (op.kind !== 'attention' || op.form === 'separable' || op.form === 'covariance') continue;
+    if (op.talking && v !== undefined && all.whole.has(id))
+      unheard(weights, `${id}:kernel`, op.heads, get(all.of, v), gone);
     if (k === undefined || all.whole.has(id)) continue;
     const lost = Array.from(get(all.of, k)).flatMap((c, i) => (gone.has(c) ? [i] : []));
     for (const i of lost) silence(weights, net.graph, k, i);
   }
   return { graph: net.graph, weights };
+}
+
+/** Talking heads with zeros where others would read heads that go as a whole. */
+function unheard(
+  weights: Map<WeightKey, Weight>,
+  key: WeightKey,
+  heads: number,
+  values: Int32Array,
+  gone: ReadonlySet<number>,
+): void {
+  const weight = weights.get(key);
+  if (!weight) return;
+  const lost = (head: number): boolean => {
+    const own = values.subarray((head * values.length) / heads, ((head + 1) * values.length) / heads);
+    return own.every((c) => gone.has(c));
+  };
+  const data = materialize(weight).map((w, i) => (lost(Math.floor(i / heads) % heads) ? 0 : w));
+  weights.set(key, float(weight.shape, data));
 }

@@ -47,7 +47,7 @@ interface Component {
 /** Groups the variables that are tied to each other, directly or through others. */
 function components(all: Channels): readonly Component[] {
   // a norm over channels does not care which of them go
-  const balances = all.balances.filter(({ kind }) => kind !== 'norm' && kind !== 'products');
+  const balances = all.balances.filter(({ kind }) => kind === 'groups' || kind === 'shift');
   const owner = new Map<number, number>();
   for (const [i, v] of all.variables.entries()) for (const id of v.classes) owner.set(id, i);
   const parent = all.variables.map((_, i) => i);

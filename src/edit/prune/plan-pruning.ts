@@ -105,20 +105,22 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
   };
 }
 
+const whyKept = {
+  norm: 'a norm over these channels, whose means would change',
+  softmax: 'an attention whose softmax is over these channels of k, and whose weights would change',
+  products: 'an attention that multiplies these channels, whose k comes of another op than a layer or a norm',
+} as const;
 /**
- * The classes that a norm over channels reads, and why they stay; and those of an attention whose k has its channels from
+ * The classes that a norm over channels or the softmax of an attention reads, and why they stay; and those of an attention whose k has its channels from
  * elsewhere than a layer or a norm, since it cannot be made zero there.
  */
 function readByNorms(graph: Graph, { balances }: Channels): ReadonlyMap<number, string> {
   const norms = new Map<number, string>();
   const keys = new Map(graph.nodes.map(({ id, inputs }) => [id, inputs[1] ?? '']));
   for (const { kind, classes, node } of balances) {
-    if (kind !== 'norm' && (kind !== 'products' || makerOf(graph, get(keys, node), 0))) continue;
-    const what =
-      kind === 'norm'
-        ? 'a norm over these channels, whose means would change'
-        : 'an attention that multiplies these channels, whose k comes of another op than a layer or a norm';
-    for (const id of classes) if (!norms.has(id)) norms.set(id, `"${node}" is ${what}`);
+    if (kind === 'groups' || kind === 'shift') continue;
+    if (kind === 'products' && makerOf(graph, get(keys, node), 0)) continue;
+    for (const id of classes) if (!norms.has(id)) norms.set(id, `"${node}" is ${whyKept[kind]}`);
   }
   return norms;
 }

@@ -151,7 +151,14 @@ function classesMade(
     .with({ kind: 'conv' }, { kind: 'dense' }, ({ out }) => fresh(out))
     .with({ kind: 'act' }, ({ fn }) => (['relu', 'negate'].includes(fn) ? x : frozen()))
     .with({ kind: 'pool' }, { kind: 'globalPool' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => x)
-    .with({ kind: 'upsample' }, { kind: 'resize' }, { kind: 'shift' }, { kind: 'scale' }, () => x)
+    .with(
+      { kind: 'pad' },
+      { kind: 'upsample' },
+      { kind: 'resize' },
+      { kind: 'shift' },
+      { kind: 'scale' },
+      () => x,
+    )
     .with({ kind: 'add' }, () => {
       for (const other of ins.slice(1)) unite(x, other);
       return x;
@@ -176,6 +183,6 @@ function classesMade(
     })
     .with({ kind: 'input' }, { kind: 'norm' }, { kind: 'quantize' }, frozen)
     .with({ kind: 'convTranspose' }, { kind: 'layerNorm' }, { kind: 'responseNorm' }, frozen)
-    .with({ kind: 'groupNorm' }, { kind: 'attention' }, frozen)
+    .with({ kind: 'groupNorm' }, { kind: 'attention' }, { kind: 'positions' }, frozen)
     .exhaustive();
 }

@@ -20,11 +20,12 @@ const movesValues = ({ op }: Node): boolean =>
     .with({ kind: 'upsample' }, { kind: 'resize' }, ({ fn }) => fn === 'nearest')
     .with({ kind: 'slice' }, { kind: 'shuffle' }, { kind: 'permute' }, { kind: 'flatten' }, () => true)
     .with({ kind: 'pixelShuffle' }, { kind: 'maxout' }, { kind: 'dropout' }, { kind: 'dropPath' }, () => true)
+    .with({ kind: 'pad' }, () => true) // zero is among the steps of every range
     .with({ kind: 'input' }, { kind: 'conv' }, { kind: 'dense' }, { kind: 'norm' }, () => false)
     .with({ kind: 'act' }, { kind: 'add' }, { kind: 'mul' }, { kind: 'concat' }, () => false)
     .with({ kind: 'shift' }, { kind: 'quantize' }, { kind: 'convTranspose' }, () => false)
     .with({ kind: 'layerNorm' }, { kind: 'responseNorm' }, { kind: 'scale' }, () => false)
-    .with({ kind: 'groupNorm' }, { kind: 'attention' }, () => false)
+    .with({ kind: 'groupNorm' }, { kind: 'attention' }, { kind: 'positions' }, () => false)
     .exhaustive();
 /** Whether rounding to a range includes what this op does: clipping. */
 const fuses = ({ op }: Node): boolean => op.kind === 'act' && (op.fn === 'relu' || op.fn === 'relu6');

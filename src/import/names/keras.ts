@@ -1,4 +1,5 @@
 /** @file Layer names of keras.applications (Keras 3), and of Keras 2 where they differ. */
+import type { Graph } from '../../graph/index.ts';
 import { type Place, pair, type Scheme } from './scheme.ts';
 
 const mobilenetV1: Scheme = {
@@ -90,6 +91,28 @@ const resnet50: Scheme = {
   },
 };
 
+/** All names begin with that of the model, 'convnext_tiny'. */
+const model = ({ graph }: { readonly graph: Graph }): string =>
+  `convnext_${/\bvariant=(\w+)/.exec(graph.name)?.[1] ?? 'atto'}`;
+const convnext: Scheme = {
+  ends: {
+    'stem/conv': (c) => `${model(c)}_stem_conv`,
+    'stem/layerNorm': (c) => `${model(c)}_stem_layernorm`,
+    'stage/down/conv': (c, stage) => `${model(c)}_downsampling_conv_${stage - 1}`,
+    'stage/down/layerNorm': (c, stage) => `${model(c)}_downsampling_layernorm_${stage - 1}`,
+    'head/layerNorm': (c) => `${model(c)}_head_layernorm`,
+    'head/dense': (c) => `${model(c)}_head_dense`,
+  },
+  block: (p) => `${model(p)}_stage_${p.stage}_block_${p.block}`,
+  joint: '_',
+  parts: {
+    ...{ 'filter/conv': 'depthwise_conv', 'filter/layerNorm': 'layernorm' },
+    ...{ 'expand/conv': 'pointwise_conv_1', 'project/conv': 'pointwise_conv_2' },
+    'project/scale': 'layer_scale',
+  },
+  pointwise: ['expand/conv', 'project/conv'],
+};
+
 /** The 1x1 convs of the shortcuts have no names of their own: conv2d, conv2d_1, ... in the order of the net. */
 const xception: Scheme = {
   ends: {
@@ -130,6 +153,7 @@ export const keras: Readonly<Record<string, Scheme>> = {
   'mobilenet-v3-small': mobilenetV3,
   'mobilenet-v3-large': mobilenetV3,
   ...Object.fromEntries([0, 1, 2, 3].map((i) => [`efficientnet-b${i}`, efficientnet])),
+  convnext,
   'densenet-121': densenet,
   'resnet-50': resnet50,
   xception,

@@ -17,6 +17,7 @@ export interface Place {
   readonly block: number;
   /** Among all blocks, from 0. */
   readonly index: number;
+  readonly graph: Graph;
   /** Whether the same block has a node under this path. */
   has(path: string): boolean;
   hasNode(path: string): boolean;
@@ -64,6 +65,7 @@ export function named(graph: Graph, scheme: Scheme, ids: readonly string[]): rea
     const [, stage = '', block, inside = ''] = /^stage(\d+)\/(?:(\d+)\/)?(.+)$/.exec(id) ?? [];
     const prefix = block === undefined ? '' : `stage${stage}/${block}`;
     const place: Place = {
+      graph,
       id,
       path: inside,
       stage: Number(stage || 0) - 1,

@@ -100,4 +100,145 @@ const linear = Object.keys(transformers(mobilevitTransformer)).filter((path) => 
 const mobilevit: Scheme = { ...mobilevitOf('layerNorm', mobilevitTransformer), pointwise: linear };
 const mobilevitV2 = mobilevitOf('groupNorm', separableTransformer);
 
-export const tokens: Readonly<Record<string, Scheme>> = { shvit, mobilevit, 'mobilevit-v2': mobilevitV2 };
+const edgenext: Scheme = {
+  ends: {
+    ...{ 'stem/conv': 'stem.0', 'stem/layerNorm': 'stem.1' },
+    'stage/down/layerNorm': (_, stage) => `stages.${stage}.downsample.0`,
+    'stage/down/conv': (_, stage) => `stages.${stage}.downsample.1`,
+    ...{ 'head/layerNorm': 'head.norm', 'head/dense': 'head.fc' },
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    'filter/conv': 'conv_dw',
+    ...{ 'part0/conv': 'convs.0', 'part1/conv': 'convs.1', 'part2/conv': 'convs.2' },
+    positions: 'pos_embd.token_projection',
+    'attention/layerNorm': 'norm_xca',
+    'attention/qkv/conv': 'xca.qkv',
+    'attention/attention': 'xca.temperature',
+    'attention/project/conv': 'xca.proj',
+    'attention/scale': 'gamma_xca',
+    'mlp/layerNorm': 'norm',
+    'mlp/expand/conv': 'mlp.fc1',
+    'mlp/project/conv': 'mlp.fc2',
+    'mlp/scale': 'gamma',
+  },
+  pointwise: ['attention/qkv/conv', 'attention/project/conv', 'mlp/expand/conv', 'mlp/project/conv'],
+};
+
+const efficientformer: Scheme = {
+  ends: {
+    ...pair('stem/conv1', 'stem.conv1', 'stem.norm1'),
+    ...pair('stem/conv2', 'stem.conv2', 'stem.norm2'),
+    'stage/down/conv': (_: Counts, stage: number) => `stages.${stage}.downsample.conv`,
+    'stage/down/norm': (_: Counts, stage: number) => `stages.${stage}.downsample.norm`,
+    'head/layerNorm': 'norm',
+    'head/dense': 'head',
+    'head/teacher/dense': 'head_dist',
+  },
+  // before the first that attends, a module makes tokens of the map
+  block: ({ stage, block, has }) => `stages.${stage}.blocks.${has('attention') ? block + 1 : block}`,
+  parts: {
+    'pool/scale': 'ls1.gamma',
+    ...pair('mlp/expand', 'mlp.fc1', 'mlp.norm1'),
+    ...pair('mlp/narrow', 'mlp.fc2', 'mlp.norm2'),
+    'attention/layerNorm': 'norm1',
+    'attention/qkv/conv': 'token_mixer.qkv',
+    'attention/attention': 'token_mixer.attention_biases',
+    'attention/project/conv': 'token_mixer.proj',
+    'attention/scale': 'ls1.gamma',
+    'mlp/layerNorm': 'norm2',
+    'mlp/first/conv': 'mlp.fc1',
+    'mlp/second/conv': 'mlp.fc2',
+    'mlp/scale': 'ls2.gamma',
+  },
+  pointwise: ['attention/qkv/conv', 'attention/project/conv', 'mlp/first/conv', 'mlp/second/conv'],
+};
+
+/** ConvNorm and ConvNormAct of efficientformer_v2: attention, with a strided conv before it or of q. */
+const efficientformerAttention = (ours: string, theirs: string): Record<string, string> => ({
+  ...byobnet(`${ours}down`, `${theirs}stride_conv`),
+  ...byobnet(`${ours}q`, `${theirs}q`),
+  ...byobnet(`${ours}q/project`, `${theirs}q.proj`),
+  ...byobnet(`${ours}k`, `${theirs}k`),
+  ...byobnet(`${ours}v`, `${theirs}v`),
+  ...byobnet(`${ours}local`, `${theirs}v_local`),
+  ...byobnet(`${ours}project`, `${theirs}proj`),
+  [`${ours}attention`]: `${theirs}attention_biases`,
+});
+const efficientformerDown: Readonly<Record<string, string>> = {
+  conv: 'conv.conv',
+  norm: 'conv.bn',
+  ...efficientformerAttention('attention/', 'attn.'),
+  'attention/q/conv': 'attn.q.local',
+};
+const efficientformerV2: Scheme = {
+  ends: {
+    ...byobnet('stem/conv1', 'stem.conv1'),
+    ...byobnet('stem/conv2', 'stem.conv2'),
+    ...Object.fromEntries(
+      Object.entries(efficientformerDown).map(([path, name]) => [
+        `stage/down/${path}`,
+        (_: Counts, stage: number) => `stages.${stage}.downsample.${name}`,
+      ]),
+    ),
+    'head/norm': 'norm',
+    'head/dense': 'head',
+    'head/teacher/dense': 'head_dist',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    ...efficientformerAttention('attention/', 'token_mixer.'),
+    'attention/scale': 'ls1.gamma',
+    ...byobnet('mlp/expand', 'mlp.fc1'),
+    ...byobnet('mlp/filter', 'mlp.mid'),
+    ...byobnet('mlp/narrow', 'mlp.fc2'),
+    'mlp/scale': 'ls2.gamma',
+  },
+};
+
+/** Of inverted residuals, and between stages. */
+const tinyConvs = {
+  ...byobnet('expand', 'conv1'),
+  ...byobnet('filter', 'conv2'),
+  ...byobnet('project', 'conv3'),
+};
+const tinyLinear = {
+  'attention/qkv/conv': 'attn.qkv',
+  'attention/project/conv': 'attn.proj',
+  'mlp/expand/conv': 'mlp.fc1',
+  'mlp/narrow/conv': 'mlp.fc2',
+};
+const tinyVit: Scheme = {
+  ends: {
+    ...byobnet('stem/conv1', 'patch_embed.conv1'),
+    ...byobnet('stem/conv2', 'patch_embed.conv2'),
+    ...Object.fromEntries(
+      Object.entries(tinyConvs).map(([path, name]) => [
+        `stage/down/${path}`,
+        (_: Counts, stage: number) => `stages.${stage}.downsample.${name}`,
+      ]),
+    ),
+    'head/layerNorm': 'head.norm',
+    'head/dense': 'head.fc',
+  },
+  block: ({ stage, block }) => `stages.${stage}.blocks.${block}`,
+  parts: {
+    ...tinyConvs,
+    ...tinyLinear,
+    'attention/layerNorm': 'attn.norm',
+    'attention/attention': 'attn.attention_biases',
+    ...byobnet('local', 'local_conv'),
+    'mlp/layerNorm': 'mlp.norm',
+  },
+  pointwise: Object.keys(tinyLinear),
+};
+
+export const tokens: Readonly<Record<string, Scheme>> = {
+  shvit,
+  edgenext,
+  mobilevit,
+  'mobilevit-v2': mobilevitV2,
+  'tiny-vit': tinyVit,
+  efficientformer,
+  'efficientformer-v2': efficientformerV2,
+};

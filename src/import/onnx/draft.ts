@@ -11,6 +11,7 @@ import {
   isMap,
   type Op,
   type Pair,
+  type Positions,
   type Shape,
   ShapeError,
   type Slot,
@@ -25,11 +26,6 @@ export interface Affine {
   readonly scale: Float64Array;
   readonly offset: Float64Array;
 }
-/** Zeros around a map. */
-export interface Pad {
-  readonly kind: 'pad';
-  readonly pads: readonly [top: number, right: number, bottom: number, left: number];
-}
 /** Parts of activations and norms that have no meaning of their own here. */
 type Part =
   | { readonly kind: 'erf' }
@@ -37,6 +33,9 @@ type Part =
   | { readonly kind: 'sqrt' }
   /** The Euclidean norm of each channel's map: [h, w, c] -> [c]. */
   | { readonly kind: 'mapNorm' }
+  /** These norms, at least eps; a map divided by them. */
+  | { readonly kind: 'floored'; readonly eps: number }
+  | { readonly kind: 'unit'; readonly eps: number }
   /** Norms over their mean over channels + eps: [c] -> [c]. */
   | { readonly kind: 'share'; readonly eps: number };
 /** q k of an attention for each head, as the map [groups x places of q, places of k, heads]; then the weights that softmax makes. */
@@ -62,9 +61,10 @@ type Products =
   | (Omit<Scores, 'kind'> & { readonly kind: 'weights' })
   /** [channels of v, channels of k, heads] */
   | { readonly kind: 'outer'; readonly size: Pair; readonly heads: number }
+  | { readonly kind: 'channelWeights'; readonly size: Pair; readonly heads: number; readonly eps: number }
   | { readonly kind: 'numerator'; readonly heads: number; readonly width: number }
   | { readonly kind: 'denominator'; readonly heads: number };
-export type DraftOp = Op | Products | Affine | Pad | Part;
+export type DraftOp = Op | Products | Affine | Part;
 
 /** The weights of a layer, and what tells layers that share them. */
 export interface Layer {
@@ -90,6 +90,9 @@ export class Draft {
   readonly #nodes = new Map<string, DraftNode>();
   readonly #known = new Map<string, string>();
   readonly #paths: (wanted: string) => string;
+  /** Constant maps of positions through convs, [h, w, c]; see ops/positions.ts. */
+  readonly projections: { readonly op: Positions; readonly values: Float32Array; readonly layer: Layer }[] =
+    [];
 
   /** @param paths makes a path that no other node has. */
   constructor(paths: (wanted: string) => string) {
@@ -177,6 +180,8 @@ function draftShape(op: DraftOp, ins: readonly Shape[], id: string): Shape {
     op.kind === 'erf' ||
     op.kind === 'round' ||
     op.kind === 'sqrt' ||
+    op.kind === 'floored' ||
+    op.kind === 'unit' ||
     op.kind === 'share'
   )
     return x;
@@ -184,17 +189,15 @@ function draftShape(op: DraftOp, ins: readonly Shape[], id: string): Shape {
     return [op.groups * op.inQuery[0] * op.inQuery[1], op.inKey[0] * op.inKey[1], op.heads];
   if (op.kind === 'shares' || op.kind === 'sharedMean')
     return op.kind === 'shares' ? x : [op.groups, 1, channelsOf(ins[1] ?? x)];
-  if (op.kind === 'outer') return [...op.size, op.heads];
+  if (op.kind === 'outer' || op.kind === 'channelWeights') return [...op.size, op.heads];
   if (op.kind === 'numerator' || op.kind === 'denominator') {
     const c = op.kind === 'numerator' ? op.heads * op.width : op.heads;
     return isMap(x) ? [x[0], x[1], c] : [c];
   }
   if (op.kind === 'mapNorm') return [channelsOf(x)];
   try {
-    if (op.kind !== 'pad') return shapeOf(op, ins);
+    return shapeOf(op, ins);
   } catch (e) {
     throw e instanceof ShapeError ? e.at(id) : e;
   }
-  const [top, right, bottom, left] = op.pads;
-  return isMap(x) ? [x[0] + top + bottom, x[1] + left + right, x[2]] : x;
 }

@@ -172,7 +172,7 @@ function taken(node: Ready, { scale, offset }: Affine): Ready | undefined {
 const without = (names: Layer['names'], ...slots: readonly Slot[]): Layer['names'] =>
   Object.fromEntries(Object.entries(names).filter(([slot]) => !slots.some((s) => s === slot)));
 
-/** Affine ops and padding as our own ops. */
+/** Affine ops as our own ops. */
 function lowered(node: DraftNode, layer: Layer | undefined): Ready {
   const { id, op, inputs, shape } = node;
   const c = channelsOf(shape);
@@ -185,15 +185,6 @@ function lowered(node: DraftNode, layer: Layer | undefined): Ready {
       const slots = { kernel: float([1, 1, 1, c], scale), ...(hasBias ? { bias: float([c], offset) } : {}) };
       return { id, inputs, op: { ...each, padding: 'same', bias: hasBias }, layer: { slots, names: {} } };
     }
-    case 'pad': {
-      const kernel = float([1, 1, 1, c], new Float32Array(c).fill(1));
-      return {
-        id,
-        inputs,
-        op: { ...each, padding: op.pads, bias: false },
-        layer: { slots: { kernel }, names: {} },
-      };
-    }
     case 'erf':
       throw new MoonletError(`onnx node at ${id} (Erf): outside of a gelu it has no counterpart`);
     case 'round':
@@ -203,15 +194,18 @@ function lowered(node: DraftNode, layer: Layer | undefined): Ready {
     case 'sqrt':
       throw new MoonletError(`onnx node at ${id} (Sqrt): outside of a layer norm it has no counterpart`);
     case 'mapNorm':
+    case 'floored':
+    case 'unit':
     case 'share':
       throw new MoonletError(
-        `onnx node at ${id} (${op.kind === 'share' ? 'Div' : 'ReduceL2'}): outside of a global response norm it has no counterpart`,
+        `onnx node at ${id} (${op.kind === 'share' || op.kind === 'unit' ? 'Div' : 'ReduceL2'}): outside of a global response norm, or an attention over channels, it has no counterpart`,
       );
     case 'scores':
     case 'weights':
     case 'shares':
     case 'sharedMean':
     case 'outer':
+    case 'channelWeights':
     case 'numerator':
     case 'denominator':
       throw new MoonletError(`onnx node at ${id}: a part of an attention whose other parts are not there`);
@@ -326,5 +320,7 @@ const slotsOf = (op: Op): readonly Slot[] =>
       : op.kind === 'layerNorm' || op.kind === 'groupNorm' || op.kind === 'responseNorm'
         ? ['gamma', 'beta']
         : op.kind === 'attention'
-          ? ['bias']
-          : [];
+          ? ['kernel', 'bias', 'gamma', 'beta']
+          : op.kind === 'positions'
+            ? ['kernel', 'bias']
+            : [];

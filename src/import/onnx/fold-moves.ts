@@ -29,6 +29,25 @@ export const gather: Fold = (call) => {
   if (list.some((i) => i < 0 || i >= size)) call.fail(`indices out of an axis of ${size}`);
   return [taken(x, axis, list, withDim(x.shape, axis, indices.shape))];
 };
+/** Entries by their indices along the first axes: data[indices[..., 0], indices[..., 1], ...]. */
+export const gatherNd: Fold = (call) => {
+  const [x, indices] = [call.constant(0), call.constant(1)];
+  if (call.int('batch_dims', 0) !== 0) call.fail('batch_dims of a constant have no counterpart');
+  const depth = indices.shape.at(-1) ?? 0;
+  if (!depth || depth > x.shape.length) call.fail(`indices of ${depth} axes for ${x.shape.length}`);
+  const [first, rest] = [x.shape.slice(0, depth), x.shape.slice(depth)];
+  const list = numbersOf(indices);
+  const rows = Array.from({ length: list.length / depth }, (_, k) =>
+    first.reduce((row, size, i) => {
+      const given = list[k * depth + i] ?? 0;
+      const index = given < 0 ? given + size : given;
+      if (index < 0 || index >= size) call.fail(`indices out of an axis of ${size}`);
+      return row * size + index;
+    }, 0),
+  );
+  const flat = { ...x, shape: [countOf(first), ...rest] };
+  return [taken(flat, 0, rows, [...indices.shape.slice(0, -1), ...rest])];
+};
 export const slice: Fold = (call) => {
   let x = call.constant(0);
   const starts = call.intsOrInput('starts', 1) ?? [];

@@ -6,6 +6,7 @@ import {
   expand,
   flatten,
   gather,
+  gatherNd,
   reshape,
   slice,
   split,
@@ -156,6 +157,18 @@ const standardize: Fold = (call) => {
   }
   return [{ kind: 'constant', dtype: 'float32', shape: x.shape, data: values }];
 };
+/** Sums of all values up to each, along an axis. */
+const runningSum: Fold = (call) => {
+  const x = call.constant(0);
+  if (call.int('exclusive', 0) || call.int('reverse', 0)) call.fail('sums in another order than forward');
+  const axis = call.axis(numbersOf(call.constant(1))[0] ?? 0, x.shape.length);
+  const step = countOf(x.shape.slice(axis + 1));
+  const values = numbersOf(x).slice();
+  values.forEach((v, i) => {
+    if (Math.floor(i / step) % (x.shape[axis] ?? 1)) values[i] = v + (values[i - step] ?? 0);
+  });
+  return [make(call, x.dtype, x.shape, values)];
+};
 /** The value of the attribute, whichever of its names it has. */
 const constant: Fold = (call) => {
   const entries = Object.entries(call.node.attributes ?? {});
@@ -187,6 +200,7 @@ export const folds: ReadonlyMap<string, Fold> = new Map<string, Fold>([
   ['Size', (call) => [wholeNumbers([countOf(call.constant(0).shape)], [])]],
   ['Range', range],
   ['Gather', gather],
+  ['GatherND', gatherNd],
   ['Slice', slice],
   ['Split', split],
   ['Concat', concat],
@@ -214,6 +228,9 @@ export const folds: ReadonlyMap<string, Fold> = new Map<string, Fold>([
   ['Exp', elementwise((a = 0) => Math.exp(a))],
   ['Floor', elementwise((a = 0) => Math.floor(a))],
   ['Ceil', elementwise((a = 0) => Math.ceil(a))],
+  ['Sin', elementwise((a = 0) => Math.sin(a))],
+  ['Cos', elementwise((a = 0) => Math.cos(a))],
+  ['CumSum', runningSum],
   ['Not', elementwise((a = 0) => Number(!a))],
   ['And', condition((a, b) => a !== 0 && b !== 0)],
   ['Or', condition((a, b) => a !== 0 || b !== 0)],

@@ -1,14 +1,14 @@
 /** @file The public names of `read/mcu`: what a net needs on a microcontroller. */
 export {
+  type McuFigureOptions,
   type McuLayer,
   type McuOptions,
   type McuPatches,
   type McuReport,
   type McuSchedule,
-  type McuFigureOptions,
   mcuFigures,
-  mcuSchedules,
   mcuReport,
+  mcuSchedules,
   type Sram,
 } from './report.ts';
 export { parseSize } from './size.ts';

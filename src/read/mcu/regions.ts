@@ -15,6 +15,7 @@ interface Window {
 /** A window; `same` place; so many times larger than its input; `whole` when each value depends on all places. */
 type Reach = Window | 'same' | { readonly times: number } | 'whole';
 
+const one: Pair = [1, 1];
 const reachOf = (op: Op): Reach =>
   match(op)
     .returnType<Reach>()
@@ -22,13 +23,14 @@ const reachOf = (op: Op): Reach =>
     .with({ kind: 'pool' }, ({ size, stride, padding }) => ({
       kernel: size,
       stride,
-      dilation: [1, 1],
+      dilation: one,
       padding,
     }))
+    .with({ kind: 'pad' }, ({ pads }) => ({ kernel: one, stride: one, dilation: one, padding: pads }))
     .with({ kind: 'shift' }, ({ kernel }) => ({
       kernel: [kernel, kernel],
-      stride: [1, 1],
-      dilation: [1, 1],
+      stride: one,
+      dilation: one,
       padding: 'same',
     }))
     .with({ kind: 'pixelShuffle' }, { kind: 'upsample', fn: 'nearest' }, ({ factor }) => ({ times: factor }))
@@ -52,6 +54,7 @@ const reachOf = (op: Op): Reach =>
     )
     .with(
       { kind: 'attention' },
+      { kind: 'positions' },
       { kind: 'convTranspose' },
       { kind: 'dense' },
       { kind: 'groupNorm' },

@@ -1,7 +1,16 @@
 /** @file The meaning in tensors of norms over channels, transposed convs and pixel shuffles. */
 import * as tf from '@tensorflow/tfjs-core';
 import { defined, first } from '../../access.ts';
-import { type ConvTranspose, channelsOf, type GroupNorm, type Slot, slideBack } from '../../graph/index.ts';
+import {
+  type ConvTranspose,
+  channelsOf,
+  type GroupNorm,
+  type Pad,
+  type Positions,
+  positionFeatures,
+  type Slot,
+  slideBack,
+} from '../../graph/index.ts';
 import { convInputGrad } from '../../kernels/index.ts';
 import { tensor4D } from './ranks.ts';
 
@@ -29,6 +38,17 @@ export function affine(x: tf.Tensor, at: Weighted): tf.Tensor {
   const [gamma, beta] = [at.weight('gamma'), at.weight('beta')];
   const scaled = gamma ? tf.mul(x, gamma) : x;
   return beta ? tf.add(scaled, beta) : scaled;
+}
+
+/** x + P K + b, where the second part is one map for the whole batch. */
+export function addPositions(x: tf.Tensor4D, op: Positions, at: Weighted): tf.Tensor {
+  const [, h, w, c] = x.shape;
+  const map = tf.tensor2d(positionFeatures(op, [h, w]), [h * w, op.features]);
+  const projected = tf.add(
+    tf.matMul(map, defined(at.weight('kernel'), 'kernel')),
+    defined(at.weight('bias'), 'bias'),
+  );
+  return tf.add(x, tf.reshape(projected, [1, h, w, c]));
 }
 
 /** Over the channels of each group at all places; x is a map or a vector of a batch. */
@@ -108,4 +128,23 @@ export function pixelShuffle(x: tf.Tensor4D, f: number): tf.Tensor4D {
   const c = channels / f ** 2;
   const cells = tf.reshape(x, [b, h, w, c, f, f]);
   return tensor4D(tf.reshape(tf.transpose(cells, [0, 1, 4, 2, 5, 3]), [b, h * f, w * f, c]));
+}
+
+/** Zeros at the sides; negative numbers cut. */
+export function padded(x: tf.Tensor4D, [top, right, bottom, left]: Pad['pads']): tf.Tensor {
+  const [n, h, w, c] = x.shape;
+  const cut = (side: number): number => Math.max(0, -side);
+  const more = (side: number): number => Math.max(0, side);
+  const from: [number, number, number, number] = [0, cut(top), cut(left), 0];
+  const size: [number, number, number, number] = [
+    n,
+    h - cut(top) - cut(bottom),
+    w - cut(left) - cut(right),
+    c,
+  ];
+  const rest = size[1] < h || size[2] < w ? tf.slice(x, from, size) : x;
+  const none: [number, number] = [0, 0];
+  return Math.max(top, right, bottom, left) > 0
+    ? tf.pad(rest, [none, [more(top), more(bottom)], [more(left), more(right)], none])
+    : rest;
 }

@@ -9,8 +9,10 @@ import type { Activation, Norm, Op, Padding, Pair, Quantize, Slot } from '../../
 import { channelsOf, codeRange, shiftTap, slide } from '../../graph/index.ts';
 import { avgPool, batchNorm, conv, maxPool, upsampleBilinear } from '../../kernels/index.ts';
 import {
+  addPositions,
   affine,
   groupStandardized,
+  padded,
   pixelShuffle,
   responseNorm,
   standardized,
@@ -63,12 +65,14 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
     .with({ kind: 'groupNorm' }, (op) => affine(groupStandardized(x, op), at))
     .with({ kind: 'responseNorm' }, ({ eps }) => responseNorm(tensor4D(x), eps, at))
     .with({ kind: 'attention' }, (op) => attend(op, ins, at))
+    .with({ kind: 'positions' }, (op) => addPositions(tensor4D(x), op, at))
     .with({ kind: 'scale' }, () => tf.mul(x, defined(at.weight('gamma'), 'gamma')))
     .with({ kind: 'act' }, ({ fn }) => activate(x, fn))
     .with({ kind: 'pool' }, ({ fn, size, stride, padding }) => {
       const geometry = { size, stride, pads: padsOf(x, size, stride, one, padding) };
       return fn === 'max' ? maxPool(tensor4D(x), geometry) : avgPool(tensor4D(x), geometry);
     })
+    .with({ kind: 'pad' }, ({ pads }) => padded(tensor4D(x), pads))
     .with({ kind: 'globalPool' }, ({ fn }) => (fn === 'avg' ? tf.mean(x, [1, 2]) : tf.max(x, [1, 2])))
     .with({ kind: 'add' }, () => ins.slice(1).reduce((sum, y) => tf.add(sum, y), x))
     .with({ kind: 'mul' }, () => ins.slice(1).reduce((product, y) => tf.mul(product, asGate(y, product)), x))

@@ -25,9 +25,11 @@ export function attend(op: Attention, ins: readonly tf.Tensor[], at: Weighted): 
   const [q, k, v] = [defined(ins[0], 'q'), defined(ins[1], 'k'), defined(ins[2], 'v')];
   const keyHeads = shared ? 1 : op.heads;
   const queries = tokens(q, op, sizes, { grid: query, inside: inQuery, heads: op.heads, width });
-  const keyWidth = op.form === 'separable' ? valueWidth : width;
+  const keyWidth = op.form === 'separable' || op.form === 'covariance' ? valueWidth : width;
   const keys = tokens(k, op, sizes, { grid: key, inside: inKey, heads: keyHeads, width: keyWidth });
   const values = tokens(v, op, sizes, { grid: key, inside: inKey, heads: keyHeads, width: valueWidth });
+  if (op.form === 'covariance')
+    return fromTokens(covariance(op, queries, keys, values, at), op, { ...sizes, valueWidth: width });
   const means =
     op.form === 'linear'
       ? linear(op, queries, keys, values)
@@ -82,7 +84,7 @@ function fromTokens(
 const repeated = (x: tf.Tensor, heads: number): tf.Tensor =>
   x.shape[1] === heads ? x : tf.tile(x, [1, heads, 1, 1]);
 
-/** softmax(scale q k + bias) v */
+/** softmax(scale q k + bias) v, with the heads mixed before and after the softmax where they talk. */
 function softmax(
   op: Attention,
   sizes: AttentionSizes,
@@ -93,7 +95,19 @@ function softmax(
 ): tf.Tensor {
   const scores = tf.matMul(tf.mul(q, op.scale), repeated(k, op.heads), false, true);
   const biased = op.bias ? tf.add(scores, biasOf(op, sizes, defined(at.weight('bias'), 'bias'))) : scores;
-  return tf.matMul(tf.softmax(biased), repeated(v, op.heads));
+  const weights = tf.softmax(op.talking ? mixed(biased, 0, at) : biased);
+  return tf.matMul(op.talking ? mixed(weights, 1, at) : weights, repeated(v, op.heads));
+}
+
+/** Heads mixed as by a 1x1 conv over them: the first kernel and offset, or the second. */
+function mixed(x: tf.Tensor, which: 0 | 1, at: Weighted): tf.Tensor {
+  const [b = 1, heads = 1, queries = 1, keys = 1] = x.shape;
+  const [kernel, offset] = [defined(at.weight('kernel'), 'kernel'), defined(at.weight('beta'), 'beta')];
+  // tf's products take one number of matrices on both sides
+  const each = tf.tile(tf.slice(kernel, [which, 0, 0], [1, heads, heads]), [b, 1, 1]);
+  const sums = tf.matMul(each, tf.reshape(x, [b, heads, queries * keys]), true);
+  const moved = tf.add(sums, tf.reshape(tf.slice(offset, [which, 0], [1, heads]), [1, heads, 1]));
+  return tf.reshape(moved, [b, heads, queries, keys]);
 }
 
 /** The bias of each place of q and of k: [heads, places of q, places of k]. */
@@ -108,6 +122,21 @@ function biasOf(op: Attention, { inQuery, inKey }: AttentionSizes, table: tf.Ten
 function separable(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor {
   const weights = tf.softmax(tf.transpose(q, [0, 1, 3, 2])); // [b groups, heads, 1, places]
   return tf.mul(v, tf.matMul(weights, k));
+}
+
+/** softmax over channels of k of (gamma q k) v, with q and k of norm 1 over places; sqrt(max(sum, eps^2)) has a gradient at zero. */
+function covariance(
+  { heads, eps }: Attention,
+  q: tf.Tensor,
+  k: tf.Tensor,
+  v: tf.Tensor,
+  at: Weighted,
+): tf.Tensor {
+  const unit = (x: tf.Tensor): tf.Tensor =>
+    tf.div(x, tf.sqrt(tf.maximum(tf.sum(tf.mul(x, x), 2, true), eps ** 2)));
+  const gamma = tf.reshape(defined(at.weight('gamma'), 'gamma'), [heads, 1, 1]);
+  const scores = tf.mul(tf.matMul(unit(q), unit(k), true), gamma);
+  return tf.matMul(v, tf.softmax(scores), false, true);
 }
 
 /** q (k^T v) / (q sum of k + eps) */

@@ -12,7 +12,7 @@ import {
   isStatistic,
   type Node,
   type Op,
-  type Pair,
+  type Pad,
   type Shape,
   type Slot,
   shapeFrom,
@@ -21,7 +21,7 @@ import {
 } from '../../graph/index.ts';
 import { float, type Net, net, type Weight, type WeightKey } from '../../weights/index.ts';
 import { isOpLayer } from './layer.ts';
-import { layerOps, type Ops } from './layer-ops.ts';
+import { layerOps, type Ops, takesZeros } from './layer-ops.ts';
 import type { Memory } from './to-layers.ts';
 
 /** A call of a layer: what tf's graph is made of. */
@@ -81,13 +81,9 @@ const pathOf = (name: string): string =>
 export function fromLayers(model: tfl.LayersModel): Net {
   const memory = memoryOf(model);
   const reading = new Reading(memory);
-  const outputs = reading.run(model, '').map((id, i) => {
-    if (!reading.isPadding(id)) return id;
-    throw new MoonletError(
-      `${model.outputs[i]?.sourceLayer.name}: ZeroPadding2D as an output has no counterpart; pad before a conv`,
-    );
-  });
-  const { nodes, weights } = reading;
+  const outputs = reading.run(model, '');
+  const { weights } = reading;
+  const nodes = reading.nodesOf(outputs);
   refuseMisread(nodes, memory);
   return net(check({ name: memory?.name ?? model.name, nodes: ordered(nodes, memory), outputs }), weights);
 }
@@ -97,15 +93,17 @@ class Reading {
   readonly weights = new Map<WeightKey, Weight>();
   readonly #memory: Memory | undefined;
   readonly #shapes = new Map<string, Shape>();
-  /** A padding's value -> what it pads, and the zeros that its reader must add. */
-  readonly #paddings = new Map<string, { readonly padded: string; readonly zeros: readonly [Pair, Pair] }>();
+  /** Of each ZeroPadding2D: what it pads, and the zeros that it adds. */
+  readonly #paddings = new Map<string, { readonly padded: string; readonly zeros: Pad['pads'] }>();
   readonly #owners = new Map<tfl.layers.Layer, { id: string; uses: number }>();
 
   constructor(memory: Memory | undefined) {
     this.#memory = memory;
   }
-  isPadding(id: string): boolean {
-    return this.#paddings.has(id);
+  /** The nodes of the net: without paddings that only layers with padding read. */
+  nodesOf(outputs: readonly string[]): readonly Node[] {
+    const read = new Set([...outputs, ...this.nodes.flatMap(({ inputs }) => inputs)]);
+    return this.nodes.filter(({ id }) => read.has(id) || !this.#paddings.has(id));
   }
 
   /** Appends a model's nodes; `fed` are the nodes that its inputs are, of a model within another. Gives its outputs. */
@@ -141,23 +139,31 @@ class Reading {
       : `${prefix}${pathOf(layer.name)}`;
     if (owner) owner.uses++;
     else this.#owners.set(layer, { id, uses: 1 });
-    const paddings = values.map((x) => this.#paddings.get(x));
-    const inputs = values.map((x, i) => paddings[i]?.padded ?? x);
+    const padding = this.#paddingOf(layer, values);
+    const inputs = padding ? [padding.padded] : values;
     const shapes = inputs.map((x) => get(this.#shapes, x));
-    const before = this.nodes.find(({ id }) => id === inputs[0])?.op;
-    const positive = before?.kind === 'act' && (before.fn === 'relu' || before.fn === 'relu6');
-    const read = layerOps(layer, paddings.find((p) => p !== undefined)?.zeros, shapes, positive);
+    const read = layerOps(layer, padding?.zeros, shapes);
     if (read === 'input') {
       this.#push({ id, op: { kind: 'input', shape: inputShape(layer) }, inputs: [] });
       return id;
     }
-    if ('zeros' in read) {
-      const alias = `${id}#pad`;
-      this.#paddings.set(alias, { padded: first(inputs), zeros: read.zeros });
-      return alias;
-    }
+    const [op] = read.ops;
+    if (op?.kind === 'pad' && layer.getClassName() === 'ZeroPadding2D')
+      this.#paddings.set(id, { padded: first(inputs), zeros: op.pads });
     if (!owner) for (const [k, w] of weightsOf(layer, id, read)) this.weights.set(k, w);
     return this.#chain(id, read.ops, inputs, owner?.id);
+  }
+
+  /** The ZeroPadding2D that a layer reads, where both are one op. */
+  #paddingOf(
+    layer: tfl.layers.Layer,
+    values: readonly string[],
+  ): { readonly padded: string; readonly zeros: Pad['pads'] } | undefined {
+    const padding = this.#paddings.get(values[0] ?? '');
+    if (!padding) return undefined;
+    const before = this.nodes.find(({ id }) => id === padding.padded)?.op;
+    const positive = before?.kind === 'act' && (before.fn === 'relu' || before.fn === 'relu6');
+    return takesZeros(layer, padding.zeros, positive) ? padding : undefined;
   }
 
   /** A layer's ops one after another; the first with its own id, the others below it. No op: the input itself. */
@@ -213,7 +219,10 @@ const slotsOf = (op: Op): readonly Slot[] =>
   slots.filter((slot) => {
     if (isLinear(op)) return slot === 'kernel' || (slot === 'bias' && op.bias);
     if (op.kind === 'scale') return slot === 'gamma';
-    if (op.kind === 'attention') return slot === 'bias' && op.bias;
+    if (op.kind === 'positions') return slot === 'kernel' || slot === 'bias';
+    if (op.kind === 'attention' && op.form === 'covariance') return slot === 'gamma';
+    if (op.kind === 'attention')
+      return slot === 'bias' ? op.bias : op.talking && (slot === 'kernel' || slot === 'beta');
     if (op.kind === 'responseNorm') return slot === 'gamma' || slot === 'beta';
     if (op.kind !== 'norm' && op.kind !== 'layerNorm' && op.kind !== 'groupNorm') return false;
     const isKept = op.kind === 'norm' && isStatistic(slot);

@@ -8,6 +8,7 @@ import {
   isMap,
   type Op,
   type OpOf,
+  type Pad,
   type Padding,
   type Pair,
   type Shape,
@@ -18,17 +19,17 @@ type Config = Readonly<Record<string, unknown>>;
 export class LayerConfig {
   readonly layer: tfl.layers.Layer;
   readonly kind: string;
-  /** The zeros that a ZeroPadding2D before the layer adds. */
-  readonly pad: readonly [Pair, Pair] | undefined;
+  /** The zeros that a ZeroPadding2D before a layer of padding 'valid' adds. */
+  readonly zeros: Pad['pads'] | undefined;
   /** The shapes of the values that the layer reads, as our nodes have them. */
   readonly shapes: readonly Shape[];
   readonly #config: Config;
   readonly #inShape: readonly (number | null)[];
 
-  constructor(layer: tfl.layers.Layer, pad: readonly [Pair, Pair] | undefined, shapes: readonly Shape[]) {
+  constructor(layer: tfl.layers.Layer, zeros: Pad['pads'] | undefined, shapes: readonly Shape[]) {
     this.layer = layer;
     this.kind = layer.getClassName();
-    this.pad = pad;
+    this.zeros = zeros;
     this.shapes = shapes;
     this.#config = layer.getConfig();
     const inShapes: unknown = layer.inboundNodes[0]?.inputShapes[0];
@@ -70,23 +71,20 @@ export class LayerConfig {
     if (typeof value === 'number') return [value, value];
     return isNumbers(value) && value.length ? [value[0] ?? 0, value.at(-1) ?? 0] : this.fail(`has no ${key}`);
   }
-  /** The zeros of a ZeroPadding2D: above and below, left and right. */
-  zeros(): readonly [Pair, Pair] {
-    const value = this.get('padding');
-    if (!Array.isArray(value)) return this.fail('has no padding');
+  /** A setting of four sides, which tf writes as rows above and below, then columns left and right. */
+  sides(key: string): Pad['pads'] {
+    const value = this.get(key);
+    if (!Array.isArray(value)) return this.fail(`has no ${key}`);
     const [rows, columns] = pairOf<unknown>(value);
-    if (!isNumbers(rows) || !isNumbers(columns)) return this.fail('has no padding');
-    return [pairOf(rows), pairOf(columns)];
+    if (!isNumbers(rows) || !isNumbers(columns)) return this.fail(`has no ${key}`);
+    const [[top, bottom], [left, right]] = [pairOf(rows), pairOf(columns)];
+    return [top, right, bottom, left];
   }
   /** The layer's own padding, or the zeros of the layer before it. */
   padding(): Padding {
     const own = this.get('padding');
-    if (!this.pad)
-      return own === 'same' || own === 'valid' ? own : this.fail(`has no padding ${JSON.stringify(own)}`);
-    const [[top, bottom], [left, right]] = this.pad;
-    return own === 'valid'
-      ? [top, right, bottom, left]
-      : this.fail("after ZeroPadding2D must have padding 'valid'");
+    if (this.zeros) return this.zeros;
+    return own === 'same' || own === 'valid' ? own : this.fail(`has no padding ${JSON.stringify(own)}`);
   }
 
   /** The rank of the value that the layer reads, batch included. */

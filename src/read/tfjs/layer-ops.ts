@@ -1,6 +1,6 @@
 /** @file The ops of each tf layer: a table from class names to readers of their configurations. */
 import type * as tfl from '@tensorflow/tfjs-layers';
-import type { Conv, Op, Pair, Shape } from '../../graph/index.ts';
+import type { Conv, Op, Pad, Pair, Shape } from '../../graph/index.ts';
 import { float, type Weight } from '../../weights/index.ts';
 import { isOpLayer } from './layer.ts';
 import { LayerConfig } from './layer-config.ts';
@@ -10,25 +10,34 @@ export interface Ops {
   /** Weights that stand in the layer's configuration, op after op and slot after slot; its own by default. */
   readonly values?: readonly Weight[];
 }
-export type Reading = 'input' | { readonly zeros: readonly [Pair, Pair] } | Ops;
+export type Reading = 'input' | Ops;
 
 /**
- * The ops of a layer. `pad` are the zeros that a ZeroPadding2D before it added, `shapes` those of the values
+ * Whether a layer with zeros before it is one op with padding. `positive` says that no padded value is below 0: then zeros change no
+ * maximum, as the padding of our max pools, where every window has a value.
+ */
+export function takesZeros(layer: tfl.layers.Layer, zeros: Pad['pads'], positive: boolean): boolean {
+  if (isOpLayer(layer)) return false;
+  const config = new LayerConfig(layer, undefined, []);
+  const { kind } = config;
+  if (config.get('padding') !== 'valid') return false;
+  if (kind === 'Conv2D' || kind === 'DepthwiseConv2D') return true;
+  return kind === 'MaxPooling2D' && positive && Math.max(...zeros) < Math.min(...config.pair('poolSize'));
+}
+
+/**
+ * The ops of a layer. `zeros` are those of a ZeroPadding2D before it that it takes, `shapes` those of the values
  * that it reads with us: a map of one place [1, 1, c], which Keras makes of a pooled one, is a vector [c] here.
- * `positive` says that no padded value is below 0: then zeros change no maximum, as the padding of our max pools.
  * @throws MoonletError that names the layer and what about it has no counterpart.
  */
 export function layerOps(
   layer: tfl.layers.Layer,
-  pad: readonly [Pair, Pair] | undefined,
+  zeros: Pad['pads'] | undefined,
   shapes: readonly Shape[],
-  positive = false,
 ): Reading {
   if (isOpLayer(layer)) return { ops: [layer.op] };
-  const config = new LayerConfig(layer, pad, shapes);
+  const config = new LayerConfig(layer, zeros, shapes);
   const { kind } = config;
-  const pads = kind === 'Conv2D' || kind === 'DepthwiseConv2D' || (kind === 'MaxPooling2D' && positive);
-  if (pad && !pads) config.fail('after ZeroPadding2D has no counterpart; pad before a conv');
   config.expect('dataFormat', null, 'channelsLast');
   const read = Object.hasOwn(readers, kind) ? readers[kind] : undefined;
   return read ? read(config) : config.fail(`has no counterpart; known: ${Object.keys(readers).join(', ')}`);
@@ -51,11 +60,18 @@ const one: Pair = [1, 1];
 
 const readers: Readonly<Record<string, (config: LayerConfig) => Reading>> = {
   InputLayer: () => 'input',
-  ZeroPadding2D: (config) => ({ zeros: config.zeros() }),
+  ZeroPadding2D: (config) => {
+    if (config.isVector) config.fail('over a map of one place has no counterpart');
+    return { ops: [{ kind: 'pad', pads: config.sides('padding') }] };
+  },
+  Cropping2D: (config) => {
+    const [top, right, bottom, left] = config.sides('cropping');
+    return { ops: [{ kind: 'pad', pads: [0 - top, 0 - right, 0 - bottom, 0 - left] }] };
+  },
   Conv2D: (config) => {
     const op = config.conv(config.number('filters'), 1);
     if (!config.isVector) return { ops: [op, ...config.activation()] };
-    if (config.pad || op.kernel.some((n) => n > 1))
+    if (op.kernel.some((n) => n > 1))
       config.fail('over a map of one place has no counterpart but with a 1x1 kernel');
     return { ops: [{ kind: 'dense', out: op.out, bias: op.bias }, ...config.activation()] };
   },

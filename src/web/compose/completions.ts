@@ -1,7 +1,7 @@
 /** @file Completions of the editor: the builder's functions, its methods, its blocks, and the architectures. */
 import type { Completion, CompletionContext, CompletionResult } from '@codemirror/autocomplete';
-import { architectures } from '../../../zoo/architectures/index.ts';
 import * as families from '../../../zoo/architectures/families.ts';
+import { architectures } from '../../../zoo/architectures/index.ts';
 import { blocks } from '../../index.ts';
 
 type Row = readonly [label: string, detail: string, info: string];

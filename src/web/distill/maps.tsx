@@ -4,8 +4,8 @@ import { Empty } from '../parts/notes.tsx';
 import { useLoaded } from '../parts/state.ts';
 import { dataInfo, dataSplit } from '../work/data.ts';
 import { netWorker } from '../work/nets.ts';
-import type { RunState, Who } from './runs.ts';
 import { looks } from './looks.ts';
+import type { RunState, Who } from './runs.ts';
 import '../draw/draw.css';
 
 interface Props {

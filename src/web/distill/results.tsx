@@ -3,8 +3,8 @@ import type { Entry } from '../catalogue.ts';
 import { milliseconds, percent, short } from '../parts/format.ts';
 import { Empty } from '../parts/notes.tsx';
 import { choices } from './choices.ts';
-import type { RunState, Who } from './runs.ts';
 import { looks } from './looks.ts';
+import type { RunState, Who } from './runs.ts';
 
 interface Props {
   readonly list: readonly { readonly who: Who; readonly run: RunState }[];

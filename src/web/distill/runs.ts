@@ -3,9 +3,9 @@ import { useEffect, useReducer, useRef } from 'preact/hooks';
 import { prepareToTrain } from '../parts/engine.tsx';
 import { messageOf } from '../parts/state.ts';
 import { type Remote, remote } from '../work/rpc.ts';
-import { keepTrained } from '../work/trained.ts';
 import type { Attention } from '../work/running.ts';
 import type { TrainMethods } from '../work/train.worker.ts';
+import { keepTrained } from '../work/trained.ts';
 import type { Ended, Job, TrainingEvent } from '../work/training.ts';
 
 export type Who = 'taught' | 'alone';

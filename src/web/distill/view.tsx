@@ -1,18 +1,19 @@
 /** @file Distill: a student learns in the page, with a teacher and without it at once. */
-import { useState } from 'preact/hooks';
+
 import { catalogue } from 'virtual:catalogue';
-import { dataNames } from '../catalogue.ts';
+import { useState } from 'preact/hooks';
 import type { Entry } from '../catalogue.ts';
+import { dataNames } from '../catalogue.ts';
 import { type Curve, Curves, smooth, thinned } from '../parts/curves.tsx';
 import { percent } from '../parts/format.ts';
 import { Empty, Note } from '../parts/notes.tsx';
 import { Panel, ViewHeader } from '../parts/panel.tsx';
+import type { Wanted } from './choices.ts';
 import { looks } from './looks.ts';
 import { Maps } from './maps.tsx';
 import { refusalOf } from './methods.tsx';
 import { Results } from './results.tsx';
 import { type RunState, useRuns, type Who } from './runs.ts';
-import type { Wanted } from './choices.ts';
 import { Settings, usual } from './settings.tsx';
 import './distill.css';
 

@@ -1,7 +1,8 @@
 /** @file All nets of the zoo as one table: search, filters, and columns that sort. */
+
+import { catalogue } from 'virtual:catalogue';
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
-import { catalogue } from 'virtual:catalogue';
 import { dataNames, type Entry } from '../catalogue.ts';
 import { shownDatasets } from '../parts/datasets.ts';
 import { bytes, percent, short } from '../parts/format.ts';

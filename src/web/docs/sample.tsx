@@ -1,9 +1,9 @@
 /** @file A sample: its code, which can be changed, and what it prints. */
 import type { ComponentType } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Props as EditorProps } from '../compose/editor.tsx';
 import { messageOf } from '../parts/state.ts';
 import type { Line, Ran } from '../work/sample.worker.ts';
-import type { Props as EditorProps } from '../compose/editor.tsx';
 import type { Sample } from './pages.ts';
 import { type Running, started } from './running.ts';
 

@@ -1,6 +1,7 @@
 /** @file What two nets make of an image: bars, maps and times. */
-import { useEffect, useRef } from 'preact/hooks';
+
 import { catalogue } from 'virtual:catalogue';
+import { useEffect, useRef } from 'preact/hooks';
 import { milliseconds, percent, short } from '../parts/format.ts';
 import { Busy, Empty } from '../parts/notes.tsx';
 import type { Attention, Look } from '../work/running.ts';

@@ -1,6 +1,7 @@
 /** @file Draw: a digit or a garment; what the student and its teacher make of it, where they look, and how long they take. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+
 import { catalogue } from 'virtual:catalogue';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { dataNames } from '../catalogue.ts';
 import { dataOf, entryNamed } from '../parts/datasets.ts';
 import { Note } from '../parts/notes.tsx';
@@ -10,8 +11,8 @@ import { dataInfo, dataSplit } from '../work/data.ts';
 import { netWorker } from '../work/nets.ts';
 import type { Look } from '../work/running.ts';
 import { imageOf } from './centered.ts';
-import { clearPad, Pad, showGrey } from './pad.tsx';
 import { Attentions, type Looks, Probabilities, Speeds } from './looks.tsx';
+import { clearPad, Pad, showGrey } from './pad.tsx';
 import './draw.css';
 
 /** What can be drawn, with the student that is open at first; the images are of its dataset. */

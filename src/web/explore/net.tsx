@@ -1,7 +1,8 @@
 /** @file One net: its counts, its options, its graph. All follow the options at once. */
-import { cheapen, type Cost, cost, type Graph, type types } from '../../index.ts';
-import { architectures } from '../../../zoo/architectures/index.ts';
+
 import { useMemo } from 'preact/hooks';
+import { architectures } from '../../../zoo/architectures/index.ts';
+import { type Cost, cheapen, cost, type Graph, type types } from '../../index.ts';
 import type { Entry } from '../catalogue.ts';
 import { dataNames } from '../catalogue.ts';
 import { bytes, count, milliseconds, percent, ratio, short } from '../parts/format.ts';

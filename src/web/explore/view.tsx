@@ -1,12 +1,13 @@
 /** @file Explore: all nets on one chart, a list to search, and one or two of them to look into. */
-import { useMemo, useState } from 'preact/hooks';
+
 import { catalogue } from 'virtual:catalogue';
+import { useMemo, useState } from 'preact/hooks';
 import type { Entry } from '../catalogue.ts';
 import { entryNamed, shownDatasets } from '../parts/datasets.ts';
 import { Busy, Note } from '../parts/notes.tsx';
 import { addressOf, setQuery, useLoaded } from '../parts/state.ts';
 import { Chart } from './chart.tsx';
-import { Filters, type Filter, fits } from './filters.tsx';
+import { type Filter, Filters, fits } from './filters.tsx';
 import { useLatencies } from './latencies.ts';
 import { NetList } from './list.tsx';
 import { colorOf, measureNamed } from './measures.ts';

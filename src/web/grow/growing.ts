@@ -2,12 +2,12 @@
 import { useRef, useState } from 'preact/hooks';
 import type { GrowStep } from '../../edit/index.ts';
 import type { Net } from '../../weights/index.ts';
-import { trainWorker, type TrainWorker } from '../distill/runs.ts';
+import { type TrainWorker, trainWorker } from '../distill/runs.ts';
 import { dataOf } from '../parts/datasets.ts';
 import { prepareToTrain } from '../parts/engine.tsx';
 import { messageOf } from '../parts/state.ts';
-import { keepTrained } from '../work/trained.ts';
 import type { Growable, Grown } from '../work/growing.ts';
+import { keepTrained } from '../work/trained.ts';
 
 export type Source = { readonly id: string } | { readonly net: Net; readonly data: string };
 /** What the sliders say of each stage. */

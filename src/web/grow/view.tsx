@@ -1,6 +1,7 @@
 /** @file Grow: a trained net becomes wider or deeper, its outputs stay the same, and training goes on. */
-import { useEffect, useMemo, useState } from 'preact/hooks';
+
 import { catalogue } from 'virtual:catalogue';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { plan } from '../../edit/grow/plan.ts';
 import { cost } from '../../read/cost.ts';
 import { Slider } from '../distill/settings.tsx';

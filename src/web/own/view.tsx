@@ -1,6 +1,7 @@
 /** @file Bring your own: a net and pictures, which stay in the browser; count, look, classify, quantize, export. */
-import { useMemo } from 'preact/hooks';
+
 import { catalogue } from 'virtual:catalogue';
+import { useMemo } from 'preact/hooks';
 import { cost } from '../../index.ts';
 import { Counts } from '../explore/net.tsx';
 import { bytes, milliseconds, ratio } from '../parts/format.ts';

@@ -1,7 +1,7 @@
 /** @file The worker that runs the code of Compose: TypeScript whose types are removed, with Moonlet's builder to import. */
 import * as architectures from '../../../zoo/architectures/index.ts';
-import * as moonlet from '../../index.ts';
 import type { Graph } from '../../graph/index.ts';
+import * as moonlet from '../../index.ts';
 import { type Problem, problemOf, toScript } from './code.ts';
 import { serve } from './rpc.ts';
 

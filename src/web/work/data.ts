@@ -1,6 +1,7 @@
 /** @file Datasets of the page: fetched once, a split at a time. */
-import { MoonletError } from '../../index.ts';
+
 import { type Dataset, dataset, type Split } from '../../data/in-memory.ts';
+import { MoonletError } from '../../index.ts';
 import { placeOf } from './places.ts';
 
 export interface DataInfo {

@@ -1,10 +1,11 @@
 /** @file A net that grows in the worker: widened or deepened, verified, and trained on. */
+
+import { fetchNet } from '../../../zoo/web.ts';
+import { get } from '../../access.ts';
 import type { GrowPlan } from '../../edit/index.ts';
 import { compile } from '../../engine/index.ts';
-import { get } from '../../access.ts';
-import { cost, type Cost, type Graph, graphs, grow, type Net, verifyCertificate } from '../../index.ts';
+import { type Cost, cost, type Graph, graphs, grow, type Net, verifyCertificate } from '../../index.ts';
 import { evaluate, sgd } from '../../learn/index.ts';
-import { fetchNet } from '../../../zoo/web.ts';
 import { wholeDataset } from './data.ts';
 import { nets } from './places.ts';
 import { softmax } from './running.ts';

@@ -1,14 +1,15 @@
 /** @file The worker that runs nets: shipped ones by name, composed ones for their latency, and those that somebody brings. */
-import { cheapen, foldNorms, type Graph, init } from '../../index.ts';
+
 import { compose } from '../../../zoo/architectures/index.ts';
+import { type Card, fetchNet } from '../../../zoo/web.ts';
 import type { Preparation } from '../../data/images/index.ts';
 import { latency } from '../../engine/index.ts';
-import { type Card, fetchNet } from '../../../zoo/web.ts';
+import { cheapen, foldNorms, type Graph, init } from '../../index.ts';
 import type { Brought, Form, Format } from './own.ts';
 import { nets } from './places.ts';
 import { serve } from './rpc.ts';
-import { useThreads } from './threads.ts';
 import { type Look, type Running, running } from './running.ts';
+import { useThreads } from './threads.ts';
 
 const ready = useThreads(1); // what is shown as latency is that of one thread
 

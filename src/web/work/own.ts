@@ -1,5 +1,6 @@
 /** @file A net that somebody brings, in the worker: it classifies pictures, is quantized, and is written in other formats. */
 import { zipSync } from 'fflate';
+import { type Card, fetchNet } from '../../../zoo/web.ts';
 import { quantizeByData } from '../../compress/post-training.ts';
 import { fromBrowser, normalized, type Preparation, prepared } from '../../data/images/index.ts';
 import { latency } from '../../engine/index.ts';
@@ -9,7 +10,6 @@ import { toSafetensors } from '../../export/safetensors.ts';
 import { toTfjs } from '../../export/tfjs.ts';
 import { fromOnnx } from '../../import/onnx/index.ts';
 import { bytesOf, foldNorms, type Graph, graphs, type Net, quantize, toSource, unpack } from '../../index.ts';
-import { type Card, fetchNet } from '../../../zoo/web.ts';
 import { nets } from './places.ts';
 import { type Running, running } from './running.ts';
 

@@ -1,6 +1,7 @@
 /** @file Nets that run in a worker: probabilities, the attention of each stage, and the time of a run. */
-import { graphs, type Graph, type Net, shapes } from '../../index.ts';
+
 import { type Compiled, compile } from '../../engine/index.ts';
+import { type Graph, graphs, type Net, shapes } from '../../index.ts';
 
 /** A map of what a stage looks at: mean squares over channels, [height, width], largest 1. */
 export interface Attention {

@@ -1,7 +1,8 @@
 /** @file What samples import, loaded when one does: the library's entries, and the page's forms of functions that read files in Node. */
+
+import { type Card, fetchNet } from '../../../zoo/web.ts';
 import { MoonletError } from '../../index.ts';
 import type { Net } from '../../weights/index.ts';
-import { fetchNet, type Card } from '../../../zoo/web.ts';
 import { wholeDataset } from './data.ts';
 import { nets } from './places.ts';
 

@@ -1,6 +1,7 @@
 /** @file Students that the page trains: small enough for a browser, each a graph and the words that describe it. */
-import { blocks, cheapen, type Graph, graph, input } from '../../index.ts';
+
 import { compose } from '../../../zoo/architectures/index.ts';
+import { blocks, cheapen, type Graph, graph, input } from '../../index.ts';
 
 export interface Student {
   readonly id: string;

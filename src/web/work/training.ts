@@ -1,5 +1,8 @@
 /** @file A run in the worker: its steps and measures are told to the page; it can be stopped, and resumes from its last checkpoint. */
+
+import { fetchNet } from '../../../zoo/web.ts';
 import { type Dataset, hold, type Split } from '../../data/in-memory.ts';
+import { compile } from '../../engine/index.ts';
 import { init, type Net } from '../../index.ts';
 import {
   browserCheckpoints,
@@ -10,7 +13,6 @@ import {
   sgd,
   tasks,
 } from '../../learn/index.ts';
-import { fetchNet } from '../../../zoo/web.ts';
 import { wholeDataset } from './data.ts';
 import { trainingRuntime } from './engine.ts';
 import { lossesOf } from './methods.ts';
@@ -18,7 +20,6 @@ import { nets } from './places.ts';
 import { tell } from './rpc.ts';
 import { type Attention, attentionOf, tapsOf } from './running.ts';
 import { studentGraph } from './students.ts';
-import { compile } from '../../engine/index.ts';
 
 export interface Job {
   /** Of the run: its events carry it, and its checkpoints are kept under it. */

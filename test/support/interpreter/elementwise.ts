@@ -24,6 +24,17 @@ function rounded(x: number): number {
   return x - low === 0.5 ? low + (low % 2) : Math.round(x);
 }
 
+/** 2 / sqrt(pi) exp(-x^2) (x + 2 x^3 / 3 + 4 x^5 / 15 + ...), whose terms have one sign. */
+function erf(x: number): number {
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let [term, sum] = [x, x];
+  for (let n = 1; n < 200; n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
 const numeric: Readonly<Record<string, Scalar>> = {
   Add: (a, b) => a + b,
   Sub: (a, b) => a - b,
@@ -42,6 +53,7 @@ const numeric: Readonly<Record<string, Scalar>> = {
   Floor: (a) => Math.floor(a),
   Ceil: (a) => Math.ceil(a),
   Round: rounded,
+  Erf: erf,
   Tanh: (a) => Math.tanh(a),
   Sigmoid: (a) => 1 / (1 + Math.exp(-a)),
   Softplus: (a) => Math.log1p(Math.exp(-Math.abs(a))) + Math.max(a, 0),

@@ -191,6 +191,21 @@ const scatterElements: OnnxOp = (operands, attributes) => {
   return tensor(x.dtype, x.shape, data);
 };
 
+/** Of whole rows alone: x[index] += row. */
+const scatterND: OnnxOp = (operands, attributes) => {
+  const [x, indices, updates] = [need(operands, 0), need(operands, 1), need(operands, 2)];
+  if (indices.shape.at(-1) !== 1 || textOf(attributes, 'reduction', '') !== 'add') {
+    throw new Error('the interpreter adds whole rows only');
+  }
+  const width = x.data.length / (x.shape[0] ?? 1);
+  const data = x.data.slice();
+  updates.data.forEach((value, i) => {
+    const at = (indices.data[Math.floor(i / width)] ?? 0) * width + (i % width);
+    data[at] = (data[at] ?? Number.NaN) + value;
+  });
+  return tensor(x.dtype, x.shape, data);
+};
+
 /** By batch statistics in training, which with a momentum of 0 are its running outputs too; by the given ones else. */
 const batchNormalization: OnnxOp = (operands, attributes) => {
   const [x, gamma, beta] = [need(operands, 0), need(operands, 1), need(operands, 2)];
@@ -273,6 +288,7 @@ export const ops: Readonly<Record<string, OnnxOp>> = {
   Pad: pad,
   Gather: gather,
   ScatterElements: scatterElements,
+  ScatterND: scatterND,
   BatchNormalization: batchNormalization,
   Softmax: softmax(false),
   LogSoftmax: softmax(true),

@@ -3,7 +3,7 @@ import { Refusal } from '../../../errors.ts';
 import { isNew } from '../channel-map.ts';
 import type { Rule } from './rule.ts';
 
-type Passing = 'pool' | 'globalPool' | 'dropout' | 'dropPath' | 'upsample' | 'resize' | 'quantize';
+type Passing = 'pool' | 'pad' | 'globalPool' | 'dropout' | 'dropPath' | 'upsample' | 'resize' | 'quantize';
 
 /**
  * f(x)[..., j] = f(x[..., j]) for one f that no channel number enters: map_out = map_in. Copies stay equal, but for dropout,

@@ -91,10 +91,13 @@ export const dense: Rule<'dense'> = {
 };
 
 /**
- * norm, scale: map_out = map_in. Scale, offset and statistics are gathered: v'[j] = v[map[j]]. It is exact in training too, since
+ * norm, scale, positions: map_out = map_in. Scale, offset and statistics (of positions, columns of the kernel) are gathered: v'[j] = v[map[j]]. It is exact in training too, since
  * copies of a channel have the statistics of the batch that the channel has.
  */
-export const norm: Rule<'norm' | 'scale'> = { replica: (site) => gatheredAlong(site), refusesNew: takesNew };
+export const norm: Rule<'norm' | 'scale' | 'positions'> = {
+  replica: (site) => gatheredAlong(site),
+  refusesNew: takesNew,
+};
 
 const gatheredAlong = ({ op, ins, x }: Pick<Site<Kind>, 'op' | 'ins' | 'x'>): Replica => ({
   op,

@@ -3,9 +3,9 @@
  * satisfy beyond a rule's own conditions (which channels are copied together, which stay) is found by `channels`.
  */
 import type { Kind } from '../../../graph/index.ts';
+import { attention } from './attention.ts';
 import { act, meeting, passing } from './elementwise.ts';
 import { conv, dense, groupNorm, norm, overChannels } from './layers.ts';
-import { attention } from './attention.ts';
 import { concat, flatten, input, permute, shift, shuffle, slice, units } from './moves.ts';
 import type { OpByKind, Replica, Rule, Site } from './rule.ts';
 
@@ -19,10 +19,12 @@ const rules: { readonly [K in Kind]: Rule<K> } = {
   groupNorm,
   responseNorm: overChannels,
   scale: norm,
+  positions: norm,
   attention,
   // channel by channel
   act,
   pool: passing,
+  pad: passing,
   globalPool: passing,
   dropout: passing,
   dropPath: passing,

@@ -9,7 +9,9 @@ import { float } from '../../../weights/index.ts';
 import type { Call, Live, Value } from '../call.ts';
 import { type Constant, floatsOf } from '../constant.ts';
 import { type Draft, type Layer, type Scores, type Shares, uniform } from '../draft.ts';
-import { type Atom, type Axes, type Axis, isOnly, sizeOfAxis } from '../view.ts';
+import { orderChannels } from '../layout.ts';
+import { type Atom, type Axes, type Axis, isOnly, joined, sizeOfAxis } from '../view.ts';
+import { bothMixes, type Mix, mixOf, mixSlots } from './talking.ts';
 
 const noCounterpart = 'multiplies two values of the net outside of an attention, which has no counterpart';
 const isPlaces = (axis: Axis): boolean => axis.every(({ base }) => base === 'h' || base === 'w');
@@ -21,28 +23,31 @@ const lengthOf = (axis: Axis, base: 'h' | 'w'): number => along(axis, base)?.siz
 interface Matrices {
   readonly id: string;
   readonly batch: Axis;
-  /** Of windows; undefined where the value has no axis for them. */
+  /** Of windows, on an axis of their own or on that of the batch; undefined where there are none. */
   readonly groups: Axis | undefined;
+  readonly apart: boolean;
   readonly heads: Axis;
   readonly places: Axis;
   readonly channels: Axis;
 }
-/** @throws Unreadable where the axes are others, or the channels of heads do not lie side by side. */
-function matrices(call: Call, x: Live, last: 'places' | 'channels'): Matrices {
+/** Channels that do not lie head by head are put in that order. @throws Unreadable where the axes are others. */
+export function matrices(call: Call, x: Live, last: 'places' | 'channels'): Matrices {
   const { axes } = x;
   const rank = axes.length;
   const [places, channels] =
     last === 'places' ? [item(axes, -1), item(axes, -2)] : [item(axes, -2), item(axes, -1)];
   const heads = item(axes, -3);
-  const groups = rank === 5 ? item(axes, 1) : undefined;
-  const fits = (rank === 4 || rank === 5) && isPlaces(places) && isHeads(channels) && isHeads(heads);
-  if (!fits || !isPlaces(groups ?? [])) return call.fail(noCounterpart);
-  const steps = [...heads, ...channels].reduceRight<number | undefined>(
-    (step, atom) => (step === atom.step ? step * atom.size : undefined),
-    1,
-  );
-  if (steps !== call.draft.channels(x.id)) return call.fail(noCounterpart);
-  return { id: x.id, batch: axes[0] ?? [], groups, heads, places, channels };
+  const [first = [], second] = axes;
+  const apart = rank === 5;
+  const batch = apart ? first : first.slice(0, first[0]?.base === 'n' ? 1 : 0);
+  const merged = first.slice(batch.length);
+  const groups = apart ? second : merged.length ? merged : undefined;
+  const fits = (rank === 4 || apart) && isPlaces(places) && isHeads(channels) && isHeads(heads);
+  const side = joined([...heads, ...channels]);
+  if (!fits || !isPlaces(groups ?? []) || sizeOfAxis(side) !== call.draft.channels(x.id))
+    return call.fail(noCounterpart);
+  const { id } = orderChannels(call, { ...x, axes: [side] }, 0);
+  return { id, batch, groups, apart, heads, places, channels };
 }
 
 /** Windows or grids of a map of this size, from the places that one of them has. */
@@ -76,6 +81,9 @@ export function product(call: Call, a: Live, b: Live): readonly Value[] {
   const { draft } = call;
   const { op } = draft.node(a.id);
   if (op.kind === 'weights') return means(call, a, op, b);
+  const after = mixOf(draft, a.id);
+  const mixed = draft.node(after?.of ?? a.id).op;
+  if (after && mixed.kind === 'weights') return means(call, a, mixed, b, after.mix);
   if (op.kind === 'shares') return sharedMean(call, a, op, b);
   if (op.kind === 'outer') return numerator(call, a, b);
   const summed = sumOf(draft, a.id);
@@ -88,23 +96,26 @@ export function product(call: Call, a: Live, b: Live): readonly Value[] {
 /** q k: [places of q, places of k] for each head. */
 function scores(call: Call, a: Live, b: Live): readonly Value[] {
   const { draft, path } = call;
-  const [q, k] = [matrices(call, a, 'channels'), matrices(call, b, 'places')];
+  const [query, key] = [unscaled(draft, a.id), unscaled(draft, b.id)];
+  const [q, k] = [
+    matrices(call, { ...a, id: query.id }, 'channels'),
+    matrices(call, { ...b, id: key.id }, 'places'),
+  ];
   const shape = draft.shape(q.id);
   if (!isMap(shape)) return call.fail(noCounterpart);
-  const { id, factor } = unscaled(draft, q.id);
   const sized = (axis: Axis): Pair => [lengthOf(axis, 'h'), lengthOf(axis, 'w')];
   const op: Scores = {
     kind: 'scores',
     ...within(call, [shape[0], shape[1]], q),
     heads: sizeOfAxis(q.heads),
-    scale: factor,
+    scale: Number((query.factor * key.factor).toPrecision(7)),
     bias: false,
     inQuery: sized(q.places),
     inKey: sized(k.places),
     groups: sizeOfAxis(q.groups ?? []),
   };
-  const made = draft.emit(path, op, [id, k.id]);
-  return call.result(made, scoreAxes(q.batch, op, q.groups !== undefined));
+  const made = draft.emit(path, op, [q.id, k.id]);
+  return call.result(made, scoreAxes(q.batch, op, q.apart));
 }
 
 /** Scores as the map [groups x places of q, places of k, heads]. */
@@ -113,7 +124,8 @@ function scoreAxes(batch: Axis, { groups, heads, inQuery, inKey }: Scores, apart
   const axis = (base: 'h' | 'w' | 'c', size: number, step = 1): Axis =>
     size === 1 ? [] : [{ base, size, step }];
   const inner = [axis('c', heads), axis('h', rows), axis('w', columns)];
-  return apart ? [batch, axis('h', groups, rows), ...inner] : [batch, ...inner];
+  const group = axis('h', groups, rows);
+  return apart ? [batch, group, ...inner] : [[...batch, ...group], ...inner];
 }
 
 /** Scores of a draft, also times one number. */
@@ -154,37 +166,39 @@ export function biasedScores(call: Call, x: Live, constant: Constant): readonly 
 
 /** Softmax of scores over the places of k; undefined where the value is none. */
 export function weights(call: Call, x: Live, axis: number): readonly Value[] | undefined {
-  const found = scoresAt(call.draft, x.id);
+  const before = mixOf(call.draft, x.id);
+  const found = scoresAt(call.draft, before?.of ?? x.id);
   if (!found) return undefined;
   if (axis !== x.axes.length - 1)
     return call.fail('its axis is not that of the places that an attention reads');
   const { op, inputs, layer } = found;
-  return call.result(call.draft.emit(call.path, { ...op, kind: 'weights' }, inputs, layer), x.axes);
+  const mixed = before && { slots: { ...layer?.slots, ...mixSlots(op.heads, [before.mix]) }, names: {} };
+  return call.result(call.draft.emit(call.path, { ...op, kind: 'weights' }, inputs, mixed ?? layer), x.axes);
 }
-
-/** weights v */
-function means(call: Call, a: Live, op: Omit<Scores, 'kind'>, b: Live): readonly Value[] {
-  const { inputs, layer } = call.draft.node(a.id);
+/** weights v; the weights may be mixed over heads. */
+function means(call: Call, a: Live, op: Omit<Scores, 'kind'>, b: Live, after?: Mix): readonly Value[] {
+  const { inputs, layer } = call.draft.node(after ? (call.draft.node(a.id).inputs[0] ?? '') : a.id);
   const v = matrices(call, b, 'channels');
   const { heads, scale, bias, within: kind, size } = op;
+  const mixed = bothMixes(heads, layer, after);
+  if (mixed && kind !== 'whole') return call.fail('mixes heads of an attention in windows');
   const made = attention(
     call,
-    { heads, scale, bias, within: kind, size, form: 'softmax', eps: 0 },
+    { heads, scale, bias, within: kind, size, form: 'softmax', eps: 0, ...(mixed ? { talking: true } : {}) },
     [...inputs, v.id],
-    layer,
+    mixed ?? layer,
   );
   const query = call.draft.shape(made);
   const e = sizeOfAxis(v.channels);
   const [group = [], places = []] = isMap(query) ? placesOf([query[0], query[1]], op) : [];
   return call.result(made, [
-    a.axes[0] ?? [],
-    ...(a.axes.length === 5 ? [group] : []),
+    ...(v.apart ? [v.batch, group] : [[...v.batch, ...group]]),
     channel(heads, e),
     places,
     channel(e, 1),
   ]);
 }
-const channel = (size: number, step: number): Axis => (size === 1 ? [] : [{ base: 'c', size, step }]);
+export const channel = (size: number, step: number): Axis => (size === 1 ? [] : [{ base: 'c', size, step }]);
 /** The axis of windows of a map, and that of the places in one. */
 function placesOf([h, w]: Pair, { within: kind, size, inQuery }: Omit<Scores, 'kind'>): readonly Axis[] {
   const atom = (base: 'h' | 'w', n: number, step: number): Axis => (n === 1 ? [] : [{ base, size: n, step }]);
@@ -213,13 +227,14 @@ export function shares(call: Call, x: Live, axis: number): readonly Value[] | un
   const shape = call.draft.shape(x.id);
   if (!isPlain || !isMap(shape)) return undefined;
   const q = matrices(call, x, 'places');
+  if (q.groups && !q.apart) return call.fail(noCounterpart);
   const op: Shares = {
     kind: 'shares',
     ...within(call, [shape[0], shape[1]], q),
     heads: sizeOfAxis(q.heads),
     groups: sizeOfAxis(q.groups ?? []),
   };
-  return call.result(call.draft.emit(call.path, op, [x.id]), axes);
+  return call.result(call.draft.emit(call.path, op, [q.id]), axes);
 }
 
 /** shares k */
@@ -248,6 +263,7 @@ export function separableAttention(call: Call, one: Live, other: Live): readonly
 /** k v of linear attention: [channels of v, channels of k] for each head. */
 function outer(call: Call, a: Live, b: Live): readonly Value[] {
   const [v, k] = [matrices(call, a, 'places'), matrices(call, b, 'channels')];
+  if (v.groups || k.groups) return call.fail('is linear attention within windows, which has no counterpart');
   const op = {
     kind: 'outer',
     size: [sizeOfAxis(v.channels), sizeOfAxis(k.channels)],

@@ -17,7 +17,9 @@ import {
   sizeOfAxis,
 } from '../view.ts';
 import { biasedScores, linearAttention, separableAttention, shares, weights } from './attention.ts';
+import { channelWeights, flooredNorm, unitOf } from './channel-attention.ts';
 import { repeated } from './mix.ts';
+import { addedPositions } from './positions.ts';
 import { quotient, responseNorm } from './norms.ts';
 
 const same = (call: Call, x: Live, id: string): readonly Value[] => call.result(id, x.axes);
@@ -33,7 +35,7 @@ export const activation =
 export function softmax(call: Call): readonly Value[] {
   const x = unmixed(call, call.live(0));
   const axis = call.axis(call.int('axis', call.opset < 13 ? 1 : -1), x.axes.length);
-  const attention = weights(call, x, axis) ?? shares(call, x, axis);
+  const attention = channelWeights(call, x, axis) ?? weights(call, x, axis) ?? shares(call, x, axis);
   if (attention) return attention;
   const reduced = call.opset < 13 ? x.axes.slice(axis).flat() : (x.axes[axis] ?? []);
   if (!isOnly(reduced, 'c') || sizeOfAxis(reduced) !== call.draft.channels(x.id))
@@ -122,7 +124,7 @@ export function extreme(call: Call): readonly Value[] {
 /** Values between two bounds, by relu6 and relu. */
 function clipped(call: Call, id: string, given: number, high: number): string {
   const { draft, path } = call;
-  const steps = codes(call, id, given, high);
+  const steps = codes(call, id, given, high) ?? flooredNorm(call, id, given, high);
   if (steps !== undefined) return steps;
   const act = (fn: Activation, of: string): string => draft.emit(path, { kind: 'act', fn }, [of]);
   // min(relu(x), high) is a clip from 0 up
@@ -209,7 +211,8 @@ export function arithmetic(call: Call): readonly Value[] {
   const given = a.kind === 'live' ? a : call.live(1);
   const x = unmixed(call, given);
   const constant = a.kind === 'live' ? call.constant(1) : call.constant(0);
-  const biased = opType === 'Add' ? biasedScores(call, x, constant) : undefined;
+  const biased =
+    opType === 'Add' ? (biasedScores(call, x, constant) ?? addedPositions(call, x, constant)) : undefined;
   if (biased) return biased;
   const values = byChannel(call, x, constant);
   const one = new Float64Array(values.length).fill(1);
@@ -265,6 +268,8 @@ export function power(call: Call): readonly Value[] {
 
 /** The same layout for both, or a gate by channel for one of them. */
 function ofTwo(call: Call, one: Live, other: Live, opType = call.node.opType): readonly Value[] {
+  const unit = opType === 'Div' ? unitOf(call, one.id, other.id) : undefined;
+  if (unit !== undefined) return same(call, one, unit);
   if (opType === 'Div') return linearAttention(call, one, other) ?? quotient(call, one, other);
   const separable = opType === 'Mul' ? separableAttention(call, one, other) : undefined;
   if (separable) return separable;

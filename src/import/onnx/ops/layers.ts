@@ -8,7 +8,9 @@ import type { Layer } from '../draft.ts';
 import { asMap, asVector, channelAxis, channelsFirst, unmixed } from '../layout.ts';
 import { type Axis, offsetsOf, whole } from '../view.ts';
 import { product } from './attention.ts';
+import { channelMeans } from './channel-attention.ts';
 import { pointwise } from './mix.ts';
+import { projection } from './positions.ts';
 import { pair, type Window, windowOf, withPads } from './windows.ts';
 
 /** A constant as a weight: integers where it was dequantized from them. */
@@ -42,6 +44,7 @@ function layerOf(kernel: Constant, kernelName: string | undefined, bias: Constan
 
 /** Conv: kernel_OIHW becomes kernel_HWIO. */
 export function conv(call: Call): readonly Value[] {
+  if (call.value(0).kind === 'constant') return projection(call);
   const kernel = call.constant(1);
   const bias = call.optional(2);
   if (kernel.shape.length !== 4)
@@ -242,7 +245,7 @@ function perPlace(
 /** MatMul of a value with a constant matrix. */
 export function matMul(call: Call): readonly Value[] {
   const [a, b] = [call.value(0), call.value(1)];
-  if (a.kind === 'live' && b.kind === 'live') return product(call, a, b);
+  if (a.kind === 'live' && b.kind === 'live') return channelMeans(call, a, b) ?? product(call, a, b);
   const kernel = call.constant(1);
   return kernel.shape.length === 2
     ? dense(call, kernel, kernel.name, undefined)

@@ -168,7 +168,7 @@ function selectChannels(call: Call, x: Live, index: number, indices: readonly nu
 }
 
 const mostTaps = 2 ** 26;
-/** Rows or columns at equal distances: a depthwise conv whose filters have a single one. */
+/** Rows or columns: neighbours by cutting off the others, those at equal distances by a depthwise conv whose filters have a single one. */
 function selectPlaces(call: Call, x: Live, index: number, indices: readonly number[]): Live {
   const { draft, path } = call;
   const shape = draft.shape(x.id);
@@ -182,6 +182,9 @@ function selectPlaces(call: Call, x: Live, index: number, indices: readonly numb
   const size = shape[side];
   // the first window begins at 0 and reads `from`; the last one ends within the map
   const after = size - 1 - (from + (indices.length - 1) * stride);
+  const made = whole(side === 0 ? 'h' : 'w', indices.length);
+  const seen = { ...x, axes: x.axes.map((a, i) => (i === index ? made : a)) };
+  if (stride === 1) return { ...seen, id: cutOff(call, x.id, side, from, after) };
   const kernel = from + 1;
   const c = shape[2];
   const tooMany = Math.floor(after / stride); // windows that would follow the last one
@@ -199,8 +202,17 @@ function selectPlaces(call: Call, x: Live, index: number, indices: readonly numb
     [x.id],
     { slots: { kernel: { encoding: 'float32', shape: [...pairs(reach, 1), 1, c], data: taps } }, names: {} },
   );
-  const made = whole(side === 0 ? 'h' : 'w', indices.length);
-  return { ...x, id, axes: x.axes.map((a, i) => (i === index ? made : a)) };
+  return { ...seen, id };
+}
+
+/** A map without its first and last rows or columns; what was cut off already is cut off together. */
+function cutOff({ draft, path }: Call, id: string, side: 0 | 1, before: number, after: number): string {
+  const { op, inputs } = draft.node(id);
+  const cuts = side === 0 ? ([before, 0, after, 0] as const) : ([0, after, 0, before] as const);
+  const isCut = op.kind === 'pad' && Math.max(...op.pads) <= 0;
+  const [top, right, bottom, left] = isCut ? op.pads : [0, 0, 0, 0];
+  const pads = [top - cuts[0], right - cuts[1], bottom - cuts[2], left - cuts[3]] as const;
+  return draft.emit(path, { kind: 'pad', pads }, isCut ? inputs : [id]);
 }
 
 export function slice(call: Call): readonly Value[] {

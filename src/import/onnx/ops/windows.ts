@@ -1,7 +1,8 @@
 /** @file Windows over maps: their size and their padding in every form of ONNX. */
-import { isMap, type Padding, type Pair, type Shape, slide } from '../../../graph/index.ts';
-import type { Call, Value } from '../call.ts';
-import { type Axis, isWhole, whole } from '../view.ts';
+import { type FeatureMap, isMap, type Padding, type Pair, type Shape, slide } from '../../../graph/index.ts';
+import type { Call, Live, Value } from '../call.ts';
+import { channelAxis } from '../layout.ts';
+import { isWhole, whole } from '../view.ts';
 
 export interface Window {
   readonly kernel: Pair;
@@ -65,7 +66,7 @@ export function sidesIn(map: readonly number[], window: Window): Sides {
 export function withPads(call: Call, id: string, window: Window): { id: string; window: Window } {
   const { op, inputs } = call.draft.node(id);
   const [source] = inputs;
-  if (op.kind !== 'pad' || source === undefined) return { id, window };
+  if (op.kind !== 'pad' || source === undefined || Math.min(...op.pads) < 0) return { id, window };
   const own = sidesIn(call.draft.shape(id), window);
   const [top, right, bottom, left] = op.pads;
   const padding = [top + own[0], right + own[1], bottom + own[2], left + own[3]] as const;
@@ -84,29 +85,32 @@ export function pad(call: Call): readonly Value[] {
   if (value !== 0) return call.fail(`pads with ${value}; only zeros are read`);
   const axes = call.numbers(3) ?? x.axes.map((_, i) => i);
   const half = pads.length / 2;
-  const around = (base: 'h' | 'w'): readonly [number, number] => {
-    const index = axes.findIndex((axis) =>
-      (x.axes[call.axis(axis, rank)] ?? []).some((a) => a.base === base),
-    );
+  const around = (at: number): readonly [number, number] => {
+    const index = axes.findIndex((axis) => call.axis(axis, rank) === at);
     return index < 0 ? [0, 0] : [pads[index] ?? 0, pads[index + half] ?? 0];
   };
   const { draft, path } = call;
   const shape = draft.shape(x.id);
-  const others = axes.filter((axis, i) => {
-    const atoms = x.axes[call.axis(axis, rank)] ?? [];
-    const spatial = isMap(shape) && (isSide(atoms, 'h', shape[0]) || isSide(atoms, 'w', shape[1]));
-    return !spatial && ((pads[i] ?? 0) !== 0 || (pads[i + half] ?? 0) !== 0);
-  });
-  const [[top, bottom], [left, right]] = [around('h'), around('w')];
-  if (others.length || !isMap(shape))
+  const sides: readonly number[] = isMap(shape) ? sideAxes(call, x, shape) : [];
+  const isOther = (i: number): boolean => !sides.includes(i) && around(i).some((n) => n !== 0);
+  if (!isMap(shape) || x.axes.some((_, i) => isOther(i)))
     return call.fail('pads the batch, the channels or a vector; only maps are padded');
-  if (Math.min(top, bottom, left, right) < 0) return call.fail('negative pads have no counterpart');
+  const [[top, bottom], [left, right]] = [around(sides[0] ?? -1), around(sides[1] ?? -1)];
   const id = draft.emit(path, { kind: 'pad', pads: [top, right, bottom, left] }, [x.id]);
   const [h, w] = draft.shape(id);
-  const grown = x.axes.map((axis) =>
-    isSide(axis, 'h', shape[0]) ? whole('h', h) : isSide(axis, 'w', shape[1]) ? whole('w', w ?? 1) : axis,
+  const grown = x.axes.map((axis, i) =>
+    i === sides[0] ? whole('h', h) : i === sides[1] ? whole('w', w ?? 1) : axis,
   );
   return call.result(id, grown);
 }
-const isSide = (axis: Axis, base: 'h' | 'w', size: number): boolean =>
-  axis.length > 0 && isWhole(axis, base, size);
+
+/** Which axes are the rows and the columns of a map; -1 where none is. One row is an axis of no size: it stands where maps have it. */
+function sideAxes(call: Call, x: Live, shape: FeatureMap): readonly [h: number, w: number] {
+  const at = (base: 'h' | 'w', size: number, place: number): number => {
+    const found = x.axes.findIndex((axis) => axis.length > 0 && isWhole(axis, base, size));
+    return found < 0 && x.axes[place]?.length === 0 ? place : found;
+  };
+  const isLine = (shape[0] === 1 || shape[1] === 1) && x.axes.length === 4;
+  const first = isLine ? (channelAxis(call, x) === 1 ? 2 : 1) : -2;
+  return [at('h', shape[0], first), at('w', shape[1], first + 1)];
+}

@@ -1,8 +1,8 @@
 /** @file A graph that people can look at: zoom, drag, open and close parts, and see shapes and costs by hovering or by keys. */
 import { select } from 'd3-selection';
 import { type ZoomBehavior, zoom, zoomIdentity } from 'd3-zoom';
-import type { Graph } from '../../../index.ts';
 import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
+import type { Graph } from '../../../index.ts';
 import { bytes, count, percent, shapeText, short } from '../format.ts';
 import { useSize } from '../state.ts';
 import { type Box, boxesOf, type Outline, outlineOf } from './boxes.ts';
