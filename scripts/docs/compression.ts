@@ -1,7 +1,7 @@
 /**
  * @file Writes the pruning table of docs/compression.md: every architecture at a small size, three tenths of the
  * channels of every layer taken away, against the masked original; the pruned net then trains one step. `--check`
- * fails when a row is wrong or refused, and writes nothing; `--only NAME` prints the rows of one architecture.
+ * fails when a row is wrong or refused, and writes nothing; `--only NAME...` prints the rows of these architectures.
  *
  *   npm run docs -- compression
  */
@@ -57,7 +57,7 @@ async function row(graph: Graph): Promise<readonly string[]> {
 }
 
 const only = process.argv.indexOf('--only');
-const names = only > 0 ? [process.argv[only + 1] as string] : [...architectures.keys()];
+const names = only > 0 ? process.argv.slice(only + 1) : [...architectures.keys()];
 const graphs = names.flatMap((name) =>
   name === 'shufflenet-v2'
     ? [0.5, 1, 1.5, 2].map((width) => shufflenetV2({ width, size: 64, classes: 10 }))

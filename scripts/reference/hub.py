@@ -26,7 +26,7 @@ if __name__ == "__main__":
         cfg = get_pretrained_cfg(full)
         if name not in TIMM or not cfg.hf_hub_id or not cfg.num_classes:
             continue
-        if ".clip_" in full and "_ft_" not in full:  # their outputs are embeddings of images, and no classes
+        if "clip" in full and "_ft_" not in full:  # their outputs are embeddings of images, and no classes
             continue
         key = name, cfg.num_classes
         counted[key] = counted.get(key) or params(*key)

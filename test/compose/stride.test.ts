@@ -33,3 +33,12 @@ for (const name of ['mobilenet-v2', 'shufflenet-v2', 'ghostnet']) {
     });
   });
 }
+
+describe('a block with a stride', () => {
+  it('adds no shortcut where its maps of one pixel keep their shape, as in timm and torchvision', () => {
+    // the stem leaves one pixel of 16 channels, and the first block has stride 2 and 16 channels
+    const ids = (words: string): readonly string[] => compose(words).nodes.map(({ id }) => id);
+    expect(ids('mobilenet-v3-small size=2')).to.not.include('stage1/0/add');
+    expect(ids('mobilenet-v3-small size=2')).to.include('stage2/1/add');
+  });
+});

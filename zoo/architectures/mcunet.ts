@@ -29,10 +29,10 @@ interface Stages {
   readonly channels: readonly number[];
   readonly blocks: readonly string[];
 }
-const mcunet = <const Size extends number>(
+const mcunet = <const Size extends number, const Classes extends number>(
   id: string,
   size: Size,
-  classes: number,
+  classes: Classes,
   { stem, channels: widths, blocks: words }: Stages,
 ) =>
   architecture({

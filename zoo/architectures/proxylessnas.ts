@@ -1,7 +1,8 @@
 /**
  * @file ProxylessNAS for CPUs, GPUs and phones, and the phones' net at 1.4 times its width. Cai et al., ICLR 2019,
  * arXiv:1812.00332, figure 4; the channels are those of the released nets. Each stage is written as its channels and a word for each
- * block, such as 7x6 for a 7x7 kernel and an expansion by 6; a dash stands where the search chose no block.
+ * block, such as 7x6 for a 7x7 kernel and an expansion by 6; a dash stands where the search chose no block. A width multiplies all
+ * channels, up to the next multiple of 8: so the net at 0.3 that MCUNet's authors compare with has their counts.
  */
 import {
   architecture,
@@ -12,6 +13,7 @@ import {
   dropPathOption,
   image,
   invertedResidual,
+  widthOption,
 } from '../../src/compose/index.ts';
 
 const strides = [1, 2, 2, 2, 1, 2, 1];
@@ -64,13 +66,18 @@ export const proxylessnas = architecture({
       doc: 'the target of the search',
       default: 'mobile',
     }),
+    width: widthOption(),
     dropout: dropoutOption({ default: 0 }),
     dropPath: dropPathOption,
     ...common({ classes: 1000, size: 224 }),
   },
-  net: ({ variant, dropout, dropPath, classes, size, channels }) => {
+  net: ({ variant, width, dropout, dropPath, classes, size, channels }) => {
     const { stem, channels: widths, blocks, mix } = variants[variant];
-    const first = image(size, channels).pipe('stem', convNormAct(stem, { kernel: 3, stride: 2, act, norm }));
+    const scaled = (c: number): number => Math.ceil((c * width) / 8 - 1e-9) * 8;
+    const first = image(size, channels).pipe(
+      'stem',
+      convNormAct(scaled(stem), { kernel: 3, stride: 2, act, norm }),
+    );
     const words = widths.flatMap((out, stage) =>
       (blocks[stage] ?? '').split(' ').map((word, i) => ({ out, stage, word, i })),
     );
@@ -79,11 +86,15 @@ export const proxylessnas = architecture({
       .reduce((x, { out, stage, word, i }) => {
         const [kernel = 3, expand = 1] = word.split('x').map(Number);
         const stride = i === 0 ? (strides[stage] ?? 1) : 1;
-        const block = invertedResidual(out, { expand, stride, kernel, act, norm, dropPath });
+        const block = invertedResidual(scaled(out), { expand, stride, kernel, act, norm, dropPath });
         return x.pipe(`stage${stage + 1}/${i}`, block);
       }, first)
       .pipe('head', (x) =>
-        x.pipe('mix', convNormAct(mix, { act, norm })).globalPool().dropout(dropout).dense(classes),
+        x
+          .pipe('mix', convNormAct(scaled(mix), { act, norm }))
+          .globalPool()
+          .dropout(dropout)
+          .dense(classes),
       );
   },
 });
