@@ -5,6 +5,7 @@ the order of their classifiers.
 """
 
 import json
+import re
 import sys
 
 import timm
@@ -30,7 +31,8 @@ if __name__ == "__main__":
             continue
         key = name, cfg.num_classes
         counted[key] = counted.get(key) or params(*key)
-        row = {"name": full, "architecture": TIMM[name], "input": list(cfg.input_size)}
+        architecture = re.sub(r" classes=\d+", "", TIMM[name])  # each has its own
+        row = {"name": full, "architecture": architecture, "input": list(cfg.input_size)}
         rows.append(row | {"classes": cfg.num_classes, "params": counted[key], "license": cfg.license or None})
     made = {"from": f"timm {timm.__version__}, by scripts/reference/hub.py", "nets": rows}
     with open(sys.argv[1], "w", encoding="utf-8") as file:
