@@ -1,60 +1,64 @@
 /** @file How a depthwise conv, or a gradient of one, is computed where onnxruntime has no blocked kernels: the fastest form by measured costs. */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
+import { type Bands, everyBands } from './bands.ts';
 import type { Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axes, axesOf } from './exchanged.ts';
 
+/** By products of all places, by products of rows in bands (`depthwise-rows.ts`), or by onnxruntime's own conv. */
+export type DepthwiseForm = 'places' | 'conv' | Bands;
+
 /** The largest constant that places taps in a matrix, in numbers. */
 const largest = 1e6;
 
-/** By products of all places, by products of rows (`depthwise-rows.ts`), or by onnxruntime's own conv. */
-export type DepthwiseForm = 'places' | 'rows' | 'conv';
-
-/** What both products do for each image and channel. */
+/** The work of products of rows, for each image and channel. */
 interface Work {
-  /** Multiply-adds of the product of all places. */
-  readonly places: number;
-  /** Multiply-adds of the product of rows, and the numbers that it copies. */
-  readonly rows: number;
+  readonly multiplyAdds: number;
+  /** Numbers under the tap columns, which are copied, and numbers of the bands. */
   readonly copied: number;
+  readonly gathered: number;
 }
-
-const workOf = ({ rows, columns }: Axes): Work => ({
-  places: rows.size * columns.size * rows.out * columns.out,
-  rows: rows.size * rows.out * columns.taps * columns.out,
-  copied: rows.size * columns.taps * columns.out,
-});
 
 /** Nanoseconds for each image and channel on WebAssembly, as measured (`npx tsx scripts/bench/web-ops.ts`). */
 interface Costs {
   readonly places: number;
-  readonly rows: number;
+  readonly rows: (work: Work, bands: number) => number;
   readonly conv: number;
 }
 
-function least(axes: Axes, { places, rows: byRows, conv }: Costs): DepthwiseForm {
+function fastest(axes: Axes, turned: boolean, costs: Costs): DepthwiseForm {
   const { rows, columns } = axes;
   const taps = rows.taps * columns.taps;
-  const costOf = (constant: number, cost: number): number => (constant <= largest ? cost : Infinity);
-  const whole = costOf(rows.size * columns.size * rows.out * columns.out * taps, places);
-  const inRows = costOf(rows.size * rows.out * columns.taps * taps, byRows);
-  if (Math.min(whole, inRows) >= conv) return 'conv';
-  return whole < inRows ? 'places' : 'rows';
+  const whole = rows.size * columns.size * rows.out * columns.out * taps;
+  let [form, least]: [DepthwiseForm, number] = ['conv', costs.conv];
+  if (whole <= largest && costs.places < least) [form, least] = ['places', costs.places];
+  for (const bands of everyBands(rows, turned)) {
+    const { count, outs, ins } = bands;
+    if (count * outs * ins * columns.taps * taps > largest) continue;
+    const copied = count * ins * columns.taps * columns.out;
+    const gathered = count === 1 ? 0 : count * ins * (turned ? columns.out : columns.size);
+    const cost = costs.rows({ multiplyAdds: outs * copied, copied, gathered }, count);
+    if (cost < least) [form, least] = [bands, cost];
+  }
+  return form;
 }
 
 const isDepthwise = (e: Emitter, g: ConvGeometry, s: Sizes): boolean =>
   e.block === undefined && e.carry && s.groupIn === 1 && s.groupOut === 1 && g.groups > 1;
 
-/** For a conv and its input gradient. */
-export function convForm(e: Emitter, g: ConvGeometry, s: Sizes): DepthwiseForm {
+/**
+ * For a conv, or its input gradient.
+ *
+ * @param turned whether it is the gradient, into which rows of dy go.
+ */
+export function convForm(e: Emitter, g: ConvGeometry, s: Sizes, turned: boolean): DepthwiseForm {
   if (!isDepthwise(e, g, s)) return 'conv';
-  const axes = axesOf(g, s);
-  const work = workOf(axes);
   const [places, outs] = [s.height * s.width, s.outHeight * s.outWidth];
-  return least(axes, {
-    places: 0.065 * work.places,
-    rows: 3 + 0.055 * work.rows + 0.1 * work.copied,
+  return fastest(axesOf(g, s), turned, {
+    places: 0.065 * places * outs,
+    rows: ({ multiplyAdds, copied, gathered }, bands) =>
+      5 * bands + 0.055 * multiplyAdds + 0.1 * copied + 0.13 * gathered,
     conv: 130 + 0.4 * s.kernelHeight * s.kernelWidth * outs + 0.25 * (places + outs),
   });
 }
@@ -62,11 +66,10 @@ export function convForm(e: Emitter, g: ConvGeometry, s: Sizes): DepthwiseForm {
 /** For the gradient of a depthwise conv in its kernel; onnxruntime's conv is the slowest there. */
 export function filterGradForm(e: Emitter, g: ConvGeometry, s: Sizes): DepthwiseForm {
   if (!isDepthwise(e, g, s)) return 'conv';
-  const axes = axesOf(g, s);
-  const work = workOf(axes);
-  return least(axes, {
-    places: 0.075 * work.places,
-    rows: 0.065 * work.rows + 0.45 * work.copied,
-    conv: Infinity,
+  return fastest(axesOf(g, s), false, {
+    places: 0.075 * s.height * s.width * s.outHeight * s.outWidth,
+    rows: ({ multiplyAdds, copied, gathered }, bands) =>
+      5 * bands + 0.065 * multiplyAdds + 0.38 * copied + 0.13 * gathered,
+    conv: Number.MAX_VALUE,
   });
 }

@@ -42,9 +42,12 @@ export function depthwiseProduct(
   kernel: Value,
   y: Value,
 ): boolean {
-  const form = convForm(e, g, s);
-  if (form === 'rows') depthwiseRows(e, g, s, x, kernel, y);
-  if (form !== 'places') return form !== 'conv';
+  const form = convForm(e, g, s, false);
+  if (form === 'conv') return false;
+  if (form !== 'places') {
+    depthwiseRows(e, { geometry: g, sizes: s }, form, [x, kernel, y]);
+    return true;
+  }
   const image = e.reshape(e.get(x, byChannel), [s.channels, s.height * s.width, s.batch]);
   const operands = [matrices(e, axesOf(g, s), s, kernel), image];
   const product = e.emit1('FusedMatMul', operands, { transA: int(1) }, 'com.microsoft');
@@ -61,9 +64,12 @@ export function depthwiseProductGrad(
   kernel: Value,
   dx: Value,
 ): boolean {
-  const form = convForm(e, g, s);
-  if (form === 'rows') depthwiseRowsGrad(e, g, s, dy, kernel, dx);
-  if (form !== 'places') return form !== 'conv';
+  const form = convForm(e, g, s, true);
+  if (form === 'conv') return false;
+  if (form !== 'places') {
+    depthwiseRowsGrad(e, { geometry: g, sizes: s }, form, [dy, kernel, dx]);
+    return true;
+  }
   const image = e.reshape(e.get(dy, byChannel), [s.channels, s.outHeight * s.outWidth, s.batch]);
   const product = e.emit1('MatMul', [matrices(e, axesOf(g, s), s, kernel), image]);
   e.put(dx, e.reshape(product, lay(dx.shape, byChannel)), byChannel);

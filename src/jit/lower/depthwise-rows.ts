@@ -15,6 +15,8 @@
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
 import type { Phase, Value } from '../ir.ts';
+import { nth } from '../types.ts';
+import { type Bands, bandsOf, inBands, pairsOf } from './bands.ts';
 import { zeros } from './columns.ts';
 import { phasesOf, type Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
@@ -25,26 +27,31 @@ import { byChannel, type Layout, lay } from './layout.ts';
 const oihw: Layout = [3, 2, 0, 1];
 
 /**
- * A constant, [taps, rows out, rows in, columns]: 1 where that tap lies in that tap column and leads from the one row to the other.
+ * A constant, [taps, rows out, rows in, columns]: 1 where that tap lies in that tap column and leads from the one row to the other, which
+ * counts from the start of its band.
  *
  * @param turned whether the rows go in at y and come out at x.
  */
-function selectorOf(e: Emitter, { rows, columns }: Axes, chosen: readonly number[], turned: boolean): string {
-  return e.once(`rows ${JSON.stringify([rows, columns.taps, chosen, turned])}`, () => {
-    const [outs, ins] = turned ? [rows.size, rows.out] : [rows.out, rows.size];
-    const data = new Float32Array(rows.taps * columns.taps * outs * ins * chosen.length);
-    for (let i = 0; i < rows.taps; i++) {
-      for (let out = 0; out < rows.out; out++) {
-        const row = out * rows.stride + i * rows.dilation - rows.before;
-        if (row < 0 || row >= rows.size) continue;
-        const [to, from] = turned ? [row, out] : [out, row];
-        for (const [k, j] of chosen.entries()) {
-          const tap = i * columns.taps + j;
-          data[((tap * outs + to) * ins + from) * chosen.length + k] = 1;
-        }
+function selectorOf(
+  e: Emitter,
+  { rows, columns }: Axes,
+  bands: Bands,
+  chosen: readonly number[],
+  turned: boolean,
+): string {
+  return e.once(`rows ${JSON.stringify([rows, columns.taps, bands, chosen, turned])}`, () => {
+    const { count, outs, ins, starts } = bands;
+    const taps = rows.taps * columns.taps;
+    const data = new Float32Array(taps * count * outs * ins * chosen.length);
+    for (const [i, y, x] of pairsOf(rows)) {
+      const [to, from] = turned ? [x, y] : [y, x];
+      const start = nth(starts, Math.floor(to / outs));
+      for (const [k, j] of chosen.entries()) {
+        const row = ((i * columns.taps + j) * count * outs + to) * ins + from - start;
+        data[row * chosen.length + k] = 1;
       }
     }
-    return e.constant(data, [rows.taps * columns.taps, outs * ins * chosen.length], 'float32');
+    return e.constant(data, [taps, count * outs * ins * chosen.length], 'float32');
   });
 }
 
@@ -52,6 +59,7 @@ function selectorOf(e: Emitter, { rows, columns }: Axes, chosen: readonly number
 function rowKernel(
   e: Emitter,
   axes: Axes,
+  bands: Bands,
   kernel: Value,
   chosen: readonly number[],
   turned: boolean,
@@ -59,21 +67,21 @@ function rowKernel(
   const { rows, columns } = axes;
   const name = e.get(kernel);
   const channels = kernel.shape[3] ?? 1;
-  const selector = selectorOf(e, axes, chosen, turned);
+  const selector = selectorOf(e, axes, bands, chosen, turned);
   return e.once(`row kernel ${name} ${selector}`, () => {
     const taps = e.reshape(name, [rows.taps * columns.taps, channels]);
     const flat = e.emit1('Gemm', [taps, selector], { transA: int(1) });
-    const [outs, ins] = turned ? [rows.size, rows.out] : [rows.out, rows.size];
-    return e.reshape(flat, [channels * outs, ins, chosen.length, 1]);
+    return e.reshape(flat, [channels * bands.count * bands.outs, bands.ins, chosen.length, 1]);
   });
 }
 
 const all = ({ taps }: Axis): number[] => Array.from({ length: taps }, (_, j) => j);
 
-/** The image as one whose channels are the rows of each channel: [1, channels * rows, columns, images]. */
-const rowsAsChannels = (e: Emitter, x: Value): string => {
-  const [batch = 1, height = 1, width = 1, channels = 1] = x.shape;
-  return e.reshape(e.get(x, byChannel), [1, channels * height, width, batch]);
+/** The image as one whose channels are the rows of each channel, band by band: [1, channels * bands * rows, columns, images]. */
+const rowsAsChannels = (e: Emitter, x: Value, bands: Bands): string => {
+  const [batch = 1, , width = 1, channels = 1] = x.shape;
+  const rows = inBands(e, e.get(x, byChannel), bands);
+  return e.reshape(rows, [1, channels * bands.count * bands.ins, width, batch]);
 };
 
 function putRows(e: Emitter, y: Value, name: string): void {
@@ -82,39 +90,35 @@ function putRows(e: Emitter, y: Value, name: string): void {
 
 export function depthwiseRows(
   e: Emitter,
-  g: ConvGeometry,
-  s: Sizes,
-  x: Value,
-  kernel: Value,
-  y: Value,
+  { geometry: g, sizes: s }: Pick<FilterGrad, 'geometry' | 'sizes'>,
+  bands: Bands,
+  [x, kernel, y]: readonly [Value, Value, Value],
 ): void {
   const axes = axesOf(g, s);
   const { columns } = axes;
-  const image = rowsAsChannels(e, x);
-  const name = e.emit1('Conv', [image, rowKernel(e, axes, kernel, all(columns), false)], {
+  const image = rowsAsChannels(e, x, bands);
+  const name = e.emit1('Conv', [image, rowKernel(e, axes, bands, kernel, all(columns), false)], {
     kernel_shape: ints([columns.taps, 1]),
     strides: ints([columns.stride, 1]),
     dilations: ints([columns.dilation, 1]),
     pads: ints([g.pads.left, 0, g.pads.right, 0]),
-    group: int(s.channels),
+    group: int(s.channels * bands.count),
   });
   putRows(e, y, name);
 }
 
 export function depthwiseRowsGrad(
   e: Emitter,
-  g: ConvGeometry,
-  s: Sizes,
-  dy: Value,
-  kernel: Value,
-  dx: Value,
+  { geometry: g, sizes: s }: Pick<FilterGrad, 'geometry' | 'sizes'>,
+  bands: Bands,
+  [dy, kernel, dx]: readonly [Value, Value, Value],
 ): void {
   const axes = axesOf(g, s);
-  const image = rowsAsChannels(e, dy);
   const phases = columnPhases(g, s);
-  const parts = phases?.map((phase) => phaseOf(e, axes, s, image, kernel, phase));
-  const [only] = parts ?? [];
-  if (!parts) return putRows(e, dx, transposed(e, g, s, image, kernel));
+  if (!phases) return putRows(e, dx, transposed(e, g, s, dy, kernel));
+  const image = rowsAsChannels(e, dy, bands);
+  const parts = phases.map((phase) => phaseOf(e, axes, s, bands, image, kernel, phase));
+  const [only] = parts;
   if (parts.length === 1 && only !== undefined) return putRows(e, dx, only);
   const views = parts.map((part) => e.reshape(part, [-1, s.batch]));
   putRows(e, dx, e.emit1('Concat', views, { axis: int(1) }));
@@ -146,27 +150,30 @@ function phaseOf(
   e: Emitter,
   axes: Axes,
   s: Sizes,
+  bands: Bands,
   image: string,
   kernel: Value,
   { taps, before, behind }: Phase,
 ): string {
   const { rows, columns } = axes;
   if (taps.length === 0) return zeros(e, [1, s.channels * rows.size, columns.size / columns.stride, s.batch]);
-  return e.emit1('Conv', [image, rowKernel(e, axes, kernel, taps, true)], {
+  return e.emit1('Conv', [image, rowKernel(e, axes, bands, kernel, taps, true)], {
     kernel_shape: ints([taps.length, 1]),
     dilations: ints([columns.dilation, 1]),
     pads: ints([before, 0, behind, 0]),
-    group: int(s.channels),
+    group: int(s.channels * bands.count),
   });
 }
 
 /** The transposed conv with the kernel of the conv itself, which is right for all sizes. */
-function transposed(e: Emitter, g: ConvGeometry, s: Sizes, image: string, kernel: Value): string {
+function transposed(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Value): string {
   const axes = axesOf(g, s);
+  const bands = bandsOf(axes.rows, false, 1);
   const { columns } = axes;
   const { left, right } = g.pads;
   const read = (columns.out - 1) * columns.stride + columns.dilation * (columns.taps - 1) + 1;
-  return e.emit1('ConvTranspose', [image, rowKernel(e, axes, kernel, all(columns), false)], {
+  const image = rowsAsChannels(e, dy, bandsOf(axes.rows, true, 1));
+  return e.emit1('ConvTranspose', [image, rowKernel(e, axes, bands, kernel, all(columns), false)], {
     kernel_shape: ints([columns.taps, 1]),
     strides: ints([columns.stride, 1]),
     dilations: ints([columns.dilation, 1]),
@@ -176,29 +183,41 @@ function transposed(e: Emitter, g: ConvGeometry, s: Sizes, image: string, kernel
   });
 }
 
-export function depthwiseRowsFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
+export function depthwiseRowsFilterGrad(
+  e: Emitter,
+  { geometry: g, sizes: s, x, dy, dk }: FilterGrad,
+  bands: Bands,
+): void {
   const axes = axesOf(g, s);
-  const { rows, columns } = axes;
-  const image = e.get(x, byChannel);
+  const { columns } = axes;
+  const { count, outs, ins } = bands;
+  const image = inBands(e, e.get(x, byChannel), bands);
   const places = s.outWidth * s.batch;
-  const parts = all(columns).flatMap((j) => tapColumn(e, s, columns, image, j));
+  const lines = s.channels * count * ins;
+  const parts = all(columns).flatMap((j) => tapColumn(e, [lines, s.batch], columns, image, j));
   const [only = ''] = parts;
   const under = parts.length === 1 ? only : e.emit1('Concat', parts, { axis: int(1) });
-  const gradient = e.reshape(e.get(dy, byChannel), [s.channels, rows.out, places]);
-  const operands = [gradient, e.reshape(under, [s.channels, rows.size * columns.taps, places])];
+  const gradient = e.reshape(e.get(dy, byChannel), [s.channels * count, outs, places]);
+  const operands = [gradient, e.reshape(under, [s.channels * count, ins * columns.taps, places])];
   const products = e.emit1('FusedMatMul', operands, { transB: int(1) }, 'com.microsoft');
-  const flat = e.reshape(products, [s.channels, rows.out * rows.size * columns.taps]);
-  const sums = e.emit1('Gemm', [flat, selectorOf(e, axes, all(columns), false)], { transB: int(1) });
+  const flat = e.reshape(products, [s.channels, count * outs * ins * columns.taps]);
+  const sums = e.emit1('Gemm', [flat, selectorOf(e, axes, bands, all(columns), false)], { transB: int(1) });
   e.put(dk, e.reshape(sums, [s.channels, 1, s.kernelHeight, s.kernelWidth]), oihw);
 }
 
-/** The columns of x under one tap column, as matrices [channels * rows, columns of y * images] side by side, with zeros for padding. */
-export function tapColumn(e: Emitter, s: Sizes, columns: Axis, image: string, tap: number): string[] {
+/** The columns of x, [.., columns, images], under one tap column, as matrices [lines, columns of y * images] side by side, with zeros for padding. */
+export function tapColumn(
+  e: Emitter,
+  [lines, batch]: readonly [number, number],
+  columns: Axis,
+  image: string,
+  tap: number,
+): string[] {
   const { size, out, stride, dilation, before } = columns;
-  const [start, lines] = [tap * dilation - before, s.channels * s.height];
+  const start = tap * dilation - before;
   const first = Math.min(out, Math.max(0, Math.ceil(-start / stride)));
   const last = Math.min(out - 1, Math.floor((size - 1 - start) / stride));
-  const empty = (count: number): string[] => (count > 0 ? [zeros(e, [lines, count * s.batch])] : []);
+  const empty = (count: number): string[] => (count > 0 ? [zeros(e, [lines, count * batch])] : []);
   if (last < first) return empty(out);
   const [from, to] = [start + first * stride, start + last * stride + 1];
   const cut =

@@ -38,7 +38,7 @@ function tapRows(e: Emitter, g: ConvGeometry, s: Sizes, x: Value): string {
   return e.once(`tap rows ${image} ${JSON.stringify([rows, columns])}`, () => {
     const line = s.outWidth * s.batch;
     const sides = Array.from({ length: columns.taps }, (_, j) => {
-      const parts = tapColumn(e, s, columns, image, j);
+      const parts = tapColumn(e, [s.channels * s.height, s.batch], columns, image, j);
       const [only = ''] = parts;
       const joined = parts.length === 1 ? only : e.emit1('Concat', parts, { axis: int(1) });
       return e.reshape(joined, [s.channels, s.height, line]);

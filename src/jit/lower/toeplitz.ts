@@ -21,7 +21,7 @@ const oihw: Layout = [3, 2, 0, 1];
 function depthwiseFilterGrad(e: Emitter, grad: FilterGrad): void {
   const { geometry: g, sizes: s, x, dy, dk } = grad;
   const form = filterGradForm(e, g, s);
-  if (form === 'rows') return depthwiseRowsFilterGrad(e, grad);
+  if (typeof form !== 'string') return depthwiseRowsFilterGrad(e, grad, form);
   const { rows, columns } = axesOf(g, s);
   // multiply-adds of both forms; the form by rows also copies the images about twice for each further tap
   const pairs = rows.size * rows.out * columns.size * columns.out;
