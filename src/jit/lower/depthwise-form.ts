@@ -68,8 +68,7 @@ export function filterGradForm(e: Emitter, g: ConvGeometry, s: Sizes): Depthwise
   if (!isDepthwise(e, g, s)) return 'conv';
   return fastest(axesOf(g, s), false, {
     places: 0.075 * s.height * s.width * s.outHeight * s.outWidth,
-    rows: ({ multiplyAdds, copied, gathered }, bands) =>
-      5 * bands + 0.065 * multiplyAdds + 0.38 * copied + 0.13 * gathered,
+    rows: ({ multiplyAdds, copied }, bands) => 5 * bands + 0.065 * multiplyAdds + 0.38 * copied,
     conv: Number.MAX_VALUE,
   });
 }

@@ -23,6 +23,7 @@ import type { Emitter } from './emitter.ts';
 import { axesOf, type Axes, type Axis } from './exchanged.ts';
 import type { FilterGrad } from './filter-grad-form.ts';
 import { byChannel, type Layout, lay } from './layout.ts';
+import { placesOf, under, upTo } from './under-taps.ts';
 
 const oihw: Layout = [3, 2, 0, 1];
 
@@ -75,7 +76,7 @@ function rowKernel(
   });
 }
 
-const all = ({ taps }: Axis): number[] => Array.from({ length: taps }, (_, j) => j);
+const all = ({ taps }: Axis): number[] => upTo(taps);
 
 /** The image as one whose channels are the rows of each channel, band by band: [1, channels * bands * rows, columns, images]. */
 const rowsAsChannels = (e: Emitter, x: Value, bands: Bands): string => {
@@ -190,39 +191,19 @@ export function depthwiseRowsFilterGrad(
 ): void {
   const axes = axesOf(g, s);
   const { columns } = axes;
-  const { count, outs, ins } = bands;
-  const image = inBands(e, e.get(x, byChannel), bands);
-  const places = s.outWidth * s.batch;
-  const lines = s.channels * count * ins;
-  const parts = all(columns).flatMap((j) => tapColumn(e, [lines, s.batch], columns, image, j));
-  const [only = ''] = parts;
-  const under = parts.length === 1 ? only : e.emit1('Concat', parts, { axis: int(1) });
-  const gradient = e.reshape(e.get(dy, byChannel), [s.channels * count, outs, places]);
-  const operands = [gradient, e.reshape(under, [s.channels * count, ins * columns.taps, places])];
-  const products = e.emit1('FusedMatMul', operands, { transB: int(1) }, 'com.microsoft');
+  const { count, outs, ins, starts } = bands;
+  const places = starts.flatMap((start) =>
+    upTo(ins).flatMap((row) =>
+      upTo(columns.taps).flatMap((j) =>
+        upTo(columns.out).map((u) => [start + row, under(columns, u, j)] as const),
+      ),
+    ),
+  );
+  const lines = [s.channels * count, ins * columns.taps, columns.out * s.batch];
+  const image = e.reshape(placesOf(e, e.get(x, byChannel), s, places), lines);
+  const gradient = e.reshape(e.get(dy, byChannel), [s.channels * count, outs, columns.out * s.batch]);
+  const products = e.emit1('FusedMatMul', [gradient, image], { transB: int(1) }, 'com.microsoft');
   const flat = e.reshape(products, [s.channels, count * outs * ins * columns.taps]);
   const sums = e.emit1('Gemm', [flat, selectorOf(e, axes, bands, all(columns), false)], { transB: int(1) });
   e.put(dk, e.reshape(sums, [s.channels, 1, s.kernelHeight, s.kernelWidth]), oihw);
-}
-
-/** The columns of x, [.., columns, images], under one tap column, as matrices [lines, columns of y * images] side by side, with zeros for padding. */
-export function tapColumn(
-  e: Emitter,
-  [lines, batch]: readonly [number, number],
-  columns: Axis,
-  image: string,
-  tap: number,
-): string[] {
-  const { size, out, stride, dilation, before } = columns;
-  const start = tap * dilation - before;
-  const first = Math.min(out, Math.max(0, Math.ceil(-start / stride)));
-  const last = Math.min(out - 1, Math.floor((size - 1 - start) / stride));
-  const empty = (count: number): string[] => (count > 0 ? [zeros(e, [lines, count * batch])] : []);
-  if (last < first) return empty(out);
-  const [from, to] = [start + first * stride, start + last * stride + 1];
-  const cut =
-    from === 0 && to === size && stride === 1
-      ? image
-      : e.emit1('Slice', [image, e.longs([from]), e.longs([to]), e.longs([2]), e.longs([stride])]);
-  return [...empty(first), e.reshape(cut, [lines, -1]), ...empty(out - 1 - last)];
 }
