@@ -48,6 +48,16 @@ const isDepthwise = (e: Emitter, g: ConvGeometry, s: Sizes): boolean =>
   e.block === undefined && e.carry && s.groupIn === 1 && s.groupOut === 1 && g.groups > 1;
 
 /**
+ * onnxruntime's conv, which takes longer for each place of small images, and for what a stride leaves out.
+ *
+ * @param outs places of y; x has as many, and `left` more.
+ */
+function costOfConv(taps: number, outs: number, left: number): number {
+  const first = Math.min(outs, 200);
+  return 130 + taps * (0.37 * first + 0.155 * (outs - first)) + 0.25 * Math.max(0, left);
+}
+
+/**
  * For a conv, or its input gradient.
  *
  * @param turned whether it is the gradient, into which rows of dy go.
@@ -55,20 +65,22 @@ const isDepthwise = (e: Emitter, g: ConvGeometry, s: Sizes): boolean =>
 export function convForm(e: Emitter, g: ConvGeometry, s: Sizes, turned: boolean): DepthwiseForm {
   if (!isDepthwise(e, g, s)) return 'conv';
   const [places, outs] = [s.height * s.width, s.outHeight * s.outWidth];
+  const copy = 0.1 + 3.2 / s.batch; // in pieces of one number for each image
   return fastest(axesOf(g, s), turned, {
     places: 0.065 * places * outs,
     rows: ({ multiplyAdds, copied, gathered }, bands) =>
-      5 * bands + 0.055 * multiplyAdds + 0.1 * copied + 0.13 * gathered,
-    conv: 130 + 0.4 * s.kernelHeight * s.kernelWidth * outs + 0.25 * (places + outs),
+      5 * bands + 0.055 * multiplyAdds + copy * copied + 0.13 * gathered,
+    conv: costOfConv(s.kernelHeight * s.kernelWidth, outs, places - outs),
   });
 }
 
 /** For the gradient of a depthwise conv in its kernel; onnxruntime's conv is the slowest there. */
 export function filterGradForm(e: Emitter, g: ConvGeometry, s: Sizes): DepthwiseForm {
   if (!isDepthwise(e, g, s)) return 'conv';
+  const copy = 0.3 + 5 / s.batch;
   return fastest(axesOf(g, s), false, {
     places: 0.075 * s.height * s.width * s.outHeight * s.outWidth,
-    rows: ({ multiplyAdds, copied }, bands) => 5 * bands + 0.065 * multiplyAdds + 0.38 * copied,
+    rows: ({ multiplyAdds, copied }, bands) => 5 * bands + 0.065 * multiplyAdds + copy * copied,
     conv: Number.MAX_VALUE,
   });
 }
