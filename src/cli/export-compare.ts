@@ -12,6 +12,8 @@ import { magnitude } from './say.ts';
 export interface ExportOptions {
   readonly precision: Precision;
   readonly layout: 'NHWC' | 'NCHW';
+  /** Of an ONNX file; any by default. */
+  readonly batch?: number;
   /** What goes along with the net. */
   readonly card: ExportCard;
   /** The names of weights in the file that the net came from. */
@@ -62,9 +64,9 @@ export function batchOf(graph: Graph): number {
   const outputs = graph.outputs.reduce((n, id) => n + sizeOf(get(shapes(graph), id)), 0);
   return outputs < 200 ? 12 : 3;
 }
-export const images = (graph: Graph): Float32Array => {
+export const images = (graph: Graph, count = batchOf(graph)): Float32Array => {
   const source = random('export');
-  const length = batchOf(graph) * inputShape(graph).reduce((n, d) => n * d, 1);
+  const length = count * inputShape(graph).reduce((n, d) => n * d, 1);
   return Float32Array.from({ length }, source.normal);
 };
 

@@ -57,6 +57,7 @@ export async function exportStudent(name: string, wanted: Wanted): Promise<void>
   await withOut(wanted.out, options, async (out) => {
     const made = await exporters[kind]((!both && rounded) || net, {
       ...{ precision, layout, ...card },
+      ...(wanted.batch === undefined ? {} : { batch: wanted.batch }),
       ...(both && rounded ? { integers: rounded } : {}),
     });
     for (const { difference } of [made, ...(made.others ?? [])])

@@ -4,7 +4,7 @@ import { findStudent } from '../../zoo/folders.ts';
 import { checkDataset, datasets } from '../data/index.ts';
 import { suggestion, UsageError } from '../errors.ts';
 import { labelsHelp } from './labels-help.ts';
-import { forceHelp } from './numbers.ts';
+import { forceHelp, wholeFlag } from './numbers.ts';
 import { picturesBy, skipHelp } from './picture-flags.ts';
 
 export const exportFormats = ['tfjs', 'onnx', 'safetensors', 'source', 'transformers'] as const;
@@ -22,6 +22,7 @@ interface Flags {
   readonly data?: string;
   readonly skipDamaged?: boolean;
   readonly layout: string;
+  readonly batch?: string;
   readonly names: string;
   readonly labels?: string;
   readonly force?: boolean;
@@ -50,6 +51,7 @@ export const exportCommand = (command: Command): void => {
     )
     .option('--skip-damaged', skipHelp)
     .option('--layout <layout>', 'the layout of the input of an ONNX file: NHWC or NCHW', 'NHWC')
+    .option('--batch <n>', 'the number of images that an ONNX file takes at once (default: any)')
     .option('--labels <file>', `${labelsHelp} (default: those of card.json)`)
     .option('--names <library>', 'whose names the tensors of safetensors have: moonlet or timm', 'moonlet')
     .option('--force', forceHelp)
@@ -62,6 +64,7 @@ async function run(name: string, flags: Flags): Promise<void> {
   const precision = precisionOf(format, flags);
   const layout = (['NHWC', 'NCHW'] as const).find((l) => l === flags.layout.toUpperCase());
   if (!layout) throw new UsageError(`no layout "${flags.layout}"; choose NHWC or NCHW`);
+  const batch = batchFor(format, flags.batch);
   const kind = kindOf(format, precision, flags.names);
   if (flags.quantize !== undefined && precision !== 'int8')
     throw new UsageError('--quantize says how --int8 rounds; add --int8, or remove it');
@@ -70,6 +73,7 @@ async function run(name: string, flags: Flags): Promise<void> {
   const { exportStudent } = await import('./export-run.ts');
   await exportStudent(name, {
     ...{ format, kind, precision, layout, out: flags.out },
+    ...(batch === undefined ? {} : { batch }),
     ...(flags.data === undefined ? {} : { data: flags.data }),
     ...(flags.labels === undefined ? {} : { labels: flags.labels }),
     ...(flags.quantize === undefined ? {} : { quantize: flags.quantize }),
@@ -85,6 +89,12 @@ function formatNamed(text: string): ExportFormat {
   throw new UsageError(
     `no format "${text}".${suggestion(text, exportFormats)} There are ${exportFormats.join(', ')}`,
   );
+}
+
+function batchFor(format: ExportFormat, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (format !== 'onnx') throw new UsageError(`--batch is for onnx, not for ${format}`);
+  return wholeFlag('batch', text, { min: 1 });
 }
 
 function kindOf(format: ExportFormat, precision: Precision, names: string): ExportKind {

@@ -7,7 +7,7 @@ import { foldBranches } from '../edit/index.ts';
 import { runModel, useBackend } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import { metadataOf, onnxCard } from '../export/card.ts';
-import { type Graph, toJson } from '../graph/index.ts';
+import { type Graph, inputShape, sizeOf, toJson } from '../graph/index.ts';
 import { graph as finish, input, rename } from '../index.ts';
 import { encodeModel, halved } from '../onnx/index.ts';
 import { toSource } from '../read/index.ts';
@@ -29,12 +29,18 @@ import { transformers } from './export-transformers.ts';
 import { magnitude } from './say.ts';
 
 /** ONNX for deployment: norms and parallel branches folded, any batch. */
-async function onnx(net: Net, { precision, layout, card, tensors = {} }: ExportOptions): Promise<Exported> {
+async function onnx(net: Net, o: ExportOptions): Promise<Exported> {
+  const { precision, layout, card, batch, tensors = {} } = o;
   const folded = precision === 'int8' ? net : foldBranches(net);
-  const model = { ...toOnnx(folded, { layout, tensors, int4: true }), ...onnxCard(card) };
+  const model = {
+    ...toOnnx(folded, { layout, tensors, int4: true, ...(batch ? { batch } : {}) }),
+    ...onnxCard(card),
+  };
   const content = encodeModel(precision === 'half' ? halved(model) : model);
-  const x = images(net.graph);
-  const got = await runModel(content, x, batchOf(net.graph));
+  const least = batchOf(net.graph);
+  const together = batch ?? least;
+  const x = images(net.graph, together * Math.ceil(least / together));
+  const got = await runsOf(content, x, together * sizeOf(inputShape(net.graph)), together);
   const reference = await outputsOf(precision === 'half' ? roundedToHalf(folded) : net, x, {
     engine: 'wasm',
     layout,
@@ -55,7 +61,7 @@ async function onnx(net: Net, { precision, layout, card, tensors = {} }: ExportO
       ...(precision === 'half' ? { roundingDiff: maxAbsDiff } : {}),
     },
     notes: [
-      `opset ${model.opset}, input ${layout}, any batch`,
+      `opset ${model.opset}, input ${layout}, ${batch === undefined ? 'any batch' : `batches of ${batch}`}`,
       ...(signed + unsigned
         ? [`integer layers: ${signed} of u8 x s8, ${unsigned} of u8 x u8; exact with and without VNNI`]
         : []),
@@ -66,6 +72,21 @@ async function onnx(net: Net, { precision, layout, card, tensors = {} }: ExportO
         : []),
     ],
   };
+}
+
+/** Runs a file on so many images at once; one flat array for each output. */
+async function runsOf(
+  content: Uint8Array,
+  x: Float32Array,
+  length: number,
+  batch: number,
+): Promise<Float32Array[]> {
+  const all: Float32Array[][] = [];
+  for (let i = 0; i < x.length; i += length)
+    (await runModel(content, x.subarray(i, i + length), batch)).forEach((y, k) => {
+      all[k] = [...(all[k] ?? []), y];
+    });
+  return all.map((parts) => Float32Array.from(parts.flatMap((y) => [...y])));
 }
 
 /** Kernels as half precision holds them; codes stay, and a bias of few values. */

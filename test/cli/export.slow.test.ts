@@ -34,6 +34,17 @@ describe('moonlet export', () => {
     return JSON.parse(stdout) as Record<string, unknown>;
   };
 
+  it('onnx --batch: a file that takes so many images at once', async () => {
+    const out = at('batch');
+    await exported(student, '--format', 'onnx', '--layout', 'NCHW', '--batch', '2', '--out', out);
+    expect(decodeModel(readFileSync(join(out, 'model.onnx'))).inputs[0]?.shape).to.deep.equal([2, 1, 28, 28]);
+    await expectRefusal(
+      ['export', student, '--format', 'tfjs', '--batch', '2', '--out', at('no')],
+      2,
+      '--batch is for onnx, not for tfjs',
+    );
+  });
+
   it('onnx: onnxruntime guesses what the student does', async () => {
     const out = at('onnx');
     const said = await exported(student, '--format', 'onnx', '--out', out);
