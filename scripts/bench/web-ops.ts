@@ -45,26 +45,60 @@ const window = (kernel: number, groups: number, stride = 1) => ({
   strides: ints([stride, stride]),
   group: int(groups),
 });
-/** A depthwise conv of a square image, and the product that takes its place. */
-const depthwise = (size: number, channels: number, stride = 1): Case[] => {
+/** A depthwise conv of a square image, the products that take its place, and those of its filter gradient; `bands` divide the rows of y. */
+const depthwise = (size: number, channels: number, stride: number, bands: number): Case[] => {
+  const images = 64;
   const out = Math.ceil(size / stride);
+  const outs = out / bands;
+  const ins = bands === 1 ? size : (outs - 1) * stride + 3;
+  const named = (what: string, inputs: Case['inputs'], write: Case['write']): Case => ({
+    name: `depthwise ${size}x${size}, stride ${stride}: ${what}`,
+    inputs,
+    write,
+  });
+  const rows = {
+    kernel_shape: ints([3, 1]),
+    pads: ints([1, 0, 1, 0]),
+    strides: ints([stride, 1]),
+    group: int(channels * bands),
+  };
+  const indices = Array.from({ length: bands * ins }, (_, i) =>
+    Math.min(size - 1, Math.floor(i / ins) * outs * stride + (i % ins)),
+  );
+  const image = [channels, size, size, images];
   return [
-    {
-      name: `depthwise ${size}x${size}, stride ${stride}: conv`,
-      inputs: [
-        [64, channels, size, size],
+    named(
+      'conv',
+      [
+        [images, channels, size, size],
         [channels, 1, 3, 3],
       ],
-      write: (w, names) => w.emit1('Conv', names, window(3, channels, stride)),
-    },
-    {
-      name: `depthwise ${size}x${size}, stride ${stride}: product`,
-      inputs: [
-        [channels, 64, size * size],
-        [channels, size * size, out * out],
+      (w, names) => w.emit1('Conv', names, window(3, channels, stride)),
+    ),
+    named(
+      'product of places',
+      [
+        [channels, out * out, size * size],
+        [channels, size * size, images],
       ],
-      write: (w, names) => w.emit1('MatMul', names),
-    },
+      (w, names) => w.emit1('MatMul', names),
+    ),
+    named(
+      `conv of rows, ${bands} bands`,
+      [image, [channels * bands * outs, ins, 3, 1]],
+      (w, [x = '', k = '']) => {
+        const inBands = bands === 1 ? x : w.emit1('Gather', [x, w.longs(indices)], { axis: int(1) });
+        return w.emit1('Conv', [w.reshape(inBands, [1, channels * bands * ins, size, images]), k], rows);
+      },
+    ),
+    named(
+      `filter gradient of rows, ${bands} bands`,
+      [
+        [channels * bands, outs, out * images],
+        [channels * bands, ins * 3, out * images],
+      ],
+      (w, names) => w.emit1('FusedMatMul', names, { transB: int(1) }, 'com.microsoft'),
+    ),
   ];
 };
 
@@ -91,11 +125,13 @@ const cases: readonly Case[] = [
     inputs: [image],
     write: (w, [x = '']) => w.emit1('GlobalAveragePool', [x]),
   },
-  ...depthwise(4, 128),
-  ...depthwise(7, 64),
-  ...depthwise(14, 32),
-  ...depthwise(7, 64, 2),
-  ...depthwise(14, 32, 2),
+  ...depthwise(4, 128, 1, 1),
+  ...depthwise(7, 64, 1, 1),
+  ...depthwise(14, 32, 1, 1),
+  ...depthwise(14, 32, 1, 7),
+  ...depthwise(28, 16, 1, 7),
+  ...depthwise(14, 32, 2, 1),
+  ...depthwise(28, 16, 2, 7),
 ];
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, dim) => product * dim, 1);

@@ -63,6 +63,8 @@ export function attentionShape(op: Attention, check: Check): Shape {
   const takesWindows = form === 'softmax' || form === 'separable';
   if (form !== 'softmax' && (bias || scale !== 1 || !(takesWindows || within === 'whole')))
     check.fail(`the form '${form}' takes no ${takesWindows ? 'scale or bias' : 'scale, bias or windows'}`);
+  if (talking && (form !== 'softmax' || within !== 'whole'))
+    check.fail("talking heads need the form 'softmax' over the whole map");
   const isPaired = form === 'separable' || form === 'covariance';
   if (isPaired) checkPaired(op, [q, k, v], check);
   if (q[2] % heads) check.fail(`${q[2]} channels of q do not divide into ${heads} heads`);
@@ -70,8 +72,6 @@ export function attentionShape(op: Attention, check: Check): Shape {
   if (!isPaired && k[2] !== q[2] && k[2] !== q[2] / heads)
     check.fail(`k must have the ${q[2]} channels of q, or ${q[2] / heads} that all heads share, got ${k[2]}`);
   if (k[2] === q[2] && v[2] % heads) check.fail(`${v[2]} channels of v do not divide into ${heads} heads`);
-  if (talking && (form !== 'softmax' || within !== 'whole'))
-    check.fail("talking heads need the form 'softmax' over the whole map");
   if (within === 'whole' && (size[0] !== 1 || size[1] !== 1)) check.fail("size is for 'windows' and 'grid'");
   if (within !== 'whole' && (q[0] !== k[0] || q[1] !== k[1] || q[0] % size[0] || q[1] % size[1]))
     check.fail(

@@ -26,13 +26,23 @@ describe('onnxruntime without blocked convs (its build for browsers)', () => {
     for (const [i, loss] of here.entries()) expect(there[i]).to.be.closeTo(loss, 1e-3 * loss);
   });
 
-  it('computes depthwise convs and their gradients as tf does, those of small images as products', async () => {
-    const rows = (await found('depthwise')) as [name: string, distance: number, convs: number][];
-    expect(rows).to.have.length(8);
+  it('computes depthwise convs and their gradients as tf does, as products of places or rows where those are faster', async () => {
+    const rows = (await found('depthwise')) as [name: string, distance: number, form: string][];
+    expect(rows).to.have.length(14);
     for (const [name, distance] of rows) expect(distance, name).to.be.below(1e-5);
-    const convs = new Map(rows.map(([name, , count]) => [name, count]));
-    expect(convs.get('5x7')).to.equal(0);
-    expect(convs.get('29x27')).to.be.above(0);
+    const forms = new Map(rows.map(([name, , form]) => [name, form]));
+    expect(forms.get('3x3, taps beyond')).to.equal('products');
+    expect(forms.get('14x12, stride 2')).to.equal('rows');
+    expect(forms.get('41x40')).to.equal('images');
+  });
+
+  it('computes convs of few channels and their filter gradients as tf does, as products', async () => {
+    const rows = (await found('fewChannels')) as [name: string, distance: number, form: string][];
+    expect(rows).to.have.length(5);
+    for (const [name, distance, form] of rows) {
+      expect(distance, name).to.be.below(1e-5);
+      expect(form, name).to.equal('products');
+    }
   });
 
   it('computes max pools and their gradients as tf does, without indices too, where maxima are equal and with padding', async () => {

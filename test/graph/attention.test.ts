@@ -24,9 +24,10 @@ describe('attention', () => {
     expect(params).to.equal(2 * (3 * 3 + 3) + 24 * 3);
     expect(macs).to.equal(3 * pairs * (4 + 2) + 2 * 3 * 3 * pairs);
     expect(fromJson(toJson(g))).to.deep.equal(g);
-    expect(() => x.attention(x, x, { heads: 2, talking: true, windows: 2 })).to.throw(
-      "talking heads need the form 'softmax' over the whole map",
-    );
+    for (const o of [{ windows: 2 }, { form: 'linear' }, { form: 'covariance' }] as const)
+      expect(() => x.attention(x, x, { heads: 2, talking: true, ...o })).to.throw(
+        "talking heads need the form 'softmax' over the whole map",
+      );
   });
   it('refuses what does not fit, and says why', () => {
     expect(() => tokens(5)).to.throw(

@@ -36,6 +36,8 @@ const logits = async (runtime?: typeof web): Promise<Float32Array> => {
 const losses = async (runner: 'onnxruntime' | 'web') =>
   (await steps(graph, runner, { count: 3, batch: 64 })).losses;
 
+const noPads = { top: 0, bottom: 0, left: 0, right: 0 };
+
 /** Convs of one channel in a group: sizes that are no powers of two, each stride, and padding on one side only. */
 const depthwise: readonly (readonly [
   name: string,
@@ -43,25 +45,67 @@ const depthwise: readonly (readonly [
   kernel: number,
   plus: Partial<ConvGeometry>,
 ])[] = [
-  ['5x7', [3, 5, 7, 6], 3, {}],
+  ['5x7', [23, 5, 7, 6], 3, {}],
   ['7x7, stride 2', [5, 7, 7, 10], 3, { stride: [2, 2] }],
   ['6x5, padded above and behind', [2, 6, 5, 3], 3, { pads: { top: 2, bottom: 0, left: 0, right: 1 } }],
-  ['9x9, dilated', [2, 9, 9, 5], 3, { dilation: [2, 2], pads: { top: 2, bottom: 2, left: 2, right: 2 } }],
+  ['9x9, dilated', [21, 9, 9, 5], 3, { dilation: [2, 2], pads: { top: 2, bottom: 2, left: 2, right: 2 } }],
   ['3x3, taps beyond', [3, 3, 3, 7], 5, { pads: { top: 2, bottom: 2, left: 2, right: 2 } }],
-  ['13x11, stride 2', [2, 13, 11, 6], 3, { stride: [2, 2] }],
-  ['14x14, stride 3 down', [2, 14, 14, 4], 3, { stride: [3, 1] }],
+  ['13x11, stride 2', [35, 13, 11, 2], 3, { stride: [2, 2] }],
+  ['14x14, stride 3 down', [33, 14, 14, 2], 3, { stride: [3, 1] }],
+  ['14x12, stride 2', [35, 14, 12, 3], 3, { stride: [2, 2] }],
+  ['12x9, stride 3 across, kernel of 2', [33, 12, 9, 2], 2, { stride: [1, 3], pads: noPads }],
+  ['13x12, stride 2, dilated', [33, 13, 12, 2], 3, { stride: [2, 2], dilation: [2, 2] }],
+  [
+    '8x6, stride 2, padded behind',
+    [1, 8, 6, 4],
+    3,
+    { stride: [2, 2], pads: { ...noPads, bottom: 1, right: 1 } },
+  ],
   ['29x27', [2, 29, 27, 3], 3, {}],
+  ['41x40', [1, 41, 40, 3], 3, {}],
+  ['41x40, stride 2', [2, 41, 40, 3], 3, { stride: [2, 2] }],
 ];
 
-/** For each conv, traced on the web's runtime and eager: the distance of y and both gradients, and the convs that are left. */
-async function depthwiseForms(): Promise<readonly (readonly [string, number, number])[]> {
+/** Full convs of few channels: sizes that are no powers of two, each stride, and padding on one side only. */
+const fewChannels: typeof depthwise = [
+  ['9x7 of 1', [3, 9, 7, 1], 3, {}],
+  ['9x8 of 3, stride 2', [2, 9, 8, 3], 3, { stride: [2, 2] }],
+  [
+    '10x7 of 2, padded behind',
+    [2, 10, 7, 2],
+    3,
+    { stride: [2, 1], pads: { ...noPads, bottom: 1, right: 1 } },
+  ],
+  ['8x9 of 1, dilated', [1, 8, 9, 1], 3, { dilation: [2, 1] }],
+  ['2x3 of 1, taps beyond', [2, 2, 3, 1], 5, { pads: { top: 3, bottom: 3, left: 3, right: 3 } }],
+];
+
+const geometryOf = (channels: number, plus: Partial<ConvGeometry>): ConvGeometry => ({
+  stride: [1, 1],
+  dilation: [1, 1],
+  pads: { top: 1, bottom: 1, left: 1, right: 1 },
+  groups: channels,
+  ...plus,
+});
+
+/** How the convs of a model are computed: by products, as convs of rows, or as convs of images. */
+function formOf(model: Uint8Array): string {
+  const convs = decodeModel(model).nodes.filter(({ opType }) => opType.startsWith('Conv'));
+  const isOfRows = convs.map(
+    ({ attributes: { kernel_shape } = {} }) => kernel_shape?.kind === 'ints' && kernel_shape.value[1] === 1,
+  );
+  if (convs.length === 0) return 'products';
+  return isOfRows.every(Boolean) ? 'rows' : isOfRows.some(Boolean) ? 'both' : 'images';
+}
+
+/** For each conv, traced on the web's runtime and eager: the distance of y and both gradients, and how the convs are computed. */
+async function depthwiseForms(): Promise<readonly (readonly [string, number, string])[]> {
   await tf.setBackend('cpu');
-  const rows: [string, number, number][] = [];
+  const rows: [string, number, string][] = [];
   for (const [name, image, size, plus] of depthwise) {
     const channels = image[3];
-    const own = { stride: [1, 1], dilation: [1, 1], pads: { top: 1, bottom: 1, left: 1, right: 1 } } as const;
-    const geometry: ConvGeometry = { ...own, groups: channels, ...plus };
-    const [x, kernel] = [tf.tensor4d(numbers(sizeOf(image), 1), image), depthwiseKernel(size, channels)];
+    const geometry = geometryOf(channels, plus);
+    const [x, kernel] = [tf.tensor4d(numbers(sizeOf(image), 1), image), kernelOf([size, size, 1, channels])];
     // the two halves of the channels alternate, as in ShuffleNet, where they are even in number
     const shuffled = (y: tf.Tensor): tf.Tensor => {
       const [b = 1, h = 1, w = 1] = y.shape;
@@ -75,12 +119,27 @@ async function depthwiseForms(): Promise<readonly (readonly [string, number, num
     );
     const { traced, eager, model } = await both(fn, [x, kernel], true, web);
     const far = Math.max(...eager.map((values, i) => distance(values, traced[i] ?? [])));
-    rows.push([name, far, decodeModel(model).nodes.filter(({ opType }) => opType === 'Conv').length]);
+    rows.push([name, far, formOf(model)]);
   }
   return rows;
 }
-const depthwiseKernel = (size: number, channels: number): tf.Tensor4D =>
-  tf.tensor4d(numbers(size * size * channels, 2), [size, size, 1, channels]);
+
+/** For each conv of few channels, traced on the web's runtime and eager: the distance of y and of the filter gradient, and the form. */
+async function fewChannelForms(): Promise<readonly (readonly [string, number, string])[]> {
+  await tf.setBackend('cpu');
+  const rows: [string, number, string][] = [];
+  for (const [name, image, size, plus] of fewChannels) {
+    const x = tf.tensor4d(numbers(sizeOf(image), 1), image);
+    const kernel = kernelOf([size, size, image[3], 2 * size * size]);
+    const own = geometryOf(1, plus);
+    const fn = withGradients((k, a) => conv(a as tf.Tensor4D, k as tf.Tensor4D, own), 1);
+    const { traced, eager, model } = await both(fn, [kernel, x], true, web);
+    const far = Math.max(...eager.map((values, i) => distance(values, traced[i] ?? [])));
+    rows.push([name, far, formOf(model)]);
+  }
+  return rows;
+}
+const kernelOf = (shape: Shape4): tf.Tensor4D => tf.tensor4d(numbers(sizeOf(shape), 2), shape);
 
 /** Max pools: sizes that are no powers of two, each stride, windows that overlap or leave rows out, and padding on one side only. */
 const pools: readonly (readonly [name: string, image: Shape4, pool: PoolGeometry])[] = [
@@ -144,6 +203,7 @@ const results: Readonly<Record<string, () => Promise<unknown>>> = {
   inference: async () => largestDifference(await logits(web), await logits()),
   losses: async () => [await losses('onnxruntime'), await losses('web')],
   depthwise: depthwiseForms,
+  fewChannels: fewChannelForms,
   pools: async () => ({
     indices: [await givesPoolIndices(web), await givesPoolIndices(withoutIndices)],
     rows: await maxPools(),

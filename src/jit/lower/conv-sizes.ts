@@ -5,7 +5,7 @@
 
 import type { ConvGeometry } from '../../kernels/index.ts';
 import { int, ints } from '../../onnx/index.ts';
-import type { Attributes } from '../ir.ts';
+import type { Attributes, Phase } from '../ir.ts';
 import type { Emitter } from './emitter.ts';
 import type { Layout } from './layout.ts';
 
@@ -81,4 +81,25 @@ export function exchange(
   if (groups === 1) return e.transpose(kernel, [0, 1, 3, 2]);
   const parts = e.transpose(e.reshape(kernel, [kh, kw, groupIn, groups, groupOut]), [0, 1, 4, 3, 2]);
   return e.reshape(parts, [kh, kw, groupOut, groups * groupIn]);
+}
+
+/** The phases of one axis of the input gradient of a strided conv; see `passes/phases.ts`. */
+export function phasesOf(
+  size: number,
+  out: number,
+  taps: number,
+  stride: number,
+  pad: number,
+): readonly Phase[] {
+  return Array.from({ length: stride }, (_, r) => {
+    const first = (r + pad) % stride;
+    const shift = Math.floor((r + pad) / stride);
+    const count = Math.max(0, Math.ceil((taps - first) / stride));
+    const read = Array.from({ length: count }, (_, l) => first + stride * l);
+    return {
+      taps: read.toReversed(),
+      before: read.length - 1 - shift,
+      behind: size / stride + shift - out,
+    };
+  });
 }

@@ -17,6 +17,7 @@ import type { Emitter } from './emitter.ts';
 import { blocks, byChannel, lay, nchw } from './layout.ts';
 import { canRotate, rotatedConv } from './rotated.ts';
 import { rowSums } from './sums.ts';
+import { tapRowsConv } from './tap-rows.ts';
 
 /** @param mean the value m of a centred conv, which is subtracted from y. */
 export function lowerConv(
@@ -39,7 +40,7 @@ export function lowerConv(
     return putSum(e, y, (sum) => make(sourceOf(e, x), { bias, sum }));
   }
   if (mean) e.putNumber(mean, 0); // elsewhere the norm is onnxruntime's own op, which subtracts the mean itself
-  if (depthwiseProduct(e, g, s, x, kernel, y)) return;
+  if (depthwiseProduct(e, g, s, x, kernel, y) || tapRowsConv(e, g, s, [x, kernel, y])) return;
   if (isPointwise(g, s) && liesByChannel(e, x)) {
     const columns = e.reshape(e.get(x, byChannel), [s.channels, -1]);
     const operands = [e.reshape(e.get(kernel), [s.channels, s.outChannels]), columns];

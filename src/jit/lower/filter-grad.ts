@@ -19,6 +19,7 @@ import { pointwiseForms } from './pointwise-filter-grad.ts';
 import { rotatedGroups } from './rotated.ts';
 import { byRows } from './row-filter-grad.ts';
 import { productOfBatch, productPerImage } from './shifted.ts';
+import { tapRowsProduct } from './tap-rows.ts';
 import { depthwiseProducts } from './toeplitz.ts';
 
 /**
@@ -34,6 +35,7 @@ const forms: readonly FilterGradForm[] = [
   depthwiseInBlocks,
   depthwiseProducts,
   rotatedGroups,
+  tapRowsProduct,
   byRows,
   imagesAsChannels,
   productOfBatch,

@@ -123,7 +123,8 @@ function bySpreading(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: V
     e.put(dx, name, nchw);
     return true;
   }
-  if (s.groupIn !== 1 || s.groupOut !== 1) return false;
+  // without blocks, onnxruntime's transposed conv is the faster one
+  if (s.groupIn !== 1 || s.groupOut !== 1 || (e.block === undefined && e.carry)) return false;
   const width = Math.min(s.outWidth * across, s.width + g.pads.left);
   const reach = [g.dilation[0] * (s.kernelHeight - 1), g.dilation[1] * (s.kernelWidth - 1)] as const;
   const { top, left } = g.pads;

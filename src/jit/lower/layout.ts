@@ -12,8 +12,8 @@ export type Layout = readonly number[];
 
 export const nchw: Layout = [0, 3, 1, 2];
 
-/** An image with channels first of all: each channel is a matrix with a row for each image, or one long row. */
-export const byChannel: Layout = [3, 0, 1, 2];
+/** An image with channels first of all and images last: each channel is a matrix with a row for each place, or one long row. */
+export const byChannel: Layout = [3, 1, 2, 0];
 
 /**
  * An image in onnxruntime's blocks, which is no permutation: [batch, channels/block, height, width, block] in memory, where its ONNX

@@ -48,7 +48,6 @@ export function lowerNormGrad(e: Emitter, eps: number, values: NormGrad): void {
   const { dy, x, gamma, mean, variance, missing, dx, dgamma, dbeta, factor } = values;
   if (liesInBlocks(e, x)) return blockedNormGrad(e, eps, values);
   demandWhole(e, missing);
-  if (factor) e.putNumber(factor, 1);
   const rank = x.shape.length;
   const channels = x.shape.at(-1) ?? 1;
   const layout = layoutFor(e, x);
@@ -64,13 +63,18 @@ export function lowerNormGrad(e: Emitter, eps: number, values: NormGrad): void {
   const sumDy = sum(gradient);
   const gradGamma = two('Mul', sum(two('Mul', gradient, centred)), inv);
   const scale = two('Mul', e.get(gamma), inv);
-  const share = two('Mul', scale, e.scalar(channels / sizeOf(x.shape), 'float32'));
+  // dx = scale (dy - rest), or dy - rest where a pass takes the scale out as a factor
+  const isFactored = composed && factor !== undefined;
+  if (isFactored) e.put(factor, scale);
+  else if (factor) e.putNumber(factor, 1);
+  const places = e.scalar(channels / sizeOf(x.shape), 'float32');
+  const share = isFactored ? places : two('Mul', scale, places);
   const [map, away] = composed ? [centred, e.splat(0, [channels], 'float32')] : [image, e.get(mean)];
-  const factors = [two('Mul', share, gradGamma), two('Mul', share, sumDy)];
+  const factors = [two('Mul', gradGamma, share), two('Mul', sumDy, share)];
   const rest = mapChannels(e, map, x, layout, [...factors, away, e.get(variance)], eps);
-  const wide =
+  const wide = (): string =>
     rank === 4 ? e.reshape(scale, lay([1, 1, 1, channels], layout).slice(layout.indexOf(3))) : scale;
-  e.put(dx, two('Sub', two('Mul', gradient, wide), rest), layout);
+  e.put(dx, two('Sub', isFactored ? gradient : two('Mul', gradient, wide()), rest), layout);
   e.put(dgamma, gradGamma);
   e.put(dbeta, sumDy);
 }

@@ -11,7 +11,7 @@ import { isWhole, liesByChannel, liesInBlocks } from './choose.ts';
 import { isPointwise, padsOf } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
 import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
-import { blocks, nchw } from './layout.ts';
+import { blocks, byChannel, nchw } from './layout.ts';
 import { overImages } from './over-images.ts';
 import { divisorBelow, swapped } from './row-filter-grad.ts';
 import { rowSums } from './sums.ts';
@@ -147,7 +147,8 @@ function products(e: Emitter, { sizes: s, dy, dk }: FilterGrad, image: string): 
 /** The same as one product over batch and places, for many channels on few places. */
 function product(e: Emitter, { sizes: s, x, dy, dk }: FilterGrad): void {
   const length = s.batch * s.outHeight * s.outWidth;
-  const rows = e.reshape(e.get(x, [3, 0, 1, 2]), [s.channels, length]);
-  const columns = e.reshape(e.get(dy, [3, 0, 1, 2]), [s.outChannels, length]);
+  const layout = e.block === undefined && e.carry ? byChannel : [3, 0, 1, 2];
+  const rows = e.reshape(e.get(x, layout), [s.channels, length]);
+  const columns = e.reshape(e.get(dy, layout), [s.outChannels, length]);
   e.put(dk, e.reshape(e.emit1('Gemm', [rows, columns], { transB: int(1) }), dk.shape));
 }

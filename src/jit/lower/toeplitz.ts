@@ -9,6 +9,8 @@
 import { int } from '../../onnx/index.ts';
 import type { Value } from '../ir.ts';
 import type { Sizes } from './conv-sizes.ts';
+import { filterGradForm } from './depthwise-form.ts';
+import { depthwiseRowsFilterGrad } from './depthwise-rows.ts';
 import type { Emitter } from './emitter.ts';
 import { type Axis, axesOf } from './exchanged.ts';
 import type { FilterGrad, FilterGradForm } from './filter-grad-form.ts';
@@ -16,7 +18,10 @@ import { byChannel, type Layout, nchw } from './layout.ts';
 
 const oihw: Layout = [3, 2, 0, 1];
 
-function depthwiseFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterGrad): void {
+function depthwiseFilterGrad(e: Emitter, grad: FilterGrad): void {
+  const { geometry: g, sizes: s, x, dy, dk } = grad;
+  const form = filterGradForm(e, g, s);
+  if (typeof form !== 'string') return depthwiseRowsFilterGrad(e, grad, form);
   const { rows, columns } = axesOf(g, s);
   // multiply-adds of both forms; the form by rows also copies the images about twice for each further tap
   const pairs = rows.size * rows.out * columns.size * columns.out;
@@ -24,22 +29,9 @@ function depthwiseFilterGrad(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: F
   const whole = pairs * (1 + taps / s.batch);
   const byRow =
     rows.out * rows.taps * columns.size * columns.out + 40 * rows.taps * (rows.size * columns.size);
-  const isWhole = e.block === undefined ? isWholeWithoutBlocks(rows, columns) : whole <= byRow;
-  const sums =
-    isWhole && pairs * taps <= 1e6
-      ? wholePlaces(e, s, rows, columns, x, dy)
-      : pairsOfRows(e, s, rows, columns, x, dy);
+  const isWhole = form === 'places' || (form === 'conv' && whole <= byRow && pairs * taps <= 1e6);
+  const sums = isWhole ? wholePlaces(e, s, rows, columns, x, dy) : pairsOfRows(e, s, rows, columns, x, dy);
   e.put(dk, e.reshape(sums, [s.channels, 1, s.kernelHeight, s.kernelWidth]), oihw);
-}
-
-/**
- * Whether one product of all places is faster on WebAssembly. Nanoseconds for each image and channel: a multiply-add takes 0.055, in the
- * small products of rows twice as long, and a place that is copied 0.25 (`npx tsx scripts/bench/web-ops.ts`).
- */
-function isWholeWithoutBlocks(rows: Axis, columns: Axis): boolean {
-  const [places, outs] = [rows.size * columns.size, rows.out * columns.out];
-  const byRow = 0.11 * rows.out * rows.taps * columns.size * columns.out;
-  return 0.055 * places * outs <= byRow + 0.25 * rows.taps * (rows.out * columns.size + outs);
 }
 
 /** Runs a depthwise conv's filter gradient as matrix products. */
@@ -54,22 +46,16 @@ function overBatch(e: Emitter, a: string, b: string): string {
   return e.emit1('FusedMatMul', [a, b], attributes, 'com.microsoft');
 }
 
-/** The same for images with channels first of all, over their images and rows: [c, n, h, i], [c, n, h, j] -> [c, i, j]. */
-function overRows(
-  e: Emitter,
-  a: string,
-  b: string,
-  [channels, columns, outs]: readonly [number, number, number],
-): string {
-  const operands = [e.reshape(a, [channels, -1, columns]), e.reshape(b, [channels, -1, outs])];
-  return e.emit1('FusedMatMul', operands, { transA: int(1) }, 'com.microsoft');
-}
-
 function wholePlaces(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, dy: Value): string {
   const [places, outs] = [rows.size * columns.size, rows.out * columns.out];
   const product = (): string => {
-    if (e.block === undefined && e.carry)
-      return overRows(e, e.get(x, byChannel), e.get(dy, byChannel), [s.channels, places, outs]);
+    if (e.block === undefined && e.carry) {
+      const operands = [
+        e.reshape(e.get(x, byChannel), [s.channels, places, s.batch]),
+        e.reshape(e.get(dy, byChannel), [s.channels, outs, s.batch]),
+      ];
+      return e.emit1('FusedMatMul', operands, { transB: int(1) }, 'com.microsoft');
+    }
     const image = e.reshape(e.get(x, nchw), [s.batch, s.channels, places]);
     const gradient = e.reshape(e.get(dy, nchw), [s.batch, s.channels, outs]);
     return overBatch(e, image, gradient);
@@ -113,8 +99,7 @@ function pairsOfRows(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, 
     }
     return e.constant(data, [columns.size * columns.out, columns.taps], 'float32');
   });
-  const layout = e.block === undefined && e.carry ? byChannel : nchw;
-  const [image, gradient] = [e.get(x, layout), e.get(dy, layout)];
+  const [image, gradient] = [e.get(x, nchw), e.get(dy, nchw)];
   const sums = Array.from({ length: rows.taps }, (_, tap) => {
     const start = tap * rows.dilation - rows.before; // the row of x under this tap at dy's row 0
     const first = Math.max(0, Math.ceil(-start / rows.stride));
@@ -122,10 +107,7 @@ function pairsOfRows(e: Emitter, s: Sizes, rows: Axis, columns: Axis, x: Value, 
     if (last < first) return e.emit1('Expand', [e.scalar(0, 'float32'), e.longs([s.channels, columns.taps])]);
     const a = someRows(e, image, start + first * rows.stride, last - first + 1, rows.stride, rows.size);
     const b = someRows(e, gradient, first, last - first + 1, 1, rows.out);
-    const pairs =
-      layout === byChannel
-        ? overRows(e, a, b, [s.channels, columns.size, columns.out])
-        : e.emit1('ReduceSum', [overBatch(e, a, b), e.longs([1])], { keepdims: int(0) });
+    const pairs = e.emit1('ReduceSum', [overBatch(e, a, b), e.longs([1])], { keepdims: int(0) });
     return e.emit1('MatMul', [e.reshape(pairs, [s.channels, columns.size * columns.out]), selector]);
   });
   const [only] = sums;

@@ -24,7 +24,7 @@ export function factored(recorded: Recorded, block: number | undefined): Recorde
     const [first, second] = inputs;
     const [output] = outputs;
     if (!first || !second || !output) return undefined;
-    if (op.kind === 'normGrad' && isWhole({ block }, second) && fits(output, readers)) {
+    if (op.kind === 'normGrad' && comesFactored(second, block) && fits(output, readers)) {
       const factor = { shape: [output.shape[3] ?? 1], dtype: output.dtype };
       const results = add(trace, op, inputs.map(now), [...outputs, factor]);
       const f = results.at(-1);
@@ -43,6 +43,10 @@ export function factored(recorded: Recorded, block: number | undefined): Recorde
     return undefined;
   });
 }
+
+/** Whether lowering gives the gradient of such an image without its factor: in blocks, and where there are none. */
+const comesFactored = (x: Value, block: number | undefined): boolean =>
+  block === undefined ? x.shape.length === 4 : isWhole({ block }, x);
 
 /** Whether only gradients of convs read dx, and the factor multiplies much smaller tensors there. */
 function fits(dx: Value, readersOfValue: Readers): boolean {

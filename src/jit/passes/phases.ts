@@ -13,7 +13,7 @@ import { add1, sameShape } from '../build.ts';
 import { type Node, type Phase, type Readers, reachable, readersOf, type Value } from '../ir.ts';
 import { type BlockedShape, hasBlockedKernel } from '../lower/blocked.ts';
 import { isWhole } from '../lower/choose.ts';
-import { type Sizes, sizesOf } from '../lower/conv-sizes.ts';
+import { phasesOf, type Sizes, sizesOf } from '../lower/conv-sizes.ts';
 import type { Recorded } from '../record.ts';
 import { endsOf, type Rewriting, rewrite } from './rewrite.ts';
 
@@ -80,20 +80,6 @@ function phaseNodes(
       return add1(trace, op, [...inputs.map(now), ...(other ? [other] : [])], type);
     }),
   );
-}
-
-function phasesOf(size: number, out: number, taps: number, stride: number, pad: number): readonly Phase[] {
-  return Array.from({ length: stride }, (_, r) => {
-    const first = (r + pad) % stride;
-    const shift = Math.floor((r + pad) / stride);
-    const count = Math.max(0, Math.ceil((taps - first) / stride));
-    const read = Array.from({ length: count }, (_, l) => first + stride * l);
-    return {
-      taps: read.toReversed(),
-      before: read.length - 1 - shift,
-      behind: size / stride + shift - out,
-    };
-  });
 }
 
 /** How the input gradient runs in phases; undefined for other nodes, and where it cannot. */
