@@ -12,7 +12,7 @@ import { type How, preparationOf, usualHow } from './preparation.ts';
 /** Pictures that are classified and shown. */
 export const most = 240;
 
-/** Names of classes: those that were dropped, of the dataset, of ImageNet, or numbers. */
+/** Names of classes that a net does not bring: of the dataset, of ImageNet, or numbers. */
 async function labelsOf(graph: Graph, data: string | undefined): Promise<readonly string[]> {
   const classes = graphs.classesOf(graph);
   if (data !== undefined) return (await dataInfo(data).catch(() => undefined))?.classNames ?? [];
@@ -69,14 +69,14 @@ export function useOwn(): OwnState {
   };
   const open = (brought: Brought, given?: readonly string[], card?: string): Promise<void> =>
     doing('reading the net', async () => {
-      const opened = await netWorker().call('openOwn', brought);
+      const opened = await netWorker().call('openOwn', brought, card);
       setNet({ ...opened, name: brought.kind === 'shipped' ? brought.id : brought.name });
       setIntegers(undefined);
       setForm('float');
       setGuesses([]);
       setTimes({});
-      setHow(usualHow(opened.graph, opened.card ?? (card === undefined ? undefined : JSON.parse(card))));
-      setLabels(given ?? (await labelsOf(opened.graph, opened.card?.data)));
+      setHow(usualHow(opened.graph, opened));
+      setLabels(given ?? opened.labels ?? (await labelsOf(opened.graph, opened.card?.data)));
     });
   const take = (found: readonly Found[]): Promise<void> =>
     doing('reading files', async () => {
