@@ -8,6 +8,7 @@ import { type ExportCard, readExportCard } from '../../export/card.ts';
 import { toOnnx } from '../../export/onnx.ts';
 import { toSafetensors } from '../../export/safetensors.ts';
 import { toTfjs } from '../../export/tfjs.ts';
+import { imagenetLabels } from '../../import/imagenet-labels.ts';
 import { fromOnnx } from '../../import/onnx/index.ts';
 import { bytesOf, foldNorms, type Graph, graphs, type Net, quantize, toSource, unpack } from '../../index.ts';
 import { decodeModel } from '../../onnx/index.ts';
@@ -29,7 +30,7 @@ export interface OwnNet {
   readonly bytes: number;
   readonly producer?: string;
   readonly card?: Card;
-  /** Of the card, or of the metadata of an ONNX file. */
+  /** Of the card, of the metadata of an ONNX file, or of ImageNet for 1,000 classes. */
   readonly labels?: readonly string[];
   readonly preprocessing?: NonNullable<ExportCard['preprocessing']>;
 }
@@ -79,10 +80,12 @@ export async function openOwn(brought: Brought, text?: string): Promise<OwnNet> 
   keep('float', net, card);
   kept.delete('int8');
   examples = [];
-  const { labels, preprocessing } = card ?? {};
+  const { preprocessing } = card ?? {};
+  const classes = graphs.classesOf(net.graph);
+  const labels = card?.labels ?? (classes === imagenetLabels.length ? imagenetLabels : undefined);
   return {
     ...{ graph: net.graph, bytes: bytesOf(net), ...more },
-    ...(labels?.length === graphs.classesOf(net.graph) ? { labels } : {}),
+    ...(labels?.length === classes ? { labels } : {}),
     ...(preprocessing ? { preprocessing } : {}),
   };
 }
