@@ -12,12 +12,16 @@ export interface OwnFiles {
   readonly folder: string;
 }
 
-/** They are removed when the process ends. */
-export async function ownFiles(student: string, count: number): Promise<OwnFiles> {
+/** With labels in the ONNX file where they are given. They are removed when the process ends. */
+export async function ownFiles(
+  student: string,
+  count: number,
+  labels?: readonly string[],
+): Promise<OwnFiles> {
   const root = mkdtempSync(join(tmpdir(), 'moonlet-own-'));
   process.once('exit', () => rmSync(root, { recursive: true, force: true }));
   const onnx = join(root, `${student.replace('/', '-')}.onnx`);
-  writeFileSync(onnx, toOnnx(loadStudent(student), { layout: 'NCHW' }));
+  writeFileSync(onnx, toOnnx(loadStudent(student), { layout: 'NCHW', card: labels ? { labels } : {} }));
   const { test, shape } = await loadDataset(readCard(student).data);
   const [height, width, channels] = shape;
   const size = height * width * channels;

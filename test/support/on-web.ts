@@ -33,8 +33,9 @@ const logits = async (runtime?: typeof web): Promise<Float32Array> => {
   await runner.release();
   return found;
 };
+/** Of a calm net: where a relu's input lies within rounding of 0, one unit in the last place of an image changes the third loss by 1e-3. */
 const losses = async (runner: 'onnxruntime' | 'web') =>
-  (await steps(graph, runner, { count: 3, batch: 64 })).losses;
+  (await steps(graph, runner, { count: 3, batch: 64, calm: true })).losses;
 
 const noPads = { top: 0, bottom: 0, left: 0, right: 0 };
 

@@ -12,11 +12,9 @@ async function lossesOf(tab: Tab, method: string): Promise<readonly number[]> {
   await part('button')
     .filter({ hasText: /^(Train|Start over)$/ })
     .click();
-  await textThat(
-    part('[data-run="taught"]'),
-    new RegExp(`step (${steps}|2[6-9]|[3-9]\\d|\\d{3}) of|failed`),
-    240_000,
-  );
+  // not the line of the run before, which was stopped
+  const running = new RegExp(`^(?!.*stopped).*step (${steps}|2[6-9]|[3-9]\\d|\\d{3}) of|failed`, 's');
+  await textThat(part('[data-run="taught"]'), running, 240_000);
   await part('button')
     .filter({ hasText: /^Stop$/ })
     .click();

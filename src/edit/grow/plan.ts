@@ -4,18 +4,19 @@ import { Refusal, UsageError } from '../../errors.ts';
 import { channels, type Graph, issueText, stages } from '../../graph/index.ts';
 import { cost } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
-import { chooseCopies } from '../channels/copies.ts';
 import { type WidenOptions, widenChecks } from '../channels/copy-channels.ts';
-import { type Growth, inSequence, type Preserves } from '../channels/growth.ts';
-import { byCopies, replicate } from '../channels/replicate.ts';
+import { type Growth, inSequence } from '../channels/growth.ts';
 import { requestsOf } from '../channels/requests.ts';
 import { checkWidth, type Width } from '../channels/width.ts';
 import { checkChoice, checkGraph, checkNet, checkOptions, isRecord, number, shown } from '../options.ts';
-import { addUnits, unitsIn } from './add-units.ts';
-import { connect, connectGraph } from './connect.ts';
-import { type DeepenOptions, deepen, deepenGraph } from './deepen.ts';
-import { enlarge, enlargeGraph } from './enlarge.ts';
-import { type Widths, widen } from './widen.ts';
+import { addUnits } from './add-units.ts';
+import { connect } from './connect.ts';
+import { deepen, deepenGraph } from './deepen.ts';
+import { enlarge } from './enlarge.ts';
+import { applied, type GrowStep, type Planned, planSteps } from './steps.ts';
+import { widen } from './widen.ts';
+
+export type { GrowStep, Planned } from './steps.ts';
 
 const widths = z.record(z.string(), z.custom<Width>()); // checked by `checkWidth`, which suggests what was meant
 /** The schema of each step, by the key that names it. */
@@ -31,20 +32,6 @@ const stepSchemas = {
   connect: z.strictObject({ connect: z.string(), to: z.string(), by: z.enum(['add', 'concat']).optional() }),
 } as const;
 const stepKeys = Object.keys(stepSchemas);
-/**
- * One step of a plan, by the key that names it: `widen` (see `widen`), `deepen` (`by` layers, 1 by default), `enlarge`
- * (kernels `to` a size), `units` (see `addUnits`), `connect` (a value `to` a later one).
- */
-export type GrowStep =
-  | { readonly widen: Widths }
-  | {
-      readonly deepen: string;
-      readonly by?: number | undefined;
-      readonly kind?: DeepenOptions['kind'] | undefined;
-    }
-  | { readonly enlarge: string; readonly to: number }
-  | { readonly units: Widths; readonly into?: 'zero' | 'random' | undefined }
-  | { readonly connect: string; readonly to: string; readonly by?: 'add' | 'concat' | undefined };
 /** Steps one after another; or a cost to reach by depth and width together, as a factor of the cost now. */
 export type GrowPlan = readonly GrowStep[] | { readonly macs: number } | { readonly params: number };
 
@@ -66,16 +53,6 @@ export function parsePlan(value: unknown): readonly GrowStep[] {
   });
 }
 
-/** What one step gives, without weights: the graph after it, and what that costs. */
-export interface Planned {
-  readonly step: GrowStep;
-  readonly graph: Graph;
-  readonly params: number;
-  /** Multiply-accumulates for one example. */
-  readonly macs: number;
-  readonly preserves: Preserves;
-}
-
 /**
  * What each step of a plan would cost and preserve. Needs no weights.
  * @throws UsageError for what is no plan; what the steps themselves throw.
@@ -88,38 +65,7 @@ export interface Planned {
  */
 export function plan(graph: Graph, wanted: GrowPlan, o: WidenOptions = {}): readonly Planned[] {
   checkGraph('plan', graph);
-  const done: Planned[] = [];
-  let now = graph;
-  stepsOf(graph, wanted, o).forEach((step, i) => {
-    const { next, preserves } = apply(now, step, { ...o, seed: (o.seed ?? 0) + i });
-    now = next;
-    const { params, macs } = cost(now);
-    done.push({ step, graph: now, params, macs, preserves });
-  });
-  return done;
-}
-
-function apply(graph: Graph, step: GrowStep, o: WidenOptions): { next: Graph; preserves: Preserves } {
-  if ('widen' in step)
-    return { next: widenGraph(graph, step.widen, o), preserves: o.noise ? 'neither' : 'both' };
-  if ('units' in step) {
-    const next = unitsIn(graph, step.units, o.seed ?? 0).graph;
-    return { next, preserves: step.into === 'random' ? 'neither' : 'both' };
-  }
-  if ('connect' in step)
-    return {
-      next: connectGraph(graph, step.connect, step.to, step.by ? { by: step.by } : {}),
-      preserves: 'both',
-    };
-  if ('enlarge' in step) return { next: enlargeGraph(graph, step.enlarge, step.to).graph, preserves: 'both' };
-  const deeper = deepenGraph(graph, step.deepen, step.by ?? 1, step.kind ? { kind: step.kind } : {});
-  return { next: deeper.graph, preserves: deeper.preserves };
-}
-
-/** The graph that `widen` makes. */
-function widenGraph(graph: Graph, widths: Widths, { seed = 0, byGroups }: WidenOptions): Graph {
-  const all = channels(graph, byGroups ? { byGroups } : {});
-  return replicate(graph, all, byCopies(chooseCopies(all, requestsOf(graph, all, widths), seed))).graph;
+  return planSteps(graph, stepsOf(graph, wanted, o), o);
 }
 
 /**
@@ -197,7 +143,7 @@ function stepsTo(graph: Graph, key: 'macs' | 'params', ratio: number, o: WidenOp
   });
   const seed = (o.seed ?? 0) + steps.length;
   const widest = widestWithin(
-    (factor) => cost(apply(deeper, wider(factor), { ...o, seed }).next)[key] / start,
+    (factor) => cost(applied(deeper, wider(factor), { ...o, seed }).next)[key] / start,
     ratio,
   );
   if (widest > 1 && free.length) steps.push(wider(widest));

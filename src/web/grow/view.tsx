@@ -2,7 +2,7 @@
 
 import { catalogue } from 'virtual:catalogue';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { plan } from '../../edit/grow/plan.ts';
+import { planSteps } from '../../edit/grow/steps.ts';
 import { cost } from '../../read/cost.ts';
 import { Slider } from '../distill/settings.tsx';
 import { Curves, smooth, thinned } from '../parts/curves.tsx';
@@ -109,7 +109,7 @@ function Plans({ growing, onBack }: PlansProps) {
   const planned = useMemo(() => {
     if (!net || !steps.length) return undefined;
     try {
-      return { last: plan(net.graph, steps).at(-1) };
+      return { last: planSteps(net.graph, steps).at(-1) };
     } catch (e) {
       return { problem: messageOf(e) };
     }

@@ -14,13 +14,14 @@ interface Props {
 }
 
 const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]+/g, '');
-/** The class that the folder of a picture names. */
+/** The class that the folder of a picture names, or numbers from 0. */
 function labelOf({ path }: Found, labels: readonly string[]): number | undefined {
   const folder = path.split('/').at(-2);
   if (folder === undefined) return undefined;
   const index = labels.findIndex((label) => plain(label) === plain(folder));
   if (index >= 0) return index;
-  return labels.length === 0 && /^\d+$/.test(folder) ? Number(folder) : undefined;
+  const number = /^\d+$/.test(folder) ? Number(folder) : undefined;
+  return number !== undefined && (!labels.length || number < labels.length) ? number : undefined;
 }
 
 export function Gallery({ pictures, guesses, labels, most, hasNet }: Props) {

@@ -1,6 +1,5 @@
 /** @file The state of what somebody brought: the net in both forms, the pictures, and what is said of them. */
 import { useEffect, useState } from 'preact/hooks';
-import { type Graph, graphs } from '../../index.ts';
 import { save } from '../parts/download.ts';
 import { messageOf } from '../parts/state.ts';
 import { dataInfo } from '../work/data.ts';
@@ -12,13 +11,9 @@ import { type How, preparationOf, usualHow } from './preparation.ts';
 /** Pictures that are classified and shown. */
 export const most = 240;
 
-/** Names of classes: those that were dropped, of the dataset, of ImageNet, or numbers. */
-async function labelsOf(graph: Graph, data: string | undefined): Promise<readonly string[]> {
-  const classes = graphs.classesOf(graph);
-  if (data !== undefined) return (await dataInfo(data).catch(() => undefined))?.classNames ?? [];
-  if (classes === 1000) return (await import('../../import/imagenet-labels.ts')).imagenetLabels;
-  return [];
-}
+/** Names of the classes of a dataset; none where it is not known. */
+const labelsOf = async (data: string | undefined): Promise<readonly string[]> =>
+  (data === undefined ? undefined : await dataInfo(data).catch(() => undefined))?.classNames ?? [];
 
 interface Opened extends OwnNet {
   readonly name: string;
@@ -69,14 +64,14 @@ export function useOwn(): OwnState {
   };
   const open = (brought: Brought, given?: readonly string[], card?: string): Promise<void> =>
     doing('reading the net', async () => {
-      const opened = await netWorker().call('openOwn', brought);
+      const opened = await netWorker().call('openOwn', brought, card);
       setNet({ ...opened, name: brought.kind === 'shipped' ? brought.id : brought.name });
       setIntegers(undefined);
       setForm('float');
       setGuesses([]);
       setTimes({});
-      setHow(usualHow(opened.graph, opened.card ?? (card === undefined ? undefined : JSON.parse(card))));
-      setLabels(given ?? (await labelsOf(opened.graph, opened.card?.data)));
+      setHow(usualHow(opened.graph, opened));
+      setLabels(given ?? opened.labels ?? (await labelsOf(opened.card?.data)));
     });
   const take = (found: readonly Found[]): Promise<void> =>
     doing('reading files', async () => {

@@ -53,7 +53,7 @@ const methods = {
     return (await open(id)).running.look(x);
   },
   // what somebody brings loads readers and writers of files, which the other views do not need
-  openOwn: async (brought: Brought) => (await files()).openOwn(brought),
+  openOwn: async (brought: Brought, card?: string) => (await files()).openOwn(brought, card),
   classifyOwn: async (form: Form, files: readonly Blob[], how: Preparation) =>
     (await own()).classifyOwn(form, files, how),
   quantizeOwn: async () => (await own()).quantizeOwn(),

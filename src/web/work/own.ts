@@ -8,8 +8,10 @@ import { type ExportCard, readExportCard } from '../../export/card.ts';
 import { toOnnx } from '../../export/onnx.ts';
 import { toSafetensors } from '../../export/safetensors.ts';
 import { toTfjs } from '../../export/tfjs.ts';
+import { imagenetLabels } from '../../import/imagenet-labels.ts';
 import { fromOnnx } from '../../import/onnx/index.ts';
 import { bytesOf, foldNorms, type Graph, graphs, type Net, quantize, toSource, unpack } from '../../index.ts';
+import { decodeModel } from '../../onnx/index.ts';
 import { nets } from './places.ts';
 import { type Running, running } from './running.ts';
 
@@ -28,6 +30,9 @@ export interface OwnNet {
   readonly bytes: number;
   readonly producer?: string;
   readonly card?: Card;
+  /** Of the card, of the metadata of an ONNX file, or of ImageNet for 1,000 classes. */
+  readonly labels?: readonly string[];
+  readonly preprocessing?: NonNullable<ExportCard['preprocessing']>;
 }
 export interface Guess {
   readonly index: number;
@@ -63,25 +68,55 @@ const runningOf = (form: Form): Promise<Running> => {
   return found.runs;
 };
 
-/** @throws MoonletError for damaged files, and for ops of ONNX that have no counterpart. */
-export async function openOwn(brought: Brought): Promise<OwnNet> {
+/**
+ * @param text the card.json beside the net.
+ * @throws MoonletError for damaged files, and for ops of ONNX that have no counterpart.
+ */
+export async function openOwn(brought: Brought, text?: string): Promise<OwnNet> {
   const opened = await netOf(brought);
-  const { card } = opened;
-  keep('float', opened.net, card && readExportCard(JSON.stringify(card), 'card.json'));
+  const { net, exported, ...more } = opened;
+  const said = text ?? (more.card && JSON.stringify(more.card));
+  const card = said === undefined ? exported : readExportCard(said, 'card.json');
+  keep('float', net, card);
   kept.delete('int8');
   examples = [];
-  const { net, ...more } = opened;
-  return { graph: net.graph, bytes: bytesOf(net), ...more };
+  const { preprocessing } = card ?? {};
+  const classes = graphs.classesOf(net.graph);
+  const labels = card?.labels ?? (classes === imagenetLabels.length ? imagenetLabels : undefined);
+  return {
+    ...{ graph: net.graph, bytes: bytesOf(net), ...more },
+    ...(labels?.length === classes ? { labels } : {}),
+    ...(preprocessing ? { preprocessing } : {}),
+  };
 }
 
-async function netOf(
-  brought: Brought,
-): Promise<{ readonly net: Net; readonly producer?: string; readonly card?: Card }> {
+/** What an ONNX file of ours says in its metadata; nothing where a file of others says something else under the same names. */
+function cardIn(file: Uint8Array): ExportCard | undefined {
+  const { labels, preprocessing } = decodeModel(file).metadata ?? {};
+  const said = { labels, preprocessing };
+  try {
+    const values = Object.entries(said).flatMap(([key, text]) =>
+      text === undefined ? [] : [[key, JSON.parse(text) as unknown]],
+    );
+    return values.length ? readExportCard(JSON.stringify(Object.fromEntries(values)), 'metadata') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+interface Read {
+  readonly net: Net;
+  readonly producer?: string;
+  readonly card?: Card;
+  readonly exported?: ExportCard;
+}
+async function netOf(brought: Brought): Promise<Read> {
   if (brought.kind === 'shipped') return fetchNet(brought.id, { from: nets });
   if (brought.kind === 'student')
     return { net: unpack({ graphJson: brought.graphJson, weights: brought.weights }, brought.name) };
   const { report, ...net } = fromOnnx(brought.bytes);
-  return { net, producer: report.producer };
+  const exported = cardIn(brought.bytes);
+  return { net, producer: report.producer, ...(exported ? { exported } : {}) };
 }
 
 /** The three likeliest classes of each picture. */
