@@ -4,9 +4,9 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { note, print } from '../src/cli/say.ts';
 import { suggestion } from '../src/errors.ts';
+import { started } from './lib/started.mjs';
 
 const [group = '', name, ...given] = process.argv.slice(2);
 /** npm takes the first `--`; a second one, which is a habit of many, stands before the options of the program. */
@@ -23,7 +23,7 @@ const programs = new Map(
 if (name !== undefined && programs.has(name)) {
   const path = resolve(folder, `${name}.ts`);
   process.argv = [process.execPath, path, ...words];
-  await import(pathToFileURL(path).href);
+  await started(path, words);
 } else {
   const say = name === undefined || name === '--help' ? print : note;
   if (say === note) {

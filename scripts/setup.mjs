@@ -7,7 +7,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, linkSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { started } from './lib/started.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lockFile = join(root, '.setup.lock');
@@ -185,7 +186,7 @@ async function run([file, ...args]) {
   process.argv = [process.execPath, path, ...args];
   mendSignals();
   if (path.endsWith('.ts')) await import('tsx');
-  await import(pathToFileURL(path).href);
+  await started(path, args);
 }
 
 /**

@@ -1,4 +1,5 @@
 /** @file Every `npm run NAME` that the project tells anybody to run is there. */
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { expect } from 'chai';
 
@@ -34,5 +35,16 @@ describe('npm scripts', () => {
     );
     expect(files.length).to.be.greaterThan(500);
     expect(missing).to.deep.equal([]);
+  });
+
+  it('say what they take, and name an option that is not known', () => {
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, ['scripts/setup.mjs', '--', ...args], { encoding: 'utf8' });
+    const help = run('scripts/choose.ts', 'experiment', 'sweep-search', '--help');
+    expect(help.stdout).to.match(/^The real searches .*`--quick` tries/s);
+    expect(help.status).to.equal(0);
+    const wrong = run('scripts/test-memory.ts', '--wriet');
+    expect(wrong.stderr).to.include("Unknown option '--wriet'; --help says what there is");
+    expect(wrong.status).to.equal(2);
   });
 });

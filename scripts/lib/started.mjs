@@ -1,0 +1,32 @@
+/**
+ * @file Starts a program of the scripts folder in this process. Those that read their options by `parseArgs` have no help of their own:
+ * `--help` prints the header of the file, and an option that is not known is one line. Plain JavaScript, since setup.mjs imports it.
+ */
+import { readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+
+/** @param {string} path @param {readonly string[]} args what stands behind the program in `process.argv` */
+export async function started(path, args) {
+  const text = path.endsWith('.ts') ? readFileSync(path, 'utf8') : '';
+  const isPlain = text.includes('parseArgs(');
+  if (isPlain && args.some((arg) => arg === '--help' || arg === '-h')) {
+    console.log(headerOf(text));
+    return;
+  }
+  try {
+    await import(pathToFileURL(path).href);
+  } catch (e) {
+    if (!isPlain || !String(e?.code).startsWith('ERR_PARSE_ARGS')) throw e;
+    console.error(`${e.message.split('. ')[0]}; --help says what there is`);
+    process.exitCode = 2;
+  }
+}
+
+/** The words of the first comment. @param {string} text */
+function headerOf(text) {
+  const [, header = ''] = text.match(/\/\*\*([\s\S]*?)\*\//) ?? [];
+  return header
+    .replace(/^\s*\* ?/gm, '')
+    .replace('@file ', '')
+    .trim();
+}
