@@ -34,6 +34,9 @@ const used: PageCheck = {
     await context.addInitScript(() => localStorage.setItem('moonlet engine', 'software'));
     const tab = await openView(context, site, 'grow');
     await textThat(footer(tab), /trains on WebGPU if that passes a check, and else on .* WebAssembly/);
+    // the smallest net: where the adapter is software, a step of the first one takes most of a minute
+    await partOf(tab, 'grow', 'select').selectOption('mnist/lenet-5');
+    await textThat(partOf(tab, 'grow', 'article[aria-label="Graph"] h2'), /lenet/);
     const status = await trainOn(tab, 25);
     const said = await textThat(footer(tab), /^WebGPU computes: .* those of WebAssembly/);
     await tab.locator('.foot input[type=checkbox]').uncheck();
