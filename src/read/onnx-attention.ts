@@ -10,6 +10,7 @@ import {
 import { int, ints } from '../onnx/index.ts';
 import { materialize } from '../weights/index.ts';
 import type { Draft, Emission } from './onnx-draft.ts';
+import type { RowOrder } from './row-sections.ts';
 
 /** q [b, heads d, h, w], k and v -> [b, heads e, h, w]. */
 export function emitAttention(e: Emission<Attention>): string {
@@ -46,11 +47,46 @@ export function emitAttention(e: Emission<Attention>): string {
   const queries = tokens(d, q, op, sizes, { ...asQuery, width, last: 'channels' });
   const keys = tokens(d, k, op, sizes, { ...asKey, width, last: 'places' });
   const values = tokens(d, v, op, sizes, { ...asKey, width: valueWidth, last: 'channels' });
+  return fromTokens(d, emitMeans(e, sizes, [queries, keys, values]), op, sizes);
+}
+
+/** Softmax of scores, and the means of v by it. */
+function emitMeans(
+  e: Emission<Attention>,
+  sizes: AttentionSizes,
+  [queries, keys, values]: readonly [q: string, k: string, v: string],
+): string {
+  const { draft: d, op } = e;
   const scores = d.emit('MatMul', [d.emit('Mul', [queries, scalar(d, op.scale)]), keys]);
   const biased = op.bias ? d.emit('Add', [scores, biasOf(e, sizes)]) : scores;
   const weights = d.emit('Softmax', [op.talking ? mixed(e, biased, 0) : biased], { axis: int(-1) });
-  const means = d.emit('MatMul', [op.talking ? mixed(e, weights, 1) : weights, values]);
-  return fromTokens(d, means, op, sizes);
+  return d.emit('MatMul', [op.talking ? mixed(e, weights, 1) : weights, values]);
+}
+
+/** q, k and v as rows [batch x places, channels] in the order of their windows -> rows: softmax, or separable with one head. */
+export function emitRowAttention(e: Emission<Attention>, { groups }: RowOrder): string {
+  const { draft: d, op } = e;
+  const [q, k, v] = [defined(e.ins[0], 'q'), defined(e.ins[1], 'k'), defined(e.ins[2], 'v')];
+  const sizes = attentionSizes(op, e.shapes);
+  const { width, valueWidth, inQuery } = sizes;
+  const places = inQuery[0] * inQuery[1];
+  if (op.form === 'separable') {
+    const apart = (x: string, rows: number, columns: number): string =>
+      merged(d, x, [groups[0] * groups[1], 1, rows, columns]);
+    const weights = d.emit('Softmax', [apart(q, 1, places)], { axis: int(-1) });
+    const mean = d.emit('MatMul', [weights, apart(k, places, valueWidth)]);
+    return merged(d, d.emit('Mul', [apart(v, places, valueWidth), mean]), [valueWidth]);
+  }
+  const swapped = { perm: ints([0, 2, 1, 3]) };
+  const byHead = (x: string, heads: number, channels: number): string =>
+    d.emit('Transpose', [merged(d, x, [places, heads, channels])], swapped);
+  const keyHeads = sizes.shared ? 1 : op.heads;
+  const means = emitMeans(e, sizes, [
+    byHead(q, op.heads, width),
+    d.emit('Transpose', [byHead(k, keyHeads, width)], { perm: ints([0, 1, 3, 2]) }),
+    byHead(v, keyHeads, valueWidth),
+  ]);
+  return merged(d, d.emit('Transpose', [means], swapped), [op.heads * valueWidth]);
 }
 
 /** Over channels: values as [heads, channels, places] need no transpose; F.normalize of PyTorch, products, softmax. */

@@ -7,7 +7,7 @@ import type { Weight } from '../weights/index.ts';
 export interface Emission<O extends Op = Op> {
   readonly draft: Draft;
   readonly op: O;
-  /** The names of its inputs' values, channels first, and our shapes of them. */
+  /** The names of its inputs' values, channels first or as rows (see onnx-rows.ts), and our shapes of them. */
   readonly ins: readonly string[];
   readonly shapes: readonly Shape[];
   /** The op that made its first input. */

@@ -26,16 +26,20 @@ export function channelVector({ draft: d, shapes, weight, named }: Emission, slo
 }
 
 /** Over the last axis: maps are turned channels last. */
-export function emitLayerNorm({
-  draft: d,
-  ins,
-  shapes,
-  op,
-  weight,
-  named,
-}: Emission<OpOf<'layerNorm'>>): string {
-  const [x, shape] = [first(ins), first(shapes)];
-  const c = channelsOf(shape);
+export function emitLayerNorm(e: Emission<OpOf<'layerNorm'>>): string {
+  const { draft: d } = e;
+  const x = first(e.ins);
+  if (!isMap(first(e.shapes))) return normOverLast(e, x);
+  const last = d.emit('Transpose', [x], { perm: ints([0, 2, 3, 1]) });
+  return d.emit('Transpose', [normOverLast(e, last)], { perm: ints([0, 3, 1, 2]) });
+}
+
+/** The layer norm of a value with its channels last. */
+export function normOverLast(
+  { draft: d, shapes, op, weight, named }: Emission<OpOf<'layerNorm'>>,
+  x: string,
+): string {
+  const c = channelsOf(first(shapes));
   const [gamma, beta] = [weight('gamma'), weight('beta')];
   const scale = gamma
     ? d.weight(gamma, () => d.constant('float32', [c], materialize(gamma), named('gamma')))
@@ -43,11 +47,7 @@ export function emitLayerNorm({
   const offset = beta
     ? [d.weight(beta, () => d.constant('float32', [c], materialize(beta), named('beta')))]
     : [];
-  const normed = (value: string): string =>
-    d.emit('LayerNormalization', [value, scale, ...offset], { axis: int(-1), epsilon: float(op.eps) });
-  if (!isMap(shape)) return normed(x);
-  const last = d.emit('Transpose', [x], { perm: ints([0, 2, 3, 1]) });
-  return d.emit('Transpose', [normed(last)], { perm: ints([0, 3, 1, 2]) });
+  return d.emit('LayerNormalization', [x, scale, ...offset], { axis: int(-1), epsilon: float(op.eps) });
 }
 
 /** The instance norm of groups as channels, then scale and offset, as PyTorch's exporter writes it. */

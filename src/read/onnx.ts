@@ -1,4 +1,4 @@
-/** @file Converts a net to an ONNX model for inference: channels first inside, dynamic batch, no dropout. */
+/** @file Converts a net to an ONNX model for inference: channels first inside but around attention in windows, dynamic batch, no dropout. */
 import { match } from 'ts-pattern';
 import { defined, first, get } from '../access.ts';
 import { MoonletError } from '../errors.ts';
@@ -7,7 +7,6 @@ import {
   ancestors,
   channelsOf,
   firstInput,
-  fold,
   type Graph,
   inputShapes,
   isDepthwise,
@@ -37,12 +36,14 @@ import {
   emitResize,
   emitResponseNorm,
 } from './onnx-ops.ts';
+import { emitRows, Forms } from './onnx-rows.ts';
+import { rowSections } from './row-sections.ts';
 import { fingerprint, type TensorNames } from './tensor-names.ts';
 
 export interface ToOnnxOptions {
   /** Ids of the nodes that become outputs, each under its own name; the graph's outputs by default. */
   readonly values?: readonly string[];
-  /** Layout of inputs and outputs that are maps, NHWC by default; inside, the model is NCHW in both cases. */
+  /** Layout of inputs and outputs that are maps, NHWC by default; inside, maps are NCHW in both cases, and rows of places around attention in windows. */
   readonly layout?: 'NHWC' | 'NCHW';
   /** A fixed batch size; any batch size by default. */
   readonly batch?: number;
@@ -83,35 +84,40 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
     return weight && name !== undefined && fingerprint(weight) === sum ? name : key;
   };
   const kept: Graph = { ...graph, nodes: graph.nodes.filter((n) => needed.has(n.id)) };
-  const value = fold<string>(kept, (node, ins) => {
+  const orders = rowSections(kept, shapeById, weights, values);
+  const forms = new Forms(d, orders, shapeById);
+  for (const node of kept.nodes) {
     if (node.op.kind === 'input') {
-      if (!isMap(node.op.shape) || layout === 'NCHW') return node.id;
-      return d.emit('Transpose', [node.id], { perm: ints(toNchw) });
+      const isTurned = isMap(node.op.shape) && layout === 'NHWC';
+      forms.keep(node.id, isTurned ? d.emit('Transpose', [node.id], { perm: ints(toNchw) }) : node.id);
+      continue;
     }
     const from = d.nodes.length;
-    const made = emitOp({
+    const order = orders.get(node.id);
+    const emission: Emission = {
       draft: d,
-      ins,
+      ins: node.inputs.map((id) => (order ? forms.rows(id, order) : forms.map(id))),
       op: node.op,
       shapes: inputShapes(node, shapeById),
       source: byId.get(firstInput(node))?.op,
       weight: (slot) => weights.get(owned(node, slot)),
       named: (slot) => named(owned(node, slot)),
       int4,
-    });
+    };
+    forms.keep(node.id, order ? emitRows(emission, forms, order, emitOp) : emitOp(emission));
     d.name(from, node.id);
-    return made;
-  });
+  }
   for (const id of values) {
     const turned = isMap(get(shapeById, id)) && layout === 'NHWC';
-    const inner = get(value, id);
+    const from = d.nodes.length;
+    const inner = forms.map(id);
     d.emit(
       turned ? 'Transpose' : 'Identity',
       [inner],
       turned ? { perm: ints(toNhwc) } : {},
       outputName(id, inputs),
     );
-    d.name(d.nodes.length - 1, `${id}:out`);
+    d.name(from, `${id}:out`);
   }
   const outer = (id: string): readonly (number | string)[] => {
     const shape = get(shapeById, id);

@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
+import { get } from '../../src/access.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { inputShape } from '../../src/graph/index.ts';
-import { type Graph, graph, input, MoonletError, shapes } from '../../src/index.ts';
 import { fromOnnx } from '../../src/import/index.ts';
+import { type Graph, graph, input, MoonletError, shapes } from '../../src/index.ts';
 import { decodeModel, encodeModel } from '../../src/onnx/index.ts';
 import { type ToOnnxOptions, toOnnx } from '../../src/read/onnx.ts';
+import { rowSections } from '../../src/read/row-sections.ts';
 import { forward, weightTensors } from '../../src/read/tfjs/index.ts';
-import type { Net } from '../../src/weights/index.ts';
+import { materialize, type Net } from '../../src/weights/index.ts';
 import { compose, wrn } from '../../zoo/architectures/index.ts';
 import { expectForwardAgrees } from '../support/agreement.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
@@ -128,6 +130,60 @@ describe('toOnnx', () => {
       ...['input', 'dense', 'geluTanh', 'dense'],
     ]);
     await expectForwardAgrees(compose('convnext variant=test2 layerScale=1 size=32 classes=5'));
+  });
+
+  describe('keeps sections around attention as rows', () => {
+    const nets = [
+      ['mobilevit', 'mobilevit variant=xxs size=64 classes=10'],
+      ['mobilevit-v2', 'mobilevit-v2 width=0.25 size=64 classes=10'],
+      ['tiny-vit', 'tiny-vit window=2 size=64 classes=10'],
+    ] as const;
+    for (const [name, words] of nets) {
+      it(`${name}: computes what the eager reading does, and is read back with its paths`, async () => {
+        const graph = compose(words);
+        const net = shaken(graph);
+        expect(await difference(graph)).to.be.below(1e-4);
+        for (const o of [{}, { layout: 'NCHW', batch: 1 }] as const) {
+          const back = fromOnnx(encodeModel(toOnnx(net, o)));
+          const plain = (nodes: typeof graph.nodes) =>
+            nodes.map(({ id, inputs, op }) => [id, op.kind, inputs]);
+          expect(plain(back.graph.nodes)).to.deep.equal(plain(graph.nodes));
+          for (const [key, weight] of net.weights) {
+            const [before, after] = [weight, get(back.weights, key)].map((w) =>
+              Buffer.from(materialize(w).buffer),
+            );
+            expect(after && before?.equals(after), key).to.equal(true);
+          }
+        }
+      });
+    }
+
+    it('with one turn in and one out for each of the three sections, and a move of whole rows', () => {
+      const { nodes } = toOnnx(shaken(compose('mobilevit-v2 width=0.25 size=64 classes=10')), {
+        layout: 'NCHW',
+      });
+      expect(nodes.filter(({ opType }) => opType === 'Transpose')).to.have.length(3 * 4);
+    });
+
+    it('gives a value inside one as a map', async () => {
+      const graph = compose('mobilevit variant=xxs size=64 classes=10');
+      const id = graph.nodes.find(({ op }) => op.kind === 'attention')?.id ?? '';
+      expect(await difference({ ...graph, outputs: [id, ...graph.outputs] })).to.be.below(1e-4);
+    });
+
+    it('and no section of a quantized net, or around attention over a whole map', () => {
+      const sections = (net: Net) =>
+        rowSections(net.graph, shapes(net.graph), net.weights, net.graph.outputs).size;
+      const parted = (last: 'windows' | 'whole', isQuantized: boolean): Net => {
+        const x = input(4, 4, 8).layerNorm();
+        const from = isQuantized ? x.quantize({ scale: 0.1, zero: 0, bits: 8, signed: true }) : x;
+        const size = last === 'whole' ? {} : { windows: 2 };
+        return shaken(graph('parted', from.conv(8).attention(x.conv(8), x.conv(8), { heads: 2, ...size })));
+      };
+      expect(sections(parted('windows', false))).to.equal(5);
+      expect(sections(parted('windows', true))).to.equal(0);
+      expect(sections(parted('whole', false))).to.equal(0);
+    });
   });
 
   it('refuses a value that no node has', () => {

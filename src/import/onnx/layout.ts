@@ -7,12 +7,15 @@ import {
   type Axis,
   axesOf,
   type Base,
+  dimsOf,
+  has,
   isOnly,
   isRepeated,
   isWhole,
   joined,
   offsetsOf,
   printAxes,
+  reshaped,
   sizeOfAxis,
   whole,
 } from './view.ts';
@@ -133,6 +136,8 @@ export function inVector(call: Call, x: Live, wanted = `${call.path}/flatten`): 
  */
 export function settled(call: Call, x: Live): Live {
   const { draft, path } = call;
+  const [rows = [], outer = [], inner] = x.axes;
+  if (x.axes.length === 3 && inner?.length && outer.length && !has([rows], 'c')) return inCells(call, x);
   const isPlain = (axis: Axis, i: number): boolean =>
     i === 1 || isBatch(axis) || !axis.some(({ base }) => base === 'c');
   if (!x.axes.every(isPlain)) return x;
@@ -144,6 +149,15 @@ export function settled(call: Call, x: Live): Live {
   }
   const isOrder = isOnly(channels, 'c') && sizeOfAxis(channels) === draft.channels(x.id);
   return isOrder ? orderChannels(call, x, 1, path) : x;
+}
+
+/** Rows of places, whose channels are on two axes: in order, as after a shuffle of ours that leaves them apart. */
+function inCells(call: Call, x: Live): Live {
+  const [rows = [], ...cells] = x.axes;
+  const both = joined(cells.flat());
+  if (!isOnly(both, 'c') || sizeOfAxis(both) !== call.draft.channels(x.id)) return x;
+  const { id, axes } = orderChannels(call, { ...x, axes: [rows, both] }, 1, call.path);
+  return { ...x, id, axes: reshaped(axes, dimsOf(x.axes)) ?? x.axes };
 }
 
 /** As a vector where channels and places are on one axis, as after Flatten. */

@@ -202,7 +202,8 @@ function dense(
   const [inner = 1, out = 1] = kernel.shape;
   const last = x.axes.length - 1;
   const axis = item(x.axes, -1);
-  const others = x.axes.slice(1, last).flat();
+  // rows of places may be on the axis of the batch
+  const others = x.axes.slice(0, last).flatMap((a, i) => (i ? a : a.filter(({ base }) => base !== 'n')));
   const shape = draft.shape(x.id);
   if (x.axes.length < 2) call.fail(`its input has ${x.axes.length} axes; a vector has 2, the batch first`);
   if (bias && bias.data.length !== out) call.fail(`a bias of ${bias.data.length} values for ${out} outputs`);
