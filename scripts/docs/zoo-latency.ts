@@ -20,7 +20,7 @@ import { referenceImages } from '../../test/support/reference-fill.ts';
 import { timmNames, torchvisionNames } from '../../zoo/architectures/library-names.ts';
 import { architectures, compose } from '../../zoo/index.ts';
 
-export const dataFile = 'scripts/docs/zoo-latency.json';
+export const dataFile = 'docs/benchmarks/zoo-latency.json';
 const threads = 2;
 /**
  * Runs of each in a round, after one that is not timed; rounds; and the seconds after which a pair of sessions has had enough of them.

@@ -3,7 +3,7 @@
  * reference implementation's, and its latency beside that of the reference (`npm run docs -- zoo`). `--check` only says whether the
  * page is as it should be.
  *
- * `--latency` measures what scripts/docs/zoo-latency.json lacks, on an idle machine, before it writes the page; `--latency NAME...`
+ * `--latency` measures what docs/benchmarks/zoo-latency.json lacks, on an idle machine, before it writes the page; `--latency NAME...`
  * measures these again, `--latency all` everything. MOONLET_PYTHON names an interpreter that has timm, torchvision and onnx.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
