@@ -30,6 +30,11 @@ const between = (step: (x: FeatureMap) => FeatureMap, c = 4): Net =>
 describe('growth through norms over channels', () => {
   before(() => useBackend('cpu'));
 
+  it('a group norm with a group for each channel reads copies group by group, whatever a maxout after it wants', () => {
+    const net = between((x) => x.groupNorm(4).maxout(2));
+    expectPreserved(net, widen(net, { first: 'x2' }));
+  });
+
   for (const [name, step] of [
     ['a layer norm', (x) => x.layerNorm()],
     ['a layer norm without weights', (x) => x.layerNorm({ scale: false, offset: false })],

@@ -10,6 +10,7 @@ import {
   enlarge,
   type Growth,
   verifyCertificate,
+  type WidenOptions,
   type Widths,
   widen,
 } from '../../src/edit/index.ts';
@@ -123,6 +124,19 @@ export const undefinedIfRefused = <T>(edit: () => T): T | undefined => {
   }
 };
 
+/** Without names of a variable that another name means too: whole groups join variables that are apart otherwise. */
+function onceEach(net: Net, widths: Widths, { byGroups }: WidenOptions): Widths {
+  if (!byGroups) return widths;
+  const { variables } = channels(net.graph, { byGroups });
+  const seen = new Set<unknown>();
+  return Object.fromEntries(
+    Object.entries(widths).filter(([name]) => {
+      const meant = variables.find((v) => v.name === name || v.aliases.includes(name)) ?? name;
+      return !seen.has(meant) && seen.add(meant);
+    }),
+  );
+}
+
 /** One random step of growth: some variables by random factors and splits, a layer behind any node, a larger kernel. */
 export function randomGrowth(net: Net, seed: number): Growth | undefined {
   const source = random('random growth', seed);
@@ -157,7 +171,7 @@ function grownBy(
       // where groups tie some, one alone or all alike may still grow
       const tries = [widths, { [one.name]: usual }, Object.fromEntries(free.map((v) => [v.name, usual]))];
       for (const t of tries) {
-        const grown = undefinedIfRefused(() => widen(net, t, o));
+        const grown = undefinedIfRefused(() => widen(net, onceEach(net, t, o), o));
         if (grown) return grown;
       }
       return undefined;

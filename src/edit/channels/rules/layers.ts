@@ -51,7 +51,11 @@ type Grouped = Pick<Conv, 'groups' | 'out'>;
 function readingOrder(op: Grouped, map: ChannelMap, c: number, whole: boolean): ChannelMap {
   if (op.groups === 1 || isDepthwise(op, c)) return map;
   const size = c / op.groups;
-  if (whole) return inBlocks(map, size);
+  return whole ? inBlocks(map, size) : groupByGroup(map, size);
+}
+
+/** The copies of a group's channels side by side, for groups of `size` old channels. */
+function groupByGroup(map: ChannelMap, size: number): ChannelMap {
   const groups = map.map((old) => Math.floor(old / size));
   return groups.every((g, i) => i === 0 || g >= (groups[i - 1] ?? 0)) ? map : sorted(map);
 }
@@ -138,7 +142,7 @@ export const groupNorm: Rule<'groupNorm'> = {
   replica: (site) => {
     const { op, x, c, inOrder } = site;
     checkEqualCopies(site);
-    const read = inOrder(x, readingOrder({ groups: op.groups, out: c }, x.map, c, false));
+    const read = inOrder(x, groupByGroup(x.map, c / op.groups));
     return gatheredAlong({ op, ins: [read], x: read });
   },
   refusesNew: () => 'norm over channels',
