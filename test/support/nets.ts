@@ -52,7 +52,7 @@ export const distinct: readonly string[] = everyName.filter((name) => !enlarged.
 /** Architectures whose training step is held to law 6 in browsers, one of each kind of block. */
 export const inBrowsers: readonly string[] = [
   ...['wrn', 'mobilenet-v1', 'mobilenet-v2', 'mobilenet-v3-small', 'shufflenet-v2', 'squeezenet'],
-  ...['densenet-cifar', 'resnext-cifar', 'igcv1', 'ghostnet', 'efficientnet-b0', 'mnasnet'],
+  ...['densenet-cifar', 'resnext-cifar', 'igcv1', 'ghostnet', 'efficientnet-b0', 'mnasnet', 'lenet-5'],
 ];
 
 /** An architecture at a small size, with ten classes. */
