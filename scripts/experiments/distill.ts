@@ -25,7 +25,7 @@ import {
 } from '../../src/run/index.ts';
 import { init, type Net } from '../../src/weights/index.ts';
 import { table as markdown } from '../lib/markdown.ts';
-import { paired } from '../lib/paired.ts';
+import { paired, pairedText } from '../lib/paired.ts';
 
 const { seeds, only, quick } = new Command()
   .option('--seeds <n>', 'how many seeds', '3')
@@ -271,7 +271,7 @@ for (const row of rows.filter((r) => !ids || ids.includes(r.id))) {
     without.push(await run(row, seed, false));
   }
   const points = (list: readonly Result[]): string => (100 * mean(list.map((r) => r.metric))).toFixed(2);
-  const { mean: m, half } = paired(with_.map((r, i) => 100 * (r.metric - (without[i] as Result).metric)));
+  const difference = paired(with_.map((r, i) => 100 * (r.metric - (without[i] as Result).metric)));
   const recipe = recipeOf(row, 1, true);
   const times = [with_, without].map((list) => median(list.map((r) => r.msPerStep))) as [number, number];
   table.push([
@@ -283,7 +283,7 @@ for (const row of rows.filter((r) => !ids || ids.includes(r.id))) {
     row.baseline,
     points(with_),
     points(without),
-    `${m >= 0 ? '+' : ''}${m.toFixed(2)} ± ${Number.isFinite(half) ? half.toFixed(2) : '?'}`,
+    pairedText(difference),
     `x${(times[0] / times[1]).toFixed(2)}`,
   ]);
 }

@@ -22,7 +22,7 @@ import { fit } from '../../src/learn/train/index.ts';
 import { columns, cost } from '../../src/read/index.ts';
 import { init } from '../../src/weights/index.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
-import { paired } from '../lib/paired.ts';
+import { paired, pairedText } from '../lib/paired.ts';
 import { taughtClaims } from '../lib/survey-claims.ts';
 import { type SurveyPair, surveyPairs } from '../lib/survey-pairs.ts';
 
@@ -74,7 +74,6 @@ async function accuracy(graph: Graph, seed: number): Promise<number> {
   return found;
 }
 
-const signed = (x: number): string => `${x >= 0 ? '+' : ''}${x.toFixed(2)}`;
 function verdict(kind: SurveyPair['kind'], mean: number, half: number): string {
   const least = kind === 'better' ? 0 : -margin;
   if (mean - half > least) return 'holds';
@@ -102,7 +101,7 @@ async function row(pair: SurveyPair): Promise<string[]> {
     pair.claim,
     `${pair.one.what}, ${means.one.toFixed(2)}`,
     `${pair.other.what}, ${means.other.toFixed(2)}`,
-    `${signed(mean)} ± ${Number.isFinite(half) ? half.toFixed(2) : '?'}`,
+    pairedText({ mean, half }),
     `${count(one.params)} / ${count(other.params)}`,
     `${(one.macs / 1e6).toFixed(2)} / ${(other.macs / 1e6).toFixed(2)}`,
     ms.toFixed(2),
@@ -120,7 +119,8 @@ function answer({
     .find((text) => text.startsWith(begin));
   const [, mean, half] = line?.match(/([+-]?\d+\.\d+) ± (\d+\.\d+)/) ?? [];
   if (mean === undefined || half === undefined) throw new Error(`docs/${page}.md has no row "${begin}"`);
-  return [`${signed(Number(mean))} ± ${half}`, verdict('better', Number(mean), Number(half))];
+  const found = { mean: Number(mean), half: Number(half) };
+  return [pairedText(found), verdict('better', found.mean, found.half)];
 }
 
 const head = [

@@ -3,6 +3,10 @@
 // 97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom
 const quantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
 
+/** In points, such as `+0.35 ± 1.35`; `?` where one pair says nothing. */
+export const pairedText = ({ mean, half }: ReturnType<typeof paired>): string =>
+  `${mean >= 0 ? '+' : ''}${mean.toFixed(2)} ± ${Number.isFinite(half) ? half.toFixed(2) : '?'}`;
+
 /** `half` is infinite for one pair: nothing can be said. From ten pairs up the quantile is that of nine, a bit too wide. */
 export function paired(differences: readonly number[]): { readonly mean: number; readonly half: number } {
   const n = differences.length;

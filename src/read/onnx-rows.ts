@@ -36,12 +36,10 @@ export class Forms {
     const { size, within, groups, inside } = get(this.#orders, id);
     const c = channelsOf(get(this.#shapes, id));
     let x = get(this.#rows, id);
-    if (within !== 'whole') {
-      x = shaped(d, x, [...groups, ...inside, c]);
-      x = d.emit('Transpose', [x], {
-        perm: ints(within === 'windows' ? [0, 1, 3, 2, 4, 5] : [0, 3, 1, 4, 2, 5]),
-      });
-    }
+    x = shaped(d, x, [...groups, ...inside, c]);
+    x = d.emit('Transpose', [x], {
+      perm: ints(within === 'windows' ? [0, 1, 3, 2, 4, 5] : [0, 3, 1, 4, 2, 5]),
+    });
     const last = shaped(d, x, [...size, c]);
     const made = d.emit('Transpose', [last], { perm: ints([0, 3, 1, 2]) });
     this.#maps.set(id, made);
@@ -55,12 +53,10 @@ export class Forms {
     const d = this.#draft;
     const c = channelsOf(get(this.#shapes, id));
     let x = d.emit('Transpose', [get(this.#maps, id)], { perm: ints([0, 2, 3, 1]) });
-    if (within !== 'whole') {
-      const isWindows = within === 'windows';
-      const [a, b] = isWindows ? [groups, inside] : [inside, groups];
-      x = shaped(d, x, [a[0], b[0], a[1], b[1], c]);
-      x = d.emit('Transpose', [x], { perm: ints(isWindows ? [0, 1, 3, 2, 4, 5] : [0, 2, 4, 1, 3, 5]) });
-    }
+    const isWindows = within === 'windows';
+    const [a, b] = isWindows ? [groups, inside] : [inside, groups];
+    x = shaped(d, x, [a[0], b[0], a[1], b[1], c]);
+    x = d.emit('Transpose', [x], { perm: ints(isWindows ? [0, 1, 3, 2, 4, 5] : [0, 2, 4, 1, 3, 5]) });
     const made = shaped(d, x, [c]);
     this.#rows.set(id, made);
     return made;

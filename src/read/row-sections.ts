@@ -17,7 +17,7 @@ import type { Weights } from '../weights/index.ts';
 /** The order of the places of a map of this size in rows: those of a window or a grid lie together. */
 export interface RowOrder {
   readonly size: Pair;
-  readonly within: 'windows' | 'grid' | 'whole';
+  readonly within: 'windows' | 'grid';
   readonly groups: Pair;
   readonly inside: Pair;
 }
@@ -50,10 +50,13 @@ export function rowSections(
   for (const node of graph.nodes) {
     if (node.op.kind !== 'attention' || found.has(node.id)) continue;
     const section = trimmed(grown(node, around), around);
-    const orders = [...section].flatMap((id) => orderOf(get(around.byId, id), shapes) ?? []);
+    const attends = [...section]
+      .map((id) => get(around.byId, id))
+      .filter(({ op }) => op.kind === 'attention');
+    const orders = attends.flatMap((n) => orderOf(n, shapes) ?? []);
     const [order] = orders;
     const isOne = orders.every((o) => o.within === order?.within && o.inside.join() === order.inside.join());
-    if (!order || !isOne || order.within === 'whole') continue;
+    if (!order || !isOne || orders.length < attends.length) continue;
     for (const id of section) found.set(id, order);
   }
   return found;
@@ -68,14 +71,15 @@ interface Around {
   readonly sharing: ReadonlySet<string>;
 }
 
-/** The order that an attention wants; one over a single window or grid is over the whole map. */
+/** The order that an attention in windows or a grid wants; none over a whole map, which a single window is too. */
 function orderOf({ op, inputs }: Node, shapes: ReadonlyMap<string, Shape>): RowOrder | undefined {
   if (op.kind !== 'attention') return undefined;
   const { groups, query, inQuery } = attentionSizes(
     op,
     inputs.map((id) => get(shapes, id)),
   );
-  const within = groups[0] * groups[1] > 1 ? op.within : 'whole';
+  const { within } = op;
+  if (within === 'whole' || groups[0] * groups[1] === 1) return undefined;
   return { size: query, within, groups, inside: inQuery };
 }
 

@@ -22,6 +22,7 @@ import {
   stochasticDepth,
   widthOption,
 } from '../../src/compose/index.ts';
+import { residual } from './transformer.ts';
 
 /** Channels of stem and stages, blocks of them, channels of a head of attention, widths of the head. */
 const variants = {
@@ -87,10 +88,7 @@ export const efficientvit = architecture({
     const out = (i: number): number => roundTo(i > 2 ? head : 8, (widths[i] ?? 0) * width);
     const count = depths.slice(1).reduce((n, d) => n + d, 0);
     let place = 0;
-    const residual = (body: Block): Block => {
-      const rate = stochasticDepth(dropPath, place++, 2 * count);
-      return (x) => x.residual((y) => body(y).dropPath(rate));
-    };
+    const dropped = (body: Block): Block => residual(body, stochasticDepth(dropPath, place++, 2 * count));
     const local: Block = (x) =>
       x.pipe('filter', depthwise({ ...hard, kernel: 3 })).pipe('project', convNorm(x.channels));
     const stem: Block = (x) =>
@@ -99,8 +97,8 @@ export const efficientvit = architecture({
       const [n, c, attends] = [depths[i] ?? 0, out(i), i > 2];
       const blocks = repeat(attends ? n : n - 1, (): Block => {
         const [before, after] = [
-          residual(attends ? multiScale(head) : skip),
-          residual(inverted(c, 1, !attends)),
+          dropped(attends ? multiScale(head) : skip),
+          dropped(inverted(c, 1, !attends)),
         ];
         return attends ? (y) => y.pipe('attention', before).pipe('local', after) : after;
       });

@@ -20,6 +20,7 @@ import {
   squeezeExcite,
   widthOption,
 } from '../../src/compose/index.ts';
+import { residual } from './transformer.ts';
 
 /** Channels and blocks of the stages, and the channels that attend. */
 const variants = {
@@ -31,10 +32,6 @@ const variants = {
 /** Channels of q and k. */
 const d = 16;
 
-const residual =
-  (body: Block): Block =>
-  (x) =>
-    x.residual(body);
 const filter = residual(depthwise({ act: 'none' }));
 const mlp = residual((x) =>
   x.pipe('expand', convNormAct(2 * x.channels)).pipe('narrow', convNorm(x.channels)),

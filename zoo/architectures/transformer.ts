@@ -8,7 +8,7 @@ export const transformer =
     x.pipe('attention', residual(attention, dropPath)).pipe('mlp', residual(mlp, dropPath));
 /** A sum with the input, which training leaves out at this rate. */
 export const residual =
-  (body: Block, dropPath: number): Block =>
+  (body: Block, dropPath = 0): Block =>
   (x) =>
     x.residual((y) => body(y).dropPath(dropPath));
 
