@@ -6,10 +6,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import fc from 'fast-check';
 import type { BrowserContext, Page as Tab } from 'playwright-core';
 import { print } from '../src/cli/say.ts';
 import { compile } from '../src/engine/index.ts';
 import type { Arrays } from '../src/jit/index.ts';
+import { arbitraryGraph } from '../test/support/arbitrary-graph.ts';
 import { inBrowsers, largestDifference, shaken, small } from '../test/support/nets.ts';
 import { zooFolder } from '../zoo/folders.ts';
 import { loadStudent } from '../zoo/index.ts';
@@ -162,11 +164,17 @@ const ofPage = await pageChecks(chromium, isOfPage, values.short);
 const browser = await chromium.newContext();
 const at = await site();
 let tab = await opened(browser, at);
+/** Of sizes that fill no vectors, at batches of 3 to 6. */
+const randomGraphs = isGpu ? fc.sample(arbitraryGraph({ classes: 10 }), { seed: 11, numRuns: 60 }) : [];
 const gpuChecks: readonly Check[] = [
   { name: 'webgpu: self-check', run: selfCheck },
   ...inBrowsers.map((name) => ({
     name: `webgpu: training step of ${name} (law 6)`,
     run: inBrowser(async () => trainingStep(shaken(small(name), 1, true), 4), true),
+  })),
+  ...randomGraphs.map((graph, i) => ({
+    name: `webgpu: training step of random graph ${i} (law 6)`,
+    run: inBrowser(async () => trainingStep(shaken(graph, 1, true), 3 + (i % 4)), true),
   })),
 ];
 const checks: readonly Check[] = [

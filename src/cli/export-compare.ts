@@ -14,6 +14,8 @@ export interface ExportOptions {
   readonly layout: 'NHWC' | 'NCHW';
   /** Of an ONNX file; any by default. */
   readonly batch?: number;
+  /** Whether an ONNX file is for WebGPU. */
+  readonly webgpu?: boolean;
   /** What goes along with the net. */
   readonly card: ExportCard;
   /** The names of weights in the file that the net came from. */

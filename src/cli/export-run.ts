@@ -58,6 +58,7 @@ export async function exportStudent(name: string, wanted: Wanted): Promise<void>
     const made = await exporters[kind]((!both && rounded) || net, {
       ...{ precision, layout, ...card },
       ...(wanted.batch === undefined ? {} : { batch: wanted.batch }),
+      webgpu: wanted.webgpu ?? false,
       ...(both && rounded ? { integers: rounded } : {}),
     });
     for (const { difference } of [made, ...(made.others ?? [])])

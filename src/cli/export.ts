@@ -23,6 +23,7 @@ interface Flags {
   readonly skipDamaged?: boolean;
   readonly layout: string;
   readonly batch?: string;
+  readonly webgpu?: boolean;
   readonly names: string;
   readonly labels?: string;
   readonly force?: boolean;
@@ -52,6 +53,7 @@ export const exportCommand = (command: Command): void => {
     .option('--skip-damaged', skipHelp)
     .option('--layout <layout>', 'the layout of the input of an ONNX file: NHWC or NCHW', 'NHWC')
     .option('--batch <n>', 'the number of images that an ONNX file takes at once (default: any)')
+    .option('--webgpu', 'write an ONNX file whose convs onnxruntime-web computes right on WebGPU too')
     .option('--labels <file>', `${labelsHelp} (default: those of card.json)`)
     .option('--names <library>', 'whose names the tensors of safetensors have: moonlet or timm', 'moonlet')
     .option('--force', forceHelp)
@@ -65,6 +67,10 @@ async function run(name: string, flags: Flags): Promise<void> {
   const layout = (['NHWC', 'NCHW'] as const).find((l) => l === flags.layout.toUpperCase());
   if (!layout) throw new UsageError(`no layout "${flags.layout}"; choose NHWC or NCHW`);
   const batch = batchFor(format, flags.batch);
+  if (flags.webgpu && format !== 'onnx')
+    throw new UsageError(
+      `--webgpu is for onnx, not for ${format}${format === 'transformers' ? ', whose files always are for WebGPU too' : ''}`,
+    );
   const kind = kindOf(format, precision, flags.names);
   if (flags.quantize !== undefined && precision !== 'int8')
     throw new UsageError('--quantize says how --int8 rounds; add --int8, or remove it');
@@ -74,6 +80,7 @@ async function run(name: string, flags: Flags): Promise<void> {
   await exportStudent(name, {
     ...{ format, kind, precision, layout, out: flags.out },
     ...(batch === undefined ? {} : { batch }),
+    webgpu: flags.webgpu ?? false,
     ...(flags.data === undefined ? {} : { data: flags.data }),
     ...(flags.labels === undefined ? {} : { labels: flags.labels }),
     ...(flags.quantize === undefined ? {} : { quantize: flags.quantize }),

@@ -9,7 +9,7 @@ import { MoonletError } from '../errors.ts';
 import { metadataOf, onnxCard } from '../export/card.ts';
 import { type Graph, inputShape, sizeOf, toJson } from '../graph/index.ts';
 import { graph as finish, input, rename } from '../index.ts';
-import { encodeModel, halved } from '../onnx/index.ts';
+import { encodeModel, halved, withSafeConvs } from '../onnx/index.ts';
 import { toSource } from '../read/index.ts';
 import { toOnnx } from '../read/onnx.ts';
 import { integerLayers } from '../read/onnx-integer.ts';
@@ -30,12 +30,11 @@ import { magnitude } from './say.ts';
 
 /** ONNX for deployment: norms and parallel branches folded, any batch. */
 async function onnx(net: Net, o: ExportOptions): Promise<Exported> {
-  const { precision, layout, card, batch, tensors = {} } = o;
+  const { precision, layout, card, batch, webgpu = false, tensors = {} } = o;
   const folded = precision === 'int8' ? net : foldBranches(net);
-  const model = {
-    ...toOnnx(folded, { layout, tensors, int4: true, ...(batch ? { batch } : {}) }),
-    ...onnxCard(card),
-  };
+  const written = toOnnx(folded, { layout, tensors, int4: true, ...(batch ? { batch } : {}) });
+  const { unsafe, ...safe } = withSafeConvs(written);
+  const model = { ...(webgpu ? safe : written), ...onnxCard(card) };
   const content = encodeModel(precision === 'half' ? halved(model) : model);
   const least = batchOf(net.graph);
   const together = batch ?? least;
@@ -64,6 +63,11 @@ async function onnx(net: Net, o: ExportOptions): Promise<Exported> {
       `opset ${model.opset}, input ${layout}, ${batch === undefined ? 'any batch' : `batches of ${batch}`}`,
       ...(signed + unsigned
         ? [`integer layers: ${signed} of u8 x s8, ${unsigned} of u8 x u8; exact with and without VNNI`]
+        : []),
+      ...(unsafe
+        ? [
+            `${unsafe} ${unsafe === 1 ? 'conv' : 'convs'} that onnxruntime-web 1.30 computes wrongly on WebGPU: ${webgpu ? 'written in other forms' : '--webgpu writes other forms'}`,
+          ]
         : []),
       ...(precision === 'half'
         ? [

@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { InferenceSession } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
 import { ancestors, type Graph, isMap, type Shape, shapes, sizeOf } from '../graph/index.ts';
-import { loadRuntime, sessionOptions } from '../jit/runtime.ts';
-import { encodeModel } from '../onnx/index.ts';
+import { blockOf, loadRuntime, needsSafeConvs, sessionOptions } from '../jit/runtime.ts';
+import { encodeModel, withSafeConvs } from '../onnx/index.ts';
 import { toOnnx } from '../read/onnx.ts';
 import { codeTensors, disposeCodes, forward, weightTensors } from '../read/tfjs/index.ts';
 import type { Net } from '../weights/index.ts';
@@ -169,7 +169,9 @@ async function native(
   { threads, runtime, values, layout = 'NHWC' }: CompileOptions,
 ): Promise<Ready> {
   const ort = runtime ?? (await loadRuntime());
-  const model = toOnnx(net, { layout, ...(values ? { values } : {}) });
+  const written = toOnnx(net, { layout, ...(values ? { values } : {}) });
+  const isUnsafe = (await blockOf(ort)) === undefined && (await needsSafeConvs(ort)); // what has blocks runs on the processor
+  const model = isUnsafe ? withSafeConvs(written) : written;
   const session: InferenceSession = await ort.InferenceSession.create(
     encodeModel(model),
     sessionOptions(threads),

@@ -25,6 +25,7 @@ const shapes = {
   stridedGroups: [3, 3, 3, 6],
   depthwise: [3, 3, 1, 6],
   grouped: [3, 3, 3, 6],
+  threes: [3, 3, 6, 4],
   pointwise: [1, 1, 12, 6],
   dense: [24, classes],
   bias: [classes],
@@ -50,6 +51,7 @@ function lossOf(w: Weights, labels: tf.Tensor): tf.Scalar {
   const gate = tf.sigmoid(tf.mean(strided, [1, 2], true));
   const depthwise = conv(image(tf.mul(strided, gate)), weight('depthwise'), { ...plain, groups: 6 });
   const grouped = conv(image(tf.relu(depthwise)), weight('grouped'), { ...plain, groups: 2 });
+  const threes = conv(image(depthwise), weight('threes'), plain); // see withSafeConvs
   const turned = tf.reverse(tf.concat([grouped, tf.tanh(depthwise)], 3), 3);
   const narrow = conv(image(turned), weight('pointwise'), { ...plain, pads: halved.pads });
   const overlapping = { size: [3, 3], stride: [2, 2], pads } as const;
@@ -68,7 +70,7 @@ function lossOf(w: Weights, labels: tf.Tensor): tf.Scalar {
     tf.matMul(tf.reshape<tf.Rank.R2>(cut, [batch, 24]), tf.reshape<tf.Rank.R2>(w('dense'), [24, classes])),
     w('bias'),
   );
-  return tf.addN([likelihood(logits, labels), others(logits)]);
+  return tf.addN([likelihood(logits, labels), others(logits), tf.mean<tf.Scalar>(tf.square(threes))]);
 }
 
 /** Cross-entropy. */

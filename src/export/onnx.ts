@@ -1,6 +1,6 @@
 /** @file A net as an ONNX file. */
 import { foldBranches } from '../edit/index.ts';
-import { encodeModel, halved } from '../onnx/index.ts';
+import { encodeModel, halved, withSafeConvs } from '../onnx/index.ts';
 import { toOnnx as modelOf } from '../read/onnx.ts';
 import type { TensorNames } from '../read/tensor-names.ts';
 import type { Net } from '../weights/index.ts';
@@ -20,6 +20,11 @@ export interface OnnxFileOptions {
    * the same kernels take 8 bits or, where the layer does not read rounded values of 8 bits, floats.
    */
   readonly int4?: boolean;
+  /**
+   * Writes convs that onnxruntime-web 1.30 computes wrongly on WebGPU in other forms, of the same values (docs/guides/browser.md). Such a
+   * file is to be run; `fromOnnx` may not read it.
+   */
+  readonly webgpu?: boolean;
   /** Names of initializers, for weights that are still those of the file which the names are from; see `tensorNames`. */
   readonly tensors?: TensorNames;
   /** Goes into `metadata_props`: labels, preprocessing, licence, source. */
@@ -43,11 +48,12 @@ export interface OnnxFileOptions {
  */
 export function toOnnx(
   net: Net,
-  { half = false, int4 = true, values, card, ...options }: OnnxFileOptions = {},
+  { half = false, int4 = true, webgpu = false, values, card, ...options }: OnnxFileOptions = {},
 ): Uint8Array {
   const isRounded = net.graph.nodes.some((n) => n.op.kind === 'quantize');
   const folded = isRounded || values ? net : foldBranches(net);
   const said = card ? onnxCard(checkedCard(net.graph, card)) : {};
-  const model = { ...modelOf(folded, { ...options, int4, ...(values ? { values } : {}) }), ...said };
+  const written = modelOf(folded, { ...options, int4, ...(values ? { values } : {}) });
+  const model = { ...(webgpu ? withSafeConvs(written) : written), ...said };
   return encodeModel(half ? halved(model) : model);
 }

@@ -3,7 +3,7 @@
 import { foldBranches } from '../edit/index.ts';
 import { MoonletError } from '../errors.ts';
 import { classesOf, type Graph, inputShape, isMap } from '../graph/index.ts';
-import { encodeModel, int, ints, type OnnxModel } from '../onnx/index.ts';
+import { encodeModel, int, ints, type OnnxModel, withSafeConvs } from '../onnx/index.ts';
 import { logitsAt } from '../read/class-logits.ts';
 import { toOnnx } from '../read/onnx.ts';
 import type { Net } from '../weights/index.ts';
@@ -53,7 +53,7 @@ export function toTransformers(net: Net, { card, quantized }: TransformersOption
       `${graph.name}: the card does not say how images become the input; add preprocessing { mean, std } to it`,
     );
   const processor = processorOf(preprocessing, shape);
-  const model = (of: Net): Uint8Array => encodeModel({ ...classifier(of), ...onnxCard(card) });
+  const model = (of: Net): Uint8Array => encodeModel({ ...withSafeConvs(classifier(of)), ...onnxCard(card) });
   return {
     files: {
       'config.json': json(configOf(graph, card)),

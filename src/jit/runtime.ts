@@ -2,7 +2,7 @@
 
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
-import { encodeModel, ints, type OnnxModel } from '../onnx/index.ts';
+import { encodeModel, int, ints, type OnnxModel } from '../onnx/index.ts';
 
 /** The part of onnxruntime that we call: of `onnxruntime-node`, or in browsers of `onnxruntime-web`. */
 export type Runtime = Pick<typeof import('onnxruntime-common'), 'InferenceSession' | 'Tensor'> &
@@ -93,6 +93,46 @@ export const givesPoolIndices: (ort: Runtime) => Promise<boolean> = kept(async (
   return places?.data[0] === 0n;
 });
 
+/**
+ * Whether a runtime computes some convs wrongly, as onnxruntime-web's WebGPU does: one of 6 channels to 4, a transposed one whose groups
+ * make one channel each of two, or one whose groups make 6 each.
+ */
+export const needsSafeConvs: (ort: Runtime) => Promise<boolean> = kept(async (ort) => {
+  const [channels, filters, width] = [6, 4, 3]; // a kernel as large as the image would be a product, which is right
+  const image = Float32Array.from({ length: channels * width }, (_, i) => (i * 7) % 13);
+  const kernel = Float32Array.from({ length: filters * channels * 2 }, (_, i) => (i * 5) % 11);
+  const ones = (name: string, count: number) =>
+    ({ name, dtype: 'float32', shape: [count, 1, 1, 1], data: new Float32Array(count).fill(1) }) as const;
+  const y = await ran(
+    ort,
+    {
+      nodes: [
+        { opType: 'Conv', inputs: ['x', 'kernel'], outputs: ['z'] },
+        { opType: 'ConvTranspose', inputs: ['z', 'ones'], outputs: ['sums'], attributes: { group: int(2) } },
+        { opType: 'Conv', inputs: ['sums', 'more'], outputs: ['y'], attributes: { group: int(2) } },
+      ],
+      inputs: [{ name: 'x', dtype: 'float32', shape: [1, channels, 1, width] }],
+      initializers: [
+        { name: 'kernel', dtype: 'float32', shape: [filters, channels, 1, 2], data: kernel },
+        ones('ones', filters),
+        ones('more', 12),
+      ],
+      outputs: [{ name: 'y', dtype: 'float32', shape: [1, 12, 1, width - 1] }],
+    },
+    image,
+  );
+  const at = (group: number, place: number): number => {
+    let sum = 0;
+    for (const filter of [2 * group, 2 * group + 1])
+      for (let c = 0; c < channels; c++)
+        for (const tap of [0, 1])
+          sum += (image[c * width + place + tap] ?? 0) * (kernel[(filter * channels + c) * 2 + tap] ?? 0);
+    return sum;
+  };
+  const right = Array.from({ length: 12 * 2 }, (_, i) => at(Math.floor(i / 12), i % 2));
+  return y === undefined || right.some((value, i) => !(Math.abs(value - Number(y.data[i])) < 0.5));
+});
+
 /** Reorders an image of four channels, the fewest possible: the block is the number of channels that come out. */
 async function probe(ort: Runtime): Promise<number | undefined> {
   const domain = 'com.microsoft.nchwc';
@@ -105,18 +145,18 @@ async function probe(ort: Runtime): Promise<number | undefined> {
   return y?.dims[1] === 8 || y?.dims[1] === 16 ? y.dims[1] : undefined;
 }
 
-/** What a model makes of zeros; undefined where this build or machine cannot run it. */
+/** What a model makes of its input, zeros unless told; undefined where this build or machine cannot run it. */
 async function ran(
   ort: Runtime,
-  model: Omit<OnnxModel, 'name' | 'initializers'>,
+  model: Omit<OnnxModel, 'name' | 'initializers'> & Partial<OnnxModel>,
+  values?: Float32Array,
 ): Promise<Tensor | undefined> {
   try {
     const whole = encodeModel({ name: 'probe', initializers: [], ...model });
     const session = await ort.InferenceSession.create(whole, sessionOptions(1));
     const shape = (model.inputs[0]?.shape ?? []).map(Number);
-    const { y } = await session.run({
-      x: new ort.Tensor('float32', new Float32Array(shape.reduce((size, dim) => size * dim, 1)), shape),
-    });
+    const zeros = new Float32Array(shape.reduce((size, dim) => size * dim, 1));
+    const { y } = await session.run({ x: new ort.Tensor('float32', values ?? zeros, shape) });
     await session.release();
     return y;
   } catch {

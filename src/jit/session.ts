@@ -3,7 +3,14 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-common';
 import { MoonletError } from '../errors.ts';
 import { modelCache } from './model-cache.ts';
-import { blockOf, givesPoolIndices, loadRuntime, type Runtime, sessionOptions } from './runtime.ts';
+import {
+  blockOf,
+  givesPoolIndices,
+  loadRuntime,
+  needsSafeConvs,
+  type Runtime,
+  sessionOptions,
+} from './runtime.ts';
 import { trace } from './trace.ts';
 import {
   type Arrays,
@@ -118,13 +125,16 @@ async function openSession(
 ): Promise<Session> {
   const optimize = options.optimize ?? true;
   const ownBlock = optimize ? await blockOf(ort) : undefined;
-  const poolIndices = ownBlock !== undefined || (await givesPoolIndices(ort)); // what has blocks runs on the processor
+  const isProcessor = ownBlock !== undefined; // only there are blocks
+  const poolIndices = isProcessor || (await givesPoolIndices(ort));
+  const safeConvs = !isProcessor && (await needsSafeConvs(ort));
   const compile = async (block: number | undefined): Promise<Compiled> => {
     const traced = tracedOrKept(ort, fn, specs, options, {
       optimize,
       join: true,
       ...(block ? { block } : {}),
       ...(poolIndices ? {} : { poolIndices }),
+      ...(safeConvs ? { safeConvs } : {}),
     });
     try {
       const session = await ort.InferenceSession.create(traced.model, {

@@ -34,6 +34,10 @@ export interface TraceOptions {
    * them, the gradient of a max pool takes other ops, and its images must be finite.
    */
   readonly poolIndices?: boolean;
+  /**
+   * Whether convs that onnxruntime-web's WebGPU computes wrongly are written in other forms, of the same values; default false.
+   */
+  readonly safeConvs?: boolean;
   /** Whether small tensors of the state may be passed in vectors (see `joined`); default false. */
   readonly join?: boolean;
 }

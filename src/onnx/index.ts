@@ -13,4 +13,13 @@ export type {
   OnnxValue,
 } from './model.ts';
 export { float, floats, int, ints, string } from './model.ts';
+export {
+  type ConvChannels,
+  padsOfChannels,
+  repeatedFilters,
+  summands,
+  toTheEnd,
+  withSafeConvs,
+  zeroChannels,
+} from './safe-convs.ts';
 export type { ExternalFile } from './tensor-data.ts';

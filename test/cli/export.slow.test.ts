@@ -45,6 +45,24 @@ describe('moonlet export', () => {
     );
   });
 
+  it('onnx --webgpu: convs that WebGPU computes wrongly are written in other forms, of the same values', async () => {
+    const lenet = ['mnist/lenet-5', '--format', 'onnx', '--out'];
+    const notes = async (out: string, ...flags: readonly string[]): Promise<string> =>
+      (await moonlet('export', ...lenet, at(out), ...flags)).stderr;
+    expect(await notes('plain')).to.contain(
+      '1 conv that onnxruntime-web 1.30 computes wrongly on WebGPU: --webgpu writes other forms',
+    );
+    expect(await notes('webgpu', '--webgpu')).to.contain('on WebGPU: written in other forms');
+    const pads = (out: string): number =>
+      decodeModel(readFileSync(join(at(out), 'model.onnx'))).nodes.filter((n) => n.opType === 'Pad').length;
+    expect([pads('plain'), pads('webgpu')]).to.deep.equal([0, 2]);
+    await expectRefusal(
+      ['export', student, '--format', 'tfjs', '--webgpu', '--out', at('no')],
+      2,
+      '--webgpu is for onnx, not for tfjs',
+    );
+  });
+
   it('onnx: onnxruntime guesses what the student does', async () => {
     const out = at('onnx');
     const said = await exported(student, '--format', 'onnx', '--out', out);

@@ -4,7 +4,7 @@ import { dataset } from '../../src/data/index.ts';
 import { checkedFunction, checkedSpecs } from '../../src/engine/web-gpu-check.ts';
 import { type Graph, inputShape } from '../../src/graph/index.ts';
 import { type Runtime, trace } from '../../src/jit/index.ts';
-import { fit, type FitOptions } from '../../src/learn/index.ts';
+import { type FitOptions, fit } from '../../src/learn/index.ts';
 import { decodeModel, type OnnxNode } from '../../src/onnx/index.ts';
 import { methodNames } from '../../src/web/work/method-names.ts';
 import { lossesOf } from '../../src/web/work/methods.ts';
@@ -45,7 +45,9 @@ async function missing(graph: Graph, o: Partial<FitOptions> = {}): Promise<reado
     (e: Error) => e.message,
   );
   expect(ran).to.equal('recorded');
-  const known = kindsOf(trace(checkedFunction, checkedSpecs, { poolIndices: false, join: true }).model);
+  const known = kindsOf(
+    trace(checkedFunction, checkedSpecs, { poolIndices: false, safeConvs: true, join: true }).model,
+  );
   expect(known.has('strided ConvTranspose'), 'the gradient of a pool').to.equal(true);
   // the last model is the step; those before are questions to the runtime, and teachers
   return [...kindsOf(models.at(-1) ?? new Uint8Array())].filter((kind) => !known.has(kind)).sort();

@@ -136,7 +136,8 @@ describe('a sweep on the embedded database', () => {
     const id = jobId(row, 1000);
     await db.boss.send(queueOf(row), {}, { id, expireInSeconds: 1, retryLimit: 5 });
     // a job of this millisecond is not yet due: the embedded database's clock has no smaller unit
-    const fetch = () => db.boss.fetch(queueOf(row), { includeMetadata: true, ignoreStartAfter: true });
+    const due = { includeMetadata: true, ignoreStartAfter: true } as const;
+    const fetch = () => db.boss.fetch(queueOf(row), due);
     const [job] = await fetch();
     expect(job?.id).to.equal(id);
     for (let i = 0; i < 3; i++) {

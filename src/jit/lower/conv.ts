@@ -16,6 +16,7 @@ import { depthwiseProduct } from './depthwise-product.ts';
 import type { Emitter } from './emitter.ts';
 import { blocks, byChannel, lay, nchw } from './layout.ts';
 import { canRotate, rotatedConv } from './rotated.ts';
+import { plainConv } from './safe-convs.ts';
 import { rowSums } from './sums.ts';
 import { tapRowsConv } from './tap-rows.ts';
 
@@ -50,7 +51,12 @@ export function lowerConv(
       byChannel,
     );
   }
-  e.put(y, e.emit1('Conv', [e.get(x, nchw), e.get(kernel, oihw)], attributes), nchw);
+  const channels = { channels: s.channels, filters: s.outChannels, groups: g.groups };
+  const operands = [e.get(x, nchw), e.get(kernel, oihw)] as const;
+  const name = isPointwise(g, s)
+    ? e.emit1('Conv', operands, attributes)
+    : plainConv(e, operands, channels, attributes);
+  e.put(y, name, nchw);
 }
 
 /** The mean over the batch of the conv's input. */

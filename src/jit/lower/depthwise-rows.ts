@@ -13,16 +13,17 @@
  */
 
 import type { ConvGeometry } from '../../kernels/index.ts';
-import { int, ints } from '../../onnx/index.ts';
+import { type ConvChannels, int, ints } from '../../onnx/index.ts';
 import type { Phase, Value } from '../ir.ts';
 import { nth } from '../types.ts';
 import { type Bands, bandsOf, inBands, pairsOf } from './bands.ts';
 import { zeros } from './columns.ts';
 import { phasesOf, type Sizes } from './conv-sizes.ts';
 import type { Emitter } from './emitter.ts';
-import { axesOf, type Axes, type Axis } from './exchanged.ts';
+import { type Axes, type Axis, axesOf } from './exchanged.ts';
 import type { FilterGrad } from './filter-grad-form.ts';
 import { byChannel, type Layout, lay } from './layout.ts';
+import { plainConv, plainConvTranspose } from './safe-convs.ts';
 import { placesOf, under, upTo } from './under-taps.ts';
 
 const oihw: Layout = [3, 2, 0, 1];
@@ -89,6 +90,12 @@ function putRows(e: Emitter, y: Value, name: string): void {
   e.put(y, e.reshape(name, lay(y.shape, byChannel)), byChannel);
 }
 
+/** The channels of the conv whose channels are rows. */
+function channelsOf({ channels }: Sizes, { count, ins, outs }: Bands): ConvChannels {
+  const groups = channels * count;
+  return { channels: groups * ins, filters: groups * outs, groups };
+}
+
 export function depthwiseRows(
   e: Emitter,
   { geometry: g, sizes: s }: Pick<FilterGrad, 'geometry' | 'sizes'>,
@@ -98,7 +105,8 @@ export function depthwiseRows(
   const axes = axesOf(g, s);
   const { columns } = axes;
   const image = rowsAsChannels(e, x, bands);
-  const name = e.emit1('Conv', [image, rowKernel(e, axes, bands, kernel, all(columns), false)], {
+  const rows = rowKernel(e, axes, bands, kernel, all(columns), false);
+  const name = plainConv(e, [image, rows], channelsOf(s, bands), {
     kernel_shape: ints([columns.taps, 1]),
     strides: ints([columns.stride, 1]),
     dilations: ints([columns.dilation, 1]),
@@ -158,7 +166,7 @@ function phaseOf(
 ): string {
   const { rows, columns } = axes;
   if (taps.length === 0) return zeros(e, [1, s.channels * rows.size, columns.size / columns.stride, s.batch]);
-  return e.emit1('Conv', [image, rowKernel(e, axes, bands, kernel, taps, true)], {
+  return plainConv(e, [image, rowKernel(e, axes, bands, kernel, taps, true)], channelsOf(s, bands), {
     kernel_shape: ints([taps.length, 1]),
     dilations: ints([columns.dilation, 1]),
     pads: ints([before, 0, behind, 0]),
@@ -173,8 +181,10 @@ function transposed(e: Emitter, g: ConvGeometry, s: Sizes, dy: Value, kernel: Va
   const { columns } = axes;
   const { left, right } = g.pads;
   const read = (columns.out - 1) * columns.stride + columns.dilation * (columns.taps - 1) + 1;
-  const image = rowsAsChannels(e, dy, bandsOf(axes.rows, true, 1));
-  return e.emit1('ConvTranspose', [image, rowKernel(e, axes, bands, kernel, all(columns), false)], {
+  const whole = bandsOf(axes.rows, true, 1);
+  const image = rowsAsChannels(e, dy, whole);
+  const rows = rowKernel(e, axes, bands, kernel, all(columns), false);
+  return plainConvTranspose(e, [image, rows], channelsOf(s, whole), {
     kernel_shape: ints([columns.taps, 1]),
     strides: ints([columns.stride, 1]),
     dilations: ints([columns.dilation, 1]),

@@ -15,6 +15,8 @@ export interface Emitter {
   readonly block: number | undefined;
   /** Whether the runtime's MaxPool gives the indices of the maxima, as a second output. */
   readonly poolIndices: boolean;
+  /** Whether the runtime computes some convs wrongly, so that they need other forms. */
+  readonly safeConvs: boolean;
   readonly fusions: Fusions;
   /** Appends a node and gives its outputs' names. */
   emit(

@@ -18,6 +18,7 @@ import { nchw } from './layout.ts';
 import { pointwiseForms } from './pointwise-filter-grad.ts';
 import { rotatedGroups } from './rotated.ts';
 import { byRows } from './row-filter-grad.ts';
+import { plainConv } from './safe-convs.ts';
 import { productOfBatch, productPerImage } from './shifted.ts';
 import { tapRowsProduct } from './tap-rows.ts';
 import { depthwiseProducts } from './toeplitz.ts';
@@ -60,6 +61,7 @@ function convOverBatch(e: Emitter, { geometry: g, sizes: s, x, dy, dk }: FilterG
   }
   const axes = axesOf(g, s);
   const attributes = { ...exchanged(axes), group: int(groups) };
-  const taps = e.emit1('Conv', [images, e.get(dy, [3, 0, 1, 2])], attributes);
+  const channels = { channels: batch * groups, filters: s.outChannels, groups };
+  const taps = plainConv(e, [images, e.get(dy, [3, 0, 1, 2])], channels, attributes);
   e.put(dk, ownTaps(e, axes, taps), [2, 3, 0, 1]);
 }

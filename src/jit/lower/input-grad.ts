@@ -16,6 +16,7 @@ import { depthwiseProductGrad } from './depthwise-product.ts';
 import type { Emitter } from './emitter.ts';
 import { byChannel, lay, nchw } from './layout.ts';
 import { canRotate, rotatedInputGrad } from './rotated.ts';
+import { plainConv, plainConvTranspose } from './safe-convs.ts';
 
 export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: Value, dx: Value): void {
   const s = sizesOf(dx.shape, kernel.shape, dy.shape, g);
@@ -46,7 +47,8 @@ export function lowerInputGrad(e: Emitter, g: ConvGeometry, dy: Value, kernel: V
     left(s.width, g.pads.left + g.pads.right, s.kernelWidth, 1),
   ];
   const attributes = { ...attributesOf(g, s), output_padding: ints(rest) };
-  e.put(dx, e.emit1('ConvTranspose', [e.get(dy, nchw), e.get(kernel, oihw)], attributes), nchw);
+  const channels = { channels: s.outChannels, filters: s.channels, groups: g.groups };
+  e.put(dx, plainConvTranspose(e, [e.get(dy, nchw), e.get(kernel, oihw)], channels, attributes), nchw);
 }
 
 /** The pads of the conv of dy that is the input gradient at stride 1; undefined where there is none. */
@@ -89,7 +91,10 @@ function byTurnedKernel(
   const attributes = { ...attributesOf(g, s), pads: ints(pads) };
   const exchanged = exchange(e, halfTurned(e, kernel, kh * kw), [kh, kw, groupIn, g.groups, groupOut]);
   if (blocked) putSum(e, dx, (sum) => blockedConv(e, gradient, exchanged, shape, attributes, { sum }));
-  else e.put(dx, e.emit1('Conv', [gradient.plain(), e.transpose(exchanged, oihw)], attributes), nchw);
+  else {
+    const channels = { channels: s.outChannels, filters: s.channels, groups: g.groups };
+    e.put(dx, plainConv(e, [gradient.plain(), e.transpose(exchanged, oihw)], channels, attributes), nchw);
+  }
   return true;
 }
 

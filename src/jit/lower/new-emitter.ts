@@ -18,8 +18,8 @@ type Forms = Pick<Emitter, 'get' | 'put' | 'has' | 'layouts' | 'alias' | 'putNum
 
 export function newEmitter(fusions: Fusions, options: TraceOptions): Emitter {
   const writer = newWriter();
-  const { optimize: carry = true, block, poolIndices = true } = options;
-  return { ...writer, ...newForms(writer, block), carry, block, poolIndices, fusions };
+  const { optimize: carry = true, block, poolIndices = true, safeConvs = false } = options;
+  return { ...writer, ...newForms(writer, block), carry, block, poolIndices, safeConvs, fusions };
 }
 
 function newForms(writer: Writer, block: number | undefined): Forms {
