@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# onnxruntime-web 1.30.0, WebGPU: three kinds of convs give other values than on WebAssembly, without an error or a warning:
+# onnxruntime-web 1.30.0, WebGPU: four kinds of convs give other values than on WebAssembly, without an error or a warning:
 #   A. Conv of one group whose input channels are a multiple of 3 but not of 4, from 6 up, and whose output channels are a multiple of 4
 #      (6 to 8 channels is wrong; 5 to 8, 6 to 7, 12 to 8 are right);
 #   B. Conv of groups that make 5, 6, 7, 9 ... channels each, where 4, or else 2, divides all output channels but not those of a group
 #      (2 groups of 6 are wrong; 2 groups of 4, 3 groups of 6 are right);
-#   C. ConvTranspose of groups that make one channel each of an even number (2 groups, 4 to 2 channels; 6 to 2 is right).
+#   C. ConvTranspose of groups that make one channel each of an even number (2 groups, 4 to 2 channels; 6 to 2 is right);
+#   D. Conv of one group and stride 1 whose kernel is 1x1 or as large as the image, padded behind and not before (pads [0, 0, 0, 1]; also
+#      [0, 0, 1, 1] with a kernel of 8x8 on 8x8; [0, 1, 0, 1] is right).
 # Values are wrong by about as much as they are large. Seen in Chromium on SwiftShader, a WebGPU adapter in software; not tried on a graphics
 # card. Needs a Chromium on this machine: /usr/bin/chromium, or CHROMIUM.
 set -euo pipefail
@@ -21,20 +23,22 @@ import json
 import onnx
 from onnx import TensorProto, helper
 
-cases = [  # kind, input channels, output channels, groups
+cases = [  # kind, input channels, output channels, groups; size of the kernel and pads, else 3 and none
     ('Conv', 6, 8, 1), ('Conv', 9, 4, 1), ('Conv', 5, 8, 1), ('Conv', 6, 7, 1), ('Conv', 12, 8, 1),
     ('Conv', 4, 12, 2), ('Conv', 4, 10, 2), ('Conv', 4, 8, 2), ('Conv', 3, 18, 3),
     ('ConvTranspose', 4, 2, 2), ('ConvTranspose', 6, 2, 2), ('ConvTranspose', 4, 4, 2),
+    ('Conv', 4, 5, 1, 1, [0, 0, 0, 1]), ('Conv', 4, 5, 1, 8, [0, 0, 1, 1]), ('Conv', 4, 5, 1, 1, [0, 1, 0, 1]), ('Conv', 4, 5, 1, 3, [0, 0, 1, 0]),
 ]
-for i, (kind, channels, filters, groups) in enumerate(cases):
+for i, (kind, channels, filters, groups, *form) in enumerate(cases):
+    size, pads = form or (3, [0, 0, 0, 0])
     rows = [filters, channels // groups] if kind == 'Conv' else [channels, filters // groups]
     value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
     graph = helper.make_graph(
-        [helper.make_node(kind, ['x', 'k'], ['y'], group=groups, kernel_shape=[3, 3])],
-        'conv', [value('x', [1, channels, 8, 8]), value('k', [*rows, 3, 3])], [value('y', [1, filters, None, None])])
+        [helper.make_node(kind, ['x', 'k'], ['y'], group=groups, kernel_shape=[size, size], pads=pads)],
+        'conv', [value('x', [1, channels, 8, 8]), value('k', [*rows, size, size])], [value('y', [1, filters, None, None])])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9), f'{i}.onnx')
-    names = f'{kind} {channels} to {filters} in {groups}'
-    cases[i] = {'name': names, 'x': [1, channels, 8, 8], 'k': [*rows, 3, 3]}
+    names = f'{kind} {channels} to {filters} in {groups}' + (f', {size}x{size}, pads {pads}' if form else '')
+    cases[i] = {'name': names, 'x': [1, channels, 8, 8], 'k': [*rows, size, size]}
 json.dump(cases, open('cases.json', 'w'))
 PY
 cat >run.mjs <<'JS'
@@ -94,5 +98,9 @@ Conv 4 to 8 in 2: right
 Conv 3 to 18 in 3: right
 ConvTranspose 4 to 2 in 2: wrong
 ConvTranspose 6 to 2 in 2: right
-ConvTranspose 4 to 4 in 2: right'
+ConvTranspose 4 to 4 in 2: right
+Conv 4 to 5 in 1, 1x1, pads [0, 0, 0, 1]: wrong
+Conv 4 to 5 in 1, 8x8, pads [0, 0, 1, 1]: wrong
+Conv 4 to 5 in 1, 1x1, pads [0, 1, 0, 1]: right
+Conv 4 to 5 in 1, 3x3, pads [0, 0, 1, 0]: right'
 [ "$got" = "$want" ] || { echo 'CHANGED: the behaviour is another one now'; exit 1; }

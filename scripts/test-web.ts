@@ -19,7 +19,7 @@ import { launched, type Site, served, softwareGpu } from './lib/browser.ts';
 import { bundle } from './lib/browser-bundle.ts';
 import { pageChecks } from './page/checks.ts';
 import { battery } from './processors/battery.ts';
-import { type Prepared, trainingStep } from './processors/laws.ts';
+import { inference, type Prepared, trainingStep } from './processors/laws.ts';
 import { packTask, unpackArrays } from './processors/task-files.ts';
 import type { Page } from './web/page.ts';
 import { ran } from './web/recipe.ts';
@@ -166,6 +166,7 @@ const at = await site();
 let tab = await opened(browser, at);
 /** Of sizes that fill no vectors, at batches of 3 to 6. */
 const randomGraphs = isGpu ? fc.sample(arbitraryGraph({ classes: 10 }), { seed: 11, numRuns: 60 }) : [];
+const randomMaps = isGpu ? fc.sample(arbitraryGraph({ outputs: 1 }), { seed: 77, numRuns: 60 }) : [];
 const gpuChecks: readonly Check[] = [
   { name: 'webgpu: self-check', run: selfCheck },
   ...inBrowsers.map((name) => ({
@@ -175,6 +176,10 @@ const gpuChecks: readonly Check[] = [
   ...randomGraphs.map((graph, i) => ({
     name: `webgpu: training step of random graph ${i} (law 6)`,
     run: inBrowser(async () => trainingStep(shaken(graph, 1, true), 3 + (i % 4)), true),
+  })),
+  ...randomMaps.map((graph, i) => ({
+    name: `webgpu: outputs of random graph ${i}`,
+    run: inBrowser(() => inference(shaken(graph)), true),
   })),
 ];
 const checks: readonly Check[] = [

@@ -95,41 +95,44 @@ export const givesPoolIndices: (ort: Runtime) => Promise<boolean> = kept(async (
 
 /**
  * Whether a runtime computes some convs wrongly, as onnxruntime-web's WebGPU does: one of 6 channels to 4, a transposed one whose groups
- * make one channel each of two, or one whose groups make 6 each.
+ * make one channel each of two, one whose groups make 6 each, or a 1x1 conv padded behind.
  */
 export const needsSafeConvs: (ort: Runtime) => Promise<boolean> = kept(async (ort) => {
-  const [channels, filters, width] = [6, 4, 3]; // a kernel as large as the image would be a product, which is right
-  const image = Float32Array.from({ length: channels * width }, (_, i) => (i * 7) % 13);
+  const [channels, filters, height, width] = [6, 4, 2, 3];
+  const image = Float32Array.from({ length: channels * height * width }, (_, i) => (i * 7) % 13);
   const kernel = Float32Array.from({ length: filters * channels * 2 }, (_, i) => (i * 5) % 11);
   const ones = (name: string, count: number) =>
     ({ name, dtype: 'float32', shape: [count, 1, 1, 1], data: new Float32Array(count).fill(1) }) as const;
+  const more = ones('more', 12);
   const y = await ran(
     ort,
     {
       nodes: [
         { opType: 'Conv', inputs: ['x', 'kernel'], outputs: ['z'] },
         { opType: 'ConvTranspose', inputs: ['z', 'ones'], outputs: ['sums'], attributes: { group: int(2) } },
-        { opType: 'Conv', inputs: ['sums', 'more'], outputs: ['y'], attributes: { group: int(2) } },
+        { opType: 'Conv', inputs: ['sums', 'more'], outputs: ['all'], attributes: { group: int(2) } },
+        { opType: 'Conv', inputs: ['all', 'sum'], outputs: ['y'], attributes: { pads: ints([0, 0, 0, 1]) } },
       ],
-      inputs: [{ name: 'x', dtype: 'float32', shape: [1, channels, 1, width] }],
+      inputs: [{ name: 'x', dtype: 'float32', shape: [1, channels, height, width] }],
       initializers: [
         { name: 'kernel', dtype: 'float32', shape: [filters, channels, 1, 2], data: kernel },
         ones('ones', filters),
-        ones('more', 12),
+        more,
+        { ...more, name: 'sum', shape: [1, 12, 1, 1] },
       ],
-      outputs: [{ name: 'y', dtype: 'float32', shape: [1, 12, 1, width - 1] }],
+      outputs: [{ name: 'y', dtype: 'float32', shape: [1, 1, height, width] }],
     },
     image,
   );
-  const at = (group: number, place: number): number => {
-    let sum = 0;
-    for (const filter of [2 * group, 2 * group + 1])
-      for (let c = 0; c < channels; c++)
-        for (const tap of [0, 1])
-          sum += (image[c * width + place + tap] ?? 0) * (kernel[(filter * channels + c) * 2 + tap] ?? 0);
-    return sum;
-  };
-  const right = Array.from({ length: 12 * 2 }, (_, i) => at(Math.floor(i / 12), i % 2));
+  // each of the 4 filters is read by 6 of 12; the last column is of zeros
+  const right = Array.from({ length: height * width }, (_, place) => {
+    if (place % width === width - 1) return 0;
+    const under = kernel.map((weight, i) => {
+      const c = Math.floor(i / 2) % channels;
+      return weight * (image[c * height * width + place + (i % 2)] ?? 0);
+    });
+    return 6 * under.reduce((sum, value) => sum + value);
+  });
   return y === undefined || right.some((value, i) => !(Math.abs(value - Number(y.data[i])) < 0.5));
 });
 

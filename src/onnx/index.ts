@@ -15,7 +15,7 @@ export type {
 export { float, floats, int, ints, string } from './model.ts';
 export {
   type ConvChannels,
-  padsOfChannels,
+  paddedForm,
   repeatedFilters,
   summands,
   toTheEnd,

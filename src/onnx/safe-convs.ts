@@ -3,6 +3,8 @@
  *
  * - A conv of one group whose input channels are a multiple of 3 but not of 4, from 6 up, and whose output channels are a multiple of 4
  *   (1x1 convs of stride 1 are right). With channels of zeros up to a multiple of 4, on the image and on the kernel, it is right.
+ * - A conv of one group and stride 1 that is padded behind and not before, with a kernel of 1x1 or as large as the image. With the pads as
+ *   a node of their own it is right.
  * - A conv of groups that make 5 filters each or more, where 4, or else 2, divides all filters but not those of a group. With filters of each
  *   group written again until 4 divides them, and their results left out, it is right.
  * - A transposed conv of groups that make one channel each of an even number. As a sum of transposed convs that read one channel a group,
@@ -22,8 +24,37 @@ export const zeroChannels = ({ channels, filters, groups }: ConvChannels): numbe
     ? 4 - (channels % 4)
     : 0;
 
-/** The pads that append channels to an image [n, c, h, w] or a kernel [out, in, kh, kw]. */
-export const padsOfChannels = (count: number): readonly number[] => [0, 0, 0, 0, 0, count, 0, 0];
+type Attributes = NonNullable<OnnxNode['attributes']>;
+
+/** What a padded image [n, c, h, w] and kernel [out, in, kh, kw] make right: the pads of both, and the attributes of the conv that is left. */
+interface Padded {
+  readonly image: readonly number[];
+  /** Undefined where the kernel stays. */
+  readonly kernel?: readonly number[];
+  readonly attributes: Attributes;
+}
+
+/** Undefined where a conv is right as it is, or padding does not make it right. */
+export function paddedForm(channels: ConvChannels, attributes: Attributes): Padded | undefined {
+  const count = zeroChannels(channels);
+  const ints = (name: string): readonly number[] => {
+    const found = attributes[name];
+    return found?.kind === 'ints' ? found.value : [];
+  };
+  const [top = 0, left = 0, bottom = 0, right = 0] = ints('pads');
+  const isBehind =
+    channels.groups === 1 &&
+    ints('strides').every((stride) => stride === 1) &&
+    top + left === 0 &&
+    bottom + right > 0;
+  if (!count && !isBehind) return undefined;
+  const [below, beside] = isBehind ? [bottom, right] : [0, 0];
+  return {
+    image: [0, 0, 0, 0, 0, count, below, beside],
+    ...(count ? { kernel: [0, 0, 0, 0, 0, count, 0, 0] } : {}),
+    attributes: isBehind ? { ...attributes, pads: { kind: 'ints', value: [top, left, 0, 0] } } : attributes,
+  };
+}
 
 /** Which filters a conv needs in which order, and which of its results are those that are wanted; undefined where it is right as it is. */
 export function repeatedFilters({
@@ -86,8 +117,8 @@ function safeForm(
   const groups = group?.kind === 'int' ? group.value : 1;
   if (node.opType === 'Conv') {
     const channels = { channels: second * groups, filters: first, groups };
-    const count = zeroChannels(channels);
-    if (count) return paddedConv(node, longs(padsOfChannels(count)));
+    const padded = paddedForm(channels, node.attributes ?? {});
+    if (padded) return paddedConv(node, padded, longs);
     const repeated = repeatedFilters(channels);
     return repeated && wider(node, longs(repeated.filters), longs(repeated.wanted));
   }
@@ -96,14 +127,14 @@ function safeForm(
   return count > 1 ? summed(node, count, longs) : undefined;
 }
 
-function paddedConv(node: OnnxNode, pads: string): OnnxNode[] {
-  const [x = '', kernel = '', ...others] = node.inputs;
-  const padded = [x, kernel].map((name) => ({
-    opType: 'Pad',
-    inputs: [name, pads],
-    outputs: [`${node.outputs[0]}: padded ${name}`],
-  }));
-  return [...padded, { ...node, inputs: [...padded.flatMap(({ outputs }) => outputs), ...others] }];
+function paddedConv(node: OnnxNode, { image, kernel, attributes }: Padded, longs: Longs): OnnxNode[] {
+  const [x = '', weights = '', ...others] = node.inputs;
+  const pad = (name: string, pads: readonly number[]): OnnxNode => ({
+    ...{ opType: 'Pad', inputs: [name, longs(pads)], outputs: [`${node.outputs[0]}: padded ${name}`] },
+  });
+  const padded = [pad(x, image), ...(kernel ? [pad(weights, kernel)] : [])];
+  const [xs = '', weight = weights] = padded.flatMap(({ outputs }) => outputs);
+  return [...padded, { ...node, attributes, inputs: [xs, weight, ...others] }];
 }
 
 function wider(node: OnnxNode, filters: string, wanted: string): OnnxNode[] {

@@ -8,7 +8,9 @@ import { loadRuntime, needsSafeConvs, type Runtime } from '../../src/jit/runtime
 import { type ConvGeometry, conv } from '../../src/kernels/index.ts';
 import {
   decodeModel,
+  ints,
   type OnnxModel,
+  paddedForm,
   repeatedFilters,
   summands,
   zeroChannels,
@@ -78,6 +80,15 @@ describe('convs that WebGPU computes wrongly', () => {
     expect(await needsSafeConvs(await fake())).to.equal(true);
   });
 
+  it('are padded behind and not before, in one group and at stride 1', () => {
+    const behind = (pads: readonly number[], strides = [1, 1], groups = 1): readonly number[] | undefined =>
+      paddedForm({ channels: 4, filters: 4, groups }, { pads: ints(pads), strides: ints(strides) })?.image;
+    expect(behind([0, 0, 1, 2])).to.deep.equal([0, 0, 0, 0, 0, 0, 1, 2]);
+    for (const right of [behind([0, 0, 0, 0]), behind([1, 0, 1, 1]), behind([0, 0, 1, 1], [2, 2])])
+      expect(right).to.equal(undefined);
+    expect(behind([0, 0, 1, 1], [1, 1], 2)).to.equal(undefined);
+  });
+
   for (const [batch, channels, filters, groups, plus, counts] of [
     [2, 6, 8, 1, {}, { Pad: 2 }],
     [6, 3, 4, 1, {}, { Pad: 2 }], // the gradient of a kernel of few channels is a conv over the batch
@@ -86,6 +97,7 @@ describe('convs that WebGPU computes wrongly', () => {
     [3, 15, 4, 1, { dilation: [2, 1] }, { Pad: 2 }],
     [2, 4, 12, 2, {}, { Gather: 3 }], // one turns the kernel for the gradient of the image
     [5, 4, 8, 4, { stride: [2, 3] }, { ConvTranspose: 2 }],
+    [2, 3, 5, 1, { pads: { top: 0, bottom: 2, left: 0, right: 1 } }, { Pad: 2 }], // and the gradient of its kernel
   ] as const)
     it(`give the same, and the same gradients: batch ${batch}, ${channels} to ${filters} channels in ${groups}`, async () => {
       const geometry: ConvGeometry = {

@@ -13,7 +13,7 @@ import * as web from 'onnxruntime-web';
 import { sketch } from '../../src/bench/cases.ts';
 import { compile } from '../../src/engine/index.ts';
 import { onlyOutput } from '../../src/graph/index.ts';
-import { blockOf, givesPoolIndices, type Runtime } from '../../src/jit/runtime.ts';
+import { blockOf, givesPoolIndices, needsSafeConvs, type Runtime } from '../../src/jit/runtime.ts';
 import { type ConvGeometry, conv, maxPool, type PoolGeometry } from '../../src/kernels/index.ts';
 import { decodeModel } from '../../src/onnx/index.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
@@ -200,7 +200,7 @@ async function maxPools(): Promise<readonly (readonly [name: string, withTies: n
 }
 
 const results: Readonly<Record<string, () => Promise<unknown>>> = {
-  block: async () => (await blockOf(web)) ?? null,
+  block: async () => [(await blockOf(web)) ?? null, await needsSafeConvs(web)],
   inference: async () => largestDifference(await logits(web), await logits()),
   losses: async () => [await losses('onnxruntime'), await losses('web')],
   depthwise: depthwiseForms,

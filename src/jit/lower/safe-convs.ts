@@ -1,13 +1,5 @@
 /** @file onnxruntime's own convs, in other forms where a runtime computes some of them wrongly. */
-import {
-  type ConvChannels,
-  int,
-  padsOfChannels,
-  repeatedFilters,
-  summands,
-  toTheEnd,
-  zeroChannels,
-} from '../../onnx/index.ts';
+import { type ConvChannels, int, paddedForm, repeatedFilters, summands, toTheEnd } from '../../onnx/index.ts';
 import type { Attributes } from '../ir.ts';
 import type { Emitter } from './emitter.ts';
 
@@ -25,10 +17,11 @@ export function plainConv(
     const all = e.emit1('Conv', [image, filters], attributes);
     return e.emit1('Gather', [all, e.longs(repeated.wanted)], { axis: int(1) });
   }
-  const count = zeroChannels(channels);
-  const padded = (name: string): string =>
-    count ? e.emit1('Pad', [name, e.longs(padsOfChannels(count))]) : name;
-  return e.emit1('Conv', [padded(image), padded(kernel)], attributes);
+  const padded = paddedForm(channels, attributes);
+  if (!padded) return e.emit1('Conv', [image, kernel], attributes);
+  const pad = (name: string, pads: readonly number[]): string => e.emit1('Pad', [name, e.longs(pads)]);
+  const weights = padded.kernel ? pad(kernel, padded.kernel) : kernel;
+  return e.emit1('Conv', [pad(image, padded.image), weights], padded.attributes);
 }
 
 /** A transposed conv of an image [n, c, h, w] with a kernel [c, out / groups, kh, kw]; its name. */
