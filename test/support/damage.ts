@@ -104,7 +104,7 @@ export function mutateJson(json: string, source: Random): string {
     const key = keys[source.below(Math.max(1, keys.length))];
     if (!holder || key === undefined) continue;
     const value = holder[key];
-    const odd = oddValues[source.below(oddValues.length)];
+    const odd = structuredClone(oddValues[source.below(oddValues.length)]); // later mutations may change it
     switch (source.below(5)) {
       case 0:
         if (Array.isArray(holder)) holder.splice(Number(key), 1);
