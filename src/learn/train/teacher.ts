@@ -98,6 +98,19 @@ export async function guide(
   /** Each example's values one after another. */
   const ask = async (x: Float32Array, count: number): Promise<readonly Float32Array[]> =>
     split(await runner.run(x), parts, count);
+  /** Keeps the values of those examples, until the cache is full. */
+  const keep = (
+    into: TeacherCache,
+    examples: readonly number[],
+    keys: readonly string[],
+    values: ReadonlyMap<string, Float32Array>,
+  ): void => {
+    for (const [key, i] of new Map(examples.map((i) => [item(keys, i), i]))) {
+      const { size: before } = into;
+      into.set(key, ofExample(values, parts, i));
+      if (into.size === before) return;
+    }
+  };
   const keysOf = ({ images, view }: Batch, examples: readonly Float32Array[]): readonly string[] =>
     examples.map((x, i) => `${scope}/${view}/${exampleHash(images[i]!, x)}`);
   return {
@@ -109,6 +122,12 @@ export async function guide(
       const keys = keysOf(batch, examples);
       const known = keys.map((key) => cache.get(key));
       const missing = known.flatMap((values, i) => (values ? [] : [i]));
+      if (missing.length > keys.length / 2) {
+        // to put a batch together of a few kept values would take longer than to compute them again
+        const values = await runner.run(batch.teacherX ?? batch.x);
+        keep(cache, missing, keys, values);
+        return values;
+      }
       const fresh = new Map<number, Float32Array>();
       if (missing.length) {
         // one pass over what is missing: other batch sizes give the same values to the last bit or nearly
@@ -160,19 +179,23 @@ function partsOf(ids: readonly string[], shapeById: ReadonlyMap<string, Shape>):
   });
 }
 
+/** The values of one example of a batch, by node, in one array. */
+function ofExample(
+  values: ReadonlyMap<string, Float32Array>,
+  parts: readonly Part[],
+  i: number,
+): Float32Array {
+  const all = new Float32Array(parts.reduce((n, { size }) => n + size, 0));
+  for (const { id, from, size } of parts) all.set(get(values, id).subarray(i * size, (i + 1) * size), from);
+  return all;
+}
+
 /** The values of a batch by node, as one array for each example. */
-function split(
+const split = (
   values: ReadonlyMap<string, Float32Array>,
   parts: readonly Part[],
   count: number,
-): readonly Float32Array[] {
-  const length = parts.reduce((n, { size }) => n + size, 0);
-  return Array.from({ length: count }, (_, i) => {
-    const all = new Float32Array(length);
-    for (const { id, from, size } of parts) all.set(get(values, id).subarray(i * size, (i + 1) * size), from);
-    return all;
-  });
-}
+): readonly Float32Array[] => Array.from({ length: count }, (_, i) => ofExample(values, parts, i));
 
 /** The inverse of `split`. */
 const joined = (
