@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { InferenceSession } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
 import { ancestors, type Graph, isMap, type Shape, shapes, sizeOf } from '../graph/index.ts';
-import { blockOf, loadRuntime, needsSafeConvs, sessionOptions } from '../jit/runtime.ts';
+import { loadRuntime, needsSafeConvs, sessionOptions } from '../jit/runtime.ts';
 import { encodeModel, withSafeConvs } from '../onnx/index.ts';
 import { toOnnx } from '../read/onnx.ts';
 import { codeTensors, disposeCodes, forward, weightTensors } from '../read/tfjs/index.ts';
@@ -170,8 +170,7 @@ async function native(
 ): Promise<Ready> {
   const ort = runtime ?? (await loadRuntime());
   const written = toOnnx(net, { layout, ...(values ? { values } : {}) });
-  const isUnsafe = (await blockOf(ort)) === undefined && (await needsSafeConvs(ort)); // what has blocks runs on the processor
-  const model = isUnsafe ? withSafeConvs(written) : written;
+  const model = (await needsSafeConvs(ort)) ? withSafeConvs(written) : written;
   const session: InferenceSession = await ort.InferenceSession.create(
     encodeModel(model),
     sessionOptions(threads),

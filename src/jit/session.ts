@@ -125,9 +125,8 @@ async function openSession(
 ): Promise<Session> {
   const optimize = options.optimize ?? true;
   const ownBlock = optimize ? await blockOf(ort) : undefined;
-  const isProcessor = ownBlock !== undefined; // only there are blocks
-  const poolIndices = isProcessor || (await givesPoolIndices(ort));
-  const safeConvs = !isProcessor && (await needsSafeConvs(ort));
+  const poolIndices = ownBlock !== undefined || (await givesPoolIndices(ort)); // what has blocks runs on the processor
+  const safeConvs = await needsSafeConvs(ort);
   const compile = async (block: number | undefined): Promise<Compiled> => {
     const traced = tracedOrKept(ort, fn, specs, options, {
       optimize,

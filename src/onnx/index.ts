@@ -20,6 +20,5 @@ export {
   summands,
   toTheEnd,
   withSafeConvs,
-  zeroChannels,
 } from './safe-convs.ts';
 export type { ExternalFile } from './tensor-data.ts';

@@ -52,7 +52,7 @@ export function paddedForm(channels: ConvChannels, attributes: Attributes): Padd
   return {
     image: [0, 0, 0, 0, 0, count, below, beside],
     ...(count ? { kernel: [0, 0, 0, 0, 0, count, 0, 0] } : {}),
-    attributes: isBehind ? { ...attributes, pads: { kind: 'ints', value: [top, left, 0, 0] } } : attributes,
+    attributes: isBehind ? { ...attributes, pads: { kind: 'ints', value: [0, 0, 0, 0] } } : attributes,
   };
 }
 

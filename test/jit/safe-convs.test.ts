@@ -13,8 +13,8 @@ import {
   paddedForm,
   repeatedFilters,
   summands,
-  zeroChannels,
 } from '../../src/onnx/index.ts';
+import { zeroChannels } from '../../src/onnx/safe-convs.ts';
 import { lenet5 } from '../../zoo/architectures/index.ts';
 import { largestDifference, noise, shaken, sizeOf } from '../support/nets.ts';
 import { both, distance, numbers, withGradients } from './agree.ts';
