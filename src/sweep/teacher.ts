@@ -7,6 +7,7 @@ import { classification } from '../learn/task/index.ts';
 import type { FitTaskOptions } from '../learn/train/index.ts';
 import { guide, memoryCache, teacherIdentity } from '../learn/train/teacher.ts';
 import { packCache, unpackCache } from '../learn/train/teacher-cache-file.ts';
+import { teachersOf } from '../learn/train/teachers.ts';
 import { boundFor } from '../learn/train/trainer.ts';
 import type { Ready } from '../run/classify.ts';
 import { fitOptions } from '../run/fit-options.ts';
@@ -35,11 +36,11 @@ export async function sharedTeacher(
   if (!('pixels' in train)) return {};
   const task = classification(train, ready.scale, options);
   const bound = boundFor(student.graph, task, { ...options, teacher, teachers: ready.teachers });
-  const ids = [...new Set(bound.losses.flatMap((l) => l.teacher ?? []))].filter((id) => !id.includes(':'));
-  if (!ids.length) return {};
+  const asks = teachersOf(bound.losses, { teacher }).at(0);
+  if (!asks) return {};
   const { augment, viewSeed, seed, limit, validation, data } = recipe;
   const about = { augment, views, viewSeed: viewSeed ?? seed, limit, validation, data };
-  const identity = await teacherIdentity(teacher, ids, about);
+  const identity = await teacherIdentity(asks.teacher, asks.ids, about);
   const key = `teachers/${createHash('sha256').update(identity).digest('hex').slice(0, 24)}.safetensors`;
   const bytes = await computedOnce(
     store,
@@ -50,7 +51,7 @@ export async function sharedTeacher(
       const perEpoch = train.count / batch;
       const steps = views * perEpoch;
       const next = task.batches({ batch, seed: 0, steps });
-      const asked = await guide(teacher, ids, { ...engine, cache });
+      const asked = await guide(asks.teacher, asks.ids, { ...engine, cache });
       try {
         for (let step = 0; step < steps; step++) {
           if (o.signal?.aborted) return undefined;

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { useBackend } from '../../src/engine/index.ts';
 import { MoonletError } from '../../src/errors.ts';
 import { nodesById } from '../../src/graph/index.ts';
-import { hints, softTargets } from '../../src/learn/distill/index.ts';
+import { attention, attentionOf, hints, softTargets } from '../../src/learn/distill/index.ts';
 import {
   bind,
   crossEntropy,
@@ -16,7 +16,8 @@ import {
   tap,
   taughtBy,
 } from '../../src/learn/loss/index.ts';
-import { fit } from '../../src/learn/train/index.ts';
+import { rank4 } from '../../src/learn/tensors.ts';
+import { fit, memoryCache } from '../../src/learn/train/index.ts';
 import { mobilenetV2, resnetCifar, wrn } from '../../zoo/architectures/index.ts';
 import { compose } from '../../zoo/index.ts';
 import {
@@ -70,6 +71,61 @@ describe('bind', () => {
     );
   });
 
+  it('asks a teacher for the part of its maps that a loss reads, and keeps no more of it', async () => {
+    const [a, b] = [shaken(tinyTeacher(), 1), shaken(tinyTeacher(), 2)];
+    const pairs = [['stage1', 'stage1']] as const;
+    const teacherCache = memoryCache();
+    const seen: Record<string, number>[] = [];
+    await fit(shaken(tinyStudent()), tinySplit(), tinyScale, {
+      ...{ steps: 1, batch: 8, seed: 1, teacher: a, teachers: { b }, teacherCache },
+      losses: [attention({ pairs }), taughtBy('b', attention({ pairs }))],
+      onStep: (at) => seen.push(at.losses),
+    });
+    expect(teacherCache.bytes).to.equal(8 * 8 * 8 * Float32Array.BYTES_PER_ELEMENT);
+    const whole: LossMaker = ({ student, teacher = student }) => ({
+      name: 'whole-maps',
+      weight: 1,
+      student: [tap(student, 'stage1').id],
+      teacher: [tap(teacher, 'stage1').id],
+      compute: (at) => {
+        const theirs = rank4(at.teacher(tap(teacher, 'stage1').id));
+        return tf.mul(attentionOf(rank4(at.student(tap(student, 'stage1').id)), theirs), 3);
+      },
+    });
+    const expected: Record<string, number>[] = [];
+    await fit(shaken(tinyStudent()), tinySplit(), tinyScale, {
+      ...{ steps: 1, batch: 8, seed: 1, teacher: a, teachers: { b } },
+      losses: [whole, taughtBy('b', whole)],
+      onStep: (at) => expected.push(at.losses),
+    });
+    for (const [mine, theirs] of [
+      ['attention', 'whole-maps'],
+      ['attention@b', 'whole-maps@b'],
+    ] as const)
+      expect(seen[0]?.[mine], mine).to.be.closeTo(expected[0]?.[theirs] ?? Number.NaN, 1e-7);
+    expect(seen[0]?.['attention']).to.not.be.closeTo(seen[0]?.['attention@b'] ?? Number.NaN, 1e-6);
+  });
+  it('refuses nodes beside a teacher that do not fit it', async () => {
+    const wrong: LossMaker = () => ({
+      ...{
+        name: 'wrong',
+        weight: 1,
+        student: [],
+        teacher: ['sum'],
+        compute: (at) => tf.sum(at.teacher('sum')),
+      },
+      besideTeacher: {
+        nodes: [{ id: 'sum', op: { kind: 'add' }, inputs: ['no/such', 'no/such'] }],
+        weights: new Map(),
+      },
+    });
+    const run = fit(shaken(tinyStudent()), tinySplit(), tinyScale, {
+      ...{ steps: 1, batch: 8, teacher: shaken(tinyTeacher(), 1), losses: [wrong] },
+    });
+    const fault = await run.catch((e: unknown) => e);
+    expect(fault).to.be.instanceOf(MoonletError);
+    expect(String(fault)).to.include('reads "no/such", which does not come before it');
+  });
   it('lets several teachers teach by the same loss, each with an adapter of its own', async () => {
     const [a, b] = [shaken(tinyTeacher(), 1), shaken(tinyTeacher(), 2)];
     const losses = [

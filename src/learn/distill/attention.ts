@@ -7,16 +7,20 @@
  *
  * The papers print an unsquared norm; the authors' code takes the squared mean, to which beta = 1000 is tuned, and
  * divides beta by n / 3. We follow the code. Only heights and widths must agree, not channels.
+ *
+ * f of the teacher is computed with the teacher: a cache of its values then takes 1 / channels of what maps would take.
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { item } from '../../access.ts';
 import { MoonletError } from '../../errors.ts';
-import { printShape } from '../../graph/index.ts';
-import { type LossMaker, teacherOf } from '../loss/loss.ts';
+import { channelsOf, type Op, printShape } from '../../graph/index.ts';
+import { float } from '../../weights/index.ts';
+import { type BesideTeacher, type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { sameSize, stagePairs, tapPair } from '../loss/taps.ts';
+import { sameSize, stagePairs, type Tap, tapPair } from '../loss/taps.ts';
 import { described } from '../own-function.ts';
-import { rank4 } from '../tensors.ts';
+import { rank3, rank4 } from '../tensors.ts';
 
 export interface AttentionOptions {
   /** beta; 1000 by default. */
@@ -57,18 +61,24 @@ export const attention =
         `attention: ${mine} ${printShape(pair.student.shape)} and ${theirs} ${printShape(pair.teacher.shape)} differ in height or width`,
       );
     });
-    const taps = (named ?? stagePairs(nets.student, teacher, 'attention')).map(
-      ({ student, teacher: theirs }) => [student.id, theirs.id] as const,
-    );
+    const pairsOf = named ?? stagePairs(nets.student, teacher, 'attention');
+    const squares = pairsOf.map((pair) => meanSquares(pair.teacher));
+    const taps = pairsOf.map((pair, i) => [pair.student.id, item(squares, i).id] as const);
     return {
       name: 'attention',
       weight,
       constants: {},
       student: taps.map(([s]) => s),
       teacher: taps.map(([, t]) => t),
+      besideTeacher: {
+        nodes: squares.flatMap(({ nodes }) => nodes),
+        weights: new Map(squares.flatMap(({ weights }) => [...weights])),
+      },
       compute: described(
         (at) => {
-          const each = taps.map(([s, t]) => attentionOf(rank4(at.student(s)), rank4(at.teacher(t))));
+          const each = taps.map(([s, t]) =>
+            apart(attentionMap(rank4(at.student(s))), scaledToOne(rank3(tf.squeeze(at.teacher(t), [3])))),
+          );
           return tf.mul<tf.Scalar>(tf.addN(each), 3 / taps.length);
         },
         ...['attention', taps],
@@ -76,13 +86,36 @@ export const attention =
     };
   };
 
+/** f as nodes that read a map [h, w, c] of the teacher: its square, and the mean over channels as a 1x1 conv. */
+function meanSquares({ id, shape }: Tap): BesideTeacher & { readonly id: string } {
+  const channels = channelsOf(shape);
+  const [square, mean] = [`${id}/attention/square`, `${id}/attention/mean`];
+  const op: Op = {
+    ...{ kind: 'conv', out: 1, kernel: [1, 1], stride: [1, 1], dilation: [1, 1] },
+    ...{ groups: 1, padding: 'valid', bias: false },
+  };
+  return {
+    id: mean,
+    nodes: [
+      { id: square, op: { kind: 'mul' }, inputs: [id, id] },
+      { id: mean, op, inputs: [square] },
+    ],
+    weights: new Map([
+      [`${mean}:kernel` as const, float([1, 1, channels, 1], new Float32Array(channels).fill(1 / channels))],
+    ]),
+  };
+}
+
 /** One pair's value: maps [batch, h, w, c] and [batch, h, w, c']. At most 2 / (h w), for the maps are unit vectors. */
 export const attentionOf = (student: tf.Tensor4D, teacher: tf.Tensor4D): tf.Scalar =>
-  tf.mean(tf.squaredDifference(attentionMap(student), attentionMap(teacher)));
+  apart(attentionMap(student), attentionMap(teacher));
+
+const apart = (a: tf.Tensor3D, b: tf.Tensor3D): tf.Scalar => tf.mean(tf.squaredDifference(a, b));
 
 /** [batch, h, w, c] -> [batch, h, w], of length one over the places. A map of zeros stays zero. */
-export function attentionMap(x: tf.Tensor4D): tf.Tensor3D {
-  const f = tf.mean(tf.square(x), 3);
+export const attentionMap = (x: tf.Tensor4D): tf.Tensor3D => scaledToOne(tf.mean(tf.square(x), 3));
+
+function scaledToOne(f: tf.Tensor3D): tf.Tensor3D {
   const squares = tf.sum(tf.square(f), [1, 2], true);
   return tf.mul(f, tf.rsqrt(tf.maximum(squares, 1e-24)));
 }

@@ -2,6 +2,7 @@
 export { type Bound, bind, type Teachers } from './bind.ts';
 export { type CrossEntropyOptions, crossEntropy, crossEntropyOf } from './cross-entropy.ts';
 export {
+  type BesideTeacher,
   type Loss,
   type LossMaker,
   type Nets,

@@ -4,7 +4,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, suggestion } from '../../errors.ts';
 import type { Graph, Node, Slot } from '../../graph/index.ts';
-import type { Net, Weight, WeightKey } from '../../weights/index.ts';
+import type { Net, Weight, WeightKey, Weights } from '../../weights/index.ts';
 import type { Schedule } from './schedule.ts';
 
 /** What a loss sees of one step. */
@@ -51,6 +51,13 @@ export interface Picks {
   readonly count: number;
   readonly below: number;
 }
+/** Nodes that read a teacher's nodes, and their weights, which stay as they are. */
+export interface BesideTeacher {
+  /** Which teacher, by the name of `taughtBy`; the one without a name by default. */
+  readonly of?: string;
+  readonly nodes: readonly Node[];
+  readonly weights: Weights;
+}
 export interface Loss {
   readonly name: string;
   /** Its share in the total; may change from step to step. */
@@ -77,6 +84,11 @@ export interface Loss {
    * nodes; it reads none of theirs. They are trained with it, and removed when the run ends.
    */
   readonly beside?: readonly Node[];
+  /**
+   * What stands beside the teacher: a part of its values that is all the loss reads of them. It is computed with the teacher, so that
+   * no more is copied and kept in a teacher cache.
+   */
+  readonly besideTeacher?: BesideTeacher;
   /** Batches smaller than this are refused, such as where a loss compares the examples of a batch. */
   readonly leastBatch?: number;
   /**
@@ -136,6 +148,7 @@ export const taughtBy =
       name: `${loss.name}@${name}`,
       student: loss.student.map(mine),
       teacher: loss.teacher?.map(theirs) ?? [],
+      ...(loss.besideTeacher ? { besideTeacher: { ...loss.besideTeacher, of: name } } : {}),
       beside: (loss.beside ?? []).map((n) => ({ ...n, id: mine(n.id), inputs: n.inputs.map(mine) })),
       ...(merge ? { merge: (net, beside) => merge(net, (id, slot) => beside(mine(id), slot)) } : {}),
       compute: (at) =>

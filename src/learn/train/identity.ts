@@ -90,7 +90,9 @@ async function lossIdentity(l: Loss, steps: number): Promise<unknown> {
     ...Object.fromEntries(
       await Promise.all(settings.map(async ([name, v]) => [name, await scheduleIdentity(v, steps)] as const)),
     ),
-    reads: await hashed([JSON.stringify([l.student, l.teacher, l.targets, l.draws, l.beside])]),
+    reads: await hashed([
+      JSON.stringify([l.student, l.teacher, l.targets, l.draws, l.beside, l.besideTeacher?.nodes]),
+    ]),
     constants: l.constants ?? l.compute,
     picks: l.picks,
     variables:

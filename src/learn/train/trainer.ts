@@ -5,7 +5,7 @@ import { type Graph, inputShape, printShape, type Shape, sizeOf } from '../../gr
 import type { Arrays, Specs } from '../../jit/index.ts';
 import { type Bound, bind, type Teachers } from '../loss/bind.ts';
 import { crossEntropy } from '../loss/cross-entropy.ts';
-import type { Loss, LossMaker } from '../loss/loss.ts';
+import type { LossMaker } from '../loss/loss.ts';
 import { oneCycle, type Schedule, scheduleOf } from '../loss/schedule.ts';
 import { checkCount, checkSeed } from '../options.ts';
 import type { Batch } from '../task/batches.ts';
@@ -16,7 +16,8 @@ import { checkBatchSize } from './batch-check.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
 import { step as makeStep, targetInput } from './step.ts';
 import { averageInput, randomAt, scalar, scalarsAt } from './step-inputs.ts';
-import { type Guide, guide, type TeacherCache } from './teacher.ts';
+import type { TeacherCache } from './teacher.ts';
+import { guides } from './teachers.ts';
 import { type TuningOptions, tuningNotes, tuningOf } from './tuning.ts';
 import { firstVariables } from './variables.ts';
 import type { Form } from './weight-form.ts';
@@ -171,43 +172,6 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
 
 const mixedNote =
   'mixup and CutMix: the teacher sees the mixed images, so that its values are computed anew each time';
-
-/** The values of the teachers that the losses read: an id alone is a node of the teacher, `big:id` one of the teacher `big`. */
-async function guides(
-  losses: readonly Loss[],
-  o: TrainerOptions,
-  engine: EngineOptions,
-): Promise<Omit<Guide, 'verify'>> {
-  const wanted = [...new Set(losses.flatMap((l) => l.teacher ?? []))];
-  const all: { prefix: string; guide: Guide }[] = [];
-  for (const [name, net] of [['', o.teacher] as const, ...Object.entries(o.teachers ?? {})]) {
-    const prefix = name && `${name}:`;
-    const ids = wanted.filter((id) => id.slice(0, id.indexOf(':') + 1) === prefix);
-    if (!net || !ids.length) continue;
-    const cache = o.teacherCache && !name ? { cache: o.teacherCache } : {};
-    all.push({
-      prefix,
-      guide: await guide(
-        net,
-        ids.map((id) => id.slice(prefix.length)),
-        { ...engine, ...cache },
-      ),
-    });
-  }
-  const named = <T>(prefix: string, values: ReadonlyMap<string, T>): (readonly [string, T])[] =>
-    [...values].map(([id, value]) => [`${prefix}${id}`, value] as const);
-  return {
-    shapes: new Map(all.flatMap((g) => named(g.prefix, g.guide.shapes))),
-    of: async (batch) => {
-      const said: (readonly [string, Float32Array])[] = [];
-      for (const g of all) said.push(...named(g.prefix, await g.guide.of(batch)));
-      return new Map(said);
-    },
-    release: async () => {
-      for (const g of all) await g.guide.release();
-    },
-  };
-}
 
 /**
  * A run's losses bound to its nets.
