@@ -1,7 +1,8 @@
 /**
- * @file The experiment of distillation: each classifier method's recipe against its own baseline at the same budget, three
- * seeds, and what a step costs. Finished runs are kept in out/experiments/distill under a hash of their recipe, so that a
- * broken experiment goes on where it was and rows share baselines. `--quick` tries everything with four steps, writes nothing.
+ * @file The experiment of distillation: each classifier method's recipe against its own baseline at the same budget, with as many seeds
+ * as the interval of the difference needs, and what a step costs. Finished runs are kept in out/experiments/distill under a hash of
+ * their recipe, so that a broken experiment goes on where it was and rows share baselines. `--quick` tries everything with four steps,
+ * and writes nothing.
  */
 
 import { createHash } from 'node:crypto';
@@ -15,153 +16,22 @@ import { UsageError } from '../../src/errors.ts';
 import { readText, writeAtomically } from '../../src/files/index.ts';
 import { laterMethods, methods } from '../../src/learn/distill/index.ts';
 import { columns } from '../../src/read/index.ts';
-import {
-  parseRecipe,
-  perform,
-  type Ready,
-  type Recipe,
-  type RecipeInput,
-  readyFor,
-} from '../../src/run/index.ts';
+import { parseRecipe, perform, type Ready, type Recipe, readyFor } from '../../src/run/index.ts';
 import { init, type Net } from '../../src/weights/index.ts';
 import { table as markdown } from '../lib/markdown.ts';
+import { type Row, rows } from '../lib/distill-rows.ts';
 import { paired, pairedText } from '../lib/paired.ts';
 
-const { seeds, only, quick } = new Command()
-  .option('--seeds <n>', 'how many seeds', '3')
+const { seeds, most, until, only, quick } = new Command()
+  .option('--seeds <n>', 'at least so many seeds', '3')
+  .option('--most <n>', 'at most so many, while the interval is wider than asked', '10')
+  .option('--until <points>', 'half the width of the interval of 95 % that is narrow enough', '0.3')
   .option('--only <methods>', 'names with commas between')
   .option('--quick', 'four steps each, to see that all runs')
   .parse()
-  .opts<{ seeds: string; only?: string; quick?: boolean }>();
+  .opts<{ seeds: string; most: string; until: string; only?: string; quick?: boolean }>();
 
 const folder = join('out', 'experiments', quick ? 'distill-quick' : 'distill');
-/** Harder than digits, where all nets are near 99 %. */
-const garments = { data: 'fashion-mnist-earlier', teacher: 'fashion-mnist/wrn-16-2' };
-const plainLoss: RecipeInput['losses'] = [{ kind: 'cross-entropy' }];
-
-interface Row {
-  readonly id: string;
-  readonly baseline: string;
-  /** What is put over the recipe for both runs. */
-  readonly over?: Partial<RecipeInput>;
-  /** What is put over it for the baseline; an undefined field is taken away. */
-  readonly without: { readonly [K in keyof RecipeInput]?: RecipeInput[K] | undefined };
-  /** The baseline begins with fresh weights in the graph that the method ends with. */
-  readonly fresh?: boolean;
-  readonly metric?: 'accuracy' | 'oldAccuracy';
-}
-const plain = { losses: plainLoss, stages: undefined, teacher: undefined };
-const rows: readonly Row[] = [
-  {
-    id: 'munge',
-    baseline: 'the original small set alone',
-    over: garments,
-    without: { ...plain, transfer: undefined },
-  },
-  {
-    id: 'logits',
-    baseline: 'plain training on 10,000 labelled images (the method sees all images, and no label)',
-    over: garments,
-    without: { ...plain, limit: 10_000, rate: { kind: 'one-cycle', peak: 0.002 } },
-  },
-  { id: 'hints', baseline: 'plain training', over: garments, without: plain },
-  {
-    id: 'net2net',
-    baseline: 'the same net from scratch',
-    without: { teacher: undefined, rate: { kind: 'one-cycle', peak: 0.1 } },
-    fresh: true,
-  },
-  {
-    id: 'growth',
-    baseline: 'the grown net from scratch',
-    over: { data: 'fashion-mnist-earlier' },
-    without: { growth: undefined },
-    fresh: true,
-  },
-  {
-    id: 'lwf',
-    baseline: 'fine-tuning without the old outputs',
-    metric: 'oldAccuracy',
-    over: { data: 'fashion-mnist-earlier' },
-    without: {
-      stages: [
-        { name: 'warm-up', steps: 200, train: ['heads'], losses: plainLoss },
-        { name: 'together', steps: 600, losses: plainLoss, rate: { kind: 'one-cycle', peak: 0.02 } },
-      ],
-    },
-  },
-  {
-    id: 'moonshine',
-    baseline: 'the cheap net without attention',
-    over: { ...garments, student: 'wrn depth=16 width=2 size=28 channels=1' },
-    without: plain,
-  },
-  {
-    id: 'one',
-    baseline: 'one branch alone',
-    over: { data: 'fashion-mnist-earlier' },
-    without: { losses: plainLoss },
-  },
-  { id: 'soft-targets', baseline: 'plain training', over: garments, without: plain },
-  // flow matrices ask for equal channels
-  {
-    id: 'fsp',
-    baseline: 'plain training',
-    over: { ...garments, teacher: 'fashion-mnist/wrn-16-1' },
-    without: plain,
-  },
-  { id: 'darkrank', baseline: 'plain training', over: garments, without: plain },
-  { id: 'sobolev', baseline: 'plain training', over: garments, without: plain },
-  {
-    id: 'data-free',
-    baseline: 'noise in place of images',
-    without: { transfer: { kind: 'noise', images: 1000 } },
-  },
-  {
-    id: 'rocket',
-    baseline: 'the light net alone',
-    over: { data: 'fashion-mnist-earlier' },
-    without: { losses: plainLoss },
-  },
-  { id: 'attention', baseline: 'plain training', over: garments, without: plain },
-  ...[
-    'dkd',
-    'dist',
-    'logit-standardization',
-    'rkd',
-    'srd',
-    'review-kd',
-    'crd',
-    'features',
-    'token-distillation',
-  ].map((id): Row => ({ id, baseline: 'plain training', over: garments, without: plain })),
-  {
-    id: 'function-matching',
-    baseline: 'plain training for as many steps',
-    over: garments,
-    without: { ...plain, augment: { shift: 2 } },
-  },
-  {
-    id: 'born-again',
-    baseline: 'one generation',
-    over: { data: 'fashion-mnist' },
-    without: { losses: plainLoss, generations: undefined },
-  },
-  {
-    id: 'multi-teacher',
-    baseline: 'plain training',
-    over: {
-      data: 'fashion-mnist',
-      teachers: { wide: 'fashion-mnist/wrn-16-2', narrow: 'fashion-mnist/wrn-16-1' },
-      losses: [
-        { kind: 'cross-entropy', weight: 0.1 },
-        { kind: 'multi-teacher', weight: 0.9, teachers: { wide: 2, narrow: 1 } },
-      ],
-    },
-    without: { ...plain, teachers: undefined },
-  },
-];
-
 interface Result {
   readonly metric: number;
   readonly params: number;
@@ -247,9 +117,12 @@ const ids = only?.split(',');
 const unknown = ids?.find((id) => !rows.some((r) => r.id === id));
 if (unknown !== undefined)
   throw new UsageError(`no row "${unknown}"; there are ${rows.map((r) => r.id).join(', ')}`);
-const count = Number(seeds);
-if (!Number.isInteger(count) || count < 1 || count > 10)
+const [least, limit, narrow] = [Number(seeds), Number(most), Number(until)];
+if (!Number.isInteger(least) || least < 1 || least > 10)
   throw new UsageError(`--seeds must be a whole number from 1 to 10, got ${seeds}`);
+if (!Number.isInteger(limit) || limit < least || limit > 10)
+  throw new UsageError(`--most must be a whole number from ${least} to 10, got ${most}`);
+if (!(narrow > 0)) throw new UsageError(`--until must be a number of points above 0, got ${until}`);
 
 const head = [
   'ref',
@@ -261,17 +134,18 @@ const head = [
   'with %',
   'without %',
   'difference',
+  'seeds',
   'step',
 ];
 const table: string[][] = [];
 for (const row of rows.filter((r) => !ids || ids.includes(r.id))) {
   const [with_, without]: [Result[], Result[]] = [[], []];
-  for (let seed = 1; seed <= count; seed++) {
+  const apart = () => paired(with_.map((r, i) => 100 * (r.metric - (without[i] as Result).metric)));
+  for (let seed = 1; seed <= least || (seed <= limit && apart().half > narrow); seed++) {
     with_.push(await run(row, seed, true));
     without.push(await run(row, seed, false));
   }
   const points = (list: readonly Result[]): string => (100 * mean(list.map((r) => r.metric))).toFixed(2);
-  const difference = paired(with_.map((r, i) => 100 * (r.metric - (without[i] as Result).metric)));
   const recipe = recipeOf(row, 1, true);
   const times = [with_, without].map((list) => median(list.map((r) => r.msPerStep))) as [number, number];
   table.push([
@@ -283,23 +157,24 @@ for (const row of rows.filter((r) => !ids || ids.includes(r.id))) {
     row.baseline,
     points(with_),
     points(without),
-    pairedText(difference),
+    pairedText(apart()),
+    `${with_.length}`,
     `x${(times[0] / times[1]).toFixed(2)}`,
   ]);
 }
 print(columns([head, ...table]));
 
-if (!quick && !ids && count >= 3) {
+if (!quick && !ids && least >= 3) {
   const lines = markdown(
     [head, ...table],
     head.map((_, i) => i),
   );
   const text = `## The experiment
 
-\`npm run experiment -- distill\` runs the recipes of \`zoo/recipes\` with each method and without it, for the same number of steps and
-with seeds 1 to ${count}, and measures accuracy once, on the test split. "With" and "without" are means over the seeds. The difference is
-taken between runs of the same seed; its 95 % interval is from Student's t distribution. The last column is the time of a step
-divided by that of the baseline.
+\`npm run experiment -- distill\` runs the recipes of \`zoo/recipes\` with each method and without it, for the same number of steps, and
+measures accuracy once, on the test split. Seeds are 1, 2, ...: ${least} at least, and more until the interval is ${narrow} points to either
+side, ${limit} at most. "With" and "without" are means over the seeds. The difference is taken between runs of the same seed; its 95 %
+interval is from Student's t distribution. The last column is the time of a step divided by that of the baseline.
 
 ${lines}
 `;
