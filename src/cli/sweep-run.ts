@@ -121,7 +121,9 @@ const duration = (seconds: number): string =>
 /** One line of progress: done, failed, the best so far, and the time that is left. */
 export function progressText(p: SweepProgress): string {
   const perSecond = p.results / Math.max(1, p.seconds);
-  const left = p.results && p.of > p.results ? `, ${duration((p.of - p.results) / perSecond)} left` : '';
+  const all = (p.of - p.results) / perSecond;
+  const seconds = p.most === undefined ? all : Math.min(all, Math.max(0, p.most - p.seconds));
+  const left = p.results && p.of > p.results ? `, ${duration(seconds)} left` : '';
   const best = p.best
     ? `; best: trial ${p.best.trial}, ${percent(p.best.accuracy)}, ${rounded(p.best.params)} parameters`
     : '';

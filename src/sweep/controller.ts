@@ -26,6 +26,8 @@ export interface SweepProgress {
   readonly best?: Best;
   /** Since this process began. */
   readonly seconds: number;
+  /** Seconds after which no trial begins, where the space has "hours". */
+  readonly most?: number;
 }
 export interface Best {
   readonly trial: number;
@@ -152,7 +154,10 @@ class Run {
       if (signal?.aborted) return 'interrupted';
       const isLate = hours !== undefined && Date.now() - this.#began > 3_600_000 * hours;
       const next = isLate ? (this.#pending.size ? 'wait' : 'end') : plan.next();
-      if (next === 'end') return 'done';
+      if (next === 'end') {
+        if (plan.shortfall) this.#o.say?.(`${this.#row.name}: ${plan.shortfall}`);
+        return 'done';
+      }
       if (next !== 'wait') {
         await this.#send(next);
         continue;
@@ -209,6 +214,7 @@ class Run {
       ...this.#counts,
       of: this.#row.space.trials,
       ...{ drafts, refused, seconds: (Date.now() - this.#began) / 1000 },
+      ...(this.#row.space.hours === undefined ? {} : { most: 3600 * this.#row.space.hours }),
       ...(this.#best ? { best: this.#best } : {}),
     };
   }

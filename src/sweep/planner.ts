@@ -44,6 +44,8 @@ export interface Planner {
   restore(job: Job): void;
   /** Counts of what was looked at. */
   readonly counts: { drafts: number; refused: number };
+  /** Why there are fewer trials than were asked for, where limits are the reason. */
+  readonly shortfall: string | undefined;
 }
 
 export function planner(space: Space, costs: Coster, rungs = rungsOf(space)): Planner {
@@ -77,6 +79,7 @@ interface Rung {
 
 class Sequence implements Planner {
   readonly counts = { drafts: 0, refused: 0 };
+  shortfall: string | undefined;
   readonly #space: Space;
   readonly #costs: Coster;
   readonly #sampler: Sampler;
@@ -203,7 +206,7 @@ class Sequence implements Planner {
     return { ...trial, number: this.#number, rung, ...(until === undefined ? {} : { until }) };
   }
 
-  /** A new trial within the limits; undefined when there are no more. @throws MoonletError when none is found. */
+  /** A new trial within the limits; undefined when there are no more. @throws MoonletError when there is not even a first one. */
   #fresh(): Job | undefined {
     const { trials, limits } = this.#space;
     if (this.#exhausted || this.#trial >= trials) return undefined;
@@ -226,9 +229,11 @@ class Sequence implements Planner {
       this.counts.refused++;
       reason = refused ?? '';
     }
-    throw new MoonletError(
-      `${this.#space.name}: no candidate within the limits in ${mostDrafts} draws (the last: ${reason}); allow more, or change the space`,
-    );
+    const fault = `no candidate within the limits in ${mostDrafts} draws (the last: ${reason}); allow more, or change the space`;
+    if (!this.#trial) throw new MoonletError(`${this.#space.name}: ${fault}`);
+    this.#exhausted = true;
+    this.shortfall = `${this.#trial} trials of ${trials}: ${fault}`;
+    return undefined;
   }
 }
 

@@ -139,6 +139,24 @@ describe('the plan of a sweep', () => {
     expect(mean({ kind: 'evolution', population: 10, sample: 4 })).to.be.above(chance);
   });
 
+  it('by TPE finds candidates within limits where values that are never within them look best', () => {
+    const space = parseSpace({
+      ...base,
+      ...{ sampler: { kind: 'tpe', startup: 8 }, trials: 60, limits: { params: 20_000 } },
+      space: {
+        'student.units': { whole: [4, 40] },
+        'rate.peak': { log: [0.001, 1] },
+        // with few units two layers are within the limits, and these with many are not
+        'student.bottleneck': { choice: [0, 4, 300, 400, 500, 600] },
+      },
+    });
+    for (let seed = 0; seed < 5; seed++) {
+      const plan = planner({ ...space, seed }, coster(undefined));
+      expect(run(plan, 1)).to.have.length(60);
+      expect(plan.counts.drafts).to.be.below(60 * 40);
+    }
+  });
+
   it('keeps exact limits, and says when nothing is within them', () => {
     const space = parseSpace({ ...base, limits: { params: { min: 7000, max: 13_000 } }, trials: 12 });
     const plan = planner(space, coster(undefined));
@@ -151,6 +169,18 @@ describe('the plan of a sweep', () => {
     expect(messageOf(() => none.next())).to.match(
       /^sweep: no candidate within the limits in 10000 draws \(the last: params: \d+, at most 10 allowed\)/,
     );
+  });
+
+  it('ends with the trials that it has where no further candidate is within the limits, and says why', () => {
+    let allowed = 5;
+    const plan = planner(parseSpace(base), () => (allowed-- > 0 ? free : 'params: 11, at most 10 allowed'));
+    expect(run(plan, 1)).to.have.length(5);
+    expect(plan.shortfall).to.equal(
+      '5 trials of 40: no candidate within the limits in 10000 draws (the last: params: 11, at most 10 allowed); allow more, or change the space',
+    );
+    const whole = costless(parseSpace(base));
+    run(whole, 1);
+    expect(whole.shortfall).to.equal(undefined);
   });
 });
 

@@ -3,11 +3,16 @@
  * optimization", section 4: earlier trials are split into the best ones and the others, each dimension has a density l of the former
  * and g of the latter, and of some draws from l the one with the largest l / g is taken, which maximizes the expected improvement.
  * With several objectives the best ones are those of the first Pareto fronts (Ozaki et al. 2020, MOTPE).
+ *
+ * Whole candidates are drawn and compared, not the values of each dimension: limits hold for a candidate, and values that no trial
+ * within them has had look better than any other (both densities are those of chance there). The next draft of a trial is the next
+ * best candidate.
  */
+import { get } from '../../access.ts';
 import { type Random, random } from '../../random.ts';
 import { countOf, drawn, placeOf, uniform, valueAt } from '../dimension.ts';
 import { ranking } from '../pareto.ts';
-import { type Dimension, same } from '../space.ts';
+import { type Dimension, same, type Values } from '../space.ts';
 import type { Dimensions, Observed, Sampler } from './sampler.ts';
 
 export interface TpeOptions {
@@ -21,55 +26,75 @@ const most = 1000;
 const mostGood = 25;
 
 export function tpe(dimensions: Dimensions, seed: number, o: TpeOptions): Sampler {
+  let last: { readonly key: string; readonly ranked: readonly Values[] } | undefined;
   return {
     learns: true,
     draft: (trial, attempt, observed) => {
-      const source = random('sweep', seed, trial, attempt);
-      if (observed.length < o.startup) return { values: uniform(dimensions, source) };
-      const seen = observed.slice(-most);
-      const order = ranking(seen.map((t) => t.scores));
-      const count = Math.min(mostGood, Math.max(1, Math.ceil(o.good * Math.sqrt(seen.length))));
-      const [good, others] = [order.slice(0, count), order.slice(count)].map((part) =>
-        part.map((i) => seen[i]!),
-      );
-      return {
-        values: drawn(dimensions, (d, key) =>
-          picked(d, valuesOf(good ?? [], key), valuesOf(others ?? [], key), o.draws, source),
-        ),
-      };
+      if (observed.length < o.startup)
+        return { values: uniform(dimensions, random('sweep', seed, trial, attempt)) };
+      const turn = Math.floor(attempt / o.draws);
+      const key = `${trial}/${turn}/${observed.length}`;
+      if (last?.key !== key)
+        last = { key, ranked: ranked(dimensions, observed, o, random('sweep', seed, trial, turn)) };
+      return { values: last.ranked[attempt % o.draws]! };
     },
   };
+}
+
+/** As many candidates as draws are asked for, by the product of their ratios l / g, the largest first. */
+function ranked(
+  dimensions: Dimensions,
+  observed: readonly Observed[],
+  o: TpeOptions,
+  source: Random,
+): readonly Values[] {
+  const seen = observed.slice(-most);
+  const order = ranking(seen.map((t) => t.scores));
+  const count = Math.min(mostGood, Math.max(1, Math.ceil(o.good * Math.sqrt(seen.length))));
+  const [good = [], others = []] = [order.slice(0, count), order.slice(count)].map((part) =>
+    part.map((i) => seen[i]!),
+  );
+  const models = new Map(
+    Object.entries(dimensions).map(([key, d]) => [
+      key,
+      modelOf(d, valuesOf(good, key), valuesOf(others, key)),
+    ]),
+  );
+  return Array.from({ length: o.draws }, () => {
+    let sum = 0;
+    const values = drawn(dimensions, (_, key) => {
+      const [value, ratio] = get(models, key)(source);
+      sum += ratio;
+      return value;
+    });
+    return { values, sum };
+  })
+    .sort((a, b) => b.sum - a.sum)
+    .map(({ values }) => values);
 }
 
 /** The values of a dimension in the trials in which it is active. */
 const valuesOf = (trials: readonly Observed[], key: string): readonly unknown[] =>
   trials.flatMap(({ values }) => (Object.hasOwn(values, key) ? [values[key]] : []));
 
-/** The draw of the good density whose ratio to the other one is the largest. */
-function picked(
+/** Draws a value of a dimension from the density of the good ones, with the logarithm of its ratio to the other density. */
+function modelOf(
   d: Dimension,
   good: readonly unknown[],
   others: readonly unknown[],
-  draws: number,
-  source: Random,
-): unknown {
+): (source: Random) => readonly [value: unknown, ratio: number] {
   if ('choice' in d) {
     const [l, g] = [weights(d.choice, good), weights(d.choice, others)];
-    let [best, ratio] = [0, Number.NEGATIVE_INFINITY];
-    for (let i = 0; i < draws; i++) {
+    return (source) => {
       const k = drawnFrom(l, source);
-      if (l[k]! / g[k]! > ratio) [best, ratio] = [k, l[k]! / g[k]!];
-    }
-    return d.choice[best];
+      return [d.choice[k], Math.log(l[k]! / g[k]!)];
+    };
   }
   const [l, g] = [parzen(placesOf(d, good)), parzen(placesOf(d, others))];
-  let [best, ratio] = [0, Number.NEGATIVE_INFINITY];
-  for (let i = 0; i < draws; i++) {
+  return (source) => {
     const x = l.draw(source);
-    const r = Math.log(l.density(x)) - Math.log(g.density(x));
-    if (r > ratio) [best, ratio] = [x, r];
-  }
-  return valueAt(d, best);
+    return [valueAt(d, x), Math.log(l.density(x)) - Math.log(g.density(x))];
+  };
 }
 
 /** The share of each choice, with one imagined trial spread over all. */

@@ -1,0 +1,206 @@
+/**
+ * @file Progressive growth against training from scratch, in multiply-adds of training: a net of a tenth of the parameters is trained,
+ * grows in width and then in depth, and ends as the same large net, for about half of the multiply-adds. Two families, five seeds:
+ * `npm run experiment -- progressive` takes about 40 minutes on 2 cores, and writes the table of docs/growth.md with `--write`.
+ *
+ * Units are added as copies of others (Net2Net, Chen et al. 2016, arXiv:1511.05641), or are chosen by gradient (after GradMax, Evci et
+ * al. 2022, arXiv:2201.05125). The large net is also trained from scratch for as few multiply-adds as growth took. Finished runs are
+ * kept in out/experiments/progressive under a hash of what they are. `--quick` tries everything with some steps, and writes nothing.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { trainingBar } from '../../src/cli/bars.ts';
+import { count, print } from '../../src/cli/say.ts';
+import { hold, loadDataset } from '../../src/data/index.ts';
+import { type GrowPlan, grow, growTo, pruneChannels } from '../../src/edit/index.ts';
+import { UsageError } from '../../src/errors.ts';
+import { readText, writeAtomically } from '../../src/files/index.ts';
+import { channels, type Graph } from '../../src/graph/index.ts';
+import { cost, init, type Net } from '../../src/index.ts';
+import { oneCycle, type Schedule } from '../../src/learn/loss/index.ts';
+import { addUnitsByGradient } from '../../src/learn/structure/add-by-gradient.ts';
+import { classification, evaluate } from '../../src/learn/task/index.ts';
+import { fit } from '../../src/learn/train/index.ts';
+import { compose } from '../../zoo/index.ts';
+import { marks, remarked, table } from '../lib/markdown.ts';
+import { paired, pairedText } from '../lib/paired.ts';
+
+const flags = new Command()
+  .option('--seeds <n>', 'how many seeds, from 1', '5')
+  .option('--steps <n>', 'training steps from scratch', '3000')
+  .option('--write', 'write the table into docs/growth.md')
+  .option('--quick', 'some steps each, to see that all runs; writes nothing')
+  .parse()
+  .opts<{ seeds: string; steps: string; write?: boolean; quick?: boolean }>();
+const wholeNumber = (name: 'seeds' | 'steps', least: number, most: number): number => {
+  const n = Number(flags[name]);
+  if (Number.isInteger(n) && n >= least && n <= most) return n;
+  throw new UsageError(`--${name} must be a whole number from ${least} to ${most}, got ${flags[name]}`);
+};
+const seeds = wholeNumber('seeds', 1, 10);
+const steps = flags.quick ? 20 : wholeNumber('steps', 10, 1_000_000);
+
+interface Family {
+  readonly name: string;
+  /** The net in the middle; the large one has more blocks in these stages. */
+  readonly middle: string;
+  readonly deeper: readonly string[];
+  /** The share of the channels that the first net lacks. */
+  readonly ratio: number;
+}
+const families: readonly Family[] = [
+  {
+    name: 'ResNet',
+    middle: 'resnet-cifar depth=8 size=28 channels=1',
+    deeper: ['stage1', 'stage2', 'stage3'],
+    ratio: 0.6875,
+  },
+  {
+    name: 'MobileNetV2',
+    middle: 'mobilenet-v2 width=0.25 stride=8 dropout=0 classes=10 size=28 channels=1',
+    deeper: ['stage2', 'stage3', 'stage4'],
+    ratio: 0.7,
+  },
+];
+/** The share of the steps that each of the three nets trains. */
+const shares = [0.55, 0.2, 0.25] as const;
+const kinds = ['scratch', 'short', 'copies', 'gradient'] as const;
+type Kind = (typeof kinds)[number];
+const recipe = { batch: 64, peak: 0.1, augment: { shift: 2, flip: true }, heldOut: 5000, evaluations: 12 };
+
+interface Result {
+  /** Held-out accuracy by multiply-adds of training so far. */
+  readonly curve: readonly (readonly [macs: number, accuracy: number])[];
+  readonly test: number;
+}
+
+const data = await loadDataset('fashion-mnist');
+const folder = join('out', 'experiments', 'progressive');
+
+/** The three nets of a family: a tenth of the parameters, all channels, all blocks. */
+function netsOf({ middle, deeper, ratio }: Family): readonly [small: Graph, middle: Graph, large: Graph] {
+  const graph = compose(middle);
+  const net = init(graph, { seed: 1 });
+  const large = grow(net, deeperBy(deeper));
+  return [pruneChannels(net, { ratio }, { roundTo: 1 }).net.graph, graph, large.net.graph];
+}
+const deeperBy = (stages: readonly string[]): GrowPlan => stages.map((deepen) => ({ deepen, by: 1 }));
+/** Multiply-adds of a step: the backward pass takes twice those of the forward pass. */
+const ofStep = (graph: Graph): number => 3 * recipe.batch * cost(graph).macs;
+
+/** The widths of a graph by name, where they differ from those of a net. */
+function widths(from: Graph, to: Graph): Record<string, number> {
+  const old = new Map(channels(from).variables.map((v) => [v.name, v.classes.length]));
+  return Object.fromEntries(
+    channels(to).variables.flatMap((v) => {
+      const size = v.classes.length;
+      return old.get(v.name) === size ? [] : [[v.name, size]];
+    }),
+  );
+}
+
+async function run(family: Family, kind: Kind, seed: number): Promise<Result> {
+  const what = { ...recipe, note: data.note, family, kind, seed, steps, shares };
+  const hash = createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 16);
+  const file = join(folder, `${hash}.json`);
+  if (existsSync(file)) return JSON.parse(readText(file)) as Result;
+  const [small, middle, large] = netsOf(family);
+  const grows = kind === 'copies' || kind === 'gradient';
+  const lengths = shares.map((share) => Math.round(share * steps));
+  const growthMacs = [small, middle, large].reduce((sum, g, i) => sum + ofStep(g) * (lengths[i] ?? 0), 0);
+  const total = kind === 'short' ? Math.round(growthMacs / ofStep(large)) : steps;
+  const parts = hold(data.train, recipe.heldOut, seed);
+  const curve: [number, number][] = [];
+  let [net, done, macs]: [Net, number, number] = [init(grows ? small : large, { seed }), 0, 0];
+  const bar = trainingBar(`${family.name}, seed ${seed}, ${kind}`, total, recipe.batch);
+  const cycle: Schedule = oneCycle({ steps: total, peak: recipe.peak });
+  const train = async (length: number): Promise<void> => {
+    const [from, before, each] = [done, macs, ofStep(net.graph)];
+    const trained = await fit(net, parts.train, data, {
+      steps: length,
+      seed: seed * 10 + (from > 0 ? from : 0),
+      batch: recipe.batch,
+      rate: (step) => cycle(from + step),
+      augment: recipe.augment,
+      validation: parts.validation,
+      evaluateEvery: Math.max(1, Math.round(steps / recipe.evaluations)),
+      onStep: (at) => bar.step({ ...at, step: from + at.step, steps: total }),
+      onValidation: (step, accuracy) => curve.push([before + step * each, accuracy]),
+    });
+    [net, done, macs] = [trained.net, from + length, before + length * each];
+  };
+  if (!grows) await train(total);
+  else {
+    await train(lengths[0] ?? 0);
+    const task = classification(parts.train, data, { augment: recipe.augment });
+    const wider = kind === 'copies' ? growTo(net, middle, { seed }) : undefined;
+    net = (wider ?? (await addUnitsByGradient(net, task, widths(small, middle), { seed }))).net;
+    await train(lengths[1] ?? 0);
+    net = grow(net, deeperBy(family.deeper), { seed }).net;
+    await train(total - done);
+  }
+  bar.end();
+  const last = (await evaluate(net, parts.validation, data)).accuracy;
+  if (curve.at(-1)?.[0] !== macs) curve.push([macs, last]);
+  const result = { curve, test: (await evaluate(net, data.test, data)).accuracy };
+  writeAtomically(file, JSON.stringify(result));
+  return result;
+}
+
+const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
+const lastOf = ({ curve }: Result): readonly [macs: number, accuracy: number] => curve.at(-1) ?? [0, 0];
+const words: Readonly<Record<Kind, string>> = {
+  scratch: 'from scratch',
+  short: 'from scratch, as few multiply-adds',
+  copies: 'grown by copies',
+  gradient: 'grown, units by gradient',
+};
+
+const rows: string[][] = [];
+for (const family of families) {
+  const all = new Map<Kind, Result[]>(kinds.map((kind) => [kind, []]));
+  for (let seed = 1; seed <= seeds; seed++)
+    for (const kind of kinds) all.get(kind)?.push(await run(family, kind, seed));
+  const scratch = all.get('scratch') ?? [];
+  const [small, , large] = netsOf(family);
+  for (const [kind, results] of all) {
+    const whole = mean(scratch.map((r) => lastOf(r)[0]));
+    const goals = scratch.map((r) => lastOf(r)[1]);
+    /** The share of scratch's multiply-adds after which its last held-out accuracy was reached. */
+    const reached = results.map((r, i) => r.curve.find(([, a]) => a >= (goals[i] ?? 1))?.[0]);
+    const apart = (of: (r: Result) => number): string =>
+      kind === 'scratch'
+        ? ''
+        : pairedText(paired(results.map((r, i) => 100 * (of(r) - of(scratch[i] as Result)))));
+    rows.push([
+      family.name,
+      words[kind],
+      kind === 'scratch' || kind === 'short'
+        ? count(cost(large).params)
+        : `${count(cost(small).params)} to ${count(cost(large).params)}`,
+      (mean(results.map((r) => lastOf(r)[0])) / whole).toFixed(2),
+      (100 * mean(results.map((r) => lastOf(r)[1]))).toFixed(2),
+      apart((r) => lastOf(r)[1]),
+      (100 * mean(results.map((r) => r.test))).toFixed(2),
+      apart((r) => r.test),
+      reached.map((at) => (at === undefined ? 'no' : (at / whole).toFixed(2))).join(', '),
+    ]);
+  }
+}
+const head = [
+  ...['family', 'net', 'parameters', 'multiply-adds', 'held-out %', 'difference'],
+  ...['test %', 'difference', "scratch's held-out accuracy reached at, by seed"],
+];
+const text = `${table([head, ...rows], [0, 1, 8])}
+
+Fashion-MNIST (${data.note ?? 'published files'}), seeds 1 to ${seeds}, ${count(steps)} steps of ${recipe.batch} from scratch with one cycle of peak ${recipe.peak}; growth at ${shares[0]} and ${shares[0] + shares[1]} of as many
+steps. Multiply-adds of training are those of the run from scratch times this number. Differences are to the run from scratch with the same
+seed, in points, with the interval of 95 % (Student's t). ${count(recipe.heldOut)} training images are held out; the test images are looked at once, after the last step.`;
+print(text);
+if (flags.write && !flags.quick) {
+  const page = join('docs', 'growth.md');
+  const marksOf = marks('npm run experiment -- progressive --write', 'progressive growth');
+  writeAtomically(page, remarked(readText(page), marksOf, text));
+}
