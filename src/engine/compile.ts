@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { InferenceSession } from 'onnxruntime-common';
 import { MoonletError, UsageError } from '../errors.ts';
 import { ancestors, type Graph, isMap, type Shape, shapes, sizeOf } from '../graph/index.ts';
-import { loadRuntime, needsSafeConvs, sessionOptions } from '../jit/runtime.ts';
+import { blockOf, loadRuntime, needsSafeConvs, sessionOptions } from '../jit/runtime.ts';
 import { encodeModel, withSafeConvs } from '../onnx/index.ts';
 import { toOnnx } from '../read/onnx.ts';
 import { codeTensors, disposeCodes, forward, weightTensors } from '../read/tfjs/index.ts';
@@ -169,7 +169,8 @@ async function native(
   { threads, runtime, values, layout = 'NHWC' }: CompileOptions,
 ): Promise<Ready> {
   const ort = runtime ?? (await loadRuntime());
-  const written = toOnnx(net, { layout, ...(values ? { values } : {}) });
+  const joinGroups = (await blockOf(ort)) === undefined ? 16 : 32;
+  const written = toOnnx(net, { layout, joinGroups, ...(values ? { values } : {}) });
   const model = (await needsSafeConvs(ort)) ? withSafeConvs(written) : written;
   const session: InferenceSession = await ort.InferenceSession.create(
     encodeModel(model),

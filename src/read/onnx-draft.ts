@@ -1,5 +1,5 @@
 /** @file Builds an ONNX graph. Values are numbered; nodes and the constants of weights have the paths of the net's nodes. */
-import type { Op, Shape, Slot } from '../graph/index.ts';
+import type { Op, Quantize, Shape, Slot } from '../graph/index.ts';
 import type { OnnxAttribute, OnnxData, OnnxDtype, OnnxNode, OnnxTensor } from '../onnx/index.ts';
 import type { Weight } from '../weights/index.ts';
 
@@ -12,11 +12,15 @@ export interface Emission<O extends Op = Op> {
   readonly shapes: readonly Shape[];
   /** The op that made its first input. */
   readonly source: Op | undefined;
+  /** Of a norm that is written in integers, the steps of what it reads. */
+  readonly integerNorm: Quantize | undefined;
   readonly weight: (slot: Slot) => Weight | undefined;
   /** The name of a weight in the file. */
   readonly named: (slot: Slot) => string;
   /** Whether codes of at most 4 bits are stored as int4. */
   readonly int4: boolean;
+  /** Groups of integer convs are joined up to so many channels. */
+  readonly joinGroups: number;
 }
 
 /** The nodes and constants of a graph under construction. */

@@ -3,8 +3,7 @@
  * ones (onnxruntime: QLinearConv and its kin). Values of fewer than 8 bits are written as float ops that round.
  */
 import { defined } from '../access.ts';
-import type { Op, Quantize, Slot } from '../graph/index.ts';
-import { codeRange } from '../graph/index.ts';
+import { type Conv, codeRange, type Op, type Quantize, type Slot } from '../graph/index.ts';
 import { int, type OnnxModel } from '../onnx/index.ts';
 import {
   codesOf,
@@ -45,6 +44,31 @@ export interface LinearSite {
   readonly named: (slot: Slot) => string;
   /** Whether codes of at most 4 bits are stored as int4. */
   readonly int4: boolean;
+  /** The groups of a conv, and how many neighbouring ones become one (1: none); see `groupsToJoin`. */
+  readonly groups: number;
+  readonly join: number;
+}
+
+/** Whether a layer multiplies codes: it reads values of 8 bits, and its kernel has codes. */
+const multipliesCodes = (source: Op | undefined, kernel: Weight): boolean =>
+  source?.kind === 'quantize' && source.bits === 8 && dense(kernel)?.encoding === 'quantized';
+
+/**
+ * How many neighbouring groups of a conv of codes become one, with zeros between them, so that a group has at most so many channels.
+ * onnxruntime's integer convs have a large cost for each group; zeros add nothing to a sum of integers.
+ */
+export function groupsToJoin(
+  { groups, out }: Pick<Conv, 'groups' | 'out'>,
+  channels: number,
+  most: number,
+  source: Op | undefined,
+  kernel: Weight,
+): number {
+  const inGroup = Math.max(channels, out) / groups;
+  if ((groups === channels && out === groups) || !multipliesCodes(source, kernel)) return 1;
+  for (let join = Math.min(groups, Math.floor(most / inGroup)); join > 1; join--)
+    if (groups % join === 0) return join;
+  return 1;
 }
 
 /**
@@ -127,14 +151,16 @@ function integerOperands(
   read: Quantize,
   kernel: QuantizedWeight,
   bias: Weight | undefined,
-  { depthwise, named, int4 }: LinearSite,
+  { depthwise, named, int4, groups, join }: LinearSite,
 ): readonly string[] {
   const { shape, scales } = kernel;
   const [name, biasName] = [named('kernel'), named('bias')];
   const isConv = shape.length === 4;
   const codes = codesOf(kernel);
-  const turned = isConv ? oihw(codes, shape, new Int8Array(codes.length)) : codes;
-  const size = isConv ? oihwShape(shape) : shape;
+  const alone = isConv ? oihw(codes, shape, new Int8Array(codes.length)) : codes;
+  const turned = join > 1 ? withZeros(alone, oihwShape(shape), join, groups) : alone;
+  const [o = 1, i = 1, ...window] = isConv ? oihwShape(shape) : shape;
+  const size = isConv ? [o, i * join, ...window] : shape;
   const isSigned = depthwise || pairsFit(codes, shape);
   // a cast of a constant is computed before the integer layers are fused
   const signed = (): string =>
@@ -159,7 +185,7 @@ function integerOperands(
 }
 
 /** One scale, or one for each entry of the axis; zero-points are 0, of unsigned codes 128. */
-function dequantized(
+export function dequantized(
   d: Draft,
   codes: string,
   dtype: 'int8' | 'uint8' | 'int32',
@@ -198,6 +224,22 @@ function oihw<T extends Float32Array | Int8Array>(
     }
   }
   return turned;
+}
+
+/** A kernel [o, i, kh, kw] of groups as one of [o, i * join, kh, kw], in which `join` groups are one. */
+function withZeros(
+  codes: Int8Array,
+  [o = 1, i = 1, kh = 1, kw = 1]: readonly number[],
+  join: number,
+  groups: number,
+): Int8Array {
+  const filter = i * kh * kw;
+  const joined = new Int8Array(codes.length * join);
+  for (let k = 0; k < o; k++) {
+    const place = Math.floor(k / (o / groups)) % join;
+    joined.set(codes.subarray(k * filter, (k + 1) * filter), (k * join + place) * filter);
+  }
+  return joined;
 }
 
 /** How many layers of a model multiply codes of 8 bits, by the kind of their kernels' codes. */

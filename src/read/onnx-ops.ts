@@ -1,9 +1,10 @@
-/** @file Writes norms over channels, transposed convs and resizing as ONNX nodes. */
+/** @file Writes norms, transposed convs and resizing as ONNX nodes. */
 import { defined, first } from '../access.ts';
 import {
   channelsOf,
   groupsOf,
   isMap,
+  type Norm,
   type OpOf,
   positionFeatures,
   type Slot,
@@ -11,6 +12,8 @@ import {
 } from '../graph/index.ts';
 import { float, int, ints, string } from '../onnx/index.ts';
 import { materialize } from '../weights/index.ts';
+import { normOperands } from './integer-norm.ts';
+import { normAffine } from './norm-affine.ts';
 import type { Emission } from './onnx-draft.ts';
 
 /** One number a channel of the first input, such that it broadcasts over it: [c, 1, 1] for a map, [c] for a vector. */
@@ -174,4 +177,21 @@ export function emitResize({ draft: d, ins, op }: Emission<OpOf<'resize'>>): str
       ? { nearest_mode: string(op.align === 'centres' ? 'round_prefer_ceil' : 'floor') }
       : {}),
   });
+}
+
+/** A batch norm in inference; between rounded values as a conv of codes. */
+export function emitNorm(e: Emission<Norm>): string {
+  const { draft: d, op, integerNorm } = e;
+  const [x, c] = [first(e.ins), channelsOf(first(e.shapes))];
+  if (integerNorm)
+    return d.emit('Conv', normOperands(d, x, integerNorm, normAffine(e.weight, op.eps)), { group: int(c) });
+  const vector = (slot: Slot, otherwise: number): string => {
+    const stored = e.weight(slot);
+    if (stored) return d.weight(stored, () => d.constant('float32', [c], materialize(stored), e.named(slot)));
+    return d.weight(`${c} times ${otherwise}`, () =>
+      d.constant('float32', [c], new Float32Array(c).fill(otherwise)),
+    );
+  };
+  const vectors = [vector('gamma', 1), vector('beta', 0), vector('mean', 0), vector('variance', 1)];
+  return d.emit('BatchNormalization', [x, ...vectors], { epsilon: float(op.eps) });
 }

@@ -1,13 +1,14 @@
 /** @file The integer net of onnxruntime against its simulation in floats. */
 
 import { expect } from 'chai';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, take } from '../../src/data/index.ts';
 import { compile } from '../../src/engine/index.ts';
 import type { OpOf } from '../../src/graph/index.ts';
 import { foldNorms, graph, input, print, pruneWeights } from '../../src/index.ts';
 import { passes } from '../../src/learn/task/index.ts';
-import { encodeModel } from '../../src/onnx/index.ts';
+import { encodeModel, int } from '../../src/onnx/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
 import { integerLayers } from '../../src/read/onnx-integer.ts';
 import { bytesOf, float, type Net, sparse } from '../../src/weights/index.ts';
@@ -93,7 +94,7 @@ describe('the integer net', () => {
       expect(far).to.be.below(1.001);
       return integerLayers(toOnnx(q));
     };
-    expect(await layers('paired')).to.deep.equal({ signed: 3, unsigned: 0 });
+    expect(await layers('paired')).to.deep.equal({ signed: 4, unsigned: 0 }); // three layers and a norm
     expect((await layers('full')).unsigned).to.be.at.least(1);
   });
 
@@ -121,11 +122,80 @@ describe('the integer net', () => {
     const q = await quantizeByData(net, [examples(fusing, 8)]);
     const model = toOnnx(q);
     const kinds = model.initializers.map((t) => t.dtype);
-    expect(kinds.filter((k) => k === 'int32')).to.have.length(2 * 2); // bias and its zero-points
+    expect(kinds.filter((k) => k === 'int32')).to.have.length(3 * 2); // bias and its zero-points, of a norm too
     expect(model.nodes.filter((n) => n.opType === 'QuantizeLinear')).to.have.length(7);
     expect(encodeModel(model).length).to.be.below(encodeModel(toOnnx(foldNorms(net))).length);
     // no kernel is left in float
     const floats = model.initializers.filter((t) => t.dtype === 'float32').map((t) => t.data.length);
     expect(Math.max(...floats)).to.equal(8);
+  });
+
+  it('has norms of integers before convs, with the numbers of the simulation for any scales and offsets', async () => {
+    const g = graph(
+      'preactivated',
+      input(6, 6, 3)
+        .conv(8, { kernel: 3 })
+        .residual((x) => x.norm().relu().conv(8, { kernel: 3 }).norm().relu().conv(8))
+        .norm()
+        .relu()
+        .globalPool()
+        .dense(4),
+    );
+    const whole = await calibrated(g);
+    const weights = new Map(whole.weights);
+    // the first norm is neither folded nor plain: negative, zero and tiny scales, one of them with a large offset
+    const [first = ''] = g.nodes.filter((n) => n.op.kind === 'norm').map((n) => n.id);
+    weights.set(`${first}:gamma`, float([8], Float32Array.of(1, -1, 0, 1e-9, 0.3, -2, 1e-3, 5)));
+    weights.set(`${first}:beta`, float([8], Float32Array.of(0, 0.5, 0.7, 3, -0.2, 0.1, 1, -1)));
+    const net = { graph: g, weights };
+    const x = examples(g, 32);
+    for (const form of ['paired', 'full'] as const) {
+      const q = await quantizeByData(net, [x], { outputs: true, form });
+      expect(toOnnx(q).nodes.map((n) => n.opType)).to.not.include('BatchNormalization');
+      const last = q.graph.nodes.find((n) => n.id === q.graph.outputs[0])?.op as Quantize;
+      const [integers, simulated] = [await runCompiled(q, x), await simulation(q, x)];
+      const far = Math.max(...integers.map((v, i) => Math.abs(v - (simulated[i] as number)))) / last.scale;
+      expect(far, form).to.be.below(1.001);
+    }
+    // a norm whose result is read as a float stays one
+    const floats = toOnnx(await quantizeByData(net, [x]), { values: [first] });
+    expect(floats.nodes.map((n) => n.opType)).to.include('BatchNormalization');
+  });
+
+  it('has the same codes where small groups are joined', async () => {
+    // channels, groups, filters, and the groups that are left for at most 16 and at most 32 channels
+    for (const [channels, groups, out, ...left] of [
+      ...([
+        [8, 4, 8, 1, 1],
+        [9, 3, 9, 1, 1],
+        [10, 10, 20, 2, 1],
+        [32, 8, 64, 4, 2],
+      ] as const),
+      ...([
+        [12, 4, 8, 1, 1],
+        [40, 2, 40, 2, 2],
+        [6, 6, 6, 6, 6],
+      ] as const),
+    ]) {
+      const g = graph('grouped', input(5, 5, channels).conv(out, { kernel: 3, groups }).relu().conv(4));
+      const net = await calibrated(g);
+      const x = examples(g, 4);
+      for (const form of ['paired', 'full'] as const) {
+        const q = await quantizeByData(net, [x], { outputs: true, form });
+        const found: number[][] = [];
+        for (const [i, joinGroups] of [1, 16, 32].entries()) {
+          const model = toOnnx(q, { joinGroups });
+          const conv = model.nodes.find((n) => n.opType === 'Conv');
+          expect(conv?.attributes?.['group']).to.deep.equal(int([groups, ...left][i] ?? 0));
+          const session = await InferenceSession.create(encodeModel(model));
+          const feeds = { [g.nodes[0]?.id ?? '']: new Tensor('float32', x, [4, 5, 5, channels]) };
+          const values = Object.values(await session.run(feeds));
+          found.push(values.flatMap(({ data }) => [...(data as Float32Array)]));
+          await session.release();
+        }
+        expect(found[1]).to.deep.equal(found[0]);
+        expect(found[2]).to.deep.equal(found[0]);
+      }
+    }
   });
 });

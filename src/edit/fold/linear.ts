@@ -1,6 +1,7 @@
 /** @file The weights of linear layers and norms in double precision, for folding. Kernels are HWIO. */
 import { get } from '../../access.ts';
 import { consumers, type Graph, type Norm, type OpOf } from '../../graph/index.ts';
+import { type Affine, normAffine } from '../../read/norm-affine.ts';
 import { float, materialize, type Weight, type WeightKey } from '../../weights/index.ts';
 
 export type Store = Map<WeightKey, Weight>;
@@ -10,11 +11,6 @@ export interface Linear {
   readonly shape: readonly number[];
   readonly kernel: Float64Array;
   readonly bias: Float64Array;
-}
-/** y_c = scale_c x_c + offset_c */
-export interface Affine {
-  readonly scale: Float64Array;
-  readonly offset: Float64Array;
 }
 
 /** The weights of a conv or dense layer with `out` channels; a layer without bias has zeros. */
@@ -30,21 +26,9 @@ export function linearOf(store: Store, id: string, out: number): Linear {
 
 /** A norm in inference, y = gamma (x - mean) / sqrt(variance + eps) + beta; or a scale, y = gamma x. */
 export function affineOf(store: Store, id: string, op: Norm | OpOf<'scale'>): Affine {
-  const optional = (slot: 'gamma' | 'beta'): Float32Array | undefined => {
-    const weight = store.get(`${id}:${slot}`);
-    return weight && materialize(weight);
-  };
-  const [gamma, beta] = [optional('gamma'), optional('beta')];
-  if (op.kind === 'scale') {
-    const scale = Float64Array.from(gamma ?? []);
-    return { scale, offset: new Float64Array(scale.length) };
-  }
-  const { eps } = op;
-  const mean = materialize(get(store, `${id}:mean`));
-  const variance = materialize(get(store, `${id}:variance`));
-  const scale = Float64Array.from(variance, (v, c) => (gamma ? gamma[c]! : 1) / Math.sqrt(v + eps));
-  const offset = scale.map((s, c) => (beta ? beta[c]! : 0) - mean[c]! * s);
-  return { scale, offset };
+  if (op.kind === 'norm') return normAffine((slot) => store.get(`${id}:${slot}`), op.eps);
+  const scale = Float64Array.from(materialize(get(store, `${id}:gamma`)));
+  return { scale, offset: new Float64Array(scale.length) };
 }
 
 /** Stores the kernel and the bias of a layer. */

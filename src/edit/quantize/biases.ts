@@ -1,6 +1,8 @@
 /** @file The biases of integer layers: on the steps of the sums that they are added to, and without the mean rounding error. */
 import { get } from '../../access.ts';
-import { firstInput, nodesById } from '../../graph/index.ts';
+import { firstInput, nodesById, shapes } from '../../graph/index.ts';
+import { integerNorm, integerNorms } from '../../read/integer-norm.ts';
+import { normAffine } from '../../read/norm-affine.ts';
 import { biasSteps } from '../../read/onnx-integer.ts';
 import {
   dense,
@@ -21,6 +23,27 @@ export const toSteps = (bias: Float32Array, steps: Float32Array): Float32Array =
     return Math.round(v / step) * step;
   });
 
+/** The offsets of norms that integer nets compute with codes, on the steps of their sums. */
+export function normsOnSteps({ graph, weights }: Net): Net {
+  const found = new Map(weights);
+  const eps = new Map(
+    graph.nodes.flatMap(({ id, op }) => (op.kind === 'norm' ? [[id, op.eps] as const] : [])),
+  );
+  for (const [id, read] of integerNorms(graph, shapes(graph))) {
+    const affine = normAffine((slot) => weights.get(`${id}:${slot}`), get(eps, id));
+    const { steps, offsets } = integerNorm(read, affine);
+    const sums = biasSteps(read.scale, steps);
+    // the offset is beta - mean scale
+    const slot = weights.has(`${id}:beta`) ? 'beta' : 'mean';
+    const values = materialize(get(weights, `${id}:${slot}`)).map((v, c) => {
+      const [scale, apart] = [affine.scale[c]!, offsets[c]! * sums[c]! - affine.offset[c]!];
+      return slot === 'beta' ? v + apart : scale ? v - apart / scale : v;
+    });
+    found.set(`${id}:${slot}`, float([values.length], values));
+  }
+  return netOf(graph, found);
+}
+
 /** The biases of layers that multiply codes, rounded to the steps of their sums, as `quantize` rounds them. */
 export function biasesOnSteps({ graph, weights }: Net): Net {
   const byId = nodesById(graph);
@@ -35,7 +58,7 @@ export function biasesOnSteps({ graph, weights }: Net): Net {
     const steps = biasSteps(source.scale, codes.scales);
     found.set(`${layer.id}:bias`, float(bias.shape, toSteps(materialize(bias), steps)));
   }
-  return netOf(graph, found);
+  return normsOnSteps(netOf(graph, found));
 }
 
 /** b - sum over k of (code value - kernel) E[x_k]. */

@@ -48,7 +48,7 @@ import {
   oneOf,
   whole as wholeNumber,
 } from '../options.ts';
-import { toSteps, withoutMeanError } from './biases.ts';
+import { normsOnSteps, toSteps, withoutMeanError } from './biases.ts';
 import { type Moments, roundWithFeedback } from './feedback.ts';
 import { depthwiseIds, endsOf, layersOf } from './layers.ts';
 import { places } from './places.ts';
@@ -124,7 +124,7 @@ export function quantize(whole: Net, o: QuantizeOptions = {}): Net {
   const values = ranges ? rounded(folded.graph, ranges, bits.activations, outputs) : folded.graph;
   const isWide = layersOf(values).some(({ id }) => !keep(id) && bits.weights(id) === 8);
   const graph: Graph = isWide ? { ...values, integers: o.form ?? 'paired' } : values;
-  return net(graph, integerWeights({ graph, weights: folded.weights }, o, bits.weights));
+  return normsOnSteps(net(graph, integerWeights({ graph, weights: folded.weights }, o, bits.weights)));
 }
 
 /** The bits of each kernel and value of a graph. @throws UsageError when a function gives no number of bits. */

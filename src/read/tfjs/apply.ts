@@ -55,7 +55,9 @@ export function apply(op: Op, ins: readonly tf.Tensor[], at: Surroundings): tf.T
       );
     })
     .with({ kind: 'dense' }, () => linear(x, at, (values, weights) => tf.matMul(values, weights)))
-    .with({ kind: 'norm' }, (norm) => normalize(x, norm, at))
+    .with({ kind: 'norm' }, (norm) =>
+      at.codes && !at.training ? scaledCodes(x, at.codes, at) : normalize(x, norm, at),
+    )
     .with({ kind: 'convTranspose' }, (op) => {
       const y = transposedConv(tensor4D(x), tensor4D(defined(at.weight('kernel'), 'kernel')), op);
       const bias = at.weight('bias');
@@ -139,6 +141,18 @@ function linear(
   const { input, kernel, steps } = at.codes;
   const products = product(tf.round(tf.div(x, input)), kernel);
   const sum = bias ? tf.add(products, tf.round(tf.div(bias, steps))) : products;
+  at.summed?.(sum, steps);
+  return tf.mul(sum, steps);
+}
+
+/** A norm of rounded values, as the file of a quantized net has it. */
+function scaledCodes(
+  x: tf.Tensor,
+  { input, kernel, steps, offsets }: LayerCodes,
+  at: Surroundings,
+): tf.Tensor {
+  const products = tf.mul(tf.round(tf.div(x, input)), kernel);
+  const sum = offsets ? tf.add(products, offsets) : products;
   at.summed?.(sum, steps);
   return tf.mul(sum, steps);
 }

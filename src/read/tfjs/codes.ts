@@ -4,8 +4,12 @@
  * product has an error of its own, and a sum near the middle of two steps falls on either side.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { firstInput, nodesById } from '../../graph/index.ts';
+import { get } from '../../access.ts';
+import { firstInput, nodesById, shapes } from '../../graph/index.ts';
 import { codesOf, dense, type Net } from '../../weights/index.ts';
+import { integerNorm, integerNorms } from '../integer-norm.ts';
+import { normAffine } from '../norm-affine.ts';
+import { biasSteps } from '../onnx-integer.ts';
 
 /** What an integer layer multiplies. */
 export interface LayerCodes {
@@ -14,10 +18,12 @@ export interface LayerCodes {
   /** The kernel's codes in its shape, and the step of each sum: [channels] or [1]. */
   readonly kernel: tf.Tensor;
   readonly steps: tf.Tensor;
+  /** Of a norm, whose kernel is a factor for each channel: what is added to the products, [channels]. */
+  readonly offsets?: tf.Tensor;
 }
 export type CodeTensors = ReadonlyMap<string, LayerCodes>;
 
-/** Of each layer that multiplies codes, by its id. The caller disposes of them. */
+/** Of each layer and norm that multiplies codes, by its id. The caller disposes of them. */
 export function codeTensors({ graph, weights }: Net): CodeTensors {
   const byId = nodesById(graph);
   const found = new Map<string, LayerCodes>();
@@ -34,9 +40,28 @@ export function codeTensors({ graph, weights }: Net): CodeTensors {
       steps: tf.tensor1d(codes.scales.map((s) => s * source.scale)),
     });
   }
+  for (const [id, read] of integerNorms(graph, shapes(graph))) {
+    const node = get(byId, id);
+    if (node.op.kind !== 'norm') continue;
+    const owner = node.weightsOf ?? id;
+    const affine = normAffine((slot) => weights.get(`${owner}:${slot}`), node.op.eps);
+    const { codes, steps, offsets } = integerNorm(read, affine);
+    found.set(id, {
+      input: read.scale,
+      kernel: tf.tensor1d(Float32Array.from(codes)),
+      steps: tf.tensor1d(biasSteps(read.scale, steps)),
+      offsets: tf.tensor1d(Float32Array.from(offsets)),
+    });
+  }
   return found;
 }
 
 /** The tensors, to dispose of. */
 export const disposeCodes = (codes: CodeTensors): void =>
-  tf.dispose([...codes.values()].flatMap(({ kernel, steps }) => [kernel, steps]));
+  tf.dispose(
+    [...codes.values()].flatMap(({ kernel, steps, offsets }) => [
+      kernel,
+      steps,
+      ...(offsets ? [offsets] : []),
+    ]),
+  );
