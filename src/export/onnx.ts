@@ -21,6 +21,11 @@ export interface OnnxFileOptions {
    */
   readonly int4?: boolean;
   /**
+   * Neighbouring groups of integer convs are joined up to so many channels, with zeros between them, such as 32. onnxruntime's integer
+   * convs of small groups are several times as fast so, and as exact; their kernels take more bytes. By default groups stay as they are.
+   */
+  readonly joinGroups?: number;
+  /**
    * Writes convs that onnxruntime-web 1.30 computes wrongly on WebGPU in other forms, of the same values (docs/guides/browser.md). Such a
    * file is to be run; `fromOnnx` may not read it.
    */
@@ -37,7 +42,7 @@ export interface OnnxFileOptions {
  * makes, becomes integer layers that give the same numbers with and without VNNI.
  *
  * @throws MoonletError when a value is asked for that is no node of the graph, or the card has another number of labels than the
- * net has classes.
+ * net has classes; UsageError when `joinGroups` is no whole number from 1 up.
  * @example
  * import { blocks, graph, init, input } from 'moonlet';
  * import { toOnnx } from 'moonlet/export';

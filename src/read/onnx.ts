@@ -1,7 +1,7 @@
 /** @file Converts a net to an ONNX model for inference: channels first inside but around attention in windows, dynamic batch, no dropout. */
 import { match } from 'ts-pattern';
 import { defined, first, get } from '../access.ts';
-import { MoonletError } from '../errors.ts';
+import { MoonletError, UsageError } from '../errors.ts';
 import {
   type Activation,
   ancestors,
@@ -69,7 +69,8 @@ const int4Form = { opset: 21, irVersion: 10 } as const;
 /**
  * A net as an ONNX model for inference (operator set 18). Inputs and outputs have the names of their nodes, shapes
  * [batch, h, w, c] by default; ONNX nodes have the paths of the net's nodes, from which `fromOnnx` makes the same paths. Batch norms stay separate; fold them first for speed (`foldNorms`).
- * @throws MoonletError when no value is requested, or a requested one is not a node of the graph.
+ * @throws MoonletError when no value is requested, or a requested one is not a node of the graph; UsageError when `joinGroups` is no whole
+ * number from 1 up.
  */
 export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxModel {
   const { layout = 'NHWC', batch = 'batch', tensors = {}, int4 = false, joinGroups = 1 } = o;
@@ -78,6 +79,8 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
     throw new MoonletError(
       `${graph.name}: toOnnx got no values; name one node or more, or leave values out for the outputs`,
     );
+  if (!Number.isInteger(joinGroups) || joinGroups < 1)
+    throw new UsageError(`joinGroups must be a whole number from 1 up, got ${joinGroups}`);
   const shapeById = shapes(graph);
   for (const id of values) {
     if (!shapeById.has(id)) throw new MoonletError(`${graph.name}: no node "${id}" whose value could be had`);

@@ -6,7 +6,7 @@ import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, take } from '../../src/data/index.ts';
 import { compile } from '../../src/engine/index.ts';
 import type { OpOf } from '../../src/graph/index.ts';
-import { foldNorms, graph, input, print, pruneWeights } from '../../src/index.ts';
+import { foldNorms, graph, init, input, print, pruneWeights, UsageError } from '../../src/index.ts';
 import { passes } from '../../src/learn/task/index.ts';
 import { encodeModel, int } from '../../src/onnx/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
@@ -163,6 +163,10 @@ describe('the integer net', () => {
   });
 
   it('has the same codes where small groups are joined', async () => {
+    expect(() => toOnnx(init(fusing), { joinGroups: 0.5 })).to.throw(
+      UsageError,
+      'joinGroups must be a whole number from 1 up, got 0.5',
+    );
     // channels, groups, filters, and the groups that are left for at most 16 and at most 32 channels
     for (const [channels, groups, out, ...left] of [
       ...([
