@@ -104,7 +104,9 @@ interface Kernels {
 }
 
 /** Whether all outputs satisfy the rule of `checkLayer`: the same sums in the same order, with the kernels read in the order of memory. */
-function isSound({ a, b, x, out, places, oldOut, groupsOld, groupsNow, slack }: Kernels): boolean {
+function isSound(kernels: Kernels): boolean {
+  const { a, b, x, out, places, oldOut, groupsOld, groupsNow, slack } = kernels;
+  if (groupsOld === 1 && groupsNow === 1) return isSoundWhole(kernels);
   const outputs = Int32Array.from(out);
   const [readOld, readNow] = [a.length / (places * oldOut), x.length / groupsNow];
   const perGroup = outputs.length / groupsNow;
@@ -127,6 +129,34 @@ function isSound({ a, b, x, out, places, oldOut, groupsOld, groupsNow, slack }: 
     for (let k = 0; k < readOld; k++) {
       const [row, sum] = [(p * readOld + k) * oldOut, k * outputs.length];
       for (let j = 0; j < outputs.length; j++) {
+        const from = outputs[j]!;
+        if (from >= 0 && !(Math.abs(sums[sum + j]! - a[row + from]!) <= slack)) return false;
+      }
+    }
+  }
+  return true;
+}
+
+/** `isSound` of a layer without groups, whose outputs all read the same channels. */
+function isSoundWhole({ a, b, x, out, places, oldOut, slack }: Kernels): boolean {
+  const outputs = Int32Array.from(out);
+  const [n, readOld, readNow] = [outputs.length, a.length / (places * oldOut), x.length];
+  if (x.some((channel) => channel >= readOld)) return false;
+  const sums = new Float64Array(readOld * n);
+  for (let p = 0; p < places; p++) {
+    sums.fill(0);
+    for (let i = 0; i < readNow; i++) {
+      const [channel, row] = [x[i]!, (p * readNow + i) * n];
+      if (channel < 0) {
+        for (let j = 0; j < n; j++) if (b[row + j] !== 0 && outputs[j]! >= 0) return false;
+      } else {
+        const sum = channel * n;
+        for (let j = 0; j < n; j++) sums[sum + j]! += b[row + j]!;
+      }
+    }
+    for (let k = 0; k < readOld; k++) {
+      const [row, sum] = [(p * readOld + k) * oldOut, k * n];
+      for (let j = 0; j < n; j++) {
         const from = outputs[j]!;
         if (from >= 0 && !(Math.abs(sums[sum + j]! - a[row + from]!) <= slack)) return false;
       }

@@ -66,8 +66,13 @@ export function copyChannels(net: Net, copies: Copies, o: WidenOptions = {}): Gr
 }
 
 /** `copyChannels` for other edits; errors begin with the name of the edit. */
-export function withCopies(edit: string, net: Net, copies: Copies, o: WidenOptions = {}): Growth {
-  const all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {});
+export function withCopies(
+  edit: string,
+  net: Net,
+  copies: Copies,
+  o: WidenOptions = {},
+  all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {}),
+): Growth {
   verifyCopies(edit, all, copies);
   return rearrange(net, all, byCopies(copies), o);
 }
@@ -111,7 +116,9 @@ export function rearrange(net: Net, all: Channels, arrange: Arrange, o: WidenOpt
 }
 
 function verifyCopies(edit: string, all: Channels, copies: Copies): void {
-  const known = new Set([...all.of.values()].flatMap((classes) => [...classes]));
+  const known = new Set<number>();
+  // values that pass channels on share an array
+  for (const classes of new Set(all.of.values())) for (const id of classes) known.add(id);
   for (const [id, count] of copies) {
     if (!Number.isInteger(count) || count < 0)
       throw new Refusal(`${edit}: a channel cannot appear ${count} times; give a whole number from 0 up`);

@@ -36,5 +36,5 @@ export function widen(net: Net, widths: Widths, o: WidenOptions = {}): Growth {
   checkNet('widen', net);
   checkOptions('widen', o, widenChecks);
   const all = channels(net.graph, o.byGroups ? { byGroups: o.byGroups } : {});
-  return withCopies('widen', net, chooseCopies(all, requestsOf(net.graph, all, widths), o.seed ?? 0), o);
+  return withCopies('widen', net, chooseCopies(all, requestsOf(net.graph, all, widths), o.seed ?? 0), o, all);
 }

@@ -17,13 +17,13 @@ import { type Tie, tiesOf } from './ties.ts';
 
 /** The path of each component that has a channel that may be removed. */
 export function paths(all: Channels, scores: Scores, o: PathOptions): readonly Path[] {
-  const values = valuesOf(all);
+  const occurrences = occurrencesIn(all);
   return components(all).flatMap(({ variables, balances }) => {
     const classes = [...new Set(variables.flatMap((v) => [...v.classes]))];
     const free = classes.filter(o.free);
     if (!free.length) return [];
     const movesWithin = (most: number): readonly Move[] => {
-      const counts = keptCounts(classes, values);
+      const counts = keptCounts(classes, occurrences);
       return balances.length
         ? balancedMoves(free, scores, counts, balances, most)
         : singleMoves(free, scores, counts, most);
@@ -69,8 +69,19 @@ function components(all: Channels): readonly Component[] {
   });
 }
 
-/** The distinct values of a net, by the classes of their channels. */
-const valuesOf = ({ of }: Channels): readonly Int32Array[] => [...new Set(of.values())];
+/** For each class: how often it occurs in each distinct value of the net, by the value's number. */
+type Occurrences = ReadonlyMap<number, ReadonlyMap<number, number>>;
+
+function occurrencesIn({ of }: Channels): Occurrences {
+  const found = new Map<number, Map<number, number>>();
+  for (const [index, value] of [...new Set(of.values())].entries())
+    for (const id of value) {
+      const inValues = found.get(id);
+      if (inValues) inValues.set(index, (inValues.get(index) ?? 0) + 1);
+      else found.set(id, new Map([[index, 1]]));
+    }
+  return found;
+}
 
 /** How many channels of a component each value of the net keeps. No value may lose its last one. */
 interface Counts {
@@ -78,31 +89,18 @@ interface Counts {
   lose(ids: readonly number[]): void;
 }
 
-function keptCounts(ids: readonly number[], values: readonly Int32Array[]): Counts {
-  /** For each class: how often it occurs in each value, by the value's index in `kept`. */
-  const occurrences = new Map<number, Map<number, number>>(ids.map((id) => [id, new Map()]));
-  const kept: number[] = [];
-  for (const value of values) {
-    const index = kept.length;
-    let count = 0;
-    for (const id of value) {
-      const inValues = occurrences.get(id);
-      if (!inValues) continue;
-      count++;
-      inValues.set(index, (inValues.get(index) ?? 0) + 1);
-    }
-    if (count) kept.push(count);
-  }
-  const losses = (list: readonly number[]): Map<number, number> => {
-    const lost = new Map<number, number>();
+function keptCounts(ids: readonly number[], occurrences: Occurrences): Counts {
+  const sums = (list: readonly number[]): Map<number, number> => {
+    const found = new Map<number, number>();
     for (const id of list)
-      for (const [value, n] of get(occurrences, id)) lost.set(value, (lost.get(value) ?? 0) + n);
-    return lost;
+      for (const [value, n] of get(occurrences, id)) found.set(value, (found.get(value) ?? 0) + n);
+    return found;
   };
+  const kept = sums(ids);
   return {
-    canLose: (list) => [...losses(list)].every(([value, n]) => item(kept, value) > n),
+    canLose: (list) => [...sums(list)].every(([value, n]) => get(kept, value) > n),
     lose: (list) => {
-      for (const [value, n] of losses(list)) kept[value] = item(kept, value) - n;
+      for (const [value, n] of sums(list)) kept.set(value, get(kept, value) - n);
     },
   };
 }

@@ -80,7 +80,8 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
   const steps = merged(found, ratios ? 'layer' : scope, strengths(net.graph, all, ratios));
   const removed = (moves: number): ReadonlyMap<number, 0> =>
     new Map(steps.slice(0, moves).flatMap(({ move }) => move.classes.map((id) => [id, 0] as const)));
-  const after = (moves: number): Growth => withCopies('pruneChannels', net, removed(moves), channelOptions);
+  const after = (moves: number): Growth =>
+    withCopies('pruneChannels', net, removed(moves), channelOptions, all);
   return {
     channels: all,
     layers: found.flatMap((p) => (p.moves.length ? [p.variables.map((v) => v.name)] : [])),
