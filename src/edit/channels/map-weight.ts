@@ -46,6 +46,8 @@ export function mapWeight(
   const grown = new Float32Array(places * newIn * newOut);
   const outPerGroup = newOut / groups.now;
   const columns = Int32Array.from(output);
+  const hasNew = columns.some(isNew);
+  const inPlace = !hasNew && newOut === oldOut && columns.every((from, j) => from === j);
   for (let group = 0; group < groups.now; group++) {
     // the old channel, within its group, that each of this group's new input channels copies
     const reads = Int32Array.from({ length: newIn }, (_, i) =>
@@ -56,6 +58,12 @@ export function mapWeight(
       for (let i = 0; i < newIn; i++) {
         const row = reads[i]!;
         const [start, source] = [(p * newIn + i) * newOut, (p * oldIn + row) * oldOut];
+        if (!hasNew) {
+          if (isNew(row)) continue;
+          if (inPlace) grown.set(data.subarray(source + from, source + to), start + from);
+          else for (let j = from; j < to; j++) grown[start + j] = data[source + columns[j]!]!;
+          continue;
+        }
         for (let j = from; j < to; j++) {
           const column = columns[j]!;
           if (isNew(column)) grown[start + j] = fresh?.[start + j] ?? 0;
@@ -96,21 +104,26 @@ function splitRows(
     const source = random('split', seed, key, group, old);
     const order = kind === 'random' ? Array.from(permutation(m, source), (k) => copies[k]!) : copies;
     const parts = order.map(() => 0.5 + 0.45 * source.uniform());
+    const rest = new Float32Array(to - from); // rounds what is stored to float32
     for (let p = 0; p < places; p++) {
-      for (let j = from; j < to; j++) {
-        let rest = kernel[(p * rows + first(order)) * columns + j]!;
-        order.forEach((i, k) => {
-          const place = (p * rows + i) * columns + j;
-          if (kind === 'equal') kernel[place] = rest / m;
-          else if (kind === 'original') kernel[place] = k ? 0 : rest;
-          else {
-            const part = k === m - 1 ? rest : Math.fround(parts[k]! * rest);
-            kernel[place] = part;
-            rest = Math.fround(rest - part);
+      const starts = order.map((i) => (p * rows + i) * columns + from);
+      const whole = first(starts);
+      rest.set(kernel.subarray(whole, whole + rest.length));
+      for (const [k, start] of starts.entries()) {
+        if (kind === 'original') {
+          if (k) kernel.fill(0, start, start + rest.length);
+        } else if (kind === 'equal') for (let j = 0; j < rest.length; j++) kernel[start + j] = rest[j]! / m;
+        else if (k === m - 1) kernel.set(rest, start);
+        else
+          for (let j = 0; j < rest.length; j++) {
+            const part = Math.fround(parts[k]! * rest[j]!);
+            kernel[start + j] = part;
+            rest[j]! -= part;
           }
-          if (deviation) kernel[place]! += deviation * source.normal();
-        });
       }
+      if (deviation)
+        for (let j = 0; j < rest.length; j++)
+          for (const start of starts) kernel[start + j]! += deviation * source.normal();
     }
   }
 }
