@@ -1,9 +1,12 @@
 /**
  * @file Starts a program of the scripts folder in this process. Those that read their options by `parseArgs` have no help of their own:
- * `--help` prints the header of the file, and an option that is not known is one line. Plain JavaScript, since setup.mjs imports it.
+ * `--help` prints the header of the file. An option that is not known is one line, and so is an error of ours. Plain JavaScript, since setup.mjs imports it.
  */
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
+
+/** Errors of ours that say what to do, in one line. */
+const ours = new Set(['MoonletError', 'UsageError', 'Refusal', 'ShapeError']);
 
 /** @param {string} path @param {readonly string[]} args what stands behind the program in `process.argv` */
 export async function started(path, args) {
@@ -16,6 +19,10 @@ export async function started(path, args) {
   try {
     await import(pathToFileURL(path).href);
   } catch (e) {
+    if (ours.has(e?.name)) {
+      console.error(e.message);
+      process.exit(e.name === 'UsageError' ? 2 : 1);
+    }
     if (!isPlain || !String(e?.code).startsWith('ERR_PARSE_ARGS')) throw e;
     console.error(`${e.message.split('. ')[0]}; --help says what there is`);
     process.exitCode = 2;

@@ -42,7 +42,10 @@ export const sweepCommand = (command: Command): void => {
       '--trials <n>',
       'candidates to train in all; more than before adds some (default: that of the space)',
     )
-    .option('--hours <x>', 'no trial begins after so many hours (default: that of the space, else no limit)')
+    .option(
+      '--hours <x>',
+      'no trial begins after so many hours of this command (default: that of the space, else no limit)',
+    )
     .option('--seed <n>', 'the seed of the candidates (default: that of the space, else 0)')
     .option(
       '--sampler <name>',

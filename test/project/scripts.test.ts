@@ -46,5 +46,8 @@ describe('npm scripts', () => {
     const wrong = run('scripts/test-memory.ts', '--wriet');
     expect(wrong.stderr).to.include("Unknown option '--wriet'; --help says what there is");
     expect(wrong.status).to.equal(2);
+    const unknown = run('scripts/choose.ts', 'experiment', 'progressive', '--seeds', '0');
+    expect(unknown.stderr).to.equal('--seeds must be a whole number from 1 to 10, got 0\n');
+    expect(unknown.status).to.equal(2);
   });
 });
