@@ -132,6 +132,13 @@ const best = (report: Report): Report['rows'][number] | undefined =>
   );
 const hours = ({ rows }: Report): number => rows.reduce((sum, r) => sum + r.seconds, 0) / 3600;
 
+const recipeShape = z.looseObject({
+  student: z.string(),
+  teacher: z.string().optional(),
+  block: z.string().optional(),
+  steps: z.number(),
+  views: z.unknown(),
+});
 const evalShape = z.object({ accuracy: z.number(), n: z.number(), params: z.number() });
 
 /** The winner of a search, trained for longer and measured once. */
@@ -143,35 +150,25 @@ async function finished(
   const winner = best(report);
   if (!winner) throw new Error(`${name}: no trial was trained to its end`);
   const folder = join(out, name);
-  const { views: _, ...recipe } = z
-    .looseObject({
-      student: z.string(),
-      teacher: z.string().optional(),
-      block: z.string().optional(),
-      steps: z.number(),
-      views: z.unknown(),
-    })
-    .parse(
-      JSON.parse(readFileSync(join(report.store, 'trials', String(winner.trial), 'recipe.json'), 'utf8')),
+  // a final training that has begun keeps its steps, whatever --final is now
+  const file = join(folder, 'final.json');
+  if (!existsSync(file)) {
+    const place = join(report.store, 'trials', String(winner.trial), 'recipe.json');
+    const { views: _, ...recipe } = recipeShape.parse(JSON.parse(readFileSync(place, 'utf8')));
+    writeFileSync(
+      file,
+      JSON.stringify({ ...recipe, steps: Math.round(recipe.steps * Number(values.final)) }),
     );
-  const steps = recipe.steps * Number(values.final);
-  writeFileSync(join(folder, 'final.json'), JSON.stringify({ ...recipe, steps }));
+  }
+  const recipe = recipeShape.parse(JSON.parse(readFileSync(file, 'utf8')));
   const { data, params } = limitsOf(space);
   const test = await once(join(folder, 'test.json'), evalShape, async () => {
     if (!existsSync(join(folder, 'final', 'weights.safetensors')))
-      await ran(main, [
-        'fit',
-        join(folder, 'final.json'),
-        '--out',
-        join(folder, 'final'),
-        '--threads',
-        '1',
-        '--json',
-      ]);
+      await ran(main, ['fit', file, '--out', join(folder, 'final'), '--threads', '1', '--json']);
     return ran(main, ['eval', join(folder, 'final'), '--data', data, '--json']);
   });
   return {
-    ...{ data, limit: params, sampler, hours: hours(report), steps },
+    ...{ data, limit: params, sampler, hours: hours(report), steps: recipe.steps },
     trials: report.counts.trials,
     whole: done(report).length,
     student: [recipe.student, ...(recipe.block === undefined ? [] : [recipe.block])].join(', '),
