@@ -141,44 +141,69 @@ const recipeShape = z.looseObject({
 });
 const evalShape = z.object({ accuracy: z.number(), n: z.number(), params: z.number() });
 
-/** The winner of a search, trained for longer and measured once. */
-async function finished(
-  main: string,
-  { space, sampler, report }: { readonly space: string; readonly sampler: string; readonly report: Report },
-): Promise<Finished> {
+/** A search, and the recipe by which its winner is trained for longer. */
+interface Searched {
+  readonly space: string;
+  readonly sampler: string;
+  readonly report: Report;
+  readonly winner: Report['rows'][number];
+  /** The recipe's file, and what it says. */
+  readonly file: string;
+  readonly recipe: z.output<typeof recipeShape>;
+}
+
+async function searchedBy(main: string, space: string, sampler: string): Promise<Searched> {
   const name = `${space}-${sampler}`;
+  const report = await searched(main, space, name, ['--sampler', sampler]);
   const winner = best(report);
   if (!winner) throw new Error(`${name}: no trial was trained to its end`);
-  const folder = join(out, name);
   // a final training that has begun keeps its steps, whatever --final is now
-  const file = join(folder, 'final.json');
+  const file = join(out, name, 'final.json');
   if (!existsSync(file)) {
     const place = join(report.store, 'trials', String(winner.trial), 'recipe.json');
     const { views: _, ...recipe } = recipeShape.parse(JSON.parse(readFileSync(place, 'utf8')));
-    writeFileSync(
-      file,
-      JSON.stringify({ ...recipe, steps: Math.round(recipe.steps * Number(values.final)) }),
-    );
+    const steps = Math.round(recipe.steps * Number(values.final));
+    writeFileSync(file, JSON.stringify({ ...recipe, steps }));
   }
   const recipe = recipeShape.parse(JSON.parse(readFileSync(file, 'utf8')));
-  const { data, params } = limitsOf(space);
-  const test = await once(join(folder, 'test.json'), evalShape, async () => {
-    if (!existsSync(join(folder, 'final', 'weights.safetensors')))
-      await ran(main, ['fit', file, '--out', join(folder, 'final'), '--threads', '1', '--json']);
-    return ran(main, ['eval', join(folder, 'final'), '--data', data, '--json']);
-  });
-  return {
-    ...{ data, limit: params, sampler, hours: hours(report), steps: recipe.steps },
-    trials: report.counts.trials,
-    whole: done(report).length,
-    student: [recipe.student, ...(recipe.block === undefined ? [] : [recipe.block])].join(', '),
-    ...(recipe.teacher === undefined ? {} : { teacher: recipe.teacher }),
-    params: winner.measures.params ?? Number.NaN,
-    macs: winner.measures.macs ?? Number.NaN,
-    heldOut: winner.measures.accuracy ?? Number.NaN,
-    test: test.accuracy,
-    n: test.n,
-  };
+  return { space, sampler, report, winner, file, recipe };
+}
+
+/** Winners, trained for longer and measured once; side by side on one thread each, and one recipe once. */
+async function finals(main: string, found: readonly Searched[]): Promise<readonly Finished[]> {
+  const runs = new Map(found.map((f) => [JSON.stringify(f.recipe), f]));
+  const threads = String(runs.size > 1 ? 1 : 2);
+  const tests = new Map<string, Promise<z.output<typeof evalShape>>>();
+  for (const [key, { space, sampler, file }] of runs) {
+    const folder = join(out, `${space}-${sampler}`);
+    const net = join(folder, 'final');
+    tests.set(
+      key,
+      once(join(folder, 'test.json'), evalShape, async () => {
+        if (!existsSync(join(net, 'weights.safetensors')))
+          await ran(main, ['fit', file, '--out', net, '--threads', threads, '--json']);
+        return ran(main, ['eval', net, '--data', limitsOf(space).data, '--json']);
+      }),
+    );
+  }
+  return Promise.all(
+    found.map(async ({ space, sampler, report, winner, recipe }) => {
+      const test = await tests.get(JSON.stringify(recipe));
+      const { data, params } = limitsOf(space);
+      return {
+        ...{ data, limit: params, sampler, hours: hours(report), steps: recipe.steps },
+        trials: report.counts.trials,
+        whole: done(report).length,
+        student: [recipe.student, ...(recipe.block === undefined ? [] : [recipe.block])].join(', '),
+        ...(recipe.teacher === undefined ? {} : { teacher: recipe.teacher }),
+        params: winner.measures.params ?? Number.NaN,
+        macs: winner.measures.macs ?? Number.NaN,
+        heldOut: winner.measures.accuracy ?? Number.NaN,
+        test: test?.accuracy ?? Number.NaN,
+        n: test?.n ?? 0,
+      };
+    }),
+  );
 }
 
 async function growth(main: string): Promise<readonly Seeded[]> {
@@ -203,14 +228,9 @@ await loadDataset('fashion-mnist', { source: 'published' }); // refuses anything
 const main = await compiled(join('out', 'sweep-search-compiled'));
 const searches: Finished[] = [];
 for (const space of ['mnist-10k', 'fashion-60k']) {
-  const reports: { space: string; sampler: string; report: Report }[] = [];
-  for (const sampler of ['tpe', 'random'])
-    reports.push({
-      ...{ space, sampler },
-      report: await searched(main, space, `${space}-${sampler}`, ['--sampler', sampler]),
-    });
-  // each on one thread, so that they do not share a core
-  searches.push(...(await Promise.all(reports.map((r) => finished(main, r)))));
+  const found: Searched[] = [];
+  for (const sampler of ['tpe', 'random']) found.push(await searchedBy(main, space, sampler));
+  searches.push(...(await finals(main, found)));
 }
 for (const f of searches)
   note(
