@@ -137,7 +137,7 @@ const recipeShape = z.looseObject({
   teacher: z.string().optional(),
   block: z.string().optional(),
   steps: z.number(),
-  views: z.unknown(),
+  views: z.unknown().optional(),
 });
 const evalShape = z.object({ accuracy: z.number(), n: z.number(), params: z.number() });
 
