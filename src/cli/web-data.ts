@@ -4,10 +4,8 @@ import { gzip } from 'node:zlib';
 import { type Dataset, loadDataset } from '../data/index.ts';
 
 /** Datasets that the page draws and trains on: those of the shipped nets. */
-export const pageDatasets = ['mnist', 'fashion-mnist-earlier'] as const;
-/** Samples may load these as well; they are not among the files of the built page. */
-const served = [...pageDatasets, 'fashion-mnist'] as const;
-type Name = (typeof served)[number];
+export const pageDatasets = ['mnist', 'fashion-mnist', 'fashion-mnist-earlier'] as const;
+type Name = (typeof pageDatasets)[number];
 
 const loaded = new Map<Name, Promise<Dataset>>();
 const load = (name: Name): Promise<Dataset> => {
@@ -33,7 +31,7 @@ export const dataFiles = (name: Name): readonly string[] =>
  * @throws MoonletError with the line that installs the data where they are missing.
  */
 export async function dataFile(path: string): Promise<Uint8Array | undefined> {
-  const name = served.find((id) => path.startsWith(`${id}/`));
+  const name = pageDatasets.find((id) => path.startsWith(`${id}/`));
   if (name === undefined || !dataFiles(name).includes(path)) return undefined;
   const data = await load(name);
   const file = path.slice(name.length + 1);
