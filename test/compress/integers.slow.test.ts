@@ -162,6 +162,28 @@ describe('the integer net', () => {
     expect(floats.nodes.map((n) => n.opType)).to.include('BatchNormalization');
   });
 
+  it('has norms of integers that share their weights, at steps of their own', async () => {
+    const one = graph(
+      'sharing',
+      input(6, 6, 3)
+        .conv(8, { kernel: 3 })
+        .residual((x) => x.norm().relu().conv(8, { kernel: 3 }))
+        .residual((x) => x.norm().relu().conv(8, { kernel: 3 }))
+        .globalPool()
+        .dense(4),
+    );
+    const [owner = '', other = ''] = one.nodes.filter((n) => n.op.kind === 'norm').map((n) => n.id);
+    const nodes = one.nodes.map((n) => (n.id === other ? { ...n, weightsOf: owner } : n));
+    const net = await calibrated({ ...one, nodes });
+    const x = examples(net.graph, 32);
+    const q = await quantizeByData(net, [x], { outputs: true });
+    expect(toOnnx(q).nodes.map((n) => n.opType)).to.not.include('BatchNormalization');
+    const last = q.graph.nodes.find((n) => n.id === q.graph.outputs[0])?.op as Quantize;
+    const [integers, simulated] = [await runCompiled(q, x), await simulation(q, x)];
+    const far = Math.max(...integers.map((v, i) => Math.abs(v - (simulated[i] as number)))) / last.scale;
+    expect(far).to.be.below(1.001);
+  });
+
   it('has the same codes where small groups are joined', async () => {
     expect(() => toOnnx(init(fusing), { joinGroups: 0.5 })).to.throw(
       UsageError,

@@ -105,26 +105,24 @@ describe('bind', () => {
       expect(seen[0]?.[mine], mine).to.be.closeTo(expected[0]?.[theirs] ?? Number.NaN, 1e-7);
     expect(seen[0]?.['attention']).to.not.be.closeTo(seen[0]?.['attention@b'] ?? Number.NaN, 1e-6);
   });
-  it('refuses nodes beside a teacher that do not fit it', async () => {
-    const wrong: LossMaker = () => ({
-      ...{
-        name: 'wrong',
-        weight: 1,
-        student: [],
-        teacher: ['sum'],
-        compute: (at) => tf.sum(at.teacher('sum')),
-      },
-      besideTeacher: {
-        nodes: [{ id: 'sum', op: { kind: 'add' }, inputs: ['no/such', 'no/such'] }],
-        weights: new Map(),
-      },
-    });
-    const run = fit(shaken(tinyStudent()), tinySplit(), tinyScale, {
-      ...{ steps: 1, batch: 8, teacher: shaken(tinyTeacher(), 1), losses: [wrong] },
-    });
-    const fault = await run.catch((e: unknown) => e);
-    expect(fault).to.be.instanceOf(MoonletError);
-    expect(String(fault)).to.include('reads "no/such", which does not come before it');
+  it('refuses nodes beside a teacher that do not fit it, or have the path of one of its own', async () => {
+    const messageWith = async (id: string, from: string): Promise<string> => {
+      const loss: LossMaker = () => ({
+        ...{ name: 'wrong', weight: 1, student: [], teacher: [id] },
+        compute: (at) => tf.sum(at.teacher(id)),
+        besideTeacher: { nodes: [{ id, op: { kind: 'add' }, inputs: [from, from] }], weights: new Map() },
+      });
+      const run = fit(shaken(tinyStudent()), tinySplit(), tinyScale, {
+        ...{ steps: 1, batch: 8, teacher: shaken(tinyTeacher(), 1), losses: [loss] },
+      });
+      const fault = await run.catch((e: unknown) => e);
+      expect(fault).to.be.instanceOf(MoonletError);
+      return String(fault);
+    };
+    expect(await messageWith('sum', 'no/such')).to.include('reads "no/such", which does not come before it');
+    expect(await messageWith('stage1/0/add', 'stem/conv')).to.include(
+      'a loss puts "stage1/0/add" beside it, which is a node of its own',
+    );
   });
   it('lets several teachers teach by the same loss, each with an adapter of its own', async () => {
     const [a, b] = [shaken(tinyTeacher(), 1), shaken(tinyTeacher(), 2)];

@@ -105,7 +105,7 @@ interface Kernels {
 
 /** Whether all outputs satisfy the rule of `checkLayer`: the same sums in the same order, with the kernels read in the order of memory. */
 function isSound(kernels: Kernels): boolean {
-  const { a, b, x, out, places, oldOut, groupsOld, groupsNow, slack } = kernels;
+  const { a, b, x, out, places, oldOut, groupsOld, groupsNow } = kernels;
   if (groupsOld === 1 && groupsNow === 1) return isSoundWhole(kernels);
   const outputs = Int32Array.from(out);
   const [readOld, readNow] = [a.length / (places * oldOut), x.length / groupsNow];
@@ -126,19 +126,14 @@ function isSound(kernels: Kernels): boolean {
         }
       }
     }
-    for (let k = 0; k < readOld; k++) {
-      const [row, sum] = [(p * readOld + k) * oldOut, k * outputs.length];
-      for (let j = 0; j < outputs.length; j++) {
-        const from = outputs[j]!;
-        if (from >= 0 && !(Math.abs(sums[sum + j]! - a[row + from]!) <= slack)) return false;
-      }
-    }
+    if (!areOld(sums, outputs, kernels, p)) return false;
   }
   return true;
 }
 
 /** `isSound` of a layer without groups, whose outputs all read the same channels. */
-function isSoundWhole({ a, b, x, out, places, oldOut, slack }: Kernels): boolean {
+function isSoundWhole(kernels: Kernels): boolean {
+  const { a, b, x, out, places, oldOut } = kernels;
   const outputs = Int32Array.from(out);
   const [n, readOld, readNow] = [outputs.length, a.length / (places * oldOut), x.length];
   if (x.some((channel) => channel >= readOld)) return false;
@@ -154,14 +149,24 @@ function isSoundWhole({ a, b, x, out, places, oldOut, slack }: Kernels): boolean
         for (let j = 0; j < n; j++) sums[sum + j]! += b[row + j]!;
       }
     }
-    for (let k = 0; k < readOld; k++) {
-      const [row, sum] = [(p * readOld + k) * oldOut, k * n];
-      for (let j = 0; j < n; j++) {
-        const from = outputs[j]!;
-        if (from >= 0 && !(Math.abs(sums[sum + j]! - a[row + from]!) <= slack)) return false;
-      }
-    }
+    if (!areOld(sums, outputs, kernels, p)) return false;
   }
+  return true;
+}
+
+/** Whether the sums [channels that an output read, outputs] of a place are the old weights there. */
+function areOld(
+  sums: Float64Array,
+  outputs: Int32Array,
+  { a, oldOut, slack }: Pick<Kernels, 'a' | 'oldOut' | 'slack'>,
+  place: number,
+): boolean {
+  const n = outputs.length;
+  for (let sum = 0, row = ((place * sums.length) / n) * oldOut; sum < sums.length; sum += n, row += oldOut)
+    for (let j = 0; j < n; j++) {
+      const from = outputs[j]!;
+      if (from >= 0 && !(Math.abs(sums[sum + j]! - a[row + from]!) <= slack)) return false;
+    }
   return true;
 }
 

@@ -26,11 +26,13 @@ export const toSteps = (bias: Float32Array, steps: Float32Array): Float32Array =
 /** The offsets of norms that integer nets compute with codes, on the steps of their sums. */
 export function normsOnSteps({ graph, weights }: Net): Net {
   const found = new Map(weights);
-  const eps = new Map(
-    graph.nodes.flatMap(({ id, op }) => (op.kind === 'norm' ? [[id, op.eps] as const] : [])),
-  );
+  const byId = nodesById(graph);
+  const lent = new Set(graph.nodes.flatMap((n) => n.weightsOf ?? []));
   for (const [id, read] of integerNorms(graph, shapes(graph))) {
-    const affine = normAffine((slot) => weights.get(`${id}:${slot}`), get(eps, id));
+    const { op, weightsOf } = get(byId, id);
+    // norms that share weights may read values of other steps: their offsets are rounded in the file alone
+    if (op.kind !== 'norm' || weightsOf !== undefined || lent.has(id)) continue;
+    const affine = normAffine((slot) => weights.get(`${id}:${slot}`), op.eps);
     const { steps, offsets } = integerNorm(read, affine);
     const sums = biasSteps(read.scale, steps);
     // the offset is beta - mean scale

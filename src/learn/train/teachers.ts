@@ -1,5 +1,6 @@
 /** @file The teachers of a run: which of their values its losses read, and all of them asked for a batch at once. */
 import type { EngineOptions } from '../../engine/index.ts';
+import { MoonletError } from '../../errors.ts';
 import { check } from '../../graph/index.ts';
 import { type Net, net } from '../../weights/index.ts';
 import type { Teachers } from '../loss/bind.ts';
@@ -35,6 +36,12 @@ const prefixOf = (name: string): string => name && `${name}:`;
 function withParts(teacher: Net, name: string, losses: readonly Loss[]): Net {
   const parts = losses.flatMap((l) => ((l.besideTeacher?.of ?? '') === name ? (l.besideTeacher ?? []) : []));
   if (!parts.length) return teacher;
+  const own = new Set(teacher.graph.nodes.map((n) => n.id));
+  const taken = parts.flatMap((p) => p.nodes).find((n) => own.has(n.id));
+  if (taken)
+    throw new MoonletError(
+      `${teacher.graph.name}: a loss puts "${taken.id}" beside it, which is a node of its own`,
+    );
   const nodes = new Map([...teacher.graph.nodes, ...parts.flatMap((p) => p.nodes)].map((n) => [n.id, n]));
   const weights = new Map([...teacher.weights, ...parts.flatMap((p) => [...p.weights])]);
   return net(check({ ...teacher.graph, nodes: [...nodes.values()] }), weights);
