@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { classesOf, type Graph, inputShape, sizeOf } from '../graph/index.ts';
-import { attention } from '../learn/distill/index.ts';
+import { stagePairs } from '../learn/loss/index.ts';
 import { random } from '../random.ts';
 import { init, pack } from '../weights/index.ts';
 import type { Case } from './cases.ts';
@@ -16,7 +16,14 @@ const rate = 1e-3;
 export function writeJob(one: Omit<Case, 'name'> & { readonly name: string }, quick: boolean): string {
   const folder = mkdtempSync(join(tmpdir(), 'moonlet-bench-'));
   const { name, kind, batch, graph, teacher } = one;
-  const job: Job = { case: name, kind, batch, rate, pairs: teacher ? pairsOf(graph, teacher) : [], quick };
+  const job: Job = {
+    case: name,
+    kind,
+    batch,
+    rate,
+    pairs: teacher ? comparedMaps(graph, teacher) : [],
+    quick,
+  };
   const write = (file: string, content: string | Uint8Array): void =>
     writeFileSync(join(folder, file), content);
   write('job.json', JSON.stringify(job));
@@ -39,10 +46,5 @@ function writeNet(write: (file: string, content: string | Uint8Array) => void, n
 }
 
 /** The nodes that our loss of attention transfer compares, so that the peers compare the same. */
-function pairsOf(student: Graph, teacher: Graph): Job['pairs'] {
-  const loss = attention()({ student, teacher });
-  return loss.student.flatMap((id, i) => {
-    const taught = loss.teacher?.[i];
-    return taught === undefined ? [] : [[id, taught] as const];
-  });
-}
+export const comparedMaps = (student: Graph, teacher: Graph): Job['pairs'] =>
+  stagePairs(student, teacher, 'attention').map((pair) => [pair.student.id, pair.teacher.id] as const);

@@ -4,11 +4,13 @@ import { Command } from 'commander';
 import { page } from '../../scripts/lib/benchmarks.ts';
 import { benchmark } from '../../src/bench/bench.ts';
 import { caseOf } from '../../src/bench/cases.ts';
+import { comparedMaps } from '../../src/bench/job.ts';
 import { median, quantile } from '../../src/bench/numbers.ts';
 import { ratiosOf } from '../../src/bench/run.ts';
 import { reportText } from '../../src/bench/text.ts';
 import { caseNames, type Measured, type Report } from '../../src/bench/types.ts';
 import { benchCommand } from '../../src/cli/bench.ts';
+import { attention } from '../../src/learn/distill/index.ts';
 import { cost } from '../../src/read/index.ts';
 
 const row = (engine: Measured['engine'], medianMs: number, note?: string): Measured => ({
@@ -50,6 +52,17 @@ describe('moonlet bench', () => {
     ]);
     const grouped = caseOf('I2').graph.nodes.some(({ op }) => op.kind === 'conv' && op.groups > 1);
     expect(grouped).to.equal(true);
+  });
+
+  it('names maps of both nets to the peers of D1, those that attention transfer compares', () => {
+    const { graph, teacher = graph } = caseOf('D1');
+    const pairs = comparedMaps(graph, teacher);
+    const loss = attention()({ student: graph, teacher });
+    expect(pairs.map(([id]) => id)).to.deep.equal(loss.student);
+    for (const [mine, theirs] of pairs) {
+      expect(graph.nodes.map(({ id }) => id)).to.include(mine);
+      expect(teacher.nodes.map(({ id }) => id)).to.include(theirs);
+    }
   });
 
   it('measures what is there and lists what is missing, with the reason', async () => {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { first } from '../../../src/access.ts';
 import { python } from '../../../src/bench/children.ts';
+import { comparedMaps } from '../../../src/bench/job.ts';
 import { hold, loadDataset, type Split } from '../../../src/data/index.ts';
-import { attention } from '../../../src/learn/distill/index.ts';
 import { oneCycle } from '../../../src/learn/loss/index.ts';
 import { type Net, pack } from '../../../src/weights/index.ts';
 import { answerOf, type Figure, type Plan, peerFile, program, type RowKind } from './figure.ts';
@@ -91,7 +91,6 @@ async function writeJob(folder: string, steps: number, evaluations: number): Pro
   const data = await loadDataset('mnist');
   const { teacher, student } = teacherAndStudent();
   const parts = hold(data.train, recipe.heldOut, recipe.seed);
-  const loss = attention()({ student: student.graph, teacher: teacher.graph });
   const rate = oneCycle({ steps, peak: recipe.peak });
   const write = (name: string, content: string | Uint8Array): void =>
     writeFileSync(join(folder, name), content);
@@ -111,7 +110,7 @@ async function writeJob(folder: string, steps: number, evaluations: number): Pro
   writeSplit('train', parts.train);
   writeSplit('validation', parts.validation);
   writeSplit('test', data.test);
-  const pairs = loss.student.map((id, i) => [id, loss.teacher?.[i]]);
+  const pairs = comparedMaps(student.graph, teacher.graph);
   const rates = Array.from({ length: steps }, (_, i) => rate(i));
   write(
     'job.json',
