@@ -7,7 +7,11 @@
 import { benchmark } from '../../src/bench/bench.ts';
 import { caseNames, engines } from '../../src/bench/types.ts';
 import { note } from '../../src/cli/say.ts';
+import { MoonletError } from '../../src/errors.ts';
 import { writeDocs } from '../lib/benchmarks.ts';
 
 const report = await benchmark({ cases: caseNames, engines, quick: false, extras: true, say: note });
+const absent = report.cases.filter((row) => row.engine === 'moonlet' && 'missing' in row);
+if (absent.length)
+  throw new MoonletError(`not written, since moonlet did not run ${absent.map((r) => r.case).join()}`);
 for (const file of await writeDocs(report)) note(`wrote ${file}`);

@@ -4,6 +4,7 @@ import { compile, type EngineOptions, prepare } from '../engine/index.ts';
 import { attention } from '../learn/distill/index.ts';
 import { crossEntropy } from '../learn/loss/index.ts';
 import { firstState, sgd, step as stepOf } from '../learn/train/index.ts';
+import { teachersOf } from '../learn/train/teachers.ts';
 import type { Net } from '../weights/index.ts';
 import type { Job } from './types.ts';
 
@@ -29,9 +30,8 @@ export async function training(
   const losses = [crossEntropy(), ...(teacher ? [attention()] : [])].map((make) =>
     make({ student: net.graph, teacher: teacher?.graph }),
   );
-  const guide = teacher
-    ? await compile(teacher, { ...options, values: losses.flatMap((l) => l.teacher ?? []) })
-    : undefined;
+  const [taught] = teachersOf(losses, { ...(teacher ? { teacher } : {}) });
+  const guide = taught && (await compile(taught.teacher, { ...options, values: taught.ids }));
   const plan = stepOf({
     graph: net.graph,
     losses,

@@ -105,6 +105,11 @@ describe('moonlet bench', () => {
     }
   }).timeout(180_000);
 
+  it('measures a distillation step', async () => {
+    const found = await benchmark({ cases: ['D1'], engines: ['moonlet'], quick: true, extras: false });
+    expect(found.cases[0]).to.have.property('medianMs').that.is.above(0);
+  }).timeout(180_000);
+
   it('gives our median over each other engine, and over the faster Python peer', () => {
     expect(ratiosOf(rows)).to.deep.equal([
       { case: 'T1', engine: 'python-torch', ratio: 0.5 },
