@@ -1,17 +1,37 @@
 /**
- * @file Measures all cases on every engine and peer, and writes docs/benchmarks.md and its plots: 40 minutes on an idle machine.
- * MOONLET_PYTHON names the Python with the peers.
+ * @file Measures all cases on every engine and peer, and writes docs/benchmarks.md, its plots and its data: 25 minutes on an idle machine.
+ * MOONLET_PYTHON names the Python with the peers; `npm run native` builds tfjs-node.
  *
- *   npm run docs -- benchmarks
+ *   npm run docs -- benchmarks [--only D1]
+ *
+ * --only measures some cases anew, and keeps the other figures.
  */
+import { parseArgs } from 'node:util';
 import { benchmark } from '../../src/bench/bench.ts';
-import { caseNames, engines } from '../../src/bench/types.ts';
+import { ratiosOf } from '../../src/bench/run.ts';
+import { caseNames, engines, type Report } from '../../src/bench/types.ts';
 import { note } from '../../src/cli/say.ts';
-import { MoonletError } from '../../src/errors.ts';
-import { writeDocs } from '../lib/benchmarks.ts';
+import { MoonletError, suggestion, UsageError } from '../../src/errors.ts';
+import { readReport, writeDocs } from '../lib/benchmarks.ts';
 
-const report = await benchmark({ cases: caseNames, engines, quick: false, extras: true, say: note });
+const { values } = parseArgs({ options: { only: { type: 'string' } } });
+const cases = (values.only?.split(',') ?? caseNames).map((name) => {
+  const found = caseNames.find((known) => known === name);
+  if (found) return found;
+  throw new UsageError(`no case "${name}".${suggestion(name, caseNames)}`);
+});
+const before = values.only === undefined ? undefined : readReport();
+const report = await benchmark({ cases, engines, quick: false, extras: !before, say: note });
 const absent = report.cases.filter((row) => row.engine === 'moonlet' && 'missing' in row);
 if (absent.length)
   throw new MoonletError(`not written, since moonlet did not run ${absent.map((r) => r.case).join()}`);
-for (const file of await writeDocs(report)) note(`wrote ${file}`);
+for (const file of await writeDocs(before ? renewed(before, report) : report)) note(`wrote ${file}`);
+
+/** The earlier report with the cases of the later one in place of its own. */
+function renewed(earlier: Report, { cases: later }: Report): Report {
+  const rows = caseNames.flatMap((name) => {
+    const own = later.filter((row) => row.case === name);
+    return own.length ? own : earlier.cases.filter((row) => row.case === name);
+  });
+  return { ...earlier, cases: rows, ratios: ratiosOf(rows) };
+}

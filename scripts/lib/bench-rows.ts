@@ -40,7 +40,7 @@ export function section(kinds: Readonly<Record<string, RowKind>>, rows: Rows): s
     return row ? [`### ${kind.title}`, kind.about, ...rowText(row), ...(kind.more?.(row.figures) ?? [])] : [];
   });
   return [
-    '## Whole runs, first steps, surgery, integers, memory, threads',
+    '## Steps, whole runs, first steps, surgery, integers, memory, threads',
     'Written by `npm run docs -- bench-rows`. Each round runs Moonlet and its peer one after the other; the ratio is the median of the ratios of the rounds.',
     ...(parts.length ? parts : ['Not measured yet.']),
   ].join('\n\n');

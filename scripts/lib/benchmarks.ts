@@ -9,6 +9,13 @@ import { table } from './markdown.ts';
 import { lineChart } from './plots.ts';
 
 const docs = 'docs';
+const dataName = 'benchmarks/report.json';
+
+/** The report that the page was written from; undefined where there is none. */
+export const readReport = (folder = docs): Report | undefined => {
+  const file = join(folder, dataName);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Report) : undefined;
+};
 
 /** The names of the files that it wrote. */
 export async function writeDocs(report: Report, folder = docs): Promise<readonly string[]> {
@@ -22,6 +29,7 @@ export async function writeDocs(report: Report, folder = docs): Promise<readonly
     const series = report.growth.filter((g) => g.what === what);
     if (series.length) write(`benchmarks/step-by-${what}.svg`, await growthChart(what, series));
   }
+  write(dataName, `${JSON.stringify(report, undefined, 1)}\n`);
   write('benchmarks.md', page(report, keptSection()) + keptSections(join(folder, 'benchmarks.md')));
   return written;
 }
