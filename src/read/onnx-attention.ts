@@ -100,8 +100,11 @@ function emitCovariance(
     merged(d, x, [op.heads, widths[i] ?? 1, inQuery[0] * inQuery[1]]),
   );
   const unit = (x: string): string => {
-    const norm = d.emit('ReduceL2', [x, d.constant('int64', [1], [-1])], { keepdims: int(1) });
-    return d.emit('Div', [x, d.emit('Max', [norm, scalar(d, op.eps)])]);
+    // MNN's ReduceL2 ignores axes that are an input, and others have none: a sum is read by all
+    const sum = d.emit('ReduceSum', [d.emit('Mul', [x, x]), d.constant('int64', [1], [-1])], {
+      keepdims: int(1),
+    });
+    return d.emit('Div', [x, d.emit('Max', [d.emit('Sqrt', [sum]), scalar(d, op.eps)])]);
   };
   const turned = d.emit('Transpose', [unit(k)], { perm: ints([0, 1, 3, 2]) });
   const stored = defined(weight('gamma'), 'gamma');

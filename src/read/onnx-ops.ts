@@ -1,4 +1,4 @@
-/** @file Writes norms, transposed convs and resizing as ONNX nodes. */
+/** @file Writes norms, pads, transposed convs and resizing as ONNX nodes. */
 import { defined, first } from '../access.ts';
 import {
   channelsOf,
@@ -7,6 +7,7 @@ import {
   type Norm,
   type OpOf,
   positionFeatures,
+  type Shape,
   type Slot,
   slideBack,
 } from '../graph/index.ts';
@@ -14,7 +15,7 @@ import { float, int, ints, string } from '../onnx/index.ts';
 import { materialize } from '../weights/index.ts';
 import { normOperands } from './integer-norm.ts';
 import { normAffine } from './norm-affine.ts';
-import type { Emission } from './onnx-draft.ts';
+import type { Draft, Emission } from './onnx-draft.ts';
 
 /** One number a channel of the first input, such that it broadcasts over it: [c, 1, 1] for a map, [c] for a vector. */
 export function channelVector({ draft: d, shapes, weight, named }: Emission, slot: Slot): string {
@@ -194,4 +195,18 @@ export function emitNorm(e: Emission<Norm>): string {
   };
   const vectors = [vector('gamma', 1), vector('beta', 0), vector('mean', 0), vector('variance', 1)];
   return d.emit('BatchNormalization', [x, ...vectors], { epsilon: float(op.eps) });
+}
+
+/** Zeros around a map. A crop is a Slice, since MNN takes from the end what a negative pad takes from the front. */
+export function emitPad(
+  d: Draft,
+  x: string,
+  shape: Shape,
+  [top, right, bottom, left]: OpOf<'pad'>['pads'],
+): string {
+  if (Math.max(top, right, bottom, left) > 0)
+    return d.emit('Pad', [x, d.constant('int64', [8], [0, 0, top, left, 0, 0, bottom, right])]);
+  const [h = 1, w = 1]: readonly number[] = shape;
+  const pair = (values: readonly number[]): string => d.constant('int64', [2], values);
+  return d.emit('Slice', [x, pair([-top, -left]), pair([h + bottom, w + right]), pair([2, 3])]);
 }

@@ -35,6 +35,7 @@ import {
   emitGroupNorm,
   emitLayerNorm,
   emitNorm,
+  emitPad,
   emitPositions,
   emitResize,
   emitResponseNorm,
@@ -184,9 +185,7 @@ function emitOp(e: Emission): string {
         ...(fn === 'avg' ? { count_include_pad: int(0) } : {}),
       }),
     )
-    .with({ kind: 'pad' }, ({ pads: [top, right, bottom, left] }) =>
-      d.emit('Pad', [x, d.constant('int64', [8], [0, 0, top, left, 0, 0, bottom, right])]),
-    )
+    .with({ kind: 'pad' }, ({ pads }) => emitPad(d, x, shape, pads))
     .with({ kind: 'globalPool' }, ({ fn }) =>
       d.emit('Flatten', [d.emit(fn === 'avg' ? 'GlobalAveragePool' : 'GlobalMaxPool', [x])], channelAxis),
     )
@@ -264,8 +263,11 @@ function emitChannelOp(e: Emission<OpOf<'slice' | 'shuffle' | 'permute' | 'flatt
     case 'flatten':
       return d.emit('Flatten', [d.emit('Transpose', [x], { perm: ints(toNhwc) })], channelAxis);
     case 'maxout': {
-      const units = reshape(d, x, [c / op.pieces, op.pieces, ...spatial]);
-      return d.emit('ReduceMax', [units, d.constant('int64', [1], [2])], { keepdims: int(0) });
+      // a vector's pieces with one more axis: OpenVINO takes wrong numbers for what follows the maxima of [n, c, pieces]
+      const places = spatial.length ? spatial : [1];
+      const axes = spatial.length ? [2] : [2, 3];
+      const units = reshape(d, x, [c / op.pieces, op.pieces, ...places]);
+      return d.emit('ReduceMax', [units, d.constant('int64', [axes.length], axes)], { keepdims: int(0) });
     }
   }
 }

@@ -66,6 +66,17 @@ describe('toOnnx', () => {
       { numRuns: 60 },
     )).timeout(60_000);
 
+  it('writes crops and maxima of pieces in forms that other runtimes read as they are meant', async () => {
+    const shape = graph('forms', input(5, 6, 4).pad([-1, 0, 0, -2]).globalPool().dense(12).maxout(3).norm());
+    const { nodes, initializers } = toOnnx(shaken(shape));
+    const called = (type: string) => nodes.find(({ opType }) => opType === type);
+    expect(called('Pad')).to.equal(undefined);
+    expect(called('Slice')?.inputs.length).to.equal(4);
+    const axes = initializers.find(({ name }) => name === called('ReduceMax')?.inputs[1]);
+    expect(Array.from(axes?.data ?? [], Number)).to.deep.equal([2, 3]);
+    expect(await difference(shape)).to.be.below(1e-5);
+  });
+
   it('takes any batch, or the one that it is told', async () => {
     const net = shaken(wrn({ depth: 10, size: 16 }));
     const [first] = toOnnx(net).inputs;

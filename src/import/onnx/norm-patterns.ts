@@ -68,7 +68,7 @@ export function layerNormOf(
 }
 
 /** The Euclidean norm of each channel's map, also as the root of h w times the mean of squares: what the map is. */
-function mapNormOf(draft: Draft, id: string): string | undefined {
+export function mapNormOf(draft: Draft, id: string): string | undefined {
   const whole = inputOf(draft, id, 'mapNorm');
   const root = whole === undefined ? inputOf(draft, id, 'sqrt') : undefined;
   if (root === undefined) return whole;
@@ -77,12 +77,14 @@ function mapNormOf(draft: Draft, id: string): string | undefined {
   const pooled = op.kind === 'affine' ? (inputs[0] ?? root) : root;
   const { op: pool, inputs: squares } = draft.node(pooled);
   const isMean = (pool.kind === 'globalPool' && pool.fn === 'avg') || pool.kind === 'flatten';
-  const [x, ...others] = isMean ? draft.node(squares[0] ?? pooled).inputs : [];
-  const isSquare =
-    draft.node(squares[0] ?? pooled).op.kind === 'mul' && others.length === 1 && others[0] === x;
+  // the mean over a single place is that place
+  const square = draft.node(isMean ? (squares[0] ?? pooled) : pooled);
+  const [x, ...others] = square.inputs;
+  const isSquare = square.op.kind === 'mul' && others.length === 1 && others[0] === x;
   if (x === undefined || !isSquare) return undefined;
   const shape = draft.shape(x);
-  return isMap(shape) && Math.abs(places / (shape[0] * shape[1]) - 1) < 1e-6 ? x : undefined;
+  const isWhole = isMap(shape) && (isMean || shape[0] * shape[1] === 1);
+  return isWhole && Math.abs(places / (shape[0] * shape[1]) - 1) < 1e-6 ? x : undefined;
 }
 
 /** |x| / (mean over channels of |x| + eps), with |x| of each channel's map: the norms, and eps. */

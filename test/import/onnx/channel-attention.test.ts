@@ -16,9 +16,17 @@ const normalized = (x: string): readonly OnnxNode[] => [
   op('Expand', [`${x}c`, `${x}s`], `${x}e`),
   op('Div', [x, `${x}e`], `${x}u`),
 ];
+/** The same by a sum of squares, as Moonlet writes it. */
+const bySquares = (x: string): readonly OnnxNode[] => [
+  op('Mul', [x, x], `${x}x`),
+  op('ReduceSum', [`${x}x`, 'places'], `${x}a`, { keepdims: int(1) }),
+  op('Sqrt', [`${x}a`], `${x}l`),
+  op('Max', [`${x}l`, 'low'], `${x}c`),
+  op('Div', [x, `${x}c`], `${x}u`),
+];
 const low = real('low', [], [1e-12]);
 /** Of the shape [batch, q and k and v, heads, channels, places]. */
-const attention: readonly OnnxNode[] = [
+const attentionBy = (normalized: (x: string) => readonly OnnxNode[]): readonly OnnxNode[] => [
   op('Conv', ['x', 'w'], 'a'),
   op('Reshape', ['a', 'apart'], 'r'),
   op('Split', ['r', 'thirds'], 'q1 k1 v1', { axis: int(1) }),
@@ -32,6 +40,7 @@ const attention: readonly OnnxNode[] = [
   op('MatMul', ['p', 'v'], 'o'),
   op('Reshape', ['o', 'back'], 'y'),
 ];
+const attention = attentionBy(normalized);
 const constants: readonly OnnxTensor[] = [
   ...[low, real('w', [12, 4, 1, 1]), real('t', [2, 1, 1], [0.5, 2])],
   ...[whole('apart', [-1, 3, 2, 2, 42]), whole('thirds', [1, 1, 1]), whole('one', [1])],
@@ -48,6 +57,13 @@ const projected = [op('Conv', ['p', 'w', 'b'], 'c'), op('Add', ['c', 'x'], 'y')]
 const weights = (n: number) => [real('w', [4, n, 1, 1]), real('b', [4])];
 const cases: readonly Case[] = [
   one('attention over channels, as PyTorch writes it', attention, constants, undefined, 17),
+  one(
+    'attention over channels with norms by sums of squares',
+    attentionBy(bySquares),
+    [...constants, whole('places', [-1])],
+    undefined,
+    17,
+  ),
   one('positions', projected, [map('p', 8, [7, 6], 10000), ...weights(8)], 'positions'),
   one('positions of four features', projected, [map('p', 4, [7, 6], 10000), ...weights(4)], 'positions'),
   one(

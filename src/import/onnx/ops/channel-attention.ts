@@ -5,6 +5,7 @@
 import type { Call, Live, Value } from '../call.ts';
 import { float } from '../../../weights/index.ts';
 import { type Draft, type DraftNode, uniform } from '../draft.ts';
+import { mapNormOf } from '../norm-patterns.ts';
 import { channel, matrices } from './attention.ts';
 
 /** The larger of the norms of maps and a number; undefined where the value is none. */
@@ -14,16 +15,14 @@ export function flooredNorm(
   low: number,
   high: number,
 ): string | undefined {
-  const { op } = draft.node(id);
-  if (op.kind !== 'mapNorm' || !(low > 0) || high < 3e38) return undefined;
+  if (!(low > 0) || high < 3e38 || mapNormOf(draft, id) === undefined) return undefined;
   return draft.emit(path, { kind: 'floored', eps: Number(low.toPrecision(6)) }, [id]);
 }
 
 /** x / max(|x|, eps), with the norm of each channel's map; undefined where the values are others. */
 export function unitOf({ draft, path }: Call, x: string, below: string): string | undefined {
   const { op, inputs } = draft.node(below);
-  const norm = op.kind === 'floored' ? draft.node(inputs[0] ?? '') : undefined;
-  if (op.kind !== 'floored' || norm?.inputs[0] !== x) return undefined;
+  if (op.kind !== 'floored' || mapNormOf(draft, inputs[0] ?? '') !== x) return undefined;
   return draft.emit(path, { kind: 'unit', eps: op.eps }, [x]);
 }
 
