@@ -106,7 +106,7 @@ try {
     if (row) print(row.join('  '));
     return row ? [row] : [];
   });
-  const text = table([['', 'nets', 'within 1e-3', 'others', 'refused'], ...rows], [0, 3, 4]);
+  const text = table([['', 'nets', 'within 1e-3', 'others', 'refused for'], ...rows], [0, 3, 4]);
   if (flags.write)
     writeAtomically(page, remarked(readText(page), marks('scripts/reference/onnx-runtimes.ts'), text));
 } finally {
@@ -127,12 +127,16 @@ function compared(tool: string): string[] | undefined {
   const right = answers.filter(({ difference }) => difference !== undefined && difference < 1e-3);
   const others = answers.filter(({ difference }) => difference !== undefined && !(difference < 1e-3));
   const refused = new Map<string, number>();
-  for (const { error } of answers) if (error) refused.set(error, (refused.get(error) ?? 0) + 1);
+  for (const { error } of answers) {
+    if (error === undefined) continue;
+    const reason = /operation_type='(\w+)'/.exec(error)?.[1] ?? error; // onnx2torch names the op that it lacks
+    refused.set(reason, (refused.get(reason) ?? 0) + 1);
+  }
   return [
     `${tool} ${version}`,
     String(answers.length),
     String(right.length),
     others.map(({ net, difference = 0 }) => `${net} ${difference.toExponential(0)}`).join(', ') || '',
-    [...refused].map(([error, n]) => `${n}: ${error}`).join('; '),
+    [...refused].map(([reason, n]) => `${n}: ${reason}`).join(', '),
   ];
 }
