@@ -1,6 +1,6 @@
 /**
- * @file Measures training steps, whole runs, first steps, surgery, integers, peak memory and threads, and writes them into docs/benchmarks.md: two
- * hours on an idle machine. A row that was measured is kept, so that the command can be stopped and run again.
+ * @file Measures training steps, whole runs, first steps, surgery, integers, peak memory and threads, and writes them into
+ * docs/benchmarks.md: two hours on an idle machine. A row that was measured is kept, so that the command can be stopped and run again.
  *
  *   npm run docs -- bench-rows [--rows whole-run,surgery] [--rounds 7] [--again] [--quick]
  *

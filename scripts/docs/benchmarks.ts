@@ -4,11 +4,11 @@
  *
  *   npm run docs -- benchmarks [--only D1]
  *
- * --only measures some cases anew, and keeps the other figures.
+ * --only measures some cases anew, and keeps the other figures, which must be of the same day and processor.
  */
 import { parseArgs } from 'node:util';
 import { benchmark } from '../../src/bench/bench.ts';
-import { ratiosOf } from '../../src/bench/run.ts';
+import { machine, ratiosOf } from '../../src/bench/run.ts';
 import { caseNames, engines, type Report } from '../../src/bench/types.ts';
 import { note } from '../../src/cli/say.ts';
 import { MoonletError, suggestion, UsageError } from '../../src/errors.ts';
@@ -20,12 +20,21 @@ const cases = (values.only?.split(',') ?? caseNames).map((name) => {
   if (found) return found;
   throw new UsageError(`no case "${name}".${suggestion(name, caseNames)}`);
 });
-const before = values.only === undefined ? undefined : readReport();
+const before = values.only === undefined ? undefined : keptReport();
 const report = await benchmark({ cases, engines, quick: false, extras: !before, say: note });
 const absent = report.cases.filter((row) => row.engine === 'moonlet' && 'missing' in row);
 if (absent.length)
   throw new MoonletError(`not written, since moonlet did not run ${absent.map((r) => r.case).join()}`);
 for (const file of await writeDocs(before ? renewed(before, report) : report)) note(`wrote ${file}`);
+
+/** @throws MoonletError where there is no report, or one of another day or processor. */
+function keptReport(): Report {
+  const kept = readReport();
+  const [now, then] = [machine(), kept?.machine];
+  if (kept && then?.cpu === now.cpu && then.date.slice(0, 10) === now.date.slice(0, 10)) return kept;
+  const what = then ? `the others are of ${then.date.slice(0, 10)} on ${then.cpu}` : 'there are no others';
+  throw new MoonletError(`--only: ${what}; measure all`);
+}
 
 /** The earlier report with the cases of the later one in place of its own. */
 function renewed(earlier: Report, { cases: later }: Report): Report {

@@ -13,6 +13,7 @@ import * as ort from 'onnxruntime-node';
 import { get, item } from '../../src/access.ts';
 import { print } from '../../src/cli/say.ts';
 import { toOnnx } from '../../src/export/index.ts';
+import { MoonletError, suggestion, UsageError } from '../../src/errors.ts';
 import { readText, writeAtomically } from '../../src/files/index.ts';
 import { type Graph, inputShape, sizeOf } from '../../src/graph/index.ts';
 import { arbitraryGraph } from '../../test/support/arbitrary-graph.ts';
@@ -29,7 +30,12 @@ const { values: flags } = parseArgs({
 });
 const batch = 2;
 const page = 'docs/guides/deploy-node.md';
-const tools = flags.only?.split(',') ?? ['openvino', 'MNN', 'onnxslim', 'onnxsim', 'onnx2torch'];
+const known = ['openvino', 'MNN', 'onnxslim', 'onnxsim', 'onnx2torch'];
+const tools = flags.only?.split(',') ?? known;
+const unknown = tools.find((tool) => !known.includes(tool));
+if (unknown !== undefined) throw new UsageError(`--only: no "${unknown}".${suggestion(unknown, known)}`);
+if (!/^\d+$/.test(flags.random))
+  throw new UsageError(`--random must be a whole number, got "${flags.random}"`);
 
 /** What one tool made of one file. */
 interface Answer {
@@ -103,10 +109,14 @@ try {
   writeFileSync(join(folder, 'cases.json'), JSON.stringify(cases));
   const rows = tools.flatMap((tool) => {
     const row = compared(tool);
-    if (row) print(row.join('  '));
+    print(row ? row.join('  ') : `${tool}: not installed`);
     return row ? [row] : [];
   });
   const text = table([['', 'nets', 'within 1e-3', 'others', 'refused for'], ...rows], [0, 3, 4]);
+  if (flags.write && rows.length < known.length)
+    throw new MoonletError(
+      `not written, since only ${rows.length} of ${known.length} were asked and installed`,
+    );
   if (flags.write)
     writeAtomically(page, remarked(readText(page), marks('scripts/reference/onnx-runtimes.ts'), text));
 } finally {
@@ -136,7 +146,7 @@ function compared(tool: string): string[] | undefined {
     `${tool} ${version}`,
     String(answers.length),
     String(right.length),
-    others.map(({ net, difference = 0 }) => `${net} ${difference.toExponential(0)}`).join(', ') || '',
+    others.map(({ net, difference = 0 }) => `${net} ${difference.toExponential(0)}`).join(', '),
     [...refused].map(([reason, n]) => `${n}: ${reason}`).join(', '),
   ];
 }

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { recipe } from '../../scripts/bench/rows/whole-run-recipe.ts';
 import { parseRecipe, perform, readyFor } from '../../src/run/index.ts';
 
 const { losses: before }: { readonly losses: Record<string, readonly number[]> } = JSON.parse(
@@ -15,12 +16,12 @@ const start = {
   ...{ data: 'mnist', student: 'wrn depth=16 width=1 size=28 channels=1', block: 'BG(2,2)' },
   teacher: 'mnist/wrn-16-1',
   losses: [
-    { kind: 'cross-entropy', weight: 0.1 },
-    { kind: 'soft-targets', weight: 0.9, temperature: 4 },
-    { kind: 'attention', weight: 1000 },
+    { kind: 'cross-entropy', weight: recipe.crossEntropy },
+    { kind: 'soft-targets', weight: recipe.softTargets, temperature: recipe.temperature },
+    { kind: 'attention', weight: recipe.attention },
   ],
-  ...{ steps: 1000, rate: { kind: 'one-cycle', peak: 0.2 }, batch: 64, seed: 7 },
-  ...{ augment: { shift: 1 }, validation: 2000 },
+  ...{ steps: recipe.steps, rate: { kind: 'one-cycle', peak: recipe.peak }, batch: recipe.batch },
+  ...{ seed: recipe.seed, augment: { shift: recipe.shift }, validation: recipe.heldOut },
 };
 const recipeOf = (name: string): unknown =>
   name === 'start' ? start : JSON.parse(readFileSync(`zoo/recipes/${name}.json`, 'utf8'));

@@ -1,32 +1,32 @@
-/** @file Peak memory of a process that trains, compared with PyTorch's. */
+/** @file Peak memory of a process that trains, compared with PyTorch's, and what a step must keep. */
+import { get } from '../../../src/access.ts';
 import { caseOf } from '../../../src/bench/cases.ts';
-import { runCase } from '../../../src/bench/run.ts';
-import type { CaseName } from '../../../src/bench/types.ts';
-import type { Figure, Plan, RowKind } from './figure.ts';
+import { type Kind, shapes, sizeOf } from '../../../src/graph/index.ts';
+import { table } from '../../lib/markdown.ts';
+import { againstPyTorch, trainingCases } from './cases.ts';
+import type { RowKind } from './figure.ts';
 
-const cases: readonly CaseName[] = ['T1', 'T2', 'T3', 'T4', 'D1'];
+/** Kinds of nodes whose outputs a backward pass reads. */
+const kept: readonly Kind[] = ['conv', 'norm', 'act', 'add', 'mul'];
 
 export const peaks: RowKind = {
   title: 'Peak memory of training',
   about:
     "The most memory that the process held while its steps were timed. PyTorch runs eagerly, in the faster of its two memory formats: its compiler's process takes more.",
-  measure,
+  measure: (plan) =>
+    againstPyTorch(plan, { unit: 'MiB', valueOf: (row) => row.peakMiB, goalOf: () => 0.35, quick: true }),
+  more: () => [
+    "The outputs of the student's convs, norms, activations and sums in a batch, which the backward pass reads, by their shapes:",
+    table([[...trainingCases], trainingCases.map((name) => `${keptMiB(name).toFixed(0)} MiB`)], []),
+  ],
 };
 
-async function measure({ rounds, quick, say }: Plan): Promise<readonly Figure[]> {
-  const figures: Figure[] = [];
-  for (const name of quick ? cases.slice(0, 1) : cases) {
-    const [ours, values]: [number[], number[]] = [[], []];
-    for (let round = 0; round < rounds; round++) {
-      const engines = ['moonlet', 'python-torch'] as const;
-      const { rows } = await runCase(caseOf(name), { cases: [name], engines, quick: true, say: () => {} });
-      for (const row of rows) {
-        if ('missing' in row) throw new Error(`${name}, ${row.engine}: ${row.missing}`);
-        (row.engine === 'moonlet' ? ours : values).push(row.peakMiB);
-      }
-    }
-    figures.push({ what: name, unit: 'MiB', ours, peer: { name: 'PyTorch', values }, goal: 0.35 });
-    say(`peak memory, ${name}: ${JSON.stringify(figures.at(-1))}`);
-  }
-  return figures;
+function keptMiB(name: (typeof trainingCases)[number]): number {
+  const { graph, batch } = caseOf(name);
+  const shapeOf = shapes(graph);
+  const numbers = graph.nodes.reduce(
+    (sum, { id, op }) => sum + (kept.includes(op.kind) ? sizeOf(get(shapeOf, id)) : 0),
+    0,
+  );
+  return (numbers * batch * 4) / 2 ** 20;
 }
