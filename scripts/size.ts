@@ -41,7 +41,7 @@ const fixtures: readonly Fixture[] = [
   },
   {
     name: 'the whole core and every architecture',
-    ceiling: 172_000,
+    ceiling: 173_000,
     source: ['src/index.ts', ...filesUnder('zoo/architectures')]
       .map((file, i) => `export * as part${i} from './${file}';`)
       .join('\n'),

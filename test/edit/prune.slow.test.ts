@@ -10,6 +10,7 @@ import {
   verifyCertificate,
   widen,
 } from '../../src/edit/index.ts';
+import { pruneScopes } from '../../src/edit/prune/prune-options.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { Refusal, UsageError } from '../../src/errors.ts';
 import { channels, channelsOf, type Graph, shapes } from '../../src/graph/index.ts';
@@ -55,7 +56,7 @@ describe('channel pruning (law 5)', () => {
         const net = undefinedIfRefused(() => copyChannels(drawn, randomCopies(drawn, seed)))?.net ?? drawn;
         const source = random('prune', seed);
         const o = {
-          scope: source.below(2) ? 'layer' : 'global',
+          scope: pruneScopes[source.below(3)] ?? 'layer',
           byGroups: (id: string): boolean => random(seed, id).below(2) === 0,
           ...(source.below(3) ? {} : { roundTo: 2 }),
         } as const;

@@ -14,7 +14,7 @@ export const channels = stepKind({
     macs: share.optional(),
     params: share.optional(),
     by: z.enum(['l1', 'l2', 'norm-scale', 'geometric-median']).default('l2'),
-    scope: z.enum(['layer', 'global']).default('layer'),
+    scope: z.enum(['layer', 'isomorphic', 'global']).default('layer'),
     /** Widths become multiples of it; by default of 8 where a layer has such a width, else of 1 (see `pruneChannels`). */
     roundTo: count.optional(),
     /** Examples by which layers that lost inputs are fitted to their former values; none by default (see `reconstruct`). */

@@ -12,6 +12,7 @@ import { withCopies } from '../channels/copy-channels.ts';
 import type { Growth } from '../channels/growth.ts';
 import { checkNet, checkOptions, checkValue, inside } from '../options.ts';
 import { type Importance, importances, type Scores, scores } from './importance.ts';
+import { isomorphicPaths } from './isomorphic.ts';
 import { makerOf, masked } from './masked.ts';
 import { paths } from './moves.ts';
 import type { Move, Path } from './path.ts';
@@ -77,7 +78,12 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
   const requested = inMultiplesOf(o.roundTo ?? blockWidth);
   const isUsable = o.roundTo !== undefined || requested.found.some((p) => p.moves.length);
   const { roundTo, found } = isUsable ? requested : inMultiplesOf(1);
-  const steps = merged(found, ratios ? 'layer' : scope, strengths(net.graph, all, ratios));
+  const steps =
+    ratios || scope === 'layer'
+      ? byShare(found, strengths(net.graph, all, ratios))
+      : scope === 'global'
+        ? inOrderOfScores(found)
+        : bySharesOfClasses(isomorphicPaths(net.graph, all, found));
   const removed = (moves: number): ReadonlyMap<number, 0> =>
     new Map(steps.slice(0, moves).flatMap(({ move }) => move.classes.map((id) => [id, 0] as const)));
   const after = (moves: number): Growth =>
@@ -93,7 +99,7 @@ export function planPruning(net: Net, o: PruneOptions = {}): Pruning {
     movesFor: (ratio) => {
       if (ratios) return countWithin(steps, 1);
       checkValue('prune', 'the ratio', ratio, inside);
-      if (scope === 'layer') return countWithin(steps, ratio);
+      if (scope !== 'global') return countWithin(steps, ratio);
       return nearestCount(steps, ratio * found.reduce((n, p) => n + p.free, 0));
     },
     gone: (moves) => new Set(removed(moves).keys()),
@@ -126,15 +132,15 @@ function readByNorms(graph: Graph, { balances }: Channels): ReadonlyMap<number, 
   return norms;
 }
 
-/** Scores by class. In the global scope those that depend on a layer's size are divided by the layer's mean. */
+/** Scores by class. Where layers are compared, those that depend on a layer's size are divided by the layer's mean. */
 function scoresFor(net: Net, all: Channels, o: PruneOptions): Scores {
   const { by = 'l2', scope = 'layer' } = o;
   const raw = typeof by === 'string' ? scores(net, all, importanceNamed(by), o) : by;
   const isComparable = by === 'norm-scale' || by === 'taylor';
-  return scope === 'global' && !isComparable ? dividedByMean(all, raw) : raw;
+  return scope !== 'layer' && !isComparable ? dividedByMean(all, raw) : raw;
 }
 
-/** How many steps remove at most this share of their component. */
+/** How many steps remove at most this share of their component, or of their class of components. */
 const countWithin = (steps: readonly Step[], share: number): number =>
   steps.filter((s) => s.share <= share).length;
 
@@ -205,26 +211,41 @@ function dividedByMean(all: Channels, raw: Scores): Scores {
 
 interface Step {
   readonly move: Move;
-  /** The share of the component that is removed when half of the move is done. Ratios from it up include the move. */
+  /** The highest score on the path so far, since the order within a path stays. */
+  readonly score: number;
+  /** The share of what may go that is removed when half of the move is done. Ratios from it up include the move. */
   readonly share: number;
 }
 
-/** All paths as one list, by the removed share or by score. The order within each path stays. */
-function merged(
-  found: readonly Path[],
-  scope: 'layer' | 'global',
-  strength: (path: Path) => number,
-): readonly Step[] {
-  const steps = found.flatMap((path) => {
-    const ratio = strength(path);
-    let [removed, highest] = [0, 0];
-    if (!ratio) return [];
-    return path.moves.map((move) => {
-      const share = (removed + move.classes.length / 2) / path.free / ratio;
-      removed += move.classes.length;
-      highest = Math.max(highest, move.score);
-      return { move, share, key: scope === 'layer' ? share : highest };
+/** The moves of some paths in the order of their scores, and the shares of what may go on all of these paths. */
+function inOrderOfScores(paths: readonly Path[]): readonly Step[] {
+  const free = paths.reduce((sum, path) => sum + path.free, 0);
+  const scored = paths.flatMap(({ moves }) => {
+    let score = Number.NEGATIVE_INFINITY;
+    return moves.map((move) => {
+      score = Math.max(score, move.score);
+      return { move, score };
     });
   });
-  return steps.sort((a, b) => a.key - b.key);
+  let removed = 0;
+  return scored
+    .sort((a, b) => a.score - b.score)
+    .map(({ move, score }) => {
+      const share = (removed + move.classes.length / 2) / free;
+      removed += move.classes.length;
+      return { move, score, share };
+    });
 }
+
+/** All moves by the removed share of their path, divided by the ratio that is requested for it; none where that is 0. */
+const byShare = (found: readonly Path[], strength: (path: Path) => number): readonly Step[] =>
+  found
+    .flatMap((path) => {
+      const ratio = strength(path);
+      return ratio ? inOrderOfScores([path]).map((s) => ({ ...s, share: s.share / ratio })) : [];
+    })
+    .sort((a, b) => a.share - b.share);
+
+/** All moves by the removed share of all paths of their class, by score within a class. */
+const bySharesOfClasses = (classes: readonly (readonly Path[])[]): readonly Step[] =>
+  classes.flatMap(inOrderOfScores).sort((a, b) => a.share - b.share);

@@ -16,14 +16,19 @@ import {
 } from '../options.ts';
 import { type Evidence, type Importance, importances, type Scores } from './importance.ts';
 
+export const pruneScopes = ['layer', 'isomorphic', 'global'] as const;
+export type PruneScope = (typeof pruneScopes)[number];
+
 export interface PruneOptions extends Evidence {
   /** How channels are scored, by default by the L2 norm of their filters; or a Map of scores by class (see `channels`). */
   readonly by?: Importance | Scores;
   /**
-   * `layer` (by default) removes the same share of every layer, `global` the least important channels of the net. In the
-   * global scope, scores that depend on a layer's size are divided by their mean over the layer.
+   * `layer` (by default) removes the same share of every layer, `global` the least important channels of the net, and
+   * `isomorphic` the same share of all layers that are built alike into the net, the least important channels of them first
+   * (Fang et al. 2024, arXiv:2407.04616). Where layers are compared, scores that depend on a layer's size are divided by
+   * their mean over the layer.
    */
-  readonly scope?: 'layer' | 'global';
+  readonly scope?: PruneScope;
   /**
    * Widths that change become multiples of it; a layer that has no such width stays as it is. 8 by default, or 1 when no
    * layer of the net has such a width: onnxruntime's convs process channels in blocks of 8 or 16, and a net with other
@@ -57,7 +62,7 @@ export const pruneChecks: Checks<PruneOptions> = {
     // an unknown name gets an error of its own, with the nearest known one
     holds: (v) => typeof v === 'string' || v instanceof Map,
   },
-  scope: oneOf('layer', 'global'),
+  scope: oneOf(...pruneScopes),
   roundTo: whole(1),
   most: share,
   ratios: recordOf(belowOne),
