@@ -2,6 +2,21 @@
 import { expect } from 'chai';
 import * as core from '../../src/index.ts';
 import { graph, init, input, type Net } from '../../src/index.ts';
+import { wholeShare } from '../../src/shares.ts';
+
+describe('shares of channels', () => {
+  it('are those of exact arithmetic', () => {
+    for (let n = 1; n <= 1000; n++)
+      for (let percent = 1; percent < 100; percent++)
+        if (wholeShare(percent / 100, n) !== Math.floor((percent * n) / 100))
+          expect.fail(`${percent} % of ${n}`);
+  });
+  it('"most" may be a share whose product falls below a whole number in floating point', () => {
+    // 0.58 * 50 is 28.999999999999996
+    const net = init(graph('fifty', input(4, 4, 4).conv(50, { kernel: 3 }).globalPool().dense(2)));
+    expect(core.planPruning(net, { most: 0.58, roundTo: 1 }).moves).to.have.length(29);
+  });
+});
 
 describe('why no channel can be removed', () => {
   const line = (

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { PruneTarget } from '../../edit/index.ts';
 import type { Graph } from '../../graph/index.ts';
 import { cost } from '../../read/cost.ts';
+import { wholeShare } from '../../shares.ts';
 import { joined } from '../arrays.ts';
 import { count, exampleBatches, share, stepKind, where, whereOf } from '../step-kind.ts';
 
@@ -56,7 +57,7 @@ interface Shares {
 function targetOf(graph: Graph, { ratio, macs, params }: Shares): PruneTarget {
   const total = cost(graph);
   if (ratio !== undefined) return { ratio };
-  if (macs !== undefined) return { macs: Math.floor(macs * total.macs) };
-  if (params !== undefined) return { params: Math.floor(params * total.params) };
+  if (macs !== undefined) return { macs: wholeShare(macs, total.macs) };
+  if (params !== undefined) return { params: wholeShare(params, total.params) };
   throw new Error('internal: a channels step without ratio, macs and params');
 }

@@ -11,6 +11,7 @@
  */
 import { get, item } from '../../access.ts';
 import type { Balance, Channels, Variable } from '../../graph/index.ts';
+import { wholeShare } from '../../shares.ts';
 import type { Scores } from './importance.ts';
 import type { Move, Obstacle, Path, PathOptions } from './path.ts';
 import { type Tie, tiesOf } from './ties.ts';
@@ -22,7 +23,8 @@ export function paths(all: Channels, scores: Scores, o: PathOptions): readonly P
     const classes = [...new Set(variables.flatMap((v) => [...v.classes]))];
     const free = classes.filter(o.free);
     if (!free.length) return [];
-    const movesWithin = (most: number): readonly Move[] => {
+    const movesWithin = (share: number): readonly Move[] => {
+      const most = wholeShare(share, free.length);
       const counts = keptCounts(classes, occurrences);
       return balances.length
         ? balancedMoves(free, scores, counts, balances, most)
@@ -111,11 +113,11 @@ const scoreOf = (scores: Scores, id: number): number => scores.get(id) ?? 0;
 const inOrder = (ids: readonly number[], scores: Scores): number[] =>
   [...ids].sort((a, b) => scoreOf(scores, a) - scoreOf(scores, b) || a - b);
 
-/** Moves of one channel each, where nothing is tied. */
+/** Moves of one channel each, where nothing is tied; `most` channels at most. */
 function singleMoves(ids: readonly number[], scores: Scores, counts: Counts, most: number): Move[] {
   const moves: Move[] = [];
   for (const id of inOrder(ids, scores)) {
-    if (moves.length + 1 > most * ids.length) break;
+    if (moves.length + 1 > most) break;
     if (!counts.canLose([id])) continue;
     counts.lose([id]);
     moves.push({ classes: [id], score: scoreOf(scores, id) });
@@ -130,7 +132,7 @@ interface Cell {
 }
 const nextOf = ({ ids, next }: Cell): number => item(ids, next);
 
-/** Moves that leave all ties balanced. */
+/** Moves that leave all ties balanced, of `most` channels at most. */
 function balancedMoves(
   ids: readonly number[],
   scores: Scores,
@@ -156,13 +158,13 @@ function balancedMoves(
     const start = least(open, nextScore);
     if (!start) return moves;
     const fewest = Math.max(...ties.map((t) => t.fewest(nextOf(start))));
-    if (removed + fewest > most * ids.length) {
+    if (removed + fewest > most) {
       stuck.add(start);
       continue;
     }
     const taken = completed(start, cells, ties, nextScore);
     const classes = taken.map(({ id }) => id);
-    if (classes.length && removed + classes.length <= most * ids.length && counts.canLose(classes)) {
+    if (classes.length && removed + classes.length <= most && counts.canLose(classes)) {
       counts.lose(classes);
       removed += classes.length;
       const sum = classes.reduce((total, id) => total + scoreOf(scores, id), 0);
