@@ -24,7 +24,12 @@ export {
 export type { Compressed, CompressOptions, Row } from './options.ts';
 export { parseSteps, printStep } from './parse-steps.ts';
 export { compress } from './pipeline.ts';
-export { type PostTrainingOptions, quantizeByData } from './post-training.ts';
+export {
+  type PostTrainingOptions,
+  quantizeByData,
+  quantizeToLatency,
+  type WithinLatency,
+} from './post-training.ts';
 export { type QuantizedFormOptions, quantizedForm } from './quantized-form.ts';
 export { keepShared } from './shared-form.ts';
 export { type CompressStep, type CompressStepInput, type StepName, stepNames } from './step-kinds.ts';

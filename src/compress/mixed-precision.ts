@@ -5,16 +5,16 @@
  */
 import { first, get, item } from '../access.ts';
 import { foldNorms } from '../edit/fold/norms.ts';
-import { layersOf, scalesOf } from '../edit/quantize/index.ts';
+import { isCoded, kernelBits, layersOf, scalesOf } from '../edit/quantize/index.ts';
 import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError, UsageError } from '../errors.ts';
-import { bytesOf, float, materialize, type Net, quantized, type WeightKey } from '../weights/index.ts';
+import { bytesOf, float, half, materialize, type Net, quantized, type WeightKey } from '../weights/index.ts';
 import { type Outputs, relativeError } from './sensitivity.ts';
 
 export interface MixedPrecisionOptions extends EngineOptions {
   /** The largest size of the kernels, in bytes, scales included. */
   readonly bytes: number;
-  /** The numbers of bits that a kernel may have, 2 to 8; 32 leaves it in floats. [2, 4, 8] by default. */
+  /** The bits that a kernel may have: codes of 2 to 8, 16 for half precision, 32 for floats. [2, 4, 8] by default. */
   readonly choices?: readonly number[];
   /** Called after each measured kernel. */
   readonly onProgress?: (measured: number, total: number) => void;
@@ -54,9 +54,11 @@ export async function mixedPrecision(
   x: Float32Array,
   { bytes, choices = [2, 4, 8], onProgress, ...engine }: MixedPrecisionOptions,
 ): Promise<MixedPrecision> {
-  const wrong = choices.find((b) => b !== 32 && !(Number.isInteger(b) && b >= 2 && b <= 8));
+  const wrong = choices.find((b) => !kernelBits.holds(b));
   if (!choices.length || wrong !== undefined)
-    throw new UsageError(`mixedPrecision: choices must be numbers of bits from 2 to 8, or 32, got ${wrong}`);
+    throw new UsageError(
+      `mixedPrecision: each of the choices must be ${kernelBits.words}, got ${wrong ?? 'no choice'}`,
+    );
   const net = foldNorms(whole);
   const order = [...new Set(choices)].sort((a, b) => b - a);
   const outputsOf = async (n: Net): Promise<Outputs> => {
@@ -88,6 +90,7 @@ function atBits(net: Net, key: WeightKey, bits: number): Net {
   if (bits === 32) return net;
   const stored = get(net.weights, key);
   const kernel = float(stored.shape, materialize(stored));
+  if (!isCoded(bits)) return { ...net, weights: new Map(net.weights).set(key, half(kernel)) };
   const scales = scalesOf(kernel, bits, 'channel', bits > 4 ? 'max' : 'mse');
   return { ...net, weights: new Map(net.weights).set(key, quantized(kernel, { bits, scales })) };
 }

@@ -14,14 +14,14 @@ import {
   scalesOf,
   withoutMeanError,
 } from '../edit/quantize/index.ts';
-import { UsageError } from '../errors.ts';
+import { Refusal, UsageError } from '../errors.ts';
 import { inputShape } from '../graph/index.ts';
 import { float, materialize, type Net } from '../weights/index.ts';
 import { roundAdaptively } from './adaptive-rounding.ts';
 import { type CalibrateOptions, calibrate } from './calibrate.ts';
 import type { Rounding } from './choices.ts';
 import { inputMoments } from './moments.ts';
-import { sensitivities, withoutRoundings } from './sensitivity.ts';
+import { type Sensitivity, sensitivities, withoutRoundings } from './sensitivity.ts';
 
 export interface PostTrainingOptions
   extends Omit<QuantizeOptions, 'ranges' | 'moments'>,
@@ -63,9 +63,78 @@ export async function quantizeByData(
   batches: readonly Float32Array[],
   o: PostTrainingOptions = {},
 ): Promise<Net> {
-  const { outputs = false, unrounded = 0, round = 'nearest', values = true } = o;
+  const { unrounded = 0 } = o;
   if (!Number.isInteger(unrounded) || unrounded < 0)
     throw new UsageError(`quantize: unrounded must be a whole number from 0 up, got ${unrounded}`);
+  const { net: rounded, ranked } = await roundedByData(net, batches, o);
+  return unrounded ? withFloats(rounded, await ranked(), unrounded) : rounded;
+}
+
+/** An integer net within a measured budget. */
+export interface WithinLatency {
+  readonly net: Net;
+  /** How many values stay in floats. */
+  readonly unrounded: number;
+  /** What `measure` gave for the net. */
+  readonly measured: number;
+}
+
+/**
+ * Quantizes a trained net, but leaves as many values in floats as `measure` of the net stays within the budget, the most sensitive
+ * ones first; layers that read them run in floats. Both are in the same unit, such as milliseconds: `latency` of moonlet/engine is a
+ * measure. It searches by bisection, which assumes that the measure rises with the number of such values.
+ *
+ * @param batches examples that calibrate, each [n, ...input] flat.
+ * @throws UsageError for options out of range; Refusal when the measure is above the budget even if all values are rounded.
+ * @example
+ * import { graph, init, input } from 'moonlet';
+ * import { quantizeToLatency } from 'moonlet/compress';
+ * const net = init(graph('tiny', input(8, 8, 8).conv(32, { kernel: 3 }).relu().globalPool().dense(4)));
+ * const examples = Float32Array.from({ length: 16 * 8 * 8 * 8 }, (_, i) => Math.sin(i));
+ * // a stand-in for latency(net) of moonlet/engine: floats take longer
+ * const time = async ({ graph }: typeof net) => 10 - graph.nodes.filter((n) => n.op.kind === 'quantize').length;
+ * const { unrounded } = await quantizeToLatency(net, [examples], 9, time);
+ * unrounded; // 2
+ */
+export async function quantizeToLatency(
+  net: Net,
+  batches: readonly Float32Array[],
+  budget: number,
+  measure: (net: Net) => Promise<number>,
+  o: Omit<PostTrainingOptions, 'unrounded'> = {},
+): Promise<WithinLatency> {
+  if (!(budget > 0)) throw new UsageError(`quantize: the budget must be a number above 0, got ${budget}`);
+  const { net: rounded, ranked } = await roundedByData(net, batches, o);
+  const least = await measure(rounded);
+  if (!(least <= budget))
+    throw new Refusal(
+      `${net.graph.name}: the measured time cannot come down to ${budget} by quantization; with all values rounded it is ${least}`,
+    );
+  const worst = await ranked();
+  let best: WithinLatency = { net: rounded, unrounded: 0, measured: least };
+  for (let high = worst.length; best.unrounded < high; ) {
+    const unrounded = Math.ceil((best.unrounded + high) / 2);
+    const tried = withFloats(rounded, worst, unrounded);
+    const measured = await measure(tried);
+    if (measured <= budget) best = { net: tried, unrounded, measured };
+    else high = unrounded - 1;
+  }
+  return best;
+}
+
+/** The net with the first `count` values of a ranking in floats. */
+const withFloats = (rounded: Net, ranking: readonly Sensitivity[], count: number): Net => ({
+  ...rounded,
+  graph: withoutRoundings(rounded.graph, new Set(ranking.slice(0, count).map((s) => s.id))),
+});
+
+/** The net with all values rounded, and the ranking of its roundings, the one that costs most first. */
+async function roundedByData(
+  net: Net,
+  batches: readonly Float32Array[],
+  o: PostTrainingOptions,
+): Promise<{ readonly net: Net; readonly ranked: () => Promise<readonly Sensitivity[]> }> {
+  const { outputs = false, round = 'nearest', values = true } = o;
   const { activations: bits } = bitsIn(foldNorms(net).graph, o);
   if (values) checkUnrounded(net.graph, bits, outputs);
   const folded = o.equalize ? equalize(net) : foldNorms(net);
@@ -78,11 +147,11 @@ export async function quantizeByData(
   const inCodes = moments && round === 'adaptive' ? await adaptively(even, moments, o) : even;
   const rounded = quantize(inCodes, { ...o, ...(moments ? { moments } : {}), ...(values ? { ranges } : {}) });
   const corrected = o.correct === false || !isNearest ? rounded : correctBias(rounded, even, means);
-  if (!unrounded) return corrected;
-  const x = firstOf(batches, rankingExamples * inputShape(net.graph).reduce((n, d) => n * d, 1));
-  const worst = await sensitivities(even, corrected.graph, x, engineOf(o));
-  const ids = new Set(worst.slice(0, unrounded).map((s) => s.id));
-  return { ...corrected, graph: withoutRoundings(corrected.graph, ids) };
+  const ranked = (): Promise<readonly Sensitivity[]> => {
+    const x = firstOf(batches, rankingExamples * inputShape(net.graph).reduce((n, d) => n * d, 1));
+    return sensitivities(even, corrected.graph, x, engineOf(o));
+  };
+  return { net: corrected, ranked };
 }
 
 /** The net with kernels of fewer than 8 bits on codes, and their biases without the mean error of the rounding. */
@@ -96,7 +165,7 @@ async function adaptively(
   const found = new Map(weights);
   for (const { id } of layersOf(graph)) {
     const ofInputs = moments.get(id);
-    if (keep(id) || bits(id) === 8 || !ofInputs) continue;
+    if (keep(id) || bits(id) >= 8 || !ofInputs) continue;
     const stored = get(weights, `${id}:kernel`);
     const kernel = float(stored.shape, materialize(stored));
     const scales = scalesOf(kernel, bits(id), per, clip);

@@ -1,11 +1,20 @@
 /** @file Rounding by what a layer reads, even channels, and values that stay in floats. */
 import { expect } from 'chai';
-import { calibrate, quantizeByData } from '../../src/compress/index.ts';
+import {
+  calibrate,
+  compress,
+  parseSteps,
+  quantizeByData,
+  quantizeToLatency,
+} from '../../src/compress/index.ts';
 import { evenChannels, type Moments, roundWithFeedback, scalesOf } from '../../src/edit/quantize/index.ts';
-import { foldNorms, graph, input } from '../../src/index.ts';
+import { type FeatureMap, inputShape } from '../../src/graph/index.ts';
+import { foldNorms, graph, input, UsageError } from '../../src/index.ts';
+import { random } from '../../src/random.ts';
 import { codesOf, float, materialize, type Net, pairsFit, quantized } from '../../src/weights/index.ts';
 import { calibrated } from '../support/calibrated.ts';
-import { examples, fusing, largestDifference, noise } from '../support/nets.ts';
+import { messageOf } from '../support/errors.ts';
+import { examples, fusing, largestDifference, noise, sizeOf } from '../support/nets.ts';
 import { runCompiled } from '../support/run.ts';
 
 /** Means and covariances of rows [n, k]. */
@@ -85,6 +94,66 @@ describe('rounding with error feedback', () => {
     const count = ({ graph: g }: Net): number => g.nodes.filter((m) => m.op.kind === 'quantize').length;
     expect(count(all) - count(q)).to.equal(2);
     expect(await distance(q)).to.be.below(await distance(all));
+  });
+});
+
+describe('values in floats within a measured time', () => {
+  /** A stand-in for the time of a run: each rounding makes it shorter. */
+  const time = async ({ graph: g }: Net): Promise<number> =>
+    20 - g.nodes.filter((n) => n.op.kind === 'quantize').length;
+
+  it('are as many as fit, the most sensitive ones', async () => {
+    const net = await calibrated(fusing);
+    const x = examples(fusing, 64);
+    const whole = await quantizeByData(net, [x]);
+    const least = await time(whole);
+    for (const extra of [0, 1, 2, 3.5]) {
+      const got = await quantizeToLatency(net, [x], least + extra, time);
+      expect(got.unrounded).to.equal(Math.floor(extra));
+      expect(got.measured).to.equal(least + Math.floor(extra));
+      const same = await quantizeByData(net, [x], { unrounded: got.unrounded });
+      expect(got.net.graph).to.deep.equal(same.graph);
+    }
+    const { unrounded } = await quantizeToLatency(net, [x], 1000, time);
+    expect(unrounded).to.equal(20 - least);
+  });
+  it('says what can be reached', async () => {
+    const net = await calibrated(fusing);
+    const message = (budget: number): Promise<string> =>
+      quantizeToLatency(net, [examples(fusing, 8)], budget, time).then(
+        () => '',
+        (e: Error) => e.message,
+      );
+    expect(await message(1)).to.match(
+      /: the measured time cannot come down to 1 by quantization; with all values rounded it is \d+$/,
+    );
+    expect(await message(0)).to.equal('quantize: the budget must be a number above 0, got 0');
+    expect(await message(Number.NaN)).to.equal('quantize: the budget must be a number above 0, got NaN');
+  });
+  it('as a step records how many they are', async () => {
+    const net = await calibrated(fusing);
+    const source = random('pixels');
+    const split = {
+      count: 64,
+      pixels: Uint8Array.from({ length: 64 * sizeOf(inputShape(fusing)) }, () => source.below(256)),
+      labels: Uint8Array.from({ length: 64 }, (_, i) => i % 2),
+    };
+    const shape = inputShape(fusing) as FeatureMap;
+    const data = { name: 'noise', classes: 2, classNames: ['a', 'b'], shape, mean: 0.5, std: 0.3 };
+    const all = (await quantizeByData(net, [examples(fusing, 8)])).graph.nodes;
+    const { rows } = await compress(net, parseSteps('quantize=8,latency=1000'), {
+      data: { ...data, train: split, test: split },
+      heldOut: 16,
+      runs: 0,
+    });
+    // a budget that floats keep, too
+    const count = all.filter((n) => n.op.kind === 'quantize').length;
+    expect(rows.at(-1)?.step).to.equal(`quantize=8,unrounded=${count}`);
+    const error = (words: string): string => messageOf(() => parseSteps(words), UsageError);
+    const line =
+      'steps[0]: latency: it chooses how many values stay in floats; it needs rounded values (activations) and takes no unrounded';
+    expect(error('quantize=8,latency=0.5,unrounded=2')).to.equal(line);
+    expect(error('quantize=8,latency=0.5,activations=0')).to.equal(line);
   });
 });
 

@@ -1,18 +1,22 @@
 /** @file Few bits: learned steps and their gradients, bits by layer, and mixed precision within a budget. */
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { learnedSteps, mixedPrecision, quantizedForm } from '../../src/compress/index.ts';
+import { learnedSteps, mixedPrecision, quantizeByData, quantizedForm } from '../../src/compress/index.ts';
 import { roundAdaptively } from '../../src/compress/adaptive-rounding.ts';
 import { chosen, type KernelChoice } from '../../src/compress/mixed-precision.ts';
 import { scalesOf } from '../../src/edit/quantize/index.ts';
 import { endsOf } from '../../src/edit/quantize/layers.ts';
+import { runModel } from '../../src/engine/index.ts';
+import { toOnnx } from '../../src/export/index.ts';
 import { graph, input, quantize, MoonletError, Refusal, UsageError } from '../../src/index.ts';
 import { fit, sgd } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { float, init, materialize, type Net, quantized, type Weight } from '../../src/weights/index.ts';
+import { calibrated } from '../support/calibrated.ts';
 import { messageOf } from '../support/errors.ts';
-import { examples, noise } from '../support/nets.ts';
+import { examples, largestDifference, noise } from '../support/nets.ts';
 import { fc } from '../support/property.ts';
+import { runCompiled } from '../support/run.ts';
 import { leakless, useCpu } from '../support/tensors.ts';
 
 const g = graph(
@@ -146,7 +150,7 @@ describe('bits by layer', () => {
 
   it('are refused where a function gives none, or a value has others already', async () => {
     expect(messageOf(() => quantize(init(g), { weights: () => 9 }), UsageError)).to.contain(
-      'weights of "stem/conv" must be a whole number from 2 to 8, got 9',
+      'weights of "stem/conv" must be a number of bits: 2 to 8, 16 or 32, got 9',
     );
     const net = quantize(init(g), { activations: 4, ranges });
     expect(messageOf(() => quantize(net, { activations: 8, ranges }), Refusal)).to.contain(
@@ -212,6 +216,39 @@ describe('mixed precision', () => {
       (e: unknown) => (e instanceof MoonletError ? e.message : 'another error'),
     );
     expect(refusal).to.contain('allow more bytes');
+  });
+
+  it('leaves kernels in half precision or floats where the budget allows, in codes elsewhere', async () => {
+    const net = await calibrated(g);
+    const x = examples(g, 8);
+    const floats = await mixedPrecision(net, x, { bytes: 1e6, choices: [8, 16, 32] });
+    expect([...floats.bits.values()]).to.deep.equal([32, 32, 32]);
+    const { measured } = floats;
+    for (const [at32, at16, at8] of measured.values()) {
+      expect(at32).to.include({ bits: 32, error: 0 });
+      expect(at16!.bytes).to.equal(at32!.bytes / 2);
+      expect(at8!.error).to.be.above(at16!.error);
+    }
+    // a byte less than all in halves: one kernel has codes
+    const halves = [...measured.values()].reduce((sum, [, at16]) => sum + at16!.bytes, 0);
+    const { bits } = await mixedPrecision(net, x, { bytes: halves - 1, choices: [8, 16] });
+    expect([...bits.values()].filter((b) => b === 8)).to.have.length(1);
+    const mixed = await quantizeByData(net, [x], { weights: (path) => bits.get(path)! });
+    for (const [path, b] of bits)
+      expect(mixed.weights.get(`${path}:kernel`)?.encoding).to.equal(b === 8 ? 'quantized' : 'float16');
+    // the exported net is the simulated one, within a step of its outputs
+    const [inFile] = await runModel(toOnnx(mixed), x, 8);
+    expect(largestDifference(inFile!, await runCompiled(mixed, x))).to.be.below(0.02);
+    const wrong = await mixedPrecision(net, x, { bytes: 1e6, choices: [8, 12] }).then(
+      () => '',
+      (e: Error) => e.message,
+    );
+    expect(wrong).to.equal(
+      'mixedPrecision: each of the choices must be a number of bits: 2 to 8, 16 or 32, got 12',
+    );
+    expect(() => quantize(net, { weights: () => 12 })).to.throw(
+      'quantize: weights of "stem/conv" must be a number of bits: 2 to 8, 16 or 32, got 12',
+    );
   });
 });
 

@@ -9,34 +9,52 @@ import { bits, count, exampleBatches, type StepContext, stepKind } from '../step
 
 /** Quantizes kernels, and the values between layers unless `activations` is 0. */
 export const quantize = stepKind({
-  schema: z.strictObject({
-    step: z.literal('quantize'),
-    weights: bits.default(8),
-    activations: z.union([bits, z.literal(0)]).default(8),
-    /** Bits at the first and the last layers; as elsewhere by default. */
-    ends: bits.optional(),
-    /** The mean bits of a kernel's weight: which kernels have 2, 4 or 8 bits is chosen by measured errors. */
-    mixed: z.number().min(2).max(8).optional(),
-    method: z.enum(calibrationMethods).default('min-max'),
-    clip: z.enum(['max', 'mse']).default('max'),
-    per: z.enum(['channel', 'tensor']).default('channel'),
-    equalize: z.boolean().default(false),
-    correct: z.boolean().default(true),
-    outputs: z.boolean().default(false),
-    even: z.boolean().default(false),
-    round: z.enum(roundings).default('nearest'),
-    unrounded: z.int().min(0).default(0),
-    /** Kernels of 8 bits that are exact in u8 x s8 everywhere, or of all codes. */
-    form: z.enum(integerForms).default('paired'),
-    /** Examples that calibrate. */
-    examples: count.default(256),
-  }),
+  schema: z
+    .strictObject({
+      step: z.literal('quantize'),
+      weights: bits.default(8),
+      activations: z.union([bits, z.literal(0)]).default(8),
+      /** Bits at the first and the last layers; as elsewhere by default. */
+      ends: bits.optional(),
+      /**
+       * The mean bits of a kernel's weight: which kernels have 2, 4 or 8 bits is chosen by measured errors. Above 8, kernels have 8 bits,
+       * half precision (16) or floats (32).
+       */
+      mixed: z.number().min(2).max(32).optional(),
+      method: z.enum(calibrationMethods).default('min-max'),
+      clip: z.enum(['max', 'mse']).default('max'),
+      per: z.enum(['channel', 'tensor']).default('channel'),
+      equalize: z.boolean().default(false),
+      correct: z.boolean().default(true),
+      outputs: z.boolean().default(false),
+      even: z.boolean().default(false),
+      round: z.enum(roundings).default('nearest'),
+      unrounded: z.int().min(0).default(0),
+      /**
+       * The largest time of the integer net, as a share of the time of the net before: as many values as fit in it stay in floats, the
+       * most sensitive ones, in place of `unrounded`.
+       */
+      latency: z.number().gt(0).optional(),
+      /** Kernels of 8 bits that are exact in u8 x s8 everywhere, or of all codes. */
+      form: z.enum(integerForms).default('paired'),
+      /** Examples that calibrate. */
+      examples: count.default(256),
+    })
+    .refine(
+      ({ latency, activations, unrounded }) => latency === undefined || (activations > 0 && !unrounded),
+      {
+        error:
+          'it chooses how many values stay in floats; it needs rounded values (activations) and takes no unrounded',
+        path: ['latency'],
+      },
+    ),
   main: 'weights',
   needs: ({ activations, mixed, round }) => {
     if (activations > 0) return 'calibrate values';
     return mixed || round !== 'nearest' ? 'measure errors' : undefined;
   },
-  run: async (net, { step: _, examples, mixed, ...given }, context) => {
+  run: async (net, step, context) => {
+    const { step: _, examples, mixed, latency: share, ...given } = step;
     const options = { ...given, ...(mixed ? { weights: await mixedBits(net, mixed, context) } : {}) };
     const { weights, activations, clip, per, form, ends, round } = options;
     const hasValues = activations > 0;
@@ -45,15 +63,21 @@ export const quantize = stepKind({
       return { net: edit.quantize(net, { weights, clip, per, form, ends }) };
     }
     const { engine } = context.options;
-    const { quantizeByData } = await import('../post-training.ts');
+    const { quantizeByData, quantizeToLatency } = await import('../post-training.ts');
     const batches = await exampleBatches(context, examples);
-    return {
-      net: await quantizeByData(net, batches, {
-        ...options,
-        ...(hasValues ? {} : { values: false, activations: 8 }),
-        ...(engine ? { engine } : {}),
-      }),
+    const all = {
+      ...options,
+      ...(hasValues ? {} : { values: false, activations: 8 }),
+      ...(engine ? { engine } : {}),
     };
+    if (share === undefined) return { net: await quantizeByData(net, batches, all) };
+    const { latency } = await import('../../engine/index.ts');
+    const { foldNorms } = await import('../../edit/fold/norms.ts');
+    const time = (n: Net): Promise<number> => latency(n, engine ? { engine } : {});
+    const budget = share * (await time(foldNorms(net)));
+    const within = await quantizeToLatency(net, batches, budget, time, all);
+    const { latency: __, ...chosen } = step;
+    return { net: within.net, step: { ...chosen, unrounded: within.unrounded } };
   },
   contract: (net, _, words) => integerContract(net, words),
 });
@@ -69,6 +93,7 @@ async function mixedBits(net: Net, mean: number, context: StepContext): Promise<
     0,
   );
   const [x = new Float32Array()] = await exampleBatches(context, 64);
-  const { bits } = await mixedPrecision(net, x, { bytes, ...(engine ? { engine } : {}) });
+  const choices = mean > 8 ? [8, 16, 32] : [2, 4, 8];
+  const { bits } = await mixedPrecision(net, x, { bytes, choices, ...(engine ? { engine } : {}) });
   return (path) => get(bits, path);
 }

@@ -1,5 +1,6 @@
 /** @file The public names of quantization: rounding, and edits that reduce its error. */
 export { biasesOnSteps, withoutMeanError } from './biases.ts';
+export { type Bits, bitsIn, isCoded, kernelBits } from './bits.ts';
 export { correctBias } from './correct.ts';
 export { type EqualizedPair, type EqualizeOptions, equalize, pairsOf } from './equalize.ts';
 export { evenChannels } from './even-channels.ts';
@@ -7,8 +8,6 @@ export { type FeedbackOptions, type Moments, roundWithFeedback } from './feedbac
 export { depthwiseIds, layersOf } from './layers.ts';
 export { places, valuesToCalibrate } from './places.ts';
 export {
-  type Bits,
-  bitsIn,
   checkUnrounded,
   type QuantizeOptions,
   quantize,

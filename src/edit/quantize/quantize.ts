@@ -24,6 +24,7 @@ import {
   codesOf,
   type FloatWeight,
   float,
+  half,
   largestByChannel,
   levelsOf,
   materialize,
@@ -41,7 +42,6 @@ import {
   callback,
   checkKnown,
   checkNet,
-  checkValue,
   either,
   flag,
   map,
@@ -49,16 +49,15 @@ import {
   whole as wholeNumber,
 } from '../options.ts';
 import { normsOnSteps, toSteps, withoutMeanError } from './biases.ts';
+import { type Bits, bitsIn, isCoded, kernelBits } from './bits.ts';
 import { type Moments, roundWithFeedback } from './feedback.ts';
-import { depthwiseIds, endsOf, layersOf } from './layers.ts';
+import { depthwiseIds, layersOf } from './layers.ts';
 import { places } from './places.ts';
 
 /** The smallest and the largest value that codes represent; values outside are clipped. */
 export type Range = readonly [low: number, high: number];
-/** Bits of codes, 2 to 8: one number, or a number for each layer or value by its path. */
-export type Bits = number | ((path: string) => number);
 export interface QuantizeOptions {
-  /** Bits of a kernel's codes, 2 to 8; 8 by default. */
+  /** Bits of a kernel: codes of 2 to 8, 16 for half precision, 32 for the float kernel as it is; 8 by default. */
   readonly weights?: Bits;
   /** One scale for each output channel (by default), or one for the kernel. */
   readonly per?: 'channel' | 'tensor';
@@ -90,7 +89,7 @@ export function stepsOf([low, high]: Range, bits: number, isSigned = false): Qua
 }
 
 const quantizeChecks = {
-  weights: either(wholeNumber(2, 8), callback),
+  weights: either(kernelBits, callback),
   per: oneOf('channel', 'tensor'),
   clip: oneOf('max', 'mse'),
   activations: either(wholeNumber(2, 8), callback),
@@ -125,26 +124,6 @@ export function quantize(whole: Net, o: QuantizeOptions = {}): Net {
   const isWide = layersOf(values).some(({ id }) => !keep(id) && bits.weights(id) === 8);
   const graph: Graph = isWide ? { ...values, integers: o.form ?? 'paired' } : values;
   return normsOnSteps(net(graph, integerWeights({ graph, weights: folded.weights }, o, bits.weights)));
-}
-
-/** The bits of each kernel and value of a graph. @throws UsageError when a function gives no number of bits. */
-export function bitsIn(
-  graph: Graph,
-  { weights = 8, activations = 8, ends }: Pick<QuantizeOptions, 'weights' | 'activations' | 'ends'>,
-): { readonly weights: (layer: string) => number; readonly activations: (value: string) => number } {
-  const at = ends === undefined ? undefined : endsOf(graph);
-  const by =
-    (bits: Bits, name: string, atEnd: ReadonlySet<string> | undefined) =>
-    (path: string): number => {
-      if (ends !== undefined && atEnd?.has(path)) return ends;
-      const chosen = typeof bits === 'number' ? bits : bits(path);
-      checkValue('quantize', `${name} of "${path}"`, chosen, wholeNumber(2, 8));
-      return chosen;
-    };
-  return {
-    weights: by(weights, 'weights', at?.layers),
-    activations: by(activations, 'activations', at?.values),
-  };
 }
 
 /** @throws Refusal when no value is left to round, or some value is rounded to another number of bits. */
@@ -214,6 +193,10 @@ function integerWeights(
     const key: WeightKey = `${id}:kernel`;
     const stored = get(weights, key);
     const kernel = plain(stored);
+    if (!isCoded(bits)) {
+      if (bits === 16) found.set(key, half(kernel));
+      continue;
+    }
     const bias = weights.get(`${id}:bias`);
     const source = byId.get(firstInput(layer))?.op;
     const paired = form === 'paired' && bits === 8 && !depthwise.has(id);
