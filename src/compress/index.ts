@@ -30,6 +30,8 @@ export {
   quantizeToLatency,
   type WithinLatency,
 } from './post-training.ts';
+export { type QuantizationSensitivity, quantizationSensitivity } from './quantization-sensitivity.ts';
 export { type QuantizedFormOptions, quantizedForm } from './quantized-form.ts';
+export type { Sensitivity } from './sensitivity.ts';
 export { keepShared } from './shared-form.ts';
 export { type CompressStep, type CompressStepInput, type StepName, stepNames } from './step-kinds.ts';

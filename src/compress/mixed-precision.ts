@@ -6,10 +6,10 @@
 import { first, get, item } from '../access.ts';
 import { foldNorms } from '../edit/fold/norms.ts';
 import { isCoded, kernelBits, layersOf, scalesOf } from '../edit/quantize/index.ts';
-import { compile, type EngineOptions } from '../engine/index.ts';
+import type { EngineOptions } from '../engine/index.ts';
 import { MoonletError, UsageError } from '../errors.ts';
 import { bytesOf, float, half, materialize, type Net, quantized, type WeightKey } from '../weights/index.ts';
-import { type Outputs, relativeError } from './sensitivity.ts';
+import { outputsOf, relativeError } from './sensitivity.ts';
 
 export interface MixedPrecisionOptions extends EngineOptions {
   /** The largest size of the kernels, in bytes, scales included. */
@@ -61,22 +61,14 @@ export async function mixedPrecision(
     );
   const net = foldNorms(whole);
   const order = [...new Set(choices)].sort((a, b) => b - a);
-  const outputsOf = async (n: Net): Promise<Outputs> => {
-    const runner = await compile(n, engine);
-    try {
-      return await runner.runMany(x, 8);
-    } finally {
-      await runner.release();
-    }
-  };
-  const expected = await outputsOf(net);
+  const expected = await outputsOf(net, x, engine);
   const measured = new Map<string, readonly KernelChoice[]>();
   const layers = layersOf(net.graph);
   for (const { id } of layers) {
     const found: KernelChoice[] = [];
     for (const bits of order) {
       const rounded = atBits(net, `${id}:kernel`, bits);
-      const error = bits === 32 ? 0 : relativeError(await outputsOf(rounded), expected);
+      const error = bits === 32 ? 0 : relativeError(await outputsOf(rounded, x, engine), expected);
       found.push({ bits, error, bytes: kernelBytes(rounded, id) });
     }
     measured.set(id, found);

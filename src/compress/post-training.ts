@@ -128,12 +128,22 @@ const withFloats = (rounded: Net, ranking: readonly Sensitivity[], count: number
   graph: withoutRoundings(rounded.graph, new Set(ranking.slice(0, count).map((s) => s.id))),
 });
 
-/** The net with all values rounded, and the ranking of its roundings, the one that costs most first. */
-async function roundedByData(
+/** A net with all values rounded. */
+interface Rounded {
+  readonly net: Net;
+  /** The float net that it rounds, with the same layers. */
+  readonly floats: Net;
+  /** Some of the examples, on which errors are measured. */
+  readonly x: Float32Array;
+  /** The ranking of its roundings, the one that costs most first. */
+  readonly ranked: () => Promise<readonly Sensitivity[]>;
+}
+
+export async function roundedByData(
   net: Net,
   batches: readonly Float32Array[],
   o: PostTrainingOptions,
-): Promise<{ readonly net: Net; readonly ranked: () => Promise<readonly Sensitivity[]> }> {
+): Promise<Rounded> {
   const { outputs = false, round = 'nearest', values = true } = o;
   const { activations: bits } = bitsIn(foldNorms(net).graph, o);
   if (values) checkUnrounded(net.graph, bits, outputs);
@@ -147,11 +157,13 @@ async function roundedByData(
   const inCodes = moments && round === 'adaptive' ? await adaptively(even, moments, o) : even;
   const rounded = quantize(inCodes, { ...o, ...(moments ? { moments } : {}), ...(values ? { ranges } : {}) });
   const corrected = o.correct === false || !isNearest ? rounded : correctBias(rounded, even, means);
-  const ranked = (): Promise<readonly Sensitivity[]> => {
-    const x = firstOf(batches, rankingExamples * inputShape(net.graph).reduce((n, d) => n * d, 1));
-    return sensitivities(even, corrected.graph, x, engineOf(o));
+  const x = firstOf(batches, rankingExamples * inputShape(net.graph).reduce((n, d) => n * d, 1));
+  return {
+    net: corrected,
+    floats: even,
+    x,
+    ranked: () => sensitivities(even, corrected.graph, x, engineOf(o)),
   };
-  return { net: corrected, ranked };
 }
 
 /** The net with kernels of fewer than 8 bits on codes, and their biases without the mean error of the rounding. */
@@ -178,7 +190,7 @@ async function adaptively(
   return { graph, weights: found };
 }
 
-const engineOf = ({ engine, threads, runtime }: PostTrainingOptions) => ({
+export const engineOf = ({ engine, threads, runtime }: PostTrainingOptions) => ({
   ...(engine ? { engine } : {}),
   ...(threads ? { threads } : {}),
   ...(runtime ? { runtime } : {}),

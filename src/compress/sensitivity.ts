@@ -1,4 +1,4 @@
-/** @file The sensitivity of a net to the rounding of each value, measured for one value at a time. */
+/** @file The sensitivity of a net to rounding, measured for one value or kernel at a time. */
 import { item } from '../access.ts';
 import { type Compiled, compile, type EngineOptions } from '../engine/index.ts';
 import { firstInput, type Graph } from '../graph/index.ts';
@@ -6,9 +6,11 @@ import type { Net } from '../weights/index.ts';
 
 export type Outputs = Awaited<ReturnType<Compiled['run']>>;
 
-/** A rounding node, and the squared error of the outputs when only it rounds, as a share of the outputs' variance. */
+/** What rounding one value or one kernel alone costs. */
 export interface Sensitivity {
+  /** The rounding node of the value, or the layer of the kernel. */
   readonly id: string;
+  /** The squared error of the outputs, as a share of their variance. */
   readonly error: number;
 }
 
@@ -23,18 +25,35 @@ export async function sensitivities(
   engine: EngineOptions = {},
 ): Promise<readonly Sensitivity[]> {
   const ids = rounded.nodes.filter((n) => n.op.kind === 'quantize').map((n) => n.id);
-  const outputsOf = async (graph: Graph): ReturnType<Compiled['run']> => {
-    const runner = await compile({ graph, weights: net.weights }, engine);
-    const values = await runner.runMany(x, 8);
-    await runner.release();
-    return values;
-  };
-  const expected = await outputsOf(withoutRoundings(rounded, new Set(ids)));
-  const found: Sensitivity[] = [];
-  for (const id of ids) {
+  const at = (graph: Graph): Net => ({ graph, weights: net.weights });
+  const alone = ids.map((id) => {
     const others = new Set(ids.filter((other) => other !== id));
-    found.push({ id, error: relativeError(await outputsOf(withoutRoundings(rounded, others)), expected) });
+    return { id, net: at(withoutRoundings(rounded, others)) };
+  });
+  return errorsOf(at(withoutRoundings(rounded, new Set(ids))), alone, x, engine);
+}
+
+/** The outputs of a net on examples, [n, ...input] flat. */
+export async function outputsOf(net: Net, x: Float32Array, engine: EngineOptions): Promise<Outputs> {
+  const runner = await compile(net, engine);
+  try {
+    return await runner.runMany(x, 8);
+  } finally {
+    await runner.release();
   }
+}
+
+/** The errors of some nets beside one, the largest first. */
+export async function errorsOf(
+  exact: Net,
+  others: readonly { readonly id: string; readonly net: Net }[],
+  x: Float32Array,
+  engine: EngineOptions = {},
+): Promise<readonly Sensitivity[]> {
+  const expected = await outputsOf(exact, x, engine);
+  const found: Sensitivity[] = [];
+  for (const { id, net } of others)
+    found.push({ id, error: relativeError(await outputsOf(net, x, engine), expected) });
   return found.sort((a, b) => b.error - a.error);
 }
 

@@ -1,14 +1,20 @@
 /** @file Few bits: learned steps and their gradients, bits by layer, and mixed precision within a budget. */
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { learnedSteps, mixedPrecision, quantizeByData, quantizedForm } from '../../src/compress/index.ts';
 import { roundAdaptively } from '../../src/compress/adaptive-rounding.ts';
+import {
+  learnedSteps,
+  mixedPrecision,
+  quantizationSensitivity,
+  quantizeByData,
+  quantizedForm,
+} from '../../src/compress/index.ts';
 import { chosen, type KernelChoice } from '../../src/compress/mixed-precision.ts';
 import { scalesOf } from '../../src/edit/quantize/index.ts';
 import { endsOf } from '../../src/edit/quantize/layers.ts';
 import { runModel } from '../../src/engine/index.ts';
 import { toOnnx } from '../../src/export/index.ts';
-import { graph, input, quantize, MoonletError, Refusal, UsageError } from '../../src/index.ts';
+import { graph, input, MoonletError, quantize, Refusal, UsageError } from '../../src/index.ts';
 import { fit, sgd } from '../../src/learn/train/index.ts';
 import { random } from '../../src/random.ts';
 import { float, init, materialize, type Net, quantized, type Weight } from '../../src/weights/index.ts';
@@ -249,6 +255,35 @@ describe('mixed precision', () => {
     expect(() => quantize(net, { weights: () => 12 })).to.throw(
       'quantize: weights of "stem/conv" must be a number of bits: 2 to 8, 16 or 32, got 12',
     );
+  });
+});
+
+describe('the sensitivity to quantization', () => {
+  it('is the error of each kernel and each value alone, the largest first', async () => {
+    const net = await calibrated(g);
+    const x = examples(g, 8);
+    const found = await quantizationSensitivity(net, [x], { weights: 3 });
+    const whole = await quantizeByData(net, [x], { weights: 3 });
+    const expected = await runCompiled(net, x);
+    const mean = expected.reduce((sum, v) => sum + v, 0) / expected.length;
+    const variance = expected.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+    expect(found.kernels.map((k) => k.id).sort()).to.deep.equal(['body/conv', 'head/dense', 'stem/conv']);
+    for (const { id, error } of found.kernels) {
+      const key = `${id}:kernel` as const;
+      const weights = new Map(net.weights).set(key, whole.weights.get(key)!);
+      const got = await runCompiled({ graph: net.graph, weights }, x);
+      const squares = got.reduce((sum, v, i) => sum + (v - expected[i]!) ** 2, 0);
+      expect(error).to.be.closeTo(squares / variance, 1e-4 * error);
+    }
+    for (const list of [found.kernels, found.values])
+      expect(list.map((s) => s.error)).to.deep.equal(list.map((s) => s.error).toSorted((a, b) => b - a));
+    expect(found.values.map((v) => v.id).sort()).to.deep.equal(
+      whole.graph.nodes.flatMap((n) => (n.op.kind === 'quantize' ? [n.id] : [])).sort(),
+    );
+    expect(found.values.every((v) => v.error > 0)).to.equal(true);
+    const fine = await quantizationSensitivity(net, [x], { weights: 8, values: false });
+    expect(fine.values).to.deep.equal([]);
+    expect(fine.kernels[0]!.error).to.be.below(found.kernels[0]!.error / 50);
   });
 });
 

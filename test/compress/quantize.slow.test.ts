@@ -240,7 +240,7 @@ describe('quantize', () => {
     const line = (o: object): string => messageOf(() => quantize(net, o), Refusal);
     const wrong = (o: object): string => messageOf(() => quantize(net, o), UsageError);
     expect(wrong({ weights: 1 })).to.equal(
-      'quantize: weights must be a whole number from 2 to 8, or a function, got 1',
+      'quantize: weights must be a number of bits: 2 to 8, 16 or 32, or a function, got 1',
     );
     expect(wrong({ activations: 9 })).to.equal(
       'quantize: activations must be a whole number from 2 to 8, or a function, got 9',

@@ -1,8 +1,8 @@
 /** @file Pruning says why no channel can be removed, and rounds widths to blocks by default. */
 import { expect } from 'chai';
+import { wholeShare } from '../../src/edit/prune/whole-share.ts';
 import * as core from '../../src/index.ts';
 import { graph, init, input, type Net } from '../../src/index.ts';
-import { wholeShare } from '../../src/shares.ts';
 
 describe('shares of channels', () => {
   it('are those of exact arithmetic', () => {

@@ -7,7 +7,7 @@ import { channels, channelsOf, type Graph, shapes } from '../../src/graph/index.
 import { float, type Net } from '../../src/weights/index.ts';
 import { compose } from '../../zoo/architectures/index.ts';
 import { arbitraryGraph } from '../support/arbitrary-graph.ts';
-import { layer, type Map as Flow, made } from '../support/growing.ts';
+import { type Map as Flow, layer, made } from '../support/growing.ts';
 import { shaken } from '../support/nets.ts';
 import { fc } from '../support/property.ts';
 

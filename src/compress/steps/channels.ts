@@ -1,9 +1,9 @@
 /** @file The step `channels`: remove channels, then fit the layers that lost inputs by least squares if asked. */
 import * as z from 'zod';
 import type { PruneTarget } from '../../edit/index.ts';
+import { wholeShare } from '../../edit/prune/whole-share.ts';
 import type { Graph } from '../../graph/index.ts';
 import { cost } from '../../read/cost.ts';
-import { wholeShare } from '../../shares.ts';
 import { joined } from '../arrays.ts';
 import { count, exampleBatches, share, stepKind, where, whereOf } from '../step-kind.ts';
 

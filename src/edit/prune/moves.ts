@@ -11,10 +11,10 @@
  */
 import { get, item } from '../../access.ts';
 import type { Balance, Channels, Variable } from '../../graph/index.ts';
-import { wholeShare } from '../../shares.ts';
 import type { Scores } from './importance.ts';
 import type { Move, Obstacle, Path, PathOptions } from './path.ts';
 import { type Tie, tiesOf } from './ties.ts';
+import { wholeShare } from './whole-share.ts';
 
 /** The path of each component that has a channel that may be removed. */
 export function paths(all: Channels, scores: Scores, o: PathOptions): readonly Path[] {

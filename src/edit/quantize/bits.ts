@@ -2,10 +2,18 @@
 import type { Graph } from '../../graph/index.ts';
 import { type Check, checkValue, whole } from '../options.ts';
 import { endsOf } from './layers.ts';
-import type { QuantizeOptions } from './quantize.ts';
 
 /** Bits: one number, or a number for each layer or value by its path. */
 export type Bits = number | ((path: string) => number);
+
+export interface BitsOptions {
+  /** Bits of a kernel: codes of 2 to 8, 16 for half precision, 32 for the float kernel as it is; 8 by default. */
+  readonly weights?: Bits;
+  /** Bits of the values between layers, 2 to 8; 8 by default. */
+  readonly activations?: Bits;
+  /** Bits of the kernels of the first and the last layers and of the values that they read; as the others by default. */
+  readonly ends?: number | undefined;
+}
 
 /** Bits of a kernel: of its codes, of half precision, or of floats. */
 export const kernelBits: Check = {
@@ -18,7 +26,7 @@ export const isCoded = (bits: number): boolean => bits <= 8;
 /** The bits of each kernel and value of a graph. @throws UsageError when a function gives no number of bits. */
 export function bitsIn(
   graph: Graph,
-  { weights = 8, activations = 8, ends }: Pick<QuantizeOptions, 'weights' | 'activations' | 'ends'>,
+  { weights = 8, activations = 8, ends }: BitsOptions,
 ): { readonly weights: (layer: string) => number; readonly activations: (value: string) => number } {
   const at = ends === undefined ? undefined : endsOf(graph);
   const by =

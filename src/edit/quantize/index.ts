@@ -1,6 +1,6 @@
 /** @file The public names of quantization: rounding, and edits that reduce its error. */
 export { biasesOnSteps, withoutMeanError } from './biases.ts';
-export { type Bits, bitsIn, isCoded, kernelBits } from './bits.ts';
+export { type Bits, type BitsOptions, bitsIn, isCoded, kernelBits } from './bits.ts';
 export { correctBias } from './correct.ts';
 export { type EqualizedPair, type EqualizeOptions, equalize, pairsOf } from './equalize.ts';
 export { evenChannels } from './even-channels.ts';

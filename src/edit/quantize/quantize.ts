@@ -49,24 +49,18 @@ import {
   whole as wholeNumber,
 } from '../options.ts';
 import { normsOnSteps, toSteps, withoutMeanError } from './biases.ts';
-import { type Bits, bitsIn, isCoded, kernelBits } from './bits.ts';
+import { type BitsOptions, bitsIn, isCoded, kernelBits } from './bits.ts';
 import { type Moments, roundWithFeedback } from './feedback.ts';
 import { depthwiseIds, layersOf } from './layers.ts';
 import { places } from './places.ts';
 
 /** The smallest and the largest value that codes represent; values outside are clipped. */
 export type Range = readonly [low: number, high: number];
-export interface QuantizeOptions {
-  /** Bits of a kernel: codes of 2 to 8, 16 for half precision, 32 for the float kernel as it is; 8 by default. */
-  readonly weights?: Bits;
+export interface QuantizeOptions extends BitsOptions {
   /** One scale for each output channel (by default), or one for the kernel. */
   readonly per?: 'channel' | 'tensor';
   /** How a scale is chosen: `max` clips no weight (by default), `mse` minimizes the squared error. */
   readonly clip?: 'max' | 'mse';
-  /** Bits of the values between layers, 2 to 8; 8 by default. */
-  readonly activations?: Bits;
-  /** Bits of the kernels of the first and the last layers and of the values that they read; as the others by default. */
-  readonly ends?: number | undefined;
   /** The range of each value by node id, from `calibrate`. Without ranges only weights are quantized. */
   readonly ranges?: ReadonlyMap<string, Range>;
   /** Round the graph's outputs too; the outputs are then the rounding nodes, `PATH/quantize`. False by default. */
