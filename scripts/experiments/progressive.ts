@@ -1,10 +1,10 @@
 /**
  * @file Progressive growth against training from scratch, in multiply-adds of training: a net of a tenth of the parameters is trained,
  * grows in width and then in depth, and ends as the same large net, for about half of the multiply-adds. Two families, five seeds:
- * `npm run experiment -- progressive` takes about 40 minutes on 2 cores, and writes the table of docs/growth.md with `--write`.
+ * `npm run experiment -- progressive` takes about 50 minutes on 2 cores, and writes the table of docs/growth.md with `--write`.
  *
  * Units are added as copies of others (Net2Net, Chen et al. 2016, arXiv:1511.05641), or are chosen by gradient (after GradMax, Evci et
- * al. 2022, arXiv:2201.05125). The large net is also trained from scratch for as few multiply-adds as growth took. Finished runs are
+ * al. 2022, arXiv:2201.05125), or by splitting units along steepest descent (Liu et al. 2019, arXiv:1910.02366). The large net is also trained from scratch for as few multiply-adds as growth took. Finished runs are
  * kept in out/experiments/progressive under a hash of what they are. `--quick` tries everything with some steps, and writes nothing.
  */
 import { createHash } from 'node:crypto';
@@ -21,7 +21,9 @@ import { channels, type Graph } from '../../src/graph/index.ts';
 import { cost, init, type Net } from '../../src/index.ts';
 import { oneCycle, type Schedule } from '../../src/learn/loss/index.ts';
 import { addUnitsByGradient } from '../../src/learn/structure/add-by-gradient.ts';
+import { splitUnits } from '../../src/learn/structure/split-units.ts';
 import { classification, evaluate } from '../../src/learn/task/index.ts';
+import type { Task } from '../../src/learn/task/task.ts';
 import { fit } from '../../src/learn/train/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
@@ -66,7 +68,7 @@ const families: readonly Family[] = [
 ];
 /** The share of the steps that each of the three nets trains. */
 const shares = [0.55, 0.2, 0.25] as const;
-const kinds = ['scratch', 'short', 'copies', 'gradient'] as const;
+const kinds = ['scratch', 'short', 'copies', 'gradient', 'splits'] as const;
 type Kind = (typeof kinds)[number];
 const recipe = { batch: 64, peak: 0.1, augment: { shift: 2, flip: true }, heldOut: 5000, evaluations: 12 };
 
@@ -101,13 +103,28 @@ function widths(from: Graph, to: Graph): Record<string, number> {
   );
 }
 
+/** Splits units until the net has some widths: at most doubles them, again and again. */
+async function split(
+  net: Net,
+  task: Task,
+  goals: Readonly<Record<string, number>>,
+  seed: number,
+): Promise<Net> {
+  const sizes = new Map(channels(net.graph).variables.map((v) => [v.name, v.classes.length]));
+  const open = Object.entries(goals).filter(([name, goal]) => (sizes.get(name) ?? goal) < goal);
+  if (!open.length) return net;
+  const next = open.map(([name, goal]) => [name, Math.min(goal, 2 * (sizes.get(name) ?? goal))] as const);
+  const grown = await splitUnits(net, task, Object.fromEntries(next), { seed });
+  return split(grown.apart(), task, goals, seed);
+}
+
 async function run(family: Family, kind: Kind, seed: number): Promise<Result> {
   const what = { ...recipe, note: data.note, family, kind, seed, steps, shares };
   const hash = createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 16);
   const file = join(folder, `${hash}.json`);
   if (existsSync(file)) return JSON.parse(readText(file)) as Result;
   const [small, middle, large] = netsOf(family);
-  const grows = kind === 'copies' || kind === 'gradient';
+  const grows = kind !== 'scratch' && kind !== 'short';
   const lengths = shares.map((share) => Math.round(share * steps));
   const growthMacs = [small, middle, large].reduce((sum, g, i) => sum + ofStep(g) * (lengths[i] ?? 0), 0);
   const total = kind === 'short' ? Math.round(growthMacs / ofStep(large)) : steps;
@@ -135,8 +152,9 @@ async function run(family: Family, kind: Kind, seed: number): Promise<Result> {
   else {
     await train(lengths[0] ?? 0);
     const task = classification(parts.train, data, { augment: recipe.augment });
-    const wider = kind === 'copies' ? growTo(net, middle, { seed }) : undefined;
-    net = (wider ?? (await addUnitsByGradient(net, task, widths(small, middle), { seed }))).net;
+    if (kind === 'copies') net = growTo(net, middle, { seed }).net;
+    else if (kind === 'splits') net = await split(net, task, widths(small, middle), seed);
+    else net = (await addUnitsByGradient(net, task, widths(small, middle), { seed })).net;
     await train(lengths[1] ?? 0);
     net = grow(net, deeperBy(family.deeper), { seed }).net;
     await train(total - done);
@@ -156,6 +174,7 @@ const words: Readonly<Record<Kind, string>> = {
   short: 'from scratch, as few multiply-adds',
   copies: 'grown by copies',
   gradient: 'grown, units by gradient',
+  splits: 'grown, split along steepest descent',
 };
 
 const rows: string[][] = [];

@@ -20,7 +20,7 @@ import { type Channels, channels, type Graph, isDepthwise } from '../../graph/in
 import { entries, type Net, type WeightKey } from '../../weights/index.ts';
 import { checkCount } from '../options.ts';
 import type { Task } from '../task/task.ts';
-import { type GradientOptions, gradients } from './evidence.ts';
+import { type GradientOptions, gradients, meanGradients } from './evidence.ts';
 
 export interface GradientUnitOptions extends GradientOptions {
   /** How many units are drawn for each one that is kept; 4 by default. */
@@ -65,7 +65,7 @@ export async function addUnitsByGradient(
   const found = await gradients(drawn.net, task, o);
   const all = channels(drawn.net.graph);
   const units = newUnits(drawn, all);
-  const scores = scoresOf(drawn.net.graph, all, units, meanOf(found));
+  const scores = scoresOf(drawn.net.graph, all, units, meanGradients(found));
   const scoreOf = (unit: number): number => scores.get(unit) ?? 0;
   const kept = new Set<number>();
   for (const variable of all.variables)
@@ -109,22 +109,6 @@ function newUnits({ maps }: Growth, { of }: Channels): ReadonlySet<number> {
       if (from < 0 && unit !== undefined) units.add(unit);
     });
   return units;
-}
-
-/** The mean gradient of each weight over the batches. */
-function meanOf(
-  found: readonly ReadonlyMap<WeightKey, Float32Array>[],
-): ReadonlyMap<WeightKey, Float32Array> {
-  const mean = new Map<WeightKey, Float32Array>();
-  for (const batch of found)
-    for (const [key, gradient] of batch) {
-      const sum = mean.get(key) ?? new Float32Array(gradient.length);
-      mean.set(
-        key,
-        sum.map((v, i) => v + gradient[i]! / found.length),
-      );
-    }
-  return mean;
 }
 
 /** The squared norm of the gradient of all weights by which old units read a new one, by unit. */

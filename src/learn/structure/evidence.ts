@@ -2,7 +2,7 @@
 
 import { first, get } from '../../access.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
-import { channelsOf } from '../../graph/index.ts';
+import { channelsOf, type Graph } from '../../graph/index.ts';
 import type { Net, WeightKey } from '../../weights/index.ts';
 import { withBeside } from '../loss/bind.ts';
 import type { LossMaker } from '../loss/loss.ts';
@@ -30,18 +30,24 @@ export interface GradientOptions extends EngineOptions {
   readonly losses?: readonly LossMaker[];
 }
 
-/**
- * Gradients of the loss by weight, in training mode, one map for each of the task's first batches.
- * @throws MoonletError when net, data and losses do not fit together; UsageError for options out of range.
- */
-export async function gradients(
-  net: Net,
+/** Computes gradients for the weights of any net of one graph. */
+export interface GradientRunner {
+  /** The gradients of each of the task's first batches. */
+  of(net: Net): Promise<readonly ReadonlyMap<WeightKey, Float32Array>[]>;
+  /** Their means. */
+  meanOf(net: Net): Promise<ReadonlyMap<WeightKey, Float32Array>>;
+  release(): Promise<void>;
+}
+
+/** @throws MoonletError when net, data and losses do not fit together; UsageError for options out of range. */
+export async function gradientRunner(
+  graph: Graph,
   task: Task,
   { batches = 8, ...o }: GradientOptions = {},
-): Promise<readonly ReadonlyMap<WeightKey, Float32Array>[]> {
+): Promise<GradientRunner> {
   checkCount('batches', batches);
-  const run = await trainer(net.graph, task, { ...o, steps: batches, rate: 0, optimizer: keepGradients });
-  try {
+  const run = await trainer(graph, task, { ...o, steps: batches, rate: 0, optimizer: keepGradients });
+  const of = async (net: Net): Promise<readonly ReadonlyMap<WeightKey, Float32Array>[]> => {
     const found: Map<WeightKey, Float32Array>[] = [];
     const whole = withBeside(net, run.graph, o.seed ?? 0);
     const state = firstState(whole, run.specs, undefined, run.variables);
@@ -55,8 +61,40 @@ export async function gradients(
       found.push(gradientByKey);
     }
     return found;
+  };
+  return { of, meanOf: async (net) => meanGradients(await of(net)), release: () => run.release() };
+}
+
+/** The mean gradient of each weight over the batches. */
+export function meanGradients(
+  found: readonly ReadonlyMap<WeightKey, Float32Array>[],
+): ReadonlyMap<WeightKey, Float32Array> {
+  const mean = new Map<WeightKey, Float32Array>();
+  for (const batch of found)
+    for (const [key, gradient] of batch) {
+      const sum = mean.get(key) ?? new Float32Array(gradient.length);
+      mean.set(
+        key,
+        sum.map((v, i) => v + gradient[i]! / found.length),
+      );
+    }
+  return mean;
+}
+
+/**
+ * Gradients of the loss by weight, in training mode, one map for each of the task's first batches.
+ * @throws MoonletError when net, data and losses do not fit together; UsageError for options out of range.
+ */
+export async function gradients(
+  net: Net,
+  task: Task,
+  o: GradientOptions = {},
+): Promise<readonly ReadonlyMap<WeightKey, Float32Array>[]> {
+  const runner = await gradientRunner(net.graph, task, o);
+  try {
+    return await runner.of(net);
   } finally {
-    await run.release();
+    await runner.release();
   }
 }
 

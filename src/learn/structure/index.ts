@@ -7,4 +7,5 @@ export { reestimateNorms } from './norm-statistics.ts';
 export { type ReconstructOptions, reconstruct } from './reconstruct.ts';
 export { type SlimmingOptions, slimming } from './slimming.ts';
 export { type GradualOptions, gradually, keepZeros, type Projection, sparsityAt } from './sparse.ts';
+export { type SplitOptions, type SplitUnits, splitUnits } from './split-units.ts';
 export { between, overlap, type SplitNet, type SplitNetOptions, splitNet } from './splitnet.ts';
