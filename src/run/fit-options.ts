@@ -63,7 +63,7 @@ export async function fitOptions(
     ...(r.views === undefined ? {} : { views: r.views }),
     ...(r.viewSeed === undefined ? {} : { viewSeed: r.viewSeed }),
     ...tuneOptions(r),
-    ...(r.growth ? { growth: r.growth.map((g) => ({ at: g.at, plan: parsePlan(g.plan) })) } : {}),
+    ...(r.growth ? { growth: r.growth.map(({ plan, ...g }) => ({ ...g, plan: parsePlan(plan) })) } : {}),
     ...(r.views === undefined || !taughtOf(r) || mixes(r.augment) ? {} : { teacherCache: memoryCache() }),
   };
 }

@@ -118,7 +118,7 @@ const recipe = z.strictObject({
   grow: plan.optional(),
   /** Growth in the middle of the run. */
   growth: z
-    .array(z.strictObject({ at: z.int().min(1), plan }))
+    .array(z.strictObject({ at: z.int().min(1), plan, warmup: count.optional() }))
     .min(1)
     .optional(),
   /** One more head for this data beside the student's own, which the teacher's data is for. */

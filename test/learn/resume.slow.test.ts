@@ -32,10 +32,15 @@ const plans: readonly GrowPlan[] = [
   [{ widen: { stem: 'x1.5' } }],
   [{ deepen: 'stage1', by: 1 }],
   [{ enlarge: 'stage1', to: 5 }],
+  [{ units: { stage1: 'x1.5' } }],
   [{ widen: { stem: 'x1.25' } }, { deepen: 'stage1', by: 1 }],
 ];
 interface Case {
-  readonly growth: readonly { readonly at: number; readonly plan: GrowPlan }[];
+  readonly growth: readonly {
+    readonly at: number;
+    readonly plan: GrowPlan;
+    readonly warmup?: number | undefined;
+  }[];
   readonly keep: 'last' | 'best';
   readonly evaluateEvery: number;
   readonly checkpointEvery: number;
@@ -63,14 +68,15 @@ const cases: fc.Arbitrary<Case> = fc
       { patience: 2, freeze: ['stem'] },
       { ema: 0.5, layerDecay: 0.5, freeze: ['stem/norm'] },
     ),
+    warmup: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
     ruin: fc.integer({ min: -1, max: 3 }),
     stop: fc.integer({ min: -1, max: 3 }),
     stops: fc.array(fc.integer({ min: 0, max: steps }), { maxLength: 1 }),
     kills: fc.array(fc.nat({ max: 6 }), { maxLength: 2 }),
   })
-  .map(({ at, more, plans: [first = [], second = []], ruin, stop, stops, ...rest }) => ({
+  .map(({ at, more, plans: [first = [], second = []], warmup, ruin, stop, stops, ...rest }) => ({
     ...rest,
-    growth: [{ at, plan: first }, ...more.map((other) => ({ at: other, plan: second }))],
+    growth: [{ at, plan: first, warmup }, ...more.map((other) => ({ at: other, plan: second, warmup }))],
     // most faults lie around growth
     ruin: at + ruin,
     stops: [at + stop, ...stops],

@@ -1,6 +1,5 @@
 /** @file Training: one loop for fitting, distillation and growth in mid-run, seeded, and resumable to the same numbers. */
 
-import { grow } from '../../edit/index.ts';
 import { checkNet } from '../../edit/options.ts';
 import { UsageError } from '../../errors.ts';
 import type { Net } from '../../weights/index.ts';
@@ -13,7 +12,7 @@ import { floatsAt } from '../tensors.ts';
 import { bestSince, outOfPatience, storedBest } from './best.ts';
 import { type CheckpointName, type CheckpointStore, packCheckpoint, unpackCheckpoint } from './checkpoint.ts';
 import { turns } from './event-loop.ts';
-import { checkGrowth, type Growing, growRun, type Run } from './growing.ts';
+import { checkGrowth, type Growing, grownTo, growRun, type Run } from './growing.ts';
 import { runIdentity } from './identity.ts';
 import type { History } from './progress.ts';
 import { firstState, parametersIn, weightsIn } from './state.ts';
@@ -127,8 +126,8 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
   const from = stored ? unpackCheckpoint(stored, {}, id).progress.step : 0;
   // the graph after the growth that is done by then; its weights are those of the checkpoint, or the net's own
   const grown = growth.filter((g) => g.at < from);
-  const start = grown.reduce((n, g, i) => grow(n, g.plan, { seed: seed + i }).net, net);
-  const first = await trainer(start.graph, task, o);
+  const { net: start, fresh } = grownTo(net, grown, seed);
+  const first = await trainer(start.graph, task, o, fresh);
   o.onNotes?.(first.notes);
   const run: Run = {
     ...{ id, averaged, net: start, trainer: first, best: undefined, history: { loss: [], validation: [] } },
@@ -144,7 +143,7 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
     const turn = turns();
     while (!ends() && !o.signal?.aborted) {
       const at = run.history.loss.length;
-      for (const [i, g] of growth.entries()) if (g.at === at) await growRun(run, g.plan, seed + i, task, o);
+      for (const [i, g] of growth.entries()) if (g.at === at) await growRun(run, g, seed + i, task, o);
       const done = await run.trainer.run(run.state, at);
       run.state = done.state;
       project?.(at + 1);
@@ -234,9 +233,11 @@ function checkOptions(task: Task, o: FitTaskOptions): void {
     throw new UsageError(
       `ema averages weights that "${project.name}" changes after each step; do one of the two`,
     );
-  for (const { at } of growth)
+  for (const { at, warmup } of growth) {
+    if (warmup !== undefined) checkCount('the warmup of growth', warmup);
     if (!Number.isSafeInteger(at) || at < 0 || at >= steps)
       throw new UsageError(`growth: "at" must be a whole number from 0 to ${steps - 1}, got ${at}`);
+  }
   if (form && growth.length)
     throw new UsageError(
       `growth changes the shapes of weights that the form "${form.name}" holds; do one of the two`,

@@ -7,6 +7,7 @@ import { withBeside } from '../loss/bind.ts';
 import type { Task } from '../task/task.ts';
 import { floatsAt, isWeightKey } from '../tensors.ts';
 import type { Best } from './best.ts';
+import { type Fresh, freshAfter, freshPlace } from './fresh.ts';
 import { averagePlace, firstState, weightsIn } from './state.ts';
 import { boundFor, type Trainer, type TrainerOptions, trainer } from './trainer.ts';
 
@@ -14,6 +15,11 @@ import { boundFor, type Trainer, type TrainerOptions, trainer } from './trainer.
 export interface Growing {
   readonly at: number;
   readonly plan: GrowPlan;
+  /**
+   * Steps over which the rate of new weights (new layers, new units, the rings of larger kernels) rises linearly to that of the others;
+   * copies are no new weights. None by default.
+   */
+  readonly warmup?: number | undefined;
 }
 
 /** A run under way. */
@@ -31,19 +37,39 @@ export interface Run {
   best: Best | undefined;
 }
 
+/** A net after some growths of a run, and what the last one made anew. */
+export function grownTo(
+  net: Net,
+  growth: readonly Growing[],
+  seed: number,
+): { readonly net: Net; readonly fresh?: Fresh | undefined } {
+  let done: { readonly net: Net; readonly fresh?: Fresh | undefined } = { net };
+  for (const [i, growing] of growth.entries()) {
+    const grown = grow(done.net, growing.plan, { seed: seed + i });
+    done = { net: grown.net, fresh: freshAfter(grown, done.net.graph, growing) };
+  }
+  return done;
+}
+
 /** Grows the net of a run; what the optimizer keeps and the averages grow along. */
 export async function growRun(
   run: Run,
-  plan: GrowPlan,
+  growing: Growing,
   seed: number,
   task: Task,
   o: TrainerOptions,
 ): Promise<void> {
   const { graph } = run.net;
-  const next = growState({ graph, weights: weightsIn(graph, run.state) }, run.state, run.trainer, plan, seed);
+  const next = growState(
+    { graph, weights: weightsIn(graph, run.state) },
+    run.state,
+    run.trainer,
+    growing,
+    seed,
+  );
   run.net = next.net;
   await run.trainer.release();
-  run.trainer = await trainer(run.net.graph, task, o);
+  run.trainer = await trainer(run.net.graph, task, o, next.fresh);
   run.state = next.state(run.trainer);
   run.best = undefined; // weights of other shapes cannot be compared
 }
@@ -66,14 +92,17 @@ export function checkGrowth(net: Net, task: Task, growth: readonly Growing[], o:
 }
 
 /** The grown net, and the state that goes with it: what the optimizer kept and the averages follow. */
-function growState(net: Net, state: Arrays, { slots }: Trainer, plan: GrowPlan, seed: number) {
-  const grown = grow(net, plan, { seed });
+function growState(net: Net, state: Arrays, { slots }: Trainer, growing: Growing, seed: number) {
+  const grown = grow(net, growing.plan, { seed });
+  const fresh = freshAfter(grown, net.graph, growing);
   return {
     net: grown.net,
+    fresh,
     state: ({ specs, graph, variables }: Trainer): Arrays => {
       const next: Record<string, Float32Array | Int32Array> = {
         ...firstState(withBeside(grown.net, graph, seed), specs, undefined, variables),
       };
+      for (const [key, mask] of fresh?.masks ?? []) if (freshPlace(key) in next) next[freshPlace(key)] = mask;
       // variables of the losses stay as they are, unless the grown net gives them another shape
       for (const [place, values] of Object.entries(state))
         if (!isWeightKey(place) && place.includes('variable/') && next[place]?.length === values.length)

@@ -2,9 +2,10 @@
 import { UsageError } from '../../errors.ts';
 import { ancestors, type Graph, nodesById, type Shape, shapes } from '../../graph/index.ts';
 import type { Spec, Specs } from '../../jit/index.ts';
-import { type Entry, entries } from '../../weights/index.ts';
+import { type Entry, entries, type WeightKey } from '../../weights/index.ts';
 import type { Loss } from '../loss/loss.ts';
 import { classLabels, type Targets } from '../task/task.ts';
+import { freshPlace } from './fresh.ts';
 import type { Optimizer } from './optimizer.ts';
 import { variablesOf } from './variables.ts';
 import type { Form } from './weight-form.ts';
@@ -24,6 +25,8 @@ export interface StepPlan {
   readonly scale?: (node: string) => number;
   /** What the net sees of the trained weights. */
   readonly form?: Form;
+  /** Weights with new parts, which are trained at a share of the learning rate that each step is given. */
+  readonly fresh?: ReadonlySet<WeightKey>;
   /** Whether a moving average of what the steps change is kept. */
   readonly averaged?: boolean;
 }
@@ -81,12 +84,16 @@ export function layoutOf(plan: StepPlan): Layout {
 }
 
 /** The arrays that a step takes and gives. */
-export function stateSpecs({ optimizer }: StepPlan, { all, learning, own, kept, averaged }: Layout): Specs {
+export function stateSpecs(
+  { optimizer, fresh }: StepPlan,
+  { all, learning, own, kept, averaged }: Layout,
+): Specs {
   const state: Record<string, Spec> = {};
   for (const { key, shape } of all) state[`weight/${key}`] = { shape };
   for (const { name, shape } of [...own, ...kept]) state[name] = { shape };
   for (const { name, shape } of [...learning.map((e) => ({ name: e.key, shape: e.shape })), ...own])
     for (const slot of Object.keys(optimizer.slots)) state[`${slot}/${name}`] = { shape };
+  for (const { key, shape } of learning) if (fresh?.has(key)) state[freshPlace(key)] = { shape };
   for (const { name, shape } of averaged) state[`average/${name}`] = { shape };
   return state;
 }

@@ -7,6 +7,7 @@ import { forward } from '../../read/tfjs/index.ts';
 import type { WeightKey } from '../../weights/index.ts';
 import { classLabels } from '../task/task.ts';
 import { rank1, rank2, scalarOf, tensorAt } from '../tensors.ts';
+import { freshPlace, freshShare } from './fresh.ts';
 import { type Layout, layoutOf, type StepPlan, stateSpecs } from './layout.ts';
 import { averagePlace } from './state.ts';
 import { stepKey } from './step-key.ts';
@@ -26,7 +27,7 @@ export interface Step {
 /**
  * State: `weight/KEY` for every weight and statistic, `form/NAME` for a form's own numbers, `SLOT/KEY` and
  * `SLOT/form/NAME` for what the optimizer keeps, `average/KEY` and `average/form/NAME` for moving averages.
- * `variable/LOSS/NAME` is what a loss keeps; where it is trained, `SLOT/variable/LOSS/NAME` too.
+ * `fresh/KEY` is 1 where growth made a weight anew. `variable/LOSS/NAME` is what a loss keeps; where it is trained, `SLOT/variable/LOSS/NAME` too.
  * Inputs: x, labels (the other targets: `target/NAME`), rate, `average/kept` of a moving average, `optimizer/NAME`, `loss/NAME` (its weight),
  * `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`, `draw/LOSS/NAME`, `pick/LOSS/NAME`, `examples` (their numbers, if a loss reads them).
  * Outputs: loss, `loss/NAME` before weighting, and, when there are labels and the first output is computed, correct: the
@@ -45,7 +46,7 @@ export function step(plan: StepPlan): Step {
 
 /** One step: the loss and its gradients, then what the optimizer makes of them. */
 function update(plan: StepPlan, layout: Layout, state: Tensors, inputs: Tensors): ReturnType<TracedFunction> {
-  const { optimizer, scale = () => 1 } = plan;
+  const { optimizer, scale = () => 1, fresh } = plan;
   const { learning, own } = layout;
   const aux: Record<string, tf.Tensor> = {};
   const loss = totalLoss(plan, layout, { state, inputs, aux });
@@ -53,12 +54,13 @@ function update(plan: StepPlan, layout: Layout, state: Tensors, inputs: Tensors)
     ...learning.map(({ key, slot, node }) => ({
       name: `weight/${key}`,
       slots: `${key}`,
+      isFresh: fresh?.has(key) ?? false,
       decays: slot === 'kernel',
       share: scale(node),
     })),
     // kernels that a loss trains decay as those of the net do
     ...own.map(({ name, shape }) => ({
-      ...{ name, slots: name, share: 1 },
+      ...{ name, slots: name, share: 1, isFresh: false },
       decays: name.startsWith('variable/') && shape.length > 1,
     })),
   ];
@@ -68,7 +70,7 @@ function update(plan: StepPlan, layout: Layout, state: Tensors, inputs: Tensors)
   const at = {
     number: (name: string) => scalarOf(tensorAt(inputs, `optimizer/${name}`)),
   };
-  moving.forEach(({ name, slots: key, decays, share }, i) => {
+  moving.forEach(({ name, slots: key, decays, share, isFresh }, i) => {
     const slots = Object.fromEntries(
       Object.keys(optimizer.slots).map((slot) => [slot, tensorAt(state, `${slot}/${key}`)]),
     );
@@ -77,7 +79,7 @@ function update(plan: StepPlan, layout: Layout, state: Tensors, inputs: Tensors)
       decays,
       rate: rateOf(share),
     });
-    next[name] = done.weight;
+    next[name] = isFresh ? warmed(state, inputs, { name, key, to: done.weight }) : done.weight;
     for (const slot of Object.keys(optimizer.slots)) next[`${slot}/${key}`] = tensorAt(done.slots, slot);
   });
   const after = { ...next, ...take(aux, 'weight/'), ...take(aux, 'variable/') };
@@ -85,6 +87,17 @@ function update(plan: StepPlan, layout: Layout, state: Tensors, inputs: Tensors)
     state: { ...after, ...averagesOf(layout, { before: state, after, inputs }) },
     outputs: { loss: value, ...take(aux, 'loss/'), ...take(aux, 'correct') },
   };
+}
+
+/** A weight after a step, of which its new parts take a share. */
+function warmed(
+  state: Tensors,
+  inputs: Tensors,
+  { name, key, to }: { readonly name: string; readonly key: string; readonly to: tf.Tensor },
+): tf.Tensor {
+  const from = tensorAt(state, name);
+  const held = tf.mul(tensorAt(state, freshPlace(key)), tf.sub(1, tensorAt(inputs, freshShare)));
+  return tf.add(to, tf.mul(held, tf.sub(from, to)));
 }
 
 /** The learning rate by its share, one multiplication for each share. */
@@ -180,7 +193,7 @@ function totalLoss(
 }
 
 function inputSpecs(
-  { graph, losses, optimizer, batch, averaged, targets = classLabels, teacher = new Map() }: StepPlan,
+  { graph, losses, optimizer, batch, averaged, fresh, targets = classLabels, teacher = new Map() }: StepPlan,
   noise: Step['noise'],
 ): Specs {
   const scalar: Spec = { shape: [] };
@@ -188,6 +201,7 @@ function inputSpecs(
   for (const [name, spec] of Object.entries(targets))
     inputs[targetInput(name)] = { ...spec, shape: [batch, ...spec.shape] };
   if (averaged) inputs['average/kept'] = scalar;
+  if (fresh) inputs[freshShare] = scalar;
   for (const name of Object.keys(optimizer.numbers(1))) inputs[`optimizer/${name}`] = scalar;
   for (const l of losses) {
     inputs[`loss/${l.name}`] = scalar;

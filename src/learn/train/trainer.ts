@@ -13,6 +13,7 @@ import { checkInput } from '../task/data-check.ts';
 import { checkTargets, type Task } from '../task/task.ts';
 import { type Average, checkAverage } from './average.ts';
 import { checkBatchSize } from './batch-check.ts';
+import { type Fresh, freshShare } from './fresh.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
 import { step as makeStep, targetInput } from './step.ts';
 import { averageInput, randomAt, scalar, scalarsAt } from './step-inputs.ts';
@@ -89,10 +90,16 @@ export const usualOptimizer = (): Optimizer => sgd({ nesterov: true, weightDecay
 export const usualRate = (steps: number): Schedule => oneCycle({ steps, peak: 0.1 });
 
 /**
+ * @param fresh what growth made anew in the student, and how it warms up.
  * @throws MoonletError when nets, data, task and losses do not fit together, or a batch norm would see one value.
  * @throws UsageError for options out of range.
  */
-export async function trainer(student: Graph, task: Task, o: TrainerOptions): Promise<Trainer> {
+export async function trainer(
+  student: Graph,
+  task: Task,
+  o: TrainerOptions,
+  fresh?: Fresh,
+): Promise<Trainer> {
   const { steps, batch = 64, seed = 0, ema } = o;
   checkCount('steps', steps);
   checkSeed('seed', seed);
@@ -120,6 +127,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
       ? { trained: (node) => bound.isBeside(node) || tuning.trained(node), scale: tuning.scale }
       : {}),
     ...(o.form ? { form: o.form } : {}),
+    ...(fresh ? { fresh: new Set(fresh.masks.keys()) } : {}),
   });
   const runner = await prepare(plan.fn, plan.specs, { ...engine, key: plan.key });
   let started = false;
@@ -148,6 +156,7 @@ export async function trainer(student: Graph, task: Task, o: TrainerOptions): Pr
         x: seen.x,
         ...scalarsAt(losses, rate, at),
         ...(ema === undefined ? {} : averageInput(ema, at)),
+        ...(fresh ? { [freshShare]: scalar(fresh.share(at)) } : {}),
         ...randomAt(losses, plan.noise, { batch, seed, at }),
         ...(losses.some((l) => l.readsExamples) ? { examples: Int32Array.from(seen.images) } : {}),
       };
