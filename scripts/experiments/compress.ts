@@ -36,12 +36,17 @@ const folder = join('out', values.quick ? 'compress-quick' : 'compress');
 const teacher = 'fashion-mnist/wrn-16-2';
 const students = positionals.length
   ? positionals
-  : [teacher, 'fashion-mnist/wrn-16-1', 'fashion-mnist/wrn-16-2-g4', 'fashion-mnist/ghostnet-x15'];
+  : [
+      teacher,
+      'fashion-mnist/wrn-16-1',
+      'fashion-mnist/wrn-16-2-gn',
+      'fashion-mnist/ghostnet-x15',
+      'fashion-mnist/mobilenet-v3-small-x50',
+    ];
 
 /** Training steps of a chain's `FINE`, `FIT` and `fit`, of 64 images each, or few to see that all works. */
 const [longest, long, short] = values.quick ? [30, 20, 10] : [1500, 800, 300];
-const augment = (data: string): string =>
-  data === 'fashion-mnist-earlier' ? ',shift=2,flip=true' : ',shift=2';
+const augment = (data: string): string => (data === 'fashion-mnist' ? ',shift=2,flip=true' : ',shift=2');
 
 /** Chains by name; `FINE` and `DISTILL`, `FIT` and `fit` become training of the three lengths. */
 const chains: Readonly<Record<string, string>> = {
@@ -50,7 +55,14 @@ const chains: Readonly<Record<string, string>> = {
   'int8, mse, equalized': 'quantize=8,method=mse,equalize=true',
   'int8, trained': 'quantize=8 fit,rate=0.002',
   'kernels of 4 bits': 'quantize=4,activations=0,clip=mse',
+  'kernels of 4 bits, AdaRound': 'quantize=4,activations=0,clip=mse,round=adaptive',
   'kernels of 4 bits, trained': 'train-quantized,kind=integers,bits=4,rate=0.01',
+  'kernels and values of 4 bits (LSQ)':
+    'quantize=4,activations=4,clip=mse,method=mse train-quantized,kind=learned',
+  'kernels and values of 3 bits (LSQ)':
+    'quantize=3,activations=3,clip=mse,method=mse train-quantized,kind=learned',
+  'kernels and values of 2 bits (LSQ)':
+    'quantize=2,activations=2,clip=mse,method=mse train-quantized,kind=learned',
   'ternary kernels (TWN)': 'train-quantized,kind=ternary,rate=0.05,except=stem+head',
   'ternary kernels (TTQ)': 'train-quantized,kind=trained-ternary,rate=0.05,except=stem+head',
   'binary kernels': 'train-quantized,kind=binary,rate=0.05,except=stem+head',
@@ -64,6 +76,7 @@ const chains: Readonly<Record<string, string>> = {
   'circulant blocks of 4': 'circulate=4,except=stem+head FIT,rate=0.001',
   'half of the macs by channels': 'channels,macs=0.5,roundTo=1 FINE,rate=0.05',
   'half of the macs by channels, distilled': 'channels,macs=0.5 DISTILL,rate=0.05',
+  'half of the macs, isomorphic, distilled': 'channels,macs=0.5,scope=isomorphic DISTILL,rate=0.05',
   'half of the macs, L1, globally': 'channels,macs=0.5,by=l1,scope=global FIT,rate=0.05',
   'half of the macs, geometric median': 'channels,macs=0.5,by=geometric-median FIT,rate=0.05',
   'half of the macs, norm scales': 'channels,macs=0.5,by=norm-scale,scope=global FIT,rate=0.05',
@@ -77,11 +90,13 @@ const chains: Readonly<Record<string, string>> = {
 const common: readonly string[] = [
   'int8, mse, equalized',
   'int8, trained',
+  'kernels and values of 4 bits (LSQ)',
   'ternary kernels (TWN)',
   'svd, half of the macs',
   'codebooks of 16',
   'hashed, an eighth',
   'half of the macs by channels',
+  'half of the macs, isomorphic, distilled',
   'Deep Compression',
   'hybrid: channels, int8',
   'MorphNet, expanded to half of the macs',
@@ -91,6 +106,8 @@ const common: readonly string[] = [
 
 interface Result {
   readonly student: string;
+  /** The digest of the student's weights, so that another net of its name is measured anew. */
+  readonly of: string;
   readonly chain: string;
   readonly steps: string;
   readonly rows: readonly Row[];
@@ -117,8 +134,9 @@ function stepsOf(chain: string, data: string): string {
 
 async function run(student: string, net: Net, chain: string): Promise<void> {
   const file = fileOf(student, chain);
-  if (existsSync(file)) return;
-  const { data: dataName } = readCard(student);
+  const { data: dataName, sha256 } = readCard(student);
+  const { 'weights.safetensors': of = '' } = sha256;
+  if (existsSync(file) && (JSON.parse(readText(file)) as Result).of === of) return;
   const data = await loadDataset(dataName);
   const began = performance.now();
   let bar: ReturnType<typeof trainingBar> | undefined;
@@ -136,7 +154,7 @@ async function run(student: string, net: Net, chain: string): Promise<void> {
   const seconds = Math.round((performance.now() - began) / 1000);
   saveNet(file.replace(/\.json$/, ''), done.net);
   const { rows } = done;
-  writeAtomically(file, JSON.stringify({ student, chain, steps, rows, seconds } satisfies Result));
+  writeAtomically(file, JSON.stringify({ student, of, chain, steps, rows, seconds } satisfies Result));
   note(`${student} ${chain}: ${((rows.at(-1)?.accuracy ?? 0) * 100).toFixed(2)} %, ${seconds} s`);
 }
 

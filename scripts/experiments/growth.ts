@@ -65,12 +65,12 @@ interface Result {
   readonly params: number;
   readonly macs: number;
   readonly curve: readonly (readonly [step: number, accuracy: number])[];
-  /** On the 10,000 images of our test split. */
+  /** On the test split. */
   readonly test: number;
   readonly msPerStep: number;
 }
 
-const data = await loadDataset('fashion-mnist-earlier');
+const data = await loadDataset('fashion-mnist');
 
 /** The large net with the small one's weights where it had them, and fresh random ones elsewhere. */
 function padded(from: Net, seed: number): Net {

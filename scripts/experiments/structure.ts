@@ -42,7 +42,7 @@ async function tuned(
   peak = 0.05,
 ): Promise<Net> {
   const { train } = hold(data.train, 1000, seed);
-  const augment = { shift: 2, flip: data.name === 'fashion-mnist-earlier' };
+  const augment = { shift: 2, flip: data.name === 'fashion-mnist' };
   const rate = cosine({ steps, peak });
   return (await fit(net, train, data, { steps, seed, rate, augment, onStep, ...o })).net;
 }

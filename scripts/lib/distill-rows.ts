@@ -5,7 +5,7 @@ import type { RecipeInput } from '../../src/run/index.ts';
 
 /** Harder than digits, where all nets are near 99 %. */
 const data = 'fashion-mnist';
-const garments = { data, teacher: 'fashion-mnist/wrn-16-2-long' };
+const garments = { data, teacher: 'fashion-mnist/wrn-16-2' };
 /** The student of the second pair, of another family. */
 const other = { ...garments, student: 'resnet-cifar depth=8 size=28 channels=1' };
 const plainLoss: RecipeInput['losses'] = [{ kind: 'cross-entropy' }];
@@ -123,7 +123,7 @@ const first: readonly Row[] = [
     baseline: 'plain training',
     over: {
       data,
-      teachers: { one: 'fashion-mnist/wrn-16-2-long', two: 'fashion-mnist/wrn-16-2-long-2' },
+      teachers: { one: 'fashion-mnist/wrn-16-2', two: 'fashion-mnist/wrn-16-2-seed-2' },
       losses: [
         { kind: 'cross-entropy', weight: 0.1 },
         { kind: 'multi-teacher', weight: 0.9, teachers: { one: 1, two: 1 } },

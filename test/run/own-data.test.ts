@@ -1,5 +1,5 @@
 /** @file Recipes on data of one's own: a dataset.json beside its arrays, from reading to accuracy, and what is refused. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -75,10 +75,14 @@ describe('a recipe on data of one’s own', () => {
   });
 
   it('warns where a net was trained on images that the data test it on', () => {
-    expect(overlapNote('fashion-mnist/wrn-16-2', 'fashion-mnist')).to.equal(
-      'fashion-mnist/wrn-16-2: was trained on fashion-mnist-earlier, which has test images of fashion-mnist: accuracies are too high; use fashion-mnist-earlier',
+    const net = at('before');
+    mkdirSync(net);
+    writeFileSync(join(net, 'card.json'), JSON.stringify({ data: 'fashion-mnist-earlier' }));
+    expect(overlapNote(net, 'fashion-mnist')).to.equal(
+      `${net}: was trained on fashion-mnist-earlier, which has test images of fashion-mnist: accuracies are too high; use fashion-mnist-earlier`,
     );
-    expect(overlapNote('fashion-mnist/wrn-16-2', 'fashion-mnist-earlier')).to.equal(undefined);
+    expect(overlapNote(net, 'fashion-mnist-earlier')).to.equal(undefined);
+    expect(overlapNote('fashion-mnist/wrn-16-2', 'fashion-mnist')).to.equal(undefined);
     expect(overlapNote('mnist/wrn-16-1', 'fashion-mnist')).to.equal(undefined);
     expect(overlapNote('wrn depth=10', 'fashion-mnist')).to.equal(undefined);
   });

@@ -93,7 +93,7 @@ describe('a file of pairs', () => {
   });
 
   it('gives the same run without its teacher: labels alone, all else equal', () => {
-    const taught = pairNamed('fashion-mnist/wrn-16-2-g4').recipe;
+    const taught = pairNamed('fashion-mnist/wrn-16-2-gn').recipe;
     const { losses, ...rest } = alone(taught);
     const { losses: _, teacher, ...same } = taught;
     expect(losses).to.deep.equal([{ kind: 'cross-entropy', weight: 1, labelSmoothing: 0 }]);

@@ -35,7 +35,7 @@ describe('a shipped student', () => {
       const c = cost(net.graph);
       expect([c.params, c.macs, bytesOf(net)]).to.deep.equal([card.params, card.macs, card.bytes]);
       expect(card.id).to.equal(name);
-      expect(name.startsWith(`${card.data.replace(/-earlier$/, '')}/`)).to.equal(true);
+      expect(name.startsWith(`${card.data}/`)).to.equal(true);
       for (const teacher of card.teacher?.split(' + ') ?? []) expect(names).to.include(teacher);
       expect(net.graph.outputs.every((id) => !isMap(shapes(net.graph).get(id) ?? [0]))).to.equal(true);
       for (const [key, { data }] of net.weights) expect(data.every(Number.isFinite), key).to.equal(true);
