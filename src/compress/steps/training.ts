@@ -47,22 +47,26 @@ export const distill = stepKind({
   contract: 'none',
 });
 
-/** Trains through rounding to few values, and stores the rounded kernels. */
+/** Trains through rounding to few values, by the labels or by the uncompressed net too, and stores the rounded kernels. */
 export const trainQuantized = stepKind({
   schema: z.strictObject({
     step: z.literal('train-quantized'),
     kind: z.enum(quantizedKinds).default('integers'),
     bits: bits.default(4),
     ...training,
+    /** The share of the loss that the outputs of the uncompressed net have, as in `distill`; 0, labels alone, by default. */
+    alpha: z.number().min(0).max(1).default(0),
+    temperature: z.number().positive().default(4),
     ...where,
   }),
   main: 'steps',
   needs: () => 'train',
   run: async (net, step, context) => {
-    const { trained } = await trainer();
+    const { softLosses, trained } = await trainer();
     const { quantizedForm } = await import('../quantized-form.ts');
     const form = quantizedForm(net, { kind: step.kind, bits: step.bits, ...whereOf(step) });
-    return { net: await trained(net, step, context, form) };
+    const more = step.alpha ? { losses: softLosses(step), teacher: context.original } : {};
+    return { net: await trained(net, step, context, form, more) };
   },
   contract: (net, _, words) => integerContract(net, words),
 });
