@@ -58,11 +58,11 @@ const chains: Readonly<Record<string, string>> = {
   'kernels of 4 bits, AdaRound': 'quantize=4,activations=0,clip=mse,round=adaptive',
   'kernels of 4 bits, trained': 'train-quantized,kind=integers,bits=4,rate=0.01',
   'kernels and values of 4 bits (LSQ)':
-    'quantize=4,activations=4,ends=8,clip=mse,method=mse train-quantized,kind=learned',
+    'quantize=4,activations=4,ends=8,sums=8,clip=mse,method=mse train-quantized,kind=learned',
   'kernels and values of 3 bits (LSQ)':
-    'quantize=3,activations=3,ends=8,clip=mse,method=mse train-quantized,kind=learned',
+    'quantize=3,activations=3,ends=8,sums=8,clip=mse,method=mse train-quantized,kind=learned',
   'kernels and values of 2 bits (LSQ)':
-    'quantize=2,activations=2,ends=8,clip=mse,method=mse train-quantized,kind=learned',
+    'quantize=2,activations=2,ends=8,sums=8,clip=mse,method=mse train-quantized,kind=learned',
   'ternary kernels (TWN)': 'train-quantized,kind=ternary,rate=0.05,except=stem+head',
   'ternary kernels (TTQ)': 'train-quantized,kind=trained-ternary,rate=0.05,except=stem+head',
   'binary kernels': 'train-quantized,kind=binary,rate=0.05,except=stem+head',

@@ -2,9 +2,48 @@
 import { expect } from 'chai';
 import { compress, parseSteps } from '../../src/compress/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
+import { graph, init, input } from '../../src/index.ts';
 import { evaluate } from '../../src/learn/task/index.ts';
 import { fit } from '../../src/learn/train/index.ts';
 import { corners, cornersNet, cornersScale } from '../support/corners.ts';
+
+describe('the step quantize', () => {
+  it('gives sums bits of their own', async () => {
+    const net = init(
+      graph(
+        'sums',
+        input(6, 6, 1)
+          .pipe('stem', (x) => x.conv(4, { kernel: 3 }).relu())
+          .pipe('stage1', (x) => x.residual((y) => y.conv(4, { kernel: 3 }).relu().conv(4, { kernel: 3 })))
+          .pipe('head', (x) => x.globalPool().dense(4)),
+      ),
+    );
+    const train = corners(64, 1);
+    const data = {
+      name: 'corners',
+      classes: 4,
+      classNames: ['a', 'b', 'c', 'd'],
+      ...cornersScale,
+      train,
+      test: train,
+    };
+    const bitsOf = async (words: string): Promise<readonly (readonly [string, number])[]> => {
+      const done = await compress(net, parseSteps(words), { data, heldOut: 8, runs: 0 });
+      return done.net.graph.nodes.flatMap((n) =>
+        n.op.kind === 'quantize' ? [[n.id, n.op.bits] as const] : [],
+      );
+    };
+    const [plain, own] = [
+      await bitsOf('quantize=4,activations=4'),
+      await bitsOf('quantize=4,activations=4,sums=8'),
+    ];
+    expect(new Set(plain.map(([, bits]) => bits))).to.deep.equal(new Set([4]));
+    expect(own.filter(([, bits]) => bits === 8).map(([id]) => id)).to.deep.equal(
+      own.map(([id]) => id).filter((id) => id.includes('add')),
+    );
+    expect(own.filter(([, bits]) => bits === 8)).to.have.length(1);
+  });
+});
 
 describe('train-quantized', () => {
   it('with alpha = 1 learns the outputs of the uncompressed net, whatever the labels say', async () => {

@@ -17,6 +17,11 @@ export const quantize = stepKind({
       /** Bits at the first and the last layers; as elsewhere by default. */
       ends: bits.optional(),
       /**
+       * Bits of sums, such as those of residual blocks; as of other values by default. LSQ rounds only what layers read. Where a relu
+       * follows a sum, its result is rounded, as other values are.
+       */
+      sums: bits.optional(),
+      /**
        * The mean bits of a kernel's weight: which kernels have 2, 4 or 8 bits is chosen by measured errors. Above 8, kernels have 8 bits,
        * half precision (16) or floats (32).
        */
@@ -54,7 +59,7 @@ export const quantize = stepKind({
     return mixed || round !== 'nearest' ? 'measure errors' : undefined;
   },
   run: async (net, step, context) => {
-    const { step: _, examples, mixed, latency: share, ...given } = step;
+    const { step: _, examples, mixed, sums, latency: share, ...given } = step;
     const options = { ...given, ...(mixed ? { weights: await mixedBits(net, mixed, context) } : {}) };
     const { weights, activations, clip, per, form, ends, round } = options;
     const hasValues = activations > 0;
@@ -68,6 +73,7 @@ export const quantize = stepKind({
     const all = {
       ...options,
       ...(hasValues ? {} : { values: false, activations: 8 }),
+      ...(hasValues && sums ? { activations: bitsWithSums(net, activations, sums) } : {}),
       ...(engine ? { engine } : {}),
     };
     if (share === undefined) return { net: await quantizeByData(net, batches, all) };
@@ -81,6 +87,12 @@ export const quantize = stepKind({
   },
   contract: (net, _, words) => integerContract(net, words),
 });
+
+/** The bits of each value, where sums have bits of their own. */
+function bitsWithSums({ graph }: Net, others: number, sums: number): (path: string) => number {
+  const added = new Set(graph.nodes.flatMap(({ id, op }) => (op.kind === 'add' ? [id] : [])));
+  return (path) => (added.has(path) ? sums : others);
+}
 
 /** The bits of each kernel for a mean number of bits. */
 async function mixedBits(net: Net, mean: number, context: StepContext): Promise<(path: string) => number> {
