@@ -139,6 +139,7 @@ interface Rounded {
   readonly ranked: () => Promise<readonly Sensitivity[]>;
 }
 
+/** The net quantized with all its values rounded, before any is left in floats. */
 export async function roundedByData(
   net: Net,
   batches: readonly Float32Array[],

@@ -2,10 +2,11 @@
 import { expect } from 'chai';
 import { compress, parseSteps } from '../../src/compress/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
-import { graph, init, input } from '../../src/index.ts';
+import { graph, init, input, UsageError } from '../../src/index.ts';
 import { evaluate } from '../../src/learn/task/index.ts';
 import { fit } from '../../src/learn/train/index.ts';
 import { corners, cornersNet, cornersScale } from '../support/corners.ts';
+import { messageOf } from '../support/errors.ts';
 
 describe('the step quantize', () => {
   it('gives sums bits of their own', async () => {
@@ -42,6 +43,9 @@ describe('the step quantize', () => {
       own.map(([id]) => id).filter((id) => id.includes('add')),
     );
     expect(own.filter(([, bits]) => bits === 8)).to.have.length(1);
+    expect(messageOf(() => parseSteps('quantize=4,activations=0,sums=8'), UsageError)).to.equal(
+      'steps[0]: sums: it is the bits of values; it needs rounded values (activations)',
+    );
   });
 });
 

@@ -1,6 +1,5 @@
 /** @file New units chosen by gradient: the function, the certificate, and gradients larger than those of units by chance. */
 import { expect } from 'chai';
-import { type Flow, graph, input } from '../../src/compose/index.ts';
 import { addUnits, type Growth, verifyCertificate } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { UsageError } from '../../src/errors.ts';
@@ -10,7 +9,7 @@ import { fit, fitTask, sgd } from '../../src/learn/train/index.ts';
 import type { Net, WeightKey } from '../../src/weights/index.ts';
 import { corners, cornersNet, cornersScale } from '../support/corners.ts';
 import { tinyScale, tinySplit } from '../support/distilling.ts';
-import { expectPreserved } from '../support/growing.ts';
+import { expectPreserved, tied } from '../support/growing.ts';
 import { shaken } from '../support/nets.ts';
 
 const train = corners(64, 1);
@@ -58,17 +57,7 @@ describe('units chosen by gradient', () => {
   });
 
   it('serve grouped, depthwise and shuffled channels, and layers that add', async () => {
-    const block = (x: Flow<'map'>) =>
-      x.conv(8, { kernel: 3, groups: 2 }).norm().relu().depthwise().shuffle(2);
-    const other = shaken(
-      graph(
-        'mixed',
-        input(8, 8, 1)
-          .pipe('stem', (x) => x.conv(8, { kernel: 3, stride: 2 }).norm().relu())
-          .pipe('stage1', (x) => x.residual((y) => block(y).conv(8).norm()).relu())
-          .pipe('head', (x) => x.globalPool().dense(10)),
-      ),
-    );
+    const other = shaken(tied);
     const data = classification(tinySplit(), tinyScale);
     for (const widths of [{ stage1: 'x1.5' }, { 'stage1/conv': 'x2' }] as const) {
       const grown = await addUnitsByGradient(other, data, widths, { batches: 1, batch: 8, candidates: 2 });

@@ -1,6 +1,6 @@
 /** @file Splitting by steepest descent: against splitting matrices in closed form, the function, the certificate, the loss. */
 import { expect } from 'chai';
-import { type Flow, graph, input } from '../../src/compose/index.ts';
+import { graph, input } from '../../src/compose/index.ts';
 import { verifyCertificate } from '../../src/edit/index.ts';
 import { useBackend } from '../../src/engine/index.ts';
 import { Refusal } from '../../src/errors.ts';
@@ -11,7 +11,7 @@ import { random } from '../../src/random.ts';
 import { init, materialize, type Net } from '../../src/weights/index.ts';
 import { corners, cornersNet, cornersScale } from '../support/corners.ts';
 import { tinyScale, tinySplit } from '../support/distilling.ts';
-import { expectPreserved } from '../support/growing.ts';
+import { expectPreserved, tied } from '../support/growing.ts';
 import { shaken } from '../support/nets.ts';
 
 const [n, inputs, units, classes] = [32, 4, 5, 3];
@@ -133,17 +133,7 @@ describe('splitting by steepest descent', () => {
   });
 
   it('serves grouped, depthwise and shuffled channels, and layers that add', async () => {
-    const block = (x: Flow<'map'>) =>
-      x.conv(8, { kernel: 3, groups: 2 }).norm().relu().depthwise().shuffle(2);
-    const other = shaken(
-      graph(
-        'mixed',
-        input(8, 8, 1)
-          .pipe('stem', (x) => x.conv(8, { kernel: 3, stride: 2 }).norm().relu())
-          .pipe('stage1', (x) => x.residual((y) => block(y).conv(8).norm()).relu())
-          .pipe('head', (x) => x.globalPool().dense(10)),
-      ),
-    );
+    const other = shaken(tied);
     const data = classification(tinySplit(), tinyScale);
     for (const widths of [{ stage1: 'x1.5' }, { 'stage1/conv': 'x2', stage1: 'x2' }] as const) {
       const grown = await splitUnits(other, data, widths, { batches: 1, batch: 8, rounds: 2 });

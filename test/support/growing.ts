@@ -45,6 +45,21 @@ export const layer = (x: Map, name: string, out: number, o: Parameters<Map['conv
       .relu(),
   );
 
+/** Grouped, depthwise and shuffled channels, which meet in a sum. */
+export const tied: Graph = graph(
+  'mixed',
+  input(8, 8, 1)
+    .pipe('stem', (x) => x.conv(8, { kernel: 3, stride: 2 }).norm().relu())
+    .pipe('stage1', (x) =>
+      x
+        .residual((y) =>
+          y.conv(8, { kernel: 3, groups: 2 }).norm().relu().depthwise().shuffle(2).conv(8).norm(),
+        )
+        .relu(),
+    )
+    .pipe('head', (x) => x.globalPool().dense(10)),
+);
+
 /** The graph with nothing dropped. */
 export const still = (graph: Graph): Graph => ({
   ...graph,

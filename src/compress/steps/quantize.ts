@@ -52,7 +52,11 @@ export const quantize = stepKind({
           'it chooses how many values stay in floats; it needs rounded values (activations) and takes no unrounded',
         path: ['latency'],
       },
-    ),
+    )
+    .refine(({ sums, activations }) => sums === undefined || activations > 0, {
+      error: 'it is the bits of values; it needs rounded values (activations)',
+      path: ['sums'],
+    }),
   main: 'weights',
   needs: ({ activations, mixed, round }) => {
     if (activations > 0) return 'calibrate values';
@@ -73,7 +77,7 @@ export const quantize = stepKind({
     const all = {
       ...options,
       ...(hasValues ? {} : { values: false, activations: 8 }),
-      ...(hasValues && sums ? { activations: bitsWithSums(net, activations, sums) } : {}),
+      ...(sums ? { activations: bitsWithSums(net, activations, sums) } : {}),
       ...(engine ? { engine } : {}),
     };
     if (share === undefined) return { net: await quantizeByData(net, batches, all) };

@@ -48,8 +48,8 @@ export function isomorphicPaths(
   const classes = new Map<string, Path[]>();
   for (const [i, path] of found.entries()) {
     const key = colours(item(structures, i));
-    const members = classes.get(key);
-    if (members) members.push(path);
+    const alike = classes.get(key);
+    if (alike) alike.push(path);
     else classes.set(key, [path]);
   }
   return [...classes.values()];

@@ -59,10 +59,13 @@ export function twinsOf(net: Net, growth: Growth, { byKey }: Units): Twins {
     ];
     const source = Int32Array.from(places, (v, at) => Math.round(v / copies[at]!));
     const map = get(growth.maps, key.slice(0, key.lastIndexOf(':')));
-    const twice = new Set(map.filter((from, j) => map.indexOf(from) !== j));
-    const signs = Int8Array.from(map, (from, j) =>
-      twice.has(from) ? (map.indexOf(from) === j ? 1 : -1) : 0,
-    );
+    const first = new Map<number, number>();
+    const second = new Set<number>();
+    for (const [j, from] of map.entries()) {
+      if (first.has(from)) second.add(from);
+      else first.set(from, j);
+    }
+    const signs = Int8Array.from(map, (from, j) => (second.has(from) ? (first.get(from) === j ? 1 : -1) : 0));
     parts.set(key, { source, share, sign: Int8Array.from(share, (_, at) => signs[at % signs.length]!) });
   }
   return { net: growth.net, old, parts };

@@ -18,19 +18,23 @@ export const freshPlace = (key: string): string => `fresh/${key}`;
 /** The input of a step that holds the share. */
 export const freshShare = 'fresh-share';
 
+/** Where a weight of a grown net is an old one or a part of one, it is not 0; undefined for a weight that is all new. */
+export const oldParts = ({ follow }: Growth, key: WeightKey, size: number): Float32Array | undefined =>
+  follow(key, new Float32Array(size).fill(1), 'weight');
+
 /** What a growth of a graph made anew, with a warm-up of so many steps from step `at` on; undefined without one. */
 export function freshAfter(
-  { net, follow }: Growth,
+  growth: Growth,
   before: Graph,
   { at, warmup }: { readonly at: number; readonly warmup?: number | undefined },
 ): Fresh | undefined {
   if (!warmup) return undefined;
   const sizes = new Map(entries(before).map(({ key, shape }) => [key, shape.reduce((n, d) => n * d, 1)]));
   const masks = new Map<WeightKey, Float32Array>();
-  for (const { key, shape, trained } of entries(net.graph)) {
+  for (const { key, shape, trained } of entries(growth.net.graph)) {
     if (!trained) continue;
     const size = sizes.get(key);
-    const old = size === undefined ? undefined : follow(key, new Float32Array(size).fill(1), 'weight');
+    const old = size === undefined ? undefined : oldParts(growth, key, size);
     const mask =
       old?.map((v) => (v === 0 ? 1 : 0)) ?? new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(1);
     if (mask.includes(1)) masks.set(key, mask);

@@ -7,7 +7,7 @@ import { withBeside } from '../loss/bind.ts';
 import type { Task } from '../task/task.ts';
 import { floatsAt, isWeightKey } from '../tensors.ts';
 import type { Best } from './best.ts';
-import { type Fresh, freshAfter, freshPlace } from './fresh.ts';
+import { type Fresh, freshAfter, freshPlace, oldParts } from './fresh.ts';
 import { averagePlace, firstState, weightsIn } from './state.ts';
 import { boundFor, type Trainer, type TrainerOptions, trainer } from './trainer.ts';
 
@@ -130,6 +130,6 @@ function averageAfter(
   weights: Float32Array,
 ): Float32Array {
   const followed = grown.follow(key, before, 'weight');
-  const isOld = grown.follow(key, new Float32Array(before.length).fill(1), 'weight');
+  const isOld = oldParts(grown, key, before.length);
   return weights.map((value, i) => (followed && isOld?.[i] ? followed[i]! : value));
 }
