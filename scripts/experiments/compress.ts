@@ -1,14 +1,13 @@
 /**
  * @file Every family of compression on trained students: accuracy, parameters, multiply-adds, bytes, gzip and time after each
- * step. One file a chain under out/compress, so that a run that was killed goes on with the next chain; then the table of
- * docs/compression.md is written from what is there.
+ * step. Finished chains are kept in scripts/experiments/runs/compress.json, so that a run that was killed goes on with the next chain; the
+ * nets are in out/compress. The table of docs/compression.md is written from what is there.
  *
  *   npm run experiment -- compress [students...] [--only CHAIN] [--all] [--quick]
  *
- * `--all` runs every chain on the teacher, not the common ones alone.
+ * `--all` runs every chain on the first student, not the common ones alone.
  */
 
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { trainingBar } from '../../src/cli/bars.ts';
@@ -21,6 +20,7 @@ import type { StepReport } from '../../src/learn/train/index.ts';
 import { columns } from '../../src/read/index.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { loadStudent, readCard, saveNet } from '../../zoo/index.ts';
+import { finished } from '../lib/finished.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
 import { programs } from './structure.ts';
 
@@ -33,16 +33,11 @@ const { values, positionals } = parseArgs({
   },
 });
 const folder = join('out', values.quick ? 'compress-quick' : 'compress');
-const teacher = 'fashion-mnist/wrn-16-2';
+/** The student that goes through every chain. */
+const main = 'fashion-mnist/wrn-16-1';
 const students = positionals.length
   ? positionals
-  : [
-      teacher,
-      'fashion-mnist/wrn-16-1',
-      'fashion-mnist/wrn-16-2-gn',
-      'fashion-mnist/ghostnet-x15',
-      'fashion-mnist/mobilenet-v3-small-x50',
-    ];
+  : [main, 'fashion-mnist/wrn-16-2-gn', 'fashion-mnist/ghostnet-x15', 'fashion-mnist/mobilenet-v3-small-x50'];
 
 /** Training steps of a chain's `FINE`, `FIT` and `fit`, of 64 images each, or few to see that all works. */
 const [longest, long, short] = values.quick ? [30, 20, 10] : [1500, 800, 300];
@@ -86,7 +81,7 @@ const chains: Readonly<Record<string, string>> = {
   'hybrid: tucker, distilled, int8': 'factorize=tucker,macs=0.6 distill,rate=0.02 quantize=8',
 };
 
-/** What nets other than the teacher go through: one chain of each family, and the structure methods. */
+/** What the other students go through: one chain of each family, and the structure methods. */
 const common: readonly string[] = [
   'int8, mse, equalized',
   'int8, trained',
@@ -114,8 +109,9 @@ interface Result {
   readonly seconds: number;
 }
 
-const fileOf = (student: string, chain: string): string =>
-  join(folder, student.replaceAll('/', '_'), `${chain.replace(/[^a-z0-9]+/gi, '-')}.json`);
+const folderOf = (student: string, chain: string): string =>
+  join(folder, student.replaceAll('/', '_'), chain.replace(/[^a-z0-9]+/gi, '-'));
+const runs = finished<Result>(values.quick ? undefined : 'compress');
 
 /** The chain with its training lengths and the augmentation of the data. */
 function stepsOf(chain: string, data: string): string {
@@ -133,29 +129,29 @@ function stepsOf(chain: string, data: string): string {
 }
 
 async function run(student: string, net: Net, chain: string): Promise<void> {
-  const file = fileOf(student, chain);
   const { data: dataName, sha256 } = readCard(student);
   const { 'weights.safetensors': of = '' } = sha256;
-  if (existsSync(file) && (JSON.parse(readText(file)) as Result).of === of) return;
-  const data = await loadDataset(dataName);
-  const began = performance.now();
-  let bar: ReturnType<typeof trainingBar> | undefined;
-  const onStep = (at: StepReport): void => {
-    if (at.step === 1) bar = trainingBar(`${student} ${chain}`, at.steps, 64);
-    bar?.step(at);
-    if (at.step === at.steps) bar?.end();
-  };
   const words = chains[chain];
   const steps = words === undefined ? chain : stepsOf(words, dataName);
-  const done =
-    words === undefined
-      ? await programmed(net, chain, data, onStep)
-      : await compress(net, parseSteps(steps), { data, seed: 1, onTraining: onStep });
-  const seconds = Math.round((performance.now() - began) / 1000);
-  saveNet(file.replace(/\.json$/, ''), done.net);
-  const { rows } = done;
-  writeAtomically(file, JSON.stringify({ student, of, chain, steps, rows, seconds } satisfies Result));
-  note(`${student} ${chain}: ${((rows.at(-1)?.accuracy ?? 0) * 100).toFixed(2)} %, ${seconds} s`);
+  const data = await loadDataset(dataName);
+  await runs.once(`${student} ${chain}`, { student, of, chain, steps, note: data.note }, async () => {
+    const began = performance.now();
+    let bar: ReturnType<typeof trainingBar> | undefined;
+    const onStep = (at: StepReport): void => {
+      if (at.step === 1) bar = trainingBar(`${student} ${chain}`, at.steps, 64);
+      bar?.step(at);
+      if (at.step === at.steps) bar?.end();
+    };
+    const done =
+      words === undefined
+        ? await programmed(net, chain, data, onStep)
+        : await compress(net, parseSteps(steps), { data, seed: 1, onTraining: onStep });
+    const seconds = Math.round((performance.now() - began) / 1000);
+    saveNet(folderOf(student, chain), done.net);
+    const { rows } = done;
+    note(`${student} ${chain}: ${((rows.at(-1)?.accuracy ?? 0) * 100).toFixed(2)} %, ${seconds} s`);
+    return { student, of, chain, steps, rows, seconds };
+  });
 }
 
 /** A chain that is a program, measured before and after. */
@@ -171,14 +167,16 @@ async function programmed(
   return { net: made, rows: [await row('original', net), await row(chain, made)] };
 }
 
-/** All results that are there, in the order of the chains. */
+/** All results of the nets as they are, in the order of the chains. */
 function results(): readonly Result[] {
-  if (!existsSync(folder)) return [];
-  const all = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.json') && !name.endsWith('graph.json'))
-    .map((name) => JSON.parse(readText(join(folder, name))) as Result);
   const order = [...Object.keys(chains), ...Object.keys(programs)];
-  return all.sort(
+  const now = runs
+    .all()
+    .filter(
+      ({ student, of, chain }) =>
+        order.includes(chain) && readCard(student).sha256['weights.safetensors'] === of,
+    );
+  return now.sort(
     (a, b) => a.student.localeCompare(b.student) || order.indexOf(a.chain) - order.indexOf(b.chain),
   );
 }
@@ -236,9 +234,9 @@ async function tryRun(student: string, net: Net, name: string): Promise<void> {
 }
 for (const [student, net] of nets)
   for (const name of names) if (wanted(name)) await tryRun(student, net, name);
-// the rest of the chains, on the teacher alone
-const taught = nets.get(teacher);
-if (taught && values.all) for (const name of names) if (!wanted(name)) await tryRun(teacher, taught, name);
+// the rest of the chains, on one student alone
+const one = nets.get(main);
+if (one && values.all) for (const name of names) if (!wanted(name)) await tryRun(main, one, name);
 if (!values.quick) await report();
 for (const line of failed) note(line);
 if (failed.length) process.exitCode = 1;

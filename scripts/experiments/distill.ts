@@ -1,16 +1,16 @@
 /**
  * @file The experiment of distillation: each classifier method's recipe against its own baseline at the same budget, with as many seeds
- * as the interval of the difference needs, and what a step costs. Finished runs are kept in out/experiments/distill under a hash of
- * their recipe, so that a broken experiment goes on where it was and rows share baselines. `--quick` tries everything with four steps,
- * and writes nothing.
+ * as the interval of the difference needs, and what a step costs. Finished runs are kept in scripts/experiments/runs/distill.json by their
+ * recipe, data and teachers, so that a broken experiment goes on where it was and rows share baselines. `--quick` tries everything with
+ * four steps, and writes nothing.
  */
 
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { median } from '../../src/bench/numbers.ts';
 import { note, print } from '../../src/cli/say.ts';
+import { loadDataset } from '../../src/data/index.ts';
 import { grow, parsePlan } from '../../src/edit/index.ts';
 import { UsageError } from '../../src/errors.ts';
 import { readText, writeAtomically } from '../../src/files/index.ts';
@@ -18,8 +18,10 @@ import { laterMethods, methods } from '../../src/learn/distill/index.ts';
 import { columns } from '../../src/read/index.ts';
 import { parseRecipe, perform, type Ready, type Recipe, readyFor } from '../../src/run/index.ts';
 import { init, type Net } from '../../src/weights/index.ts';
-import { table as markdown } from '../lib/markdown.ts';
+import { readCard } from '../../zoo/index.ts';
 import { type Row, rows } from '../lib/distill-rows.ts';
+import { finished } from '../lib/finished.ts';
+import { table as markdown } from '../lib/markdown.ts';
 import { paired, pairedText } from '../lib/paired.ts';
 
 const { seeds, most, until, only, quick } = new Command()
@@ -31,7 +33,6 @@ const { seeds, most, until, only, quick } = new Command()
   .parse()
   .opts<{ seeds: string; most: string; until: string; only?: string; quick?: boolean }>();
 
-const folder = join('out', 'experiments', quick ? 'distill-quick' : 'distill');
 interface Result {
   readonly metric: number;
   readonly params: number;
@@ -39,6 +40,7 @@ interface Result {
   readonly msPerStep: number;
   readonly seconds: number;
 }
+const runs = finished<Result>(quick ? undefined : 'distill');
 
 function recipeOf(row: Row, seed: number, taught: boolean): Recipe {
   const path = join('zoo', 'recipes', `${row.id}.json`);
@@ -70,39 +72,45 @@ function scratch(ready: Ready, whole: Recipe): Ready {
   return { ...ready, student: net, links: ready.links.map((l) => ({ ...l, net })) };
 }
 
+/** The digests of the trained nets that a recipe begins with. */
+function weightsOf({ student, teacher, teachers, ensemble }: Recipe): readonly string[] {
+  const names = [student, teacher, ...Object.values(teachers ?? {}), ...(ensemble ?? [])];
+  return names.flatMap((name) =>
+    name !== undefined && existsSync(join('zoo', 'students', name))
+      ? [`${name} ${readCard(name).sha256['weights.safetensors']}`]
+      : [],
+  );
+}
+
 async function run(row: Row, seed: number, taught: boolean): Promise<Result> {
   const recipe = recipeOf(row, seed, taught);
   const fresh = row.fresh === true && !taught;
-  const key = createHash('sha256')
-    .update(JSON.stringify([recipe, fresh]))
-    .digest('hex')
-    .slice(0, 16);
-  const file = join(folder, `${key}.json`);
-  if (existsSync(file)) return JSON.parse(readText(file)) as Result;
-  note(`${row.id}, seed ${seed}, ${taught ? 'with' : row.baseline}`);
-  const loaded = await readyFor(recipe);
-  const ready = fresh ? scratch(loaded, recipeOf(row, seed, true)) : loaded;
-  const times: number[] = [];
-  let last = performance.now();
-  const began = last;
-  const done = await perform(ready, {
-    onStage: () => {
-      last = performance.now();
-    },
-    options: {
-      onStep: () => {
-        const now = performance.now();
-        times.push(now - last);
-        last = now;
+  const { note: edition } = await loadDataset(recipe.data);
+  const words = `${row.id} ${recipe.student}, seed ${seed}, ${taught ? 'with' : row.baseline}`;
+  return runs.once(words, [recipe, fresh, edition, weightsOf(recipe)], async () => {
+    note(words);
+    const loaded = await readyFor(recipe);
+    const ready = fresh ? scratch(loaded, recipeOf(row, seed, true)) : loaded;
+    const times: number[] = [];
+    let last = performance.now();
+    const began = last;
+    const done = await perform(ready, {
+      onStage: () => {
+        last = performance.now();
       },
-    },
+      options: {
+        onStep: () => {
+          const now = performance.now();
+          times.push(now - last);
+          last = now;
+        },
+      },
+    });
+    const metric = done[row.metric ?? 'accuracy'];
+    if (metric === undefined) throw new UsageError(`${row.id}: nothing was measured`);
+    const params = [...done.fitted.net.weights.values()].reduce((n, w) => n + w.data.length, 0);
+    return { metric, params, msPerStep: median(times), seconds: (performance.now() - began) / 1000 };
   });
-  const metric = done[row.metric ?? 'accuracy'];
-  if (metric === undefined) throw new UsageError(`${row.id}: nothing was measured`);
-  const params = [...done.fitted.net.weights.values()].reduce((n, w) => n + w.data.length, 0);
-  const result = { metric, params, msPerStep: median(times), seconds: (performance.now() - began) / 1000 };
-  writeAtomically(file, JSON.stringify(result));
-  return result;
 }
 
 /** `[153]` of the survey, the number at arXiv of later methods. */
@@ -165,6 +173,7 @@ for (const row of rows.filter((r) => !ids || ids.includes(r.id))) {
 print(columns([head, ...table]));
 
 if (!quick && !ids && least >= 3) {
+  runs.tidy();
   const lines = markdown(
     [head, ...table],
     head.map((_, i) => i),

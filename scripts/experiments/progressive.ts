@@ -1,14 +1,13 @@
 /**
  * @file Progressive growth against training from scratch, in multiply-adds of training: a net of a tenth of the parameters is trained,
  * grows in width and then in depth, and ends as the same large net, for about half of the multiply-adds. Two families, five seeds:
- * `npm run experiment -- progressive` takes about 50 minutes on 2 cores, and writes the table of docs/growth.md with `--write`.
+ * `npm run experiment -- progressive` takes about an hour on 2 cores, and writes the table of docs/growth.md with `--write`.
  *
  * Units are added as copies of others (Net2Net, Chen et al. 2016, arXiv:1511.05641), or are chosen by gradient (after GradMax, Evci et
- * al. 2022, arXiv:2201.05125), or by splitting units along steepest descent (Liu et al. 2019, arXiv:1910.02366). The large net is also trained from scratch for as few multiply-adds as growth took. Finished runs are
- * kept in out/experiments/progressive under a hash of what they are. `--quick` tries everything with some steps, and writes nothing.
+ * al. 2022, arXiv:2201.05125), or by splitting units along steepest descent (Liu et al. 2019, arXiv:1910.02366). The large net is also
+ * trained from scratch for as few multiply-adds as growth took. Finished runs are kept in scripts/experiments/runs/progressive.json.
+ * `--quick` tries everything with some steps, and writes nothing.
  */
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { trainingBar } from '../../src/cli/bars.ts';
@@ -26,12 +25,13 @@ import { classification, evaluate } from '../../src/learn/task/index.ts';
 import type { Task } from '../../src/learn/task/task.ts';
 import { fit } from '../../src/learn/train/index.ts';
 import { compose } from '../../zoo/index.ts';
+import { finished } from '../lib/finished.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
 import { paired, pairedText } from '../lib/paired.ts';
 
 const flags = new Command()
   .option('--seeds <n>', 'how many seeds, from 1', '5')
-  .option('--steps <n>', 'training steps from scratch', '3000')
+  .option('--steps <n>', 'training steps from scratch', '1500')
   .option('--write', 'write the table into docs/growth.md')
   .option('--quick', 'some steps each, to see that all runs; writes nothing')
   .parse()
@@ -70,6 +70,13 @@ const families: readonly Family[] = [
 const shares = [0.55, 0.2, 0.25] as const;
 const kinds = ['scratch', 'short', 'copies', 'gradient', 'splits'] as const;
 type Kind = (typeof kinds)[number];
+const words: Readonly<Record<Kind, string>> = {
+  scratch: 'from scratch',
+  short: 'from scratch, as few multiply-adds',
+  copies: 'grown by copies',
+  gradient: 'grown, units by gradient',
+  splits: 'grown, split along steepest descent',
+};
 const recipe = { batch: 64, peak: 0.1, augment: { shift: 2, flip: true }, heldOut: 5000, evaluations: 12 };
 
 interface Result {
@@ -79,7 +86,7 @@ interface Result {
 }
 
 const data = await loadDataset('fashion-mnist');
-const folder = join('out', 'experiments', 'progressive');
+const runs = finished<Result>(flags.quick ? undefined : 'progressive');
 
 /** The three nets of a family: a tenth of the parameters, all channels, all blocks. */
 function netsOf({ middle, deeper, ratio }: Family): readonly [small: Graph, middle: Graph, large: Graph] {
@@ -118,11 +125,14 @@ async function split(
   return split(grown.apart(), task, goals, seed);
 }
 
-async function run(family: Family, kind: Kind, seed: number): Promise<Result> {
-  const what = { ...recipe, note: data.note, family, kind, seed, steps, shares };
-  const hash = createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 16);
-  const file = join(folder, `${hash}.json`);
-  if (existsSync(file)) return JSON.parse(readText(file)) as Result;
+const run = (family: Family, kind: Kind, seed: number): Promise<Result> =>
+  runs.once(
+    `${family.name}, seed ${seed}, ${words[kind]}`,
+    { ...recipe, note: data.note, family, kind, seed, steps, shares },
+    () => trained(family, kind, seed),
+  );
+
+async function trained(family: Family, kind: Kind, seed: number): Promise<Result> {
   const [small, middle, large] = netsOf(family);
   const grows = kind !== 'scratch' && kind !== 'short';
   const lengths = shares.map((share) => Math.round(share * steps));
@@ -135,7 +145,7 @@ async function run(family: Family, kind: Kind, seed: number): Promise<Result> {
   const cycle: Schedule = oneCycle({ steps: total, peak: recipe.peak });
   const train = async (length: number): Promise<void> => {
     const [from, before, each] = [done, macs, ofStep(net.graph)];
-    const trained = await fit(net, parts.train, data, {
+    const result = await fit(net, parts.train, data, {
       steps: length,
       seed: seed * 10 + (from > 0 ? from : 0),
       batch: recipe.batch,
@@ -146,7 +156,7 @@ async function run(family: Family, kind: Kind, seed: number): Promise<Result> {
       onStep: (at) => bar.step({ ...at, step: from + at.step, steps: total }),
       onValidation: (step, accuracy) => curve.push([before + step * each, accuracy]),
     });
-    [net, done, macs] = [trained.net, from + length, before + length * each];
+    [net, done, macs] = [result.net, from + length, before + length * each];
   };
   if (!grows) await train(total);
   else {
@@ -162,20 +172,11 @@ async function run(family: Family, kind: Kind, seed: number): Promise<Result> {
   bar.end();
   const last = (await evaluate(net, parts.validation, data)).accuracy;
   if (curve.at(-1)?.[0] !== macs) curve.push([macs, last]);
-  const result = { curve, test: (await evaluate(net, data.test, data)).accuracy };
-  writeAtomically(file, JSON.stringify(result));
-  return result;
+  return { curve, test: (await evaluate(net, data.test, data)).accuracy };
 }
 
 const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
 const lastOf = ({ curve }: Result): readonly [macs: number, accuracy: number] => curve.at(-1) ?? [0, 0];
-const words: Readonly<Record<Kind, string>> = {
-  scratch: 'from scratch',
-  short: 'from scratch, as few multiply-adds',
-  copies: 'grown by copies',
-  gradient: 'grown, units by gradient',
-  splits: 'grown, split along steepest descent',
-};
 
 const rows: string[][] = [];
 for (const family of families) {
@@ -219,6 +220,7 @@ steps. Multiply-adds of training are those of the run from scratch times this nu
 seed, in points, with the interval of 95 % (Student's t). ${count(recipe.heldOut)} training images are held out; the test images are looked at once, after the last step.`;
 print(text);
 if (flags.write && !flags.quick) {
+  runs.tidy();
   const page = join('docs', 'growth.md');
   const marksOf = marks('npm run experiment -- progressive --write', 'progressive growth');
   writeAtomically(page, remarked(readText(page), marksOf, text));

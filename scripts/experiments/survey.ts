@@ -1,11 +1,9 @@
 /**
  * @file What the papers of the survey claim and what our own runs say of it, in docs/survey.md: pairs of small nets for the claims on
  * compact networks, trained here; rows of the other tables for those on distillation (`npm run experiment -- survey`). Finished runs
- * are kept in out/experiments/survey, so that a broken experiment goes on where it was.
+ * are kept in scripts/experiments/runs/survey.json, so that a broken experiment goes on where it was.
  */
 
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { trainingBar } from '../../src/cli/bars.ts';
@@ -21,6 +19,7 @@ import { evaluate } from '../../src/learn/task/index.ts';
 import { fit } from '../../src/learn/train/index.ts';
 import { columns, cost } from '../../src/read/index.ts';
 import { init } from '../../src/weights/index.ts';
+import { finished } from '../lib/finished.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
 import { paired, pairedText } from '../lib/paired.ts';
 import { taughtClaims } from '../lib/survey-claims.ts';
@@ -47,7 +46,7 @@ const unknown = chosen.find((id) => !surveyPairs.some((p) => p.id === id));
 if (unknown !== undefined)
   throw new UsageError(`no pair "${unknown}"; there are ${surveyPairs.map((p) => p.id).join(', ')}`);
 
-const folder = join('out', 'experiments', 'survey');
+const done = finished<{ readonly accuracy: number }>(quick ? undefined : 'survey');
 const recipe = { data: 'fashion-mnist', batch: 64, peak: 0.1, augment: { shift: 2, flip: true } };
 const data = await loadDataset(recipe.data);
 /** Points by which a net may be behind and still count as equal. */
@@ -56,21 +55,20 @@ const margin = 0.5;
 /** Accuracy on the test split, measured once after the last step. */
 async function accuracy(graph: Graph, seed: number): Promise<number> {
   const what = { ...recipe, note: data.note, steps: length, seed, graph };
-  const hash = createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 16);
-  const file = join(folder, `${hash}.json`);
-  if (existsSync(file)) return (JSON.parse(readText(file)) as { accuracy: number }).accuracy;
-  const bar = trainingBar(`${graph.name}, seed ${seed}`, length, recipe.batch);
-  const { net } = await fit(init(graph, { seed }), data.train, data, {
-    steps: length,
-    seed,
-    batch: recipe.batch,
-    rate: oneCycle({ steps: length, peak: recipe.peak }),
-    augment: recipe.augment,
-    onStep: bar.step,
+  const words = `${graph.name}, seed ${seed}`;
+  const { accuracy: found } = await done.once(words, what, async () => {
+    const bar = trainingBar(words, length, recipe.batch);
+    const { net } = await fit(init(graph, { seed }), data.train, data, {
+      steps: length,
+      seed,
+      batch: recipe.batch,
+      rate: oneCycle({ steps: length, peak: recipe.peak }),
+      augment: recipe.augment,
+      onStep: bar.step,
+    });
+    bar.end();
+    return { accuracy: (await evaluate(net, data.test, data)).accuracy };
   });
-  bar.end();
-  const found = (await evaluate(net, data.test, data)).accuracy;
-  writeAtomically(file, JSON.stringify({ accuracy: found, name: graph.name, seed }));
   return found;
 }
 
@@ -144,6 +142,7 @@ const taught = taughtClaims.map((claim) => {
   return [`${claim.work} [${claim.ref}]`, claim.claim, difference, here, where];
 });
 if (!quick && only === undefined) {
+  done.tidy();
   const file = join('docs', 'survey.md');
   const by = 'scripts/experiments/survey.ts';
   const words = [0, 1, 2, 3, 8];

@@ -123,7 +123,7 @@ const first: readonly Row[] = [
     baseline: 'plain training',
     over: {
       data,
-      teachers: { one: 'fashion-mnist/wrn-16-2', two: 'fashion-mnist/wrn-16-2-seed-2' },
+      teachers: { one: 'fashion-mnist/wrn-16-2', two: 'fashion-mnist/wrn-16-1' },
       losses: [
         { kind: 'cross-entropy', weight: 0.1 },
         { kind: 'multi-teacher', weight: 0.9, teachers: { one: 1, two: 1 } },
