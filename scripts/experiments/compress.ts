@@ -3,17 +3,21 @@
  * step. Finished chains are kept in scripts/experiments/runs/compress.json, so that a run that was killed goes on with the next chain; the
  * nets are in out/compress. The table of docs/compression.md is written from what is there.
  *
- *   npm run experiment -- compress [students...] [--only CHAIN] [--all] [--quick]
+ *   npm run experiment -- compress [students...] [--only CHAIN] [--all] [--quick] [--times]
  *
- * `--all` runs every chain on the first student, not the common ones alone.
+ * `--all` runs every chain on the first student, not the common ones alone. `--times` trains
+ * nothing: it measures the nets in out/compress against the students they were made of, on a machine that does nothing else.
  */
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { median } from '../../src/bench/numbers.ts';
 import { trainingBar } from '../../src/cli/bars.ts';
 import { count, note } from '../../src/cli/say.ts';
 import { compress, measure, parseSteps, type Row } from '../../src/compress/index.ts';
 import { type Dataset, loadDataset } from '../../src/data/index.ts';
+import { latency } from '../../src/engine/index.ts';
 import { MoonletError, UsageError } from '../../src/errors.ts';
 import { readText, writeAtomically } from '../../src/files/index.ts';
 import type { StepReport } from '../../src/learn/train/index.ts';
@@ -30,6 +34,7 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     all: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
+    times: { type: 'boolean', default: false },
   },
 });
 const folder = join('out', values.quick ? 'compress-quick' : 'compress');
@@ -37,7 +42,7 @@ const folder = join('out', values.quick ? 'compress-quick' : 'compress');
 const main = 'fashion-mnist/wrn-16-1';
 const students = positionals.length
   ? positionals
-  : [main, 'fashion-mnist/wrn-16-2-gn', 'fashion-mnist/ghostnet-x15', 'fashion-mnist/mobilenet-v3-small-x50'];
+  : [main, 'fashion-mnist/mobilenet-v3-small-x50', 'fashion-mnist/ghostnet-x15', 'fashion-mnist/wrn-16-2-gn'];
 
 /** Training steps of a chain's `FINE`, `FIT` and `fit`, of 64 images each, or few to see that all works. */
 const [longest, long, short] = values.quick ? [30, 20, 10] : [1500, 800, 300];
@@ -112,6 +117,25 @@ interface Result {
 const folderOf = (student: string, chain: string): string =>
   join(folder, student.replaceAll('/', '_'), chain.replace(/[^a-z0-9]+/gi, '-'));
 const runs = finished<Result>(values.quick ? undefined : 'compress');
+/** The time of 16 images on one thread, divided by that of the student. */
+const times = finished<{ readonly ratio: number }>('compress-times');
+const timeKey = ({ student, of, chain, steps }: Result): unknown => ({ student, of, chain, steps });
+
+/** Both nets in turn, so that what slows the machine slows both. */
+async function time(result: Result, student: Net): Promise<void> {
+  const place = folderOf(result.student, result.chain);
+  if (!existsSync(place)) return;
+  await times.once(`${result.student} ${result.chain}`, timeKey(result), async () => {
+    const net = loadStudent(place);
+    const ratios: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      const [one, other] = [await millisecondsOf(net), await millisecondsOf(student)];
+      ratios.push(one / other);
+    }
+    return { ratio: median(ratios) };
+  });
+}
+const millisecondsOf = (net: Net): Promise<number> => latency(net, { batch: 16, runs: 15, threads: 1 });
 
 /** The chain with its training lengths and the augmentation of the data. */
 function stepsOf(chain: string, data: string): string {
@@ -174,7 +198,9 @@ function results(): readonly Result[] {
     .all()
     .filter(
       ({ student, of, chain }) =>
-        order.includes(chain) && readCard(student).sha256['weights.safetensors'] === of,
+        order.includes(chain) &&
+        existsSync(join('zoo', 'students', student)) &&
+        readCard(student).sha256['weights.safetensors'] === of,
     );
   return now.sort(
     (a, b) => a.student.localeCompare(b.student) || order.indexOf(a.chain) - order.indexOf(b.chain),
@@ -184,12 +210,12 @@ function results(): readonly Result[] {
 const place = marks('scripts/experiments/compress.ts', 'experiment');
 
 async function report(): Promise<void> {
-  const head = ['chain', 'accuracy %', 'change', 'params', 'macs', 'bytes', 'smaller', 'gzip', 'ms', 's'];
+  const head = ['chain', 'accuracy %', 'change', 'params', 'macs', 'bytes', 'smaller', 'gzip', 'time', 's'];
   const parts: string[] = [];
   for (const student of new Set(results().map((r) => r.student))) {
     const mine = results().filter((r) => r.student === student);
     const first = mine[0]?.rows[0] as Row;
-    const line = (name: string, row: Row, seconds: number): string[] => [
+    const line = (name: string, row: Row, ratio: number | undefined, seconds: number): string[] => [
       name,
       (100 * (row.accuracy ?? 0)).toFixed(2),
       (100 * ((row.accuracy ?? 0) - (first.accuracy ?? 0))).toFixed(2),
@@ -198,12 +224,12 @@ async function report(): Promise<void> {
       count(row.bytes),
       `${(first.bytes / row.bytes).toFixed(1)}x`,
       count(row.gzipBytes),
-      (row.latencyMs ?? 0).toFixed(2),
+      ratio === undefined ? '' : ratio.toFixed(2),
       String(seconds),
     ];
     const rows = [
-      line('original', first, 0),
-      ...mine.map((r) => line(r.chain, r.rows.at(-1) as Row, r.seconds)),
+      line('original', first, 1, 0),
+      ...mine.map((r) => line(r.chain, r.rows.at(-1) as Row, times.known(timeKey(r))?.ratio, r.seconds)),
     ];
     const { data } = readCard(student);
     const { note: said } = await loadDataset(data);
@@ -232,11 +258,14 @@ async function tryRun(student: string, net: Net, name: string): Promise<void> {
     failed.push(`${student} ${name}: ${error.message}`);
   }
 }
-for (const [student, net] of nets)
-  for (const name of names) if (wanted(name)) await tryRun(student, net, name);
-// the rest of the chains, on one student alone
-const one = nets.get(main);
-if (one && values.all) for (const name of names) if (!wanted(name)) await tryRun(main, one, name);
+if (values.times) for (const r of results()) await time(r, nets.get(r.student) ?? loadStudent(r.student));
+else {
+  for (const [student, net] of nets)
+    for (const name of names) if (wanted(name)) await tryRun(student, net, name);
+  // the rest of the chains, on one student alone
+  const one = nets.get(main);
+  if (one && values.all) for (const name of names) if (!wanted(name)) await tryRun(main, one, name);
+}
 if (!values.quick) await report();
 for (const line of failed) note(line);
 if (failed.length) process.exitCode = 1;

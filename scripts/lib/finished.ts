@@ -14,6 +14,8 @@ type Entry<T> = T & { readonly run: string };
 export interface Finished<T> {
   /** The result of this run, kept or made now. `what` is all that decides it. */
   once(run: string, what: unknown, make: () => Promise<T>): Promise<T>;
+  /** The result of this run, if it is kept. */
+  known(what: unknown): T | undefined;
   /** All kept results. */
   all(): readonly T[];
   /** Drops the runs that were not asked for since the start: those of earlier recipes. */
@@ -48,6 +50,7 @@ export function finished<T extends object>(experiment: string | undefined): Fini
       if (experiment !== undefined) write({ ...read(), [key]: { run, ...result } });
       return result;
     },
+    known: (what) => read()[hashOf(what)],
     all: () => Object.values(read()),
     tidy() {
       if (experiment === undefined) return;
