@@ -15,6 +15,7 @@ import { grow, parsePlan } from '../../src/edit/index.ts';
 import { UsageError } from '../../src/errors.ts';
 import { readText, writeAtomically } from '../../src/files/index.ts';
 import { laterMethods, methods } from '../../src/learn/distill/index.ts';
+import { memoryCache, type TeacherCache } from '../../src/learn/train/index.ts';
 import { columns } from '../../src/read/index.ts';
 import { parseRecipe, perform, type Ready, type Recipe, readyFor } from '../../src/run/index.ts';
 import { init, type Net } from '../../src/weights/index.ts';
@@ -82,6 +83,16 @@ function weightsOf({ student, teacher, teachers, ensemble }: Recipe): readonly s
   );
 }
 
+/** What the teachers said in the runs of a row before; a row's values are dropped when the next row begins. */
+const caches = new Map<string, TeacherCache>();
+function cacheOf({ teacher, teachers, losses, stages }: Recipe): TeacherCache {
+  const key = JSON.stringify([teacher, teachers, losses, stages]);
+  const cache = caches.get(key) ?? memoryCache(4 * 2 ** 30);
+  if (!caches.has(key)) caches.clear();
+  caches.set(key, cache);
+  return cache;
+}
+
 async function run(row: Row, seed: number, taught: boolean): Promise<Result> {
   const recipe = recipeOf(row, seed, taught);
   const fresh = row.fresh === true && !taught;
@@ -99,6 +110,7 @@ async function run(row: Row, seed: number, taught: boolean): Promise<Result> {
         last = performance.now();
       },
       options: {
+        ...(recipe.views !== undefined && taught ? { teacherCache: cacheOf(recipe) } : {}),
         onStep: () => {
           const now = performance.now();
           times.push(now - last);

@@ -1,7 +1,7 @@
 /**
- * @file Progressive growth against training from scratch, in multiply-adds of training: a net of a tenth of the parameters is trained,
- * grows in width and then in depth, and ends as the same large net, for about half of the multiply-adds. Two families, five seeds:
- * `npm run experiment -- progressive` takes about an hour on 2 cores, and writes the table of docs/growth.md with `--write`.
+ * @file Progressive growth against training from scratch, in multiply-adds of training: a net of a tenth of the parameters is trained
+ * for long, grows in width and depth, and goes on for few steps as the large net, for half of the multiply-adds. Two families, five seeds:
+ * `npm run experiment -- progressive` takes about an hour and a half on 2 cores, and writes the table of docs/growth.md with `--write`.
  *
  * Units are added as copies of others (Net2Net, Chen et al. 2016, arXiv:1511.05641), or are chosen by gradient (after GradMax, Evci et
  * al. 2022, arXiv:2201.05125), or by splitting units along steepest descent (Liu et al. 2019, arXiv:1910.02366). The large net is also
@@ -18,7 +18,7 @@ import { UsageError } from '../../src/errors.ts';
 import { readText, writeAtomically } from '../../src/files/index.ts';
 import { channels, type Graph } from '../../src/graph/index.ts';
 import { cost, init, type Net } from '../../src/index.ts';
-import { oneCycle, type Schedule } from '../../src/learn/loss/index.ts';
+import { cosine, oneCycle, type Schedule } from '../../src/learn/loss/index.ts';
 import { addUnitsByGradient } from '../../src/learn/structure/add-by-gradient.ts';
 import { splitUnits } from '../../src/learn/structure/split-units.ts';
 import { classification, evaluate } from '../../src/learn/task/index.ts';
@@ -66,18 +66,27 @@ const families: readonly Family[] = [
     ratio: 0.7,
   },
 ];
-/** The share of the steps that each of the three nets trains. */
-const shares = [0.55, 0.2, 0.25] as const;
-const kinds = ['scratch', 'short', 'copies', 'gradient', 'splits'] as const;
+/** Of scratch's multiply-adds, those that a grown net may take; and the steps of the small net, as a multiple of scratch's. */
+const [budget, smallSteps] = [0.49, 3];
+const kinds = ['scratch', 'short', 'small', 'copies', 'gradient', 'splits'] as const;
 type Kind = (typeof kinds)[number];
 const words: Readonly<Record<Kind, string>> = {
   scratch: 'from scratch',
   short: 'from scratch, as few multiply-adds',
+  small: 'the small net, before growth',
   copies: 'grown by copies',
   gradient: 'grown, units by gradient',
   splits: 'grown, split along steepest descent',
 };
-const recipe = { batch: 64, peak: 0.1, augment: { shift: 2, flip: true }, heldOut: 5000, evaluations: 12 };
+/** Grown nets go on with a tenth of the first rate, as in Net2Net. */
+const recipe = {
+  batch: 64,
+  peak: 0.2,
+  grownPeak: 0.02,
+  augment: { shift: 2, flip: true },
+  heldOut: 5000,
+  evaluations: 12,
+};
 
 interface Result {
   /** Held-out accuracy by multiply-adds of training so far. */
@@ -125,54 +134,81 @@ async function split(
   return split(grown.apart(), task, goals, seed);
 }
 
-const run = (family: Family, kind: Kind, seed: number): Promise<Result> =>
-  runs.once(
+const run = (family: Family, kind: Kind, seed: number): Promise<Result> => {
+  const growth = kind === 'scratch' ? {} : { budget, smallSteps };
+  return runs.once(
     `${family.name}, seed ${seed}, ${words[kind]}`,
-    { ...recipe, note: data.note, family, kind, seed, steps, shares },
-    () => trained(family, kind, seed),
+    { ...recipe, note: data.note, family, kind, seed, steps, ...growth },
+    async () => {
+      const { net, curve } = await trained(family, kind, seed);
+      return { curve, test: (await evaluate(net, data.test, data)).accuracy };
+    },
   );
+};
 
-async function trained(family: Family, kind: Kind, seed: number): Promise<Result> {
+interface Trained {
+  readonly net: Net;
+  readonly curve: readonly (readonly [macs: number, accuracy: number])[];
+}
+/** The small nets of this process: three kinds of growth begin with the same one. */
+const smallNets = new Map<string, Promise<Trained>>();
+
+async function trained(family: Family, kind: Kind, seed: number): Promise<Trained> {
   const [small, middle, large] = netsOf(family);
-  const grows = kind !== 'scratch' && kind !== 'short';
-  const lengths = shares.map((share) => Math.round(share * steps));
-  const growthMacs = [small, middle, large].reduce((sum, g, i) => sum + ofStep(g) * (lengths[i] ?? 0), 0);
-  const total = kind === 'short' ? Math.round(growthMacs / ofStep(large)) : steps;
-  const parts = hold(data.train, recipe.heldOut, seed);
-  const curve: [number, number][] = [];
-  let [net, done, macs]: [Net, number, number] = [init(grows ? small : large, { seed }), 0, 0];
-  const bar = trainingBar(`${family.name}, seed ${seed}, ${kind}`, total, recipe.batch);
-  const cycle: Schedule = oneCycle({ steps: total, peak: recipe.peak });
-  const train = async (length: number): Promise<void> => {
-    const [from, before, each] = [done, macs, ofStep(net.graph)];
-    const result = await fit(net, parts.train, data, {
-      steps: length,
-      seed: seed * 10 + (from > 0 ? from : 0),
-      batch: recipe.batch,
-      rate: (step) => cycle(from + step),
-      augment: recipe.augment,
-      validation: parts.validation,
-      evaluateEvery: Math.max(1, Math.round(steps / recipe.evaluations)),
-      onStep: (at) => bar.step({ ...at, step: from + at.step, steps: total }),
-      onValidation: (step, accuracy) => curve.push([before + step * each, accuracy]),
-    });
-    [net, done, macs] = [result.net, from + length, before + length * each];
+  const name = `${family.name}, seed ${seed}, ${kind}`;
+  const fresh = (graph: Graph, length: number): Promise<Trained> => {
+    const rate = oneCycle({ steps: length, peak: recipe.peak });
+    return train(name, { net: init(graph, { seed }), curve: [] }, { length, seed, rate });
   };
-  if (!grows) await train(total);
-  else {
-    await train(lengths[0] ?? 0);
-    const task = classification(parts.train, data, { augment: recipe.augment });
-    if (kind === 'copies') net = growTo(net, middle, { seed }).net;
-    else if (kind === 'splits') net = await split(net, task, widths(small, middle), seed);
-    else net = (await addUnitsByGradient(net, task, widths(small, middle), { seed })).net;
-    await train(lengths[1] ?? 0);
-    net = grow(net, deeperBy(family.deeper), { seed }).net;
-    await train(total - done);
-  }
+  if (kind === 'scratch') return fresh(large, steps);
+  if (kind === 'short') return fresh(large, Math.round(budget * steps));
+  const key = `${family.name} ${seed}`;
+  const from = await (smallNets.get(key) ?? fresh(small, smallSteps * steps));
+  smallNets.set(key, Promise.resolve(from));
+  if (kind === 'small') return from;
+  const task = classification(hold(data.train, recipe.heldOut, seed).train, data, {
+    augment: recipe.augment,
+  });
+  const wide =
+    kind === 'copies'
+      ? growTo(from.net, middle, { seed }).net
+      : kind === 'splits'
+        ? await split(from.net, task, widths(small, middle), seed)
+        : (await addUnitsByGradient(from.net, task, widths(small, middle), { seed })).net;
+  const { net } = grow(wide, deeperBy(family.deeper), { seed });
+  const left = budget * steps * ofStep(large) - smallSteps * steps * ofStep(small);
+  const length = Math.max(1, Math.floor(left / ofStep(large)));
+  const rate = cosine({ steps: length, peak: recipe.grownPeak });
+  return train(name, { net, curve: from.curve }, { length, seed, rate });
+}
+
+/** Trains a net further; its curve goes on by multiply-adds. */
+async function train(
+  name: string,
+  { net, curve }: Trained,
+  { length, seed, rate }: { readonly length: number; readonly seed: number; readonly rate: Schedule },
+): Promise<Trained> {
+  const parts = hold(data.train, recipe.heldOut, seed);
+  const [before, each] = [curve.at(-1)?.[0] ?? 0, ofStep(net.graph)];
+  const points = [...curve];
+  const bar = trainingBar(name, length, recipe.batch);
+  const done = await fit(net, parts.train, data, {
+    steps: length,
+    // another order of the images than in what it goes on from
+    seed: curve.length ? seed * 10 + 1 : seed,
+    batch: recipe.batch,
+    rate,
+    augment: recipe.augment,
+    validation: parts.validation,
+    evaluateEvery: Math.max(1, Math.round(length / recipe.evaluations)),
+    onStep: bar.step,
+    onValidation: (step, accuracy) => points.push([before + step * each, accuracy]),
+  });
   bar.end();
-  const last = (await evaluate(net, parts.validation, data)).accuracy;
-  if (curve.at(-1)?.[0] !== macs) curve.push([macs, last]);
-  return { curve, test: (await evaluate(net, data.test, data)).accuracy };
+  const last = (await evaluate(done.net, parts.validation, data)).accuracy;
+  const end = before + length * each;
+  if (points.at(-1)?.[0] !== end) points.push([end, last]);
+  return { net: done.net, curve: points };
 }
 
 const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
@@ -197,9 +233,11 @@ for (const family of families) {
     rows.push([
       family.name,
       words[kind],
-      kind === 'scratch' || kind === 'short'
-        ? count(cost(large).params)
-        : `${count(cost(small).params)} to ${count(cost(large).params)}`,
+      {
+        scratch: count(cost(large).params),
+        short: count(cost(large).params),
+        small: count(cost(small).params),
+      }[kind as string] ?? `${count(cost(small).params)} to ${count(cost(large).params)}`,
       (mean(results.map((r) => lastOf(r)[0])) / whole).toFixed(2),
       (100 * mean(results.map((r) => lastOf(r)[1]))).toFixed(2),
       apart((r) => lastOf(r)[1]),
@@ -215,9 +253,10 @@ const head = [
 ];
 const text = `${table([head, ...rows], [0, 1, 8])}
 
-Fashion-MNIST (${data.note ?? 'published files'}), seeds 1 to ${seeds}, ${count(steps)} steps of ${recipe.batch} from scratch with one cycle of peak ${recipe.peak}; growth at ${shares[0]} and ${shares[0] + shares[1]} of as many
-steps. Multiply-adds of training are those of the run from scratch times this number. Differences are to the run from scratch with the same
-seed, in points, with the interval of 95 % (Student's t). ${count(recipe.heldOut)} training images are held out; the test images are looked at once, after the last step.`;
+Fashion-MNIST (${data.note ?? 'published files'}), seeds 1 to ${seeds}, steps of ${recipe.batch} images: ${count(steps)} from scratch with one cycle of peak ${recipe.peak}, ${count(smallSteps * steps)} of
+the small net with a cycle alike; then it grows in width and depth at once, and goes on with a cosine from ${recipe.grownPeak}. Multiply-adds of
+training are those of the run from scratch times this number. Differences are to the run from scratch with the same seed, in points, with
+the interval of 95 % (Student's t). ${count(recipe.heldOut)} training images are held out; the test images are looked at once, after the last step.`;
 print(text);
 if (flags.write && !flags.quick) {
   runs.tidy();
