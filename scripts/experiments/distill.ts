@@ -25,14 +25,15 @@ import { finished } from '../lib/finished.ts';
 import { table as markdown } from '../lib/markdown.ts';
 import { paired, pairedText } from '../lib/paired.ts';
 
-const { seeds, most, until, only, quick } = new Command()
+const { seeds, most, until, only, pair, quick } = new Command()
   .option('--seeds <n>', 'at least so many seeds', '3')
   .option('--most <n>', 'at most so many, while the interval is wider than asked', '10')
   .option('--until <points>', 'half the width of the interval of 95 % that is narrow enough', '0.3')
   .option('--only <methods>', 'names with commas between')
+  .option('--pair <n>', 'only the first or the second student of each method: 1 or 2')
   .option('--quick', 'four steps each, to see that all runs')
   .parse()
-  .opts<{ seeds: string; most: string; until: string; only?: string; quick?: boolean }>();
+  .opts<{ seeds: string; most: string; until: string; only?: string; pair?: string; quick?: boolean }>();
 
 interface Result {
   readonly metric: number;
@@ -142,6 +143,8 @@ if (!Number.isInteger(least) || least < 1 || least > 10)
   throw new UsageError(`--seeds must be a whole number from 1 to 10, got ${seeds}`);
 if (!Number.isInteger(limit) || limit < least || limit > 10)
   throw new UsageError(`--most must be a whole number from ${least} to 10, got ${most}`);
+if (pair !== undefined && pair !== '1' && pair !== '2')
+  throw new UsageError(`--pair must be 1 or 2, got ${pair}`);
 if (!(narrow > 0)) throw new UsageError(`--until must be a number of points above 0, got ${until}`);
 
 const head = [
@@ -158,7 +161,11 @@ const head = [
   'step',
 ];
 const table: string[][] = [];
-for (const row of rows.filter((r) => !ids || ids.includes(r.id))) {
+const second = (row: Row): boolean => rows.findIndex((r) => r.id === row.id) !== rows.indexOf(row);
+const chosen = rows.filter(
+  (r) => (!ids || ids.includes(r.id)) && (pair === undefined || second(r) === (pair === '2')),
+);
+for (const row of chosen) {
   const [with_, without]: [Result[], Result[]] = [[], []];
   const apart = () => paired(with_.map((r, i) => 100 * (r.metric - (without[i] as Result).metric)));
   for (let seed = 1; seed <= least || (seed <= limit && apart().half > narrow); seed++) {
@@ -184,7 +191,7 @@ for (const row of rows.filter((r) => !ids || ids.includes(r.id))) {
 }
 print(columns([head, ...table]));
 
-if (!quick && !ids && least >= 3) {
+if (!quick && !ids && pair === undefined && least >= 3) {
   runs.tidy();
   const lines = markdown(
     [head, ...table],
