@@ -106,9 +106,13 @@ const stepOf = (name: string): string => `${name}/step`;
 /** What the gradient of a step is multiplied by. */
 const gradientShare = (values: number, top: number): number => 1 / Math.sqrt(values * top);
 
-/** The smallest step: one that training made zero or negative would lose the values that it rounds. */
+/**
+ * The smallest step. A step counts by its magnitude: one that an update carries past zero, as a gate's can be, would otherwise stay at the
+ * smallest step, make all that it rounds zero, and get no gradient that brings it back.
+ */
 const least = 1e-6;
-const positive = (steps: Float32Array): Float32Array => steps.map((s) => Math.max(s, least));
+const positive = (steps: Float32Array): Float32Array => steps.map((s) => Math.max(Math.abs(s), least));
+const magnitude = (steps: tf.Tensor): tf.Tensor => tf.maximum(tf.maximum(steps, tf.neg(steps)), least);
 
 /** The kernel on its trained steps, or on the old ones; codes that fitted in pairs still do. */
 function stored(
@@ -134,13 +138,15 @@ interface Codes {
 
 /** x rounded to codes `low` to `high` of its steps, [1] or one for each entry of the last axis. */
 function onSteps(x: tf.Tensor, steps: tf.Tensor, { low, high, share }: Codes): tf.Tensor {
-  return customGradient([x, tf.maximum(steps, least)], ([value, step], save) => {
-    const [v, s] = [defined(value, 'value'), defined(step, 'step')];
-    save([v, s]);
+  return customGradient([x, steps], ([value, step], save) => {
+    const [v, raw] = [defined(value, 'value'), defined(step, 'step')];
+    const s = magnitude(raw);
+    save([v, raw]);
     return {
       value: tf.mul(tf.clipByValue(tf.round(tf.div(v, s)), low, high), s),
       gradFunc: (dy, saved) => {
-        const [sv, ss] = [defined(saved[0], 'value'), defined(saved[1], 'step')];
+        const [sv, old] = [defined(saved[0], 'value'), defined(saved[1], 'step')];
+        const ss = magnitude(old);
         const scaled = tf.div(sv, ss);
         const inside = tf.cast(
           tf.logicalAnd(tf.greaterEqual(scaled, low), tf.lessEqual(scaled, high)),
@@ -152,7 +158,8 @@ function onSteps(x: tf.Tensor, steps: tf.Tensor, { low, high, share }: Codes): t
         const slope = tf.sub(tf.clipByValue(tf.round(scaled), low, high), tf.mul(scaled, inside));
         const lead = sv.shape.slice(0, ss.size === 1 ? undefined : -1).map((_, axis) => axis);
         const ds = tf.reshape(tf.sum(tf.mul(dy, slope), lead), ss.shape);
-        return [dx, tf.mul(ds, share)];
+        const sign = tf.sub(tf.mul(tf.cast(tf.greaterEqual(old, 0), 'float32'), 2), 1);
+        return [dx, tf.mul(tf.mul(ds, share), sign)];
       },
     };
   });

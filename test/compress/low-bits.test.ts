@@ -101,6 +101,31 @@ describe('learned steps', () => {
     dy.dispose();
   });
 
+  it('that an update carries past zero count by their magnitude, and can come back', async () => {
+    const net = quantize(init(g), { weights: 4, activations: 2, ranges });
+    const form = learnedSteps(net);
+    const node = net.graph.nodes.find((n) => n.op.kind === 'quantize')!;
+    if (node.op.kind !== 'quantize') throw new Error('no rounding');
+    const { op } = node;
+    const x = tf.tensor1d([-9, -0.4, 0.3, 9]);
+    const dy = tf.tensor1d([1, 2, 3, 4]);
+    const run = (v: tf.Tensor, s: tf.Tensor): tf.Tensor => form.rounding!(node.id, op, v, () => s)!;
+    const [plus, minus] = [await gradients(run, x, [0.5], dy), await gradients(run, x, [-0.5], dy)];
+    expect(minus.y).to.deep.equal(plus.y);
+    expect(minus.dx).to.deep.equal(plus.dx);
+    expect(minus.ds[0]).to.equal(-plus.ds[0]!).and.not.equal(0);
+    // a step that became exactly zero has a gradient as well
+    const zero = await gradients(run, x, [0], dy);
+    expect(Math.abs(zero.ds[0]!)).to.be.above(1e-3);
+    const steps = new Map([...form.parameters!].map(([name, w]) => [name, materialize(w).map((v) => -v)]));
+    const settled = form.settle!(net, steps);
+    const scalesNow = (n: Net): readonly number[] =>
+      n.graph.nodes.flatMap((m) => (m.op.kind === 'quantize' ? [Math.fround(m.op.scale)] : []));
+    expect(scalesNow(settled)).to.deep.equal(scalesNow(net));
+    x.dispose();
+    dy.dispose();
+  });
+
   it('what training sees is what comes out; steps and kernels move, biases stay on their steps, the loss falls', async () => {
     const start = quantize(init(g), { weights: 3, activations: 4, ranges });
     const form = quantizedForm(start, { kind: 'learned' });
