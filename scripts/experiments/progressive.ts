@@ -32,10 +32,11 @@ import { paired, pairedText } from '../lib/paired.ts';
 const flags = new Command()
   .option('--seeds <n>', 'how many seeds, from 1', '5')
   .option('--steps <n>', 'training steps from scratch', '1500')
+  .option('--only <families>', 'names with commas between')
   .option('--write', 'write the table into docs/growth.md')
   .option('--quick', 'some steps each, to see that all runs; writes nothing')
   .parse()
-  .opts<{ seeds: string; steps: string; write?: boolean; quick?: boolean }>();
+  .opts<{ seeds: string; steps: string; only?: string; write?: boolean; quick?: boolean }>();
 const wholeNumber = (name: 'seeds' | 'steps', least: number, most: number): number => {
   const n = Number(flags[name]);
   if (Number.isInteger(n) && n >= least && n <= most) return n;
@@ -66,6 +67,10 @@ const families: readonly Family[] = [
     ratio: 0.7,
   },
 ];
+const names = flags.only?.split(',') ?? families.map((f) => f.name);
+const unknown = names.find((name) => !families.some((f) => f.name === name));
+if (unknown !== undefined)
+  throw new UsageError(`no family "${unknown}"; there are ${families.map((f) => f.name).join(', ')}`);
 /** Of scratch's multiply-adds, those that a grown net may take; and the steps of the small net, as a multiple of scratch's. */
 const [budget, smallSteps] = [0.49, 3];
 const kinds = ['scratch', 'short', 'small', 'copies', 'gradient', 'splits'] as const;
@@ -215,7 +220,7 @@ const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0
 const lastOf = ({ curve }: Result): readonly [macs: number, accuracy: number] => curve.at(-1) ?? [0, 0];
 
 const rows: string[][] = [];
-for (const family of families) {
+for (const family of families.filter((f) => names.includes(f.name))) {
   const all = new Map<Kind, Result[]>(kinds.map((kind) => [kind, []]));
   for (let seed = 1; seed <= seeds; seed++)
     for (const kind of kinds) all.get(kind)?.push(await run(family, kind, seed));
@@ -251,15 +256,16 @@ const head = [
   ...['family', 'net', 'parameters', 'multiply-adds', 'held-out %', 'difference'],
   ...['test %', 'difference', "scratch's held-out accuracy reached at, by seed"],
 ];
+const absent = families.flatMap(({ name }) => (names.includes(name) ? [] : [name]));
 const text = `${table([head, ...rows], [0, 1, 8])}
 
 Fashion-MNIST (${data.note ?? 'published files'}), seeds 1 to ${seeds}, steps of ${recipe.batch} images: ${count(steps)} from scratch with one cycle of peak ${recipe.peak}, ${count(smallSteps * steps)} of
 the small net with a cycle alike; then it grows in width and depth at once, and goes on with a cosine from ${recipe.grownPeak}. Multiply-adds of
 training are those of the run from scratch times this number. Differences are to the run from scratch with the same seed, in points, with
-the interval of 95 % (Student's t). ${count(recipe.heldOut)} training images are held out; the test images are looked at once, after the last step.`;
+the interval of 95 % (Student's t). ${count(recipe.heldOut)} training images are held out; the test images are looked at once, after the last step.${absent.length ? ` Not measured yet: ${absent.join(', ')}.` : ''}`;
 print(text);
 if (flags.write && !flags.quick) {
-  runs.tidy();
+  if (!absent.length) runs.tidy();
   const page = join('docs', 'growth.md');
   const marksOf = marks('npm run experiment -- progressive --write', 'progressive growth');
   writeAtomically(page, remarked(readText(page), marksOf, text));
