@@ -1,6 +1,6 @@
 /**
  * @file The experiment of distillation: each classifier method's recipe against its own baseline at the same budget, with as many seeds
- * as the interval of the difference needs, and what a step costs. Finished runs are kept in scripts/experiments/runs/distill.json by their
+ * as the interval of the difference needs. Finished runs are kept in scripts/experiments/runs/distill.json by their
  * recipe, data and teachers, so that a broken experiment goes on where it was and rows share baselines. `--quick` tries everything with
  * four steps, and writes nothing.
  */
@@ -8,7 +8,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { median } from '../../src/bench/numbers.ts';
 import { note, print } from '../../src/cli/say.ts';
 import { loadDataset } from '../../src/data/index.ts';
 import { grow, parsePlan } from '../../src/edit/index.ts';
@@ -22,24 +21,31 @@ import { init, type Net } from '../../src/weights/index.ts';
 import { readCard } from '../../zoo/index.ts';
 import { type Row, rows } from '../lib/distill-rows.ts';
 import { finished } from '../lib/finished.ts';
-import { table as markdown } from '../lib/markdown.ts';
+import { table as markdown, marks, remarked } from '../lib/markdown.ts';
 import { paired, pairedText } from '../lib/paired.ts';
 
-const { seeds, most, until, only, pair, quick } = new Command()
+const { seeds, most, until, only, pair, measured, quick } = new Command()
   .option('--seeds <n>', 'at least so many seeds', '3')
   .option('--most <n>', 'at most so many, while the interval is wider than asked', '10')
   .option('--until <points>', 'half the width of the interval of 95 % that is narrow enough', '0.3')
   .option('--only <methods>', 'names with commas between')
   .option('--pair <n>', 'only the first or the second student of each method: 1 or 2')
+  .option('--measured', 'trains nothing: the table of the runs that are kept')
   .option('--quick', 'four steps each, to see that all runs')
   .parse()
-  .opts<{ seeds: string; most: string; until: string; only?: string; pair?: string; quick?: boolean }>();
+  .opts<{
+    seeds: string;
+    most: string;
+    until: string;
+    only?: string;
+    pair?: string;
+    measured?: boolean;
+    quick?: boolean;
+  }>();
 
 interface Result {
   readonly metric: number;
   readonly params: number;
-  /** The middle of the steps' times, by stage and step. */
-  readonly msPerStep: number;
   readonly seconds: number;
 }
 const runs = finished<Result>(quick ? undefined : 'distill');
@@ -94,35 +100,41 @@ function cacheOf({ teacher, teachers, losses, stages }: Recipe): TeacherCache {
   return cache;
 }
 
-async function run(row: Row, seed: number, taught: boolean): Promise<Result> {
+/** What data say of themselves, by name: which edition they are. */
+const editions = new Map<string, Promise<string | undefined>>();
+function editionOf(data: string): Promise<string | undefined> {
+  const known = editions.get(data) ?? loadDataset(data).then((d) => d.note);
+  editions.set(data, known);
+  return known;
+}
+
+/** A run in words, and all that decides it. */
+async function runOf(row: Row, seed: number, taught: boolean): Promise<readonly [string, Recipe, unknown]> {
   const recipe = recipeOf(row, seed, taught);
   const fresh = row.fresh === true && !taught;
-  const { note: edition } = await loadDataset(recipe.data);
+  const edition = await editionOf(recipe.data);
   const words = `${row.id} ${recipe.student}, seed ${seed}, ${taught ? 'with' : row.baseline}`;
-  return runs.once(words, [recipe, fresh, edition, weightsOf(recipe)], async () => {
+  return [words, recipe, [recipe, fresh, edition, weightsOf(recipe)]];
+}
+
+async function isKept(row: Row, seed: number): Promise<boolean> {
+  const found = [true, false].map(async (taught) => runs.known((await runOf(row, seed, taught))[2]));
+  return (await Promise.all(found)).every((result) => result !== undefined);
+}
+
+async function run(row: Row, seed: number, taught: boolean): Promise<Result> {
+  const [words, recipe, what] = await runOf(row, seed, taught);
+  return runs.once(words, what, async () => {
     note(words);
     const loaded = await readyFor(recipe);
-    const ready = fresh ? scratch(loaded, recipeOf(row, seed, true)) : loaded;
-    const times: number[] = [];
-    let last = performance.now();
-    const began = last;
-    const done = await perform(ready, {
-      onStage: () => {
-        last = performance.now();
-      },
-      options: {
-        ...(recipe.views !== undefined && taught ? { teacherCache: cacheOf(recipe) } : {}),
-        onStep: () => {
-          const now = performance.now();
-          times.push(now - last);
-          last = now;
-        },
-      },
-    });
+    const ready = row.fresh && !taught ? scratch(loaded, recipeOf(row, seed, true)) : loaded;
+    const began = performance.now();
+    const options = recipe.views !== undefined && taught ? { teacherCache: cacheOf(recipe) } : {};
+    const done = await perform(ready, { options });
     const metric = done[row.metric ?? 'accuracy'];
     if (metric === undefined) throw new UsageError(`${row.id}: nothing was measured`);
     const params = [...done.fitted.net.weights.values()].reduce((n, w) => n + w.data.length, 0);
-    return { metric, params, msPerStep: median(times), seconds: (performance.now() - began) / 1000 };
+    return { metric, params, seconds: (performance.now() - began) / 1000 };
   });
 }
 
@@ -158,9 +170,10 @@ const head = [
   'without %',
   'difference',
   'seeds',
-  'step',
 ];
 const table: string[][] = [];
+/** Rows of the first and of the second student that are not measured, where only those that are were asked for. */
+const absent: readonly [string[], string[]] = [[], []];
 const second = (row: Row): boolean => rows.findIndex((r) => r.id === row.id) !== rows.indexOf(row);
 const chosen = rows.filter(
   (r) => (!ids || ids.includes(r.id)) && (pair === undefined || second(r) === (pair === '2')),
@@ -169,12 +182,16 @@ for (const row of chosen) {
   const [with_, without]: [Result[], Result[]] = [[], []];
   const apart = () => paired(with_.map((r, i) => 100 * (r.metric - (without[i] as Result).metric)));
   for (let seed = 1; seed <= least || (seed <= limit && apart().half > narrow); seed++) {
+    if (measured && !(await isKept(row, seed))) break;
     with_.push(await run(row, seed, true));
     without.push(await run(row, seed, false));
   }
+  if (with_.length < least) {
+    absent[second(row) ? 1 : 0].push(row.id);
+    continue;
+  }
   const points = (list: readonly Result[]): string => (100 * mean(list.map((r) => r.metric))).toFixed(2);
   const recipe = recipeOf(row, 1, true);
-  const times = [with_, without].map((list) => median(list.map((r) => r.msPerStep))) as [number, number];
   table.push([
     refOf(row.id),
     row.id,
@@ -186,30 +203,23 @@ for (const row of chosen) {
     points(without),
     pairedText(apart()),
     `${with_.length}`,
-    `x${(times[0] / times[1]).toFixed(2)}`,
   ]);
 }
 print(columns([head, ...table]));
 
 if (!quick && !ids && pair === undefined && least >= 3) {
-  runs.tidy();
+  if (!absent.flat().length) runs.tidy();
   const lines = markdown(
     [head, ...table],
     head.map((_, i) => i),
   );
-  const text = `## The experiment
+  const missing = absent.map((ids_, i) =>
+    ids_.length ? `\n\nNot measured with the ${i ? 'second' : 'first'} student yet: ${ids_.join(', ')}.` : '',
+  );
+  const text = `Seeds are 1, 2, ...: ${least} at least, and more until the interval is ${narrow} points to either side, ${limit} at most.
 
-\`npm run experiment -- distill\` runs the recipes of \`zoo/recipes\` with each method and without it, for the same number of steps, and
-measures accuracy once, on the test split. Seeds are 1, 2, ...: ${least} at least, and more until the interval is ${narrow} points to either
-side, ${limit} at most. "With" and "without" are means over the seeds. The difference is taken between runs of the same seed; its 95 %
-interval is from Student's t distribution. The last column is the time of a step divided by that of the baseline.
-
-${lines}
-`;
+${lines}${missing.join('')}`;
   const file = join('docs', 'distillation.md');
-  const old = readText(file);
-  const at = old.indexOf('## The experiment');
-  const rest = at < 0 ? -1 : old.indexOf('\n## ', at + 5);
-  const before = at < 0 ? `${old.trimEnd()}\n\n` : old.slice(0, at);
-  writeAtomically(file, `${before}${text}${rest < 0 ? '' : old.slice(rest)}`);
+  const place = marks('scripts/experiments/distill.ts', 'distillation');
+  writeAtomically(file, remarked(readText(file), place, text));
 }
