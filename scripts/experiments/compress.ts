@@ -5,8 +5,8 @@
  *
  *   npm run experiment -- compress [students...] [--only CHAIN] [--all] [--quick] [--times]
  *
- * `--all` runs every chain on the first student, not the common ones alone. `--times` trains
- * nothing: it measures the nets in out/compress against the students they were made of, on a machine that does nothing else.
+ * `--all` runs every chain on wrn-16-1, not the common ones alone. `--times` trains nothing: it measures the nets in out/compress against
+ * the students they were made of, on a machine that does nothing else.
  */
 
 import { existsSync } from 'node:fs';

@@ -22,7 +22,7 @@ import { readCard } from '../../zoo/index.ts';
 import { type Row, rows } from '../lib/distill-rows.ts';
 import { finished } from '../lib/finished.ts';
 import { table as markdown, marks, remarked } from '../lib/markdown.ts';
-import { paired, pairedText } from '../lib/paired.ts';
+import { mean, paired, pairedText } from '../lib/paired.ts';
 
 const { seeds, most, until, only, pair, measured, quick } = new Command()
   .option('--seeds <n>', 'at least so many seeds', '3')
@@ -144,7 +144,6 @@ function refOf(id: string): string {
   if (later) return later.arxiv ?? '';
   return `[${methods.find((m) => m.id === id)?.ref ?? (id === 'growth' ? 150 : 151)}]`;
 }
-const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
 
 const ids = only?.split(',');
 const unknown = ids?.find((id) => !rows.some((r) => r.id === id));

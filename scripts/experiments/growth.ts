@@ -21,6 +21,7 @@ import { columns } from '../../src/read/index.ts';
 import { float, materialize, type WeightKey } from '../../src/weights/index.ts';
 import { compose, loadStudent, saveNet } from '../../zoo/index.ts';
 import { table } from '../lib/markdown.ts';
+import { mean } from '../lib/paired.ts';
 import { lineChart } from '../lib/plots.ts';
 
 const { seeds, only } = new Command()
@@ -170,7 +171,6 @@ for (const seed of wanted) all.push(...(await seedRuns(seed)));
 function reaches(curve: Result['curve'], accuracy: number): number | undefined {
   return curve.find(([step, a]) => step > 0 && a >= accuracy)?.[0];
 }
-const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
 const of = (kind: Kind): readonly Result[] => all.filter((r) => r.kind === kind);
 
 async function report(): Promise<void> {

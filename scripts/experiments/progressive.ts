@@ -27,7 +27,7 @@ import { fit } from '../../src/learn/train/index.ts';
 import { compose } from '../../zoo/index.ts';
 import { finished } from '../lib/finished.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
-import { paired, pairedText } from '../lib/paired.ts';
+import { mean, paired, pairedText } from '../lib/paired.ts';
 
 const flags = new Command()
   .option('--seeds <n>', 'how many seeds, from 1', '5')
@@ -216,7 +216,6 @@ async function train(
   return { net: done.net, curve: points };
 }
 
-const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
 const lastOf = ({ curve }: Result): readonly [macs: number, accuracy: number] => curve.at(-1) ?? [0, 0];
 
 const rows: string[][] = [];

@@ -22,7 +22,7 @@ export interface Finished<T> {
   tidy(): void;
 }
 
-export const hashOf = (what: unknown): string =>
+const hashOf = (what: unknown): string =>
   createHash('sha256').update(JSON.stringify(what)).digest('hex').slice(0, 16);
 
 /** Without a name nothing is kept: to try an experiment with some steps. */
