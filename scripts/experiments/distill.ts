@@ -1,8 +1,8 @@
 /**
  * @file The experiment of distillation: each classifier method's recipe against its own baseline at the same budget, with as many seeds
- * as the interval of the difference needs. Finished runs are kept in scripts/experiments/runs/distill.json by their
- * recipe, data and teachers, so that a broken experiment goes on where it was and rows share baselines. `--quick` tries everything with
- * four steps, and writes nothing.
+ * as the interval of the difference needs (`npm run experiment -- distill`). Finished runs are kept in
+ * scripts/experiments/runs/distill.json by their recipe, data and teachers, so that a broken experiment goes on where it was and rows
+ * share baselines. `--quick` tries everything with four steps, and writes nothing.
  */
 
 import { existsSync } from 'node:fs';

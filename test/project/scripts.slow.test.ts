@@ -1,4 +1,4 @@
-/** @file Every `npm run NAME` that the project tells anybody to run is there. */
+/** @file Every `npm run NAME`, and every program NAME of `npm run GROUP -- NAME`, that the project tells anybody to run is there. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { expect } from 'chai';
@@ -25,6 +25,9 @@ const files = [
     : [path],
 );
 
+const run = (...args: string[]) =>
+  spawnSync(process.execPath, ['scripts/setup.mjs', '--', ...args], { encoding: 'utf8' });
+
 describe('npm scripts', () => {
   it('that are named anywhere exist', () => {
     const missing = files.flatMap((file) =>
@@ -37,9 +40,20 @@ describe('npm scripts', () => {
     expect(missing).to.deep.equal([]);
   });
 
+  for (const group of ['docs', 'experiment', 'references', 'zoo'])
+    it(`of the group ${group} run each program that is named anywhere`, () => {
+      const listed = [...run('scripts/choose.ts', group).stdout.matchAll(/^  ([a-z][a-z-]*) /gm)].map(
+        ([, name]) => name,
+      );
+      const command = new RegExp(`npm run (?:-s )?${group} -- ([a-z][a-z-]*)`, 'g');
+      const named = files.flatMap((file) =>
+        [...readFileSync(file, 'utf8').matchAll(command)].map(([, name = '']) => ({ file, name })),
+      );
+      expect(named).to.not.be.empty;
+      expect(named.filter(({ name }) => !listed.includes(name))).to.deep.equal([]);
+    });
+
   it('say what they take, and name an option that is not known', () => {
-    const run = (...args: string[]) =>
-      spawnSync(process.execPath, ['scripts/setup.mjs', '--', ...args], { encoding: 'utf8' });
     const help = run('scripts/choose.ts', 'experiment', 'sweep-search', '--help');
     expect(help.stdout).to.match(/^The real searches .*`--quick` tries/s);
     expect(help.status).to.equal(0);
