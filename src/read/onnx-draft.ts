@@ -12,6 +12,10 @@ export interface Emission<O extends Op = Op> {
   readonly shapes: readonly Shape[];
   /** The op that made its first input. */
   readonly source: Op | undefined;
+  /** Whether values of the net are rounded to steps. */
+  readonly isRounded: boolean;
+  /** Whether the value that it reads comes from a layer that multiplies floats. */
+  readonly floats: boolean;
   /** Of a norm that is written in integers, the steps of what it reads. */
   readonly integerNorm: Quantize | undefined;
   readonly weight: (slot: Slot) => Weight | undefined;

@@ -2,8 +2,16 @@
  * @file Quantized nets as ONNX: QuantizeLinear and DequantizeLinear around float ops, which runtimes fuse into integer
  * ones (onnxruntime: QLinearConv and its kin). Values of fewer than 8 bits are written as float ops that round.
  */
-import { defined } from '../access.ts';
-import { type Conv, codeRange, type Op, type Quantize, type Slot } from '../graph/index.ts';
+import {
+  type Activation,
+  type Conv,
+  codeRange,
+  firstInput,
+  type Node,
+  type Op,
+  type Quantize,
+  type Slot,
+} from '../graph/index.ts';
 import { int, type OnnxModel } from '../onnx/index.ts';
 import {
   codesOf,
@@ -15,29 +23,57 @@ import {
 } from '../weights/index.ts';
 import type { Draft } from './onnx-draft.ts';
 
-/** x on its steps, as a float value. */
-export function emitQuantize(d: Draft, x: string, op: Quantize): string {
+/**
+ * x on its steps, as a float value.
+ *
+ * Between DequantizeLinear and QuantizeLinear, onnxruntime (1.21 and later) rounds a float kernel to 8 bits with one scale of its own
+ * choice. @param floats whether x may come from such a kernel: it is then rounded by other ops, to the same codes.
+ */
+export function emitQuantize(d: Draft, x: string, op: Quantize, floats: boolean): string {
   const { scale, zero, bits, signed } = op;
   const float = (v: number): string => d.constant('float32', [], Float32Array.of(v));
-  if (bits === 8) {
-    const dtype = signed ? 'int8' : 'uint8';
-    const point = d.constant(dtype, [], signed ? Int8Array.of(zero) : Uint8Array.of(zero));
-    const step = float(scale);
-    const codes = d.emit('QuantizeLinear', [x, step, point]);
-    return d.emit('DequantizeLinear', [codes, step, point]);
-  }
-  const [low, high] = codeRange(op);
-  const codes = d.emit('Round', [d.emit('Div', [x, float(scale)])]);
-  // clipped around the zero point, so that it need not be added and subtracted
-  return d.emit('Mul', [d.emit('Clip', [codes, float(low - zero), float(high - zero)]), float(scale)]);
+  const rounded = (): string => {
+    const [low, high] = codeRange(op);
+    const steps = d.emit('Round', [d.emit('Div', [x, float(scale)])]);
+    // clipped around the zero point, so that it need not be added and subtracted
+    return d.emit('Clip', [steps, float(low - zero), float(high - zero)]);
+  };
+  if (bits < 8) return d.emit('Mul', [rounded(), float(scale)]);
+  const dtype = signed ? 'int8' : 'uint8';
+  const point = d.constant(dtype, [], signed ? Int8Array.of(zero) : Uint8Array.of(zero));
+  const step = float(scale);
+  const codes = floats
+    ? d.emit('Cast', [d.emit('Add', [rounded(), float(zero)])], { to: int(signed ? 3 : 2) })
+    : d.emit('QuantizeLinear', [x, step, point]);
+  return d.emit('DequantizeLinear', [codes, step, point]);
+}
+
+/**
+ * Whether an activation reads one that it cannot change, such as a relu a relu. onnxruntime 1.30 refuses a layer with two of them before
+ * QuantizeLinear: it fuses both, each into a node of the layer's name.
+ */
+export const repeats = (source: Op | undefined, fn: Activation): boolean =>
+  source?.kind === 'act' && (fn === 'relu' || fn === 'relu6') && (source.fn === 'relu6' || source.fn === fn);
+
+/** Whether a value comes from a layer that multiplies floats, with nothing between but ops of one input. */
+export function readsFloatKernel(
+  { inputs }: Node,
+  byId: ReadonlyMap<string, Node>,
+  kernelOf: (layer: Node) => Weight | undefined,
+): boolean {
+  const from = inputs.length === 1 ? byId.get(inputs[0] ?? '') : undefined;
+  if (!from || from.op.kind === 'quantize') return false;
+  const kernel = kernelOf(from);
+  if (!kernel || from.op.kind === 'attention' || from.op.kind === 'positions')
+    return readsFloatKernel(from, byId, kernelOf);
+  return from.op.kind === 'convTranspose' || !multipliesCodes(byId.get(firstInput(from))?.op, kernel);
 }
 
 /** What a layer's operands depend on besides its weights. */
 export interface LinearSite {
-  /** The op that made the layer's input, and the name and channels of that value. */
+  /** The op that made the layer's input, and the name of that value. */
   readonly source: Op | undefined;
   readonly x: string;
-  readonly channels: number;
   /** One filter a channel, which runtimes multiply in 32 bits. */
   readonly depthwise: boolean;
   /** The name of a weight in the file. */
@@ -86,7 +122,7 @@ export function linearOperands(
   const codes = dense(kernel);
   if (read && codes?.encoding === 'quantized') return [x, ...integerOperands(d, read, codes, bias, site)];
   return [
-    read ? again(d, x, read, site.channels) : x,
+    x,
     d.weight(kernel, () =>
       site.int4 && codes?.encoding === 'quantized' && codes.bits <= 4
         ? fromInt4(d, codes, site.named('kernel'))
@@ -119,24 +155,6 @@ function floatKernel(d: Draft, kernel: Weight, name: string): string {
         name,
       )
     : d.constant('float32', kernel.shape, data, name);
-}
-
-/**
- * The rounded value again, dequantized from the same codes with one scale per channel. Where a float kernel reads a value
- * that has a single scale, onnxruntime (1.21 and later) quantizes that kernel to 8 bits with a scale of its own choice.
- */
-function again(d: Draft, x: string, { scale, zero, signed }: Quantize, channels: number): string {
-  const codes = defined(d.nodes.find((n) => n.outputs[0] === x)?.inputs[0], `codes of ${x}`);
-  const points = signed ? new Int8Array(channels) : new Uint8Array(channels);
-  return d.emit(
-    'DequantizeLinear',
-    [
-      codes,
-      d.constant('float32', [channels], new Float32Array(channels).fill(scale)),
-      d.constant(signed ? 'int8' : 'uint8', [channels], points.fill(zero)),
-    ],
-    { axis: int(1) },
-  );
 }
 
 /** The zero-point of codes that are written unsigned. */

@@ -28,7 +28,14 @@ import type { Net, WeightKey } from '../weights/index.ts';
 import { integerNorms } from './integer-norm.ts';
 import { emitAttention } from './onnx-attention.ts';
 import { type Draft, draft, type Emission } from './onnx-draft.ts';
-import { emitQuantize, groupsToJoin, type LinearSite, linearOperands } from './onnx-integer.ts';
+import {
+  emitQuantize,
+  groupsToJoin,
+  type LinearSite,
+  linearOperands,
+  readsFloatKernel,
+  repeats,
+} from './onnx-integer.ts';
 import {
   channelVector,
   emitConvTranspose,
@@ -99,6 +106,7 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
   const orders = rowSections(kept, shapeById, weights, values);
   const forms = new Forms(d, orders, shapeById);
   const norms = integerNorms({ ...kept, outputs: values }, shapeById);
+  const isRounded = kept.nodes.some((n) => n.op.kind === 'quantize');
   for (const node of kept.nodes) {
     if (node.op.kind === 'input') {
       const isTurned = isMap(node.op.shape) && layout === 'NHWC';
@@ -113,6 +121,8 @@ export function toOnnx({ graph, weights }: Net, o: ToOnnxOptions = {}): OnnxMode
       op: node.op,
       shapes: inputShapes(node, shapeById),
       source: byId.get(firstInput(node))?.op,
+      isRounded,
+      floats: readsFloatKernel(node, byId, (layer) => weights.get(owned(layer, 'kernel'))),
       integerNorm: order ? undefined : norms.get(node.id),
       weight: (slot) => weights.get(owned(node, slot)),
       named: (slot) => named(owned(node, slot)),
@@ -174,9 +184,9 @@ function emitOp(e: Emission): string {
     .with({ kind: 'attention' }, (op) => emitAttention({ ...e, op }))
     .with({ kind: 'positions' }, (op) => emitPositions({ ...e, op }))
     .with({ kind: 'scale' }, () => d.emit('Mul', [x, channelVector(e, 'gamma')]))
-    .with({ kind: 'quantize' }, (op) => emitQuantize(d, x, op))
+    .with({ kind: 'quantize' }, (op) => emitQuantize(d, x, op, e.floats))
     .with({ kind: 'norm' }, (op) => emitNorm({ ...e, op }))
-    .with({ kind: 'act' }, ({ fn }) => emitActivation(d, x, fn))
+    .with({ kind: 'act' }, ({ fn }) => (e.isRounded && repeats(e.source, fn) ? x : emitActivation(d, x, fn)))
     .with({ kind: 'pool' }, ({ fn, size, stride, padding }) =>
       d.emit(fn === 'max' ? 'MaxPool' : 'AveragePool', [x], {
         kernel_shape: ints(size),
@@ -287,7 +297,7 @@ const operands = (
   linearOperands(
     e.draft,
     {
-      ...{ source: e.source, x: first(e.ins), channels: channelsOf(first(e.shapes)), ...groups },
+      ...{ source: e.source, x: first(e.ins), ...groups },
       ...{ named: e.named, int4: e.int4 },
     },
     defined(e.weight('kernel'), 'kernel'),
