@@ -40,6 +40,7 @@ export {
   pruneToLatency,
   pruneWeights,
   quantize,
+  ratiosWithin,
   shareWeights,
   sparsityOf,
   verifyCertificate,

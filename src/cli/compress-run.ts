@@ -29,6 +29,10 @@ export async function compressStudent(name: string, wanted: Wanted): Promise<voi
   const dataName = wanted.data ?? dataOf(name);
   const images = dataName === undefined ? {} : await imagesFrom(dataName, { name, graph: net.graph }, wanted);
   const { data } = images;
+  if (budget.maxDrop !== undefined && !data)
+    throw new MoonletError(
+      `${name}: --max-drop is about accuracy, which needs data with classes; give it with --data`,
+    );
   const inputs = [studentFolder(name), ...wanted.inputs];
   await withOut(wanted.out, { force: wanted.force, writes: written, inputs }, async (out) => {
     const running = {
@@ -76,7 +80,7 @@ function checkBudget(name: string, { maxBytes, maxMacs, maxDrop }: Budget, { row
   const [first] = rows;
   const last = rows.at(-1);
   if (!first || !last) throw new Error('no row was measured');
-  const drop = (first.accuracy ?? 0) - (last.accuracy ?? 0);
+  const drop = (first.accuracy ?? Number.NaN) - (last.accuracy ?? Number.NaN);
   const fail = (what: string): never => {
     throw new MoonletError(
       `${name}: after all steps there ${what}; nothing is saved. Choose stronger steps or a larger limit`,
@@ -84,7 +88,7 @@ function checkBudget(name: string, { maxBytes, maxMacs, maxDrop }: Budget, { row
   };
   if (maxBytes !== undefined && last.bytes > maxBytes) fail(`are ${last.bytes} bytes, more than ${maxBytes}`);
   if (maxMacs !== undefined && last.macs > maxMacs) fail(`are ${last.macs} macs, more than ${maxMacs}`);
-  if (maxDrop !== undefined && drop > maxDrop)
+  if (maxDrop !== undefined && !(drop <= maxDrop))
     fail(`is a drop of ${drop.toFixed(4)} on the test split, more than ${maxDrop}`);
 }
 

@@ -80,6 +80,10 @@ async function run(name: string, flags: Flags): Promise<void> {
   const budget = budgetOf(flags);
   if (flags.steps === undefined && Object.keys(budget).length === 0)
     throw new UsageError('compress needs --steps, or a budget: --max-bytes, --max-macs, --max-drop');
+  if (flags.steps !== undefined && flags.tune !== undefined)
+    throw new UsageError(
+      '--tune is for the search of a budget; in --steps, say where to train: prune=0.5 fit=300',
+    );
   const wanted: Wanted = {
     ...(flags.steps === undefined ? {} : { steps: await stepsOf(flags.steps) }),
     budget,

@@ -70,9 +70,11 @@ interface Attempt {
 
 /**
  * Finds a chain of steps that meets a budget. With a size in the budget it returns the mildest chain within it; with a drop
- * alone, the strongest chain within the drop. Channels are removed first when there are too many multiply-adds.
+ * alone, the strongest chain within the drop. Channels are removed first when there are too many multiply-adds, to widths that run fast if
+ * that is enough.
  *
- * @throws MoonletError without data, or when no chain meets the budget (the message has the last attempt's figures).
+ * @throws MoonletError without data, or when no chain meets the budget (the message has the last attempt's figures); Refusal when no widths
+ * have so few multiply-adds.
  * @example
  * import { graph, init, input } from 'moonlet';
  * import { printStep, search } from 'moonlet/compress';
@@ -95,10 +97,11 @@ export async function search(net: Net, budget: Budget, o: SearchOptions): Promis
   const before = await accuracy(net);
   const { macs } = cost(net.graph);
   const channels: Chain =
-    maxMacs !== undefined && maxMacs < macs ? [{ step: 'channels', macs: maxMacs / macs }] : [];
+    maxMacs !== undefined && maxMacs < macs ? [await channelsWithin(net, shareBelow(maxMacs / macs), o)] : [];
   const hasSize = budget.maxBytes !== undefined || maxMacs !== undefined;
   let best: Attempt | undefined;
   let latest: Attempt | undefined;
+  let refusal: Refusal | undefined;
   for (const chain of chains) {
     const inputs = tuned([...channels, ...chain], o.tune);
     if (!inputs.length) {
@@ -107,8 +110,11 @@ export async function search(net: Net, budget: Budget, o: SearchOptions): Promis
     }
     const steps = parseSteps(inputs);
     o.onTry?.(steps.map(printStep).join(' '));
-    const result = await unlessRefused(() => compress(net, steps, { ...o, runs: 0, onStep: () => {} }));
-    if (!result) break; // stronger chains would be refused too
+    const result = await unlessRefused(net, steps, o);
+    if (result instanceof Refusal) {
+      refusal = result;
+      break; // stronger chains would be refused too
+    }
     latest = { found: { ...result, steps }, drop: before - (await accuracy(result.net)) };
     const isWithinDrop = maxDrop === undefined || latest.drop <= maxDrop;
     if (hasSize && !fits(result, budget)) continue;
@@ -116,7 +122,7 @@ export async function search(net: Net, budget: Budget, o: SearchOptions): Promis
     best = latest;
     if (hasSize) break;
   }
-  if (!best) throw new MoonletError(whyNone(net, budget, latest));
+  if (!best) throw new MoonletError(whyNone(net, budget, latest, refusal));
   return { ...(await compress(net, best.found.steps, o)), steps: best.found.steps };
 }
 
@@ -125,27 +131,45 @@ const fits = ({ net, file }: Compressed, { maxBytes, maxMacs }: Budget): boolean
   (maxBytes === undefined || (file?.length ?? bytesOf(net)) <= maxBytes) &&
   (maxMacs === undefined || cost(net.graph).macs <= maxMacs);
 
-/** The result, or undefined when a step of the chain is refused. */
-async function unlessRefused(run: () => Promise<Compressed>): Promise<Compressed | undefined> {
+/** The result, or why a step of the chain is refused. */
+async function unlessRefused(
+  net: Net,
+  steps: readonly CompressStep[],
+  o: SearchOptions,
+): Promise<Compressed | Refusal> {
   try {
-    return await run();
+    return await compress(net, steps, { ...o, runs: 0, onStep: () => {} });
   } catch (e) {
-    if (e instanceof Refusal) return undefined;
+    if (e instanceof Refusal) return e;
     throw e;
   }
+}
+
+/** A share in four digits, for the step's words, where that many say it. */
+const shareBelow = (share: number): number => Math.floor(share * 1e4) / 1e4 || share;
+
+/** The step that keeps this share of the multiply-adds: in widths that are fast, or else in any. @throws Refusal when none goes so far. */
+async function channelsWithin(net: Net, macs: number, o: SearchOptions): Promise<CompressStepInput> {
+  const [fast, any] = [{ step: 'channels', macs } as const, { step: 'channels', macs, roundTo: 1 } as const];
+  if (!((await unlessRefused(net, parseSteps([fast]), o)) instanceof Refusal)) return fast;
+  const result = await unlessRefused(net, parseSteps([any]), o);
+  if (result instanceof Refusal) throw result;
+  return any;
 }
 
 function whyNone(
   { graph }: Net,
   { maxBytes, maxMacs, maxDrop }: Budget,
   latest: Attempt | undefined,
+  refusal: Refusal | undefined,
 ): string {
   const wanted = [
     ...(maxBytes === undefined ? [] : [`${maxBytes} bytes`]),
     ...(maxMacs === undefined ? [] : [`${maxMacs} macs`]),
     ...(maxDrop === undefined ? [] : [`a drop of ${maxDrop}`]),
   ].join(', ');
-  if (!latest) return `${graph.name}: no chain of steps meets ${wanted}; allow more`;
+  if (!latest)
+    return `${graph.name}: no chain of steps meets ${wanted}; allow more${refusal ? ` (${refusal.message})` : ''}`;
   const { found, drop } = latest;
   const bytes = found.file?.length ?? bytesOf(found.net);
   return `${graph.name}: no chain of steps meets ${wanted}; the last that was tried has ${bytes} bytes, ${cost(found.net.graph).macs} macs and a drop of ${drop.toFixed(4)}; allow more`;

@@ -2,12 +2,14 @@
 
 import { get } from '../access.ts';
 import { foldNorms } from '../edit/fold/norms.ts';
+import { checkNet, checkOptions } from '../edit/options.ts';
 import { type Bits, type Range, stepsOf, valuesToCalibrate } from '../edit/quantize/index.ts';
 import { compile, type EngineOptions } from '../engine/index.ts';
 import { MoonletError } from '../errors.ts';
 import { channelsOf, type Graph } from '../graph/index.ts';
 import type { Net } from '../weights/index.ts';
 import { inParts } from './arrays.ts';
+import { calibrateChecks } from './checks.ts';
 import type { CalibrationMethod } from './choices.ts';
 
 export interface CalibrateOptions extends EngineOptions {
@@ -44,7 +46,7 @@ interface Seen {
  * Runs a net (with norms folded, as `quantize` folds them) on batches of examples, each [n, ...input] flat, and collects the
  * statistics of each value that `quantize` rounds.
  *
- * @throws MoonletError when there is no example, no value is left to calibrate, or a value is not finite.
+ * @throws UsageError for options out of range; MoonletError when there is no example, no value is left to calibrate, or a value is not finite.
  * @example
  * import { graph, init, input } from 'moonlet';
  * import { calibrate } from 'moonlet/compress';
@@ -57,6 +59,8 @@ export async function calibrate(
   batches: readonly Float32Array[],
   o: CalibrateOptions = {},
 ): Promise<Calibration> {
+  checkNet('calibrate', whole);
+  checkOptions('calibrate', o, calibrateChecks);
   const { method = 'min-max', percentile = 99.99, bits = 8, outputs = false, ...engine } = o;
   if (!batches.some((b) => b.length))
     throw new MoonletError("calibration needs data; pass at least one batch of examples of the net's inputs");

@@ -3,6 +3,8 @@
  *
  * @module moonlet/compress
  */
+
+export { unpackCompact } from '../weights/index.ts';
 export { type Budget, type Found, type SearchOptions, search } from './budget.ts';
 export {
   type CalibrateOptions,

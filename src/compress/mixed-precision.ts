@@ -8,7 +8,16 @@ import { foldNorms } from '../edit/fold/norms.ts';
 import { isCoded, kernelBits, layersOf, scalesOf } from '../edit/quantize/index.ts';
 import type { EngineOptions } from '../engine/index.ts';
 import { MoonletError, UsageError } from '../errors.ts';
-import { bytesOf, float, half, materialize, type Net, quantized, type WeightKey } from '../weights/index.ts';
+import {
+  bytesOf,
+  fitsHalf,
+  float,
+  half,
+  materialize,
+  type Net,
+  quantized,
+  type WeightKey,
+} from '../weights/index.ts';
 import { outputsOf, relativeError } from './sensitivity.ts';
 
 export interface MixedPrecisionOptions extends EngineOptions {
@@ -54,6 +63,7 @@ export async function mixedPrecision(
   x: Float32Array,
   { bytes, choices = [2, 4, 8], onProgress, ...engine }: MixedPrecisionOptions,
 ): Promise<MixedPrecision> {
+  if (!(bytes > 0)) throw new UsageError(`mixedPrecision: bytes must be a number above 0, got ${bytes}`);
   const wrong = choices.find((b) => !kernelBits.holds(b));
   if (!choices.length || wrong !== undefined)
     throw new UsageError(
@@ -67,10 +77,16 @@ export async function mixedPrecision(
   for (const { id } of layers) {
     const found: KernelChoice[] = [];
     for (const bits of order) {
-      const rounded = atBits(net, `${id}:kernel`, bits);
+      const key: WeightKey = `${id}:kernel`;
+      if (bits === 16 && !fitsHalf(materialize(get(net.weights, key)))) continue;
+      const rounded = atBits(net, key, bits);
       const error = bits === 32 ? 0 : relativeError(await outputsOf(rounded, x, engine), expected);
-      found.push({ bits, error, bytes: kernelBytes(rounded, id) });
+      if (Number.isFinite(error)) found.push({ bits, error, bytes: kernelBytes(rounded, id) });
     }
+    if (!found.length)
+      throw new MoonletError(
+        `mixedPrecision: with the kernel of ${id} at ${order.join(', ')} bits, the net's outputs are not finite numbers`,
+      );
     measured.set(id, found);
     onProgress?.(measured.size, layers.length);
   }

@@ -4,7 +4,7 @@
  */
 import { suggestion, UsageError } from '../errors.ts';
 import { issueText, unknownKey } from '../graph/index.ts';
-import { type CompressStep, isStepName, stepKinds, stepNames } from './step-kinds.ts';
+import { type CompressStep, isStepName, type StepName, stepKinds, stepNames } from './step-kinds.ts';
 
 /**
  * A step in words, as `parseSteps` reads them; options at their defaults are left out.
@@ -21,10 +21,14 @@ export function printStep(step: CompressStep): string {
     if (key === 'step' || key === main || value === undefined) return [];
     const usual = schema.shape[key]?.safeParse(undefined).data;
     if (JSON.stringify(usual) === JSON.stringify(value)) return [];
-    return [`${key}=${Array.isArray(value) ? value.join('+') : String(value)}`];
+    return [`${key}=${printValue(value)}`];
   });
   return [first, ...others].join(',');
 }
+
+/** Numbers are joined by 'x', names by '+'. */
+const printValue = (value: unknown): string =>
+  Array.isArray(value) ? value.join(value.every((v) => typeof v === 'number') ? 'x' : '+') : String(value);
 
 /**
  * Steps from JSON or from words, with all defaults filled in. `name` is what errors call the source.
@@ -76,14 +80,21 @@ function fromWords(text: string, name: string): unknown[] {
     const main = isStepName(step) ? stepKinds[step].main : undefined;
     if (value !== undefined && isStepName(step) && !main)
       throw new UsageError(`${name}[${i}]: ${step} takes no value, got "${value}"`);
-    const options = rest.map((part) => {
-      const [key, text] = splitPair(part);
-      return [key, text === undefined ? true : parseValue(text)] as const;
-    });
+    const options = rest.map(splitPair);
+    if (main && value !== undefined) options.unshift([main, value]);
+    const twice = options.find(([key], at) => options.findIndex(([other]) => other === key) < at);
+    if (twice) throw new UsageError(`${name}[${i}]: ${twice[0]} of ${step} is given twice`);
     return {
       step,
-      ...(main && value !== undefined ? { [main]: parseValue(value) } : {}),
-      ...Object.fromEntries(options),
+      ...Object.fromEntries(
+        options.map(([key, text]) => {
+          if (text === '') throw new UsageError(`${name}[${i}]: ${key} of ${step} has no value after "="`);
+          return [
+            key,
+            text === undefined ? true : parseValue(text, isStepName(step) ? step : undefined, key),
+          ];
+        }),
+      ),
     };
   });
 }
@@ -93,8 +104,9 @@ function splitPair(text: string): readonly [key: string, value: string | undefin
   return equals < 0 ? [text, undefined] : [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-/** A boolean, a number, numbers joined by 'x', or else the text itself. */
-function parseValue(text: string): unknown {
+/** The text itself where the option takes texts, such as names of layers; or else a boolean, a number, or numbers joined by 'x'. */
+function parseValue(text: string, step: StepName | undefined, key: string): unknown {
+  if (step && stepKinds[step].schema.shape[key]?.safeParse(text).success) return text;
   if (text === 'true' || text === 'false') return text === 'true';
   const parts = text.split('x').map(Number);
   if (text.includes('x') && parts.every((n) => Number.isInteger(n))) return parts;

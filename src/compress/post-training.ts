@@ -1,6 +1,7 @@
 /** @file Post-training quantization in all its steps: equalize ranges, calibrate, round, correct biases. */
 import { get } from '../access.ts';
 import { foldNorms } from '../edit/fold/norms.ts';
+import { checkNet, checkOptions } from '../edit/options.ts';
 import {
   bitsIn,
   checkUnrounded,
@@ -19,6 +20,7 @@ import { inputShape } from '../graph/index.ts';
 import { float, materialize, type Net } from '../weights/index.ts';
 import { roundAdaptively } from './adaptive-rounding.ts';
 import { type CalibrateOptions, calibrate } from './calibrate.ts';
+import { postTrainingChecks } from './checks.ts';
 import type { Rounding } from './choices.ts';
 import { inputMoments } from './moments.ts';
 import { type Sensitivity, sensitivities, withoutRoundings } from './sensitivity.ts';
@@ -64,8 +66,6 @@ export async function quantizeByData(
   o: PostTrainingOptions = {},
 ): Promise<Net> {
   const { unrounded = 0 } = o;
-  if (!Number.isInteger(unrounded) || unrounded < 0)
-    throw new UsageError(`quantize: unrounded must be a whole number from 0 up, got ${unrounded}`);
   const { net: rounded, ranked } = await roundedByData(net, batches, o);
   return unrounded ? withFloats(rounded, await ranked(), unrounded) : rounded;
 }
@@ -145,6 +145,8 @@ export async function roundedByData(
   batches: readonly Float32Array[],
   o: PostTrainingOptions,
 ): Promise<Rounded> {
+  checkNet('quantize', net);
+  checkOptions('quantize', o, postTrainingChecks);
   const { outputs = false, round = 'nearest', values = true } = o;
   const { activations: bits } = bitsIn(foldNorms(net).graph, o);
   if (values) checkUnrounded(net.graph, bits, outputs);
@@ -152,7 +154,12 @@ export async function roundedByData(
   const even = o.even
     ? evenChannels(folded, (await calibrate(folded, batches, { ...engineOf(o), outputs })).largest)
     : folded;
-  const { ranges, means } = await calibrate(even, batches, { ...o, bits });
+  const { method, percentile } = o;
+  const { ranges, means } = await calibrate(even, batches, {
+    ...{ ...engineOf(o), outputs, bits },
+    ...(method ? { method } : {}),
+    ...(percentile === undefined ? {} : { percentile }),
+  });
   const isNearest = round === 'nearest';
   const moments = isNearest ? undefined : await inputMoments(even, batches, engineOf(o));
   const inCodes = moments && round === 'adaptive' ? await adaptively(even, moments, o) : even;

@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { first, get, item } from '../access.ts';
 import { biasesOnSteps, kernelsNamed, scalesOf } from '../edit/index.ts';
+import { checkNet, checkOptions } from '../edit/options.ts';
 import type { Form } from '../learn/train/index.ts';
 import {
   binary,
@@ -21,6 +22,7 @@ import {
   type Weight,
   type WeightKey,
 } from '../weights/index.ts';
+import { quantizedFormChecks } from './checks.ts';
 import type { QuantizedKind } from './choices.ts';
 import { customGradient } from './custom-gradient.ts';
 import { learnedSteps } from './learned-steps.ts';
@@ -49,7 +51,7 @@ const plain = (weight: Weight): FloatWeight => float(weight.shape, materialize(w
 /**
  * A form for `fit` that trains through rounded kernels. The trained net has its kernels encoded as rounded.
  *
- * @throws UsageError for names that match no kernel.
+ * @throws UsageError for options out of range, and for names that match no kernel.
  * @example
  * import { graph, init, input } from 'moonlet';
  * import { quantizedForm } from 'moonlet/compress';
@@ -57,6 +59,8 @@ const plain = (weight: Weight): FloatWeight => float(weight.shape, materialize(w
  * quantizedForm(net, { bits: 4, except: ['dense'] }).name; // 'integers of 4 bits'
  */
 export function quantizedForm(net: Net, o: QuantizedFormOptions = {}): Form {
+  checkNet('quantizedForm', net);
+  checkOptions('quantizedForm', o, quantizedFormChecks);
   const { kind = 'integers', bits = 8, ...where } = o;
   if (kind === 'learned') return learnedSteps(net, where);
   const kernels = new Map(

@@ -55,8 +55,8 @@ export {
   weightShapes,
 } from './op.ts';
 export { nodesAt, type Part, parts } from './parts.ts';
-export { print, printOp } from './print.ts';
 export { positionFeatures } from './positions.ts';
+export { print, printOp } from './print.ts';
 export { type Place, type Rule, rewrite } from './rewrite.ts';
 export { nodeAt, Selection, select } from './select.ts';
 export { keepShapes, shapeOf, shapes } from './shape.ts';

@@ -6,6 +6,9 @@ import { int } from './model.ts';
 /** Constants of fewer values stay as they are: they weigh nothing, and some are bounds and scales. */
 const least = 64;
 
+/** Magnitudes from which half precision is infinite; such constants stay in float32. */
+const infinite = 65_520;
+
 /** Each large float32 constant becomes a float16 one and a Cast, which runtimes fold when they load the model. */
 export function halved(model: OnnxModel): OnnxModel {
   const casts: OnnxNode[] = [];
@@ -17,6 +20,7 @@ export function halved(model: OnnxModel): OnnxModel {
   );
   const initializers = model.initializers.map((tensor) => {
     if (tensor.dtype !== 'float32' || tensor.data.length < least || scales.has(tensor.name)) return tensor;
+    if (tensor.data.some((v) => Math.abs(v) >= infinite)) return tensor;
     const name = `${tensor.name}:half`;
     casts.push({
       name: tensor.name,

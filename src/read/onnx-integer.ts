@@ -128,10 +128,28 @@ export function linearOperands(
         ? fromInt4(d, codes, site.named('kernel'))
         : floatKernel(d, kernel, site.named('kernel')),
     ),
-    ...(bias
-      ? [d.weight(bias, () => d.constant('float32', bias.shape, materialize(bias), site.named('bias')))]
-      : []),
+    ...(bias ? [floatBias(d, bias, site, source, codes)] : []),
   ];
+}
+
+/** On the steps of the sums, where codes are multiplied as floats: a bias that layers share is rounded for each of them. */
+function floatBias(
+  d: Draft,
+  bias: Weight,
+  { named }: LinearSite,
+  source: Op | undefined,
+  kernel: Weight | undefined,
+): string {
+  const make = (data: Float32Array): string => d.constant('float32', bias.shape, data, named('bias'));
+  if (source?.kind !== 'quantize' || kernel?.encoding !== 'quantized')
+    return d.weight(bias, () => make(materialize(bias)));
+  const steps = biasSteps(source.scale, kernel.scales);
+  return make(
+    materialize(bias).map((v, o) => {
+      const step = steps[o % steps.length]!;
+      return Math.round(v / step) * step;
+    }),
+  );
 }
 
 /** A kernel of codes as floats, which runtimes compute once: codes of 4 bits, cast, times the scales. */

@@ -130,10 +130,16 @@ export function packCompact({ graph, weights }: Net): Uint8Array {
 }
 
 /**
- * The net of a compact file and its graph.
+ * The net of a compact file (`weights.compact`, which the step `huffman` writes) and its graph.
  *
  * @param file the name of the file, for error messages.
  * @throws MoonletError when the file is damaged or belongs to another graph.
+ * @example
+ * import { bytesOf, graph, init, input, quantize } from 'moonlet';
+ * import { compress, parseSteps, unpackCompact } from 'moonlet/compress';
+ * const net = quantize(init(graph('tiny', input(8, 8, 1).conv(16, { kernel: 3 }).relu().globalPool().dense(4))));
+ * const { file } = await compress(net, parseSteps('huffman'), { runs: 0 });
+ * bytesOf(unpackCompact(net.graph, file!)) === bytesOf(net); // true
  */
 export function unpackCompact(
   graph: Graph,
@@ -170,7 +176,8 @@ function write(out: Writer, weight: Weight): void {
     case 'float16':
       return out.floats(weight.data);
     case 'hashed':
-      out.number(weight.seed);
+      // of a seed below 0, the one from 0 up that hashes alike: hashes read 32 bits
+      out.number(weight.seed < 0 ? weight.seed >>> 0 : weight.seed);
       return out.floats(weight.data);
     case 'circulant':
       out.number(weight.block);

@@ -25,7 +25,10 @@ import {
 } from './encodings.ts';
 import { shrinkPairs } from './pairs.ts';
 
-/** Rounded to half precision, ties to even; what is larger than 65504 becomes infinite. */
+/** Whether half precision holds all values: magnitudes from 65,520 up would become infinite. */
+export const fitsHalf = (data: Float32Array): boolean => data.every((v) => Math.abs(v) < 65_520);
+
+/** Rounded to half precision, ties to even; what `fitsHalf` refuses becomes infinite. */
 export function half({ shape, data }: FloatWeight): HalfWeight {
   const bits = new Uint16Array(data.length);
   const view = new DataView(bits.buffer);

@@ -7,6 +7,7 @@ export {
   circulant,
   codebook,
   dense,
+  fitsHalf,
   half,
   hashed,
   largestByChannel,

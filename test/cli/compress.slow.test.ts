@@ -128,6 +128,16 @@ describe('moonlet compress', () => {
       '--max-drop must be a fraction from 0 to 1, got "7"',
     );
     await expectRefusal(
+      args('--steps', 'half', '--tune', '7'),
+      2,
+      '--tune is for the search of a budget; in --steps, say where to train: prune=0.5 fit=300',
+    );
+    await expectRefusal(
+      args('--steps', 'half', '--max-drop', '0.1'),
+      1,
+      `${student}: --max-drop is about accuracy, which needs data with classes; give it with --data`,
+    );
+    await expectRefusal(
       args('--max-bytes', 'few'),
       2,
       '--max-bytes must be a whole number from 0 up, got "few"',

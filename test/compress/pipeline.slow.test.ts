@@ -82,16 +82,21 @@ describe('steps', () => {
       { step: 'huffman' },
     ]);
     expect(words).to.deep.equal(json);
-    expect(words.map(printStep)).to.deep.equal(
-      [
-        'prune=0.8,scope=global',
-        'fit=300,rate=0.01',
-        'factorize=tucker,rank=3,4',
-        'share=16,only=stem+head',
-        'huffman',
-      ].map((s) => s.replace('3,4', '3+4')),
-    );
+    const printed = words.map(printStep);
+    expect(printed).to.deep.equal([
+      'prune=0.8,scope=global',
+      'fit=300,rate=0.01',
+      'factorize=tucker,rank=3x4',
+      'share=16,only=stem+head',
+      'huffman',
+    ]);
+    expect(parseSteps(printed.join(' '))).to.deep.equal(words);
   });
+
+  for (const name of ['x', '0', '2x3', 'true'])
+    it(`take a layer of the name ${name}`, () => {
+      expect(parseSteps(`share=7,only=${name}`)[0]).to.deep.include({ only: [name] });
+    });
 
   for (const [what, steps, message] of [
     ['an unknown step', 'prun=0.5', /^steps\[0\]: no step "prun"\. Did you mean "prune"\? Known: channels, /],
@@ -115,6 +120,12 @@ describe('steps', () => {
       [{ sparsity: 0.5 }],
       /^steps\[0\]: a step is an object such as \{"step":"half"\}; give its name/,
     ],
+    [
+      'an option that is given twice',
+      'prune=0.5,sparsity=0.9',
+      /^steps\[0\]: sparsity of prune is given twice$/,
+    ],
+    ['an option without a value', 'prune=0.5,only=', /^steps\[0\]: only of prune has no value after "="$/],
     ['nothing', '', /^steps: a list of steps is expected, such as/],
   ] as const) {
     it(`are refused with ${what}`, () => {
@@ -320,11 +331,21 @@ describe('a search', () => {
     expect(found.rows.at(-1)?.bytes).to.be.below(bytesOf(net) / 3);
   });
 
+  it('goes to widths of any number where those that run fast are not enough', async () => {
+    const fewest = await said(Promise.resolve().then(() => pruneChannels(net, { macs: 1 })));
+    const least = Number(fewest.match(/multiples of 8 is (\d+)/)?.[1]);
+    const found = await search(net, { maxMacs: least - 1 }, o);
+    expect(found.steps[0]).to.deep.include({ step: 'channels', roundTo: 1 });
+    expect(found.rows.at(-1)?.macs).to.be.below(least);
+  });
+
   it('that cannot succeed says so in a line, with the nearest', async () => {
     expect(await said(search(net, { maxBytes: 10 }, o))).to.match(
       /^corners: no chain of steps meets 10 bytes; the last that was tried has \d+ bytes, \d+ macs and a drop of -?\d\.\d{4}; allow more$/,
     );
-    expect(await said(search(net, { maxMacs: 1 }, o))).to.match(/^corners: no chain of steps meets 1 macs; /);
+    expect(await said(search(net, { maxMacs: 1 }, o))).to.match(
+      /^corners: macs cannot come down to 1 by pruning; the least that can be reached is \d+$/,
+    );
     expect(await said(search(net, { maxBytes: 10 }, { runs: 0 }))).to.equal(
       'a search for a budget needs data, to measure what is lost; say which dataset',
     );

@@ -78,6 +78,22 @@ describe('k-means of numbers', () => {
     );
   });
 
+  it('has all its clusters, whatever lies far away: one that loses its members parts another', () => {
+    const values = noise(216, 'spread', 1);
+    const without = { linear: kMeans(values, 16, 'linear'), density: kMeans(values, 15, 'density') };
+    for (const far of [5, 50, 1e6])
+      for (const start of ['linear', 'density'] as const) {
+        const { centroids, inertia } = kMeans(Float32Array.of(...values, far), 16, start);
+        expect(centroids).to.have.length(16);
+        expect(centroids[15]).to.equal(far);
+        // one cluster is gone to the value far away; two were left for all others before
+        expect(inertia.at(-1)).to.be.below(2 * (without[start].inertia.at(-1) as number));
+      }
+    // neighbouring floats, whose mean is one of them
+    const near = Float32Array.of(1, 1 + 2 ** -23, 1, 7, 7.5, 9);
+    expect(kMeans(near, 4, 'linear').centroids).to.have.length(4);
+  });
+
   it('with as many clusters as values is exact (law 5), and finds clusters that are there', () => {
     const values = Float32Array.of(3, 1, 2, 3, 1);
     expect([...kMeans(values, 3).centroids]).to.deep.equal([1, 2, 3]);

@@ -14,6 +14,7 @@ import {
   huffmanDecode,
   huffmanEncode,
   init,
+  materialize,
   type Net,
   packCompact,
   quantized,
@@ -32,6 +33,18 @@ const entropy = (symbols: Uint8Array): number => {
   for (const s of symbols) counts.set(s, (counts.get(s) ?? 0) + 1);
   return [...counts.values()].reduce((sum, n) => sum - n * Math.log2(n / symbols.length), 0);
 };
+
+describe('a compact file of hashed weights', () => {
+  for (const seed of [0, 7, 2 ** 40 + 3, -1, -3, -(2 ** 40) - 3])
+    it(`gives back the weights of seed ${seed}`, () => {
+      const g = graph('g', input(4, 4, 3).conv(5, { kernel: 3 }));
+      const key: WeightKey = 'conv:kernel';
+      const kernel = init(g, { seed: 1 }).weights.get(key) as FloatWeight;
+      const net: Net = { graph: g, weights: new Map([[key, hashed(kernel, 40, seed)]]) };
+      const back = unpackCompact(g, packCompact(net)).weights.get(key) as Weight;
+      expect(materialize(back)).to.deep.equal(materialize(net.weights.get(key) as Weight));
+    });
+});
 
 describe('Huffman codes', () => {
   it('come back whatever the symbols are', () => {

@@ -105,7 +105,7 @@ async function mixedBits(net: Net, mean: number, context: StepContext): Promise<
   const { engine } = context.options;
   const kernels = layersOf(net.graph).map(({ id }) => get(net.weights, `${id}:kernel`).shape);
   const bytes = kernels.reduce(
-    (sum, s) => sum + 4 * item(s, -1) + (mean / 8) * s.reduce((n, d) => n * d, 1),
+    (sum, s) => sum + 4 * item(s, -1) + Math.ceil((mean / 8) * s.reduce((n, d) => n * d, 1)),
     0,
   );
   const [x = new Float32Array()] = await exampleBatches(context, 64);

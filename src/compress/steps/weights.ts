@@ -1,6 +1,6 @@
 /** @file Steps that change single weights or how they are stored: `prune`, `share`, `hash`, `circulate`, `half`, `fold`, `huffman`. */
 import * as z from 'zod';
-import { half as halfWeight, packCompact, type Weight } from '../../weights/index.ts';
+import { fitsHalf, half as halfWeight, packCompact, type Weight } from '../../weights/index.ts';
 import { sharingContract, sparsityContract } from '../contracts.ts';
 import { needsNothing, share as shareOf, stepKind, where, whereOf } from '../step-kind.ts';
 
@@ -70,7 +70,7 @@ export const circulate = stepKind({
   contract: (net, _, words) => sharingContract(net, words),
 });
 
-/** Stores in half precision what is still in float32. */
+/** Stores in half precision what is still in float32; arrays that it cannot hold stay. */
 export const half = stepKind({
   schema: z.strictObject({ step: z.literal('half') }),
   main: undefined,
@@ -82,8 +82,8 @@ export const half = stepKind({
 });
 
 function halved(weight: Weight): Weight {
-  if (weight.encoding === 'float32') return halfWeight(weight);
-  if (weight.encoding === 'sparse' && weight.values.encoding === 'float32')
+  if (weight.encoding === 'float32') return fitsHalf(weight.data) ? halfWeight(weight) : weight;
+  if (weight.encoding === 'sparse' && weight.values.encoding === 'float32' && fitsHalf(weight.values.data))
     return { ...weight, values: halfWeight(weight.values) };
   return weight;
 }

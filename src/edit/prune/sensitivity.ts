@@ -101,6 +101,10 @@ async function measured(
  * unit; 0 when no ratio does. `pruneChannels(net, { ratios })` takes the result.
  *
  * @throws UsageError for a drop that is not finite.
+ * @example
+ * import { ratiosWithin } from 'moonlet';
+ * const sensitivity = { base: 0.99, ratios: [0.1, 0.5], layers: new Map([['conv', [0.985, 0.7]]]) };
+ * ratiosWithin(sensitivity, 0.01); // { conv: 0.1 }
  */
 export function ratiosWithin(
   { base, layers, ratios }: Sensitivity,

@@ -23,6 +23,7 @@ import { biasSteps } from '../../read/onnx-integer.ts';
 import {
   codesOf,
   type FloatWeight,
+  fitsHalf,
   float,
   half,
   largestByChannel,
@@ -82,7 +83,7 @@ export function stepsOf([low, high]: Range, bits: number, isSigned = false): Qua
   return { kind: 'quantize', scale, zero, bits, signed: isSigned };
 }
 
-const quantizeChecks = {
+export const quantizeChecks = {
   weights: either(kernelBits, callback),
   per: oneOf('channel', 'tensor'),
   clip: oneOf('max', 'mse'),
@@ -188,7 +189,7 @@ function integerWeights(
     const stored = get(weights, key);
     const kernel = plain(stored);
     if (!isCoded(bits)) {
-      if (bits === 16) found.set(key, half(kernel));
+      if (bits === 16 && fitsHalf(kernel.data)) found.set(key, half(kernel));
       continue;
     }
     const bias = weights.get(`${id}:bias`);

@@ -7,13 +7,16 @@
 export type CentroidStart = 'linear' | 'density';
 
 export interface KMeans {
-  /** Sorted; at most k, each with at least one member. */
+  /** Sorted; k, or as many as there are distinct values where these are fewer; each has a member. */
   readonly centroids: Float32Array;
   /** Sum of squared distances before the first round and after each. */
   readonly inertia: readonly number[];
 }
 
-/** Lloyd's algorithm, until no centroid moves or for 300 rounds. */
+/**
+ * Lloyd's algorithm, until no centroid moves or for 300 rounds. A cluster without members, such as those between one large value and all
+ * others, is replaced: the cluster of the largest error is parted at its mean.
+ */
 export function kMeans(values: Float32Array, k: number, start: CentroidStart = 'linear'): KMeans {
   const sorted = Float64Array.from(values).sort();
   const n = sorted.length;
@@ -23,26 +26,59 @@ export function kMeans(values: Float32Array, k: number, start: CentroidStart = '
     squares[i + 1] = squares[i]! + v * v;
   }
   const distinct = sorted.filter((v, i) => i === 0 || v !== sorted[i - 1]);
+  const wanted = Math.min(k, distinct.length);
+  const part = (from: number, to: number): Part => {
+    const [sum, square] = [sums[to]! - sums[from]!, squares[to]! - squares[from]!];
+    const mean = sum / (to - from);
+    return { from, to, sum, square, mean, error: square - sum * mean };
+  };
   let centroids = distinct.length <= k ? distinct : initial(sorted, k, start);
   const inertia: number[] = [];
   for (let round = 0; round <= 300; round++) {
     const bounds = boundaries(sorted, centroids);
     let total = 0;
-    const next: number[] = [];
+    const parts: Part[] = [];
     centroids.forEach((c, j) => {
       const [from, to] = [bounds[j]!, bounds[j + 1]!];
-      const count = to - from;
-      if (!count) return;
-      const sum = sums[to]! - sums[from]!;
-      total += squares[to]! - squares[from]! - 2 * c * sum + count * c * c;
-      next.push(sum / count);
+      if (from === to) return;
+      const made = part(from, to);
+      total += made.square - 2 * c * made.sum + (to - from) * c * c;
+      parts.push(made);
     });
     inertia.push(Math.max(0, total));
-    const moved = next.length !== centroids.length || next.some((c, j) => c !== centroids[j]);
+    while (parts.length < wanted) {
+      const worst = parts.filter((p) => differ(sorted, p)).reduce((a, b) => (b.error > a.error ? b : a));
+      const at = middleOf(sorted, worst);
+      parts.splice(parts.indexOf(worst), 1, part(worst.from, at), part(at, worst.to));
+    }
+    const next = parts.map(({ mean }) => mean);
+    const moved = next.some((c, j) => c !== centroids[j]) || next.length !== centroids.length;
     centroids = Float64Array.from(next);
     if (!moved) break;
   }
   return { centroids: Float32Array.from(centroids), inertia };
+}
+
+/** Neighbouring values as one cluster. */
+interface Part {
+  readonly from: number;
+  readonly to: number;
+  readonly sum: number;
+  readonly square: number;
+  readonly mean: number;
+  /** The squared distances to the mean. */
+  readonly error: number;
+}
+
+/** Whether a cluster has two values that differ. */
+const differ = (sorted: Float64Array, { from, to }: Part): boolean => sorted[from] !== sorted[to - 1];
+
+/** The first value above the mean of a cluster whose values differ. */
+function middleOf(sorted: Float64Array, { from, to, mean }: Part): number {
+  const values = sorted.subarray(from, to);
+  const above = values.findIndex((v) => v > mean);
+  // the mean of neighbouring floats may be rounded to one of them
+  return from + (above > 0 ? above : values.findIndex((v) => v > values[0]!));
 }
 
 function initial(sorted: Float64Array, k: number, start: CentroidStart): Float64Array {

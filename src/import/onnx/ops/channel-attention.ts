@@ -2,8 +2,9 @@
  * @file Attention over channels: q and k divided by their norms over places, their product, softmax, and its product with v. Its parts are
  * ops of the draft until the last product joins them: `floored` norms, `unit` values, the product `outer` of two, `channelWeights`.
  */
-import type { Call, Live, Value } from '../call.ts';
+
 import { float } from '../../../weights/index.ts';
+import type { Call, Live, Value } from '../call.ts';
 import { type Draft, type DraftNode, uniform } from '../draft.ts';
 import { mapNormOf } from '../norm-patterns.ts';
 import { channel, matrices } from './attention.ts';

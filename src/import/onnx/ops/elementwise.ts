@@ -19,8 +19,8 @@ import {
 import { biasedScores, linearAttention, separableAttention, shares, weights } from './attention.ts';
 import { channelWeights, flooredNorm, unitOf } from './channel-attention.ts';
 import { repeated } from './mix.ts';
-import { addedPositions } from './positions.ts';
 import { quotient, responseNorm } from './norms.ts';
+import { addedPositions } from './positions.ts';
 
 const same = (call: Call, x: Live, id: string): readonly Value[] => call.result(id, x.axes);
 
