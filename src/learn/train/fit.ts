@@ -130,7 +130,15 @@ export async function fitTask(net: Net, task: Task, o: FitTaskOptions): Promise<
   const first = await trainer(start.graph, task, o, fresh);
   o.onNotes?.(first.notes);
   const run: Run = {
-    ...{ id, averaged, net: start, trainer: first, best: undefined, history: { loss: [], validation: [] } },
+    ...{
+      id,
+      averaged,
+      net: start,
+      trainer: first,
+      fresh,
+      best: undefined,
+      history: { loss: [], validation: [] },
+    },
     state: firstState(withBeside(start, first.graph, seed), first.specs, form, first.variables),
   };
   try {

@@ -1,11 +1,12 @@
 /** @file Growth in the middle of a run: the net is replaced by a larger one, and what the optimizer and averages keep grows along. */
-import { type GrowPlan, type Growth, grow } from '../../edit/index.ts';
+import { type Follows, type GrowPlan, type Growth, grow } from '../../edit/index.ts';
 import { Refusal } from '../../errors.ts';
 import type { Arrays } from '../../jit/index.ts';
 import { entries, type Net, type WeightKey } from '../../weights/index.ts';
 import { withBeside } from '../loss/bind.ts';
 import type { Task } from '../task/task.ts';
 import { floatsAt, isWeightKey } from '../tensors.ts';
+import { besideAfter } from './beside-growth.ts';
 import type { Best } from './best.ts';
 import { type Fresh, freshAfter, freshPlace, oldParts } from './fresh.ts';
 import { averagePlace, firstState, weightsIn } from './state.ts';
@@ -33,11 +34,13 @@ export interface Run {
   net: Net;
   trainer: Trainer;
   state: Arrays;
+  /** What growths made anew, whose warm-up may last. */
+  fresh: Fresh | undefined;
   /** The best state on the held-out examples since the last growth. */
   best: Best | undefined;
 }
 
-/** A net after some growths of a run, and what the last one made anew. */
+/** A net after some growths of a run, and what they made anew. */
 export function grownTo(
   net: Net,
   growth: readonly Growing[],
@@ -46,7 +49,7 @@ export function grownTo(
   let done: { readonly net: Net; readonly fresh?: Fresh | undefined } = { net };
   for (const [i, growing] of growth.entries()) {
     const grown = grow(done.net, growing.plan, { seed: seed + i });
-    done = { net: grown.net, fresh: freshAfter(grown, done.net.graph, growing) };
+    done = { net: grown.net, fresh: freshAfter(grown, done.net.graph, growing, done.fresh) };
   }
   return done;
 }
@@ -60,14 +63,9 @@ export async function growRun(
   o: TrainerOptions,
 ): Promise<void> {
   const { graph } = run.net;
-  const next = growState(
-    { graph, weights: weightsIn(graph, run.state) },
-    run.state,
-    run.trainer,
-    growing,
-    seed,
-  );
+  const next = growState({ ...run, net: { graph, weights: weightsIn(graph, run.state) } }, growing, seed);
   run.net = next.net;
+  run.fresh = next.fresh;
   await run.trainer.release();
   run.trainer = await trainer(run.net.graph, task, o, next.fresh);
   run.state = next.state(run.trainer);
@@ -92,9 +90,14 @@ export function checkGrowth(net: Net, task: Task, growth: readonly Growing[], o:
 }
 
 /** The grown net, and the state that goes with it: what the optimizer kept and the averages follow. */
-function growState(net: Net, state: Arrays, { slots }: Trainer, growing: Growing, seed: number) {
+function growState(
+  { net, state, trainer: before, fresh: earlier }: Pick<Run, 'net' | 'state' | 'trainer' | 'fresh'>,
+  growing: Growing,
+  seed: number,
+) {
+  const { slots } = before;
   const grown = grow(net, growing.plan, { seed });
-  const fresh = freshAfter(grown, net.graph, growing);
+  const fresh = freshAfter(grown, net.graph, growing, earlier);
   return {
     net: grown.net,
     fresh,
@@ -117,6 +120,12 @@ function growState(net: Net, state: Arrays, { slots }: Trainer, growing: Growing
         if (place in state && place in next)
           next[place] = averageAfter(grown, key, floatsAt(state, place), floatsAt(next, place));
       }
+      const kinds: Readonly<Record<string, Follows>> = { weight: 'weight', average: 'weight', ...slots };
+      for (const { key, follow } of besideAfter(grown, { student: net.graph, whole: before.graph }, graph))
+        for (const [room, kind] of Object.entries(kinds)) {
+          const place = `${room}/${key}`;
+          if (place in state && place in next) next[place] = follow(floatsAt(state, place), kind);
+        }
       return next;
     },
   };

@@ -27,6 +27,8 @@ export interface StepPlan {
   readonly form?: Form;
   /** Weights with new parts, which are trained at a share of the learning rate that each step is given. */
   readonly fresh?: ReadonlySet<WeightKey>;
+  /** How many warm-ups there are. */
+  readonly warmups?: number;
   /** Whether a moving average of what the steps change is kept. */
   readonly averaged?: boolean;
 }

@@ -20,7 +20,7 @@ export function stepKey(plan: StepPlan): string | undefined {
     [optimizer.slots, Object.keys(optimizer.numbers(1))],
     [batch, targets, averaged, [...(teacher ?? [])]],
     graph.nodes.map(({ id }) => [trained(id), scale(id)]),
-    [...(plan.fresh ?? [])],
+    [[...(plan.fresh ?? [])], plan.warmups],
   ]);
 }
 

@@ -27,7 +27,7 @@ export interface Step {
 /**
  * State: `weight/KEY` for every weight and statistic, `form/NAME` for a form's own numbers, `SLOT/KEY` and
  * `SLOT/form/NAME` for what the optimizer keeps, `average/KEY` and `average/form/NAME` for moving averages.
- * `fresh/KEY` is 1 where growth made a weight anew. `variable/LOSS/NAME` is what a loss keeps; where it is trained, `SLOT/variable/LOSS/NAME` too.
+ * `fresh/KEY` has the number of the warm-up, from 1, where growth made a weight anew. `variable/LOSS/NAME` is what a loss keeps; where it is trained, `SLOT/variable/LOSS/NAME` too.
  * Inputs: x, labels (the other targets: `target/NAME`), rate, `average/kept` of a moving average, `optimizer/NAME`, `loss/NAME` (its weight),
  * `setting/LOSS/NAME`, `teacher/ID`, `noise/ID`, `draw/LOSS/NAME`, `pick/LOSS/NAME`, `examples` (their numbers, if a loss reads them).
  * Outputs: loss, `loss/NAME` before weighting, and, when there are labels and the first output is computed, correct: the
@@ -96,7 +96,12 @@ function warmed(
   { name, key, to }: { readonly name: string; readonly key: string; readonly to: tf.Tensor },
 ): tf.Tensor {
   const from = tensorAt(state, name);
-  const held = tf.mul(tensorAt(state, freshPlace(key)), tf.sub(1, tensorAt(inputs, freshShare)));
+  const [mask, missing] = [tensorAt(state, freshPlace(key)), tf.sub(1, tensorAt(inputs, freshShare))];
+  const parts = Array.from({ length: missing.size }, (_, i) => {
+    const isOfIt = missing.size > 1 ? tf.cast(tf.equal(mask, i + 1), 'float32') : mask;
+    return tf.mul(isOfIt, tf.slice(missing, [i], [1]));
+  });
+  const held = parts.length > 1 ? tf.addN(parts) : first(parts);
   return tf.add(to, tf.mul(held, tf.sub(from, to)));
 }
 
@@ -193,7 +198,17 @@ function totalLoss(
 }
 
 function inputSpecs(
-  { graph, losses, optimizer, batch, averaged, fresh, targets = classLabels, teacher = new Map() }: StepPlan,
+  {
+    graph,
+    losses,
+    optimizer,
+    batch,
+    averaged,
+    fresh,
+    warmups = 1,
+    targets = classLabels,
+    teacher = new Map(),
+  }: StepPlan,
   noise: Step['noise'],
 ): Specs {
   const scalar: Spec = { shape: [] };
@@ -201,7 +216,7 @@ function inputSpecs(
   for (const [name, spec] of Object.entries(targets))
     inputs[targetInput(name)] = { ...spec, shape: [batch, ...spec.shape] };
   if (averaged) inputs['average/kept'] = scalar;
-  if (fresh) inputs[freshShare] = scalar;
+  if (fresh) inputs[freshShare] = { shape: [warmups] };
   for (const name of Object.keys(optimizer.numbers(1))) inputs[`optimizer/${name}`] = scalar;
   for (const l of losses) {
     inputs[`loss/${l.name}`] = scalar;

@@ -13,7 +13,7 @@ import { checkInput } from '../task/data-check.ts';
 import { checkTargets, type Task } from '../task/task.ts';
 import { type Average, checkAverage } from './average.ts';
 import { checkBatchSize } from './batch-check.ts';
-import { type Fresh, freshShare } from './fresh.ts';
+import { type Fresh, freshShare, freshShares } from './fresh.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
 import { step as makeStep, targetInput } from './step.ts';
 import { averageInput, randomAt, scalar, scalarsAt } from './step-inputs.ts';
@@ -127,7 +127,7 @@ export async function trainer(
       ? { trained: (node) => bound.isBeside(node) || tuning.trained(node), scale: tuning.scale }
       : {}),
     ...(o.form ? { form: o.form } : {}),
-    ...(fresh ? { fresh: new Set(fresh.masks.keys()) } : {}),
+    ...(fresh ? { fresh: new Set(fresh.masks.keys()), warmups: fresh.warmups.length } : {}),
   });
   const runner = await prepare(plan.fn, plan.specs, { ...engine, key: plan.key });
   let started = false;
@@ -156,7 +156,7 @@ export async function trainer(
         x: seen.x,
         ...scalarsAt(losses, rate, at),
         ...(ema === undefined ? {} : averageInput(ema, at)),
-        ...(fresh ? { [freshShare]: scalar(fresh.share(at)) } : {}),
+        ...(fresh ? { [freshShare]: freshShares(fresh, at) } : {}),
         ...randomAt(losses, plan.noise, { batch, seed, at }),
         ...(losses.some((l) => l.readsExamples) ? { examples: Int32Array.from(seen.images) } : {}),
       };
