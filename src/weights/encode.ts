@@ -50,6 +50,10 @@ export interface QuantizeOptions {
 /** Half of the codes less one: 127 for 8 bits. */
 export const levelsOf = (bits: number): number => 2 ** (bits - 1) - 1;
 
+/** The step with which the largest magnitude has the last code. Magnitudes that no float32 step divides count as 0. */
+export const fullStep = (largest: number, bits: number): number =>
+  (largest < 2 ** -100 ? 1 : largest) / levelsOf(bits);
+
 /** The largest magnitude of each output channel, [channels]. */
 export function largestByChannel(data: Float32Array, channels: number): Float32Array {
   const largest = new Float32Array(channels);
@@ -69,8 +73,7 @@ export function quantized(weight: FloatWeight, o: QuantizeOptions): QuantizedWei
   const { bits } = o;
   if (!Number.isInteger(bits) || bits < 2 || bits > 8)
     throw new MoonletError(`quantized: bits must be a whole number from 2 to 8, got ${bits}`);
-  const top = levelsOf(bits);
-  const scales = o.scales ?? largestByChannel(data, last(shape)).map((largest) => (largest || 1) / top);
+  const scales = o.scales ?? largestByChannel(data, last(shape)).map((largest) => fullStep(largest, bits));
   return withCodes(shape, bits, roundedCodes(weight, { ...o, scales }), scales);
 }
 

@@ -8,6 +8,7 @@ export {
   codebook,
   dense,
   fitsHalf,
+  fullStep,
   half,
   hashed,
   largestByChannel,

@@ -11,8 +11,15 @@ import {
 } from '../../src/compress/index.ts';
 import { compile, runModel } from '../../src/engine/index.ts';
 import { toOnnx } from '../../src/export/index.ts';
-import { graph, input, quantize, UsageError } from '../../src/index.ts';
-import { type FloatWeight, float, init, type Net, type WeightKey } from '../../src/weights/index.ts';
+import { graph, input, quantize, Refusal, UsageError } from '../../src/index.ts';
+import {
+  type FloatWeight,
+  float,
+  init,
+  materialize,
+  type Net,
+  type WeightKey,
+} from '../../src/weights/index.ts';
 import { examples, largestDifference } from '../support/nets.ts';
 import { runCompiled } from '../support/run.ts';
 
@@ -119,6 +126,35 @@ describe('options of quantization', () => {
     });
     for (const id of ['conv', 'dense'])
       expect(done.net.weights.get(`${id}:kernel`)).to.deep.include({ encoding: 'quantized', bits: 2 });
+  });
+});
+
+describe('kernels that codes cannot be made of', () => {
+  const net = init(g, { seed: 1 });
+  const changed = (change: (v: number, i: number) => number): Net => {
+    const kernel = get(net.weights, 'body/conv:kernel') as FloatWeight;
+    return {
+      ...net,
+      weights: new Map(net.weights).set('body/conv:kernel', float(kernel.shape, kernel.data.map(change))),
+    };
+  };
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY])
+    it(`are refused by name: ${value}`, () => {
+      expect(() => quantize(changed((v, i) => (i === 4 ? value : v)))).to.throw(
+        Refusal,
+        'quantize: the kernel of "body/conv" has values that are not finite numbers',
+      );
+    });
+
+  it('are zeros where a channel is nearly zero', async () => {
+    const tiny = changed((v, i) => (i % 7 === 2 ? 1e-44 * Math.sign(v) : v));
+    const x = examples(g, 4);
+    for (const bits of [8, 4]) {
+      const q = await quantizeByData(tiny, [x], { weights: bits });
+      for (const [key, weight] of q.weights)
+        expect([...materialize(weight)].every(Number.isFinite), key).to.equal(true);
+      expect([...(await runCompiled(q, x))].every(Number.isFinite)).to.equal(true);
+    }
   });
 });
 

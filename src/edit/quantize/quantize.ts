@@ -25,9 +25,9 @@ import {
   type FloatWeight,
   fitsHalf,
   float,
+  fullStep,
   half,
   largestByChannel,
-  levelsOf,
   materialize,
   type Net,
   net,
@@ -188,6 +188,8 @@ function integerWeights(
     const key: WeightKey = `${id}:kernel`;
     const stored = get(weights, key);
     const kernel = plain(stored);
+    if (!kernel.data.every(Number.isFinite))
+      throw new Refusal(`quantize: the kernel of "${id}" has values that are not finite numbers`);
     if (!isCoded(bits)) {
       if (bits === 16 && fitsHalf(kernel.data)) found.set(key, half(kernel));
       continue;
@@ -259,8 +261,7 @@ export function scalesOf(
   paired = false,
 ): Float32Array {
   const channels = per === 'channel' ? item(kernel.shape, -1) : 1;
-  const top = levelsOf(bits);
-  const full = largestByChannel(kernel.data, channels).map((largest) => (largest || 1) / top);
+  const full = largestByChannel(kernel.data, channels).map((largest) => fullStep(largest, bits));
   const [least, most] = [clip === 'mse' ? 0.3 : 1, paired ? 2 : 1];
   const [best, errors] = [full.slice(), new Float64Array(channels).fill(Number.POSITIVE_INFINITY)];
   for (let share = most; most > least && share >= least - 1e-6; share -= share > 1 ? 0.05 : 0.02) {
