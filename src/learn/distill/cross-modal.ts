@@ -34,7 +34,7 @@ export const crossModal =
     const teacher = teacherOf(nets, 'cross-modal');
     const taps: TapPair = pair
       ? tapPair(nets.student, teacher, pair)
-      : last(stagePairs(nets.student, teacher, 'cross-modal'));
+      : last(stagePairs(nets.student, teacher, 'cross-modal', 'pair'));
     const { id, nodes, note } = adapter(taps, { loss: 'cross-modal' });
     return {
       name: 'cross-modal',

@@ -41,7 +41,7 @@ export const fsp =
     const teacher = teacherOf(nets, 'fsp');
     const chosen: readonly TapPair[] = points
       ? points.map((point) => tapPair(nets.student, teacher, point))
-      : [...entry(nets.student, teacher), ...stagePairs(nets.student, teacher, 'fsp')];
+      : [...entry(nets.student, teacher), ...stagePairs(nets.student, teacher, 'fsp', 'points')];
     if (chosen.length < 2)
       throw new MoonletError('fsp: a matrix needs two places, and there is one; name more by "points"');
     const mine = chosen.map((pair, index) => adapter(pair, { loss: 'fsp', index, adapt, anySize: true }));

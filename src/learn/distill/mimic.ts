@@ -40,7 +40,7 @@ export const mimic =
     const teacher = teacherOf(nets, 'mimic');
     const taps: TapPair = pair
       ? tapPair(nets.student, teacher, pair)
-      : last(stagePairs(nets.student, teacher, 'mimic'));
+      : last(stagePairs(nets.student, teacher, 'mimic', 'pair'));
     const { node, note } = transform(taps);
     return {
       name: 'mimic',

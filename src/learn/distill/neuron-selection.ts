@@ -19,7 +19,7 @@ import { logitsAt } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { type Tap, tap } from '../loss/taps.ts';
+import { checkOneTeacher, type Tap, tap } from '../loss/taps.ts';
 import { passes } from '../task/batches.ts';
 import { checkInput } from '../task/data-check.ts';
 import type { Scale } from '../task/scale.ts';
@@ -78,6 +78,7 @@ export const neuronSelection =
 
 /** What feeds the classifier's last dense layer. @throws MoonletError when it does not end in one. */
 export function topHidden(graph: Graph): Tap {
+  checkOneTeacher(graph, 'neuron-selection', 'pair');
   const end = nodesById(graph).get(logitsAt(graph));
   if (end?.op.kind === 'dense') return vectorAt(graph, first(end.inputs));
   throw new MoonletError(

@@ -19,6 +19,7 @@ import { type Activation, channelsOf, type Graph, type Node, nodesById } from '.
 import { materialize, type Net } from '../../weights/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { checkOneTeacher } from '../loss/taps.ts';
 import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
 import { embeddingPair, lastDense } from './embeddings.ts';
@@ -41,8 +42,8 @@ export interface SrdOptions {
  * Softmax regression representation distillation: the student's embedding follows the teacher's, both directly and through the teacher's
  * frozen classifier (Yang et al., ICLR 2021, section 3). A connector beside the student is trained along and removed when the run ends.
  * Use it together with `crossEntropy`. The teacher's classes may differ from the student's.
- * @throws MoonletError when there is no teacher, or a net has no dense layer that reads an embedding; UsageError for a temperature that is
- * not above 0.
+ * @throws MoonletError when there is no teacher, or the output of a net comes from no dense layer; UsageError for a
+ * temperature that is not above 0.
  *
  * @example
  * import { graph, init, input } from 'moonlet';
@@ -68,6 +69,8 @@ export const srd =
     const { teacherNet } = nets;
     if (!teacherNet)
       throw new MoonletError('srd: needs the teacher with its weights; pass it as "teacherNet"');
+    checkOneTeacher(teacher, 'srd');
+    for (const graph of [nets.student, teacher]) denseOf(graph);
     const pair = embeddingPair(nets.student, teacher, 'srd');
     const embedding = pair.teacher.id;
     const length = channelsOf(pair.teacher.shape);
@@ -127,10 +130,18 @@ const passing: ReadonlySet<Node['op']['kind']> = new Set([
   'dropPath',
 ]);
 
+/** The dense layer of a classifier. @throws MoonletError when the output comes from another layer. */
+function denseOf(graph: Graph): Node {
+  const node = lastDense(graph);
+  if (node) return node;
+  throw new MoonletError(
+    `srd: the output of ${graph.name} comes from no dense layer, which would read an embedding; choose another loss`,
+  );
+}
+
 /** The node of the teacher's last dense layer, and what the layer makes of other embeddings, [batch, length] -> [batch, classes]. */
 function classifierOf({ graph, weights }: Net) {
-  const node = lastDense(graph);
-  if (!node) throw new MoonletError(`srd: ${graph.name} has no dense layer`);
+  const node = denseOf(graph);
   const owner = node.weightsOf ?? node.id;
   const kernel = get(weights, `${owner}:kernel`);
   const bias = weights.get(`${owner}:bias`);
