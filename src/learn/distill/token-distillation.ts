@@ -37,7 +37,7 @@ export interface TokenDistillationOptions {
 
 /**
  * Token distillation as in timm: the teacher trains a classifier of its own beside the student's, and the trained student predicts by the
- * mean of both (Touvron et al. 2021, arXiv:2012.12877, equations 2 and 3). Use it together with `crossEntropy`, which trains the
+ * mean of both (Touvron et al. 2021, arXiv:2012.12877, equations 2 and 3), or of all, where several teachers each train one (`taughtBy`). Use it together with `crossEntropy`, which trains the
  * student's own classifier.
  * @throws MoonletError when there is no teacher, the classes differ, or the student's logits are no dense layer and no `head` is named;
  * UsageError for a temperature that is not above 0.
@@ -112,7 +112,8 @@ function headBeside(student: Graph): Head {
     notes: [
       `token-distillation: a second classifier beside ${logits}; the trained net has the mean of both in its place`,
     ],
-    merge: (net, beside) => averaged(net, node, (slot) => beside(id, slot)),
+    // the net's own classifier is already the mean of `earlier` + 1
+    merge: (net, beside, earlier) => averaged(net, node, (slot) => beside(id, slot), earlier + 1),
   };
 }
 const isShared = ({ nodes }: Graph, id: string): boolean => nodes.some((n) => n.weightsOf === id);
@@ -120,14 +121,17 @@ const isShared = ({ nodes }: Graph, id: string): boolean => nodes.some((n) => n.
 const slotsOf = ({ op }: Node): readonly ('kernel' | 'bias')[] =>
   op.kind === 'dense' && op.bias ? ['kernel', 'bias'] : ['kernel'];
 
-/** The net whose dense layer is the mean of its own and another: W = (W_1 + W_2) / 2, and the bias alike. */
-export function averaged(net: Net, node: Node, other: (slot: 'kernel' | 'bias') => Weight): Net {
+/**
+ * The net whose dense layer is the mean of another one and of the `count` ones that its own is the mean of:
+ * W = (count W_own + W_other) / (count + 1), and the bias alike.
+ */
+export function averaged(net: Net, node: Node, other: (slot: 'kernel' | 'bias') => Weight, count = 1): Net {
   const weights = new Map(net.weights);
   for (const slot of slotsOf(node)) {
     const key: WeightKey = `${node.id}:${slot}`;
     const own = get(net.weights, key);
     const theirs = materialize(other(slot));
-    const mean = materialize(own).map((value, i) => (value + theirs[i]!) / 2);
+    const mean = materialize(own).map((value, i) => (count * value + theirs[i]!) / (count + 1));
     weights.set(key, float(own.shape, mean));
   }
   return { graph: net.graph, weights };

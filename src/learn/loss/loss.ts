@@ -80,6 +80,10 @@ export interface Loss {
   /** What it keeps from step to step, by name. */
   readonly variables?: Readonly<Record<string, Variable>>;
   /**
+   * Whether it runs the teacher itself, on `x`. Tasks that show the teacher images of its own are then refused.
+   */
+  readonly runsTeacher?: boolean;
+  /**
    * Nodes that stand beside the student while it is trained: adapters, branches, a booster. They may read the student's
    * nodes; it reads none of theirs. They are trained with it, and removed when the run ends.
    */
@@ -101,9 +105,9 @@ export interface Loss {
   compute(at: Signals): tf.Scalar;
   /**
    * The trained student with what it takes over from the nodes beside it, whose weights `beside` gives. By default it takes over
-   * nothing.
+   * nothing. `earlier` counts the losses of the same kind, with other teachers, that the net has taken something over from before.
    */
-  readonly merge?: (net: Net, beside: (node: string, slot: Slot) => Weight) => Net;
+  readonly merge?: (net: Net, beside: (node: string, slot: Slot) => Weight, earlier: number) => Net;
 }
 export interface Nets {
   readonly student: Graph;
@@ -150,7 +154,9 @@ export const taughtBy =
       teacher: loss.teacher?.map(theirs) ?? [],
       ...(loss.besideTeacher ? { besideTeacher: { ...loss.besideTeacher, of: name } } : {}),
       beside: (loss.beside ?? []).map((n) => ({ ...n, id: mine(n.id), inputs: n.inputs.map(mine) })),
-      ...(merge ? { merge: (net, beside) => merge(net, (id, slot) => beside(mine(id), slot)) } : {}),
+      ...(merge
+        ? { merge: (net, beside, earlier) => merge(net, (id, slot) => beside(mine(id), slot), earlier) }
+        : {}),
       compute: (at) =>
         loss.compute({
           ...{ x: at.x, labelShares: at.labelShares, target: at.target, setting: at.setting },
