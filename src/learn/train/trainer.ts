@@ -10,7 +10,7 @@ import { oneCycle, type Schedule, scheduleOf } from '../loss/schedule.ts';
 import { checkCount, checkSeed } from '../options.ts';
 import type { Batch } from '../task/batches.ts';
 import { checkInput } from '../task/data-check.ts';
-import { checkTargets, type Task } from '../task/task.ts';
+import { checkSameImages, checkTargets, type Task } from '../task/task.ts';
 import { type Average, checkAverage } from './average.ts';
 import { checkBatchSize } from './batch-check.ts';
 import { type Fresh, freshShare } from './fresh.ts';
@@ -151,6 +151,7 @@ export async function trainer(
       checkBatch(seen, student, batch);
       // a task that says no shape may show the teacher something else
       if (!started && !seen.teacherX) checkTeachers(o, inputShape(student));
+      if (!started && seen.teacherX) checkSameImages(losses);
       started = true;
       const inputs: Record<string, Float32Array | Int32Array> = {
         x: seen.x,
