@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import { type Flow, graph, init, input } from '../../src/index.ts';
-import { darkRank, distill, noiseSplit, softTargets } from '../../src/learn/distill/index.ts';
+import { darkRank, dist, distill, noiseSplit, softTargets } from '../../src/learn/distill/index.ts';
 import { crossEntropy } from '../../src/learn/loss/index.ts';
 import { gradients, reestimateNorms } from '../../src/learn/structure/index.ts';
 import { batches, classification, evaluate, passes, type Scale } from '../../src/learn/task/index.ts';
@@ -59,6 +59,21 @@ describe('options that are no such numbers', () => {
       'temperature',
       { teacher: net(), losses: [softTargets({ temperature: 0 })] },
       'temperature must be a number above 0, got 0',
+    ],
+    [
+      'temperature that ends at 0',
+      { teacher: net(), losses: [softTargets({ temperature: (step: number) => 1 - step })] },
+      'step 2: temperature of soft-targets must be a number above 0, got 0',
+    ],
+    [
+      'weight of a part that ends below 0',
+      { teacher: net(), losses: [dist({ gamma: (step: number) => -step })] },
+      'step 2: gamma of dist must be a number of 0 or more, got -1',
+    ],
+    [
+      'weight of a part',
+      { teacher: net(), losses: [dist({ gamma: -1 })] },
+      'gamma must be a number of 0 or more, got -1',
     ],
     [
       'label smoothing',

@@ -32,6 +32,25 @@ describe('a recipe', () => {
     expect(() => studentOf(recipe)).to.throw(UsageError, /^block: mnist\/lenet-5 has weights/);
   });
 
+  for (const kind of [
+    ...(['soft-targets', 'dkd', 'dist', 'logit-standardization', 'lwf', 'srd', 'crd'] as const),
+    ...(['token-distillation', 'one', 'multi-teacher'] as const),
+  ])
+    it(`refuses a temperature of ${kind} that ends at 0, at its place in the file`, () => {
+      const read = (temperature: unknown) => () =>
+        parseRecipe(
+          { ...base, teacher: 'a', teachers: { b: 'b' }, losses: [{ kind, temperature }] },
+          'file.json',
+          (path) => ` ${path.join('.')}`,
+        );
+      expect(read({ from: 4, to: 0 })).to.throw(
+        UsageError,
+        'file.json losses.0.temperature.to: losses[0].temperature.to: Too small: expected number to be >0',
+      );
+      expect(read(0)).to.throw(UsageError, 'losses[0].temperature: Too small: expected number to be >0');
+      expect(read({ from: 4, to: 0.1 })).to.not.throw();
+    });
+
   it('has its keys and losses in the guide', () => {
     let known: readonly string[] = [];
     try {

@@ -21,6 +21,7 @@ import { channelsOf, type Node } from '../../graph/index.ts';
 import { random } from '../../random.ts';
 import { type LossMaker, type Nets, type Signals, teacherOf, type Variable } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { aboveZero, settingsOf } from '../loss/settings.ts';
 import { stopGradient } from '../loss/stop-gradient.ts';
 import { checkCount, checkNumber } from '../options.ts';
 import { rank1, rank2 } from '../tensors.ts';
@@ -75,7 +76,7 @@ export const crd =
     checkCount('length', length);
     checkCount('count', count);
     checkNumber('momentum', momentum, { least: 0, most: 1 });
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf({ temperature: [temperature, aboveZero] });
     const { student, teacher } = embeddingPair(nets.student, teacherOf(nets, 'crd'), 'crd', o.embeddings);
     const examples = examplesOf(nets);
     const byClass = negatives === 'other-classes';
@@ -88,7 +89,7 @@ export const crd =
       name: 'crd',
       weight,
       constants: { negatives, momentum },
-      settings: { temperature },
+      ...settings,
       student: [head.id],
       teacher: [teacher.id],
       beside: [head],

@@ -15,8 +15,8 @@ import { checkClasses, logitsAt } from '../../read/index.ts';
 import { init, type Net } from '../../weights/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { aboveZero, settingsOf } from '../loss/settings.ts';
 import { tap } from '../loss/taps.ts';
-import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
 import { lastDense } from './embeddings.ts';
 
@@ -37,7 +37,7 @@ export interface LwfOptions {
 export const lwf =
   ({ weight = 1, temperature = 2, old }: LwfOptions = {}): LossMaker =>
   (nets) => {
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf({ temperature: [temperature, aboveZero] });
     const theirs = logitsAt(teacherOf(nets, 'lwf'));
     if (old === undefined && !nets.student.nodes.some((n) => n.id === theirs))
       throw new MoonletError(
@@ -50,7 +50,7 @@ export const lwf =
       name: 'lwf',
       weight,
       constants: {},
-      settings: { temperature },
+      ...settings,
       student: [id],
       teacher: [theirs],
       compute: (at) => lwfOf(rank2(at.student(id)), rank2(at.teacher(theirs)), at.setting('temperature')),

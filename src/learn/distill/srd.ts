@@ -19,8 +19,8 @@ import { type Activation, channelsOf, type Graph, type Node, nodesById } from '.
 import { materialize, type Net } from '../../weights/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { aboveZero, fromZero, settingsOf } from '../loss/settings.ts';
 import { checkOneTeacher } from '../loss/taps.ts';
-import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
 import { embeddingPair, lastDense } from './embeddings.ts';
 import { softTargetsOf } from './soft-targets.ts';
@@ -64,7 +64,11 @@ export interface SrdOptions {
 export const srd =
   ({ weight = 1, alpha = 1, beta = 1, form = 'l2', temperature = 4 }: SrdOptions = {}): LossMaker =>
   (nets) => {
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf({
+      alpha: [alpha, fromZero],
+      beta: [beta, fromZero],
+      ...(form === 'soft' ? { temperature: [temperature, aboveZero] as const } : {}),
+    });
     const teacher = teacherOf(nets, 'srd');
     const { teacherNet } = nets;
     if (!teacherNet)
@@ -81,7 +85,7 @@ export const srd =
       name: 'srd',
       weight,
       constants: { form },
-      settings: { alpha, beta, ...(form === 'soft' ? { temperature } : {}) },
+      ...settings,
       student: [connected],
       teacher: [embedding, classifier.id],
       beside: connector,

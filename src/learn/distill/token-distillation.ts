@@ -19,8 +19,8 @@ import { float, materialize, type Net, type Weight, type WeightKey } from '../..
 import { crossEntropyOf } from '../loss/cross-entropy.ts';
 import { type Loss, type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { aboveZero, settingsOf } from '../loss/settings.ts';
 import { tap } from '../loss/taps.ts';
-import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
 import { softTargetsOf } from './soft-targets.ts';
 
@@ -61,7 +61,7 @@ export interface TokenDistillationOptions {
 export const tokenDistillation =
   ({ weight = 1, form = 'soft', temperature = 1, head }: TokenDistillationOptions = {}): LossMaker =>
   (nets) => {
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf(form === 'soft' ? { temperature: [temperature, aboveZero] } : {});
     const { logits: v, classes } = classEnd(teacherOf(nets, 'token-distillation'));
     const second = head === undefined ? headBeside(nets.student) : namedHead(nets.student, head);
     if (second.classes !== classes)
@@ -74,7 +74,7 @@ export const tokenDistillation =
       name: 'token-distillation',
       weight,
       constants: { form },
-      settings: form === 'soft' ? { temperature } : {},
+      ...settings,
       student: [id],
       teacher: [v],
       compute: (at) => {

@@ -5,6 +5,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, suggestion } from '../../errors.ts';
 import type { Graph, Node, Slot } from '../../graph/index.ts';
 import type { Net, Weight, WeightKey, Weights } from '../../weights/index.ts';
+import type { Bounds } from '../options.ts';
 import type { Schedule } from './schedule.ts';
 
 /** What a loss sees of one step. */
@@ -64,6 +65,8 @@ export interface Loss {
   readonly weight: number | Schedule;
   /** Other numbers that may change from step to step, such as a temperature. */
   readonly settings?: Readonly<Record<string, number | Schedule>>;
+  /** The bounds of settings, by name. A run whose settings leave them is refused. */
+  readonly bounds?: Readonly<Record<string, Bounds>>;
   /** Ids whose values it reads. */
   readonly student: readonly string[];
   readonly teacher?: readonly string[];

@@ -16,7 +16,7 @@ import { checkBatchSize } from './batch-check.ts';
 import { type Fresh, freshShare } from './fresh.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
 import { step as makeStep, targetInput } from './step.ts';
-import { averageInput, randomAt, scalar, scalarsAt } from './step-inputs.ts';
+import { averageInput, checkScalars, randomAt, scalar, scalarsAt } from './step-inputs.ts';
 import type { TeacherCache } from './teacher.ts';
 import { guides } from './teachers.ts';
 import { type TuningOptions, tuningNotes, tuningOf } from './tuning.ts';
@@ -111,7 +111,7 @@ export async function trainer(
   const optimizer = o.optimizer ?? usualOptimizer();
   const rate = scheduleOf(o.rate ?? usualRate(steps));
   checkData(student, task, o);
-  scalarsAt(losses, rate, 0);
+  checkScalars(losses, rate, steps);
   const next = task.batches({ batch, seed, steps });
   const { teacherCache: _, ...uncached } = o;
   const teachers = await guides(losses, task.mixesLabels ? uncached : o, engine);
