@@ -88,10 +88,16 @@ describe('options that are no such numbers', () => {
     });
   }
   it('of optimizers and of images that are made', async () => {
-    expect(await usage(() => sgd({ momentum: Number.NaN }))).to.equal(
-      'momentum must be a number of 0 or more, got NaN',
-    );
-    expect(await usage(() => adam({ beta2: 1.5 }))).to.equal('beta2 must be a number from 0 to 1, got 1.5');
+    for (const momentum of [Number.NaN, 2])
+      expect(await usage(() => sgd({ momentum }))).to.equal(
+        `momentum must be a number from 0 to 1, got ${momentum}`,
+      );
+    for (const name of ['beta1', 'beta2'])
+      for (const value of [1, 1.5, -0.1, Number.NaN])
+        expect(await usage(() => adam({ [name]: value }))).to.equal(
+          `${name} must be a number from 0 up and below 1, got ${value}`,
+        );
+    expect(await usage(() => adam({ eps: 0 }))).to.equal('eps must be a number above 0, got 0');
     expect(await usage(() => noiseSplit(scale, -1, 3))).to.equal(
       'images must be a whole number from 1 up, got -1',
     );

@@ -51,6 +51,14 @@ describe('a recipe', () => {
       expect(read({ from: 4, to: 0.1 })).to.not.throw();
     });
 
+  it('refuses numbers of an optimizer that divide by 0', () => {
+    for (const name of ['beta1', 'beta2'])
+      expect(() => parseRecipe({ ...base, optimizer: { kind: 'adam', [name]: 1 } })).to.throw(
+        UsageError,
+        `optimizer.${name}: Too big: expected number to be <1`,
+      );
+  });
+
   it('has its keys and losses in the guide', () => {
     let known: readonly string[] = [];
     try {
