@@ -16,6 +16,7 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { checkValue, oneOf } from '../../edit/options.ts';
 import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Node } from '../../graph/index.ts';
 import { random } from '../../random.ts';
@@ -73,6 +74,7 @@ export const crd =
   (nets) => {
     const { weight = 0.8, length = 128, count = 16384, negatives = 'other-classes', momentum = 0.5 } = o;
     const { temperature = 0.07 } = o;
+    checkValue('crd', 'negatives', negatives, oneOf('other-classes', 'all'));
     checkCount('length', length);
     checkCount('count', count);
     checkNumber('momentum', momentum, { least: 0, most: 1 });

@@ -1,7 +1,7 @@
 /** @file The embeddings of nets: the vectors that their classifiers read, for losses that compare them. */
 import { MoonletError } from '../../errors.ts';
 import { type Graph, isMap, type Node, nodesById, printShape, shapes } from '../../graph/index.ts';
-import { checkOneTeacher, type Tap, type TapPair, tap } from '../loss/taps.ts';
+import { checkOneTeacher, checkPair, type Tap, type TapPair, tap } from '../loss/taps.ts';
 
 function vector(found: Tap, loss: string): Tap {
   if (!isMap(found.shape)) return found;
@@ -71,5 +71,6 @@ export function embeddingPair(
     checkOneTeacher(teacher, loss, 'embeddings');
     return { student: embeddingTap(student, loss), teacher: embeddingTap(teacher, loss) };
   }
+  checkPair(loss, 'embeddings', named);
   return { student: vector(tap(student, named[0]), loss), teacher: vector(tap(teacher, named[1]), loss) };
 }

@@ -14,6 +14,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { item } from '../../access.ts';
+import { checkValue, oneOf } from '../../edit/options.ts';
 import { MoonletError, suggestion } from '../../errors.ts';
 import type { LossMaker, Nets } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
@@ -61,6 +62,7 @@ export const multiTeacher =
   (o: MultiTeacherOptions = {}): LossMaker =>
   (nets) => {
     const { weight = 0.9, temperature = 4, mean = 'probabilities', confidence = false } = o;
+    checkValue('multi-teacher', 'mean', mean, oneOf('probabilities', 'logits'));
     const settings = settingsOf({ temperature: [temperature, aboveZero] });
     const chosen = chosenFrom(nets, o.teachers);
     const pairs = chosen.map(({ name, graph }) => {

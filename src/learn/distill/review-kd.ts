@@ -30,7 +30,8 @@ import {
 } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { sameSize, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
+import { checkPairs, sameSize, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
+import { checkCount } from '../options.ts';
 import { rank4 } from '../tensors.ts';
 import { adaptivePool } from './adaptive-pool.ts';
 import { lastDense } from './embeddings.ts';
@@ -71,6 +72,8 @@ export interface ReviewKdOptions {
 export const reviewKd =
   ({ weight = 1, pairs, pooled = true, channels }: ReviewKdOptions = {}): LossMaker =>
   (nets) => {
+    if (pairs) checkPairs('review-kd', 'pairs', pairs);
+    if (channels !== undefined) checkCount('channels', channels);
     const teacher = teacherOf(nets, 'review-kd');
     const named = pairs
       ? pairs.map((pair) => tapPair(nets.student, teacher, pair))

@@ -14,6 +14,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { get } from '../../access.ts';
+import { checkValue, oneOf } from '../../edit/options.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Activation, channelsOf, type Graph, type Node, nodesById } from '../../graph/index.ts';
 import { materialize, type Net } from '../../weights/index.ts';
@@ -64,6 +65,7 @@ export interface SrdOptions {
 export const srd =
   ({ weight = 1, alpha = 1, beta = 1, form = 'l2', temperature = 4 }: SrdOptions = {}): LossMaker =>
   (nets) => {
+    checkValue('srd', 'form', form, oneOf('l2', 'soft'));
     const settings = settingsOf({
       alpha: [alpha, fromZero],
       beta: [beta, fromZero],

@@ -12,6 +12,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { get } from '../../access.ts';
+import { checkValue, oneOf } from '../../edit/options.ts';
 import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Graph, type Node, nodesById } from '../../graph/index.ts';
 import { classEnd, logitsAt } from '../../read/index.ts';
@@ -61,6 +62,7 @@ export interface TokenDistillationOptions {
 export const tokenDistillation =
   ({ weight = 1, form = 'soft', temperature = 1, head }: TokenDistillationOptions = {}): LossMaker =>
   (nets) => {
+    checkValue('token-distillation', 'form', form, oneOf('soft', 'hard'));
     const settings = settingsOf(form === 'soft' ? { temperature: [temperature, aboveZero] } : {});
     const { logits: v, classes } = classEnd(teacherOf(nets, 'token-distillation'));
     const second = head === undefined ? headBeside(nets.student) : namedHead(nets.student, head);

@@ -5,6 +5,7 @@
  */
 import { get } from '../../access.ts';
 import { isEnsemble } from '../../edit/ensemble.ts';
+import { type Check, checkValue, listOf } from '../../edit/options.ts';
 import { MoonletError } from '../../errors.ts';
 import { ancestors, type Graph, inputShape, isMap, nodeAt, type Shape, shapes } from '../../graph/index.ts';
 
@@ -32,6 +33,17 @@ export function tap(graph: Graph, path: string): Tap {
   const { id } = nodeAt(graph, path);
   return { id, shape: get(shapes(graph), id) };
 }
+
+const pairOfPaths: Check = {
+  words: 'a pair of paths [student, teacher]',
+  holds: (v) => Array.isArray(v) && v.length === 2 && v.every((path) => typeof path === 'string'),
+};
+/** Checks an option that names a pair of layers. @throws UsageError for another value. */
+export const checkPair = (loss: string, option: string, value: unknown): void =>
+  checkValue(loss, option, value, pairOfPaths);
+/** Checks an option that names several. @throws UsageError for none, or another value. */
+export const checkPairs = (loss: string, option: string, value: unknown): void =>
+  checkValue(loss, option, value, listOf(pairOfPaths));
 
 /** Two taps by their paths. @throws MoonletError as `tap` does. */
 export const tapPair = (
