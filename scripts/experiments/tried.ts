@@ -6,7 +6,9 @@
  */
 
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { loadDataset } from '../../src/data/index.ts';
+import { suggestion, UsageError } from '../../src/errors.ts';
 import { readText } from '../../src/files/index.ts';
 import { evaluate } from '../../src/learn/task/index.ts';
 import {
@@ -28,9 +30,18 @@ interface Variant {
   /** A recipe on scenes, without the teacher's signal. */
   readonly alone?: boolean;
 }
-const word = process.argv[2] ?? '';
+const [word = ''] = new Command()
+  .argument('[word]', 'variants whose name has this word (default: all)')
+  .parse().args;
 const file = join('scripts', 'experiments', 'tried.json');
-const variants = (JSON.parse(readText(file)) as readonly Variant[]).filter((v) => v.name.includes(word));
+const known = JSON.parse(readText(file)) as readonly Variant[];
+const variants = known.filter((v) => v.name.includes(word));
+if (!variants.length) {
+  const names = known.map((v) => v.name);
+  throw new UsageError(
+    `tried: no variant has "${word}" in its name.${suggestion(word, names)} There are: ${names.join('; ')}`,
+  );
+}
 
 const held = 5000;
 
