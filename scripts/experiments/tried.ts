@@ -8,7 +8,6 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { loadDataset } from '../../src/data/index.ts';
-import { suggestion, UsageError } from '../../src/errors.ts';
 import { readText } from '../../src/files/index.ts';
 import { evaluate } from '../../src/learn/task/index.ts';
 import {
@@ -20,6 +19,7 @@ import {
   runScenes,
   withoutTeacher,
 } from '../../src/run/index.ts';
+import { withWord } from '../lib/known.ts';
 
 interface Variant {
   readonly name: string;
@@ -35,13 +35,7 @@ const [word = ''] = new Command()
   .parse().args;
 const file = join('scripts', 'experiments', 'tried.json');
 const known = JSON.parse(readText(file)) as readonly Variant[];
-const variants = known.filter((v) => v.name.includes(word));
-if (!variants.length) {
-  const names = known.map((v) => v.name);
-  throw new UsageError(
-    `tried: no variant has "${word}" in its name.${suggestion(word, names)} There are: ${names.join('; ')}`,
-  );
-}
+const variants = withWord(known, (v) => v.name, word, 'variant');
 
 const held = 5000;
 
