@@ -23,7 +23,7 @@ const programs = new Map(
 if (name !== undefined && programs.has(name)) {
   const path = resolve(folder, `${name}.ts`);
   process.argv = [process.execPath, path, ...words];
-  await started(path, words);
+  await started(path, words, true);
 } else {
   const say = name === undefined || name === '--help' ? print : note;
   if (say === note) {

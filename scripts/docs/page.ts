@@ -9,6 +9,7 @@ import type { BrowserContext, Page as Tab } from 'playwright-core';
 import { print } from '../../src/cli/say.ts';
 import { servePage } from '../../src/cli/web-server.ts';
 import { launched } from '../lib/browser.ts';
+import { withWord } from '../lib/known.ts';
 import { buildPage, folder } from '../page/build.ts';
 import { ownFiles } from '../page/own-files.ts';
 import { openView, partOf, textThat, type ViewName } from '../page/tab.ts';
@@ -82,13 +83,13 @@ async function taken(context: BrowserContext, site: { readonly url: string }, sh
   print(`docs/page/${file}.png`);
 }
 
+const chosen = withWord(shots, ({ file }) => file, process.argv[2] ?? '', 'picture');
 await buildPage();
 mkdirSync('docs/page', { recursive: true });
 const server = await servePage(folder, '127.0.0.1', 0);
 const site = { url: `http://localhost:${(server.address() as AddressInfo).port}` };
 const browser = await launched();
-const only = process.argv[2] ?? '';
-for (const shot of shots.filter(({ file }) => file.includes(only))) {
+for (const shot of chosen) {
   const { width = 1440, scheme = 'light' } = shot;
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: scheme });
   await taken(context, site, shot);

@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { withWord } from '../lib/known.ts';
 
 interface Mutant {
   readonly name: string;
@@ -263,7 +264,8 @@ const tests = [
   'units.slow',
 ].map((t) => `test/edit/${t}.test.ts`);
 const only = process.argv.indexOf('--only');
-const chosen = only > 0 ? mutants.filter((m) => m.name.includes(process.argv[only + 1] as string)) : mutants;
+const word = only > 0 ? (process.argv[only + 1] ?? '') : '';
+const chosen = withWord(mutants, (m) => m.name, word, 'change');
 
 const folder = mkdtempSync(join(tmpdir(), 'moonlet-mutants-'));
 for (const part of ['src', 'zoo', 'test', 'package.json', 'tsconfig.json', '.mocharc.json'])

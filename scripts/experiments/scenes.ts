@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { writeAtomically } from '../../src/files/index.ts';
 import { parseSceneRecipe, runScenes, type SceneRecipe, withoutTeacher } from '../../src/run/index.ts';
+import { checkWords } from '../lib/known.ts';
 import { paired } from '../lib/paired.ts';
 
 export const sceneMethods = ['mimic', 'detection', 'neuron-selection', 'cross-modal', 'multi-task'] as const;
@@ -61,6 +62,7 @@ export function told({ method, measure, seeds, taught, alone }: SceneRow, name =
 
 async function main(): Promise<void> {
   const [seeds = '3', ...names] = process.argv.slice(2);
+  checkWords(names, sceneMethods, 'method');
   const chosen = names.length ? sceneMethods.filter((m) => names.includes(m)) : sceneMethods;
   console.log('| method | measure, % | seeds | with the teacher | without | difference, 95 % interval |');
   console.log('|---|---|---|---|---|---|');

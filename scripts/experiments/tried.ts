@@ -6,6 +6,7 @@
  */
 
 import { join } from 'node:path';
+import { Command } from 'commander';
 import { loadDataset } from '../../src/data/index.ts';
 import { readText } from '../../src/files/index.ts';
 import { evaluate } from '../../src/learn/task/index.ts';
@@ -18,6 +19,7 @@ import {
   runScenes,
   withoutTeacher,
 } from '../../src/run/index.ts';
+import { withWord } from '../lib/known.ts';
 
 interface Variant {
   readonly name: string;
@@ -28,9 +30,12 @@ interface Variant {
   /** A recipe on scenes, without the teacher's signal. */
   readonly alone?: boolean;
 }
-const word = process.argv[2] ?? '';
+const [word = ''] = new Command()
+  .argument('[word]', 'variants whose name has this word (default: all)')
+  .parse().args;
 const file = join('scripts', 'experiments', 'tried.json');
-const variants = (JSON.parse(readText(file)) as readonly Variant[]).filter((v) => v.name.includes(word));
+const known = JSON.parse(readText(file)) as readonly Variant[];
+const variants = withWord(known, (v) => v.name, word, 'variant');
 
 const held = 5000;
 

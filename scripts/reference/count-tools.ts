@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { CountReference, CountRow } from '../../test/support/count-tools.ts';
+import { checkWords } from '../lib/known.ts';
 
 const python = process.env['MOONLET_PYTHON'] ?? 'python3';
 const file = 'test/read/reference/counts.json';
@@ -78,6 +79,11 @@ function joined<Row extends CountRow>(rows: readonly Row[], key: (row: Row) => s
 }
 
 const wanted = process.argv.slice(2);
+checkWords(
+  wanted,
+  Object.values(environments).flatMap((e) => e.tools),
+  'tool',
+);
 const parts: CountReference[] =
   wanted.length && existsSync(file) ? [JSON.parse(readFileSync(file, 'utf8'))] : [];
 for (const [name, environment] of Object.entries(environments)) {

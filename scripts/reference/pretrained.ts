@@ -16,6 +16,7 @@ import { plainPictures, readPicture } from '../../src/data/index.ts';
 import { inputShape } from '../../src/graph/index.ts';
 import { classifier, pictureCard } from '../../src/run/index.ts';
 import { loadStudent } from '../../zoo/index.ts';
+import { checkWords } from '../lib/known.ts';
 import { checkCommands, moonlet } from './pretrained/commands.ts';
 import {
   checkExports,
@@ -35,6 +36,11 @@ import { logitsByTfjs } from './pretrained/tfjs.ts';
 const bound = 1e-4;
 const page = join('docs', 'import.md');
 const words = process.argv.slice(2);
+checkWords(
+  words.filter((w) => !w.startsWith('--')),
+  nets.map(({ name }) => name),
+  'net',
+);
 const chosen = nets.filter(({ name }) => words.every((w) => w.startsWith('--')) || words.includes(name));
 const scratch = mkdtempSync(join(tmpdir(), 'pretrained-'));
 

@@ -8,6 +8,7 @@ import { findStudent, recipeNames, zooFolder } from '../../zoo/folders.ts';
 import { checkDataset } from '../data/index.ts';
 import { engineNamed, threadsOf } from '../engine/names.ts';
 import { suggestion, UsageError } from '../errors.ts';
+import { scheduleNames } from '../learn/loss/schedule.ts';
 import { readJson } from '../run/json-file.ts';
 import { type Locate, parseRecipe, type Recipe } from '../run/recipe.ts';
 import { parseSceneRecipe, type SceneRecipe, sceneTasks } from '../run/scene-recipe.ts';
@@ -16,7 +17,7 @@ import type { Flags } from './fit.ts';
 import { checkNetWords, isStudent } from './net-words.ts';
 import { fraction, kebab, numberFlag, type Range, stepCount, wholeFlag } from './numbers.ts';
 import { picturesBy } from './picture-flags.ts';
-import { refuseTuning, tunedBy } from './tune-flags.ts';
+import { choiceOf, refuseTuning, tunedBy } from './tune-flags.ts';
 
 /** Reads the recipe, checks what can be checked without tensors, and runs it. */
 export async function runRecipe(words: readonly string[], flags: Flags, teaches: boolean): Promise<void> {
@@ -106,9 +107,12 @@ type NumberName =
   | 'alpha'
   | 'attention'
   | 'labelSmoothing';
-type Numbers = Readonly<Record<NumberName, number | undefined>> & { readonly every: number };
+type Numbers = Readonly<Record<NumberName, number | undefined>> & {
+  readonly schedule: string | undefined;
+  readonly every: number;
+};
 
-/** The numbers among the flags, all of them looked at before any work. @throws UsageError for one out of range. */
+/** The numbers among the flags, and how the rate changes, all of them looked at before any work. @throws UsageError for one out of range. */
 function numbersOf(flags: Flags): Numbers {
   const given = (
     name: NumberName,
@@ -124,6 +128,7 @@ function numbersOf(flags: Flags): Numbers {
     alpha: given('alpha', numberFlag, fraction),
     attention: given('attention', numberFlag, { min: 0, max: 1e9 }),
     labelSmoothing: given('labelSmoothing', numberFlag, fraction),
+    schedule: choiceOf('schedule', flags.schedule, scheduleNames),
     every: wholeFlag('checkpoint-every', flags.checkpointEvery, stepCount),
   };
 }
@@ -198,17 +203,14 @@ function taught(recipe: Recipe): boolean {
 }
 
 /** The fields that recipes of every task have, where flags say them. */
-function commonFlags(flags: Flags, { steps, batch, seed, rate }: Numbers): Record<string, unknown> {
+function commonFlags(flags: Flags, { steps, batch, seed, rate, schedule }: Numbers): Record<string, unknown> {
   const over = {
     data: flags.data,
     teacher: flags.teacher,
     steps,
     batch,
     seed,
-    rate:
-      rate === undefined && !flags.schedule
-        ? undefined
-        : { kind: flags.schedule ?? 'one-cycle', peak: rate ?? 0.1 },
+    rate: rate === undefined && !schedule ? undefined : { kind: schedule ?? 'one-cycle', peak: rate ?? 0.1 },
   };
   return Object.fromEntries(Object.entries(over).filter(([, v]) => v !== undefined));
 }

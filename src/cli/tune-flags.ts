@@ -105,7 +105,12 @@ const numberOf = (name: string, text: string | undefined, range: Parameters<type
 const wholeOf = (name: string, text: string | undefined, range: Parameters<typeof wholeFlag>[2]) =>
   text === undefined ? undefined : wholeFlag(name, text, range);
 
-function choiceOf(name: string, value: string | undefined, choices: readonly string[]): string | undefined {
+/** A flag that is one of several words. @throws UsageError for another. */
+export function choiceOf(
+  name: string,
+  value: string | undefined,
+  choices: readonly string[],
+): string | undefined {
   if (value === undefined || choices.includes(value)) return value;
   throw new UsageError(
     `--${name} must be ${[choices.slice(0, -1).join(', '), choices.at(-1)].join(' or ')}, got "${value}"`,

@@ -5,7 +5,7 @@
 
 import { get, item } from '../access.ts';
 import { Refusal, UsageError } from '../errors.ts';
-import { check, type Node, printShape, type Shape, shapes } from '../graph/index.ts';
+import { check, type Graph, type Node, printShape, type Shape, shapes } from '../graph/index.ts';
 import { logitsAt } from '../read/index.ts';
 import { float, type Net, net, type Weight, type WeightKey } from '../weights/index.ts';
 import { checkNet, checkValue, shown, text } from './options.ts';
@@ -86,3 +86,9 @@ function endsOf(member: Net): Ends {
     output: { id: logitsAt(graph, id), shape },
   };
 }
+
+/** Whether a graph ends as `ensemble` ends it. */
+export const isEnsemble = ({ nodes, outputs }: Graph): boolean =>
+  outputs.length === 1 &&
+  outputs[0] === 'mean/dense' &&
+  nodes.some(({ id, inputs }) => id === 'mean/add' && inputs.every((from) => /^member\d+\//.test(from)));

@@ -8,7 +8,7 @@ export { narrow } from './channels/narrow.ts';
 export { type PermuteOptions, permuteChannels } from './channels/permute.ts';
 export { parseWidth, type Width } from './channels/width.ts';
 export { cheapen } from './cheapen.ts';
-export { ensemble } from './ensemble.ts';
+export { ensemble, isEnsemble } from './ensemble.ts';
 export * from './factorize/index.ts';
 export { foldBottlenecks } from './fold/bottlenecks.ts';
 export { foldBranches, foldNorms } from './fold/norms.ts';

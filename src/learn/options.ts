@@ -24,23 +24,29 @@ export interface Bounds {
   readonly most?: number;
   /** The number must be larger than this. */
   readonly above?: number;
+  /** The number must be smaller than this. */
+  readonly below?: number;
 }
 
 /**
  * Checks an option that is a real number.
  * @throws UsageError unless `value` is a finite number within the bounds.
  */
-export function checkNumber(name: string, value: number, { least, most, above }: Bounds = {}): void {
+export function checkNumber(name: string, value: number, { least, most, above, below }: Bounds = {}): void {
   const inside =
     Number.isFinite(value) &&
     (least === undefined || value >= least) &&
     (most === undefined || value <= most) &&
-    (above === undefined || value > above);
+    (above === undefined || value > above) &&
+    (below === undefined || value < below);
   if (inside) return;
   const range = [
-    ...(least === undefined ? [] : [most === undefined ? `of ${least} or more` : `from ${least}`]),
+    ...(least === undefined
+      ? []
+      : [most === undefined && below === undefined ? `of ${least} or more` : `from ${least}`]),
     ...(above === undefined ? [] : [`above ${above}`]),
     ...(most === undefined ? [] : [`${least === undefined ? 'up ' : ''}to ${most}`]),
+    ...(below === undefined ? [] : [`${least === undefined ? '' : 'up and '}below ${below}`]),
   ].join(' ');
   throw new UsageError(
     `${name} must be a ${range ? 'number' : 'finite number'}${range && ` ${range}`}, got ${value}`,

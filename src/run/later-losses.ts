@@ -1,7 +1,7 @@
 /** @file The losses of recipes whose methods came after the survey, as a part of the table of `losses.ts`. */
 import * as z from 'zod';
 import { adapt, kind, place, places, taught } from './loss-kind.ts';
-import { changing } from './ramp.ts';
+import { changing, changingAboveZero } from './ramp.ts';
 
 const embeddings = z.tuple([z.string(), z.string()]).optional();
 
@@ -13,7 +13,7 @@ export const laterLosses = {
       weight: changing.default(1),
       alpha: changing.default(1),
       beta: changing.default(8),
-      temperature: changing.default(4),
+      temperature: changingAboveZero.default(4),
       standardized: z.boolean().default(false),
     }),
     needsTeacher: true,
@@ -30,7 +30,7 @@ export const laterLosses = {
       weight: changing.default(1),
       beta: changing.default(2),
       gamma: changing.default(2),
-      temperature: changing.default(1),
+      temperature: changingAboveZero.default(1),
     }),
     needsTeacher: true,
     make: async ({ beta, gamma, temperature }, { weight, number }) => {
@@ -44,7 +44,7 @@ export const laterLosses = {
       kind: z.literal('logit-standardization'),
       ...taught,
       weight: changing.default(9),
-      temperature: changing.default(2),
+      temperature: changingAboveZero.default(2),
     }),
     needsTeacher: true,
     make: async ({ temperature }, { weight, number }) => {
@@ -80,7 +80,7 @@ export const laterLosses = {
       alpha: changing.default(1),
       beta: changing.default(1),
       form: z.enum(['l2', 'soft']).default('l2'),
-      temperature: changing.default(4),
+      temperature: changingAboveZero.default(4),
     }),
     needsTeacher: true,
     make: async ({ alpha, beta, form, temperature }, { weight, number }) => {
@@ -117,7 +117,7 @@ export const laterLosses = {
       length: z.int().min(1).max(4096).default(128),
       count: z.int().min(1).max(1_000_000).default(16384),
       negatives: z.enum(['other-classes', 'all']).default('other-classes'),
-      temperature: changing.default(0.07),
+      temperature: changingAboveZero.default(0.07),
       momentum: z.number().min(0).max(1).default(0.5),
       embeddings,
     }),
@@ -152,7 +152,7 @@ export const laterLosses = {
       ...taught,
       weight: changing.default(1),
       form: z.enum(['soft', 'hard']).default('soft'),
-      temperature: changing.default(1),
+      temperature: changingAboveZero.default(1),
       head: place.optional(),
     }),
     needsTeacher: true,
@@ -172,7 +172,7 @@ export const laterLosses = {
       kind: z.literal('multi-teacher'),
       weight: changing.default(0.9),
       teachers: z.record(z.string(), z.number().positive()).optional(),
-      temperature: changing.default(4),
+      temperature: changingAboveZero.default(4),
       mean: z.enum(['probabilities', 'logits']).default('probabilities'),
       confidence: z.boolean().default(false),
     }),

@@ -9,7 +9,7 @@ import { type LossMaker, taughtBy } from '../learn/loss/loss.ts';
 import type { Schedule } from '../learn/loss/schedule.ts';
 import { laterLosses } from './later-losses.ts';
 import { adapt, kind, type LossContext, type Making, place, places, share, taught } from './loss-kind.ts';
-import { type Changing, changing, ramp } from './ramp.ts';
+import { type Changing, changing, changingAboveZero, ramp } from './ramp.ts';
 
 export type { CustomLoss, LossContext } from './loss-kind.ts';
 
@@ -31,7 +31,7 @@ const table = {
       kind: z.literal('soft-targets'),
       ...taught,
       weight: changing.default(0.9),
-      temperature: changing.default(4),
+      temperature: changingAboveZero.default(4),
     }),
     needsTeacher: true,
     make: async ({ temperature }, { weight, number }) => {
@@ -123,7 +123,7 @@ const table = {
       kind: z.literal('lwf'),
       ...taught,
       weight: changing.default(1),
-      temperature: changing.default(2),
+      temperature: changingAboveZero.default(2),
       old: place.optional(),
     }),
     needsTeacher: true,
@@ -138,7 +138,7 @@ const table = {
       weight: changing.default(1),
       branches: z.int().min(2).max(16).default(3),
       from: place.optional(),
-      temperature: changing.default(3),
+      temperature: changingAboveZero.default(3),
       ramp: changing.default(1),
     }),
     needsTeacher: false,

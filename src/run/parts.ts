@@ -34,8 +34,12 @@ export function studentOf(recipe: Recipe): Net {
   return init(recipe.block ? cheapen(graph, recipe.block) : graph, { seed: recipe.seed });
 }
 
-/** What a recipe trains on, and what it holds out. */
+/**
+ * What a recipe trains on, and what it holds out.
+ * @throws UsageError when the data have fewer examples.
+ */
 export function partsOf(recipe: Recipe, { train }: Dataset): { train: Split; validation?: Split } {
+  checkParts(recipe, train.count);
   const seed = recipe.viewSeed ?? recipe.seed;
   const parts = recipe.validation ? hold(train, recipe.validation, seed) : { train };
   return recipe.limit ? { ...parts, train: take(parts.train, recipe.limit, seed) } : parts;
@@ -46,10 +50,23 @@ export function partsOfSource(
   recipe: Recipe,
   source: PictureSource,
 ): { train: PictureSource; validation?: PictureSource } {
+  checkParts(recipe, source.count);
   const seed = recipe.viewSeed ?? recipe.seed;
   const limited = (all: PictureSource): PictureSource =>
     recipe.limit ? subsetOf(all, takeIndices(all, recipe.limit, seed)) : all;
   if (!recipe.validation) return { train: limited(source) };
   const { train, validation } = holdIndices(source, recipe.validation, seed);
   return { train: limited(subsetOf(source, train)), validation: subsetOf(source, validation) };
+}
+
+/** @throws UsageError for more examples to hold out, or to train on, than the data have. */
+function checkParts({ validation, limit = 1 }: Recipe, count: number): void {
+  if (validation >= count)
+    throw new UsageError(
+      `--validation ("validation" in a recipe) must be a whole number from 0 to ${count - 1}, since the data have ${count} training examples, got ${validation}`,
+    );
+  if (limit > count - validation)
+    throw new UsageError(
+      `limit must be a whole number from 1 to ${count - validation}, since the data have ${count} training examples${validation ? `, ${validation} of them held out` : ''}, got ${limit}`,
+    );
 }

@@ -11,6 +11,7 @@ import { loss, needsTeacher, type ParsedLoss, teacherNamed } from './losses.ts';
 import { startFields, tunedStage, tuneFields } from './tune.ts';
 
 const share = z.number().min(0).max(1);
+const belowOne = z.number().min(0).lt(1);
 const positive = z.int().min(1);
 
 /** The schema of an optimizer. */
@@ -23,8 +24,8 @@ export const optimizer = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('adam'),
-    beta1: share.default(0.9),
-    beta2: share.default(0.999),
+    beta1: belowOne.default(0.9),
+    beta2: belowOne.default(0.999),
     eps: z.number().positive().default(1e-8),
     weightDecay: z.number().min(0).default(0),
   }),

@@ -13,6 +13,7 @@ import {
   take,
 } from '../data/index.ts';
 import type { EngineName } from '../engine/index.ts';
+import { UsageError } from '../errors.ts';
 import { classesOf } from '../graph/index.ts';
 import { chooseNeurons, crossModal, neuronSelection, parsingLoss } from '../learn/distill/index.ts';
 import { crossEntropy, type LossMaker, type Schedule, schedule } from '../learn/loss/index.ts';
@@ -211,6 +212,10 @@ async function neuronPlan(
 ): Promise<Plan> {
   const teacher = loadStudent(r.teacher);
   for (const { graph } of [net, teacher]) checkFit(graph, classesOf(graph), data);
+  if (r.limit !== undefined && r.limit > data.train.count)
+    throw new UsageError(
+      `limit must be a whole number from 1 to ${data.train.count}, the number of training images, got ${r.limit}`,
+    );
   const train = r.limit ? take(data.train, r.limit, r.seed) : data.train;
   const some = take(train, Math.min(2000, train.count), r.seed);
   const losses: LossMaker[] = [crossEntropy()];

@@ -233,6 +233,11 @@ describe('an OUT folder', () => {
   it('is not made for a call that is wrong', async () => {
     await expectRefusal([...run, at('new'), '--rate', 'fast'], 2, '--rate must be a number, got "fast"');
     await expectRefusal(
+      [...run, at('new'), '--schedule', 'linear'],
+      2,
+      '--schedule must be one-cycle, cosine, step or constant, got "linear"',
+    );
+    await expectRefusal(
       ['fit', 'wrm', '--out', at('new')],
       2,
       /^moonlet: no recipe and no architecture "wrm"/,

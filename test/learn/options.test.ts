@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import { type Flow, graph, init, input } from '../../src/index.ts';
-import { darkRank, distill, noiseSplit, softTargets } from '../../src/learn/distill/index.ts';
+import { darkRank, dist, distill, noiseSplit, softTargets } from '../../src/learn/distill/index.ts';
 import { crossEntropy } from '../../src/learn/loss/index.ts';
 import { gradients, reestimateNorms } from '../../src/learn/structure/index.ts';
 import { batches, classification, evaluate, passes, type Scale } from '../../src/learn/task/index.ts';
@@ -61,6 +61,21 @@ describe('options that are no such numbers', () => {
       'temperature must be a number above 0, got 0',
     ],
     [
+      'temperature that ends at 0',
+      { teacher: net(), losses: [softTargets({ temperature: (step: number) => 1 - step })] },
+      'step 2: temperature of soft-targets must be a number above 0, got 0',
+    ],
+    [
+      'weight of a part that ends below 0',
+      { teacher: net(), losses: [dist({ gamma: (step: number) => -step })] },
+      'step 2: gamma of dist must be a number of 0 or more, got -1',
+    ],
+    [
+      'weight of a part',
+      { teacher: net(), losses: [dist({ gamma: -1 })] },
+      'gamma must be a number of 0 or more, got -1',
+    ],
+    [
       'label smoothing',
       { losses: [crossEntropy({ labelSmoothing: 2 })] },
       'labelSmoothing must be a number from 0 to 1, got 2',
@@ -73,10 +88,16 @@ describe('options that are no such numbers', () => {
     });
   }
   it('of optimizers and of images that are made', async () => {
-    expect(await usage(() => sgd({ momentum: Number.NaN }))).to.equal(
-      'momentum must be a number of 0 or more, got NaN',
-    );
-    expect(await usage(() => adam({ beta2: 1.5 }))).to.equal('beta2 must be a number from 0 to 1, got 1.5');
+    for (const momentum of [Number.NaN, 2])
+      expect(await usage(() => sgd({ momentum }))).to.equal(
+        `momentum must be a number from 0 to 1, got ${momentum}`,
+      );
+    for (const name of ['beta1', 'beta2'])
+      for (const value of [1, 1.5, -0.1, Number.NaN])
+        expect(await usage(() => adam({ [name]: value }))).to.equal(
+          `${name} must be a number from 0 up and below 1, got ${value}`,
+        );
+    expect(await usage(() => adam({ eps: 0 }))).to.equal('eps must be a number above 0, got 0');
     expect(await usage(() => noiseSplit(scale, -1, 3))).to.equal(
       'images must be a whole number from 1 up, got -1',
     );

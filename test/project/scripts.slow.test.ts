@@ -28,6 +28,16 @@ const files = [
 const run = (...args: string[]) =>
   spawnSync(process.execPath, ['scripts/setup.mjs', '--', ...args], { encoding: 'utf8' });
 
+/** The names that a group lists. */
+const namesOf = (group: string): string[] =>
+  [...run('scripts/choose.ts', group).stdout.matchAll(/^ {2}([a-z][a-z-]*) /gm)].map(([, name = '']) => name);
+
+/** Whether a program has its help from commander, which loads all of it first. */
+const usesCommander = (group: string, name: string): boolean => {
+  const folder = { experiment: 'experiments', references: 'reference' }[group] ?? group;
+  return readFileSync(`scripts/${folder}/${name}.ts`, 'utf8').includes("from 'commander'");
+};
+
 describe('npm scripts', () => {
   it('that are named anywhere exist', () => {
     const missing = files.flatMap((file) =>
@@ -42,9 +52,7 @@ describe('npm scripts', () => {
 
   for (const group of ['docs', 'experiment', 'references', 'zoo'])
     it(`of the group ${group} run each program that is named anywhere`, () => {
-      const listed = [...run('scripts/choose.ts', group).stdout.matchAll(/^  ([a-z][a-z-]*) /gm)].map(
-        ([, name]) => name,
-      );
+      const listed = namesOf(group);
       const command = new RegExp(`npm run (?:-s )?${group} -- ([a-z][a-z-]*)`, 'g');
       const named = files.flatMap((file) =>
         [...readFileSync(file, 'utf8').matchAll(command)].map(([, name = '']) => ({ file, name })),
@@ -52,6 +60,25 @@ describe('npm scripts', () => {
       expect(named).to.not.be.empty;
       expect(named.filter(({ name }) => !listed.includes(name))).to.deep.equal([]);
     });
+
+  for (const group of ['docs', 'experiment', 'references', 'zoo'])
+    for (const name of namesOf(group).filter((id) => !usesCommander(group, id)))
+      it(`of the group ${group} say what they take, and do nothing else: ${name}`, () => {
+        const { stdout, stderr, status } = run('scripts/choose.ts', group, name, '--help');
+        expect([status, stderr]).to.deep.equal([0, '']);
+        expect(stdout).to.match(/^\w[\s\S]{30,}/);
+      });
+
+  it('say what they take by commander', () => {
+    const help = run('scripts/choose.ts', 'experiment', 'tried', '--help');
+    expect([help.status, help.stderr, help.stdout.slice(0, 6)]).to.deep.equal([0, '', 'Usage:']);
+  });
+
+  it('name the variants that there are when none has the word', () => {
+    const { stderr, stdout, status } = run('scripts/choose.ts', 'experiment', 'tried', 'fps');
+    expect(stderr).to.match(/^no variant "fps"\. .*There are: plain, 800 steps; .+\n$/);
+    expect([status, stdout]).to.deep.equal([2, '']);
+  });
 
   it('say what they take, and name an option that is not known', () => {
     const help = run('scripts/choose.ts', 'experiment', 'sweep-search', '--help');

@@ -60,6 +60,26 @@ describe('a recipe on data of one’s own', () => {
     expect(taught.accuracy).to.be.above(0.6);
   });
 
+  it('refuses to hold out or to train on more examples than there are, by the names of the options', async () => {
+    const refused = async (more: object, said: string): Promise<void> => {
+      const ready = readyFor(recipe(more)).then(({ images }) => images(() => {}));
+      expect(await usage(() => ready)).to.equal(said);
+    };
+    for (const validation of [240, 241])
+      await refused(
+        { validation },
+        `--validation ("validation" in a recipe) must be a whole number from 0 to 239, since the data have 240 training examples, got ${validation}`,
+      );
+    await refused(
+      { limit: 241 },
+      'limit must be a whole number from 1 to 240, since the data have 240 training examples, got 241',
+    );
+    await refused(
+      { validation: 40, limit: 201 },
+      'limit must be a whole number from 1 to 200, since the data have 240 training examples, 40 of them held out, got 201',
+    );
+  });
+
   it('makes more of floats by MUNGE, and refuses noise in their place', async () => {
     const munged = await readyFor(recipe({ transfer: { kind: 'munge', copies: 2 } }));
     expect((await munged.images(() => {})).train.count).to.equal(480);

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { parsePlan } from '../../src/edit/index.ts';
 import { UsageError } from '../../src/errors.ts';
 import { lossKinds, parseRecipe, studentOf } from '../../src/run/index.ts';
 import { findStudent, studentFolder } from '../../zoo/folders.ts';
@@ -30,6 +31,42 @@ describe('a recipe', () => {
   it('refuses a cheap block for a student that has weights', () => {
     const recipe = parseRecipe({ ...base, student: 'mnist/lenet-5', block: 'G(4)' });
     expect(() => studentOf(recipe)).to.throw(UsageError, /^block: mnist\/lenet-5 has weights/);
+  });
+
+  for (const kind of [
+    ...(['soft-targets', 'dkd', 'dist', 'logit-standardization', 'lwf', 'srd', 'crd'] as const),
+    ...(['token-distillation', 'one', 'multi-teacher'] as const),
+  ])
+    it(`refuses a temperature of ${kind} that ends at 0, at its place in the file`, () => {
+      const read = (temperature: unknown) => () =>
+        parseRecipe(
+          { ...base, teacher: 'a', teachers: { b: 'b' }, losses: [{ kind, temperature }] },
+          'file.json',
+          (path) => ` ${path.join('.')}`,
+        );
+      expect(read({ from: 4, to: 0 })).to.throw(
+        UsageError,
+        'file.json losses.0.temperature.to: losses[0].temperature.to: Too small: expected number to be >0',
+      );
+      expect(read(0)).to.throw(UsageError, 'losses[0].temperature: Too small: expected number to be >0');
+      expect(read({ from: 4, to: 0.1 })).to.not.throw();
+    });
+
+  it('takes growth as steps, and says where a target cost can stand', () => {
+    const { growth } = parseRecipe({ ...base, growth: [{ at: 1, plan: [{ deepen: 'stage1' }] }] });
+    expect(growth?.map(({ plan }) => parsePlan(plan))).to.deep.equal([[{ deepen: 'stage1', by: 1 }]]);
+    expect(() => parsePlan({ macs: 2 })).to.throw(
+      UsageError,
+      "plan: expects an array of steps such as [{ widen: { stage1: 'x1.5' } }], got { macs }; only grow, plan and fit in code take a target cost, and moonlet grow as --macs",
+    );
+  });
+
+  it('refuses numbers of an optimizer that divide by 0', () => {
+    for (const name of ['beta1', 'beta2'])
+      expect(() => parseRecipe({ ...base, optimizer: { kind: 'adam', [name]: 1 } })).to.throw(
+        UsageError,
+        `optimizer.${name}: Too big: expected number to be <1`,
+      );
   });
 
   it('has its keys and losses in the guide', () => {

@@ -37,10 +37,12 @@ export type GrowPlan = readonly GrowStep[] | { readonly macs: number } | { reado
 
 /** The steps of a plan that was read from outside. @throws UsageError that names the place where it is no plan. */
 export function parsePlan(value: unknown): readonly GrowStep[] {
-  if (!Array.isArray(value) || !value.length)
+  if (!Array.isArray(value) || !value.length) {
+    const isTarget = isRecord(value) && ('macs' in value || 'params' in value);
     throw new UsageError(
-      `plan: expects an array of steps such as [{ widen: { stage1: 'x1.5' } }], got ${shown(value)}`,
+      `plan: expects an array of steps such as [{ widen: { stage1: 'x1.5' } }], got ${shown(value)}${isTarget ? '; only grow, plan and fit in code take a target cost, and moonlet grow as --macs' : ''}`,
     );
+  }
   return value.map((step: unknown, i) => {
     const match = isRecord(step) && Object.entries(stepSchemas).find(([key]) => key in step);
     if (!match) throw new UsageError(`plan: [${i}]: no step ${shown(step)}; known: ${stepKeys.join(', ')}`);

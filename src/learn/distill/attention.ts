@@ -18,7 +18,7 @@ import { channelsOf, type Op, printShape } from '../../graph/index.ts';
 import { float } from '../../weights/index.ts';
 import { type BesideTeacher, type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { sameSize, stagePairs, type Tap, tapPair } from '../loss/taps.ts';
+import { checkPairs, sameSize, stagePairs, type Tap, tapPair } from '../loss/taps.ts';
 import { described } from '../own-function.ts';
 import { rank3, rank4 } from '../tensors.ts';
 
@@ -32,7 +32,7 @@ export interface AttentionOptions {
 /**
  * Attention transfer: 3 beta / n times the sum over n pairs of layers of the mean squared difference of attention maps, which
  * are the mean square over channels, scaled to length one (Zagoruyko and Komodakis 2017, arXiv:1612.03928).
- * @throws MoonletError when there is no teacher, a path is unknown, or sizes differ.
+ * @throws MoonletError when there is no teacher, a path is unknown, or sizes differ; UsageError for `pairs` without a pair.
  *
  * @example
  * import { graph, init, input } from 'moonlet';
@@ -53,6 +53,7 @@ export interface AttentionOptions {
 export const attention =
   ({ weight = 1000, pairs }: AttentionOptions = {}): LossMaker =>
   (nets) => {
+    if (pairs) checkPairs('attention', 'pairs', pairs);
     const teacher = teacherOf(nets, 'attention');
     const named = pairs?.map(([mine, theirs]) => {
       const pair = tapPair(nets.student, teacher, [mine, theirs]);

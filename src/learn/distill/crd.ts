@@ -16,11 +16,13 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { checkValue, oneOf } from '../../edit/options.ts';
 import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Node } from '../../graph/index.ts';
 import { random } from '../../random.ts';
 import { type LossMaker, type Nets, type Signals, teacherOf, type Variable } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { aboveZero, settingsOf } from '../loss/settings.ts';
 import { stopGradient } from '../loss/stop-gradient.ts';
 import { checkCount, checkNumber } from '../options.ts';
 import { rank1, rank2 } from '../tensors.ts';
@@ -72,10 +74,11 @@ export const crd =
   (nets) => {
     const { weight = 0.8, length = 128, count = 16384, negatives = 'other-classes', momentum = 0.5 } = o;
     const { temperature = 0.07 } = o;
+    checkValue('crd', 'negatives', negatives, oneOf('other-classes', 'all'));
     checkCount('length', length);
     checkCount('count', count);
     checkNumber('momentum', momentum, { least: 0, most: 1 });
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf({ temperature: [temperature, aboveZero] });
     const { student, teacher } = embeddingPair(nets.student, teacherOf(nets, 'crd'), 'crd', o.embeddings);
     const examples = examplesOf(nets);
     const byClass = negatives === 'other-classes';
@@ -88,7 +91,7 @@ export const crd =
       name: 'crd',
       weight,
       constants: { negatives, momentum },
-      settings: { temperature },
+      ...settings,
       student: [head.id],
       teacher: [teacher.id],
       beside: [head],

@@ -14,7 +14,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { last } from '../../access.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
+import { checkPair, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
 import { adapter } from './adapters.ts';
 
 export interface CrossModalOptions {
@@ -31,10 +31,11 @@ export interface CrossModalOptions {
 export const crossModal =
   ({ weight = 1, pair }: CrossModalOptions = {}): LossMaker =>
   (nets) => {
+    if (pair) checkPair('cross-modal', 'pair', pair);
     const teacher = teacherOf(nets, 'cross-modal');
     const taps: TapPair = pair
       ? tapPair(nets.student, teacher, pair)
-      : last(stagePairs(nets.student, teacher, 'cross-modal'));
+      : last(stagePairs(nets.student, teacher, 'cross-modal', 'pair'));
     const { id, nodes, note } = adapter(taps, { loss: 'cross-modal' });
     return {
       name: 'cross-modal',

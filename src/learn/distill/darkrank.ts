@@ -13,9 +13,11 @@
  */
 
 import * as tf from '@tensorflow/tfjs-core';
+import { checkValue, oneOf } from '../../edit/options.ts';
 import { MoonletError } from '../../errors.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { checkNumber } from '../options.ts';
 import { rank2, rank3 } from '../tensors.ts';
 import { embeddingPair } from './embeddings.ts';
 
@@ -41,9 +43,11 @@ export const darkRank =
   (o: DarkRankOptions = {}): LossMaker =>
   (nets) => {
     const { weight = 1, form = 'soft', alpha = 3, beta = 3, list = 4, embeddings } = o;
+    checkValue('darkrank', 'form', form, oneOf('soft', 'hard'));
     const teacher = teacherOf(nets, 'darkrank');
     if (!Number.isInteger(list) || list < 2 || list > 6)
       throw new MoonletError(`darkrank: lists are of 2 to 6 candidates, got ${list}`);
+    for (const [name, value] of Object.entries({ alpha, beta })) checkNumber(name, value, { above: 0 });
     const pair = embeddingPair(nets.student, teacher, 'darkrank', embeddings);
     const [s, t] = [pair.student.id, pair.teacher.id];
     return {

@@ -14,6 +14,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError } from '../../errors.ts';
 import { type LossMaker, type Signals, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { fromZero, settingsOf } from '../loss/settings.ts';
 import { detectorLayout } from '../task/detect/layout.ts';
 import {
   anchorOffsetsLoss,
@@ -52,6 +53,11 @@ export const detectionDistillation =
     ground = 1.5,
   }: DetectionLossOptions): LossMaker =>
   (nets) => {
+    const settings = settingsOf({
+      hard: [hard, { least: 0, most: 1 }],
+      bounded: [bounded, fromZero],
+      margin: [margin, {}],
+    });
     const teacher = teacherOf(nets, 'detection');
     const [mine, theirs] = [detectorLayout(nets.student, classes), detectorLayout(teacher, classes)];
     if (mine.bins !== theirs.bins || mine.cells !== theirs.cells)
@@ -62,7 +68,7 @@ export const detectionDistillation =
       name: 'detection',
       weight,
       constants: { classes, ground },
-      settings: { hard, bounded, margin },
+      ...settings,
       student: nets.student.outputs,
       teacher: teacher.outputs,
       targets: detectionTargets,

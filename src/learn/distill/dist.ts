@@ -14,7 +14,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { checkNumber } from '../options.ts';
+import { aboveZero, fromZero, settingsOf } from '../loss/settings.ts';
 import { described } from '../own-function.ts';
 import { rank2 } from '../tensors.ts';
 import { logitPair } from './logit-pair.ts';
@@ -55,13 +55,17 @@ export interface DistOptions {
 export const dist =
   ({ weight = 1, beta = 2, gamma = 2, temperature = 1 }: DistOptions = {}): LossMaker =>
   (nets) => {
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf({
+      beta: [beta, fromZero],
+      gamma: [gamma, fromZero],
+      temperature: [temperature, aboveZero],
+    });
     const pair = logitPair(nets.student, teacherOf(nets, 'dist'), 'dist');
     return {
       name: 'dist',
       weight,
       constants: {},
-      settings: { beta, gamma, temperature },
+      ...settings,
       student: [pair.student],
       teacher: [pair.teacher],
       leastBatch: 2,

@@ -19,7 +19,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { checkNumber } from '../options.ts';
+import { aboveZero, fromZero, settingsOf } from '../loss/settings.ts';
 import { described } from '../own-function.ts';
 import { rank2 } from '../tensors.ts';
 import { logitPair } from './logit-pair.ts';
@@ -63,13 +63,17 @@ export interface DkdOptions {
 export const dkd =
   ({ weight = 1, alpha = 1, beta = 8, temperature = 4, standardized = false }: DkdOptions = {}): LossMaker =>
   (nets) => {
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf({
+      alpha: [alpha, fromZero],
+      beta: [beta, fromZero],
+      temperature: [temperature, aboveZero],
+    });
     const pair = logitPair(nets.student, teacherOf(nets, 'dkd'), 'dkd');
     return {
       name: 'dkd',
       weight,
       constants: { standardized },
-      settings: { alpha, beta, temperature },
+      ...settings,
       student: [pair.student],
       teacher: [pair.teacher],
       targets: ['labels'],

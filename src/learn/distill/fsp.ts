@@ -17,7 +17,7 @@ import { type Graph, isMap, printShape } from '../../graph/index.ts';
 import { maxPool } from '../../kernels/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { stagePairs, type TapPair, tap, tapPair } from '../loss/taps.ts';
+import { checkPairs, stagePairs, type TapPair, tap, tapPair } from '../loss/taps.ts';
 import { rank4, scalarOf } from '../tensors.ts';
 import { adapter } from './adapters.ts';
 
@@ -38,10 +38,11 @@ export interface FspOptions {
 export const fsp =
   ({ weight = 1, points, adapt = true }: FspOptions = {}): LossMaker =>
   (nets) => {
+    if (points) checkPairs('fsp', 'points', points);
     const teacher = teacherOf(nets, 'fsp');
     const chosen: readonly TapPair[] = points
       ? points.map((point) => tapPair(nets.student, teacher, point))
-      : [...entry(nets.student, teacher), ...stagePairs(nets.student, teacher, 'fsp')];
+      : [...entry(nets.student, teacher), ...stagePairs(nets.student, teacher, 'fsp', 'points')];
     if (chosen.length < 2)
       throw new MoonletError('fsp: a matrix needs two places, and there is one; name more by "points"');
     const mine = chosen.map((pair, index) => adapter(pair, { loss: 'fsp', index, adapt, anySize: true }));

@@ -15,7 +15,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { item } from '../../access.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
+import { checkPairs, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
 import { described } from '../own-function.ts';
 import { adapter } from './adapters.ts';
 
@@ -53,6 +53,7 @@ export interface HintsOptions {
 export const hints =
   ({ weight = 1, pairs, adapt = true }: HintsOptions = {}): LossMaker =>
   (nets) => {
+    if (pairs) checkPairs('hints', 'pairs', pairs);
     const teacher = teacherOf(nets, 'hints');
     const chosen: readonly TapPair[] = pairs
       ? pairs.map((pair) => tapPair(nets.student, teacher, pair))

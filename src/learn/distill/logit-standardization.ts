@@ -14,7 +14,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { checkNumber } from '../options.ts';
+import { aboveZero, settingsOf } from '../loss/settings.ts';
 import { rank2 } from '../tensors.ts';
 import { logitPair } from './logit-pair.ts';
 import { softTargetsOf } from './soft-targets.ts';
@@ -51,13 +51,13 @@ export interface LogitStandardizationOptions {
 export const logitStandardization =
   ({ weight = 9, temperature = 2 }: LogitStandardizationOptions = {}): LossMaker =>
   (nets) => {
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf({ temperature: [temperature, aboveZero] });
     const pair = logitPair(nets.student, teacherOf(nets, 'logit-standardization'), 'logit-standardization');
     return {
       name: 'logit-standardization',
       weight,
       constants: {},
-      settings: { temperature },
+      ...settings,
       student: [pair.student],
       teacher: [pair.teacher],
       compute: (at) =>

@@ -10,14 +10,15 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, Refusal } from '../../errors.ts';
-import { ancestors, channelsOf, check, type Node, nodeAt } from '../../graph/index.ts';
+import { channelsOf, check, type Node, nodeAt } from '../../graph/index.ts';
 import { checkClasses, logitsAt } from '../../read/index.ts';
 import { init, type Net } from '../../weights/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { aboveZero, settingsOf } from '../loss/settings.ts';
 import { tap } from '../loss/taps.ts';
-import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
+import { lastDense } from './embeddings.ts';
 
 export interface LwfOptions {
   /** lambda_o; 1 by default. */
@@ -36,7 +37,7 @@ export interface LwfOptions {
 export const lwf =
   ({ weight = 1, temperature = 2, old }: LwfOptions = {}): LossMaker =>
   (nets) => {
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf({ temperature: [temperature, aboveZero] });
     const theirs = logitsAt(teacherOf(nets, 'lwf'));
     if (old === undefined && !nets.student.nodes.some((n) => n.id === theirs))
       throw new MoonletError(
@@ -49,7 +50,7 @@ export const lwf =
       name: 'lwf',
       weight,
       constants: {},
-      settings: { temperature },
+      ...settings,
       student: [id],
       teacher: [theirs],
       compute: (at) => lwfOf(rank2(at.student(id)), rank2(at.teacher(theirs)), at.setting('temperature')),
@@ -64,11 +65,11 @@ export function lwfOf(now: tf.Tensor2D, then: tf.Tensor2D, temperature: tf.Scala
 }
 
 /**
- * The net with one more head, which is its output from now on: a dense layer on what the last dense layer reads, under
+ * The net with one more head, which is its output from now on: a dense layer on what the classifier reads, under
  * `heads/<name>`. `normalized` puts a norm before it, which brings each feature to unit variance and learns its scale, so that
  * units that are new (`addUnits`) and old ones weigh alike at first (Wang et al. 2017, arXiv:1907.07844). The old head stays in
  * the graph, though no output needs it; `withOutput` brings it back. `withHead` of `moonlet` replaces the old head instead.
- * @throws Refusal for a net without a dense layer.
+ * @throws Refusal for a net whose outputs come from no dense layer.
  */
 export function addHead(
   net: Net,
@@ -80,11 +81,9 @@ export function addHead(
   },
 ): Net {
   const { graph } = net;
-  const live = ancestors(graph, graph.outputs);
-  const last = graph.nodes.findLast((n) => n.op.kind === 'dense' && live.has(n.id));
-  const source = last?.inputs[0];
+  const source = lastDense(graph, graph.outputs)?.inputs[0];
   if (source === undefined)
-    throw new Refusal(`${graph.name}: no dense layer, beside which a head could stand`);
+    throw new Refusal(`${graph.name}: no dense layer gives an output, beside which a head could stand`);
   const norm: Node = {
     id: `heads/${o.name}/norm`,
     op: { kind: 'norm', eps: 1e-5, momentum: 0.9, scale: true, offset: true },

@@ -12,7 +12,7 @@ import { MoonletError, quote } from '../../errors.ts';
 import { classesOf, isMap, issueText, type Shape, sizeOf } from '../../graph/index.ts';
 import { logitsAt } from '../../read/index.ts';
 import { type Net, readSafetensors, type StoredTensor, writeSafetensors } from '../../weights/index.ts';
-import { strideTaps } from '../loss/taps.ts';
+import { checkOneTeacher, strideTaps } from '../loss/taps.ts';
 import { passes } from '../task/batches.ts';
 import { checkInput, checkLabels } from '../task/data-check.ts';
 import type { Scale } from '../task/scale.ts';
@@ -104,6 +104,7 @@ function aboutIn(text: string, file: string): Omit<Metadata, 'layers'> {
 
 /** The layers that are written down: the maps that end the stages, the vector before the logits, the logits. */
 export function recordedLayers({ graph }: Net): readonly string[] {
+  checkOneTeacher(graph, 'recordMetadata', 'layers');
   const maps = [...strideTaps(graph).values()].map((t) => t.id);
   return [...new Set([...maps, embeddingOf(graph), logitsAt(graph)])];
 }

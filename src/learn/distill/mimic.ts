@@ -18,7 +18,7 @@ import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Node, printShape } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { sameSize, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
+import { sameSize, checkPair, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
 import { crops } from '../task/detect/crops.ts';
 import { rank4 } from '../tensors.ts';
 
@@ -37,10 +37,11 @@ export interface MimicOptions {
 export const mimic =
   ({ weight = 1, pair }: MimicOptions = {}): LossMaker =>
   (nets) => {
+    if (pair) checkPair('mimic', 'pair', pair);
     const teacher = teacherOf(nets, 'mimic');
     const taps: TapPair = pair
       ? tapPair(nets.student, teacher, pair)
-      : last(stagePairs(nets.student, teacher, 'mimic'));
+      : last(stagePairs(nets.student, teacher, 'mimic', 'pair'));
     const { node, note } = transform(taps);
     return {
       name: 'mimic',

@@ -14,9 +14,11 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { item } from '../../access.ts';
+import { checkValue, oneOf } from '../../edit/options.ts';
 import { MoonletError, suggestion } from '../../errors.ts';
 import type { LossMaker, Nets } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { aboveZero, settingsOf } from '../loss/settings.ts';
 import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
 import { logitPair } from './logit-pair.ts';
@@ -60,7 +62,8 @@ export const multiTeacher =
   (o: MultiTeacherOptions = {}): LossMaker =>
   (nets) => {
     const { weight = 0.9, temperature = 4, mean = 'probabilities', confidence = false } = o;
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    checkValue('multi-teacher', 'mean', mean, oneOf('probabilities', 'logits'));
+    const settings = settingsOf({ temperature: [temperature, aboveZero] });
     const chosen = chosenFrom(nets, o.teachers);
     const pairs = chosen.map(({ name, graph }) => {
       const { student, teacher } = logitPair(nets.student, graph, `multi-teacher, ${name}`);
@@ -73,7 +76,7 @@ export const multiTeacher =
       name: 'multi-teacher',
       weight,
       constants: { mean, confidence, shares },
-      settings: { temperature },
+      ...settings,
       student: [student],
       teacher: pairs.map((pair) => pair.teacher),
       ...(confidence ? { targets: ['labels'] } : {}),

@@ -13,13 +13,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { first, get, item } from '../../access.ts';
 import { checkSplit, type Split } from '../../data/in-memory.ts';
 import { compile, type EngineOptions } from '../../engine/index.ts';
-import { MoonletError } from '../../errors.ts';
+import { MoonletError, UsageError } from '../../errors.ts';
 import { channelsOf, type Graph, isMap, type Node, nodesById, shapes } from '../../graph/index.ts';
 import { logitsAt } from '../../read/index.ts';
 import type { Net } from '../../weights/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { type Tap, tap } from '../loss/taps.ts';
+import { checkOneTeacher, checkPair, type Tap, tap } from '../loss/taps.ts';
 import { passes } from '../task/batches.ts';
 import { checkInput } from '../task/data-check.ts';
 import type { Scale } from '../task/scale.ts';
@@ -45,6 +45,8 @@ export interface NeuronSelectionOptions extends ChosenNeurons {
 export const neuronSelection =
   ({ neurons, mean, deviation, weight = 1, pair }: NeuronSelectionOptions): LossMaker =>
   (nets) => {
+    if (pair) checkPair('neuron-selection', 'pair', pair);
+    checkChosen({ neurons, mean, deviation });
     const teacher = teacherOf(nets, 'neuron-selection');
     const mine = pair ? vectorAt(nets.student, pair[0]) : topHidden(nets.student);
     const theirs = pair ? vectorAt(teacher, pair[1]) : topHidden(teacher);
@@ -76,8 +78,17 @@ export const neuronSelection =
     };
   };
 
+/** @throws UsageError for no neuron, or another number of means or deviations. */
+function checkChosen({ neurons, mean, deviation }: ChosenNeurons): void {
+  if (neurons.length && mean.length === neurons.length && deviation.length === neurons.length) return;
+  throw new UsageError(
+    `neuron-selection: neurons, mean and deviation must be arrays of one length, 1 or more, got ${neurons.length}, ${mean.length} and ${deviation.length}`,
+  );
+}
+
 /** What feeds the classifier's last dense layer. @throws MoonletError when it does not end in one. */
 export function topHidden(graph: Graph): Tap {
+  checkOneTeacher(graph, 'neuron-selection', 'pair');
   const end = nodesById(graph).get(logitsAt(graph));
   if (end?.op.kind === 'dense') return vectorAt(graph, first(end.inputs));
   throw new MoonletError(

@@ -20,8 +20,8 @@ import { classEnd, logitsAt } from '../../read/index.ts';
 import { crossEntropyOf } from '../loss/cross-entropy.ts';
 import type { LossMaker } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { aboveZero, fromZero, settingsOf } from '../loss/settings.ts';
 import { stopGradient } from '../loss/stop-gradient.ts';
-import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
 import { softTargetsOf } from './soft-targets.ts';
 
@@ -48,14 +48,14 @@ export const one =
   ({ student }) => {
     if (!Number.isInteger(branches) || branches < 2 || branches > 16)
       throw new MoonletError(`one: an ensemble has 2 to 16 branches, got ${branches}`);
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf({ temperature: [temperature, aboveZero], ramp: [ramp, fromZero] });
     const { logits: own, classes } = classEnd(student);
     const { nodes, logits, gate } = branchesOf(student, from ?? lastStage(student), branches);
     return {
       name: 'one',
       weight,
       constants: {},
-      settings: { temperature, ramp },
+      ...settings,
       student: [own, ...logits, gate],
       targets: ['labels'],
       softLabels: true,

@@ -30,10 +30,11 @@ import {
 } from '../../graph/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { sameSize, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
+import { checkPairs, sameSize, stagePairs, type TapPair, tapPair } from '../loss/taps.ts';
+import { checkCount } from '../options.ts';
 import { rank4 } from '../tensors.ts';
 import { adaptivePool } from './adaptive-pool.ts';
-import { embeddingOf } from './embeddings.ts';
+import { lastDense } from './embeddings.ts';
 
 export interface ReviewKdOptions {
   /** The weight of this loss; 1 by default. */
@@ -71,6 +72,8 @@ export interface ReviewKdOptions {
 export const reviewKd =
   ({ weight = 1, pairs, pooled = true, channels }: ReviewKdOptions = {}): LossMaker =>
   (nets) => {
+    if (pairs) checkPairs('review-kd', 'pairs', pairs);
+    if (channels !== undefined) checkCount('channels', channels);
     const teacher = teacherOf(nets, 'review-kd');
     const named = pairs
       ? pairs.map((pair) => tapPair(nets.student, teacher, pair))
@@ -141,8 +144,8 @@ function pooledLevel(student: Graph, teacher: Graph): Level | undefined {
 }
 
 function pooledMap(graph: Graph): { pooled: string; map: string; shape: FeatureMap } | undefined {
-  if (!graph.nodes.some((n) => n.op.kind === 'dense')) return undefined;
-  const pooled = embeddingOf(graph, 'review-kd');
+  const pooled = lastDense(graph)?.inputs[0];
+  if (pooled === undefined) return undefined;
   const node = nodesById(graph).get(pooled);
   const map = node?.op.kind === 'globalPool' && node.op.fn === 'avg' ? node.inputs[0] : undefined;
   const shape = map === undefined ? undefined : get(shapes(graph), map);

@@ -14,6 +14,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { fromZero, settingsOf } from '../loss/settings.ts';
 import { described } from '../own-function.ts';
 import { rank2, rank3 } from '../tensors.ts';
 import { embeddingPair } from './embeddings.ts';
@@ -55,6 +56,7 @@ export interface RkdOptions {
 export const rkd =
   ({ weight = 1, distance = 25, angle = 50, embeddings }: RkdOptions = {}): LossMaker =>
   (nets) => {
+    const settings = settingsOf({ distance: [distance, fromZero], angle: [angle, fromZero] });
     const teacher = teacherOf(nets, 'rkd');
     const pair = embeddingPair(nets.student, teacher, 'rkd', embeddings);
     const [s, t] = [pair.student.id, pair.teacher.id];
@@ -62,7 +64,7 @@ export const rkd =
       name: 'rkd',
       weight,
       constants: {},
-      settings: { distance, angle },
+      ...settings,
       student: [s],
       teacher: [t],
       leastBatch: 3,

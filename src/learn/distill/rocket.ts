@@ -17,6 +17,7 @@ import { logitsAt } from '../../read/index.ts';
 import { crossEntropyOf } from '../loss/cross-entropy.ts';
 import type { LossMaker } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { fromZero, settingsOf } from '../loss/settings.ts';
 import { stopGradient } from '../loss/stop-gradient.ts';
 import { tap } from '../loss/taps.ts';
 import { rank2 } from '../tensors.ts';
@@ -40,6 +41,7 @@ export interface RocketOptions {
 export const rocket =
   ({ weight = 1, booster, share = 'stage1', lambda = 0.03 }: RocketOptions): LossMaker =>
   ({ student }) => {
+    const settings = settingsOf({ lambda: [lambda, fromZero] });
     const [classes, theirs] = [classesOf(student), classesOf(booster)];
     if (classes !== theirs)
       throw new MoonletError(
@@ -51,7 +53,7 @@ export const rocket =
       name: 'rocket',
       weight,
       constants: {},
-      settings: { lambda },
+      ...settings,
       student: [light, output],
       targets: ['labels'],
       softLabels: true,

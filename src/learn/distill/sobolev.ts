@@ -63,6 +63,7 @@ export const sobolev =
       name: 'sobolev',
       weight,
       constants: {},
+      runsTeacher: true,
       student: [logits],
       draws: Object.fromEntries(names.map((name) => [name, [classes]])),
       compute: (at) => {

@@ -11,7 +11,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { checkNumber } from '../options.ts';
+import { aboveZero, settingsOf } from '../loss/settings.ts';
 import { described } from '../own-function.ts';
 import { rank2 } from '../tensors.ts';
 import { logitPair } from './logit-pair.ts';
@@ -50,13 +50,13 @@ export const softTargets =
   ({ weight = 0.9, temperature = 4 }: SoftTargetsOptions = {}): LossMaker =>
   (nets) => {
     const teacher = teacherOf(nets, 'soft-targets');
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    const settings = settingsOf({ temperature: [temperature, aboveZero] });
     const { student: z, teacher: v } = logitPair(nets.student, teacher, 'soft-targets');
     return {
       name: 'soft-targets',
       weight,
       constants: {},
-      settings: { temperature },
+      ...settings,
       student: [z],
       teacher: [v],
       compute: described(

@@ -14,12 +14,14 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { get } from '../../access.ts';
+import { checkValue, oneOf } from '../../edit/options.ts';
 import { MoonletError } from '../../errors.ts';
 import { type Activation, channelsOf, type Graph, type Node, nodesById } from '../../graph/index.ts';
 import { materialize, type Net } from '../../weights/index.ts';
 import { type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
-import { checkNumber } from '../options.ts';
+import { aboveZero, fromZero, settingsOf } from '../loss/settings.ts';
+import { checkOneTeacher } from '../loss/taps.ts';
 import { rank2 } from '../tensors.ts';
 import { embeddingPair, lastDense } from './embeddings.ts';
 import { softTargetsOf } from './soft-targets.ts';
@@ -41,8 +43,8 @@ export interface SrdOptions {
  * Softmax regression representation distillation: the student's embedding follows the teacher's, both directly and through the teacher's
  * frozen classifier (Yang et al., ICLR 2021, section 3). A connector beside the student is trained along and removed when the run ends.
  * Use it together with `crossEntropy`. The teacher's classes may differ from the student's.
- * @throws MoonletError when there is no teacher, or a net has no dense layer that reads an embedding; UsageError for a temperature that is
- * not above 0.
+ * @throws MoonletError when there is no teacher, or the output of a net comes from no dense layer; UsageError for a
+ * temperature that is not above 0.
  *
  * @example
  * import { graph, init, input } from 'moonlet';
@@ -63,11 +65,18 @@ export interface SrdOptions {
 export const srd =
   ({ weight = 1, alpha = 1, beta = 1, form = 'l2', temperature = 4 }: SrdOptions = {}): LossMaker =>
   (nets) => {
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    checkValue('srd', 'form', form, oneOf('l2', 'soft'));
+    const settings = settingsOf({
+      alpha: [alpha, fromZero],
+      beta: [beta, fromZero],
+      ...(form === 'soft' ? { temperature: [temperature, aboveZero] as const } : {}),
+    });
     const teacher = teacherOf(nets, 'srd');
     const { teacherNet } = nets;
     if (!teacherNet)
       throw new MoonletError('srd: needs the teacher with its weights; pass it as "teacherNet"');
+    checkOneTeacher(teacher, 'srd');
+    for (const graph of [nets.student, teacher]) denseOf(graph);
     const pair = embeddingPair(nets.student, teacher, 'srd');
     const embedding = pair.teacher.id;
     const length = channelsOf(pair.teacher.shape);
@@ -78,7 +87,7 @@ export const srd =
       name: 'srd',
       weight,
       constants: { form },
-      settings: { alpha, beta, ...(form === 'soft' ? { temperature } : {}) },
+      ...settings,
       student: [connected],
       teacher: [embedding, classifier.id],
       beside: connector,
@@ -127,10 +136,18 @@ const passing: ReadonlySet<Node['op']['kind']> = new Set([
   'dropPath',
 ]);
 
+/** The dense layer of a classifier. @throws MoonletError when the output comes from another layer. */
+function denseOf(graph: Graph): Node {
+  const node = lastDense(graph);
+  if (node) return node;
+  throw new MoonletError(
+    `srd: the output of ${graph.name} comes from no dense layer, which would read an embedding; choose another loss`,
+  );
+}
+
 /** The node of the teacher's last dense layer, and what the layer makes of other embeddings, [batch, length] -> [batch, classes]. */
 function classifierOf({ graph, weights }: Net) {
-  const node = lastDense(graph);
-  if (!node) throw new MoonletError(`srd: ${graph.name} has no dense layer`);
+  const node = denseOf(graph);
   const owner = node.weightsOf ?? node.id;
   const kernel = get(weights, `${owner}:kernel`);
   const bias = weights.get(`${owner}:bias`);

@@ -12,6 +12,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { get } from '../../access.ts';
+import { checkValue, oneOf } from '../../edit/options.ts';
 import { MoonletError } from '../../errors.ts';
 import { channelsOf, type Graph, type Node, nodesById } from '../../graph/index.ts';
 import { classEnd, logitsAt } from '../../read/index.ts';
@@ -19,8 +20,8 @@ import { float, materialize, type Net, type Weight, type WeightKey } from '../..
 import { crossEntropyOf } from '../loss/cross-entropy.ts';
 import { type Loss, type LossMaker, teacherOf } from '../loss/loss.ts';
 import type { Schedule } from '../loss/schedule.ts';
+import { aboveZero, settingsOf } from '../loss/settings.ts';
 import { tap } from '../loss/taps.ts';
-import { checkNumber } from '../options.ts';
 import { rank2 } from '../tensors.ts';
 import { softTargetsOf } from './soft-targets.ts';
 
@@ -37,7 +38,7 @@ export interface TokenDistillationOptions {
 
 /**
  * Token distillation as in timm: the teacher trains a classifier of its own beside the student's, and the trained student predicts by the
- * mean of both (Touvron et al. 2021, arXiv:2012.12877, equations 2 and 3). Use it together with `crossEntropy`, which trains the
+ * mean of both (Touvron et al. 2021, arXiv:2012.12877, equations 2 and 3), or of all, where several teachers each train one (`taughtBy`). Use it together with `crossEntropy`, which trains the
  * student's own classifier.
  * @throws MoonletError when there is no teacher, the classes differ, or the student's logits are no dense layer and no `head` is named;
  * UsageError for a temperature that is not above 0.
@@ -61,7 +62,8 @@ export interface TokenDistillationOptions {
 export const tokenDistillation =
   ({ weight = 1, form = 'soft', temperature = 1, head }: TokenDistillationOptions = {}): LossMaker =>
   (nets) => {
-    if (typeof temperature === 'number') checkNumber('temperature', temperature, { above: 0 });
+    checkValue('token-distillation', 'form', form, oneOf('soft', 'hard'));
+    const settings = settingsOf(form === 'soft' ? { temperature: [temperature, aboveZero] } : {});
     const { logits: v, classes } = classEnd(teacherOf(nets, 'token-distillation'));
     const second = head === undefined ? headBeside(nets.student) : namedHead(nets.student, head);
     if (second.classes !== classes)
@@ -74,7 +76,7 @@ export const tokenDistillation =
       name: 'token-distillation',
       weight,
       constants: { form },
-      settings: form === 'soft' ? { temperature } : {},
+      ...settings,
       student: [id],
       teacher: [v],
       compute: (at) => {
@@ -112,7 +114,8 @@ function headBeside(student: Graph): Head {
     notes: [
       `token-distillation: a second classifier beside ${logits}; the trained net has the mean of both in its place`,
     ],
-    merge: (net, beside) => averaged(net, node, (slot) => beside(id, slot)),
+    // the net's own classifier is already the mean of `earlier` + 1
+    merge: (net, beside, earlier) => averaged(net, node, (slot) => beside(id, slot), earlier + 1),
   };
 }
 const isShared = ({ nodes }: Graph, id: string): boolean => nodes.some((n) => n.weightsOf === id);
@@ -120,14 +123,17 @@ const isShared = ({ nodes }: Graph, id: string): boolean => nodes.some((n) => n.
 const slotsOf = ({ op }: Node): readonly ('kernel' | 'bias')[] =>
   op.kind === 'dense' && op.bias ? ['kernel', 'bias'] : ['kernel'];
 
-/** The net whose dense layer is the mean of its own and another: W = (W_1 + W_2) / 2, and the bias alike. */
-export function averaged(net: Net, node: Node, other: (slot: 'kernel' | 'bias') => Weight): Net {
+/**
+ * The net whose dense layer is the mean of another one and of the `count` ones that its own is the mean of:
+ * W = (count W_own + W_other) / (count + 1), and the bias alike.
+ */
+export function averaged(net: Net, node: Node, other: (slot: 'kernel' | 'bias') => Weight, count = 1): Net {
   const weights = new Map(net.weights);
   for (const slot of slotsOf(node)) {
     const key: WeightKey = `${node.id}:${slot}`;
     const own = get(net.weights, key);
     const theirs = materialize(other(slot));
-    const mean = materialize(own).map((value, i) => (value + theirs[i]!) / 2);
+    const mean = materialize(own).map((value, i) => (count * value + theirs[i]!) / (count + 1));
     weights.set(key, float(own.shape, mean));
   }
   return { graph: net.graph, weights };

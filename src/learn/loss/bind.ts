@@ -52,10 +52,22 @@ export function bind(
     losses,
     graph: beside.length ? check({ ...student, nodes: [...student.nodes, ...beside] }) : student,
     isBeside: (node) => ids.has(node),
-    merged: (net, whole) =>
-      losses.reduce((n, l) => l.merge?.(n, (node, slot) => get(whole.weights, `${node}:${slot}`)) ?? n, net),
+    merged: (net, whole) => mergedBy(losses, net, whole),
     notes: losses.flatMap((l) => l.notes ?? []),
   };
+}
+
+function mergedBy(losses: readonly Loss[], student: Net, whole: Net): Net {
+  const counts = new Map<string, number>();
+  let net = student;
+  for (const { name, merge } of losses) {
+    if (!merge) continue;
+    const kind = name.replace(/@.*/, '');
+    const earlier = counts.get(kind) ?? 0;
+    net = merge(net, (node, slot) => get(whole.weights, `${node}:${slot}`), earlier);
+    counts.set(kind, earlier + 1);
+  }
+  return net;
 }
 
 /** The student with fresh weights for what stands beside it: keyed by path, so that its own are as they were. */

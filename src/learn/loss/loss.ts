@@ -5,6 +5,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { MoonletError, suggestion } from '../../errors.ts';
 import type { Graph, Node, Slot } from '../../graph/index.ts';
 import type { Net, Weight, WeightKey, Weights } from '../../weights/index.ts';
+import type { Bounds } from '../options.ts';
 import type { Schedule } from './schedule.ts';
 
 /** What a loss sees of one step. */
@@ -64,6 +65,8 @@ export interface Loss {
   readonly weight: number | Schedule;
   /** Other numbers that may change from step to step, such as a temperature. */
   readonly settings?: Readonly<Record<string, number | Schedule>>;
+  /** The bounds of settings, by name. A run whose settings leave them is refused. */
+  readonly bounds?: Readonly<Record<string, Bounds>>;
   /** Ids whose values it reads. */
   readonly student: readonly string[];
   readonly teacher?: readonly string[];
@@ -79,6 +82,10 @@ export interface Loss {
   readonly readsExamples?: boolean;
   /** What it keeps from step to step, by name. */
   readonly variables?: Readonly<Record<string, Variable>>;
+  /**
+   * Whether it runs the teacher itself, on `x`. Tasks that show the teacher images of its own are then refused.
+   */
+  readonly runsTeacher?: boolean;
   /**
    * Nodes that stand beside the student while it is trained: adapters, branches, a booster. They may read the student's
    * nodes; it reads none of theirs. They are trained with it, and removed when the run ends.
@@ -101,9 +108,9 @@ export interface Loss {
   compute(at: Signals): tf.Scalar;
   /**
    * The trained student with what it takes over from the nodes beside it, whose weights `beside` gives. By default it takes over
-   * nothing.
+   * nothing. `earlier` counts the losses of the same kind, with other teachers, that the net has taken something over from before.
    */
-  readonly merge?: (net: Net, beside: (node: string, slot: Slot) => Weight) => Net;
+  readonly merge?: (net: Net, beside: (node: string, slot: Slot) => Weight, earlier: number) => Net;
 }
 export interface Nets {
   readonly student: Graph;
@@ -150,7 +157,9 @@ export const taughtBy =
       teacher: loss.teacher?.map(theirs) ?? [],
       ...(loss.besideTeacher ? { besideTeacher: { ...loss.besideTeacher, of: name } } : {}),
       beside: (loss.beside ?? []).map((n) => ({ ...n, id: mine(n.id), inputs: n.inputs.map(mine) })),
-      ...(merge ? { merge: (net, beside) => merge(net, (id, slot) => beside(mine(id), slot)) } : {}),
+      ...(merge
+        ? { merge: (net, beside, earlier) => merge(net, (id, slot) => beside(mine(id), slot), earlier) }
+        : {}),
       compute: (at) =>
         loss.compute({
           ...{ x: at.x, labelShares: at.labelShares, target: at.target, setting: at.setting },

@@ -4,6 +4,8 @@
  * at all.
  */
 import { get } from '../../access.ts';
+import { isEnsemble } from '../../edit/ensemble.ts';
+import { type Check, checkValue, listOf } from '../../edit/options.ts';
 import { MoonletError } from '../../errors.ts';
 import { ancestors, type Graph, inputShape, isMap, nodeAt, type Shape, shapes } from '../../graph/index.ts';
 
@@ -31,6 +33,17 @@ export function tap(graph: Graph, path: string): Tap {
   const { id } = nodeAt(graph, path);
   return { id, shape: get(shapes(graph), id) };
 }
+
+const pairOfPaths: Check = {
+  words: 'a pair of paths [student, teacher]',
+  holds: (v) => Array.isArray(v) && v.length === 2 && v.every((path) => typeof path === 'string'),
+};
+/** Checks an option that names a pair of layers. @throws UsageError for another value. */
+export const checkPair = (loss: string, option: string, value: unknown): void =>
+  checkValue(loss, option, value, pairOfPaths);
+/** Checks an option that names several. @throws UsageError for none, or another value. */
+export const checkPairs = (loss: string, option: string, value: unknown): void =>
+  checkValue(loss, option, value, listOf(pairOfPaths));
 
 /** Two taps by their paths. @throws MoonletError as `tap` does. */
 export const tapPair = (
@@ -62,9 +75,15 @@ export function strideTaps(graph: Graph): ReadonlyMap<number, Tap> {
 /**
  * The places where two nets can be compared: the stages of the same names when their heights and widths agree, or else
  * the strides that both have.
- * @throws MoonletError when there are none.
+ * @throws MoonletError when there are none, and for a teacher that is the mean of several nets.
  */
-export function stagePairs(student: Graph, teacher: Graph, loss: string): readonly TapPair[] {
+export function stagePairs(
+  student: Graph,
+  teacher: Graph,
+  loss: string,
+  option = 'pairs',
+): readonly TapPair[] {
+  checkOneTeacher(teacher, loss, option);
   const inTeacher = stages(teacher);
   const named = [...stages(student)]
     .filter((s) => inTeacher.has(s))
@@ -88,3 +107,16 @@ export const sameSize = ({ student: { shape: s }, teacher: { shape: t } }: TapPa
 const stageOf = (id: string): string | undefined => /^stage\d+(?=\/|$)/.exec(id)?.[0];
 const stages = (graph: Graph): ReadonlySet<string> =>
   new Set(graph.nodes.flatMap((n) => stageOf(n.id) ?? []));
+
+/**
+ * Checks that the layers of a teacher are those of one net.
+ * @param option by which the user can name the layers to read, where there is one.
+ * @throws MoonletError for a teacher made by `ensemble`: its members have layers of their own, and none gives their mean.
+ */
+export function checkOneTeacher(teacher: Graph, loss: string, option?: string): void {
+  if (!isEnsemble(teacher)) return;
+  const named = option === undefined ? '' : `, or name the layers to read by "${option}"`;
+  throw new MoonletError(
+    `${loss}: reads layers of one teacher, and ${teacher.name} is the mean of several nets; give them by name as "teachers", and name one as the "teacher" of this loss (taughtBy in code)${named}`,
+  );
+}

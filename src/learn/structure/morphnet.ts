@@ -14,6 +14,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { first, get } from '../../access.ts';
 import { scaleThreshold } from '../../edit/index.ts';
+import { checkValue, oneOf } from '../../edit/options.ts';
 import { Refusal } from '../../errors.ts';
 import { channels, type Graph, isDepthwise, isMap, shapes } from '../../graph/index.ts';
 import { magnitude } from '../../kernels/index.ts';
@@ -32,6 +33,7 @@ export interface MorphNetOptions {
 export const morphnet =
   ({ weight = 0.1, resource = 'macs', threshold = scaleThreshold }: MorphNetOptions = {}): LossMaker =>
   ({ student }) => {
+    checkValue('morphnet', 'resource', resource, oneOf('macs', 'params'));
     const { norms, places, layers } = tableOf(student, resource);
     const whole = layers.reduce((n, l) => n + l.unit * l.ins.size * l.outs.size, 0);
     const counts = (side: 'ins' | 'outs'): number[][] =>

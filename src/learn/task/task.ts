@@ -194,12 +194,13 @@ function checkExamples(
 const labelBytes = ({ labels }: Pick<Split, 'labels'>): Int32Array => Int32Array.from(labels);
 
 /**
- * Checks that a task has the targets that the losses read.
- * @throws MoonletError when a loss reads what the task's batches do not hold, one label where they are mixed, or labels for a net of
+ * Checks that a task has the targets that the losses read, and the images.
+ * @throws MoonletError when a loss runs the teacher, and the teacher has images of its own; or when a loss reads what the task's batches do not hold, one label where they are mixed, or labels for a net of
  * one class.
  */
 export function checkTargets(graph: Graph, losses: readonly Loss[], task: Task): void {
   const { name, targets, mixesLabels = false } = task;
+  if (task.teacherShape) checkSameImages(losses);
   for (const l of losses) {
     if (mixesLabels && !l.softLabels && l.targets?.includes('labels'))
       throw new MoonletError(
@@ -214,4 +215,13 @@ export function checkTargets(graph: Graph, losses: readonly Loss[], task: Task):
     const shape = shapes(graph).get(graph.outputs[0] ?? '');
     if (l.targets?.includes('labels') && shape && !isMap(shape)) checkClasses(graph, shape[0]);
   }
+}
+
+/** @throws MoonletError for a loss that runs the teacher on the student's images. Call it where the teacher sees others. */
+export function checkSameImages(losses: readonly Loss[]): void {
+  const loss = losses.find((l) => l.runsTeacher);
+  if (loss)
+    throw new MoonletError(
+      `${loss.name}: compares student and teacher on the same images, and the teacher has images of its own (teacherImages); choose a teacher that takes the student's images, or another loss`,
+    );
 }

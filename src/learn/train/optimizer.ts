@@ -41,6 +41,7 @@ export interface Optimizer {
 }
 
 export interface SgdOptions {
+  /** From 0 to 1; 0.9 by default. */
   readonly momentum?: number;
   readonly nesterov?: boolean;
   /** L2 penalty added to the gradient of kernels. */
@@ -67,7 +68,7 @@ export interface SgdOptions {
  * finished; // true
  */
 export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOptions = {}): Optimizer {
-  checkNumber('momentum', momentum, { least: 0 });
+  checkNumber('momentum', momentum, { least: 0, most: 1 });
   checkNumber('weightDecay', weightDecay, { least: 0 });
   return {
     name: 'sgd',
@@ -89,8 +90,11 @@ export function sgd({ momentum = 0.9, nesterov = false, weightDecay = 0 }: SgdOp
 }
 
 export interface AdamOptions {
+  /** The share of the mean gradient that a step keeps, from 0 up and below 1; 0.9 by default. */
   readonly beta1?: number;
+  /** The same of the mean square; 0.999 by default. */
   readonly beta2?: number;
+  /** Is added to the root of the mean square, above 0; 1e-8 by default. */
   readonly eps?: number;
   /** Decoupled from the gradient, as AdamW has it (Loshchilov and Hutter 2017, arXiv:1711.05101). */
   readonly weightDecay?: number;
@@ -120,8 +124,8 @@ export function adam({
   weightDecay = 0,
 }: AdamOptions = {}): Optimizer {
   for (const [name, value] of Object.entries({ beta1, beta2 }))
-    checkNumber(name, value, { least: 0, most: 1 });
-  checkNumber('eps', eps, { least: 0 });
+    checkNumber(name, value, { least: 0, below: 1 }); // 1 - beta divides
+  checkNumber('eps', eps, { above: 0 });
   checkNumber('weightDecay', weightDecay, { least: 0 });
   return {
     name: 'adam',

@@ -3,6 +3,7 @@ import { UsageError } from '../../errors.ts';
 import { random } from '../../random.ts';
 import type { Loss } from '../loss/loss.ts';
 import { type Schedule, scheduleOf } from '../loss/schedule.ts';
+import { settingsAt } from '../loss/settings.ts';
 import { type Average, averageAt } from './average.ts';
 
 /** The random inputs of a step: normal and whole numbers of the losses, uniform noise of the nodes. */
@@ -39,7 +40,10 @@ export const averageInput = (average: Average, at: number): Record<string, Float
   'average/kept': scalar(averageAt(average, at + 1)),
 });
 
-/** The rate, and each loss's weight and settings at a step. @throws UsageError for one that is no finite number. */
+/**
+ * The rate, and each loss's weight and settings at a step.
+ * @throws UsageError for one that is not finite, or a setting out of its bounds.
+ */
 export function scalarsAt(losses: readonly Loss[], rate: Schedule, at: number): Record<string, Float32Array> {
   const inputs: Record<string, Float32Array> = {};
   const set = (key: string, what: string, value: number, least = Number.NEGATIVE_INFINITY): void => {
@@ -52,11 +56,19 @@ export function scalarsAt(losses: readonly Loss[], rate: Schedule, at: number): 
   set('rate', 'the rate', rate(at), 0);
   for (const l of losses) {
     set(`loss/${l.name}`, `the weight of ${l.name}`, scheduleOf(l.weight)(at));
-    for (const [name, value] of Object.entries(l.settings ?? {}))
-      set(`setting/${l.name}/${name}`, `${name} of ${l.name}`, scheduleOf(value)(at));
+    for (const { name, value } of settingsAt(l, at)) inputs[`setting/${l.name}/${name}`] = scalar(value);
   }
   return inputs;
 }
+
+/** Checks what `scalarsAt` gives in a run, before its first step: at all steps of a short run, at some of a long one. */
+export function checkScalars(losses: readonly Loss[], rate: Schedule, steps: number): void {
+  const last = steps - 1;
+  const stride = Math.max(1, last / mostChecked);
+  for (let at = 0; at < last; at += stride) scalarsAt(losses, rate, Math.round(at));
+  scalarsAt(losses, rate, last);
+}
+const mostChecked = 4096;
 
 /** Uniform noise of a node at a step: a function of the seed, so that a resumed run sees the same. */
 function noise(shape: readonly number[], seed: number, at: number, id: string): Float32Array {

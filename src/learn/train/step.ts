@@ -1,6 +1,7 @@
 /** @file One training step as a pure function: forward, losses, gradients, update. Runs eagerly or traced. */
 import * as tf from '@tensorflow/tfjs-core';
 import { first, get, item } from '../../access.ts';
+import { MoonletError } from '../../errors.ts';
 import { type Graph, inputShape, isMap, nodesById, shapes } from '../../graph/index.ts';
 import type { Spec, Specs, Tensors, TracedFunction } from '../../jit/index.ts';
 import { forward } from '../../read/tfjs/index.ts';
@@ -64,7 +65,10 @@ function update(plan: StepPlan, layout: Layout, state: Tensors, inputs: Tensors)
       decays: name.startsWith('variable/') && shape.length > 1,
     })),
   ];
-  const { value, grads } = tf.valueAndGrads(loss)(moving.map(({ name }) => tensorAt(state, name)));
+  const { value, grads } = valueAndGradients(
+    loss,
+    moving.map(({ name }) => tensorAt(state, name)),
+  );
   const next: Record<string, tf.Tensor> = { ...state };
   const rateOf = ratesIn(inputs);
   const at = {
@@ -87,6 +91,21 @@ function update(plan: StepPlan, layout: Layout, state: Tensors, inputs: Tensors)
     state: { ...after, ...averagesOf(layout, { before: state, after, inputs }) },
     outputs: { loss: value, ...take(aux, 'loss/'), ...take(aux, 'correct') },
   };
+}
+
+/**
+ * The loss and its gradients, zero for what it does not depend on: the derivatives of logits by the input lack the classifier's bias.
+ * @throws MoonletError when it depends on none.
+ */
+function valueAndGradients(
+  loss: (...values: tf.Tensor[]) => tf.Scalar,
+  values: tf.Tensor[],
+): { readonly value: tf.Scalar; readonly grads: readonly tf.Tensor[] } {
+  const { value, grads } = tf.engine().gradients(() => loss(...values), values, undefined, true);
+  const known: readonly (tf.Tensor | undefined)[] = grads;
+  if (values.length && known.every((g) => !g))
+    throw new MoonletError('the losses do not depend on any weight that is trained; add one that does');
+  return { value, grads: values.map((v, i) => known[i] ?? tf.zerosLike(v)) };
 }
 
 /** A weight after a step, of which its new parts take a share. */

@@ -10,13 +10,13 @@ import { oneCycle, type Schedule, scheduleOf } from '../loss/schedule.ts';
 import { checkCount, checkSeed } from '../options.ts';
 import type { Batch } from '../task/batches.ts';
 import { checkInput } from '../task/data-check.ts';
-import { checkTargets, type Task } from '../task/task.ts';
+import { checkSameImages, checkTargets, type Task } from '../task/task.ts';
 import { type Average, checkAverage } from './average.ts';
 import { checkBatchSize } from './batch-check.ts';
 import { type Fresh, freshShare, freshShares } from './fresh.ts';
 import { type Optimizer, sgd } from './optimizer.ts';
 import { step as makeStep, targetInput } from './step.ts';
-import { averageInput, randomAt, scalar, scalarsAt } from './step-inputs.ts';
+import { averageInput, checkScalars, randomAt, scalar, scalarsAt } from './step-inputs.ts';
 import type { TeacherCache } from './teacher.ts';
 import { guides } from './teachers.ts';
 import { type TuningOptions, tuningNotes, tuningOf } from './tuning.ts';
@@ -111,7 +111,7 @@ export async function trainer(
   const optimizer = o.optimizer ?? usualOptimizer();
   const rate = scheduleOf(o.rate ?? usualRate(steps));
   checkData(student, task, o);
-  scalarsAt(losses, rate, 0);
+  checkScalars(losses, rate, steps);
   const next = task.batches({ batch, seed, steps });
   const { teacherCache: _, ...uncached } = o;
   const teachers = await guides(losses, task.mixesLabels ? uncached : o, engine);
@@ -151,6 +151,7 @@ export async function trainer(
       checkBatch(seen, student, batch);
       // a task that says no shape may show the teacher something else
       if (!started && !seen.teacherX) checkTeachers(o, inputShape(student));
+      if (!started && seen.teacherX) checkSameImages(losses);
       started = true;
       const inputs: Record<string, Float32Array | Int32Array> = {
         x: seen.x,

@@ -2,7 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
-import { graph, input } from '../../../src/compose/index.ts';
+import { graph, input, squeezeExcite } from '../../../src/compose/index.ts';
 import { compile, useBackend } from '../../../src/engine/index.ts';
 import { MoonletError, Refusal } from '../../../src/errors.ts';
 import { addHead, lwf, lwfOf, withOutput } from '../../../src/learn/distill/index.ts';
@@ -75,7 +75,15 @@ describe('learning without forgetting (Li and Hoiem)', () => {
     );
     expect(() =>
       addHead(shaken(graph('none', input(8, 8, 1).globalPool())), { name: 'new', classes: 3 }),
-    ).to.throw(Refusal, 'none: no dense layer, beside which a head could stand');
+    ).to.throw(Refusal, 'none: no dense layer gives an output, beside which a head could stand');
+  });
+
+  it('puts no head beside the dense layers of a gate', () => {
+    const gated = graph('gated', input(8, 8, 1).pipe('gate', squeezeExcite(3)).conv(4).globalPool());
+    expect(() => addHead(shaken(gated), { name: 'new', classes: 3 })).to.throw(
+      Refusal,
+      'gated: no dense layer gives an output, beside which a head could stand',
+    );
   });
 
   it('makes the same step traced as eagerly (law 6)', () =>
