@@ -146,7 +146,9 @@ const head = [
 const compact: string[][] = [];
 const pairs = surveyPairs.filter((p) => chosen.includes(p.id) && (!measured || isKept(p)));
 for (const pair of pairs) compact.push(await row(pair));
-const missing = surveyPairs.filter((p) => !pairs.includes(p)).map((p) => `${p.work} (${p.claim.replace(/\.$/, '')})`);
+const missing = surveyPairs
+  .filter((p) => !pairs.includes(p))
+  .map((p) => `${p.work} (${p.claim.replace(/\.$/, '')})`);
 print(columns([head, ...compact]));
 
 const taught = taughtClaims.map((claim) => {
