@@ -21,6 +21,7 @@ import type { Net } from '../../src/weights/index.ts';
 import { calibrated } from '../../test/support/calibrated.ts';
 import { noise, small } from '../../test/support/nets.ts';
 import { loadStudent, readCard, studentNames } from '../../zoo/index.ts';
+import { guesses } from '../lib/guesses.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
 import { hasQemu, type Processor, processors, runOn } from '../lib/processors.ts';
 
@@ -59,13 +60,8 @@ function within(net: Net, got: Float32Array, simulation: Float32Array): number {
 }
 
 function accuracy(logits: Float32Array, labels: Labels): number {
-  const classes = logits.length / labels.length;
-  let right = 0;
-  labels.forEach((label, i) => {
-    const row = logits.subarray(i * classes, (i + 1) * classes);
-    if (row.indexOf(row.reduce((a, b) => Math.max(a, b))) === label) right++;
-  });
-  return right / labels.length;
+  const right = guesses(logits, logits.length / labels.length).filter((c, i) => c === labels[i]);
+  return right.length / labels.length;
 }
 
 const file = (net: Net): Uint8Array => encodeModel(toOnnx(net));

@@ -18,7 +18,9 @@ import { encodeModel } from '../../src/onnx/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { loadStudent, readCard, studentNames } from '../../zoo/index.ts';
+import { guesses } from '../lib/guesses.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
+import { mean, paired, pairedText } from '../lib/paired.ts';
 
 const { only } = new Command()
   .option('--only <nets>', 'names with commas between; writes nothing')
@@ -39,24 +41,10 @@ async function classesOf(net: Net, data: Dataset): Promise<number[]> {
   const found: number[] = [];
   for (const { x } of passes(data.test, data, batch)) {
     const [logits] = [...(await runner.runMany(x, batch)).values()];
-    const values = logits as Float32Array;
-    for (let at = 0; at < values.length; at += data.classes) {
-      const row = values.subarray(at, at + data.classes);
-      found.push(row.indexOf(row.reduce((a, b) => Math.max(a, b))));
-    }
+    found.push(...guesses(logits as Float32Array, data.classes));
   }
   await runner.release();
   return found;
-}
-
-/** The difference of two accuracies on the same images, in points, with half of its 95 % interval (of paired proportions). */
-function apart(after: readonly boolean[], before: readonly boolean[]): string {
-  const n = before.length;
-  const won = after.filter((right, i) => right && !before[i]).length;
-  const lost = after.filter((right, i) => !right && before[i]).length;
-  const mean = (won - lost) / n;
-  const half = 1.96 * Math.sqrt(((won + lost) / n - mean ** 2) / n);
-  return `${mean < 0 ? '-' : '+'}${Math.abs(100 * mean).toFixed(2)} ± ${(100 * half).toFixed(2)}`;
 }
 
 const rows: string[][] = [];
@@ -67,16 +55,16 @@ for (const name of names) {
     ...[...passes(take(data.train, seen, 0), data, 250)].map(({ x }) => x),
   ]);
   const [floats, integers] = [await classesOf(net, data), await classesOf(quantized, data)];
-  const right = (list: readonly number[]): boolean[] => list.map((c, i) => c === data.test.labels[i]);
-  const percent = (list: readonly number[]): string =>
-    ((100 * right(list).filter(Boolean).length) / list.length).toFixed(2);
+  const right = (list: readonly number[]): number[] =>
+    list.map((c, i) => (c === data.test.labels[i] ? 100 : 0));
+  const [before, after] = [right(floats), right(integers)];
   const changed = floats.filter((c, i) => c !== integers[i]).length;
   const bytes = [foldNorms(net), quantized].map((n) => String(encodeModel(toOnnx(n)).length));
   rows.push([
     name,
-    percent(floats),
-    percent(integers),
-    apart(right(integers), right(floats)),
+    mean(before).toFixed(2),
+    mean(after).toFixed(2),
+    pairedText(paired(after.map((points, i) => points - (before[i] as number)))),
     ((100 * changed) / floats.length).toFixed(2),
     ...bytes,
   ]);

@@ -18,6 +18,7 @@ import { encodeModel } from '../../src/onnx/index.ts';
 import { toOnnx } from '../../src/read/onnx.ts';
 import type { Net } from '../../src/weights/index.ts';
 import { loadStudent } from '../../zoo/index.ts';
+import { decibels, guesses } from '../lib/guesses.ts';
 import { marks, remarked, table } from '../lib/markdown.ts';
 import { hasQemu, type Processor, processors, runOn } from '../lib/processors.ts';
 
@@ -66,18 +67,6 @@ function imported(name: keyof typeof packages, root: string): { net: Net; mean: 
 }
 
 const classes = 1000;
-function firsts(logits: Float32Array): number[] {
-  return Array.from({ length: logits.length / classes }, (_, i) => {
-    const row = logits.subarray(i * classes, (i + 1) * classes);
-    return row.indexOf(row.reduce((a, b) => Math.max(a, b)));
-  });
-}
-/** Squares of the logits over squares of their errors, in decibels. */
-function decibels(wanted: Float32Array, got: Float32Array): string {
-  const signal = wanted.reduce((sum, v) => sum + v * v, 0);
-  const noise = wanted.reduce((sum, v, i) => sum + (v - (got[i] as number)) ** 2, 0);
-  return (10 * Math.log10(signal / noise)).toFixed(1);
-}
 const run = (machine: Processor, net: Net, x: Float32Array): Float32Array =>
   runOn(machine, encodeModel(toOnnx(net)), x, [batch, 224, 224, 3]);
 
@@ -99,15 +88,15 @@ try {
       seen.subarray(i * length, (i + 1) * length),
     );
     const logits = run(processors[0] as Processor, foldNorms(net), x);
-    const wanted = firsts(logits);
+    const wanted = guesses(logits, classes);
     for (const [what, o] of Object.entries(methods)) {
       const q = await quantizeByData(net, batches, o);
       const kept = machines.flatMap((m) => {
         // floats are the same everywhere, and very slow where they are emulated
         if (m.cpu && o.values === false) return ['', ''];
         const rounded = run(m, q, x);
-        const got = firsts(rounded);
-        return [String(wanted.filter((c, i) => c === got[i]).length), decibels(logits, rounded)];
+        const got = guesses(rounded, classes);
+        return [String(wanted.filter((c, i) => c === got[i]).length), decibels(rounded, logits).toFixed(1)];
       });
       rows.push([name, what, String(encodeModel(toOnnx(q)).length), ...kept]);
       note(rows.at(-1)?.join('  ') ?? '');
