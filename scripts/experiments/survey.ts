@@ -150,6 +150,10 @@ const missing = surveyPairs
   .filter((p) => !pairs.includes(p))
   .map((p) => `${p.work} (${p.claim.replace(/\.$/, '')})`);
 print(columns([head, ...compact]));
+if (!pairs.length)
+  throw new UsageError(
+    'no run with these data is kept, so the page stays as it is; MOONLET_DATA names the folder of the published files',
+  );
 
 const taught = taughtClaims.map((claim) => {
   const [difference, here] = answer(claim);

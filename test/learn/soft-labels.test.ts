@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { useBackend } from '../../src/engine/index.ts';
+import { crd } from '../../src/learn/distill/crd.ts';
 import { one } from '../../src/learn/distill/one.ts';
 import { rocket } from '../../src/learn/distill/rocket.ts';
 import { softTargets } from '../../src/learn/distill/soft-targets.ts';
@@ -92,6 +93,16 @@ describe('losses on mixed labels', () => {
       'corners: the loss hard reads one label of an image, and mixup and CutMix give shares of two; leave augment.mix out, or this loss',
     );
     expect((await fit(cornersNet(), train, cornersScale, o)).finished).to.equal(true);
+  });
+
+  it('are refused by name where a loss keeps a value of each image', async () => {
+    const o: FitOptions = {
+      ...{ steps: 2, batch: 8, augment: { mix }, teacher: cornersNet(1, 6) },
+      losses: [crossEntropy(), crd({ length: 4, count: 8, negatives: 'all' })],
+    };
+    expect(await line(() => fit(cornersNet(), train, cornersScale, o))).to.equal(
+      'corners: the loss crd keeps a value of each training image, and mixup and CutMix make images of two; leave augment.mix out, or this loss',
+    );
   });
 });
 

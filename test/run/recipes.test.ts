@@ -59,6 +59,11 @@ describe('a recipe', () => {
       UsageError,
       "plan: expects an array of steps such as [{ widen: { stage1: 'x1.5' } }], got { macs }; only grow, plan and fit in code take a target cost, and moonlet grow as --macs",
     );
+    for (const key of ['widen', 'units'])
+      expect(() => parsePlan([{ deepen: 'stage1' }, { [key]: {} }])).to.throw(
+        UsageError,
+        `plan: [1]: ${key}: is empty; name what grows, such as { stage1: 'x1.5' }`,
+      );
   });
 
   it('refuses numbers of an optimizer that divide by 0', () => {

@@ -195,8 +195,8 @@ const labelBytes = ({ labels }: Pick<Split, 'labels'>): Int32Array => Int32Array
 
 /**
  * Checks that a task has the targets that the losses read, and the images.
- * @throws MoonletError when a loss runs the teacher, and the teacher has images of its own; or when a loss reads what the task's batches do not hold, one label where they are mixed, or labels for a net of
- * one class.
+ * @throws MoonletError when a loss runs the teacher, and the teacher has images of its own; or when a loss reads what the task's batches
+ * do not hold, one label or one example where images are mixed, or labels for a net of one class.
  */
 export function checkTargets(graph: Graph, losses: readonly Loss[], task: Task): void {
   const { name, targets, mixesLabels = false } = task;
@@ -205,6 +205,10 @@ export function checkTargets(graph: Graph, losses: readonly Loss[], task: Task):
     if (mixesLabels && !l.softLabels && l.targets?.includes('labels'))
       throw new MoonletError(
         `${graph.name}: the loss ${l.name} reads one label of an image, and mixup and CutMix give shares of two; leave augment.mix out, or this loss`,
+      );
+    if (mixesLabels && l.readsExamples)
+      throw new MoonletError(
+        `${graph.name}: the loss ${l.name} keeps a value of each training image, and mixup and CutMix make images of two; leave augment.mix out, or this loss`,
       );
     const missing = (l.targets ?? []).find((target) => !(target in targets));
     if (missing !== undefined) {
