@@ -23,8 +23,10 @@ import { outputsOf, relativeError } from './sensitivity.ts';
 export interface MixedPrecisionOptions extends EngineOptions {
   /** The largest size of the kernels, in bytes, scales included. */
   readonly bytes: number;
-  /** The bits that a kernel may have: codes of 2 to 8, 16 for half precision, 32 for floats. [2, 4, 8] by default. */
-  readonly choices?: readonly number[];
+  /**
+   * The bits that a kernel may have, or those of each layer: codes of 2 to 8, 16 for half precision, 32 for floats. [2, 4, 8] by default.
+   */
+  readonly choices?: readonly number[] | ((path: string) => readonly number[]);
   /** Called after each measured kernel. */
   readonly onProgress?: (measured: number, total: number) => void;
 }
@@ -64,17 +66,19 @@ export async function mixedPrecision(
   { bytes, choices = [2, 4, 8], onProgress, ...engine }: MixedPrecisionOptions,
 ): Promise<MixedPrecision> {
   if (!(bytes > 0)) throw new UsageError(`mixedPrecision: bytes must be a number above 0, got ${bytes}`);
-  const wrong = choices.find((b) => !kernelBits.holds(b));
-  if (!choices.length || wrong !== undefined)
-    throw new UsageError(
-      `mixedPrecision: each of the choices must be ${kernelBits.words}, got ${wrong ?? 'no choice'}`,
-    );
   const net = foldNorms(whole);
-  const order = [...new Set(choices)].sort((a, b) => b - a);
+  const layers = layersOf(net.graph).map(({ id }) => {
+    const given = typeof choices === 'function' ? choices(id) : choices;
+    const wrong = given.find((b) => !kernelBits.holds(b));
+    if (!given.length || wrong !== undefined)
+      throw new UsageError(
+        `mixedPrecision: each of the choices must be ${kernelBits.words}, got ${wrong ?? 'no choice'}`,
+      );
+    return { id, order: [...new Set(given)].sort((a, b) => b - a) };
+  });
   const expected = await outputsOf(net, x, engine);
   const measured = new Map<string, readonly KernelChoice[]>();
-  const layers = layersOf(net.graph);
-  for (const { id } of layers) {
+  for (const { id, order } of layers) {
     const found: KernelChoice[] = [];
     for (const bits of order) {
       const key: WeightKey = `${id}:kernel`;

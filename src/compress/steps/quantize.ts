@@ -23,7 +23,7 @@ export const quantize = stepKind({
       sums: bits.optional(),
       /**
        * The mean bits of a kernel's weight: which kernels have 2, 4 or 8 bits is chosen by measured errors. Above 8, kernels have 8 bits,
-       * half precision (16) or floats (32).
+       * half precision (16) or floats (32). The kernels of `ends` count with the bits that are given there.
        */
       mixed: z.number().min(2).max(32).optional(),
       method: z.enum(calibrationMethods).default('min-max'),
@@ -64,7 +64,10 @@ export const quantize = stepKind({
   },
   run: async (net, step, context) => {
     const { step: _, examples, mixed, sums, latency: share, ...given } = step;
-    const options = { ...given, ...(mixed ? { weights: await mixedBits(net, mixed, context) } : {}) };
+    const options = {
+      ...given,
+      ...(mixed ? { weights: await mixedBits(net, mixed, given.ends, context) } : {}),
+    };
     const { weights, activations, clip, per, form, ends, round } = options;
     const hasValues = activations > 0;
     if (!hasValues && round === 'nearest') {
@@ -98,9 +101,14 @@ function bitsWithSums({ graph }: Net, others: number, sums: number): (path: stri
   return (path) => (added.has(path) ? sums : others);
 }
 
-/** The bits of each kernel for a mean number of bits. */
-async function mixedBits(net: Net, mean: number, context: StepContext): Promise<(path: string) => number> {
-  const { layersOf } = await import('../../edit/quantize/index.ts');
+/** The bits of each kernel for a mean number of bits, where those of the first and the last layers may be given. */
+async function mixedBits(
+  net: Net,
+  mean: number,
+  ends: number | undefined,
+  context: StepContext,
+): Promise<(path: string) => number> {
+  const { endsOf, layersOf } = await import('../../edit/quantize/index.ts');
   const { mixedPrecision } = await import('../mixed-precision.ts');
   const { engine } = context.options;
   const kernels = layersOf(net.graph).map(({ id }) => get(net.weights, `${id}:kernel`).shape);
@@ -109,7 +117,9 @@ async function mixedBits(net: Net, mean: number, context: StepContext): Promise<
     0,
   );
   const [x = new Float32Array()] = await exampleBatches(context, 64);
-  const choices = mean > 8 ? [8, 16, 32] : [2, 4, 8];
+  const atEnd = ends === undefined ? undefined : endsOf(net.graph).layers;
+  const choices = (path: string): readonly number[] =>
+    ends !== undefined && atEnd?.has(path) ? [ends] : mean > 8 ? [8, 16, 32] : [2, 4, 8];
   const { bits } = await mixedPrecision(net, x, { bytes, choices, ...(engine ? { engine } : {}) });
   return (path) => get(bits, path);
 }

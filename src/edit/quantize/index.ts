@@ -5,7 +5,7 @@ export { correctBias } from './correct.ts';
 export { type EqualizedPair, type EqualizeOptions, equalize, pairsOf } from './equalize.ts';
 export { evenChannels } from './even-channels.ts';
 export { type FeedbackOptions, type Moments, roundWithFeedback } from './feedback.ts';
-export { depthwiseIds, layersOf } from './layers.ts';
+export { depthwiseIds, endsOf, layersOf } from './layers.ts';
 export { places, valuesToCalibrate } from './places.ts';
 export {
   checkUnrounded,
