@@ -64,7 +64,7 @@ export interface CollaborativeOptions {
 }
 /**
  * body(x) * relu(norm(1x1 conv of x)): where the cheap branch is zero the body need not be computed. A low-cost
- * collaborative layer (Dong et al. 2017, arXiv:1703.08651, section 3.1).
+ * collaborative layer (Dong et al. 2017, arXiv:1703.08651, section 3.1). The body is a conv alone; norm and activation come after the product.
  */
 export const collaborative =
   (body: Block, { stride = 1, norm }: CollaborativeOptions = {}): Block =>
