@@ -2,7 +2,7 @@
 import { MoonletError } from '../errors.ts';
 import { loadRuntime } from '../jit/runtime.ts';
 import type { EngineOptions } from './engine.ts';
-import type { EngineName } from './names.ts';
+import { checkEngine, type EngineName } from './names.ts';
 
 /** The code of the warning, for those who want to catch it. */
 export const slowEngineCode = 'MOONLET_SLOW_ENGINE';
@@ -12,12 +12,14 @@ let warned = false;
 /**
  * The engine that the options name; else onnxruntime, or WebAssembly where onnxruntime-node does not load. The latter is said once,
  * by a warning of the process.
+ * @throws UsageError for an engine that there is not, or threads that cannot be.
  */
 export async function inferenceEngine(
-  { engine, runtime }: EngineOptions,
+  { engine, runtime, threads }: EngineOptions,
   load: () => Promise<unknown> = loadRuntime,
   warn: (text: string) => void = warning,
 ): Promise<EngineName> {
+  checkEngine({ engine, threads });
   if (engine) return engine;
   if (runtime) return 'onnxruntime';
   try {

@@ -1,6 +1,6 @@
 /** @file The engines, and one function that prepares a tensor function for any of them. */
 import * as tf from '@tensorflow/tfjs-core';
-import { MoonletError } from '../errors.ts';
+import { MoonletError, UsageError } from '../errors.ts';
 import {
   type Arrays,
   type JitOptions,
@@ -12,7 +12,7 @@ import {
 } from '../jit/index.ts';
 import type { Runtime } from '../jit/runtime.ts';
 import { mendTf } from '../kernels/index.ts';
-import type { EngineName } from './names.ts';
+import { checkEngine, type EngineName } from './names.ts';
 import { loadTfjsNode } from './tfjs-node.ts';
 import { loadWasm } from './wasm.ts';
 
@@ -56,6 +56,7 @@ export async function prepare(
   specs: { readonly state: Specs; readonly inputs: Specs },
   { engine = 'onnxruntime', ...options }: EngineOptions & Pick<JitOptions, 'key'> = {},
 ): Promise<Prepared> {
+  checkEngine({ ...options, engine });
   if (engine === 'onnxruntime') return jit(fn, specs, options);
   await useBackend(engine);
   return { run: (state, inputs) => runEagerly(fn, specs, state, inputs, engine), release: async () => {} };
@@ -100,9 +101,17 @@ const tensors = (specs: Specs, arrays: Arrays): Tensors =>
 /** tf's name of each eager engine's backend. */
 const backendOf = { 'tfjs-node': 'tensorflow', wasm: 'wasm', cpu: 'cpu' } as const;
 
-/** Loads the backend of an eager engine and makes it tf's current one. @throws MoonletError when it is not installed. */
+/**
+ * Loads the backend of an eager engine and makes it tf's current one.
+ * @throws MoonletError when it is not installed; UsageError for another engine.
+ */
 export async function useBackend(engine: EagerEngine): Promise<void> {
-  const backend = backendOf[engine];
+  checkEngine({ engine });
+  const backend = Object.hasOwn(backendOf, engine) ? backendOf[engine] : undefined;
+  if (!backend)
+    throw new UsageError(
+      `useBackend: ${engine} is no backend of tf; known: ${Object.keys(backendOf).join(', ')}`,
+    );
   if (engine === 'wasm') await loadWasm(); // the application may have loaded it without the corrections
   if (tf.getBackend() !== backend) {
     if (!tf.findBackendFactory(backend)) await load(engine);

@@ -20,6 +20,26 @@ export function engineNamed(name: string): EngineName {
   );
 }
 
+/**
+ * Checks the options that choose an engine.
+ * @throws UsageError for an engine that there is not, and for threads that are no whole number from 1 to 1024.
+ */
+export function checkEngine({
+  engine,
+  threads,
+}: {
+  readonly engine?: unknown;
+  readonly threads?: unknown;
+}): void {
+  if (engine !== undefined && typeof engine !== 'string')
+    throw new UsageError(`engine must be a name, one of ${engineNames.join(', ')}, got ${typeof engine}`);
+  if (engine !== undefined) engineNamed(engine);
+  if (threads !== undefined && !areThreads(threads))
+    throw new UsageError(`threads must be a whole number from 1 to 1024, got ${String(threads)}`);
+}
+const areThreads = (value: unknown): boolean =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 1024;
+
 /** The option `engine` of a command line; undefined lets `compile` choose. @throws UsageError for an unknown name. */
 export const engineFlag = (name: string | undefined): { readonly engine?: EngineName } =>
   name === undefined ? {} : { engine: engineNamed(name) };
@@ -31,6 +51,6 @@ export const engineHelp = `the engine: ${engineNames.join(', ')} (default: onnxr
 export function threadsOf(text: string | undefined): { readonly threads?: number } {
   if (text === undefined) return {};
   const threads = Number(text);
-  if (Number.isInteger(threads) && threads >= 1 && threads <= 1024) return { threads };
+  if (areThreads(threads)) return { threads };
   throw new UsageError(`--threads must be a whole number from 1 to 1024, got "${text}"`);
 }

@@ -2,11 +2,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'chai';
 import { inferenceEngine } from '../../src/engine/default-engine.ts';
-import { compile, engineNamed, prepare, useBackend } from '../../src/engine/index.ts';
+import { compile, type EngineOptions, engineNamed, prepare, useBackend } from '../../src/engine/index.ts';
 import { MoonletError, UsageError } from '../../src/errors.ts';
 import { defaultThreads } from '../../src/jit/runtime.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
 import { largestDifference, noise, shaken } from '../support/nets.ts';
+import { usage } from '../support/refused.ts';
 
 const net = shaken(wrn({ depth: 10, size: 16 }));
 const rejection = async (promise: Promise<unknown>): Promise<Error> =>
@@ -93,6 +94,25 @@ describe('engines', () => {
     expect(values.get('stage1/0/add')).to.have.length(2 * 16 * 16 * 16);
     expect(values.get('head/dense')).to.have.length(20);
     await runner.release();
+  });
+
+  it('are refused by name in code, as threads are that cannot be', async () => {
+    const batch = { x: { shape: [1] } } as const;
+    const calls = (o: EngineOptions): readonly (() => Promise<unknown>)[] => [
+      () => compile(net, o),
+      () => prepare((state) => ({ state, outputs: {} }), { state: {}, inputs: batch }, o),
+    ];
+    for (const [o, message] of [
+      [{ engine: 'webgpu' }, 'no engine "webgpu". Known: onnxruntime, tfjs-node, wasm, cpu'],
+      [{ engine: 'wasn' }, 'no engine "wasn". Did you mean "wasm"? Known: onnxruntime, tfjs-node, wasm, cpu'],
+      [{ engine: {} }, 'engine must be a name, one of onnxruntime, tfjs-node, wasm, cpu, got object'],
+      [{ threads: 0 }, 'threads must be a whole number from 1 to 1024, got 0'],
+      [{ threads: '2' }, 'threads must be a whole number from 1 to 1024, got 2'],
+    ] as const)
+      for (const call of calls(o as EngineOptions)) expect(await usage(call)).to.equal(message);
+    expect(await usage(() => useBackend('onnxruntime' as 'cpu'))).to.equal(
+      'useBackend: onnxruntime is no backend of tf; known: tfjs-node, wasm, cpu',
+    );
   });
 
   it('take as many threads as the environment says, and refuse what is no number', () => {
