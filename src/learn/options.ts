@@ -1,5 +1,5 @@
 /** @file Checks the numeric options of training and evaluation before any work, by name. */
-import { UsageError } from '../errors.ts';
+import { suggestion, UsageError } from '../errors.ts';
 
 /**
  * Checks an option that counts something.
@@ -51,4 +51,18 @@ export function checkNumber(name: string, value: number, { least, most, above, b
   throw new UsageError(
     `${name} must be a ${range ? 'number' : 'finite number'}${range && ` ${range}`}, got ${value}`,
   );
+}
+
+/** @throws UsageError for an option that is none of those known; its own names are `what` and the option. */
+export function checkNames<Options extends object>(
+  what: string,
+  given: Options,
+  known: Readonly<Record<keyof Options, true>>,
+): void {
+  const names = Object.keys(known);
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name));
+  if (unknown !== undefined)
+    throw new UsageError(
+      `${what}: no option "${unknown}".${suggestion(unknown, names)} Known: ${names.join(', ')}`,
+    );
 }

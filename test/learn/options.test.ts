@@ -51,6 +51,31 @@ describe('options that are no such numbers', () => {
       'step 2: the rate must be a finite number, 0 or more, got Infinity',
     ],
     [
+      'rate by name',
+      { rate: 'one-cycle' } as object,
+      'rate must be a number or a function of the step, as oneCycle() gives, got "one-cycle"',
+    ],
+    [
+      'optimizer by name',
+      { optimizer: 'adam' } as object,
+      'optimizer must be what sgd() or adam() give, got "adam"',
+    ],
+    [
+      'loss by name',
+      { losses: ['cross-entropy'] } as object,
+      'losses must be what losses.crossEntropy() and others give; a recipe takes names',
+    ],
+    [
+      'augmentation',
+      { augment: { shfit: 2 } } as object,
+      'augment: no option "shfit". Did you mean "shift"? Known: resizedCrop, colorJitter, randAugment, shift, flip, erasing, mix',
+    ],
+    [
+      'augmentation of a part',
+      { augment: { erasing: { share: 0.5 } } } as object,
+      'augment.erasing: no option "share". Known: probability, mode, area, ratio, count',
+    ],
+    [
       'weight of a loss',
       { losses: [crossEntropy({ weight: Number.NaN })] },
       'step 1: the weight of cross-entropy must be a finite number, got NaN',

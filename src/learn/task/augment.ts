@@ -8,7 +8,7 @@ import {
   type PictureAugment,
 } from '../../data/images/augment/index.ts';
 import { UsageError } from '../../errors.ts';
-import { checkCount } from '../options.ts';
+import { checkCount, checkNames } from '../options.ts';
 
 /**
  * What happens to training images, in this order: `resizedCrop`, `colorJitter` and `randAugment` on bytes, `shift` and `flip`, mean and
@@ -83,9 +83,31 @@ export type AugmentPreset = keyof typeof augmentPresets;
 const isPreset = (name: string): name is AugmentPreset => Object.hasOwn(augmentPresets, name);
 export const augmentPresetNames: readonly AugmentPreset[] = Object.keys(augmentPresets).filter(isPreset);
 
-/** @throws UsageError that names an option out of its range. */
+const augmentNames = {
+  resizedCrop: true,
+  colorJitter: true,
+  randAugment: true,
+  shift: true,
+  flip: true,
+  erasing: true,
+  mix: true,
+} as const;
+const cropNames = { scale: true, ratio: true } as const;
+const jitterNames = { brightness: true, contrast: true, saturation: true, hue: true } as const;
+const randNames = { operations: true, magnitude: true, interpolation: true } as const;
+const erasingNames = { probability: true, mode: true, area: true, ratio: true, count: true } as const;
+const mixNames = { mixup: true, cutmix: true, probability: true, switchProbability: true } as const;
+
+/** @throws UsageError that names an option out of its range, or one that there is not. */
 export function checkAugment(augment: Augment): void {
   const { shift, erasing, mix } = augment;
+  checkNames('augment', augment, augmentNames);
+  const { resizedCrop, colorJitter, randAugment } = augment;
+  if (resizedCrop) checkNames('augment.resizedCrop', resizedCrop, cropNames);
+  if (colorJitter) checkNames('augment.colorJitter', colorJitter, jitterNames);
+  if (randAugment) checkNames('augment.randAugment', randAugment, randNames);
+  if (erasing) checkNames('augment.erasing', erasing, erasingNames);
+  if (mix) checkNames('augment.mix', mix, mixNames);
   if (shift !== undefined) checkCount('augment.shift', shift, 0);
   checkPictureAugment(augment);
   if (erasing) {

@@ -227,6 +227,14 @@ async function validated(run: Run, task: Task, o: FitTaskOptions): Promise<boole
 function checkOptions(task: Task, o: FitTaskOptions): void {
   const { steps, growth = [], form, project } = o;
   checkCount('steps', steps);
+  if (o.optimizer !== undefined && typeof o.optimizer?.update !== 'function')
+    throw new UsageError(`optimizer must be what sgd() or adam() give, got ${JSON.stringify(o.optimizer)}`);
+  if (o.losses?.some((maker) => typeof maker !== 'function'))
+    throw new UsageError('losses must be what losses.crossEntropy() and others give; a recipe takes names');
+  if (o.rate !== undefined && typeof o.rate !== 'number' && typeof o.rate !== 'function')
+    throw new UsageError(
+      `rate must be a number or a function of the step, as oneCycle() gives, got ${JSON.stringify(o.rate)}`,
+    );
   for (const name of ['batch', 'evaluateEvery', 'checkpointEvery'] as const)
     if (o[name] !== undefined) checkCount(name, o[name]);
   if (o.seed !== undefined) checkSeed('seed', o.seed);
