@@ -4,6 +4,7 @@ import { MoonletError } from '../../../src/errors.ts';
 import { fromOnnx } from '../../../src/import/index.ts';
 import {
   int,
+  ints,
   type OnnxDtype,
   type OnnxModel,
   type OnnxNode,
