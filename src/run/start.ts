@@ -68,7 +68,7 @@ const teaches = ({ teacher, ensemble, teachers }: Recipe): boolean =>
   teacher !== undefined || ensemble !== undefined || teachers !== undefined;
 
 /**
- * Whether names of classes are those of a net, by its labels, as numbers, or by how many there are.
+ * Whether names of classes are those of a net, by its labels, or without labels as numbers or by how many there are.
  * @throws MoonletError where some are and others are not, which may be a mistyped name.
  */
 function matches(
@@ -77,8 +77,13 @@ function matches(
   { graph }: Net,
 ): boolean {
   const classes = classesOf(graph);
-  if (classNames.every((label) => /^\d+$/.test(label) && Number(label) < classes)) return true;
-  if (!labels) return classNames.length === classes;
+  if (!labels) {
+    const areNumbers = classNames.every((label) => /^\d+$/.test(label) && Number(label) < classes);
+    // 281 and 967 are classes of the net; 0, 1, 2 are those of other data
+    return (
+      classNames.length === classes || (areNumbers && classNames.some((label, i) => Number(label) !== i))
+    );
+  }
   const others = classNames.filter((label) => !labels.includes(label));
   if (others.length && others.length < classNames.length)
     throw new MoonletError(

@@ -93,6 +93,12 @@ describe('fine-tuning by the command line', () => {
       'blue',
       'grey',
     ]);
+    const { red, blue } = colours;
+    await writeClasses(at('numbers', 'train'), { 0: red, 1: blue }, 4);
+    await writeClasses(at('numbers', 'val'), { 0: red, 1: blue }, 1);
+    const { code, stderr } = await fit('net', 'of-numbers', '--data', at('numbers'), '--steps', '2');
+    expect(code, stderr).to.equal(0);
+    expect(stderr).to.include('a new head for the 2 classes of numbers');
     saveNet(at('typo'), ...trained(['redd', 'green', 'blue']));
     await expectRefusal(
       ['fit', at('typo'), '--data', at('photos'), '--out', at('d'), '--steps', '2'],

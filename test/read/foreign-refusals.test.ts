@@ -61,16 +61,6 @@ describe('a foreign tf model is refused by the name of the layer', () => {
       () => l.batchNormalization({ axis: 1, name: 'n' }),
       'n: BatchNormalization with axis 1 has no counterpart; expected -1 or 3',
     ],
-    [
-      'upsampling by two factors',
-      () => l.upSampling2d({ size: [1, 2], name: 'u' }),
-      'u: UpSampling2D with two factors has no counterpart',
-    ],
-    [
-      'bilinear upsampling, which places pixels otherwise',
-      () => l.upSampling2d({ size: [2, 2], interpolation: 'bilinear', name: 'u' }),
-      'u: UpSampling2D with interpolation "bilinear" has no counterpart; expected none or nearest',
-    ],
   ];
   for (const [title, layer, message] of cases) {
     it(title, () => {

@@ -160,6 +160,19 @@ describe('a foreign tf model', () => {
     expect(net.graph.outputs).to.have.length(2);
   });
 
+  it('with upsampling by two factors, and between pixels', () => {
+    const x = tfl.input({ shape: [3, 5, 2] });
+    const ends = (['nearest', 'bilinear'] as const).map((interpolation) =>
+      on(
+        l.upSampling2d({ size: [3, 2], interpolation }),
+        on(l.conv2d({ ...some(), filters: 2, kernelSize: 1 }), x),
+      ),
+    );
+    const whole = on(l.upSampling2d({ size: [2, 2], interpolation: 'bilinear' }), x);
+    const net = read(tfl.model({ inputs: x, outputs: [...ends, whole] }));
+    expect(kindsOf(net).filter((kind) => kind === 'resize')).to.have.length(3);
+  });
+
   it('with every activation that is also ours, as a layer or within one', () => {
     const names = ['relu', 'relu6', 'sigmoid', 'softmax', 'tanh', 'swish', 'gelu'] as const;
     const x = tfl.input({ shape: [6] });

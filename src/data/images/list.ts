@@ -25,7 +25,12 @@ export interface PictureList {
 type Named = readonly { readonly path: string; readonly label: string }[];
 
 const kinds = ['.png', '.jpg', '.jpeg', '.webp'];
-const testNames = ['val', 'valid', 'validation', 'test'];
+const testNames = ['val', 'valid', 'validation', 'test', 'testing'];
+/** Which part a name means, in any case: 0 for the one to train on, then those to measure on, the first found first. */
+const partOf = (name: string): number => {
+  const lower = name.toLowerCase();
+  return lower === 'training' ? 0 : ['train', ...testNames].indexOf(lower);
+};
 const byCode = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Names of the folders in a folder, sorted; hidden ones are left out. */
@@ -82,35 +87,34 @@ async function inTable(file: string): Promise<{ readonly train: Named; readonly 
   const parts: { readonly train: Named[number][]; readonly test: Named[number][] } = { train: [], test: [] };
   body.forEach((row, i) => {
     const part = split === undefined || split < 0 ? 'train' : (row[split] ?? '');
-    if (part !== 'train' && !testNames.includes(part))
+    if (partOf(part) < 0)
       fail(`row ${i + 1}: split must be train, ${testNames.join(', ')}, got ${quote(part)}`);
     const [at = '', name = ''] = [row[path], row[label]];
     if (!at || !name) fail(`row ${i + 1}: path and label must not be empty`);
-    parts[part === 'train' ? 'train' : 'test'].push({ path: resolve(dirname(file), at), label: name });
+    parts[partOf(part) ? 'test' : 'train'].push({ path: resolve(dirname(file), at), label: name });
   });
   return { train: parts.train, test: parts.test.length ? parts.test : undefined };
 }
 
 /**
  * Names of classes in the order of their indices: sorted, as torchvision's ImageFolder has them; names that are the numbers from 0 up
- * are those indices.
+ * (also as 00, 01, ...) are those indices.
  */
 function ordered(names: readonly string[]): readonly string[] {
   const all = [...new Set(names)].sort(byCode);
-  const numbers = all.map(Number).sort((a, b) => a - b);
-  return numbers.every((n, i) => n === i) && all.every((name) => /^\d+$/.test(name))
-    ? numbers.map(String)
-    : all;
+  const byNumber = all.toSorted((a, b) => Number(a) - Number(b));
+  return byNumber.every((name, i) => /^\d+$/.test(name) && Number(name) === i) ? byNumber : all;
 }
 
 /** About a fifth of each class, by a fixed seed; a class of one picture stays whole. */
 function heldOut(all: Named, classNames: readonly string[]): { readonly train: Named; readonly test: Named } {
   const test = new Set<string>();
   for (const name of classNames) {
-    const members = all.filter(({ label }) => label === name);
+    // a table may name a picture several times
+    const members = [...new Set(all.flatMap(({ path, label }) => (label === name ? [path] : [])))];
     const order = permutation(members.length, random('held out', 0, name));
     const count = members.length < 2 ? 0 : Math.max(1, Math.floor(members.length / 5));
-    for (const i of order.subarray(0, count)) test.add(members[i]?.path ?? '');
+    for (const i of order.subarray(0, count)) test.add(members[i] ?? '');
   }
   return { train: all.filter(({ path }) => !test.has(path)), test: all.filter(({ path }) => test.has(path)) };
 }
@@ -129,9 +133,14 @@ function namesFor(
   { classNames, classes = classNames?.length }: ClassesOfNet,
 ): readonly string[] {
   const own = ordered(found);
-  const areNumbers = own.every((name) => /^\d+$/.test(name) && Number(name) < (classes ?? 0));
+  const byNumber = new Map(own.map((name) => [Number(name), name]));
+  const areNumbers =
+    byNumber.size === own.length && own.every((name) => /^\d+$/.test(name) && Number(name) < (classes ?? 0));
   if (classNames && (!areNumbers || own.some((name) => classNames.includes(name)))) return classNames;
-  return areNumbers && classes !== undefined ? Array.from({ length: classes }, (_, i) => `${i}`) : own;
+  // names such as 007 stay as they are
+  return areNumbers && classes !== undefined
+    ? Array.from({ length: classes }, (_, i) => byNumber.get(i) ?? `${i}`)
+    : own;
 }
 
 /**
@@ -178,15 +187,21 @@ export async function listPictures(path: string, net: ClassesOfNet = {}): Promis
 /** The pictures of the part to train on where there is one, else all; what folders and labels are called means nothing. */
 export async function trainingPictures(path: string): Promise<readonly string[]> {
   if (extname(path).toLowerCase() === '.csv') return (await inTable(path)).train.map((p) => p.path);
-  const names = foldersIn(path);
-  return picturesBelow(
-    names.includes('train') && testNames.some((name) => names.includes(name)) ? join(path, 'train') : path,
-  );
+  return picturesBelow(partsIn(path)?.train ?? path);
 }
 
 function foldersOf(path: string): { readonly train: Named; readonly test: Named | undefined } {
-  const names = foldersIn(path);
-  const test = testNames.find((name) => names.includes(name));
-  if (test === undefined || !names.includes('train')) return { train: inFolders(path), test: undefined };
-  return { train: inFolders(join(path, 'train')), test: inFolders(join(path, test)) };
+  const parts = partsIn(path);
+  return parts
+    ? { train: inFolders(parts.train), test: inFolders(parts.test) }
+    : { train: inFolders(path), test: undefined };
+}
+
+/** The folders of the two parts, where a folder has them. */
+function partsIn(path: string): { readonly train: string; readonly test: string } | undefined {
+  const named = foldersIn(path)
+    .flatMap((name) => (partOf(name) < 0 ? [] : [{ name, part: partOf(name) }]))
+    .sort((a, b) => a.part - b.part);
+  const [train, test] = [named.find((p) => p.part === 0), named.find((p) => p.part > 0)];
+  return train && test && { train: join(path, train.name), test: join(path, test.name) };
 }

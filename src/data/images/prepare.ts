@@ -3,8 +3,8 @@
  * with stands on its card under `preprocessing`.
  */
 import { UsageError } from '../../errors.ts';
-import { cropped, exchanged, inChannels, type Picture } from './picture.ts';
-import { interpolations, isInterpolation, resize } from './resample.ts';
+import { checkPicture, cropped, exchanged, inChannels, type Picture } from './picture.ts';
+import { interpolations, isInterpolation, resizedPart } from './resample.ts';
 
 /** How a picture becomes a net's input: the fields of `preprocessing` on the card of an imported net that say so. */
 export interface Preparation {
@@ -75,19 +75,27 @@ function resizedTo(p: Preparation, { width, height }: Picture): readonly [height
   return [rounded(height / ratio), rounded(width / ratio)];
 }
 
-/** The middle of a picture; where it is too small, `fill` surrounds it. */
+/** The middle of a resized picture, of which no more is made; where it is too small, `fill` surrounds it. */
 function middle(
   picture: Picture,
-  [height, width]: readonly [number, number],
+  [tall, wide]: readonly [number, number],
+  p: Preparation,
   fill: readonly number[],
 ): Picture {
+  const { interpolation = 'bilinear' } = p;
+  const [height, width] = sizeOfInput(p);
   const start = (have: number, want: number): number =>
     want > have ? -Math.floor((want - have) / 2) : rounded((have - want) / 2);
-  return cropped(
-    picture,
-    { left: start(picture.width, width), top: start(picture.height, height), width, height },
-    fill,
-  );
+  const [left, top] = [start(wide, width), start(tall, height)];
+  const part = {
+    left: Math.max(left, 0),
+    top: Math.max(top, 0),
+    width: Math.min(width, wide),
+    height: Math.min(height, tall),
+  };
+  const how = isInterpolation(interpolation) ? interpolation : 'bilinear';
+  const made = resizedPart(picture, [wide, tall], how, part);
+  return cropped(made, { left: Math.min(left, 0), top: Math.min(top, 0), width, height }, fill);
 }
 
 /**
@@ -106,14 +114,14 @@ function middle(
  */
 export function prepared(picture: Picture, p: Preparation): Uint8Array {
   checkPreparation(p);
-  const { mean, channels, interpolation = 'bilinear', cropMode = 'center', range: [low, high] = [0, 1] } = p;
+  checkPicture(picture);
+  const { mean, channels, cropMode = 'center', range: [low, high] = [0, 1] } = p;
   const coloured = inChannels(picture, mean.length);
   const [height, width] = resizedTo(p, coloured);
-  const resized = resize(coloured, Math.max(width, 1), Math.max(height, 1), interpolation);
   const shares = mean.map((m) => Math.min(Math.max((m - low) / (high - low), 0), 1));
   const inOrder = channels === 'bgr' ? shares.toReversed() : shares;
   const fill = cropMode === 'border' ? inOrder.map((m) => rounded(255 * m)) : [];
-  const { data } = middle(resized, sizeOfInput(p), fill);
+  const { data } = middle(coloured, [Math.max(height, 1), Math.max(width, 1)], p, fill);
   return channels === 'bgr' ? exchanged(data) : data;
 }
 

@@ -7,8 +7,13 @@
  * f((i + 1/2 - c) / max(s, 1)), and weights are divided by their sum. In fixed point a weight has 22 bits behind the point.
  */
 import { UsageError } from '../../errors.ts';
-import { checkPicture, type Picture } from './picture.ts';
+import { checkPicture, cropped, type Picture } from './picture.ts';
 
+/** Neighbouring pixels of a row or of a column. */
+interface Part {
+  readonly from: number;
+  readonly count: number;
+}
 interface Filter {
   /** f is zero from here on. */
   readonly support: number;
@@ -41,17 +46,18 @@ interface Taps {
   readonly size: number;
 }
 
-function tapsOf(from: number, to: number, { support, weight }: Filter): Taps {
+/** Those of `part.count` of the `to` output pixels, from the one numbered `part.from`. */
+function tapsOf(from: number, to: number, { support, weight }: Filter, part: Part): Taps {
   const scale = from / to;
   const widened = Math.max(scale, 1);
   const reach = support * widened;
   const size = Math.ceil(reach) * 2 + 1;
-  const [first, count] = [new Int32Array(to), new Int32Array(to)];
-  const weights = new Int32Array(to * size);
+  const [first, count] = [new Int32Array(part.count), new Int32Array(part.count)];
+  const weights = new Int32Array(part.count * size);
   const inverse = 1 / widened;
   const row = new Float64Array(size);
-  for (let x = 0; x < to; x++) {
-    const centre = (x + 0.5) * scale;
+  for (let x = 0; x < part.count; x++) {
+    const centre = (part.from + x + 0.5) * scale;
     const begin = Math.max(Math.trunc(centre - reach + 0.5), 0);
     const taps = Math.min(Math.trunc(centre + reach + 0.5), from) - begin;
     let sum = 0;
@@ -147,11 +153,27 @@ export function resize(picture: Picture, width: number, height: number, how: str
   for (const [name, n] of Object.entries({ width, height }))
     if (!Number.isSafeInteger(n) || n < 1)
       throw new UsageError(`resize: ${name} must be a whole number from 1 up, got ${n}`);
+  return resizedPart(picture, [width, height], how, { left: 0, top: 0, width, height });
+}
+
+/** Some columns and rows of `resize`, in the time and memory that they take: a long strip becomes very long. */
+export function resizedPart(
+  picture: Picture,
+  [width, height]: readonly [width: number, height: number],
+  how: Interpolation,
+  part: Readonly<Record<'left' | 'top' | 'width' | 'height', number>>,
+): Picture {
   const filter = filters[how];
+  const beside: Part = { from: part.left, count: part.width };
+  const below: Part = { from: part.top, count: part.height };
   const rows = (p: Picture): Picture =>
-    width === p.width ? p : alongRows(p, width, tapsOf(p.width, width, filter));
+    width === p.width
+      ? cropped(p, { ...part, top: 0, height: p.height })
+      : alongRows(p, part.width, tapsOf(p.width, width, filter, beside));
   const columns = (p: Picture): Picture =>
-    height === p.height ? p : alongColumns(p, height, tapsOf(p.height, height, filter));
+    height === p.height
+      ? cropped(p, { ...part, left: 0, width: p.width })
+      : alongColumns(p, part.height, tapsOf(p.height, height, filter, below));
   const columnsFirst = picture.height - height > 2 * Math.max(picture.width - width, 0);
   return columnsFirst ? rows(columns(picture)) : columns(rows(picture));
 }

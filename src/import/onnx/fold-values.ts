@@ -2,12 +2,11 @@
 import type { OnnxDtype } from '../../onnx/index.ts';
 import type { Call } from './call.ts';
 import { type Constant, countOf, dataOf, later } from './constant.ts';
+import { anyBatch } from './view.ts';
 
 /** Computes the outputs of a node from constants. */
 export type Fold = (call: Call) => readonly Constant[];
 
-/** Stands for every batch size: a prime that no other axis has. */
-export const anyBatch = 8191;
 /** A constant that is the same for every image has one, which is repeated for every batch. */
 export const ofOneImage = (shape: readonly number[]): readonly number[] =>
   shape.map((dim, i) => (i === 0 && dim === anyBatch ? 1 : dim));

@@ -14,14 +14,13 @@ import { constantOf } from './constant.ts';
 import { Draft } from './draft.ts';
 import { finish } from './finish.ts';
 import { folds } from './fold.ts';
-import { anyBatch } from './fold-values.ts';
 import { type Layout, layoutOf } from './input.ts';
 import { Integers } from './integers.ts';
 import { settled } from './layout.ts';
 import { opReaders } from './ops/table.ts';
 import { type OnnxEnd, outputOf } from './output.ts';
 import { containersOf, modulesOf, ownPath, stagesBy, uniquePaths, wantedPath } from './paths.ts';
-import { axesOf } from './view.ts';
+import { anyBatch, axesOf } from './view.ts';
 
 export type { OnnxEnd } from './output.ts';
 

@@ -19,6 +19,9 @@ export interface Atom {
 export type Axis = readonly Atom[];
 export type Axes = readonly Axis[];
 
+/** Stands for every batch size: a prime that no other axis has. */
+export const anyBatch = 8191;
+
 export const sizeOfAxis = (axis: Axis): number => axis.reduce((size, atom) => size * atom.size, 1);
 export const dimsOf = (axes: Axes): number[] => axes.map(sizeOfAxis);
 
@@ -98,6 +101,6 @@ export function offsetsOf(axis: Axis): readonly number[] {
 /** Whether an axis is a whole axis of ours in its order. */
 export const isWhole = (axis: Axis, base: Base, size: number): boolean => sameAxis(axis, whole(base, size));
 
-/** An axis in words, for errors. */
+/** Axes in words, for errors. A batch of any size is `n`. */
 export const printAxes = (axes: Axes): string =>
-  `[${axes.map((axis) => axis.map(({ base, size }) => `${base}${size}`).join('.') || '1').join(', ')}]`;
+  `[${axes.map((axis) => axis.map(({ base, size }) => (size === anyBatch ? base : `${base}${size}`)).join('.') || '1').join(', ')}]`;

@@ -165,9 +165,13 @@ const readers: Readonly<Record<string, (config: LayerConfig) => Reading>> = {
     return { ops: [{ kind: 'dropout', rate: config.number('rate') }] };
   },
   UpSampling2D: (config) => {
-    config.expect('interpolation', null, 'nearest');
-    const [h, w] = config.pair('size');
-    if (h !== w) config.fail('with two factors has no counterpart');
-    return { ops: [{ kind: 'upsample', factor: h, fn: 'nearest' }] };
+    config.expect('interpolation', null, 'nearest', 'bilinear');
+    const [fh, fw] = config.pair('size');
+    const fn = config.get('interpolation') === 'bilinear' ? 'bilinear' : 'nearest';
+    if (fn === 'nearest' && fh === fw) return { ops: [{ kind: 'upsample', factor: fh, fn }] };
+    if (config.isVector) config.fail('over a map of one place has no counterpart');
+    const [h = 1, w = 1] = config.shapes[0] ?? [];
+    // tf.layers takes place i / factor, where Keras takes (i + 1/2) / factor - 1/2
+    return { ops: [{ kind: 'resize', size: [h * fh, w * fw], fn, align: 'edges' }] };
   },
 };

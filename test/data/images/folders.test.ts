@@ -85,12 +85,41 @@ describe('a folder of pictures', () => {
     );
   });
 
+  it('takes class folders named by padded numbers', async () => {
+    await writeClasses(at('padded'), { '00': colours.red, '01': colours.blue, '02': colours.green }, 2);
+    const names = async (net: object) => (await pictureSet(at('padded'), { ...options, ...net })).classNames;
+    expect(await names({})).to.deep.equal(['00', '01', '02']);
+    expect(await names({ classes: 3 })).to.deep.equal(['00', '01', '02']);
+    expect(await names({ classes: 4 })).to.deep.equal(['00', '01', '02', '3']);
+  });
+
+  it('finds parts whose names begin with a capital, also as Training and Testing', async () => {
+    for (const [train, test] of [
+      ['Train', 'Test'],
+      ['Training', 'Testing'],
+    ] as const) {
+      await writeClasses(at(`of-${train}`, train), colours, 2);
+      await writeClasses(at(`of-${train}`, test), colours, 1);
+      const set = await pictureSet(at(`of-${train}`), options);
+      expect([set.classNames, (await set.test()).count]).to.deep.equal([Object.keys(colours), 3]);
+      expect((await plainPictures(at(`of-${train}`), options)).count).to.equal(6);
+    }
+  });
+
+  it('never holds out the only picture of a class, however often a table names it', async () => {
+    const rows = ['path,label', ...[1, 2, 3, 4, 5].map(() => 'flat/red/0.png,rot'), 'flat/blue/0.png,blau'];
+    writeFileSync(at('often.csv'), [...rows, 'flat/blue/1.png,blau'].join('\n'));
+    const set = await pictureSet(at('often.csv'), options);
+    expect([...(await set.train()).labels].sort()).to.deep.equal([0, 1, 1, 1, 1, 1]);
+    expect([...(await set.test()).labels]).to.deep.equal([0]);
+  });
+
   it('comes as a CSV too', async () => {
     const rows = [
       'path,label,split',
       'flat/red/0.png,rot,train',
       '"flat/blue/1.png",blau,train',
-      'flat/red/2.png,rot,val',
+      'flat/red/2.png,rot,Val',
     ];
     writeFileSync(at('list.csv'), `\uFEFF${rows.join('\r\n')}\r\n`);
     const { classNames, train, test } = await loadDataset(at('list.csv'), { pictures: options });
@@ -107,7 +136,7 @@ describe('a folder of pictures', () => {
     await refused('path,label\na.png,\n', /wrong\.csv: row 1: path and label must not be empty$/);
     await refused(
       'path,label,split\na.png,x,half\n',
-      /wrong\.csv: row 1: split must be train, val, valid, validation, test, got "half"$/,
+      /wrong\.csv: row 1: split must be train, val, valid, validation, test, testing, got "half"$/,
     );
   });
 

@@ -55,6 +55,16 @@ describe('preparing a picture', () => {
   const picture = madePicture({ seed: 3, width: 20, height: 10, channels: 3 });
   const how = { size: 8, mean: [0.5, 0.4, 0.3], std: [0.5, 0.25, 1], crop: 1 };
 
+  it('makes no more of a long strip than the crop takes', () => {
+    // at full length 60,000 x 2 would become 7,680,000 x 256
+    const strip = madePicture({ seed: 2, width: 60_000, height: 2, channels: 3 });
+    const large = { ...how, size: 224, crop: 0.875 };
+    expect(prepared(strip, large)).to.have.length(224 * 224 * 3);
+    const short = madePicture({ seed: 2, width: 60, height: 2, channels: 3 });
+    const [wide, part] = [resize(short, 300, 10, 'bilinear'), prepared(short, { ...how, size: 10 })];
+    expect([...part.subarray(0, 30)]).to.deep.equal([...wide.data.subarray(145 * 3, 155 * 3)]);
+  });
+
   it('turns RGB into BGR where a net takes that', () => {
     const [rgb, bgr] = [prepared(picture, how), prepared(picture, { ...how, channels: 'bgr' })];
     expect([...bgr.subarray(0, 6)]).to.deep.equal([rgb[2], rgb[1], rgb[0], rgb[5], rgb[4], rgb[3]]);

@@ -4,6 +4,7 @@ import { MoonletError } from '../../../src/errors.ts';
 import { fromOnnx } from '../../../src/import/index.ts';
 import {
   int,
+  ints,
   type OnnxDtype,
   type OnnxModel,
   type OnnxNode,
@@ -117,10 +118,10 @@ describe('fromOnnx of outputs', () => {
       maps([op('Reshape', ['x', 'to'], 'y')], [whole('to', to)]);
     const message = (layout: string): string =>
       `onnx output "y": its axes have the layout ${layout}, which is neither a map nor a vector`;
-    refused(reshaped([-1, 4, 3, 2, 5]), message('[n8191, c4, h3, h2, w5]'));
-    refused(reshaped([-1, 4, 30]), message('[n8191, c4, h6.w5]'));
+    refused(reshaped([-1, 4, 3, 2, 5]), message('[n, c4, h3, h2, w5]'));
+    refused(reshaped([-1, 4, 30]), message('[n, c4, h6.w5]'));
     const repeated = [op('GlobalAveragePool', ['x'], 'p'), op('Expand', ['p', 'to'], 'y')];
-    refused(maps(repeated, [whole('to', [1, 4, 3, 3])]), message('[n8191, c4, *3, *3]'));
+    refused(maps(repeated, [whole('to', [1, 4, 3, 3])]), message('[n, c4, *3, *3]'));
     const all = { axis: int(0) };
     refused(
       {
@@ -129,6 +130,17 @@ describe('fromOnnx of outputs', () => {
       },
       message('[1, n2.c4.h6.w5]'),
     );
+  });
+
+  it('says over which axes a map cannot be reduced', () => {
+    for (const [axes, words] of [
+      [[2], 'height'],
+      [[1, 2, 3], 'channels and height and width'],
+    ] as const)
+      refused(
+        maps([op('ReduceMean', ['x'], 'y', { axes: ints(axes) })]),
+        `(ReduceMean): reduces ${words} of a map; only all its places, or all its channels, have a counterpart`,
+      );
   });
 
   it('reports the axes that a vector has in the file', () => {

@@ -6,6 +6,8 @@ import { isBatch, unmixed, unreadable } from '../layout.ts';
 import { type Axis, isOnly, offsetsOf, sizeOfAxis } from '../view.ts';
 import { mixed } from './mix.ts';
 
+const words = { n: 'the batch', h: 'height', w: 'width', c: 'channels', '*': 'repeated values' } as const;
+
 /** ReduceMean, ReduceSum and ReduceMax: over the whole map, or over all channels. */
 export function reduce(call: Call): readonly Value[] {
   const x = unmixed(call, call.live(0));
@@ -42,7 +44,12 @@ export function reduce(call: Call): readonly Value[] {
   const pieces = atoms.reduce((n, { size }) => n * size, 1);
   if (fn === 'max' && atoms.every(({ base }) => base === 'c') && pieces < c)
     return neighbours(call, besides(call, x, reduced), reduced, pieces, kept);
-  if (!atoms.every(({ base }) => base === 'c') || !covers('c', c)) return call.fail(unreadable(x));
+  if (!atoms.every(({ base }) => base === 'c') || !covers('c', c))
+    return call.fail(
+      isMap(shape) && over.every((axis) => axis.length < 2)
+        ? `reduces ${over.flatMap((axis) => axis.map(({ base }) => words[base])).join(' and ')} of a map; only all its places, or all its channels, have a counterpart`
+        : unreadable(x),
+    );
   return left(overChannels(call, x.id, fn, total(c)), []);
 }
 
