@@ -1,4 +1,4 @@
-/** @file Writes norms, pads, transposed convs and resizing as ONNX nodes. */
+/** @file Writes norms, pads, pools, transposed convs and resizing as ONNX nodes. */
 import { defined, first } from '../access.ts';
 import {
   channelsOf,
@@ -6,9 +6,12 @@ import {
   isMap,
   type Norm,
   type OpOf,
+  type Padding,
+  type Pair,
   positionFeatures,
   type Shape,
   type Slot,
+  slide,
   slideBack,
 } from '../graph/index.ts';
 import { float, int, ints, string } from '../onnx/index.ts';
@@ -209,4 +212,28 @@ export function emitPad(
   const [h = 1, w = 1]: readonly number[] = shape;
   const pair = (values: readonly number[]): string => d.constant('int64', [2], values);
   return d.emit('Slice', [x, pair([-top, -left]), pair([h + bottom, w + right]), pair([2, 3])]);
+}
+
+/** A pool of values; what it adds around a map counts for nothing. */
+export function emitPool(e: Emission & { readonly op: OpOf<'pool'> }): string {
+  const { draft: d, op } = e;
+  const x = first(e.ins);
+  const { fn, size, stride, padding } = op;
+  // onnxruntime 1.30 takes a Pad into a pool behind it, where its zeros count for nothing; not one that lists its axes
+  const at = d.nodes.findLastIndex(({ opType, outputs }) => opType === 'Pad' && outputs[0] === x);
+  const node = d.nodes[at];
+  if (node?.inputs.length === 2)
+    d.nodes[at] = { ...node, inputs: [...node.inputs, '', d.constant('int64', [4], [0, 1, 2, 3])] };
+  return d.emit(fn === 'max' ? 'MaxPool' : 'AveragePool', [x], {
+    kernel_shape: ints(size),
+    strides: ints(stride),
+    pads: ints(padsOf(first(e.shapes), size, stride, [1, 1], padding)),
+    ...(fn === 'avg' ? { count_include_pad: int(0) } : {}),
+  });
+}
+
+/** ONNX's order: top, left, bottom, right. */
+export function padsOf(shape: Shape, kernel: Pair, stride: Pair, dilation: Pair, padding: Padding): number[] {
+  const { top, left, bottom, right } = slide(shape, { kernel, stride, dilation, padding }).pads;
+  return [top, left, bottom, right];
 }

@@ -15,13 +15,9 @@ import {
   type Node,
   nodesById,
   type OpOf,
-  type Padding,
-  type Pair,
-  type Shape,
   type Slot,
   shapes,
   shiftTap,
-  slide,
 } from '../graph/index.ts';
 import { float, int, ints, type OnnxModel, string } from '../onnx/index.ts';
 import type { Net, WeightKey } from '../weights/index.ts';
@@ -43,9 +39,11 @@ import {
   emitLayerNorm,
   emitNorm,
   emitPad,
+  emitPool,
   emitPositions,
   emitResize,
   emitResponseNorm,
+  padsOf,
 } from './onnx-ops.ts';
 import { emitRows, Forms } from './onnx-rows.ts';
 import { rowSections } from './row-sections.ts';
@@ -187,14 +185,7 @@ function emitOp(e: Emission): string {
     .with({ kind: 'quantize' }, (op) => emitQuantize(d, x, op, e.floats))
     .with({ kind: 'norm' }, (op) => emitNorm({ ...e, op }))
     .with({ kind: 'act' }, ({ fn }) => (e.isRounded && repeats(e.source, fn) ? x : emitActivation(d, x, fn)))
-    .with({ kind: 'pool' }, ({ fn, size, stride, padding }) =>
-      d.emit(fn === 'max' ? 'MaxPool' : 'AveragePool', [x], {
-        kernel_shape: ints(size),
-        strides: ints(stride),
-        pads: ints(padsOf(shape, size, stride, [1, 1], padding)),
-        ...(fn === 'avg' ? { count_include_pad: int(0) } : {}),
-      }),
-    )
+    .with({ kind: 'pool' }, (op) => emitPool({ ...e, op }))
     .with({ kind: 'pad' }, ({ pads }) => emitPad(d, x, shape, pads))
     .with({ kind: 'globalPool' }, ({ fn }) =>
       d.emit('Flatten', [d.emit(fn === 'avg' ? 'GlobalAveragePool' : 'GlobalMaxPool', [x])], channelAxis),
@@ -338,12 +329,6 @@ function emitActivation(d: Draft, x: string, fn: Activation): string {
     case 'softmax':
       return d.emit('Softmax', [x], { axis: int(1) });
   }
-}
-
-/** ONNX's order: top, left, bottom, right. */
-function padsOf(shape: Shape, kernel: Pair, stride: Pair, dilation: Pair, padding: Padding): number[] {
-  const { top, left, bottom, right } = slide(shape, { kernel, stride, dilation, padding }).pads;
-  return [top, left, bottom, right];
 }
 
 /** Depthwise filters [c, 1, kernel, kernel] of single ones; see the op `shift`. */

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { inferenceEngine } from '../../src/engine/default-engine.ts';
 import { compile, type EngineOptions, engineNamed, prepare, useBackend } from '../../src/engine/index.ts';
 import { MoonletError, UsageError } from '../../src/errors.ts';
+import { graph, input } from '../../src/index.ts';
 import { defaultThreads } from '../../src/jit/runtime.ts';
 import { wrn } from '../../zoo/architectures/index.ts';
 import { largestDifference, noise, shaken } from '../support/nets.ts';
@@ -153,6 +154,35 @@ describe('engines', () => {
       ).to.be.below(1e-5);
       await first.release();
     }
+  });
+
+  it('count zeros around a map in the pool behind them, also more of them than the pool has rows', async () => {
+    for (const fn of ['maxPool', 'avgPool'] as const)
+      for (const size of [2, 3])
+        for (const pads of [
+          [1, 1, 1, 1],
+          [0, 3, 2, 0],
+        ] as const)
+          for (const padding of ['valid', 'same'] as const) {
+            const zeros = graph(
+              'zeros',
+              input(5, 4, 2)
+                .pipe('pad', (x) => x.pad(pads))
+                .pipe('drop', (x) => x.dropout(0.5))
+                .pipe('pool', (x) => x[fn]({ size, stride: 1, padding })),
+            );
+            const x = noise(2 * 40, 5).map((v) => -1 - Math.abs(v));
+            const [ort, cpu] = await Promise.all(
+              (['onnxruntime', 'cpu'] as const).map(async (engine) => {
+                const compiled = await compile({ graph: zeros, weights: new Map() }, { engine });
+                const [y = new Float32Array()] = (await compiled.run(x)).values();
+                await compiled.release();
+                return y;
+              }),
+            );
+            const what = `${fn} ${size} ${pads} ${padding}`;
+            expect(largestDifference(ort ?? x, cpu ?? x), what).to.be.below(1e-6);
+          }
   });
 
   it('refuse values that no node has, and batches of another length', async () => {
