@@ -16,6 +16,8 @@ export interface ExportOptions {
   readonly batch?: number;
   /** Whether an ONNX file is for WebGPU. */
   readonly webgpu?: boolean;
+  /** Whether an ONNX file keeps kernels of 2 to 4 bits as int4; true by default. */
+  readonly int4?: boolean;
   /** What goes along with the net. */
   readonly card: ExportCard;
   /** The names of weights in the file that the net came from. */

@@ -59,6 +59,7 @@ export async function exportStudent(name: string, wanted: Wanted): Promise<void>
       ...{ precision, layout, ...card },
       ...(wanted.batch === undefined ? {} : { batch: wanted.batch }),
       webgpu: wanted.webgpu ?? false,
+      int4: wanted.int4 ?? true,
       ...(both && rounded ? { integers: rounded } : {}),
     });
     for (const { difference } of [made, ...(made.others ?? [])])

@@ -24,6 +24,7 @@ interface Flags {
   readonly layout: string;
   readonly batch?: string;
   readonly webgpu?: boolean;
+  readonly int4: boolean;
   readonly names: string;
   readonly labels?: string;
   readonly force?: boolean;
@@ -54,6 +55,7 @@ export const exportCommand = (command: Command): void => {
     .option('--layout <layout>', 'the layout of the input of an ONNX file: NHWC or NCHW', 'NHWC')
     .option('--batch <n>', 'the number of images that an ONNX file takes at once (default: any)')
     .option('--webgpu', 'write an ONNX file whose convs onnxruntime-web computes right on WebGPU too')
+    .option('--no-int4', 'write kernels of 2 to 4 bits as 8 bits or floats into an ONNX file, not as int4')
     .option('--labels <file>', `${labelsHelp} (default: those of card.json)`)
     .option('--names <library>', 'whose names the tensors of safetensors have: moonlet or timm', 'moonlet')
     .option('--force', forceHelp)
@@ -71,6 +73,7 @@ async function run(name: string, flags: Flags): Promise<void> {
     throw new UsageError(
       `--webgpu is for onnx, not for ${format}${format === 'transformers' ? ', whose files always are for WebGPU too' : ''}`,
     );
+  if (!flags.int4 && format !== 'onnx') throw new UsageError(`--no-int4 is for onnx, not for ${format}`);
   const kind = kindOf(format, precision, flags.names);
   if (flags.quantize !== undefined && precision !== 'int8')
     throw new UsageError('--quantize says how --int8 rounds; add --int8, or remove it');
@@ -81,6 +84,7 @@ async function run(name: string, flags: Flags): Promise<void> {
     ...{ format, kind, precision, layout, out: flags.out },
     ...(batch === undefined ? {} : { batch }),
     webgpu: flags.webgpu ?? false,
+    int4: flags.int4,
     ...(flags.data === undefined ? {} : { data: flags.data }),
     ...(flags.labels === undefined ? {} : { labels: flags.labels }),
     ...(flags.quantize === undefined ? {} : { quantize: flags.quantize }),

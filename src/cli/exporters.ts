@@ -30,9 +30,9 @@ import { magnitude } from './say.ts';
 
 /** ONNX for deployment: norms and parallel branches folded, any batch. */
 async function onnx(net: Net, o: ExportOptions): Promise<Exported> {
-  const { precision, layout, card, batch, webgpu = false, tensors = {} } = o;
+  const { precision, layout, card, batch, webgpu = false, int4 = true, tensors = {} } = o;
   const folded = precision === 'int8' ? net : foldBranches(net);
-  const written = toOnnx(folded, { layout, tensors, int4: true, ...(batch ? { batch } : {}) });
+  const written = toOnnx(folded, { layout, tensors, int4, ...(batch ? { batch } : {}) });
   const { unsafe, ...safe } = withSafeConvs(written);
   const model = { ...(webgpu ? safe : written), ...onnxCard(card) };
   const content = encodeModel(precision === 'half' ? halved(model) : model);
@@ -63,6 +63,11 @@ async function onnx(net: Net, o: ExportOptions): Promise<Exported> {
       `opset ${model.opset}, input ${layout}, ${batch === undefined ? 'any batch' : `batches of ${batch}`}`,
       ...(signed + unsigned
         ? [`integer layers: ${signed} of u8 x s8, ${unsigned} of u8 x u8; exact with and without VNNI`]
+        : []),
+      ...(model.initializers.some((t) => t.dtype === 'int4')
+        ? [
+            'kernels of 2 to 4 bits are int4, which some runtimes read wrongly (MNN 3.6); --no-int4 writes 8 bits or floats',
+          ]
         : []),
       ...(unsafe
         ? [

@@ -200,18 +200,24 @@ export function emitNorm(e: Emission<Norm>): string {
   return d.emit('BatchNormalization', [x, ...vectors], { epsilon: float(op.eps) });
 }
 
-/** Zeros around a map. A crop is a Slice, since MNN takes from the end what a negative pad takes from the front. */
+/**
+ * Zeros around a map, then a crop as a Slice: MNN takes from the end what a negative pad takes from the front, and ONNX's reference
+ * evaluator has no negative pads.
+ */
 export function emitPad(
   d: Draft,
   x: string,
   shape: Shape,
   [top, right, bottom, left]: OpOf<'pad'>['pads'],
 ): string {
-  if (Math.max(top, right, bottom, left) > 0)
-    return d.emit('Pad', [x, d.constant('int64', [8], [0, 0, top, left, 0, 0, bottom, right])]);
+  const more = (n: number): number => Math.max(n, 0);
+  const padded = [0, 0, more(top), more(left), 0, 0, more(bottom), more(right)];
+  const whole = padded.some((n) => n > 0) ? d.emit('Pad', [x, d.constant('int64', [8], padded)]) : x;
+  if (whole !== x && Math.min(top, right, bottom, left) >= 0) return whole;
   const [h = 1, w = 1]: readonly number[] = shape;
   const pair = (values: readonly number[]): string => d.constant('int64', [2], values);
-  return d.emit('Slice', [x, pair([-top, -left]), pair([h + bottom, w + right]), pair([2, 3])]);
+  const to = [more(top) + h + bottom, more(left) + w + right];
+  return d.emit('Slice', [whole, pair([more(-top), more(-left)]), pair(to), pair([2, 3])]);
 }
 
 /** A pool of values; what it adds around a map counts for nothing. */

@@ -7,7 +7,7 @@ import { agrees, farness } from '../../src/cli/export-compare.ts';
 import { quantizeByData } from '../../src/compress/index.ts';
 import { loadDataset, type Split } from '../../src/data/index.ts';
 import { compile, runModel } from '../../src/engine/index.ts';
-import { init } from '../../src/index.ts';
+import { graph, init, input } from '../../src/index.ts';
 import { evaluate, passes } from '../../src/learn/task/index.ts';
 import { decodeModel } from '../../src/onnx/index.ts';
 import { fromLayers, unpackLayers } from '../../src/read/tfjs/index.ts';
@@ -60,6 +60,27 @@ describe('moonlet export', () => {
       ['export', student, '--format', 'tfjs', '--webgpu', '--out', at('no')],
       2,
       '--webgpu is for onnx, not for tfjs',
+    );
+  });
+
+  it('onnx --no-int4: kernels of 4 bits without int4, of the same values', async () => {
+    const net = await quantizeByData(
+      shaken(graph('few', input(6, 6, 3).conv(8, { kernel: 3 }).relu().globalPool().dense(4))),
+      [noise(4 * 108, 'few')],
+      { weights: 4 },
+    );
+    saveNet(at('few'), net);
+    const written = async (out: string, ...flags: readonly string[]): Promise<unknown> => {
+      await exported(at('few'), '--format', 'onnx', '--out', at(out), ...flags);
+      const { opset, initializers } = decodeModel(readFileSync(join(at(out), 'model.onnx')));
+      return [opset, initializers.filter((t) => t.dtype === 'int4').length];
+    };
+    expect(await written('int4')).to.deep.equal([21, 2]);
+    expect(await written('bytes', '--no-int4')).to.deep.equal([18, 0]);
+    await expectRefusal(
+      ['export', student, '--format', 'tfjs', '--no-int4', '--out', at('no')],
+      2,
+      '--no-int4 is for onnx, not for tfjs',
     );
   });
 

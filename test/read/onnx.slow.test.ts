@@ -77,6 +77,21 @@ describe('toOnnx', () => {
     expect(await difference(shape)).to.be.below(1e-5);
   });
 
+  it('writes no negative pads, also where one side is padded and another cropped', async () => {
+    for (const pads of [
+      [1, -1, 0, 2],
+      [-1, 0, 2, -3],
+      [-3, 0, 5, 0],
+    ] as const) {
+      const both = graph('both', input(4, 5, 2).pad(pads).conv(3));
+      const { nodes, initializers } = toOnnx(shaken(both));
+      const name = nodes.find(({ opType }) => opType === 'Pad')?.inputs[1];
+      const written = Array.from(initializers.find((t) => t.name === name)?.data ?? [-1], Number);
+      expect(Math.min(...written)).to.equal(0);
+      expect(await difference(both)).to.be.below(1e-5);
+    }
+  });
+
   it('takes any batch, or the one that it is told', async () => {
     const net = shaken(wrn({ depth: 10, size: 16 }));
     const [first] = toOnnx(net).inputs;
