@@ -61,7 +61,8 @@ export function toSource(graph: Graph, { name = 'net', from = 'moonlet' }: Sourc
       ? wrapped(`${head}.pipe(${quoted(path)}, (x) =>`, 'x', calls, ');')
       : wrapped(`${head}`, '', calls, ';');
   });
-  const made = `graph(${quoted(graph.name)}, ${graph.outputs.map(variable).join(', ')})`;
+  const built = `graph(${quoted(graph.name)}, ${graph.outputs.map(variable).join(', ')})`;
+  const made = graph.integers ? `{ ...${built}, integers: '${graph.integers}' }` : built;
   const rows = [...renamed].map(([a, b]) => `    [${quoted(a)}, ${quoted(b)}],`);
   const result = renamed.size
     ? ['return rename(', `    ${made},`, '    new Map([', ...rows.map((r) => `  ${r}`), '    ]),', '  );']

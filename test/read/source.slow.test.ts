@@ -41,6 +41,17 @@ describe('source', () => {
     expect(made(source)).to.deep.equal(net.graph);
   });
 
+  it('graphs of integers come again with the form of their codes, with and without other paths', () => {
+    const net = shaken(small('wrn'));
+    const rounded = moonlet.quantize(net, {
+      ranges: new Map(net.graph.nodes.map(({ id }) => [id, [-4, 4] as const])),
+    });
+    for (const { graph } of [moonlet.quantize(net, { form: 'full' }), rounded]) {
+      expect(graph.integers).to.be.oneOf(['full', 'paired']);
+      expect(made(toSource(graph))).to.deep.equal(graph);
+    }
+  });
+
   it('reads like the builder', () => {
     const { graph, input } = moonlet;
     const tiny = graph(
