@@ -62,7 +62,7 @@ describe('a recipe', () => {
     for (const key of ['widen', 'units'])
       expect(() => parsePlan([{ deepen: 'stage1' }, { [key]: {} }])).to.throw(
         UsageError,
-        `plan: [1]: ${key}: is empty; name what grows, such as { stage1: 'x1.5' }`,
+        `plan: [1]: ${key}: names nothing that grows`,
       );
   });
 

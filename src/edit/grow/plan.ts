@@ -20,7 +20,7 @@ export type { GrowStep, Planned } from './steps.ts';
 
 const widths = z
   .record(z.string(), z.custom<Width>()) // checked by `checkWidth`, which suggests what was meant
-  .refine((all) => Object.keys(all).length > 0, "is empty; name what grows, such as { stage1: 'x1.5' }");
+  .refine((all) => Object.keys(all).length > 0, 'names nothing that grows');
 /** The schema of each step, by the key that names it. */
 const stepSchemas = {
   widen: z.strictObject({ widen: widths }),
