@@ -6,7 +6,8 @@ describe('the tables of searches', () => {
   it('compare with the best shipped student of that size, else with the smallest', () => {
     expect(shipped('mnist', 10_000)?.id).to.equal('mnist/wrn-16-1-bg4m');
     expect(shipped('mnist', 50_000)?.id).to.equal('mnist/wrn-16-1-bg4m');
-    expect(shipped('mnist', 1)?.params).to.equal(9298);
+    expect(shipped('mnist', 5_000)?.id).to.equal('mnist/densenet-7-k6');
+    expect(shipped('mnist', 1)?.params).to.equal(2175);
     const found = { data: 'mnist', limit: 1, sampler: 'tpe', trials: 5, whole: 2, hours: 0.5, student: 's' };
     const more = { params: 1, macs: 2, heldOut: 0.5, steps: 30, test: 0.25, n: 10_000 };
     const text = searchTable([{ ...found, ...more }]);
