@@ -21,10 +21,14 @@ export interface PictureList {
   readonly test: readonly Labelled[];
   /** Whether the source itself had two parts; else every fifth picture of a class was held out. */
   readonly parted: boolean;
+  /** Pictures of kinds that are not read, such as `.bmp`, in the folders of classes. */
+  readonly passedOver: readonly string[];
 }
 type Named = readonly { readonly path: string; readonly label: string }[];
 
-const kinds = ['.png', '.jpg', '.jpeg', '.webp'];
+export const kinds = ['.png', '.jpg', '.jpeg', '.webp'];
+/** Kinds that others read or write, and that are named where they are left out. */
+const otherKinds = ['.bmp', '.gif', '.tif', '.tiff', '.ppm', '.pgm', '.avif', '.heic', '.jfif', '.jxl'];
 const testNames = ['val', 'valid', 'validation', 'test', 'testing'];
 /** Which part a name means, in any case: 0 for the one to train on, then those to measure on, the first found first. */
 const partOf = (name: string): number => {
@@ -49,9 +53,11 @@ export const holdsClasses = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isDirectory() === true && foldersIn(path).length > 0;
 
 /** The pictures in a folder and in folders below it, sorted; hidden ones are left out. */
-export const picturesBelow = (folder: string): readonly string[] =>
+export const picturesBelow = (folder: string): readonly string[] => filesBelow(folder, kinds);
+
+const filesBelow = (folder: string, extensions: readonly string[]): readonly string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((file) => kinds.includes(extname(file).toLowerCase()) && !/(^|[/\\])\./.test(file))
+    .filter((file) => extensions.includes(extname(file).toLowerCase()) && !/(^|[/\\])\./.test(file))
     .sort(byCode)
     .map((file) => join(folder, file));
 
@@ -177,8 +183,13 @@ export async function listPictures(path: string, net: ClassesOfNet = {}): Promis
       `${path}: no class has two pictures, so that none can be held out; make the folders train and val`,
     );
   const name = resolve(path).split(/[/\\]/).at(-1) ?? 'pictures';
+  const { train: trainedOn = path, test: measuredOn } = (isTable ? undefined : partsIn(path)) ?? {};
+  const roots = isTable ? [] : [trainedOn, ...(measuredOn === undefined ? [] : [measuredOn])];
+  const passedOver = roots.flatMap((root) =>
+    foldersIn(root).flatMap((label) => filesBelow(join(root, label), otherKinds)),
+  );
   return {
-    ...{ name, classNames, parted: second !== undefined },
+    ...{ name, classNames, parted: second !== undefined, passedOver },
     train: labelled(parts.train),
     test: labelled(parts.test),
   };

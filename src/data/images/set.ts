@@ -5,7 +5,7 @@ import { MoonletError, UsageError } from '../../errors.ts';
 import { type Dataset, type Labels, labelsFor } from '../dataset.ts';
 import { holdsIdx } from '../idx-files.ts';
 import { dataset } from '../own.ts';
-import { type ClassesOfNet, holdsClasses, type Labelled, listPictures } from './list.ts';
+import { type ClassesOfNet, holdsClasses, kinds, type Labelled, listPictures } from './list.ts';
 import { checkPreparation, type Preparation, scaleOf, sizeOfInput } from './prepare.ts';
 import { type PictureSource, preparedPictures, type SourceOptions, wholePictures } from './source.ts';
 import { type Store, stored } from './store.ts';
@@ -45,6 +45,8 @@ export const isPictures = (path: string): boolean =>
 
 const heldOutNote = (test: number, all: number): string =>
   `the pictures have no part to measure on: ${test} of ${all} are held out, about a fifth of each class and always the same; name folders train and val to choose them`;
+const passedOverNote = (files: readonly string[]): string =>
+  `${files.length} ${files.length === 1 ? 'picture is' : 'pictures are'} left out (${[...new Set(files.map((file) => extname(file).toLowerCase()))].join(', ')}): only ${kinds.join(', ')} are read`;
 
 /**
  * Pictures of classes that are read in batches, so that memory is that of a batch: prepared ones are decoded once, to a cache; whole ones,
@@ -79,7 +81,11 @@ export async function pictureSet(path: string, o?: PictureOptions): Promise<Pict
   const { preparation } = o;
   checkPreparation(preparation);
   const list = await listPictures(path, o);
-  const { name, classNames, parted } = list;
+  const { name, classNames, parted, passedOver } = list;
+  const notes = [
+    ...(parted ? [] : [heldOutNote(list.test.length, list.test.length + list.train.length)]),
+    ...(passedOver.length ? [passedOverNote(passedOver)] : []),
+  ];
   const [height, width] = sizeOfInput(preparation);
   const { mean, std } = scaleOf(preparation);
   const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
@@ -102,7 +108,7 @@ export async function pictureSet(path: string, o?: PictureOptions): Promise<Pict
       std,
       preparation,
     },
-    ...(parted ? {} : { note: heldOutNote(list.test.length, list.test.length + list.train.length) }),
+    ...(notes.length ? { note: notes.join('; ') } : {}),
     train,
     test: once(async () => splitOf(list.test, classNames.length, await stored(list.test, o))),
     source: async (kind = 'whole') =>

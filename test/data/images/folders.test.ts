@@ -54,6 +54,20 @@ describe('a folder of pictures', () => {
     expect(one.note).to.match(/6 of 30 are held out/);
   });
 
+  it('says which pictures are of kinds that are not read', async () => {
+    await writeClasses(at('mixed', 'train'), colours, 2);
+    await writeClasses(at('mixed', 'val'), colours, 1);
+    for (const [part, file] of [
+      ['train', 'a.BMP'],
+      ['train', 'b.gif'],
+      ['val', 'c.bmp'],
+    ] as const)
+      writeFileSync(at('mixed', part, 'red', file), '');
+    const { note, train } = await pictureSet(at('mixed'), options);
+    expect(note).to.equal('3 pictures are left out (.bmp, .gif): only .png, .jpg, .jpeg, .webp are read');
+    expect((await train()).count).to.equal(6);
+  });
+
   it('is decoded once, and again only when a file changes', async () => {
     let decoded = 0;
     const counting = { ...options, onPicture: () => decoded++ };
