@@ -183,13 +183,9 @@ export async function listPictures(path: string, net: ClassesOfNet = {}): Promis
       `${path}: no class has two pictures, so that none can be held out; make the folders train and val`,
     );
   const name = resolve(path).split(/[/\\]/).at(-1) ?? 'pictures';
-  const { train: trainedOn = path, test: measuredOn } = (isTable ? undefined : partsIn(path)) ?? {};
-  const roots = isTable ? [] : [trainedOn, ...(measuredOn === undefined ? [] : [measuredOn])];
-  const passedOver = roots.flatMap((root) =>
-    foldersIn(root).flatMap((label) => filesBelow(join(root, label), otherKinds)),
-  );
   return {
-    ...{ name, classNames, parted: second !== undefined, passedOver },
+    ...{ name, classNames, parted: second !== undefined },
+    passedOver: isTable ? [] : otherPictures(path),
     train: labelled(parts.train),
     test: labelled(parts.test),
   };
@@ -207,6 +203,12 @@ function foldersOf(path: string): { readonly train: Named; readonly test: Named 
     ? { train: inFolders(parts.train), test: inFolders(parts.test) }
     : { train: inFolders(path), test: undefined };
 }
+
+/** The pictures of kinds that are not read in the class folders of a folder. */
+const otherPictures = (path: string): readonly string[] =>
+  Object.values(partsIn(path) ?? { train: path }).flatMap((root) =>
+    foldersIn(root).flatMap((label) => filesBelow(join(root, label), otherKinds)),
+  );
 
 /** The folders of the two parts, where a folder has them. */
 function partsIn(path: string): { readonly train: string; readonly test: string } | undefined {
