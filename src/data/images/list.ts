@@ -26,6 +26,7 @@ export interface PictureList {
 }
 type Named = readonly { readonly path: string; readonly label: string }[];
 
+/** The kinds of pictures that are read, by the ends of their names. */
 export const kinds = ['.png', '.jpg', '.jpeg', '.webp'];
 /** Kinds that others read or write, and that are named where they are left out. */
 const otherKinds = ['.bmp', '.gif', '.tif', '.tiff', '.ppm', '.pgm', '.avif', '.heic', '.jfif', '.jxl'];
